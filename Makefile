@@ -1,0 +1,32 @@
+# Two commands: `make repro` builds everything, `make test` checks everything. Both set up .venv first.
+PYTHON ?= python3.11
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: repro test lint bench clean-outs
+
+repro: .venv/ready
+	dvc repro
+
+test: .venv/ready lint
+	pytest
+
+lint: .venv/ready
+	ruff check .
+	ruff format --check .
+	mypy
+
+# Speed and size against what is promised; minutes, and its figures depend on the machine.
+bench: .venv/ready
+	python benchmarks/line.py
+
+# Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
+clean-outs:
+	git clean -fdXq data models .evobuild
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@

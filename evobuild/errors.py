@@ -1,0 +1,47 @@
+"""The errors a user may see, each one or two lines: where, what was found, what was wanted.
+
+UserError            anything the user can mend; `stage.run` prints it and exits with 1
+├── BadInput         a data file, a table or a prompt is not as it should be
+├── BadParams        params.yaml is not as it should be
+└── MissingExtra     an optional package is not installed; names the extra that brings it
+
+Any other exception is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class UserError(Exception):
+    """Something the user can mend; the message says where, what was found, what was wanted."""
+
+
+class BadInput(UserError):
+    """A data file, a table or a prompt is not as it should be."""
+
+
+class BadParams(UserError):
+    """params.yaml is not as it should be."""
+
+
+class MissingExtra(UserError):
+    """An optional package is not installed."""
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import a package that only some installations have.
+
+    module: the import name. extra: the extra of pyproject.toml that brings it.
+
+    Raises MissingExtra if it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise MissingExtra(
+            f"the package '{error.name}' is not installed; install it with: pip install 'evobuild[{extra}]'"
+        ) from error

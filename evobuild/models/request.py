@@ -1,0 +1,83 @@
+"""What goes through the one door, `generate`: a request in, a reply out, joined by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Purpose = Literal["evolve", "analyse", "improve", "respond", "rate_level", "rate_score"]
+"""Why a request is made: for usage, and for the simulated engine to know its part."""
+
+Finish = Literal["stop", "length", "content_filter"]
+
+
+class Message(NamedTuple):
+    """One chat turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a reply is drawn. temperature 0 is greedy; seed matters only above 0."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 2048
+    n: int = 1
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of a chat model.
+
+    key: stable name of the request within its stage, unique there; replies are joined by it.
+    """
+
+    key: str
+    purpose: Purpose
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the n answers to a request.
+
+    tokens: completion tokens. logprobs: per output position the chosen token's natural-log
+    probability first, then the most probable ones; None where not asked for.
+    """
+
+    text: str
+    finish: Finish
+    tokens: int
+    logprobs: tuple[tuple[float, ...], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one request: choices, or an error and no choices.
+
+    error: reason in a few words, such as "prompt too long"; None if the call succeeded.
+    cached: from the reply store, so that it cost nothing now.
+    """
+
+    key: str
+    choices: tuple[Choice, ...]
+    prompt_tokens: int
+    error: str | None = None
+    cached: bool = False
+
+    @property
+    def text(self) -> str:
+        """The first choice's text, empty if the call failed."""
+        return self.choices[0].text if self.choices else ""
+
+    @property
+    def finish(self) -> Finish | None:
+        """The first choice's finish reason, None if the call failed."""
+        return self.choices[0].finish if self.choices else None
