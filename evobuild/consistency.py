@@ -1,0 +1,101 @@
+"""What the keys of params.yaml say of one another, and of the files that they name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from evobuild.errors import BadParams
+from evobuild.models.uri import ChatModel, Weights
+from evobuild.params import Params
+from evobuild.tables import SEED_ROUND
+
+CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
+
+
+def check(params: Params) -> None:
+    """Raise BadParams at the first contradiction."""
+    _check_rounds(params)
+    _check_pools(params)
+    _check_source(params)
+    _check_folders(params)
+
+
+def is_dry_run(params: Params) -> bool:
+    """Whether a chat role is simulated, so that nothing downstream is a result."""
+    return any(getattr(params.models, role).simulated for role in CHAT_ROLES)
+
+
+def _check_rounds(params: Params) -> None:
+    for name, round_ in params.rounds.items():
+        if not name.startswith("r") or not name[1:2].isdigit() or name == SEED_ROUND:
+            raise BadParams(
+                f"params.yaml: rounds.{name}: expected a name such as r1 or r2b; {SEED_ROUND} is the seed"
+            )
+        if round_.parent != SEED_ROUND and round_.parent not in params.rounds:
+            known = ", ".join([SEED_ROUND, *params.rounds])
+            raise BadParams(
+                f"params.yaml: rounds.{name}.parent is '{round_.parent}'; expected one of {known}"
+            )
+    for name in params.rounds:
+        path = [name]
+        while path[-1] != SEED_ROUND:
+            path.append(params.rounds[path[-1]].parent)
+            if path[-1] in path[:-1]:
+                raise BadParams(f"params.yaml: rounds go in a circle: {' <- '.join(path)}")
+
+
+def _check_pools(params: Params) -> None:
+    known = [SEED_ROUND, *params.rounds]
+    for name in params.pools:
+        if name not in known:
+            raise BadParams(f"params.yaml: pools.{name} is no round; expected some of {', '.join(known)}")
+    if not params.pools:
+        raise BadParams("params.yaml: pools is empty; expected some of " + ", ".join(known))
+    if params.select.pools == []:
+        raise BadParams(
+            "params.yaml: select.pools is empty; expected 'all' or some of " + ", ".join(params.pools)
+        )
+    for name in [] if params.select.pools == "all" else params.select.pools:
+        if name not in params.pools:
+            raise BadParams(
+                f"params.yaml: select.pools names '{name}', which is no pool; expected some of {', '.join(params.pools)}"
+            )
+
+
+def _check_source(params: Params) -> None:
+    source = params.seed.source
+    inside = Path(os.path.normpath(source))
+    if inside.parts[:1] == ("..",):
+        raise BadParams(
+            f"params.yaml: seed.source is '{source}'; expected a path in the repository, or an absolute one outside it"
+        )
+    fetched = [f"data/raw/{name}.parquet" for name in params.fetch]
+    if str(inside) not in fetched and not inside.is_file():
+        found = "is no file" if inside.exists() else "does not exist"
+        raise BadParams(
+            f"params.yaml: seed.source '{source}' {found}; expected a .json, .jsonl, .csv or .parquet file"
+        )
+
+
+def _check_folders(params: Params) -> None:
+    """A model that is written as a path must be a folder; a hub id has at most one slash."""
+    roles: list[tuple[str, ChatModel | Weights]] = [
+        ("scorer", params.models.scorer),
+        ("base", params.models.base),
+    ]
+    roles += [
+        (role, model)
+        for role in CHAT_ROLES
+        if (model := getattr(params.models, role)).engine == "transformers"
+    ]
+    for role, model in roles:
+        name = model.name
+        is_path = name.startswith(("/", ".", "~", "models/")) or name.count("/") > 1
+        weights = Weights(name, model.revision)
+        if is_path and not weights.is_local:
+            raise BadParams(f"params.yaml: models.{role} names the folder '{name}', which does not exist")
+        if weights.is_local and model.revision:
+            raise BadParams(
+                f"params.yaml: models.{role} is '{model}'; a folder has no revision, it counts by content"
+            )

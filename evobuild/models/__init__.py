@@ -1,0 +1,1 @@
+"""Models: their names (`uri`), the one door to chat models (`door`), engines, the reply store, weights."""

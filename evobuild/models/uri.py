@@ -1,0 +1,86 @@
+"""Names of models: `engine:model[@revision]` for chat roles, a hub id or a folder for weights.
+
+Instances: `simulated:small`, `transformers:Qwen/Qwen2.5-0.5B-Instruct@7ae557604adf`,
+`transformers:models/scratch`; as weights `HuggingFaceTB/SmolLM2-135M@12fd25f`, `models/scratch`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ENGINES = ("simulated", "transformers")
+PLANNED = ("vllm", "openai")
+SCRATCH = "models/scratch"
+"""The folder of the stage `scratch`: the only weights that the pipeline makes itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatModel:
+    """A chat role's model: which engine serves which model at which revision ('' = not pinned)."""
+
+    engine: str
+    name: str
+    revision: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.engine}:{self.name}" + (f"@{self.revision}" if self.revision else "")
+
+    @property
+    def simulated(self) -> bool:
+        """No model at all: whatever comes of it is a dry run."""
+        return self.engine == "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A causal language model by hub id or local folder."""
+
+    name: str
+    revision: str = ""
+
+    def __str__(self) -> str:
+        return self.name + (f"@{self.revision}" if self.revision else "")
+
+    @property
+    def is_scratch(self) -> bool:
+        """The toy model that the stage `scratch` trains."""
+        return self.name == SCRATCH
+
+    @property
+    def is_local(self) -> bool:
+        """A folder rather than a hub id."""
+        return self.is_scratch or Path(self.name).is_dir()
+
+
+def parse_chat_model(text: str) -> ChatModel:
+    """Read `engine:model[@revision]`.
+
+    Raises ValueError, with what was wanted, for an unknown engine or a missing model.
+    """
+    engine, colon, rest = text.partition(":")
+    if engine in PLANNED:
+        raise ValueError(f"the engine '{engine}' is not built yet; use {' or '.join(ENGINES)}")
+    if not colon or engine not in ENGINES:
+        raise ValueError(f"expected {' or '.join(f'{name}:<model>' for name in ENGINES)}")
+    name, revision = _split_revision(rest)
+    return ChatModel(engine, name, revision)
+
+
+def parse_weights(text: str) -> Weights:
+    """Read `<hub id or folder>[@revision]`.
+
+    Raises ValueError for an empty name or one with an engine before it.
+    """
+    if text.partition(":")[0] in ENGINES + PLANNED:
+        raise ValueError("expected a hub id or a folder without an engine before it")
+    return Weights(*_split_revision(text))
+
+
+def _split_revision(text: str) -> tuple[str, str]:
+    # A folder may hold an '@': only what follows the last slash can be a revision.
+    head, slash, last = text.rpartition("/")
+    name, at, revision = last.partition("@")
+    if not (name or head) or (at and not revision):
+        raise ValueError("expected <model>[@<revision>]")
+    return head + slash + name, revision
