@@ -1,0 +1,246 @@
+"""Tables: Parquet with a fixed schema, rows sorted by id, the same bytes for the same rows.
+
+An instruction table has one row per instruction:
+  id           hash of round, parent id and content: equal children of two parents stay two rows
+  content_id   hash of history, instruction and input: what deduplication compares
+  seed_id      id of the r0 row that it descends from; of an r0 row its own
+  parent_id    id of the row that it was evolved from; '' in r0
+  round        r0, r1, …
+  domain       chat, math, code, … as the seed says
+  history      earlier turns, [{role, content}], often empty
+  instruction, input, output
+  operation    how it was made: an operation, or method-<hash>; '' in r0
+  model        URI of the model that wrote its last written column; '' if none did
+Rejects have id, reason, detail and the raw reply.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild.errors import BadInput
+
+Turn = tuple[str, str]
+
+
+class Instruction(NamedTuple):
+    """A row of an instruction table; history as (role, content) pairs."""
+
+    id: str
+    content_id: str
+    seed_id: str
+    parent_id: str
+    round: str
+    domain: str
+    history: tuple[Turn, ...]
+    instruction: str
+    input: str
+    output: str
+    operation: str
+    model: str
+
+
+class Reject(NamedTuple):
+    """A row that a stage lost: why, in a word or two that can be counted, in detail, and on what reply."""
+
+    id: str
+    reason: str
+    detail: str
+    reply: str
+
+
+_HISTORY = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+INSTRUCTIONS = pl.Schema({name: _HISTORY if name == "history" else pl.String for name in Instruction._fields})
+REJECTS = pl.Schema(dict.fromkeys(Reject._fields, pl.String))
+RATINGS = pl.Schema({"id": pl.String, "level": pl.String, "score": pl.Float64})
+SCORES = pl.Schema(
+    {
+        "id": pl.String,
+        "question_tokens": pl.Int64,
+        "answer_tokens": pl.Int64,
+        "truncated": pl.Boolean,
+        "loss_q": pl.Float64,
+        "loss_a_given_q": pl.Float64,
+        "loss_a": pl.Float64,
+        "ifd": pl.Float64,
+        "ifd_ppl": pl.Float64,
+        "ic_ifd": pl.Float64,
+    }
+)
+STEPS = pl.Schema(
+    {
+        "id": pl.String,
+        "step": pl.Int64,
+        "candidate": pl.Int64,
+        "failure_rate": pl.Float64,
+        "failures": pl.String,
+        "words": pl.Int64,
+        "chosen": pl.Boolean,
+        "feedback": pl.String,
+        "method": pl.String,
+    }
+)
+EVALUATION = pl.Schema(
+    {"id": pl.String, "answer_tokens": pl.Int64, "loss_base": pl.Float64, "loss_tuned": pl.Float64}
+)
+
+LEVELS = ("very easy", "easy", "medium", "hard", "very hard")
+"""Levels of difficulty."""
+
+SEED_ROUND = "r0"
+
+
+def content_id(history: Sequence[Turn], instruction: str, input: str) -> str:
+    """Hash what a model is asked: 20 hex digits."""
+    return _digest(repr((tuple(history), instruction, input)))
+
+
+def row_id(round: str, parent_id: str, content: str) -> str:
+    """Hash where a row stands: 20 hex digits."""
+    return _digest(f"{round}\n{parent_id}\n{content}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
+
+
+def write(path: Path, rows: pl.DataFrame) -> None:
+    """Write a table sorted by id. Raises ValueError if an id stands twice: that is a bug of ours."""
+    ordered = rows.sort("id")
+    if ordered["id"].is_duplicated().any():
+        raise ValueError(f"{path}: an id stands twice")
+    ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=65_536)
+
+
+def read(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    """Read a table and hold it against the schema it should have.
+
+    Raises BadInput if it is no Parquet file or lacks a column or has one of another type.
+    """
+    try:
+        rows = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise BadInput(f"{path}: not a readable Parquet table: {str(error).splitlines()[0]}") from error
+    for name, kind in schema.items():
+        if name not in rows.columns:
+            raise BadInput(f"{path}: column '{name}' is missing; found {', '.join(rows.columns)}")
+        if rows.schema[name] != kind:
+            raise BadInput(f"{path}: column '{name}' is {rows.schema[name]}; expected {kind}")
+    return rows
+
+
+def instructions(rows: pl.DataFrame) -> Iterator[Instruction]:
+    """Go through an instruction table row by row."""
+    for values in rows.select(Instruction._fields).iter_rows():
+        row = Instruction._make(values)
+        turns = tuple((turn["role"], turn["content"]) for turn in values[6])
+        yield row._replace(history=turns) if turns else row._replace(history=())
+
+
+class Columns:
+    """Rows gathered column by column in chunks, so that a million take little more than their text."""
+
+    def __init__(self, schema: pl.Schema, chunk: int = 20_000) -> None:
+        self._schema = schema
+        self._chunk = chunk
+        self._rows: list[Sequence[Any]] = []
+        self._frames: list[pl.DataFrame] = []
+
+    def append(self, row: Sequence[Any]) -> None:
+        """Add a row, its values in the order of the schema."""
+        self._rows.append(row)
+        if len(self._rows) >= self._chunk:
+            self._flush()
+
+    def frame(self) -> pl.DataFrame:
+        """All rows so far, in the order they came."""
+        self._flush()
+        return pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
+
+    def _flush(self) -> None:
+        if self._rows:
+            rows, self._rows = self._rows, []
+            if "history" in self._schema:
+                place = list(self._schema).index("history")
+                rows = [_with_turns(row, place) if row[place] else row for row in rows]
+            self._frames.append(pl.DataFrame(rows, schema=self._schema, orient="row"))
+
+
+def _with_turns(row: Sequence[Any], place: int) -> list[Any]:
+    values = list(row)
+    values[place] = [{"role": role, "content": content} for role, content in row[place]]
+    return values
+
+
+class Results:
+    """What a stage makes of its rows, each one a row of the out or a reject, gathered as it comes."""
+
+    def __init__(self, schema: pl.Schema) -> None:
+        self._kept, self._lost = Columns(schema), Columns(REJECTS)
+
+    def take(self, results: Iterable[Sequence[Any]]) -> None:
+        """Gather results."""
+        for result in results:
+            (self._lost if isinstance(result, Reject) else self._kept).append(result)
+
+    def write(self, out: Path, rejects: Path, counts: Path, rows_in: int) -> None:
+        """Write the out, the rejects and the ledger. Raises BadInput if nothing is left."""
+        kept, lost = self._kept.frame(), self._lost.frame()
+        balance = ledger(rows_in, kept.height, lost)
+        refuse_empty(f"{rows_in} rows came in", balance)
+        write(out, kept)
+        write(rejects, lost)
+        write_json(counts, balance)
+
+
+def frame(schema: pl.Schema, rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
+    """Make a table of rows whose values stand in the order of the schema."""
+    columns = Columns(schema)
+    for row in rows:
+        columns.append(row)
+    return columns.frame()
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write small figures as JSON, one key a line."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a small table to plot; every row has the keys of the first."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def ledger(rows_in: int, rows_out: int, rejects: pl.DataFrame) -> dict[str, Any]:
+    """Count what came in, went out and was lost, by reason: {"in": 3, "out": 2, "rejects": {"empty": 1}}.
+
+    Raises ValueError if they do not add up: that is a bug of ours.
+    """
+    if rows_in != rows_out + rejects.height:
+        raise ValueError(f"{rows_in} rows in, but {rows_out} out and {rejects.height} rejected")
+    return {"in": rows_in, "out": rows_out, "rejects": count_reasons(rejects["reason"])}
+
+
+def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
+    """Count reasons, the commonest first, ties by name."""
+    return dict(sorted(Counter(reasons).items(), key=lambda item: (-item[1], item[0])))
+
+
+def refuse_empty(what: str, counts: dict[str, Any]) -> None:
+    """Raise BadInput with the commonest reasons if nothing came out."""
+    if not counts["out"]:
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in list(counts["rejects"].items())[:3])
+        raise BadInput(
+            f"{what} and none is left; the commonest reasons: {reasons or 'there was none to begin with'}"
+        )
