@@ -1,0 +1,53 @@
+"""Prompts are Jinja files in `prompts/`; what is put into them is data and never template.
+
+A prompt is named by its path, such as 'evolve/breadth.jinja', in full where it is used: so a test
+can tell which stages a prompt reaches.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from evobuild.errors import BadInput
+
+FOLDER = Path("prompts")
+
+
+def render(name: str, **values: object) -> str:
+    """Render a prompt. Values stay literal, `{{ … }}` in them too; surrounding blank space goes.
+
+    Raises BadInput naming the prompt and the line if it is missing, is no template, or wants a
+    variable that it is not given.
+    """
+    try:
+        return _template(name).render(values).strip()
+    except jinja2.UndefinedError as error:
+        given = ", ".join(sorted(values)) or "nothing"
+        raise BadInput(f"{FOLDER / name}: {error.message}; given are: {given}") from error
+    except jinja2.exceptions.SecurityError as error:
+        raise BadInput(f"{FOLDER / name}: not allowed in a prompt: {error.message}") from error
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _template(name: str) -> jinja2.Template:
+    try:
+        return _environment().get_template(name)
+    except jinja2.TemplateSyntaxError as error:
+        raise BadInput(f"{FOLDER / name}:{error.lineno}: not a Jinja template: {error.message}") from error
+    except (jinja2.TemplateNotFound, UnicodeDecodeError) as error:
+        raise BadInput(f"{FOLDER / name}: no such UTF-8 prompt file") from error
