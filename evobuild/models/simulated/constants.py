@@ -1,0 +1,110 @@
+"""Every number of the simulated engine, in one place.
+
+They are assumptions, not evidence: chosen so that a dry run meets each kind of failure, that a better method
+pays, and that `small` evolves further than `large`, as arXiv:2412.11231 reports. Nothing computed from them
+says anything about a real model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+KINDS = (
+    "unparsable",  # the label is missing, or chatter stands around the new instruction
+    "unchanged",  # the parent comes back as it was
+    "empty",  # nothing comes back
+    "truncated",  # the reply breaks off, finish 'length'
+    "echoed",  # a label of the prompt stands inside the new instruction
+    "answered",  # the reply answers the parent
+    "lost",  # points to facts that are not there: the response says "please provide"
+    "stagnant",  # a vague remark: the response begins with "Understood" or the like and asks back
+    "unqualified",  # a request without its conditions: the response begins with "Sure" and asks back
+)
+"""The ways an evolution fails; the last four show only in the response to it."""
+
+
+class Traits(NamedTuple):
+    """What tells the simulated models apart.
+
+    failures: rate of each kind under a method without a single good clause.
+    additions: cumulated probability of 1, 2 and, beyond the last, 3 added requirements.
+    stray: per response to a sound instruction, the rate of each of ask back, agree, sure and refuse.
+    misses: share of the failed cases that an analysis overlooks.
+    repairs: probability that an improvement acts on a reason named in the feedback.
+    padding: probability that it adds a paragraph of no use. slip: that it forgets the slot.
+    unrated: share of ratings without the line asked for. noise: spread of a score, in points.
+    certainty: typical probability of the most likely token.
+    """
+
+    failures: Mapping[str, float]
+    additions: tuple[float, ...]
+    stray: float
+    misses: float
+    repairs: float
+    padding: float
+    slip: float
+    unrated: float
+    noise: float
+    certainty: float
+
+
+_SMALL_FAILURES = {
+    "unparsable": 0.10,
+    "unchanged": 0.07,
+    "empty": 0.010,
+    "truncated": 0.012,
+    "echoed": 0.035,
+    "answered": 0.04,
+    "lost": 0.16,
+    "stagnant": 0.11,
+    "unqualified": 0.06,
+}
+
+TRAITS: Mapping[str, Traits] = {
+    "small": Traits(
+        failures=_SMALL_FAILURES,
+        additions=(0.05, 0.55),
+        stray=0.003,
+        misses=0.20,
+        repairs=0.60,
+        padding=0.45,
+        slip=0.12,
+        unrated=0.02,
+        noise=6.0,
+        certainty=0.72,
+    ),
+    "large": Traits(
+        failures={kind: rate / 2 for kind, rate in _SMALL_FAILURES.items()},
+        additions=(0.70, 1.0),
+        stray=0.001,
+        misses=0.08,
+        repairs=0.80,
+        padding=0.30,
+        slip=0.06,
+        unrated=0.005,
+        noise=4.0,
+        certainty=0.86,
+    ),
+}
+
+CLAUSE_FACTORS: Mapping[str, Mapping[str, float]] = {
+    "keep": {"lost": 0.3},
+    "self_contained": {"lost": 0.4, "unqualified": 0.5},
+    "format": {"unparsable": 0.22, "echoed": 0.6, "empty": 0.5},
+    "harder": {"unchanged": 0.22, "stagnant": 0.7},
+    "language": {"answered": 0.8, "unqualified": 0.8},
+    "no_answer": {"answered": 0.2},
+    "concrete": {"stagnant": 0.3, "unqualified": 0.4},
+    "review": {"unchanged": 0.7, "echoed": 0.7, "lost": 0.7, "stagnant": 0.7, "unqualified": 0.7},
+}
+"""What each good clause of a method leaves of the failures it is against."""
+
+METHOD_WORDS = 700
+"""Length, in words, from which on a method is too long to be followed well."""
+
+OVERLENGTH_RATES = {"unparsable": 0.16, "truncated": 0.08, "lost": 0.08}
+"""Failures added at twice METHOD_WORDS, rising in proportion."""
+
+ANSWER_LIMIT = 8
+"""Requirements of an instruction that an answer takes up."""
