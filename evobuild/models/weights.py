@@ -1,0 +1,139 @@
+"""Causal language models from the hub or a folder: found, named by content, loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from evobuild.errors import UserError, require
+from evobuild.models.uri import SCRATCH, Weights
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BLOCK = 1 << 20
+
+THREADS = 2
+"""Threads of what is trained on a CPU: sums in another order would give other weights."""
+
+
+def identity(weights: Weights) -> str:
+    """Name weights by what they hold: a folder by its content, a hub id by its commit.
+
+    Raises UserError if the folder is no model, or an unpinned hub id cannot be resolved.
+    """
+    if weights.is_local:
+        return f"{weights.name}#{_digest(_folder(weights))}"
+    if weights.revision:
+        return str(weights)
+    hub = require("huggingface_hub", "train")
+    try:
+        info = hub.HfApi().model_info(weights.name)
+    except (hub.errors.HfHubHTTPError, OSError, ValueError) as error:
+        raise UserError(
+            f"the model '{weights.name}' is no folder and its revision cannot be looked up on the hub; "
+            "give a folder, or pin it as <hub id>@<revision>"
+        ) from error
+    return f"{weights.name}@{info.sha}"
+
+
+def _folder(weights: Weights) -> Path:
+    folder = Path(weights.name)
+    if (folder / "config.json").exists():
+        return folder
+    made = (
+        "the stage scratch makes it"
+        if weights.name == SCRATCH
+        else "give a folder with config.json and weights"
+    )
+    raise UserError(f"the model folder '{folder}' holds no config.json; {made}")
+
+
+def _digest(folder: Path) -> str:
+    total = hashlib.blake2b(digest_size=10)
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(f"{file.relative_to(folder)}\n{file.stat().st_size}\n".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(BLOCK):
+                total.update(block)
+    return total.hexdigest()
+
+
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>\\n' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + eos_token }}{% endgeneration %}{{ '\\n' }}"
+    "{% else %}{{ message['content'] + '\\n' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}"
+)
+"""For models that have no chat template; marks what the assistant generates."""
+
+
+def library() -> ModuleType:
+    """Import transformers, without its progress bars and advice. Raises MissingExtra."""
+    transformers = require("transformers", "train")
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
+def pin_threads() -> None:
+    """Fix the number of CPU threads, so that the same rows train the same weights."""
+    require("torch", "train").set_num_threads(THREADS)
+
+
+def tokenizer(weights: Weights) -> PreTrainedTokenizerBase:
+    """Load a model's tokenizer. Raises UserError if it cannot be found or read."""
+    loaded: PreTrainedTokenizerBase = _load(library().AutoTokenizer, weights)
+    return loaded
+
+
+def chat_tokenizer(base: Weights) -> PreTrainedTokenizerBase:
+    """Load the base's tokenizer; one without a chat template gets the toy model's.
+
+    Raises UserError if it cannot be loaded or has no end token.
+    """
+    chat = tokenizer(base)
+    if chat.eos_token is None:
+        raise UserError(
+            f"the tokenizer of '{base}' has no end token, so answers cannot end; choose another base"
+        )
+    chat.chat_template = chat.chat_template or CHAT_TEMPLATE
+    if chat.pad_token is None:
+        chat.pad_token = chat.eos_token
+    return chat
+
+
+def context(weights: Weights) -> int:
+    """Tokens that a model was made to take at most; beyond all texts if its config does not say."""
+    config = _load(require("transformers", "train").AutoConfig, weights).get_text_config()
+    return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
+
+
+def causal_lm(weights: Weights) -> PreTrainedModel:
+    """Load a causal language model in fp32 on the CPU, or in bf16 on a GPU where there is one.
+
+    Raises UserError if it cannot be found or read.
+    """
+    transformers, torch = library(), require("torch", "train")
+    cuda = torch.cuda.is_available()
+    model: Any = _load(
+        transformers.AutoModelForCausalLM, weights, dtype=torch.bfloat16 if cuda else torch.float32
+    )
+    loaded: PreTrainedModel = model.to("cuda" if cuda else "cpu").eval()
+    return loaded
+
+
+def _load(loader: Any, weights: Weights, **options: Any) -> Any:
+    safetensors = require("safetensors", "train")
+    name = _folder(weights) if weights.is_local else weights.name
+    revision = None if weights.is_local else weights.revision or None
+    try:
+        return loader.from_pretrained(name, revision=revision, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"the model '{weights}' cannot be loaded as {loader.__name__}: {reason}") from error
