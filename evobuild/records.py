@@ -1,0 +1,230 @@
+"""Records out of the files users bring: JSON, JSON Lines, CSV and Parquet, told apart by suffix.
+
+.json                an array of objects; or one object per line, if that is what the file turns out to hold
+.jsonl               one object per line; blank lines are passed over
+.json.gz, .jsonl.gz  the same, compressed
+.csv                 comma-separated with a header row; cells are text, an empty or lacking cell is null
+.parquet             any columns
+
+Text is UTF-8, with or without a byte order mark. A place is `seeds.jsonl:17` (line 17) in files of lines and
+`alpaca.json[16]` (index 16, from 0) in arrays and tables. Failure is whatever keeps a record from being read
+whole: it raises BadInput with the place, and no record is passed over.
+"""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from evobuild.errors import BadInput
+from evobuild.fields import Record, compact, kind, listed
+
+if TYPE_CHECKING:
+    import polars
+
+# An escaped half of a character without its other half, or a backslash before it that may make it none.
+SURROGATE = re.compile(
+    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])|\\\\u[dD][89a-fA-F]"
+)
+DUPLICATED = re.compile(r"(.*)_duplicated_\d+")  # how polars renames a column whose name is taken
+ROWS_PER_SLICE = 8192  # rows of a table that are Python objects at a time
+
+
+def read(path: Path) -> Iterator[tuple[str, Record]]:
+    """Read the records of a file, each with its place.
+
+    Yields in file order, e.g. ("seeds.jsonl:17", {"instruction": "Name three colours."}); at least one.
+
+    Raises BadInput on the first thing that cannot be read, and if there is no record.
+    """
+    with _opened(path):  # a missing file or a folder is said before a strange suffix
+        read_container = _container(path)
+    record = None
+    for place, record in read_container(path):
+        if not isinstance(record, dict):
+            raise BadInput(f"{place}: the record is {kind(record)}; expected an object with named fields")
+        yield place, record
+    if record is None:
+        raise BadInput(f"{path}: holds no records; expected at least one")
+
+
+def _container(path: Path) -> Callable[[Path], Iterator[tuple[str, object]]]:
+    """Choose the reader of a file by its suffix, whatever its case; raises BadInput if there is none."""
+    readers = {
+        ".json": _read_json,
+        ".jsonl": _read_lines,
+        ".json.gz": _read_json,
+        ".jsonl.gz": _read_lines,
+        ".csv": _read_csv,
+        ".parquet": _read_parquet,
+    }
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    ending = "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
+    if ending not in readers:
+        raise BadInput(f"{path}: unknown suffix {ending!r}; expected one of {', '.join(readers)}")
+    return readers[ending]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, through gzip if it is named .gz; what the system refuses becomes BadInput."""
+    try:
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            yield cast(BinaryIO, file)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadInput(f"{path}: is no whole gzip file: {error}; compress it again") from None
+    except OSError as error:
+        common = {
+            errno.ENOENT: "no such file",
+            errno.EISDIR: "is a folder",
+            errno.EACCES: "permission denied",
+        }
+        found = common.get(error.errno or 0, f"cannot be read ({error.strerror})")
+        raise BadInput(f"{path}: {found}; expected a data file that can be read") from None
+
+
+def _decode(data: bytes, path: Path, line: int = 1, offset: int = 0) -> str:
+    """Decode UTF-8, without its byte order mark.
+
+    line and offset: where data begins in the file, line from 1, offset from 0 in bytes.
+
+    Raises BadInput with the line and the offset of the first byte that is not text in UTF-8.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadInput(f"{path.name}:{line}: is UTF-16, see the byte order mark; save it as UTF-8")
+    at = data.find(0)
+    if at < 0:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            at = len(data) - len(error.object) + error.start
+    what = f"byte 0x{data[at]:02x}, not UTF-8," if data[at] else "a NUL byte"
+    place = f"{path.name}:{line + data.count(10, 0, at)}"
+    raise BadInput(f"{place}: {what} at offset {offset + at} of the file; save it as UTF-8 text")
+
+
+def _parse(text: str, path: Path, line: int = 1) -> object:
+    """Parse JSON that begins on a line of a file; raises BadInput with line and column, from 1."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place, what = f"{path.name}:{line + error.lineno - 1}", f"column {error.colno}: {error.msg}"
+        if text.lstrip()[:1] == "[" and text.rstrip()[-1:] != "]":
+            raise BadInput(f"{place}: the JSON array is cut short, {what}; expected a closing ']'") from None
+        raise BadInput(f"{place}: not JSON at {what}") from None
+    except (RecursionError, ValueError) as error:  # Python refuses integers of more than 4300 digits
+        what = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
+        raise BadInput(f"{path.name}:{line}: {what} to be read; expected fields of text") from None
+
+
+def _read_json(path: Path) -> Iterator[tuple[str, object]]:
+    """Read an array of records, or lines of records, as the first line shows."""
+    with _opened(path) as file:
+        text = _decode(file.read(), path)
+    if not text.strip():
+        raise BadInput(f"{path}: is empty; expected a JSON array of records")
+    if _holds_lines(text):
+        yield from _read_lines(path)
+        return
+    records = _parse(text, path)
+    if not isinstance(records, list):
+        fields = f" with the fields {listed(records)}" if isinstance(records, dict) else ""
+        raise BadInput(
+            f"{path}: holds {kind(records)}{fields}; expected an array of records, or one per line"
+        )
+    escaped = SURROGATE.search(text) is not None
+    for index, record in enumerate(records):
+        place = f"{path.name}[{index}]"
+        if escaped:
+            _check_characters(record, place)
+        yield place, record
+
+
+def _holds_lines(text: str) -> bool:
+    """Tell whether a .json file is JSON Lines: its first line is an object, and more follows."""
+    if not text.lstrip().startswith("{"):
+        return False
+    first, _, rest = text.lstrip().partition("\n")
+    try:
+        return bool(rest.strip()) and isinstance(json.loads(first), dict)
+    except (ValueError, RecursionError):  # parsing the whole then says what is wrong, and where
+        return False
+
+
+def _read_lines(path: Path) -> Iterator[tuple[str, object]]:
+    """Read one record per line, in bounded memory."""
+    offset = 0
+    with _opened(path) as file:
+        for number, data in enumerate(file, start=1):
+            text = _decode(data, path, number, offset)
+            offset += len(data)
+            if not text or text.isspace():
+                continue
+            record, place = _parse(text.rstrip(), path, number), f"{path.name}:{number}"
+            if SURROGATE.search(text):
+                _check_characters(record, place)
+            yield place, record
+    if offset == 0:
+        raise BadInput(f"{path}: is empty; expected one JSON object per line")
+
+
+def _check_characters(record: object, place: str) -> None:
+    """Raise BadInput if a text holds half a character, which no file and no model could take."""
+    for field, value in record.items() if isinstance(record, dict) else [("record", record)]:
+        try:
+            compact([field, value], place).encode()
+        except UnicodeEncodeError as error:
+            found = f"{field[:40]!r} holds the lone surrogate U+{ord(error.object[error.start]):04X}"
+            raise BadInput(f"{place}: {found}; expected whole characters") from None
+
+
+def _read_csv(path: Path) -> Iterator[tuple[str, object]]:
+    """Read the rows of a CSV file, every cell as text."""
+    import polars
+
+    with _opened(path) as file:
+        data = file.read()
+    if not _decode(data, path).strip():
+        raise BadInput(f"{path}: is empty; expected a header row and records")
+    try:
+        frame = polars.read_csv(data, infer_schema=False)
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
+        raise BadInput(f"{path}: not CSV: {str(error)[:200].partition(chr(10))[0]}") from None
+    frame.columns = _header(frame.columns, path)
+    yield from _rows_of(frame, path)
+
+
+def _header(columns: list[str], path: Path) -> list[str]:
+    """Strip the names of columns; raises BadInput if none has a name or two have the same."""
+    names = [(found[1] if (found := DUPLICATED.fullmatch(name)) else name).strip() for name in columns]
+    if not any(names):
+        raise BadInput(f"{path}: the header row has no column names; expected e.g. instruction,input,output")
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+        raise BadInput(f"{path}: the header row has {listed(twice)} twice or more; expected it once")
+    return [name or f"column {index}" for index, name in enumerate(names)]
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[str, object]]:
+    """Read the rows of a Parquet file."""
+    import polars
+
+    try:
+        frame = polars.read_parquet(path, glob=False, hive_partitioning=False)
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
+        raise BadInput(f"{path}: not Parquet: {str(error)[:200].partition(chr(10))[0]}") from None
+    yield from _rows_of(frame, path)
+
+
+def _rows_of(frame: polars.DataFrame, path: Path) -> Iterator[tuple[str, object]]:
+    """Yield the rows of a table as records, a slice at a time."""
+    for start, piece in enumerate(frame.iter_slices(ROWS_PER_SLICE)):
+        for index, row in enumerate(piece.to_dicts(), start * ROWS_PER_SLICE):
+            yield f"{path.name}[{index}]", row
