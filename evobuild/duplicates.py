@@ -1,0 +1,68 @@
+"""Near-duplicates: groups of texts whose word pairs overlap, by MinHash (rensa) and an exact check.
+
+Two texts are near-duplicates if the Jaccard similarity of their sets of adjacent word pairs is at
+least a threshold; groups are closed under that relation as far as the hash tables propose pairs.
+Words are case-folded; scripts without spaces count by character.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from evobuild.errors import require
+
+PERMUTATIONS = 64
+BANDS = 16
+"""16 bands of 4 hashes: a pair of similarity 0.7 is proposed with probability 1 - (1 - 0.7^4)^16 = 0.99."""
+
+_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+")
+
+
+def groups(texts: Sequence[str], threshold: float, seed: int) -> list[int]:
+    """Number the near-duplicate group of each text by the first place that belongs to it.
+
+    threshold: Jaccard similarity, 0 to 1. Instance: ["a b c", "x y", "A b c!"] -> [0, 1, 0].
+    """
+    sets = [_pairs(text) for text in texts]
+    leaders = list(range(len(texts)))
+    rensa = require("rensa", "seed")
+    digests = rensa.RMinHash.digests_from_token_sets([sorted(pairs) for pairs in sets], PERMUTATIONS, seed)
+    table_N_P = np.array(digests, dtype=np.uint64).reshape(len(texts), PERMUTATIONS)
+    for band_N_W in np.split(table_N_P, BANDS, axis=1):
+        for bucket in _buckets(np.ascontiguousarray(band_N_W)):
+            for one, other in pairwise(bucket):
+                _join(leaders, sets, threshold, one, other)
+                _join(leaders, sets, threshold, bucket[0], other)
+    return [_leader(leaders, place) for place in range(len(texts))]
+
+
+def _pairs(text: str) -> set[str]:
+    words = _WORD.findall(text.casefold())
+    return {f"{one} {other}" for one, other in pairwise(words)} or set(words) or {text}
+
+
+def _buckets(band_N_W: np.ndarray) -> list[list[int]]:
+    rows_N = band_N_W.view(np.dtype((np.void, band_N_W.dtype.itemsize * band_N_W.shape[1]))).ravel()
+    order_N = np.argsort(rows_N, kind="stable")
+    edges = np.flatnonzero(rows_N[order_N][1:] != rows_N[order_N][:-1]) + 1
+    return [part.tolist() for part in np.split(order_N, edges) if len(part) > 1]
+
+
+def _join(leaders: list[int], sets: list[set[str]], threshold: float, one: int, other: int) -> None:
+    first, second = _leader(leaders, one), _leader(leaders, other)
+    if first == second:
+        return
+    shared = len(sets[one] & sets[other])
+    if shared >= threshold * (len(sets[one]) + len(sets[other]) - shared):
+        leaders[max(first, second)] = min(first, second)
+
+
+def _leader(leaders: list[int], place: int) -> int:
+    while leaders[place] != place:
+        leaders[place] = leaders[leaders[place]]
+        place = leaders[place]
+    return place

@@ -1,0 +1,162 @@
+"""The split of source rows: r0, held out and rejects, by whole groups."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from evobuild import duplicates, seeds
+from evobuild.errors import BadInput
+from evobuild.formats import SourceRow
+from evobuild.params import Seed
+from evobuild.seeds import Split
+
+
+def source(place: int, instruction: str, **fields) -> SourceRow:
+    row = SourceRow(f"seeds.jsonl:{place}", place, (), instruction, "", "An answer.", None)
+    return row._replace(**fields)
+
+
+def unlike(count: int) -> list[SourceRow]:
+    """Rows that share no pair of words: the third is 'amber3 birch3 cedar3 dune3'."""
+    words = ("amber", "birch", "cedar", "dune")
+    return [source(place, " ".join(f"{word}{place}" for word in words)) for place in range(1, count + 1)]
+
+
+def params(held_out: float = 0.2, rows: int | None = None, domain: str | None = None) -> Seed:
+    return Seed(source="s", format="auto", domain=domain, rows=rows, held_out=held_out, near_duplicate=0.7)
+
+
+def split(sources: list[SourceRow], seed: int = 1, **fields) -> Split:
+    """Split rows; every source row must be in exactly one of the three."""
+    found = seeds.split(sources, params(**fields), seed)
+    ids = [each.id for part in found for each in part]
+    assert len(ids) == len(set(ids)) == len(sources)
+    return found
+
+
+def texts(part) -> set[str]:
+    return {row.instruction for row in part}
+
+
+def test_exact_duplicates_and_empty_instructions_are_rejects_with_their_place() -> None:
+    rows = [*unlike(3), source(8, "  "), source(9, f" {unlike(1)[0].instruction}\n"), source(10, "")]
+    found = split(rows)
+    assert [(each.reason, each.detail) for each in found.rejects] == [
+        ("empty instruction", "seeds.jsonl:8"),
+        ("exact duplicate", "seeds.jsonl:9 repeats seeds.jsonl:1"),
+        ("empty instruction", "seeds.jsonl:10"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "other", [{"input": "other"}, {"history": (("user", "Hello."), ("assistant", "Hi."))}]
+)
+def test_the_same_instruction_of_another_input_or_history_is_another_row(other: dict) -> None:
+    rows = unlike(5)
+    found = split([*rows, rows[0]._replace(place="seeds.jsonl:9", conversation=9, **other)])
+    assert found.rejects == []
+
+
+def test_ids_depend_on_content_alone() -> None:
+    rows = unlike(12)
+    elsewhere = [
+        row._replace(place=f"other.json[{row.conversation}]", output="Else.") for row in reversed(rows)
+    ]
+    one, other = split(rows), split(elsewhere)
+    assert {row.id: row.instruction for row in one.r0} == {row.id: row.instruction for row in other.r0}
+    assert {row.id for row in one.held_out} == {row.id for row in other.held_out}
+
+
+def test_an_r0_row_descends_from_itself() -> None:
+    for row in split(unlike(5)).r0:
+        assert (row.seed_id, row.parent_id, row.round, row.output) == (row.id, "", "r0", "An answer.")
+
+
+@pytest.mark.parametrize(
+    ("param", "own", "domain"), [(None, None, "chat"), (None, "math", "math"), ("code", "math", "code")]
+)
+def test_the_domain_is_the_params_else_the_rows_own(param, own, domain: str) -> None:
+    rows = [row._replace(domain=own) for row in unlike(4)]
+    assert {row.domain for row in split(rows, domain=param).r0} == {domain}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_near_duplicates_stay_on_one_side(seed: int) -> None:
+    rows = [
+        row._replace(
+            place=f"{row.place}{end}",
+            conversation=10 * row.conversation + number,
+            instruction=row.instruction + end,
+        )
+        for row in unlike(12)
+        for number, end in enumerate(("", "!", "?"))
+    ]
+    found = split(rows, seed, held_out=0.3)
+    everything = [*found.r0, *found.held_out]
+    groups = duplicates.groups([row.instruction for row in everything], 0.7, seed)
+    assert len(set(groups)) == 12
+    assert set(groups[: len(found.r0)]).isdisjoint(groups[len(found.r0) :])
+    assert len(found.held_out) == 9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_turns_of_one_conversation_stay_on_one_side(seed: int) -> None:
+    rows = [row._replace(conversation=place // 3) for place, row in enumerate(unlike(18))]
+    found = split(rows, seed)
+    conversation = {row.instruction: row.conversation for row in rows}
+    sides = [{conversation[text] for text in texts(part)} for part in (found.r0, found.held_out)]
+    assert sides[0].isdisjoint(sides[1])
+    assert len(found.held_out) == 3
+
+
+def test_conversations_that_share_a_near_duplicate_stay_on_one_side() -> None:
+    rows = [row._replace(conversation=place // 2) for place, row in enumerate(unlike(8))]
+    rows[2] = rows[2]._replace(instruction=rows[1].instruction + "!")  # joins conversations 0 and 1
+    rows[4] = rows[4]._replace(instruction=rows[3].instruction + "?")  # and 2 to them
+    for seed in range(5):
+        found = split(rows, seed, held_out=0.3)
+        assert texts(found.held_out) == {rows[6].instruction, rows[7].instruction}
+
+
+@pytest.mark.parametrize(("rows", "held_out", "held"), [(5, 0.2, 1), (10, 0.5, 5), (16, 0.1, 2)])
+def test_as_many_rows_are_drawn_and_held_out_as_asked(rows: int, held_out: float, held: int) -> None:
+    found = split(unlike(20), rows=rows, held_out=held_out)
+    counts = Counter(reject.reason for reject in found.rejects)
+    assert (len(found.r0), len(found.held_out)) == (rows, held)
+    assert counts == {"not drawn": 20 - rows - held}
+
+
+def test_the_split_is_decided_by_the_seed() -> None:
+    rows = unlike(20)
+    assert split(rows, rows=8) == split(rows, rows=8)
+    assert texts(split(rows, 2, rows=8).r0) != texts(split(rows, 1, rows=8).r0)
+    assert {texts(split(rows, seed).held_out).pop() for seed in range(8)} > {
+        texts(split(rows).held_out).pop()
+    }
+
+
+@pytest.mark.parametrize(
+    ("count", "held_out", "held"), [(2, 0.01, 1), (2, 0.99, 1), (3, 0.99, 2), (20, 0.01, 1)]
+)
+def test_at_least_one_row_and_never_all_are_held_out(count: int, held_out: float, held: int) -> None:
+    found = split(unlike(count), held_out=held_out)
+    assert (len(found.held_out), len(found.r0)) == (held, count - held)
+
+
+def test_where_no_group_fits_the_smallest_is_held_out() -> None:
+    rows = [row._replace(conversation=place // 5 * 2 % 3) for place, row in enumerate(unlike(9))]  # 5 and 4
+    found = split(rows, held_out=0.1)
+    assert texts(found.held_out) == {row.instruction for row in rows[5:]}
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_one_group_alone_is_refused(count: int) -> None:
+    rows = [row._replace(conversation=0) for row in unlike(count)]
+    with pytest.raises(BadInput, match=f"nothing can be held out: all {count} distinct rows"):
+        split(rows)
+
+
+def test_no_usable_row_is_left_to_the_stage_to_refuse() -> None:
+    assert split([source(1, "")])[:2] == ([], [])
