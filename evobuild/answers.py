@@ -1,0 +1,29 @@
+"""Responses: what a model is asked as a user would ask it, and what its reply becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from evobuild import failures
+from evobuild.chat import messages
+from evobuild.models.door import Model
+from evobuild.models.request import Request, Sampling
+from evobuild.tables import Instruction, Reject
+
+
+def respond(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Instruction | Reject]:
+    """Answer each row once; every row gives itself with its output, or one reject, in any order."""
+    asked: dict[str, Instruction] = {}
+
+    def requests() -> Iterator[Request]:
+        for row in rows:
+            asked[row.id] = row
+            yield Request(row.id, "respond", messages(row), sampling)
+
+    for reply in model.generate(requests()):
+        row = asked.pop(reply.key)
+        reason = failures.of_reply(reply) or failures.of_response(reply.text)
+        if reason:
+            yield Reject(row.id, reason, reply.error or "", reply.text)
+        else:
+            yield row._replace(output=reply.text.strip(), model=str(model.model))

@@ -1,0 +1,96 @@
+"""Difficulty by a judge: a level from very easy to very hard, and a score from 0 to 100.
+
+Two calls per row. A rating that cannot be read is a reject, so that the denominator is known.
+Source: Hui et al. 2024, arXiv:2412.11231, section 3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from evobuild import failures
+from evobuild.models.door import Model
+from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild.prompts import render
+from evobuild.tables import Instruction, Reject
+
+Kind = Literal["rate_level", "rate_score"]
+_PROMPTS: dict[Kind, str] = {
+    "rate_level": "judge/difficulty_level.jinja",
+    "rate_score": "judge/difficulty_score.jinja",
+}
+_LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
+_SIGNS = r"[\s\"'*_`:：=<(\[]*(?:\s[-–—]\s)?[\s\"'*_`<(\[]*"
+_NAMED_LEVEL = re.compile(r"(?<!not )(?<!n't )(?<!not very )(?<!n't very )\b" + _LEVEL, re.IGNORECASE)
+_LABELLED_LEVEL = re.compile(
+    rf"\b(?:difficulty(?:[ _]level)?|level|rating){_SIGNS}(?:is\s+)?{_SIGNS}{_LEVEL}"
+    # Two levels are a range and no reading.
+    r"(?!\W{0,3}(?:-|–|/|to|or)\W{0,3}(?:very[ _-])?(?:easy|medium|hard)\b)",
+    re.IGNORECASE,
+)
+_VALUE = r"(?<![\d.,-])(\d{1,3}(?:\.\d+)?)(?!\d|[.,]\d)"
+# Neither the first end of a range nor a number on another scale than 100.
+_WHOLE = r"(?![ \t]*(?:-|–|to\b|or\b)[ \t]*\d)(?!\W{0,3}(?:/|out of)\s*(?!100\b)\d)"
+_SCORE = re.compile(
+    rf"\b(?:score|rating)(?:\s*\([^)]*\))?{_SIGNS}(?:is\s+|of\s+)?{_SIGNS}{_VALUE}{_WHOLE}", re.IGNORECASE
+)
+_OF_100 = re.compile(rf"{_VALUE}[*_`]*\s*(?:/|out of)\s*100\b", re.IGNORECASE)
+_NUMBER = re.compile(r"^[\s*_`\"']*(\d{1,3}(?:\.\d+)?)[\s*_`\"'.%]*$")
+
+
+class Rating(NamedTuple):
+    """How difficult a judge finds an instruction; score 0 to 100."""
+
+    id: str
+    level: str
+    score: float
+
+
+def read_level(text: str) -> str | None:
+    """Read the level: the last labelled one, else the only one that is named; None if unclear."""
+    labelled = _LABELLED_LEVEL.findall(text)
+    found = labelled or _NAMED_LEVEL.findall(text)
+    levels = {re.sub(r"[ _-]+", " ", level.casefold()) for level in (found[-1:] if labelled else found)}
+    return levels.pop() if len(levels) == 1 else None
+
+
+def read_score(text: str) -> float | None:
+    """Read the score: the last labelled number, else the only one of 100 or the whole reply; None if unclear.
+
+    Instances: "Score: 70" and "**70/100**" -> 70.0; "somewhere from 60 to 70" -> None.
+    """
+    found = _SCORE.findall(text)[-1:] or _OF_100.findall(text) or _NUMBER.findall(text)
+    return float(found[0]) if len(found) == 1 and 0 <= float(found[0]) <= 100 else None
+
+
+def rate(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Rating | Reject]:
+    """Rate each row; every row gives one rating or one reject, in any order."""
+    replies: dict[str, dict[Kind, Reply]] = {}
+
+    def requests() -> Iterator[Request]:
+        for row in rows:
+            replies[row.id] = {}
+            turns = [{"role": role, "content": content} for role, content in row.history]
+            for kind, prompt in _PROMPTS.items():
+                text = render(prompt, history=turns, instruction=row.instruction, input=row.input)
+                yield Request(f"{row.id}/{kind}", kind, (Message("user", text),), sampling)
+
+    for reply in model.generate(requests()):
+        key, _, kind = reply.key.partition("/")
+        replies[key][kind] = reply  # type: ignore[index]
+        if len(replies[key]) == len(_PROMPTS):
+            yield _rating(key, replies.pop(key))
+
+
+def _rating(key: str, replies: dict[Kind, Reply]) -> Rating | Reject:
+    for kind, reply in sorted(replies.items()):
+        if reason := failures.of_reply(reply):
+            return Reject(key, reason, kind, reply.error or reply.text)
+    level, score = read_level(replies["rate_level"].text), read_score(replies["rate_score"].text)
+    if level is None:
+        return Reject(key, "unparsed level", "", replies["rate_level"].text)
+    if score is None:
+        return Reject(key, "unparsed score", "", replies["rate_score"].text)
+    return Rating(key, level, score)

@@ -1,0 +1,32 @@
+"""Rate the difficulty of every instruction of one pool by a judge: a level, and a score from 0 to 100."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.params import Params
+
+
+def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, usage: Out) -> None:
+    from evobuild import tables
+    from evobuild.models.door import Model
+    from evobuild.models.request import Sampling
+    from evobuild.ratings import rate
+
+    sampling = Sampling(
+        params.rate.temperature, params.rate.top_p, params.rate.max_tokens, seed=params.random_seed
+    )
+    rows = tables.read(pool, tables.INSTRUCTIONS)
+    results = tables.Results(tables.RATINGS)
+    with Model(params.models.judge) as model:
+        results.take(rate(tables.instructions(rows), model, sampling))
+    results.write(ratings, rejects, counts, rows.height)
+    tables.write_json(usage, [model.usage.as_dict()])
+
+
+if __name__ == "__main__":
+    run(main, reads=("random_seed", "rate", "models.judge"))

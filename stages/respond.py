@@ -1,0 +1,33 @@
+"""Answer every instruction of one pool; the seed's own answers are kept unless params say otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.params import Params
+
+
+def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, usage: Out) -> None:
+    from evobuild import answers, tables
+    from evobuild.models.door import Model
+    from evobuild.models.request import Sampling
+
+    sampling = Sampling(
+        params.respond.temperature, params.respond.top_p, params.respond.max_tokens, seed=params.random_seed
+    )
+    rows = tables.read(pool, tables.INSTRUCTIONS)
+    kept = (rows["output"] != "") & (params.respond.seed_answers == "keep")
+    results = tables.Results(tables.INSTRUCTIONS)
+    results.take(tables.instructions(rows.filter(kept)))
+    with Model(params.models.responder) as model:
+        results.take(answers.respond(tables.instructions(rows.filter(~kept)), model, sampling))
+    results.write(responses, rejects, counts, rows.height)
+    tables.write_json(usage, [model.usage.as_dict()])
+
+
+if __name__ == "__main__":
+    run(main, reads=("random_seed", "respond", "models.responder"))

@@ -1,0 +1,134 @@
+"""How a judge's words become a level and a score, and when they do not."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import reply
+
+from evobuild import ratings
+from evobuild.models.door import Model
+from evobuild.models.request import Sampling
+from evobuild.tables import Reject
+from evobuild.uri import ChatModel
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("Difficulty: very hard", "very hard"),
+        ("Difficulty: Medium.", "medium"),
+        ("**Difficulty:** hard", "hard"),
+        ("**Difficulty: very easy**", "very easy"),
+        ("Difficulty: **easy**", "easy"),
+        ('{"difficulty": "very_hard"}', "very hard"),
+        ("Difficulty: <hard>", "hard"),
+        ("Difficulty:\n\nmedium", "medium"),
+        ("Difficulty - hard", "hard"),
+        ("Difficulty：hard", "hard"),
+        ("difficulty = VERY-EASY", "very easy"),
+        ("The difficulty is hard.", "hard"),
+        ("Easy to read, yet it needs proofs. Difficulty level: very hard", "very hard"),
+        ("It looks easy at first.\nLevel: hard", "hard"),
+        ("It wants a list, which is easy.\nIt needs no knowledge.\n\nDifficulty: medium", "medium"),
+        ("Difficulty: easy\nOn reflection,\nDifficulty: hard", "hard"),
+        ("easy", "easy"),
+        ("Very hard.", "very hard"),
+        ("I find this hard, really hard.", "hard"),
+        ("I'd say it's between easy and hard", None),
+        ("Difficulty: medium to hard", None),
+        ("Difficulty: easy/medium", None),
+        ("Difficulty: medium-hard", None),
+        ("This is not easy.", None),
+        ("It isn't very hard.", None),
+        ("Harder than it looks, hardly easier.", None),
+        ("Difficulty: extreme", None),
+        ("难度：中等", None),
+        ("7/10", None),
+        ("", None),
+    ],
+)
+def test_a_level_is_the_last_labelled_else_the_only_one_named(text, level):
+    assert ratings.read_level(text) == level
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Score: 70", 70),
+        ("**Score:** 70/100", 70),
+        ("**Score: 70**", 70),
+        ('{"score": 70}', 70),
+        ("score = 70.5", 70.5),
+        ("The score is 70.", 70),
+        ("I give a score of **70**.", 70),
+        ("Score: 70/100", 70),
+        ("Score: 70 out of 100", 70),
+        ("Score: <70>", 70),
+        ("Score (0-100): 70", 70),
+        ("Score:\n\n70", 70),
+        ("Score - 70", 70),
+        ("Score：70", 70),
+        ("Score: 70%", 70),
+        ("Score: 70\n- 5 notions are needed", 70),
+        ("Score: 70, as 3-4 steps are needed", 70),
+        ("It needs 3 steps.\nScore: 40\nRather:\nScore: 70", 70),
+        ("Score: 0", 0),
+        ("Score: 100", 100),
+        ("70", 70),
+        ("**70/100**", 70),
+        ("70%", 70),
+        ("Rating: 70", 70),
+        ("I would give this 70/100, as it is long.", 70),
+        ("It needs 3 steps: 70 out of 100.", 70),
+        ("Score: 60-70", None),
+        ("Score: 60 – 70", None),
+        ("Score: 60 to 70", None),
+        ("Score: 60 or 70", None),
+        ("somewhere from 60 to 70", None),
+        ("60/100 or 70/100", None),
+        ("score is 105", None),
+        ("Score: 1000", None),
+        ("Score: 1,000", None),
+        ("Score: -5", None),
+        ("Score: 7/10", None),
+        ("Score: 7 out of 10", None),
+        ("Score: seventy", None),
+        ("Score: NaN", None),
+        ("It needs 3 steps.", None),
+        ("underscore 5", None),
+        ("", None),
+    ],
+)
+def test_a_score_is_the_last_labelled_else_the_only_one_of_100(text, score):
+    assert ratings.read_score(text) == score
+
+
+def judged(row, engine, level, score):
+    engine(lambda asked: level if asked.purpose == "rate_level" else score)
+    with Model(ChatModel("simulated", "judge")) as model:
+        return list(ratings.rate([row()], model, Sampling()))
+
+
+def test_a_rating_joins_both_replies(row, engine):
+    assert judged(row, engine, "Difficulty: hard", "Score: 70") == [ratings.Rating(row().id, "hard", 70.0)]
+
+
+@pytest.mark.parametrize(
+    ("level", "score", "reason"),
+    [
+        ("?", "Score: 70", "unparsed level"),
+        ("Difficulty: hard", "Score: 60-70", "unparsed score"),
+        (reply("", "Difficulty: hard", "length"), "Score: 70", "truncated"),
+        ("Difficulty: hard", " ", "empty"),
+    ],
+)
+def test_a_rating_that_cannot_be_read_is_one_reject(row, engine, level, score, reason):
+    def with_key(asked):
+        answer = level if asked.purpose == "rate_level" else score
+        return answer if isinstance(answer, str) else reply(asked.key, answer.text, answer.finish)
+
+    engine(with_key)
+    with Model(ChatModel("simulated", "judge")) as model:
+        (rejected,) = ratings.rate([row()], model, Sampling())
+    assert isinstance(rejected, Reject)
+    assert (rejected.id, rejected.reason) == (row().id, reason)
