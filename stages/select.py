@@ -1,0 +1,39 @@
+"""Choose the rows that make the data set, and write it as a table and as chat messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.stage import Out, log, run
+
+if TYPE_CHECKING:
+    from evobuild.params import Params
+
+
+def main(
+    params: Params,
+    responses: Path,
+    scores: Path,
+    ratings: Path,
+    dataset: Out,
+    messages: Out,
+    rejects: Out,
+    counts: Out,
+) -> None:
+    from evobuild import selection, tables
+
+    names = list(params.pools) if params.select.pools == "all" else params.select.pools
+    rows = selection.gather(names, responses, scores, ratings)
+    kept, lost = selection.cut(rows, params.select, params.random_seed)
+    ledger = tables.ledger(rows.height, kept.height, lost)
+    tables.refuse_empty(f"{rows.height} rows came in", ledger)
+    tables.write(dataset, kept)
+    tables.write(rejects, lost)
+    tables.write_json(counts, ledger)
+    selection.export_messages(kept, messages)
+    log(f"kept {kept.height} of {rows.height} rows by {params.select.metric}")
+
+
+if __name__ == "__main__":
+    run(main, reads=("random_seed", "pools", "select"))
