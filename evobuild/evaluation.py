@@ -1,0 +1,75 @@
+"""The base and the tuned model on held-out rows: how well each predicts the reference answers.
+
+Perplexity is the exponential of the mean loss over all answer tokens together, so that a long
+answer counts by its length.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from evobuild import losses, weights
+from evobuild.chat import prompt_ids
+from evobuild.errors import BadInput, UserError
+from evobuild.params import Evaluate
+from evobuild.tables import EVALUATION, REJECTS, Instruction, Reject, frame
+from evobuild.uri import Weights
+
+
+def compare(
+    rows: Sequence[Instruction], base: Weights, tuned: Path, params: Evaluate
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Measure both models on the same answer tokens; give a table of losses in nats, and the rejects.
+
+    Raises BadInput if no row can be measured, UserError if a loss is not finite.
+    """
+    if not rows:
+        raise BadInput("no row is held out, so nothing can be measured; raise seed.held_out")
+    tokenizer = weights.chat_tokenizer(base)
+    limit = min(params.max_length, weights.context(base))
+    pairs: list[losses.Pair] = []
+    rejects: list[Reject] = []
+    for row in rows:
+        pair = losses.pair(tokenizer, row.id, prompt_ids(tokenizer, row), row.output, limit)
+        if isinstance(pair, str):
+            rejects.append(Reject(row.id, pair, "", row.output))
+        else:
+            pairs.append(pair)
+    if not pairs:
+        raise BadInput(f"none of {len(rows)} held-out rows can be measured; the first: {rejects[0].reason}")
+    before, after = _losses(base, pairs, params), _losses(Weights(str(tuned)), pairs, params)
+    table = [(pair.id, len(pair.answer), before[pair.id], after[pair.id]) for pair in pairs]
+    return frame(EVALUATION, table), frame(REJECTS, rejects)
+
+
+def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> dict[str, float]:
+    measured = losses.measure(weights.causal_lm(model), pairs, params.batch_tokens)
+    found = {each.id: each.loss_a_given_q for each in measured}
+    for row, loss in found.items():
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the model '{model}' has a loss of {loss} on the held-out row {row}; "
+                "if training spoilt it, lower finetune.learning_rate"
+            )
+    return found
+
+
+def figures(table: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, Any]:
+    """Sum an evaluation up: rows, and of each model the loss in nats per token and the perplexity."""
+    tokens = table["answer_tokens"].to_list()
+    loss = {
+        name: math.fsum(map(operator.mul, table[f"loss_{name}"], tokens)) / sum(tokens)
+        for name in ("base", "tuned")
+    }
+    return {
+        "rows": table.height,
+        "rejected": rejects.height,
+        "loss": {name: round(value, 6) for name, value in loss.items()},
+        "perplexity": {name: round(math.exp(value), 4) for name, value in loss.items()},
+    }

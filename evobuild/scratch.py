@@ -1,0 +1,101 @@
+"""A toy base model made from the seed text: a byte-level BPE tokenizer and a two-layer Llama.
+
+It is there so that scoring, fine-tuning and evaluation run on a real network, offline, in seconds.
+It learns next to nothing, and its scores mean nothing. Steps are counted, never timed, and threads
+are fixed, so that the same rows give the same weights on the same kind of CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evobuild import weights
+from evobuild.errors import require
+from evobuild.params import Scratch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+CONTEXT = 2048
+"""Positions, in tokens."""
+
+
+def train(texts: Sequence[str], params: Scratch, seed: int, folder: Path) -> list[float]:
+    """Train tokenizer and model on texts and save both; give the loss of each step in nats."""
+    torch, transformers = require("torch", "train"), weights.library()
+    weights.pin_threads()
+    torch.manual_seed(seed)
+    tokenizer = _tokenizer(texts, params.vocabulary)
+    # 4 heads of 32: the smallest that vLLM's CPU attention takes too.
+    config = transformers.LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=CONTEXT,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        tie_word_embeddings=True,
+    )
+    model = transformers.LlamaForCausalLM(config)
+    losses = _fit(model, _stream(tokenizer, texts), params, torch.Generator().manual_seed(seed))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return losses
+
+
+def _tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    tokenizers, transformers = require("tokenizers", "train"), require("transformers", "train")
+    special = ["<|begin|>", "<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>"]
+    bpe = tokenizers.Tokenizer(tokenizers.models.BPE())
+    bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=special,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    tokenizer: PreTrainedTokenizerFast = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token="<|begin|>",
+        eos_token="<|end|>",
+        pad_token="<|pad|>",
+        model_max_length=CONTEXT,
+        chat_template=weights.CHAT_TEMPLATE,
+    )
+    return tokenizer
+
+
+def _stream(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Any:
+    """All texts as one row of token ids, each begun and ended; repeated if shorter than one sequence."""
+    torch = require("torch", "train")
+    ids: list[int] = []
+    for text_ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]:
+        ids += [tokenizer.bos_token_id, *text_ids, tokenizer.eos_token_id]
+    return torch.tensor(ids * (1 + CONTEXT // len(ids)))
+
+
+def _fit(model: Any, stream_N: Any, params: Scratch, draw: Any) -> list[float]:
+    torch = require("torch", "train")
+    optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate)
+    losses = []
+    for step in range(params.steps):
+        # Falls linearly to a tenth; a toy needs no more.
+        rate = params.learning_rate * (1 - 0.9 * step / params.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        starts_B = torch.randint(len(stream_N) - params.length, (params.batch,), generator=draw)
+        ids_B_T = torch.stack([stream_N[start : start + params.length] for start in starts_B.tolist()])
+        loss = model(input_ids=ids_B_T, labels=ids_B_T).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -1,0 +1,126 @@
+"""Supervised fine-tuning with TRL: conversations in, tuned weights and a training curve out.
+
+Only the answer's tokens, and the end token after it, are in the loss. Threads and seeds are fixed:
+the same rows and base give the same weights on the same kind of machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evobuild import weights
+from evobuild.chat import prompt_ids
+from evobuild.errors import BadInput, require
+from evobuild.params import Finetune
+from evobuild.tables import Instruction, Reject
+from evobuild.uri import Weights
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+UNLABELLED = -100
+"""The label of a token that is not in the loss, as torch has it."""
+
+
+def finetune(
+    rows: Sequence[Instruction], base: Weights, params: Finetune, seed: int, folder: Path
+) -> tuple[list[dict[str, float]], list[Reject]]:
+    """Fine-tune a base model on answered rows and save it with its tokenizer.
+
+    Returns the training curve (step, loss in nats per answer token, learning_rate), and as rejects
+    the rows whose prompt leaves no room for an answer.
+
+    Raises BadInput if no row is left.
+    """
+    datasets, trl = require("datasets", "data"), require("trl", "train")
+    torch, transformers = require("torch", "train"), weights.library()
+    cuda = torch.cuda.is_available()
+    if not cuda:
+        weights.pin_threads()
+    datasets.disable_progress_bars()
+    tokenizer = weights.chat_tokenizer(base)
+    limit = min(params.max_length, weights.context(base))
+    examples, rejects = _examples(tokenizer, rows, limit)
+    trainer = trl.SFTTrainer(
+        # All weights are trained in fp32: in bf16 an update of 1e-5 would be rounded away.
+        model=weights.causal_lm(base) if params.lora_rank else weights.causal_lm(base).float(),
+        args=_arguments(trl, params, seed, folder, cuda),
+        train_dataset=datasets.Dataset.from_list(examples),
+        processing_class=tokenizer,
+        peft_config=_adapter(params),
+    )
+    # The curve is an out; the log need not repeat it.
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.train()
+    if params.lora_rank:
+        trainer.model = trainer.model.merge_and_unload()
+    trainer.model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    entries = [entry for entry in trainer.state.log_history if "loss" in entry]
+    return [{name: entry[name] for name in ("step", "loss", "learning_rate")} for entry in entries], rejects
+
+
+def _examples(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction], max_length: int
+) -> tuple[list[dict[str, list[int]]], list[Reject]]:
+    """Ids and labels of each row whose prompt leaves room for an answer; the others as rejects.
+
+    Only the answer and the end token are labelled. Ids are concatenated, as in evaluation, since
+    text would be tokenized across the seam.
+    """
+    examples, rejects = [], []
+    for row in rows:
+        prompt = prompt_ids(tokenizer, row)
+        answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
+        ids = [*prompt, *answer, tokenizer.eos_token_id][:max_length]
+        if len(ids) > len(prompt):
+            examples.append({"input_ids": ids, "labels": [UNLABELLED] * len(prompt) + ids[len(prompt) :]})
+        else:
+            rejects.append(Reject(row.id, "no room for the answer", f"{len(prompt)} tokens before it", ""))
+    if not examples:
+        raise BadInput(
+            f"{max_length} tokens: no prompt of {len(rows)} rows leaves room for an answer; "
+            "raise finetune.max_length, or choose a base with a longer context"
+        )
+    return examples, rejects
+
+
+def _arguments(trl: Any, params: Finetune, seed: int, folder: Path, cuda: bool) -> Any:
+    os.environ.setdefault("WANDB_DISABLED", "true")
+    return trl.SFTConfig(
+        output_dir=str(folder),
+        num_train_epochs=params.epochs,
+        per_device_train_batch_size=params.batch,
+        learning_rate=params.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=params.warmup,
+        max_length=params.max_length,
+        packing=False,
+        seed=seed,
+        data_seed=seed,
+        logging_steps=1,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not cuda,
+        bf16=cuda,
+        gradient_checkpointing=cuda,
+        dataset_num_proc=None,
+        eos_token=None,
+    )
+
+
+def _adapter(params: Finetune) -> Any:
+    if not params.lora_rank:
+        return None
+    peft = require("peft", "train")
+    return peft.LoraConfig(
+        r=params.lora_rank,
+        lora_alpha=params.lora_rank,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )

@@ -1,0 +1,28 @@
+"""Measure the base and the tuned model on the held-out rows: loss and perplexity of the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.params import Params
+
+
+def main(
+    params: Params, held_out: Path, scratch: Path, tuned: Path, losses: Out, rejects: Out, metrics: Out
+) -> None:
+    from evobuild import evaluation, tables
+
+    rows = list(tables.instructions(tables.read(held_out, tables.INSTRUCTIONS)))
+    table, lost = evaluation.compare(rows, params.models.base, tuned, params.evaluate)
+    tables.ledger(len(rows), table.height, lost)
+    tables.write(losses, table)
+    tables.write(rejects, lost)
+    tables.write_json(metrics, evaluation.figures(table, lost))
+
+
+if __name__ == "__main__":
+    run(main, reads=("evaluate", "models.base"))

@@ -1,0 +1,31 @@
+"""Train the toy base model on round r0; if no role uses it, leave a note in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.params import Params
+
+
+def main(params: Params, r0: Path, model: Out) -> None:
+    from evobuild import tables
+
+    if not (params.models.base.is_scratch or params.models.scorer.is_scratch):
+        model.mkdir()
+        (model / "README.md").write_text(
+            "Not trained: neither models.base nor models.scorer is models/scratch.\n"
+        )
+        return
+    from evobuild import scratch
+
+    rows = tables.instructions(tables.read(r0, tables.INSTRUCTIONS))
+    texts = ["\n".join(filter(None, (row.instruction, row.input, row.output))) for row in rows]
+    scratch.train(texts, params.scratch, params.random_seed, model)
+
+
+if __name__ == "__main__":
+    run(main, reads=("random_seed", "scratch", "models.base", "models.scorer"))
