@@ -1,0 +1,195 @@
+"""Charts of the report as inline SVG: the same values give the same bytes.
+
+A chart is drawn in stand-in colours, which then become CSS variables of the page, so that it
+follows the page's light and dark. Its text stays text. Nothing but names and numbers of ours enters.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from evobuild.errors import require
+from evobuild.tables import LEVELS
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, LINE, ACCENT, SECOND = "#010101", "#020202", "#030303", "#040404", "#050505"
+RAMP = tuple(f"#0606{number:02x}" for number in range(len(LEVELS)))
+_COLOURS = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    LINE: "var(--line)",
+    ACCENT: "var(--accent)",
+    SECOND: "var(--second)",
+} | {colour: f"var(--level-{number})" for number, colour in enumerate(RAMP)}
+_STYLE = {
+    "svg.hashsalt": "evobuild",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "legend.frameon": False,
+}
+BINS = 40
+"""Bins of a histogram."""
+MEASURES = {"IC-IFD": "ic_ifd", "IFD": "ifd"}
+
+
+def failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
+    """Draw failure rate and length of every candidate by step, a line through those that were chosen.
+
+    points: rows of a STEPS table; a failure rate may be null.
+    """
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, 2)
+        for axes, key, label in zip(
+            panels, ("failure_rate", "words"), ("failure rate λ", "method length (words)"), strict=True
+        ):
+            judged = [point for point in points if point["failure_rate"] is not None]
+            chosen = [point for point in judged if point["chosen"]]
+            axes.scatter(
+                [point["step"] for point in judged],
+                [point[key] for point in judged],
+                s=18,
+                c=MUTED,
+                alpha=0.45,
+            )
+            axes.plot(
+                [point["step"] for point in chosen],
+                [point[key] for point in chosen],
+                color=ACCENT,
+                marker="o",
+                markersize=5,
+            )
+            _frame(axes, label, "step")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+
+    return _drawn(draw, (9.6, 2.6), "Failure rate and length of the evolving method by step")
+
+
+def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
+    """Draw the share of each difficulty level as one bar a pool, its mean score beside it.
+
+    ratings: pool to its RATINGS table.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        names = list(ratings)
+        shares = np.array(
+            [[(rows["level"] == level).sum() for level in LEVELS] for rows in ratings.values()], dtype=float
+        )
+        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
+        left = np.zeros(len(names))
+        for number, level in enumerate(LEVELS):
+            axes.barh(names, shares[:, number], left=left, color=RAMP[number], height=0.62, label=level)
+            left += shares[:, number]
+        for place, name in enumerate(names):
+            axes.text(
+                1.015, place, f"mean {np.mean(ratings[name]['score'].to_numpy()):.1f}", va="center", color=INK
+            )
+        axes.set_xlim(0, 1)
+        axes.set_xticks([])
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=len(LEVELS), handlelength=1)
+
+    return _drawn(draw, (9.6, 0.6 + 0.4 * len(ratings)), "Difficulty levels of each pool")
+
+
+def histograms(scores: Mapping[str, pl.DataFrame]) -> Markup:
+    """Draw IC-IFD and IFD as one small histogram a pool, each on one scale; a line marks the mean.
+
+    scores: pool to its SCORES table. A scale goes from the 1st to the 99th percentile of all pools;
+    what lies beyond counts in the first and the last bin.
+    """
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(len(scores), len(MEASURES), sharex="col", squeeze=False)
+        for column, (label, measure) in enumerate(MEASURES.items()):
+            values = {pool: rows[measure].to_numpy() for pool, rows in scores.items()}
+            ends = np.quantile(np.concatenate(list(values.values())), (0.01, 0.99), method="nearest")
+            edges = np.linspace(ends[0], ends[1] if ends[1] > ends[0] else ends[0] + 1, BINS + 1)
+            for axes, pool in zip(grid[:, column], scores, strict=True):
+                _histogram(axes, values[pool], edges)
+                axes.set_ylabel(pool, rotation=0, ha="right", va="center", color=INK)
+            grid[0, column].set_title(label)
+
+    return _drawn(draw, (9.6, 0.7 + 0.62 * len(scores)), "Distribution of " + " and ".join(MEASURES))
+
+
+def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
+    axes.stairs(counts, edges, fill=True, color=ACCENT, alpha=0.35)
+    axes.stairs(counts, edges, color=ACCENT, linewidth=0.9)
+    axes.axvline(np.clip(values.mean(), edges[0], edges[-1]), color=SECOND, linewidth=1.4)
+    axes.set_yticks([])
+    axes.set_xlim(edges[0], edges[-1])
+    axes.spines["left"].set_visible(False)
+
+
+def training(points: Sequence[Mapping[str, float]]) -> Markup:
+    """Draw the training loss by step. points: step, loss in nats per answer token."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        steps, losses = [point["step"] for point in points], [point["loss"] for point in points]
+        axes.plot(steps, losses, color=ACCENT, linewidth=1.6, marker="o" if len(points) < 3 else "")
+        _frame(axes, "training loss (nats per answer token)", "step")
+
+    return _drawn(draw, (9.6, 2.8), "Training loss by step")
+
+
+def _frame(axes: Axes, title: str, below: str) -> None:
+    axes.set_title(title)
+    axes.set_xlabel(below)
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(length=0)
+    axes.margins(x=0.03, y=0.12)
+
+
+def _drawn(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> Markup:
+    """Draw on a figure of a size in inches and give it as SVG for a page, title as its spoken name."""
+    matplotlib = require("matplotlib", "report")
+    figures = require("matplotlib.figure", "report")
+    stream = io.StringIO()
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "svg", **_STYLE}):
+        figure = figures.Figure(figsize=size, layout="constrained")
+        draw(figure)
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
+    text = stream.getvalue()
+    text = text[text.index("<svg") :]
+    # Ids of groups would stand on the page more than once; a style element would reach all of it.
+    text = re.sub(r'<g id="[^"]*">', "<g>", re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL))
+    text = (
+        re.sub(r'\s(?:xmlns(?::\w+)?|width|height|version)="[^"]*"', "", text[: text.index(">")])
+        + (text[text.index(">") :])
+    )
+    text = re.sub("|".join(_COLOURS), lambda found: _COLOURS[found[0]], text)
+    return Markup(text.replace("<svg", f'<svg role="img" aria-label="{title}"', 1))

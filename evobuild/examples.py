@@ -1,0 +1,179 @@
+"""Rows to look at in the report: lineages from the seed to the last round, and rows that were lost.
+
+They are drawn from the random seed, spread over domains and reasons. Tables are read one at a time,
+and of each only the rows that are shown are kept.
+"""
+
+from __future__ import annotations
+
+import difflib
+import random
+import re
+from collections.abc import Iterable, Mapping
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild import tables
+from evobuild.errors import BadInput
+from evobuild.params import Params, Round
+from evobuild.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
+
+LOST = 8
+"""Rejects shown."""
+LONGEST = 20_000
+"""Characters of a text that are compared word by word; longer ones are shown without their difference."""
+
+Words = list[tuple[str, str]]
+"""A text in parts, each ("equal" | "insert" | "delete", text)."""
+
+
+class Stage(NamedTuple):
+    """A row of a lineage and what is known of it; words: its instruction against its parent's."""
+
+    row: Instruction
+    words: Words
+    answer: str | None
+    level: str | None
+    difficulty: float | None
+    ic_ifd: float | None
+
+
+class Lost(NamedTuple):
+    """A row that a stage lost; instruction: what it was about."""
+
+    stage: str
+    reason: str
+    detail: str
+    reply: str
+    domain: str
+    instruction: str
+
+
+def lineages(
+    params: Params,
+    rounds: Path,
+    responses: Path,
+    ratings: Mapping[str, pl.DataFrame],
+    scores: Mapping[str, pl.DataFrame],
+) -> list[list[Stage]]:
+    """Draw `report.examples` rows of the last round, each with its ancestors, the seed row first.
+
+    rounds, responses: folders of instruction tables. ratings, scores: by pool.
+
+    Raises BadInput if a table is missing or lacks a parent.
+    """
+    chain = _chain(params.rounds)
+    paths = {name: rounds / f"{name}.parquet" for name in chain}
+    last = tables.read(paths[chain[-1]], INSTRUCTIONS)
+    picked = _pick(last, params.report.examples, params.random_seed)
+    rows: dict[str, Instruction] = {}
+    wanted = picked
+    for name in reversed(chain):
+        found = _rows(paths[name], wanted)
+        if lacking := [key for key in wanted if key not in found]:
+            raise BadInput(
+                f"{paths[name]}: no row '{lacking[0]}', which a row of a later round descends from"
+            )
+        rows |= found
+        wanted = [found[key].parent_id for key in wanted]
+    answers: dict[str, Instruction] = {}
+    for name in chain:
+        if name in params.pools:
+            answers |= _rows(responses / f"{name}.parquet", rows)
+    rated = {
+        key: values for frame in ratings.values() for key, *values in _some(frame, rows, "level", "score")
+    }
+    scored = {key: value for frame in scores.values() for key, value in _some(frame, rows, "ic_ifd")}
+
+    def stage(key: str) -> Stage:
+        row, parent = rows[key], rows.get(rows[key].parent_id)
+        words = difference(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
+        answer = answers[key].output if key in answers else None
+        level, difficulty = rated.get(key, (None, None))
+        return Stage(row, words, answer, level, difficulty, scored.get(key))
+
+    return [[stage(key) for key in _ancestry(rows, key)] for key in picked]
+
+
+def _chain(rounds: Mapping[str, Round]) -> list[str]:
+    """The longest line of rounds from r0; of equals the one named last."""
+    chains = [[SEED_ROUND]]
+    for name in rounds:
+        chain = [name]
+        while chain[0] != SEED_ROUND:
+            chain.insert(0, rounds[chain[0]].parent)
+        chains.append(chain)
+    return max(reversed(chains), key=len)
+
+
+def _pick(rows: pl.DataFrame, number: int, seed: int) -> list[str]:
+    """Draw ids, from one domain after the other as long as each has some."""
+    by_domain: dict[str, list[str]] = {}
+    for domain, key in sorted(rows.select("domain", "id").iter_rows()):
+        by_domain.setdefault(domain, []).append(key)
+    draw = random.Random(f"{seed} report")
+    drawn = [draw.sample(keys, min(number, len(keys))) for keys in by_domain.values()]
+    return list(islice((key for turn in zip_longest(*drawn) for key in turn if key is not None), number))
+
+
+def _rows(path: Path, ids: Iterable[str]) -> dict[str, Instruction]:
+    found = tables.read(path, INSTRUCTIONS).filter(pl.col("id").is_in(list(ids)))
+    return {row.id: row for row in tables.instructions(found)}
+
+
+def _some(frame: pl.DataFrame, ids: Iterable[str], *columns: str) -> Iterable[tuple[Any, ...]]:
+    return frame.filter(pl.col("id").is_in(list(ids))).select("id", *columns).iter_rows()
+
+
+def _ancestry(rows: Mapping[str, Instruction], key: str) -> list[str]:
+    line = [key]
+    while rows[line[0]].parent_id in rows:
+        line.insert(0, rows[line[0]].parent_id)
+    return line
+
+
+def lost(params: Params, rounds: Path, rejects: Path) -> list[Lost]:
+    """Take one row of each reason and kind of stage, in the order of the pipeline; at most LOST.
+
+    Raises BadInput if a table is missing.
+    """
+    places = [("evolve", name, round_.parent) for name, round_ in params.rounds.items()]
+    places += [(stage, pool, pool) for stage in ("respond", "rate") for pool in params.pools]
+    found: list[Lost] = []
+    seen: set[tuple[str, str]] = set()
+    for stage, name, origin in places:
+        table = tables.read(rejects / f"{stage}-{name}.parquet", REJECTS).sort("id")
+        first = table.unique("reason", keep="first", maintain_order=True).iter_rows()
+        fresh = [row for row in first if (stage, row[1]) not in seen][: LOST - len(found)]
+        about = _rows(rounds / f"{origin}.parquet", [row[0] for row in fresh]) if fresh else {}
+        for key, reason, detail, reply in fresh:
+            seen.add((stage, reason))
+            row = about.get(key)
+            shown = (row.domain, row.instruction) if row else ("", "")
+            found.append(Lost(f"{stage} {name}", reason, detail, reply, *shown))
+    return found
+
+
+def difference(before: str, after: str) -> Words:
+    """Compare two texts word by word.
+
+    Instance: "Name a bird.", "Name a red bird." -> equal "Name a ", insert "red ", equal "bird."
+    """
+    if max(len(before), len(after)) > LONGEST:
+        return [("equal", after)]
+    old, new = (re.findall(r"\S+\s*|\s+", text) for text in (before, after))
+    parts: Words = []
+    # The space after a word is no part of it: a last word stays the same when more follows.
+    old_words, new_words = [token.strip() for token in old], [token.strip() for token in new]
+    for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(
+        None, old_words, new_words, autojunk=False
+    ).get_opcodes():
+        if kind == "equal":
+            parts.append(("equal", "".join(new[j1:j2])))
+            continue
+        parts += [("delete", "".join(old[i1:i2]))] if i2 > i1 else []
+        parts += [("insert", "".join(new[j1:j2]))] if j2 > j1 else []
+    return parts

@@ -1,0 +1,83 @@
+"""Figures of all rounds and pools, gathered under keys that stay the same from run to run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from evobuild import tables
+from evobuild.tables import LEVELS, RATINGS, SCORES
+
+POOL_STAGES = ("respond", "rate", "score")
+BINS = 20
+"""Bins of a score histogram."""
+
+
+def row_counts(counts: Path, rounds: Sequence[str], pools: Sequence[str]) -> dict[str, Any]:
+    """Rows kept by each step: {"r0": 120, "r1": 100, …, "selected": 60} and, below, rejects by stage."""
+    ledgers = {"r0": _ledger(counts, "seed")} | {name: _ledger(counts, f"evolve-{name}") for name in rounds}
+    selected = _ledger(counts, "select")
+    kept = {name: ledger["out"] for name, ledger in ledgers.items()}
+    kept["r0"] -= ledgers["r0"]["held_out"]
+    rejected = {"seed": _lost(ledgers["r0"]), "evolve": sum(_lost(ledgers[name]) for name in rounds)}
+    for stage in POOL_STAGES:
+        rejected[stage] = sum(_lost(_ledger(counts, f"{stage}-{pool}")) for pool in pools)
+    return {"rows": kept | {"selected": selected["out"]}, "rejected": rejected}
+
+
+def _ledger(counts: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((counts / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def _lost(ledger: dict[str, Any]) -> int:
+    return sum(ledger["rejects"].values())
+
+
+def difficulty_means(ratings: Path, pools: Sequence[str]) -> dict[str, float]:
+    """Mean difficulty score, 0 to 100, of each pool."""
+    return {pool: _mean(_table(ratings, pool, RATINGS)["score"], 2) for pool in pools}
+
+
+def score_means(scores: Path, pools: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Mean IFD and IC-IFD of each pool."""
+    rows = {pool: _table(scores, pool, SCORES) for pool in pools}
+    return {name: {pool: _mean(rows[pool][name], 4) for pool in pools} for name in ("ifd", "ic_ifd")}
+
+
+def level_counts(ratings: Path, pools: Sequence[str]) -> list[dict[str, object]]:
+    """Rows of each pool at each difficulty level, levels in order."""
+    rows = {pool: _table(ratings, pool, RATINGS)["level"] for pool in pools}
+    return [
+        {"pool": pool, "level": level, "rows": int((rows[pool] == level).sum())}
+        for pool in pools
+        for level in LEVELS
+    ]
+
+
+def score_histogram(scores: Path, pools: Sequence[str]) -> list[dict[str, object]]:
+    """Rows of each pool by IC-IFD, in equal bins from 0 to the 99th percentile of all, the last open."""
+    rows = {pool: _table(scores, pool, SCORES)["ic_ifd"] for pool in pools}
+    top = pl.concat(list(rows.values())).quantile(0.99, "nearest") or 1.0
+    histogram: list[dict[str, object]] = []
+    for pool in pools:
+        places = (rows[pool] / top * BINS).floor().clip(0, BINS - 1).cast(pl.Int64)
+        for place in range(BINS):
+            edge = round(top * place / BINS, 4)
+            histogram.append({"pool": pool, "ic_ifd": edge, "rows": int((places == place).sum())})
+    return histogram
+
+
+def _table(folder: Path, pool: str, schema: pl.Schema) -> pl.DataFrame:
+    return tables.read(folder / f"{pool}.parquet", schema)
+
+
+def _mean(values: pl.Series, digits: int) -> float:
+    mean = values.mean()
+    if not isinstance(mean, float):
+        raise ValueError("a pool without a row has no mean")
+    return round(mean, digits)

@@ -1,0 +1,278 @@
+"""The report: what it shows, that it shows it literally, and that it needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markupsafe import escape
+from workspace import ROOT
+
+from evobuild import charts, examples, params, report, tables
+from evobuild.errors import BadInput
+from evobuild.params import Params
+from evobuild.report import Sources
+
+ROUNDS = ("r0", "r1", "r2")
+SIMULATED = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "simulated:small")
+REAL = dict.fromkeys(SIMULATED, "transformers:some/model@1234567")
+
+
+def hostile(field: str) -> str:
+    """A text that would run or render if anything took it for markup or for a template."""
+    return f"<script>alert('{field}')</script>{{{{7*7}}}}"
+
+
+def settings(models: dict[str, str] = SIMULATED, **changes: Any) -> Params:
+    content = params.read(ROOT / "params.yaml")
+    content |= {
+        "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
+        "pools": {name: {} for name in ROUNDS},
+        "report": {"examples": 2},
+        "select": content["select"] | {"pools": "all"},
+        "models": content["models"] | models,
+    }
+    return Params.model_validate(content | changes)
+
+
+def write_rows(sources: Sources, number: int, text: Any) -> None:
+    """Three rounds of rows in two domains, each row a child of the one with its number before."""
+    for place, name in enumerate(ROUNDS):
+        parent = ROUNDS[place - 1] if place else ""
+        texts = [text(f"{field}{name}") for field in ("instruction", "input", "output", "operation")]
+        rows = [
+            (
+                f"{name}-{row:02d}", "", text(f"seed_id{row}"), f"{parent}-{row:02d}" if parent else "",
+                name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, "",
+            )
+            for row in range(number)
+        ]  # fmt: skip
+        table = tables.frame(tables.INSTRUCTIONS, rows)
+        tables.write(sources.rounds / f"{name}.parquet", table)
+        tables.write(sources.responses / f"{name}.parquet", table)
+        ratings = [(row[0], text("level") if text is hostile else "hard", 40.0 + place) for row in rows]
+        tables.write(sources.ratings / f"{name}.parquet", tables.frame(tables.RATINGS, ratings))
+        scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
+        tables.write(sources.scores / f"{name}.parquet", tables.frame(tables.SCORES, scores))
+    tables.write(sources.dataset, table)
+
+
+def write_ledgers(sources: Sources, text: Any) -> None:
+    stems = [f"{stage}-{name}" for stage in report.POOL_STAGES for name in ROUNDS]
+    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *stems]:
+        lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
+        tables.write(sources.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
+        ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
+        tables.write_json(sources.counts / f"{stem}.json", ledger | {"held_out": 40 if stem == "seed" else 0})
+        counts = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 5)
+        usage = {"model": text("usage model"), "seconds": 1.0, "cost": None, "purposes": {"evolve": counts}}
+        tables.write_json(sources.usage / f"{stem}.json", [usage])
+    tables.write_json(sources.usage / "optimize.json", [])
+    tables.write(sources.rejects / "evaluate.parquet", tables.frame(tables.REJECTS, []))
+
+
+def write_figures(sources: Sources, text: Any) -> None:
+    steps = [
+        ("000-000", 0, 0, 0.5, text("failures"), 4, True, "", text("method_e0")),
+        ("001-000", 1, 0, 0.25, "", 5, True, text("feedback"), text("method_best")),
+        ("001-001", 1, 1, None, "no method in the reply", 0, False, "", ""),
+    ]
+    tables.write(sources.steps, tables.frame(tables.STEPS, steps))
+    tables.write_csv(sources.curve, [{"step": 1, "loss": 3.5, "learning_rate": 0.1}])
+    evaluation = {"rows": 4, "rejected": 0, "loss": {"base": 2.5, "tuned": 2.25}}
+    tables.write_json(sources.evaluation, evaluation | {"perplexity": {"base": 12.18, "tuned": 9.49}})
+
+
+def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
+    folders = [root / name for name in report.Sources._fields[:7]]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    sources = Sources(*folders, *(root / name for name in ("steps", "dataset", "curve", "evaluation")))
+    write_rows(sources, rows, text)
+    write_ledgers(sources, text)
+    write_figures(sources, text)
+    return sources
+
+
+@pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw nothing, where a test is not about charts: they take most of the time."""
+    monkeypatch.setattr(charts, "_drawn", lambda *_: "")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return build(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def shown(plain: Sources) -> str:
+    return report.page(settings(), plain)
+
+
+def test_same_inputs_give_the_same_page(plain: Sources, shown: str):
+    assert report.page(settings(), plain) == shown
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_simulated_roles_are_called_a_dry_run(plain: Sources, shown: str):
+    assert "DRY RUN" in shown and "evolver, optimizer, responder, judge" in shown
+    one = report.page(settings(REAL | {"judge": "simulated:small"}), plain)
+    assert "DRY RUN" in one and "with no language model behind: judge." in one
+    assert "DRY RUN" not in report.page(settings(REAL), plain)
+
+
+def test_figures_are_shown(shown: str):
+    assert "7,341" in shown  # rows in
+    assert "7,300" in shown  # rows of r0: out of seed without the held-out 40
+    assert "2.500 → 2.250" in shown and "0.50 → 0.25" in shown
+    assert "counted evolve-r1" in shown and "reply evolve-r1" in shown
+
+
+def test_lineages_go_from_the_seed_through_all_rounds(shown: str):
+    assert len(re.findall(r"<h4>(\w+)</h4>", shown)) == 6
+    assert re.findall(r"<h4>(\w+)</h4>", shown)[:3] == ["seed", "r1", "r2"]
+    assert "IC-IFD 2.125" in shown and "difficulty 42" in shown
+
+
+FIELDS = (
+    [f"{name}r{number}" for name in ("instruction", "input", "output", "operation") for number in range(3)]
+    + ["domain0", "domain1", "role", "turn", "level", "usage model", "failures", "feedback"]
+    + ["method_e0", "method_best", "reason evolve-r1", "detail evolve-r1", "reply evolve-r1"]
+    + ["counted seed", "counted select", "reply respond-r0"]
+)
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(charts, "_drawn", lambda *_: "")
+        return report.page(settings(), build(tmp_path_factory.mktemp("attacked"), hostile))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_text_of_a_row_appears_literally(attacked: str, field: str):
+    assert str(escape(hostile(field))) in attacked
+
+
+def test_text_of_a_row_never_becomes_markup(attacked: str):
+    assert "<script" not in attacked
+    assert re.search(r"seed_id\d&#39;\)&lt;/script&gt;\{\{7\*7\}\}", attacked)
+
+
+def test_nothing_outside_the_page_is_asked_for(shown: str):
+    assert all(target.startswith("#") for target in re.findall(r'(?:src|href|action)="([^"]*)"', shown))
+    assert not re.search(r"https?://|@import|<link|<script|url\((?!#)", shown)
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_strange_text_stays_readable(tmp_path: Path):
+    sources = build(tmp_path, lambda field: f"{field}\0\x1b[0m\x85 " + "א" * 30_000)
+    page = report.page(settings(), sources)
+    assert not re.search("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", page)
+    assert "␀␛[0m�" in page and "more characters)" in page
+    assert 'dir="auto"' in page and "overflow-wrap: anywhere" in page
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_no_optimization_is_said(tmp_path: Path):
+    sources = build(tmp_path)
+    tables.write(sources.steps, tables.frame(tables.STEPS, []))
+    evolve = params.read(ROOT / "params.yaml")["evolve"]
+    page = report.page(settings(evolve=evolve | {"strategy": "evol"}), sources)
+    assert "Nothing was optimized: rows evolve by fixed operations" in page
+    page = report.page(settings(evolve=evolve | {"strategy": "auto", "method": "e0"}), sources)
+    assert "Nothing was optimized" in page and "is e0, used as it stands" in page
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_a_removed_pool_is_not_read(tmp_path: Path):
+    sources = build(tmp_path)
+    for folder in (sources.responses, sources.ratings, sources.scores):
+        (folder / "r1.parquet").write_text("left behind")
+    page = report.page(settings(pools={"r0": {}, "r2": {}}), sources)
+    assert "counted respond-r2" in page and "counted respond-r1" not in page
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_rounds_may_branch_or_be_none(tmp_path: Path):
+    sources = build(tmp_path)
+    alone = report.page(settings(rounds={}, pools={"r0": {}}), sources)
+    assert re.findall(r"<h4>(\w+)</h4>", alone) == ["seed", "seed"]
+    (sources.rounds / "r2.parquet").rename(sources.rounds / "r2b.parquet")
+    for folder in (sources.rejects, sources.counts, sources.usage):
+        for path in sorted(folder.glob("evolve-r1.*")):
+            (folder / f"evolve-r2b{path.suffix}").write_bytes(path.read_bytes())
+    branched = settings(rounds={"r2b": {"parent": "r1"}, "r1": {"parent": "r0"}}, pools={"r0": {}})
+    assert "evolve r2b" in report.page(branched, sources)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "rounds/r1.parquet", "responses/r0.parquet", "ratings/r2.parquet", "scores/r1.parquet",
+        "rejects/evolve-r1.parquet", "counts/select.json", "usage/rate-r0.json",
+        "steps", "dataset", "curve", "evaluation",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("broken", [False, True], ids=["missing", "broken"])
+@pytest.mark.usefixtures("without_charts")
+def test_a_bad_file_is_named(tmp_path: Path, name: str, broken: bool):
+    sources = build(tmp_path)
+    (tmp_path / name).write_text("{\n{") if broken else (tmp_path / name).unlink()
+    with pytest.raises(BadInput, match=re.escape(str(tmp_path / name))):
+        report.page(settings(), sources)
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_a_lacking_parent_is_named(tmp_path: Path):
+    sources = build(tmp_path)
+    tables.write(sources.rounds / "r1.parquet", tables.frame(tables.INSTRUCTIONS, []))
+    with pytest.raises(BadInput, match=r"r1\.parquet: no row 'r1-0\d'"):
+        report.page(settings(), sources)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "parts"),
+    [
+        ("Name a bird.", "Name a bird.", [("equal", "Name a bird.")]),
+        ("Name a bird.", "Name a red bird.", [("equal", "Name a "), ("insert", "red "), ("equal", "bird.")]),
+        ("Name it.", "Name it. Now.", [("equal", "Name it. "), ("insert", "Now.")]),
+        ("one", "two", [("delete", "one"), ("insert", "two")]),
+        ("", "new", [("insert", "new")]),
+        ("old", "", [("delete", "old")]),
+    ],
+)
+def test_texts_are_compared_word_by_word(before: str, after: str, parts: examples.Words):
+    assert examples.difference(before, after) == parts
+
+
+def test_examples_are_spread_over_domains():
+    rows = [(f"{number:02d}", "", "", "", "r0", domain, (), "", "", "", "", "") for number, domain in
+            enumerate(["a"] * 9 + ["b"] * 2 + ["c"])]  # fmt: skip
+    picked = examples._pick(tables.frame(tables.INSTRUCTIONS, rows), 5, 1)
+    domains = [rows[int(key)][5] for key in picked]
+    assert domains == ["a", "b", "c", "a", "b"]
+    assert picked == examples._pick(tables.frame(tables.INSTRUCTIONS, reversed(rows)), 5, 1)
+
+
+def test_settings_are_shown_as_used(shown: str):
+    settings_text = shown[shown.index("params.yaml as it was used") :]
+    assert "evolver: simulated:small" in settings_text and "max_ifd: null" in settings_text
+
+
+def test_charts_follow_the_colours_of_the_page(shown: str):
+    drawn = re.findall(r'<svg role="img" aria-label="([^"]*)"', shown)
+    assert len(drawn) == 4
+    svg = "".join(re.findall(r"<svg role.*?</svg>", shown, re.DOTALL))
+    assert "var(--accent)" in svg and not re.search("#[0-9a-f]{6}", svg)
+
+
+def test_long_numbers_of_domains_are_summed_up():
+    rows = [
+        (f"{number:02d}", "", "", "", "r1", f"d{number:02d}", (), "", "", "", "", "") for number in range(23)
+    ]
+    lines = report._selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
+    assert len(lines) == 21 and lines[-1] == {"domain": "3 smaller domains", "pools": {"r1": 3}, "rows": 3}

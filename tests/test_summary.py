@@ -1,0 +1,85 @@
+"""Figures of rounds and pools, by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evobuild import summary, tables
+
+
+def write(folder: Path, pool: str, schema, rows) -> None:
+    folder.mkdir(exist_ok=True)
+    tables.write(folder / f"{pool}.parquet", tables.frame(schema, rows))
+
+
+@pytest.fixture
+def ratings(tmp_path: Path) -> Path:
+    folder = tmp_path / "ratings"
+    write(folder, "r0", tables.RATINGS, [("a", "easy", 20.0), ("b", "easy", 25.0), ("c", "hard", 65.0)])
+    write(folder, "r1", tables.RATINGS, [("d", "very hard", 88.888)])
+    return folder
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    def rows(prefix: str, values: list[float]):
+        return [
+            (f"{prefix}{at}", 1, 1, False, 2.0, 1.0, 1.0, 2 * value, 1.0, value)
+            for at, value in enumerate(values)
+        ]
+
+    folder = tmp_path / "scores"
+    write(folder, "r0", tables.SCORES, rows("a", [0.0, 0.1, 0.55, 1.0]))
+    write(folder, "r1", tables.SCORES, rows("b", [0.3, 0.3]))
+    return folder
+
+
+def test_difficulty_is_the_mean_score_of_each_pool(ratings: Path) -> None:
+    assert summary.difficulty_means(ratings, ["r0", "r1"]) == {"r0": 36.67, "r1": 88.89}
+
+
+def test_score_means_are_of_each_pool(scores: Path) -> None:
+    assert summary.score_means(scores, ["r0", "r1"]) == {
+        "ifd": {"r0": 0.825, "r1": 0.6},
+        "ic_ifd": {"r0": 0.4125, "r1": 0.3},
+    }
+
+
+def test_levels_are_counted_in_order_and_none_is_left_out(ratings: Path) -> None:
+    found = summary.level_counts(ratings, ["r0", "r1"])
+    assert [entry["level"] for entry in found] == [*tables.LEVELS, *tables.LEVELS]
+    assert [entry["rows"] for entry in found] == [0, 2, 0, 1, 0, 0, 0, 0, 0, 1]
+
+
+def test_a_histogram_counts_every_row_once(scores: Path) -> None:
+    found = summary.score_histogram(scores, ["r0", "r1"])
+    counts = {(entry["pool"], entry["ic_ifd"]): entry["rows"] for entry in found if entry["rows"]}
+    # Bins of 0.05 from 0 to the greatest value, which falls into the last.
+    assert counts == {("r0", 0.0): 1, ("r0", 0.1): 1, ("r0", 0.55): 1, ("r0", 0.95): 1, ("r1", 0.3): 2}
+    assert len(found) == 2 * summary.BINS
+
+
+def test_a_histogram_of_zeros_has_them_in_the_first_bin(tmp_path: Path) -> None:
+    write(tmp_path, "r0", tables.SCORES, [("a", 1, 1, False, 2.0, 0.0, 1.0, 0.0, 1.0, 0.0)])
+    assert [entry["rows"] for entry in summary.score_histogram(tmp_path, ["r0"])] == [1] + [0] * 19
+
+
+def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
+    ledgers = {
+        "seed": {"in": 12, "out": 10, "rejects": {"empty instruction": 2}, "held_out": 3},
+        "evolve-r1": {"in": 7, "out": 5, "rejects": {"copy": 1, "no label": 1}},
+        "evolve-r2": {"in": 5, "out": 4, "rejects": {"copy": 1}},
+        "respond-r1": {"in": 5, "out": 5, "rejects": {}},
+        "rate-r1": {"in": 5, "out": 3, "rejects": {"no score": 2}},
+        "score-r1": {"in": 5, "out": 4, "rejects": {"empty answer": 1}},
+        "select": {"in": 5, "out": 2, "rejects": {"below the cut": 3}},
+    }
+    for name, ledger in ledgers.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(ledger))
+    assert summary.row_counts(tmp_path, ["r1", "r2"], ["r1"]) == {
+        "rows": {"r0": 7, "r1": 5, "r2": 4, "selected": 2},
+        "rejected": {"seed": 2, "evolve": 3, "respond": 0, "rate": 2, "score": 1},
+    }
