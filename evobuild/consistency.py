@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from evobuild.errors import BadParams
-from evobuild.models.uri import ChatModel, Weights
 from evobuild.params import Params
 from evobuild.tables import SEED_ROUND
+from evobuild.uri import ChatModel, Weights
 
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 
@@ -59,7 +59,8 @@ def _check_pools(params: Params) -> None:
     for name in [] if params.select.pools == "all" else params.select.pools:
         if name not in params.pools:
             raise BadParams(
-                f"params.yaml: select.pools names '{name}', which is no pool; expected some of {', '.join(params.pools)}"
+                f"params.yaml: select.pools names '{name}', which is no pool; "
+                f"expected some of {', '.join(params.pools)}"
             )
 
 
@@ -68,7 +69,8 @@ def _check_source(params: Params) -> None:
     inside = Path(os.path.normpath(source))
     if inside.parts[:1] == ("..",):
         raise BadParams(
-            f"params.yaml: seed.source is '{source}'; expected a path in the repository, or an absolute one outside it"
+            f"params.yaml: seed.source is '{source}'; "
+            "expected a path in the repository, or an absolute one outside it"
         )
     fetched = [f"data/raw/{name}.parquet" for name in params.fetch]
     if str(inside) not in fetched and not inside.is_file():

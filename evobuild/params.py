@@ -16,7 +16,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from evobuild.errors import BadParams
-from evobuild.models.uri import ChatModel, Weights, parse_chat_model, parse_weights
+from evobuild.uri import ChatModel, Weights, parse_chat_model, parse_weights
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
@@ -29,6 +29,12 @@ Metric = Literal["ic_ifd", "ifd", "ifd_ppl", "perplexity", "length", "difficulty
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
         raise ValueError("expected a name of small letters, digits and '_'")
+    return value
+
+
+def _all_or_names(value: object) -> object:
+    if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        raise ValueError("expected 'all' or a list of names")
     return value
 
 
@@ -78,7 +84,7 @@ class Scratch(Section):
     vocabulary: Annotated[int, Field(ge=300)]
     steps: Count
     batch: Count
-    length: Annotated[int, Field(ge=8)]
+    length: Annotated[int, Field(ge=8, le=2048)]
     learning_rate: Positive
 
 
@@ -130,7 +136,7 @@ class Score(Section):
 
 
 class Select(Section):
-    pools: Literal["all"] | list[Name]
+    pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
     metric: Metric
     share: Share
     max_ifd: Positive | None
@@ -180,7 +186,7 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
-        for key, _ in node.value:
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise BadParams(f"{_at(key.start_mark)}: the key '{key.value}' is given twice")
             seen.add(key.value)

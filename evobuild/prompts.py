@@ -28,6 +28,8 @@ def render(name: str, **values: object) -> str:
     except jinja2.UndefinedError as error:
         given = ", ".join(sorted(values)) or "nothing"
         raise BadInput(f"{FOLDER / name}: {error.message}; given are: {given}") from error
+    except jinja2.TemplateNotFound as error:
+        raise BadInput(f"{FOLDER / name}: includes '{error.name}', which does not exist") from error
     except jinja2.exceptions.SecurityError as error:
         raise BadInput(f"{FOLDER / name}: not allowed in a prompt: {error.message}") from error
 

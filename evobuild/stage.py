@@ -102,7 +102,7 @@ def whole(*outs: Path) -> Iterator[list[Path]]:
         for path, out in zip(temporary, outs, strict=True):
             if out.is_dir():
                 shutil.rmtree(out)
-            os.replace(path, out)
+            path.replace(out)
 
 
 @contextmanager

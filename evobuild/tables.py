@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.errors import BadInput
+from evobuild.errors import BadInput, UserError
 
 Turn = tuple[str, str]
 
@@ -113,11 +113,17 @@ def _digest(text: str) -> str:
 
 
 def write(path: Path, rows: pl.DataFrame) -> None:
-    """Write a table sorted by id. Raises ValueError if an id stands twice: that is a bug of ours."""
+    """Write a table sorted by id.
+
+    Raises ValueError if an id stands twice: that is a bug of ours; UserError if the disk is full.
+    """
     ordered = rows.sort("id")
     if ordered["id"].is_duplicated().any():
         raise ValueError(f"{path}: an id stands twice")
-    ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=65_536)
+    try:
+        ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=65_536)
+    except pl.exceptions.ComputeError as error:
+        raise UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
 
 
 def read(path: Path, schema: pl.Schema) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from evobuild.errors import UserError, require
-from evobuild.models.uri import SCRATCH, Weights
+from evobuild.uri import SCRATCH, Weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -1,1 +1,1 @@
-"""Models: their names (`uri`), the one door to chat models (`door`), engines, the reply store, weights."""
+"""Chat models: the one door (`door`), what goes through it (`request`), the reply store, the engines."""

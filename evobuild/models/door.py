@@ -21,8 +21,8 @@ from typing import Self
 from evobuild.models import engine as engines
 from evobuild.models import store as stores
 from evobuild.models.request import Reply, Request
-from evobuild.models.uri import ChatModel
 from evobuild.models.usage import Usage
+from evobuild.uri import ChatModel
 
 CHUNK = 500
 """Requests looked up in the store at once; below SQLite's limit of variables."""
@@ -49,12 +49,13 @@ class Model:
             for request in chunk:
                 asked.setdefault(self._store.key(request), []).append(request)
             stored = self._store.get(list(asked))
+            # Before anything is awaited below, after which these would look as if never asked.
+            for key in waiting.keys() & asked.keys():
+                waiting[key] += asked.pop(key)
             for key, same in asked.items():
                 if reply := stored.get(key):
                     for request in same:
                         yield self._counted(request, reply)
-                elif key in waiting:
-                    waiting[key] += same
                 else:
                     while len(waiting) >= self._started().capacity:
                         yield from self._finished(waiting)
@@ -67,10 +68,12 @@ class Model:
     def _finished(self, waiting: dict[stores.Key, list[Request]]) -> Iterator[Reply]:
         with self.usage.clock():
             replies = self._started().collect()
+        # All are kept before the first is given away: the consumer may never come back.
+        for reply in replies:
+            if reply.error is None:
+                self._store.put(bytes.fromhex(reply.key), reply)
         for reply in replies:
             key = bytes.fromhex(reply.key)
-            if reply.error is None:
-                self._store.put(key, reply)
             first, *others = waiting.pop(key)
             yield self._counted(first, reply)
             for request in others:
@@ -92,6 +95,8 @@ class Model:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._store.__exit__(kind, error, trace)
-        if self._engine is not None:
-            self._engine.close()
+        try:
+            self._store.__exit__(kind, error, trace)
+        finally:
+            if self._engine is not None:
+                self._engine.close()

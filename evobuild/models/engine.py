@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from evobuild.models.request import Reply, Request
-from evobuild.models.uri import ChatModel
+from evobuild.uri import ChatModel
 
 
 class Engine(Protocol):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.models import simulated
 from evobuild.models.request import Reply, Request
-from evobuild.models.uri import ChatModel
+from evobuild.uri import ChatModel
 
 
 def identity(model: ChatModel) -> str:

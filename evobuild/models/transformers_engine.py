@@ -14,10 +14,10 @@ from typing import Any
 
 from jinja2 import TemplateError
 
+from evobuild import weights
 from evobuild.errors import UserError, require
-from evobuild.models import weights
 from evobuild.models.request import Choice, Reply, Request, Sampling
-from evobuild.models.uri import ChatModel, Weights
+from evobuild.uri import ChatModel, Weights
 
 BATCH = 16
 """Sequences per batch."""
@@ -89,7 +89,8 @@ class TransformersEngine:
                 choices = self._choices[row.request.key]
                 choices[row.number] = choice
                 if len(choices) == row.request.sampling.n:
-                    ordered = tuple(self._choices.pop(row.request.key)[number] for number in sorted(choices))
+                    del self._choices[row.request.key]
+                    ordered = tuple(choices[number] for number in sorted(choices))
                     done.append(Reply(row.request.key, ordered, len(row.prompt)))
         return done
 

@@ -1,0 +1,21 @@
+"""Fetch one data set of the hub at a pinned revision, as Parquet that the stage seed can read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evobuild.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.params import Params
+
+
+def main(params: Params, rows: Out) -> None:
+    from evobuild import hub
+
+    name = rows.name.removeprefix(".").split(".")[0]
+    hub.fetch(params.fetch[name], rows)
+
+
+if __name__ == "__main__":
+    run(main, reads=("fetch",))
