@@ -1,0 +1,137 @@
+"""What params.yaml says of itself and of files: each contradiction is named before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evobuild import consistency, params
+from evobuild.errors import BadParams
+from evobuild.params import Pool, Round
+from evobuild.uri import ChatModel, Weights
+
+
+@pytest.fixture
+def shipped():
+    return params.load(Path("params.yaml"))
+
+
+def changed(shipped, section, **values):
+    return shipped.model_copy(update={section: getattr(shipped, section).model_copy(update=values)})
+
+
+def refused(given):
+    with pytest.raises(BadParams) as caught:
+        consistency.check(given)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_the_shipped_params_contradict_nothing_and_are_a_dry_run(shipped):
+    consistency.check(shipped)
+    assert consistency.is_dry_run(shipped)
+
+
+def test_one_simulated_role_makes_a_dry_run(shipped):
+    real = dict.fromkeys(consistency.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
+    assert not consistency.is_dry_run(changed(shipped, "models", **real))
+    assert consistency.is_dry_run(
+        changed(shipped, "models", **real | {"judge": ChatModel("simulated", "large")})
+    )
+
+
+@pytest.mark.parametrize(
+    ("rounds", "message"),
+    [
+        ({"r1": "r0", "r2": "r7"}, "rounds.r2.parent is 'r7'; expected one of r0, r1, r2"),
+        ({"r1": "r1"}, "rounds go in a circle: r1 <- r1"),
+        ({"r1": "r2", "r2": "r1"}, "rounds go in a circle: r1 <- r2 <- r1"),
+        ({"r1": "r0", "r2": "r3", "r3": "r2"}, "rounds go in a circle: r2 <- r3 <- r2"),
+        ({"r0": "r0"}, "rounds.r0: expected a name such as r1"),
+        ({"first": "r0"}, "rounds.first: expected a name such as r1"),
+        ({"round1": "r0"}, "rounds.round1: expected a name such as r1"),
+        ({"r": "r0"}, "rounds.r: expected a name such as r1"),
+    ],
+)
+def test_rounds_descend_from_the_seed(shipped, rounds, message):
+    given = {name: Round(parent=parent) for name, parent in rounds.items()}
+    found = refused(shipped.model_copy(update={"rounds": given}))
+    assert message in found
+    assert "circle" not in message or found.endswith(message)
+
+
+@pytest.mark.parametrize("rounds", [{}, {"r1": "r0", "r2b": "r1", "r2": "r1"}, {"r2": "r1", "r1": "r0"}])
+def test_rounds_may_branch_stand_in_any_order_or_be_none(shipped, rounds):
+    given = shipped.model_copy(
+        update={
+            "rounds": {name: Round(parent=parent) for name, parent in rounds.items()},
+            "pools": {"r0": Pool()},
+        }
+    )
+    consistency.check(changed(given, "select", pools="all"))
+
+
+@pytest.mark.parametrize(
+    ("pools", "message"),
+    [
+        ({}, "pools is empty; expected some of r0, r1, r2, r3"),
+        ({"r0": Pool(), "r9": Pool()}, "pools.r9 is no round"),
+    ],
+)
+def test_pools_are_rounds(shipped, pools, message):
+    assert message in refused(shipped.model_copy(update={"pools": pools}))
+
+
+@pytest.mark.parametrize(
+    ("pools", "message"),
+    [
+        ([], "select.pools is empty; expected 'all' or some of r0"),
+        (["r1", "r9"], "select.pools names 'r9', which is no pool"),
+    ],
+)
+def test_selection_takes_from_pools(shipped, pools, message):
+    assert message in refused(changed(shipped, "select", pools=pools))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("data/raw/none.jsonl", "seed.source 'data/raw/none.jsonl' does not exist"),
+        ("../x.jsonl", "seed.source is '../x.jsonl'; expected a path in the repository"),
+        ("data/../../x.jsonl", "expected a path in the repository"),
+        ("prompts", "seed.source 'prompts' is no file"),
+        ("", "is no file"),
+    ],
+)
+def test_the_source_is_a_file_that_exists(shipped, source, message):
+    assert message in refused(changed(shipped, "seed", source=source))
+
+
+@pytest.mark.parametrize("source", ["./data/raw/sample.jsonl", "data/raw/gsm8k.parquet"])
+def test_the_source_may_be_fetched_later(shipped, source):
+    fetch = params.Fetch(hub="openai/gsm8k", config="main", revision="0" * 40, split="train")
+    consistency.check(changed(shipped, "seed", source=source).model_copy(update={"fetch": {"gsm8k": fetch}}))
+
+
+@pytest.mark.parametrize(
+    ("role", "model", "message"),
+    [
+        ("base", Weights("models/none"), "models.base names the folder 'models/none', which does not exist"),
+        ("scorer", Weights("./none"), "models.scorer names the folder './none'"),
+        ("scorer", Weights("/none/at/all"), "models.scorer names the folder '/none/at/all'"),
+        ("judge", ChatModel("transformers", "a/b/c"), "models.judge names the folder 'a/b/c'"),
+        (
+            "base",
+            Weights("models/scratch", "abc"),
+            "models.base is 'models/scratch@abc'; a folder has no revision",
+        ),
+        (
+            "evolver",
+            ChatModel("transformers", "prompts", "abc"),
+            "models.evolver is 'transformers:prompts@abc'; a folder has",
+        ),
+    ],
+)
+def test_a_model_that_is_a_path_is_a_folder_without_revision(shipped, role, model, message):
+    assert message in refused(changed(shipped, "models", **{role: model}))

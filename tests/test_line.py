@@ -1,0 +1,129 @@
+"""The whole line as a user runs it, small: built once, then changed, extended, shared and built again."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import workspace
+
+pytestmark = pytest.mark.xdist_group("line")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which `dvc repro` has run, and its lock and metrics are committed."""
+    root = workspace.make(tmp_path_factory.mktemp("clone"))
+    workspace.run(root, "dvc", "repro")
+    workspace.run(root, "git", "add", "-A")
+    workspace.run(root, "git", "commit", "-q", "-m", "Build")
+    return root
+
+
+def ran(output: str) -> set[str]:
+    """The stages that a repro ran."""
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
+
+
+def test_a_second_repro_does_nothing(clone: Path) -> None:
+    assert "up to date" in workspace.run(clone, "dvc", "repro")
+
+
+def test_git_sees_no_data(clone: Path) -> None:
+    tracked = workspace.run(clone, "git", "ls-files", "data", "models").split()
+    assert tracked == ["data/raw/sample.jsonl"]
+    assert workspace.run(clone, "git", "status", "--short") == ""
+
+
+def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
+    ledgers = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
+    assert len(ledgers) == 1 + 2 + 2 * 3 + 1 + 1  # seed, rounds, pools, select, finetune
+    for ledger in ledgers.values():
+        assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
+
+
+def test_the_report_says_that_nothing_is_a_result(clone: Path) -> None:
+    assert "DRY RUN" in (clone / "data/report.html").read_text()
+
+
+def test_a_clone_elsewhere_gives_the_same_bytes(clone: Path, tmp_path: Path) -> None:
+    other = workspace.make(tmp_path)
+    workspace.run(other, "dvc", "repro")
+    assert workspace.hashes(other) == workspace.hashes(clone)
+
+
+def test_pushed_data_is_pulled_and_nothing_reruns(clone: Path, tmp_path: Path) -> None:
+    workspace.run(clone, "dvc", "remote", "add", "--local", "-d", "-f", "shared", str(tmp_path / "remote"))
+    workspace.run(clone, "dvc", "push")
+    workspace.run(tmp_path, "git", "clone", "-q", str(clone), "second")
+    second = tmp_path / "second"
+    workspace.run(second, "dvc", "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
+    workspace.run(second, "dvc", "pull")
+    assert (second / "data/dataset.jsonl").read_bytes() == (clone / "data/dataset.jsonl").read_bytes()
+    assert "up to date" in workspace.run(second, "dvc", "repro")
+
+
+def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
+    metrics = json.loads(workspace.run(clone, "dvc", "metrics", "show", "--json"))
+    assert {Path(name).stem for name in metrics[""]["data"]} == {
+        "rows", "difficulty", "scores", "optimization", "evaluation"
+    }  # fmt: skip
+    columns = workspace.run(
+        clone, "dvc", "exp", "show", "--csv", "--drop", ".*(evobuild|stages|prompts|data).*"
+    )
+    assert 15 <= len(columns.splitlines()[0].split(",")) <= 110
+    assert "file://" in workspace.run(clone, "dvc", "plots", "show")
+    assert workspace.run(clone, "dvc", "params", "diff") == ""
+
+
+def test_an_experiment_reruns_what_is_stale_and_reuses_the_store(clone: Path) -> None:
+    change = ("dvc", "exp", "run", "-S", "evolve.temperature=0.9")
+    assert ran(workspace.run(clone, *change, "respond@r1")) == {"check", "evolve@r1", "respond@r1"}
+    asked = workspace.stored(clone)
+    workspace.run(clone, "git", "checkout", "-q", ".")
+    # In a copy of the repository, without DVC's run cache: only the store can answer.
+    workspace.run(clone, "dvc", "exp", "remove", "-A")
+    for cached in (clone / ".dvc/cache/runs").glob("*"):
+        cached.rename(clone / ".dvc/cache" / f"aside-{cached.name}")
+    output = workspace.run(clone, *change, "--temp", "respond@r1")
+    assert {"evolve@r1", "respond@r1"} <= ran(output)
+    assert workspace.stored(clone) == asked
+
+
+def test_a_queued_experiment_runs(clone: Path) -> None:
+    workspace.run(clone, "dvc", "exp", "run", "--queue", "-S", "select.share=0.3", "select")
+    workspace.run(clone, "dvc", "queue", "start", "-j", "1")
+    deadline = time.monotonic() + 120
+    status = ""
+    while "Success" not in status and time.monotonic() < deadline:
+        time.sleep(0.5)
+        status = workspace.run(clone, "dvc", "queue", "status")
+        assert "Failed" not in status
+    assert "Success" in status
+    workspace.run(clone, "dvc", "queue", "stop")
+
+
+def test_a_round_is_added_and_removed(clone: Path) -> None:
+    workspace.run(clone, "git", "checkout", "-q", ".")
+    workspace.run(clone, "dvc", "checkout", "-q")
+    added = ("-S", "+rounds.r3={parent: r2}", "-S", "+pools.r3={}")
+    output = workspace.run(clone, "dvc", "exp", "run", *added, "select")
+    assert ran(output) == {"check", "evolve@r3", "respond@r3", "rate@r3", "score@r3", "select"}
+    with_r3 = (clone / "data/dataset.jsonl").read_bytes()
+    output = workspace.run(clone, "dvc", "exp", "run", "-S", "~rounds.r3", "-S", "~pools.r3", "select")
+    assert not {stage for stage in ran(output) if "@" in stage}
+    # The files of r3 still lie there; nothing reads them.
+    assert (clone / "data/scores/r3.parquet").exists()
+    assert (clone / "data/dataset.jsonl").read_bytes() != with_r3
+
+
+def test_weights_of_ones_own_train_no_toy(clone: Path, tmp_path: Path) -> None:
+    workspace.run(clone, "git", "checkout", "-q", ".")
+    workspace.run(clone, "dvc", "checkout", "-q")
+    mine = tmp_path / "mine"
+    workspace.run(clone, "cp", "-r", str(clone / "models/scratch"), str(mine))
+    change = ("-S", f"models.base={mine}", "-S", f"models.scorer={mine}")
+    workspace.run(clone, "dvc", "exp", "run", *change, "score@r1")
+    assert not (clone / "models/scratch/config.json").exists()

@@ -1,0 +1,171 @@
+"""params.yaml: every wrong value is named, with its place and what was wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evobuild import params
+from evobuild.errors import BadParams
+from evobuild.uri import ChatModel
+
+SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
+
+
+def written(tmp_path, old, new):
+    assert SHIPPED.count(old) == 1
+    path = tmp_path / "params.yaml"
+    path.write_text(SHIPPED.replace(old, new), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def small(tmp_path):
+    def make(text):
+        path = tmp_path / "params.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return make
+
+
+def test_the_shipped_file_is_right():
+    loaded = params.load(Path("params.yaml"))
+    assert loaded.models.evolver == ChatModel("simulated", "small")
+    assert loaded.rounds["r2"].parent == "r1"
+
+
+def test_a_part_that_was_not_asked_for_cannot_be_read():
+    view = params.load(Path("params.yaml"), ("random_seed", "rate", "models.judge", "evolve.strategy"))
+    assert view.random_seed == 42
+    assert view.rate.max_tokens == 512
+    assert str(view.models.judge) == "simulated:large"
+    assert view.evolve.strategy == "auto"
+    for read in (lambda: view.score, lambda: view.models.evolver, lambda: view.evolve.method):
+        with pytest.raises(AttributeError):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  candidates: 5", "  candidate: 5", "unknown key 'optimize.candidate'; did you mean 'candidates'?"),
+        ("  judge: sim", "  judgge: sim", "unknown key 'models.judgge'; did you mean 'judge'?"),
+        ("\nevolve:\n", "\nevolv:\n", "unknown key 'evolv'; did you mean 'evolve'?"),
+        ("  r1: {parent: r0}", "  r1: {paren: r0}", "unknown key 'rounds.r1.paren'; did you mean 'parent'?"),
+        ("  r3: {}", "  r3: {colour: red}", "unknown key 'pools.r3.colour'"),
+        ("  examples: 6", "  number: 6", "unknown key 'report.number'; known here: examples"),
+        ("  candidates: 5                   # m\n", "", "the key 'optimize.candidates' is missing"),
+        ("  candidates: 5", "  candidates: five", "optimize.candidates is 'five'; expected a valid integer"),
+        ("  candidates: 5", "  candidates: '5'", "optimize.candidates is '5'; expected a valid integer"),
+        ("  candidates: 5", "  candidates: 5.5", "optimize.candidates is 5.5; expected a valid integer"),
+        ("  candidates: 5", "  candidates: true", "optimize.candidates is True; expected a valid integer"),
+        (
+            "  candidates: 5",
+            "  candidates: 0",
+            "optimize.candidates is 0; expected greater than or equal to 1",
+        ),
+        ("  candidates: 5", "  candidates: null", "optimize.candidates is None; expected a valid integer"),
+        ("random_seed: 42", "random_seed: -1", "random_seed is -1; expected greater than or equal to 0"),
+        ("random_seed: 42", "random_seed: 2147483648", "random_seed is 2147483648; expected less than"),
+        ("  warmup: 0.03", "  warmup: -1", "finetune.warmup is -1; expected greater than or equal to 0"),
+        ("  warmup: 0.03", "  warmup: .nan", "finetune.warmup is nan; expected a finite number"),
+        ("  warmup: 0.03", "  warmup: .inf", "finetune.warmup is inf; expected a finite number"),
+        ("  held_out: 0.1 ", "  held_out: 1 ", "seed.held_out is 1; expected less than 1"),
+        ("  share: 0.25", "  share: 25", "select.share is 25; expected less than or equal to 1"),
+        ("  share: 0.25", "  share: 25%", "select.share is '25%'; expected a valid number"),
+        (
+            "  judge: simulated:large",
+            "  judge: opnai:gpt-4o",
+            "models.judge is 'opnai:gpt-4o'; expected simulated:<model> or",
+        ),
+        (
+            "  judge: simulated:large",
+            "  judge: vllm:a/b",
+            "models.judge is 'vllm:a/b'; the engine 'vllm' is not built yet",
+        ),
+        (
+            "  judge: simulated:large",
+            "  judge: simulated",
+            "models.judge is 'simulated'; expected simulated:<model> or",
+        ),
+        (
+            "  judge: simulated:large",
+            "  judge: 'simulated:'",
+            "models.judge is 'simulated:'; expected <model>[@<revision>]",
+        ),
+        (
+            "  judge: simulated:large",
+            "  judge: simulated:large@",
+            "models.judge is 'simulated:large@'; expected <model>[@<rev",
+        ),
+        ("  judge: simulated:large", "  judge: 7", "models.judge is 7; expected"),
+        (
+            "  base: models/scratch",
+            "  base: transformers:a/b",
+            "models.base is 'transformers:a/b'; expected a hub id or a folder",
+        ),
+        ("  metric: ic_ifd", "  metric: icifd", "select.metric is 'icifd'; expected 'ic_ifd', 'ifd'"),
+        ("    - breadth", "    - width", "evolve.operations.4 is 'width'; expected 'constraints'"),
+        ("  r3: {parent: r2}", "  R3: {parent: r2}", "rounds.R3 is 'R3'; expected a name of small letters"),
+        ("  r3: {parent: r2}", "  3: {parent: r2}", "rounds.3"),
+        ("  r3: {parent: r2}", "  r3: r2", "rounds.r3 is 'r2'; expected"),
+        (
+            "    - r1\n    - r2\n    - r3",
+            "    some",
+            "select.pools is 'some'; expected 'all' or a list of names",
+        ),
+        (
+            "    - r1\n    - r2\n    - r3",
+            "    - r1\n    - 2",
+            "select.pools is ['r1', 2]; expected 'all' or a list of names",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_place_and_what_was_wanted(tmp_path, old, new, message):
+    with pytest.raises(BadParams) as caught:
+        params.load(written(tmp_path, old, new))
+    first = str(caught.value).splitlines()[0]
+    assert message in first
+    assert first.count("params.yaml") == 1
+    assert str(caught.value).count("\n") <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "params.yaml:3: the key 'a' is given twice"),
+        ("a:\n  b: 1\n  b: 2\n", "params.yaml:3: the key 'b' is given twice"),
+        ("a: [1\n", "params.yaml:2: not YAML"),
+        ("a: 1\n b: 2\n", "params.yaml:2: not YAML"),
+        ("? [a]\n: 1\n", "params.yaml:1: not YAML"),
+        ("a: !!python/object:os.system 1\n", "params.yaml:1: not YAML"),
+        ("- a\n- b\n", "expected a mapping of sections, found list"),
+        ("word", "expected a mapping of sections, found str"),
+        ("", "expected a mapping of sections, found NoneType"),
+        (b"a: \xff\n", "not UTF-8 YAML text"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_named_with_its_line(small, text, message):
+    with pytest.raises(BadParams) as caught:
+        params.read(small(text))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(BadParams, match="no such file"):
+        params.read(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("1e-05", 1e-05), ("-2.5E+3", -2500.0), ("1.e3", 1000.0), ("3", 3)]
+)
+def test_a_number_as_dvc_writes_it_is_a_number(small, text, number):
+    assert params.read(small(f"a: {text}\n")) == {"a": number}
+
+
+@pytest.mark.parametrize("text", ["1e", "e5", "1e-05x", "r1e5"])
+def test_a_word_that_looks_like_a_number_stays_a_word(small, text):
+    assert params.read(small(f"a: {text}\n")) == {"a": text}

@@ -1,0 +1,95 @@
+"""Prompts: values stay data; a wrong prompt is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evobuild import prompts
+from evobuild.errors import BadInput
+
+ROW = {
+    "history": [{"role": "user", "content": "hi {{ 1 }}"}],
+    "instruction": "do {{ 7*7 }}",
+    "input": "with {% x %}",
+}
+VALUES = {
+    **{
+        f"evolve/{name}.jinja": ROW
+        for name in ("constraints", "deepening", "concretizing", "reasoning", "breadth")
+    },
+    "evolve/e0.jinja": {},
+    "evolve/weak.jinja": {},
+    "judge/difficulty_level.jinja": ROW,
+    "judge/difficulty_score.jinja": ROW,
+    "optimize/analyse.jinja": {"cases": [{"number": 1, "stages": ["do {{ 7*7 }}", "with {% x %}"]}]},
+    "optimize/improve.jinja": {"feedback": "do {{ 7*7 }}", "method": "with {% x %}"},
+    "respond/answer.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}"},
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A prompt folder of one's own, and a way to write a prompt into it."""
+    monkeypatch.setattr(prompts, "FOLDER", tmp_path)
+    prompts._environment.cache_clear()
+    prompts._template.cache_clear()
+    yield lambda text: (tmp_path / "one.jinja").write_bytes(
+        text if isinstance(text, bytes) else text.encode()
+    )
+    prompts._environment.cache_clear()
+    prompts._template.cache_clear()
+
+
+def test_every_shipped_prompt_is_covered():
+    shipped = {path.relative_to("prompts").as_posix() for path in Path("prompts").rglob("*.jinja")}
+    assert shipped == set(VALUES)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_shipped_prompt_renders_with_its_documented_variables_and_keeps_them_literal(name):
+    text = prompts.render(name, **VALUES[name])
+    assert text
+    if VALUES[name]:
+        assert "do {{ 7*7 }}" in text
+        assert "with {% x %}" in text
+        assert "49" not in text
+    assert all(variable in Path("prompts", name).read_text().split("#}")[0] for variable in VALUES[name])
+
+
+@pytest.mark.parametrize("name", [name for name, values in VALUES.items() if "input" in values])
+def test_without_input_a_prompt_ends_with_the_instruction(name):
+    assert prompts.render(name, **VALUES[name] | {"input": "", "instruction": "Do it."}).endswith("Do it.")
+
+
+@pytest.mark.parametrize("value", ["{{ 7*7 }}", "{% for x in y %}", "{# gone #}", "<b>&</b>", "é 你好"])
+def test_a_value_stays_literal(folder, value):
+    folder("Say: {{ text }}")
+    assert prompts.render("one.jinja", text=value) == f"Say: {value}"
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("{{ other }}", ["one.jinja", "'other' is undefined", "given are: text"]),
+        ("{{ text.other }}", ["one.jinja", "other"]),
+        ("a\nb {% if %}\n", ["one.jinja:2: not a Jinja template"]),
+        ("a\n\n{{ text ", ["one.jinja:3: not a Jinja template"]),
+        ("{{ ''.__class__ }}", ["one.jinja: not allowed in a prompt", "__class__"]),
+        ("{{ text.__init__.__globals__ }}", ["one.jinja: not allowed in a prompt"]),
+        ("{% set x = [] %}{{ x.append(1) }}", ["one.jinja: not allowed in a prompt", "append"]),
+        ("{% include 'none.jinja' %}", ["one.jinja", "none.jinja"]),
+        (b"\xff", ["one.jinja: no such UTF-8 prompt"]),
+    ],
+)
+def test_a_wrong_prompt_is_named_with_what_is_wrong(folder, text, fragments):
+    folder(text)
+    with pytest.raises(BadInput) as caught:
+        prompts.render("one.jinja", text="")
+    assert all(fragment in str(caught.value) for fragment in fragments)
+
+
+def test_a_missing_prompt_is_named(folder):
+    with pytest.raises(BadInput, match=r"none\.jinja: no such"):
+        prompts.render("none.jinja")

@@ -1,0 +1,94 @@
+"""Weights: named by content, and refused in a line that says what to do."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import tiny
+
+from evobuild import weights
+from evobuild.errors import UserError
+from evobuild.uri import SCRATCH, Weights
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the tiny model that a test may spoil."""
+    return Path(shutil.copytree(tiny.folder(), tmp_path / "copy"))
+
+
+def edit_config(folder: Path) -> None:
+    (folder / "config.json").write_text((folder / "config.json").read_text() + " ")
+
+
+def edit_a_weight(folder: Path) -> None:
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+
+
+def rename_a_file(folder: Path) -> None:
+    (folder / "tokenizer.json").rename(folder / "tokens.json")
+
+
+def name(folder: Path) -> str:
+    return weights.identity(Weights(str(folder))).rpartition("#")[2]
+
+
+def test_equal_folders_have_equal_names(copy: Path) -> None:
+    assert name(copy) == name(tiny.folder())
+
+
+@pytest.mark.parametrize("change", [edit_config, edit_a_weight, rename_a_file])
+def test_another_content_is_another_name(copy: Path, change) -> None:
+    before = name(copy)
+    change(copy)
+    assert name(copy) != before
+
+
+def test_a_pinned_hub_model_is_named_without_asking_the_hub() -> None:
+    assert weights.identity(Weights("someone/model", "12fd25f")) == "someone/model@12fd25f"
+
+
+@pytest.mark.parametrize("name", ["someone/model", "no/such/folder/here", "./missing"])
+def test_an_unpinned_model_that_cannot_be_looked_up_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=r"give a folder, or pin it as <hub id>@<revision>") as error:
+        weights.identity(Weights(name))
+    assert str(error.value).count("\n") <= 1
+
+
+@pytest.mark.parametrize("load", [weights.tokenizer, weights.causal_lm, weights.context])
+def test_an_unknown_model_is_not_loaded(load) -> None:
+    with pytest.raises(UserError, match="'someone/model@12fd25f' cannot be loaded") as error:
+        load(Weights("someone/model", "12fd25f"))
+    assert str(error.value).count("\n") <= 1
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no config\.json; give a folder"):
+        weights.identity(Weights(str(tmp_path)))
+
+
+def test_the_missing_toy_model_names_its_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="the stage scratch makes it"):
+        weights.causal_lm(Weights(SCRATCH))
+
+
+def test_cut_off_weights_are_refused(copy: Path) -> None:
+    content = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="cannot be loaded"):
+        weights.causal_lm(Weights(str(copy)))
+
+
+def test_the_context_is_the_configs_positions() -> None:
+    assert weights.context(Weights(str(tiny.folder()))) == 2048
+
+
+def test_a_base_without_a_chat_template_gets_one(copy: Path) -> None:
+    (copy / "chat_template.jinja").unlink()
+    assert weights.tokenizer(Weights(str(copy))).chat_template is None
+    assert weights.chat_tokenizer(Weights(str(copy))).chat_template == weights.CHAT_TEMPLATE
