@@ -1,0 +1,212 @@
+"""How long the line takes and how much memory, against what is promised.
+
+    python benchmarks/line.py [--no-clone] [--kills 20]
+
+Needs the repository committed, and for the Alpaca figures EVOBUILD_REAL_DATA, a folder that holds
+alpaca/alpaca_data.json. Prints each figure as it comes and, last, one JSON object:
+figure -> {"value", "must", "holds"}; a figure that could not be taken has no entry and is named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+GIGABYTE = 1024**2
+"""In kB, as the kernel counts a process's peak memory."""
+
+
+class Figures:
+    """The figures of one run."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, object]] = {}
+
+    def add(self, name: str, value: float, must: float, unit: str) -> None:
+        """Take a figure that must not be larger than `must`."""
+        self._found[name] = {"value": round(value, 2), "must": f"<= {must} {unit}", "holds": value <= must}
+        print(f"{name}: {value:.2f} {unit} (must be <= {must})", flush=True)
+
+    def print(self) -> None:
+        """Print all as one JSON object."""
+        print(json.dumps(self._found))
+
+
+def seconds(command: list[str], cwd: Path = ROOT, **environment: str) -> float:
+    """Run a command to its end and time it."""
+    began = time.monotonic()
+    subprocess.run(
+        command, cwd=cwd, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL, timeout=1800
+    )
+    return time.monotonic() - began
+
+
+def measured(command: list[str], cwd: Path) -> tuple[float, float]:
+    """Seconds and peak GB of a command, in a process of its own so that its peak is its own."""
+    began = time.monotonic()
+    pid = os.posix_spawnp(command[0], command, os.environ | {"PWD": str(cwd)})
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        sys.exit(f"{' '.join(command)} failed with {os.waitstatus_to_exitcode(status)}")
+    return time.monotonic() - began, usage.ru_maxrss / GIGABYTE
+
+
+def best_of(count: int, run: Callable[[], float]) -> float:
+    """The least of a few runs: what else the machine does only adds."""
+    return min(run() for _ in range(count))
+
+
+def fresh_clone(figures: Figures, folder: Path) -> None:
+    """From `git clone` to a finished `make repro`, install included; then the no-op and `make test`."""
+    clone = folder / "evobuild"
+    began = time.monotonic()
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+    seconds(["make", ".venv/ready"], clone)
+    installed = time.monotonic()
+    seconds(["make", "repro"], clone)
+    figures.add("fresh clone to finished make repro", (time.monotonic() - began) / 60, 6, "min")
+    figures.add("of which repro", time.monotonic() - installed, 90, "s")
+    path = f"{clone}/.venv/bin:{os.environ['PATH']}"
+    figures.add("no-op dvc repro", best_of(3, lambda: seconds(["dvc", "repro"], clone, PATH=path)), 2, "s")
+    figures.add("make test after set-up", seconds(["make", "test"], clone) / 60, 5, "min")
+
+
+def help_of_each_stage(figures: Figures) -> None:
+    """The slowest `--help`."""
+    scripts = sorted((ROOT / "stages").glob("*.py"))
+    slowest = max(
+        best_of(3, lambda s=script: seconds([sys.executable, str(s), "--help"])) for script in scripts
+    )
+    figures.add("slowest python stages/x.py --help", slowest, 0.5, "s")
+
+
+def stage(name: str, **paths: Path | str) -> list[str]:
+    """A stage's command line."""
+    options = [part for key, path in paths.items() for part in (f"--{key.replace('_', '-')}", str(path))]
+    return [sys.executable, "-m", f"stages.{name}", *options]
+
+
+def evolve(folder: Path, parent: Path) -> list[str]:
+    return stage(
+        "evolve",
+        parent=parent,
+        method=folder / "method.txt",
+        child=folder / "r1.parquet",
+        rejects=folder / "rejects.parquet",
+        counts=folder / "counts.json",
+        usage=folder / "usage.json",
+    )
+
+
+def alpaca(figures: Figures, folder: Path, source: Path) -> None:
+    """The stages seed and evolve@r1 on all of Alpaca, then evolve on up to 1,000,000 rows made of it."""
+    from evobuild import methods
+
+    os.environ["EVOBUILD_STORE"] = str(folder / "store.sqlite")
+    (folder / "method.txt").write_text(methods.initial("e0"))
+    params = (ROOT / "params.yaml").read_text().replace("held_out: 0.1 ", "held_out: 0.0001 ")
+    (folder / "params.yaml").write_text(params)
+    seed = stage(
+        "seed",
+        source=source,
+        r0=folder / "r0.parquet",
+        held_out=folder / "held.parquet",
+        rejects=folder / "rejects.parquet",
+        counts=folder / "counts.json",
+        params=folder / "params.yaml",
+    )
+    figures.add("seed on Alpaca", measured(seed, ROOT)[0], 5, "s")
+    took, peak = measured(evolve(folder, folder / "r0.parquet"), ROOT)
+    figures.add("evolve@r1 on Alpaca, cold store", took, 12, "s")
+    figures.add("evolve@r1 on Alpaca, peak memory", peak, 1.5, "GB")
+    figures.add(
+        "evolve@r1 on Alpaca, warm store", measured(evolve(folder, folder / "r0.parquet"), ROOT)[0], 6, "s"
+    )
+    million(figures, folder)
+
+
+def million(figures: Figures, folder: Path) -> None:
+    """Time per row at 250,000 and at 1,000,000 rows, each with a store of its own."""
+    import polars as pl
+
+    rows = pl.read_parquet(folder / "r0.parquet")
+    per_row = {}
+    for count in (250_000, 1_000_000):
+        many = pl.concat([rows] * (count // rows.height + 1)).head(count).with_row_index("n")
+        # Every copy is an instruction of its own: the store must not answer for another.
+        number = pl.col("n").cast(pl.String)
+        many = many.with_columns(
+            instruction=pl.col("instruction") + " (variant " + number + ")", id=number.str.zfill(20)
+        ).drop("n")
+        many.write_parquet(folder / "many.parquet")
+        del many
+        os.environ["EVOBUILD_STORE"] = str(folder / f"store-{count}.sqlite")
+        took, peak = measured(evolve(folder, folder / "many.parquet"), ROOT)
+        print(f"evolve on {count} rows: {took:.1f} s, {peak:.2f} GB", flush=True)
+        per_row[count] = took / count
+    figures.add("time per row, 1,000,000 over 250,000 rows", per_row[1_000_000] / per_row[250_000], 1.3, "x")
+    figures.add("evolve on 1,000,000 rows, peak memory", peak, 3, "GB")
+
+
+def kills(figures: Figures, count: int) -> None:
+    """Many seeded kills of DVC, of the stage and of both during a repro; tables must not differ."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    import test_kill
+    import workspace
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = test_kill.many_rows(Path(folder) / "seeds.jsonl")
+        calm, root = (test_kill.prepared(Path(folder) / name, source) for name in ("calm", "killed"))
+        workspace.run(calm, "dvc", "repro", test_kill.TARGET)
+        draw = random.Random(11)
+        for number in range(count):
+            with test_kill.repro(root) as process:
+                time.sleep(draw.uniform(0.2, 4))
+                test_kill.kill(root, process, ("dvc", "stage", "both")[number % 3])
+                process.wait(timeout=120)
+        workspace.run(root, "dvc", "repro", test_kill.TARGET)
+        differ = sum((root / name).read_bytes() != (calm / name).read_bytes() for name in test_kill.TABLES)
+        figures.add(f"tables that differ after {count} kills", differ, 0, "tables")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--no-clone", action="store_true", help="leave out the fresh clone, which takes minutes"
+    )
+    parser.add_argument("--kills", type=int, default=20, help="kills of a running repro; default 20")
+    arguments = parser.parse_args()
+    figures = Figures()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.chdir(ROOT)
+    help_of_each_stage(figures)
+    folder = Path(tempfile.mkdtemp(prefix="evobuild-bench-"))
+    try:
+        data = os.environ.get("EVOBUILD_REAL_DATA")
+        if data:
+            alpaca(figures, folder, Path(data) / "alpaca" / "alpaca_data.json")
+        else:
+            print("not taken: the Alpaca figures; EVOBUILD_REAL_DATA is not set")
+        if not arguments.no_clone:
+            fresh_clone(figures, folder)
+    finally:
+        shutil.rmtree(folder)
+    kills(figures, arguments.kills)
+    figures.print()
+
+
+if __name__ == "__main__":
+    main()
