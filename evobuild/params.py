@@ -6,16 +6,15 @@ the parts that it names (`load`), so that it cannot depend on a value that dvc.y
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from evobuild.errors import BadParams
+from evobuild.sections import Section, explained, first_line, read
 from evobuild.uri import ChatModel, Weights, parse_chat_model, parse_weights
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -41,18 +40,6 @@ def _all_or_names(value: object) -> object:
 Name = Annotated[str, AfterValidator(_name)]
 
 
-def _parsed(parse: Any) -> BeforeValidator:
-    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
-
-
-class Section(BaseModel):
-    """A part of params.yaml: unknown keys, wrong types and NaN are errors."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
-    )
-
-
 class Fetch(Section):
     """A data set of the hub, pinned."""
 
@@ -71,13 +58,42 @@ class Seed(Section):
     near_duplicate: Share
 
 
+class Role(Section):
+    """A chat role whose model has options; a role without is just its URI."""
+
+    uri: str
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    quantization: str | None = None
+    max_length: Count | None = None
+    adapter: str | None = None
+
+
+def _chat_model(value: object) -> object:
+    """Read a role: its URI, or a mapping with the URI and options."""
+    if isinstance(value, str):
+        return parse_chat_model(value)
+    if not isinstance(value, dict):
+        return value
+    try:
+        role = Role.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(f"expected a URI, or {{uri: …, option: …}}: {first_line(error, Role)}") from error
+    return replace(parse_chat_model(role.uri), **role.model_dump(exclude={"uri"}, exclude_none=True))
+
+
+Chat = Annotated[ChatModel, BeforeValidator(_chat_model)]
+CausalLM = Annotated[
+    Weights, BeforeValidator(lambda value: parse_weights(value) if isinstance(value, str) else value)
+]
+
+
 class Models(Section):
-    evolver: Annotated[ChatModel, _parsed(parse_chat_model)]
-    optimizer: Annotated[ChatModel, _parsed(parse_chat_model)]
-    responder: Annotated[ChatModel, _parsed(parse_chat_model)]
-    judge: Annotated[ChatModel, _parsed(parse_chat_model)]
-    scorer: Annotated[Weights, _parsed(parse_weights)]
-    base: Annotated[Weights, _parsed(parse_weights)]
+    evolver: Chat
+    optimizer: Chat
+    responder: Chat
+    judge: Chat
+    scorer: CausalLM
+    base: CausalLM
 
 
 class Scratch(Section):
@@ -181,39 +197,6 @@ class Params(Section):
     report: Report
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as ruamel, and so DVC, writes it: 1e-05 is a number; a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise BadParams(f"{_at(key.start_mark)}: the key '{key.value}' is given twice")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read a params file as a plain mapping. Raises BadParams if it is no YAML mapping."""
-    try:
-        with path.open(encoding="utf-8") as stream:
-            content = yaml.load(stream, _Loader)
-    except FileNotFoundError:
-        raise BadParams(f"{path}: no such file; run in the folder that holds it") from None
-    except yaml.MarkedYAMLError as error:
-        raise BadParams(f"{_at(error.problem_mark)}: not YAML: {error.problem}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadParams(f"{path}: not UTF-8 YAML text: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, dict):
-        raise BadParams(f"{path}: expected a mapping of sections, found {type(content).__name__}")
-    return content
-
-
 def load(path: Path, names: tuple[str, ...] | None = None) -> Params:
     """Read and check a params file, and give the named parts of it.
 
@@ -225,11 +208,7 @@ def load(path: Path, names: tuple[str, ...] | None = None) -> Params:
     try:
         params = Params.model_validate(read(path))
     except ValidationError as error:
-        # A misspelt key is also a missing one: name the cause first.
-        found = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-        lines = list(_lines([dict(item) for item in found]))
-        more = f" (and {len(lines) - 2} more)" if len(lines) > 2 else ""
-        raise BadParams("\n".join(f"{path}: {line}" for line in lines[:2]) + more) from error
+        raise BadParams(explained(path, error, Params)) from error
     return params if names is None else _view(params, names)
 
 
@@ -245,34 +224,3 @@ def _view(params: Params, names: tuple[str, ...]) -> Params:
     for section, values in keys.items():
         parts[section] = type(getattr(params, section)).model_construct(**values)
     return Params.model_construct(**parts)
-
-
-def _lines(errors: list[dict[str, Any]]) -> Iterator[str]:
-    for item in errors:
-        place = ".".join(str(part) for part in item["loc"] if part != "[key]")
-        if item["type"] == "extra_forbidden":
-            known = _keys(item["loc"][:-1])
-            close = difflib.get_close_matches(str(item["loc"][-1]), known, 1)
-            hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(known)}"
-            yield f"unknown key '{place}'{hint}"
-        elif item["type"] == "missing":
-            yield f"the key '{place}' is missing"
-        else:
-            message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            wanted = message if message.startswith(("expected", "the ")) else f"expected {message}"
-            yield f"{place} is {item['input']!r}; {wanted}"
-
-
-def _keys(location: tuple[Any, ...]) -> list[str]:
-    """The keys known at a place of params.yaml: of a section, or of an entry of a dict of sections."""
-    annotation: Any = Params
-    for part in location:
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            annotation = annotation.model_fields[str(part)].annotation
-        else:
-            annotation = get_args(annotation)[1]
-    return list(annotation.model_fields)
-
-
-def _at(mark: yaml.Mark | None) -> str:
-    return f"{Path(mark.name).name}:{mark.line + 1}" if mark else "params.yaml"

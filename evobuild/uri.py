@@ -1,6 +1,6 @@
 """Names of models: `engine:model[@revision]` for chat roles, a hub id or a folder for weights.
 
-Instances: `simulated:small`, `transformers:Qwen/Qwen2.5-0.5B-Instruct@7ae557604adf`,
+Instances: `simulated:small`, `vllm:Qwen/Qwen2.5-7B-Instruct@a09a35458c70`, `openai:gpt-4o`,
 `transformers:models/scratch`; as weights `HuggingFaceTB/SmolLM2-135M@12fd25f`, `models/scratch`.
 """
 
@@ -9,22 +9,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-ENGINES = ("simulated", "transformers")
-PLANNED = ("vllm", "openai")
+ENGINES = ("simulated", "vllm", "openai", "transformers")
 SCRATCH = "models/scratch"
 """The folder of the stage `scratch`: the only weights that the pipeline makes itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
-    """A chat role's model: which engine serves which model at which revision ('' = not pinned)."""
+    """A chat role's model: which engine serves which model at which revision ('' = not pinned).
+
+    The options change results, so they are part of the model's name: dtype and quantization as the
+    engine calls them, max_length in tokens of prompt and reply, adapter a LoRA folder; each '' or 0
+    if it is left to the model.
+    """
 
     engine: str
     name: str
     revision: str = ""
+    dtype: str = ""
+    quantization: str = ""
+    max_length: int = 0
+    adapter: str = ""
 
     def __str__(self) -> str:
-        return f"{self.engine}:{self.name}" + (f"@{self.revision}" if self.revision else "")
+        options = {name: getattr(self, name) for name in ("dtype", "quantization", "max_length", "adapter")}
+        given = ",".join(f"{name}={value}" for name, value in options.items() if value)
+        revision = f"@{self.revision}" if self.revision else ""
+        return f"{self.engine}:{self.name}{revision}" + (f"[{given}]" if given else "")
 
     @property
     def simulated(self) -> bool:
@@ -59,12 +70,12 @@ def parse_chat_model(text: str) -> ChatModel:
     Raises ValueError, with what was wanted, for an unknown engine or a missing model.
     """
     engine, colon, rest = text.partition(":")
-    if engine in PLANNED:
-        raise ValueError(f"the engine '{engine}' is not built yet; use {' or '.join(ENGINES)}")
     if not colon or engine not in ENGINES:
-        raise ValueError(f"expected {' or '.join(f'{name}:<model>' for name in ENGINES)}")
-    name, revision = _split_revision(rest)
-    return ChatModel(engine, name, revision)
+        raise ValueError(f"expected {', '.join(f'{name}:<model>' for name in ENGINES)}")
+    if engine == "openai":
+        # The server knows its models' names, and an '@' may be part of one.
+        return ChatModel(engine, rest)
+    return ChatModel(engine, *_split_revision(rest))
 
 
 def parse_weights(text: str) -> Weights:
@@ -72,7 +83,7 @@ def parse_weights(text: str) -> Weights:
 
     Raises ValueError for an empty name or one with an engine before it.
     """
-    if text.partition(":")[0] in ENGINES + PLANNED:
+    if text.partition(":")[0] in ENGINES:
         raise ValueError("expected a hub id or a folder without an engine before it")
     return Weights(*_split_revision(text))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BLOCK = 1 << 20
+
+DTYPES = ("float32", "bfloat16", "float16")
 
 THREADS = 2
 """Threads of what is trained on a CPU: sums in another order would give other weights."""
@@ -37,6 +41,13 @@ def identity(weights: Weights) -> str:
             "give a folder, or pin it as <hub id>@<revision>"
         ) from error
     return f"{weights.name}@{info.sha}"
+
+
+def adapter_identity(adapter: str) -> str:
+    """Name a LoRA folder by what it holds. Raises UserError if it is none."""
+    if not (Path(adapter) / "adapter_config.json").exists():
+        raise UserError(f"the adapter '{adapter}' holds no adapter_config.json; give a LoRA folder")
+    return f"{adapter}#{_digest(Path(adapter))}"
 
 
 def _folder(weights: Weights) -> Path:
@@ -86,6 +97,18 @@ def pin_threads() -> None:
     require("torch", "train").set_num_threads(THREADS)
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Use this many CPU threads inside."""
+    torch = require("torch", "train")
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def tokenizer(weights: Weights) -> PreTrainedTokenizerBase:
     """Load a model's tokenizer. Raises UserError if it cannot be found or read."""
     loaded: PreTrainedTokenizerBase = _load(library().AutoTokenizer, weights)
@@ -114,18 +137,36 @@ def context(weights: Weights) -> int:
     return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
 
 
-def causal_lm(weights: Weights) -> PreTrainedModel:
-    """Load a causal language model in fp32 on the CPU, or in bf16 on a GPU where there is one.
+def causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreTrainedModel:
+    """Load a causal language model, on a GPU where there is one, and merge a LoRA folder into it.
 
-    Raises UserError if it cannot be found or read.
+    dtype: a name of DTYPES; '' is float32 on a CPU and bfloat16 on a GPU.
+
+    Raises UserError if model or adapter cannot be found or read, or the model does not fit.
     """
     transformers, torch = library(), require("torch", "train")
+    if dtype and dtype not in DTYPES:
+        raise UserError(f"the dtype of '{weights}' is '{dtype}'; expected {', '.join(DTYPES)}")
     cuda = torch.cuda.is_available()
-    model: Any = _load(
-        transformers.AutoModelForCausalLM, weights, dtype=torch.bfloat16 if cuda else torch.float32
-    )
-    loaded: PreTrainedModel = model.to("cuda" if cuda else "cpu").eval()
+    dtype = dtype or ("bfloat16" if cuda else "float32")
+    model: Any = _load(transformers.AutoModelForCausalLM, weights, dtype=getattr(torch, dtype))
+    if adapter:
+        model = _merged(model, adapter)
+    try:
+        loaded: PreTrainedModel = model.to("cuda" if cuda else "cpu").eval()
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"the model '{weights}' does not fit on the GPU; choose a smaller one") from error
     return loaded
+
+
+def _merged(model: Any, adapter: str) -> Any:
+    peft = require("peft", "train")
+    adapter_identity(adapter)
+    try:
+        return peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"the adapter '{adapter}' cannot be merged into its model: {reason}") from error
 
 
 def _load(loader: Any, weights: Weights, **options: Any) -> Any:

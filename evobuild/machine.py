@@ -1,0 +1,93 @@
+"""machine.yaml: where things run and what they may cost; nothing in it changes a result.
+
+The file is optional and not in git. It lies in the repository's root ($DVC_ROOT, which DVC sets in
+stages, also under --temp and --queue). Instance:
+
+    openai: {base_url: "http://127.0.0.1:8000/v1", concurrency: 64}
+    vllm: {tensor_parallel_size: 2}
+    budget: {calls: 10000, cost: 25.0}
+    prices:
+      "openai:gpt-4o": {prompt: 2.5, completion: 10.0}
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from evobuild.errors import BadParams
+from evobuild.sections import Section, explained, read
+
+FILE = "machine.yaml"
+Count = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(ge=0)]
+
+
+class Vllm(Section):
+    """Where vLLM runs; the names are vLLM's own."""
+
+    tensor_parallel_size: Count = 1
+    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
+    max_num_seqs: Count = 256
+    enforce_eager: bool = False
+
+
+class OpenAI(Section):
+    """How a server is asked. base_url: else $OPENAI_BASE_URL; the key is always $OPENAI_API_KEY."""
+
+    base_url: str | None = None
+    concurrency: Count = 64
+    timeout: Annotated[float, Field(gt=0)] = 600.0
+    retries: Annotated[int, Field(ge=0)] = 6
+
+
+class Transformers(Section):
+    """batch: sequences generated at once."""
+
+    batch: Count = 16
+
+
+class Budget(Section):
+    """What one stage may spend on calls that are really made; None is no limit."""
+
+    calls: Annotated[int, Field(ge=0)] | None = None
+    tokens: Annotated[int, Field(ge=0)] | None = None
+    cost: Amount | None = None
+
+
+class Price(Section):
+    """Price per million tokens, in whatever currency the budget is in."""
+
+    prompt: Amount
+    completion: Amount
+
+
+class Machine(Section):
+    """The whole of machine.yaml, with its defaults."""
+
+    vllm: Vllm = Vllm()
+    openai: OpenAI = OpenAI()
+    transformers: Transformers = Transformers()
+    budget: Budget = Budget()
+    prices: dict[str, Price] = Field(default_factory=dict)
+
+
+def root() -> Path:
+    """The repository: $DVC_ROOT, else the nearest folder up from here that holds dvc.yaml, else here."""
+    here = Path.cwd()
+    found = next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").exists()), here)
+    return Path(os.environ.get("DVC_ROOT") or found)
+
+
+def load() -> Machine:
+    """Read machine.yaml; without one, the defaults. Raises BadParams at a wrong key or value."""
+    path = root() / FILE
+    if not path.exists():
+        return Machine()
+    try:
+        return Machine.model_validate(read(path))
+    except ValidationError as error:
+        raise BadParams(explained(path, error, Machine)) from error
