@@ -1,0 +1,228 @@
+"""The openai engine against servers on this machine: speed, overhead, faults and kills.
+
+    python benchmarks/engine_openai.py [--kills 20]
+
+The server (tests/faults.py) runs in a process of its own. Takes some four minutes, most of them in
+the run with faults, whose slow replies take 20 s each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import yaml
+from figures import Figures
+
+from evobuild.machine import OpenAI
+from evobuild.models import door
+from evobuild.models.openai_engine import OpenAIEngine
+from evobuild.models.request import Message, Request, Sampling
+from evobuild.uri import ChatModel
+
+TESTS = Path(__file__).parent.parent / "tests"
+NAME = ChatModel("openai", "tiny")
+ROWS = 5000
+IN_FLIGHT = 64
+LATENCY = 0.2
+PROMPT = "word " * 100
+
+
+@contextmanager
+def server(**options: float) -> Iterator[str]:
+    """Run the fault server and give its base URL."""
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    process = subprocess.Popen(
+        [sys.executable, TESTS / "faults.py", *arguments], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def machine(folder: Path, url: str, **options: float) -> Iterator[Path]:
+    """Make `folder` the repository of what runs inside: a machine.yaml and an empty store."""
+    folder.mkdir()
+    (folder / "machine.yaml").write_text(yaml.safe_dump({"openai": {"base_url": url} | options}))
+    os.environ["DVC_ROOT"] = str(folder)
+    yield folder / ".evobuild" / "replies.sqlite"
+    del os.environ["DVC_ROOT"]
+
+
+def questions(count: int) -> Iterator[Request]:
+    """Distinct questions of some 100 words."""
+    for number in range(count):
+        yield Request(
+            f"q{number}", "respond", (Message("user", f"{number} {PROMPT}"),), Sampling(temperature=1.0)
+        )
+
+
+def through_engine(url: str, rows: int) -> float:
+    """Seconds for so many requests through the engine alone."""
+    engine = OpenAIEngine(NAME, OpenAI(base_url=url, concurrency=IN_FLIGHT))
+    began = time.monotonic()
+    left = 0
+    for request in questions(rows):
+        if left == engine.capacity:
+            left -= len(engine.collect())
+        engine.submit(request)
+        left += 1
+    while left:
+        left -= len(engine.collect())
+    seconds = time.monotonic() - began
+    engine.close()
+    return seconds
+
+
+def through_door(rows: int) -> float:
+    """Seconds for so many requests through the door, every reply stored."""
+    with door.Model(NAME) as model:
+        began = time.monotonic()
+        failed = sum(reply.error is not None for reply in model.generate(questions(rows)))
+        seconds = time.monotonic() - began
+    assert not failed
+    return seconds
+
+
+def bare(url: str, rows: int) -> float:
+    """Seconds for so many posts by the client library alone, in flight as many."""
+
+    async def ask_all() -> float:
+        left = iter(range(rows))
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+            async def ask_some() -> None:
+                for number in left:
+                    content = [{"role": "user", "content": f"{number} {PROMPT}"}]
+                    body = {"model": "tiny", "messages": content, "temperature": 1.0, "seed": 0}
+                    async with session.post(f"{url}/chat/completions", json=body) as response:
+                        json.loads(await response.read())
+
+            began = time.monotonic()
+            await asyncio.gather(*(ask_some() for _ in range(IN_FLIGHT)))
+            return time.monotonic() - began
+
+    return asyncio.run(ask_all())
+
+
+def speed(figures: Figures, folder: Path) -> None:
+    """Time over the ideal at a fixed latency, and requests per second at none."""
+    ideal = ROWS / IN_FLIGHT * LATENCY
+    with server(latency=LATENCY) as url, machine(folder / "latency", url, concurrency=IN_FLIGHT):
+        figures.at_most("openai_over_ideal", through_door(ROWS) / ideal, 1.10, "x")
+    with server() as url, machine(folder / "none", url, concurrency=IN_FLIGHT):
+        print(f"bare loop of aiohttp: {ROWS / bare(url, ROWS):,.0f} requests/s")
+        print(f"through the door and the store: {ROWS / through_door(ROWS):,.0f} requests/s")
+        figures.at_least("openai_requests_per_second", ROWS / through_engine(url, ROWS), 1500, "/s")
+
+
+def memory(figures: Figures, folder: Path) -> None:
+    """What 50,000 further requests add to the memory of 5,000; nothing may grow with their number."""
+    with server() as url, machine(folder / "memory", url, concurrency=IN_FLIGHT):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        through_engine(url, 50_000)
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        figures.at_most("openai_memory_growth_50k", grown, 20, "MB")
+
+
+def asker(rows: int, table: Path) -> subprocess.Popen[bytes]:
+    """A process that asks and writes a table of all replies."""
+    return subprocess.Popen([sys.executable, TESTS / "asker.py", str(rows), table])
+
+
+def stored(path: Path) -> int:
+    """Replies in a store."""
+    connection = sqlite3.connect(path)
+    count: int = connection.execute("SELECT count(*) FROM replies").fetchone()[0]
+    connection.close()
+    return count
+
+
+def counts(url: str) -> dict[str, int]:
+    """What the server was asked, and how many good replies it gave."""
+    with urllib.request.urlopen(f"{url}/counts") as response:
+        found: dict[str, int] = json.load(response)
+    return found
+
+
+def faults(figures: Figures, folder: Path) -> None:
+    """5,000 requests of which 30 % of calls meet a fault, slow replies of 20 s among them."""
+    with server(share=0.3, tail=20) as url, machine(folder / "faults", url, timeout=30, retries=6) as store:
+        began = time.monotonic()
+        assert asker(ROWS, folder / "faulty").wait() == 0
+        print(f"run with faults: {time.monotonic() - began:.0f} s, {counts(url)}")
+        rows = json.loads((folder / "faulty").read_text())
+        rejected = [error for _, _, error in rows if error]
+        print(f"rejected: {len(rejected)} {sorted(set(rejected))[:5]}")
+        figures.at_most("openai_rows_lost", ROWS - len({key for key, _, _ in rows}), 0, "rows")
+        figures.at_most("openai_rows_twice", len(rows) - len({key for key, _, _ in rows}), 0, "rows")
+        figures.at_most("openai_stored_over_answered", stored(store) / (ROWS - len(rejected)), 1, "x")
+
+
+def kills(figures: Figures, folder: Path, count: int) -> None:
+    """`kill -9` at seeded moments: replies asked again per kill, and whether the table is the same."""
+    draw = random.Random(0)
+    options = {"concurrency": IN_FLIGHT, "timeout": 5, "retries": 20}
+    with server(share=0.1, tail=1, latency=LATENCY) as url:
+        with machine(folder / "undisturbed", url, **options):
+            assert asker(ROWS, folder / "whole").wait() == 0
+        before = counts(url)["answered"]
+        with machine(folder / "killed", url, **options):
+            for _ in range(count):
+                process = asker(ROWS, folder / "table")
+                began = counts(url)["answered"]
+                while counts(url)["answered"] == began:
+                    time.sleep(0.01)
+                time.sleep(draw.uniform(0, 0.8))
+                process.send_signal(signal.SIGKILL)
+                assert process.wait() != 0, "it ended before it was killed"
+            assert asker(ROWS, folder / "table").wait() == 0
+        again = counts(url)["answered"] - before - ROWS
+    # Twice the calls in flight wait at the engine; the store commits every 0.1 s.
+    at_most = 2 * IN_FLIGHT + 0.1 * IN_FLIGHT / LATENCY
+    figures.at_most("openai_asked_again_per_kill", again / count, at_most, "replies")
+    same = (folder / "table").read_bytes() == (folder / "whole").read_bytes()
+    figures.at_least("openai_table_identical_after_kills", float(same), 1, "")
+
+
+def run(figures: Figures, count: int = 20) -> None:
+    """Take all figures."""
+    os.environ["NO_PROXY"] = "127.0.0.1"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        speed(figures, folder)
+        memory(figures, folder)
+        kills(figures, folder, count)
+        faults(figures, folder)
+
+
+def main() -> None:
+    """Take all figures and print them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=20)
+    figures = Figures()
+    run(figures, parser.parse_args().kills)
+    figures.print()
+
+
+if __name__ == "__main__":
+    main()
