@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tiny
 import torch
+import transformers
 
+from evobuild import weights
 from evobuild.errors import UserError
-from evobuild.models import transformers_engine
 from evobuild.models.request import Message, Reply, Request, Sampling
 from evobuild.models.transformers_engine import TransformersEngine
-from evobuild.uri import ChatModel
+from evobuild.uri import ChatModel, Weights
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=12, seed=5)
 GREEDY = Sampling(max_tokens=12)
@@ -84,6 +86,115 @@ def test_a_reply_does_not_depend_on_its_batch(engine: TransformersEngine, sampli
         )
 
 
+def with_batch(folder: Path, batch: int, monkeypatch: pytest.MonkeyPatch) -> TransformersEngine:
+    """An engine of a machine with its own size of batch."""
+    (folder / "machine.yaml").write_text(f"transformers: {{batch: {batch}}}")
+    monkeypatch.setenv("DVC_ROOT", str(folder))
+    return TransformersEngine(ChatModel("transformers", str(tiny.folder())))
+
+
+def test_the_size_of_the_batch_changes_no_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [ask("Name three colours."), ask("Name three colours.", SAMPLED), *OTHERS]
+    found = {
+        size: [
+            [(choice.text, choice.finish, choice.tokens) for choice in reply.choices]
+            for reply in answer(with_batch(tmp_path, size, monkeypatch), *asked)
+        ]
+        for size in (1, 3, 16)
+    }
+    assert found[1] == found[3] == found[16]
+
+
+def recorded(engine: TransformersEngine, fail: Callable[[int, int], bool] = lambda *_: False) -> list[int]:
+    """Let the engine note the size of each batch it runs, and run out of memory where asked to."""
+    sizes: list[int] = []
+    generate = engine._model.generate
+
+    def fake(ids_B_T, **options):
+        if fail(*ids_B_T.shape):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        sizes.append(len(ids_B_T))
+        return generate(ids_B_T, **options)
+
+    engine._model.generate = fake
+    return sizes
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_straggler_goes_on_without_those_that_finished(
+    engine: TransformersEngine, temperature: float
+) -> None:
+    long = ask("Name a fish.", Sampling(temperature, max_tokens=40, seed=3, logprobs=1))
+    (alone,) = answer(engine, long)
+    sizes = recorded(engine)
+    *_, among = answer(engine, *(ask(f"Name {number}.", Sampling(max_tokens=2)) for number in range(9)), long)
+    assert sizes == [10, 1]
+    assert (among.text, among.finish) == (alone.text, alone.finish)
+    assert len(among.choices[0].logprobs or ()) == among.choices[0].tokens > 2
+
+
+def test_a_batch_that_takes_too_much_memory_is_halved(engine: TransformersEngine) -> None:
+    asked = [ask(f"Name {number}.", SAMPLED) for number in range(11)]
+    wanted = answer(engine, *asked)
+    sizes = recorded(engine, lambda rows, width: rows > 3)
+    assert answer(engine, *asked) == wanted
+    assert max(sizes) == 2  # 11, 5, 2
+
+
+def test_a_row_that_does_not_fit_alone_harms_no_other(engine: TransformersEngine) -> None:
+    asked = [ask("Name a fish."), ask("%" * 80, Sampling(1.0, n=2)), ask("Name a stone.")]
+    wanted = answer(engine, *asked)
+    recorded(engine, lambda rows, width: width > 80)
+    first, refused, last = answer(engine, *asked)
+    assert [first, last] == [wanted[0], wanted[2]]
+    assert (refused.choices, refused.error) == (
+        (),
+        f"out of memory with {refused.prompt_tokens} tokens in a batch of 1",
+    )
+
+
+def test_another_error_is_not_taken_for_memory(engine: TransformersEngine) -> None:
+    def broken(*_, **options):
+        raise RuntimeError("a bug")
+
+    engine._model.generate = broken
+    with pytest.raises(RuntimeError, match="a bug"):
+        answer(engine, ask("Name a fish."))
+
+
+def test_the_models_own_generation_config_does_not_leak_in(
+    engine: TransformersEngine, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny.folder(), tmp_path / "opinionated"))
+    file = folder / "generation_config.json"
+    opinions = {
+        "do_sample": True,
+        "repetition_penalty": 9.0,
+        "top_k": 1,
+        "temperature": 0.1,
+        "min_length": 30,
+    }
+    file.write_text(json.dumps(json.loads(file.read_text()) | opinions))
+    assert weights.causal_lm(Weights(str(folder))).generation_config.repetition_penalty == 9
+    other = TransformersEngine(ChatModel("transformers", str(folder)))
+    asked = [ask("Name three colours.", Sampling(max_tokens=40, logprobs=2)), ask("Name a fish.", SAMPLED)]
+    assert answer(other, *asked) == answer(engine, *asked)
+    assert other._endings.tokens == engine._endings.tokens != frozenset()
+
+
+def test_learned_positions_are_not_overrun(tmp_path: Path) -> None:
+    config = transformers.GPT2Config(
+        vocab_size=len(tiny.tokenizer()), n_positions=64, n_embd=32, n_layer=1, n_head=2, bos_token_id=0
+    )
+    torch.manual_seed(1)
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    tiny.tokenizer().save_pretrained(tmp_path)
+    engine = TransformersEngine(ChatModel("transformers", str(tmp_path)))
+    asked = [ask("%" * 40), ask("Name a fish.", Sampling(max_tokens=50)), ask("!", Sampling(max_tokens=50))]
+    alone = [answer(engine, each)[0].choices for each in asked]
+    assert [reply.choices for reply in answer(engine, *asked)] == alone
+
+
 def test_a_long_neighbour_takes_no_room(engine: TransformersEngine) -> None:
     engine._context = 100
     wanted = ask("Name a fish.", Sampling(temperature=1.0, max_tokens=60, seed=3))
@@ -123,14 +234,14 @@ def test_max_tokens_ends_the_reply(engine: TransformersEngine) -> None:
 
 
 def test_the_end_token_ends_the_reply_and_is_not_in_it(engine: TransformersEngine) -> None:
-    engine._ends = lambda: set(range(engine._model.config.vocab_size))
+    engine._endings.tokens = frozenset(range(engine._model.config.vocab_size))
     (reply,) = answer(engine, ask("Name three colours.", Sampling(max_tokens=4, logprobs=1)))
     assert (reply.text, reply.finish, reply.choices[0].tokens) == ("", "stop", 1)
     assert len(reply.choices[0].logprobs or ()) == 1
 
 
 def test_logprobs_are_the_chosen_token_and_the_most_probable(engine: TransformersEngine) -> None:
-    (reply,) = answer(engine, ask("Name three colours.", Sampling(1.0, max_tokens=6, logprobs=3)))
+    (reply,) = answer(engine, ask("Name three colours.", Sampling(1.0, max_tokens=6, seed=1, logprobs=3)))
     (choice,) = reply.choices
     assert choice.logprobs is not None
     assert len(choice.logprobs) == choice.tokens == 6
@@ -173,34 +284,3 @@ def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError):
         TransformersEngine(ChatModel("transformers", str(tmp_path / "missing")))
-
-
-PROBABILITIES = (0.5, 0.25, 0.15, 0.07, 0.03)
-
-
-def reshaped(temperature: float, top_p: float) -> list[float]:
-    """What should be drawn from PROBABILITIES: the fewest most probable that reach top_p, renormalised."""
-    heated = [share ** (1 / temperature) for share in PROBABILITIES]
-    heated = [share / sum(heated) for share in heated]
-    kept = [share if sum(heated[:place]) < top_p else 0.0 for place, share in enumerate(heated)]
-    return [share / sum(kept) for share in kept]
-
-
-@pytest.mark.parametrize(
-    ("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (2.0, 1.0), (1.0, 0.8), (1.0, 0.4), (0.7, 0.95)]
-)
-def test_draws_follow_temperature_and_top_p(temperature: float, top_p: float) -> None:
-    rounds, rows = 100, 40
-    sampling = Sampling(temperature, top_p)
-    request = ask("any", sampling)
-    draw = transformers_engine._Draw(torch, [transformers_engine._Row(request, n, []) for n in range(rows)])
-    logits_B_V = torch.tensor(PROBABILITIES).log().expand(rows, -1) + 3
-    counts = torch.zeros(len(PROBABILITIES))
-    for _ in range(rounds):
-        counts += torch.bincount(draw(None, logits_B_V).argmax(-1), minlength=len(PROBABILITIES))
-    wanted = [share * rounds * rows for share in reshaped(temperature, top_p)]
-    squares = [
-        (count - want) ** 2 / want if want else count * math.inf if count else 0.0
-        for count, want in zip(counts.tolist(), wanted, strict=True)
-    ]
-    assert sum(squares) < 18.5  # chi-square with 4 degrees of freedom: one draw in a thousand lies above

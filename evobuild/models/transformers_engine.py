@@ -1,60 +1,125 @@
 """Chat models in this process with transformers: requests of like length in one batch.
 
-Sampling is done row by row from the request's own seed, so that a reply does not depend on which
-requests share its batch: temperature and top-p first, then the largest of log-probability plus
-Gumbel noise, which is a draw from the same distribution.
+A batch ends when half of its rows have; the others wait, with the tokens that they have, for the
+next batch of their length, so that no straggler holds a place open. Rows are padded on the
+left and draw from their own seeds: a reply does not depend on which requests share its batch, beyond
+floating point. Of the model's own generation config only the end
+tokens count.
+
+transformers' continuous batching is not used: on a CPU it was slower than batches in every setting
+tried (benchmarks/engine_transformers.py), and its draws depend on what else is running.
 """
 
 from __future__ import annotations
 
-import hashlib
-from bisect import bisect_left
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jinja2 import TemplateError
 
-from evobuild import weights
+from evobuild import machine, weights
 from evobuild.errors import UserError, require
-from evobuild.models.request import Choice, Reply, Request, Sampling
+from evobuild.models.endings import Endings, Going, Halt
+from evobuild.models.request import Choice, Reply, Request
+from evobuild.models.sampling import Draw, uniforms
 from evobuild.uri import ChatModel, Weights
 
-BATCH = 16
-"""Sequences per batch."""
+AHEAD = 16
+"""Batches that requests are held for, to find those of like length."""
+
+SHORT = 128
+"""Tokens; up to here rows are alike: the steps take the time, not the padding."""
+
+SMALL = 10_000_000
+"""Parameters; below, several CPU threads wait for each other longer than they compute."""
 
 
 def identity(model: ChatModel) -> str:
-    """Name the model by its resolved revision or content, and what of this engine changes replies."""
-    return f"transformers:{weights.identity(Weights(model.name, model.revision))}"
+    """Name the model by its resolved revision or content, and the options that change replies.
+
+    Raises UserError if it cannot be found, or an option is not supported.
+    """
+    _check(model)
+    options = {
+        "dtype": model.dtype,
+        "max_length": model.max_length,
+        "adapter": weights.adapter_identity(model.adapter) if model.adapter else "",
+    }
+    given = ",".join(f"{name}={value}" for name, value in options.items() if value)
+    return f"transformers:{weights.identity(_weights(model))}" + (f"[{given}]" if given else "")
+
+
+def start(model: ChatModel) -> TransformersEngine:
+    """Load the model. Raises UserError if it cannot be loaded or has no chat template."""
+    return TransformersEngine(model)
+
+
+def _check(model: ChatModel) -> None:
+    if model.quantization:
+        raise UserError(
+            f"the model '{model}' asks for a quantization, which the transformers engine has not; "
+            "name a checkpoint that is quantized already, or use vllm:"
+        )
+
+
+def _weights(model: ChatModel) -> Weights:
+    return Weights(model.name, model.revision)
+
+
+def _context(model: ChatModel) -> int:
+    most = weights.context(_weights(model))
+    if model.max_length > most:
+        raise UserError(f"the model '{model}' takes {most} tokens; lower its max_length")
+    return model.max_length or most
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One sequence to generate: choice `number` of a request, and its prompt's token ids."""
+    """One sequence: choice `number` of a request, its prompt's token ids, and what it has made so far."""
 
     request: Request
     number: int
     prompt: list[int]
+    made: list[int] = field(default_factory=list)
+    logprobs: list[list[float]] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[int]:
+        return self.prompt + self.made
+
+    @property
+    def size(self) -> int:
+        """Its length class: rows of one class differ by less than a factor of two, or are short."""
+        return (max(SHORT, len(self.prompt) + len(self.made)) - 1).bit_length()
 
 
 class TransformersEngine:
-    """A loaded model that answers in batches of up to BATCH sequences.
+    """A loaded model that answers in batches.
 
     Raises UserError if the model cannot be loaded or has no chat template.
     """
 
-    capacity = 16 * BATCH
-
     def __init__(self, model: ChatModel) -> None:
-        name = Weights(model.name, model.revision)
+        _check(model)
         self._torch = require("torch", "train")
-        self._tokenizer = weights.tokenizer(name)
+        self._tokenizer = weights.tokenizer(_weights(model))
         if not self._tokenizer.chat_template:
             raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
-        self._model = weights.causal_lm(name)
-        self._context = weights.context(name)
+        self._context = _context(model)
+        self._model: Any = weights.causal_lm(_weights(model), model.dtype, model.adapter)
+        self._endings = Endings(self._tokenizer, self._ends())
+        pad = self._tokenizer.pad_token_id
+        # Masked, so any token will do.
+        self._pad = 0 if pad is None else pad
+        # What it does not name is filled in from the model's own: a penalty or a top_k nobody asked for.
+        self._model.generation_config = self._config(1)
+        self._single = self._model.device.type == "cpu" and self._model.num_parameters() < SMALL
+        batch = machine.load().transformers.batch
+        self.capacity = AHEAD * batch
+        self._batch: defaultdict[int, int] = defaultdict(lambda: batch)
         self._rows: list[_Row] = []
-        self._refused: list[Reply] = []
+        self._done: list[Reply] = []
         self._choices: dict[str, dict[int, Choice]] = {}
 
     def submit(self, request: Request) -> None:
@@ -65,136 +130,115 @@ class TransformersEngine:
                 messages, add_generation_prompt=True, tokenize=True, return_dict=False
             )
         except TemplateError as error:
-            self._refused.append(Reply(request.key, (), 0, f"refused by the chat template: {error}"))
+            self._done.append(Reply(request.key, (), 0, f"refused by the chat template: {error}"))
             return
         if len(prompt) >= self._context:
             reason = f"prompt too long: {len(prompt)} tokens of a context of {self._context}"
-            self._refused.append(Reply(request.key, (), len(prompt), reason))
+            self._done.append(Reply(request.key, (), len(prompt), reason))
             return
         self._rows += [_Row(request, number, prompt) for number in range(request.sampling.n)]
         self._choices[request.key] = {}
 
     def collect(self) -> list[Reply]:
-        """Answer a batch: the longest prompts first, those with the same stop strings together."""
-        if self._refused:
-            refused, self._refused = self._refused, []
-            return refused
-        done: list[Reply] = []
-        while not done:
-            self._rows.sort(key=lambda row: (row.request.sampling.stop, len(row.prompt)))
-            stop = self._rows[-1].request.sampling.stop
-            batch = [row for row in self._rows[-BATCH:] if row.request.sampling.stop == stop]
-            del self._rows[-len(batch) :]
-            for row, choice in zip(batch, self._generate(batch), strict=True):
-                choices = self._choices[row.request.key]
-                choices[row.number] = choice
-                if len(choices) == row.request.sampling.n:
-                    del self._choices[row.request.key]
-                    ordered = tuple(choices[number] for number in sorted(choices))
-                    done.append(Reply(row.request.key, ordered, len(row.prompt)))
+        """Run batches until a request is answered: of the length class that fills one, the longest first."""
+        while not self._done:
+            batch = self._next()
+            try:
+                after = self._generate(batch)
+            except RuntimeError as error:
+                if not self._is_memory(error):
+                    raise
+                after = None
+            # Outside the handler, where nothing of the failed batch is held any longer.
+            if after is None:
+                self._shrink(batch)
+            else:
+                self._keep(after)
+        done, self._done = self._done, []
         return done
 
     def close(self) -> None:
         """Let the model go."""
         del self._model
+        self._torch.cuda.empty_cache()
 
-    def _generate(self, batch: list[_Row]) -> list[Choice]:
-        torch = self._torch
-        width = max(len(row.prompt) for row in batch)
-        pad = self._tokenizer.pad_token_id
-        pad = pad if pad is not None else self._tokenizer.eos_token_id or 0
-        ids_B_T = torch.tensor([[pad] * (width - len(row.prompt)) + row.prompt for row in batch])
-        mask_B_T = torch.tensor([[0] * (width - len(row.prompt)) + [1] * len(row.prompt) for row in batch])
-        room = max(self._room(row) for row in batch)
-        draw = _Draw(torch, batch)
-        options: dict[str, Any] = {"do_sample": False, "max_new_tokens": room, "pad_token_id": pad}
-        if stop := batch[0].request.sampling.stop:
-            options |= {"stop_strings": list(stop), "tokenizer": self._tokenizer}
-        with torch.inference_mode():
+    def _next(self) -> list[_Row]:
+        sizes: dict[int, list[_Row]] = {}
+        for row in self._rows:
+            sizes.setdefault(row.size, []).append(row)
+        size = max(sizes, key=lambda size: (min(len(sizes[size]), self._batch[size]), size))
+        longest = sorted(sizes.pop(size), key=lambda row: -len(row.ids))
+        batch, rest = longest[: self._batch[size]], longest[self._batch[size] :]
+        self._rows = [*rest, *(row for rows in sizes.values() for row in rows)]
+        return batch
+
+    def _generate(self, batch: list[_Row]) -> list[_Row]:
+        """Give each row with the tokens it made, maybe some after its end."""
+        torch, device = self._torch, self._model.device
+        ids = [row.ids for row in batch]
+        width = max(map(len, ids))
+        rooms = [self._room(row) - len(row.made) for row in batch]
+        # No row may pass the context, finished or not: a model may have learned no further positions.
+        steps = min(max(rooms), self._context - width)
+        going = [
+            Going(row.made, room, row.request.sampling.stop) for row, room in zip(batch, rooms, strict=True)
+        ]
+        numbers = [uniforms(row.request, row.number, len(row.made), steps) for row in batch]
+        draw = Draw(torch, [row.request.sampling for row in batch], numbers, device)
+        with torch.inference_mode(), weights.threads(1 if self._single else torch.get_num_threads()):
             out_B_T = self._model.generate(
-                ids_B_T.to(self._model.device),
-                attention_mask=mask_B_T.to(self._model.device),
-                logits_processor=[draw],
-                **options,
+                torch.tensor([[self._pad] * (width - len(each)) + each for each in ids], device=device),
+                attention_mask=torch.tensor(
+                    [[0] * (width - len(each)) + [1] * len(each) for each in ids], device=device
+                ),
+                generation_config=self._config(steps),
+                logits_processor=[] if draw.idle else [draw],
+                stopping_criteria=[Halt(torch, self._endings, going, width, device)],
             )
         return [
-            self._choice(row, out_T.tolist(), draw.logprobs[place])
-            for place, (row, out_T) in enumerate(zip(batch, out_B_T[:, width:], strict=True))
+            replace(row, made=row.made + made, logprobs=row.logprobs + logprobs)
+            for row, made, logprobs in zip(batch, out_B_T[:, width:].tolist(), draw.logprobs(), strict=True)
         ]
 
-    def _choice(self, row: _Row, ids: list[int], logprobs: list[tuple[float, ...]]) -> Choice:
-        sampling = row.request.sampling
-        ends, room = self._ends(), self._room(row)
-        length = next((place for place, token in enumerate(ids[:room]) if token in ends), None)
-        kept = ids[: room if length is None else length]
-        text, cut = self._text(kept), self._cut(kept, sampling.stop)
-        if cut is not None:
-            text = self._text(kept[:cut])
-            text = text[: min(place for stop in sampling.stop if (place := text.find(stop)) >= 0)]
-        finish = "length" if length is None and cut is None else "stop"
-        tokens = cut if cut is not None else len(kept) + (length is not None)
-        kept_logprobs = tuple(logprobs[:tokens]) if sampling.logprobs else None
-        return Choice(text, finish, tokens, kept_logprobs)  # type: ignore[arg-type]
+    def _config(self, steps: int) -> Any:
+        return weights.library().GenerationConfig(
+            do_sample=False, use_cache=True, max_new_tokens=steps, pad_token_id=self._pad
+        )
+
+    def _keep(self, batch: list[_Row]) -> None:
+        for row in batch:
+            choice = self._endings.choice(row.made, row.logprobs, row.request.sampling, self._room(row))
+            if choice is None:
+                self._rows.append(row)
+                continue
+            choices = self._choices[row.request.key]
+            choices[row.number] = choice
+            if len(choices) == row.request.sampling.n:
+                del self._choices[row.request.key]
+                ordered = tuple(choices[number] for number in sorted(choices))
+                self._done.append(Reply(row.request.key, ordered, len(row.prompt)))
+
+    def _shrink(self, batch: list[_Row]) -> None:
+        """Halve the batch of this length after it took too much memory; a row alone is given up."""
+        self._torch.cuda.empty_cache()
+        if len(batch) > 1:
+            self._batch[batch[0].size] = len(batch) // 2
+            self._rows += batch
+            return
+        (row,) = batch
+        self._rows = [other for other in self._rows if other.request.key != row.request.key]
+        del self._choices[row.request.key]
+        reason = f"out of memory with {len(row.ids)} tokens in a batch of 1"
+        self._done.append(Reply(row.request.key, (), len(row.prompt), reason))
+
+    def _is_memory(self, error: RuntimeError) -> bool:
+        return isinstance(error, self._torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
     def _room(self, row: _Row) -> int:
         """Tokens that a row's reply may have, whatever else is in its batch."""
         return min(row.request.sampling.max_tokens, self._context - len(row.prompt))
 
-    def _cut(self, ids: list[int], stops: tuple[str, ...]) -> int | None:
-        """How many tokens it takes until the text holds a stop string; None if it never does."""
-        cut = bisect_left(range(len(ids) + 1), True, key=lambda length: self._holds(ids[:length], stops))
-        return cut if cut <= len(ids) else None
-
-    def _holds(self, ids: list[int], stops: tuple[str, ...]) -> bool:
-        text = self._text(ids)
-        return any(stop in text for stop in stops)
-
-    def _text(self, ids: list[int]) -> str:
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
-        return text
-
-    def _ends(self) -> set[int]:
-        ends = self._model.generation_config.eos_token_id
-        found = set(ends if isinstance(ends, list) else [ends])
-        return {token for token in (*found, self._tokenizer.eos_token_id) if token is not None}
-
-
-class _Draw:
-    """A logits processor: makes each row's own draw the largest score, and keeps log-probabilities."""
-
-    def __init__(self, torch: Any, rows: list[_Row]) -> None:
-        self._torch = torch
-        self._samplings: list[Sampling] = [row.request.sampling for row in rows]
-        self._generators = [torch.Generator().manual_seed(_seed(row)) for row in rows]
-        self.logprobs: list[list[tuple[float, ...]]] = [[] for _ in rows]
-
-    def __call__(self, ids_B_T: Any, scores_B_V: Any) -> Any:
-        drawn_B_V = self._torch.stack(
-            [self._row(scores_V, place) for place, scores_V in enumerate(scores_B_V.float())]
-        )
-        for place, sampling in enumerate(self._samplings):
-            if sampling.logprobs:
-                logprobs_V = scores_B_V[place].float().log_softmax(-1)
-                best = logprobs_V.topk(sampling.logprobs).values.tolist()
-                self.logprobs[place].append((logprobs_V[drawn_B_V[place].argmax()].item(), *best))
-        return drawn_B_V
-
-    def _row(self, scores_V: Any, place: int) -> Any:
-        sampling = self._samplings[place]
-        if sampling.temperature == 0:
-            return scores_V
-        logprobs_V = (scores_V / sampling.temperature).log_softmax(-1)
-        if sampling.top_p < 1:
-            ordered_V, order_V = logprobs_V.sort(descending=True)
-            before_V = ordered_V.exp().cumsum(-1) - ordered_V.exp()
-            logprobs_V[order_V[before_V >= sampling.top_p]] = -float("inf")
-        noise_V = self._torch.rand(scores_V.shape, generator=self._generators[place]).to(scores_V.device)
-        return logprobs_V - (-noise_V.clamp_min(1e-20).log()).log()
-
-
-def _seed(row: _Row) -> int:
-    """One stream of noise per prompt, seed and choice, the same in any batch."""
-    text = repr((row.request.messages, row.request.sampling.seed, row.number)).encode(
-        "utf-8", "surrogatepass"
-    )
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") >> 1
+    def _ends(self) -> frozenset[int]:
+        own = self._model.generation_config.eos_token_id
+        found = {*(own if isinstance(own, list) else [own]), self._tokenizer.eos_token_id}
+        return frozenset(token for token in found if token is not None)

@@ -1,0 +1,113 @@
+"""Where a reply ends: at an end token, before a stop string, or where its room is used up.
+
+`Endings.choice` decides, on tokens alone; `Halt` tells a running batch when to stop, and may be late:
+whatever a row made beyond its end is cut off.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from evobuild.models.request import Choice, Sampling
+
+FEW = 2
+"""A batch stops when at most 1 row in this many is unfinished; those go on in another one.
+
+With replies of 8 to 247 tokens 4 took a quarter more steps; 4/3 takes a tenth fewer and twice the batches.
+"""
+
+
+class Endings:
+    """What ends the replies of one model: its end tokens, and its tokenizer to find stop strings."""
+
+    def __init__(self, tokenizer: Any, tokens: frozenset[int]) -> None:
+        self._tokenizer = tokenizer
+        self.tokens = tokens
+
+    def choice(
+        self, ids: list[int], logprobs: Sequence[Sequence[float]], sampling: Sampling, room: int
+    ) -> Choice | None:
+        """Give the choice that these tokens make, or None if they are not yet all of it.
+
+        ids: the tokens made so far, maybe with more after the end. logprobs: of each of them, if asked for.
+        room: tokens that the choice may have.
+        """
+        length = next((place for place, token in enumerate(ids[:room]) if token in self.tokens), None)
+        kept = ids[: room if length is None else length]
+        cut = self.cut(kept, sampling.stop)
+        if length is None and cut is None and len(ids) < room:
+            return None
+        text = self._text(kept[:cut])
+        if cut is not None:
+            text = text[: min(place for stop in sampling.stop if (place := text.find(stop)) >= 0)]
+        tokens = cut if cut is not None else len(kept) + (length is not None)
+        # A batch keeps as many as its neediest row asks for.
+        told = tuple(tuple(each[: 1 + sampling.logprobs]) for each in logprobs[:tokens])
+        finish = "length" if length is None and cut is None else "stop"
+        return Choice(text, finish, tokens, told if sampling.logprobs else None)  # type: ignore[arg-type]
+
+    def cut(self, ids: list[int], stops: tuple[str, ...]) -> int | None:
+        """How many tokens it takes until the text holds a stop string; None if it never does."""
+        if not self.hold(ids, stops):
+            return None
+        return bisect_left(range(len(ids)), True, key=lambda length: self.hold(ids[:length], stops))
+
+    def hold(self, ids: list[int], stops: tuple[str, ...]) -> bool:
+        """Whether the tokens' text holds a stop string."""
+        return bool(stops) and any(stop in self._text(ids) for stop in stops)
+
+    def _text(self, ids: list[int]) -> str:
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        return text
+
+
+class Going(NamedTuple):
+    """A row of a running batch: the tokens made before it, how many it may still make, its stop strings."""
+
+    made: list[int]
+    room: int
+    stops: tuple[str, ...]
+
+
+class Halt:
+    """A stopping criterion: the rows that have ended, and every row once few are left.
+
+    width: tokens of the prompts, padding included.
+    """
+
+    def __init__(self, torch: Any, endings: Endings, rows: Sequence[Going], width: int, device: Any) -> None:
+        self._torch = torch
+        self._endings = endings
+        self._rows = rows
+        self._width = width
+        self._ends_E = torch.tensor(sorted(endings.tokens), dtype=torch.long, device=device)
+        self._rooms_B = torch.tensor([row.room for row in rows], device=device)
+        self._done_B = torch.zeros(len(rows), dtype=torch.bool, device=device)
+        # A token has a byte at least; one more may begin before the stop string, and a character be cut.
+        self._tails = {
+            place: 8 + max(len(stop.encode("utf-8", "surrogatepass")) for stop in row.stops)
+            for place, row in enumerate(rows)
+            if row.stops
+        }
+
+    def __call__(self, ids_B_T: Any, scores: Any, **options: Any) -> Any:
+        """Tell for each row whether it is to make no more tokens."""
+        made_B_T = ids_B_T[:, self._width :]
+        self._done_B |= self._torch.isin(made_B_T[:, -1], self._ends_E) | (self._rooms_B <= made_B_T.shape[1])
+        for place in [place for place in self._tails if self._stopped(place, made_B_T[place])]:
+            self._done_B[place] = True
+            del self._tails[place]
+        few = (~self._done_B).sum() <= len(self._rows) // FEW
+        return self._done_B | few
+
+    def _stopped(self, place: int, made_T: Any) -> bool:
+        row, tail = self._rows[place], self._tails[place]
+        last: list[int] = made_T[-tail:].tolist()
+        if len(last) < tail and row.made:
+            last = row.made[len(last) - tail :] + last
+        # The tail alone says so quickly; only the whole text knows what its first characters are.
+        return self._endings.hold(last, row.stops) and self._endings.hold(
+            row.made + made_T.tolist(), row.stops
+        )
