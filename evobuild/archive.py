@@ -1,0 +1,201 @@
+"""The reply store as a whole: counted, pruned, and carried from one machine to another as Parquet.
+
+An archive has a row per reply, sorted by key, so that equal stores give equal files:
+  key        what was asked of which model, 16 bytes
+  identity   the model's full name
+  reply      as JSON, in UTF-8
+  checksum   8 bytes of key and reply, held against them when the archive is read
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild.consistency import CHAT_ROLES
+from evobuild.errors import BadInput, UserError
+from evobuild.models import engine, store
+from evobuild.params import load
+from evobuild.stage import whole
+
+ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
+MARK = "evobuild.replies"
+"""Key of the file's metadata that holds the version of the store it came from."""
+
+CHUNK = 20_000
+"""Replies in memory at once."""
+
+
+class Share(NamedTuple):
+    """What one model has in the store."""
+
+    identity: str
+    replies: int
+    bytes: int
+
+
+class Moved(NamedTuple):
+    """What came of replies: taken over, and not (known already, or damaged)."""
+
+    taken: int
+    left: int
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[sqlite3.Connection]:
+    """Open a store that is there. Raises UserError if it is not, and whenever SQLite fails."""
+    if not file.exists():
+        raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
+    try:
+        with closing(store.connect(file)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise store.explained(file, error) from error
+
+
+def stats(file: Path) -> list[Share]:
+    """Count the replies of each model and the bytes of their text, the most first."""
+    query = (
+        "SELECT identity, count(*), sum(length(reply)) FROM replies JOIN models ON number = model "
+        "GROUP BY identity ORDER BY count(*) DESC, identity"
+    )
+    with opened(file) as connection:
+        return [Share(*row) for row in connection.execute(query)]
+
+
+def table(shares: Sequence[Share]) -> str:
+    """Lay the counts out as text, with their sum."""
+    total = Share("all", sum(each.replies for each in shares), sum(each.bytes for each in shares))
+    lines = [f"{'replies':>12}  {'MB':>9}  model"]
+    lines += [f"{each.replies:>12,}  {each.bytes / 1e6:>9,.1f}  {each.identity}" for each in [*shares, total]]
+    return "\n".join(lines) + "\n"
+
+
+def export(file: Path, archive: Path, prefix: str = "") -> Moved:
+    """Write the sound replies of the models whose identity begins with a prefix to an archive.
+
+    Raises UserError if there are none, or the archive cannot be written.
+    """
+    query = (
+        "SELECT key, identity, CAST(reply AS BLOB), checksum FROM replies JOIN models ON number = model "
+        "WHERE substr(identity, 1, length(?)) = ? ORDER BY key"
+    )
+    taken = left = 0
+    with whole(archive) as (partial,), tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+        parts: list[Path] = []
+        with opened(file) as connection:
+            cursor = connection.execute(query, (prefix, prefix))
+            while rows := cursor.fetchmany(CHUNK):
+                sound = [row for row in rows if store.is_sound(row[0], row[2], row[3])]
+                taken, left = taken + len(sound), left + len(rows) - len(sound)
+                parts.append(Path(folder, f"{len(parts):06}.parquet"))
+                _write(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
+        if not taken:
+            raise UserError(f"{file}: holds no reply of a model whose identity begins with '{prefix}'")
+        _write(pl.scan_parquet(parts), partial)
+    return Moved(taken, left)
+
+
+def _write(rows: pl.LazyFrame, path: Path) -> None:
+    try:
+        rows.sink_parquet(path, row_group_size=CHUNK, metadata={MARK: str(store.VERSION)})
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise UserError(f"{path.parent}: cannot be written: {str(error).splitlines()[0]}") from error
+
+
+def merge(file: Path, archive: Path) -> Moved:
+    """Take an archive's replies into a store, which is begun if need be; known keys stay as they are.
+
+    Raises BadInput if the file is no archive, or a row is damaged; sound rows before it are kept.
+    """
+    rows = _read(archive)
+    height: int = rows.select(pl.len()).collect().item()
+    taken = 0
+    with closing(store.connect(file)) as connection:
+        try:
+            for start in range(0, height, CHUNK):
+                chunk = rows.slice(start, CHUNK).collect().rows()
+                for place, row in enumerate(chunk, start=start + 1):
+                    if not _is_sound(*row):
+                        raise BadInput(f"{archive}: row {place} is damaged; get the file again")
+                with connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    numbers = {name: store.number(connection, name) for name in {row[1] for row in chunk}}
+                    given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
+                    taken += store.insert(connection, given)
+        except sqlite3.Error as error:
+            raise store.explained(file, error) from error
+        except pl.exceptions.PolarsError as error:
+            raise BadInput(f"{archive}: is damaged: {str(error).splitlines()[0]}") from error
+    return Moved(taken, height - taken)
+
+
+def _read(archive: Path) -> pl.LazyFrame:
+    wanted = "expected a file that `python -m evobuild store export` wrote"
+    if not archive.is_file():
+        raise BadInput(f"{archive}: no such file; {wanted}")
+    try:
+        mark = pl.read_parquet_metadata(archive).get(MARK)
+        rows = pl.scan_parquet(archive, glob=False)
+        schema = rows.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise BadInput(f"{archive}: no readable Parquet file; {wanted}") from error
+    if mark is None or schema != ARCHIVE:
+        raise BadInput(f"{archive}: a Parquet file, but no archive of replies; {wanted}")
+    if mark != str(store.VERSION):
+        raise BadInput(f"{archive}: comes from version {mark} of the store, this program has {store.VERSION}")
+    return rows
+
+
+def _is_sound(key: bytes, identity: str | None, reply: bytes, check: bytes) -> bool:
+    if identity is None or not store.is_sound(key, reply, check):
+        return False
+    try:
+        store.decode(reply)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def beginning(prefix: str) -> Callable[[str], bool]:
+    """Tell the models whose identity begins with a prefix. Raises UserError if it is empty."""
+    if not prefix:
+        raise UserError("--model is empty; expected how a model's identity begins, as `store stats` shows it")
+    return lambda identity: identity.startswith(prefix)
+
+
+def unused(params: Path) -> Callable[[str], bool]:
+    """Tell the models that no chat role of a params file names now.
+
+    Raises UserError if one of the roles' models cannot be found, and so has no identity.
+    """
+    models = load(params, ("models",)).models
+    current = {engine.identity(getattr(models, role)) for role in CHAT_ROLES}
+    return lambda identity: identity not in current
+
+
+def prune(file: Path, drop: Callable[[str], bool]) -> Moved:
+    """Remove the replies of each model whose identity `drop` says yes to, and give their space back.
+
+    Returns what was removed, and what is left.
+    """
+    with opened(file) as connection:
+        models = connection.execute("SELECT number, identity FROM models").fetchall()
+        # A model's own row stays: a process that has the store open knows it by its number.
+        dropped = [(number,) for number, identity in models if drop(identity)]
+        removed = 0
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for one in dropped:
+                removed += connection.execute("DELETE FROM replies WHERE model = ?", one).rowcount
+        if removed:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        left: int = connection.execute("SELECT count(*) FROM replies").fetchone()[0]
+    return Moved(removed, left)

