@@ -38,9 +38,9 @@ def _lost(ledger: dict[str, Any]) -> int:
     return sum(ledger["rejects"].values())
 
 
-def difficulty_means(ratings: Path, pools: Sequence[str]) -> dict[str, float]:
+def difficulty_means(ratings: Path, pools: Sequence[str]) -> dict[str, dict[str, float]]:
     """Mean difficulty score, 0 to 100, of each pool."""
-    return {pool: _mean(_table(ratings, pool, RATINGS)["score"], 2) for pool in pools}
+    return {"difficulty": {pool: _mean(_table(ratings, pool, RATINGS)["score"], 2) for pool in pools}}
 
 
 def score_means(scores: Path, pools: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -70,6 +70,24 @@ def score_histogram(scores: Path, pools: Sequence[str]) -> list[dict[str, object
             edge = round(top * place / BINS, 4)
             histogram.append({"pool": pool, "ic_ifd": edge, "rows": int((places == place).sum())})
     return histogram
+
+
+def usage_by_role(usage: Path, rounds: Sequence[str], pools: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price."""
+    names = ["optimize", *(f"evolve-{name}" for name in rounds)]
+    names += [f"{stage}-{pool}" for stage in ("respond", "rate") for pool in pools]
+    totals: dict[str, dict[str, Any]] = {}
+    for name in names:
+        for entry in json.loads((usage / f"{name}.json").read_text(encoding="utf-8")):
+            none = {"calls": 0, "tokens": 0, "seconds": 0.0, "cost": None}
+            total = totals.setdefault(entry["role"], none)
+            for counts in entry["purposes"].values():
+                total["calls"] += counts["calls"]
+                total["tokens"] += counts["prompt_tokens"] + counts["completion_tokens"]
+            total["seconds"] = round(total["seconds"] + entry["seconds"], 2)
+            if entry["cost"] is not None:
+                total["cost"] = round((total["cost"] or 0.0) + entry["cost"], 6)
+    return dict(sorted(totals.items()))
 
 
 def _table(folder: Path, pool: str, schema: pl.Schema) -> pl.DataFrame:

@@ -30,7 +30,7 @@ def main(
     )
     parents = tables.read(parent, tables.INSTRUCTIONS)
     results = tables.Results(tables.INSTRUCTIONS)
-    with Model(params.models.evolver) as model:
+    with Model(params.models.evolver, "evolver", f"evolve-{name}", parents.height) as model:
         results.take(evolution.evolve(tables.instructions(parents), plan, name, model, sampling))
     results.write(child, rejects, counts, parents.height)
     tables.write_json(usage, [model.usage.as_dict()])

@@ -24,7 +24,10 @@ def main(params: Params, r0: Path, method: Out, steps: Out, metrics: Out, curve:
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
         rows = list(tables.instructions(tables.read(r0, tables.INSTRUCTIONS)))
         pool, development = optimization.draw_rows(rows, params.optimize, params.random_seed)
-        with Model(params.models.evolver) as evolver, Model(params.models.optimizer) as optimizer:
+        with (
+            Model(params.models.evolver, "evolver", "optimize") as evolver,
+            Model(params.models.optimizer, "optimizer", "optimize") as optimizer,
+        ):
             loop = optimization.Optimizer(
                 evolver, optimizer, params.optimize, pool, development, params.random_seed
             )

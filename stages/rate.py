@@ -22,7 +22,7 @@ def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, us
     )
     rows = tables.read(pool, tables.INSTRUCTIONS)
     results = tables.Results(tables.RATINGS)
-    with Model(params.models.judge) as model:
+    with Model(params.models.judge, "judge", f"rate-{pool.stem}", 2 * rows.height) as model:
         results.take(rate(tables.instructions(rows), model, sampling))
     results.write(ratings, rejects, counts, rows.height)
     tables.write_json(usage, [model.usage.as_dict()])

@@ -25,13 +25,15 @@ def main(
     curve: Path,
     evaluation: Path,
     page: Out,
+    totals: Out,
 ) -> None:
-    from evobuild import report
+    from evobuild import report, summary, tables
 
     sources = report.Sources(
         rounds, responses, ratings, scores, rejects, counts, usage, steps, dataset, curve, evaluation
     )
     page.write_text(report.page(params, sources), encoding="utf-8")
+    tables.write_json(totals, summary.usage_by_role(usage, list(params.rounds), list(params.pools)))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, 
     )
     rows = tables.read(pool, tables.INSTRUCTIONS)
     kept = (rows["output"] != "") & (params.respond.seed_answers == "keep")
+    unanswered = rows.filter(~kept)
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))
-    with Model(params.models.responder) as model:
-        results.take(answers.respond(tables.instructions(rows.filter(~kept)), model, sampling))
+    with Model(params.models.responder, "responder", f"respond-{pool.stem}", unanswered.height) as model:
+        results.take(answers.respond(tables.instructions(unanswered), model, sampling))
     results.write(responses, rejects, counts, rows.height)
     tables.write_json(usage, [model.usage.as_dict()])
 

@@ -18,8 +18,12 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from evobuild import machine
+from evobuild.errors import UserError
 from evobuild.models import engine as engines
+from evobuild.models import planning
 from evobuild.models import store as stores
+from evobuild.models.progress import Progress
 from evobuild.models.request import Reply, Request
 from evobuild.models.usage import Usage
 from evobuild.uri import ChatModel
@@ -29,18 +33,26 @@ CHUNK = 500
 
 
 class Model:
-    """A chat model behind the reply store; the engine starts at the first reply that is not stored."""
+    """A chat model behind the reply store; the engine starts at the first reply that is not stored.
 
-    def __init__(self, model: ChatModel) -> None:
+    role and task (evolver, evolve-r1) name its usage and its progress; without a task there is no
+    progress to show. total: number of requests to come, if it is known, for the progress.
+    """
+
+    def __init__(self, model: ChatModel, role: str = "", task: str = "", total: int | None = None) -> None:
         self.model = model
-        self.usage = Usage(str(model))
+        self._machine = machine.load()
+        price = self._machine.prices.get(str(model))
+        self.usage = Usage(str(model), role, price)
+        self._planned = planning.begin(self.usage)
+        self._progress = Progress(task, self.usage, total) if task and not self._planned else None
         self._store = stores.Store(stores.path(), engines.identity(model))
         self._engine: engines.Engine | None = None
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask each request once and give its reply, by key, in any order.
 
-        Raises UserError if the engine cannot start or the store cannot be used.
+        Raises UserError if the engine cannot start, the store cannot be used or the budget is spent.
         """
         waiting: dict[stores.Key, list[Request]] = {}
         incoming = iter(requests)
@@ -59,18 +71,32 @@ class Model:
                 else:
                     while len(waiting) >= self._started().capacity:
                         yield from self._finished(waiting)
+                    yield from self._within_budget(waiting)
                     waiting[key] = same
                     self._started().submit(replace(same[0], key=key.hex()))
         while waiting:
             yield from self._finished(waiting)
         self._store.flush()
 
+    def _within_budget(self, waiting: dict[stores.Key, list[Request]]) -> Iterator[Reply]:
+        """Once the budget is spent, wait for what is in flight, and stop."""
+        budget = self._machine.budget
+        if self._planned or not self.usage.spent(budget, len(waiting)):
+            return
+        while waiting:
+            yield from self._finished(waiting)
+        if spent := self.usage.spent(budget):
+            raise UserError(
+                f"the budget of machine.yaml is spent: {spent}; every reply is kept: "
+                "raise budget and run again, nothing is asked twice"
+            )
+
     def _finished(self, waiting: dict[stores.Key, list[Request]]) -> Iterator[Reply]:
         with self.usage.clock():
             replies = self._started().collect()
         # All are kept before the first is given away: the consumer may never come back.
         for reply in replies:
-            if reply.error is None:
+            if reply.error is None and not self._planned:
                 self._store.put(bytes.fromhex(reply.key), reply)
         for reply in replies:
             key = bytes.fromhex(reply.key)
@@ -81,12 +107,15 @@ class Model:
 
     def _counted(self, request: Request, reply: Reply) -> Reply:
         self.usage.count(request.purpose, reply)
+        if self._progress is not None:
+            self._progress.step()
         return replace(reply, key=request.key)
 
     def _started(self) -> engines.Engine:
         if self._engine is None:
             with self.usage.clock():
-                self._engine = engines.start(self.model)
+                planned = self._planned and not self.model.simulated
+                self._engine = planning.PlanningEngine() if planned else engines.start(self.model)
         return self._engine
 
     def __enter__(self) -> Self:
@@ -98,5 +127,7 @@ class Model:
         try:
             self._store.__exit__(kind, error, trace)
         finally:
+            if self._progress is not None:
+                self._progress.close(finished=kind is None)
             if self._engine is not None:
                 self._engine.close()

@@ -24,23 +24,45 @@ class Engine(Protocol):
         """Let the model go."""
 
 
+class Room(Protocol):
+    """An engine's module."""
+
+    def identity(self, model: ChatModel) -> str:
+        """Name all that decides the model's replies besides the request."""
+
+    def start(self, model: ChatModel) -> Engine:
+        """Load the model or reach its server."""
+
+
 def identity(model: ChatModel) -> str:
-    """Name all that decides a model's replies besides the request: engine, name, resolved revision."""
-    if model.engine == "simulated":
-        from evobuild.models import simulated_engine
+    """Name all that decides a model's replies besides the request: engine, weights, options.
 
-        return simulated_engine.identity(model)
-    from evobuild.models import transformers_engine
-
-    return transformers_engine.identity(model)
+    Raises UserError if the model cannot be found.
+    """
+    return _room(model).identity(model)
 
 
 def start(model: ChatModel) -> Engine:
-    """Load a model; what takes time happens here and not before."""
+    """Load a model or reach its server; what takes time happens here and not before.
+
+    Raises UserError if it cannot be used, MissingExtra if its package is not installed.
+    """
+    return _room(model).start(model)
+
+
+def _room(model: ChatModel) -> Room:
     if model.engine == "simulated":
-        from evobuild.models.simulated_engine import SimulatedEngine
+        from evobuild.models import simulated_engine
 
-        return SimulatedEngine(model.name)
-    from evobuild.models.transformers_engine import TransformersEngine
+        return simulated_engine
+    if model.engine == "vllm":
+        from evobuild.models import vllm_engine
 
-    return TransformersEngine(model)
+        return vllm_engine
+    if model.engine == "openai":
+        from evobuild.models import openai_engine
+
+        return openai_engine
+    from evobuild.models import transformers_engine
+
+    return transformers_engine

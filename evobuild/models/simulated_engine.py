@@ -18,6 +18,11 @@ def identity(model: ChatModel) -> str:
     return f"{model}#{total.hexdigest()}"
 
 
+def start(model: ChatModel) -> SimulatedEngine:
+    """Begin to simulate; there is nothing to load."""
+    return SimulatedEngine(model.name)
+
+
 class SimulatedEngine:
     """No model: replies from `simulated.answer`."""
 

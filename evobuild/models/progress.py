@@ -1,0 +1,81 @@
+"""How far a stage has come with a model: a bar on a terminal, a line every 10 s elsewhere, and a file.
+
+The file, `.evobuild/progress/<task>-<role>.json`, can be read while DVC holds its lock. One that
+was left by a run that did not end tells the next run what had already been spent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from evobuild.models.usage import Usage
+
+FOLDER = Path(".evobuild/progress")
+LINE_SECONDS = 10.0
+FILE_SECONDS = 0.5
+
+
+class Progress:
+    """The progress of one role of one stage; total is its number of requests, None if unknown."""
+
+    def __init__(self, task: str, usage: Usage, total: int | None) -> None:
+        self._task = task
+        self._usage = usage
+        self._total = total
+        self._done = 0
+        self._began = self._said = time.monotonic()
+        self._written = 0.0
+        self._file = FOLDER / f"{task}-{usage.role}.json"
+        quiet = not sys.stderr.isatty()
+        self._bar = tqdm(total=total, desc=f"{task} {usage.role}", unit="reply", disable=quiet, leave=False)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        if earlier := self._unfinished():
+            usage.carry_on(earlier)
+
+    def step(self) -> None:
+        """Take note of one more reply."""
+        self._done += 1
+        self._bar.update()
+        now = time.monotonic()
+        if now - self._written > FILE_SECONDS:
+            self._write("running", now)
+        if self._bar.disable and now - self._said > LINE_SECONDS:
+            self._said = now
+            sys.stderr.write(self._line(now) + "\n")
+
+    def close(self, finished: bool) -> None:
+        """Write the last state: finished, or stopped and to be carried on."""
+        self._bar.close()
+        self._write("finished" if finished else "stopped", time.monotonic())
+
+    def _line(self, now: float) -> str:
+        rate = self._done / (now - self._began)
+        left = "" if self._total is None else f", {(self._total - self._done) / rate:,.0f} s left"
+        of = "" if self._total is None else f" of {self._total:,}"
+        hits, failed = self._usage.total("cached"), self._usage.total("failed")
+        counts = f"{hits:,} from the store, {failed:,} failed"
+        return f"{self._task}: {self._done:,}{of} replies, {rate:,.1f}/s{left}, {counts}"
+
+    def _write(self, state: str, now: float) -> None:
+        self._written = now
+        content: dict[str, Any] = {"state": state, "done": self._done, "total": self._total}
+        content |= {"elapsed": round(now - self._began, 1), **self._usage.as_dict()}
+        partial = self._file.with_suffix(f".{os.getpid()}.partial")
+        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        partial.replace(self._file)
+
+    def _unfinished(self) -> dict[str, Any] | None:
+        """What a run of the same task with the same model had spent when it was interrupted."""
+        try:
+            content: dict[str, Any] = json.loads(self._file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        same = content.get("model") == self._usage.model and content.get("state") != "finished"
+        return content if same else None

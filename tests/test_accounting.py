@@ -1,0 +1,162 @@
+"""What was spent and how far a stage has come: counted once, capped by a budget, carried over a crash."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evobuild import machine, plan
+from evobuild.errors import BadParams, UserError
+from evobuild.models import planning
+from evobuild.models.door import Model
+from evobuild.models.progress import Progress
+from evobuild.models.request import Message, Request, Sampling
+from evobuild.models.usage import Usage
+from evobuild.uri import ChatModel
+
+NAME = ChatModel("simulated", "fake")
+REAL = ChatModel("openai", "fake")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder of one's own to run in, with whatever machine.yaml a test writes."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    return tmp_path
+
+
+def requests(count):
+    for number in range(count):
+        yield Request(f"{number}", "respond", (Message("user", f"question {number}"),), Sampling())
+
+
+def ask(count, model=NAME, **names):
+    with Model(model, **names) as opened:
+        replies = list(opened.generate(requests(count)))
+    return replies, opened.usage
+
+
+@pytest.mark.parametrize(
+    ("budget", "made"),
+    [("calls: 10", 10), ("tokens: 90", 12), ("cost: 0.00008", 12)],
+    ids=["calls", "tokens", "cost"],
+)
+def test_a_spent_budget_stops_cleanly_and_going_on_asks_nothing_twice(here, engine, budget, made):
+    # A reply of the fake is 7 tokens of prompt and 2 of completion.
+    prices = f'prices: {{"{NAME}": {{prompt: 1.0, completion: 0.0}}}}'
+    (here / "machine.yaml").write_text(f"budget: {{{budget}}}\n{prices}\n")
+    fake = engine(lambda request: "two words", capacity=4)
+    with pytest.raises(UserError, match=r"budget of machine.yaml is spent: .*nothing is asked twice"):
+        ask(30)
+    assert len(fake.asked) == made
+    (here / "machine.yaml").unlink()
+    _, usage = ask(30)
+    assert len(fake.asked) == 30
+    assert usage.total("calls") == 30 - made
+    assert usage.total("cached") == made
+
+
+def test_a_budget_of_exactly_what_is_needed_is_enough(here, engine):
+    (here / "machine.yaml").write_text("budget: {calls: 5}\n")
+    engine(lambda request: "word")
+    assert len(ask(5)[0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("budget: {call: 3}", "did you mean 'calls'"),
+        ("budget: {calls: -1}", "budget.calls is -1"),
+        ("openai: {base_url: 3}", "openai.base_url is 3"),
+        ("vlm: {}", "did you mean 'vllm'"),
+    ],
+)
+def test_a_wrong_machine_file_is_said(here, text, fragment):
+    (here / "machine.yaml").write_text(text)
+    with pytest.raises(BadParams, match=r"machine\.yaml") as error:
+        machine.load()
+    assert fragment in str(error.value)
+
+
+def test_progress_can_be_read_as_json_and_ends_finished(here, engine):
+    engine(lambda request: "word")
+    ask(6, role="evolver", task="evolve-r1", total=6)
+    content = json.loads((here / ".evobuild/progress/evolve-r1-evolver.json").read_text())
+    assert (content["state"], content["done"], content["total"]) == ("finished", 6, 6)
+    assert content["purposes"]["respond"]["calls"] == 6
+
+
+def test_usage_is_cumulative_over_an_interrupted_run(here, engine):
+    engine(lambda request: "word", capacity=2)
+    with pytest.raises(ZeroDivisionError), Model(NAME, "evolver", "evolve-r1") as model:
+        for number, _ in enumerate(model.generate(requests(9))):
+            if number == 3:
+                raise ZeroDivisionError
+    stored = 4  # two batches of two had come back
+    assert model.usage.total("calls") == stored
+    _, usage = ask(9, role="evolver", task="evolve-r1")
+    assert usage.total("calls") == 9
+    assert usage.total("cached") == stored
+    # A finished run is not carried over to the next.
+    assert ask(9, role="evolver", task="evolve-r1")[1].total("calls") == 0
+
+
+def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkeypatch):
+    monkeypatch.setattr("evobuild.models.progress.LINE_SECONDS", 0.0)
+    progress = Progress("evolve-r1", Usage("m", "evolver"), 4)
+    progress.step()
+    progress.close(finished=True)
+    line = capsys.readouterr().err
+    assert "evolve-r1: 1 of 4 replies" in line
+    assert "s left" in line and "from the store" in line
+
+
+def test_counting_asks_nothing_and_keeps_nothing(here, engine):
+    fake = engine(lambda request: "word")
+    ask(3, REAL)
+    with planning.counting() as usages:
+        replies, _ = ask(5, REAL)
+    assert [usage.total("calls") for usage in usages] == [2]
+    assert [usage.total("cached") for usage in usages] == [3]
+    assert sum(reply.error == planning.PLANNED for reply in replies) == 2
+    assert len(fake.asked) == 3
+    assert ask(5, REAL)[1].total("cached") == 3
+
+
+def test_averages_are_of_replies_by_role(tmp_path):
+    counts = dict.fromkeys(("failed", "prompt_tokens", "completion_tokens"), 0)
+    counts |= {"calls": 2, "cached": 2, "prompt_tokens": 20, "completion_tokens": 40}
+    counts |= {"cached_prompt_tokens": 20, "cached_completion_tokens": 0}
+    usage = {"role": "judge", "seconds": 3.0, "purposes": {"rate_score": counts}}
+    (tmp_path / "rate-r1.json").write_text(json.dumps([usage]))
+    assert plan.averages(tmp_path.glob("*.json")) == {"judge": (10.0, 10.0, 1.5)}
+
+
+def test_a_plan_marks_bounds_and_guesses():
+    text = plan.table(
+        [
+            plan.Planned("evolve@r1", 10, 2, tokens=300, seconds=1.25),
+            plan.Planned("rate@r1", 20, exact=False, measured=False),
+        ]
+    )
+    assert "≤ 20" in text
+    assert "≤ at most" in text and "~ a guess" in text
+    assert plan.table([]) == "Nothing is stale."
+
+
+def test_the_price_gives_the_cost(tmp_path: Path):
+    usage = Usage("m", "judge", machine.Price(prompt=2.0, completion=10.0))
+    usage.carry_on(
+        {
+            "seconds": 1.0,
+            "purposes": {
+                "x": dict.fromkeys(("calls", "failed"), 1)
+                | {"prompt_tokens": 10**6, "completion_tokens": 10**5}
+            },
+        }
+    )
+    assert usage.cost == pytest.approx(3.0)
+    assert Usage("m").cost is None
