@@ -49,8 +49,7 @@ def compare(
 
 
 def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> dict[str, float]:
-    measured = losses.measure(weights.causal_lm(model), pairs, params.batch_tokens)
-    found = {each.id: each.loss_a_given_q for each in measured}
+    found = dict(losses.answer_losses(weights.causal_lm(model), pairs, params.batch_tokens))
     for row, loss in found.items():
         if not math.isfinite(loss):
             raise UserError(
@@ -68,8 +67,7 @@ def figures(table: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, Any]:
         for name in ("base", "tuned")
     }
     return {
-        "rows": table.height,
-        "rejected": rejects.height,
+        "held_out": {"measured": table.height, "rejected": rejects.height},
         "loss": {name: round(value, 6) for name, value in loss.items()},
         "perplexity": {name: round(math.exp(value), 4) for name, value in loss.items()},
     }

@@ -208,6 +208,6 @@ def write(history: Sequence[Candidate], steps: Path, metrics: Path, curve: Path)
         else {"e0": None, "best": None}
     )
     words = chosen[-1].words if chosen else None
-    tables.write_json(metrics, {"failure_rate": rates, "steps": last, "words": words})
+    tables.write_json(metrics, {"failure_rate": rates, "method": {"steps": last, "words": words}})
     points = [{"step": each.step, "failure_rate": each.failure_rate, "words": each.words} for each in chosen]
     tables.write_csv(curve, points or [{"step": 0, "failure_rate": "", "words": ""}])

@@ -79,7 +79,7 @@ def page(params: Params, sources: Sources) -> str:
     """
     ledgers = {f"{each.stage}-{each.name}": each for each in _ledgers(params, sources)}
     steps = tables.read(sources.steps, STEPS).sort("step", "candidate").to_dicts()
-    evaluation = _json(sources.evaluation, ("rows", "rejected", "loss", "perplexity"))
+    evaluation = _json(sources.evaluation, ("held_out", "loss", "perplexity"))
     ratings = {pool: tables.read(sources.ratings / f"{pool}.parquet", RATINGS) for pool in params.pools}
     scores = {pool: tables.read(sources.scores / f"{pool}.parquet", SCORES) for pool in params.pools}
     curve = _curve(sources.curve)
@@ -123,10 +123,10 @@ def _ledgers(params: Params, sources: Sources) -> list[Ledger]:
         found.append(
             Ledger(stage, name, content["in"], content["out"] - held_out, held_out, content["rejects"])
         )
-    measured = _json(sources.evaluation, ("rows", "rejected"))
+    measured = _json(sources.evaluation, ("held_out",))["held_out"]
     reasons = tables.read(sources.rejects / "evaluate.parquet", REJECTS)["reason"]
-    rows_in = measured["rows"] + measured["rejected"]
-    return [*found, Ledger("evaluate", "", rows_in, measured["rows"], 0, tables.count_reasons(reasons))]
+    rows_in = measured["measured"] + measured["rejected"]
+    return [*found, Ledger("evaluate", "", rows_in, measured["measured"], 0, tables.count_reasons(reasons))]
 
 
 def _method(steps: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -74,7 +74,7 @@ def _call(main: Callable[..., None], arguments: dict[str, Path], reads: tuple[st
     from evobuild.params import load
 
     params = load(arguments.pop("params"), reads)
-    outs = [name for name, kind in _paths(main).items() if kind == "Out"]
+    outs = [name for name, kind in paths(main).items() if kind == "Out"]
     for name in arguments.keys() - outs:
         if not arguments[name].exists():
             raise UserError(
@@ -130,7 +130,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _paths(main: Callable[..., None]) -> dict[str, str]:
+def paths(main: Callable[..., None]) -> dict[str, str]:
     """The arguments of a stage's main after `params`: name to 'Path' or 'Out'."""
     parameters = list(inspect.signature(main).parameters.values())[1:]
     return {parameter.name: str(parameter.annotation) for parameter in parameters}
@@ -141,7 +141,7 @@ def _parser(main: Callable[..., None]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    for name, kind in _paths(main).items():
+    for name, kind in paths(main).items():
         verb = "written" if kind == "Out" else "read"
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=Path, required=True, metavar="PATH", help=verb

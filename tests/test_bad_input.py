@@ -197,7 +197,6 @@ CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
     "misspelt key": (params("share: 0.25", "shear: 0.25"), "did you mean 'share'"),
     "misspelt section": (params("select:", "selekt:"), "did you mean 'select'"),
     "unknown engine": (params("simulated:small", "opnai:gpt-4o"), "opnai:gpt-4o"),
-    "engine still to come": (params("simulated:small", "vllm:Qwen/Qwen2.5-7B"), "not built yet"),
     "string for a number": (params("share: 0.25", "share: a quarter"), "a quarter"),
     "temperature below 0": (params("temperature: 0.7 ", "temperature: -1 "), "evolve.temperature is -1"),
     "share 0": (params("share: 0.25", "share: 0"), "select.share is 0"),

@@ -26,8 +26,7 @@ def test_figures_weigh_rows_by_their_answer_tokens() -> None:
     table = tables.frame(tables.EVALUATION, [("a", 1, 2.0, 1.0), ("b", 3, 4.0, 3.0)])
     rejects = tables.frame(tables.REJECTS, [("c", "empty answer", "", "")])
     assert evaluation.figures(table, rejects) == {
-        "rows": 2,
-        "rejected": 1,
+        "held_out": {"measured": 2, "rejected": 1},
         "loss": {"base": 3.5, "tuned": 2.5},
         "perplexity": {"base": 33.1155, "tuned": 12.1825},
     }
@@ -71,7 +70,6 @@ def test_nothing_to_measure_is_refused(rows, why: str) -> None:
 
 
 def test_a_spoilt_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    spoilt = losses.Losses(ROWS[0].id, 3, 3, False, 1.0, math.nan, 1.0)
-    monkeypatch.setattr(losses, "measure", lambda *_: iter([spoilt]))
+    monkeypatch.setattr(losses, "answer_losses", lambda *_: iter([(ROWS[0].id, math.nan)]))
     with pytest.raises(UserError, match=r"has a loss of nan .* lower finetune\.learning_rate"):
         compare(ROWS[:1])

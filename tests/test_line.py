@@ -68,7 +68,7 @@ def test_pushed_data_is_pulled_and_nothing_reruns(clone: Path, tmp_path: Path) -
 def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
     metrics = json.loads(workspace.run(clone, "dvc", "metrics", "show", "--json"))
     assert {Path(name).stem for name in metrics[""]["data"]} == {
-        "rows", "difficulty", "scores", "optimization", "evaluation"
+        "rows", "difficulty", "scores", "optimization", "evaluation", "usage"
     }  # fmt: skip
     columns = workspace.run(
         clone, "dvc", "exp", "show", "--csv", "--drop", ".*(evobuild|stages|prompts|data).*"
@@ -90,6 +90,33 @@ def test_an_experiment_reruns_what_is_stale_and_reuses_the_store(clone: Path) ->
     output = workspace.run(clone, *change, "--temp", "respond@r1")
     assert {"evolve@r1", "respond@r1"} <= ran(output)
     assert workspace.stored(clone) == asked
+
+
+def test_planned_calls_are_the_calls_made(clone: Path) -> None:
+    workspace.run(clone, "git", "checkout", "-q", ".")
+    workspace.run(clone, "dvc", "checkout", "-q")
+    change = ("-S", "evolve.temperature=0.6", "-S", "optimize.temperature=0.7")
+    before = (clone / "params.yaml").read_bytes()
+    lines = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json").splitlines()
+    planned = {each["stage"]: each for each in map(json.loads, lines)}
+    assert (clone / "params.yaml").read_bytes() == before
+    assert planned["optimize"]["exact"] and not planned["evolve@r1"]["exact"]
+    workspace.run(clone, "dvc", "exp", "run", *change, "evolve@r2")
+    made = {name: calls_made(clone, name) for name in ("optimize", "evolve-r1", "evolve-r2")}
+    assert planned["optimize"]["calls"] == made["optimize"] > 0
+    assert planned["evolve@r1"]["calls"] >= made["evolve-r1"]
+    # Now that r1 stands, r2 alone can be counted.
+    change = ("-S", "evolve.temperature=0.6", "-S", "optimize.temperature=0.7", "-S", "rate.max_tokens=500")
+    lines = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json").splitlines()
+    planned = {each["stage"]: each for each in map(json.loads, lines)}
+    workspace.run(clone, "dvc", "exp", "run", *change, "rate@r1")
+    assert planned["rate@r1"]["exact"]
+    assert planned["rate@r1"]["calls"] == calls_made(clone, "rate-r1") > 0
+
+
+def calls_made(root: Path, task: str) -> int:
+    usage = json.loads((root / f"data/usage/{task}.json").read_text())
+    return sum(counts["calls"] for role in usage for counts in role["purposes"].values())
 
 
 def test_a_queued_experiment_runs(clone: Path) -> None:

@@ -166,3 +166,9 @@ def test_ifd_of_perplexities_is_a_ratio_of_exponentials() -> None:
 
 def test_ic_ifd_divides_by_the_questions_loss() -> None:
     assert losses.ic_ifd(2.0, 1.6, 2.0) == pytest.approx(0.4)
+
+
+def test_the_answers_losses_alone_are_the_same() -> None:
+    pairs = some_pairs(9, 30)
+    both = {each.id: each.loss_a_given_q for each in losses.measure(tiny.model(), pairs, 200)}
+    assert dict(losses.answer_losses(tiny.model(), reversed(pairs), 200)) == pytest.approx(both)

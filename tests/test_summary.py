@@ -38,7 +38,7 @@ def scores(tmp_path: Path) -> Path:
 
 
 def test_difficulty_is_the_mean_score_of_each_pool(ratings: Path) -> None:
-    assert summary.difficulty_means(ratings, ["r0", "r1"]) == {"r0": 36.67, "r1": 88.89}
+    assert summary.difficulty_means(ratings, ["r0", "r1"]) == {"difficulty": {"r0": 36.67, "r1": 88.89}}
 
 
 def test_score_means_are_of_each_pool(scores: Path) -> None:
