@@ -33,9 +33,10 @@ def identity(weights: Weights) -> str:
     if weights.revision:
         return str(weights)
     hub = require("huggingface_hub", "train")
+    require("huggingface_hub.errors", "train")
     try:
         info = hub.HfApi().model_info(weights.name)
-    except (hub.errors.HfHubHTTPError, OSError, ValueError) as error:
+    except (hub.errors.HTTPError, hub.errors.HfHubHTTPError, OSError, ValueError) as error:
         raise UserError(
             f"the model '{weights.name}' is no folder and its revision cannot be looked up on the hub; "
             "give a folder, or pin it as <hub id>@<revision>"

@@ -59,7 +59,8 @@ def content(body: Body, choices: int | None = None) -> Body:
     """A good reply's JSON; `choices` is how many of the n asked for the server gives, all by default."""
     texts = [text_for(body, number) for number in range(body.get("n", 1) if choices is None else choices)]
     tokens = [len(text.split()) for text in texts]
-    top = [{"token": "a", "logprob": -0.5 - rank} for rank in range(body.get("top_logprobs", 0))]
+    # The last first: no order is promised.
+    top = [{"token": "a", "logprob": -0.5 - rank} for rank in range(body.get("top_logprobs", 0))][::-1]
     logprobs = {"content": [{"token": "b", "logprob": -0.25, "top_logprobs": top}] * 4}
     return {
         "id": "chatcmpl-1",

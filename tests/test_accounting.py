@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import machine, plan
+from evobuild import machine
+from evobuild.commands import plan
 from evobuild.errors import BadParams, UserError
 from evobuild.models import planning
 from evobuild.models.door import Model

@@ -18,7 +18,7 @@ import yaml
 from conftest import reply
 
 from evobuild import __main__ as command
-from evobuild import inspection, reachability
+from evobuild.commands import inspection, reachability
 from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.store import Store
 

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from conftest import reply
 
-from evobuild import archive, salvage
+from evobuild.commands import archive, salvage
 from evobuild.errors import BadInput, UserError
 from evobuild.models.request import Choice, Message, Reply, Request, Sampling
 from evobuild.models.store import APPLICATION, Store

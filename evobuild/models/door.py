@@ -98,6 +98,7 @@ class Model:
         for reply in replies:
             if reply.error is None and not self._planned:
                 self._store.put(bytes.fromhex(reply.key), reply)
+        self._store.settle()
         for reply in replies:
             key = bytes.fromhex(reply.key)
             first, *others = waiting.pop(key)

@@ -7,6 +7,7 @@ request will never be answered) or `UserError` (no request will be).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -25,6 +26,9 @@ FINISHES: dict[str | None, Finish] = {
     "length": "length",
     "content_filter": "content_filter",
 }
+MOST_LOGPROBS = 20
+"""What OpenAI and, by default, vLLM give at a position."""
+
 DETAIL = 200
 """Characters of a server's message that are shown."""
 
@@ -51,7 +55,7 @@ class Unsupported(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is sent: a request, how many choices it asks for and the seed of the first.
+    """What is sent: a request, how many choices it asks for and the number of the first of them.
 
     length_field: what the server calls the greatest number of new tokens.
     """
@@ -59,7 +63,7 @@ class Call:
     model: str
     request: Request
     n: int
-    seed: int
+    number: int
     length_field: str = "max_tokens"
 
     def body(self) -> bytes:
@@ -77,11 +81,12 @@ class Call:
         if self.n > 1:
             fields["n"] = self.n
         if sampling.temperature > 0:
-            fields["seed"] = self.seed
+            fields["seed"] = seed(self.request) + self.number
         if sampling.stop:
             fields["stop"] = list(sampling.stop)
         if sampling.logprobs:
-            fields |= {"logprobs": True, "top_logprobs": sampling.logprobs}
+            # One more: vLLM counts the chosen token in, which may push the last one out.
+            fields |= {"logprobs": True, "top_logprobs": min(sampling.logprobs + 1, MOST_LOGPROBS)}
         return json.dumps(fields, separators=(",", ":")).encode()
 
 
@@ -160,6 +165,12 @@ def read(call: Call, status: int, headers: Mapping[str, str], data: bytes) -> An
     return Answer(tuple(choices), usage.prompt_tokens, completion.usage is not None)
 
 
+def seed(request: Request) -> int:
+    """One stream of noise per prompt and seed: rows share their stage's seed, and would share its noise."""
+    text = repr((request.messages, request.sampling.seed)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest())
+
+
 def same_model(asked: str, answered: str) -> bool:
     """Whether a reply's model is the one asked: servers add a date or ':latest', or leave the folder out."""
     one, other = (name.rstrip("/").rpartition("/")[2].casefold() for name in (asked, answered))
@@ -173,12 +184,13 @@ def _choice(call: Call, choice: _Choice, tokens: int) -> Choice:
     text = choice.message.content
     if text is None and finish != "content_filter":
         raise Retry("null content")
-    if not call.request.sampling.logprobs:
+    wanted = call.request.sampling.logprobs
+    if not wanted:
         return Choice(text or "", finish, tokens)
     if choice.logprobs is None or choice.logprobs.content is None:
         raise Rejected("no logprobs in the reply; this server does not give them")
     logprobs = tuple(
-        (position.logprob, *(top.logprob for top in position.top_logprobs))
+        (position.logprob, *sorted((top.logprob for top in position.top_logprobs), reverse=True)[:wanted])
         for position in choice.logprobs.content
     )
     return Choice(text or "", finish, tokens, logprobs)

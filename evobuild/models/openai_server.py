@@ -85,21 +85,21 @@ class Server:
         """
         sampling = request.sampling
         try:
-            answers = [await self._answer(request, 1 if self._repeats else sampling.n, sampling.seed)]
+            answers = [await self._answer(request, 1 if self._repeats else sampling.n, 0)]
             choices = answers[0].choices[: sampling.n]
             while len(choices) < sampling.n:
                 self._repeats = True
-                answers.append(await self._answer(request, 1, sampling.seed + len(choices)))
+                answers.append(await self._answer(request, 1, len(choices)))
                 choices += answers[-1].choices[:1]
         except Rejected as error:
             return Reply(request.key, (), 0, str(error))
         return Reply(request.key, choices, sum(answer.prompt_tokens for answer in answers))
 
-    async def _answer(self, request: Request, n: int, seed: int) -> Answer:
+    async def _answer(self, request: Request, n: int, number: int) -> Answer:
         tries = self._options.retries + 1
         for attempt in range(tries):
             try:
-                answer = await self._call(request, n, seed)
+                answer = await self._call(request, n, number)
             except Retry as error:
                 patient = (error.after or 0.0) <= self._options.timeout
                 if attempt + 1 == tries or not patient:
@@ -114,15 +114,15 @@ class Server:
                 return answer
         raise AssertionError("the last try returns or raises")
 
-    async def _call(self, request: Request, n: int, seed: int) -> Answer:
-        call = Call(self._model.name, request, n, seed, self._length_field)
+    async def _call(self, request: Request, n: int, number: int) -> Answer:
+        call = Call(self._model.name, request, n, number, self._length_field)
         try:
             async with self._pace:
                 status, headers, data = await self._post(call.body())
             return read(call, status, headers, data)
         except Unsupported:
             self._length_field = "max_completion_tokens"
-            return await self._call(request, n, seed)
+            return await self._call(request, n, number)
         except UserError as error:
             raise self._explained(str(error)) from error
 

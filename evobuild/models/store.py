@@ -12,7 +12,6 @@ again and replaced; a file that SQLite cannot read is a UserError. A file of any
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sqlite3
 import time
@@ -23,7 +22,9 @@ from typing import Self
 
 from evobuild import machine
 from evobuild.errors import UserError
-from evobuild.models.request import Choice, Reply, Request
+from evobuild.models.record import Key as Key
+from evobuild.models.record import checksum, decode, encode, is_sound
+from evobuild.models.request import Reply, Request
 from evobuild.stage import log
 
 VERSION = 1
@@ -31,10 +32,6 @@ VERSION = 1
 
 APPLICATION = int.from_bytes(b"evob", "big")
 """SQLite's application_id: by it a reply store is known from any other SQLite file."""
-
-Key = bytes
-
-_DECODER = json.JSONDecoder()
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
@@ -47,8 +44,8 @@ COMMIT;
 """
 
 BUFFER_ROWS = 2048
-BUFFER_SECONDS = 0.1
-"""Replies are committed in groups at most this large or this old: what a kill may cost."""
+COMMIT_SECONDS = 0.02
+"""Replies are committed in groups, at most this large and this often: a commit each would cost too much."""
 
 BUSY_SECONDS = 60.0
 CACHE_KB = 128 * 1024
@@ -131,16 +128,6 @@ def explained(file: Path, error: Exception) -> UserError:
     return UserError(f"{file}: the reply store cannot be used: {error}; {advice}")
 
 
-def checksum(key: Key, reply: bytes) -> bytes:
-    """8 bytes that tie a stored reply to its key."""
-    return hashlib.blake2b(key + reply, digest_size=8).digest()
-
-
-def is_sound(key: object, reply: object, check: object) -> bool:
-    """Whether a row is what was once written; in a damaged one a value may be of any type."""
-    return isinstance(key, bytes) and isinstance(reply, bytes) and check == checksum(key, reply)
-
-
 class Store:
     """The open store, for one model. Raises UserError as `connect`, and later if the file fails.
 
@@ -191,9 +178,18 @@ class Store:
         self._damaged.add(key)
 
     def put(self, key: Key, reply: Reply) -> None:
-        """Keep a reply; it is on disk after at most BUFFER_SECONDS of further calls, or `flush`."""
-        self._buffer[key] = _encode(reply)
-        if len(self._buffer) >= BUFFER_ROWS or time.monotonic() - self._flushed > BUFFER_SECONDS:
+        """Keep a reply; `settle` or `flush` brings it to disk."""
+        self._buffer[key] = encode(reply)
+        if len(self._buffer) >= BUFFER_ROWS:
+            self.flush()
+
+    def settle(self) -> None:
+        """Commit what is buffered, unless the last commit was a moment ago.
+
+        Called after each batch of replies: with an engine that takes its time nothing waits, with a
+        fast one no more than COMMIT_SECONDS' worth does.
+        """
+        if time.monotonic() - self._flushed >= COMMIT_SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -234,20 +230,3 @@ def number(connection: sqlite3.Connection, identity: str) -> int:
 def insert(connection: sqlite3.Connection, rows: Sequence[tuple[Key, int, bytes, bytes]]) -> int:
     """Write rows of key, model, reply and checksum whose key is not there yet; count them."""
     return connection.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", rows).rowcount
-
-
-def _encode(reply: Reply) -> bytes:
-    choices = [(choice.text, choice.finish, choice.tokens, choice.logprobs) for choice in reply.choices]
-    text = json.dumps((reply.prompt_tokens, choices), separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8", "surrogatepass")
-
-
-def decode(stored: bytes) -> Reply:
-    """Read a stored reply. Raises ValueError or TypeError if it is none."""
-    # raw_decode spares the search for white space that json.loads begins and ends with.
-    (prompt_tokens, choices), _ = _DECODER.raw_decode(stored.decode("utf-8", "surrogatepass"))
-    made = [
-        Choice(text, finish, tokens, logprobs and tuple(tuple(position) for position in logprobs))
-        for text, finish, tokens, logprobs in choices
-    ]
-    return Reply("", tuple(made), prompt_tokens, None, True)

@@ -11,8 +11,8 @@ from typing import Any
 from evobuild.machine import Budget, Price
 from evobuild.models.request import Reply
 
-COUNTS = ("calls", "cached", "failed", "prompt_tokens", "completion_tokens")
-COUNTS += ("cached_prompt_tokens", "cached_completion_tokens")
+TOKENS = ("prompt_tokens", "completion_tokens", "cached_prompt_tokens", "cached_completion_tokens")
+COUNTS = ("calls", "cached", "failed", *TOKENS)
 
 
 class Usage:

@@ -48,19 +48,16 @@ class Shared:
 class Peer:
     """An engine, its model and its limits; a limit is an expectation that a test states, no skip.
 
-    context: tokens that it takes; None takes a prompt of any length. seeded: one seed, one text.
-    stops: holds a stop string back. scored: gives log-probabilities; sound: of the text that it gives.
-    knows_names: refuses a model that it does not serve.
+    context: tokens that it takes; None takes a prompt of any length. sampled: heeds temperature and
+    seed, else all is greedy. scored: gives log-probabilities; sound: of the text that it gives.
     """
 
     model: ChatModel
     unknown: ChatModel
     context: int | None = None
-    seeded: bool = True
-    stops: bool = True
+    sampled: bool = True
     scored: bool = True
     sound: bool = True
-    knows_names: bool = True
     engine: Shared = field(init=False)
 
     def ask(self, *requests: Request) -> dict[str, Reply]:
@@ -110,12 +107,8 @@ def openai_vllm(folder: Path) -> Iterator[Peer]:
 def openai_transformers(folder: Path) -> Iterator[Peer]:
     port = servers.free_port()
     with servers.running(servers.transformers(folder, port), port) as url, _openai(url):
-        yield Peer(
-            ChatModel("openai", str(folder)),
-            ChatModel("openai", "nothing"),
-            seeded=False,
-            scored=False,
-        )
+        known, unknown = ChatModel("openai", str(folder)), ChatModel("openai", "nothing")
+        yield Peer(known, unknown, sampled=False, scored=False)
 
 
 ALL = {

@@ -46,20 +46,20 @@ def test_a_seed_repeats_its_text_and_another_gives_another(peer: Peer) -> None:
         return text
 
     one, again, other = drawn(1), drawn(1, *PROMPTS[1:]), drawn(2)
-    assert (one == again) == peer.seeded
-    assert one != other
+    assert one == again
+    assert (one != other) == peer.sampled
 
 
 def test_one_seed_is_other_noise_for_another_prompt(peer: Peer) -> None:
     """Rows share their stage's seed: at a high temperature the noise decides, and it must differ."""
     replies = peer.ask(*(ask(text, temperature=2.0, max_tokens=8, seed=3) for text in PROMPTS))
-    assert len({reply.text for reply in replies.values()}) == len(PROMPTS)
+    assert not peer.sampled or len({reply.text for reply in replies.values()}) == len(PROMPTS)
 
 
 def test_n_gives_n_answers(peer: Peer) -> None:
     reply = peer.one("Name three colours.", n=4, temperature=0.9, seed=1, max_tokens=24)
     assert len(reply.choices) == 4
-    assert len({choice.text for choice in reply.choices}) > 1
+    assert (len({choice.text for choice in reply.choices}) > 1) == peer.sampled
 
 
 def test_a_stop_string_ends_the_text_before_it(peer: Peer) -> None:
@@ -67,7 +67,8 @@ def test_a_stop_string_ends_the_text_before_it(peer: Peer) -> None:
     stop = whole[len(whole) // 2 :][:2]
     reply = peer.one("Name three colours.", max_tokens=40, stop=(stop,))
     cut = whole[: whole.index(stop)]
-    assert (reply.text, reply.finish) == ((cut, "stop") if peer.stops else (whole, "length"))
+    # A server may leave the stop string in the text; the engine takes it off.
+    assert (reply.text, reply.finish) == (cut, "stop")
 
 
 def test_max_tokens_is_kept_and_told(peer: Peer) -> None:
@@ -77,11 +78,13 @@ def test_max_tokens_is_kept_and_told(peer: Peer) -> None:
 
 
 def test_a_text_that_ends_of_itself_is_told(peer: Peer) -> None:
+    # Greedy, the toy model hardly ever ends: no more tokens than a server without batches can make.
+    most = 1000 if peer.sampled else 60
     requests = [
-        ask(text, temperature=1.0, max_tokens=1000, seed=seed) for seed, text in enumerate(PROMPTS[:6])
+        ask(text, temperature=1.0, max_tokens=most, seed=seed) for seed, text in enumerate(PROMPTS[:6])
     ]
     finishes = [reply.finish for reply in peer.ask(*requests).values()]
-    assert "stop" in finishes
+    assert ("stop" in finishes) == peer.sampled
 
 
 def test_logprobs_are_the_chosen_tokens_first_then_the_best(peer: Peer) -> None:
@@ -133,15 +136,8 @@ def test_a_prompt_beyond_the_context_harms_no_other(peer: Peer) -> None:
 def test_an_unknown_model_is_the_users_to_mend(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
 
-    def answers() -> list[str]:
-        with Model(peer.unknown) as model:
-            return [reply.text for reply in model.generate([ask("Name a fish.")])]
-
-    if not peer.knows_names:
-        assert answers()
-        return
-    with pytest.raises(UserError) as caught:
-        answers()
+    with pytest.raises(UserError) as caught, Model(peer.unknown) as model:
+        list(model.generate([ask("Name a fish.")]))
     assert peer.unknown.name in str(caught.value)
     assert str(caught.value).count("\n") <= 1
 

@@ -20,7 +20,7 @@ import polars as pl
 
 from evobuild.consistency import CHAT_ROLES
 from evobuild.errors import BadInput, UserError
-from evobuild.models import engine, store
+from evobuild.models import engine, record, store
 from evobuild.params import load
 from evobuild.stage import whole
 
@@ -92,7 +92,7 @@ def export(file: Path, archive: Path, prefix: str = "") -> Moved:
         with opened(file) as connection:
             cursor = connection.execute(query, (prefix, prefix))
             while rows := cursor.fetchmany(CHUNK):
-                sound = [row for row in rows if store.is_sound(row[0], row[2], row[3])]
+                sound = [row for row in rows if record.is_sound(row[0], row[2], row[3])]
                 taken, left = taken + len(sound), left + len(rows) - len(sound)
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
                 _write(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
@@ -154,10 +154,10 @@ def _read(archive: Path) -> pl.LazyFrame:
 
 
 def _is_sound(key: bytes, identity: str | None, reply: bytes, check: bytes) -> bool:
-    if identity is None or not store.is_sound(key, reply, check):
+    if identity is None or not record.is_sound(key, reply, check):
         return False
     try:
-        store.decode(reply)
+        record.decode(reply)
     except (ValueError, TypeError):
         return False
     return True

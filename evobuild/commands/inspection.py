@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from evobuild import checkpoints, machine, params
+from evobuild import machine, params
+from evobuild.commands import checkpoints
 from evobuild.consistency import CHAT_ROLES
 from evobuild.errors import UserError
 from evobuild.models.simulated.constants import TRAITS
@@ -91,7 +92,7 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
             raise UserError(f"no such simulated model; expected {' or '.join(TRAITS)}")
         return "no model: a dry run"
     if model.engine == "openai":
-        from evobuild import reachability
+        from evobuild.commands import reachability
 
         return reachability.facts(model, settings.openai)
     return _local_chat(model)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evobuild.errors import UserError
-from evobuild.models import store
+from evobuild.models import record, store
 
 CHUNK = 20_000
 """Rows in memory at once."""
@@ -139,7 +139,7 @@ def _chunks(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 def _is_sound(row: tuple[Any, ...]) -> bool:
     key, number, reply, check = row
-    return isinstance(number, int) and store.is_sound(key, reply, check)
+    return isinstance(number, int) and record.is_sound(key, reply, check)
 
 
 def _identity(source: sqlite3.Connection, number: int) -> str:

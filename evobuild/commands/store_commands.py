@@ -1,0 +1,73 @@
+"""The commands of `python -m evobuild store`: each does one thing to the whole store and says what."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from evobuild.models.store import path as store_path
+
+PARAMS = Path("params.yaml")
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add stats, export, import, prune and rebuild; each sets `run`."""
+    stats = commands.add_parser("stats", help="replies and bytes of each model")
+    stats.set_defaults(run=_stats)
+    export = commands.add_parser("export", help="write replies to a Parquet file")
+    export.add_argument("file", type=Path, metavar="FILE.parquet")
+    export.add_argument("--model", default="", metavar="PREFIX", help="only of models that begin so")
+    export.set_defaults(run=_export)
+    merge = commands.add_parser("import", help="take the replies of such a file in")
+    merge.add_argument("file", type=Path, metavar="FILE.parquet")
+    merge.set_defaults(run=_import)
+    prune = commands.add_parser("prune", help="remove the replies of models")
+    which = prune.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", metavar="PREFIX", help="of models that begin so")
+    which.add_argument("--keep-current", action="store_true", help="of all that params.yaml does not name")
+    prune.set_defaults(run=_prune)
+    rebuild = commands.add_parser("rebuild", help="put what a damaged store still holds into a fresh one")
+    rebuild.set_defaults(run=_rebuild)
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import archive
+
+    sys.stdout.write(archive.table(archive.stats(store_path())))
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import archive
+
+    taken, damaged = archive.export(store_path(), arguments.file, arguments.model)
+    left = f", {damaged:,} damaged ones left out" if damaged else ""
+    sys.stdout.write(f"{taken:,} replies written to {arguments.file}{left}\n")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import archive
+
+    taken, known = archive.merge(store_path(), arguments.file)
+    sys.stdout.write(f"{taken:,} replies taken in, {known:,} were there already\n")
+    return 0
+
+
+def _prune(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import archive
+
+    drop = archive.unused(PARAMS) if arguments.keep_current else archive.beginning(arguments.model)
+    removed, left = archive.prune(store_path(), drop)
+    sys.stdout.write(f"{removed:,} replies removed, {left:,} kept\n")
+    return 0
+
+
+def _rebuild(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import salvage
+
+    done = salvage.rebuild(store_path())
+    wrong = f", {done.damaged:,} damaged ones left out" if done.damaged else ""
+    sys.stdout.write(f"{done.replies:,} replies kept{wrong}; the old file is {done.old}\n")
+    return 0
