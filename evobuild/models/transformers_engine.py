@@ -132,6 +132,10 @@ class TransformersEngine:
         except TemplateError as error:
             self._done.append(Reply(request.key, (), 0, f"refused by the chat template: {error}"))
             return
+        except TypeError as error:
+            # The tokenizer takes no half of a surrogate pair.
+            self._done.append(Reply(request.key, (), 0, f"no text for the tokenizer: {error}"))
+            return
         if len(prompt) >= self._context:
             reason = f"prompt too long: {len(prompt)} tokens of a context of {self._context}"
             self._done.append(Reply(request.key, (), len(prompt), reason))
