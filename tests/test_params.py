@@ -82,10 +82,6 @@ def test_a_part_that_was_not_asked_for_cannot_be_read():
         ),
         (
             "  judge: simulated:large",
-            "  judge: vllm:a/b",
-        ),
-        (
-            "  judge: simulated:large",
             "  judge: simulated",
             "models.judge is 'simulated'; expected simulated:<model>,",
         ),
