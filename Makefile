@@ -12,9 +12,9 @@ repro: .venv/ready
 test: .venv/ready lint
 	pytest
 
-# Every engine against real peers: vLLM on the CPU and two servers, in an environment of their own; minutes.
+# Every engine against real peers, vLLM and its server on the CPU among them, in an environment of its own; minutes.
 test-engines: .venv-engines/ready
-	.venv-engines/bin/pytest tests/engines -n 0
+	timeout 1200 .venv-engines/bin/pytest tests/engines -n 0
 
 lint: .venv/ready
 	ruff check .

@@ -103,20 +103,11 @@ def openai_vllm(folder: Path) -> Iterator[Peer]:
         yield Peer(ChatModel("openai", "tiny"), ChatModel("openai", "nothing"), context=2048)
 
 
-@contextmanager
-def openai_transformers(folder: Path) -> Iterator[Peer]:
-    port = servers.free_port()
-    with servers.running(servers.transformers(folder, port), port) as url, _openai(url):
-        known, unknown = ChatModel("openai", str(folder)), ChatModel("openai", "nothing")
-        yield Peer(known, unknown, sampled=False, scored=False)
-
-
 ALL = {
     "simulated": simulated,
     "transformers": transformers,
     "vllm": vllm,
     "openai: vLLM's server": openai_vllm,
-    "openai: transformers serve": openai_transformers,
 }
 
 

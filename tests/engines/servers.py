@@ -28,14 +28,6 @@ def vllm(folder: Path, port: int) -> list[str]:
     ]
 
 
-def transformers(folder: Path, port: int) -> list[str]:
-    """The server that comes with transformers."""
-    return [
-        *(str(Path(sys.executable).parent / "transformers"), "serve", str(folder)),
-        *("--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"),
-    ]
-
-
 @contextmanager
 def running(command: list[str], port: int) -> Iterator[str]:
     """Run a server until the end of the block; gives its base URL once it answers.

@@ -1,0 +1,39 @@
+"""A data set of the hub, by its own library: a local folder stands for the hub, which tests cannot reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evobuild import formats, hub
+from evobuild.errors import UserError
+from evobuild.params import Fetch
+
+
+def wanted(name: str, split: str = "train") -> Fetch:
+    return Fetch(hub=name, config=None, revision="0" * 40, split=split)
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+
+
+def test_a_fetched_split_is_a_seed_file(tmp_path: Path) -> None:
+    folder = tmp_path / "gsm"
+    folder.mkdir()
+    (folder / "train.jsonl").write_text('{"question": "2 + 2?", "answer": "#### 4"}\n')
+    hub.fetch(wanted(str(folder)), tmp_path / "gsm.parquet")
+    (row,) = formats.read(tmp_path / "gsm.parquet")
+    assert (row.instruction, row.output) == ("2 + 2?", "#### 4")
+
+
+@pytest.mark.parametrize(("name", "split"), [("nobody/nothing", "train"), (None, "nowhere")])
+def test_what_cannot_be_had_is_said_in_a_line(tmp_path: Path, name: str | None, split: str) -> None:
+    (tmp_path / "gsm").mkdir()
+    (tmp_path / "gsm/train.jsonl").write_text('{"question": "a", "answer": "b"}\n')
+    with pytest.raises(UserError, match="cannot be had") as error:
+        hub.fetch(wanted(name or str(tmp_path / "gsm"), split), tmp_path / "out.parquet")
+    assert len(str(error.value).splitlines()) == 1
