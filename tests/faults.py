@@ -128,11 +128,13 @@ def seeded(seed: int, share: float, tail: float = 1.0, wait: float = 0.05) -> Pl
 class FaultServer:
     """The server in a thread of its own. Counts by body: calls taken, and good replies given.
 
-    latency: seconds before any answer. models: status of GET /models. keys: Authorization headers seen.
+    latency: seconds before any answer. models: status of GET /models, listed: what it gives.
+    keys: Authorization headers seen.
     """
 
     def __init__(self, plan: Plan = good, latency: float = 0.0, models: int = 200) -> None:
         self.plan, self.latency, self.models = plan, latency, models
+        self.listed = [{"id": "tiny", "object": "model", "max_model_len": 2048}]
         self.asked: Counter[bytes] = Counter()
         self.answered: Counter[bytes] = Counter()
         self.bodies: list[Body] = []
@@ -166,8 +168,7 @@ class FaultServer:
     def choose(self, path: str, raw: bytes) -> Answer:
         """What one call gets; counts it."""
         if path.endswith("/models"):
-            listed = {"object": "list", "data": [{"id": "tiny", "object": "model", "max_model_len": 2048}]}
-            return Answer(json.dumps(listed).encode(), self.models)
+            return Answer(json.dumps({"object": "list", "data": self.listed}).encode(), self.models)
         if path.endswith("/counts"):
             counts = {"asked": self.asked.total(), "answered": self.answered.total()}
             return Answer(json.dumps(counts | {"distinct": len(self.asked)}).encode())

@@ -118,6 +118,11 @@ def listing(request):
     return 404, {"error": "no such model"}
 
 
+def one_model(request):
+    """Answers whatever the name, as llama.cpp's server does."""
+    return 200, {"data": [{"id": "llama-3"}]} if request.path.endswith("/models") else {"choices": []}
+
+
 def unlisted(request):
     return (404, {}) if request.path.endswith("/models") else (200, {"choices": []})
 
@@ -205,6 +210,7 @@ def test_a_missing_package_and_an_unknown_hub_id_are_told(project, monkeypatch):
     [
         (listing, "llama-3", "answers, context 8,192, no key in $OPENAI_API_KEY", True),
         (listing, "lama3", "does not serve 'lama3' (HTTP 404); it has llama-3", False),
+        (one_model, "qwen", "serves only 'llama-3'; name that in params", False),
         (unlisted, "any", "answers, no key", True),
         (lambda request: (500, {}), "any", "does not serve 'any' (HTTP 500)", False),
         (lambda request: (302, {}), "any", "does not serve 'any' (HTTP 302)", False),

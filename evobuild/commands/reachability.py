@@ -12,6 +12,7 @@ import aiohttp
 from evobuild.errors import UserError
 from evobuild.machine import OpenAI
 from evobuild.models import openai_server
+from evobuild.models.openai_protocol import same_model
 from evobuild.uri import ChatModel
 
 SECONDS = 5.0
@@ -46,6 +47,10 @@ async def _asked(name: str, url: str, key: str) -> int:
         _refuse_key(status, url, key)
         if name in listed:
             return listed[name]
+        if len(listed) == 1 and not same_model(name, *listed):
+            raise UserError(
+                f"the server at {url} serves only '{next(iter(listed))}'; name that in params, or serve the other"
+            )
         question = {"model": name, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}
         async with session.post(f"{url}/chat/completions", json=question, allow_redirects=False) as response:
             status, body = response.status, await response.read()

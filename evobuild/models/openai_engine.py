@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from contextlib import ExitStack
 from queue import SimpleQueue
 
 from evobuild import machine
@@ -46,11 +47,10 @@ class OpenAIEngine:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=str(model), daemon=True)
         self._thread.start()
-        try:
+        with ExitStack() as unless_open:
+            unless_open.callback(self.close)
             asyncio.run_coroutine_threadsafe(self._server.open(), self._loop).result()
-        except BaseException:
-            self.close()
-            raise
+            unless_open.pop_all()
 
     def submit(self, request: Request) -> None:
         """Take one request."""

@@ -50,7 +50,11 @@ class Rejected(Exception):
 
 
 class Unsupported(Exception):
-    """The server does not know one of the fields that were sent."""
+    """The server does not take one of the fields that were sent, or may not: it is asked again without."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +218,10 @@ def _failure(call: Call, status: int, headers: Mapping[str, str], data: bytes) -
         unsupported = "unsupported" in f"{code} {message}".casefold()
         if unsupported and "max_completion_tokens" in message and call.length_field == "max_tokens":
             return Unsupported("max_tokens")
-        too_long = status == 413 or _TOO_LONG.search(f"{code} {message}")
-        return Rejected(f"{'prompt too long' if too_long else 'bad request'}: {found}")
+        if status == 413 or _TOO_LONG.search(f"{code} {message}"):
+            return Rejected(f"prompt too long: {found}")
+        # Some servers take one choice only, llama.cpp as many as it has slots.
+        return Unsupported("n") if call.n > 1 else Rejected(f"bad request: {found}")
     if status in (401, 403):
         # Nothing of the message: it may repeat a part of the key.
         return UserError(f"answered {status}; check the key in $OPENAI_API_KEY and what it may use")

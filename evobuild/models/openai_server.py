@@ -14,14 +14,22 @@ import os
 import sys
 import urllib.request
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from evobuild.errors import UserError
 from evobuild.machine import OpenAI
-from evobuild.models.openai_protocol import Answer, Call, Rejected, Retry, Unsupported, read
+from evobuild.models.openai_protocol import (
+    DETAIL,
+    Answer,
+    Call,
+    Rejected,
+    Retry,
+    Unsupported,
+    read,
+    same_model,
+)
 from evobuild.models.pace import Pace, wait
 from evobuild.models.request import Reply, Request
 from evobuild.uri import ChatModel
@@ -66,7 +74,14 @@ class Server:
             raise self._explained(f"does not answer: {error}; start it, or set the base URL") from error
         if status == 401:
             raise self._explained("answered 401; check the key in $OPENAI_API_KEY")
-        length = _context_length(data, self._model.name) if status == 200 else None
+        if status == 200:
+            self._check_fit(listed(data))
+
+    def _check_fit(self, lengths: dict[str, int | None]) -> None:
+        # Some answer with the one model that they have, whatever the request calls it: llama.cpp does.
+        if len(lengths) == 1 and not same_model(self._model.name, served := next(iter(lengths))):
+            raise self._explained(f"serves only {served[:DETAIL]!r}; name that in params, or serve the other")
+        length = lengths.get(self._model.name)
         if length and self._model.max_length and length != self._model.max_length:
             raise self._explained(
                 f"has a context of {length} tokens, the role's max_length is {self._model.max_length}; "
@@ -80,8 +95,8 @@ class Server:
     async def reply(self, request: Request) -> Reply:
         """Ask until there are the n choices wanted, or the request is lost.
 
-        A server that gives fewer than n choices is asked again for each, with the next seed; from then
-        on every choice is asked for by itself. Raises UserError if no request can be answered.
+        A server that refuses n, or gives fewer choices, is asked again for each, with the next seed; from
+        then on every choice is asked for by itself. Raises UserError if no request can be answered.
         """
         sampling = request.sampling
         try:
@@ -120,7 +135,9 @@ class Server:
             async with self._pace:
                 status, headers, data = await self._post(call.body())
             return read(call, status, headers, data)
-        except Unsupported:
+        except Unsupported as error:
+            if error.field == "n":
+                return await self._call(request, 1, number)
             self._length_field = "max_completion_tokens"
             return await self._call(request, n, number)
         except UserError as error:
@@ -206,11 +223,9 @@ def _proxy(url: str) -> str | None:
     return urllib.request.getproxies().get(parts.scheme)
 
 
-def _context_length(data: bytes, name: str) -> int | None:
-    """What a server's list of models (vLLM's) says of one's context, in tokens; None if nothing."""
+def listed(data: bytes) -> dict[str, int | None]:
+    """The models that a server lists; of each, if it says so as vLLM's does, its context in tokens."""
     try:
-        listed: Any = json.loads(data)
-        entries = listed["data"]
-        return next((entry.get("max_model_len") for entry in entries if entry["id"] == name), None)
+        return {str(entry["id"]): entry.get("max_model_len") for entry in json.loads(data)["data"]}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+        return {}

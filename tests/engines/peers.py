@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import llama_cpp
 import servers
 
 from evobuild.models import engine as engines
 from evobuild.models.door import Model
 from evobuild.models.engine import Engine
 from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild.scratch import CONTEXT
 from evobuild.uri import ChatModel
 
 
@@ -48,16 +50,17 @@ class Shared:
 class Peer:
     """An engine, its model and its limits; a limit is an expectation that a test states, no skip.
 
-    context: tokens that it takes; None takes a prompt of any length. sampled: heeds temperature and
-    seed, else all is greedy. scored: gives log-probabilities; sound: of the text that it gives.
+    context: tokens that it takes; None takes a prompt of any length. real: its replies are the
+    network's, else made up. scored: gives the log-probability of every token, else of none that ends
+    inside a character. counted: says how many tokens all n choices took, else the first.
     """
 
     model: ChatModel
     unknown: ChatModel
-    context: int | None = None
-    sampled: bool = True
+    context: int | None = CONTEXT
+    real: bool = True
     scored: bool = True
-    sound: bool = True
+    counted: bool = True
     engine: Shared = field(init=False)
 
     def ask(self, *requests: Request) -> dict[str, Reply]:
@@ -81,26 +84,34 @@ def ask(text: str, key: str = "", **sampling: object) -> Request:
 
 @contextmanager
 def simulated(folder: Path) -> Iterator[Peer]:
-    yield Peer(ChatModel("simulated", "small"), ChatModel("simulated", "huge"), sound=False)
+    yield Peer(ChatModel("simulated", "small"), ChatModel("simulated", "huge"), context=None, real=False)
 
 
 @contextmanager
 def transformers(folder: Path) -> Iterator[Peer]:
     unknown = ChatModel("transformers", "nobody/nothing", "0" * 40)
-    yield Peer(ChatModel("transformers", str(folder)), unknown, context=2048)
+    yield Peer(ChatModel("transformers", str(folder)), unknown)
 
 
 @contextmanager
 def vllm(folder: Path) -> Iterator[Peer]:
     unknown = ChatModel("vllm", "nobody/nothing", "0" * 40)
-    yield Peer(ChatModel("vllm", str(folder), dtype="float32"), unknown, context=2048)
+    yield Peer(ChatModel("vllm", str(folder), dtype="float32"), unknown)
 
 
 @contextmanager
 def openai_vllm(folder: Path) -> Iterator[Peer]:
     port = servers.free_port()
     with servers.running(servers.vllm(folder, port), port) as url, _openai(url):
-        yield Peer(ChatModel("openai", "tiny"), ChatModel("openai", "nothing"), context=2048)
+        yield Peer(ChatModel("openai", "tiny"), ChatModel("openai", "nothing"))
+
+
+@contextmanager
+def openai_llama_cpp(folder: Path) -> Iterator[Peer]:
+    port, file = servers.free_port(), folder.with_suffix(".gguf")
+    llama_cpp.convert(folder, file)
+    with servers.running(servers.llama_cpp(file, port), port) as url, _openai(url):
+        yield Peer(ChatModel("openai", "tiny"), ChatModel("openai", "nothing"), scored=False, counted=False)
 
 
 ALL = {
@@ -108,6 +119,7 @@ ALL = {
     "transformers": transformers,
     "vllm": vllm,
     "openai: vLLM's server": openai_vllm,
+    "openai: llama.cpp's server": openai_llama_cpp,
 }
 
 

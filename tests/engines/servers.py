@@ -1,12 +1,19 @@
-"""Servers with OpenAI's interface that others wrote, on 127.0.0.1, started and stopped by the tests."""
+"""Servers with OpenAI's interface that others wrote, on 127.0.0.1, started and stopped by the tests.
+
+    python tests/engines/servers.py COMMAND...
+
+runs a command until its own input ends, as it does when whoever started it is killed.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +23,8 @@ from pathlib import Path
 
 READY_SECONDS = 180
 """vLLM's takes half a minute on two idle cores."""
+
+STOP_SECONDS = 20
 
 
 def vllm(folder: Path, port: int) -> list[str]:
@@ -28,34 +37,34 @@ def vllm(folder: Path, port: int) -> list[str]:
     ]
 
 
+def llama_cpp(file: Path, port: int) -> list[str]:
+    """llama.cpp's own server."""
+    return [sys.executable, str(Path(__file__).with_name("llama_cpp.py")), str(file), str(port)]
+
+
 @contextmanager
 def running(command: list[str], port: int) -> Iterator[str]:
     """Run a server until the end of the block; gives its base URL once it answers.
 
     Raises RuntimeError with the end of what it said if it stops, or is not ready in READY_SECONDS.
     """
-    with tempfile.TemporaryFile("w+") as log:
-        quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
-        # Should the tests be killed, their server goes with them.
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", *command],
+    quiet = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        # Left, it closes the input of `main` and waits for it.
+        subprocess.Popen(
+            [sys.executable, __file__, *command],
             env=os.environ | quiet,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-        )
-        try:
-            if not _ready(process, f"http://127.0.0.1:{port}/health"):
-                log.seek(0)
-                raise RuntimeError(f"{command[:3]} is not ready:\n{log.read()[-3000:]}")
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        ) as process,
+    ):
+        if not _ready(process, f"http://127.0.0.1:{port}/health"):
+            log.seek(0)
+            raise RuntimeError(f"{command[:3]} is not ready:\n{log.read()[-3000:]}")
+        yield f"http://127.0.0.1:{port}/v1"
 
 
 def free_port() -> int:
@@ -75,3 +84,23 @@ def _ready(process: subprocess.Popen[bytes], url: str) -> bool:
         except (urllib.error.URLError, OSError):
             time.sleep(0.3)
     return False
+
+
+def main(command: list[str]) -> None:
+    """Run a command to its end or that of the input, and leave no process of its session behind."""
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    threading.Thread(target=_stop_after_input, args=[server], daemon=True).start()
+    server.wait()
+    os.killpg(0, signal.SIGKILL)
+
+
+def _stop_after_input(server: subprocess.Popen[bytes]) -> None:
+    # A signal at the parent's death would do, but vLLM's server takes it back.
+    sys.stdin.read()
+    server.terminate()
+    time.sleep(STOP_SECONDS)
+    server.kill()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
