@@ -1,6 +1,6 @@
 """How fast the reply store writes and finds a million replies.
 
-    python benchmarks/engine_store.py [--rows 1000000] [--folder /fast/disk]
+    python benchmarks/engines.py store
 
 Replies of some 500 characters, written through `Store.put` and looked up through `Store.get` by the
 chunk as the door does, in random order, by a second Store that has nothing in its cache.
@@ -8,15 +8,14 @@ chunk as the door does, in random order, by a second Store that has nothing in i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import random
-import resource
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import memory
 from figures import Figures
 
 from evobuild.models.door import CHUNK
@@ -38,16 +37,16 @@ def replies() -> Iterator[Reply]:
         yield Reply("", (Choice(f"{number:9} {SENTENCE * 5}"[:500], "stop", 110),), 90)
 
 
-def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
+def run(figures: Figures) -> None:
     """Take the store's figures."""
-    with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        file = Path(temporary) / "replies.sqlite"
-        asked = keys(rows)
-        before = _peak()
-        figures.at_least("store: replies written", rows / _written(file, asked), 20_000, "/s")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "replies.sqlite"
+        asked = keys(ROWS)
+        before = memory.now()
+        figures.at_least("store: replies written", ROWS / _written(file, asked), 20_000, "/s")
         random.Random(0).shuffle(asked)
-        figures.at_least("store: replies looked up", rows / _found(file, asked), 50_000, "/s")
-        figures.at_most("store: memory added by both", _peak() - before, 400, "MB")
+        figures.at_least("store: replies looked up", ROWS / _found(file, asked), 50_000, "/s")
+        figures.at_most("store: memory added by both", memory.peak() - before, 400, "MB")
         request = Request("k", "respond", (Message("user", SENTENCE * 5),), Sampling(temperature=0.7))
         figures.at_least("store: keys made of requests", 100_000 / _keyed(file, request), 50_000, "/s")
 
@@ -77,20 +76,3 @@ def _keyed(file: Path, request: Request) -> float:
         for _ in range(100_000):
             store.key(request)
         return time.monotonic() - began
-
-
-def _peak() -> float:
-    """Peak memory of this process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=ROWS)
-    parser.add_argument("--folder", type=Path, help="where the store is made; default: the temporary folder")
-    arguments = parser.parse_args()
-    taken = Figures()
-    run(taken, arguments.rows, arguments.folder)
-    taken.print()

@@ -1,6 +1,6 @@
 """The transformers engine over a plain `generate` loop at batch 1: 256 prompts of Alpaca's lengths.
 
-    python benchmarks/engine_transformers.py
+    python benchmarks/engines.py transformers
 
 A toy model is made for it. Prompts are of the lengths of $EVOBUILD_REAL_DATA/alpaca/alpaca_data.json,
 else of data/raw/sample.jsonl. Replies are greedy, in fp32 on a CPU, and go through the door and an
@@ -103,32 +103,28 @@ def continuous(model: Any, tokenizer: Any, prompts: list[str], most: list[int]) 
 
 def run(figures: Figures) -> None:
     """Take the figures."""
-    import torch
-
     prompts = texts()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         # One long text: a model that has seen no end makes replies as long as they may be.
         scratch.train(["\n".join(prompts)], TOY, 1, path)
-        name = Weights(str(path))
-        model, tokenizer = weights.causal_lm(name), weights.tokenizer(name)
         # A second thread has nothing to do at this size, and waits for the first by turning in circles.
-        torch.set_num_threads(1)
-        for varied in (False, True):
-            most = rooms(varied)
-            kind = "replies of 8 to 247 tokens" if varied else f"replies of up to {ROOM} tokens"
-            plain, wanted = one_by_one(model, tokenizer, prompts, most)
-            took, found, tokens = through_the_door(path, prompts, most)
-            other, _ = continuous(model, tokenizer, prompts, most)
-            for way, seconds in (("one by one", plain), ("engine", took), ("continuous batching", other)):
-                print(f"{kind}, {way}: {seconds:.2f} s, {tokens / seconds:,.0f} tokens/s", flush=True)
-            if not varied:
-                figures.at_least("transformers engine over one by one", plain / took, 5, "x")
-            differ = sum(one != two for one, two in zip(wanted, found, strict=True))
-            figures.at_most(f"transformers engine, texts that differ, {kind}", differ, 0, "texts")
+        with weights.threads(1):
+            for varied in (False, True):
+                _compare(figures, path, prompts, varied)
 
 
-if __name__ == "__main__":
-    taken = Figures()
-    run(taken)
-    taken.print()
+def _compare(figures: Figures, path: Path, prompts: list[str], varied: bool) -> None:
+    """All three ways, side by side; only with equal rooms is the engine's speed a promise."""
+    name, most = Weights(str(path)), rooms(varied)
+    model, tokenizer = weights.causal_lm(name), weights.tokenizer(name)
+    kind = "replies of 8 to 247 tokens" if varied else f"replies of up to {ROOM} tokens"
+    plain, wanted = one_by_one(model, tokenizer, prompts, most)
+    took, found, tokens = through_the_door(path, prompts, most)
+    other, _ = continuous(model, tokenizer, prompts, most)
+    for way, seconds in (("one by one", plain), ("engine", took), ("continuous batching", other)):
+        print(f"{kind}, {way}: {seconds:.2f} s, {tokens / seconds:,.0f} tokens/s", flush=True)
+    if not varied:
+        figures.at_least("transformers engine over one by one", plain / took, 5, "x")
+    differ = sum(one != two for one, two in zip(wanted, found, strict=True))
+    figures.at_most(f"transformers engine, texts that differ, {kind}", differ, 0, "texts")
