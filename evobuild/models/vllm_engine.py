@@ -42,8 +42,12 @@ SETTINGS = {
 }
 """Of the environment, read when vLLM is imported; one that is set already stays."""
 
-QUEUE = 2
-"""Requests in flight per sequence of the batch: what finishes at a step is replaced at the next."""
+QUEUE = 4
+"""Requests in flight per sequence of the batch."""
+
+ENOUGH = 2
+"""Of these in vLLM: what finishes at a step is replaced at the next. Below, all others follow at once:
+one by one between steps each would find the processor's caches cold, and leave them so."""
 
 MEMORY = ("memory", "KV cache")
 DEVICE = ("device type", "Device string", "No CUDA", "NVIDIA driver", "no accelerator")
@@ -51,10 +55,13 @@ DEVICE = ("device type", "Device string", "No CUDA", "NVIDIA driver", "no accele
 
 
 def identity(model: ChatModel) -> str:
-    """Name the weights by commit or content, and the role's options; an adapter by its content."""
+    """Name the weights by commit or content, and the role's options; an adapter by its content.
+
+    vLLM's version does not count: a stored reply is found where there is another, or none.
+    """
     adapter = weights.adapter_identity(model.adapter) if model.adapter else ""
     options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
-    return f"vllm:{weights.identity(Weights(model.name, model.revision))}[{','.join(options)}]"
+    return f"vllm:{weights.identity(_weights(model))}[{','.join(options)}]"
 
 
 def start(model: ChatModel) -> VllmEngine:
@@ -71,12 +78,15 @@ class VllmEngine:
 
     def __init__(self, model: ChatModel) -> None:
         self._model = model
-        self._tokenizer = weights.tokenizer(Weights(model.name, model.revision))
+        with _quiet():
+            # Before the hub is asked for anything.
+            self._vllm = require("vllm", "vllm")
+        self._tokenizer = weights.tokenizer(_weights(model))
         if not self._tokenizer.chat_template:
             raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
-        self.capacity = QUEUE * machine.load().vllm.max_num_seqs
+        sequences = machine.load().vllm.max_num_seqs
+        self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
-            self._vllm = require("vllm", "vllm")
             self._final = require("vllm.sampling_params", "vllm").RequestOutputKind.FINAL_ONLY
             self._errors = (require("vllm.exceptions", "vllm").VLLMError, ValueError)
             try:
@@ -85,11 +95,36 @@ class VllmEngine:
             except (*self._errors, OSError, RuntimeError, KeyError, AssertionError, ImportError) as error:
                 raise _explained(model, error) from error
         self._context: int = self._engine.model_config.max_model_len
+        self._waiting: list[Request] = []
         self._refused: list[Reply] = []
         self._asked: dict[str, Sampling] = {}
 
     def submit(self, request: Request) -> None:
-        """Take one request; one whose prompt has no place in the model is refused."""
+        """Take one request; one whose prompt has no place in the model will be refused."""
+        self._waiting.append(request)
+
+    def collect(self) -> list[Reply]:
+        """Step until a request ends. Raises UserError if memory runs out or the engine dies."""
+        if len(self._asked) < self._enough:
+            for request in self._waiting:
+                self._ask(request)
+            self._waiting.clear()
+        done, self._refused = self._refused, []
+        while not done:
+            try:
+                outputs = self._engine.step()
+            except (*self._errors, RuntimeError) as error:
+                raise _explained(self._model, error) from error
+            ended = [output for output in outputs if output.finished]
+            done = [_reply(output, self._asked.pop(output.request_id)) for output in ended]
+        return done
+
+    def close(self) -> None:
+        """Let the model go."""
+        self._engine.engine_core.shutdown()
+        del self._engine
+
+    def _ask(self, request: Request) -> None:
         try:
             prompt = self._prompt(request)
         except (TemplateError, UnicodeEncodeError) as error:
@@ -107,23 +142,6 @@ class VllmEngine:
             self._refuse(request, len(prompt), f"refused by vLLM: {_line(error)}")
             return
         self._asked[request.key] = request.sampling
-
-    def collect(self) -> list[Reply]:
-        """Step until a request ends. Raises UserError if memory runs out or the engine dies."""
-        done, self._refused = self._refused, []
-        while not done:
-            try:
-                outputs = self._engine.step()
-            except (*self._errors, RuntimeError) as error:
-                raise _explained(self._model, error) from error
-            ended = [output for output in outputs if output.finished]
-            done = [_reply(output, self._asked.pop(output.request_id)) for output in ended]
-        return done
-
-    def close(self) -> None:
-        """Let the model go."""
-        self._engine.engine_core.shutdown()
-        del self._engine
 
     def _adapted(self) -> Any:
         if not self._model.adapter:
@@ -170,10 +188,15 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+def _weights(model: ChatModel) -> Weights:
+    return Weights(model.name, model.revision)
+
+
 def _options(model: ChatModel) -> dict[str, Any]:
+    name, revision = weights.source(_weights(model))
     options: dict[str, Any] = machine.load().vllm.model_dump() | {
-        "model": model.name,
-        "revision": model.revision or None,
+        "model": name,
+        "revision": revision,
         "dtype": model.dtype or "auto",
         "quantization": model.quantization or None,
         "max_model_len": model.max_length or None,

@@ -166,6 +166,6 @@ def test_a_model_that_vllm_cannot_run_is_said_in_two_lines(tmp_path: Path) -> No
     """Its attention heads are of a size that vLLM's CPU kernels do not take."""
     source = Path(os.environ["EVOBUILD_REAL_DATA"]) / "models" / "stories260K"
     given = copied(source, tmp_path / "stories", chat_template="{{ messages[0].content }}")
-    with pytest.raises(UserError, match="vLLM cannot run") as caught:
-        vllm_engine.start(model(given))
+    with pytest.raises(UserError, match="vLLM cannot run") as caught, started(model(given)) as engine:
+        answer(engine, ask("Once upon a time"))
     assert str(caught.value).count("\n") == 1
