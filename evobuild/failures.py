@@ -1,42 +1,53 @@
-"""When an evolution has failed: by the response that its instruction gets, or by the reply itself.
+"""What makes a reply unusable, and what makes a response show that its instruction has failed.
 
 F(r), the failure of a response, is that of Auto Evol-Instruct (arXiv:2406.00770, section 3.3):
 compared case-folded, anchored at both ends of the whole response, without the blank space, quotes
-and markdown around it.
-The paper has no rule for replies that are no evolution at all; those are named here too.
+and markdown around it. WizardLM (arXiv:2304.12244) has two rules of its own.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 from evobuild.models.request import Reply
+from evobuild.words import STOP_WORDS, count
 
 STAGNANT = ("understood", "thank you", "what", "that is correct", "great")
 _STAGNANT = re.compile(rf"(?:{'|'.join(STAGNANT)})\b")
 _SURE = re.compile(r"sure\b")
-_MARKER = re.compile(
-    r"#\s*(?:(?:final(?:ly)?[ _])?rewritten[ _](?:instruction|prompt)|given prompt|created prompt"
-    r"|methods list|plan|conversation|instruction|input)\s*#",
-    re.IGNORECASE,
-)
-_NOT_WORD = re.compile(r"[\W_]+")
-_AROUND = " \"'*_`~>#“”‘’«»「」"
+_PLEASE_PROVIDE = re.compile(r"please\s+provide")
+_SPACE = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
+_AROUND = _SPACE + "\"'*_`~>#“”‘’«»「」"
+SORRY_WORDS = 80
+"""Words from which a response with "sorry" in it may well be an answer."""
+_WORD = re.compile(r"[^\W_]+")
 
 
-def of_response(text: str) -> str | None:
-    """Name the failure F(r) of a response, None if it is none.
+def of_response(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
+    """Name the failure of a response, None if it is none.
 
+    rules: auto_evol for F(r), wizardlm, or both. The words of "stop words only" are English.
     Instances: "Sure, which one?" -> "insufficient qualification"; "What a day." -> None.
     """
-    response = " ".join(text.split()).strip(_AROUND).casefold()
-    if response.endswith(("?", "？")):
-        if _STAGNANT.match(response):
-            return "stagnant complexity"
-        if _SURE.match(response):
-            return "insufficient qualification"
-    return "loss of key information" if "please provide" in response else None
+    folded = text.casefold()
+    if "auto_evol" in rules:
+        response = folded.strip(_AROUND)
+        if response.endswith(("?", "？")):
+            beginning = " ".join(response[:40].split())
+            if _STAGNANT.match(beginning):
+                return "stagnant complexity"
+            if _SURE.match(beginning):
+                return "insufficient qualification"
+        if "provide" in folded and _PLEASE_PROVIDE.search(folded):
+            return "loss of key information"
+    if "wizardlm" in rules:
+        if "sorry" in folded and count(text) < SORRY_WORDS:
+            return "sorry"
+        if _says_nothing(folded):
+            return "stop words only"
+    return None
 
 
 def of_reply(reply: Reply) -> str | None:
@@ -50,18 +61,8 @@ def of_reply(reply: Reply) -> str | None:
     return None if reply.text.strip() else "empty"
 
 
-def of_evolution(parent: str, child: str) -> str | None:
-    """Name why an evolved instruction is no evolution of its parent, None if it is one."""
-    if not child.strip():
-        return "empty"
-    if _markers(child) - _markers(parent):
-        return "markers copied"
-    return "unchanged" if _letters(parent) == _letters(child) else None
-
-
-def _markers(text: str) -> set[str]:
-    return {_letters(marker) for marker in _MARKER.findall(text)}
-
-
-def _letters(text: str) -> str:
-    return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text)).casefold()
+def _says_nothing(folded: str) -> bool:
+    if any(word[0] not in STOP_WORDS for word in _WORD.finditer(folded)):
+        return False
+    # A sign such as an emoji or a plus may be the answer.
+    return all(unicodedata.category(sign)[0] != "S" or sign in "`^~|" for sign in folded)

@@ -10,26 +10,37 @@ from __future__ import annotations
 import hashlib
 import re
 
+from evobuild import chatter
 from evobuild.prompts import render
 from evobuild.tables import Instruction
 
 SLOT = "{instruction}"
 _SLOT = re.compile(r"\{\{?\s*(?:the\s+)?instruction\s*\}?\}|<\s*instruction\s*>", re.IGNORECASE)
 _STEP = re.compile(r"^[ \t>*_`#]*step[ \t]*(\d+)\b", re.IGNORECASE | re.MULTILINE)
-_NAME = r"final(?:ly)?[ _]rewritten[ _](?:instruction|prompt)"
-# A label begins its line, perhaps after its step's number; the hashes may be those of a heading.
+_NAME = r"final(?:ly)?[ _]+rewritten[ _]+(?:instruction|prompt)"
+# In lower case. A label begins its line, perhaps after its step's number; its hashes may be a heading's.
 _FINAL = re.compile(
-    rf"^[ \t>*_`#]*(?:step[ \t]*\d+\W*)?{_NAME}[ \t]*(?:#[*_]*[ \t]*:?|[*_]*[ \t]*(?::|$))(?:[*_]+(?=\s))?",
-    re.IGNORECASE | re.MULTILINE,
+    rf"[ \t>*_`#-]*(?:step[ \t]*\d+\W*)?{_NAME}"
+    r"[ \t]*(?:#[*_`]*[ \t]*[:：]?|[*_`]*[ \t]*(?:[:：]|$))(?:[*_`]+(?=\s))?",
+    re.MULTILINE,
 )
-_FINAL_WITHIN = re.compile(rf"#\s*{_NAME}\s*#[*_]*[ \t]*:?(?:[*_]+(?=\s))?", re.IGNORECASE)
+# Within a sentence a colon or the line's end must follow, or the sentence only speaks of the label.
+_FINAL_WITHIN = re.compile(
+    rf"#\s*{_NAME}\s*#[*_`]*[ \t]*(?:is[ \t]*)?(?:[:：]|$)(?:[*_`]+(?=\s))?", re.MULTILINE
+)
+_ANY_LABEL = re.compile(r"#[ \t]*[A-Za-z][\w ]{2,40}#")
 _OPENING = re.compile(
     r"```[ \t]*(?:\w*[ \t]*\r?\n)?[ \t#*]*optimi[sz]ed[ _-]?method[ \t#*]*:?[ \t*]*\r?\n", re.IGNORECASE
 )
 _CLOSING = re.compile(r"^[ \t]*```[ \t]*$", re.MULTILINE)
 _LABEL = "#Instruction#:"
 _LOST_SLOT = re.compile(r"\s*#\s*instruction\s*#\s*:?\s*\Z", re.IGNORECASE)
-_AROUND = (("**", "**"), ('"', '"'), ("'", "'"), ("`", "`"), ("“", "”"), ("‘", "’"), ("«", "»"), ("「", "」"))
+_FENCED = re.compile(r"```[\w+-]*\r?\n(.*)\n```", re.DOTALL)
+_AROUND = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "「": "」", "**": "**"}
+
+
+class Unparsable(ValueError):
+    """A reply that does not hold what it was asked for; its message says what was missing."""
 
 
 def initial(name: str) -> str:
@@ -66,46 +77,80 @@ def fill(method: str, row: Instruction) -> str:
     return f"{before}{row.instruction}{given}{after}"
 
 
-def read_evolved(reply: str) -> str | None:
-    """Take the evolved instruction out of a reply to a method; None if no final label stands in it.
+def read_evolved(reply: str) -> str:
+    """Take the evolved instruction out of a reply to a method.
 
-    It follows the last final label, on the same line or below, without fences, quotes or markdown
-    around the whole of it. A later step, if the model wrote one, is not part of it; steps that the
-    instruction itself counts from 1 are.
+    It follows the last final label, on the same line or below, without what models put around it
+    (`bare`). A later step, if the model wrote one, is not part of it; steps that the instruction
+    itself counts from 1 are.
+
+    Raises Unparsable if no final label stands in the reply, or if talk stands after it.
     """
-    found = list(_FINAL.finditer(reply)) or list(_FINAL_WITHIN.finditer(reply))
-    if not found:
-        return None
-    text = reply[found[-1].end() :]
-    steps = [int(step[1]) for step in _STEP.finditer(reply[: found[-1].end()])]
-    later = _STEP.search(text)
-    if later and int(later[1]) > (steps[-1] if steps else 1):
-        text = text[: later.start()]
+    end = _end_of_label(reply)
+    text = reply[end:]
+    later = _STEP.search(text) if "tep" in text or "TEP" in text else None
+    if later:
+        steps = _STEP.findall(reply[:end])
+        if int(later[1]) > (int(steps[-1]) if steps else 1):
+            text = text[: later.start()]
     return bare(text)
 
 
-def bare(text: str) -> str:
-    """Take off what models put around a text: blank space, a fence, quotes or asterisks around all of it."""
-    text = text.strip()
-    # Only a fence around everything is a wrapper; two fenced blocks are content. So with quotes.
-    fenced = re.fullmatch(r"```[\w+-]*\r?\n(.*)\n```", text, re.DOTALL)
-    if fenced and "```" not in fenced[1]:
-        return bare(fenced[1])
-    for opening, closing in _AROUND:
-        inner = text.removeprefix(opening).removesuffix(closing)
-        is_around = inner and text == opening + inner + closing
-        if is_around and opening not in inner and closing not in inner:
-            return bare(inner)
+def _end_of_label(reply: str) -> int:
+    """Where the last final label ends; one at the beginning of a line goes before one within."""
+    # Only İ gets longer in lower case, and places must stay.
+    lowered = reply.replace("İ", "I").lower()
+    place = lowered.rfind("rewritten")
+    while place >= 0:
+        if found := _FINAL.match(lowered, lowered.rfind("\n", 0, place) + 1):
+            return found.end()
+        place = lowered.rfind("rewritten", 0, place)
+    if within := list(_FINAL_WITHIN.finditer(lowered)):
+        return within[-1].end()
+    labels = ", ".join(list(dict.fromkeys(_ANY_LABEL.findall(reply)))[:8])
+    raise Unparsable(f"no final label; {f'labels found: {labels}' if labels else 'no label at all'}")
+
+
+def bare(reply: str) -> str:
+    """Take a new instruction out of a reply that should hold nothing else.
+
+    Blank space, and a fence, quotes or asterisks around the whole of it, are taken off, and so are a
+    lead-in line and offers of more (`chatter`).
+
+    Raises Unparsable if the rest still begins by talking of the rewriting.
+    """
+    text = _unwrapped(chatter.stripped(_unwrapped(reply)))
+    if talk := chatter.of_rewriting(text):
+        raise Unparsable(f"talk of the rewriting where the instruction should begin: {talk}")
     return text
 
 
-def read_method(reply: str) -> str | None:
-    """Take an improved method out of an optimizer's fence; None if there is no such fence or it is empty."""
+def _unwrapped(text: str) -> str:
+    """A text without what stands around all of it: two fenced blocks are content, and so are two quotes."""
+    text = text.strip()
+    opening = text[:1] if text[:1] in _AROUND else text[:2]
+    if text.startswith("```"):
+        fenced = _FENCED.fullmatch(text)
+        return _unwrapped(fenced[1]) if fenced and "```" not in fenced[1] else text
+    if opening not in _AROUND or not text.endswith(_AROUND[opening]):
+        return text
+    inner = text[len(opening) : -len(opening)]
+    return _unwrapped(inner) if inner and _AROUND[opening] not in inner else text
+
+
+def read_method(reply: str) -> str:
+    """Take an improved method out of an optimizer's fence.
+
+    Raises Unparsable if there is no such fence or it is empty.
+    """
     found = list(_OPENING.finditer(reply))
     if not found:
-        return None
+        other = "; a fence stands there without the label" if "```" in reply else ""
+        raise Unparsable(f"no fence labelled Optimized Method{other}")
     text = reply[found[-1].end() :]
     # The last closing fence: a method may show the fences of its reply format.
     closing = list(_CLOSING.finditer(text))
     method = (text[: closing[-1].start()] if closing else text).strip()
-    return with_slot(method) if method else None
+    if not method:
+        raise Unparsable("the fence labelled Optimized Method is empty")
+    return with_slot(method)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
 from evobuild import methods
@@ -38,7 +41,7 @@ def test_the_initial_methods_end_with_their_slot(name):
     method = methods.initial(name)
     assert method.count(methods.SLOT) == 1
     assert method.endswith("#Instruction#:\n{instruction}")
-    assert methods.read_evolved(method) is not None
+    assert "#Finally Rewritten Instruction#" in method
 
 
 @pytest.mark.parametrize("text", ["Explain {instruction}.", "{{ 7*7 }}", "{input} {0} %s \\1 ${x}"])
@@ -106,16 +109,26 @@ def test_the_evolved_instruction_stands_after_the_last_final_label(reply):
 
 
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "why"),
     [
-        "",
-        "Name it.",
-        "#Rewritten Instruction#: Name it.",
-        "Here is the finally rewritten instruction that you want.",
+        ("", "no final label; no label at all"),
+        ("Name it.", "no final label; no label at all"),
+        ("#Plan#: b\n#Rewritten Instruction#: Name it.", "labels found: #Plan#, #Rewritten Instruction#"),
+        ("#Plan#: a\n#Plan#: b", "no final label; labels found: #Plan#"),
+        ("Here is the finally rewritten instruction that you want.", "no label at all"),
+        (f"I have no {LABEL} for you.", f"no final label; labels found: {LABEL}"),
+        (f"{LABEL}: I have rewritten the instruction.", "talk of the rewriting where the instruction should"),
     ],
 )
-def test_a_reply_without_a_final_label_holds_no_instruction(reply):
-    assert methods.read_evolved(reply) is None
+def test_a_reply_that_holds_no_instruction_is_unparsable_for_a_reason(reply, why):
+    with pytest.raises(methods.Unparsable, match=re.escape(why)):
+        methods.read_evolved(reply)
+
+
+def test_lower_case_keeps_all_places_but_one_letters():
+    longer = [code for code in range(sys.maxunicode) if len(chr(code).lower()) != 1]
+    assert longer == [ord("İ")]
+    assert methods.read_evolved(f"{'İ' * 99}\n## Final Rewritten Prompt\nName it.") == "Name it."
 
 
 def test_a_label_named_in_a_remark_afterwards_is_no_label():
@@ -129,6 +142,7 @@ def test_a_label_named_in_a_remark_afterwards_is_no_label():
     [
         "Write a guide:\nStep 1: dig.\nStep 2: plant.",
         "Fix both:\n```py\na\n```\nand\n```py\nb\n```",
+        "```py\na\n```\nand\n```py\nb\n```",
         '"Yes" and "no": explain both of "them"',
         "**Task**: explain **this**",
         "Line one.\n\nLine two.",
@@ -136,6 +150,47 @@ def test_a_label_named_in_a_remark_afterwards_is_no_label():
 )
 def test_what_belongs_to_the_instruction_stays(text):
     assert methods.read_evolved(f"Step 4 {LABEL}:\n{text}") == text
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        ("Name it.", "Name it."),
+        (" “Name it.”\n", "Name it."),
+        ("```\nName it.\n```", "Name it."),
+        ("Sure! Here is the rewritten prompt:\nName it.", "Name it."),
+        ("Here's a slightly more complex version: Name it.", "Name it."),
+        ("Okay!\n\nName it.", "Name it."),
+        ("**Revised prompt:** Name it.", "Name it."),
+        ("I have revised the question as follows:\n\n**Name it.**", "Name it."),
+        ("Here is the new version of the prompt:\n\nName it.\n\nThis version adds a name.", "Name it."),
+        ("Here is the new prompt:\n```\nName it.\n```\nI added a name.", "Name it."),
+        ("Name it.\n\nI hope this helps! Let me know if you need more.", "Name it."),
+        ("Name it.\n\nI hope this helps!\nLet me know if you need more.", "Name it."),
+        ("Voici l'instruction réécrite :\nNomme-le.", "Nomme-le."),
+        ("Hier ist die überarbeitete Anweisung:\n\nNenne es.", "Nenne es."),
+    ],
+)
+def test_what_a_model_says_around_an_instruction_is_taken_off(reply, text):
+    assert methods.bare(reply) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here is a table; sort it.",
+        "Here is a new version of a poem: it rains.\nRate it.",
+        "Here are three sentences: one, two, three.",
+        "Write a reply.\n\nThis version of the form is old.",
+        "Check this.\nLet me know if it is right.",
+        "Use a list.\n\nFeel free to use any library.",
+        "Great. Expectations by whom?",
+        "I added milk to the tea. Why is it white?",
+        "New York: name its boroughs.",
+    ],
+)
+def test_what_only_sounds_like_talk_of_the_rewriting_stays(text):
+    assert methods.bare(text) == text
 
 
 METHOD = "Rewrite it.\n{instruction}"
@@ -166,9 +221,18 @@ def test_a_method_may_hold_fences():
     assert methods.read_method(f"```Optimized Method\n{method}\n```") == method
 
 
-@pytest.mark.parametrize("reply", ["", METHOD, f"```\n{METHOD}\n```", "```Optimized Method\n \n```"])
-def test_a_reply_without_a_labelled_fence_holds_no_method(reply):
-    assert methods.read_method(reply) is None
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ("", "no fence labelled Optimized Method"),
+        (METHOD, "no fence labelled Optimized Method"),
+        (f"```\n{METHOD}\n```", "no fence labelled Optimized Method; a fence stands there without the label"),
+        ("```Optimized Method\n \n```", "the fence labelled Optimized Method is empty"),
+    ],
+)
+def test_a_reply_without_a_labelled_fence_is_unparsable_for_a_reason(reply, why):
+    with pytest.raises(methods.Unparsable, match=f"^{re.escape(why)}$"):
+        methods.read_method(reply)
 
 
 def test_equal_methods_have_equal_names():

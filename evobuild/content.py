@@ -1,0 +1,165 @@
+"""What a text holds besides prose: code, tables and figures, and what of it another text lacks.
+
+Code is what stands in a fence, and lines that look like code; a table is lines of cells, with bars or
+as CSV. Figures are numbers, addresses and quoted texts. Names are none: an evolution may recast them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Literal, NamedTuple
+
+Kind = Literal["prose", "code", "table"]
+_FENCE = re.compile(r"[ \t>]*(```|~~~)")
+_CODE = re.compile(
+    r"""(?:async\s+)?def\s+\w+\s*\(|class\s+\w+\s*[:({]|import\s+[\w.]+(?:\s+as\s+\w+|,.*)?;?$
+    |from\s+[\w.]+\s+import\s|using\s+[\w.]+(?:\s+\w+)?;|\#include\b|\#!|//|/\*|\$[a-z_]\w*|<!DOCTYPE|</?\w[^<>]*>
+    |(?:if|for|while|switch|catch|elif)\b.*[:{]$|(?:else|try|finally|do)\s*[:{]|return\b[^.]*;?$
+    |(?:SELECT|INSERT\s+INTO|UPDATE|DELETE\s+FROM|CREATE\s+TABLE|ALTER\s+TABLE|FROM|WHERE)\s+[\w*`"(]
+    |(?:public|private|protected|static|const|let|var|function|func|void|int|float|double|char|bool|String)
+      (?:\[\])*\s+\w+.*[;{=()]
+    |[\w.\[\]"']+(?:\s*,\s*\w+)*\s*[-+*/|&:]?=\s*\S|[\w.]+\(.*\)\s*;?$|@\w+(?:\(.*\))?$
+    |[{\[].*[}\]][;,]*$|["'][\w -]+["']\s*:\s*\S|[{}()\[\]]+[;,]?$|.*[\w)\]"']\s*\{$|.*[()=+<>\[\]{}"'].*;$
+    """,
+    re.VERBOSE,
+)
+_NUMBER = re.compile(r"(?<![^\W\d_])\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_BULLET = re.compile(r"^[ \t>*-]*\(?\d{1,2}[.)][ \t]", re.MULTILINE)
+_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|[\w.+-]{1,64}@[\w-]+\.[\w.-]*\w")
+_QUOTED = re.compile(
+    r'"([^"\n]{2,200})"|“([^”\n]{2,200})”|«([^»\n]{2,200})»|「([^」\n]{2,200})」|`([^`\n]{2,200})`'
+)
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
+_SMALL_TEXT = """
+one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+eighteen nineteen
+"""
+_SMALL = _SMALL_TEXT.split()
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_NUMERALS = {name: str(value) for value, name in enumerate(_SMALL, start=1)}
+_NUMERALS |= {name: str(value * 10) for value, name in enumerate(_TENS, start=2)}
+_NUMERALS |= {
+    f"{tens}-{unit}": f"{value}{number}"
+    for value, tens in enumerate(_TENS, start=2)
+    for number, unit in enumerate(_SMALL[:9], start=1)
+}
+# Said of anything, and parts of other numbers: these can stand for a figure, but are none to be missed.
+_LOOSE = {"one": _NUMERALS.pop("one"), "hundred": "100", "thousand": "1000", "million": "1000000"}
+_NOT_SAID = re.compile(r"[\W_]+")
+
+
+class Part(NamedTuple):
+    """Adjacent lines of one kind."""
+
+    kind: Kind
+    lines: tuple[str, ...]
+
+
+def parts(text: str) -> list[Part]:
+    """Cut a text into prose, code and tables, in order; the fences themselves are left out."""
+    grouped = groupby(_kinds(text.splitlines()), key=lambda each: each[0])
+    found = [Part(kind, tuple(line for _, line in lines)) for kind, lines in grouped]
+    return [part for part in found if any(line.strip() for line in part.lines)]
+
+
+def prose(text: str) -> str:
+    """What of a text is neither code nor a table."""
+    if "\n" not in text and "`" not in text and not _CODE.match(text):
+        return text
+    return "\n".join(line for part in parts(text) if part.kind == "prose" for line in part.lines)
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is code and nothing else."""
+    found = parts(text)
+    return bool(found) and all(part.kind == "code" for part in found)
+
+
+def _kinds(lines: list[str]) -> Iterator[tuple[Kind, str]]:
+    fence = ""
+    separated = _separated(lines)
+    kind: Kind = "prose"
+    for number, line in enumerate(lines):
+        mark = _FENCE.match(line)
+        if mark and (not fence or mark[1] == fence):
+            fence = "" if fence else mark[1]
+            continue
+        # Below a line of code, what is indented is code, too, and so are comments.
+        follows = kind == "code" and line.startswith((" ", "\t", "#"))
+        if fence or follows or _CODE.match(line.strip()):
+            kind = "code"
+        else:
+            bars = number in separated or line.count("|") > 1 or line.count("\t") > 1
+            kind = "table" if bars else "prose"
+        yield kind, line
+
+
+def _separated(lines: list[str]) -> set[int]:
+    """The numbers of the lines that are CSV: three or more with as many short cells, one of them a number."""
+    found: set[int] = set()
+    for commas, run in groupby(range(len(lines)), key=lambda number: lines[number].count(",")):
+        rows = list(run)
+        if commas and len(rows) > 2:
+            cells = [cell.strip() for number in rows for cell in lines[number].split(",")]
+            if all(0 < len(cell) < 40 for cell in cells) and any(cell[0].isdigit() for cell in cells):
+                found.update(rows)
+    return found
+
+
+def missing(text: str, child: str) -> list[str]:
+    """Say which code, tables and figures of a text are not in another.
+
+    A block is missing if less than half of its lines are there, whatever their space, case and, in a
+    table, punctuation. Numbers are compared by value: 1,000 is 1000, and three is 3. The numbers of a
+    list's points are no figures. Instance: ["number 12", 'quoted "He go home"'].
+    """
+    if text in child:
+        return []
+    whole = "".join(child.split()).casefold()
+    said = _NOT_SAID.sub("", whole)
+    lost = []
+    for part in parts(text):
+        if part.kind != "prose":
+            kept = [_kept(part.kind, line, whole, said) for line in part.lines if any(map(str.isalnum, line))]
+            if kept and sum(kept) * 2 < len(kept):
+                lost.append(f"{part.kind} of {len(kept)} lines: {part.lines[0].strip()[:40]}")
+    return lost + _lost_figures(prose(text), child, said)
+
+
+def _kept(kind: Kind, line: str, whole: str, said: str) -> bool:
+    if kind == "code":
+        return "".join(line.split()).casefold() in whole
+    return _NOT_SAID.sub("", line).casefold() in said
+
+
+def _lost_figures(text: str, child: str, said: str) -> list[str]:
+    lost = []
+    # A plain search spares most texts a slow one.
+    if any(mark in text for mark in ("://", "www.", "@")):
+        addresses = [address.rstrip(".,;:!?") for address in _ADDRESS.findall(text)]
+        lost += [f"address {address}" for address in addresses if address not in child]
+        text = _ADDRESS.sub(" ", text)
+    quoted = ["".join(found) for found in _QUOTED.findall(text)]
+    lost += [f'quoted "{each[:40]}"' for each in quoted if _NOT_SAID.sub("", each).casefold() not in said]
+    rest = _QUOTED.sub(" ", text)
+    words = child.casefold()
+    there = numbers(child) | {value for word, value in _LOOSE.items() if word in words}
+    return lost + [f"number {number}" for number in sorted(numbers(rest) - there)]
+
+
+def numbers(text: str) -> set[str]:
+    """The values of the numbers in a text, in digits, those in English words too."""
+    text = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    found = {_value(number) for number in _NUMBER.findall(_BULLET.sub("", text))}
+    return found | {_NUMERALS[word] for word in _WORD.findall(text.casefold()) if word in _NUMERALS}
+
+
+def _value(number: str) -> str:
+    number = number.replace(",", "" if _THOUSANDS.fullmatch(number) else ".")
+    if number.count(".") == 1:
+        number = number.rstrip("0").rstrip(".")
+    return number.lstrip("0") or "0"

@@ -1,0 +1,105 @@
+"""Whether a text is in another language than the one it came of, as far as that can be told.
+
+Languages are told by py3langid, offline and without chance. Only prose counts, not code, tables, quoted
+texts and addresses, and only what the parent does not hold word for word. Whatever could be in the same
+language, or mixes both as a task of translation does, is no change.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+from evobuild import content
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
+
+SURE = 0.5
+"""Probability from which a child's likeliest language is taken for its own."""
+POSSIBLE = 0.03
+"""Probability from which a text may be in a language: of 7,400 English instructions each has 0.055 or more
+for English, of short ones in other languages each less than 0.02."""
+SHORT = 16
+"""Bytes below which what a child adds is not judged: it may be no more than a name or two words."""
+
+_NAMES_TEXT = """
+af Afrikaans, ar Arabic, az Azerbaijani, be Belarusian, bg Bulgarian, bn Bengali, bs Bosnian, ca Catalan,
+cs Czech, cy Welsh, da Danish, de German, el Greek, en English, es Spanish, et Estonian, eu Basque,
+fa Persian, fi Finnish, fr French, ga Irish, gl Galician, gu Gujarati, he Hebrew, hi Hindi, hr Croatian,
+hu Hungarian, hy Armenian, id Indonesian, is Icelandic, it Italian, ja Japanese, ka Georgian, kk Kazakh,
+km Khmer, kn Kannada, ko Korean, lo Lao, lt Lithuanian, lv Latvian, mk Macedonian, ml Malayalam,
+mn Mongolian, mr Marathi, ms Malay, my Burmese, ne Nepali, nl Dutch, no Norwegian, pa Punjabi, pl Polish,
+ps Pashto, pt Portuguese, ro Romanian, ru Russian, si Sinhala, sk Slovak, sl Slovenian, sq Albanian,
+sr Serbian, sv Swedish, sw Swahili, ta Tamil, te Telugu, th Thai, tl Tagalog, tr Turkish, uk Ukrainian,
+ur Urdu, uz Uzbek, vi Vietnamese, zh Chinese
+"""
+_NAMES: dict[str, str] = dict(entry.split() for entry in _NAMES_TEXT.split(","))
+_ENGLISH_TEXT = """
+the and that with what which how when where why from this these your you each are its their following given
+write explain create generate give find identify list using make must should of for to
+"""
+_ENGLISH = frozenset(_ENGLISH_TEXT.split())
+"""Words by which most English texts show what they are, at a hundredth of the cost."""
+_NOT_OWN = re.compile(r'"[^"\n]*"|“[^”]*”|«[^»]*»|「[^」]*」|`[^`]*`|https?://\S+')
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_END = re.compile(r"[.!?:;\n。！？：；]+\s*")
+
+
+def changed(parent: str, child: str) -> tuple[str, str] | None:
+    """Name the languages of a parent and of a child in another one; None if it is the same or may be.
+
+    Instance: ("Nombra tres ríos.", "Name three rivers in Africa.") -> ("Spanish", "English").
+    """
+    rest = child.replace(parent, " ")
+    if _is_english(parent) and _is_english(rest):
+        return None
+    old = _sentences(parent)
+    new = [sentence for sentence in _sentences(rest) if sentence not in old]
+    own, text = ". ".join(old), ". ".join(new)
+    if not _tells(own) or not _tells(text) or len(text.encode(errors="replace")) < SHORT:
+        return None
+    (before, _), (after, probability) = _guess(own), _guess(text)
+    if before == after or probability < SURE:
+        return None
+    # By the sentence, too, as one who asks for a translation writes in two languages.
+    if any(after in _likely(each) for each in (own, *old)):
+        return None
+    if any(before in _likely(each) for each in (text, *new)):
+        return None
+    return _NAMES[before], _NAMES[after]
+
+
+def _sentences(text: str) -> list[str]:
+    found = _END.split(_NOT_OWN.sub(" ", content.prose(text)))
+    return [sentence for each in found if (sentence := each.strip())]
+
+
+def _tells(text: str) -> bool:
+    """Whether there are words enough; a few letters tell if they are not of the alphabet of most names."""
+    words = _WORD.findall(text)
+    return len(words) > 1 or not "".join(words).isascii()
+
+
+def _is_english(text: str) -> bool:
+    return sum(map(_ENGLISH.__contains__, text.lower().split())) > 1
+
+
+def _guess(text: str) -> tuple[str, float]:
+    return ("en", 1.0) if _is_english(text) else _identifier().classify(text)
+
+
+def _likely(text: str) -> set[str]:
+    return {language for language, p in _identifier().rank(text) if p >= POSSIBLE} if _tells(text) else set()
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    # The import reads a model and is paid for only where a text is not plainly English.
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    # Small languages near to large ones, such as pidgins, take short texts from these.
+    identifier.set_languages(_NAMES)
+    return identifier
