@@ -18,6 +18,8 @@ def check(params: Params) -> None:
     _check_rounds(params)
     _check_pools(params)
     _check_source(params)
+    _check_optimize(params)
+    _check_evolve(params)
     _check_folders(params)
 
 
@@ -65,19 +67,53 @@ def _check_pools(params: Params) -> None:
 
 
 def _check_source(params: Params) -> None:
+    fetched = [f"data/raw/{name}.parquet" for name in params.fetch]
     source = params.seed.source
-    inside = Path(os.path.normpath(source))
+    if os.path.normpath(source) not in fetched:
+        _check_file("seed.source", source, "a .json, .jsonl, .csv or .parquet file")
+
+
+def _check_file(key: str, name: str, wanted: str) -> None:
+    """A file that stages depend on; DVC takes none that is relative and outside the repository."""
+    inside = Path(os.path.normpath(name))
     if inside.parts[:1] == ("..",):
         raise BadParams(
-            f"params.yaml: seed.source is '{source}'; "
+            f"params.yaml: {key} is '{name}'; "
             "expected a path in the repository, or an absolute one outside it"
         )
-    fetched = [f"data/raw/{name}.parquet" for name in params.fetch]
-    if str(inside) not in fetched and not inside.is_file():
+    if not inside.is_file():
         found = "is no file" if inside.exists() else "does not exist"
+        raise BadParams(f"params.yaml: {key} '{name}' {found}; expected {wanted}")
+
+
+def _check_optimize(params: Params) -> None:
+    given = params.optimize
+    if given.development + given.holdout >= given.pool:
         raise BadParams(
-            f"params.yaml: seed.source '{source}' {found}; expected a .json, .jsonl, .csv or .parquet file"
+            f"params.yaml: optimize.development {given.development} and optimize.holdout {given.holdout} "
+            f"leave nothing of optimize.pool {given.pool} to draw mini-batches from; expected a larger pool"
         )
+    if given.candidates > 1 and given.temperature == 0:
+        raise BadParams(
+            f"params.yaml: optimize.candidates is {given.candidates} at optimize.temperature 0, "
+            "which makes them all the same; expected a temperature above 0, or 1 candidate"
+        )
+
+
+def _check_evolve(params: Params) -> None:
+    given = params.evolve
+    if "default" not in given.operations:
+        found = ", ".join(given.operations) or "nothing"
+        raise BadParams(
+            f"params.yaml: evolve.operations has {found}; expected 'default', too, for every other domain"
+        )
+    if given.on_failure == "retry" and given.temperature == 0:
+        raise BadParams(
+            "params.yaml: evolve.on_failure is 'retry' at evolve.temperature 0, "
+            "which gives the same reply again; expected a temperature above 0, or 'drop' or 'keep_parent'"
+        )
+    # Stages depend on it even where it is not used.
+    _check_file("evolve.file", given.file, "a text file with a method")
 
 
 def _check_folders(params: Params) -> None:

@@ -1,213 +1,231 @@
 """The loop of Auto Evol-Instruct: an evolving method is improved from the cases in which it failed.
 
-Per step t: a mini-batch is evolved with e(t-1); m times the optimizer analyses that trajectory and
-rewrites the method; every candidate evolves the development set and the evolver answers what came
-of it; the candidate with the lowest failure rate becomes e(t). Source: Zeng et al. 2024,
-arXiv:2406.00770, section 3. What the paper leaves open is decided here: a candidate must fail less
-than e(t-1) or the loop stops, and ties go to the shorter method, then to the first.
+Per step t: a mini-batch is evolved with e(t-1) for l rounds; m times the optimizer analyses that
+trajectory and rewrites the method; every candidate evolves the development set, and the evolver
+answers what came of it; the candidate with the lowest failure rate λ becomes e(t). Source: Zeng et
+al. 2024, arXiv:2406.00770, section 3. What the paper leaves open are params:
+
+incumbent  e(t-1) stays unless a candidate is better; if false, the best candidate follows it anyway
+patience   steps without a better method after which the loop stops; it also stops where λ is 0 and
+           so e(t-1) cannot be beaten
+ties       which of equal candidates is taken; e* is the first of equal methods
+
+Beyond the paper: the objective is λ - difficulty_weight x (mean gain in difficulty) / 100, the gain
+in the judge's points on those rows that did not fail and whose two ratings can be read; where none
+can, no gain counts. With halving, candidates are first tried on few rows, and the worse ones on no
+more; only a method tried on the whole development set can be chosen. Of the holdout λ alone is
+measured, for each method that is chosen.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
-from evobuild import failures, methods, tables
-from evobuild.chat import messages
+from evobuild import failures, methods
+from evobuild.candidates import Candidate, History
 from evobuild.errors import BadInput
-from evobuild.evolution import by_method, child
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
+from evobuild.models.request import Message, Purpose, Reply, Request, Sampling
 from evobuild.params import Optimize
 from evobuild.prompts import render
-from evobuild.tables import Instruction, count_reasons
+from evobuild.tables import Instruction
+from evobuild.trials import UNTRIED, Examiner, Trajectory, Trial, turns
+
+_TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)
 
 
-class Candidate(NamedTuple):
-    """A method as it was judged. failure_rate is λ, None if there was no method to judge."""
+class Rows(NamedTuple):
+    """The rows that the loop may use, disjoint. pool: for mini-batches; development: to choose by."""
 
-    step: int
-    candidate: int
-    failure_rate: float | None
-    failures: str
-    words: int
-    chosen: bool
-    feedback: str
-    method: str
-
-
-@dataclass(frozen=True)
-class Optimizer:
-    """The two models of the loop, its settings, and the rows that it may use.
-
-    pool: rows that mini-batches are drawn from. development: rows that methods are judged on.
-    """
-
-    evolver: Model
-    optimizer: Model
-    params: Optimize
     pool: Sequence[Instruction]
     development: Sequence[Instruction]
-    seed: int
-
-    @property
-    def _greedy(self) -> Sampling:
-        return Sampling(max_tokens=self.params.max_tokens)
-
-    def run(self, method: str) -> list[Candidate]:
-        """Improve a method; give every candidate of every step, the initial method as step 0."""
-        best = self._judged(0, [("", method)])[0]
-        history = [best._replace(chosen=True)]
-        draw = random.Random(f"{self.seed} mini-batches")
-        for step in range(1, self.params.steps + 1):
-            batch = draw.sample(self.pool, min(self.params.batch, len(self.pool)))
-            candidates = self._judged(step, self._improved(best.method, batch, step))
-            winner = min(
-                (candidate for candidate in candidates if candidate.failure_rate is not None),
-                key=lambda candidate: (candidate.failure_rate, candidate.words, candidate.candidate),
-                default=None,
-            )
-            falls = winner is not None and winner.failure_rate < best.failure_rate  # type: ignore[operator]
-            history += [each._replace(chosen=falls and each is winner) for each in candidates]
-            if not falls or winner is None:
-                break
-            best = winner
-        return history
-
-    def _improved(self, method: str, batch: Sequence[Instruction], step: int) -> list[tuple[str, str | None]]:
-        """The m pairs of feedback and rewritten method; None where the reply held no method."""
-        analysis = render("optimize/analyse.jinja", cases=self._trajectories(method, batch))
-        sampling = Sampling(self.params.temperature, self.params.top_p, self.params.max_tokens)
-        runs = range(self.params.candidates)
-        # The seed tells the m runs apart; the step needs none, its prompt differs.
-        samplings = [replace(sampling, seed=self.seed + run) for run in runs]
-        feedback = self._ask(
-            [Request(f"{run}", "analyse", (Message("user", analysis),), samplings[run]) for run in runs]
-        )
-        prompts = [
-            render("optimize/improve.jinja", feedback=feedback[f"{run}"], method=method) for run in runs
-        ]
-        replies = self._ask(
-            [Request(f"{run}", "improve", (Message("user", prompts[run]),), samplings[run]) for run in runs]
-        )
-        return [(feedback[f"{run}"], methods.read_method(replies[f"{run}"])) for run in runs]
-
-    def _ask(self, requests: list[Request]) -> dict[str, str]:
-        """The texts of the replies; '' for one that failed or was cut, as it holds no whole method."""
-        replies = self.optimizer.generate(requests)
-        return {reply.key: "" if failures.of_reply(reply) else reply.text for reply in replies}
-
-    def _trajectories(self, method: str, batch: Sequence[Instruction]) -> list[dict[str, object]]:
-        """Each row of a mini-batch with its stages: the instruction, then what each round made of it."""
-        stages = {row.id: [_shown(row)] for row in batch}
-        current = {row.id: row for row in batch}
-        for _ in range(self.params.trajectory_rounds):
-            plan = by_method(method)
-            steps = {key: plan(0, row) for key, row in current.items()}
-            requests = [
-                Request(key, "evolve", (Message("user", step.prompt),), self._greedy)
-                for key, step in steps.items()
-            ]
-            for reply in self.evolver.generate(requests):
-                evolved = child(current[reply.key], steps[reply.key], reply, "", "")
-                # A failed evolution is shown as the reply that it was: that is what went wrong.
-                stages[reply.key].append(
-                    _shown(evolved) if isinstance(evolved, Instruction) else evolved.reply or "(no reply)"
-                )
-                if isinstance(evolved, Instruction):
-                    current[reply.key] = evolved
-        return [{"number": number, "stages": stages[row.id]} for number, row in enumerate(batch, start=1)]
-
-    def _judged(self, step: int, proposals: Sequence[tuple[str, str | None]]) -> list[Candidate]:
-        """Measure λ of all methods of a step: each evolves the development set, the evolver answers."""
-        evolved: dict[str, Instruction] = {}
-        reasons: dict[int, list[str]] = {number: [] for number in range(len(proposals))}
-        plans = {number: by_method(text) for number, (_, text) in enumerate(proposals) if text is not None}
-
-        def evolve() -> Iterator[Request]:
-            for number, plan in plans.items():
-                for row in self.development:
-                    prompt = plan(0, row).prompt
-                    yield Request(f"{number}/{row.id}", "evolve", (Message("user", prompt),), self._greedy)
-
-        rows = {row.id: row for row in self.development}
-        for reply in self.evolver.generate(evolve()):
-            number, _, key = reply.key.partition("/")
-            result = child(rows[key], plans[int(number)](0, rows[key]), reply, "", "")
-            if isinstance(result, Instruction):
-                evolved[reply.key] = result
-            else:
-                reasons[int(number)].append(result.reason)
-        requests = (
-            Request(key, "respond", messages(row), self._greedy) for key, row in sorted(evolved.items())
-        )
-        for reply in self.evolver.generate(requests):
-            if reason := failures.of_reply(reply) or failures.of_response(reply.text):
-                reasons[int(reply.key.partition("/")[0])].append(reason)
-        return [
-            self._candidate(step, number, proposal, reasons[number])
-            for number, proposal in enumerate(proposals)
-        ]
-
-    def _candidate(
-        self, step: int, number: int, proposal: tuple[str, str | None], reasons: list[str]
-    ) -> Candidate:
-        feedback, method = proposal
-        if method is None:
-            return Candidate(step, number, None, "no method in the reply", 0, False, feedback, "")
-        counted = ", ".join(f"{reason} {count}" for reason, count in count_reasons(reasons).items())
-        rate = len(reasons) / len(self.development)
-        return Candidate(step, number, rate, counted, len(method.split()), False, feedback, method)
+    holdout: Sequence[Instruction]
 
 
-def draw_rows(
-    rows: Sequence[Instruction], params: Optimize, seed: int
-) -> tuple[list[Instruction], list[Instruction]]:
-    """Draw the pool and the development set, disjoint.
+def draw_rows(rows: Sequence[Instruction], params: Optimize, seed: int) -> Rows:
+    """Draw pool, development set and holdout, disjoint.
 
-    The paper takes 2,000 rows and of these 50 for development. A smaller set gives half of its
-    rows at most, and a third of these, at most, for development.
+    The paper takes 2,000 rows and of these 50 for development. A smaller set gives half of its rows
+    at most; of what is drawn, development and holdout get a third each at most.
 
-    Raises BadInput if that leaves no row for development: a pool of 3 is the least, so 6 rows.
+    Raises BadInput if that leaves no row for development: 3 rows drawn are the least, so 6 rows.
     """
     size = min(params.pool, len(rows) // 2)
-    development = min(params.development, size // 3)
+    development, holdout = (min(wanted, size // 3) for wanted in (params.development, params.holdout))
     if not development:
         raise BadInput(
             f"optimize: {len(rows)} rows in r0 with optimize.pool = {params.pool} leave none to judge "
             "methods on; expected at least 6 rows and a pool of 3"
         )
     drawn = random.Random(f"{seed} optimize").sample(list(rows), size)
-    return drawn[development:], drawn[:development]
+    return Rows(drawn[development : size - holdout], drawn[:development], drawn[size - holdout :])
 
 
-def best_of(history: Sequence[Candidate]) -> Candidate:
-    """The method that the loop ended with: the last one chosen."""
-    return [candidate for candidate in history if candidate.chosen][-1]
+@dataclass(frozen=True)
+class Optimizer:
+    """The loop: who tries methods, who improves them, the settings, and the rows to use."""
+
+    examiner: Examiner
+    optimizer: Model
+    params: Optimize
+    rows: Rows
+    seed: int
+
+    def run(self, method: str) -> History:
+        """Improve a method, the candidate of step 0.
+
+        Raises BadInput if gains in difficulty count and none can be read.
+        """
+        before = self._asked()
+        [start] = self._tried([Candidate(0, 0, "", method)])
+        if self._rated and start.trial.failure_rate != 1 and not start.trial.gains:
+            raise BadInput(
+                "optimize.difficulty_weight is above 0, but no rating by models.judge can be read; "
+                "expected replies such as 'Score: 70'"
+            )
+        current = best = self._chosen(start)
+        candidates = [best]
+        trajectories: list[Trajectory] = []
+        draw = random.Random(f"{self.seed} mini-batches")
+        idle = 0
+        for step in range(1, self.params.steps + 1):
+            if idle == self.params.patience or self._is_settled(best):
+                break
+            batch = draw.sample(self.rows.pool, min(self.params.batch, len(self.rows.pool)))
+            cases = self.examiner.trajectories(step, current.method, batch, self.params.trajectory_rounds)
+            tried = self._tried(self._proposed(step, current.method, cases))
+            winner = min(tried, key=lambda each: self._rank(each, each.objective))
+            better = winner.objective < best.objective
+            if better or (not self.params.incumbent and winner.objective < math.inf):
+                current = tried[winner.number] = self._chosen(winner)
+            best, idle = (current, 0) if better else (best, idle + 1)
+            candidates += tried
+            trajectories += cases
+        return History(candidates, trajectories, self._asked() - before)
+
+    @property
+    def _rated(self) -> bool:
+        return self.params.difficulty_weight > 0
+
+    def _asked(self) -> int:
+        """Requests made so far, stored replies among them: the same in every run."""
+        models = (self.examiner.evolver, self.optimizer, self.examiner.judge)
+        return sum(model.usage.total(kind) for model in models if model for kind in ("calls", "cached"))
+
+    def _is_settled(self, best: Candidate) -> bool:
+        return self.params.incumbent and not self._rated and best.trial.failure_rate == 0
+
+    def _chosen(self, candidate: Candidate) -> Candidate:
+        found = self.examiner.examine({0: candidate.method}, self.rows.holdout)
+        return replace(candidate, holdout=found[0], chosen=True)
+
+    def _proposed(self, step: int, method: str, cases: Sequence[Trajectory]) -> list[Candidate]:
+        """The m candidates of a step, each from an analysis of its own."""
+        shown = [{"number": each.number, "history": turns(each.row), "stages": each.stages} for each in cases]
+        analysis = render("optimize/analyse.jinja", cases=shown)
+        runs = range(self.params.candidates)
+        analyses = self._ask("analyse", step, dict.fromkeys(runs, analysis))
+        prompts = {
+            run: render("optimize/improve.jinja", feedback=reply.text, method=method)
+            for run, reply in analyses.items()
+            if not failures.of_reply(reply)
+        }
+        improved = self._ask("improve", step, prompts)
+        return [_candidate(step, run, analyses[run], improved.get(run)) for run in runs]
+
+    def _ask(self, purpose: Purpose, step: int, prompts: Mapping[int, str]) -> dict[int, Reply]:
+        """Ask the optimizer, by number of the run."""
+        given = self.params
+        # No two runs of the loop share a seed; those of the first step have the same for any m.
+        seeds = {run: self.seed + (step - 1) * given.candidates + run for run in prompts}
+        requests = [
+            Request(
+                str(run),
+                purpose,
+                (Message("user", prompt),),
+                Sampling(given.temperature, given.top_p, given.max_tokens, seed=seeds[run]),
+            )
+            for run, prompt in prompts.items()
+        ]
+        return {int(reply.key): reply for reply in self.optimizer.generate(requests)}
+
+    def _tried(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Try the methods on the development set, with halving the worse ones on its first rows only."""
+        trials = {each.number: UNTRIED for each in candidates if each.method}
+        left, whole, done = list(trials), len(self.rows.development), 0
+        for rows, kept in rungs(whole, len(left), self.params.halving):
+            texts = {number: candidates[number].method for number in left}
+            found = self.examiner.examine(texts, self.rows.development[done:rows], self._rated)
+            trials |= {number: trials[number].and_then(trial) for number, trial in found.items()}
+            left.sort(key=lambda number: self._rank(candidates[number], self._objective(trials[number])))
+            left, done = left[:kept], rows
+        return [
+            replace(
+                each,
+                trial=(trial := trials.get(each.number, UNTRIED)),
+                objective=self._objective(trial) if trial.rows == whole else math.inf,
+            )
+            for each in candidates
+        ]
+
+    def _objective(self, trial: Trial) -> float:
+        rate, gain = trial.failure_rate, trial.difficulty_gain
+        assert rate is not None, "only a method that was tried has an objective"
+        return rate - self.params.difficulty_weight * (gain or 0.0) / 100
+
+    def _rank(self, candidate: Candidate, objective: float) -> tuple[float, int, int]:
+        return objective, candidate.words if self.params.ties == "shorter" else 0, candidate.number
 
 
-def _shown(row: Instruction) -> str:
-    return f"{row.instruction}\n\n{row.input}" if row.input else row.instruction
+def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) -> Candidate:
+    if improved is None:
+        return Candidate(step, number, analysis.text, "", f"no analysis: {_fault(analysis)}")
+    if fault := _fault(improved):
+        return Candidate(step, number, analysis.text, "", fault)
+    try:
+        method = methods.read_method(improved.text)
+    except methods.Unparsable as error:
+        return Candidate(step, number, analysis.text, "", str(error))
+    # So that method.txt differs only where its words do.
+    return Candidate(step, number, analysis.text, _TRAILING.sub("", method))
 
 
-def write(history: Sequence[Candidate], steps: Path, metrics: Path, curve: Path) -> None:
-    """Write what the loop did: every candidate as a table, its figures, and λ and length by step to plot.
+def _fault(reply: Reply) -> str:
+    """Say why a reply is none, '' if it is one. Instance: "model error: prompt too long"."""
+    return ": ".join(part for part in (failures.of_reply(reply), reply.error) if part)
 
-    An empty history, where nothing was optimized, gives an empty table and zero steps.
+
+def rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple[int, int]]:
+    """Give the rungs of successive halving: rows that methods have been tried on, and how many go on.
+
+    Each has some `factor` times the rows of the one before, for 1/factor of the methods; the last has
+    all rows, for one method. Without a factor there is one rung, for all.
+
+    Instance: 50 rows, 5 methods, factor 2 -> (7, 3), (13, 2), (25, 1), (50, 1).
     """
-    rows = [(f"{each.step:03d}-{each.candidate:03d}", *each) for each in history]
-    tables.write(steps, tables.frame(tables.STEPS, rows))
-    chosen = [each for each in history if each.chosen]
-    last = max((each.step for each in history), default=0)
-    rates = (
-        {"e0": chosen[0].failure_rate, "best": chosen[-1].failure_rate}
-        if chosen
-        else {"e0": None, "best": None}
-    )
-    words = chosen[-1].words if chosen else None
-    tables.write_json(metrics, {"failure_rate": rates, "method": {"steps": last, "words": words}})
-    points = [{"step": each.step, "failure_rate": each.failure_rate, "words": each.words} for each in chosen]
-    tables.write_csv(curve, points or [{"step": 0, "failure_rate": "", "words": ""}])
+    if factor is None:
+        yield rows, methods
+        return
+    last = next(rung for rung in range(methods + 1) if factor**rung >= methods)
+    for rung in range(last + 1):
+        yield -(-rows // factor ** (last - rung)), -(-methods // factor ** (rung + 1))
+
+
+def most_calls(params: Optimize, equal: bool) -> int:
+    """Count the calls that the loop makes at most. equal: whether the judge is asked what is equal."""
+    evolved = 1 + equal
+    tried = evolved + 1
+    # Of each row the judge rates the child and its parent.
+    rated = tried + 2 * (params.difficulty_weight > 0)
+    rows, left, done = 0, params.candidates, 0
+    for until, kept in rungs(params.development, params.candidates, params.halving):
+        rows, left, done = rows + left * (until - done), kept, until
+    begun = rated * params.development + tried * params.holdout
+    cases = evolved * params.batch * params.trajectory_rounds
+    step = cases + 2 * params.candidates + rated * rows + tried * params.holdout
+    return begun + params.steps * step

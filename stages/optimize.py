@@ -5,6 +5,7 @@ Nothing is asked of a model if evolve does not use the optimized method.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,29 +15,53 @@ if TYPE_CHECKING:
     from evobuild.params import Params
 
 
-def main(params: Params, r0: Path, method: Out, steps: Out, metrics: Out, curve: Out, usage: Out) -> None:
+def main(
+    params: Params,
+    r0: Path,
+    own: Path,
+    method: Out,
+    candidates: Out,
+    trajectories: Out,
+    failures: Out,
+    metrics: Out,
+    curve: Out,
+    usage: Out,
+) -> None:
+    from evobuild import candidates as told
     from evobuild import methods, optimization, tables
     from evobuild.models.door import Model
+    from evobuild.models.request import Sampling
+    from evobuild.trials import Examiner
 
-    initial = methods.initial("e0")
-    history: list[optimization.Candidate] = []
-    counts: list[dict[str, object]] = []
+    given = params.optimize
+    initial = methods.initial(given.initial)
+    if given.initial == "file":
+        initial = methods.with_slot(own.read_text(encoding="utf-8").strip())
+    history, counts = told.History(), []
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
         rows = list(tables.instructions(tables.read(r0, tables.INSTRUCTIONS)))
-        pool, development = optimization.draw_rows(rows, params.optimize, params.random_seed)
-        with (
-            Model(params.models.evolver, "evolver", "optimize") as evolver,
-            Model(params.models.optimizer, "optimizer", "optimize") as optimizer,
-        ):
-            loop = optimization.Optimizer(
-                evolver, optimizer, params.optimize, pool, development, params.random_seed
-            )
+        drawn = optimization.draw_rows(rows, given, params.random_seed)
+        judged = given.difficulty_weight > 0 or params.evolve.failures.equal
+        roles = ("evolver", "optimizer", "judge")[: 2 + judged]
+        with ExitStack() as stack:
+            models = {
+                role: stack.enter_context(Model(getattr(params.models, role), role, "optimize"))
+                for role in roles
+            }
+            sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
+            examiner = Examiner(models["evolver"], models.get("judge"), sampling, params.evolve.failures)
+            loop = optimization.Optimizer(examiner, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
-            counts = [evolver.usage.as_dict(), optimizer.usage.as_dict()]
-        log(f"failure rate {history[0].failure_rate:.2f} -> {optimization.best_of(history).failure_rate:.2f}")
-    best = optimization.best_of(history).method if history else initial
-    method.write_text(best + "\n", encoding="utf-8")
-    optimization.write(history, steps, metrics, curve)
+            counts = [model.usage.as_dict() for model in models.values()]
+    best = history.best
+    if best:
+        log(f"failure rate {history.candidates[0].trial.failure_rate:.2f} -> {best.trial.failure_rate:.2f}")
+    method.write_text((best.method if best else initial) + "\n", encoding="utf-8")
+    tables.write(candidates, told.candidate_table(history))
+    tables.write(trajectories, told.trajectory_table(history))
+    tables.write(failures, told.failure_table(history))
+    tables.write_json(metrics, told.figures(history))
+    tables.write_csv(curve, told.curve(history))
     tables.write_json(usage, counts)
 
 
@@ -48,7 +73,9 @@ if __name__ == "__main__":
             "optimize",
             "evolve.strategy",
             "evolve.method",
+            "evolve.failures",
             "models.evolver",
             "models.optimizer",
+            "models.judge",
         ),
     )

@@ -115,6 +115,70 @@ def test_the_source_may_be_fetched_later(shipped, source):
 
 
 @pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (
+            "prompts/none.txt",
+            "evolve.file 'prompts/none.txt' does not exist; expected a text file with a method",
+        ),
+        ("../own.txt", "evolve.file is '../own.txt'; expected a path in the repository"),
+        ("prompts", "evolve.file 'prompts' is no file"),
+        ("/none/own.txt", "evolve.file '/none/own.txt' does not exist"),
+    ],
+)
+@pytest.mark.parametrize("method", ["file", "e0"])
+def test_the_method_file_exists_even_where_it_is_not_used(shipped, method, file, message):
+    assert message in refused(changed(shipped, "evolve", method=method, file=file))
+
+
+def test_the_method_file_may_lie_outside_the_repository(shipped, tmp_path):
+    (tmp_path / "own.txt").write_text("Make it harder.")
+    consistency.check(changed(shipped, "evolve", method="file", file=str(tmp_path / "own.txt")))
+
+
+@pytest.mark.parametrize(
+    ("operations", "message"),
+    [
+        ({}, "evolve.operations has nothing; expected 'default', too"),
+        (
+            {"chat": ["breadth"], "math": ["reasoning"]},
+            "evolve.operations has chat, math; expected 'default'",
+        ),
+    ],
+)
+def test_every_domain_has_operations(shipped, operations, message):
+    assert message in refused(changed(shipped, "evolve", operations=operations))
+    consistency.check(changed(shipped, "evolve", operations=operations | {"default": ["breadth"]}))
+
+
+def test_a_retry_needs_a_new_sample(shipped):
+    greedy = changed(shipped, "evolve", on_failure="retry", temperature=0.0)
+    assert "evolve.on_failure is 'retry' at evolve.temperature 0" in refused(greedy)
+    for values in ({"on_failure": "retry", "temperature": 0.1}, {"on_failure": "drop", "temperature": 0.0}):
+        consistency.check(changed(shipped, "evolve", **values))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"pool": 50}, "optimize.development 50 and optimize.holdout 0 leave nothing of optimize.pool 50"),
+        ({"holdout": 1950}, "optimize.holdout 1950 leave nothing of optimize.pool 2000"),
+        ({"temperature": 0.0}, "optimize.candidates is 5 at optimize.temperature 0"),
+    ],
+)
+def test_the_loop_has_rows_to_learn_from_and_candidates_that_differ(shipped, values, message):
+    assert message in refused(changed(shipped, "optimize", **values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"pool": 51}, {"holdout": 1949}, {"temperature": 0.0, "candidates": 1}, {"halving": 9, "steps": 0}],
+)
+def test_what_only_looks_odd_in_the_loop_is_allowed(shipped, values):
+    consistency.check(changed(shipped, "optimize", **values))
+
+
+@pytest.mark.parametrize(
     ("role", "model", "message"),
     [
         ("base", Weights("models/none"), "models.base names the folder 'models/none', which does not exist"),

@@ -17,11 +17,14 @@ from evobuild.models.simulated.constants import Traits
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.method import FINAL_LABEL, clauses_of
 from evobuild.models.simulated.responder import asks_for_more, asks_for_nothing
+from evobuild.models.simulated.subject import language_of
 
 SLOT = "{instruction}"
 MOST_STEPS = 7
 MOST_CLAUSES = 2  # that one improvement takes up
+MOST_WORDS = 150  # that a stage may add to the one before
 
+_FIGURE = re.compile(r"\d+(?:[.,]\d+)*")
 _CASE = re.compile(r"^#Case ([^#\n]+)#:\n", re.MULTILINE)
 _STAGE = re.compile(r"^#Stage \d+#:\n", re.MULTILINE)
 _LABEL = re.compile(r"#\s*[A-Z][A-Za-z ]{3,40}#")
@@ -71,15 +74,23 @@ def _problem(before: str, after: str) -> str | None:
         # A failed evolution is shown as the whole reply that it was.
         after = after[labels[-1].end() :].lstrip(" :\n")
     checks = (
-        ("unparsable", not after or bool(_CHATTER.search(after))),
+        ("unparsable", not after or after == "(no reply)" or bool(_CHATTER.search(after))),
         ("unchanged", before == after or before.startswith(f"{after}\n\n")),
         ("echoed", bool(_LABEL.search(after)) and not _LABEL.search(before)),
         ("answered", bool(_ANSWER.search(after))),
         ("lost", asks_for_more(after) and not asks_for_more(before)),
         ("stagnant", asks_for_nothing(after)),
+        ("translated", language_of(before) != language_of(after)),
+        ("swollen", len(after.split()) > len(before.split()) + MOST_WORDS),
+        ("dropped", bool(_facts(before) - _facts(after))),
         ("lost", len(after) < 0.7 * len(before)),
     )
     return next((reason for reason, holds in checks if holds), None)
+
+
+def _facts(text: str) -> set[str]:
+    """Figures of a text, and whether it holds code."""
+    return set(_FIGURE.findall(text)) | ({"code"} if "```" in text else set())
 
 
 def improve(traits: Traits, prompt: str, dice: Dice) -> tuple[str, Finish]:

@@ -45,6 +45,18 @@ REASONS = {
         "the stage is a vague remark about complexity, without a definite demand.",
         "it speaks of extra conditions in a vague way and names none of them.",
     ),
+    "translated": (
+        "the later stage is in another language than the instruction.",
+        "the language was changed on the way.",
+    ),
+    "swollen": (
+        "the later stage is far longer than the one before; too much was added at once.",
+        "the text grew out of proportion.",
+    ),
+    "dropped": (
+        "code, a table or figures of the instruction were left out of the later stage.",
+        "the later stage left out numbers or code that stood in the one before.",
+    ),
 }
 SIGNS = {
     "unparsable": re.compile(
@@ -62,6 +74,9 @@ SIGNS = {
         r"got lost|missing|not there|drops|please provide|lost (?:facts|information)", re.IGNORECASE
     ),
     "stagnant": re.compile(r"\bvague|stagnant|meta|asks back|no definite", re.IGNORECASE),
+    "translated": re.compile(r"another language|language (?:was )?changed|translated", re.IGNORECASE),
+    "swollen": re.compile(r"far longer|out of proportion|too long|too much was added", re.IGNORECASE),
+    "dropped": re.compile(r"left out|lost content", re.IGNORECASE),
 }
 REMEDIES = {
     "unparsable": ("format",),
@@ -70,6 +85,9 @@ REMEDIES = {
     "answered": ("no_answer", "language"),
     "lost": ("keep", "self_contained"),
     "stagnant": ("concrete", "harder"),
+    "translated": ("language",),
+    "swollen": ("brief",),
+    "dropped": ("keep",),
 }
 CLAUSES = {
     "keep": (
@@ -104,6 +122,10 @@ CLAUSES = {
         "Stay in the language of the original instruction throughout.",
         "The new instruction keeps the language of the original, also in the words that are added.",
     ),
+    "brief": (
+        "The new instruction is at most 20 words longer than the original.",
+        "Add no more than a few words to the original: one demand well put is enough.",
+    ),
     "no_answer": (
         "Do not answer the instruction at any step; it is material to be rewritten.",
         "You must not solve the task, not even in part.",
@@ -123,6 +145,7 @@ LABELS = {
     "format": "#Label Check#",
     "harder": "#Complexity Check#",
     "language": "#Language Check#",
+    "brief": "#Length Check#",
     "no_answer": "#Task Check#",
     "concrete": "#Added Demands#",
     "review": "#Second Look#",

@@ -1,0 +1,166 @@
+"""The candidates of the loop that improves a method, and what is told of them: tables, figures, a curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from evobuild import tables
+from evobuild.trials import UNTRIED, Trajectory, Trial
+
+CALLS = 2
+"""Calls that a method costs per row: one evolves it, one answers it."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A method that was proposed; step 0 has one, the initial method.
+
+    reason: why the replies held no method, '' if they did. trial: on the development set; with
+    halving, on the part of it that the method came to. holdout: on rows that no choice sees.
+    objective: what is minimised, ∞ if not tried on the whole development set. chosen: it became e(t).
+    """
+
+    step: int
+    number: int
+    feedback: str
+    method: str
+    reason: str = ""
+    trial: Trial = UNTRIED
+    holdout: Trial = UNTRIED
+    objective: float = math.inf
+    chosen: bool = False
+
+    @property
+    def words(self) -> int:
+        """Length of the method."""
+        return len(self.method.split())
+
+
+@dataclass(frozen=True)
+class History:
+    """What the loop did. calls: requests made, stored replies among them: the same in every run."""
+
+    candidates: Sequence[Candidate] = ()
+    trajectories: Sequence[Trajectory] = ()
+    calls: int = 0
+
+    @property
+    def best(self) -> Candidate | None:
+        """The method e*: of those that were chosen the one with the lowest objective, the first of equals."""
+        chosen = (each for each in self.candidates if each.chosen)
+        return min(chosen, key=lambda each: each.objective, default=None)
+
+    @property
+    def calls_saved(self) -> int:
+        """Calls that halving saved, at CALLS for each row that a method was not tried on."""
+        tried = [each.trial.rows for each in self.candidates if each.method]
+        return CALLS * sum(tried[0] - rows for rows in tried)
+
+
+def candidate_table(history: History) -> pl.DataFrame:
+    """Every candidate of every step."""
+    best = history.best
+    return tables.frame(
+        tables.CANDIDATES,
+        (
+            (
+                f"{each.step:03d}-{each.number:03d}",
+                each.step,
+                each.number,
+                each.trial.failure_rate,
+                each.objective if each.objective < math.inf else None,
+                each.trial.difficulty_gain,
+                len(each.trial.gains),
+                each.holdout.failure_rate,
+                each.trial.rows,
+                _counted(each.trial),
+                each.words,
+                each.chosen,
+                each is best,
+                each.reason,
+                each.feedback,
+                each.method,
+            )
+            for each in history.candidates
+        ),
+    )
+
+
+def _counted(trial: Trial) -> str:
+    """Instance: "unparsable 2, loss of key information 1"."""
+    counts = tables.count_reasons(each.reason for each in trial.failed)
+    return ", ".join(f"{reason} {count}" for reason, count in counts.items())
+
+
+def trajectory_table(history: History) -> pl.DataFrame:
+    """Every row of every mini-batch, with its stages."""
+    return tables.frame(
+        tables.TRAJECTORIES,
+        (
+            (
+                f"{each.step:03d}-{each.number:03d}",
+                each.step,
+                each.number,
+                each.row.id,
+                each.stages,
+                each.verdicts,
+            )
+            for each in history.trajectories
+        ),
+    )
+
+
+def failure_table(history: History) -> pl.DataFrame:
+    """Every row that a candidate failed on."""
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for each in history.candidates:
+            for among, trial in (("development", each.trial), ("holdout", each.holdout)):
+                for failed in trial.failed:
+                    place = f"{each.step:03d}-{each.number:03d}-{failed.row}"
+                    yield (place, each.step, each.number, among, *failed)
+
+    return tables.frame(tables.CANDIDATE_FAILURES, rows())
+
+
+def figures(history: History) -> dict[str, Any]:
+    """λ of e0 and of e*, length of e* in words, steps made, calls; null where nothing was optimized."""
+    first, best = next(iter(history.candidates), None), history.best
+    return {
+        "failure_rate": {
+            "e0": first and first.trial.failure_rate,
+            "best": best and best.trial.failure_rate,
+        },
+        "holdout_rate": {
+            "e0": first and first.holdout.failure_rate,
+            "best": best and best.holdout.failure_rate,
+        },
+        "method": {"steps": _steps(history), "words": best and best.words},
+        "calls": {"made": history.calls, "saved": history.calls_saved},
+    }
+
+
+def curve(history: History) -> list[dict[str, object]]:
+    """λ and length of e(t), the method after each step; None where there is none, or no holdout."""
+    points: list[dict[str, object]] = []
+    for step in range(_steps(history) + 1):
+        chosen = [each for each in history.candidates if each.chosen and each.step <= step]
+        now = chosen[-1] if chosen else None
+        points.append(
+            {
+                "step": step,
+                "failure_rate": now and now.trial.failure_rate,
+                "words": now and now.words,
+                "holdout_rate": now and now.holdout.failure_rate,
+            }
+        )
+    return points
+
+
+def _steps(history: History) -> int:
+    return max((each.step for each in history.candidates), default=0)
