@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from evobuild import failures
 from evobuild.chat import messages
@@ -11,8 +11,13 @@ from evobuild.models.request import Request, Sampling
 from evobuild.tables import Instruction, Reject
 
 
-def respond(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Instruction | Reject]:
-    """Answer each row once; every row gives itself with its output, or one reject, in any order."""
+def respond(
+    rows: Iterable[Instruction], model: Model, sampling: Sampling, rules: Collection[str]
+) -> Iterator[Instruction | Reject]:
+    """Answer each row once; every row gives itself with its output, or one reject, in any order.
+
+    rules: whose failures of a response lose a row, as failures.of_response takes them.
+    """
     asked: dict[str, Instruction] = {}
 
     def requests() -> Iterator[Request]:
@@ -22,7 +27,7 @@ def respond(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> It
 
     for reply in model.generate(requests()):
         row = asked.pop(reply.key)
-        reason = failures.of_reply(reply) or failures.of_response(reply.text)
+        reason = failures.of_reply(reply) or failures.of_response(reply.text, rules)
         if reason:
             yield Reject(row.id, reason, reply.error or "", reply.text)
         else:

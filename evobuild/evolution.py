@@ -1,27 +1,39 @@
-"""One round of evolution: what the evolver is asked for each parent, and what its reply becomes.
+"""One row's evolution: what the evolver is asked for a parent, and what its reply becomes.
 
-Two strategies: `evol`, the fixed operations of Evol-Instruct in turn (`operations`); `auto`, one
-evolving method for all rows (arXiv:2406.00770). The evolver sees the conversation and the input too.
+Two strategies: `evol`, the fixed operations of Evol-Instruct (`operations`); `auto`, one evolving
+method for all rows (arXiv:2406.00770). The evolver sees the conversation and the input too. A reply
+may end with a line `#Input#:` and a new input below it; without one a child in depth keeps its
+parent's, unless it took it into the instruction.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
-from evobuild import failures, methods
-from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild import elimination, failures, methods
+from evobuild.models.request import Reply
+from evobuild.params import Failures
 from evobuild.tables import Instruction, Reject, content_id, row_id
+
+_LABEL = r"[ \t>*_`]*#+[ \t]*{name}[ \t]*#[*_`]*[ \t]*:?[ \t]*[*_`]*"
+_INPUT = re.compile("^" + _LABEL.format(name="input"), re.IGNORECASE | re.MULTILINE)
+_INSTRUCTION = re.compile(_LABEL.format(name="instruction"), re.IGNORECASE)
+_NO_INPUT = re.compile(
+    r"[\W_]*(?:none|no[ _]?input|n/?a|empty|unchanged|same(?: as (?:above|before))?)?[\W_]*", re.IGNORECASE
+)
 
 
 class Step(NamedTuple):
-    """How one row is evolved: the operation's name, the prompt, how its reply is read, if input stays."""
+    """How one row is evolved: the operation's name, the prompt, how its reply is read, if input stays.
+
+    read takes the new instruction out of a reply, and raises methods.Unparsable.
+    """
 
     operation: str
     prompt: str
-    read: Callable[[str], str | None]
+    read: Callable[[str], str]
     keeps_input: bool
 
 
@@ -35,39 +47,33 @@ def by_method(method: str) -> Plan:
     return lambda place, row: Step(name, methods.fill(method, row), methods.read_evolved, True)
 
 
-def evolve(
-    parents: Iterable[Instruction], plan: Plan, round: str, model: Model, sampling: Sampling
-) -> Iterator[Instruction | Reject]:
-    """Evolve each parent once; every parent gives one child or one reject, in any order.
+def child(
+    parent: Instruction, step: Step, reply: Reply, round: str, model: str, rules: Failures
+) -> Instruction | Reject:
+    """Read a reply: the child that it holds, without an output yet, or why it holds none.
 
-    The child has no output yet. A reject has the parent's id.
+    A reject has the parent's id.
     """
-    asked: dict[str, tuple[Instruction, Step]] = {}
-
-    def requests() -> Iterator[Request]:
-        for place, parent in enumerate(parents):
-            step = plan(place, parent)
-            asked[parent.id] = parent, step
-            yield Request(parent.id, "evolve", (Message("user", step.prompt),), sampling)
-
-    for reply in model.generate(requests()):
-        parent, step = asked.pop(reply.key)
-        yield child(parent, step, reply, round, str(model.model))
-
-
-def child(parent: Instruction, step: Step, reply: Reply, round: str, model: str) -> Instruction | Reject:
-    """Read a reply: the child that it holds, or why it holds none."""
-    evolved = None if failures.of_reply(reply) else step.read(reply.text)
-    reason = failures.of_reply(reply) or ("unparsable" if evolved is None else _failure(parent, evolved))
-    if reason or evolved is None:
-        return Reject(parent.id, reason or "unparsable", reply.error or step.operation, reply.text)
-    given = parent.input if step.keeps_input and not _takes_in(parent, evolved) else ""
+    if reason := failures.of_reply(reply):
+        return Reject(parent.id, reason, reply.error or "", reply.text)
+    try:
+        evolved, new = _parts(step.read(reply.text), parent, step)
+    except methods.Unparsable as error:
+        return Reject(parent.id, "unparsable", str(error), reply.text)
+    given = _kept_input(parent, evolved, step) if new is None else new
+    if failure := _failure(parent, evolved, given, step, rules):
+        return Reject(parent.id, *failure, reply.text)
+    if rules.lost_content and step.keeps_input and (lost := elimination.lost_content(parent, evolved, given)):
+        return Reject(parent.id, "lost content", ", ".join(lost), reply.text)
     content = content_id(parent.history, evolved, given)
-    return parent._replace(
+    return Instruction(
         id=row_id(round, parent.id, content),
         content_id=content,
+        seed_id=parent.seed_id,
         parent_id=parent.id,
         round=round,
+        domain=parent.domain,
+        history=parent.history,
         instruction=evolved,
         input=given,
         output="",
@@ -76,13 +82,43 @@ def child(parent: Instruction, step: Step, reply: Reply, round: str, model: str)
     )
 
 
-def _failure(parent: Instruction, evolved: str) -> str | None:
-    """Name why a text is no evolution of its parent; the parent with its input is none either."""
-    whole = f"{parent.instruction} {parent.input}"
-    return failures.of_evolution(parent.instruction, evolved) or failures.of_evolution(whole, evolved)
+def _parts(text: str, parent: Instruction, step: Step) -> tuple[str, str | None]:
+    """Cut an evolved text into instruction and new input; None if it has none.
+
+    A label without an instruction before it is no part but an echo of the prompt; so is any label
+    in a task that starts without an input.
+    """
+    if "#" not in text or not step.keeps_input:
+        return text, None
+    # The parent may be about such labels itself.
+    own = len(_INPUT.findall(parent.instruction))
+    label = next(iter(list(_INPUT.finditer(text))[own:]), None)
+    head = text[: label.start()].strip() if label else ""
+    if label is None or not head:
+        return text, None
+    if leading := _INSTRUCTION.match(head):
+        head = head[leading.end() :].strip()
+    new = text[label.end() :].strip()
+    return head, None if _NO_INPUT.fullmatch(new) else new
 
 
-def _takes_in(parent: Instruction, evolved: str) -> bool:
-    """Whether the input was taken into the instruction, as whole words; then it is not said twice."""
-    found = re.compile(rf"(?<!\w){re.escape(parent.input.strip())}(?!\w)")
-    return len(found.findall(evolved)) > len(found.findall(parent.instruction))
+def _failure(
+    parent: Instruction, evolved: str, given: str, step: Step, rules: Failures
+) -> elimination.Failure | None:
+    """Say why it is no evolution; unless the input just stays, by instruction and input as one text."""
+    if given == parent.input or not step.keeps_input:
+        return elimination.of_evolution(parent, evolved, rules)
+    whole = parent._replace(instruction=f"{parent.instruction}\n\n{parent.input}".strip(), input="")
+    return elimination.of_evolution(whole, f"{evolved}\n\n{given}".strip(), rules)
+
+
+def _kept_input(parent: Instruction, evolved: str, step: Step) -> str:
+    """The parent's input, but nothing in a new task, nor what was taken in and would be said twice."""
+    if not step.keeps_input or not parent.input:
+        return ""
+    taken = parent.input.strip()
+    # The plain search comes first: it spares nearly all rows a regex of their own.
+    if taken not in evolved:
+        return parent.input
+    found = re.compile(rf"(?<!\w){re.escape(taken)}(?!\w)")
+    return "" if len(found.findall(evolved)) > len(found.findall(parent.instruction)) else parent.input

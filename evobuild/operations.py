@@ -1,13 +1,15 @@
 """The fixed operations of Evol-Instruct (arXiv:2304.12244), in the order of arXiv:2412.11231.
 
-Row i of round r gets operation number (i + r) mod n. In-depth operations keep the input; a breadth
-child is a new task and starts without one.
+Five work in depth: they keep the input, or give a new one; complicate_input is about the input
+alone. A child in breadth is a new task and starts without one. Which operations there are is a
+matter of the domain.
 """
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evobuild import methods
 from evobuild.evolution import Plan, Step
@@ -19,20 +21,30 @@ OPERATIONS = {
     "deepening": "evolve/deepening.jinja",
     "concretizing": "evolve/concretizing.jinja",
     "reasoning": "evolve/reasoning.jinja",
+    "complicate_input": "evolve/complicate_input.jinja",
     "breadth": "evolve/breadth.jinja",
 }
+DEFAULT = "default"
+"""The key of the operations of every domain that has none of its own."""
+
+Sets = Mapping[str, Sequence[str]]
+"""Names of operations by domain."""
 
 
-def by_operations(names: Sequence[str], round_number: int) -> Plan:
-    """Evolve with fixed operations in turn."""
+def in_turn(sets: Sets, round: str) -> Plan:
+    """Give row i of round r the operation number (i + r) mod n of its domain's n (arXiv:2412.11231)."""
+    number = round_number(round)
 
     def step(place: int, row: Instruction) -> Step:
-        name = names[(place + round_number) % len(names)]
-        turns = [{"role": role, "content": content} for role, content in row.history]
-        prompt = render(OPERATIONS[name], history=turns, instruction=row.instruction, input=row.input)
-        return Step(name, prompt, methods.bare, name != "breadth")
+        names = _of(sets, row)
+        return _step(names[(place + number) % len(names)], row)
 
     return step
+
+
+def at_random(sets: Sets, round: str, seed: int) -> Plan:
+    """Draw each row's operation from its domain's; what is drawn depends on seed, round and row alone."""
+    return lambda place, row: _step(random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row)
 
 
 def round_number(name: str) -> int:
@@ -41,3 +53,13 @@ def round_number(name: str) -> int:
     if not found:
         raise ValueError(f"the round '{name}' has no number in its name")
     return int(found[0])
+
+
+def _of(sets: Sets, row: Instruction) -> Sequence[str]:
+    return sets.get(row.domain) or sets[DEFAULT]
+
+
+def _step(name: str, row: Instruction) -> Step:
+    turns = [{"role": role, "content": content} for role, content in row.history]
+    prompt = render(OPERATIONS[name], history=turns, instruction=row.instruction, input=row.input)
+    return Step(name, prompt, methods.bare, name != "breadth")

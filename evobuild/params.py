@@ -21,7 +21,8 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
-Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "breadth"]
+Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
+Operations = Annotated[list[Operation], Field(min_length=1)]
 Metric = Literal["ic_ifd", "ifd", "ifd_ppl", "perplexity", "length", "difficulty", "random"]
 
 
@@ -38,6 +39,9 @@ def _all_or_names(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+
+OF_THE_SERVER = ("dtype", "quantization", "adapter")
+"""Options of a role that only whoever loads the model can heed: a server's are given at its start."""
 
 
 class Fetch(Section):
@@ -78,7 +82,13 @@ def _chat_model(value: object) -> object:
         role = Role.model_validate(value)
     except ValidationError as error:
         raise ValueError(f"expected a URI, or {{uri: …, option: …}}: {first_line(error, Role)}") from error
-    return replace(parse_chat_model(role.uri), **role.model_dump(exclude={"uri"}, exclude_none=True))
+    model = replace(parse_chat_model(role.uri), **role.model_dump(exclude={"uri"}, exclude_none=True))
+    if model.engine == "openai" and (given := [name for name in OF_THE_SERVER if getattr(model, name)]):
+        raise ValueError(
+            f"expected no {' and no '.join(given)} beside openai:, which cannot ask for it; "
+            "start the server with it, and give the name that it serves the model under"
+        )
+    return model
 
 
 Chat = Annotated[ChatModel, BeforeValidator(_chat_model)]
@@ -105,12 +115,20 @@ class Scratch(Section):
 
 
 class Optimize(Section):
+    initial: Literal["e0", "weak", "file"]
     pool: Count
     development: Count
+    holdout: Annotated[int, Field(ge=0)]
     batch: Count
     trajectory_rounds: Count
     candidates: Count
     steps: Annotated[int, Field(ge=0)]
+    incumbent: bool
+    patience: Count
+    ties: Literal["shorter", "first"]
+    halving: Annotated[int, Field(ge=2)] | None
+    difficulty_weight: Annotated[float, Field(ge=0)]
+    evolver_temperature: Temperature
     temperature: Temperature
     top_p: Share
     max_tokens: Count
@@ -120,13 +138,28 @@ class Round(Section):
     parent: Name
 
 
+class Failures(Section):
+    """What counts as a failed evolution, besides what cannot be used at all."""
+
+    max_growth: Count | None
+    language: bool
+    lost_content: bool
+    equal: bool
+
+
 class Evolve(Section):
     strategy: Literal["auto", "evol"]
-    method: Literal["optimized", "e0", "weak"]
-    operations: Annotated[list[Operation], Field(min_length=1)]
+    method: Literal["optimized", "e0", "weak", "file"]
+    file: str
+    operations: dict[str, Operations]
+    schedule: Literal["fixed", "random"]
     temperature: Temperature
     top_p: Share
     max_tokens: Count
+    failures: Failures
+    on_failure: Literal["drop", "keep_parent", "retry"]
+    retries: Count
+    token_probability: bool
 
 
 class Pool(Section):
@@ -135,6 +168,14 @@ class Pool(Section):
 
 class Respond(Section):
     seed_answers: Literal["keep", "replace"]
+    rules: list[Literal["auto_evol", "wizardlm"]]
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
+class Keywords(Section):
+    rows: Annotated[int, Field(ge=0)]
     temperature: Temperature
     top_p: Share
     max_tokens: Count
@@ -188,6 +229,7 @@ class Params(Section):
     rounds: dict[Name, Round]
     evolve: Evolve
     pools: dict[Name, Pool]
+    keywords: Keywords
     respond: Respond
     rate: Rate
     score: Score

@@ -74,7 +74,7 @@ def score_histogram(scores: Path, pools: Sequence[str]) -> list[dict[str, object
 
 def usage_by_role(usage: Path, rounds: Sequence[str], pools: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price."""
-    names = ["optimize", *(f"evolve-{name}" for name in rounds)]
+    names = ["optimize", *(f"evolve-{name}" for name in rounds), "keywords"]
     names += [f"{stage}-{pool}" for stage in ("respond", "rate") for pool in pools]
     totals: dict[str, dict[str, Any]] = {}
     for name in names:

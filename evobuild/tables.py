@@ -75,25 +75,91 @@ SCORES = pl.Schema(
         "ic_ifd": pl.Float64,
     }
 )
-STEPS = pl.Schema(
+FAILURES = pl.Schema(
+    {
+        "id": pl.String,
+        "row": pl.String,
+        "attempt": pl.Int64,
+        "operation": pl.String,
+        "domain": pl.String,
+        "reason": pl.String,
+        "detail": pl.String,
+        "reply": pl.String,
+    }
+)
+"""Every failed attempt at an evolution, also of rows that were not lost. row: id of the parent."""
+REPLIES = pl.Schema(
+    {
+        "id": pl.String(),
+        "attempt": pl.Int64(),
+        "prompt_tokens": pl.Int64(),
+        "completion_tokens": pl.Int64(),
+        "reply": pl.String(),
+        "top_probability": pl.List(pl.Float32),
+    }
+)
+"""What the evolver wrote, whole, by the id of the child that came of it."""
+CANDIDATES = pl.Schema(
     {
         "id": pl.String,
         "step": pl.Int64,
         "candidate": pl.Int64,
         "failure_rate": pl.Float64,
+        "objective": pl.Float64,
+        "difficulty_gain": pl.Float64,
+        "rated": pl.Int64,
+        "holdout_rate": pl.Float64,
+        "rows": pl.Int64,
         "failures": pl.String,
         "words": pl.Int64,
         "chosen": pl.Boolean,
+        "best": pl.Boolean,
+        "reason": pl.String,
         "feedback": pl.String,
         "method": pl.String,
     }
 )
+"""Evolving methods that were tried. rows: development rows tried on; of these `rated` have a known gain.
+
+chosen: it became e(t). best: it is e*. reason: why the optimizer's replies held no method, else ''.
+"""
+TRAJECTORIES = pl.Schema(
+    {
+        "id": pl.String(),
+        "step": pl.Int64(),
+        "case": pl.Int64(),
+        "row": pl.String(),
+        "stages": pl.List(pl.String),
+        "verdicts": pl.List(pl.String),
+    }
+)
+"""Rows of the mini-batches. stages: the row, then what each round made of it; verdicts: of each round
+why it failed, null if it did not."""
+CANDIDATE_FAILURES = pl.Schema(
+    {
+        "id": pl.String,
+        "step": pl.Int64,
+        "candidate": pl.Int64,
+        "among": pl.String,
+        "row": pl.String,
+        "stage": pl.String,
+        "reason": pl.String,
+        "detail": pl.String,
+        "instruction": pl.String,
+        "reply": pl.String,
+    }
+)
+"""Rows that a candidate failed on. among: development or holdout. stage: evolve or respond.
+instruction: what was to be evolved or answered."""
 EVALUATION = pl.Schema(
     {"id": pl.String, "answer_tokens": pl.Int64, "loss_base": pl.Float64, "loss_tuned": pl.Float64}
 )
 
 LEVELS = ("very easy", "easy", "medium", "hard", "very hard")
 """Levels of difficulty."""
+
+CONTENT = ("code", "tables", "figures")
+"""What a child may lack of its parent's."""
 
 SEED_ROUND = "r0"
 

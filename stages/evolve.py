@@ -2,39 +2,63 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.stage import Out, run
 
 if TYPE_CHECKING:
+    from evobuild.evolution import Plan
     from evobuild.params import Params
 
 
+def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
+    from evobuild import evolution, methods, operations
+
+    settings = params.evolve
+    if settings.strategy == "evol" and settings.schedule == "random":
+        return operations.at_random(settings.operations, round, params.random_seed)
+    if settings.strategy == "evol":
+        return operations.in_turn(settings.operations, round)
+    if settings.method in ("optimized", "file"):
+        file = optimized if settings.method == "optimized" else own
+        return evolution.by_method(methods.with_slot(file.read_text(encoding="utf-8").strip()))
+    return evolution.by_method(methods.initial(settings.method))
+
+
 def main(
-    params: Params, parent: Path, method: Path, child: Out, rejects: Out, counts: Out, usage: Out
+    params: Params,
+    parent: Path,
+    method: Path,
+    own: Path,
+    child: Out,
+    rejects: Out,
+    failures: Out,
+    replies: Out,
+    counts: Out,
+    usage: Out,
 ) -> None:
-    from evobuild import evolution, methods, operations, tables
+    from evobuild import rounds, tables
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
 
     name = child.name.removeprefix(".").split(".")[0]
-    if params.evolve.strategy == "evol":
-        plan = operations.by_operations(params.evolve.operations, operations.round_number(name))
-    elif params.evolve.method == "optimized":
-        plan = evolution.by_method(methods.with_slot(method.read_text(encoding="utf-8").strip()))
-    else:
-        plan = evolution.by_method(methods.initial(params.evolve.method))
-    sampling = Sampling(
-        params.evolve.temperature, params.evolve.top_p, params.evolve.max_tokens, seed=params.random_seed
-    )
-    parents = tables.read(parent, tables.INSTRUCTIONS)
-    results = tables.Results(tables.INSTRUCTIONS)
-    with Model(params.models.evolver, "evolver", f"evolve-{name}", parents.height) as model:
-        results.take(evolution.evolve(tables.instructions(parents), plan, name, model, sampling))
-    results.write(child, rejects, counts, parents.height)
-    tables.write_json(usage, [model.usage.as_dict()])
+    rows = tables.read(parent, tables.INSTRUCTIONS)
+    made = rounds.Tables(name, keep=params.evolve.on_failure == "keep_parent")
+    task = f"evolve-{name}"
+    total = None if params.evolve.on_failure == "retry" else rows.height
+    with ExitStack() as models:
+        evolver = models.enter_context(Model(params.models.evolver, "evolver", task, total))
+        judge = None
+        if params.evolve.failures.equal:
+            judge = models.enter_context(Model(params.models.judge, "judge", task))
+        round = rounds.Round(
+            name, _plan(params, name, method, own), params.evolve, params.random_seed, evolver, judge
+        )
+        made.take(round.evolve(lambda: tables.instructions(rows)))
+    made.write(child, rejects, failures, replies, counts, rows.height)
+    tables.write_json(usage, [model.usage.as_dict() for model in (evolver, judge) if model])
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "evolve", "models.evolver"))
+    run(main, reads=("random_seed", "evolve", "models.evolver", "models.judge"))

@@ -25,7 +25,7 @@ def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, 
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))
     with Model(params.models.responder, "responder", f"respond-{pool.stem}", unanswered.height) as model:
-        results.take(answers.respond(tables.instructions(unanswered), model, sampling))
+        results.take(answers.respond(tables.instructions(unanswered), model, sampling, params.respond.rules))
     results.write(responses, rejects, counts, rows.height)
     tables.write_json(usage, [model.usage.as_dict()])
 

@@ -16,20 +16,34 @@ def main(
     counts: Path,
     ratings: Path,
     scores: Path,
+    rounds: Path,
+    failures: Path,
+    rejects: Path,
+    replies: Path,
     rows: Out,
     difficulty: Out,
     score_means: Out,
     levels: Out,
     histogram: Out,
+    evolution: Out,
+    reasons: Out,
+    token_probability: Out,
+    probability_bins: Out,
 ) -> None:
-    from evobuild import summary, tables
+    from evobuild import probability, summary, tables, tallies
 
-    pools, rounds = list(params.pools), list(params.rounds)
-    tables.write_json(rows, summary.row_counts(counts, rounds, pools))
+    pools, names = list(params.pools), list(params.rounds)
+    tables.write_json(rows, summary.row_counts(counts, names, pools))
     tables.write_json(difficulty, summary.difficulty_means(ratings, pools))
     tables.write_json(score_means, summary.score_means(scores, pools))
     tables.write_csv(levels, summary.level_counts(ratings, pools))
     tables.write_csv(histogram, summary.score_histogram(scores, pools))
+    failed = tallies.count(rounds, failures, rejects, names, pools)
+    tables.write_json(evolution, tallies.figures(failed, counts, names, pools))
+    failed.write_csv(reasons)
+    found = probability.read(replies, rounds, names)
+    tables.write_json(token_probability, probability.figures(found, names))
+    probability.histogram(found).write_csv(probability_bins)
 
 
 if __name__ == "__main__":

@@ -102,7 +102,11 @@ def test_a_part_that_was_not_asked_for_cannot_be_read():
             "models.base is 'transformers:a/b'; expected a hub id or a folder",
         ),
         ("  metric: ic_ifd", "  metric: icifd", "select.metric is 'icifd'; expected 'ic_ifd', 'ifd'"),
-        ("    - breadth", "    - width", "evolve.operations.4 is 'width'; expected 'constraints'"),
+        (
+            "reasoning, breadth]",
+            "reasoning, width]",
+            "evolve.operations.chat.4 is 'width'; expected 'constraints'",
+        ),
         ("  r3: {parent: r2}", "  R3: {parent: r2}", "rounds.R3 is 'R3'; expected a name of small letters"),
         ("  r3: {parent: r2}", "  3: {parent: r2}", "rounds.3"),
         ("  r3: {parent: r2}", "  r3: r2", "rounds.r3 is 'r2'; expected"),

@@ -17,13 +17,21 @@ ROW = {
 VALUES = {
     **{
         f"evolve/{name}.jinja": ROW
-        for name in ("constraints", "deepening", "concretizing", "reasoning", "breadth")
+        for name in ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")
     },
     "evolve/e0.jinja": {},
     "evolve/weak.jinja": {},
     "judge/difficulty_level.jinja": ROW,
     "judge/difficulty_score.jinja": ROW,
-    "optimize/analyse.jinja": {"cases": [{"number": 1, "stages": ["do {{ 7*7 }}", "with {% x %}"]}]},
+    "judge/equal.jinja": {
+        "history": ROW["history"],
+        "first": {"instruction": "do {{ 7*7 }}", "input": ""},
+        "second": {"instruction": "Name a bird.", "input": "with {% x %}"},
+    },
+    "judge/method_keyword.jinja": {"methods": ["do {{ 7*7 }}", "with {% x %}"]},
+    "optimize/analyse.jinja": {
+        "cases": [{"number": 1, "history": [], "stages": ["do {{ 7*7 }}", "with {% x %}"]}]
+    },
     "optimize/improve.jinja": {"feedback": "do {{ 7*7 }}", "method": "with {% x %}"},
     "respond/answer.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}"},
 }

@@ -11,6 +11,7 @@ import jinja2
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from evobuild.equality import read_verdict
 from evobuild.errors import UserError
 from evobuild.models.request import Choice, Message, Purpose, Request, Sampling
 from evobuild.models.simulated import answer
@@ -21,7 +22,7 @@ from evobuild.models.simulated.responder import asks_for_more, asks_for_nothing
 from evobuild.models.simulated.subject import language_of
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
-OPERATIONS = ("constraints", "deepening", "concretizing", "reasoning", "breadth")
+OPERATIONS = ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")
 SEED = "Give three tips for staying healthy."
 GOOD_CLAUSES = ("keep", "self_contained", "no_answer", "concrete")
 STAGNANT = re.compile(r"(?:understood|thank you|what|that is correct|great)\b")
@@ -83,14 +84,18 @@ def failure(text: str, instruction: str, model: str = "small") -> str | None:
         return "unchanged"
     if re.search(r"#[A-Z][A-Za-z ]+#", child):
         return "echoed"
+    if language_of(child) != language_of(instruction):
+        return "translated"
+    if len(child.split()) > len(instruction.split()) + 200:
+        return "swollen"
     response = ask(child, "respond", model).text.casefold()
     if "please provide" in response:
         return "lost"
-    if response.endswith("?"):
-        return (
-            "stagnant" if STAGNANT.match(response) else "unqualified" if response.startswith("sure") else None
-        )
-    return None
+    if response.endswith("?") and STAGNANT.match(response):
+        return "stagnant"
+    if response.endswith("?") and response.startswith("sure"):
+        return "unqualified"
+    return None if set(re.findall(r"\d+", instruction)) <= set(re.findall(r"\d+", child)) else "dropped"
 
 
 def failures(text: str, rows: int = 1500, model: str = "small") -> Counter[str | None]:
@@ -240,11 +245,14 @@ def test_breadth_is_new_self_contained_and_varied() -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_script_of_the_parent_is_kept(language: str, parent: str, operation: str) -> None:
     marker = re.compile(r"#[A-Za-z ]+#:?")
+    strays = 0
     for seed in range(20):
         sampling = Sampling(0.7, seed=seed)
         child = marker.sub("", ask(given(f"evolve/{operation}.jinja", parent), sampling=sampling).text)
-        assert not re.search(r"[A-Za-z]{2}", child)
-        assert not child.strip() or language_of(child) == language
+        is_kept = not child.strip() or language_of(child) == language
+        strays += not is_kept or bool(re.search(r"[A-Za-z]{2}", child))
+    # Some replies are translated: that is one of the failures.
+    assert strays <= 1
 
 
 @pytest.mark.parametrize(("language", "parent"), FOREIGN.items())
@@ -339,9 +347,9 @@ def test_a_known_small_share_of_ratings_cannot_be_read() -> None:
 
 def test_feedback_names_the_failed_cases() -> None:
     cases = [
-        {"number": 1, "stages": [SEED, f"{SEED} Compare two of them."]},
-        {"number": 2, "stages": [SEED, SEED]},
-        {"number": 3, "stages": [SEED, f"{SEED} Use the attached table."]},
+        {"number": 1, "history": [], "stages": [SEED, f"{SEED} Compare two of them."]},
+        {"number": 2, "history": [], "stages": [SEED, SEED]},
+        {"number": 3, "history": [], "stages": [SEED, f"{SEED} Use the attached table."]},
     ]
     prompt = render("optimize/analyse.jinja", cases=cases)
     replies = [ask(prompt, "analyse", "large", Sampling(0.6, seed=seed)).text for seed in range(20)]
@@ -363,6 +371,42 @@ def test_improvement_answers_the_feedback() -> None:
     assert sum("{instruction}" in text for text in fenced) > 25
     assert sum(bool({"keep", "concrete"} & clauses_of(text)) for text in fenced) > 20
     assert any(len(read_method(text).steps) > 3 for text in fenced)
+
+
+def test_every_failure_of_an_evolution_that_a_method_can_mend_has_a_clause_against_it() -> None:
+    weak, good = (failure_rates("small", clauses, 20) for clauses in (frozenset(), frozenset(CLAUSE_FACTORS)))
+    assert [kind for kind in KINDS if good[kind] > 0.5 * weak[kind]] == ["truncated"]
+
+
+@pytest.mark.parametrize("context", ["", "1, 2, 3"])
+def test_data_is_added_to_the_input_and_what_was_there_stays(context: str) -> None:
+    prompt = given("evolve/complicate_input.jinja", SEED, context)
+    replies = [ask(prompt, sampling=Sampling(0.7, seed=seed)).text for seed in range(100)]
+    inputs = [found for reply in replies if (found := reply.partition("\n\n#Input#:\n")[2])]
+    assert len(inputs) > 60
+    assert all(text.startswith(context) and len(text) > len(context) + 20 for text in inputs)
+    assert len(set(inputs)) > 50
+    assert all(any(sign in text for text in inputs) for sign in ("|---|", ";", "{", "count="))
+
+
+def test_a_follow_up_evolves_as_itself() -> None:
+    turns = [{"role": "user", "content": "Name 3 rivers."}, {"role": "assistant", "content": "Ebro, Po."}]
+    prompt = render("evolve/deepening.jinja", history=turns, instruction="And the longest of all?", input="")
+    replies = [ask(prompt, sampling=Sampling(0.7, seed=seed)).text for seed in range(50)]
+    assert sum(reply.startswith("And the longest of all? ") for reply in replies) > 30
+    assert not any("Ebro" in reply for reply in replies)
+
+
+@pytest.mark.parametrize(("second", "equal"), [(f"{SEED} ", True), (f"{SEED} Name one exception.", False)])
+def test_equal_instructions_are_told_from_evolved_ones(second: str, equal: bool) -> None:
+    pair = {"first": {"instruction": SEED, "input": "a"}, "second": {"instruction": second, "input": "a"}}
+    prompt = render("judge/equal.jinja", history=[], **pair)
+    replies = [ask(prompt, "equal", sampling=Sampling(0.5, seed=seed)).text for seed in range(500)]
+    verdicts = Counter(read_verdict(reply) for reply in replies)
+    assert verdicts[equal] > 450
+    assert 0 < verdicts[None] < 30
+    assert 0 < verdicts[not equal] < 40
+    assert len(set(replies)) > 5
 
 
 def test_vague_texts_are_told_from_definite_ones() -> None:

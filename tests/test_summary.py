@@ -83,3 +83,24 @@ def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
         "rows": {"r0": 7, "r1": 5, "r2": 4, "selected": 2},
         "rejected": {"seed": 2, "evolve": 3, "respond": 0, "rate": 2, "score": 1},
     }
+
+
+def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
+    def entry(role: str, calls: int, cost: float | None, purpose: str = "evolve"):
+        counts = {"calls": calls, "cached": 9, "prompt_tokens": 10 * calls, "completion_tokens": calls}
+        return {"role": role, "seconds": 1.5, "cost": cost, "purposes": {purpose: counts}}
+
+    files = {
+        "optimize": [],
+        "evolve-r1": [entry("evolver", 4, 0.5), entry("judge", 3, None, "equal")],
+        "keywords": [entry("judge", 1, None, "keywords")],
+        "respond-r1": [entry("responder", 2, None)],
+        "rate-r1": [entry("judge", 2, 0.25)],
+    }
+    for name, entries in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(entries))
+    assert summary.usage_by_role(tmp_path, ["r1"], ["r1"]) == {
+        "evolver": {"calls": 4, "tokens": 44, "seconds": 1.5, "cost": 0.5},
+        "judge": {"calls": 6, "tokens": 66, "seconds": 4.5, "cost": 0.25},
+        "responder": {"calls": 2, "tokens": 22, "seconds": 1.5, "cost": None},
+    }

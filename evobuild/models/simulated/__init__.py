@@ -12,8 +12,10 @@ from evobuild.errors import UserError
 from evobuild.models.request import Choice, Finish, Reply, Request
 from evobuild.models.simulated.constants import TRAITS, Traits
 from evobuild.models.simulated.dice import Dice, dice_of
+from evobuild.models.simulated.equality import compare
 from evobuild.models.simulated.evolver import evolve
 from evobuild.models.simulated.judge import rate_level, rate_score
+from evobuild.models.simulated.keywords import name_methods
 from evobuild.models.simulated.optimizer import analyse, improve
 from evobuild.models.simulated.responder import respond
 
@@ -66,6 +68,10 @@ def _draft(model: str, traits: Traits, prompt: str, request: Request, dice: Dice
             return rate_level(traits, prompt, dice)
         case "rate_score":
             return rate_score(traits, prompt, dice)
+        case "equal":
+            return compare(traits, prompt, dice)
+        case "keywords":
+            return name_methods(prompt, dice)
         case "analyse":
             return analyse(traits, prompt, dice)
         case "improve":

@@ -20,8 +20,11 @@ KINDS = (
     "lost",  # points to facts that are not there: the response says "please provide"
     "stagnant",  # a vague remark: the response begins with "Understood" or the like and asks back
     "unqualified",  # a request without its conditions: the response begins with "Sure" and asks back
+    "translated",  # another language than the parent's
+    "swollen",  # far more is added than was asked for
+    "dropped",  # code, tables and figures of the parent are gone; nothing else shows it
 )
-"""The ways an evolution fails; the last four show only in the response to it."""
+"""The ways an evolution fails; lost, stagnant and unqualified show only in the response to it."""
 
 
 class Traits(NamedTuple):
@@ -33,7 +36,8 @@ class Traits(NamedTuple):
     misses: share of the failed cases that an analysis overlooks.
     repairs: probability that an improvement acts on a reason named in the feedback.
     padding: probability that it adds a paragraph of no use. slip: that it forgets the slot.
-    unrated: share of ratings without the line asked for. noise: spread of a score, in points.
+    unrated: share of ratings and verdicts without the line asked for. noise: spread of a score, in points.
+    misjudged: share of verdicts that are wrong.
     certainty: typical probability of the most likely token.
     """
 
@@ -46,6 +50,7 @@ class Traits(NamedTuple):
     slip: float
     unrated: float
     noise: float
+    misjudged: float
     certainty: float
 
 
@@ -59,6 +64,9 @@ _SMALL_FAILURES = {
     "lost": 0.16,
     "stagnant": 0.11,
     "unqualified": 0.06,
+    "translated": 0.02,
+    "swollen": 0.02,
+    "dropped": 0.04,
 }
 
 TRAITS: Mapping[str, Traits] = {
@@ -72,6 +80,7 @@ TRAITS: Mapping[str, Traits] = {
         slip=0.12,
         unrated=0.02,
         noise=6.0,
+        misjudged=0.03,
         certainty=0.72,
     ),
     "large": Traits(
@@ -84,19 +93,28 @@ TRAITS: Mapping[str, Traits] = {
         slip=0.06,
         unrated=0.005,
         noise=4.0,
+        misjudged=0.01,
         certainty=0.86,
     ),
 }
 
 CLAUSE_FACTORS: Mapping[str, Mapping[str, float]] = {
-    "keep": {"lost": 0.3},
+    "keep": {"lost": 0.3, "dropped": 0.2},
     "self_contained": {"lost": 0.4, "unqualified": 0.5},
     "format": {"unparsable": 0.22, "echoed": 0.6, "empty": 0.5},
     "harder": {"unchanged": 0.22, "stagnant": 0.7},
-    "language": {"answered": 0.8, "unqualified": 0.8},
+    "language": {"answered": 0.8, "unqualified": 0.8, "translated": 0.15},
+    "brief": {"swollen": 0.15},
     "no_answer": {"answered": 0.2},
     "concrete": {"stagnant": 0.3, "unqualified": 0.4},
-    "review": {"unchanged": 0.7, "echoed": 0.7, "lost": 0.7, "stagnant": 0.7, "unqualified": 0.7},
+    "review": {
+        "unchanged": 0.7,
+        "echoed": 0.7,
+        "lost": 0.7,
+        "stagnant": 0.7,
+        "unqualified": 0.7,
+        "swollen": 0.7,
+    },
 }
 """What each good clause of a method leaves of the failures it is against."""
 
@@ -105,6 +123,9 @@ METHOD_WORDS = 700
 
 OVERLENGTH_RATES = {"unparsable": 0.16, "truncated": 0.08, "lost": 0.08}
 """Failures added at twice METHOD_WORDS, rising in proportion."""
+
+SWOLLEN_WORDS = 260
+"""Words that a swollen evolution adds, at least, as far as there are phrases."""
 
 ANSWER_LIMIT = 8
 """Requirements of an instruction that an answer takes up."""

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from evobuild.models.request import Finish
 from evobuild.models.simulated import phrases
-from evobuild.models.simulated.constants import KINDS, Traits
+from evobuild.models.simulated.constants import KINDS, SWOLLEN_WORDS, Traits
+from evobuild.models.simulated.data import extended
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.languages import BANKS
 from evobuild.models.simulated.method import Method, read_method
@@ -19,13 +20,17 @@ from evobuild.models.simulated.topics import new_instruction
 
 OPERATIONS = tuple(phrases.ADDITIONS)
 _INSTRUCTION = "#Instruction#:\n"
-_INPUT = "\n#Input#:\n"
+_INPUT_LABEL = "#Input#:"
+_INPUT = f"\n{_INPUT_LABEL}\n"
 _WAYS = tuple(
     "\n".join(f"{place + 1}. {phrases.WAYS[(start + place) % len(phrases.WAYS)]}" for place in range(4))
     for start in range(len(phrases.WAYS))
 )
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "।", "`", ")", '"', "؟", "”", "»")
 _BLOCK_END = re.compile(r"(?:```|[}\]>;|])\s*$")
+_CONTENT = re.compile(r"```.*?(?:```|\Z)|^[ \t]*\|.*\|[ \t]*$|\d+(?:[.,]\d+)*", re.DOTALL | re.MULTILINE)
+_OTHER_LANGUAGES = ("zh", "zh", "es", "de", "ru")
+"""What an English instruction is translated into."""
 
 
 def split_prompt(prompt: str) -> tuple[str, str, str]:
@@ -43,12 +48,15 @@ def split_prompt(prompt: str) -> tuple[str, str, str]:
 
 def evolve(model: str, traits: Traits, prompt: str, dice: Dice) -> tuple[str, Finish]:
     """Reply to an evolving prompt: text and finish reason."""
-    head, parent, _ = split_prompt(prompt)
+    head, parent, context = split_prompt(prompt)
     method = read_method(head.partition("#Conversation#:\n")[0])
     index = dice.place(method.cumulated[model])
     kind = KINDS[index] if index < len(KINDS) else None
     subject = subject_of(parent)
-    child = _child(kind, method.operation or dice.pick(OPERATIONS), parent, subject, traits, dice)
+    operation = method.operation or dice.pick(OPERATIONS)
+    child = _child(kind, operation, parent, subject, traits, dice)
+    if operation == "complicate_input" and kind is None:
+        child = f"{child}\n\n{_INPUT_LABEL}\n{extended(context, subject, dice)}"
     if kind == "empty" and method.label is None:
         return "", "stop"
     if kind == "unparsable":
@@ -72,10 +80,16 @@ def _child(
             return _english_failure(kind, parent, subject, dice)
         text = {"lost": bank.lost, "answered": bank.answers[0]}.get(kind, bank.vague)
         return text if kind == "answered" else _append(parent, text, bank.glue)
+    if kind == "translated":
+        return _translated(subject, dice)
+    if kind == "dropped":
+        parent = _CONTENT.sub("several" if bank is None else "…", parent)
     if operation == "breadth":
         child = _breadth(parent, subject, dice)
     else:
         child = _deeper(operation, parent, subject, traits, dice)
+    if kind == "swollen":
+        return _swollen(child, subject, dice)
     return dice.pick(phrases.ECHOES).format(text=child) if kind == "echoed" else child
 
 
@@ -92,13 +106,40 @@ def _english_failure(kind: str, parent: str, subject: Subject, dice: Dice) -> st
 def _deeper(operation: str, parent: str, subject: Subject, traits: Traits, dice: Dice) -> str:
     """Keep the parent and add one to three requirements that it does not hold yet."""
     bank = BANKS.get(subject.language)
-    templates = bank.additions if bank else phrases.ADDITIONS[operation][subject.domain]
+    templates = bank.additions if bank else _templates(operation, subject)
     child = parent
     for _ in range(dice.place(traits.additions) + 1):
         child = _add(child, templates, subject, dice, bank.glue if bank else " ")
     if child == parent and bank is None:
         child = _add(child, phrases.ADDITIONS[dice.pick(OPERATIONS)]["chat"], subject, dice, " ")
     return child
+
+
+def _templates(operation: str, subject: Subject) -> tuple[str, ...]:
+    return phrases.DATA if operation == "complicate_input" else phrases.ADDITIONS[operation][subject.domain]
+
+
+def _swollen(child: str, subject: Subject, dice: Dice) -> str:
+    """Add whatever there is to add, up to a length that nobody asked for."""
+    bank = BANKS.get(subject.language)
+    templates = bank.additions if bank else sum((_templates(name, subject) for name in OPERATIONS), ())
+    least = child.count(" ") + SWOLLEN_WORDS
+    while child.count(" ") < least:
+        longer = _add(child, templates, subject, dice, bank.glue if bank else " ")
+        if longer == child:
+            # Where a bank is used up, models repeat themselves.
+            longer = f"{child} {child}"
+        child = longer
+    return child
+
+
+def _translated(subject: Subject, dice: Dice) -> str:
+    """Write an instruction in another language: English, or one of a few where the parent is English."""
+    if subject.language != "en":
+        return new_instruction(subject.domain, dice)
+    bank = BANKS[dice.pick(_OTHER_LANGUAGES)]
+    task = dice.pick(bank.tasks).format(t=dice.pick(bank.topics), k=3 + dice.below(7))
+    return _append(task, dice.pick(bank.additions).format(k=3 + dice.below(7)), bank.glue)
 
 
 def _add(text: str, templates: tuple[str, ...], subject: Subject, dice: Dice, glue: str) -> str:

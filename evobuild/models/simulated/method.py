@@ -27,6 +27,8 @@ _CLAUSES = {
     "harder": r"\bmore (?:complex|difficult|demanding|challenging)\b|\bharder\b"
     r"|\bmore\b[^.]{0,20}\bcomplexity|\breally (?:change|differ)",
     "language": r"\b(?:(?:keep|stay|remain|change|switch|leave)\w*|in|same)\b[^.]{0,30}\blanguage\b",
+    "brief": r"\b\d+ (?:to|-|–) \d+ words\b|\b(?:only|at most|no more than)\b[^.]{0,30}\bwords?\b"
+    r"|\bnot (?:much )?longer\b|\blength\b[^.]{0,30}\b(?:like|similar|same)\b",
     "no_answer": rf"{_NOT}\s+(?:try to )?(?:answer|solve|respond to|carry out)|rather than answer",
     "concrete": rf"\b(?:vague|meta|empty) (?:remark|statement|demand|phrase|request|wording|announcement)"
     rf"|{_NOT} be(?:ing)? vague|\bname\w* [^.]{{0,40}}\b(?:plainly|concretely)",
@@ -35,6 +37,7 @@ _CLAUSES = {
 _CLAUSE_PATTERNS = {name: re.compile(text, re.IGNORECASE | re.DOTALL) for name, text in _CLAUSES.items()}
 
 _OPERATIONS = (
+    ("complicate_input", re.compile(r"structured input|\bits input harder\b", re.IGNORECASE)),
     ("breadth", re.compile(r"brand[- ]?new|in[- ]?breadth|entirely new|\brarer\b", re.IGNORECASE)),
     ("reasoning", re.compile(r"\breasoning\b|multi-?step|several steps", re.IGNORECASE)),
     ("concretizing", re.compile(r"concreti[sz]|\bspecific", re.IGNORECASE)),

@@ -179,6 +179,15 @@ ADDITIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
+DATA = (
+    "Work from the data in the input, and say which of its entries stands apart.",
+    "Take every entry of the input into account, and leave out the one that cannot be right.",
+    "Derive the {w} from the input line by line, and note where two of its entries disagree.",
+    "Use the input as the only source on the {w}, and name what it leaves open.",
+    "Sort the entries of the input by their weight for the {w}, and explain the first {k}.",
+)
+"""What complicate_input adds to the instruction itself."""
+
 LEADS = ("", "", "", "", "", "", "", "", "Also: ", "In addition: ", "One more condition: ", "Beyond that: ")
 
 LOST = (

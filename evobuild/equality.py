@@ -1,0 +1,69 @@
+"""Whether an evolved instruction asks for the same as its parent, by the verdict of a judge.
+
+The first of WizardLM's rules of elimination (arXiv:2304.12244): an evolution that gains nothing has
+failed. A reply that holds no clear verdict is none: the child stays, and is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from evobuild import failures
+from evobuild.models.door import Model
+from evobuild.models.request import Message, Request, Sampling
+from evobuild.prompts import render
+from evobuild.tables import Instruction
+
+_SIGNS = re.compile(r"[*_`\"“”#{}\[\]()<>-]+")
+# "Equal" is a part of "Not Equal", so the denial is looked for with it: at most three words before.
+_SAID = re.compile(
+    r"\b(?P<no>(?:not|never|neither|nor|hardly|\w+n't)(?:[ ,]+[\w']+){0,3}?[ ,]+|un|not|non|in)?equal\b"
+    r"(?:\s*[?:=]\s*(?P<value>yes|no|true|false)\b)?"
+)
+_LABELLED = re.compile(r"\b(?:verdict|judge?ment|answer|decision|conclusion|result)\s*(?::|=|is\b)(.*)")
+_LINE = re.compile(rf"^\W*(?:{_SAID.pattern})\W*$", re.MULTILINE)
+
+
+class Verdict(NamedTuple):
+    """What a judge says of the row with this id. equal: None if that is not clear from its reply."""
+
+    id: str
+    equal: bool | None
+    reply: str
+
+
+def judge(
+    pairs: Iterable[tuple[Instruction, Instruction]], model: Model, sampling: Sampling
+) -> Iterator[Verdict]:
+    """Ask about each parent and child; give a verdict on each child, in any order."""
+
+    def requests() -> Iterator[Request]:
+        for parent, child in pairs:
+            turns = [{"role": role, "content": content} for role, content in parent.history]
+            first, second = parent._asdict(), child._asdict()
+            text = render("judge/equal.jinja", history=turns, first=first, second=second)
+            yield Request(child.id, "equal", (Message("user", text),), sampling)
+
+    for reply in model.generate(requests()):
+        equal = None if failures.of_reply(reply) else read_verdict(reply.text)
+        yield Verdict(reply.key, equal, reply.text)
+
+
+def read_verdict(text: str) -> bool | None:
+    """Read whether a reply says equal: as labelled last, else alone on a line, else throughout.
+
+    Instances: "**Not** equal." -> False; '{"equal": true}' -> True; "Equal or Not Equal?" -> None.
+    """
+    plain = _SIGNS.sub(" ", text.casefold().replace("’", "'"))
+    labelled = [said for line in _LABELLED.findall(plain) if (said := _said(line))][-1:]
+    alone = [_said(line[0]) for line in _LINE.finditer(plain)]
+    said = set().union(*(labelled or alone or [_said(plain)]))
+    return said.pop() if len(said) == 1 else None
+
+
+def _said(text: str) -> set[bool]:
+    return {
+        (found["no"] is None) == (found["value"] in (None, "yes", "true")) for found in _SAID.finditer(text)
+    }

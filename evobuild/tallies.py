@@ -1,0 +1,132 @@
+"""Failures of evolutions and of responses by round, operation and domain, against what was tried.
+
+A row counts once for each reason for which its evolution failed, however often it was tried. Only
+ids and short columns are read: no text, no reply.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from evobuild import tables
+
+OF_EVOLUTIONS = (
+    "unparsable",
+    "empty",
+    "unchanged",
+    "truncated",
+    "markers copied",
+    "answered",
+    "language changed",
+    "grew too long",
+    "lost content",
+    "equal",
+    "content filter",
+    "model error",
+)
+OF_RESPONSES = (
+    "stagnant complexity",
+    "insufficient qualification",
+    "loss of key information",
+    "sorry",
+    "stop words only",
+    "empty",
+    "truncated",
+    "content filter",
+    "model error",
+)
+"""The reasons that metrics always show, so that their keys do not come and go."""
+
+TALLIES = pl.Schema(
+    {
+        "round": pl.String,
+        "stage": pl.String,
+        "operation": pl.String,
+        "domain": pl.String,
+        "reason": pl.String,
+        "rows": pl.Int64,
+        "of": pl.Int64,
+    }
+)
+"""rows: that failed so. of: all that the stage, evolve or respond, tried of that round, operation and domain.
+operation: method for any method, seed for rows of r0."""
+
+_OPERATION = (
+    pl.when(pl.col("operation").str.starts_with("method-"))
+    .then(pl.lit("method"))
+    .otherwise(pl.col("operation").replace("", "seed"))
+    .alias("operation")
+)
+_KIND = ["operation", "domain"]
+_COUNTS = ("failed_attempts", "kept_parents", "unclear_verdicts")
+
+
+def count(
+    rounds: Path, failures: Path, rejects: Path, names: Sequence[str], pools: Sequence[str]
+) -> pl.DataFrame:
+    """Count failures: a table as TALLIES says.
+
+    rounds, failures: folders with one table a round. rejects: with those of respond, one a pool.
+    """
+    found = [_of_evolutions(name, rounds, failures) for name in names]
+    found += [_of_responses(name, rounds, rejects) for name in pools]
+    return pl.concat([TALLIES.to_frame(), *found])
+
+
+def _of_evolutions(name: str, rounds: Path, failures: Path) -> pl.DataFrame:
+    failed = _scan(failures, name).select("row", _OPERATION, "domain", "reason").unique()
+    # A parent that was kept is there too, as a failure, by the operation that failed.
+    evolved = _scan(rounds, name).select(pl.col("parent_id").alias("row"), _OPERATION, "domain")
+    return _tally(name, "evolve", failed, pl.concat([evolved, failed.drop("reason")]).unique())
+
+
+def _of_responses(name: str, rounds: Path, rejects: Path) -> pl.DataFrame:
+    tried = _scan(rounds, name).select("id", _OPERATION, "domain")
+    failed = _scan(rejects, f"respond-{name}").select("id", "reason").join(tried, on="id")
+    return _tally(name, "respond", failed, tried)
+
+
+def _tally(round: str, stage: str, failed: pl.LazyFrame, tried: pl.LazyFrame) -> pl.DataFrame:
+    rows = failed.group_by(*_KIND, "reason").agg(rows=pl.len())
+    rows = rows.join(tried.group_by(_KIND).agg(of=pl.len()), on=_KIND).sort(*_KIND, "reason")
+    rows = rows.with_columns(round=pl.lit(round), stage=pl.lit(stage))
+    return rows.select(pl.col(name).cast(kind) for name, kind in TALLIES.items()).collect()
+
+
+def _scan(folder: Path, name: str) -> pl.LazyFrame:
+    return pl.scan_parquet(folder / f"{name}.parquet", glob=False)
+
+
+def figures(
+    tallies: pl.DataFrame, counts: Path, names: Sequence[str], pools: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Rows that failed by round, then by reason over all rounds, and what evolve counted besides.
+
+    Instance: {"failed": {"evolve": {"r1": 9, …}, "respond": …}, "reasons": {"evolve": {"unparsable": 3, …},
+    …}, "kept_parents": 0, …, "lost_content": {"code": 1, …}}
+    """
+    ledgers = [json.loads((counts / f"evolve-{name}.json").read_text(encoding="utf-8")) for name in names]
+    lost = [ledger["lost_content"] for ledger in ledgers]
+    return {
+        "failed": {
+            "evolve": _sums(tallies, "evolve", "round", names),
+            "respond": _sums(tallies, "respond", "round", pools),
+        },
+        "reasons": {
+            "evolve": _sums(tallies, "evolve", "reason", OF_EVOLUTIONS),
+            "respond": _sums(tallies, "respond", "reason", OF_RESPONSES),
+        },
+        **{key: sum(ledger[key] for ledger in ledgers) for key in _COUNTS},
+        "lost_content": {kind: sum(each[kind] for each in lost) for kind in tables.CONTENT},
+    }
+
+
+def _sums(tallies: pl.DataFrame, stage: str, column: str, known: Sequence[str]) -> dict[str, int]:
+    """Rows by one column; of those that are known also where there are none."""
+    rows = tallies.filter(stage=stage).group_by(column).agg(pl.col("rows").sum()).sort(column)
+    return dict.fromkeys(known, 0) | dict(rows.iter_rows())
