@@ -1,13 +1,15 @@
 """Charts of the report as inline SVG: the same values give the same bytes.
 
 A chart is drawn in stand-in colours, which then become CSS variables of the page, so that it
-follows the page's light and dark. Its text stays text. Nothing but names and numbers of ours enters.
+follows the page's light and dark. Its text stays text, escaped. Nothing but names and numbers of ours
+enters, and the short phrases of `keywords`.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,37 +57,37 @@ _STYLE = {
 BINS = 40
 """Bins of a histogram."""
 MEASURES = {"IC-IFD": "ic_ifd", "IFD": "ifd"}
+KEYWORDS = 20
+"""Keywords shown of an evolver, the commonest."""
 
 
 def failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
     """Draw failure rate and length of every candidate by step, a line through those that were chosen.
 
-    points: rows of a STEPS table; a failure rate may be null.
+    points: rows of a CANDIDATES table; a failure rate may be null. Where a holdout was measured it
+    has a line of its own beside that of the development set.
     """
+    judged = [point for point in points if point["failure_rate"] is not None]
+    chosen = [point for point in judged if point["chosen"]]
+    held_out = [point for point in chosen if point["holdout_rate"] is not None]
+
+    def line(axes: Axes, own: Sequence[Mapping[str, Any]], key: str, colour: str, label: str = "") -> None:
+        x, y = [point["step"] for point in own], [point[key] for point in own]
+        axes.plot(x, y, color=colour, marker="o", markersize=5, label=label)
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2)
         for axes, key, label in zip(
             panels, ("failure_rate", "words"), ("failure rate λ", "method length (words)"), strict=True
         ):
-            judged = [point for point in points if point["failure_rate"] is not None]
-            chosen = [point for point in judged if point["chosen"]]
-            axes.scatter(
-                [point["step"] for point in judged],
-                [point[key] for point in judged],
-                s=18,
-                c=MUTED,
-                alpha=0.45,
-            )
-            axes.plot(
-                [point["step"] for point in chosen],
-                [point[key] for point in chosen],
-                color=ACCENT,
-                marker="o",
-                markersize=5,
-            )
+            x, y = [point["step"] for point in judged], [point[key] for point in judged]
+            axes.scatter(x, y, s=18, c=MUTED, alpha=0.45)
+            line(axes, chosen, key, ACCENT, "development")
             _frame(axes, label, "step")
             axes.xaxis.get_major_locator().set_params(integer=True)
+        if held_out:
+            line(panels[0], held_out, "holdout_rate", SECOND, "holdout")
+            panels[0].legend()
 
     return _drawn(draw, (9.6, 2.6), "Failure rate and length of the evolving method by step")
 
@@ -152,6 +154,58 @@ def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
     axes.spines["left"].set_visible(False)
 
 
+def token_probability(bins: Sequence[Mapping[str, Any]]) -> Markup:
+    """Draw the evolver's top-1 probability as one small histogram a round, all on one scale.
+
+    bins: rows of probability.HISTOGRAM, at least one.
+    """
+    panels: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for each in bins:
+        panels.setdefault((each["round"], each["evolver"]), []).append(each)
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)
+        for axes, ((name, _), own) in zip(grid[:, 0], panels.items(), strict=True):
+            edges = [*(each["probability"] for each in own), 1.0]
+            axes.stairs([each["share"] for each in own], edges, fill=True, color=ACCENT, alpha=0.35)
+            axes.stairs([each["share"] for each in own], edges, color=ACCENT, linewidth=0.9)
+            axes.set_ylabel(name, rotation=0, ha="right", va="center", color=INK)
+            axes.set_yticks([])
+            axes.set_xlim(0, 1)
+            axes.spines["left"].set_visible(False)
+        grid[-1, 0].set_xlabel("probability of the likeliest token")
+
+    return _drawn(draw, (9.6, 0.7 + 0.62 * len(panels)), "Top-1 probability at every output position")
+
+
+def keywords(counts: Sequence[Mapping[str, Any]]) -> Markup:
+    """Draw how many methods stand behind each evolver's commonest keywords.
+
+    counts: rows of keywords.COUNTS, at least one, the commonest of an evolver first.
+    """
+    panels: dict[str, list[Mapping[str, Any]]] = {}
+    for each in counts:
+        panels.setdefault(each["evolver"], []).append(each)
+    shown = {evolver: own[:KEYWORDS] for evolver, own in panels.items()}
+    heights = [0.45 + 0.2 * len(own) for own in shown.values()]
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights)
+        for axes, (evolver, own) in zip(grid[:, 0], shown.items(), strict=True):
+            bars = axes.barh(range(len(own)), [each["count"] for each in own], color=ACCENT, height=0.62)
+            axes.bar_label(bars, color=INK, padding=3)
+            # A phrase is a model's: no formula, whatever stands in it.
+            phrases = [each["keyword"] for each in own]
+            axes.set_yticks(range(len(own)), phrases, color=INK, parse_math=False)
+            axes.set_title(evolver, parse_math=False)
+            axes.set_xticks([])
+            axes.invert_yaxis()
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+
+    return _drawn(draw, (9.6, 0.1 + sum(heights)), "Methods behind each keyword")
+
+
 def training(points: Sequence[Mapping[str, float]]) -> Markup:
     """Draw the training loss by step. points: step, loss in nats per answer token."""
 
@@ -178,7 +232,10 @@ def _drawn(draw: Callable[[Figure], None], size: tuple[float, float], title: str
     matplotlib = require("matplotlib", "report")
     figures = require("matplotlib.figure", "report")
     stream = io.StringIO()
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "svg", **_STYLE}):
+    style = {**matplotlib.rcParamsDefault, "backend": "svg", **_STYLE}
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # The page's fonts may have what the one measured with here lacks.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         figure = figures.Figure(figsize=size, layout="constrained")
         draw(figure)
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -1,0 +1,238 @@
+"""Keywords: the methods that an evolver lists in its replies, each summed up by a judge in a phrase.
+
+How many distinct phrases there are shows how varied an evolver's ideas are (Hui et al. 2024,
+arXiv:2412.11231). Every method that is read gives one keyword or one reject. The replies to fixed
+operations list no methods.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild import failures, replies
+from evobuild.models.door import Model
+from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild.prompts import render
+from evobuild.tables import Reject
+
+LONGEST = 60
+"""Characters of a phrase; what is longer is an explanation."""
+
+_MARKS = r"[ \t>*_`#]*"
+# The label begins its line, perhaps after its step's number; within a line it needs its hashes, and ends it.
+_LIST = re.compile(
+    rf"^{_MARKS}(?:step[ \t]*\d+[ \t>*_`#.:)–—-]*)?methods?[ _]list"
+    r"(?:[ \t*_`]*[#:：][#*_`:： \t]*|[ \t*_`]*$)"
+    r"|^[^\n#]*#[ \t]*methods?[ _]list[ \t]*#[*_`:： \t]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+# A step, a label or a heading ends the list; an item that speaks of one does not, as its number comes first.
+_END = re.compile(
+    rf"{_MARKS}step[ \t]*\d+\b|[ \t>*_`]*#+[^#\n]{{2,60}}#|#+[ \t]+(?!method[ \t]+\d)[^\W\d]", re.IGNORECASE
+)
+_ITEM = re.compile(
+    r"(?P<indent>[ \t>]*)"
+    r"(?:(?:#+[ \t]+)?[*_]{0,2}\(?(?:method[ \t]+)?(?P<number>\d{1,3})[.):：、](?!\d)|[-*•+–](?=[ \t]))"
+    r"[*_]{0,2}[ \t]*(?P<text>.*)",
+    re.IGNORECASE,
+)
+_RULE = re.compile(r"\s*(?:```\w*|[-*_=]{3,})?\s*")
+_PHRASE = re.compile(
+    r"[ \t>#*_`]*\(?(?:method[ \t]+)?(\d{1,3})(?:[.):：、]|[ \t]+[-–—])(?!\d)(.*)", re.IGNORECASE
+)
+_BULLET = re.compile(r"[ \t>]*[-*•+–][ \t]+(.*)")
+_ARTICLES = {"a", "an", "the"}
+_PLURAL = re.compile(r"(?<=\w\w)(?:(ies)|(?<!s)s)\b")
+
+
+class Listed(NamedTuple):
+    """An evolver's reply: the id of its child, and the methods that it lists, perhaps none."""
+
+    id: str
+    round: str
+    evolver: str
+    methods: tuple[str, ...]
+
+
+class Keyword(NamedTuple):
+    """A method and the phrase for it. id: of the row, the child, and the method's number."""
+
+    id: str
+    row: str
+    round: str
+    evolver: str
+    method: str
+    keyword: str
+
+
+KEYWORDS = pl.Schema(dict.fromkeys(Keyword._fields, pl.String))
+COUNTS = pl.Schema({"evolver": pl.String, "keyword": pl.String, "count": pl.Int64})
+
+
+def methods_of(reply: str) -> tuple[str, ...]:
+    """Take the numbered or bulleted methods that stand below the label `#Methods List#`; () if none do.
+
+    The list ends at the next step or label. Lines and sub-items below a method belong to it; a
+    remark before or after the list does not.
+    """
+    for label in _LIST.finditer(reply):
+        if items := _items(reply[label.end() :].splitlines()):
+            return items
+    return ()
+
+
+def _items(lines: Iterable[str]) -> tuple[str, ...]:
+    items: list[str] = []
+    first: re.Match[str] | None = None
+    open_item = False
+    for line in lines:
+        if _END.match(line):
+            break
+        if _RULE.fullmatch(line):
+            open_item = False
+            continue
+        item = _ITEM.match(line)
+        if item and (first is None or _same_level(item, first)):
+            first = first or item
+            items.append(item["text"])
+            open_item = True
+        elif items and (item or open_item or line[0] in " \t"):
+            items[-1] += f" {item['text'] if item else line}"
+    plain = (" ".join(re.sub(r"\*\*|__|`", "", text).split()) for text in items)
+    return tuple(text for text in plain if text)
+
+
+def _same_level(item: re.Match[str], first: re.Match[str]) -> bool:
+    numbered = (item["number"] is None) == (first["number"] is None)
+    return numbered and len(item["indent"]) <= len(first["indent"]) + 1
+
+
+def draw(folder: Path, rounds: Path, names: Sequence[str], rows: int, seed: int) -> list[Listed]:
+    """Draw at most so many replies of each round, by seed, and read the methods that they list.
+
+    folder, rounds: the replies and the children, one table a round. names: of the rounds.
+
+    Raises BadInput if a table is missing or not as it should be.
+    """
+    drawn: list[Listed] = []
+    for name in names if rows else ():
+        table = replies.scan(folder, rounds, name)
+        ids = sorted(table.select("id").collect()["id"])
+        chosen = random.Random(f"{seed} keywords {name}").sample(ids, min(rows, len(ids)))
+        own = table.filter(pl.col("id").is_in(chosen)).select("id", "evolver", "reply").collect().sort("id")
+        drawn += [Listed(id, name, evolver, methods_of(reply)) for id, evolver, reply in own.iter_rows()]
+    return drawn
+
+
+def summarise(drawn: Iterable[Listed], model: Model, sampling: Sampling) -> Iterator[Keyword | Reject]:
+    """Ask for phrases, once a reply; every method gives one keyword or one reject, in any order."""
+    asked: dict[str, Listed] = {}
+
+    def requests() -> Iterator[Request]:
+        for each in drawn:
+            if each.methods:
+                asked[each.id] = each
+                text = render("judge/method_keyword.jinja", methods=each.methods)
+                yield Request(each.id, "keywords", (Message("user", text),), sampling)
+
+    for reply in model.generate(requests()):
+        yield from _read(asked.pop(reply.key), reply)
+
+
+def _read(listed: Listed, reply: Reply) -> Iterator[Keyword | Reject]:
+    unusable = failures.of_reply(reply)
+    phrases = {} if unusable else read_phrases(reply.text, len(listed.methods))
+    for number, method in enumerate(listed.methods, start=1):
+        id = f"{listed.id}-{number:03}"
+        given = [normal(phrase) for phrase in phrases.get(number, [])]
+        if reason := unusable or _failure(given):
+            yield Reject(id, reason, method, reply.error or reply.text)
+        else:
+            yield Keyword(id, listed.id, listed.round, listed.evolver, method, given[0])
+
+
+def _failure(given: Sequence[str]) -> str | None:
+    """Name why a method has no keyword: it needs one phrase of letters or digits that is short."""
+    if not any(given):
+        return "no phrase"
+    if len(given) > 1:
+        return "two phrases"
+    return "long phrase" if len(given[0]) > LONGEST else None
+
+
+def read_phrases(text: str, count: int) -> dict[int, list[str]]:
+    """Read the phrases of so many methods, by the method's number from 1.
+
+    Bullets in place of numbers are read in order if there are just as many. A reply that numbers
+    more methods than there are gives nothing: none of its numbers can be relied on.
+    """
+    lines = text.splitlines()
+    found = [(int(line[1]), line[2]) for line in map(_PHRASE.match, lines) if line]
+    bullets = [line[1] for line in map(_BULLET.match, lines) if line]
+    if not found and len(bullets) == count:
+        found = list(enumerate(bullets, start=1))
+    phrases: dict[int, list[str]] = {}
+    for number, phrase in found:
+        phrases.setdefault(number, []).append(phrase)
+    return phrases if all(1 <= number <= count for number in phrases) else {}
+
+
+def normal(phrase: str) -> str:
+    """Bring a phrase to its normal form: small letters and digits, without articles and punctuation.
+
+    Instance: '**Add a Real-World Example.**' -> 'add real world example'.
+    """
+    text = re.sub(r"['’]", "", unicodedata.normalize("NFKC", phrase)).casefold()
+    kept = "".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in text)
+    return " ".join(word for word in kept.split() if word not in _ARTICLES)
+
+
+def merged(keywords: Iterable[Keyword]) -> list[Keyword]:
+    """Give phrases that differ only in singular and plural one form: the commonest, ties by alphabet."""
+    found = list(keywords)
+    forms: dict[str, Counter[str]] = {}
+    for each in found:
+        forms.setdefault(_singular(each.keyword), Counter())[each.keyword] += 1
+    chosen = {key: min(counts, key=lambda form: (-counts[form], form)) for key, counts in forms.items()}
+    return [each._replace(keyword=chosen[_singular(each.keyword)]) for each in found]
+
+
+def _singular(phrase: str) -> str:
+    return _PLURAL.sub(lambda ending: "y" if ending[1] else "", phrase)
+
+
+def figures(drawn: Sequence[Listed], keywords: Sequence[Keyword], names: Sequence[str]) -> dict[str, Any]:
+    """Count the replies drawn, those that list methods, the methods, and the distinct phrases.
+
+    names: of the rounds; distinct phrases are counted in all, by round, be it 0, and by evolver.
+    """
+    groups = [*names, *sorted({each.evolver for each in drawn})]
+    distinct = {
+        name: len({each.keyword for each in keywords if name in (each.round, each.evolver)})
+        for name in groups
+    }
+    return {
+        "keywords": {
+            "replies": len(drawn),
+            "lists": sum(bool(each.methods) for each in drawn),
+            "methods": sum(len(each.methods) for each in drawn),
+            "distinct": {"all": len({each.keyword for each in keywords}), **distinct},
+        }
+    }
+
+
+def counted(keywords: Iterable[Keyword]) -> pl.DataFrame:
+    """Count the methods behind each phrase by evolver, the commonest first, ties by alphabet."""
+    counted = Counter((each.evolver, each.keyword) for each in keywords)
+    rows = sorted(
+        ((*key, count) for key, count in counted.items()), key=lambda row: (row[0], -row[2], row[1])
+    )
+    return pl.DataFrame(rows, schema=COUNTS, orient="row")

@@ -1,0 +1,32 @@
+"""The evolver's raw replies, round by round, with the evolver that wrote each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from evobuild.errors import BadInput
+from evobuild.tables import INSTRUCTIONS, REPLIES
+
+
+def scan(replies: Path, rounds: Path, name: str) -> pl.LazyFrame:
+    """Give the replies of a round to be read as needed: a REPLIES table with the column `evolver`, a URI.
+
+    replies, rounds: folders with one table a round. name: of the round, such as r1.
+
+    Raises BadInput if a table is missing, is no Parquet file, or lacks a column.
+    """
+    children = _scan(rounds / f"{name}.parquet", INSTRUCTIONS).select("id", evolver="model")
+    return _scan(replies / f"{name}.parquet", REPLIES).join(children, on="id")
+
+
+def _scan(path: Path, schema: pl.Schema) -> pl.LazyFrame:
+    try:
+        rows = pl.scan_parquet(path, glob=False)
+        found = rows.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise BadInput(f"{path}: not a readable Parquet table: {str(error).splitlines()[0]}") from error
+    if wrong := [name for name, kind in schema.items() if found.get(name) != kind]:
+        raise BadInput(f"{path}: expected a column '{wrong[0]}' of {schema[wrong[0]]}; found {found}")
+    return rows

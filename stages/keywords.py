@@ -1,0 +1,58 @@
+"""Name the methods that the evolver lists in its replies by short phrases, and count those."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.stage import Out, log, run
+
+if TYPE_CHECKING:
+    from evobuild.params import Params
+
+
+def main(
+    params: Params,
+    replies: Path,
+    rounds: Path,
+    keywords: Out,
+    rejects: Out,
+    counts: Out,
+    metrics: Out,
+    frequencies: Out,
+    usage: Out,
+) -> None:
+    from evobuild import tables
+    from evobuild.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
+    from evobuild.models.door import Model
+    from evobuild.models.request import Sampling
+
+    settings, names = params.keywords, list(params.rounds)
+    drawn = draw(replies, rounds, names, settings.rows, params.random_seed)
+    lists = [each for each in drawn if each.methods]
+    results: list[Keyword | tables.Reject] = []
+    used: list[dict[str, object]] = []
+    if lists:
+        sampling = Sampling(
+            settings.temperature, settings.top_p, settings.max_tokens, seed=params.random_seed
+        )
+        with Model(params.models.judge, "judge", "keywords", len(lists)) as model:
+            results = list(summarise(lists, model, sampling))
+            used = [model.usage.as_dict()]
+    else:
+        log(f"none of {len(drawn)} replies lists methods: nothing to name")
+    found = merged(each for each in results if isinstance(each, Keyword))
+    lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
+    balance = tables.ledger(sum(len(each.methods) for each in lists), len(found), lost)
+    if lists:
+        tables.refuse_empty(f"{balance['in']} methods were to be named", balance)
+    tables.write(keywords, tables.frame(KEYWORDS, found))
+    tables.write(rejects, lost)
+    tables.write_json(counts, balance)
+    tables.write_json(metrics, figures(drawn, found, names))
+    counted(found).write_csv(frequencies)
+    tables.write_json(usage, used)
+
+
+if __name__ == "__main__":
+    run(main, reads=("random_seed", "keywords", "rounds", "models.judge"))
