@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild import formats, machine, params
+from evobuild import formats, machine, optimization, params
 from evobuild.errors import BadInput, BadParams, UserError
 from evobuild.models import planning
 from evobuild.models.usage import Usage
@@ -37,7 +37,13 @@ GUESSED_COMPLETION = 300
 """Tokens of a reply, where none has been measured yet."""
 GUESSED_PROMPT = 400
 
-ROLES = {"optimize": "evolver", "evolve": "evolver", "respond": "responder", "rate": "judge"}
+ROLES = {
+    "optimize": "evolver",
+    "evolve": "evolver",
+    "keywords": "judge",
+    "respond": "responder",
+    "rate": "judge",
+}
 """The stages that ask chat models, and whom they ask most."""
 
 
@@ -59,16 +65,17 @@ class Planned:
     cost: float | None = None
 
 
-def plan(overrides: Sequence[str] = ()) -> list[Planned]:
+def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Planned]:
     """Plan what is stale, in the order in which it would run.
 
     overrides: changes of params as `dvc exp run -S` takes them; params.yaml is as it was afterwards.
+    targets: stages as `dvc repro` takes them; without any, all.
 
     Raises UserError if DVC cannot tell, as while it runs a stage.
     """
     with _overridden(overrides):
         values = params.load(PARAMS)
-        stale = _stale()
+        stale = _stale(targets)
         planner = _Planner(values, machine.load(), {stage.addressing for stage, _ in stale})
         return [planner.planned(stage, fresh) for stage, fresh in stale]
 
@@ -94,26 +101,28 @@ def _overridden(overrides: Sequence[str]) -> Iterator[None]:
         PARAMS.write_bytes(before)
 
 
-def _stale() -> list[tuple[Stage, bool]]:
-    """Stale stages in the order of the DAG; of each, whether all that it reads is current."""
+def _stale(targets: Sequence[str]) -> list[tuple[Stage, bool]]:
+    """Stale stages that targets need, in order; of each, whether all that it reads is current."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repo, repo.lock:
-            return list(_stale_in(repo))
+            return list(_stale_in(repo, targets))
     except DvcException as error:
         raise UserError(f"DVC cannot tell what is stale: {' '.join(str(error).split())[:200]}") from error
 
 
-def _stale_in(repo: Repo) -> Iterator[tuple[Stage, bool]]:
+def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]]:
     import networkx
 
     stale: set[Stage] = set()
     # DVC's edges run from a stage to what it needs.
     order = list(reversed(list(networkx.topological_sort(repo.index.graph))))
     rank = {stage.addressing: place for place, stage in enumerate(repo.index.stages)}
-    for stage in sorted(order, key=lambda stage: rank[stage.addressing]):
+    wanted = {stage for target in targets for stage in repo.stage.collect(target)} or set(order)
+    wanted |= {other for stage in wanted for other in networkx.descendants(repo.index.graph, stage)}
+    for stage in sorted(wanted, key=lambda stage: rank[stage.addressing]):
         needed = networkx.descendants(repo.index.graph, stage)
         fresh = not any(other in stale for other in needed)
         if not fresh or stage.changed():
@@ -140,19 +149,32 @@ class _Planner:
         model = getattr(self._params.models, ROLES[name])
         if fresh:
             usages = counted(name, stage.cmd, self._params)
-            exact = name != "optimize" or model.simulated
-            return self._priced(Planned(stage.addressing, *_sums(usages), exact=exact), usages)
+            # What a real model would reply is not known, nor then what would be asked next.
+            if not self._asks_by_replies(name) or all(use.model.startswith("simulated:") for use in usages):
+                return self._priced(Planned(stage.addressing, *_sums(usages)), usages)
         calls = self._bound(name, key)
         bound = Planned(stage.addressing, calls, None, exact=False)
         return self._priced(bound, [Usage(str(model), ROLES[name])])
 
+    def _asks_by_replies(self, name: str) -> bool:
+        """Whether a stage decides by one reply what it asks next."""
+        evolve = self._params.evolve
+        return name == "optimize" or (
+            name == "evolve" and (evolve.on_failure == "retry" or evolve.failures.equal)
+        )
+
     def _bound(self, name: str, key: str) -> int | None:
+        evolve = self._params.evolve
         if name == "optimize":
-            given = self._params.optimize
-            judged = 2 * given.development
-            step = given.batch * given.trajectory_rounds + given.candidates * (2 + judged)
-            return judged + given.steps * step
+            if (evolve.strategy, evolve.method) != ("auto", "optimized"):
+                return 0
+            return optimization.most_calls(self._params.optimize, evolve.failures.equal)
+        if name == "keywords":
+            return self._params.keywords.rows * len(self._params.rounds)
         rows = self._rows(self._params.rounds[key].parent if name == "evolve" else key)
+        if name == "evolve":
+            attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
+            return rows * attempts * (1 + evolve.failures.equal)
         return 2 * rows if name == "rate" else rows
 
     def _rows(self, round_: str) -> int:

@@ -1,0 +1,35 @@
+"""What does a data set cost? Calls and tokens of each strategy (arXiv:2406.00770)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from experiments.recipe import Recipe, Table, run
+from experiments.recipe.measures import USAGE
+from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GSM8K, ONE_ROUND, SHAREGPT
+from experiments.strategies import STRATEGIES
+
+TASKS = ("optimize", "evolve", "respond")
+
+RECIPE = Recipe(
+    title="Cost",
+    source="arXiv:2406.00770, Table 11",
+    data=SHAREGPT | GSM8K | CODE_ALPACA,
+    factors={"strategy": STRATEGIES},
+    settings=AUTO_EVOL | ONE_ROUND,
+    views=(
+        Table(
+            "Calls and tokens",
+            USAGE,
+            rows=("data", "strategy"),
+            columns=(),
+            cells={f"calls, {task}": pl.col("calls").filter(task=task).sum() for task in TASKS}
+            | {"calls": pl.col("calls").sum(), "tokens": pl.col("tokens").sum()},
+        ),
+    ),
+    dry={"seed.rows": "60"},
+    note="Calls that the reply store answered count as well. `--plan` bounds them before anything is asked.",
+)
+
+if __name__ == "__main__":
+    run(RECIPE)

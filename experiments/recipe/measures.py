@@ -1,0 +1,146 @@
+"""What can be measured of an experiment: each a long table, for views to group and sum up.
+
+Names of rounds and pools come from the experiment's own params.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from evobuild import probability
+from evobuild.tables import INSTRUCTIONS, RATINGS, REJECTS, SEED_ROUND
+from experiments.recipe.outs import Outs
+from experiments.recipe.views import Measure
+
+ANY = "any"
+"""The reason that stands for all failures together."""
+
+
+def _rows(outs: Outs) -> pl.DataFrame:
+    """Every row of every round, and each that its evolution lost, which has a reason and nothing else.
+
+    Columns: round, id, words, level, score, reason. What the judge did not rate has no level and score.
+    """
+    found = []
+    for name in outs.params.pools:
+        rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS)
+        counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
+        rated = counted.join(outs.table(f"data/ratings/{name}.parquet", RATINGS), on="id", how="left")
+        found.append(rated.with_columns(round=pl.lit(name), reason=pl.lit(None, pl.String)))
+        if name != SEED_ROUND:
+            found.append(_lost(outs, "evolve", name).with_columns(round=pl.lit(name)))
+    return pl.concat(found, how="diagonal")
+
+
+def _fates(outs: Outs) -> pl.DataFrame:
+    """Every row that was evolved, and every child that was answered, with the reason if that failed.
+
+    Columns: stage (evolve or respond), round, id, reason.
+    """
+    found = []
+    for name in outs.params.rounds:
+        stages = {"evolve": "rounds"} | ({"respond": "responses"} if name in outs.params.pools else {})
+        for stage, folder in stages.items():
+            kept = outs.table(f"data/{folder}/{name}.parquet", INSTRUCTIONS).select("id")
+            both = pl.concat([_lost(outs, stage, name), kept], how="diagonal")
+            found.append(
+                both.select(pl.lit(stage).alias("stage"), pl.lit(name).alias("round"), "id", "reason")
+            )
+    return pl.concat(found)
+
+
+def _lost(outs: Outs, stage: str, name: str) -> pl.DataFrame:
+    return outs.table(f"data/rejects/{stage}-{name}.parquet", REJECTS).select("id", "reason")
+
+
+def _probabilities(outs: Outs) -> pl.DataFrame:
+    """Output positions of the evolver by top-1 probability; none where its engine gave no probabilities.
+
+    Columns: round, probability (lower edge of a bin), positions.
+    """
+    names = list(outs.params.rounds)
+    files = [outs.path(f"data/{folder}/{name}.parquet") for folder in ("replies", "rounds") for name in names]
+    found = probability.read(files[0].parent, files[-1].parent, names)
+    return probability.histogram(found).select("round", "probability", "positions")
+
+
+def _keywords(outs: Outs) -> pl.DataFrame:
+    """One row: the evolver's replies that were read, the methods that they list, the distinct keywords."""
+    found = outs.json("metrics/keywords.json")["keywords"]
+    row = {"replies": found["replies"], "methods": found["methods"], "distinct": found["distinct"]["all"]}
+    return pl.DataFrame([row])
+
+
+def _curve(outs: Outs) -> pl.DataFrame:
+    """The method after each step of the optimization: step, failure_rate, words, holdout_rate."""
+    rates = dict.fromkeys(("failure_rate", "holdout_rate"), pl.Float64)
+    return pl.read_csv(outs.path("metrics/optimization.csv"), schema_overrides=rates)
+
+
+def _optimization(outs: Outs) -> pl.DataFrame:
+    """One row of all figures of the optimization, such as failure_rate.best and method.words."""
+    figures = outs.json("metrics/optimization.json")
+    return pl.DataFrame(
+        [{f"{topic}.{name}": value for topic in figures for name, value in figures[topic].items()}]
+    )
+
+
+def _usage(outs: Outs) -> pl.DataFrame:
+    """What was asked, the store included: task (optimize, evolve or respond), calls, tokens."""
+    names = ["optimize", *(f"evolve-{name}" for name in outs.params.rounds)]
+    names += [f"respond-{name}" for name in outs.params.pools]
+    found = []
+    for name in names:
+        for model in outs.json(f"data/usage/{name}.json"):
+            for counts in model["purposes"].values():
+                tokens = sum(value for key, value in counts.items() if key.endswith("tokens"))
+                found.append((name.partition("-")[0], counts["calls"] + counts["cached"], tokens))
+    return pl.DataFrame(found, {"task": pl.String, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
+
+
+ROWS = Measure(("rate",), _rows)
+FATES = Measure(("respond",), _fates)
+PROBABILITIES = Measure(("evolve",), _probabilities)
+KEYWORDS = Measure(("keywords",), _keywords)
+CURVE = Measure(("optimize",), _curve)
+OPTIMIZATION = Measure(("optimize",), _optimization)
+USAGE = Measure(("respond",), _usage)
+
+LOST = pl.when(pl.col("round").first() != SEED_ROUND).then(pl.col("reason").is_not_null().mean() * 100)
+"""Of ROWS, the percentage that evolution lost; none of the seed."""
+
+
+def evolved(frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave the seed out."""
+    return frame.filter(pl.col("round") != SEED_ROUND)
+
+
+def seed_once(factor: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Take the rows of r0, the same whatever the level of a factor, once; their level is `seed`."""
+
+    def prepared(frame: pl.DataFrame) -> pl.DataFrame:
+        is_seed = pl.col("round") == SEED_ROUND
+        level = pl.when(is_seed).then(pl.lit("seed")).otherwise(factor).alias(factor)
+        return frame.with_columns(level).unique(maintain_order=True)
+
+    return prepared
+
+
+def kinds(*within: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Count the rows of each reason, and of any, among all with the same labels; 0 where there is none.
+
+    within: the labels, `stage` among them. Gives these and reason, rows, of: a share is rows / of.
+    """
+
+    def prepared(frame: pl.DataFrame) -> pl.DataFrame:
+        failed = frame.drop_nulls("reason")
+        named = pl.concat([failed.with_columns(reason=pl.lit(ANY)), failed])
+        often = named.group_by("stage", "reason").len().sort("len", "reason", descending=[True, False])
+        tried = frame.group_by(within, maintain_order=True).agg(of=pl.len())
+        every = tried.join(often.drop("len"), on="stage", maintain_order="left_right")
+        rows = named.group_by(*within, "reason").agg(rows=pl.len())
+        return every.join(rows, on=[*within, "reason"], how="left", maintain_order="left").fill_null(0)
+
+    return prepared

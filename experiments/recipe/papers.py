@@ -1,0 +1,42 @@
+"""The models, data sets and scenarios of the two papers, and who plays the models in a dry run."""
+
+from __future__ import annotations
+
+from evobuild.consistency import CHAT_ROLES
+
+# arXiv:2412.11231: a pair of evolvers, and who answers and judges.
+LLAMA_SMALL = "vllm:meta-llama/Llama-3.1-8B-Instruct"
+LLAMA_LARGE = "vllm:meta-llama/Llama-3.1-70B-Instruct"
+QWEN_JUDGE = "vllm:Qwen/Qwen2.5-72B-Instruct"
+# arXiv:2406.00770, Figures 3 to 5: evolver and optimizer.
+GPT_EVOLVER = "openai:gpt-3.5-turbo"
+GPT_OPTIMIZER = "openai:gpt-4"
+
+STAND_INS = {
+    LLAMA_SMALL: "simulated:small",
+    LLAMA_LARGE: "simulated:large",
+    QWEN_JUDGE: "simulated:large",
+    GPT_EVOLVER: "simulated:small",
+    GPT_OPTIMIZER: "simulated:large",
+}
+"""Who plays them in a dry run."""
+
+DOMAINS = {"alpaca": "chat", "sharegpt": "chat", "gsm8k": "math", "code_alpaca": "code"}
+"""Data sets of the papers, and the domain of each; any other keeps what its rows say."""
+
+ALPACA = {"alpaca": 51_983}
+GSM8K = {"gsm8k": 7_473}
+CODE_ALPACA = {"code_alpaca": 20_022}
+SHAREGPT = {"sharegpt": 10_000}
+
+# Every role is given a model, so that none is left to the simulated one of params.yaml.
+AUTO_EVOL = {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES} | {
+    "models.optimizer": GPT_OPTIMIZER,
+    "models.judge": GPT_OPTIMIZER,
+    "evolve.temperature": "0.0",
+}
+"""Settings of arXiv:2406.00770."""
+SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES}
+"""Settings of arXiv:2412.11231; its decoding is the default of params.yaml."""
+EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
+ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}

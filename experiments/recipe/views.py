@@ -1,0 +1,128 @@
+"""What a recipe ends in, made of one long table: what a measure reads, labelled by experiment.
+
+A view groups its rows by labels and sums each group up. A dry run says DRY RUN in every cell, and
+the paper's own figures are shown beside real ones only.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import polars as pl
+
+from experiments.recipe.outs import Outs
+
+NOTHING = "–"
+"""A cell without a figure."""
+DRY = "DRY RUN"
+
+
+class Measure(NamedTuple):
+    """What to read of an experiment, and the stages that write it."""
+
+    stages: tuple[str, ...]
+    read: Callable[[Outs], pl.DataFrame]
+
+
+class View(Protocol):
+    """A table or a chart."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def measure(self) -> Measure: ...
+
+    def markdown(self, frame: pl.DataFrame, drawing: Path, dry: bool) -> str:
+        """Show what was measured as Markdown; a drawing is a file of its own."""
+        ...
+
+
+def unchanged(frame: pl.DataFrame) -> pl.DataFrame:
+    """Take what was measured as it is."""
+    return frame
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: a row and a column for each combination of labels, and in each cell a figure or more.
+
+    prepare: what to do to the measured rows first. published: the paper's figures by row labels,
+    column labels and name of the cell.
+    """
+
+    title: str
+    measure: Measure
+    rows: Sequence[str]
+    columns: Sequence[str]
+    cells: Mapping[str, pl.Expr]
+    prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
+    published: Mapping[tuple[str, ...], float] = field(default_factory=dict)
+    digits: int = 2
+
+    def markdown(self, frame: pl.DataFrame, drawing: Path, dry: bool) -> str:
+        """Lay the table out."""
+        frame = self.prepare(frame)
+        places = [*self.rows, *self.columns]
+        figures = {
+            values[: len(places)]: values[len(places) :]
+            for values in frame.group_by(places).agg(**self.cells).iter_rows()
+        }
+        rows = ordered(frame, self.rows)
+        columns = ordered(frame, self.columns)
+        heads = [self._head(labels, cell) for labels, cell in itertools.product(columns, self.cells)]
+        lines = [line([*self.rows, *heads]), line(["---"] * len(self.rows) + ["---:"] * len(heads))]
+        for row in rows:
+            cells = []
+            for labels in columns:
+                found = figures.get((*row, *labels), (None,) * len(self.cells))
+                for cell, value in zip(self.cells, found, strict=True):
+                    paper = self.published.get((*row, *labels, cell))
+                    cells.append(self._shown(value, paper, dry))
+            lines.append(line([*row, *cells]))
+        return "\n".join(lines)
+
+    def _head(self, labels: tuple[Any, ...], cell: str) -> str:
+        return " · ".join(labels) if labels and len(self.cells) == 1 else " · ".join([*labels, cell])
+
+    def _shown(self, value: float | None, paper: float | None, dry: bool) -> str:
+        if value is None:
+            return NOTHING
+        text = self._number(value)
+        return f"{DRY} {text}" if dry else text if paper is None else f"{text} (paper {self._number(paper)})"
+
+    def _number(self, value: float) -> str:
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.{self.digits}f}"
+
+
+def ordered(frame: pl.DataFrame, names: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Give the combinations of labels that occur, each label ranked by where it occurs first."""
+    ranks = {name: list(dict.fromkeys(frame[name])) for name in names}
+    found = frame.select(names).unique().rows() if names else [()]
+    return sorted(found, key=lambda row: [ranks[name].index(row[place]) for place, name in enumerate(names)])
+
+
+def line(cells: Sequence[object]) -> str:
+    """Lay out a line of a Markdown table."""
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def equal_size(frame: pl.DataFrame, over: str, within: Sequence[str], seed: int) -> pl.DataFrame:
+    """Cut the rows of all levels of a factor to the size of the smallest, drawn by seed.
+
+    within: labels; the rows of each combination are cut by themselves. Rows have an `id`.
+    """
+    groups = frame.sort("id").partition_by(*within, over, as_dict=True, maintain_order=True)
+    sizes: dict[tuple[object, ...], int] = {}
+    for (*labels, _), rows in groups.items():
+        sizes[tuple(labels)] = min(rows.height, sizes.get(tuple(labels), rows.height))
+    cut = []
+    for key, rows in groups.items():
+        drawn = random.Random(f"{seed} {key}").sample(range(rows.height), sizes[key[:-1]])
+        cut.append(rows[sorted(drawn)])
+    return pl.concat(cut)
