@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-engines lint bench clean-outs
+.PHONY: repro test test-engines test-browser lint bench clean-outs
 
 repro: .venv/ready
 	dvc repro
@@ -12,9 +12,15 @@ repro: .venv/ready
 test: .venv/ready lint
 	pytest
 
-# Every engine against real peers, vLLM and its server on the CPU among them, in an environment of its own; minutes.
+# Every engine against real peers, the servers of vLLM and llama.cpp among them, on the CPU, in an environment of
+# its own; minutes.
 test-engines: .venv-engines/ready
 	timeout 1200 .venv-engines/bin/pytest tests/engines -n 0
+
+# The explorer in headless Chromium, which is installed from the system's packages if it is missing.
+test-browser: .venv/ready
+	tests/browser/install.sh
+	timeout 600 pytest tests/browser -n 0
 
 lint: .venv/ready
 	ruff check .
@@ -24,6 +30,7 @@ lint: .venv/ready
 # Speed and size against what is promised; minutes, and its figures depend on the machine.
 bench: .venv/ready
 	python benchmarks/line.py
+	python benchmarks/engines.py
 
 # Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
 clean-outs:

@@ -89,8 +89,11 @@ def evolve(folder: Path, parent: Path) -> list[str]:
         "evolve",
         parent=parent,
         method=folder / "method.txt",
+        own=ROOT / "prompts/evolve/own.txt",
         child=folder / "r1.parquet",
         rejects=folder / "rejects.parquet",
+        failures=folder / "failures.parquet",
+        replies=folder / "replies.parquet",
         counts=folder / "counts.json",
         usage=folder / "usage.json",
     )

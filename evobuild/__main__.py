@@ -1,4 +1,4 @@
-"""The commands beside the pipeline: `python -m evobuild plan`, `… models` and `… store`.
+"""The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain` and `… store`.
 
 Exit code 0; 1 after a UserError, said in one or two lines, or if a model cannot be used; 130 if
 interrupted.
@@ -45,10 +45,14 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument(
         "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help="as dvc exp run"
     )
+    plan.add_argument("targets", nargs="*", metavar="STAGE", help="only these and what they need")
     plan.add_argument("--json", action="store_true", help="one JSON object a stage")
     plan.set_defaults(run=_plan)
     models = commands.add_parser("models", help="whether the model of each role can be used")
     models.set_defaults(run=_models)
+    explain = commands.add_parser("explain", help="the life of one row: what it came from and why it ended")
+    explain.add_argument("id", help="of a row, or as much of its beginning as no other id shares")
+    explain.set_defaults(run=_explain)
     store = commands.add_parser("store", help="the kept replies: count, share, prune, rebuild")
     store_commands.add(store.add_subparsers(required=True, metavar="COMMAND"))
     return parser
@@ -62,10 +66,17 @@ def _models(arguments: argparse.Namespace) -> int:
     return 1 if any(each.problem for each in found) else 0
 
 
+def _explain(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import explain
+
+    sys.stdout.write(explain.explain(arguments.id))
+    return 0
+
+
 def _plan(arguments: argparse.Namespace) -> int:
     from evobuild.commands import plan
 
-    planned = plan.plan(arguments.set_param)
+    planned = plan.plan(arguments.set_param, arguments.targets)
     lines = [json.dumps(asdict(each)) for each in planned] if arguments.json else [plan.table(planned)]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0

@@ -6,39 +6,31 @@ and of each only the rows that are shown are kept.
 
 from __future__ import annotations
 
-import difflib
 import random
-import re
 from collections.abc import Iterable, Mapping
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import tables
+from evobuild import fates, tables
+from evobuild.differences import Words, difference
 from evobuild.errors import BadInput
+from evobuild.fates import Fate
 from evobuild.params import Params, Round
 from evobuild.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 
 LOST = 8
 """Rejects shown."""
-LONGEST = 20_000
-"""Characters of a text that are compared word by word; longer ones are shown without their difference."""
-
-Words = list[tuple[str, str]]
-"""A text in parts, each ("equal" | "insert" | "delete", text)."""
 
 
 class Stage(NamedTuple):
-    """A row of a lineage and what is known of it; words: its instruction against its parent's."""
+    """A row of a lineage and what became of it; words: its instruction against its parent's."""
 
     row: Instruction
     words: Words
-    answer: str | None
-    level: str | None
-    difficulty: float | None
-    ic_ifd: float | None
+    fate: Fate
 
 
 class Lost(NamedTuple):
@@ -52,21 +44,13 @@ class Lost(NamedTuple):
     instruction: str
 
 
-def lineages(
-    params: Params,
-    rounds: Path,
-    responses: Path,
-    ratings: Mapping[str, pl.DataFrame],
-    scores: Mapping[str, pl.DataFrame],
-) -> list[list[Stage]]:
+def lineages(params: Params, where: fates.Tables) -> list[list[Stage]]:
     """Draw `report.examples` rows of the last round, each with its ancestors, the seed row first.
-
-    rounds, responses: folders of instruction tables. ratings, scores: by pool.
 
     Raises BadInput if a table is missing or lacks a parent.
     """
     chain = _chain(params.rounds)
-    paths = {name: rounds / f"{name}.parquet" for name in chain}
+    paths = {name: where.rounds / f"{name}.parquet" for name in chain}
     last = tables.read(paths[chain[-1]], INSTRUCTIONS)
     picked = _pick(last, params.report.examples, params.random_seed)
     rows: dict[str, Instruction] = {}
@@ -79,21 +63,12 @@ def lineages(
             )
         rows |= found
         wanted = [found[key].parent_id for key in wanted]
-    answers: dict[str, Instruction] = {}
-    for name in chain:
-        if name in params.pools:
-            answers |= _rows(responses / f"{name}.parquet", rows)
-    rated = {
-        key: values for frame in ratings.values() for key, *values in _some(frame, rows, "level", "score")
-    }
-    scored = {key: value for frame in scores.values() for key, value in _some(frame, rows, "ic_ifd")}
+    fate = fates.of(rows, list(params.pools), where)
 
     def stage(key: str) -> Stage:
         row, parent = rows[key], rows.get(rows[key].parent_id)
         words = difference(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
-        answer = answers[key].output if key in answers else None
-        level, difficulty = rated.get(key, (None, None))
-        return Stage(row, words, answer, level, difficulty, scored.get(key))
+        return Stage(row, words, fate[key])
 
     return [[stage(key) for key in _ancestry(rows, key)] for key in picked]
 
@@ -124,10 +99,6 @@ def _rows(path: Path, ids: Iterable[str]) -> dict[str, Instruction]:
     return {row.id: row for row in tables.instructions(found)}
 
 
-def _some(frame: pl.DataFrame, ids: Iterable[str], *columns: str) -> Iterable[tuple[Any, ...]]:
-    return frame.filter(pl.col("id").is_in(list(ids))).select("id", *columns).iter_rows()
-
-
 def _ancestry(rows: Mapping[str, Instruction], key: str) -> list[str]:
     line = [key]
     while rows[line[0]].parent_id in rows:
@@ -155,25 +126,3 @@ def lost(params: Params, rounds: Path, rejects: Path) -> list[Lost]:
             shown = (row.domain, row.instruction) if row else ("", "")
             found.append(Lost(f"{stage} {name}", reason, detail, reply, *shown))
     return found
-
-
-def difference(before: str, after: str) -> Words:
-    """Compare two texts word by word.
-
-    Instance: "Name a bird.", "Name a red bird." -> equal "Name a ", insert "red ", equal "bird."
-    """
-    if max(len(before), len(after)) > LONGEST:
-        return [("equal", after)]
-    old, new = (re.findall(r"\S+\s*|\s+", text) for text in (before, after))
-    parts: Words = []
-    # The space after a word is no part of it: a last word stays the same when more follows.
-    old_words, new_words = [token.strip() for token in old], [token.strip() for token in new]
-    for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(
-        None, old_words, new_words, autojunk=False
-    ).get_opcodes():
-        if kind == "equal":
-            parts.append(("equal", "".join(new[j1:j2])))
-            continue
-        parts += [("delete", "".join(old[i1:i2]))] if i2 > i1 else []
-        parts += [("insert", "".join(new[j1:j2]))] if j2 > j1 else []
-    return parts

@@ -1,4 +1,4 @@
-"""Write the report: one self-contained HTML page of what was made, lost, chosen and learnt."""
+"""Write the report, one self-contained HTML page, and beside it the explorer of all rows."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ def main(
     ratings: Path,
     scores: Path,
     rejects: Path,
+    failures: Path,
     counts: Path,
     usage: Path,
-    steps: Path,
+    optimization: Path,
+    tallies: Path,
+    keywords: Path,
+    token_probability: Path,
     dataset: Path,
     curve: Path,
     evaluation: Path,
     page: Out,
+    explorer: Out,
     totals: Out,
 ) -> None:
-    from evobuild import report, summary, tables
+    from evobuild import explorer as explored
+    from evobuild import fates, report, summary, tables
 
-    sources = report.Sources(
-        rounds, responses, ratings, scores, rejects, counts, usage, steps, dataset, curve, evaluation
-    )
-    page.write_text(report.page(params, sources), encoding="utf-8")
+    rows = fates.Tables(rounds, responses, ratings, scores, rejects, failures, dataset)
+    figures = counts, usage, optimization, tallies, keywords, token_probability, curve, evaluation
+    page.write_text(report.page(params, report.Sources(rows, *figures)), encoding="utf-8")
+    explored.write(explorer, params, rows)
     tables.write_json(totals, summary.usage_by_role(usage, list(params.rounds), list(params.pools)))
 
 

@@ -40,11 +40,14 @@ EVOLVE = (
     "r0.parquet",
     "--method",
     "method.txt",
+    "--own",
+    "method.txt",
     "--child",
     "o/r1.parquet",
     "--rejects",
 )
-EVOLVE += ("o/rej.parquet", "--counts", "o/counts.json", "--usage", "o/usage.json")
+EVOLVE += ("o/rej.parquet", "--failures", "o/fail.parquet", "--replies", "o/rep.parquet")
+EVOLVE += ("--counts", "o/counts.json", "--usage", "o/usage.json")
 
 
 @pytest.fixture(scope="module")

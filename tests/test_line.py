@@ -39,7 +39,7 @@ def test_git_sees_no_data(clone: Path) -> None:
 
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     ledgers = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
-    assert len(ledgers) == 1 + 2 + 2 * 3 + 1 + 1  # seed, rounds, pools, select, finetune
+    assert len(ledgers) == 1 + 2 + 1 + 2 * 3 + 1 + 1  # seed, rounds, keywords, pools, select, finetune
     for ledger in ledgers.values():
         assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
 
@@ -68,12 +68,13 @@ def test_pushed_data_is_pulled_and_nothing_reruns(clone: Path, tmp_path: Path) -
 def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
     metrics = json.loads(workspace.run(clone, "dvc", "metrics", "show", "--json"))
     assert {Path(name).stem for name in metrics[""]["data"]} == {
-        "rows", "difficulty", "scores", "optimization", "evaluation", "usage"
+        "rows", "difficulty", "scores", "optimization", "evolution", "evaluation", "usage",
+        "keywords", "token_probability",
     }  # fmt: skip
     columns = workspace.run(
         clone, "dvc", "exp", "show", "--csv", "--drop", ".*(evobuild|stages|prompts|data).*"
     )
-    assert 15 <= len(columns.splitlines()[0].split(",")) <= 110
+    assert 15 <= len(columns.splitlines()[0].split(",")) <= 180
     assert "file://" in workspace.run(clone, "dvc", "plots", "show")
     assert workspace.run(clone, "dvc", "params", "diff") == ""
 
@@ -99,6 +100,8 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
     before = (clone / "params.yaml").read_bytes()
     lines = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json").splitlines()
     planned = {each["stage"]: each for each in map(json.loads, lines)}
+    few = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json", "evolve@r1")
+    assert [json.loads(line)["stage"] for line in few.splitlines()] == ["check", "optimize", "evolve@r1"]
     assert (clone / "params.yaml").read_bytes() == before
     assert planned["optimize"]["exact"] and not planned["evolve@r1"]["exact"]
     workspace.run(clone, "dvc", "exp", "run", *change, "evolve@r2")

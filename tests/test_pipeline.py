@@ -214,6 +214,7 @@ def readers(key: str) -> set[str]:
         for name in DVC
         if (reads := reach.params(name)) is None
         or any(key == read or key.startswith(f"{read}.") for read in reads)
+        or f"${{{key}}}" in body(name)["cmd"]
         for instance in instances(name)
     }
     section, _, rest = key.partition(".")

@@ -4,96 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from markupsafe import escape
-from workspace import ROOT
+from reported import REAL, ROOT, build, hostile, settings
 
-from evobuild import charts, examples, params, report, tables
+from evobuild import charts, differences, examples, params, report, tables
 from evobuild.errors import BadInput
-from evobuild.params import Params
 from evobuild.report import Sources
-
-ROUNDS = ("r0", "r1", "r2")
-SIMULATED = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "simulated:small")
-REAL = dict.fromkeys(SIMULATED, "transformers:some/model@1234567")
-
-
-def hostile(field: str) -> str:
-    """A text that would run or render if anything took it for markup or for a template."""
-    return f"<script>alert('{field}')</script>{{{{7*7}}}}"
-
-
-def settings(models: dict[str, str] = SIMULATED, **changes: Any) -> Params:
-    content = params.read(ROOT / "params.yaml")
-    content |= {
-        "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
-        "pools": {name: {} for name in ROUNDS},
-        "report": {"examples": 2},
-        "select": content["select"] | {"pools": "all"},
-        "models": content["models"] | models,
-    }
-    return Params.model_validate(content | changes)
-
-
-def write_rows(sources: Sources, number: int, text: Any) -> None:
-    """Three rounds of rows in two domains, each row a child of the one with its number before."""
-    for place, name in enumerate(ROUNDS):
-        parent = ROUNDS[place - 1] if place else ""
-        texts = [text(f"{field}{name}") for field in ("instruction", "input", "output", "operation")]
-        rows = [
-            (
-                f"{name}-{row:02d}", "", text(f"seed_id{row}"), f"{parent}-{row:02d}" if parent else "",
-                name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, "",
-            )
-            for row in range(number)
-        ]  # fmt: skip
-        table = tables.frame(tables.INSTRUCTIONS, rows)
-        tables.write(sources.rounds / f"{name}.parquet", table)
-        tables.write(sources.responses / f"{name}.parquet", table)
-        ratings = [(row[0], text("level") if text is hostile else "hard", 40.0 + place) for row in rows]
-        tables.write(sources.ratings / f"{name}.parquet", tables.frame(tables.RATINGS, ratings))
-        scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
-        tables.write(sources.scores / f"{name}.parquet", tables.frame(tables.SCORES, scores))
-    tables.write(sources.dataset, table)
-
-
-def write_ledgers(sources: Sources, text: Any) -> None:
-    stems = [f"{stage}-{name}" for stage in report.POOL_STAGES for name in ROUNDS]
-    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *stems]:
-        lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
-        tables.write(sources.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
-        ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
-        tables.write_json(sources.counts / f"{stem}.json", ledger | {"held_out": 40 if stem == "seed" else 0})
-        counts = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 5)
-        usage = {"model": text("usage model"), "seconds": 1.0, "cost": None, "purposes": {"evolve": counts}}
-        tables.write_json(sources.usage / f"{stem}.json", [usage])
-    tables.write_json(sources.usage / "optimize.json", [])
-    tables.write(sources.rejects / "evaluate.parquet", tables.frame(tables.REJECTS, []))
-
-
-def write_figures(sources: Sources, text: Any) -> None:
-    steps = [
-        ("000-000", 0, 0, 0.5, text("failures"), 4, True, "", text("method_e0")),
-        ("001-000", 1, 0, 0.25, "", 5, True, text("feedback"), text("method_best")),
-        ("001-001", 1, 1, None, "no method in the reply", 0, False, "", ""),
-    ]
-    tables.write(sources.steps, tables.frame(tables.STEPS, steps))
-    tables.write_csv(sources.curve, [{"step": 1, "loss": 3.5, "learning_rate": 0.1}])
-    evaluation = {"held_out": {"measured": 4, "rejected": 0}, "loss": {"base": 2.5, "tuned": 2.25}}
-    tables.write_json(sources.evaluation, evaluation | {"perplexity": {"base": 12.18, "tuned": 9.49}})
-
-
-def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
-    folders = [root / name for name in report.Sources._fields[:7]]
-    for folder in folders:
-        folder.mkdir(parents=True)
-    sources = Sources(*folders, *(root / name for name in ("steps", "dataset", "curve", "evaluation")))
-    write_rows(sources, rows, text)
-    write_ledgers(sources, text)
-    write_figures(sources, text)
-    return sources
 
 
 @pytest.fixture
@@ -127,7 +45,7 @@ def test_simulated_roles_are_called_a_dry_run(plain: Sources, shown: str):
 def test_figures_are_shown(shown: str):
     assert "7,341" in shown  # rows in
     assert "7,300" in shown  # rows of r0: out of seed without the held-out 40
-    assert "2.500 → 2.250" in shown and "0.50 → 0.25" in shown
+    assert "2.500 → 2.250" in shown and "0.50 → 0.25" in shown and "0.500 → 0.250" in shown
     assert "counted evolve-r1" in shown and "reply evolve-r1" in shown
 
 
@@ -139,8 +57,10 @@ def test_lineages_go_from_the_seed_through_all_rounds(shown: str):
 
 FIELDS = (
     [f"{name}r{number}" for name in ("instruction", "input", "output", "operation") for number in range(3)]
-    + ["domain0", "domain1", "role", "turn", "level", "usage model", "failures", "feedback"]
-    + ["method_e0", "method_best", "reason evolve-r1", "detail evolve-r1", "reply evolve-r1"]
+    + ["domain0", "domain1", "role", "turn", "level", "usage model", "usage role", "failures", "feedback"]
+    + ["method_e0", "method_best", "no method", "kind", "why", "evolved", "answer_w", "verdict", "evolver"]
+    + ["tallied", "tallied operation", "tallied domain"]
+    + ["reason evolve-r1", "detail evolve-r1", "reply evolve-r1"]
     + ["counted seed", "counted select", "reply respond-r0"]
 )
 
@@ -159,11 +79,13 @@ def test_text_of_a_row_appears_literally(attacked: str, field: str):
 
 def test_text_of_a_row_never_becomes_markup(attacked: str):
     assert "<script" not in attacked
-    assert re.search(r"seed_id\d&#39;\)&lt;/script&gt;\{\{7\*7\}\}", attacked)
+    assert attacked.count("<ins>") == attacked.count("</ins>") > 0
 
 
 def test_nothing_outside_the_page_is_asked_for(shown: str):
-    assert all(target.startswith("#") for target in re.findall(r'(?:src|href|action)="([^"]*)"', shown))
+    targets = re.findall(r'(?:src|href|action)="([^"]*)"', shown)
+    assert {target.partition("#")[0] for target in targets} == {"", "explorer/index.html"}
+    assert "default-src 'none'; style-src 'unsafe-inline';" in shown
     assert not re.search(r"https?://|@import|<link|<script|url\((?!#)", shown)
 
 
@@ -179,10 +101,15 @@ def test_strange_text_stays_readable(tmp_path: Path):
 @pytest.mark.usefixtures("without_charts")
 def test_no_optimization_is_said(tmp_path: Path):
     sources = build(tmp_path)
-    tables.write(sources.steps, tables.frame(tables.STEPS, []))
+    for name, kind in (("candidates", tables.CANDIDATES), ("failures", tables.CANDIDATE_FAILURES)):
+        tables.write(sources.optimization / f"{name}.parquet", tables.frame(kind, []))
+    tables.write(sources.optimization / "trajectories.parquet", tables.frame(tables.TRAJECTORIES, []))
     evolve = params.read(ROOT / "params.yaml")["evolve"]
     page = report.page(settings(evolve=evolve | {"strategy": "evol"}), sources)
-    assert "Nothing was optimized: rows evolve by fixed operations" in page
+    assert (
+        "Nothing was optimized: rows evolve by fixed operations, in turn. <bdi>default</bdi>: constraints"
+        in page
+    )
     page = report.page(settings(evolve=evolve | {"strategy": "auto", "method": "e0"}), sources)
     assert "Nothing was optimized" in page and "is e0, used as it stands" in page
 
@@ -190,7 +117,7 @@ def test_no_optimization_is_said(tmp_path: Path):
 @pytest.mark.usefixtures("without_charts")
 def test_a_removed_pool_is_not_read(tmp_path: Path):
     sources = build(tmp_path)
-    for folder in (sources.responses, sources.ratings, sources.scores):
+    for folder in (sources.rows.responses, sources.rows.ratings, sources.rows.scores):
         (folder / "r1.parquet").write_text("left behind")
     page = report.page(settings(pools={"r0": {}, "r2": {}}), sources)
     assert "counted respond-r2" in page and "counted respond-r1" not in page
@@ -201,8 +128,8 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
     sources = build(tmp_path)
     alone = report.page(settings(rounds={}, pools={"r0": {}}), sources)
     assert re.findall(r"<h4>(\w+)</h4>", alone) == ["seed", "seed"]
-    (sources.rounds / "r2.parquet").rename(sources.rounds / "r2b.parquet")
-    for folder in (sources.rejects, sources.counts, sources.usage):
+    (sources.rows.rounds / "r2.parquet").rename(sources.rows.rounds / "r2b.parquet")
+    for folder in (sources.rows.rejects, sources.counts, sources.usage):
         for path in sorted(folder.glob("evolve-r1.*")):
             (folder / f"evolve-r2b{path.suffix}").write_bytes(path.read_bytes())
     branched = settings(rounds={"r2b": {"parent": "r1"}, "r1": {"parent": "r0"}}, pools={"r0": {}})
@@ -213,8 +140,10 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
     "name",
     [
         "rounds/r1.parquet", "responses/r0.parquet", "ratings/r2.parquet", "scores/r1.parquet",
-        "rejects/evolve-r1.parquet", "counts/select.json", "usage/rate-r0.json",
-        "steps", "dataset", "curve", "evaluation",
+        "rejects/evolve-r1.parquet", "rejects/select.parquet", "counts/select.json", "usage/rate-r0.json",
+        "optimization/candidates.parquet", "optimization/failures.parquet",
+        "optimization/trajectories.parquet", "tallies", "keywords", "token_probability",
+        "dataset", "curve", "evaluation",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("broken", [False, True], ids=["missing", "broken"])
@@ -229,7 +158,7 @@ def test_a_bad_file_is_named(tmp_path: Path, name: str, broken: bool):
 @pytest.mark.usefixtures("without_charts")
 def test_a_lacking_parent_is_named(tmp_path: Path):
     sources = build(tmp_path)
-    tables.write(sources.rounds / "r1.parquet", tables.frame(tables.INSTRUCTIONS, []))
+    tables.write(sources.rows.rounds / "r1.parquet", tables.frame(tables.INSTRUCTIONS, []))
     with pytest.raises(BadInput, match=r"r1\.parquet: no row 'r1-0\d'"):
         report.page(settings(), sources)
 
@@ -243,10 +172,12 @@ def test_a_lacking_parent_is_named(tmp_path: Path):
         ("one", "two", [("delete", "one"), ("insert", "two")]),
         ("", "new", [("insert", "new")]),
         ("old", "", [("delete", "old")]),
+        ("鳥の名前", "鳥の長い名前", [("equal", "鳥の"), ("insert", "長い"), ("equal", "名前")]),
+        ("x" * 20_001, "y", [("equal", "y")]),
     ],
 )
-def test_texts_are_compared_word_by_word(before: str, after: str, parts: examples.Words):
-    assert examples.difference(before, after) == parts
+def test_texts_are_compared_word_by_word(before: str, after: str, parts: differences.Words):
+    assert differences.difference(before, after) == parts
 
 
 def test_examples_are_spread_over_domains():
@@ -265,7 +196,7 @@ def test_settings_are_shown_as_used(shown: str):
 
 def test_charts_follow_the_colours_of_the_page(shown: str):
     drawn = re.findall(r'<svg role="img" aria-label="([^"]*)"', shown)
-    assert len(drawn) == 4
+    assert len(drawn) == 6
     svg = "".join(re.findall(r"<svg role.*?</svg>", shown, re.DOTALL))
     assert "var(--accent)" in svg and not re.search("#[0-9a-f]{6}", svg)
 

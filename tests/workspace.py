@@ -23,6 +23,7 @@ SMALL: dict[str, Any] = {
     "scratch": {"steps": 2, "vocabulary": 400, "batch": 2},
     "optimize": {"steps": 2, "batch": 4},
     "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
+    "keywords": {"rows": 3},
     "pools": {"r0": {}, "r1": {}},
     "select": {"pools": "all", "share": 0.5},
     "finetune": {"epochs": 1, "max_length": 256},

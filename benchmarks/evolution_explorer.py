@@ -1,0 +1,158 @@
+"""How fast the explorer of 50,000 rows is written, shows its first rows, and searches, in headless Chromium.
+
+    tests/browser/install.sh; python benchmarks/evolution_explorer.py [--rows 50000] [--folder kept/here]
+
+Made-up rows of 40 to 90 words in four rounds, one in ten attempts failed. What the page takes is
+measured inside the page: the first paint by the browser's own timing; from its start to the moment
+when rows with their text are listed; and a search from the key to the frame after it. The slowest of
+the searches counts. The browser starts anew for each opening, so nothing is cached but by the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from figures import Figures
+
+from evobuild import explorer, fates, params, tables
+from evobuild.params import Params
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "browser"))
+
+ROUNDS = ("r0", "r1", "r2", "r3")
+ROWS = 50_000
+WORDS = [
+    first + last
+    for first in ("ri", "mo", "sta", "ple", "gu", "nor")
+    for last in ("ver", "ll", "ne", "sh", "dow")
+]
+SEARCHES = ("zebra", "r", "river", "river moll stane guver", "plesh norne river", "00f")
+OPENINGS = 3
+
+SEARCH = """(async () => {
+  const field = document.getElementById("query");
+  field.value = %r;
+  const began = performance.now();
+  field.dispatchEvent(new Event("input", {bubbles: true}));
+  await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  return performance.now() - began;
+})()"""
+FILTER = SEARCH.replace('"query"', '"order"').replace("%r", "'high'")
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+LISTED = "performance.getEntriesByName('listed')[0]?.startTime"
+
+
+def settings() -> Params:
+    """The shipped params with four pools and without options that name files."""
+    return params.load(ROOT / "params.yaml")
+
+
+def fill(where: fates.Tables, rows: int) -> None:
+    """Write tables of so many rows in all, whatever they say."""
+    draw = random.Random(0)
+    for folder in where[:-1]:
+        folder.mkdir(parents=True)
+    parents: list[tables.Instruction] = []
+    selected: list[tables.Instruction] = []
+    failed: list[tuple[object, ...]] = []
+    for name in ROUNDS:
+        made, failed = _round(draw, name, parents or [None] * (rows // len(ROUNDS)))
+        _write(where, name, made, failed, draw)
+        selected += [row for row in made if row.domain == "math"]
+        parents = made
+    tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, selected))
+    tables.write(where.rejects / "finetune.parquet", tables.frame(tables.REJECTS, []))
+    lost = [(row.id, "below the cut", "0.125", "") for row in parents if row.domain != "math"]
+    tables.write(where.rejects / "select.parquet", tables.frame(tables.REJECTS, lost))
+
+
+def _round(
+    draw: random.Random, name: str, parents: list[tables.Instruction] | list[None]
+) -> tuple[list[tables.Instruction], list[tuple[object, ...]]]:
+    made, failed = [], []
+    for number, parent in enumerate(parents):
+        text = " ".join(draw.choices(WORDS, k=draw.randint(40, 60))) if parent is None else parent.instruction
+        text = text if parent is None else f"{text} {' '.join(draw.choices(WORDS, k=10))}"
+        above = "" if parent is None else parent.id
+        content = tables.content_id((), text, "")
+        own = tables.row_id(name, above or str(number), content)
+        seed = own if parent is None else parent.seed_id
+        domain = ("chat", "math", "code")[number % 3]
+        how = "" if parent is None else ("deepening", "reasoning")[number % 2]
+        made.append(
+            tables.Instruction(
+                own, content, seed, above, name, domain, (), text, "", "", how, "simulated:small"
+            )
+        )
+        if parent is not None and number % 10 == 0:
+            reply = " ".join(draw.choices(WORDS, k=60))
+            failed.append((f"{name}-{own}", above, 0, how, domain, "unparsable", "no final label", reply))
+    return made, failed
+
+
+def _write(
+    where: fates.Tables,
+    name: str,
+    rows: list[tables.Instruction],
+    failed: list[tuple[object, ...]],
+    draw: random.Random,
+) -> None:
+    file = f"{name}.parquet"
+    tables.write(where.rounds / file, tables.frame(tables.INSTRUCTIONS, rows))
+    answers = [row._replace(output=" ".join(draw.choices(WORDS, k=150))) for row in rows]
+    tables.write(where.responses / file, tables.frame(tables.INSTRUCTIONS, answers))
+    ratings = [(row.id, "hard", float(draw.randint(20, 90))) for row in rows]
+    tables.write(where.ratings / file, tables.frame(tables.RATINGS, ratings))
+    scores = [(row.id, 60, 150, False, 2.0, 1.0, 1.5, draw.random(), 0.5, draw.random()) for row in rows]
+    tables.write(where.scores / file, tables.frame(tables.SCORES, scores))
+    tables.write(where.failures / file, tables.frame(tables.FAILURES, failed))
+    for stage in fates.POOL_STAGES:
+        tables.write(where.rejects / f"{stage}-{file}", tables.frame(tables.REJECTS, []))
+
+
+def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
+    """Take the explorer's figures."""
+    import chromium
+
+    with tempfile.TemporaryDirectory() as temporary:
+        root = folder or Path(temporary)
+        names = fates.Tables._fields
+        where = fates.Tables(*(root / name for name in names))
+        fill(where, rows)
+        began = time.monotonic()
+        explorer.write(root / "explorer", settings(), where)
+        written = time.monotonic() - began
+        url = (root / "explorer" / "index.html").as_uri()
+        paints, lists, searches = [], [], []
+        for _ in range(OPENINGS):
+            with chromium.Page() as page:
+                page.open(url)
+                lists.append(page.wait(LISTED))
+                paints.append(page.wait(PAINT))
+                page.wait(f"read === index.starts.length && count >= {rows}")
+                searches += [page.run(SEARCH % word) for word in SEARCHES]
+                searches.append(page.run(FILTER))
+                assert not page.errors, page.errors
+    size = f"explorer of {rows:,} rows"
+    figures.at_most(f"{size}: written", written, 30, "s")
+    figures.at_most(f"{size}: first paint", max(paints) / 1000, 2, "s")
+    figures.at_most(f"{size}: first rows listed", max(lists) / 1000, 2, "s")
+    figures.at_most(f"{size}: search", max(searches), 300, "ms")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--folder", type=Path, help="an empty folder to keep the explorer in")
+    arguments = parser.parse_args()
+    taken = Figures()
+    run(taken, arguments.rows, arguments.folder)
+    taken.print()

@@ -1,0 +1,238 @@
+"""The life of one row, read from the tables and, for a reply that no table holds, from the reply store.
+
+No model is asked. Prompts are rendered again from what git and DVC hold. A table that is not here is
+named, and what it would have told is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild import evolution, fates, methods, operations, rounds, tables
+from evobuild.characters import on_terminal
+from evobuild.errors import UserError
+from evobuild.evolution import Step
+from evobuild.fates import Fate
+from evobuild.models import engine, store
+from evobuild.models.request import Message, Request, Sampling
+from evobuild.params import Params
+from evobuild.tables import (
+    CANDIDATES,
+    FAILURES,
+    INSTRUCTIONS,
+    REJECTS,
+    REPLIES,
+    SEED_ROUND,
+    Instruction,
+    Reject,
+)
+
+DATA = Path("data")
+METHOD = DATA / "method.txt"
+REPLIES_OF = DATA / "replies"
+CANDIDATES_IN = DATA / "optimization/candidates.parquet"
+HELD_OUT = DATA / "held_out.parquet"
+SHOWN = 5
+"""Ids that an ambiguous beginning is answered with."""
+
+
+class Attempt(NamedTuple):
+    """A failed attempt; number from 0."""
+
+    number: int
+    reason: str
+    detail: str
+    reply: str
+
+
+class Origin(NamedTuple):
+    """How a child came to be.
+
+    prompt: '' if what it was rendered from is not here; source: what that is, or what is lacking.
+    reply: None if neither its table nor the store has it; place: where it was found.
+    """
+
+    prompt: str
+    source: str
+    failed: tuple[Attempt, ...]
+    number: int | None
+    reply: str | None
+    place: str
+
+
+class Chapter(NamedTuple):
+    """A row of the line. origin: None for a seed row; fate: None for a held-out row."""
+
+    row: Instruction
+    origin: Origin | None
+    fate: Fate | None
+
+
+class Sequel(NamedTuple):
+    """What a later round made of the row: children, or no child after failed attempts."""
+
+    round: str
+    children: tuple[str, ...]
+    failed: tuple[Attempt, ...]
+
+
+class Life(NamedTuple):
+    """A row with its ancestors, the seed row first, and what came of it later.
+
+    lost: why it never became a row, if the stage seed lost it; then there is no chapter.
+    """
+
+    id: str
+    chapters: tuple[Chapter, ...]
+    sequels: tuple[Sequel, ...]
+    lost: Reject | None
+    missing: tuple[Path, ...]
+
+
+def read(beginning: str, params: Params) -> Life:
+    """Read the life of the row whose id begins so; that of a failed attempt is the life of its parent.
+
+    Raises UserError if no id or more than one begins so, or if an ancestor's table is not here;
+    BadInput if a table is not as it should be.
+    """
+    return _Reader(params, fates.Tables()).life(beginning.strip().partition("-")[0])
+
+
+class _Reader:
+    """Reads tables that are here, and remembers those that are not."""
+
+    def __init__(self, params: Params, where: fates.Tables) -> None:
+        self._params = params
+        self._where = where
+        self._missing: dict[Path, None] = {}
+
+    def _table(self, path: Path, schema: pl.Schema) -> pl.DataFrame:
+        if path.exists():
+            return tables.read(path, schema)
+        self._missing[path] = None
+        return schema.to_frame()
+
+    def life(self, beginning: str) -> Life:
+        found = dict(self._beginning(beginning))
+        if len(found) != 1:
+            raise self._unclear(beginning, list(found))
+        ((key, what),) = found.items()
+        if isinstance(what, Reject):
+            return Life(key, (), (), what, tuple(self._missing))
+        row, held_out = what
+        line = list(self._line(row))
+        fate = {} if held_out else fates.of([each.id for each in line], self._pools, self._where, self._table)
+        chapters = [
+            Chapter(each, self._origin(each, parent) if parent else None, fate.get(each.id))
+            for parent, each in zip([None, *line], line, strict=False)
+        ]
+        sequels = () if held_out else tuple(self._sequels(row))
+        return Life(key, tuple(chapters), sequels, None, tuple(self._missing))
+
+    @property
+    def _pools(self) -> list[str]:
+        return list(self._params.pools)
+
+    def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject]]:
+        """Rows, held-out rows and lost seed rows whose id begins so."""
+        begins = pl.col("id").str.starts_with(text)
+        names = [SEED_ROUND, *self._params.rounds]
+        for path, held_out in [*((self._round(name), False) for name in names), (HELD_OUT, True)]:
+            for row in tables.instructions(self._table(path, INSTRUCTIONS).filter(begins)):
+                yield row.id, (row, held_out)
+        rejects = self._table(self._where.rejects / "seed.parquet", REJECTS)
+        for values in rejects.filter(begins).iter_rows():
+            yield values[0], Reject._make(values)
+
+    def _round(self, name: str) -> Path:
+        return self._where.rounds / f"{name}.parquet"
+
+    def _unclear(self, beginning: str, found: list[str]) -> UserError:
+        shown = on_terminal(beginning[:40])
+        if found:
+            some = ", ".join(found[:SHOWN]) + (" …" if len(found) > SHOWN else "")
+            return UserError(f"'{shown}' begins {len(found)} ids, expected one: {some}")
+        names = ", ".join([SEED_ROUND, *self._params.rounds])
+        lacking = f"; not here: {', '.join(map(str, self._missing))}: run dvc pull or dvc repro"
+        return UserError(f"no id of {names} begins with '{shown}'{lacking if self._missing else ''}")
+
+    def _line(self, row: Instruction) -> Iterator[Instruction]:
+        """The row's ancestors from the seed on, then the row."""
+        if row.parent_id:
+            path = self._round(self._params.rounds[row.round].parent)
+            parents = self._table(path, INSTRUCTIONS).filter(id=row.parent_id)
+            if not parents.height:
+                raise UserError(
+                    f"{path}: {'has no row' if path.exists() else 'is not here, nor the row'} "
+                    f"'{row.parent_id}', the parent of {row.id}: run dvc pull or dvc repro"
+                )
+            yield from self._line(next(tables.instructions(parents)))
+        yield row
+
+    def _failed(self, name: str, parent: str) -> tuple[str, tuple[Attempt, ...]]:
+        """The operation and the failed attempts of a round at a parent."""
+        table = self._table(self._where.failures / f"{name}.parquet", FAILURES).filter(row=parent)
+        found = table.sort("attempt").select("operation", "attempt", "reason", "detail", "reply").rows()
+        return (found[0][0] if found else ""), tuple(Attempt(*values[1:]) for values in found)
+
+    def _origin(self, row: Instruction, parent: Instruction) -> Origin:
+        operation, failed = self._failed(row.round, parent.id)
+        if row.operation != rounds.KEPT:
+            operation = row.operation
+        step, source = self._step(operation, parent)
+        prompt = step.prompt if step else ""
+        if row.operation == rounds.KEPT:
+            return Origin(prompt, source, failed, None, None, "")
+        path = REPLIES_OF / f"{row.round}.parquet"
+        kept = self._table(path, REPLIES).filter(id=row.id)
+        if kept.height:
+            return Origin(prompt, source, failed, kept["attempt"][0], kept["reply"][0], str(path))
+        reply = self._stored(row, prompt, len(failed)) if prompt else None
+        return Origin(prompt, source, failed, len(failed), reply, "the reply store")
+
+    def _step(self, operation: str, parent: Instruction) -> tuple[Step | None, str]:
+        """What the evolver was asked, and of what it is rendered; None if that is not here."""
+        if operation in operations.OPERATIONS:
+            plan = operations.in_turn({operations.DEFAULT: [operation]}, SEED_ROUND)
+            return plan(0, parent), f"prompts/{operations.OPERATIONS[operation]}"
+        for source, method in self._methods():
+            if operation == f"method-{methods.digest(method)}":
+                return evolution.by_method(method)(0, parent), source
+        return None, f"the text of {operation or 'its method'} is not here"
+
+    def _methods(self) -> Iterator[tuple[str, str]]:
+        """Every method that may have been used, with the place of its text."""
+        for path in (METHOD, Path(self._params.evolve.file)):
+            if path.exists():
+                yield str(path), methods.with_slot(path.read_text(encoding="utf-8").strip())
+        yield "prompts/evolve/e0.jinja", methods.initial("e0")
+        yield "prompts/evolve/weak.jinja", methods.initial("weak")
+        if CANDIDATES_IN.exists():
+            table = tables.read(CANDIDATES_IN, CANDIDATES)
+            for key, method in table.select("id", "method").iter_rows():
+                yield f"{CANDIDATES_IN}, candidate {key}", method
+
+    def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
+        """Look a reply up in the store by what was asked, as `rounds` asks it."""
+        file, given, evolver = store.path(), self._params.evolve, self._params.models.evolver
+        if not file.exists() or str(evolver) != row.model:
+            return None
+        sampling = Sampling(
+            given.temperature, given.top_p, given.max_tokens,
+            seed=self._params.random_seed + number, logprobs=int(given.token_probability),
+        )  # fmt: skip
+        with store.Store(file, engine.identity(evolver)) as opened:
+            key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
+            reply = opened.get([key]).get(key)
+        return reply.text if reply else None
+
+    def _sequels(self, row: Instruction) -> Iterator[Sequel]:
+        for name, round_ in self._params.rounds.items():
+            if round_.parent == row.round:
+                children = self._table(self._round(name), INSTRUCTIONS).filter(parent_id=row.id)["id"]
+                _, failed = self._failed(name, row.id)
+                yield Sequel(name, tuple(children), failed)

@@ -1,0 +1,192 @@
+"""The explorer: a folder of pages to search all rows and to read their trees, opened as plain files.
+
+index.html     the page, with explorer.js and explorer_tree.js beside it
+rows.js        of every entry, by column, what it is filtered by: small, read first
+texts/000.js   id, instruction and input of the entries of part 0: read in the background, to search in
+trees/000.js   the rest of these entries: read when a tree is opened
+
+An entry is a row, or a failed attempt at one, which hangs below the row that it began with. Entries
+stand tree by tree, each tree whole within one part. A page that is opened as a file cannot fetch, so
+data are scripts that call `take`; they are JSON in ASCII without a `<`, and nothing of them is code.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild import fates, tables, templates
+from evobuild.consistency import CHAT_ROLES
+from evobuild.fates import Loss
+from evobuild.params import Params
+from evobuild.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
+
+MOST = 100_000
+"""Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""
+
+PART = 1_000
+"""Entries of a part, and what its last tree has beyond."""
+
+SCRIPTS = ("explorer.js", "explorer_tree.js")
+MEASURES = ("difficulty", "ic_ifd", "ifd")
+
+
+class Entry(NamedTuple):
+    """A row or a failed attempt.
+
+    parent: number of the entry that it hangs below, -1 for a seed row. attempt: which failed attempt
+    it is, from 0; None for a row. measures: in the order of MEASURES, None where not measured.
+    """
+
+    id: str
+    parent: int
+    round: str
+    domain: str
+    operation: str
+    outcomes: tuple[str, ...]
+    measures: tuple[float | None, ...]
+    text: str
+    input: str
+    attempt: int | None
+    history: tuple[Turn, ...]
+    model: str
+    level: str
+    answer: str | None
+    responder: str
+    losses: tuple[Loss, ...]
+
+
+def write(folder: Path, params: Params, where: fates.Tables) -> None:
+    """Write the explorer of all rounds into a new folder.
+
+    Raises BadInput if a table is missing or not as it should be.
+    """
+    seeds = tables.read(where.rounds / f"{SEED_ROUND}.parquet", INSTRUCTIONS)["id"].sort()
+    shown = seeds.head(max(1, MOST // (1 + len(params.rounds))))
+    entries = list(_entries(params, where, shown))
+    starts = _starts(entries)
+    folder.mkdir()
+    for name in SCRIPTS:
+        (folder / name).write_text(templates.source(name), encoding="utf-8")
+    simulated = [role for role in CHAT_ROLES if getattr(params.models, role).simulated]
+    rows = sum(entry.attempt is None for entry in entries)
+    page = templates.render(
+        "explorer.html.jinja", simulated=simulated, rows=rows, trees=len(shown), all_trees=len(seeds)
+    )
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    rounds = [SEED_ROUND, *params.rounds]
+    (folder / "rows.js").write_text(_script("rows", 0, _index(entries, starts, rounds)), encoding="ascii")
+    for kind, fields in (("texts", _text), ("trees", _rest)):
+        (folder / kind).mkdir()
+        for part, (start, end) in enumerate(zip(starts, [*starts[1:], len(entries)], strict=True)):
+            content = [fields(entry) for entry in entries[start:end]]
+            (folder / kind / f"{part:03d}.js").write_text(_script(kind, part, content), encoding="ascii")
+
+
+def _entries(params: Params, where: fates.Tables, seeds: pl.Series) -> Iterator[Entry]:
+    """All entries of some trees: below each row its failed attempts and its children, round by round."""
+    rows: dict[str, Instruction] = {}
+    below: defaultdict[str, list[Instruction | dict[str, Any]]] = defaultdict(list)
+    for name in [SEED_ROUND, *params.rounds]:
+        if name != SEED_ROUND:
+            failed = tables.read(where.failures / f"{name}.parquet", FAILURES).sort("row", "attempt", "id")
+            for failure in failed.to_dicts():
+                below[failure["row"]].append(failure | {"round": name})
+        table = tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS)
+        for row in tables.instructions(table.filter(pl.col("seed_id").is_in(seeds)).sort("id")):
+            rows[row.id] = row
+            below[row.parent_id].append(row)
+    fate = fates.of(rows, list(params.pools), where)
+    number = 0
+    for seed in seeds:
+        stack: list[tuple[int, Instruction | dict[str, Any]]] = [(-1, rows[seed])]
+        while stack:
+            parent, each = stack.pop()
+            if isinstance(each, Instruction):
+                yield _row(each, parent, fate[each.id])
+                stack += [(number, child) for child in reversed(below[each.id])]
+            else:
+                yield _attempt(each, parent)
+            number += 1
+
+
+def _row(row: Instruction, parent: int, fate: fates.Fate) -> Entry:
+    level, difficulty = fate.rating or ("", None)
+    return Entry(
+        row.id, parent, row.round, row.domain, row.operation, fate.outcomes,
+        (difficulty, fate.scores.get("ic_ifd"), fate.scores.get("ifd")),
+        row.instruction, row.input, None, row.history, row.model, level,
+        fate.answer, fate.responder, fate.losses,
+    )  # fmt: skip
+
+
+def _attempt(failure: dict[str, Any], parent: int) -> Entry:
+    loss = Loss("evolve", failure["reason"], failure["detail"], "")
+    # The table's id tells no rounds apart that have the same parent.
+    key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"
+    return Entry(
+        key, parent, failure["round"], failure["domain"], failure["operation"],
+        (f"evolve: {failure['reason']}",), (None,) * len(MEASURES),
+        failure["reply"], "", failure["attempt"], (), "", "", None, "", (loss,),
+    )  # fmt: skip
+
+
+def _starts(entries: Sequence[Entry]) -> list[int]:
+    """The first entry of each part; a tree is never split."""
+    roots = [number for number, entry in enumerate(entries) if entry.parent < 0]
+    starts = [0]
+    while (place := bisect_right(roots, starts[-1] + PART - 1)) < len(roots):
+        starts.append(roots[place])
+    return starts
+
+
+def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> dict[str, Any]:
+    """What entries are filtered by, column by column; words as numbers into lists of names."""
+    names = {
+        "round": rounds,
+        "domain": sorted({entry.domain for entry in entries}),
+        "operation": sorted({entry.operation for entry in entries}),
+        "outcome": sorted(set(chain.from_iterable(entry.outcomes for entry in entries))),
+    }
+    sets = sorted({entry.outcomes for entry in entries})
+    columns: dict[str, list[Any]] = {"parent": [entry.parent for entry in entries]}
+    for name in ("round", "domain", "operation"):
+        columns[name] = _numbers((getattr(entry, name) for entry in entries), names[name])
+    columns["outcomes"] = _numbers((entry.outcomes for entry in entries), sets)
+    for place, measure in enumerate(MEASURES):
+        columns[measure] = [_short(entry.measures[place]) for entry in entries]
+    outcomes = [_numbers(outcomes, names["outcome"]) for outcomes in sets]
+    return {"starts": starts, "names": names, "outcomes": outcomes, "columns": columns}
+
+
+def _numbers(values: Iterable[object], names: Sequence[object]) -> list[int]:
+    places = {name: place for place, name in enumerate(names)}
+    return [places[value] for value in values]
+
+
+def _short(value: float | None) -> float | None:
+    """Five digits: more would only make the file larger."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")
+
+
+def _text(entry: Entry) -> list[str]:
+    return [entry.id, entry.text, entry.input]
+
+
+def _rest(entry: Entry) -> list[Any]:
+    return [
+        entry.attempt, entry.history, entry.model, entry.level, entry.answer, entry.responder, entry.losses
+    ]  # fmt: skip
+
+
+def _script(kind: str, part: int, content: object) -> str:
+    text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return f'take("{kind}", {part}, {text});\n'.replace("<", "\\u003c")

@@ -1,0 +1,109 @@
+"""How the evolving method was improved, told to a reader who does not know the papers.
+
+Methods, their failures and the cases are read from the tables of the stage optimize.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evobuild import tables
+from evobuild.differences import Words, difference
+from evobuild.tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
+
+Row = dict[str, Any]
+
+
+class Step(NamedTuple):
+    """One step. in_use: the method after it; words: against the one before, empty if it stayed.
+
+    cases: rows of the mini-batch; failed: of these, by why their evolution failed.
+    """
+
+    number: int
+    candidates: list[Row]
+    in_use: Row
+    words: Words
+    cases: int
+    failed: dict[str, int]
+
+
+class Kind(NamedTuple):
+    """A kind of failure: how many development rows e0 and e* failed on so."""
+
+    stage: str
+    reason: str
+    e0: int
+    best: int
+
+
+class Improvement(NamedTuple):
+    """What the loop did. e0: the method it began with; best: e*, what it ended with.
+
+    candidates, steps: all of them. kinds: failures of e0 and of e* on the development set.
+    mended: rows that e0 failed on and e* did not; broken: how many it was the other way round.
+    """
+
+    e0: Row
+    best: Row
+    words: Words
+    candidates: list[Row]
+    steps: list[Step]
+    kinds: list[Kind]
+    mended: list[Row]
+    broken: int
+
+
+def read(folder: Path) -> Improvement | None:
+    """Read what the loop did; None if nothing was optimized.
+
+    Raises BadInput if a table is missing or not as it should be.
+    """
+    candidates = tables.read(folder / "candidates.parquet", CANDIDATES).sort("step", "candidate").to_dicts()
+    failed = tables.read(folder / "failures.parquet", CANDIDATE_FAILURES).filter(among="development")
+    cases = tables.read(folder / "trajectories.parquet", TRAJECTORIES).sort("step", "case").to_dicts()
+    if not candidates:
+        return None
+    e0 = candidates[0]
+    best = next(each for each in candidates if each["best"])
+    of_e0, of_best = (
+        failed.filter(step=each["step"], candidate=each["candidate"]).sort("row").to_dicts()
+        for each in (e0, best)
+    )
+    still = {each["row"] for each in of_best}
+    mended = [each for each in of_e0 if each["row"] not in still]
+    broken = len(still - {each["row"] for each in of_e0})
+    return Improvement(
+        e0,
+        best,
+        difference(e0["method"], best["method"]),
+        candidates,
+        _steps(candidates, cases),
+        _kinds(of_e0, of_best),
+        mended,
+        broken,
+    )
+
+
+def _steps(candidates: Sequence[Row], cases: Sequence[Row]) -> list[Step]:
+    steps: list[Step] = []
+    for number in sorted({each["step"] for each in candidates}):
+        own = [each for each in candidates if each["step"] == number]
+        before = steps[-1].in_use if steps else None
+        chosen = next((each for each in own if each["chosen"]), before)
+        assert chosen is not None, "the method of step 0 is chosen"
+        changed = before is not None and chosen is not before
+        words = difference(before["method"], chosen["method"]) if before and changed else []
+        verdicts = [each["verdicts"] for each in cases if each["step"] == number]
+        failed = tables.count_reasons(reason for each in verdicts for reason in each if reason)
+        steps.append(Step(number, own, chosen, words, len(verdicts), failed))
+    return steps
+
+
+def _kinds(of_e0: Sequence[Row], of_best: Sequence[Row]) -> list[Kind]:
+    counted = [Counter((each["stage"], each["reason"]) for each in failed) for failed in (of_e0, of_best)]
+    keys = sorted(counted[0] | counted[1], key=lambda key: (key[0], -counted[0][key], key[1]))
+    return [Kind(*key, counted[0][key], counted[1][key]) for key in keys]

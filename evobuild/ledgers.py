@@ -1,0 +1,84 @@
+"""What each stage did with its rows, and what it asked of models, as the stages themselves counted it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evobuild import tables
+from evobuild.errors import BadInput
+from evobuild.fates import POOL_STAGES
+from evobuild.params import Params
+from evobuild.tables import REJECTS
+
+COUNTED = ("calls", "cached", "failed", "prompt_tokens", "completion_tokens")
+
+
+class Ledger(NamedTuple):
+    """What a stage did with its rows. rows_out: without those held out. rejects: by reason."""
+
+    stage: str
+    name: str
+    rows_in: int
+    rows_out: int
+    held_out: int
+    rejects: dict[str, int]
+
+    @property
+    def rejected(self) -> int:
+        return sum(self.rejects.values())
+
+
+def read(params: Params, counts: Path, rejects: Path, evaluation: Path) -> dict[str, Ledger]:
+    """All ledgers in the order of the pipeline, by stage and round or pool, such as "evolve-r1".
+
+    That of the evaluation, "evaluate-", is made up of its files.
+
+    Raises BadInput naming the file that is missing or not as it should be.
+    """
+    names = [("seed", ""), *(("evolve", name) for name in params.rounds)]
+    names += [(stage, pool) for stage in POOL_STAGES for pool in params.pools]
+    found = {f"{stage}-{name}": _ledger(stage, name, counts) for stage, name in [*names, ("select", "")]}
+    measured = read_json(evaluation, "held_out")["held_out"]
+    reasons = tables.count_reasons(tables.read(rejects / "evaluate.parquet", REJECTS)["reason"])
+    rows_in = measured["measured"] + measured["rejected"]
+    return found | {"evaluate-": Ledger("evaluate", "", rows_in, measured["measured"], 0, reasons)}
+
+
+def _ledger(stage: str, name: str, counts: Path) -> Ledger:
+    path = counts / (f"{stage}-{name}.json" if name else f"{stage}.json")
+    content = read_json(path, "in", "out", "rejects")
+    held_out = content.get("held_out", 0)
+    return Ledger(stage, name, content["in"], content["out"] - held_out, held_out, content["rejects"])
+
+
+def usage(params: Params, folder: Path) -> Iterator[dict[str, Any]]:
+    """One line a stage and role: what was asked of its model; a stage that asked nothing has none.
+
+    Raises BadInput as `read`.
+    """
+    names = [("optimize", ""), *(("evolve", name) for name in params.rounds), ("keywords", "")]
+    names += [(stage, pool) for stage in ("respond", "rate") for pool in params.pools]
+    for stage, name in names:
+        for entry in read_json(folder / (f"{stage}-{name}.json" if name else f"{stage}.json")):
+            purposes = list(entry["purposes"].values())
+            sums = {key: sum(purpose[key] for purpose in purposes) for key in COUNTED}
+            yield (
+                {"stage": stage, "name": name}
+                | {key: entry[key] for key in ("role", "model", "seconds")}
+                | sums
+            )
+
+
+def read_json(path: Path, *keys: str) -> Any:
+    """Read a JSON file that has some keys. Raises BadInput naming it if it cannot be read or lacks one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: not a readable JSON file: {error}") from error
+    for key in keys:
+        if key not in content:
+            raise BadInput(f"{path}: the key '{key}' is missing")
+    return content

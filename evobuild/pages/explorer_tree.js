@@ -1,0 +1,158 @@
+// The tree of a row: the seed row, what each round made of it, and where attempts and rows were lost.
+// All text of rows is data: it enters the page as text nodes alone.
+"use strict";
+
+// Characters of scripts without spaces are compared one by one.
+const DENSE = "\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff";
+const WORDS = new RegExp(`[${DENSE}]\\s*|[^\\s${DENSE}]+\\s*|\\s+`, "g");
+// Pairs of words that are compared at most; a pair takes two bytes and some nanoseconds.
+const MOST_PAIRS = 4e6;
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]/gu;
+
+// Control characters as their pictures, so that they are seen.
+function visible(text) {
+  return text.replace(CONTROL, (found) => {
+    const code = found.codePointAt(0);
+    return code < 32 ? String.fromCharCode(0x2400 + code) : code === 127 ? "\u2421" : "\ufffd";
+  });
+}
+
+// An element with a class, holding texts and other elements.
+function made(name, kind, ...content) {
+  const element = document.createElement(name);
+  if (kind) element.className = kind;
+  element.append(...content.map((each) => (typeof each === "string" ? visible(each) : each)));
+  return element;
+}
+
+function text(kind, ...content) {
+  const element = made("div", `text ${kind}`, ...content);
+  element.dir = "auto";
+  return element;
+}
+
+// Compare two texts word by word: [["equal" | "insert" | "delete", text], ...]; null if they are too long.
+// The space after a word is no part of it: a last word stays the same when more follows.
+function difference(before, after) {
+  const older = before.match(WORDS) ?? [], newer = after.match(WORDS) ?? [];
+  const same = (i, j) => older[i].trim() === newer[j].trim();
+  let start = 0, tail = 0;
+  const least = Math.min(older.length, newer.length);
+  while (start < least && same(start, start)) start += 1;
+  while (tail < least - start && same(older.length - 1 - tail, newer.length - 1 - tail)) tail += 1;
+  const rows = older.length - tail - start, columns = newer.length - tail - start;
+  if (rows * columns > MOST_PAIRS) return null;
+  // common[i, j]: words that the rest of both has in common, from word i of one and j of the other.
+  const width = columns + 1, common = new Uint16Array((rows + 1) * width);
+  for (let i = rows - 1; i >= 0; i -= 1) {
+    for (let j = columns - 1; j >= 0; j -= 1) {
+      const [down, right] = [common[(i + 1) * width + j], common[i * width + j + 1]];
+      common[i * width + j] = same(start + i, start + j) ? common[(i + 1) * width + j + 1] + 1 : Math.max(down, right);
+    }
+  }
+  const parts = [];
+  const add = (kind, word) => {
+    if (parts.at(-1)?.[0] === kind) parts.at(-1)[1] += word;
+    else parts.push([kind, word]);
+  };
+  newer.slice(0, start).forEach((word) => add("equal", word));
+  let i = 0, j = 0;
+  while (i < rows || j < columns) {
+    if (i < rows && j < columns && same(start + i, start + j)) {
+      add("equal", newer[start + j]);
+      [i, j] = [i + 1, j + 1];
+    } else if (i < rows && (j === columns || common[(i + 1) * width + j] >= common[i * width + j + 1])) {
+      add("delete", older[start + i]);
+      i += 1;
+    } else {
+      add("insert", newer[start + j]);
+      j += 1;
+    }
+  }
+  newer.slice(newer.length - tail).forEach((word) => add("equal", word));
+  return parts;
+}
+
+function compared(before, after) {
+  const parts = difference(before, after);
+  if (!parts) return [made("p", "note", "Too long to be compared word by word."), text("", after)];
+  const shown = { equal: (word) => visible(word), insert: (word) => made("ins", "", word), delete: (word) => made("del", "", word) };
+  return [text("", ...parts.map(([kind, word]) => shown[kind](word)))];
+}
+
+function folded(title, content, open = false) {
+  const details = made("details", "", made("summary", "", title), text("", content));
+  details.open = open;
+  return details;
+}
+
+const MEASURES = { difficulty: "difficulty", ic_ifd: "IC-IFD", ifd: "IFD" };
+
+// What is said of an entry in a line.
+function facts(row, names, measures) {
+  const about = made("span", "about", made("b", "", names.round[row]));
+  for (const each of [names.domain[row], names.operation[row]]) if (each) about.append(made("bdi", "", each));
+  for (const each of names.outcomes[row]) {
+    const kind = each === "selected" ? "selected" : each.includes(": ") && !each.startsWith("select: ") ? "lost" : "";
+    about.append(made("bdi", `outcome ${kind}`, each));
+  }
+  for (const measure of measures) {
+    const value = names[measure][row];
+    if (value !== null) about.append(made("span", "", `${MEASURES[measure]} ${Number(value.toPrecision(4))}`));
+  }
+  return about;
+}
+
+// One entry in full. before: id, instruction and input of its parent, null for a seed row.
+function entry(row, [id, words, given], rest, before, names, opened) {
+  const [attempt, history, model, level, answer, responder, losses] = rest;
+  const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(MEASURES)));
+  box.classList.toggle("opened", opened);
+  if (attempt !== null) {
+    const [, reason, detail] = losses[0];
+    box.append(made("p", "lost-at", `Attempt ${attempt + 1} failed: ${reason}${detail ? ` (${detail})` : ""}`));
+    box.append(words ? folded(`the reply, ${words.length} characters`, words, opened) : made("p", "note", "The reply was empty."));
+    return box;
+  }
+  if (!before) for (const [role, content] of history) box.append(text("given", made("b", "", `${role}: `), content));
+  box.append(...(before ? compared(before[1], words) : [text("", words)]));
+  if (given && before && given === before[2]) box.append(made("p", "note", "The same input."));
+  else if (given) box.append(text("given", given));
+  else if (before?.[2]) box.append(made("p", "note", "Without the input."));
+  for (const [stage, reason, detail, reply] of losses) {
+    box.append(made("p", "lost-at", `${stage}: ${reason}${detail ? ` (${detail})` : ""}`));
+    if (reply) box.append(folded(`the reply, ${reply.length} characters`, reply));
+  }
+  if (answer !== null) box.append(folded(responder ? `answer by ${responder}` : "answer, as given", answer));
+  const about = [model && `by ${model}`, level && `level ${level}`].filter(Boolean).join(", ");
+  const link = made("a", "mono", id);
+  link.href = `#${encodeURIComponent(id)}`;
+  box.append(made("p", "about", link, about));
+  return box;
+}
+
+// Show the tree of a row. parents: number of the entry above each. parts: texts and the rest, by entry.
+function drawTree(region, row, parents, texts, rests, names) {
+  let root = row;
+  while (parents[root] >= 0) root = parents[root];
+  const lists = new Map();
+  const trunk = made("ol", "");
+  let shown = null;
+  for (let each = root; each === root || parents[each] >= root; each += 1) {
+    const above = parents[each];
+    const box = entry(each, texts[each], rests[each], above < 0 ? null : texts[above], names, each === row);
+    const item = made("li", "", box);
+    if (each === row) shown = box;
+    if (above < 0) trunk.append(item);
+    else {
+      if (!lists.has(above)) lists.get(`item ${above}`).append(lists.set(above, made("ol", "")).get(above));
+      lists.get(above).append(item);
+    }
+    lists.set(`item ${each}`, item);
+  }
+  const asked = rests[row][0] === null ? row : parents[row];
+  const command = made("code", "", `python -m evobuild explain ${texts[asked][0]}`);
+  region.replaceChildren(made("h2", "", "Tree of ", made("span", "mono", texts[root][0])), trunk,
+    made("p", "note", "With its prompts, replies and settings: ", command));
+  region.scrollTop = Math.max(0, shown.offsetTop + shown.offsetHeight - region.clientHeight);
+}

@@ -1,0 +1,51 @@
+"""Pages out of Jinja templates: every value is escaped, and only Markup of our own enters as it is."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from evobuild import characters
+
+FOLDER = Path(__file__).parent / "pages"
+
+
+def render(name: str, **values: object) -> str:
+    """Render a template of `pages/`; values stay text, and control characters in them become visible."""
+    return _environment().get_template(name).render(**values)
+
+
+def source(name: str) -> str:
+    """Read a file of `pages/` that is no template."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_visible,
+    )
+    environment.filters["figure"] = _figure
+    environment.filters["clip"] = _clip
+    return environment
+
+
+def _visible(value: object) -> object:
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return characters.on_page(value) if is_text else value  # type: ignore[arg-type]
+
+
+def _figure(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None or value != value else f"{value:,.{digits}f}"
+
+
+def _clip(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]} … ({len(text) - length:,} more characters)"

@@ -1,0 +1,142 @@
+"""The files that a report is made of, small and made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from workspace import ROOT
+
+from evobuild import fates, params, tables
+from evobuild.params import Params
+from evobuild.report import Sources
+
+ROUNDS = ("r0", "r1", "r2")
+SIMULATED = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "simulated:small")
+REAL = dict.fromkeys(SIMULATED, "transformers:some/model@1234567")
+
+
+def hostile(field: str) -> str:
+    """A text that would run or render if anything took it for markup or for a template."""
+    return f"<script>alert('{field}')</script>{{{{7*7}}}}"
+
+
+def settings(models: dict[str, str] = SIMULATED, **changes: Any) -> Params:
+    content = params.read(ROOT / "params.yaml")
+    content |= {
+        "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
+        "pools": {name: {} for name in ROUNDS},
+        "report": {"examples": 2},
+        "select": content["select"] | {"pools": "all"},
+        "models": content["models"] | models,
+    }
+    return Params.model_validate(content | changes)
+
+
+def write_rows(where: fates.Tables, number: int, text: Any) -> None:
+    """Three rounds of rows in two domains, each row a child of the one with its number before."""
+    for place, name in enumerate(ROUNDS):
+        parent = ROUNDS[place - 1] if place else ""
+        texts = [text(f"{field}{name}") for field in ("instruction", "input", "output", "operation")]
+        rows = [
+            (
+                f"{name}-{row:02d}", "", text(f"seed_id{row}"), f"{parent}-{row:02d}" if parent else "",
+                name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, "",
+            )
+            for row in range(number)
+        ]  # fmt: skip
+        table = tables.frame(tables.INSTRUCTIONS, rows)
+        tables.write(where.rounds / f"{name}.parquet", table)
+        tables.write(where.responses / f"{name}.parquet", table)
+        ratings = [(row[0], text("level") if text is hostile else "hard", 40.0 + place) for row in rows]
+        tables.write(where.ratings / f"{name}.parquet", tables.frame(tables.RATINGS, ratings))
+        scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
+        tables.write(where.scores / f"{name}.parquet", tables.frame(tables.SCORES, scores))
+    tables.write(where.dataset, table)
+
+
+def write_ledgers(sources: Sources, text: Any) -> None:
+    stems = [f"{stage}-{name}" for stage in fates.POOL_STAGES for name in ROUNDS]
+    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *stems]:
+        lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
+        tables.write(sources.rows.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
+        ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
+        tables.write_json(sources.counts / f"{stem}.json", ledger | {"held_out": 40 if stem == "seed" else 0})
+        counts = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 5)
+        usage = {
+            "role": text("usage role"),
+            "model": text("usage model"),
+            "seconds": 1.0,
+            "cost": None,
+            "purposes": {"evolve": counts},
+        }
+        tables.write_json(sources.usage / f"{stem}.json", [usage])
+    tables.write_json(sources.usage / "optimize.json", [])
+    tables.write_json(sources.usage / "keywords.json", [])
+    for name in ("evaluate", "finetune"):
+        tables.write(sources.rows.rejects / f"{name}.parquet", tables.frame(tables.REJECTS, []))
+
+
+def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict[str, Any]:
+    """A row of CANDIDATES; its failures are 4 rows times the rate."""
+    empty = {pl.String: "", pl.Boolean: False, pl.Int64: 0, pl.Float64: None}
+    values = {name: empty[kind] for name, kind in tables.CANDIDATES.items()}
+    given = {"id": f"{step:03d}-{number:03d}", "step": step, "candidate": number, "failure_rate": rate}
+    return values | given | {"rows": 4} | fields
+
+
+def write_optimization(sources: Sources, text: Any) -> None:
+    """Three methods tried on rows w to z: e0 fails on w and x, e* on y; one reply held no method."""
+    found = [
+        candidate(0, 0, 0.5, failures=text("failures"), words=4, chosen=True, method=text("method_e0")),
+        candidate(
+            1, 0, 0.25, words=5, chosen=True, best=True, feedback=text("feedback"), method=text("method_best")
+        ),
+        candidate(1, 1, None, reason=text("no method")),
+    ]
+    failed = [
+        (0, 0, "development", "w", "respond", text("kind"), text("why"), text("evolved"), text("answer_w")),
+        (0, 0, "development", "x", "evolve", "unparsable", "", "parent", ""),
+        (0, 0, "holdout", "v", "evolve", "truncated", "", "", ""),
+        (1, 0, "development", "y", "evolve", "unparsable", "", "parent", "nothing"),
+        (1, 1, "development", "z", "evolve", "equal", "", "parent", "nothing"),
+    ]
+    cases = [
+        ("001-000", 1, 0, "u", ["a", "b"], [None]),
+        ("001-001", 1, 1, "t", ["a", "b"], [text("verdict")]),
+    ]
+    sources.optimization.mkdir()
+    kinds = tables.CANDIDATES, tables.CANDIDATE_FAILURES, tables.TRAJECTORIES
+    rows = [tuple(each.values()) for each in found], [(str(n), *each) for n, each in enumerate(failed)], cases
+    for name, kind, own in zip(("candidates", "failures", "trajectories"), kinds, rows, strict=True):
+        tables.write(sources.optimization / f"{name}.parquet", tables.frame(kind, own))
+
+
+def write_figures(sources: Sources, text: Any) -> None:
+    keys = ("round", "stage", "operation", "domain", "reason", "rows", "of")
+    tallies = [
+        ("r1", "evolve", text("tallied operation"), text("tallied domain"), text("tallied"), 700, 900),
+        ("r1", "evolve", "method", "chat", "unparsable", 30, 900),
+        ("r2", "respond", "method", "chat", "sorry", 9, 99),
+    ]
+    tables.write_csv(sources.tallies, [dict(zip(keys, each, strict=True)) for each in tallies])
+    words = [{"evolver": text("evolver"), "keyword": f"idea {n}", "count": 3 + n} for n in range(2)]
+    tables.write_csv(sources.keywords, words)
+    tokens = {"round": "r1", "evolver": "e", "probability": 0.95, "positions": 8, "share": 1.0}
+    tables.write_csv(sources.token_probability, [tokens])
+    tables.write_csv(sources.curve, [{"step": 1, "loss": 3.5, "learning_rate": 0.1}])
+    evaluation = {"held_out": {"measured": 4, "rejected": 0}, "loss": {"base": 2.5, "tuned": 2.25}}
+    tables.write_json(sources.evaluation, evaluation | {"perplexity": {"base": 12.18, "tuned": 9.49}})
+
+
+def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
+    where = fates.Tables(*(root / name for name in fates.Tables._fields))
+    sources = Sources(where, *(root / name for name in Sources._fields[1:]))
+    for folder in (*where[:-1], sources.counts, sources.usage):
+        folder.mkdir(parents=True)
+    write_rows(sources.rows, rows, text)
+    write_ledgers(sources, text)
+    write_optimization(sources, text)
+    write_figures(sources, text)
+    return sources

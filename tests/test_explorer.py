@@ -1,0 +1,175 @@
+"""The explorer's files: what they hold, that text stays text, and that equal tables give equal bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import trees
+
+from evobuild import explorer, fates, tables
+from evobuild.errors import BadInput
+
+
+@pytest.fixture
+def written(tmp_path):
+    """The folder of the small trees."""
+    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    return tmp_path / "explorer"
+
+
+def content(path):
+    """What a data script hands to `take`."""
+    found = re.fullmatch(r'take\("(\w+)", (\d+), (.*)\);\n', path.read_text(encoding="ascii"), re.DOTALL)
+    return json.loads(found[3])
+
+
+def column(index, name):
+    return [index["names"][name][code] for code in index["columns"][name]]
+
+
+def test_entries_stand_tree_by_tree_and_attempts_before_the_child_of_their_round(written):
+    texts = content(written / "texts/000.js")
+    assert [each[0] for each in texts] == [
+        "a-r0", "a-r1", "a-r2", "b-r0", "b-r0-r1-0", "b-r1", "b-r1-r2-0", "b-r1-r2-1", "c-r0", "c-r1",
+        "d-r0", "d-r0-r1-0",
+    ]  # fmt: skip
+    assert content(written / "rows.js")["columns"]["parent"] == [-1, 0, 1, -1, 3, 3, 5, 5, -1, 8, -1, 10]
+    assert texts[0][1:] == ["Name a bird.", "a list"] and texts[4][1:] == ["I would rather not.", ""]
+
+
+def test_entries_can_be_filtered_by_what_they_are(written):
+    index = content(written / "rows.js")
+    assert column(index, "round")[:5] == ["r0", "r1", "r2", "r0", "r1"]
+    assert column(index, "domain")[:4] == ["code", "code", "code", "math"]
+    assert column(index, "operation")[:5] == ["", "deepening", "reasoning", "", "deepening"]
+    sets = [[index["names"]["outcome"][code] for code in codes] for codes in index["outcomes"]]
+    outcomes = [sets[code] for code in index["columns"]["outcomes"]]
+    assert outcomes[:5] == [
+        ["not up for selection"], ["selected"], ["rate: unparsed level", "select: below the cut"],
+        ["not up for selection"], ["evolve: unparsable"],
+    ]  # fmt: skip
+    assert outcomes[5] == ["respond: stagnant complexity"] and outcomes[7] == ["evolve: truncated"]
+    assert index["columns"]["difficulty"][:5] == [10, 60, 90, 50, None]
+    assert index["columns"]["ic_ifd"][3:6] == [0.12346, None, None]
+
+
+def test_the_rest_is_read_with_the_tree(written):
+    rests = content(written / "trees/000.js")
+    assert rests[1] == [None, [], "m", "hard", "An answer to a-r1.", "m", []]
+    assert rests[3][1] == [["user", "Hello."], ["assistant", "Hi."]]
+    assert rests[4][0] == 0 and rests[4][6] == [["evolve", "unparsable", "no final label", ""]]
+    assert rests[5][4] is None and rests[5][6] == [
+        ["respond", "stagnant complexity", "", "Great, which one?"]
+    ]
+
+
+def test_equal_tables_give_equal_bytes(tmp_path, written):
+    explorer.write(tmp_path / "again", trees.settings(), trees.small(tmp_path / "same"))
+    files = sorted(path.relative_to(written) for path in written.rglob("*") if path.is_file())
+    assert len(files) == 6
+    assert all((written / file).read_bytes() == (tmp_path / "again" / file).read_bytes() for file in files)
+
+
+def test_no_text_can_end_a_script_or_a_line_of_one(written):
+    for path in written.rglob("*.js"):
+        if path.name not in explorer.SCRIPTS:
+            text = path.read_text(encoding="ascii")
+            assert "<" not in text and text.count("\n") == 1
+    assert [each[1] for each in content(written / "texts/000.js")][8] == trees.HOSTILE
+    page = (written / "index.html").read_text(encoding="utf-8")
+    assert "hacked" not in page and page.count("<script") == 3
+
+
+def test_nothing_outside_the_folder_is_asked_for(written):
+    page = (written / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r'src="([^"]*)"', page) == ["explorer_tree.js", "explorer.js", "rows.js"]
+    assert re.findall(r'href="([^"]*)"', page) == ["../report.html"]
+    for path in written.rglob("*"):
+        if path.is_file():
+            assert not re.search(
+                r"https?://|@import|url\(|innerHTML|insertAdjacentHTML|eval\(", path.read_text()
+            )
+
+
+def test_a_dry_run_says_so(tmp_path, written):
+    page = (written / "index.html").read_text(encoding="utf-8")
+    assert "DRY RUN" in page and "evolver, optimizer, responder, judge" in page
+    models = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "transformers:a/b@1234567")
+    models |= {"scorer": "models/scratch", "base": "models/scratch"}
+    explorer.write(tmp_path / "real", trees.settings(models=models), trees.small(tmp_path / "same"))
+    assert "DRY RUN" not in (tmp_path / "real/index.html").read_text(encoding="utf-8")
+
+
+def test_a_tree_is_never_split_between_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(explorer, "PART", 4)
+    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    folder = tmp_path / "explorer"
+    starts = content(folder / "rows.js")["starts"]
+    assert starts == [0, 8]
+    for kind in ("texts", "trees"):
+        assert [len(content(folder / f"{kind}/{part:03d}.js")) for part in (0, 1)] == [8, 4]
+        assert not (folder / f"{kind}/002.js").exists()
+
+
+@pytest.mark.parametrize(("part", "starts"), [(1, [0, 3, 8, 10]), (3, [0, 3, 8]), (9, [0, 10]), (99, [0])])
+def test_a_part_ends_with_the_tree_that_fills_it(tmp_path, monkeypatch, part, starts):
+    monkeypatch.setattr(explorer, "PART", part)
+    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    assert content(tmp_path / "explorer/rows.js")["starts"] == starts
+
+
+def test_of_too_many_rows_the_first_trees_are_shown_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(explorer, "MOST", 6)
+    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    assert [each[0] for each in content(tmp_path / "explorer/texts/000.js")][-1] == "b-r1-r2-1"
+    page = (tmp_path / "explorer/index.html").read_text(encoding="utf-8")
+    assert "5 rows in 2 trees" in page and "The first of 4 trees" in page
+
+
+def test_rounds_may_stand_in_any_order_and_branch(tmp_path):
+    rows = [trees.row("a-r0"), trees.row("a-r1", "a-r0"), trees.row("a-r2", "a-r0")]
+    failed = [("a-r0-0", "a-r0", 0, "deepening", "chat", "empty", "", "")]
+    where = trees.write(tmp_path, rows, {"r1": failed, "r2": failed}, {})
+    rounds = {"r2": {"parent": "r0"}, "r1": {"parent": "r0"}}
+    explorer.write(tmp_path / "explorer", trees.settings(rounds=rounds), where)
+    ids = [each[0] for each in content(tmp_path / "explorer/texts/000.js")]
+    assert ids == ["a-r0", "a-r0-r2-0", "a-r2", "a-r0-r1-0", "a-r1"]
+
+
+def test_a_score_that_is_no_number_is_none(tmp_path):
+    where = trees.write(tmp_path, [trees.row("a-r0")], {}, {}, ratings={"a-r0": float("nan")})
+    explorer.write(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
+    assert content(tmp_path / "explorer/rows.js")["columns"]["difficulty"] == [None]
+
+
+@pytest.mark.parametrize("name", ["rounds/r1", "failures/r2", "responses/r0", "rejects/select", "scores/r2"])
+def test_a_missing_table_is_named(tmp_path, name):
+    where = trees.small(tmp_path)
+    (tmp_path / f"{name}.parquet").unlink()
+    with pytest.raises(BadInput, match=re.escape(f"{name}.parquet")):
+        explorer.write(tmp_path / "explorer", trees.settings(), where)
+
+
+def test_fates_are_told_of_the_rows_that_were_asked_for(tmp_path):
+    where = trees.small(tmp_path)
+    found = fates.of(["a-r1", "b-r1"], ["r0", "r1", "r2"], where)
+    assert list(found) == ["a-r1", "b-r1"]
+    assert found["a-r1"].selected and found["a-r1"].rating == ("hard", 60.0)
+    assert found["a-r1"].scores["ic_ifd"] == 0.123456789 and found["a-r1"].outcomes == ("selected",)
+    assert found["b-r1"].answer is None and found["b-r1"].losses[0].stage == "respond"
+
+
+def test_a_selected_row_that_training_lost_is_both(tmp_path):
+    lost = {"finetune": [("a-r0", "too long", "", "")]}
+    where = trees.write(tmp_path, [trees.row("a-r0")], {}, lost, ("a-r0",))
+    assert fates.of(["a-r0"], ["r0"], where)["a-r0"].outcomes == ("selected", "finetune: too long")
+
+
+def test_a_removed_pool_is_not_read(tmp_path):
+    where = trees.small(tmp_path)
+    for folder in (where.responses, where.ratings, where.scores):
+        (folder / "r1.parquet").write_text("left behind")
+    assert fates.of(["a-r1"], ["r0", "r2"], where)["a-r1"].answer is None
+    assert tables.read(where.rounds / "r1.parquet", tables.INSTRUCTIONS).height == 3
