@@ -207,7 +207,7 @@ class Tables:
 
 
 def _kind(lost: str) -> str:
-    """Which of tables.CONTENT a description of what was lost is about: "code of 3 lines: def f(x):" -> "code"."""
+    """Which of tables.CONTENT a description of a loss is about: "code of 3 lines: def f(x):" -> "code"."""
     return {"code": "code", "table": "tables"}.get(lost.split()[0], "figures")
 
 

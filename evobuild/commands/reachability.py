@@ -49,7 +49,8 @@ async def _asked(name: str, url: str, key: str) -> int:
             return listed[name]
         if len(listed) == 1 and not same_model(name, *listed):
             raise UserError(
-                f"the server at {url} serves only '{next(iter(listed))}'; name that in params, or serve the other"
+                f"the server at {url} serves only '{next(iter(listed))}'; "
+                "name that in params, or serve the other"
             )
         question = {"model": name, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}
         async with session.post(f"{url}/chat/completions", json=question, allow_redirects=False) as response:
