@@ -18,12 +18,13 @@ from unittest import mock
 
 from figures import Figures
 
-from evobuild import methods, params, scratch, tables
+from evobuild import methods, scratch
+from evobuild.frame import params, tables
+from evobuild.frame.params import Scratch
+from evobuild.frame.tables import SEED_ROUND, Instruction
+from evobuild.frame.uri import ChatModel
 from evobuild.models import vllm_engine
 from evobuild.models.request import Message, Request, Sampling
-from evobuild.params import Scratch
-from evobuild.tables import SEED_ROUND, Instruction
-from evobuild.uri import ChatModel
 
 ROOT = Path(__file__).parent.parent
 PROMPTS = 2000
@@ -104,7 +105,7 @@ def _evolve(folder: Path, settings: params.Params, engine: vllm_engine.VllmEngin
     paths = [folder / f"{name}" for name in ("r1.parquet", "rejects.parquet", "counts.json", "usage.json")]
     with (
         # A toy model writes nonsense, and the stage refuses to end with rejects alone.
-        mock.patch("evobuild.tables.refuse_empty"),
+        mock.patch("evobuild.frame.tables.refuse_empty"),
         mock.patch("evobuild.models.engine.start", lambda model: engine),
         mock.patch.object(type(engine), "close"),
     ):

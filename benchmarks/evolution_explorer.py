@@ -19,8 +19,9 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import explorer, fates, params, tables
-from evobuild.params import Params
+from evobuild import explorer, fates
+from evobuild.frame import params, tables
+from evobuild.frame.params import Params
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))

@@ -26,13 +26,14 @@ from unittest import mock
 import yaml
 from figures import Figures
 
-from evobuild import methods, optimization, params, tables
+from evobuild import methods, optimization
+from evobuild.frame import params, tables
+from evobuild.frame.params import Params
+from evobuild.frame.tables import Instruction, content_id, row_id
 from evobuild.models.door import Model
 from evobuild.models.request import Sampling
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.topics import new_instruction
-from evobuild.params import Params
-from evobuild.tables import Instruction, content_id, row_id
 from evobuild.trials import Examiner
 
 ROOT = Path(__file__).parent.parent

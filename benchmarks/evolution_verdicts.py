@@ -17,7 +17,8 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import failures, formats, methods, tables
+from evobuild import failures, formats, methods
+from evobuild.frame import tables
 from evobuild.models import simulated
 from evobuild.models.request import Message, Purpose, Request, Sampling
 

@@ -14,8 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from evobuild.commands import store_commands
-from evobuild.errors import UserError
-from evobuild.stage import QUIET
+from evobuild.frame.errors import UserError
+from evobuild.frame.stage import QUIET
 
 PARAMS = Path("params.yaml")
 

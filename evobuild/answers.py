@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 
 from evobuild import failures
 from evobuild.chat import messages
+from evobuild.frame.tables import Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Request, Sampling
-from evobuild.tables import Instruction, Reject
 
 
 def respond(

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from evobuild.errors import require
-from evobuild.tables import LEVELS
+from evobuild.frame.errors import require
+from evobuild.frame.tables import LEVELS
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
 
-from evobuild.errors import BadInput
+from evobuild.frame.errors import BadInput
+from evobuild.frame.tables import Instruction
 from evobuild.models.request import Message
 from evobuild.prompts import render
-from evobuild.tables import Instruction
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

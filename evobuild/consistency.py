@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from evobuild.errors import BadParams
-from evobuild.params import Params
-from evobuild.tables import SEED_ROUND
-from evobuild.uri import ChatModel, Weights
+from evobuild.frame.errors import BadParams
+from evobuild.frame.params import Params
+from evobuild.frame.tables import SEED_ROUND
+from evobuild.frame.uri import ChatModel, Weights
 
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 

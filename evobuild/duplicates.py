@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from evobuild.errors import require
+from evobuild.frame.errors import require
 
 PERMUTATIONS = 64
 BANDS = 16

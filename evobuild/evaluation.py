@@ -16,10 +16,10 @@ import polars as pl
 
 from evobuild import losses, weights
 from evobuild.chat import prompt_ids
-from evobuild.errors import BadInput, UserError
-from evobuild.params import Evaluate
-from evobuild.tables import EVALUATION, REJECTS, Instruction, Reject, frame
-from evobuild.uri import Weights
+from evobuild.frame.errors import BadInput, UserError
+from evobuild.frame.params import Evaluate
+from evobuild.frame.tables import EVALUATION, REJECTS, Instruction, Reject, frame
+from evobuild.frame.uri import Weights
 
 
 def compare(

@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import fates, tables
+from evobuild import fates
 from evobuild.differences import Words, difference
-from evobuild.errors import BadInput
 from evobuild.fates import Fate
-from evobuild.params import Params, Round
-from evobuild.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Params, Round
+from evobuild.frame.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 
 LOST = 8
 """Rejects shown."""

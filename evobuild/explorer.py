@@ -23,11 +23,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild import fates, tables, templates
+from evobuild import fates, templates
 from evobuild.consistency import CHAT_ROLES
 from evobuild.fates import Loss
-from evobuild.params import Params
-from evobuild.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
+from evobuild.frame import tables
+from evobuild.frame.params import Params
+from evobuild.frame.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 
 MOST = 100_000
 """Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import tables
-from evobuild.tables import INSTRUCTIONS, RATINGS, REJECTS, SCORES
+from evobuild.frame import tables
+from evobuild.frame.tables import INSTRUCTIONS, RATINGS, REJECTS, SCORES
 
 POOL_STAGES = ("respond", "rate", "score")
 """Stages that run on every pool, in order."""

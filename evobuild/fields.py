@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterable
 
-from evobuild.errors import BadInput
+from evobuild.frame.errors import BadInput
 
 Record = dict[str, object]
 

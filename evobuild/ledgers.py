@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild import tables
-from evobuild.errors import BadInput
 from evobuild.fates import POOL_STAGES
-from evobuild.params import Params
-from evobuild.tables import REJECTS
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Params
+from evobuild.frame.tables import REJECTS
 
 COUNTED = ("calls", "cached", "failed", "prompt_tokens", "completion_tokens")
 

@@ -11,8 +11,8 @@ import hashlib
 import re
 
 from evobuild import chatter
+from evobuild.frame.tables import Instruction
 from evobuild.prompts import render
-from evobuild.tables import Instruction
 
 SLOT = "{instruction}"
 _SLOT = re.compile(r"\{\{?\s*(?:the\s+)?instruction\s*\}?\}|<\s*instruction\s*>", re.IGNORECASE)

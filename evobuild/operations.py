@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from evobuild import methods
 from evobuild.evolution import Plan, Step
+from evobuild.frame.tables import Instruction
 from evobuild.prompts import render
-from evobuild.tables import Instruction
 
 OPERATIONS = {
     "constraints": "evolve/constraints.jinja",

@@ -28,12 +28,12 @@ from typing import NamedTuple
 
 from evobuild import failures, methods
 from evobuild.candidates import Candidate, History
-from evobuild.errors import BadInput
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Optimize
+from evobuild.frame.tables import Instruction
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Purpose, Reply, Request, Sampling
-from evobuild.params import Optimize
 from evobuild.prompts import render
-from evobuild.tables import Instruction
 from evobuild.trials import UNTRIED, Examiner, Trajectory, Trial, turns
 
 _TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)

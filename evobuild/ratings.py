@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from evobuild import failures
+from evobuild.frame.tables import Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Reply, Request, Sampling
 from evobuild.prompts import render
-from evobuild.tables import Instruction, Reject
 
 Kind = Literal["rate_level", "rate_score"]
 _PROMPTS: dict[Kind, str] = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.errors import BadInput
-from evobuild.tables import INSTRUCTIONS, REPLIES
+from evobuild.frame.errors import BadInput
+from evobuild.frame.tables import INSTRUCTIONS, REPLIES
 
 
 def scan(replies: Path, rounds: Path, name: str) -> pl.LazyFrame:

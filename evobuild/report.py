@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild import charts, examples, fates, improvement, ledgers, tables, templates
+from evobuild import charts, examples, fates, improvement, ledgers, templates
 from evobuild.consistency import CHAT_ROLES
-from evobuild.errors import BadInput
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Params
+from evobuild.frame.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.glossary import MEANINGS
 from evobuild.ledgers import Ledger
-from evobuild.params import Params
-from evobuild.tables import INSTRUCTIONS, RATINGS, SCORES
 
 DOMAINS = 20
 """Domains shown by name; smaller ones are summed up."""

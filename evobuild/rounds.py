@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import elimination, equality, tables
-from evobuild.errors import UserError
+from evobuild import elimination, equality
 from evobuild.evolution import Plan, Step, child
+from evobuild.frame import tables
+from evobuild.frame.errors import UserError
+from evobuild.frame.params import Evolve
+from evobuild.frame.tables import Columns, Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.params import Evolve
-from evobuild.tables import Columns, Instruction, Reject
 
 KEPT = "kept"
 """The operation of a row that is its parent, unevolved."""

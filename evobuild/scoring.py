@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from evobuild import losses, weights
-from evobuild.params import Score as ScoreParams
-from evobuild.tables import Instruction, Reject
-from evobuild.uri import Weights
+from evobuild.frame.params import Score as ScoreParams
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.frame.uri import Weights
 
 
 class Score(NamedTuple):

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild import weights
-from evobuild.errors import require
-from evobuild.params import Scratch
+from evobuild.frame.errors import require
+from evobuild.frame.params import Scratch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

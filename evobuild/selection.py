@@ -14,11 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild import tables
 from evobuild.chat import messages
+from evobuild.frame import tables
+from evobuild.frame.params import Metric, Select
+from evobuild.frame.tables import RATINGS, SCORES
 from evobuild.models.request import Message
-from evobuild.params import Metric, Select
-from evobuild.tables import RATINGS, SCORES
 
 LOWEST: tuple[Metric, ...] = ("perplexity", "length")
 

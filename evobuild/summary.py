@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from evobuild import tables
-from evobuild.tables import LEVELS, RATINGS, SCORES
+from evobuild.frame import tables
+from evobuild.frame.tables import LEVELS, RATINGS, SCORES
 
 POOL_STAGES = ("respond", "rate", "score")
 BINS = 20

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from evobuild import tables
+from evobuild.frame import tables
 
 OF_EVOLUTIONS = (
     "unparsable",

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from evobuild import weights
 from evobuild.chat import prompt_ids
-from evobuild.errors import BadInput, require
-from evobuild.params import Finetune
-from evobuild.tables import Instruction, Reject
-from evobuild.uri import Weights
+from evobuild.frame.errors import BadInput, require
+from evobuild.frame.params import Finetune
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.frame.uri import Weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from evobuild import equality, failures
 from evobuild.chat import messages
 from evobuild.evolution import Plan, by_method, child
+from evobuild.frame.params import Failures
+from evobuild.frame.tables import Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.params import Failures
 from evobuild.prompts import render
 from evobuild.ratings import read_score
-from evobuild.tables import Instruction, Reject
 
 
 class Failed(NamedTuple):

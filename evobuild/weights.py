@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from evobuild.errors import UserError, require
-from evobuild.uri import SCRATCH, Weights
+from evobuild.frame.errors import UserError, require
+from evobuild.frame.uri import SCRATCH, Weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(
     params: Params, held_out: Path, scratch: Path, tuned: Path, losses: Out, rejects: Out, metrics: Out
 ) -> None:
-    from evobuild import evaluation, tables
+    from evobuild import evaluation
+    from evobuild.frame import tables
 
     rows = list(tables.instructions(tables.read(held_out, tables.INSTRUCTIONS)))
     table, lost = evaluation.compare(rows, params.models.base, tuned, params.evaluate)

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
     from evobuild.evolution import Plan
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
@@ -39,7 +39,8 @@ def main(
     counts: Out,
     usage: Out,
 ) -> None:
-    from evobuild import rounds, tables
+    from evobuild import rounds
+    from evobuild.frame import tables
     from evobuild.models.door import Model
 
     name = child.name.removeprefix(".").split(".")[0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, log, run
+from evobuild.frame.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(
@@ -22,7 +22,7 @@ def main(
     frequencies: Out,
     usage: Out,
 ) -> None:
-    from evobuild import tables
+    from evobuild.frame import tables
     from evobuild.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
     from evobuild.models.door import Model
     from evobuild.models.request import Sampling

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, log, run
+from evobuild.frame.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(
@@ -28,7 +28,8 @@ def main(
     usage: Out,
 ) -> None:
     from evobuild import candidates as told
-    from evobuild import methods, optimization, tables
+    from evobuild import methods, optimization
+    from evobuild.frame import tables
     from evobuild.models.door import Model
     from evobuild.models.request import Sampling
     from evobuild.trials import Examiner

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(
@@ -33,7 +33,8 @@ def main(
     totals: Out,
 ) -> None:
     from evobuild import explorer as explored
-    from evobuild import fates, report, summary, tables
+    from evobuild import fates, report, summary
+    from evobuild.frame import tables
 
     rows = fates.Tables(rounds, responses, ratings, scores, rejects, failures, dataset)
     figures = counts, usage, optimization, tallies, keywords, token_probability, curve, evaluation

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild import answers, tables
+    from evobuild import answers
+    from evobuild.frame import tables
     from evobuild.models.door import Model
     from evobuild.models.request import Sampling
 

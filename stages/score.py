@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(params: Params, responses: Path, scratch: Path, scores: Out, rejects: Out, counts: Out) -> None:
-    from evobuild import scoring, tables
+    from evobuild import scoring
+    from evobuild.frame import tables
 
     rows = tables.read(responses, tables.INSTRUCTIONS)
     results = tables.Results(tables.SCORES)

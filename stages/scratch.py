@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(params: Params, r0: Path, model: Out) -> None:
-    from evobuild import tables
+    from evobuild.frame import tables
 
     if not (params.models.base.is_scratch or params.models.scorer.is_scratch):
         model.mkdir()

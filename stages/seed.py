@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(params: Params, source: Path, r0: Out, held_out: Out, rejects: Out, counts: Out) -> None:
-    from evobuild import formats, seeds, tables
+    from evobuild import formats, seeds
+    from evobuild.frame import tables
 
     rows = list(formats.read(source, params.seed.format))
     split = seeds.split(rows, params.seed, params.random_seed)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, log, run
+from evobuild.frame.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(
@@ -21,7 +21,8 @@ def main(
     rejects: Out,
     counts: Out,
 ) -> None:
-    from evobuild import selection, tables
+    from evobuild import selection
+    from evobuild.frame import tables
 
     names = list(params.pools) if params.select.pools == "all" else params.select.pools
     rows = selection.gather(names, responses, scores, ratings)

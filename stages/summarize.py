@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.stage import Out, run
+from evobuild.frame.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.params import Params
+    from evobuild.frame.params import Params
 
 
 def main(
@@ -30,7 +30,8 @@ def main(
     token_probability: Out,
     probability_bins: Out,
 ) -> None:
-    from evobuild import probability, summary, tables, tallies
+    from evobuild import probability, summary, tallies
+    from evobuild.frame import tables
 
     pools, names = list(params.pools), list(params.rounds)
     tables.write_json(rows, summary.row_counts(counts, names, pools))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from evobuild.frame.tables import Instruction, content_id, row_id
 from evobuild.models import store as stores
 from evobuild.models.request import Choice, Reply
-from evobuild.tables import Instruction, content_id, row_id
 
 
 @pytest.fixture

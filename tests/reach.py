@@ -21,7 +21,7 @@ def stages() -> list[str]:
 
 @cache
 def modules(stage: str) -> frozenset[str]:
-    """Paths of the library modules that a stage reaches, such as evobuild/tables.py."""
+    """Paths of the library modules that a stage reaches, such as evobuild/frame/tables.py."""
     found: set[str] = set()
     queue = [f"stages/{stage}.py"]
     while queue:

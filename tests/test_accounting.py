@@ -9,13 +9,13 @@ import pytest
 
 from evobuild import machine
 from evobuild.commands import plan
-from evobuild.errors import BadParams, UserError
+from evobuild.frame.errors import BadParams, UserError
+from evobuild.frame.uri import ChatModel
 from evobuild.models import planning
 from evobuild.models.door import Model
 from evobuild.models.progress import Progress
 from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.usage import Usage
-from evobuild.uri import ChatModel
 
 NAME = ChatModel("simulated", "fake")
 REAL = ChatModel("openai", "fake")

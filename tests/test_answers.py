@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from conftest import reply
 
-from evobuild import answers, params, tables
+from evobuild import answers
+from evobuild.frame import params, tables
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.frame.uri import ChatModel
 from evobuild.models.door import Model
 from evobuild.models.request import Sampling
-from evobuild.tables import Instruction, Reject
-from evobuild.uri import ChatModel
 
 PARAMS = params.load(Path("params.yaml"))
 STAGE = runpy.run_path("stages/respond.py")["main"]

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from evobuild import charts, methods, params, tables
+from evobuild import charts, methods
+from evobuild.frame import params, tables
 from evobuild.models import progress
 
 

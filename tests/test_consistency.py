@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import consistency, params
-from evobuild.errors import BadParams
-from evobuild.params import Pool, Round
-from evobuild.uri import ChatModel, Weights
+from evobuild import consistency
+from evobuild.frame import params
+from evobuild.frame.errors import BadParams
+from evobuild.frame.params import Pool, Round
+from evobuild.frame.uri import ChatModel, Weights
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from conftest import reply
 
 from evobuild import equality
+from evobuild.frame.uri import ChatModel
 from evobuild.models.door import Model
 from evobuild.models.request import Sampling
-from evobuild.uri import ChatModel
 
 EQUAL = [
     "Equal",

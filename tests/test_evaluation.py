@@ -8,10 +8,11 @@ import pytest
 import tiny
 import torch
 
-from evobuild import chat, evaluation, losses, tables
-from evobuild.errors import BadInput, UserError
-from evobuild.params import Evaluate
-from evobuild.uri import Weights
+from evobuild import chat, evaluation, losses
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput, UserError
+from evobuild.frame.params import Evaluate
+from evobuild.frame.uri import Weights
 
 PARAMS = Evaluate(max_length=128, batch_tokens=512)
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output="Cod. " * number) for number in (1, 2, 3)]

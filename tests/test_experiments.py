@@ -15,12 +15,13 @@ import polars as pl
 import pytest
 import yaml
 
-from evobuild import candidates, keywords, tables
+from evobuild import candidates, keywords
 from evobuild.candidates import Candidate
 from evobuild.consistency import CHAT_ROLES, check, is_dry_run
-from evobuild.errors import UserError
-from evobuild.params import Params
-from evobuild.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.frame import tables
+from evobuild.frame.errors import UserError
+from evobuild.frame.params import Params
+from evobuild.frame.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.trials import Failed, Trial
 from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
 from experiments.recipe.design import Experiment, experiments

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from evobuild import __main__ as command
-from evobuild import evolution, methods, params, tables
+from evobuild import evolution, methods
 from evobuild.commands import provenance
+from evobuild.frame import params, tables
 
 ROOT = Path(__file__).parent.parent
 DATA = Path("data")

@@ -8,8 +8,9 @@ import re
 import pytest
 import trees
 
-from evobuild import explorer, fates, tables
-from evobuild.errors import BadInput
+from evobuild import explorer, fates
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
 
 
 @pytest.fixture

@@ -12,16 +12,17 @@ from pathlib import Path
 import pytest
 from conftest import reply
 
-from evobuild import charts, keywords, params, tables
-from evobuild.errors import BadInput
+from evobuild import charts, keywords
+from evobuild.frame import params, tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.tables import Reject
+from evobuild.frame.uri import ChatModel
 from evobuild.keywords import Keyword, Listed
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.keywords import FAILURES
 from evobuild.prompts import render
-from evobuild.tables import Reject
-from evobuild.uri import ChatModel
 
 JUDGE = ChatModel("simulated", "judge")
 WAYS = ("Add a limit.", "Ask for causes.")

@@ -11,7 +11,7 @@ import tiny
 import torch
 
 from evobuild import losses
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
 from evobuild.losses import Pair
 
 V = 50

@@ -9,13 +9,13 @@ import pytest
 from conftest import reply
 
 from evobuild import methods, optimization
-from evobuild.errors import BadInput
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Failures, Optimize
+from evobuild.frame.uri import ChatModel
 from evobuild.models.door import Model
 from evobuild.models.request import Sampling
 from evobuild.optimization import Rows
-from evobuild.params import Failures, Optimize
 from evobuild.trials import Examiner
-from evobuild.uri import ChatModel
 
 PARAMS = Optimize(
     initial="e0",

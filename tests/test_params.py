@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import params
-from evobuild.errors import BadParams
-from evobuild.uri import ChatModel
+from evobuild.frame import params
+from evobuild.frame.errors import BadParams
+from evobuild.frame.uri import ChatModel
 
 SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from evobuild import charts, probability, tables
-from evobuild.errors import BadInput
+from evobuild import charts, probability
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
 
 OFF = {"mean": None, "median": None, "above_0_9": None}
 

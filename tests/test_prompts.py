@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evobuild import prompts
-from evobuild.errors import BadInput
+from evobuild.frame.errors import BadInput
 
 ROW = {
     "history": [{"role": "user", "content": "hi {{ 1 }}"}],

@@ -6,10 +6,10 @@ import pytest
 from conftest import reply
 
 from evobuild import ratings
+from evobuild.frame.tables import Reject
+from evobuild.frame.uri import ChatModel
 from evobuild.models.door import Model
 from evobuild.models.request import Sampling
-from evobuild.tables import Reject
-from evobuild.uri import ChatModel
 
 
 @pytest.mark.parametrize(

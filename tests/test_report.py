@@ -9,8 +9,9 @@ import pytest
 from markupsafe import escape
 from reported import REAL, ROOT, build, hostile, settings
 
-from evobuild import charts, differences, examples, params, report, tables
-from evobuild.errors import BadInput
+from evobuild import charts, differences, examples, report
+from evobuild.frame import params, tables
+from evobuild.frame.errors import BadInput
 from evobuild.report import Sources
 
 

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from reported import ROOT, build, settings
 
-from evobuild import charts, params, report, tables, tallies
+from evobuild import charts, report, tallies
+from evobuild.frame import params, tables
 from evobuild.glossary import MEANINGS
 
 

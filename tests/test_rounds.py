@@ -11,12 +11,13 @@ import polars as pl
 import pytest
 from conftest import reply
 
-from evobuild import evolution, operations, params, rounds, tables
-from evobuild.errors import BadInput, UserError
+from evobuild import evolution, operations, rounds
+from evobuild.frame import params, tables
+from evobuild.frame.errors import BadInput, UserError
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.frame.uri import ChatModel
 from evobuild.models.door import Model
 from evobuild.models.request import Choice, Reply
-from evobuild.tables import Instruction, Reject
-from evobuild.uri import ChatModel
 
 STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = params.load(Path("params.yaml"))

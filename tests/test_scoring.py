@@ -12,11 +12,11 @@ import pytest
 import tiny
 
 from evobuild import formats, losses, scoring, weights
+from evobuild.frame.params import Score as ScoreParams
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.frame.uri import Weights
 from evobuild.losses import Pair
-from evobuild.params import Score as ScoreParams
 from evobuild.scoring import Score
-from evobuild.tables import Instruction, Reject
-from evobuild.uri import Weights
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")
 

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from evobuild import duplicates, seeds
-from evobuild.errors import BadInput
 from evobuild.formats import SourceRow
-from evobuild.params import Seed
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Seed
 from evobuild.seeds import Split
 
 

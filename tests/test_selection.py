@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import selection, tables
-from evobuild.params import Select
-from evobuild.tables import INSTRUCTIONS, RATINGS, SCORES
+from evobuild import selection
+from evobuild.frame import tables
+from evobuild.frame.params import Select
+from evobuild.frame.tables import INSTRUCTIONS, RATINGS, SCORES
 
 
 def params(metric: str = "ifd", share: float = 0.5, max_ifd: float | None = None) -> Select:

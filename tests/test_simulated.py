@@ -12,7 +12,7 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evobuild.equality import read_verdict
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
 from evobuild.models.request import Choice, Message, Purpose, Request, Sampling
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS

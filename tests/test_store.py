@@ -17,7 +17,7 @@ import pytest
 from conftest import reply
 
 from evobuild.commands import archive, salvage
-from evobuild.errors import BadInput, UserError
+from evobuild.frame.errors import BadInput, UserError
 from evobuild.models.request import Choice, Message, Reply, Request, Sampling
 from evobuild.models.store import APPLICATION, Store
 
@@ -448,8 +448,8 @@ def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_pat
 
 
 def test_what_params_name_is_kept(tmp_path):
+    from evobuild.frame.uri import ChatModel
     from evobuild.models import engine
-    from evobuild.uri import ChatModel
 
     current = engine.identity(ChatModel("simulated", "small"))
     file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import summary, tables
+from evobuild import summary
+from evobuild.frame import tables
 
 
 def write(folder: Path, pool: str, schema, rows) -> None:

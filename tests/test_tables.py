@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from evobuild import tables
-from evobuild.errors import BadInput
-from evobuild.tables import INSTRUCTIONS, REJECTS, Reject
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.tables import INSTRUCTIONS, REJECTS, Reject
 
 HISTORY = (("user", "Hi."), ("assistant", "Hello {{ 1 }}."))
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild import tables, tallies
+from evobuild import tallies
+from evobuild.frame import tables
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import torch
 import trl
 
 from evobuild import chat, training, weights
-from evobuild.errors import BadInput
-from evobuild.params import Finetune
-from evobuild.tables import Instruction
-from evobuild.uri import Weights
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Finetune
+from evobuild.frame.tables import Instruction
+from evobuild.frame.uri import Weights
 
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output=f"Cod, {number} times.") for number in range(8)]
 

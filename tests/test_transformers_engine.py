@@ -13,10 +13,10 @@ import torch
 import transformers
 
 from evobuild import weights
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
+from evobuild.frame.uri import ChatModel, Weights
 from evobuild.models.request import Message, Reply, Request, Sampling
 from evobuild.models.transformers_engine import TransformersEngine
-from evobuild.uri import ChatModel, Weights
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=12, seed=5)
 GREEDY = Sampling(max_tokens=12)

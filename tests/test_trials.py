@@ -8,11 +8,11 @@ import pytest
 from conftest import reply
 
 from evobuild import methods
+from evobuild.frame.params import Failures
+from evobuild.frame.uri import ChatModel
 from evobuild.models.door import Model
 from evobuild.models.request import Sampling
-from evobuild.params import Failures
 from evobuild.trials import Examiner, Trial
-from evobuild.uri import ChatModel
 
 RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
 METHOD = methods.with_slot("Make it harder.")

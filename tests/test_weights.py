@@ -12,9 +12,9 @@ import pytest
 import tiny
 
 from evobuild import weights
-from evobuild.errors import MissingExtra, UserError
+from evobuild.frame.errors import MissingExtra, UserError
+from evobuild.frame.uri import SCRATCH, ChatModel, Weights
 from evobuild.models import vllm_engine
-from evobuild.uri import SCRATCH, ChatModel, Weights
 
 COMMIT = "12fd25f0" * 5
 

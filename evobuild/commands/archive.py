@@ -19,10 +19,10 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.consistency import CHAT_ROLES
-from evobuild.errors import BadInput, UserError
+from evobuild.frame.errors import BadInput, UserError
+from evobuild.frame.params import load
+from evobuild.frame.stage import whole
 from evobuild.models import engine, record, store
-from evobuild.params import load
-from evobuild.stage import whole
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
 MARK = "evobuild.replies"

@@ -12,15 +12,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import evolution, fates, methods, operations, rounds, tables
+from evobuild import evolution, fates, methods, operations, rounds
 from evobuild.characters import on_terminal
-from evobuild.errors import UserError
 from evobuild.evolution import Step
 from evobuild.fates import Fate
-from evobuild.models import engine, store
-from evobuild.models.request import Message, Request, Sampling
-from evobuild.params import Params
-from evobuild.tables import (
+from evobuild.frame import tables
+from evobuild.frame.errors import UserError
+from evobuild.frame.params import Params
+from evobuild.frame.tables import (
     CANDIDATES,
     FAILURES,
     INSTRUCTIONS,
@@ -30,6 +29,8 @@ from evobuild.tables import (
     Instruction,
     Reject,
 )
+from evobuild.models import engine, store
+from evobuild.models.request import Message, Request, Sampling
 
 DATA = Path("data")
 METHOD = DATA / "method.txt"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evobuild.errors import UserError, require
-from evobuild.uri import Weights
+from evobuild.frame.errors import UserError, require
+from evobuild.frame.uri import Weights
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 """Names that configurations have for the context length."""

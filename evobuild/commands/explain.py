@@ -16,9 +16,9 @@ from evobuild.commands import biography, provenance
 from evobuild.commands.biography import Attempt, Chapter, Life, Origin, Sequel
 from evobuild.differences import difference
 from evobuild.fates import Fate
-from evobuild.params import Params, load
+from evobuild.frame.params import Params, load
+from evobuild.frame.tables import Instruction
 from evobuild.rounds import KEPT
-from evobuild.tables import Instruction
 
 PARAMS = Path("params.yaml")
 

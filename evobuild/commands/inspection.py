@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from evobuild import machine, params
+from evobuild import machine
 from evobuild.commands import checkpoints
 from evobuild.consistency import CHAT_ROLES
-from evobuild.errors import UserError
+from evobuild.frame import params
+from evobuild.frame.errors import UserError
+from evobuild.frame.uri import ChatModel, Weights
 from evobuild.models.simulated.constants import TRAITS
-from evobuild.uri import ChatModel, Weights
 
 SECONDS = 15.0
 """For all roles together."""

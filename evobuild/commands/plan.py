@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild import formats, machine, optimization, params
-from evobuild.errors import BadInput, BadParams, UserError
+from evobuild import formats, machine, optimization
+from evobuild.frame import params
+from evobuild.frame.errors import BadInput, BadParams, UserError
+from evobuild.frame.stage import paths
+from evobuild.frame.tables import SEED_ROUND
 from evobuild.models import planning
 from evobuild.models.usage import Usage
-from evobuild.stage import paths
-from evobuild.tables import SEED_ROUND
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

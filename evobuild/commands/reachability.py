@@ -9,11 +9,11 @@ from typing import Any
 
 import aiohttp
 
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
+from evobuild.frame.uri import ChatModel
 from evobuild.machine import OpenAI
 from evobuild.models import openai_server
 from evobuild.models.openai_protocol import same_model
-from evobuild.uri import ChatModel
 
 SECONDS = 5.0
 """For a question and its answer."""

@@ -19,14 +19,14 @@ from types import TracebackType
 from typing import Self
 
 from evobuild import machine
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
+from evobuild.frame.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models import planning
 from evobuild.models import store as stores
 from evobuild.models.progress import Progress
 from evobuild.models.request import Reply, Request
 from evobuild.models.usage import Usage
-from evobuild.uri import ChatModel
 
 CHUNK = 500
 """Requests looked up in the store at once; below SQLite's limit of variables."""

@@ -13,9 +13,9 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 
 from evobuild import machine
+from evobuild.frame.uri import ChatModel
 from evobuild.models.openai_server import Server
 from evobuild.models.request import Reply, Request
-from evobuild.uri import ChatModel
 
 
 def identity(model: ChatModel) -> str:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
 from evobuild.models import pace
 from evobuild.models.request import Choice, Finish, Request
 

@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
+from evobuild.frame.uri import ChatModel
 from evobuild.machine import OpenAI
 from evobuild.models.openai_protocol import (
     DETAIL,
@@ -32,7 +33,6 @@ from evobuild.models.openai_protocol import (
 )
 from evobuild.models.pace import Pace, wait
 from evobuild.models.request import Reply, Request
-from evobuild.uri import ChatModel
 
 PUBLIC_URL = "https://api.openai.com/v1"
 

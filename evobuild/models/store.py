@@ -21,11 +21,11 @@ from types import TracebackType
 from typing import Self
 
 from evobuild import machine
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
+from evobuild.frame.stage import log
 from evobuild.models.record import Key as Key
 from evobuild.models.record import checksum, decode, encode, is_sound
 from evobuild.models.request import Reply, Request
-from evobuild.stage import log
 
 VERSION = 1
 """Of the schema and of what goes into a key."""

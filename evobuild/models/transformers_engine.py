@@ -19,11 +19,11 @@ from typing import Any
 from jinja2 import TemplateError
 
 from evobuild import machine, weights
-from evobuild.errors import UserError, require
+from evobuild.frame.errors import UserError, require
+from evobuild.frame.uri import ChatModel, Weights
 from evobuild.models.endings import Endings, Going, Halt
 from evobuild.models.request import Choice, Reply, Request
 from evobuild.models.sampling import Draw, uniforms
-from evobuild.uri import ChatModel, Weights
 
 AHEAD = 16
 """Batches that requests are held for, to find those of like length."""

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from jinja2 import TemplateError
 
 from evobuild import machine, weights
-from evobuild.errors import UserError, require
+from evobuild.frame.errors import UserError, require
+from evobuild.frame.uri import ChatModel, Weights
 from evobuild.models.request import Choice, Finish, Reply, Request, Sampling
-from evobuild.uri import ChatModel, Weights
 
 if TYPE_CHECKING:
     from vllm import SamplingParams

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import polars as pl
 
 from evobuild import probability
-from evobuild.tables import INSTRUCTIONS, RATINGS, REJECTS, SEED_ROUND
+from evobuild.frame.tables import INSTRUCTIONS, RATINGS, REJECTS, SEED_ROUND
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
 

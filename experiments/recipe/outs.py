@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import polars as pl
 
-from evobuild import params, tables
-from evobuild.errors import UserError
+from evobuild.frame import params, tables
+from evobuild.frame.errors import UserError
 
 
 class Outs:

@@ -11,8 +11,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub's client is imported
 os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
 
 from evobuild import scratch, weights
+from evobuild.frame.params import Scratch
 from evobuild.models import engine as engines
-from evobuild.params import Scratch
 
 weights.THREADS = 1  # at this size two threads only wait for each other
 

@@ -10,10 +10,10 @@ import pytest
 from peers import Peer, ask
 
 from evobuild import weights
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
+from evobuild.frame.uri import Weights
 from evobuild.models import engine as engines
 from evobuild.models.door import Model
-from evobuild.uri import Weights
 
 WORDS = ("sea", "colour", "stone", "river", "fish", "song", "tree", "lamp", "road", "bird")
 PROMPTS = [f"Write a line about the {word}." for word in WORDS]

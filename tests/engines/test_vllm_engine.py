@@ -14,11 +14,11 @@ import pytest
 from peers import ask
 
 from evobuild import weights
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
+from evobuild.frame.uri import ChatModel, Weights
 from evobuild.models import transformers_engine, vllm_engine
 from evobuild.models.engine import Engine
 from evobuild.models.request import Reply, Request
-from evobuild.uri import ChatModel, Weights
 
 LLAMA_3 = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>\n\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from evobuild.errors import UserError
+from evobuild.frame.errors import UserError
 from evobuild.models.request import Choice, Finish, Reply, Request
 from evobuild.models.simulated.constants import TRAITS, Traits
 from evobuild.models.simulated.dice import Dice, dice_of

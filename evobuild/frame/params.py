@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from evobuild.errors import BadParams
-from evobuild.sections import Section, explained, first_line, read
-from evobuild.uri import ChatModel, Weights, parse_chat_model, parse_weights
+from evobuild.frame.errors import BadParams
+from evobuild.frame.sections import Section, explained, first_line, read
+from evobuild.frame.uri import ChatModel, Weights, parse_chat_model, parse_weights
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
