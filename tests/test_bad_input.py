@@ -41,7 +41,7 @@ EVOLVE = (
     "--method",
     "method.txt",
     "--own",
-    "method.txt",
+    "prompts/evolve/own.txt",
     "--child",
     "o/r1.parquet",
     "--rejects",
