@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 from evobuild import chatter
+from evobuild.frame.errors import BadInput
 from evobuild.frame.tables import Instruction
 from evobuild.prompts import render
 
@@ -46,6 +48,23 @@ class Unparsable(ValueError):
 def initial(name: str) -> str:
     """The method that optimization starts from: e0 or weak."""
     return with_slot(render("evolve/weak.jinja") if name == "weak" else render("evolve/e0.jinja"))
+
+
+def of_file(path: Path) -> str:
+    """Read a method from a file, with its slot.
+
+    Raises BadInput if the file is no UTF-8 text, or if nothing stands in it but a slot.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
+        raise BadInput(f"{path}: {what} is not UTF-8; save the method as UTF-8 text") from error
+    method = with_slot(text)
+    if not method.replace(SLOT, "").replace(_LABEL, "").strip():
+        found = f"holds {text!r} alone" if text else "is empty"
+        raise BadInput(f"{path}: {found}; expected a method, the prompt that says how to evolve {SLOT}")
+    return method
 
 
 def digest(method: str) -> str:

@@ -23,7 +23,7 @@ def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
         return operations.in_turn(settings.operations, round)
     if settings.method in ("optimized", "file"):
         file = optimized if settings.method == "optimized" else own
-        return evolution.by_method(methods.with_slot(file.read_text(encoding="utf-8").strip()))
+        return evolution.by_method(methods.of_file(file))
     return evolution.by_method(methods.initial(settings.method))
 
 

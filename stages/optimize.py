@@ -35,9 +35,7 @@ def main(
     from evobuild.trials import Examiner
 
     given = params.optimize
-    initial = methods.initial(given.initial)
-    if given.initial == "file":
-        initial = methods.with_slot(own.read_text(encoding="utf-8").strip())
+    initial = methods.of_file(own) if given.initial == "file" else methods.initial(given.initial)
     history, counts = told.History(), []
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
         rows = list(tables.instructions(tables.read(r0, tables.INSTRUCTIONS)))

@@ -170,6 +170,16 @@ def no_method(root: Path) -> tuple[str, ...]:
     return EVOLVE
 
 
+def method(content: bytes) -> Callable[[Path], tuple[str, ...]]:
+    """Let the optimized method be these bytes."""
+
+    def spoil(root: Path) -> tuple[str, ...]:
+        (root / "method.txt").write_bytes(content)
+        return EVOLVE
+
+    return spoil
+
+
 line_17 = "".join(json.dumps(row) + "\n" for row in (GOOD + GOOD)[:16]) + '{"instruction": \n'
 
 CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
@@ -225,6 +235,8 @@ CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
     "table that is none": (parent(b"PAR1"), "r0.parquet"),
     "table without a column": (parent(pl.DataFrame({"id": ["a"]})), "content_id"),
     "method missing": (no_method, "--method"),
+    "method in Latin-1": (method("Mach es schöner.".encode("latin-1")), "UTF-8"),
+    "method empty": (method(b"\n"), "method.txt: is empty"),
     "out's folder cannot be made": (read_only, "o"),
     "store that is none": (bad_store, "store.sqlite"),
 }

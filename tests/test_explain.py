@@ -331,6 +331,12 @@ def test_the_method_is_found_by_its_hash_wherever_it_lies(clone, capsys, text):
         assert f"prompt, rendered from {text}\n  │ Another method." in said
 
 
+def test_a_file_that_is_no_method_is_passed_over(clone, capsys):
+    Path("data/method.txt").write_bytes(b"\xff")
+    Path("prompts/evolve/own.txt").write_text("")
+    assert "prompt, rendered from prompts/evolve/e0.jinja" in explain(capsys, selected()["id"])
+
+
 def test_a_fixed_operation_is_rendered_from_its_prompt(clone, capsys):
     row = selected("r1")
     own = pl.when(pl.col("id") == row["id"]).then(pl.lit("deepening")).otherwise("operation")

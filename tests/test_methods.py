@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from evobuild import methods
+from evobuild.frame.errors import BadInput
 
 LABELLED = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 
@@ -42,6 +43,33 @@ def test_the_initial_methods_end_with_their_slot(name):
     assert method.count(methods.SLOT) == 1
     assert method.endswith("#Instruction#:\n{instruction}")
     assert "#Finally Rewritten Instruction#" in method
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ("Mach es schöner.".encode("latin-1"), "byte 0xf6 at offset 11 is not UTF-8"),
+        ("Make it harder.".encode("utf-16"), "byte 0xff at offset 0 is not UTF-8"),
+        (b"", "is empty"),
+        (b" \n\t\n", "is empty"),
+        (b"{instruction}\n", "holds '{instruction}' alone"),
+        (b"#Instruction#:\n{{ instruction }}\n", "alone"),
+    ],
+    ids=["Latin-1", "UTF-16", "empty", "blank", "a slot", "a labelled slot"],
+)
+def test_a_file_that_is_no_method_is_refused(tmp_path, content, fragment):
+    path = tmp_path / "own.txt"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"own\.txt: ") as error:
+        methods.of_file(path)
+    assert fragment in str(error.value)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
+def test_a_method_of_a_file_gets_its_slot(tmp_path, mark):
+    path = tmp_path / "own.txt"
+    path.write_text(f"{mark}Rewrite it.\n", encoding="utf-8")
+    assert methods.of_file(path) == LABELLED
 
 
 @pytest.mark.parametrize("text", ["Explain {instruction}.", "{{ 7*7 }}", "{input} {0} %s \\1 ${x}"])

@@ -7,6 +7,7 @@ named, and what it would have told is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from evobuild.characters import on_terminal
 from evobuild.evolution import Step
 from evobuild.fates import Fate
 from evobuild.frame import tables
-from evobuild.frame.errors import UserError
+from evobuild.frame.errors import BadInput, UserError
 from evobuild.frame.params import Params
 from evobuild.frame.tables import (
     CANDIDATES,
@@ -208,8 +209,10 @@ class _Reader:
     def _methods(self) -> Iterator[tuple[str, str]]:
         """Every method that may have been used, with the place of its text."""
         for path in (METHOD, Path(self._params.evolve.file)):
-            if path.exists():
-                yield str(path), methods.with_slot(path.read_text(encoding="utf-8").strip())
+            # What is no method was not used.
+            with suppress(BadInput):
+                if path.exists():
+                    yield str(path), methods.of_file(path)
         yield "prompts/evolve/e0.jinja", methods.initial("e0")
         yield "prompts/evolve/weak.jinja", methods.initial("weak")
         if CANDIDATES_IN.exists():
