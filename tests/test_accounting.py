@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evobuild import machine
-from evobuild.commands import plan
+from evobuild.commands import estimates, plan
 from evobuild.frame.errors import BadParams, UserError
 from evobuild.frame.uri import ChatModel
 from evobuild.models import planning
@@ -133,14 +133,14 @@ def test_averages_are_of_replies_by_role(tmp_path):
     counts |= {"cached_prompt_tokens": 20, "cached_completion_tokens": 0}
     usage = {"role": "judge", "seconds": 3.0, "purposes": {"rate_score": counts}}
     (tmp_path / "rate-r1.json").write_text(json.dumps([usage]))
-    assert plan.averages(tmp_path.glob("*.json")) == {"judge": (10.0, 10.0, 1.5)}
+    assert estimates.averages(tmp_path.glob("*.json")) == {"judge": (10.0, 10.0, 1.5)}
 
 
 def test_a_plan_marks_bounds_and_guesses():
     text = plan.table(
         [
-            plan.Planned("evolve@r1", 10, 2, tokens=300, seconds=1.25),
-            plan.Planned("rate@r1", 20, exact=False, measured=False),
+            estimates.Estimate("evolve@r1", 10, 2, tokens=300, seconds=1.25),
+            estimates.Estimate("rate@r1", 20, exact=False, measured=False),
         ]
     )
     assert "≤ 20" in text

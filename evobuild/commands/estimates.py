@@ -1,0 +1,187 @@
+"""What one stale stage would ask of its models: calls, tokens, seconds, cost, counted or bounded.
+
+A stage whose inputs are current is run with its calls only counted, so its figures are exact, but for
+tokens that a model has yet to write. A stage behind a stale one gets a bound: rows never grow from
+round to round.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import itertools
+import json
+import shlex
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, redirect_stderr, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from evobuild import formats, machine, optimization
+from evobuild.frame import params
+from evobuild.frame.errors import BadInput
+from evobuild.frame.stage import paths
+from evobuild.frame.tables import SEED_ROUND
+from evobuild.models import planning
+from evobuild.models.usage import Usage
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage
+
+GUESSED_COMPLETION = 300
+"""Tokens of a reply, where none has been measured yet."""
+GUESSED_PROMPT = 400
+
+ROLES = {
+    "optimize": "evolver",
+    "evolve": "evolver",
+    "keywords": "judge",
+    "respond": "responder",
+    "rate": "judge",
+}
+"""The stages that ask chat models, and whom they ask most."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one stale stage would ask. calls and stored are None where nothing is asked of a chat model.
+
+    exact: calls are counted, not bounded. measured: tokens come from earlier replies, not a guess.
+    seconds: None where no earlier run tells; cost: None where no price is known.
+    """
+
+    stage: str
+    calls: int | None = None
+    stored: int | None = None
+    exact: bool = True
+    tokens: int | None = None
+    measured: bool = True
+    seconds: float | None = None
+    cost: float | None = None
+
+
+class Estimator:
+    """Knows the params, what earlier replies were like, and how many rows a stage may get."""
+
+    def __init__(self, values: params.Params, settings: machine.Machine, stale: set[str]) -> None:
+        self._params = values
+        self._machine = settings
+        self._averages = averages(Path("data/usage").glob("*.json"))
+        self._stale = stale
+
+    def estimate(self, stage: Stage, fresh: bool) -> Estimate:
+        """Estimate one stale stage."""
+        name, _, key = str(stage.addressing).partition("@")
+        if name not in ROLES:
+            return Estimate(stage.addressing)
+        model = getattr(self._params.models, ROLES[name])
+        if fresh:
+            usages = counted(name, stage.cmd, self._params)
+            # What a real model would reply is not known, nor then what would be asked next.
+            if not self._asks_by_replies(name) or all(use.model.startswith("simulated:") for use in usages):
+                return self._priced(Estimate(stage.addressing, *_sums(usages)), usages)
+        calls = self._bound(name, key)
+        bound = Estimate(stage.addressing, calls, None, exact=False)
+        return self._priced(bound, [Usage(str(model), ROLES[name])])
+
+    def _asks_by_replies(self, name: str) -> bool:
+        """Whether a stage decides by one reply what it asks next."""
+        evolve = self._params.evolve
+        return name == "optimize" or (
+            name == "evolve" and (evolve.on_failure == "retry" or evolve.failures.equal)
+        )
+
+    def _bound(self, name: str, key: str) -> int | None:
+        evolve = self._params.evolve
+        if name == "optimize":
+            if (evolve.strategy, evolve.method) != ("auto", "optimized"):
+                return 0
+            return optimization.most_calls(self._params.optimize, evolve.failures.equal)
+        if name == "keywords":
+            return self._params.keywords.rows * len(self._params.rounds)
+        rows = self._rows(self._params.rounds[key].parent if name == "evolve" else key)
+        if name == "evolve":
+            attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
+            return rows * attempts * (1 + evolve.failures.equal)
+        return 2 * rows if name == "rate" else rows
+
+    def _rows(self, round_: str) -> int:
+        """Rows that a round can have at most: as many as its nearest current parent, or the seed file."""
+        while round_ != SEED_ROUND and f"evolve@{round_}" in self._stale:
+            round_ = self._params.rounds[round_].parent
+        if round_ != SEED_ROUND or "seed" not in self._stale:
+            table = pl.scan_parquet(f"data/rounds/{round_}.parquet")
+            return int(table.select(pl.len()).collect().item())
+        drawn = self._params.seed.rows
+        source = Path(self._params.seed.source)
+        if not source.exists():
+            return drawn or 0
+        there = sum(1 for _ in formats.read(source, self._params.seed.format))
+        return min(drawn or there, there)
+
+    def _priced(self, found: Estimate, usages: Sequence[Usage]) -> Estimate:
+        """Add tokens, seconds and cost to counted or bounded calls, from what replies were like so far."""
+        calls = found.calls or 0
+        model = usages[0].model if usages else ""
+        known = self._averages.get(usages[0].role) if usages else None
+        prompt, completion, seconds = known or (GUESSED_PROMPT, GUESSED_COMPLETION, None)
+        prompts = sum(usage.total("prompt_tokens") for usage in usages) or round(calls * prompt)
+        completions = round(calls * completion)
+        price = self._machine.prices.get(model)
+        cost = None if price is None else (price.prompt * prompts + price.completion * completions) / 1e6
+        return replace(
+            found,
+            tokens=prompts + completions,
+            measured=known is not None,
+            seconds=None if seconds is None else calls * seconds,
+            cost=cost,
+        )
+
+
+def _sums(usages: Iterable[Usage]) -> tuple[int, int]:
+    found = list(usages)
+    return sum(usage.total("calls") for usage in found), sum(usage.total("cached") for usage in found)
+
+
+def counted(name: str, command: str, values: params.Params) -> list[Usage]:
+    """Run a stage's main with its calls only counted and its outs thrown away."""
+    main = importlib.import_module(f"stages.{name}").main
+    words = shlex.split(command)
+    options = dict(itertools.pairwise(words))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        arguments: dict[str, Path] = {}
+        for argument, kind in paths(main).items():
+            path = Path(options[f"--{argument.replace('_', '-')}"])
+            # A stage may take its round's name from the out's.
+            arguments[argument] = folder / argument / path.name if kind == "Out" else path
+            if kind == "Out":
+                arguments[argument].parent.mkdir()
+        usages = stack.enter_context(planning.counting())
+        # Without replies nothing is left of the rows; the calls are counted all the same.
+        with suppress(BadInput), redirect_stderr(io.StringIO()):
+            main(values, **arguments)
+    return usages
+
+
+def averages(files: Iterable[Path]) -> dict[str, tuple[float, float, float | None]]:
+    """Mean prompt and completion tokens of each role's replies, and seconds per call really made."""
+    totals: dict[str, list[float]] = {}
+    for file in sorted(files):
+        for usage in json.loads(file.read_text(encoding="utf-8")):
+            sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
+            for counts in usage["purposes"].values():
+                sums[0] += counts["calls"]
+                sums[1] += counts["calls"] + counts["cached"]
+                sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
+                sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
+            sums[4] += usage["seconds"]
+    return {
+        role: (prompt / replies, completion / replies, seconds / calls if calls else None)
+        for role, (calls, replies, prompt, completion, seconds) in totals.items()
+        if replies
+    }
