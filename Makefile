@@ -31,6 +31,8 @@ lint: .venv/ready
 bench: .venv/ready
 	python benchmarks/line.py
 	python benchmarks/engines.py
+	tests/browser/install.sh
+	python benchmarks/evolution.py
 
 # Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
 clean-outs:
