@@ -13,10 +13,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evobuild.equality import read_verdict
 from evobuild.frame.errors import UserError
+from evobuild.keywords import methods_of
 from evobuild.models.request import Choice, Message, Purpose, Request, Sampling
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS
 from evobuild.models.simulated.method import FINAL_LABEL, clauses_of, failure_rates, read_method
+from evobuild.models.simulated.phrases import WAYS
 from evobuild.models.simulated.repairs import CLAUSES, PADDING
 from evobuild.models.simulated.responder import asks_for_more, asks_for_nothing
 from evobuild.models.simulated.subject import language_of
@@ -291,6 +293,16 @@ def test_a_method_gets_every_step_it_asks_for() -> None:
         ("4", "#Check#"),
         ("5", "#Finally Rewritten Instruction#"),
     ]
+
+
+@pytest.mark.parametrize("model", TRAITS)
+def test_some_of_the_methods_listed_are_about_the_subject(model: str) -> None:
+    prompts = [method().replace("{instruction}", f"Name {row} rivers of Europe.") for row in range(500)]
+    lists = [methods_of(ask(prompt, model=model).text) for prompt in prompts]
+    found = [each for each in lists if each]
+    assert {len(each) for each in found} == {4}
+    own = sum(way not in WAYS for each in found for way in each)
+    assert own / (4 * len(found)) == pytest.approx(TRAITS[model].invents, abs=0.03)
 
 
 def test_a_prompt_without_labels_still_works() -> None:

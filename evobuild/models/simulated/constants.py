@@ -32,6 +32,7 @@ class Traits(NamedTuple):
 
     failures: rate of each kind under a method without a single good clause.
     additions: cumulated probability of 1, 2 and, beyond the last, 3 added requirements.
+    invents: probability that a method it lists is about the instruction's own subject.
     stray: per response to a sound instruction, the rate of each of ask back, agree, sure and refuse.
     misses: share of the failed cases that an analysis overlooks.
     repairs: probability that an improvement acts on a reason named in the feedback.
@@ -43,6 +44,7 @@ class Traits(NamedTuple):
 
     failures: Mapping[str, float]
     additions: tuple[float, ...]
+    invents: float
     stray: float
     misses: float
     repairs: float
@@ -73,6 +75,7 @@ TRAITS: Mapping[str, Traits] = {
     "small": Traits(
         failures=_SMALL_FAILURES,
         additions=(0.05, 0.55),
+        invents=0.2,
         stray=0.003,
         misses=0.20,
         repairs=0.60,
@@ -86,6 +89,7 @@ TRAITS: Mapping[str, Traits] = {
     "large": Traits(
         failures={kind: rate / 2 for kind, rate in _SMALL_FAILURES.items()},
         additions=(0.70, 1.0),
+        invents=0.1,
         stray=0.001,
         misses=0.08,
         repairs=0.80,

@@ -22,10 +22,6 @@ OPERATIONS = tuple(phrases.ADDITIONS)
 _INSTRUCTION = "#Instruction#:\n"
 _INPUT_LABEL = "#Input#:"
 _INPUT = f"\n{_INPUT_LABEL}\n"
-_WAYS = tuple(
-    "\n".join(f"{place + 1}. {phrases.WAYS[(start + place) % len(phrases.WAYS)]}" for place in range(4))
-    for start in range(len(phrases.WAYS))
-)
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "।", "`", ")", '"', "؟", "”", "»")
 _BLOCK_END = re.compile(r"(?:```|[}\]>;|])\s*$")
 _CONTENT = re.compile(r"```.*?(?:```|\Z)|^[ \t]*\|.*\|[ \t]*$|\d+(?:[.,]\d+)*", re.DOTALL | re.MULTILINE)
@@ -61,7 +57,7 @@ def evolve(model: str, traits: Traits, prompt: str, dice: Dice) -> tuple[str, Fi
         return "", "stop"
     if kind == "unparsable":
         return _unparsable(method, child, subject, dice), "stop"
-    text = child if method.label is None else _steps(method, parent, child, subject, dice)
+    text = child if method.label is None else _steps(method, parent, child, subject, traits, dice)
     if kind == "truncated":
         return text[: int(len(text) * (0.3 + 0.5 * dice.number()))], "length"
     return text, "stop"
@@ -213,12 +209,15 @@ def _unparsable(method: Method, child: str, subject: Subject, dice: Dice) -> str
     return f"{bank.ask_back}\n\n{child}" if bank else dice.pick(phrases.CHATTER).format(text=child)
 
 
-def _steps(method: Method, parent: str, child: str, subject: Subject, dice: Dice) -> str:
+def _steps(method: Method, parent: str, child: str, subject: Subject, traits: Traits, dice: Dice) -> str:
     """Write the labelled steps that a method asks for, the new instruction after the last label."""
     parts = []
     word = dice.pick(subject.words)
     for position, (number, label) in enumerate(method.steps):
-        body = _step_body(position, label or "", parent, child, word, dice)
+        if label and "Rewritten" in label:
+            body = child or parent
+        else:
+            body = _ways(word, traits, dice) if position == 0 else _step_body(position, word, dice)
         parts.append(f"Step {number} {label}:\n{body}" if label else f"Step {number}: {body}")
     separator = " " if dice.chance(0.1) else "\n"
     before = "" if method.last is None else f"Step {method.last} "
@@ -226,11 +225,20 @@ def _steps(method: Method, parent: str, child: str, subject: Subject, dice: Dice
     return "\n\n".join(parts)
 
 
-def _step_body(position: int, label: str, parent: str, child: str, word: str, dice: Dice) -> str:
-    if "Rewritten" in label:
-        return child or parent
-    if position == 0:
-        return dice.pick(_WAYS)
+def _ways(word: str, traits: Traits, dice: Dice) -> str:
+    """List four ways to make an instruction harder: stock ones in turn, or about its subject."""
+    start = dice.below(len(phrases.WAYS))
+    ways = []
+    for place in range(4):
+        if dice.chance(traits.invents):
+            way = dice.pick(phrases.WAYS_OF_SUBJECT).format(w=word)
+        else:
+            way = phrases.WAYS[(start + place) % len(phrases.WAYS)]
+        ways.append(f"{place + 1}. {way}")
+    return "\n".join(ways)
+
+
+def _step_body(position: int, word: str, dice: Dice) -> str:
     if position == 1:
         return dice.pick(phrases.PLANS).format(w=word, a=1 + dice.below(2), b=3 + dice.below(2))
     return dice.pick(phrases.CHECKS).format(w=word)

@@ -235,6 +235,12 @@ WAYS = (
     "Limit the means that may be used.",
     "Ask for the assumptions to be stated.",
 )
+WAYS_OF_SUBJECT = (
+    "Let the {w} fail once.",
+    "Compare the {w} with its opposite.",
+    "Double the {w} and ask what follows.",
+    "Hide the {w} behind a condition.",
+)
 PLANS = (
     "Combine ways {a} and {b}: keep the task on the {w} as it is, and append what they ask for.",
     "Use way {a} first, because it fits the {w}, and let way {b} follow from it.",
