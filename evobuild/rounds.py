@@ -79,23 +79,20 @@ class Round:
 
     def _asked(self, number: int, rows: Iterable[tuple[int, Instruction]]) -> Iterator[Attempt]:
         """Ask the evolver once about each row."""
-        params, name = self.params, str(self.evolver.model)
-        logprobs = int(params.token_probability)
-        sampling = Sampling(
-            params.temperature, params.top_p, params.max_tokens, seed=self.seed + number, logprobs=logprobs
-        )
+        name = str(self.evolver.model)
+        asking = sampling(self.params, self.seed, number)
         asked: dict[str, tuple[Instruction, Step]] = {}
 
         def requests() -> Iterator[Request]:
             for place, parent in rows:
                 step = self.plan(place, parent)
                 asked[parent.id] = parent, step
-                yield Request(parent.id, "evolve", (Message("user", step.prompt),), sampling)
+                yield Request(parent.id, "evolve", (Message("user", step.prompt),), asking)
 
         for reply in self.evolver.generate(requests()):
             parent, step = asked.pop(reply.key)
-            result = child(parent, step, reply, self.name, name, params.failures)
-            if logprobs and isinstance(result, Instruction) and not reply.choices[0].logprobs:
+            result = child(parent, step, reply, self.name, name, self.params.failures)
+            if asking.logprobs and isinstance(result, Instruction) and not reply.choices[0].logprobs:
                 raise UserError(
                     f"{name} gives no token probabilities; set evolve.token_probability to false, "
                     "or take an engine that does: vllm or transformers"
@@ -118,12 +115,23 @@ class Round:
                     waiting[attempt.result.id] = attempt
                     yield attempt.parent, attempt.result
 
-        sampling = Sampling(max_tokens=self.params.max_tokens)
-        for verdict in equality.judge(pairs(), self.judge, sampling):
+        judging = Sampling(max_tokens=self.params.max_tokens)
+        for verdict in equality.judge(pairs(), self.judge, judging):
             yield _with(verdict, waiting.pop(verdict.id))
             while failed:
                 yield failed.pop()
         yield from failed
+
+
+def sampling(params: Evolve, seed: int, number: int) -> Sampling:
+    """How the evolver is asked in an attempt, counted from 0: each has another seed."""
+    return Sampling(
+        params.temperature,
+        params.top_p,
+        params.max_tokens,
+        seed=seed + number,
+        logprobs=int(params.token_probability),
+    )
 
 
 def _with(verdict: equality.Verdict, attempt: Attempt) -> Attempt:

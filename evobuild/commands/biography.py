@@ -31,7 +31,7 @@ from evobuild.frame.tables import (
     Reject,
 )
 from evobuild.models import engine, store
-from evobuild.models.request import Message, Request, Sampling
+from evobuild.models.request import Message, Request
 
 DATA = Path("data")
 METHOD = DATA / "method.txt"
@@ -221,14 +221,11 @@ class _Reader:
                 yield f"{CANDIDATES_IN}, candidate {key}", method
 
     def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
-        """Look a reply up in the store by what was asked, as `rounds` asks it."""
-        file, given, evolver = store.path(), self._params.evolve, self._params.models.evolver
+        """Look a reply up in the store by what was asked."""
+        file, evolver = store.path(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.model:
             return None
-        sampling = Sampling(
-            given.temperature, given.top_p, given.max_tokens,
-            seed=self._params.random_seed + number, logprobs=int(given.token_probability),
-        )  # fmt: skip
+        sampling = rounds.sampling(self._params.evolve, self._params.random_seed, number)
         with store.Store(file, engine.identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
