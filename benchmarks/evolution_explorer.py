@@ -19,7 +19,7 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import explorer, fates
+from evobuild import explorer, fates, pools
 from evobuild.frame import params, tables
 from evobuild.frame.params import Params
 
@@ -113,8 +113,8 @@ def _write(
     scores = [(row.id, 60, 150, False, 2.0, 1.0, 1.5, draw.random(), 0.5, draw.random()) for row in rows]
     tables.write(where.scores / file, tables.frame(tables.SCORES, scores))
     tables.write(where.failures / file, tables.frame(tables.FAILURES, failed))
-    for stage in fates.POOL_STAGES:
-        tables.write(where.rejects / f"{stage}-{file}", tables.frame(tables.REJECTS, []))
+    for stem in pools.stems([name]):
+        tables.write(where.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, []))
 
 
 def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:

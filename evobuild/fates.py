@@ -12,11 +12,9 @@ from typing import NamedTuple
 
 import polars as pl
 
+from evobuild import pools as pool_stages
 from evobuild.frame import tables
 from evobuild.frame.tables import INSTRUCTIONS, RATINGS, REJECTS, SCORES
-
-POOL_STAGES = ("respond", "rate", "score")
-"""Stages that run on every pool, in order."""
 
 SELECTED = "selected"
 NOT_UP = "not up for selection"
@@ -94,8 +92,7 @@ def of(
         measured = some(where.scores / f"{pool}.parquet", SCORES, *list(SCORES)[1:])
         scores |= {row.pop("id"): row for row in measured.to_dicts()}
     losses: defaultdict[str, list[Loss]] = defaultdict(list)
-    stems = [f"{stage}-{pool}" for stage in POOL_STAGES for pool in pools]
-    for stem in [*stems, "select", "finetune"]:
+    for stem in [*pool_stages.stems(pools), "select", "finetune"]:
         for key, *why in some(where.rejects / f"{stem}.parquet", REJECTS, *list(REJECTS)[1:]).iter_rows():
             losses[key].append(Loss(stem.partition("-")[0], *why))
     selected = set(some(where.dataset, INSTRUCTIONS)["id"])

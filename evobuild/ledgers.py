@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.fates import POOL_STAGES
+from evobuild import pools
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
 from evobuild.frame.params import Params
@@ -39,7 +39,7 @@ def read(params: Params, counts: Path, rejects: Path, evaluation: Path) -> dict[
     Raises BadInput naming the file that is missing or not as it should be.
     """
     names = [("seed", ""), *(("evolve", name) for name in params.rounds)]
-    names += [(stage, pool) for stage in POOL_STAGES for pool in params.pools]
+    names += [(stage, pool) for stage in pools.STAGES for pool in params.pools]
     found = {f"{stage}-{name}": _ledger(stage, name, counts) for stage, name in [*names, ("select", "")]}
     measured = read_json(evaluation, "held_out")["held_out"]
     reasons = tables.count_reasons(tables.read(rejects / "evaluate.parquet", REJECTS)["reason"])
@@ -48,8 +48,9 @@ def read(params: Params, counts: Path, rejects: Path, evaluation: Path) -> dict[
 
 
 def _ledger(stage: str, name: str, counts: Path) -> Ledger:
-    path = counts / (f"{stage}-{name}.json" if name else f"{stage}.json")
-    content = read_json(path, "in", "out", "rejects")
+    path = counts / f"{pools.stem(stage, name) if name else stage}.json"
+    content = pools.of_pool(read_json(path), stage, name)
+    _hold(path, content, "in", "out", "rejects")
     held_out = content.get("held_out", 0)
     return Ledger(stage, name, content["in"], content["out"] - held_out, held_out, content["rejects"])
 
@@ -78,7 +79,12 @@ def read_json(path: Path, *keys: str) -> Any:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadInput(f"{path}: not a readable JSON file: {error}") from error
-    for key in keys:
-        if key not in content:
-            raise BadInput(f"{path}: the key '{key}' is missing")
+    _hold(path, content, *keys)
     return content
+
+
+def _hold(path: Path, content: Any, *keys: str) -> None:
+    """Raise BadInput if what a file says lacks a key."""
+    for key in keys:
+        if content is None or key not in content:
+            raise BadInput(f"{path}: the key '{key}' is missing")

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from evobuild import pools as pool_stages
 from evobuild.frame import tables
 from evobuild.frame.tables import LEVELS, RATINGS, SCORES
 
-POOL_STAGES = ("respond", "rate", "score")
 BINS = 20
 """Bins of a score histogram."""
 
@@ -24,8 +24,9 @@ def row_counts(counts: Path, rounds: Sequence[str], pools: Sequence[str]) -> dic
     kept = {name: ledger["out"] for name, ledger in ledgers.items()}
     kept["r0"] -= ledgers["r0"]["held_out"]
     rejected = {"seed": _lost(ledgers["r0"]), "evolve": sum(_lost(ledgers[name]) for name in rounds)}
-    for stage in POOL_STAGES:
-        rejected[stage] = sum(_lost(_ledger(counts, f"{stage}-{pool}")) for pool in pools)
+    for stage in pool_stages.STAGES:
+        found = {pool: _ledger(counts, pool_stages.stem(stage, pool)) for pool in pools}
+        rejected[stage] = sum(_lost(pool_stages.of_pool(found[pool], stage, pool)) for pool in pools)
     return {"rows": kept | {"selected": selected["out"]}, "rejected": rejected}
 
 

@@ -1,4 +1,4 @@
-"""Score every answered instruction of one pool with a language model: losses, IFD and IC-IFD."""
+"""Score the answered instructions of all pools with a language model: losses, IFD and IC-IFD."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 def main(params: Params, responses: Path, scratch: Path, scores: Out, rejects: Out, counts: Out) -> None:
     from evobuild import scoring
     from evobuild.frame import tables
+    from evobuild.pools import AllPools
 
-    rows = tables.read(responses, tables.INSTRUCTIONS)
-    results = tables.Results(tables.SCORES)
-    results.take(scoring.score(tables.instructions(rows), params.models.scorer, params.score))
-    results.write(scores, rejects, counts, rows.height)
+    results = AllPools(tables.SCORES, scores)
+    for pool in params.pools:
+        rows = tables.read(responses / f"{pool}.parquet", tables.INSTRUCTIONS)
+        found = scoring.score(tables.instructions(rows), params.models.scorer, params.score)
+        results.take(pool, found, rows.height)
+    results.write(rejects, counts)
 
 
 if __name__ == "__main__":
-    run(main, reads=("score", "models.scorer"))
+    run(main, reads=("pools", "score", "models.scorer"))

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from workspace import ROOT
 
-from evobuild import fates
+from evobuild import fates, pools
 from evobuild.frame import params, tables
 from evobuild.frame.params import Params
 from evobuild.report import Sources
@@ -58,12 +58,13 @@ def write_rows(where: fates.Tables, number: int, text: Any) -> None:
 
 
 def write_ledgers(sources: Sources, text: Any) -> None:
-    stems = [f"{stage}-{name}" for stage in fates.POOL_STAGES for name in ROUNDS]
-    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *stems]:
+    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *pools.stems(ROUNDS)]:
         lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
         tables.write(sources.rows.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
         ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
-        tables.write_json(sources.counts / f"{stem}.json", ledger | {"held_out": 40 if stem == "seed" else 0})
+        ledger |= {"held_out": 40 if stem == "seed" else 0}
+        counted = {name: ledger for name in ROUNDS} if stem in pools.AT_ONCE else ledger
+        tables.write_json(sources.counts / f"{stem}.json", counted)
         counts = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 5)
         usage = {
             "role": text("usage role"),

@@ -65,6 +65,7 @@ def build(root, changes):
         stage("respond", f"respond-{pool}", pool=rows, responses=DATA / f"responses/{pool}.parquet")
         stage("rate", f"rate-{pool}", pool=rows, ratings=DATA / f"ratings/{pool}.parquet")
         measure(pool)
+    tables.write(DATA / "rejects/score.parquet", tables.frame(tables.REJECTS, []))
     stage(
         "select", "select", responses=DATA / "responses", scores=DATA / "scores", ratings=DATA / "ratings",
         dataset=DATA / "dataset.parquet", messages=DATA / "dataset.jsonl",
@@ -77,7 +78,6 @@ def measure(pool):
     rows = tables.read(DATA / f"responses/{pool}.parquet", tables.INSTRUCTIONS)["id"]
     scores = [(key, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125) for key in rows]
     tables.write(DATA / f"scores/{pool}.parquet", tables.frame(tables.SCORES, scores))
-    tables.write(DATA / f"rejects/score-{pool}.parquet", tables.frame(tables.REJECTS, []))
 
 
 @pytest.fixture(scope="module")

@@ -140,12 +140,12 @@ def test_a_round_is_added_and_removed(clone: Path) -> None:
     workspace.run(clone, "dvc", "checkout", "-q")
     added = ("-S", "+rounds.r3={parent: r2}", "-S", "+pools.r3={}")
     output = workspace.run(clone, "dvc", "exp", "run", *added, "select")
-    assert ran(output) == {"check", "evolve@r3", "respond@r3", "rate@r3", "score@r3", "select"}
+    assert ran(output) == {"check", "evolve@r3", "respond@r3", "rate@r3", "score", "select"}
     with_r3 = (clone / "data/dataset.jsonl").read_bytes()
     output = workspace.run(clone, "dvc", "exp", "run", "-S", "~rounds.r3", "-S", "~pools.r3", "select")
     assert not {stage for stage in ran(output) if "@" in stage}
     # The files of r3 still lie there; nothing reads them.
-    assert (clone / "data/scores/r3.parquet").exists()
+    assert (clone / "data/responses/r3.parquet").exists()
     assert (clone / "data/dataset.jsonl").read_bytes() != with_r3
 
 
@@ -155,5 +155,5 @@ def test_weights_of_ones_own_train_no_toy(clone: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     workspace.run(clone, "cp", "-r", str(clone / "models/scratch"), str(mine))
     change = ("-S", f"models.base={mine}", "-S", f"models.scorer={mine}")
-    workspace.run(clone, "dvc", "exp", "run", *change, "score@r1")
+    workspace.run(clone, "dvc", "exp", "run", *change, "score")
     assert not (clone / "models/scratch/config.json").exists()

@@ -261,7 +261,7 @@ def test_a_missing_dep_is_noticed(committed: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("  r3: {}\n", "", {"select", "summarize"}),
+        ("  r3: {}\n", "", {"score", "select", "summarize"}),
         ("fetch: {}", "fetch: {more: {hub: a/b, config: null, revision: x, split: train}}", {"fetch@more"}),
     ],
     ids=["a pool less", "a data set more"],

@@ -75,7 +75,7 @@ def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
         "evolve-r2": {"in": 5, "out": 4, "rejects": {"copy": 1}},
         "respond-r1": {"in": 5, "out": 5, "rejects": {}},
         "rate-r1": {"in": 5, "out": 3, "rejects": {"no score": 2}},
-        "score-r1": {"in": 5, "out": 4, "rejects": {"empty answer": 1}},
+        "score": {"r1": {"in": 5, "out": 4, "rejects": {"empty answer": 1}}},
         "select": {"in": 5, "out": 2, "rejects": {"below the cut": 3}},
     }
     for name, ledger in ledgers.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from evobuild import fates
+from evobuild import fates, pools
 from evobuild.frame import params, tables
 from evobuild.frame.params import Params
 from evobuild.frame.tables import Instruction
@@ -60,8 +60,7 @@ def write(
         tables.write(
             where.failures / f"{name}.parquet", tables.frame(tables.FAILURES, failures.get(name, []))
         )
-    stems = [f"{stage}-{name}" for stage in fates.POOL_STAGES for name in ("r0", "r1", "r2")]
-    for stem in [*stems, "select", "finetune"]:
+    for stem in [*pools.stems(["r0", "r1", "r2"]), "select", "finetune"]:
         path = where.rejects / f"{stem}.parquet"
         tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
     chosen = [each for each in rows if each.id in selected]

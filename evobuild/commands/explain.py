@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from evobuild import fates
+from evobuild import fates, pools
 from evobuild.characters import on_terminal
 from evobuild.commands import biography, provenance
 from evobuild.commands.biography import Attempt, Chapter, Life, Origin, Sequel
@@ -177,7 +177,7 @@ def _stages(life: Life, params: Params) -> list[str]:
     optimized = params.evolve.strategy == "auto" and params.evolve.method == "optimized"
     stages = ["seed", *(["optimize"] if optimized and rounds[1:] else [])]
     stages += [f"evolve@{name}" for name in rounds[1:]]
-    stages += [f"{stage}@{name}" for stage in fates.POOL_STAGES for name in rounds if name in params.pools]
+    stages += pools.addresses([name for name in rounds if name in params.pools])
     return [*stages, "select"]
 
 
