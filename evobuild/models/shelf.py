@@ -1,0 +1,238 @@
+"""A shelf: what models gave, kept by what they were asked, in an SQLite file (WAL) that processes share.
+
+A file is of one kind, which its application_id tells; a file of anyone else's is refused. Every value
+has a checksum that ties it to its key. What is damaged is never used: a row whose checksum is wrong
+counts as missing, so that it is asked again and replaced; a file that SQLite cannot read is a UserError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from evobuild.frame.errors import UserError
+from evobuild.frame.stage import log
+from evobuild.models.record import Key, checksum, is_sound
+
+BUFFER_ROWS = 2048
+COMMIT_SECONDS = 0.02
+"""Values are committed in groups, at most this large and this often: a commit each would cost too much."""
+
+BUSY_SECONDS = 60.0
+CACHE_KB = 128 * 1024
+WAL_PAGES = 16_384
+"""Pages of 4 kB after which the log goes into the file: the index is hit everywhere, so seldom is faster."""
+ASKED = 10_000
+"""Keys of one query; SQLite takes 32,766."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file. name: what it is called; mend: what to do when it is damaged.
+
+    application: SQLite's application_id; version: of the schema and of what goes into a key.
+    table, column: what holds the values, as they are called: "replies", "reply".
+    """
+
+    name: str
+    application: bytes
+    version: int
+    table: str
+    column: str
+    mend: str
+
+    @property
+    def number(self) -> int:
+        """The application_id."""
+        return int.from_bytes(self.application, "big")
+
+    @property
+    def schema(self) -> str:
+        """What a new file begins with."""
+        return f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS models (number INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS {self.table}
+    (key BLOB NOT NULL UNIQUE, model INTEGER NOT NULL, {self.column} BLOB NOT NULL, checksum BLOB NOT NULL);
+PRAGMA application_id={self.number};
+PRAGMA user_version={self.version};
+COMMIT;
+"""
+
+    def explained(self, file: Path, error: Exception) -> UserError:
+        """Say what SQLite or the disk says of a file of this kind, and what to do."""
+        code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+        # SQLITE_ERROR: what is asked is always the same, so it is the table or its columns that are gone.
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+            return UserError(f"{file}: the {self.name} is damaged: {error}; {self.mend}")
+        advice = {
+            sqlite3.SQLITE_FULL: "free space on its disk, then run again",
+            sqlite3.SQLITE_BUSY: "another process holds it; wait for it or stop it",
+        }.get(code, "mend its permissions or its disk, or set EVOBUILD_STORE to another path")
+        return UserError(f"{file}: the {self.name} cannot be used: {error}; {advice}")
+
+    def insert(self, connection: sqlite3.Connection, rows: Sequence[tuple[Key, int, bytes, bytes]]) -> int:
+        """Write rows of key, model, value and checksum whose key is not there yet; count them."""
+        query = f"INSERT OR IGNORE INTO {self.table} VALUES (?, ?, ?, ?)"
+        return connection.executemany(query, rows).rowcount
+
+
+def connect(file: Path, kind: Kind) -> sqlite3.Connection:
+    """Open a file of some kind, or begin a new one where there is none.
+
+    Raises UserError if the file is of no or another kind, is newer than this program, is damaged or
+    cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
+    except (sqlite3.Error, OSError) as error:
+        raise kind.explained(file, error) from error
+    try:
+        # Before anything is written: another program's file stays as it is.
+        if _is_new(file, kind, connection):
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(kind.schema)
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+    except sqlite3.Error as error:
+        connection.close()
+        raise kind.explained(file, error) from error
+    except UserError:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_new(file: Path, kind: Kind, connection: sqlite3.Connection) -> bool:
+    """Whether the file is still empty. Raises UserError if it is not, and none of this kind and version."""
+    connection.execute("BEGIN")
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    connection.execute("COMMIT")
+    if (application, version, tables) == (0, 0, 0):
+        return True
+    if application != kind.number:
+        raise UserError(
+            f"{file}: an SQLite file, but no {kind.name}; it is left as it is: "
+            "move it away or set EVOBUILD_STORE to another path"
+        )
+    if version != kind.version:
+        advice = "update the program" if version > kind.version else "move it away to begin a new one"
+        raise UserError(
+            f"{file}: the {kind.name} has version {version}, this program knows {kind.version}; {advice}"
+        )
+    return False
+
+
+def number(connection: sqlite3.Connection, identity: str) -> int:
+    """The number of a model in the file; a new one is given where it has none."""
+    connection.execute("INSERT OR IGNORE INTO models (identity) VALUES (?)", (identity,))
+    found: int = connection.execute("SELECT number FROM models WHERE identity = ?", (identity,)).fetchone()[0]
+    return found
+
+
+class Shelf:
+    """An open file, for one model: bytes by key. Raises UserError as `connect`, and later if the file fails.
+
+    identity: the model's full name in the key: whatever changes what it gives.
+    """
+
+    def __init__(self, file: Path, kind: Kind, identity: str) -> None:
+        self.file = file
+        self._kind = kind
+        self._prefix = f"{kind.version}\n{identity}\n".encode()
+        self._buffer: dict[Key, bytes] = {}
+        self._damaged: set[Key] = set()
+        self._flushed = time.monotonic()
+        self._connection = connect(file, kind)
+        # Damage may turn bytes into a text that is no UTF-8, and SQLite would fail where we can say it.
+        self._connection.text_factory = bytes
+        try:
+            self._model = number(self._connection, identity)
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise kind.explained(file, error) from error
+
+    def hashed(self, content: bytes) -> Key:
+        """Hash a content for this model: 16 bytes."""
+        return hashlib.blake2b(self._prefix + content, digest_size=16).digest()
+
+    def found(self, keys: Sequence[Key]) -> dict[Key, bytes]:
+        """Look values up. Damaged ones are missing."""
+        values: dict[Key, bytes] = {}
+        for start in range(0, len(keys), ASKED):
+            some = keys[start : start + ASKED]
+            marks = ",".join("?" * len(some))
+            kind = self._kind
+            query = f"SELECT key, {kind.column}, checksum FROM {kind.table} WHERE key IN ({marks})"
+            try:
+                rows = self._connection.execute(query, some).fetchall()
+            except sqlite3.Error as error:
+                raise kind.explained(self.file, error) from error
+            for key, value, check in rows:
+                if is_sound(key, value, check):
+                    values[key] = value
+                else:
+                    self._report(key)
+        if self._buffer:
+            values |= {key: self._buffer[key] for key in keys if key in self._buffer}
+        return values
+
+    def _report(self, key: Key) -> None:
+        if not self._damaged:
+            log(
+                f"{self.file}: a stored {self._kind.column} is damaged; such {self._kind.table} "
+                "are not used but made again"
+            )
+        self._damaged.add(key)
+
+    def keep(self, key: Key, value: bytes) -> None:
+        """Keep a value; `settle` or `flush` brings it to disk."""
+        self._buffer[key] = value
+        if len(self._buffer) >= BUFFER_ROWS:
+            self.flush()
+
+    def settle(self) -> None:
+        """Commit what is buffered, unless the last commit was a moment ago.
+
+        Called after each batch: where one takes its time nothing waits, else no more than
+        COMMIT_SECONDS' worth does.
+        """
+        if time.monotonic() - self._flushed >= COMMIT_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Commit what is buffered; the first value of a key stays, unless it is damaged."""
+        rows = [(key, self._model, value, checksum(key, value)) for key, value in self._buffer.items()]
+        damaged = [(key,) for key in self._damaged & self._buffer.keys()]
+        try:
+            if rows:
+                with self._connection:
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    self._connection.executemany(f"DELETE FROM {self._kind.table} WHERE key = ?", damaged)
+                    self._kind.insert(self._connection, rows)
+        except sqlite3.Error as error:
+            raise self._kind.explained(self.file, error) from error
+        self._damaged -= self._buffer.keys()
+        self._buffer.clear()
+        self._flushed = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.flush()
+        finally:
+            self._connection.close()
