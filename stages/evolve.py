@@ -42,17 +42,19 @@ def main(
     from evobuild import rounds
     from evobuild.frame import tables
     from evobuild.models.door import Model
+    from evobuild.models.sharing import Engines
 
     name = child.name.removeprefix(".").split(".")[0]
     rows = tables.read(parent, tables.INSTRUCTIONS)
     made = rounds.Tables(name, keep=params.evolve.on_failure == "keep_parent")
     task = f"evolve-{name}"
     total = None if params.evolve.on_failure == "retry" else rows.height
+    engines = Engines()
     with ExitStack() as models:
-        evolver = models.enter_context(Model(params.models.evolver, "evolver", task, total))
+        evolver = models.enter_context(Model(params.models.evolver, "evolver", task, total, engines))
         judge = None
         if params.evolve.failures.equal:
-            judge = models.enter_context(Model(params.models.judge, "judge", task))
+            judge = models.enter_context(Model(params.models.judge, "judge", task, engines=engines))
         round = rounds.Round(
             name, _plan(params, name, method, own), params.evolve, params.random_seed, evolver, judge
         )

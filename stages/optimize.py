@@ -32,6 +32,7 @@ def main(
     from evobuild.frame import tables
     from evobuild.models.door import Model
     from evobuild.models.request import Sampling
+    from evobuild.models.sharing import Engines
     from evobuild.trials import Examiner
 
     given = params.optimize
@@ -42,9 +43,12 @@ def main(
         drawn = optimization.draw_rows(rows, given, params.random_seed)
         judged = given.difficulty_weight > 0 or params.evolve.failures.equal
         roles = ("evolver", "optimizer", "judge")[: 2 + judged]
+        engines = Engines()
         with ExitStack() as stack:
             models = {
-                role: stack.enter_context(Model(getattr(params.models, role), role, "optimize"))
+                role: stack.enter_context(
+                    Model(getattr(params.models, role), role, "optimize", engines=engines)
+                )
                 for role in roles
             }
             sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)

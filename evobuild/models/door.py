@@ -21,11 +21,11 @@ from typing import Self
 from evobuild import machine
 from evobuild.frame.errors import UserError
 from evobuild.frame.uri import ChatModel
-from evobuild.models import engine as engines
-from evobuild.models import planning
+from evobuild.models import engine, planning
 from evobuild.models import store as stores
 from evobuild.models.progress import Progress
 from evobuild.models.request import Reply, Request
+from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
 
 CHUNK = 500
@@ -36,18 +36,27 @@ class Model:
     """A chat model behind the reply store; the engine starts at the first reply that is not stored.
 
     role and task (evolver, evolve-r1) name its usage and its progress; without a task there is no
-    progress to show. total: number of requests to come, if it is known, for the progress.
+    progress to show. total: number of requests to come, if it is known, for the progress. engines:
+    what it shares a running engine with; without them the engine is its own.
     """
 
-    def __init__(self, model: ChatModel, role: str = "", task: str = "", total: int | None = None) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        role: str = "",
+        task: str = "",
+        total: int | None = None,
+        engines: Engines | None = None,
+    ) -> None:
         self.model = model
+        self._start = engines.start if engines else engine.start
         self._machine = machine.load()
         price = self._machine.prices.get(str(model))
         self.usage = Usage(str(model), role, price)
         self._planned = planning.begin(self.usage)
         self._progress = Progress(task, self.usage, total) if task and not self._planned else None
-        self._store = stores.Store(stores.path(), engines.identity(model))
-        self._engine: engines.Engine | None = None
+        self._store = stores.Store(stores.path(), engine.identity(model))
+        self._engine: engine.Engine | None = None
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask each request once and give its reply, by key, in any order.
@@ -112,11 +121,11 @@ class Model:
             self._progress.step()
         return replace(reply, key=request.key)
 
-    def _started(self) -> engines.Engine:
+    def _started(self) -> engine.Engine:
         if self._engine is None:
             with self.usage.clock():
                 planned = self._planned and not self.model.simulated
-                self._engine = planning.PlanningEngine() if planned else engines.start(self.model)
+                self._engine = planning.PlanningEngine() if planned else self._start(self.model)
         return self._engine
 
     def __enter__(self) -> Self:
