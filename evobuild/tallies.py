@@ -54,7 +54,7 @@ TALLIES = pl.Schema(
     }
 )
 """rows: that failed so. of: all that the stage, evolve or respond, tried of that round, operation and domain.
-operation: method for any method, seed for rows of r0."""
+operation: method for any method, seed for rows of r0. Where nothing failed there is no row."""
 
 _OPERATION = (
     pl.when(pl.col("operation").str.starts_with("method-"))

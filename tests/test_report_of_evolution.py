@@ -76,8 +76,8 @@ def test_an_e0_that_stays_is_said_to_stay(tmp_path: Path):
 
 def test_failures_are_counted_by_round_with_their_share(shown: str):
     told = part(shown, "What failed")
-    assert "of evolutions tallied – 700 9.5 % – unparsable the reply holds no" in told
-    assert "of answers sorry a short answer that only apologises – – 9 0.1 %" in told
+    assert "of evolutions tallied – 700 9.5 % 0 unparsable the reply holds no" in told
+    assert "of answers sorry a short answer that only apologises 0 0 9 0.1 %" in told
     assert "r1 evolve method chat unparsable 30 900" in told
 
 
