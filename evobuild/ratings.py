@@ -7,10 +7,10 @@ Source: Hui et al. 2024, arXiv:2412.11231, section 3.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from evobuild import failures
+from evobuild import failures, structures
 from evobuild.frame.tables import Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Reply, Request, Sampling
@@ -38,6 +38,8 @@ _SCORE = re.compile(
 )
 _OF_100 = re.compile(rf"{_VALUE}[*_`]*\s*(?:/|out of)\s*100\b", re.IGNORECASE)
 _NUMBER = re.compile(r"^[\s*_`\"']*(\d{1,3}(?:\.\d+)?)[\s*_`\"'.%]*$")
+_LEVEL_KEYS = ("difficulty", "difficulty level", "level", "rating")
+_SCORE_KEYS = ("score", "difficulty score", "rating", "difficulty")
 
 
 class Rating(NamedTuple):
@@ -49,7 +51,12 @@ class Rating(NamedTuple):
 
 
 def read_level(text: str) -> str | None:
-    """Read the level: the last labelled one, else the only one that is named; None if unclear."""
+    """Read the level: that of a JSON object, else the last labelled one, else the only one that is named.
+
+    Instances: '{"difficulty": "Very_Hard"}' -> "very hard"; "easy or medium" -> None: it is unclear.
+    """
+    if (given := _of_object(text, _LEVEL_KEYS)) is not None:
+        text = given
     labelled = _LABELLED_LEVEL.findall(text)
     found = labelled or _NAMED_LEVEL.findall(text)
     levels = {re.sub(r"[ _-]+", " ", level.casefold()) for level in (found[-1:] if labelled else found)}
@@ -57,12 +64,27 @@ def read_level(text: str) -> str | None:
 
 
 def read_score(text: str) -> float | None:
-    """Read the score: the last labelled number, else the only one of 100 or the whole reply; None if unclear.
+    """Read the score: of a JSON object, else the last labelled number, else the only one of 100 or the whole.
 
-    Instances: "Score: 70" and "**70/100**" -> 70.0; "somewhere from 60 to 70" -> None.
+    Instances: "Score: 70", "**70/100**" and '{"score": 70}' -> 70.0; "somewhere from 60 to 70" -> None.
     """
+    if (given := _of_object(text, _SCORE_KEYS)) is not None:
+        text = given
     found = _SCORE.findall(text)[-1:] or _OF_100.findall(text) or _NUMBER.findall(text)
     return float(found[0]) if len(found) == 1 and 0 <= float(found[0]) <= 100 else None
+
+
+def _of_object(text: str, keys: Sequence[str]) -> str | None:
+    """What the last JSON object with one of the keys has under the first of them; None if there is none.
+
+    Keys count in any case, with blanks, '_' or '-' between their words. true is no number.
+    """
+    for value in reversed(list(structures.found(text)) if "{" in text else []):
+        if isinstance(value, dict):
+            plain = {re.sub(r"[ _-]+", " ", key.casefold()): item for key, item in value.items()}
+            if found := [plain[key] for key in keys if key in plain]:
+                return str(found[0])
+    return None
 
 
 def rate(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Rating | Reject]:
