@@ -95,7 +95,7 @@ def failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
 def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
     """Draw the share of each difficulty level as one bar a pool, its mean score beside it.
 
-    ratings: pool to its RATINGS table.
+    ratings: pool to its RATINGS table; levels and scores may be null.
     """
 
     def draw(figure: Figure) -> None:
@@ -109,10 +109,10 @@ def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
         for number, level in enumerate(LEVELS):
             axes.barh(names, shares[:, number], left=left, color=RAMP[number], height=0.62, label=level)
             left += shares[:, number]
-        for place, name in enumerate(names):
-            axes.text(
-                1.015, place, f"mean {np.mean(ratings[name]['score'].to_numpy()):.1f}", va="center", color=INK
-            )
+        for place, rows in enumerate(ratings.values()):
+            mean = rows["score"].mean()
+            if isinstance(mean, float):
+                axes.text(1.015, place, f"mean {mean:.1f}", va="center", color=INK)
         axes.set_xlim(0, 1)
         axes.set_xticks([])
         axes.invert_yaxis()

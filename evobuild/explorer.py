@@ -120,11 +120,11 @@ def _entries(params: Params, where: fates.Tables, seeds: pl.Series) -> Iterator[
 
 
 def _row(row: Instruction, parent: int, fate: fates.Fate) -> Entry:
-    level, difficulty = fate.rating or ("", None)
+    level, difficulty = fate.rating or (None, None)
     return Entry(
         row.id, parent, row.round, row.domain, row.operation, fate.outcomes,
         (difficulty, fate.scores.get("ic_ifd"), fate.scores.get("ifd")),
-        row.instruction, row.input, None, row.history, row.model, level,
+        row.instruction, row.input, None, row.history, row.model, level or "",
         fate.answer, fate.responder, fate.losses,
     )  # fmt: skip
 

@@ -46,12 +46,12 @@ class Fate(NamedTuple):
     """What became of one row. answer and rating are None, and scores empty, where there are none.
 
     responder: URI of the model that answered, '' if the answer came with the seed. rating: level and
-    difficulty, 0 to 100.
+    difficulty, 0 to 100, each None if it was not asked for.
     """
 
     answer: str | None
     responder: str
-    rating: tuple[str, float] | None
+    rating: tuple[str | None, float | None] | None
     scores: Mapping[str, float]
     selected: bool
     losses: tuple[Loss, ...]
@@ -78,7 +78,7 @@ def of(
         return read(path, schema).filter(pl.col("id").is_in(list(ids))).select("id", *columns)
 
     answers: dict[str, tuple[str | None, str]] = {}
-    ratings: dict[str, tuple[str, float]] = {}
+    ratings: dict[str, tuple[str | None, float | None]] = {}
     scores: dict[str, dict[str, float]] = {}
     for pool in pools:
         for key, answer, model in some(

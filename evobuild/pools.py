@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from evobuild.frame import tables
 from evobuild.frame.tables import REJECTS, Columns, Reject
 
@@ -42,6 +44,13 @@ def addresses(pools: Sequence[str]) -> list[str]:
 def of_pool(ledgers: Mapping[str, Any], stage: str, pool: str) -> Any:
     """A pool's ledger in the content of its file; None if a stage that takes all pools has none of it."""
     return ledgers.get(pool) if stage in AT_ONCE else ledgers
+
+
+def leave(schema: pl.Schema, out: Path, rejects: Path, counts: Path) -> None:
+    """Write what a stage of one pool leaves if it measures nothing: empty tables, a ledger that says so."""
+    tables.write(out, schema.to_frame())
+    tables.write(rejects, REJECTS.to_frame())
+    tables.write_json(counts, OFF)
 
 
 class AllPools:

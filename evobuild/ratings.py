@@ -1,25 +1,26 @@
 """Difficulty by a judge: a level from very easy to very hard, and a score from 0 to 100.
 
-Two calls per row. A rating that cannot be read is a reject, so that the denominator is known.
+One call per row and measure. A rating that cannot be read is a reject, so that the denominator is known.
 Source: Hui et al. 2024, arXiv:2412.11231, section 3.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from evobuild import failures, structures
+from evobuild.frame.params import Measure
 from evobuild.frame.tables import Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Reply, Request, Sampling
 from evobuild.prompts import render
 
 Kind = Literal["rate_level", "rate_score"]
-_PROMPTS: dict[Kind, str] = {
-    "rate_level": "judge/difficulty_level.jinja",
-    "rate_score": "judge/difficulty_score.jinja",
+_PROMPTS: dict[Measure, tuple[Kind, str]] = {
+    "level": ("rate_level", "judge/difficulty_level.jinja"),
+    "score": ("rate_score", "judge/difficulty_score.jinja"),
 }
 _LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
 _SIGNS = r"[\s\"'*_`:：=<(\[]*(?:\s[-–—]\s)?[\s\"'*_`<(\[]*"
@@ -43,11 +44,11 @@ _SCORE_KEYS = ("score", "difficulty score", "rating", "difficulty")
 
 
 class Rating(NamedTuple):
-    """How difficult a judge finds an instruction; score 0 to 100."""
+    """How difficult a judge finds an instruction; score 0 to 100. None: it was not asked for."""
 
     id: str
-    level: str
-    score: float
+    level: str | None
+    score: float | None
 
 
 def read_level(text: str) -> str | None:
@@ -87,32 +88,37 @@ def _of_object(text: str, keys: Sequence[str]) -> str | None:
     return None
 
 
-def rate(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Rating | Reject]:
-    """Rate each row; every row gives one rating or one reject, in any order."""
-    replies: dict[str, dict[Kind, Reply]] = {}
+def rate(
+    rows: Iterable[Instruction], model: Model, sampling: Sampling, measures: Collection[Measure]
+) -> Iterator[Rating | Reject]:
+    """Rate each row by one measure or both; every row gives one rating or one reject, in any order."""
+    asked = {kind: prompt for measure, (kind, prompt) in _PROMPTS.items() if measure in measures}
+    replies: dict[str, dict[str, Reply]] = {}
 
     def requests() -> Iterator[Request]:
         for row in rows:
             replies[row.id] = {}
             turns = [{"role": role, "content": content} for role, content in row.history]
-            for kind, prompt in _PROMPTS.items():
+            for kind, prompt in asked.items():
                 text = render(prompt, history=turns, instruction=row.instruction, input=row.input)
                 yield Request(f"{row.id}/{kind}", kind, (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
         key, _, kind = reply.key.partition("/")
-        replies[key][kind] = reply  # type: ignore[index]
-        if len(replies[key]) == len(_PROMPTS):
+        replies[key][kind] = reply
+        if len(replies[key]) == len(asked):
             yield _rating(key, replies.pop(key))
 
 
-def _rating(key: str, replies: dict[Kind, Reply]) -> Rating | Reject:
+def _rating(key: str, replies: Mapping[str, Reply]) -> Rating | Reject:
     for kind, reply in sorted(replies.items()):
         if reason := failures.of_reply(reply):
             return Reject(key, reason, kind, reply.error or reply.text)
-    level, score = read_level(replies["rate_level"].text), read_score(replies["rate_score"].text)
-    if level is None:
-        return Reject(key, "unparsed level", "", replies["rate_level"].text)
-    if score is None:
-        return Reject(key, "unparsed score", "", replies["rate_score"].text)
+    texts = {kind: reply.text for kind, reply in replies.items()}
+    level = read_level(texts["rate_level"]) if "rate_level" in texts else None
+    if level is None and "rate_level" in texts:
+        return Reject(key, "unparsed level", "", texts["rate_level"])
+    score = read_score(texts["rate_score"]) if "rate_score" in texts else None
+    if score is None and "rate_score" in texts:
+        return Reject(key, "unparsed score", "", texts["rate_score"])
     return Rating(key, level, score)

@@ -65,7 +65,7 @@ def page(params: Params, sources: Sources) -> str:
         **_evolution(sources, found),
         lineages=examples.lineages(params, where),
         lost=examples.lost(params, where.rounds, where.rejects),
-        **_worth(params, where),
+        **_worth(params, where, found),
         selected=_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
         selected_pools=selected_pools,
         curve=curve,
@@ -97,17 +97,18 @@ def _evolution(sources: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
     }
 
 
-def _worth(params: Params, where: fates.Tables) -> dict[str, Any]:
+def _worth(params: Params, where: fates.Tables, found: Mapping[str, Ledger]) -> dict[str, Any]:
     """What the report says of difficulty and scores, by pool."""
     ratings = {pool: tables.read(where.ratings / f"{pool}.parquet", RATINGS) for pool in params.pools}
     scores = {pool: tables.read(where.scores / f"{pool}.parquet", SCORES) for pool in params.pools}
     measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     means = [
-        {"pool": pool, "difficulty": _mean(ratings[pool]["score"])}
+        {"pool": pool, "difficulty": _mean(ratings[pool]["score"]), "rate": found[f"rate-{pool}"]}
         | {name: _mean(scores[pool][name]) for name in measures}
         for pool in params.pools
     ]
-    return {"level_chart": charts.levels(ratings), "score_chart": charts.histograms(scores), "means": means}
+    levels = charts.levels(ratings) if "level" in params.rate.measures else ""
+    return {"level_chart": levels, "score_chart": charts.histograms(scores), "means": means}
 
 
 def _failures(tallies: Sequence[Mapping[str, Any]], found: Mapping[str, Ledger]) -> list[dict[str, Any]]:

@@ -39,9 +39,14 @@ def _lost(ledger: dict[str, Any]) -> int:
     return sum(ledger["rejects"].values())
 
 
-def difficulty_means(ratings: Path, pools: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Mean difficulty score, 0 to 100, of each pool."""
-    return {"difficulty": {pool: _mean(_table(ratings, pool, RATINGS)["score"], 2) for pool in pools}}
+def difficulty(ratings: Path, counts: Path, pools: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Mean difficulty score, 0 to 100, of each pool, null if it was not asked for; rows rated and asked."""
+    found = {pool: _ledger(counts, f"rate-{pool}") for pool in pools}
+    return {
+        "difficulty": {pool: rounded_mean(_table(ratings, pool, RATINGS)["score"], 2) for pool in pools},
+        "rated": {pool: ledger["out"] for pool, ledger in found.items()},
+        "asked": {pool: ledger["in"] for pool, ledger in found.items()},
+    }
 
 
 def score_means(scores: Path, pools: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -93,6 +98,12 @@ def usage_by_role(usage: Path, rounds: Sequence[str], pools: Sequence[str]) -> d
 
 def _table(folder: Path, pool: str, schema: pl.Schema) -> pl.DataFrame:
     return tables.read(folder / f"{pool}.parquet", schema)
+
+
+def rounded_mean(values: pl.Series, digits: int) -> float | None:
+    """The mean of what is not null, rounded; None if all is."""
+    mean = values.mean()
+    return round(mean, digits) if isinstance(mean, float) else None
 
 
 def _mean(values: pl.Series, digits: int) -> float:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, usage: Out) -> None:
+    from evobuild import pools
     from evobuild.frame import tables
     from evobuild.models.door import Model
     from evobuild.models.request import Sampling
@@ -20,10 +21,15 @@ def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, us
     sampling = Sampling(
         params.rate.temperature, params.rate.top_p, params.rate.max_tokens, seed=params.random_seed
     )
+    measures = params.rate.measures
+    if not measures:
+        pools.leave(tables.RATINGS, ratings, rejects, counts)
+        tables.write_json(usage, [])
+        return
     rows = tables.read(pool, tables.INSTRUCTIONS)
     results = tables.Results(tables.RATINGS)
-    with Model(params.models.judge, "judge", f"rate-{pool.stem}", 2 * rows.height) as model:
-        results.take(rate(tables.instructions(rows), model, sampling))
+    with Model(params.models.judge, "judge", f"rate-{pool.stem}", len(measures) * rows.height) as model:
+        results.take(rate(tables.instructions(rows), model, sampling, measures))
     results.write(ratings, rejects, counts, rows.height)
     tables.write_json(usage, [model.usage.as_dict()])
 

@@ -35,7 +35,7 @@ def main(
 
     pools, names = list(params.pools), list(params.rounds)
     tables.write_json(rows, summary.row_counts(counts, names, pools))
-    tables.write_json(difficulty, summary.difficulty_means(ratings, pools))
+    tables.write_json(difficulty, summary.difficulty(ratings, counts, pools))
     tables.write_json(score_means, summary.score_means(scores, pools))
     tables.write_csv(levels, summary.level_counts(ratings, pools))
     tables.write_csv(histogram, summary.score_histogram(scores, pools))

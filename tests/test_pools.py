@@ -54,6 +54,13 @@ def test_what_is_switched_off_leaves_empty_tables_and_says_so(tmp_path: Path) ->
     assert json.loads((tmp_path / "counts.json").read_text())["r0"] == pools.OFF
 
 
+def test_so_does_a_stage_of_one_pool(tmp_path: Path) -> None:
+    pools.leave(KIND, *(tmp_path / name for name in ("out.parquet", "rejects.parquet", "counts.json")))
+    assert pl.read_parquet(tmp_path / "out.parquet").schema == KIND
+    assert pl.read_parquet(tmp_path / "rejects.parquet").is_empty()
+    assert json.loads((tmp_path / "counts.json").read_text()) == pools.OFF
+
+
 def test_a_ledger_that_lacks_a_pool_is_named(tmp_path: Path) -> None:
     (tmp_path / "score.json").write_text(json.dumps({"r1": pools.OFF}))
     assert ledgers._ledger("score", "r1", tmp_path).rows_in == 0

@@ -133,14 +133,23 @@ def test_a_score_is_the_last_labelled_else_the_only_one_of_100(text, score):
     assert ratings.read_score(text) == score
 
 
-def judged(row, engine, level, score):
+def judged(row, engine, level, score, measures=("level", "score")):
     engine(lambda asked: level if asked.purpose == "rate_level" else score)
     with Model(ChatModel("simulated", "judge")) as model:
-        return list(ratings.rate([row()], model, Sampling()))
+        return list(ratings.rate([row()], model, Sampling(), measures))
 
 
 def test_a_rating_joins_both_replies(row, engine):
     assert judged(row, engine, "Difficulty: hard", "Score: 70") == [ratings.Rating(row().id, "hard", 70.0)]
+
+
+@pytest.mark.parametrize(("measures", "values"), [(["level"], ("hard", None)), (["score"], (None, 70.0))])
+def test_only_what_is_wanted_is_asked_for(row, engine, measures, values):
+    fake = engine(lambda asked: "Difficulty: hard" if asked.purpose == "rate_level" else "Score: 70")
+    with Model(ChatModel("simulated", "judge")) as model:
+        found = list(ratings.rate([row()], model, Sampling(), measures))
+    assert [request.purpose for request in fake.asked] == [f"rate_{name}" for name in measures]
+    assert found == [ratings.Rating(row().id, *values)]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +168,6 @@ def test_a_rating_that_cannot_be_read_is_one_reject(row, engine, level, score, r
 
     engine(with_key)
     with Model(ChatModel("simulated", "judge")) as model:
-        (rejected,) = ratings.rate([row()], model, Sampling())
+        (rejected,) = ratings.rate([row()], model, Sampling(), ("level", "score"))
     assert isinstance(rejected, Reject)
     assert (rejected.id, rejected.reason) == (row().id, reason)

@@ -208,3 +208,17 @@ def test_long_numbers_of_domains_are_summed_up():
     ]
     lines = report._selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
     assert len(lines) == 21 and lines[-1] == {"domain": "3 smaller domains", "pools": {"r1": 3}, "rows": 3}
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_what_was_not_rated_is_said(tmp_path: Path):
+    sources = build(tmp_path)
+    for name in ("r0", "r1", "r2"):
+        tables.write(sources.rows.ratings / f"{name}.parquet", tables.RATINGS.to_frame())
+    rate = {"measures": [], "temperature": 0.0, "top_p": 1.0, "max_tokens": 512}
+    page = report.page(settings(rate=rate), sources)
+    assert "Nothing was rated" in page and "not rated<br>" in page and "nan" not in page
+
+
+def test_ratings_are_shown_with_their_denominator(shown: str):
+    assert "7,340 of 7,341" in shown

@@ -38,8 +38,17 @@ def scores(tmp_path: Path) -> Path:
     return folder
 
 
-def test_difficulty_is_the_mean_score_of_each_pool(ratings: Path) -> None:
-    assert summary.difficulty_means(ratings, ["r0", "r1"]) == {"difficulty": {"r0": 36.67, "r1": 88.89}}
+def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_were_rated(
+    ratings: Path, tmp_path: Path
+) -> None:
+    write(ratings, "r2", tables.RATINGS, [("e", "hard", None)])
+    for pool, asked, rated in (("r0", 4, 3), ("r1", 1, 1), ("r2", 1, 1)):
+        (tmp_path / f"rate-{pool}.json").write_text(json.dumps({"in": asked, "out": rated}))
+    assert summary.difficulty(ratings, tmp_path, ["r0", "r1", "r2"]) == {
+        "difficulty": {"r0": 36.67, "r1": 88.89, "r2": None},
+        "rated": {"r0": 3, "r1": 1, "r2": 1},
+        "asked": {"r0": 4, "r1": 1, "r2": 1},
+    }
 
 
 def test_score_means_are_of_each_pool(scores: Path) -> None:

@@ -107,7 +107,7 @@ class Estimator:
         if name == "evolve":
             attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
             return rows * attempts * (1 + evolve.failures.equal)
-        return 2 * rows if name == "rate" else rows
+        return len(self._params.rate.measures) * rows if name == "rate" else rows
 
     def _rows(self, round_: str) -> int:
         """Rows that a round can have at most: as many as its nearest current parent, or the seed file."""

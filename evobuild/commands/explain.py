@@ -124,7 +124,8 @@ def _fate(fate: Fate) -> Iterator[str]:
         yield from _text(by, fate.answer)
     if fate.rating:
         level, difficulty = fate.rating
-        yield _in_line(f"  rated: difficulty {difficulty:g} of 100, {level}")
+        number = f"difficulty {difficulty:g} of 100" if difficulty is not None else ""
+        yield _in_line(f"  rated: {', '.join(filter(None, (number, level)))}")
     if fate.scores:
         yield "  scored: " + ", ".join(f"{name} {value:.5g}" for name, value in fate.scores.items())
     for loss in fate.losses:

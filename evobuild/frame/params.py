@@ -23,6 +23,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
 Operations = Annotated[list[Operation], Field(min_length=1)]
+Measure = Literal["level", "score"]
 Metric = Literal["ic_ifd", "ifd", "ifd_ppl", "perplexity", "length", "difficulty", "random"]
 
 
@@ -182,6 +183,7 @@ class Keywords(Section):
 
 
 class Rate(Section):
+    measures: list[Measure]
     temperature: Temperature
     top_p: Share
     max_tokens: Count
