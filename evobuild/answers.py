@@ -1,8 +1,8 @@
 """Responses: what a model is asked as a user would ask it, and what its reply becomes.
 
-A row whose response fails is lost to its own pool alone. No round waits for answers, so the next one evolves
-the row all the same; its parent stays in the pool before. WizardLM (arXiv:2304.12244) puts the parent back into
-the next round instead, as `evolve.on_failure: keep_parent` does with evolutions that fail.
+A row whose response fails is lost to its own pool alone. No round waits for answers, so the next one
+evolves the row all the same; its parent stays in the pool before. WizardLM (arXiv:2304.12244) puts the
+parent back into the next round instead, as `evolve.on_failure: keep_parent` does with evolutions that fail.
 """
 
 from __future__ import annotations
