@@ -1,4 +1,5 @@
-"""The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain` and `… store`.
+"""The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… contamination`
+and `… store`.
 
 Exit code 0; 1 after a UserError, said in one or two lines, or if a model cannot be used; 130 if
 interrupted.
@@ -53,6 +54,23 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="the life of one row: what it came from and why it ended")
     explain.add_argument("id", help="of a row, or as much of its beginning as no other id shares")
     explain.set_defaults(run=_explain)
+    contamination = commands.add_parser("contamination", help="text that rows share with evaluation sets")
+    contamination.add_argument(
+        "--rows", action="append", required=True, type=Path, metavar="FILE", help="seed data of any format"
+    )
+    contamination.add_argument(
+        "--set", action="append", required=True, metavar="NAME=FILE", help="an evaluation set"
+    )
+    contamination.add_argument(
+        "--columns", action="append", default=[], metavar="NAME=COLUMN,…", help="of a set, the question first"
+    )
+    contamination.add_argument(
+        "--ngrams", nargs="+", type=int, default=[13, 8], metavar="N", help="adjacent words; default 13 8"
+    )
+    contamination.add_argument(
+        "--show", type=int, default=0, metavar="N", help="the N longest overlaps of each file and set"
+    )
+    contamination.set_defaults(run=_contamination)
     store = commands.add_parser("store", help="the kept replies: count, share, prune, rebuild")
     store_commands.add(store.add_subparsers(required=True, metavar="COMMAND"))
     return parser
@@ -70,6 +88,16 @@ def _explain(arguments: argparse.Namespace) -> int:
     from evobuild.commands import explain
 
     sys.stdout.write(explain.explain(arguments.id))
+    return 0
+
+
+def _contamination(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import contamination
+
+    sets = contamination.named(arguments.set, arguments.columns)
+    for text in contamination.report(arguments.rows, sets, arguments.ngrams, arguments.show):
+        sys.stdout.write(text)
+        sys.stdout.flush()
     return 0
 
 

@@ -10,6 +10,8 @@ from evobuild.frame.params import Params
 from evobuild.frame.tables import SEED_ROUND
 from evobuild.frame.uri import ChatModel, Weights
 
+HELD_OUT = "data/held_out.parquet"
+"""The evaluation set that the stage seed makes."""
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 
 
@@ -18,6 +20,7 @@ def check(params: Params) -> None:
     _check_rounds(params)
     _check_pools(params)
     _check_source(params)
+    _check_sets(params)
     _check_optimize(params)
     _check_evolve(params)
     _check_folders(params)
@@ -67,10 +70,35 @@ def _check_pools(params: Params) -> None:
 
 
 def _check_source(params: Params) -> None:
-    fetched = [f"data/raw/{name}.parquet" for name in params.fetch]
     source = params.seed.source
-    if os.path.normpath(source) not in fetched:
+    if os.path.normpath(source) not in _fetched(params):
         _check_file("seed.source", source, "a .json, .jsonl, .csv or .parquet file")
+
+
+def _fetched(params: Params) -> list[str]:
+    return [f"data/raw/{name}.parquet" for name in params.fetch]
+
+
+def _check_sets(params: Params) -> None:
+    given = params.decontaminate
+    if not given.sets:
+        raise BadParams(
+            f"params.yaml: decontaminate.sets is empty; expected at least held_out: {HELD_OUT}, "
+            "whose hits a selection may keep"
+        )
+    for name, source in given.sets.items():
+        if os.path.normpath(source) not in (HELD_OUT, *_fetched(params)):
+            wanted = f"a .json, .jsonl, .csv or .parquet file, or fetch.{name}, which gives "
+            _check_file(f"decontaminate.sets.{name}", source, f"{wanted}data/raw/{name}.parquet")
+    for name in given.columns:
+        if name not in given.sets:
+            known = ", ".join(given.sets)
+            raise BadParams(
+                f"params.yaml: decontaminate.columns.{name} is of no set; expected one of {known}"
+            )
+    if len(set(given.ngrams)) < len(given.ngrams) or not given.ngrams:
+        found = ", ".join(map(str, given.ngrams)) or "empty"
+        raise BadParams(f"params.yaml: decontaminate.ngrams is {found}; expected lengths, each once")
 
 
 def _check_file(key: str, name: str, wanted: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild import charts, examples, fates, improvement, ledgers, templates
+from evobuild import charts, examples, fates, improvement, ledgers, overlaps, templates
 from evobuild.consistency import CHAT_ROLES
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
@@ -38,6 +38,7 @@ class Sources(NamedTuple):
 
     rows: fates.Tables
     counts: Path
+    contamination: Path
     usage: Path
     optimization: Path
     tallies: Path
@@ -68,6 +69,7 @@ def page(params: Params, sources: Sources) -> str:
         **_worth(params, where, found),
         selected=_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
         selected_pools=selected_pools,
+        **_contamination(params, sources),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
         evaluation=ledgers.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
@@ -94,6 +96,27 @@ def _evolution(sources: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
         "ideas": _ideas(keywords),
         "keyword_chart": charts.keywords(keywords) if keywords else "",
         "token_chart": charts.token_probability(tokens) if tokens else "",
+    }
+
+
+def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
+    """What the report says of text shared with evaluation sets."""
+    sets, pools = list(params.decontaminate.sets), list(params.pools)
+    return {
+        "overlaps": [
+            line
+            for name in sets
+            for line in overlaps.lines(
+                name,
+                ledgers.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
+                pools,
+            )
+        ],
+        "shared": [
+            hit
+            for name in sets
+            for hit in overlaps.longest(sources.contamination, sources.rows.responses, name, pools)
+        ],
     }
 
 

@@ -78,6 +78,21 @@ def score_histogram(scores: Path, pools: Sequence[str]) -> list[dict[str, object
     return histogram
 
 
+def contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dict[str, Any]:
+    """Rows that share text with a set, and their share: {"rows": {set: {measure: {pool: 2}}}, "share": …}."""
+    rows: dict[str, Any] = {}
+    share: dict[str, Any] = {}
+    for name in sets:
+        found = _ledger(counts, f"decontaminate-{name}")["pools"]
+        for measure in next(iter(found.values()))["hit"]:
+            hit = {pool: found[pool]["hit"][measure]["rows"] for pool in pools}
+            rows.setdefault(name, {})[measure] = hit
+            share.setdefault(name, {})[measure] = {
+                pool: round(hit[pool] / max(1, found[pool]["rows"]), 4) for pool in pools
+            }
+    return {"rows": rows, "share": share}
+
+
 def usage_by_role(usage: Path, rounds: Sequence[str], pools: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price."""
     names = ["optimize", *(f"evolve-{name}" for name in rounds), "keywords"]

@@ -20,6 +20,7 @@ def main(
     rejects: Path,
     failures: Path,
     counts: Path,
+    contamination: Path,
     usage: Path,
     optimization: Path,
     tallies: Path,
@@ -37,7 +38,17 @@ def main(
     from evobuild.frame import tables
 
     rows = fates.Tables(rounds, responses, ratings, scores, rejects, failures, dataset)
-    figures = counts, usage, optimization, tallies, keywords, token_probability, curve, evaluation
+    figures = (
+        counts,
+        contamination,
+        usage,
+        optimization,
+        tallies,
+        keywords,
+        token_probability,
+        curve,
+        evaluation,
+    )
     page.write_text(report.page(params, report.Sources(rows, *figures)), encoding="utf-8")
     explored.write(explorer, params, rows)
     tables.write_json(totals, summary.usage_by_role(usage, list(params.rounds), list(params.pools)))

@@ -29,6 +29,7 @@ def main(
     reasons: Out,
     token_probability: Out,
     probability_bins: Out,
+    contamination: Out,
 ) -> None:
     from evobuild import probability, summary, tallies
     from evobuild.frame import tables
@@ -45,7 +46,8 @@ def main(
     found = probability.read(replies, rounds, names)
     tables.write_json(token_probability, probability.figures(found, names))
     probability.histogram(found).write_csv(probability_bins)
+    tables.write_json(contamination, summary.contaminated(counts, list(params.decontaminate.sets), pools))
 
 
 if __name__ == "__main__":
-    run(main, reads=("rounds", "pools"))
+    run(main, reads=("rounds", "pools", "decontaminate.sets"))

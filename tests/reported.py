@@ -88,6 +88,30 @@ def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict
     return values | given | {"rows": 4} | fields
 
 
+def write_contamination(sources: Sources, text: Any) -> None:
+    """Two rows of r0 share text with the held-out rows, one by both measures."""
+    hits = [
+        ("0", "r0-00", "r0", "held_out", "held.parquet[7]", "8-gram", "short", "not shown"),
+        (
+            "1",
+            "r0-00",
+            "r0",
+            "held_out",
+            text("place"),
+            "13-gram",
+            text("overlap one two"),
+            text("evaluation"),
+        ),
+        ("2", "r0-01", "r0", "held_out", "held.parquet[8]", "8-gram", "alike", "its question"),
+        ("3", "gone-01", "gone", "held_out", "held.parquet[8]", "8-gram", "long " * 20, "of a removed pool"),
+    ]
+    tables.write(sources.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
+    counts = {"13-gram": {"rows": 1, "questions": 1}, "8-gram": {"rows": 2, "questions": 6543}}
+    pools = {name: {"rows": 8, "hit": counts} for name in ROUNDS}
+    ledger = {"in": 24, "out": 24, "rejects": {}, "questions": 7654, "pools": pools}
+    tables.write_json(sources.counts / "decontaminate-held_out.json", ledger)
+
+
 def write_optimization(sources: Sources, text: Any) -> None:
     """Three methods tried on rows w to z: e0 fails on w and x, e* on y; one reply held no method."""
     found = [
@@ -135,10 +159,11 @@ def write_figures(sources: Sources, text: Any) -> None:
 def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
     where = fates.Tables(*(root / name for name in fates.Tables._fields))
     sources = Sources(where, *(root / name for name in Sources._fields[1:]))
-    for folder in (*where[:-1], sources.counts, sources.usage):
+    for folder in (*where[:-1], sources.counts, sources.contamination, sources.usage):
         folder.mkdir(parents=True)
     write_rows(sources.rows, rows, text)
     write_ledgers(sources, text)
+    write_contamination(sources, text)
     write_optimization(sources, text)
     write_figures(sources, text)
     return sources

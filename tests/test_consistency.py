@@ -116,6 +116,41 @@ def test_the_source_may_be_fetched_later(shipped, source):
 
 
 @pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"sets": {}}, "decontaminate.sets is empty; expected at least held_out: data/held_out.parquet"),
+        (
+            {"sets": {"gsm8k": "data/raw/gsm8k.parquet"}},
+            "decontaminate.sets.gsm8k 'data/raw/gsm8k.parquet' does not exist; expected a .json, .jsonl, "
+            ".csv or .parquet file, or fetch.gsm8k, which gives data/raw/gsm8k.parquet",
+        ),
+        ({"sets": {"a": "../a.json"}}, "decontaminate.sets.a is '../a.json'; expected a path in the repo"),
+        ({"columns": {"gsm8k": ["x"]}}, "decontaminate.columns.gsm8k is of no set; expected one of held_out"),
+        ({"ngrams": [8, 8]}, "decontaminate.ngrams is 8, 8; expected lengths, each once"),
+        ({"ngrams": []}, "decontaminate.ngrams is empty"),
+    ],
+)
+def test_evaluation_sets_are_files_and_their_columns_are_of_them(shipped, values, message):
+    assert message in refused(changed(shipped, "decontaminate", **values))
+
+
+def test_an_evaluation_set_may_be_fetched_later_or_be_made_here(shipped, tmp_path):
+    fetch = params.Fetch(hub="openai/gsm8k", config="main", revision="0" * 40, split="test")
+    (tmp_path / "own.jsonl").write_text("{}")
+    sets = {"gsm8k": "./data/raw/gsm8k.parquet", "held_out": "data/held_out.parquet"}
+    given = changed(shipped, "decontaminate", sets=sets | {"own": str(tmp_path / "own.jsonl")})
+    consistency.check(given.model_copy(update={"fetch": {"gsm8k": fetch}}))
+
+
+@pytest.mark.parametrize("name", ["GSM8K", "mt-bench", "8k", "a/b", ""])
+def test_the_name_of_a_set_is_one_of_a_file(name):
+    given = params.read(Path("params.yaml"))
+    given["decontaminate"]["sets"] = {name: "data/held_out.parquet"}
+    with pytest.raises(ValueError, match="expected a name of small letters"):
+        params.Params.model_validate(given)
+
+
+@pytest.mark.parametrize(
     ("file", "message"),
     [
         (

@@ -39,7 +39,8 @@ def test_git_sees_no_data(clone: Path) -> None:
 
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     ledgers = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
-    assert len(ledgers) == 1 + 2 + 1 + 2 * 3 + 1 + 1  # seed, rounds, keywords, pools, select, finetune
+    # seed, rounds, keywords, pools, decontaminate, select, finetune
+    assert len(ledgers) == 1 + 2 + 1 + 2 * 3 + 1 + 1 + 1
     for ledger in ledgers.values():
         assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
 
@@ -69,7 +70,7 @@ def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
     metrics = json.loads(workspace.run(clone, "dvc", "metrics", "show", "--json"))
     assert {Path(name).stem for name in metrics[""]["data"]} == {
         "rows", "difficulty", "scores", "optimization", "evolution", "evaluation", "usage",
-        "keywords", "token_probability",
+        "keywords", "token_probability", "contamination",
     }  # fmt: skip
     columns = workspace.run(
         clone, "dvc", "exp", "show", "--csv", "--drop", ".*(evobuild|stages|prompts|data).*"

@@ -35,7 +35,15 @@ def body(name: str) -> dict[str, Any]:
 def instances(name: str) -> list[str]:
     """The stages that an entry of dvc.yaml gives with the default params."""
     over = DVC[name].get("foreach")
-    return [f"{name}@{key}" for key in PARAMS[over[2:-1]]] if over else [name]
+    return [f"{name}@{key}" for key in section(over[2:-1])] if over else [name]
+
+
+def section(key: str) -> dict[str, Any]:
+    """A section of the default params, such as "rounds" or "decontaminate.sets"."""
+    found = PARAMS
+    for name in key.split("."):
+        found = found[name]
+    return found
 
 
 def paths(entries: list[Any]) -> list[str]:
@@ -217,9 +225,11 @@ def readers(key: str) -> set[str]:
         or f"${{{key}}}" in body(name)["cmd"]
         for instance in instances(name)
     }
-    section, _, rest = key.partition(".")
-    if section == "rounds":
-        found.add(f"evolve@{rest.partition('.')[0]}")
+    first, *rest = key.split(".")
+    if first == "rounds":
+        found.add(f"evolve@{rest[0]}")
+    if key.startswith("decontaminate.sets."):
+        found.add(f"decontaminate@{rest[1]}")
     return found
 
 
@@ -261,10 +271,15 @@ def test_a_missing_dep_is_noticed(committed: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("  r3: {}\n", "", {"score", "select", "summarize"}),
+        ("  r3: {}\n", "", {"score", "decontaminate@held_out", "select", "summarize"}),
         ("fetch: {}", "fetch: {more: {hub: a/b, config: null, revision: x, split: train}}", {"fetch@more"}),
+        (
+            "    held_out: data/held_out.parquet\n",
+            "    held_out: data/held_out.parquet\n    more: data/raw/sample.jsonl\n",
+            {"decontaminate@more", "summarize"},
+        ),
     ],
-    ids=["a pool less", "a data set more"],
+    ids=["a pool less", "a data set more", "an evaluation set more"],
 )
 def test_a_dict_that_makes_stages_reaches_no_other(
     committed: Path, old: str, new: str, expected: set[str]

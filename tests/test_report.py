@@ -50,6 +50,17 @@ def test_figures_are_shown(shown: str):
     assert "counted evolve-r1" in shown and "reply evolve-r1" in shown
 
 
+def test_shared_text_is_shown_once_a_row_with_both_sides_and_of_the_pools_at_hand(shown: str):
+    part = shown.partition('id="contamination"')[2].partition('id="dataset"')[0]
+    assert "7,654" in part and "6,543" in part and "25.00 %" in part
+    summaries = re.findall(r"<summary>.*?</summary>", part)
+    assert [name in each for name, each in zip(("overlap one two", "alike"), summaries, strict=True)] == [
+        True
+    ] * 2
+    assert "instructionr0\ninputr0\noutputr0" in part and "its question" in part
+    assert "of a removed pool" not in part and "not shown" not in part
+
+
 def test_lineages_go_from_the_seed_through_all_rounds(shown: str):
     assert len(re.findall(r"<h4>(\w+)</h4>", shown)) == 6
     assert re.findall(r"<h4>(\w+)</h4>", shown)[:3] == ["seed", "r1", "r2"]
@@ -60,6 +71,7 @@ FIELDS = (
     [f"{name}r{number}" for name in ("instruction", "input", "output", "operation") for number in range(3)]
     + ["domain0", "domain1", "role", "turn", "level", "usage model", "usage role", "failures", "feedback"]
     + ["method_e0", "method_best", "no method", "kind", "why", "evolved", "answer_w", "verdict", "evolver"]
+    + ["place", "overlap one two", "evaluation"]
     + ["tallied", "tallied operation", "tallied domain"]
     + ["reason evolve-r1", "detail evolve-r1", "reply evolve-r1"]
     + ["counted seed", "counted select", "reply respond-r0"]

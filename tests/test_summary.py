@@ -95,6 +95,19 @@ def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
     }
 
 
+def test_contaminated_rows_are_counted_by_set_measure_and_pool(tmp_path: Path) -> None:
+    def pool(rows: int, long: int, short: int):
+        hits = {"13-gram": {"rows": long, "questions": 1}, "8-gram": {"rows": short, "questions": 1}}
+        return {"rows": rows, "hit": hits}
+
+    ledger = {"questions": 9, "pools": {"r0": pool(40, 1, 10), "r1": pool(0, 0, 0), "old": pool(1, 1, 1)}}
+    (tmp_path / "decontaminate-gsm8k.json").write_text(json.dumps(ledger))
+    assert summary.contaminated(tmp_path, ["gsm8k"], ["r0", "r1"]) == {
+        "rows": {"gsm8k": {"13-gram": {"r0": 1, "r1": 0}, "8-gram": {"r0": 10, "r1": 0}}},
+        "share": {"gsm8k": {"13-gram": {"r0": 0.025, "r1": 0.0}, "8-gram": {"r0": 0.25, "r1": 0.0}}},
+    }
+
+
 def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
     def entry(role: str, calls: int, cost: float | None, purpose: str = "evolve"):
         counts = {"calls": calls, "cached": 9, "prompt_tokens": 10 * calls, "completion_tokens": calls}

@@ -194,6 +194,12 @@ class Score(Section):
     batch_tokens: Count
 
 
+class Decontaminate(Section):
+    ngrams: list[Count]
+    sets: dict[Name, str]
+    columns: dict[Name, Annotated[list[str], Field(min_length=1)]]
+
+
 class Select(Section):
     pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
     metric: Metric
@@ -235,6 +241,7 @@ class Params(Section):
     respond: Respond
     rate: Rate
     score: Score
+    decontaminate: Decontaminate
     select: Select
     finetune: Finetune
     evaluate: Evaluate

@@ -151,6 +151,11 @@ CANDIDATE_FAILURES = pl.Schema(
 )
 """Rows that a candidate failed on. among: development or holdout. stage: evolve or respond.
 instruction: what was to be evolved or answered."""
+CONTAMINATION = pl.Schema(
+    dict.fromkeys(("id", "row", "pool", "set", "place", "measure", "overlap", "evaluation"), pl.String)
+)
+"""Text that rows share with an evaluation set, at most one hit a row and measure. place, evaluation: where
+the evaluation row stands in its file, and its text. overlap: what is shared, normalised."""
 EVALUATION = pl.Schema(
     {"id": pl.String, "answer_tokens": pl.Int64, "loss_base": pl.Float64, "loss_tuned": pl.Float64}
 )

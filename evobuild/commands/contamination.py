@@ -1,0 +1,89 @@
+"""Text that any data set shares with evaluation sets: a table, and what is shared, outside the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from evobuild import evaluation_sets, formats
+from evobuild.characters import on_terminal
+from evobuild.contamination import Found, Hit, Index, words
+from evobuild.evaluation_sets import Question
+from evobuild.frame.errors import UserError
+from evobuild.frame.tables import SEED_ROUND, Instruction
+
+HEADER = (
+    f"{'rows':<28} {'set':<16} {'questions':>9}  {'measure':<8} "
+    f"{'rows hit':>8} {'share':>8} {'questions hit':>13}\n"
+)
+CLIP = 300
+"""Characters of an overlap that are shown."""
+
+
+def named(sets: Sequence[str], columns: Sequence[str]) -> dict[str, list[Question]]:
+    """Read the sets of a command line, each NAME=FILE, with columns of theirs, each NAME=COLUMN,COLUMN.
+
+    Raises UserError naming what is not so written, or not as evaluation_sets.read wants it.
+    """
+    own = {name: value.split(",") for name, value in map(_pair, columns)}
+    files = [_pair(each) for each in sets]
+    names = [name for name, _ in files]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UserError(f"--set {twice[0]}=… is given twice; expected each name once")
+    if unknown := sorted(own.keys() - set(names)):
+        raise UserError(f"--columns {unknown[0]}=… is of no set; expected one of {', '.join(names)}")
+    return {name: evaluation_sets.read(Path(file), own.get(name, ())) for name, file in files}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise UserError(f"{text!r} is not NAME=…; expected such as gsm8k=test.jsonl")
+    return name, value
+
+
+def report(
+    files: Sequence[Path], sets: Mapping[str, Sequence[Question]], lengths: Sequence[int], show: int
+) -> Iterator[str]:
+    """Hold each file of rows against all sets; give the lines of a table, then what is shared.
+
+    Raises UserError if a file is not as formats.read wants it.
+    """
+    if not all(n > 0 for n in lengths) or len(set(lengths)) < len(lengths):
+        raise UserError(f"--ngrams is {lengths}; expected positive lengths, each once")
+    index = Index(sets, lengths)
+    yield HEADER
+    for file in files:
+        found = index.search(_rows(file))
+        yield from _table(file, found, {name: len(rows) for name, rows in sets.items()})
+        for name in sets if show else ():
+            yield from _longest(found, name, show)
+
+
+def _rows(file: Path) -> Iterator[Instruction]:
+    for row in formats.read(file):
+        yield Instruction(
+            row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output, "", ""
+        )
+
+
+def _table(file: Path, found: Found, questions: Mapping[str, int]) -> Iterator[str]:
+    label = f"{file.name} ({found.rows:,})"
+    for name in questions:
+        for kind in [kind for of, kind in found.touched if of == name]:
+            rows = sum((hit.set, hit.measure) == (name, kind) for hit in found.hits)
+            yield (
+                f"{label:<28} {name:<16} {questions[name]:>9,}  {kind:<8} {rows:>8,} "
+                f"{rows / max(1, found.rows):>8.3%} {found.touched[name, kind]:>13,}\n"
+            )
+
+
+def _longest(found: Found, name: str, show: int) -> Iterator[str]:
+    """The longest overlaps with a set, one a row."""
+    own = [hit for hit in found.hits if hit.set == name]
+    best: dict[str, Hit] = {}
+    for hit in sorted(own, key=lambda hit: (-len(words(hit.overlap)), hit.row)):
+        best.setdefault(hit.row, hit)
+    for hit in list(best.values())[:show]:
+        shared = on_terminal(" ".join(hit.overlap[:CLIP].split()))
+        yield f"  {hit.row} | {name} {hit.place} | {len(words(hit.overlap))} words: {shared}\n"

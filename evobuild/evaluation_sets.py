@@ -1,0 +1,100 @@
+"""Evaluation sets that a user names: questions and reference answers, out of the columns that hold them.
+
+A set is a file of any kind that records.py reads. Its columns are known by name, as GSM8K, MATH, HumanEval,
+MBPP, IFEval, MT-Bench, AlpacaEval, FollowBench and our own held-out rows call them, or are named by the user.
+A column holds text, a number, or a list of texts or of turns {role, content} or {from, value}.
+
+Failure is a set without a known column, or a value of another kind: it raises BadInput with the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from evobuild import records
+from evobuild.fields import Record, kind, listed
+from evobuild.frame.errors import BadInput
+
+QUESTIONS = ("question", "problem", "prompt", "instruction", "turns", "text", "messages", "conversations")
+"""Names of the column with the question; the first that a set has counts."""
+BEFORE = ("history",)
+AFTER = ("input", "context")
+"""Columns that belong to the question where they are."""
+ANSWERS = ("answer", "solution", "canonical_solution", "output", "reference", "code", "target")
+"""Names of the columns with reference answers; all that a set has count."""
+
+
+class Question(NamedTuple):
+    """A row of an evaluation set. place: `test.jsonl:17`. asked, answers: their texts, in order."""
+
+    place: str
+    asked: tuple[str, ...]
+    answers: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it, a text a paragraph."""
+        return "\n".join((*self.asked, *self.answers))
+
+
+def read(path: Path, columns: Sequence[str] = ()) -> list[Question]:
+    """Read an evaluation set, in file order; rows without any text are passed over.
+
+    columns: what to read, the question first; none: known by name.
+
+    Raises BadInput as the module says, and if no row has text.
+    """
+    found: list[Question] = []
+    names: tuple[list[str], list[str]] | None = None
+    for place, record in records.read(path):
+        if names is None:
+            names = _named(place, record, columns)
+        asked, answers = (tuple(_all(record, part, place)) for part in names)
+        if any(text.strip() for text in (*asked, *answers)):
+            found.append(Question(place, asked, answers))
+    if not found:
+        raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
+    return found
+
+
+def _named(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Choose the columns with questions and with answers by the first record."""
+    if missing := [name for name in columns if name not in record]:
+        raise BadInput(f"{place}: has no column {listed(missing)}; its columns are {listed(record)}")
+    if columns:
+        return [columns[0]], list(columns[1:])
+    question = next((name for name in QUESTIONS if record.get(name) is not None), None)
+    if question is None:
+        raise BadInput(
+            f"{place}: no column of questions is known; expected one of {', '.join(QUESTIONS)}, "
+            f"or the columns by name; its columns are {listed(record)}"
+        )
+    asked = [name for name in (*BEFORE, question, *AFTER) if name in record]
+    return asked, [name for name in ANSWERS if name in record]
+
+
+def _all(record: Record, columns: Sequence[str], place: str) -> Iterator[str]:
+    for name in columns:
+        yield from _texts(record.get(name), f"{place}: '{name}'")
+
+
+def _texts(value: object, place: str) -> Iterator[str]:
+    """The texts that a value holds; none if it is null."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int | float):
+        yield str(value)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _texts(_content(part), f"{place}[{index}]")
+    elif value is not None:
+        raise BadInput(f"{place} is {kind(value)}; expected text, a number, or a list of texts or turns")
+
+
+def _content(part: object) -> object:
+    """What a turn says; anything else as it is."""
+    if isinstance(part, dict):
+        return next((part[name] for name in ("content", "value", "text") if name in part), part)
+    return part

@@ -1,0 +1,80 @@
+"""What rows share with evaluation sets, pool by pool: kept as a table and a ledger, and told of again.
+
+The ledger of a set has, beside its rows, what was hit: {"in": 40, "out": 40, "rejects": {}, "questions": 12,
+"pools": {"r0": {"rows": 40, "hit": {"13-gram": {"rows": 2, "questions": 1}}}}}. No row is lost here: the
+selection decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from evobuild.contamination import Found, text_of, words
+from evobuild.frame import tables
+from evobuild.frame.tables import CONTAMINATION, INSTRUCTIONS
+
+SHOWN = 12
+"""Hits of a set that a report shows."""
+
+
+def table(found: Mapping[str, Found]) -> pl.DataFrame:
+    """Lay out the hits of one set by pool."""
+    rows = (
+        (f"{hit.row}-{hit.measure}", hit.row, pool, *hit[1:])
+        for pool, each in found.items()
+        for hit in each.hits
+    )
+    return tables.frame(CONTAMINATION, rows)
+
+
+def ledger(found: Mapping[str, Found], questions: int) -> dict[str, Any]:
+    """Count the rows of each pool and those hit. questions: rows of the evaluation set."""
+    rows = sum(each.rows for each in found.values())
+    pools = {
+        pool: {
+            "rows": each.rows,
+            "hit": {
+                measure: {"rows": sum(hit.measure == measure for hit in each.hits), "questions": touched}
+                for (_, measure), touched in each.touched.items()
+            },
+        }
+        for pool, each in found.items()
+    }
+    return {"in": rows, "out": rows, "rejects": {}, "questions": questions, "pools": pools}
+
+
+def lines(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> list[dict[str, Any]]:
+    """One line a measure of a set: of each pool the rows that are hit, of how many, and the questions."""
+    own = {pool: ledger["pools"][pool] for pool in pools}
+    return [
+        {
+            "set": name,
+            "measure": measure,
+            "questions": ledger["questions"],
+            "pools": {pool: each["hit"][measure] | {"of": each["rows"]} for pool, each in own.items()},
+        }
+        for measure in next(iter(own.values()))["hit"]
+    ]
+
+
+def longest(contamination: Path, responses: Path, name: str, pools: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of some pools that share most with a set, each with its longest hit and its own text.
+
+    Raises BadInput naming the table that is missing or not as it should be.
+    """
+    hits = tables.read(contamination / f"{name}.parquet", CONTAMINATION).to_dicts()
+    order = sorted(hits, key=lambda hit: (-len(words(hit["overlap"])), hit["id"]))
+    best: dict[str, dict[str, Any]] = {}
+    for hit in order:
+        best.setdefault(hit["row"], hit)
+    shown = [hit for hit in best.values() if hit["pool"] in pools][:SHOWN]
+    texts: dict[str, str] = {}
+    for pool in {hit["pool"] for hit in shown}:
+        rows = tables.read(responses / f"{pool}.parquet", INSTRUCTIONS)
+        wanted = rows.filter(pl.col("id").is_in([hit["row"] for hit in shown]))
+        texts |= {row.id: text_of(row) for row in tables.instructions(wanted)}
+    return [hit | {"text": texts.get(hit["row"], "")} for hit in shown]
