@@ -7,18 +7,15 @@ instruction length keep the lowest (Hui et al. 2024, arXiv:2412.11231, Table 5).
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from evobuild.chat import messages
 from evobuild.frame import tables
 from evobuild.frame.params import Metric, Select
 from evobuild.frame.tables import RATINGS, SCORES
-from evobuild.models.request import Message
 
 LOWEST: tuple[Metric, ...] = ("perplexity", "length")
 
@@ -87,12 +84,3 @@ def gather(names: Sequence[str], responses: Path, scores: Path, ratings: Path) -
             )
         )
     return pl.concat(parts)
-
-
-def export_messages(rows: pl.DataFrame, path: Path) -> None:
-    """Write rows as OpenAI chat messages, one object a line: {"id": …, "messages": [{role, content}, …]}."""
-    with path.open("w", encoding="utf-8") as stream:
-        for row in tables.instructions(rows.sort("id")):
-            turns = [*messages(row), Message("assistant", row.output)]
-            line = {"id": row.id, "messages": [turn._asdict() for turn in turns]}
-            stream.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,4 +1,4 @@
-"""Choose the rows that make the data set, and write it as a table and as chat messages."""
+"""Choose the rows that make the data set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ def main(
     scores: Path,
     ratings: Path,
     dataset: Out,
-    messages: Out,
     rejects: Out,
     counts: Out,
 ) -> None:
@@ -32,7 +31,6 @@ def main(
     tables.write(dataset, kept)
     tables.write(rejects, lost)
     tables.write_json(counts, ledger)
-    selection.export_messages(kept, messages)
     log(f"kept {kept.height} of {rows.height} rows by {params.select.metric}")
 
 

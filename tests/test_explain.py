@@ -68,7 +68,7 @@ def build(root, changes):
     tables.write(DATA / "rejects/score.parquet", tables.frame(tables.REJECTS, []))
     stage(
         "select", "select", responses=DATA / "responses", scores=DATA / "scores", ratings=DATA / "ratings",
-        dataset=DATA / "dataset.parquet", messages=DATA / "dataset.jsonl",
+        dataset=DATA / "dataset.parquet",
     )  # fmt: skip
     tables.write(DATA / "rejects/finetune.parquet", tables.frame(tables.REJECTS, []))
 

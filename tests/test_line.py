@@ -39,7 +39,7 @@ def test_git_sees_no_data(clone: Path) -> None:
 
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     ledgers = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
-    # seed, rounds, keywords, pools, decontaminate, select, finetune
+    # seed, rounds, keywords, pools, decontaminate, select, export, finetune
     assert len(ledgers) == 1 + 2 + 1 + 2 * 3 + 1 + 1 + 1
     for ledger in ledgers.values():
         assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
@@ -62,7 +62,9 @@ def test_pushed_data_is_pulled_and_nothing_reruns(clone: Path, tmp_path: Path) -
     second = tmp_path / "second"
     workspace.run(second, "dvc", "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
     workspace.run(second, "dvc", "pull")
-    assert (second / "data/dataset.jsonl").read_bytes() == (clone / "data/dataset.jsonl").read_bytes()
+    assert (second / "data/export/messages.jsonl").read_bytes() == (
+        clone / "data/export/messages.jsonl"
+    ).read_bytes()
     assert "up to date" in workspace.run(second, "dvc", "repro")
 
 
@@ -142,12 +144,12 @@ def test_a_round_is_added_and_removed(clone: Path) -> None:
     added = ("-S", "+rounds.r3={parent: r2}", "-S", "+pools.r3={}")
     output = workspace.run(clone, "dvc", "exp", "run", *added, "select")
     assert ran(output) == {"check", "evolve@r3", "respond@r3", "rate@r3", "score", "select"}
-    with_r3 = (clone / "data/dataset.jsonl").read_bytes()
+    with_r3 = (clone / "data/dataset.parquet").read_bytes()
     output = workspace.run(clone, "dvc", "exp", "run", "-S", "~rounds.r3", "-S", "~pools.r3", "select")
     assert not {stage for stage in ran(output) if "@" in stage}
     # The files of r3 still lie there; nothing reads them.
     assert (clone / "data/responses/r3.parquet").exists()
-    assert (clone / "data/dataset.jsonl").read_bytes() != with_r3
+    assert (clone / "data/dataset.parquet").read_bytes() != with_r3
 
 
 def test_weights_of_ones_own_train_no_toy(clone: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import polars as pl
@@ -113,21 +112,3 @@ def test_pools_are_put_side_by_side_with_what_was_measured(tmp_path: Path) -> No
     found = selection.gather(["r0"], *(tmp_path / name for name in ("responses", "scores", "ratings")))
     measured = {each["id"]: (each["ifd"], each["difficulty"]) for each in found.to_dicts()}
     assert measured == {rows[0].id: (0.5, None), rows[1].id: (None, 70.0), rows[2].id: (None, None)}
-
-
-def test_messages_are_the_conversation_and_its_answer(tmp_path: Path) -> None:
-    history = (("system", "Be brief."), ("user", "Hello."), ("assistant", "Hi."))
-    rows = [
-        tiny.row(history=history, instruction="Sum up.", input="A «tale».", output="Short.\nEnd."),
-        tiny.row(),
-    ]
-    selection.export_messages(tables.frame(INSTRUCTIONS, rows), tmp_path / "messages.jsonl")
-    lines = (tmp_path / "messages.jsonl").read_text(encoding="utf-8").splitlines()
-    found = {line["id"]: line["messages"] for line in map(json.loads, lines)}
-    assert list(found) == sorted(row.id for row in rows)
-    turns = [(turn["role"], turn["content"]) for turn in found[rows[0].id]]
-    assert turns[:3] == list(history)
-    assert turns[3][0] == "user"
-    assert "Sum up." in turns[3][1] and "A «tale»." in turns[3][1]
-    assert turns[4:] == [("assistant", "Short.\nEnd.")]
-    assert "«" in "".join(lines)

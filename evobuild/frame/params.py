@@ -207,6 +207,10 @@ class Select(Section):
     max_ifd: Positive | None
 
 
+class Export(Section):
+    formats: list[Literal["alpaca", "sharegpt", "messages", "trl", "datasets"]]
+
+
 class Finetune(Section):
     epochs: Positive
     batch: Count
@@ -243,6 +247,7 @@ class Params(Section):
     score: Score
     decontaminate: Decontaminate
     select: Select
+    export: Export
     finetune: Finetune
     evaluate: Evaluate
     report: Report

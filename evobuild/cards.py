@@ -1,0 +1,73 @@
+"""What stands beside an exported data set, in Markdown: what it is, what made it, how it is opened.
+
+Values are params and counts only; no text of a row enters a card.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from evobuild.consistency import CHAT_ROLES, is_dry_run
+from evobuild.frame.params import Params
+from evobuild.frame.tables import INSTRUCTIONS
+
+FILES = {
+    "alpaca": "`alpaca.json`: Alpaca's columns, LLaMA-Factory's `evobuild_alpaca`",
+    "sharegpt": "`sharegpt.json`: ShareGPT's turns, LLaMA-Factory's `evobuild_sharegpt`",
+    "messages": "`messages.jsonl`: OpenAI's messages",
+    "trl": "`prompt_completion.jsonl`: TRL's prompts and completions",
+    "datasets": "`datasets/`: all columns, for `datasets.load_dataset`",
+}
+
+_CONFIGS = """---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/train.parquet
+---
+"""
+
+
+def folder(rows: int, lost: int, params: Params) -> str:
+    """Describe the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
+    formats = params.export.formats
+    lines = ["# Exports", "", *_dry_run(params), f"{rows:,} rows, in the order of their ids.", ""]
+    lines += [f"- {FILES[name]}" for name in formats]
+    if lost:
+        lines += ["", f"Of these {lost:,} have turns that do not go in pairs and are not in the first two."]
+    if {"alpaca", "sharegpt"} & set(formats):
+        lines += [
+            "",
+            "LLaMA-Factory: `dataset_dir: <this folder>` and `dataset: evobuild_alpaca` or the other.",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def data_set(rows: pl.DataFrame, params: Params) -> str:
+    """Write the card of the `datasets` folder, with the `configs` by which load_dataset finds its rows."""
+    rounds = rows.group_by("round").len().sort("round").rows()
+    measures = [name for name in rows.columns if name not in INSTRUCTIONS]
+    lines = ["# Evolved instruction data", "", *_dry_run(params)]
+    lines += [f"{rows.height:,} answered instructions, selected and made by evobuild.", ""]
+    lines += ["| round | rows |", "|---|---|", *(f"| {name} | {count:,} |" for name, count in rounds), ""]
+    lines += ["| role | model |", "|---|---|"]
+    lines += [f"| {role} | {_code(str(getattr(params.models, role)))} |" for role in CHAT_ROLES]
+    lines += [
+        "",
+        "`id`, `parent_id` and `seed_id` name a row, what it was evolved from and the seed of both.",
+    ]
+    lines += [f"Measures, null where not taken: {', '.join(map(_code, measures)) or 'none'}.", ""]
+    lines += ["The licences of the seed data and of the models' output apply."]
+    return _CONFIGS + "\n".join(lines) + "\n"
+
+
+def _dry_run(params: Params) -> list[str]:
+    if not is_dry_run(params):
+        return []
+    roles = ", ".join(role for role in CHAT_ROLES if getattr(params.models, role).simulated)
+    return [f"**DRY RUN**: simulated, with no language model behind: {roles}. Nothing here is a result.", ""]
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"

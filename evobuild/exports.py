@@ -1,0 +1,167 @@
+"""The data set in the formats of those who train on it, one folder with a file or folder each.
+
+alpaca    alpaca.json: instruction, input, output, system, history as pairs [user, assistant]
+sharegpt  sharegpt.json: conversations of turns {from, value}, from being system, human or gpt
+messages  messages.jsonl: what OpenAI fine-tunes on, messages of {role, content} and nothing else
+trl       prompt_completion.jsonl: TRL's conversational prompt and completion, each a list of messages
+datasets  datasets/: Parquet with all columns and a card, which `datasets.load_dataset` opens
+
+dataset_info.json names the first two to LLaMA-Factory (its data/README.md). It wants turns of user and
+assistant in pairs, after at most one system turn, and drops other rows with no more than a warning; so
+these are rejects of both formats here. Rows stand in the order of their ids in every file.
+
+Instruction and input are one turn, as the responder and the tuned model see them; only alpaca keeps them
+apart, and LLaMA-Factory joins them by a line end. Every line is whole JSON in UTF-8, characters that some
+readers take for line ends are escaped. A text that UTF-8 cannot hold is a BadInput naming the row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from evobuild import cards
+from evobuild.chat import messages
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Params
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.models.request import Message
+
+Record = dict[str, Any]
+
+SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
+IN_PAIRS = ("alpaca", "sharegpt")
+"""Formats whose turns must go in pairs of user and assistant."""
+_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
+
+LLAMA_FACTORY = {
+    "alpaca": {
+        "file_name": "alpaca.json",
+        "columns": {
+            "prompt": "instruction",
+            "query": "input",
+            "response": "output",
+            "system": "system",
+            "history": "history",
+        },
+    },
+    "sharegpt": {
+        "file_name": "sharegpt.json",
+        "formatting": "sharegpt",
+        "columns": {"messages": "conversations"},
+        "tags": {
+            "role_tag": "from",
+            "content_tag": "value",
+            "user_tag": "human",
+            "assistant_tag": "gpt",
+            "system_tag": "system",
+        },
+    },
+}
+"""What dataset_info.json says of a format; the data set is called evobuild_<format> there."""
+
+
+def export(rows: pl.DataFrame, params: Params, folder: Path) -> pl.DataFrame:
+    """Write a data set into a new folder, in each format that params.export names; give the rejects.
+
+    A reject is a row that is in some of the files only; its detail names the formats that lack it.
+
+    Raises BadInput naming a row whose text cannot be written.
+    """
+    formats = params.export.formats
+    folder.mkdir()
+    ordered = rows.sort("id")
+    paired = [name for name in formats if name in IN_PAIRS]
+    lost = [
+        Reject(row.id, "turns not in pairs", ", ".join(paired), "")
+        for row in tables.instructions(ordered)
+        if paired and not in_pairs(row)
+    ]
+    for name in formats:
+        if name in WRITERS:
+            _write(folder / WRITERS[name][0], name, tables.instructions(ordered))
+    if paired:
+        entries = {f"evobuild_{name}": LLAMA_FACTORY[name] for name in paired}
+        tables.write_json(folder / "dataset_info.json", entries)
+    if "datasets" in formats:
+        (folder / "datasets/data").mkdir(parents=True)
+        tables.write(folder / "datasets/data/train.parquet", ordered)
+        card = cards.data_set(ordered, params)
+        (folder / "datasets/README.md").write_text(card, encoding="utf-8")
+    (folder / "README.md").write_text(cards.folder(rows.height, len(lost), params), encoding="utf-8")
+    return tables.frame(tables.REJECTS, lost)
+
+
+def in_pairs(row: Instruction) -> bool:
+    """Whether a history is one system turn or none, and then pairs of user and assistant."""
+    roles = [role for role, _ in _after_system(row)]
+    return roles == ["user", "assistant"] * (len(roles) // 2)
+
+
+def _after_system(row: Instruction) -> Sequence[tuple[str, str]]:
+    return row.history[1:] if row.history and row.history[0][0] == "system" else row.history
+
+
+def _alpaca(row: Instruction) -> Record:
+    turns = [content for _, content in _after_system(row)]
+    return {
+        "instruction": row.instruction,
+        "input": row.input,
+        "output": row.output,
+        "system": row.history[0][1] if len(turns) < len(row.history) else "",
+        "history": [list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)],
+    }
+
+
+def _sharegpt(row: Instruction) -> Record:
+    return {"conversations": [{"from": SPEAKERS[turn.role], "value": turn.content} for turn in _turns(row)]}
+
+
+def _messages(row: Instruction) -> Record:
+    return {"messages": [turn._asdict() for turn in _turns(row)]}
+
+
+def _prompt_completion(row: Instruction) -> Record:
+    turns = [turn._asdict() for turn in _turns(row)]
+    return {"prompt": turns[:-1], "completion": turns[-1:]}
+
+
+def _turns(row: Instruction) -> tuple[Message, ...]:
+    return (*messages(row), Message("assistant", row.output))
+
+
+WRITERS: dict[str, tuple[str, Callable[[Instruction], Record]]] = {
+    "alpaca": ("alpaca.json", _alpaca),
+    "sharegpt": ("sharegpt.json", _sharegpt),
+    "messages": ("messages.jsonl", _messages),
+    "trl": ("prompt_completion.jsonl", _prompt_completion),
+}
+
+
+def _write(path: Path, name: str, rows: Iterable[Instruction]) -> None:
+    """Write one record a line; in a .json file they make an array."""
+    record = WRITERS[name][1]
+    array = path.suffix == ".json"
+    with path.open("wb") as stream:
+        between = b"[\n" if array else b""
+        for row in rows:
+            if name not in IN_PAIRS or in_pairs(row):
+                stream.write(between + _line(row.id, record(row)))
+                between = b",\n" if array else b"\n"
+        stream.write({b"[\n": b"[]\n", b",\n": b"\n]\n", b"\n": b"\n", b"": b""}[between])
+
+
+def _line(row: str, record: Record) -> bytes:
+    """One record as JSON on one line. Raises BadInput if its text holds half a character."""
+    try:
+        return json.dumps(record, ensure_ascii=False).translate(_LINE_ENDS).encode()
+    except UnicodeEncodeError as error:
+        found = f"U+{ord(error.object[error.start]):04X}"
+        raise BadInput(
+            f"row {row}: its text holds the lone surrogate {found}; expected whole characters"
+        ) from None

@@ -1,0 +1,25 @@
+"""Write the data set in the formats of those who train on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.frame.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.frame.params import Params
+
+
+def main(params: Params, dataset: Path, exports: Out, rejects: Out, counts: Out) -> None:
+    from evobuild import exports as formats
+    from evobuild.frame import tables
+
+    rows = tables.read(dataset, tables.INSTRUCTIONS)
+    lost = formats.export(rows, params, exports)
+    tables.write(rejects, lost)
+    tables.write_json(counts, tables.ledger(rows.height, rows.height - lost.height, lost))
+
+
+if __name__ == "__main__":
+    run(main, reads=("export", "models"))
