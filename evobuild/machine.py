@@ -27,7 +27,7 @@ Amount = Annotated[float, Field(ge=0)]
 
 
 class Vllm(Section):
-    """Where vLLM runs; the names are vLLM's own."""
+    """Where vLLM runs; the names are vLLM's own. Which GPUs it sees: $CUDA_VISIBLE_DEVICES."""
 
     tensor_parallel_size: Count = 1
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
