@@ -33,6 +33,24 @@ def test_rows_come_back_whole_and_sorted_by_id(tmp_path, rows):
     assert list(tables.instructions(tables.read(tmp_path / "t", INSTRUCTIONS))) == sorted(rows)
 
 
+def test_some_columns_are_read_alone_and_held_against_the_whole_schema(tmp_path, rows):
+    tables.write(tmp_path / "t", tables.frame(INSTRUCTIONS, rows))
+    assert tables.read(tmp_path / "t", INSTRUCTIONS, ["id", "round"]).columns == ["id", "round"]
+    tables.write(tmp_path / "u", tables.frame(INSTRUCTIONS, rows).drop("output"))
+    with pytest.raises(BadInput, match="column 'output' is missing"):
+        tables.read(tmp_path / "u", INSTRUCTIONS, ["id"])
+
+
+def test_a_table_damaged_after_its_head_is_named_when_it_is_read(tmp_path, rows):
+    path = tmp_path / "t"
+    tables.write(path, tables.frame(INSTRUCTIONS, rows))
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 200 + content[204:])
+    scanned = tables.scan(path, INSTRUCTIONS)
+    with pytest.raises(BadInput, match="not a readable Parquet table"):
+        tables.collect(path, scanned)
+
+
 @pytest.mark.parametrize("schema", [INSTRUCTIONS, REJECTS, tables.SCORES])
 def test_an_empty_table_keeps_its_schema(tmp_path, schema):
     tables.write(tmp_path / "t", tables.frame(schema, []))

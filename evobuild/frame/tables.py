@@ -75,6 +75,11 @@ SCORES = pl.Schema(
         "ic_ifd": pl.Float64,
     }
 )
+EMBEDDINGS = pl.Schema({"id": pl.String(), "embedding": pl.List(pl.Float32)})
+DIVERSITY = pl.Schema({"id": pl.String, "neighbour": pl.String, "distance": pl.Float64})
+"""The nearest other instruction of the same pool."""
+REWARDS = pl.Schema({"id": pl.String, "reward": pl.Float64})
+TAGS = pl.Schema({"id": pl.String(), "tags": pl.List(pl.String)})
 FAILURES = pl.Schema(
     {
         "id": pl.String,
@@ -197,21 +202,39 @@ def write(path: Path, rows: pl.DataFrame) -> None:
         raise UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
 
 
-def read(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """Read a table and hold it against the schema it should have.
+def read(path: Path, schema: pl.Schema, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read a table, or some columns of it, and hold it against the schema it should have.
 
     Raises BadInput if it is no Parquet file or lacks a column or has one of another type.
     """
+    return collect(path, scan(path, schema, columns))
+
+
+def scan(path: Path, schema: pl.Schema, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+    """As `read`, but nothing is read yet but the schema; `collect` reads it."""
     try:
-        rows = pl.read_parquet(path)
+        rows = pl.scan_parquet(path)
+        found = rows.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise BadInput(f"{path}: not a readable Parquet table: {str(error).splitlines()[0]}") from error
+        raise _unreadable(path, error) from error
     for name, kind in schema.items():
-        if name not in rows.columns:
-            raise BadInput(f"{path}: column '{name}' is missing; found {', '.join(rows.columns)}")
-        if rows.schema[name] != kind:
-            raise BadInput(f"{path}: column '{name}' is {rows.schema[name]}; expected {kind}")
-    return rows
+        if name not in found:
+            raise BadInput(f"{path}: column '{name}' is missing; found {', '.join(found)}")
+        if found[name] != kind:
+            raise BadInput(f"{path}: column '{name}' is {found[name]}; expected {kind}")
+    return rows if columns is None else rows.select(columns)
+
+
+def collect(path: Path, rows: pl.LazyFrame) -> pl.DataFrame:
+    """Read what was scanned from a table, in little more than the rows take. Raises BadInput as `read`."""
+    try:
+        return rows.collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path}: not a readable Parquet table: {str(error).splitlines()[0]}")
 
 
 def instructions(rows: pl.DataFrame) -> Iterator[Instruction]:
