@@ -1,4 +1,4 @@
-"""Whether a text is in another language than the one it came of, as far as that can be told.
+"""In which language a text is, and whether in another than the one it came of, as far as that can be told.
 
 Languages are told by py3langid, offline and without chance. Only prose counts, not code, tables, quoted
 texts and addresses, and only what the parent does not hold word for word. Whatever could be in the same
@@ -35,7 +35,8 @@ ps Pashto, pt Portuguese, ro Romanian, ru Russian, si Sinhala, sk Slovak, sl Slo
 sr Serbian, sv Swedish, sw Swahili, ta Tamil, te Telugu, th Thai, tl Tagalog, tr Turkish, uk Ukrainian,
 ur Urdu, uz Uzbek, vi Vietnamese, zh Chinese
 """
-_NAMES: dict[str, str] = dict(entry.split() for entry in _NAMES_TEXT.split(","))
+NAMES: dict[str, str] = dict(entry.split() for entry in _NAMES_TEXT.split(","))
+"""Languages by code."""
 _ENGLISH_TEXT = """
 the and that with what which how when where why from this these your you each are its their following given
 write explain create generate give find identify list using make must should of for to
@@ -68,7 +69,21 @@ def changed(parent: str, child: str) -> tuple[str, str] | None:
         return None
     if any(before in _likely(each) for each in (text, *new)):
         return None
-    return _NAMES[before], _NAMES[after]
+    return NAMES[before], NAMES[after]
+
+
+def of(text: str) -> str | None:
+    """Give the code of the language that a text is in; None if it does not tell, as where it has no words.
+
+    Instance: "Nombra tres ríos de España y di dónde nacen." -> "es".
+    """
+    if _is_english(text):
+        return "en"
+    prose = ". ".join(_sentences(text))
+    if not _tells(prose) or len(prose.encode(errors="replace")) < SHORT:
+        return None
+    found, probability = _guess(prose)
+    return found if probability >= SURE else None
 
 
 def _sentences(text: str) -> list[str]:
@@ -101,5 +116,5 @@ def _identifier() -> LanguageIdentifier:
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     # Small languages near to large ones, such as pidgins, take short texts from these.
-    identifier.set_languages(_NAMES)
+    identifier.set_languages(NAMES)
     return identifier

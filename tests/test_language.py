@@ -85,3 +85,18 @@ def test_a_task_about_languages_a_short_text_and_code_change_none(parent, child)
 
 def test_half_a_character_is_no_obstacle():
     assert language.changed(SEA["English"], f"{SEA['Spanish']} \ud800") == ("English", "Spanish")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (SEA["English"], "en"),
+        (SEA["Spanish"], "es"),
+        (SEA["German"], "de"),
+        ("2 + 2 = ?", None),
+        ("Roma?", None),
+        ("", None),
+    ],
+)
+def test_the_language_of_a_text_is_told_where_it_tells(text, code):
+    assert language.of(text) == code
