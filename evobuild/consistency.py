@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from evobuild import language
 from evobuild.frame.errors import BadParams
 from evobuild.frame.params import Params
 from evobuild.frame.tables import SEED_ROUND
@@ -23,6 +24,7 @@ def check(params: Params) -> None:
     _check_sets(params)
     _check_optimize(params)
     _check_evolve(params)
+    _check_select(params)
     _check_folders(params)
 
 
@@ -57,16 +59,6 @@ def _check_pools(params: Params) -> None:
             raise BadParams(f"params.yaml: pools.{name} is no round; expected some of {', '.join(known)}")
     if not params.pools:
         raise BadParams("params.yaml: pools is empty; expected some of " + ", ".join(known))
-    if params.select.pools == []:
-        raise BadParams(
-            "params.yaml: select.pools is empty; expected 'all' or some of " + ", ".join(params.pools)
-        )
-    for name in [] if params.select.pools == "all" else params.select.pools:
-        if name not in params.pools:
-            raise BadParams(
-                f"params.yaml: select.pools names '{name}', which is no pool; "
-                f"expected some of {', '.join(params.pools)}"
-            )
 
 
 def _check_source(params: Params) -> None:
@@ -142,6 +134,58 @@ def _check_evolve(params: Params) -> None:
         )
     # Stages depend on it even where it is not used.
     _check_file("evolve.file", given.file, "a text file with a method")
+
+
+def _check_select(params: Params) -> None:
+    given, known = params.select, ", ".join(params.pools)
+    if given.pools == []:
+        raise BadParams(f"params.yaml: select.pools is empty; expected 'all' or some of {known}")
+    for name in [] if given.pools == "all" else given.pools:
+        if name not in params.pools:
+            raise BadParams(
+                f"params.yaml: select.pools names '{name}', which is no pool; expected some of {known}"
+            )
+    if given.keep_seeds and SEED_ROUND not in params.pools:
+        raise BadParams(
+            f"params.yaml: select.keep_seeds needs the pool {SEED_ROUND}; expected pools.{SEED_ROUND}: {{}}"
+        )
+    chosen_from = list(params.pools) if given.pools == "all" else given.pools
+    weighted = [name for name in chosen_from if not (given.keep_seeds and name == SEED_ROUND)]
+    if given.weights and sorted(given.weights) != sorted(weighted):
+        raise BadParams(
+            f"params.yaml: select.weights names {', '.join(given.weights)}; "
+            f"expected a weight for each of {', '.join(weighted)}, or {{}}"
+        )
+    if (given.share is None) == (given.count is None):
+        raise BadParams(
+            f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
+            "expected one of them, and null for the other"
+        )
+    _check_filters(params)
+
+
+def _check_filters(params: Params) -> None:
+    given = params.select.filters
+    if "random" in given.ranges:
+        raise BadParams(
+            "params.yaml: select.filters.ranges names 'random'; expected a metric that is measured"
+        )
+    bounds = {f"ranges.{name}": bound for name, bound in given.ranges.items()}
+    for key, (least, most) in {
+        **bounds,
+        "min_words and max_words": (given.min_words, given.max_words),
+    }.items():
+        if least is not None and most is not None and least > most:
+            raise BadParams(
+                f"params.yaml: select.filters.{key}: {least:g} to {most:g} holds nothing; "
+                "expected the least first, then the most"
+            )
+    for code in given.languages:
+        if code not in language.NAMES:
+            raise BadParams(
+                f"params.yaml: select.filters.languages has '{code}'; "
+                f"expected some of {', '.join(language.NAMES)}"
+            )
 
 
 def _check_folders(params: Params) -> None:

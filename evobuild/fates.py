@@ -94,7 +94,8 @@ def of(
     losses: defaultdict[str, list[Loss]] = defaultdict(list)
     for stem in [*pool_stages.stems(pools), "select", "finetune"]:
         for key, *why in some(where.rejects / f"{stem}.parquet", REJECTS, *list(REJECTS)[1:]).iter_rows():
-            losses[key].append(Loss(stem.partition("-")[0], *why))
+            if not (losses[key] and why[0] == pool_stages.NOT_ANSWERED):
+                losses[key].append(Loss(stem.partition("-")[0], *why))
     selected = set(some(where.dataset, INSTRUCTIONS)["id"])
     found = {}
     for key in ids:

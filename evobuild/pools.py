@@ -14,15 +14,25 @@ from typing import Any
 import polars as pl
 
 from evobuild.frame import tables
-from evobuild.frame.tables import REJECTS, Columns, Reject
+from evobuild.frame.params import Select
+from evobuild.frame.tables import REJECTS, SEED_ROUND, Columns, Reject
 
 STAGES = ("respond", "rate", "score")
 """In order."""
 AT_ONCE = ("score",)
 """Those that take all pools in one run."""
 
+NOT_ANSWERED = "not answered"
+"""Why select rejects a row that an earlier stage lost, which says why itself."""
+
 OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}
 """The ledger of a measure that is switched off."""
+
+
+def chosen_from(select: Select, every: Iterable[str]) -> list[str]:
+    """Names of the pools that select reads: those that it names, and the seed's if it is kept."""
+    names = list(every) if select.pools == "all" else list(select.pools)
+    return [SEED_ROUND, *names] if select.keep_seeds and SEED_ROUND not in names else names
 
 
 def stem(stage: str, pool: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild import charts, examples, fates, improvement, ledgers, overlaps, templates
+from evobuild import charts, examples, fates, improvement, ledgers, overlaps, pools, templates
 from evobuild.consistency import CHAT_ROLES
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
@@ -56,7 +56,7 @@ def page(params: Params, sources: Sources) -> str:
     where = sources.rows
     found = ledgers.read(params, sources.counts, where.rejects, sources.evaluation)
     curve = _csv(sources.curve, {"step": float, "loss": float})
-    selected_pools = list(params.pools) if params.select.pools == "all" else params.select.pools
+    selected_pools = pools.chosen_from(params.select, params.pools)
     return templates.render(
         "report.html.jinja",
         params=params,

@@ -1,86 +1,163 @@
-"""The cut: which scored rows make the data set, by one metric and a share.
+"""The selection: which rows make the data set, in steps that each say what they lose and why.
 
-IFD and IC-IFD keep the highest, as does difficulty; the baselines instruction perplexity and
-instruction length keep the lowest (Hui et al. 2024, arXiv:2412.11231, Table 5). Ties go by id.
+Lost are 1. rows that were not answered, 2. those that a filter stops, 3. all but the best of equal or much
+alike rows, 4. what is below the cut. Every row of the pools is in exactly one of the data set and the
+rejects, with the first reason that applied.
 """
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 
+from evobuild import filters, gathering, greedy, mixture, ranks, repeats
 from evobuild.frame import tables
-from evobuild.frame.params import Metric, Select
-from evobuild.frame.tables import RATINGS, SCORES
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Params, Select
+from evobuild.frame.tables import INSTRUCTIONS, SEED_ROUND
+from evobuild.gathering import Sources
+from evobuild.pools import NOT_ANSWERED, chosen_from
 
-LOWEST: tuple[Metric, ...] = ("perplexity", "length")
+BELOW = "below the cut"
+TOO_NEAR = "near a better row"
+COULD_BE_CHOSEN = (BELOW, TOO_NEAR)
+"""Reasons of rows that got as far as the cut."""
+
+Step = Callable[[pl.DataFrame], pl.DataFrame]
+"""Gives the rows that it loses: id, reason, detail."""
 
 
-def with_metric(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.DataFrame:
-    """Add the column `metric`: the value that rows are cut by, null where a row has none.
+class Selection(NamedTuple):
+    """The data set, its rejects, and how many rows there were."""
 
-    rows: id, the columns of a score table, and `difficulty`, each null where it was not measured.
+    kept: pl.DataFrame
+    rejects: pl.DataFrame
+    rows_in: int
+
+
+def run(params: Params, sources: Sources) -> Selection:
+    """Select rows. params: random_seed, pools and select.
+
+    Raises BadInput if something that the params ask for was measured of no row.
     """
-    if metric == "random":
-        # By each id's own hash, so that a row's luck does not depend on which others there are.
-        return rows.with_columns(pl.Series("metric", [_lot(seed, key) for key in rows["id"]], pl.Float64))
-    expression = {"perplexity": pl.col("loss_q").exp(), "length": pl.col("question_tokens")}
-    return rows.with_columns(expression.get(metric, pl.col(metric)).cast(pl.Float64).alias("metric"))
+    select, seed = params.select, params.random_seed
+    names = chosen_from(select, params.pools)
+    is_seed = pl.col("round") == SEED_ROUND
+    rows = gathering.rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
+    _refuse_unmeasured(rows, select, names)
+    open_, lost = _sift(rows, _gates(params, names, sources))
+    ordered = ranks.order(ranks.valued(open_, select.by, seed))
+    open_, repeated = _sift(ordered, _alike(select, names, sources, seed))
+    chosen, cut_off = cut(open_, select, _vectors(open_, names, sources) if select.greedy else None)
+    rejects = pl.concat([*lost, *repeated, cut_off]).with_columns(reply=pl.lit(""))
+    texts = gathering.texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
+    kept = texts.join(chosen.select("id", *gathering.MEASURED, "metric"), on="id", how="left")
+    return Selection(kept, rejects.match_to_schema(tables.REJECTS), rows.height)
 
 
-def _lot(seed: int, key: str) -> float:
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=6).digest(), "big") / 2**48
+def _sift(rows: pl.DataFrame, steps: Iterable[Step]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Take steps one after the other; give the rows that none loses, and what each loses."""
+    lost = []
+    for step in steps:
+        lost.append(step(rows))
+        rows = rows.join(lost[-1], on="id", how="anti", maintain_order="left")
+    return rows, lost
 
 
-def cut(rows: pl.DataFrame, params: Select, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Keep the best share of the rows that can be chosen; give them and the rejects.
+def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]:
+    """What a row must pass by itself."""
 
-    At least one row is kept where any can be chosen. Every row is in exactly one of the two.
+    def unanswered(rows: pl.DataFrame) -> pl.DataFrame:
+        return _reject(rows.filter(~pl.col("answered")), NOT_ANSWERED)
+
+    def filtered(rows: pl.DataFrame) -> pl.DataFrame:
+        given = params.select.filters
+        if columns := filters.of_text(given):
+            texts = gathering.texts(names, sources.responses, rows["id"], ["instruction"])
+            read = [texts["instruction"].map_elements(filters.TEXT[name]).alias(name) for name in columns]
+            rows = rows.join(texts.select("id", *read), on="id", how="left", maintain_order="left")
+        return filters.lost(rows, given, list(params.select.by))
+
+    return [unanswered, filtered]
+
+
+def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
+    """What a row must not be to a better one."""
+    near, similarity = select.duplicates.near, select.duplicates.embedding
+    steps: list[Step] = [repeats.exact]
+    if near is not None:
+
+        def nearly(rows: pl.DataFrame) -> pl.DataFrame:
+            columns = ["history", "instruction", "input"]
+            texts = gathering.texts(names, sources.responses, rows["id"], columns)
+            asked = texts.select("id", gathering.asked())
+            ordered = rows.select("id").join(asked, on="id", how="left", maintain_order="left")
+            return repeats.near(rows, ordered["asked"], near, seed)
+
+        steps.append(nearly)
+    if similarity is not None or select.greedy is not None:
+        steps.append(lambda rows: _reject(_without_vector(rows, names, sources), "no embedding"))
+    if similarity is not None:
+        steps.append(lambda rows: repeats.by_embedding(rows, _vectors(rows, names, sources), similarity))
+    return steps
+
+
+def cut(
+    rows: pl.DataFrame, select: Select, vectors_N_D: np.ndarray | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Cut ordered rows by the mixture; give the rows kept, and those lost: id, reason, detail.
+
+    rows: id, round, domain, uncut, metric, in order of worth. vectors_N_D: their embeddings, for the greedy
+    choice. At least one row is kept where any can be chosen.
     """
-    valued = with_metric(rows, params.metric, seed)
-    worst_ifd = math.inf if params.max_ifd is None else params.max_ifd
-    reason = (
-        pl.when(pl.col("metric").is_null())
-        .then(pl.lit("no score"))
-        .when(pl.col("ifd") > worst_ifd)
-        .then(pl.lit("IFD too high"))
-        .otherwise(None)
+    rows = mixture.planned(rows, select)
+    if vectors_N_D is None or select.greedy is None:
+        kept, near = pl.int_range(pl.len()).over("part") < pl.col("quota"), None
+        rows = rows.with_columns(kept=kept.fill_null(value=True))
+    else:
+        quotas = dict(rows.select("part", "quota").drop_nulls().unique().iter_rows())
+        choice = greedy.choose(vectors_N_D, 1 - select.greedy, rows["part"].to_numpy(), quotas)
+        rows = rows.with_columns(kept=pl.Series(choice.kept))
+        near = repeats.too_near(rows, choice, TOO_NEAR)
+    last = pl.col("metric").filter(pl.col("kept")).last().over("part")
+    shown = rows.with_columns(
+        detail=pl.format("{}, the last kept has {}", pl.col("metric").round(6), last.round(6))
     )
-    judged = valued.with_columns(reason.alias("reason"))
-    order = judged.filter(pl.col("reason").is_null()).sort(
-        ["metric", "id"], descending=[params.metric not in LOWEST, False]
-    )
-    kept = order.head(max(1, round(order.height * params.share)))
-    lost = pl.concat(
-        [
-            judged.filter(pl.col("reason").is_not_null()).select("id", "reason", "metric"),
-            order.tail(order.height - kept.height).select(
-                "id", pl.lit("below the cut").alias("reason"), "metric"
-            ),
-        ]
-    )
-    detail = pl.col("metric").round(6).cast(pl.String).fill_null("")
-    rejects = lost.select("id", "reason", detail.alias("detail"), pl.lit("").alias("reply"))
-    return kept.drop("reason"), rejects.match_to_schema(tables.REJECTS)
+    below = _reject(shown.filter(~pl.col("kept")), BELOW, "detail")
+    if near is not None:
+        below = pl.concat([below.join(near, on="id", how="anti"), near])
+    return rows.filter("kept"), below
 
 
-def gather(names: Sequence[str], responses: Path, scores: Path, ratings: Path) -> pl.DataFrame:
-    """Put the answered rows of some pools, their scores and their difficulty side by side, by id.
+def _reject(rows: pl.DataFrame, reason: str, detail: str | None = None) -> pl.DataFrame:
+    said = pl.col(detail) if detail else pl.lit("")
+    return rows.select("id", reason=pl.lit(reason), detail=said)
 
-    What a row was not given is null. Names come from params: a file of a removed round stays unread.
-    """
-    parts = []
-    for name in names:
-        rows = tables.read(responses / f"{name}.parquet", tables.INSTRUCTIONS)
-        scored = tables.read(scores / f"{name}.parquet", SCORES)
-        rated = tables.read(ratings / f"{name}.parquet", RATINGS)
-        parts.append(
-            rows.join(scored, on="id", how="left").join(
-                rated.select("id", pl.col("level"), pl.col("score").alias("difficulty")), on="id", how="left"
-            )
+
+def _vectors(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> np.ndarray:
+    return gathering.vectors(names, sources.embeddings, rows["id"])
+
+
+def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> pl.DataFrame:
+    missing_N = np.isnan(_vectors(rows, names, sources)[:, 0])
+    if rows.height and missing_N.all():
+        raise BadInput(
+            f"no row of {', '.join(names)} has an embedding, which select.greedy and "
+            "select.duplicates.embedding compare; set models.embedder, or both to null"
         )
-    return pl.concat(parts)
+    return rows.filter(pl.Series(missing_N))
+
+
+def _refuse_unmeasured(rows: pl.DataFrame, select: Select, names: Sequence[str]) -> None:
+    """Say before any work that something which is asked for was measured of no row at all."""
+    asked = [(metric, "select.by") for metric in select.by]
+    asked += [(metric, "select.filters") for metric in filters.metrics(select.filters)]
+    for metric, key in asked:
+        if metric != "random" and rows[ranks.KINDS[metric].column].is_null().all():
+            raise BadInput(
+                f"{key} asks for {metric}, but no row of {', '.join(names)} has one; "
+                f"see {ranks.KINDS[metric].switch}, or choose by another metric"
+            )

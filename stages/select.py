@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def main(
     params: Params,
+    rounds: Path,
     responses: Path,
     scores: Path,
     ratings: Path,
@@ -22,16 +23,16 @@ def main(
 ) -> None:
     from evobuild import selection
     from evobuild.frame import tables
+    from evobuild.gathering import Sources
 
-    names = list(params.pools) if params.select.pools == "all" else params.select.pools
-    rows = selection.gather(names, responses, scores, ratings)
-    kept, lost = selection.cut(rows, params.select, params.random_seed)
-    ledger = tables.ledger(rows.height, kept.height, lost)
-    tables.refuse_empty(f"{rows.height} rows came in", ledger)
+    sources = Sources(rounds, responses, scores, ratings)
+    kept, lost, rows_in = selection.run(params, sources)
+    ledger = tables.ledger(rows_in, kept.height, lost)
+    tables.refuse_empty(f"{rows_in} rows came in", ledger)
     tables.write(dataset, kept)
     tables.write(rejects, lost)
     tables.write_json(counts, ledger)
-    log(f"kept {kept.height} of {rows.height} rows by {params.select.metric}")
+    log(f"kept {kept.height} of {rows_in} rows by {', '.join(params.select.by)}")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,45 @@ def test_selection_takes_from_pools(shipped, pools, message):
 
 
 @pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"share": None}, "select.share is None and select.count is None; expected one of them"),
+        ({"count": 5}, "select.share is 0.25 and select.count is 5; expected one of them"),
+        (
+            {"weights": {"r1": 1.0}},
+            "select.weights names r1; expected a weight for each of r1, r2, r3, or {}",
+        ),
+        (
+            {"weights": {"r0": 1.0, "r1": 1.0}, "pools": ["r0", "r1"], "keep_seeds": True},
+            "select.weights names r0, r1; expected a weight for each of r1, or {}",
+        ),
+    ],
+)
+def test_the_cut_and_its_mixture_agree(shipped, values, message):
+    assert message in refused(changed(shipped, "select", **values))
+
+
+def test_seeds_to_keep_must_be_answered(shipped):
+    pools = {"r1": Pool()}
+    given = changed(shipped, "select", keep_seeds=True, pools="all").model_copy(update={"pools": pools})
+    assert "select.keep_seeds needs the pool r0" in refused(given)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"ranges": {"random": [0, 1]}}, "select.filters.ranges names 'random'; expected a metric"),
+        ({"ranges": {"ifd": [1, 0.5]}}, "select.filters.ranges.ifd: 1 to 0.5 holds nothing"),
+        ({"min_words": 9, "max_words": 5}, "select.filters.min_words and max_words: 9 to 5 holds nothing"),
+        ({"languages": ["en", "english"]}, "select.filters.languages has 'english'; expected some of af, ar"),
+    ],
+)
+def test_filters_let_something_through(shipped, values, message):
+    filters = shipped.select.filters.model_copy(update=values)
+    assert message in refused(changed(shipped, "select", filters=filters))
+
+
+@pytest.mark.parametrize(
     ("source", "message"),
     [
         ("data/raw/none.jsonl", "seed.source 'data/raw/none.jsonl' does not exist"),

@@ -24,7 +24,7 @@ CHANGES = {
     "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
     "pools": {"r0": {}, "r1": {}, "r2": {}},
     "evolve": {"method": "e0", "on_failure": "retry", "retries": 1, "failures": STRICT},
-    "select": {"pools": ["r1", "r2"], "metric": "difficulty", "share": 0.5},
+    "select": {"pools": ["r1", "r2"], "by": "difficulty", "share": 0.5},
 }
 
 
@@ -67,7 +67,8 @@ def build(root, changes):
         measure(pool)
     tables.write(DATA / "rejects/score.parquet", tables.frame(tables.REJECTS, []))
     stage(
-        "select", "select", responses=DATA / "responses", scores=DATA / "scores", ratings=DATA / "ratings",
+        "select", "select", rounds=DATA / "rounds", responses=DATA / "responses",
+        scores=DATA / "scores", ratings=DATA / "ratings",
         dataset=DATA / "dataset.parquet",
     )  # fmt: skip
     tables.write(DATA / "rejects/finetune.parquet", tables.frame(tables.REJECTS, []))

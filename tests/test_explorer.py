@@ -174,3 +174,14 @@ def test_a_removed_pool_is_not_read(tmp_path):
         (folder / "r1.parquet").write_text("left behind")
     assert fates.of(["a-r1"], ["r0", "r2"], where)["a-r1"].answer is None
     assert tables.read(where.rounds / "r1.parquet", tables.INSTRUCTIONS).height == 3
+
+
+def test_select_says_nothing_of_a_row_that_another_stage_lost(tmp_path):
+    rejects = {
+        "respond-r1": [("a-r1", "stagnant complexity", "", "Great?")],
+        "select": [("a-r1", "not answered", "", ""), ("b-r1", "not answered", "", "")],
+    }
+    rows = [trees.row("a-r0"), trees.row("a-r1", "a-r0"), trees.row("b-r0"), trees.row("b-r1", "b-r0")]
+    found = fates.of(["a-r1", "b-r1"], ["r0", "r1"], trees.write(tmp_path, rows, {}, rejects))
+    assert found["a-r1"].outcomes == ("respond: stagnant complexity",)
+    assert found["b-r1"].outcomes == ("select: not answered",)

@@ -1,114 +1,225 @@
-"""The cut: every row is kept or rejected, by one metric, ties by id."""
+"""The selection: every row is in exactly one of the data set and the rejects, with the first reason."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import tiny
+from candidate_rows import rows
 
-from evobuild import selection
-from evobuild.frame import tables
-from evobuild.frame.params import Select
-from evobuild.frame.tables import INSTRUCTIONS, RATINGS, SCORES
+from evobuild import ranks, selection
+from evobuild.frame import params, tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Params, Select
+from evobuild.frame.tables import EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
+from evobuild.gathering import Sources
 
-
-def params(metric: str = "ifd", share: float = 0.5, max_ifd: float | None = None) -> Select:
-    return Select(pools="all", metric=metric, share=share, max_ifd=max_ifd)  # type: ignore[arg-type]
-
-
-def scored(**columns: list) -> pl.DataFrame:
-    """Rows a, b, c, … with the given columns; the other measures are null."""
-    count = len(next(iter(columns.values())))
-    names = ("loss_q", "question_tokens", "ifd", "ifd_ppl", "ic_ifd", "difficulty")
-    blank = {name: [None] * count for name in names}
-    return pl.DataFrame({"id": [chr(97 + place) for place in range(count)]} | blank | columns)
+SHIPPED = params.load(Path("params.yaml"))
+SELECT = SHIPPED.select.model_dump() | {"pools": "all", "by": "ifd", "share": 0.5}
 
 
-def kept(rows: pl.DataFrame, chosen: Select, seed: int = 1) -> list[str]:
-    """Ids kept; every row must be in exactly one of kept and rejects."""
-    keep, lost = selection.cut(rows, chosen, seed)
-    assert sorted([*keep["id"], *lost["id"]]) == sorted(rows["id"])
-    assert lost.schema == tables.REJECTS
-    return sorted(keep["id"])
+def select(**changes: Any) -> Select:
+    return Select.model_validate(SELECT | changes)
+
+
+def kept(
+    table: pl.DataFrame, vectors: Any = None, **changes: Any
+) -> tuple[list[str], dict[str, tuple[str, str]]]:
+    """Ids kept by the cut, and why the others are not; each row is in one of the two."""
+    given = select(**changes)
+    ordered = ranks.order(ranks.valued(table, given.by, 1))
+    if vectors is not None:
+        vectors = np.array([vectors[key] for key in ordered["id"]], float)
+    keep, lost = selection.cut(ordered, given, vectors)
+    assert sorted([*keep["id"], *lost["id"]]) == sorted(table["id"])
+    return sorted(keep["id"]), {key: (reason, detail) for key, reason, detail in lost.iter_rows()}
+
+
+def test_rows_below_the_cut_tell_their_value_and_the_bound() -> None:
+    assert kept(rows(ifd=[0.25, 0.75, 0.5, 1.0])) == (
+        ["b", "d"],
+        {
+            "a": ("below the cut", "0.25, the last kept has 0.75"),
+            "c": ("below the cut", "0.5, the last kept has 0.75"),
+        },
+    )
+
+
+def test_the_cut_is_the_same_whatever_the_order_of_ties() -> None:
+    table = rows(ifd=[0.5] * 6)
+    assert kept(table)[0] == kept(table.reverse())[0] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(
-    ("metric", "column", "best"),
+    ("changes", "expected"),
     [
-        ("ifd", "ifd", ["b", "c"]),
-        ("ic_ifd", "ic_ifd", ["b", "c"]),
-        ("ifd_ppl", "ifd_ppl", ["b", "c"]),
-        ("difficulty", "difficulty", ["b", "c"]),
-        ("perplexity", "loss_q", ["a", "d"]),
-        ("length", "question_tokens", ["a", "d"]),
+        ({}, "efgh"),
+        ({"share": None, "count": 3}, "fgh"),
+        ({"share": None, "count": 30}, "abcdefgh"),
+        ({"weights": {"r1": 3, "r2": 1}}, "bcdh"),
+        ({"per_domain": True}, "cfgh"),
+        ({"by": {"ifd": 1, "difficulty": 3}}, "abcd"),
     ],
 )
-def test_scores_keep_the_highest_and_baselines_the_lowest(metric: str, column: str, best: list[str]) -> None:
-    assert kept(scored(**{column: [1, 4, 3, 2]}), params(metric)) == best
+def test_the_mixture_says_how_many_of_each(changes: dict[str, Any], expected: str) -> None:
+    table = rows(
+        ifd=list(range(8)), difficulty=list(range(8, 0, -1)), round=["r1"] * 4 + ["r2"] * 4,
+        domain=["math"] * 3 + ["chat"] * 5,
+    )  # fmt: skip
+    assert "".join(kept(table, **changes)[0]) == expected
 
 
-def test_ties_go_by_id_whatever_the_order() -> None:
-    rows = scored(ifd=[0.5] * 6)
-    assert kept(rows, params()) == kept(rows.reverse(), params()) == ["a", "b", "c"]
+def test_seeds_are_kept_uncut_and_do_not_count() -> None:
+    table = rows(ifd=[0.1, None, 0.3, 0.4, 0.5, 0.6], uncut=[True, True, False, False, False, False])
+    assert kept(table)[0] == ["a", "b", "e", "f"]
+
+
+def test_the_greedy_choice_skips_what_is_near_and_goes_on() -> None:
+    table = rows(ifd=[0.9, 0.8, 0.7, 0.6])
+    vectors = {"a": [1, 0, 0], "b": [1, 0.01, 0], "c": [0, 1, 0], "d": [0, 0, 1]}
+    keep, lost = kept(table, vectors, greedy=0.1)
+    assert keep == ["a", "c"]
+    assert lost["b"] == ("near a better row", "a, cosine similarity 0.9999")
+    assert lost["d"] == ("below the cut", "0.6, the last kept has 0.7")
+
+
+def test_none_that_can_be_chosen_keeps_none() -> None:
+    assert kept(rows(ifd=[1.0]).clear()) == ([], {})
+
+
+RIVERS, ADD, RIOS, POEM, NO = (
+    "Name three rivers of Europe.", "Add two and five, then explain.",
+    "Nombra tres ríos de España y di dónde nacen.", "Write a long poem about the cold sea in winter.",
+    "Say no.",
+)  # fmt: skip
+ROUNDS = {"r0": (RIVERS, ADD, RIOS, POEM, NO), "r1": (RIVERS, RIVERS, ADD, RIOS, POEM, NO)}
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    """Rows of r0 and r1. Of each round NO was not answered, and POEM has no score; IFD rises by 1/8 a row."""
+    for name in ("rounds", "responses", "scores", "ratings", "embeddings"):
+        (tmp_path / name).mkdir()
+    for pool, texts in ROUNDS.items():
+        made = [
+            tiny.row(instruction=text, round=pool, parent_id="" if pool == "r0" else str(place))
+            for place, text in enumerate(texts)
+        ]
+        scored = [(row.id, 9, 7, False, 2.0, 1.5, 3.0, at / 8, 0.2, 0.2) for at, row in enumerate(made[:-2])]
+        axes = [(row.id, [float(at == axis) for axis in range(6)]) for at, row in enumerate(made)]
+        found = {
+            "rounds": (INSTRUCTIONS, [row._replace(output="") for row in made]),
+            "responses": (INSTRUCTIONS, made[:-1]),
+            "scores": (SCORES, scored),
+            "ratings": (RATINGS, [(row.id, "hard", 70.0) for row in made]),
+            "embeddings": (EMBEDDINGS, axes),
+        }
+        for name, (schema, lines) in found.items():
+            tables.write(tmp_path / name / f"{pool}.parquet", tables.frame(schema, lines))
+    (tmp_path / "rounds" / "r2.parquet").write_text("of a removed round")
+    names = ("rounds", "responses", "scores", "ratings")
+    return Sources(*(tmp_path / name for name in names), embeddings=tmp_path / "embeddings")
+
+
+def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Counter[str]]:
+    """What select makes of all, and its reasons; rows in are rows out and rejects."""
+    content = params.read(Path("params.yaml")) | {
+        "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes
+    }  # fmt: skip
+    found = selection.run(Params.model_validate(content), sources)
+    everyone = [*found.kept["id"], *found.rejects["id"]]
+    assert len(everyone) == len(set(everyone)) == found.rows_in
+    assert found.rejects.schema == tables.REJECTS
+    return found, Counter(found.rejects["reason"])
+
+
+def test_each_reason_is_counted_within_and_across_rounds(sources: Sources) -> None:
+    found, reasons = chosen(sources)
+    assert found.rows_in == 5 + 6
+    # Of 3 + 4 scored rows 4 repeat: three contents of r1 that r0 has, and one twice in r1.
+    assert reasons == {"not answered": 2, "no ifd": 2, "exact duplicate": 4}
+    assert found.kept.columns[: len(INSTRUCTIONS)] == list(INSTRUCTIONS)
+    assert sorted(found.kept["instruction"]) == sorted([RIVERS, ADD, RIOS])
+    assert found.kept["output"].to_list() == ["Red, green and blue."] * 3
+    assert found.kept["difficulty"].to_list() == [70.0] * 3
+
+
+def test_of_equal_rows_the_better_stays_unless_a_seed_is_to_be_kept(sources: Sources) -> None:
+    better = pl.read_parquet(sources.scores / "r1.parquet").with_columns(pl.col("ifd") + 0.5)  # type: ignore[operator]
+    tables.write(sources.scores / "r1.parquet", better)  # type: ignore[operator]
+    assert set(chosen(sources)[0].kept["round"]) == {"r1"}
+    seeded = chosen(sources, keep_seeds=True)[0].kept
+    assert Counter(seeded["round"]) == {"r0": 4}
+
+
+def test_kept_seeds_pass_the_filters_but_not_the_cut(sources: Sources) -> None:
+    found, reasons = chosen(
+        sources,
+        pools=["r1"],
+        keep_seeds=True,
+        share=None,
+        count=1,
+        filters=SELECT["filters"] | {"min_words": 5},
+    )
+    assert reasons["words too low"] == 0 and reasons["exact duplicate"] == 4
+    assert Counter(found.kept["round"]) == {"r0": 4}
 
 
 @pytest.mark.parametrize(
-    ("rows", "share", "count"),
-    [(4, 0.25, 1), (10, 0.25, 2), (11, 0.25, 3), (3, 0.1, 1), (3, 1.0, 3), (1, 0.01, 1)],
+    ("given", "reason", "count"),
+    [
+        ({"max_ifd": 0.25}, "IFD too high", 3),
+        ({"min_words": 6}, "words too low", 3),
+        ({"languages": ["en"]}, "other language", 2),
+        ({"ranges": {"ifd": [0.25, None]}}, "ifd too low", 4),
+    ],
 )
-def test_the_share_is_rounded_and_at_least_one_row(rows: int, share: float, count: int) -> None:
-    assert len(kept(scored(ifd=[0.1] * rows), params(share=share))) == count
+def test_a_filter_loses_what_is_beyond_it(
+    sources: Sources, given: dict[str, Any], reason: str, count: int
+) -> None:
+    assert chosen(sources, filters=SELECT["filters"] | given)[1][reason] == count
 
 
-def test_the_share_is_of_the_rows_that_can_be_chosen() -> None:
-    rows = scored(ifd=[0.9, None, 1.4, 0.8, None, 1.0])
-    keep, lost = selection.cut(rows, params(share=0.34, max_ifd=1.0), 1)
-    assert keep["id"].to_list() == ["f"]
-    reasons = dict(zip(lost["id"], lost["reason"], strict=True))
-    assert reasons == {
-        "a": "below the cut",
-        "b": "no score",
-        "c": "IFD too high",
-        "d": "below the cut",
-        "e": "no score",
-    }
+def test_near_rows_are_lost_by_words_and_by_embedding(sources: Sources) -> None:
+    assert chosen(sources, duplicates={"near": None, "embedding": 0.99})[1]["duplicate by embedding"] == 0
+    same = pl.read_parquet(sources.embeddings / "r0.parquet").with_columns(  # type: ignore[operator]
+        embedding=pl.lit([1.0] * 6, pl.List(pl.Float32))
+    )
+    tables.write(sources.embeddings / "r0.parquet", same)  # type: ignore[operator]
+    _, reasons = chosen(sources, pools=["r0"], duplicates={"near": None, "embedding": 0.99})
+    assert reasons["duplicate by embedding"] == 2
 
 
-def test_rejects_tell_the_value_that_was_cut_by() -> None:
-    _, lost = selection.cut(scored(ifd=[0.25, 0.75, None]), params(), 1)
-    assert dict(zip(lost["id"], lost["detail"], strict=True)) == {"a": "0.25", "c": ""}
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"by": "reward"}, "select.by asks for reward, but no row of r0, r1 has one; see models.reward"),
+        ({"by": {"ifd": 1, "tags": 1}}, "select.by asks for tags"),
+        (
+            {"filters": SELECT["filters"] | {"ranges": {"diversity": [0, None]}}},
+            "select.filters asks for diversity",
+        ),
+    ],
+)
+def test_what_was_measured_of_no_row_is_said_at_once(
+    sources: Sources, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BadInput, match=message):
+        chosen(sources, **changes)
 
 
-def test_no_row_that_can_be_chosen_keeps_none() -> None:
-    assert kept(scored(ifd=[None, None]), params()) == []
+def test_a_greedy_choice_needs_embeddings(sources: Sources) -> None:
+    with pytest.raises(BadInput, match=r"set models\.embedder"):
+        chosen(sources._replace(embeddings=None), greedy=0.1)
+    assert chosen(sources, greedy=0.1)[0].kept.height == 3
 
 
-def test_a_random_cut_is_seeded() -> None:
-    rows = scored(ifd=[None] * 20)
-    assert kept(rows, params("random")) == kept(rows.reverse(), params("random"))
-    assert kept(rows, params("random"), seed=2) != kept(rows, params("random"), seed=1)
-
-
-def test_a_rows_luck_does_not_depend_on_the_others() -> None:
-    rows = scored(ifd=[None] * 20)
-    luck = dict(selection.with_metric(rows, "random", 1).select("id", "metric").iter_rows())
-    fewer = dict(selection.with_metric(rows.head(7), "random", 1).select("id", "metric").iter_rows())
-    assert fewer == {key: luck[key] for key in rows["id"][:7]}
-    assert len(set(luck.values())) == 20
-
-
-def test_pools_are_put_side_by_side_with_what_was_measured(tmp_path: Path) -> None:
-    rows = [tiny.row(instruction=text) for text in ("One.", "Two.", "Three.")]
-    for folder, schema, table in (
-        ("responses", INSTRUCTIONS, rows),
-        ("scores", SCORES, [(rows[0].id, 3, 4, False, 2.0, 1.5, 3.0, 0.5, 0.22, 0.25)]),
-        ("ratings", RATINGS, [(rows[1].id, "hard", 70.0)]),
-    ):
-        (tmp_path / folder).mkdir()
-        tables.write(tmp_path / folder / "r0.parquet", tables.frame(schema, table))
-        (tmp_path / folder / "r1.parquet").write_text("of a removed round")
-    found = selection.gather(["r0"], *(tmp_path / name for name in ("responses", "scores", "ratings")))
-    measured = {each["id"]: (each["ifd"], each["difficulty"]) for each in found.to_dicts()}
-    assert measured == {rows[0].id: (0.5, None), rows[1].id: (None, 70.0), rows[2].id: (None, None)}
+def test_the_same_rows_give_the_same_choice_in_any_order_of_pools(sources: Sources) -> None:
+    first, again = (chosen(sources, pools=pools)[0] for pools in (["r0", "r1"], ["r1", "r0"]))
+    assert first.kept.sort("id").equals(again.kept.sort("id"))
+    assert first.rejects.sort("id").equals(again.rejects.sort("id"))

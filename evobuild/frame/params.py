@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
@@ -24,7 +24,20 @@ Positive = Annotated[float, Field(gt=0)]
 Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
 Operations = Annotated[list[Operation], Field(min_length=1)]
 Measure = Literal["level", "score"]
-Metric = Literal["ic_ifd", "ifd", "ifd_ppl", "perplexity", "length", "difficulty", "random"]
+Metric = Literal[
+    "ic_ifd",
+    "ifd",
+    "ifd_ppl",
+    "perplexity",
+    "length",
+    "difficulty",
+    "reward",
+    "diversity",
+    "tags",
+    "random",
+]
+Range = Annotated[list[float | None], Field(min_length=2, max_length=2)]
+"""The least and the most, each of them null for no bound."""
 
 
 def _name(value: str) -> str:
@@ -36,6 +49,17 @@ def _name(value: str) -> str:
 def _all_or_names(value: object) -> object:
     if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         raise ValueError("expected 'all' or a list of names")
+    return value
+
+
+def _weighted(value: object) -> object:
+    """Read what rows are chosen by: one metric, or a weight for each of several."""
+    if isinstance(value, str) and value in get_args(Metric):
+        return {value: 1.0}
+    if not isinstance(value, dict) or not value:
+        raise ValueError(
+            f"expected {', '.join(get_args(Metric))}, or several with weights, {{ic_ifd: 1, difficulty: 0.5}}"
+        )
     return value
 
 
@@ -200,11 +224,34 @@ class Decontaminate(Section):
     columns: dict[Name, Annotated[list[str], Field(min_length=1)]]
 
 
+class Filters(Section):
+    """What a row must be like. ranges: of any metric but random."""
+
+    max_ifd: Positive | None
+    ranges: dict[Metric, Range]
+    min_words: Count | None
+    max_words: Count | None
+    languages: list[str]
+
+
+class Duplicates(Section):
+    """How alike two rows may be, besides equal ones, of which always one stays."""
+
+    near: Share | None
+    embedding: Share | None
+
+
 class Select(Section):
     pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
-    metric: Metric
-    share: Share
-    max_ifd: Positive | None
+    weights: dict[Name, Positive]
+    keep_seeds: bool
+    filters: Filters
+    duplicates: Duplicates
+    by: Annotated[dict[Metric, Positive], BeforeValidator(_weighted)]
+    share: Share | None
+    count: Count | None
+    per_domain: bool
+    greedy: Annotated[float, Field(gt=0, le=2)] | None
 
 
 class Export(Section):

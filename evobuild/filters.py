@@ -1,0 +1,83 @@
+"""Filters: what a row must be like to be chosen, each with a reason that can be counted.
+
+What was not measured passes no bound: it is a reject of its own, never a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild import language, words
+from evobuild.frame.params import Filters, Metric
+from evobuild.ranks import KINDS
+
+TEXT: dict[str, Callable[[str], object]] = {"words": words.count, "language": language.of}
+"""What filters read of the instruction's text: column to what computes it."""
+
+
+class _Bound(NamedTuple):
+    """lost: whether a row is beyond it."""
+
+    lost: pl.Expr
+    reason: str
+    detail: pl.Expr
+
+
+def of_text(filters: Filters) -> list[str]:
+    """Which columns of TEXT some filters read."""
+    counted = filters.min_words is not None or filters.max_words is not None
+    return [name for name, used in (("words", counted), ("language", bool(filters.languages))) if used]
+
+
+def metrics(filters: Filters) -> list[Metric]:
+    """Metrics that some filters read."""
+    return list(dict.fromkeys([*(["ifd"] if filters.max_ifd else []), *filters.ranges]))  # type: ignore[list-item]
+
+
+def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl.DataFrame:
+    """Give the rows beyond a bound: id, reason, detail, the first bound that a row is beyond.
+
+    rows: have the columns of `of_text`, the metrics, and `uncut`. needed: metrics that a row must have to
+    be ranked; one that is uncut need not.
+    """
+    bounds = [_missing(metric, pl.lit(value=True)) for metric in metrics(filters)]
+    bounds += [_missing(metric, ~pl.col("uncut")) for metric in needed if metric != "random"]
+    if filters.max_ifd is not None:
+        bounds.append(
+            _Bound(pl.col("ifd") >= filters.max_ifd, "IFD too high", _said("ifd", "≥", filters.max_ifd))
+        )
+    for metric, (least, most) in filters.ranges.items():
+        bounds += _between(KINDS[metric].value, metric, least, most)
+    if "words" in of_text(filters):
+        bounds += _between(pl.col("words"), "words", filters.min_words, filters.max_words)
+    if filters.languages:
+        other = ~pl.col("language").is_in(filters.languages)
+        bounds.append(_Bound(other, "other language", pl.col("language")))
+    reason, detail = (
+        pl.coalesce(pl.when(each.lost).then(part(each)) for each in bounds)
+        if bounds
+        else pl.lit(None, pl.String)
+        for part in (lambda each: pl.lit(each.reason), lambda each: each.detail)
+    )
+    return rows.select("id", reason=reason, detail=detail).filter(pl.col("reason").is_not_null())
+
+
+def _missing(metric: Metric, where: pl.Expr) -> _Bound:
+    return _Bound(pl.col(KINDS[metric].column).is_null() & where, f"no {metric}", pl.lit(""))
+
+
+def _between(value: pl.Expr, name: str, least: float | None, most: float | None) -> list[_Bound]:
+    bounds = []
+    if least is not None:
+        bounds.append(_Bound(value < least, f"{name} too low", _said(value, "<", least)))
+    if most is not None:
+        bounds.append(_Bound(value > most, f"{name} too high", _said(value, ">", most)))
+    return bounds
+
+
+def _said(value: pl.Expr | str, sign: str, bound: float) -> pl.Expr:
+    shown = (pl.col(value) if isinstance(value, str) else value).cast(pl.Float64).round(6)
+    return pl.format("{} {} {}", shown, pl.lit(sign), pl.lit(f"{bound:g}"))

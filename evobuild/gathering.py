@@ -1,0 +1,114 @@
+"""What select reads: the rows of some pools with all that was measured of them, side by side by id.
+
+Texts stay in their files until they are asked for, so that a million rows take the memory of their
+figures. Names of pools come from params: a file of a removed round stays unread. What a row was not
+given is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from evobuild.frame import tables
+from evobuild.frame.errors import BadInput
+from evobuild.frame.tables import (
+    DIVERSITY,
+    EMBEDDINGS,
+    INSTRUCTIONS,
+    RATINGS,
+    REWARDS,
+    SCORES,
+    TAGS,
+)
+
+FACTS = ("id", "content_id", "round", "domain")
+"""What is read of an instruction at once."""
+
+
+class Sources(NamedTuple):
+    """Folders with one table a pool; None for what was not measured at all."""
+
+    rounds: Path = Path("data/rounds")
+    responses: Path = Path("data/responses")
+    scores: Path | None = Path("data/scores")
+    ratings: Path | None = Path("data/ratings")
+    diversity: Path | None = None
+    rewards: Path | None = None
+    tags: Path | None = None
+    embeddings: Path | None = None
+
+
+def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
+    """All rows of some pools, whether they were answered, and what was measured of them.
+
+    Columns: id, content_id, round, domain, answered, and MEASURED.
+    """
+    found = []
+    for name in pools:
+        file = f"{name}.parquet"
+        answered = tables.read(sources.responses / file, INSTRUCTIONS, ["id"]).with_columns(answered=True)
+        own = tables.read(sources.rounds / file, INSTRUCTIONS, FACTS).join(answered, on="id", how="left")
+        own = own.with_columns(pl.col("answered").fill_null(value=False))
+        for field, schema, names in _MEASURES:
+            folder: Path | None = getattr(sources, field)
+            measured = (
+                tables.read(folder / file, schema, ["id", *names]) if folder else pl.DataFrame(schema=schema)
+            )
+            measured = measured.select("id", *names).rename(names)
+            own = own.join(measured, on="id", how="left", maintain_order="left")
+        found.append(own)
+    return pl.concat(found)
+
+
+_MEASURES: tuple[tuple[str, pl.Schema, dict[str, str]], ...] = (
+    ("scores", SCORES, {name: name for name in SCORES if name != "id"}),
+    ("ratings", RATINGS, {"level": "level", "score": "difficulty"}),
+    ("diversity", DIVERSITY, {"distance": "diversity"}),
+    ("rewards", REWARDS, {"reward": "reward"}),
+    ("tags", TAGS, {"tags": "tags"}),
+)
+MEASURED = tuple(name for _, _, names in _MEASURES for name in names.values())
+"""Columns of what was measured."""
+
+
+def texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+    """Read some columns of instruction tables for some rows, and `id`."""
+    wanted = pl.LazyFrame({"id": ids})
+    found = []
+    for name in pools:
+        path = folder / f"{name}.parquet"
+        own = tables.scan(path, INSTRUCTIONS, list(dict.fromkeys(["id", *columns])))
+        found.append(tables.collect(path, own.join(wanted, on="id", how="semi")))
+    return pl.concat(found)
+
+
+def asked() -> pl.Expr:
+    """All that a model is asked, as one text: earlier turns, instruction and input."""
+    turns = pl.col("history").list.eval(pl.element().struct.field("content")).list.join("\n")
+    return pl.concat_str(turns, "instruction", "input", separator="\n").alias("asked")
+
+
+def vectors(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.ndarray:
+    """Embeddings of some rows, in their order, N x D in fp32; of a row without one all is NaN.
+
+    Raises BadInput if embeddings differ in length.
+    """
+    if folder is None:
+        return np.full((len(ids), 1), np.nan, np.float32)
+    own = [tables.read(folder / f"{name}.parquet", EMBEDDINGS, list(EMBEDDINGS)) for name in pools]
+    table = pl.DataFrame({"id": ids}).join(pl.concat(own), on="id", how="left", maintain_order="left")
+    widths = table["embedding"].list.len().drop_nulls().unique().to_list()
+    if len(widths) > 1:
+        raise BadInput(
+            f"{folder}: embeddings have lengths {', '.join(map(str, sorted(widths)))}; expected one"
+        )
+    found_N_D = np.full((len(ids), widths[0] if widths else 1), np.nan, np.float32)
+    has_one_N = table["embedding"].is_not_null().to_numpy()
+    if widths:
+        found_N_D[has_one_N] = table["embedding"].drop_nulls().explode().to_numpy().reshape(-1, widths[0])
+    return found_N_D

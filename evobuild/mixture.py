@@ -1,0 +1,75 @@
+"""The mixture: how many rows each pool and each domain gives."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from fractions import Fraction
+from typing import TypeVar
+
+import polars as pl
+
+from evobuild.frame.params import Select
+
+Part = TypeVar("Part", bound=Hashable)
+
+
+def quotas(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, int]) -> dict[Part, int]:
+    """Share so many rows out by weight, by the largest remainder, ties in the order given.
+
+    sizes: rows that each part has. A part that has too few gives all it has, and the others, by their
+    weights, what it lacks; so the sum is `total`, or all rows that the parts have.
+
+    Instance: (10, {"r1": 1, "r2": 2}, {"r1": 9, "r2": 9}) -> {"r1": 3, "r2": 7}.
+    """
+    found = dict.fromkeys(weights, 0)
+    open_ = [part for part in weights if sizes.get(part, 0)]
+    left = min(total, sum(sizes.get(part, 0) for part in open_))
+    while left:
+        shares = _largest_remainder(left, {part: weights[part] for part in open_})
+        scarce = [part for part in open_ if shares[part] >= sizes[part]]
+        for part in scarce or open_:
+            found[part] = sizes[part] if scarce else shares[part]
+        left = left - sum(sizes[part] for part in scarce) if scarce else 0
+        open_ = [part for part in open_ if part not in scarce]
+    return found
+
+
+def _largest_remainder(total: int, weights: Mapping[Part, float]) -> dict[Part, int]:
+    # Fractions, so that no rounding decides which remainder is the larger.
+    exact = {part: Fraction(weight) for part, weight in weights.items()}
+    whole = sum(exact.values())
+    ideal = {part: total * weight / whole for part, weight in exact.items()}
+    found = {part: int(share) for part, share in ideal.items()}
+    ordered = sorted(ideal, key=lambda part: found[part] - ideal[part])
+    for part in ordered[: total - sum(found.values())]:
+        found[part] += 1
+    return found
+
+
+def planned(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
+    """Say which part of the mixture each row counts for, and how many rows that part gives.
+
+    rows: round, domain, uncut. Adds part and quota; of uncut rows -1 and null.
+    """
+    labels = {
+        "pool": pl.col("round") if select.weights else pl.lit(""),
+        "kind": pl.col("domain") if select.per_domain else pl.lit(""),
+    }
+    labelled = rows.with_columns(**labels)
+    counted = labelled.filter(~pl.col("uncut")).group_by(*labels).len().sort(*labels)
+    sizes: dict[str, dict[str, int]] = {}
+    for pool, kind, size in counted.iter_rows():
+        sizes.setdefault(pool, {})[kind] = size
+    whole = {pool: sum(kinds.values()) for pool, kinds in sizes.items()}
+    total = select.count or max(1, round(sum(whole.values()) * (select.share or 1)))
+    by_pool = quotas(total, select.weights or {"": 1.0}, whole)
+    found = [
+        (pool, kind, quota)
+        for pool, kinds in sizes.items()
+        for kind, quota in quotas(by_pool.get(pool, 0), kinds, kinds).items()
+    ]
+    parts = pl.DataFrame(found, {"pool": pl.String, "kind": pl.String, "quota": pl.Int64}, orient="row")
+    numbered = labelled.join(parts.with_row_index("part"), on=list(labels), how="left", maintain_order="left")
+    cut = ~pl.col("uncut")
+    part = pl.when(cut).then(pl.col("part").cast(pl.Int64)).otherwise(-1)
+    return numbered.with_columns(part=part, quota=pl.when(cut).then("quota")).drop(*labels)

@@ -1,0 +1,94 @@
+"""Ranks: what rows are chosen by, one metric or several, and in which direction each counts.
+
+A row's worth is higher the sooner it is chosen. By several metrics it is the mean of fractional ranks,
+weighted: ranks share no unit, so that a metric with a wide range does not outweigh the others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild.frame.params import Metric
+
+
+class Kind(NamedTuple):
+    """A metric: how it is read from which column, whether the highest are kept and who says so.
+
+    switch: the param that switches its measurement off.
+    """
+
+    value: pl.Expr
+    column: str
+    highest: bool
+    switch: str
+    source: str
+
+
+def _plain(column: str, highest: bool, switch: str, source: str) -> Kind:
+    return Kind(pl.col(column), column, highest, switch, source)
+
+
+SCORER, JUDGE = "models.scorer", "rate.measures"
+KINDS: dict[Metric, Kind] = {
+    "ic_ifd": _plain("ic_ifd", True, SCORER, "arXiv:2412.11231, Table 5"),
+    "ifd": _plain("ifd", True, SCORER, "arXiv:2308.12032"),
+    "ifd_ppl": _plain("ifd_ppl", True, SCORER, "arXiv:2402.00530"),
+    "difficulty": _plain("difficulty", True, JUDGE, "complexity in arXiv:2312.15685"),
+    "reward": _plain("reward", True, "models.reward", "arXiv:2412.11231, Table 14"),
+    "diversity": _plain("diversity", True, "models.embedder", "arXiv:2412.11231, Figure 4"),
+    "tags": Kind(pl.col("tags").list.len(), "tags", True, "models.tagger", "complexity in arXiv:2308.07074"),
+    "perplexity": Kind(pl.col("loss_q").exp(), "loss_q", False, SCORER, "arXiv:2412.11231, Table 5"),
+    "length": _plain("question_tokens", False, SCORER, "arXiv:2412.11231, Table 5"),
+}
+"""All but `random`, by name."""
+
+
+def valued(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.DataFrame:
+    """Add `metric` and `worth`, both null where a row lacks one of the metrics.
+
+    metric: the value by which rows are chosen; by several, the same as worth. worth: higher is sooner.
+    """
+    if len(by) > 1:
+        return rows.with_columns(worth=_mean_rank(rows, by, seed)).with_columns(metric="worth")
+    (metric,) = by
+    value = values(rows, metric, seed)
+    return rows.with_columns(metric=value, worth=value if is_highest(metric) else -value)
+
+
+def values(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.Series:
+    """Give the value of each row in one metric, null where it has none."""
+    if metric == "random":
+        # By each id's own hash, so that a row's luck does not depend on which others there are.
+        return pl.Series(metric, [_lot(seed, key) for key in rows["id"]], pl.Float64)
+    return rows.select(KINDS[metric].value.cast(pl.Float64).alias(metric)).to_series()
+
+
+def is_highest(metric: Metric) -> bool:
+    """Whether the highest values of a metric are kept."""
+    return metric == "random" or KINDS[metric].highest
+
+
+def _lot(seed: int, key: str) -> float:
+    return int.from_bytes(hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=6).digest(), "big") / 2**48
+
+
+def _mean_rank(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Series:
+    """Mean fractional rank, 0 to 1; equal values share the mean of their ranks."""
+    found = pl.DataFrame([values(rows, metric, seed) for metric in by])
+    # A row that lacks one metric takes no part in the ranks of the others.
+    whole = pl.all_horizontal(pl.col(metric).is_not_null() for metric in by)
+    parts = [
+        pl.when(whole).then(pl.col(metric)).rank("average", descending=not is_highest(metric)) * weight
+        for metric, weight in by.items()
+    ]
+    mean = pl.sum_horizontal(parts, ignore_nulls=False) / (whole.sum() * sum(by.values()))
+    return found.select(worth=mean).to_series()
+
+
+def order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sort valued rows, the one to choose first first: uncut rows, then by worth, ties by id."""
+    return rows.sort("uncut", "worth", "id", descending=[True, True, False], nulls_last=True)

@@ -1,0 +1,21 @@
+"""Rows as select sees them: facts and figures side by side, without text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from evobuild.gathering import MEASURED
+
+KINDS: dict[str, Any] = {"tags": pl.List(pl.String), "level": pl.String, "truncated": pl.Boolean}
+
+
+def rows(**columns: list) -> pl.DataFrame:
+    """Rows a, b, c, … of r1 with the given columns; the other measures are null."""
+    count = len(next(iter(columns.values())))
+    ids = [chr(97 + place) for place in range(count)]
+    plain = {"id": ids, "content_id": ids, "round": ["r1"] * count, "domain": ["chat"] * count}
+    plain |= {"answered": [True] * count, "uncut": [False] * count}
+    table = pl.DataFrame(plain | {name: [None] * count for name in MEASURED} | columns)
+    return table.with_columns(pl.col(name).cast(KINDS.get(name, pl.Float64)) for name in MEASURED)
