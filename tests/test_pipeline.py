@@ -21,7 +21,8 @@ import reach
 import yaml
 
 ROOT = Path(__file__).parent.parent
-DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+DVC = PIPELINE["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 EVERYONE = "data/check.txt"
 
@@ -71,6 +72,16 @@ def test_deps_are_the_script_its_modules_its_prompts_and_its_inputs(name: str) -
         folder for folder in folders if all(str(file) in code for file in code_in(folder))
     }
     assert {dep for dep in deps if dep.startswith(("evobuild/", "prompts/", "stages/"))} == needed
+
+
+def test_every_plot_draws_columns_that_its_table_has() -> None:
+    drawn = set()
+    for name, plot in (plot for entry in PIPELINE["plots"] for plot in entry.items()):
+        for table, column in (plot["y"] if isinstance(plot["y"], dict) else {name: plot["y"]}).items():
+            header = (ROOT / table).read_text().splitlines()[0].split(",")
+            assert {plot["x"], column} <= set(header), name
+            drawn.add((table, plot["x"], column))
+    assert {("metrics/optimization.csv", "step", column) for column in ("failure_rate", "words")} <= drawn
 
 
 def code_in(folder: str) -> list[Path]:
