@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from importlib import util
 from pathlib import Path
+from typing import Any
 
 from evobuild import language
 from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Params
+from evobuild.frame.params import Models, Params
 from evobuild.frame.tables import SEED_ROUND
 from evobuild.frame.uri import ChatModel, Weights
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
+"""Those that every line has."""
+OPTIONAL_CHAT_ROLES = ("tagger",)
+WEIGHTS_ROLES = ("scorer", "base", "embedder", "reward")
 
 
 def check(params: Params) -> None:
@@ -30,7 +35,21 @@ def check(params: Params) -> None:
 
 def is_dry_run(params: Params) -> bool:
     """Whether a chat role is simulated, so that nothing downstream is a result."""
-    return any(getattr(params.models, role).simulated for role in CHAT_ROLES)
+    return any(model.simulated for model in chat_models(params.models).values())
+
+
+def chat_models(models: Models) -> dict[str, ChatModel]:
+    """The chat model of each role that has one."""
+    return _given(models, (*CHAT_ROLES, *OPTIONAL_CHAT_ROLES))
+
+
+def weights_models(models: Models) -> dict[str, Weights]:
+    """The weights of each role that has some."""
+    return _given(models, WEIGHTS_ROLES)
+
+
+def _given(models: Models, roles: tuple[str, ...]) -> dict[str, Any]:
+    return {role: model for role in roles if (model := getattr(models, role)) is not None}
 
 
 def _check_rounds(params: Params) -> None:
@@ -190,17 +209,14 @@ def _check_filters(params: Params) -> None:
 
 def _check_folders(params: Params) -> None:
     """A model that is written as a path must be a folder; a hub id has at most one slash."""
-    roles: list[tuple[str, ChatModel | Weights]] = [
-        ("scorer", params.models.scorer),
-        ("base", params.models.base),
-    ]
-    roles += [
-        (role, model)
-        for role in CHAT_ROLES
-        if (model := getattr(params.models, role)).engine == "transformers"
-    ]
-    for role, model in roles:
+    roles: dict[str, ChatModel | Weights] = dict(weights_models(params.models))
+    chat = chat_models(params.models)
+    roles |= {role: model for role, model in chat.items() if model.engine == "transformers"}
+    for role, model in roles.items():
         name = model.name
+        if isinstance(model, Weights) and model.package:
+            _check_package(role, model)
+            continue
         is_path = name.startswith(("/", ".", "~", "models/")) or name.count("/") > 1
         weights = Weights(name, model.revision)
         if is_path and not weights.is_local:
@@ -209,3 +225,13 @@ def _check_folders(params: Params) -> None:
             raise BadParams(
                 f"params.yaml: models.{role} is '{model}'; a folder has no revision, it counts by content"
             )
+
+
+def _check_package(role: str, model: Weights) -> None:
+    if model.revision:
+        raise BadParams(f"params.yaml: models.{role} is '{model}'; a package has no revision")
+    if util.find_spec(model.package) is None:
+        raise BadParams(
+            f"params.yaml: models.{role} names the package '{model.package}', which is not installed; "
+            f"install it, or choose another model, or null for none"
+        )

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild import fates, templates
-from evobuild.consistency import CHAT_ROLES
+from evobuild.consistency import chat_models
 from evobuild.fates import Loss
 from evobuild.frame import tables
 from evobuild.frame.params import Params
@@ -77,7 +77,7 @@ def write(folder: Path, params: Params, where: fates.Tables) -> None:
     folder.mkdir()
     for name in SCRIPTS:
         (folder / name).write_text(templates.source(name), encoding="utf-8")
-    simulated = [role for role in CHAT_ROLES if getattr(params.models, role).simulated]
+    simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
     rows = sum(entry.attempt is None for entry in entries)
     page = templates.render(
         "explorer.html.jinja", simulated=simulated, rows=rows, trees=len(shown), all_trees=len(seeds)

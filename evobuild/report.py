@@ -16,7 +16,7 @@ import polars as pl
 import yaml
 
 from evobuild import charts, examples, fates, improvement, ledgers, overlaps, pools, templates
-from evobuild.consistency import CHAT_ROLES
+from evobuild.consistency import chat_models, weights_models
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
 from evobuild.frame.params import Params
@@ -60,8 +60,8 @@ def page(params: Params, sources: Sources) -> str:
     return templates.render(
         "report.html.jinja",
         params=params,
-        roles={role: getattr(params.models, role) for role in (*CHAT_ROLES, "scorer", "base")},
-        simulated=[role for role in CHAT_ROLES if getattr(params.models, role).simulated],
+        roles=chat_models(params.models) | weights_models(params.models),
+        simulated=[role for role, model in chat_models(params.models).items() if model.simulated],
         ledgers=found,
         **_evolution(sources, found),
         lineages=examples.lineages(params, where),

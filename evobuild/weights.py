@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import util
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ def adapter_identity(adapter: str) -> str:
 
 
 def _folder(weights: Weights) -> Path:
-    folder = Path(weights.name)
+    folder = location(weights)
     if (folder / "config.json").exists():
         return folder
     made = (
@@ -103,6 +104,21 @@ def _folder(weights: Weights) -> Path:
         else "give a folder with config.json and weights"
     )
     raise UserError(f"the model folder '{folder}' holds no config.json; {made}")
+
+
+def location(weights: Weights) -> Path:
+    """Where local weights lie, be they there or not: a package is looked up, and not imported.
+
+    Raises UserError if it is not installed.
+    """
+    if not weights.package:
+        return Path(weights.name)
+    found = util.find_spec(weights.package)
+    if found is None or not found.submodule_search_locations:
+        raise UserError(
+            f"the package '{weights.package}' is not installed; install it, or choose another model"
+        )
+    return Path(found.submodule_search_locations[0]) / "model"
 
 
 def _digest(folder: Path) -> str:

@@ -26,6 +26,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no
 
 ROOT = Path(__file__).parent.parent
 SIMULATED = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "simulated:small")
+NONE = dict.fromkeys(("embedder", "reward", "tagger"))
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def project(tmp_path, monkeypatch):
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
 
     def write(**models):
-        given = SIMULATED | {"scorer": "models/scratch", "base": "models/scratch"} | models
+        given = SIMULATED | NONE | {"scorer": "models/scratch", "base": "models/scratch"} | models
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"models": given}))
 
     write()

@@ -42,6 +42,15 @@ def test_one_simulated_role_makes_a_dry_run(shipped):
     )
 
 
+def test_a_simulated_tagger_makes_a_dry_run_and_what_is_null_plays_no_role(shipped):
+    models = changed(shipped, "models", tagger=ChatModel("simulated", "large"), embedder=None).models
+    assert set(consistency.chat_models(models)) == {*consistency.CHAT_ROLES, "tagger"}
+    assert "embedder" not in consistency.weights_models(models)
+    real = dict.fromkeys(consistency.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
+    dry = changed(shipped, "models", **real | {"tagger": ChatModel("simulated", "large")})
+    assert consistency.is_dry_run(dry)
+
+
 @pytest.mark.parametrize(
     ("rounds", "message"),
     [
@@ -270,6 +279,14 @@ def test_what_only_looks_odd_in_the_loop_is_allowed(shipped, values):
             ChatModel("transformers", "prompts", "abc"),
             "models.evolver is 'transformers:prompts@abc'; a folder has",
         ),
+        ("reward", Weights("./none"), "models.reward names the folder './none'"),
+        ("tagger", ChatModel("transformers", "a/b/c"), "models.tagger names the folder 'a/b/c'"),
+        (
+            "embedder",
+            Weights("package:no_such"),
+            "models.embedder names the package 'no_such', which is not installed",
+        ),
+        ("embedder", Weights("package:polars", "abc"), "a package has no revision"),
     ],
 )
 def test_a_model_that_is_a_path_is_a_folder_without_revision(shipped, role, model, message):

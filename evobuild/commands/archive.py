@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.consistency import CHAT_ROLES
+from evobuild.consistency import chat_models
 from evobuild.frame.errors import BadInput, UserError
 from evobuild.frame.params import load
 from evobuild.frame.stage import whole
@@ -176,7 +176,7 @@ def unused(params: Path) -> Callable[[str], bool]:
     Raises UserError if one of the roles' models cannot be found, and so has no identity.
     """
     models = load(params, ("models",)).models
-    current = {engine.identity(getattr(models, role)) for role in CHAT_ROLES}
+    current = {engine.identity(model) for model in chat_models(models).values()}
     return lambda identity: identity not in current
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from evobuild.frame.errors import UserError, require
 from evobuild.frame.uri import Weights
+from evobuild.weights import location
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 """Names that configurations have for the context length."""
@@ -42,11 +43,11 @@ def read(weights: Weights) -> Checkpoint:
 
     Raises UserError if it cannot be found, cannot be read, or lacks weights or a tokenizer.
     """
-    local = weights.name.startswith(("/", ".", "~", "models/")) or Path(weights.name).is_dir()
-    find = _in_folder(Path(weights.name)) if local else _on_hub(weights)
+    local = weights.name.startswith(("/", ".", "~", "models/")) or weights.is_local
+    find = _in_folder(location(weights)) if local else _on_hub(weights)
     config = _json(find("config.json"))
     if not config:
-        raise UserError(f"'{weights}' holds no config.json; give a folder or hub id of a causal LM")
+        raise UserError(f"'{weights}' holds no config.json; give a model's folder or hub id")
     settings = _json(find("tokenizer_config.json"))
     text = config.get("text_config")
     text = text if isinstance(text, dict) else config

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evobuild import machine
 from evobuild.commands import checkpoints
-from evobuild.consistency import CHAT_ROLES
+from evobuild.consistency import chat_models, weights_models
 from evobuild.frame import params
 from evobuild.frame.errors import UserError
 from evobuild.frame.uri import ChatModel, Weights
@@ -45,8 +45,7 @@ def inspect(file: Path) -> list[Inspected]:
     """
     models = params.load(file, ("models",)).models
     settings = machine.load()
-    roles: dict[str, ChatModel | Weights] = {role: getattr(models, role) for role in CHAT_ROLES}
-    roles |= {"scorer": models.scorer, "base": models.base}
+    roles: dict[str, ChatModel | Weights] = {**chat_models(models), **weights_models(models)}
     found: dict[ChatModel | Weights, tuple[str, str | None]] = {}
 
     def look(model: ChatModel | Weights) -> None:
@@ -64,7 +63,7 @@ def inspect(file: Path) -> list[Inspected]:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = ("", f"no answer within {SECONDS:g} s; check the network")
     known = dict.fromkeys(roles.values(), late) | found
-    return [Inspected(role, str(model), *known[model]) for role, model in roles.items()]
+    return [Inspected(role, str(model), *_by_role(role, *known[model])) for role, model in roles.items()]
 
 
 def table(inspected: Sequence[Inspected]) -> str:
@@ -79,6 +78,16 @@ def table(inspected: Sequence[Inspected]) -> str:
     bad = sum(each.problem is not None for each in inspected)
     last = f"{bad} of {len(inspected)} roles cannot be used." if bad else "Every role can be used."
     return "\n".join([f"{'role':<10} {'model':<{width}}  can be used", *lines, last]) + "\n"
+
+
+def _by_role(role: str, facts: str, problem: str | None) -> tuple[str, str | None]:
+    """What is known of a role's model; an embedder needs a package of its own."""
+    if role != "embedder" or problem or util.find_spec("sentence_transformers"):
+        return facts, problem
+    return "", (
+        "the package 'sentence_transformers' is not installed; "
+        "install it with: pip install 'evobuild[diversity]'"
+    )
 
 
 def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:

@@ -123,12 +123,17 @@ CausalLM = Annotated[
 
 
 class Models(Section):
+    """Who plays which role; null where there is none, and nothing is measured."""
+
     evolver: Chat
     optimizer: Chat
     responder: Chat
     judge: Chat
     scorer: CausalLM
     base: CausalLM
+    embedder: CausalLM | None
+    reward: CausalLM | None
+    tagger: Chat | None
 
 
 class Scratch(Section):
@@ -218,6 +223,23 @@ class Score(Section):
     batch_tokens: Count
 
 
+class Diversity(Section):
+    distance: Literal["l2", "squared", "cosine"]
+    exact_rows: Count
+
+
+class Reward(Section):
+    dtype: Literal["float32", "bfloat16", "float16"]
+    max_length: Annotated[int, Field(ge=8)]
+    batch_tokens: Count
+
+
+class Tag(Section):
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
 class Decontaminate(Section):
     ngrams: list[Count]
     sets: dict[Name, str]
@@ -292,6 +314,9 @@ class Params(Section):
     respond: Respond
     rate: Rate
     score: Score
+    diversity: Diversity
+    reward: Reward
+    tag: Tag
     decontaminate: Decontaminate
     select: Select
     export: Export

@@ -14,6 +14,10 @@ SCRATCH = "models/scratch"
 """The folder of the stage `scratch`: the only weights that the pipeline makes itself."""
 
 
+PACKAGE = "package:"
+"""What stands before the module of a package that brings a model in its folder `model`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChatModel:
     """A chat role's model: which engine serves which model at which revision ('' = not pinned).
@@ -45,7 +49,7 @@ class ChatModel:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A causal language model by hub id or local folder."""
+    """A model by hub id, by local folder, or by the Python package that brings it, `package:<module>`."""
 
     name: str
     revision: str = ""
@@ -61,7 +65,12 @@ class Weights:
     @property
     def is_local(self) -> bool:
         """A folder rather than a hub id."""
-        return self.is_scratch or Path(self.name).is_dir()
+        return self.is_scratch or bool(self.package) or Path(self.name).is_dir()
+
+    @property
+    def package(self) -> str:
+        """The module whose folder `model` it is, '' if it comes in no package."""
+        return self.name.removeprefix(PACKAGE) if self.name.startswith(PACKAGE) else ""
 
 
 def parse_chat_model(text: str) -> ChatModel:
@@ -81,10 +90,12 @@ def parse_chat_model(text: str) -> ChatModel:
 def parse_weights(text: str) -> Weights:
     """Read `<hub id or folder>[@revision]`.
 
-    Raises ValueError for an empty name or one with an engine before it.
+    Raises ValueError for an empty name, one with an engine before it, or a package that is no module.
     """
     if text.partition(":")[0] in ENGINES:
         raise ValueError("expected a hub id or a folder without an engine before it")
+    if text.startswith(PACKAGE) and not text.removeprefix(PACKAGE).isidentifier():
+        raise ValueError(f"expected {PACKAGE}<name of a Python module>")
     return Weights(*_split_revision(text))
 
 
