@@ -17,9 +17,9 @@ from evobuild.frame import tables
 from evobuild.frame.params import Select
 from evobuild.frame.tables import REJECTS, SEED_ROUND, Columns, Reject
 
-STAGES = ("respond", "rate", "score")
+STAGES = ("respond", "rate", "score", "diversity")
 """In order."""
-AT_ONCE = ("score",)
+AT_ONCE = ("score", "diversity")
 """Those that take all pools in one run."""
 
 NOT_ANSWERED = "not answered"
@@ -72,8 +72,18 @@ class AllPools:
         self._lost = Columns(REJECTS)
         self._ledgers: dict[str, Any] = {}
 
-    def take(self, pool: str, results: Iterable[Sequence[Any]], rows_in: int) -> None:
-        """Write a pool's table. results: rows of it and rejects. Raises BadInput if no row is left."""
+    def take(
+        self,
+        pool: str,
+        results: Iterable[Sequence[Any]],
+        rows_in: int,
+        may_be_empty: bool = False,
+        **beside: int,
+    ) -> None:
+        """Write a pool's table. results: rows of it and rejects. beside: more counts, for its ledger.
+
+        Raises BadInput if no row is left, unless that may be.
+        """
         kept, lost = Columns(self._schema), Columns(REJECTS)
         for result in results:
             if isinstance(result, Reject):
@@ -83,9 +93,10 @@ class AllPools:
                 kept.append(result)
         table = kept.frame()
         ledger = tables.ledger(rows_in, table.height, lost.frame())
-        tables.refuse_empty(f"{rows_in} rows of {pool} came in", ledger)
+        if not may_be_empty:
+            tables.refuse_empty(f"{rows_in} rows of {pool} came in", ledger)
         tables.write(self._folder / f"{pool}.parquet", table)
-        self._ledgers[pool] = ledger
+        self._ledgers[pool] = ledger | beside
 
     def leave(self, pool: str) -> None:
         """Write an empty table and say in the ledger that nothing is measured."""

@@ -17,8 +17,9 @@ KIND = pl.Schema({"id": pl.String, "value": pl.Float64})
 
 
 def test_a_stage_that_takes_all_pools_leaves_one_file_of_rejects_and_one_of_ledgers() -> None:
-    assert pools.stems(["r0", "r1"]) == ["respond-r0", "respond-r1", "rate-r0", "rate-r1", "score"]
-    assert pools.addresses(["r0", "r1"]) == ["respond@r0", "respond@r1", "rate@r0", "rate@r1", "score"]
+    each, at_once = ["respond", "rate"], list(pools.AT_ONCE)
+    assert pools.stems(["r0", "r1"]) == ["respond-r0", "respond-r1", "rate-r0", "rate-r1", *at_once]
+    assert pools.addresses(["r0", "r1"]) == [f"{s}@{p}" for s in each for p in ("r0", "r1")] + at_once
 
 
 def test_every_row_of_every_pool_is_in_its_table_or_in_the_rejects(tmp_path: Path) -> None:

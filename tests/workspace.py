@@ -20,6 +20,7 @@ SECONDS = 240
 
 SMALL: dict[str, Any] = {
     "seed": {"rows": 24},
+    "models": {"embedder": None},  # its library takes longer to import than all else takes
     "scratch": {"steps": 2, "vocabulary": 400, "batch": 2},
     "optimize": {"steps": 2, "batch": 4},
     "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},

@@ -1,0 +1,86 @@
+"""Diversity of a pool: how far each instruction is from the nearest other one (MND).
+
+Instructions far from each other make a pool diverse; copies are at distance 0. The paper's embedder is
+all-mpnet-base-v2. Source: Hui et al. 2024, arXiv:2412.11231 (minimum neighbour distance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from evobuild import neighbours
+from evobuild.frame.params import Diversity
+from evobuild.frame.tables import EMBEDDINGS, Reject
+from evobuild.neighbours import Vectors
+
+BINS = 40
+HISTOGRAM = pl.Schema({"pool": pl.String, "distance": pl.Float64, "rows": pl.Int64, "share": pl.Float64})
+"""distance: lower edge of a bin."""
+
+
+class Nearest(NamedTuple):
+    """The nearest other instruction of the pool, and how far away it is."""
+
+    id: str
+    neighbour: str
+    distance: float
+
+
+def measure(ids: Sequence[str], vectors: Vectors, params: Diversity) -> Iterator[Nearest | Reject]:
+    """Find the nearest other row of each, ties to the first; every row gives one or a reject. ids: rising."""
+    sound = np.isfinite(vectors).all(axis=1)
+    if params.distance == "cosine":
+        sound &= vectors.any(axis=1)
+    for row in np.flatnonzero(~sound):
+        yield Reject(ids[row], "unusable embedding", "not finite, or nothing but zeros", "")
+    rows = np.flatnonzero(sound)
+    if len(rows) == 1:
+        yield Reject(ids[rows[0]], "no other row", "", "")
+    if len(rows) < 2:
+        return
+    places, far = neighbours.nearest(vectors[rows], params.distance, is_exact(len(rows), params))
+    for row, place, distance in zip(rows, rows[places], far.tolist(), strict=True):
+        yield Nearest(ids[row], ids[place], distance)
+
+
+def is_exact(rows: int, params: Diversity) -> bool:
+    """Whether a pool of so many rows is measured exactly."""
+    return rows <= params.exact_rows
+
+
+def table(ids: Sequence[str], vectors: Vectors) -> pl.DataFrame:
+    """Embeddings as a table."""
+    return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDINGS)
+
+
+def figures(found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity) -> dict[str, Any]:
+    """Mean and median distance of each pool, null where none was measured, and how it was measured."""
+    far = {pool: rows["distance"] for pool, rows in found.items()}
+    return {
+        "embedder": embedder,
+        "distance": params.distance,
+        "rows": {pool: rows.height for pool, rows in found.items()},
+        "exact": {pool: is_exact(rows.height, params) for pool, rows in found.items()},
+        "mean": {pool: _rounded(values.mean()) for pool, values in far.items()},
+        "median": {pool: _rounded(values.median()) for pool, values in far.items()},
+    }
+
+
+def _rounded(value: object) -> float | None:
+    return round(value, 4) if isinstance(value, float) else None
+
+
+def histogram(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Count the rows of each pool by distance, in equal bins from 0 to the greatest of all pools."""
+    measured = {pool: rows["distance"].to_numpy() for pool, rows in found.items() if rows.height}
+    top = max((float(values.max()) for values in measured.values()), default=0.0) or 1.0
+    lines = []
+    for pool, values in measured.items():
+        counts, edges = np.histogram(values, BINS, (0.0, top))
+        for count, edge in zip(counts.tolist(), edges.tolist(), strict=False):
+            lines.append((pool, round(edge, 4), count, round(count / len(values), 6)))
+    return pl.DataFrame(lines, HISTOGRAM, orient="row")

@@ -1,0 +1,96 @@
+"""Embeddings of instructions, one vector each, by a model of sentence-transformers.
+
+Kept by text, so that a text is embedded once, whichever rows and pools have it. Texts of as many tokens
+go through the model together, without padding: so on a CPU a vector has the same bits whatever is
+embedded beside it. A text longer than the model takes is cut at its end, by the model's own rule.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from evobuild import weights
+from evobuild.frame.errors import UserError, require
+from evobuild.frame.tables import Instruction
+from evobuild.frame.uri import Weights
+from evobuild.measurements import Measurements
+from evobuild.neighbours import Vectors
+
+EXTRA = "diversity"
+BATCH_TOKENS = 8192
+"""Tokens that go through the model at once."""
+
+
+def text_of(row: Instruction) -> str:
+    """What is embedded of a row: the instruction, without input and history; these if there is none."""
+    turns = [content for _, content in row.history]
+    return row.instruction if row.instruction.strip() else "\n".join([*turns, row.input])
+
+
+class Embedder:
+    """A model behind kept embeddings; it is loaded at the first text that is not kept.
+
+    Raises UserError if the model cannot be found, loaded or kept for.
+    """
+
+    def __init__(self, model: Weights) -> None:
+        self._weights = model
+        self._kept = Measurements(f"embedding {weights.identity(model)}")
+        self._model: Any = None
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Embed at least one text: a row each, in their order."""
+        keys = [self._kept.key(text) for text in texts]
+        wanted = dict(zip(keys, texts, strict=True))
+        found = self._kept.get(list(wanted))
+        fresh = {text: key for key, text in wanted.items() if key not in found}
+        for text, vector in self._embedded(list(fresh)) if fresh else ():
+            found[fresh[text]] = vector.tobytes()
+            self._kept.put(fresh[text], found[fresh[text]])
+        return np.stack([np.frombuffer(found[key], "<f4") for key in keys])
+
+    def _embedded(self, texts: Iterable[str]) -> Iterator[tuple[str, Vectors]]:
+        model = self._loaded()
+        for length, group in _by_length(model, texts).items():
+            size = max(1, BATCH_TOKENS // length)
+            for start in range(0, len(group), size):
+                batch = group[start : start + size]
+                vectors = model.encode(batch, batch_size=size, show_progress_bar=False)
+                yield from zip(batch, vectors.astype("<f4"), strict=True)
+
+    def _loaded(self) -> Any:
+        if self._model is None:
+            torch, library = require("torch", EXTRA), require("sentence_transformers", EXTRA)
+            weights.library()
+            name, revision = weights.source(self._weights)
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            try:
+                self._model = library.SentenceTransformer(
+                    name, revision=revision, device=device, trust_remote_code=False
+                )
+            except (OSError, ValueError, KeyError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:200]
+                raise UserError(f"the embedder '{self._weights}' cannot be loaded: {reason}") from error
+        return self._model
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kept.__exit__(kind, error, trace)
+
+
+def _by_length(model: Any, texts: Iterable[str]) -> dict[int, list[str]]:
+    """Texts by their number of tokens, as far as the model reads them, the fewest first."""
+    groups: defaultdict[int, list[str]] = defaultdict(list)
+    for text in texts:
+        ids = model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"]
+        groups[len(ids)].append(text)
+    return dict(sorted(groups.items()))

@@ -1,0 +1,50 @@
+"""Measure how far each instruction is from the nearest other one of its pool, in all pools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.frame.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.frame.params import Params
+
+
+def main(
+    params: Params,
+    rounds: Path,
+    embeddings: Out,
+    diversity: Out,
+    rejects: Out,
+    counts: Out,
+    metrics: Out,
+    histogram: Out,
+) -> None:
+    from evobuild import diversity as measures
+    from evobuild.embeddings import Embedder, text_of
+    from evobuild.frame import tables
+    from evobuild.pools import AllPools
+
+    model, given = params.models.embedder, params.diversity
+    vectors, results = AllPools(tables.EMBEDDINGS, embeddings), AllPools(tables.DIVERSITY, diversity)
+    if model is None:
+        for pool in params.pools:
+            vectors.leave(pool)
+            results.leave(pool)
+    else:
+        with Embedder(model) as embedder:
+            for pool in params.pools:
+                rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
+                found = embedder.embed([text_of(row) for row in tables.instructions(rows)])
+                ids = rows["id"].to_list()
+                tables.write(embeddings / f"{pool}.parquet", measures.table(ids, found))
+                results.take(pool, measures.measure(ids, found, given), rows.height, may_be_empty=True)
+    results.write(rejects, counts)
+    measured = {pool: tables.read(diversity / f"{pool}.parquet", tables.DIVERSITY) for pool in params.pools}
+    tables.write_json(metrics, measures.figures(measured, str(model) if model else None, given))
+    measures.histogram(measured).write_csv(histogram)
+
+
+if __name__ == "__main__":
+    run(main, reads=("pools", "diversity", "models.embedder"))

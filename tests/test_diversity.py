@@ -1,0 +1,126 @@
+"""Diversity of pools: nearest instructions, figures and histogram by hand, and the stage that makes them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from evobuild import diversity, embeddings, pools
+from evobuild.diversity import Nearest
+from evobuild.frame import params, tables
+from evobuild.frame.params import Diversity
+from evobuild.frame.tables import Reject
+from stages import diversity as stage
+
+L2 = Diversity(distance="l2", exact_rows=100)
+VECTORS = np.array([[0, 0], [3, 4], [3, 4], [0, 1]], np.float32)
+
+
+def test_each_row_gets_its_nearest_other():
+    found = list(diversity.measure(["a", "b", "c", "d"], VECTORS, L2))
+    assert found == [
+        Nearest("a", "d", 1.0),
+        Nearest("b", "c", 0.0),
+        Nearest("c", "b", 0.0),
+        Nearest("d", "a", 1.0),
+    ]
+
+
+def test_a_row_alone_has_no_neighbour():
+    assert list(diversity.measure(["a"], VECTORS[:1], L2)) == [Reject("a", "no other row", "", "")]
+
+
+def test_what_cannot_be_measured_is_a_reject_and_nobodys_neighbour():
+    vectors = np.array([[0, 0], [np.nan, 1], [1, 0], [2, 2]], np.float32)
+    found = {each.id: each for each in diversity.measure(["a", "b", "c", "d"], vectors, L2)}
+    assert isinstance(found["b"], Reject) and found["a"] == Nearest("a", "c", 1.0)
+    cosine = Diversity(distance="cosine", exact_rows=100)
+    found = {each.id: each for each in diversity.measure(["a", "b", "c", "d"], vectors, cosine)}
+    assert {id for id, each in found.items() if isinstance(each, Reject)} == {"a", "b"}
+    assert found["c"].distance == pytest.approx(1 - 0.5**0.5)
+
+
+def table(*distances):
+    rows = [(f"{at}", "x", distance) for at, distance in enumerate(distances)]
+    return tables.frame(tables.DIVERSITY, rows)
+
+
+def test_figures_are_of_each_pool_and_say_how_they_were_taken():
+    assert diversity.figures({"r0": table(0.0, 0.25, 1.0), "r1": table()}, "some/model", L2) == {
+        "embedder": "some/model",
+        "distance": "l2",
+        "rows": {"r0": 3, "r1": 0},
+        "exact": {"r0": True, "r1": True},
+        "mean": {"r0": 0.4167, "r1": None},
+        "median": {"r0": 0.25, "r1": None},
+    }
+
+
+def test_a_histogram_counts_every_row_once_on_one_scale():
+    found = diversity.histogram({"r0": table(0.0, 0.5, 1.0, 1.0), "r1": table(2.0), "r2": table()})
+    assert found.height == 2 * diversity.BINS
+    counts = {(pool, edge): (rows, share) for pool, edge, rows, share in found.iter_rows() if rows}
+    assert counts == {
+        ("r0", 0.0): (1, 0.25), ("r0", 0.5): (1, 0.25), ("r0", 1.0): (2, 0.5), ("r1", 1.95): (1, 1.0)
+    }  # fmt: skip
+    assert diversity.histogram({"r0": table()}).is_empty()
+    assert diversity.histogram({"r0": table(0.0, 0.0)})["rows"].to_list()[0] == 2
+
+
+@pytest.fixture
+def ran(tmp_path, store, row):
+    """Run the stage on two rounds, of three rows and of one."""
+    rounds = tmp_path / "rounds"
+    rounds.mkdir()
+    texts = {"r0": ["Name a river.", "Name a lake.", "Add 2 and 3."], "r1": ["Name a sea."]}
+    for name, own in texts.items():
+        rows = [row(text, round=name, input=f"input of {text}") for text in own]
+        tables.write(rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+    outs = ("embeddings", "diversity", "rejects", "counts", "metrics", "histogram")
+
+    def run(embedder):
+        given = params.load(Path("params.yaml"))
+        models = given.models.model_copy(update={"embedder": embedder})
+        own = {name: given.pools["r0"] for name in texts}
+        stage.main(
+            given.model_copy(update={"models": models, "pools": own}), rounds, *(tmp_path / o for o in outs)
+        )
+        return tmp_path
+
+    return run
+
+
+def test_the_stage_measures_all_pools(ran, monkeypatch):
+    class Lengths(embeddings.Embedder):
+        def __init__(self, model): ...
+        def __exit__(self, *error): ...
+
+        def embed(self, texts):
+            return np.array([[len(text), 0] for text in texts], np.float32)
+
+    monkeypatch.setattr(embeddings, "Embedder", Lengths)
+    out = ran("some/model")
+    near = pl.read_parquet(out / "diversity/r0.parquet")
+    assert near.schema == tables.DIVERSITY and sorted(near["distance"]) == [0.0, 0.0, 1.0]
+    assert pl.read_parquet(out / "embeddings/r0.parquet").schema == tables.EMBEDDINGS
+    assert pl.read_parquet(out / "embeddings/r1.parquet")["embedding"].to_list() == [[11.0, 0.0]]
+    assert json.loads((out / "counts").read_text()) == {
+        "r0": {"in": 3, "out": 3, "rejects": {}},
+        "r1": {"in": 1, "out": 0, "rejects": {"no other row": 1}},
+    }
+    assert json.loads((out / "metrics").read_text())["mean"] == {"r0": 0.3333, "r1": None}
+    assert pl.read_csv(out / "histogram")["rows"].sum() == 3
+
+
+def test_without_an_embedder_it_leaves_empty_tables_and_says_so(ran):
+    out = ran(None)
+    for name in ("r0", "r1"):
+        assert pl.read_parquet(out / f"diversity/{name}.parquet").is_empty()
+        assert pl.read_parquet(out / f"embeddings/{name}.parquet").schema == tables.EMBEDDINGS
+    assert json.loads((out / "counts").read_text()) == {"r0": pools.OFF, "r1": pools.OFF}
+    assert json.loads((out / "metrics").read_text())["embedder"] is None
+    assert (out / "histogram").read_text() == "pool,distance,rows,share\n"

@@ -1,0 +1,114 @@
+"""The nearest other vector: by hand, against the plain definition, and however it is found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evobuild import neighbours
+from evobuild.frame.errors import MissingExtra
+
+CORNERS = np.array([[0, 0], [3, 4], [0, 1], [6, 8], [3, 4]], np.float32)
+
+
+def by_definition(vectors, distance):
+    """Every pair in double precision; the first of the least."""
+    doubles = vectors.astype(np.float64)
+    if distance == "cosine":
+        unit = doubles / np.linalg.norm(doubles, axis=1, keepdims=True)
+        # As it is given to the products: in single precision.
+        doubles = unit.astype(np.float32).astype(np.float64)
+    squared = ((doubles[:, None] - doubles[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(squared, np.inf)
+    place = squared.argmin(axis=1)
+    least = squared[np.arange(len(squared)), place]
+    return place, {"l2": np.sqrt(least), "squared": least, "cosine": least / 2}[distance]
+
+
+def cloud(rows, width=16, seed=1):
+    drawn = np.random.default_rng(seed).standard_normal((rows, width))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("distance", "lengths"),
+    [("l2", [1, 0, 1, 5, 0]), ("squared", [1, 0, 1, 25, 0])],
+)
+def test_distances_by_hand(distance, lengths):
+    found, far = neighbours.nearest(CORNERS, distance)
+    # Of the equal second and last each is the other's; the fourth's nearest is the first of them.
+    assert found.tolist() == [2, 4, 0, 1, 1]
+    assert far.tolist() == lengths
+
+
+def test_cosine_by_hand():
+    vectors = np.array([[1, 0], [0, 2], [5, 5], [-3, 0]], np.float32)
+    found, far = neighbours.nearest(vectors, "cosine")
+    assert found.tolist() == [2, 2, 0, 1]
+    assert far == pytest.approx([1 - 0.5**0.5, 1 - 0.5**0.5, 1 - 0.5**0.5, 1], abs=1e-7)
+
+
+@pytest.mark.parametrize("distance", ["l2", "squared", "cosine"])
+@pytest.mark.parametrize("scale", [1.0, 100.0])
+def test_it_is_the_least_of_all_pairs(distance, scale):
+    vectors = cloud(300) * np.linspace(1, scale, 300, dtype=np.float32)[:, None]
+    vectors[7] = vectors[200]
+    vectors[9] = vectors[7]
+    place, least = by_definition(vectors, distance)
+    found, far = neighbours.nearest(vectors, distance)
+    assert found.tolist() == place.tolist()
+    assert far == pytest.approx(least, rel=1e-12)
+
+
+def test_ties_go_to_the_first():
+    square = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
+    assert neighbours.nearest(square, "l2")[0].tolist() == [1, 0, 0, 1]
+    same = np.ones((5, 3), np.float32)
+    assert neighbours.nearest(same, "l2")[0].tolist() == [1, 0, 0, 0, 0]
+    zeros = np.array([[0.0], [-0.0], [9.0]], np.float32)
+    assert neighbours.nearest(zeros, "l2")[0].tolist() == [1, 0, 0]
+
+
+def test_what_single_precision_cannot_tell_apart_is_told_apart():
+    vectors = cloud(400, 64)
+    # Each of the second half is a copy, a few units of rounding away from the first.
+    vectors[200:] = np.nextafter(vectors[:200], np.float32(2))
+    place, least = by_definition(vectors, "l2")
+    found, far = neighbours.nearest(vectors, "l2")
+    assert found.tolist() == place.tolist() == [*range(200, 400), *range(200)]
+    assert far == pytest.approx(least, rel=1e-12) and 0 < far.max() < 1e-5
+
+
+def test_blocks_do_not_show(monkeypatch):
+    vectors = cloud(150)
+    whole = neighbours.nearest(vectors, "l2")
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 4 * 150 * 7)
+    monkeypatch.setattr(neighbours, "PAIRS", 5)
+    split = neighbours.nearest(vectors, "l2")
+    assert all((one == other).all() for one, other in zip(whole, split, strict=True))
+
+
+def test_an_index_finds_nearly_all_and_measures_them_exactly():
+    pytest.importorskip("faiss")
+    vectors = cloud(3000, 8)
+    vectors[5] = vectors[17]
+    exact, indexed = (neighbours.nearest(vectors, "l2", exact) for exact in (True, False))
+    same = exact[0] == indexed[0]
+    assert same.mean() > 0.95 and same[5] and same[17]
+    assert (exact[1][same] == indexed[1][same]).all()
+    again = neighbours.nearest(vectors, "l2", False)
+    assert (again[0] == indexed[0]).all() and (again[1] == indexed[1]).all()
+
+
+def test_what_an_index_does_not_find_is_found_all_the_same(monkeypatch):
+    pytest.importorskip("faiss")
+    monkeypatch.setattr(neighbours, "FINDS", 1)  # each finds itself only
+    vectors = cloud(200)
+    exact, indexed = (neighbours.nearest(vectors, "l2", exact) for exact in (True, False))
+    assert all((one == other).all() for one, other in zip(exact, indexed, strict=True))
+
+
+def test_without_its_package_the_index_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "faiss", None)
+    with pytest.raises(MissingExtra, match=r"evobuild\[neighbours\]"):
+        neighbours.nearest(cloud(200), "l2", exact=False)
