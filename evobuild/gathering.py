@@ -17,6 +17,7 @@ import polars as pl
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
 from evobuild.frame.tables import (
+    CONTAMINATION,
     DIVERSITY,
     EMBEDDINGS,
     INSTRUCTIONS,
@@ -31,7 +32,7 @@ FACTS = ("id", "content_id", "round", "domain")
 
 
 class Sources(NamedTuple):
-    """Folders with one table a pool; None for what was not measured at all."""
+    """Folders with a table a pool, of contamination an evaluation set; None for what was not measured."""
 
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
@@ -41,6 +42,7 @@ class Sources(NamedTuple):
     rewards: Path | None = None
     tags: Path | None = None
     embeddings: Path | None = None
+    contamination: Path | None = None
 
 
 def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
@@ -112,3 +114,14 @@ def vectors(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.nda
     if widths:
         found_N_D[has_one_N] = table["embedding"].drop_nulls().explode().to_numpy().reshape(-1, widths[0])
     return found_N_D
+
+
+def contaminated(sets: Sequence[str], folder: Path) -> pl.DataFrame:
+    """Each row that shares text with an evaluation set: id, and in `hit` where its longest hit is."""
+    hits = pl.concat([tables.read(folder / f"{name}.parquet", CONTAMINATION) for name in sets])
+    longest = hits.sort(pl.col("overlap").str.len_chars(), "id", descending=[True, False])
+    more = pl.when(pl.len() > 1).then(pl.format(", and {} more", pl.len() - 1)).otherwise(pl.lit(""))
+    hit = pl.format("{}, {}, {}", "set", "place", "measure").first()
+    return (
+        longest.group_by("row", maintain_order=True).agg(hit=pl.concat_str(hit, more)).rename({"row": "id"})
+    )

@@ -1,8 +1,8 @@
 """The selection: which rows make the data set, in steps that each say what they lose and why.
 
-Lost are 1. rows that were not answered, 2. those that a filter stops, 3. all but the best of equal or much
-alike rows, 4. what is below the cut. Every row of the pools is in exactly one of the data set and the
-rejects, with the first reason that applied.
+Lost are 1. rows that were not answered, 2. those that share text with an evaluation set, 3. those that
+a filter stops, 4. all but the best of equal or much alike rows, 5. what is below the cut. Every row of
+the pools is in exactly one of the data set and the rejects, with the first reason that applied.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Selection(NamedTuple):
 
 
 def run(params: Params, sources: Sources) -> Selection:
-    """Select rows. params: random_seed, pools and select.
+    """Select rows. params: random_seed, pools, select and decontaminate.sets.
 
     Raises BadInput if something that the params ask for was measured of no row.
     """
@@ -73,6 +73,12 @@ def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]
     def unanswered(rows: pl.DataFrame) -> pl.DataFrame:
         return _reject(rows.filter(~pl.col("answered")), NOT_ANSWERED)
 
+    def contaminated(rows: pl.DataFrame) -> pl.DataFrame:
+        if sources.contamination is None:
+            raise ValueError("nobody looked for contamination")
+        hits = gathering.contaminated(list(params.decontaminate.sets), sources.contamination)
+        return _reject(rows.join(hits, on="id"), "contaminated", "hit")
+
     def filtered(rows: pl.DataFrame) -> pl.DataFrame:
         given = params.select.filters
         if columns := filters.of_text(given):
@@ -81,7 +87,8 @@ def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]
             rows = rows.join(texts.select("id", *read), on="id", how="left", maintain_order="left")
         return filters.lost(rows, given, list(params.select.by))
 
-    return [unanswered, filtered]
+    gates = [contaminated] if params.select.contamination == "drop" else []
+    return [unanswered, *gates, filtered]
 
 
 def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:

@@ -17,6 +17,7 @@ def main(
     responses: Path,
     scores: Path,
     ratings: Path,
+    contamination: Path,
     dataset: Out,
     rejects: Out,
     counts: Out,
@@ -25,7 +26,7 @@ def main(
     from evobuild.frame import tables
     from evobuild.gathering import Sources
 
-    sources = Sources(rounds, responses, scores, ratings)
+    sources = Sources(rounds, responses, scores, ratings, contamination=contamination)
     kept, lost, rows_in = selection.run(params, sources)
     ledger = tables.ledger(rows_in, kept.height, lost)
     tables.refuse_empty(f"{rows_in} rows came in", ledger)
@@ -36,4 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "pools", "select"))
+    run(main, reads=("random_seed", "pools", "select", "decontaminate.sets"))

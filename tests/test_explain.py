@@ -66,9 +66,11 @@ def build(root, changes):
         stage("rate", f"rate-{pool}", pool=rows, ratings=DATA / f"ratings/{pool}.parquet")
         measure(pool)
     tables.write(DATA / "rejects/score.parquet", tables.frame(tables.REJECTS, []))
+    (DATA / "contamination").mkdir()
+    tables.write(DATA / "contamination/held_out.parquet", tables.frame(tables.CONTAMINATION, []))
     stage(
         "select", "select", rounds=DATA / "rounds", responses=DATA / "responses",
-        scores=DATA / "scores", ratings=DATA / "ratings",
+        scores=DATA / "scores", ratings=DATA / "ratings", contamination=DATA / "contamination",
         dataset=DATA / "dataset.parquet",
     )  # fmt: skip
     tables.write(DATA / "rejects/finetune.parquet", tables.frame(tables.REJECTS, []))

@@ -287,7 +287,7 @@ def test_a_missing_dep_is_noticed(committed: Path) -> None:
         (
             "    held_out: data/held_out.parquet\n",
             "    held_out: data/held_out.parquet\n    more: data/raw/sample.jsonl\n",
-            {"decontaminate@more", "summarize"},
+            {"decontaminate@more", "select", "summarize"},
         ),
     ],
     ids=["a pool less", "a data set more", "an evaluation set more"],

@@ -16,7 +16,7 @@ from evobuild import ranks, selection
 from evobuild.frame import params, tables
 from evobuild.frame.errors import BadInput
 from evobuild.frame.params import Params, Select
-from evobuild.frame.tables import EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
+from evobuild.frame.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
 from evobuild.gathering import Sources
 
 SHIPPED = params.load(Path("params.yaml"))
@@ -103,7 +103,7 @@ ROUNDS = {"r0": (RIVERS, ADD, RIOS, POEM, NO), "r1": (RIVERS, RIVERS, ADD, RIOS,
 @pytest.fixture
 def sources(tmp_path: Path) -> Sources:
     """Rows of r0 and r1. Of each round NO was not answered, and POEM has no score; IFD rises by 1/8 a row."""
-    for name in ("rounds", "responses", "scores", "ratings", "embeddings"):
+    for name in ("rounds", "responses", "scores", "ratings", "embeddings", "contamination"):
         (tmp_path / name).mkdir()
     for pool, texts in ROUNDS.items():
         made = [
@@ -122,14 +122,18 @@ def sources(tmp_path: Path) -> Sources:
         for name, (schema, lines) in found.items():
             tables.write(tmp_path / name / f"{pool}.parquet", tables.frame(schema, lines))
     (tmp_path / "rounds" / "r2.parquet").write_text("of a removed round")
+    for name in ("held_out", "gsm8k"):
+        tables.write(tmp_path / "contamination" / f"{name}.parquet", tables.frame(CONTAMINATION, []))
     names = ("rounds", "responses", "scores", "ratings")
-    return Sources(*(tmp_path / name for name in names), embeddings=tmp_path / "embeddings")
+    found = {name: tmp_path / name for name in ("embeddings", "contamination")}
+    return Sources(*(tmp_path / name for name in names), **found)
 
 
 def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Counter[str]]:
     """What select makes of all, and its reasons; rows in are rows out and rejects."""
     content = params.read(Path("params.yaml")) | {
-        "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes
+        "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes,
+        "decontaminate": {"ngrams": [13, 8], "sets": {"held_out": "", "gsm8k": ""}, "columns": {}},
     }  # fmt: skip
     found = selection.run(Params.model_validate(content), sources)
     everyone = [*found.kept["id"], *found.rejects["id"]]
@@ -168,6 +172,25 @@ def test_kept_seeds_pass_the_filters_but_not_the_cut(sources: Sources) -> None:
     )
     assert reasons["words too low"] == 0 and reasons["exact duplicate"] == 4
     assert Counter(found.kept["round"]) == {"r0": 4}
+
+
+def test_contaminated_rows_are_lost_before_anything_else_unless_they_are_to_be_kept(sources: Sources) -> None:
+    add, rios = (tiny.row(instruction=text).id for text in (ADD, RIOS))
+    hits = {
+        "held_out": [("1", add, "r0", "held_out", "row 3", "8-gram", "two and five", "?")],
+        "gsm8k": [
+            ("2", add, "r0", "gsm8k", "test.jsonl:7", "13-gram", "add two and five", "?"),
+            ("3", rios, "r0", "gsm8k", "test.jsonl:9", "8-gram", "tres ríos", "?"),
+        ],
+    }
+    for name, lines in hits.items():
+        path = sources.contamination / f"{name}.parquet"  # type: ignore[operator]
+        tables.write(path, tables.frame(CONTAMINATION, lines))
+    found, reasons = chosen(sources, filters=SELECT["filters"] | {"languages": ["en"]})
+    said = dict(found.rejects.filter(reason="contaminated").select("id", "detail").iter_rows())
+    assert said == {add: "gsm8k, test.jsonl:7, 13-gram, and 1 more", rios: "gsm8k, test.jsonl:9, 8-gram"}
+    assert reasons["other language"] == 1
+    assert chosen(sources, contamination="keep")[1]["contaminated"] == 0
 
 
 @pytest.mark.parametrize(

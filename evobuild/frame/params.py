@@ -269,6 +269,7 @@ class Select(Section):
     keep_seeds: bool
     filters: Filters
     duplicates: Duplicates
+    contamination: Literal["drop", "keep"]
     by: Annotated[dict[Metric, Positive], BeforeValidator(_weighted)]
     share: Share | None
     count: Count | None
