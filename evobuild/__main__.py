@@ -1,5 +1,5 @@
-"""The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… contamination`
-and `… store`.
+"""The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… preset`,
+`… contamination` and `… store`.
 
 Exit code 0; 1 after a UserError, said in one or two lines, or if a model cannot be used; 130 if
 interrupted.
@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="the life of one row: what it came from and why it ended")
     explain.add_argument("id", help="of a row, or as much of its beginning as no other id shares")
     explain.set_defaults(run=_explain)
+    preset = commands.add_parser("preset", help="a published selection, as options of dvc exp run")
+    preset.add_argument("name", nargs="?", help="of a preset; without it all are listed")
+    preset.set_defaults(run=_preset)
     contamination = commands.add_parser("contamination", help="text that rows share with evaluation sets")
     contamination.add_argument(
         "--rows", action="append", required=True, type=Path, metavar="FILE", help="seed data of any format"
@@ -88,6 +91,14 @@ def _explain(arguments: argparse.Namespace) -> int:
     from evobuild.commands import explain
 
     sys.stdout.write(explain.explain(arguments.id))
+    return 0
+
+
+def _preset(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import presets
+
+    said = f"{' '.join(presets.options(arguments.name))}\n" if arguments.name else presets.listing()
+    sys.stdout.write(said)
     return 0
 
 

@@ -1,0 +1,60 @@
+"""Presets: selections of published work, as params to set. Nothing of them is in code.
+
+A preset is `presets/<name>.yaml`: what it is `about`, and the params that it `set`s, by dotted key. It
+is printed as options of `dvc exp run`, so that the experiment's params.yaml shows every value.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from evobuild.frame import sections
+from evobuild.frame.errors import BadInput, UserError
+
+FOLDER = Path("presets")
+_BARE = re.compile(r"[\w./:@+-]+", re.ASCII)
+"""Text that neither a shell nor DVC takes for more than it is."""
+
+
+def listing() -> str:
+    """Name all presets, and what each is about, a line each."""
+    found = {path.stem: _read(path)["about"] for path in sorted(FOLDER.glob("*.yaml"))}
+    width = max(map(len, found), default=0)
+    return "".join(f"{name:<{width}}  {about}\n" for name, about in found.items())
+
+
+def options(name: str) -> list[str]:
+    """Give a preset as words of a command line: ["-S", "select.by=ifd", …].
+
+    Raises UserError if there is none of this name; BadInput if its file is not as it should be.
+    """
+    known = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    if name not in known:
+        raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
+    path = FOLDER / f"{name}.yaml"
+    values = _read(path)["set"].items()
+    return [word for key, value in values for word in ("-S", f"{key}={_written(path, key, value)}")]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = sections.read(path)
+    if not isinstance(content.get("about"), str) or not isinstance(content.get("set"), dict):
+        raise BadInput(f"{path}: expected 'about', a line, and 'set', params by dotted key")
+    return content
+
+
+def _written(path: Path, key: str, value: object) -> str:
+    """Write a value as `-S` takes it, in one word of a shell: {ic_ifd:1,difficulty:0.5}."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list):
+        return f"[{','.join(_written(path, key, each) for each in value)}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{name}:{_written(path, key, each)}' for name, each in value.items())}}}"
+    if not isinstance(value, str) or not _BARE.fullmatch(value):
+        raise BadInput(f"{path}: {key} is {value!r}; expected a plain word, a number, a list or a mapping")
+    return value

@@ -1,0 +1,118 @@
+"""Presets: DVC takes each as it is printed, and params.yaml then says what the preset says."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dvc.utils.hydra import apply_overrides
+
+from evobuild import __main__ as command
+from evobuild import consistency
+from evobuild.commands import presets
+from evobuild.frame import params
+from evobuild.frame.errors import BadInput, UserError
+
+NAMES = sorted(path.stem for path in presets.FOLDER.glob("*.yaml"))
+
+
+def applied(tmp_path: Path, words: list[str]) -> Path:
+    """params.yaml after `dvc exp run` has set what the words say."""
+    assert words[::2] == ["-S"] * (len(words) // 2)
+    shutil.copy("params.yaml", tmp_path / "params.yaml")
+    apply_overrides(str(tmp_path / "params.yaml"), words[1::2])
+    return tmp_path / "params.yaml"
+
+
+def at(content: dict[str, Any], key: str) -> Any:
+    for part in key.split("."):
+        content = content[part]
+    return content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> None:
+    wanted = yaml.safe_load((presets.FOLDER / f"{name}.yaml").read_text())["set"]
+    path = applied(tmp_path, presets.options(name))
+    found, shipped = (params.read(each) for each in (path, Path("params.yaml")))
+    assert {key: at(found, key) for key in wanted} == wanted
+    for key in wanted:
+        *sections, last = key.split(".")
+        at(found, ".".join(sections))[last] = at(shipped, key)
+    assert found == shipped
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
+    given = params.load(applied(tmp_path, presets.options(name)))
+    consistency.check(given)
+
+
+def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    after = applied(tmp_path, presets.options("deita") + presets.options("cherry"))
+    assert params.read(after) == params.read(applied(tmp_path, presets.options("cherry")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_is_printed_as_words_that_a_shell_leaves_alone(name: str, capsys) -> None:
+    assert command.main(["preset", name]) == 0
+    said = capsys.readouterr().out
+    assert said.split() == presets.options(name)
+    assert not set(said) & set("'\"\\$`*?~;&|<>()#!")
+
+
+def test_all_presets_are_listed_with_what_they_are_about(capsys) -> None:
+    assert command.main(["preset"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == NAMES
+    assert len({line.index(line.split(maxsplit=1)[1]) for line in lines}) == 1
+    assert all("arXiv:" in line for line in lines)
+
+
+def test_an_unknown_preset_names_the_known(capsys) -> None:
+    assert command.main(["preset", "../params"]) == 1
+    assert "there is no preset '../params'; expected one of cherry, deita" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("null", "null"), ("true", "true"), ("0.05", "0.05"), ("6000", "6000"), ("1.0e-05", "1e-05"),
+        ("ifd", "ifd"),
+        ("[r1, r2]", "[r1,r2]"), ("[]", "[]"), ("[20, null]", "[20,null]"), ("{}", "{}"),
+        ("{ic_ifd: 1, difficulty: 0.5}", "{ic_ifd:1,difficulty:0.5}"),
+    ],
+)  # fmt: skip
+def test_values_are_one_word_each(tmp_path: Path, monkeypatch, value: str, written: str) -> None:
+    monkeypatch.setattr(presets, "FOLDER", tmp_path)
+    (tmp_path / "own.yaml").write_text(f"about: mine\nset:\n  select.by: {value}\n")
+    assert presets.options("own") == ["-S", f"select.by={written}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("about: mine\nset: {a: two words}", "a is 'two words'; expected a plain word"),
+        ("about: mine\nset: {a: $(true)}", "expected a plain word"),
+        ("set: {a: 1}", "expected 'about'"),
+        ("about: mine\nset: [a]", "expected 'about', a line, and 'set'"),
+    ],
+)
+def test_a_preset_that_cannot_be_printed_is_named(
+    tmp_path: Path, monkeypatch, text: str, message: str
+) -> None:
+    monkeypatch.setattr(presets, "FOLDER", tmp_path)
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(BadInput, match=r"own\.yaml: ") as caught:
+        presets.options("own")
+    assert message in str(caught.value)
+
+
+def test_without_presets_none_is_listed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(presets, "FOLDER", tmp_path)
+    assert presets.listing() == ""
+    with pytest.raises(UserError, match="expected one of none"):
+        presets.options("cherry")
