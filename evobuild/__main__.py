@@ -1,5 +1,5 @@
 """The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… preset`,
-`… contamination` and `… store`.
+`… compare-selections`, `… contamination` and `… store`.
 
 Exit code 0; 1 after a UserError, said in one or two lines, or if a model cannot be used; 130 if
 interrupted.
@@ -57,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     preset = commands.add_parser("preset", help="a published selection, as options of dvc exp run")
     preset.add_argument("name", nargs="?", help="of a preset; without it all are listed")
     preset.set_defaults(run=_preset)
+    compare = commands.add_parser(
+        "compare-selections", help="what each metric would choose, and why they differ"
+    )
+    compare.add_argument("--examples", type=int, default=3, metavar="N", help="rows of each kind; default 3")
+    compare.add_argument("--between", nargs=2, default=(), metavar="METRIC", help="show what two disagree on")
+    compare.set_defaults(run=_compare_selections)
     contamination = commands.add_parser("contamination", help="text that rows share with evaluation sets")
     contamination.add_argument(
         "--rows", action="append", required=True, type=Path, metavar="FILE", help="seed data of any format"
@@ -99,6 +105,13 @@ def _preset(arguments: argparse.Namespace) -> int:
 
     said = f"{' '.join(presets.options(arguments.name))}\n" if arguments.name else presets.listing()
     sys.stdout.write(said)
+    return 0
+
+
+def _compare_selections(arguments: argparse.Namespace) -> int:
+    from evobuild.commands import compare_selections
+
+    sys.stdout.write(compare_selections.report(PARAMS, arguments.examples, arguments.between))
     return 0
 
 

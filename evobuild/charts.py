@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 from markupsafe import Markup
 
 from evobuild.frame.errors import require
 from evobuild.frame.tables import LEVELS
 
 if TYPE_CHECKING:
-    import polars as pl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -57,6 +57,8 @@ _STYLE = {
 BINS = 40
 """Bins of a histogram."""
 MEASURES = {"IC-IFD": "ic_ifd", "IFD": "ifd"}
+POINTS = 300
+"""Rows shown in a panel of points."""
 KEYWORDS = 20
 """Keywords shown of an evolver, the commonest."""
 
@@ -204,6 +206,28 @@ def keywords(counts: Sequence[Mapping[str, Any]]) -> Markup:
             axes.spines[:].set_visible(False)
 
     return _drawn(draw, (9.6, 0.1 + sum(heights)), "Methods behind each keyword")
+
+
+def lengths(panels: Mapping[str, pl.DataFrame]) -> Markup:
+    """Draw each metric against the length of the instruction, rows that were kept over those that were not.
+
+    panels: metric to the rows with columns words, value and kept. Of many rows POINTS are shown.
+    """
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (metric, rows) in zip(grid, panels.items(), strict=True):
+            shown = rows.drop_nulls().gather_every(max(1, -(-rows.height // POINTS)))
+            for kept, colour, label in ((False, MUTED, "not kept"), (True, ACCENT, "kept")):
+                own = shown.filter(pl.col("kept") == kept)
+                axes.scatter(own["words"], own["value"], s=7, c=colour, alpha=0.55, linewidths=0, label=label)
+            _frame(axes, metric, "words")
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter("")
+        grid[0].legend(loc="best", handletextpad=0.2)
+
+    return _drawn(draw, (9.6, 2.6), "Metrics against the length of the instruction")
 
 
 def training(points: Sequence[Mapping[str, float]]) -> Markup:

@@ -15,7 +15,19 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild import charts, examples, fates, improvement, ledgers, overlaps, pools, templates
+from evobuild import (
+    charts,
+    comparison,
+    examples,
+    fates,
+    gathering,
+    improvement,
+    ledgers,
+    overlaps,
+    pools,
+    ranks,
+    templates,
+)
 from evobuild.consistency import chat_models, weights_models
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
@@ -24,6 +36,10 @@ from evobuild.frame.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.glossary import MEANINGS
 from evobuild.ledgers import Ledger
 
+COMPARED = 2
+"""Rows shown at each end of a metric."""
+PANELS = 4
+"""Metrics drawn against length."""
 DOMAINS = 20
 """Domains shown by name; smaller ones are summed up."""
 TALLIES = 60
@@ -69,6 +85,7 @@ def page(params: Params, sources: Sources) -> str:
         **_worth(params, where, found),
         selected=_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
         selected_pools=selected_pools,
+        **_choice(params, where),
         **_contamination(params, sources),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
@@ -97,6 +114,19 @@ def _evolution(sources: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
         "keyword_chart": charts.keywords(keywords) if keywords else "",
         "token_chart": charts.token_probability(tokens) if tokens else "",
     }
+
+
+def _choice(params: Params, where: fates.Tables) -> dict[str, Any]:
+    """What the report says of the metrics that rows could be chosen by."""
+    measured = gathering.Sources(where.rounds, where.responses, where.scores, where.ratings)
+    found = comparison.compare(params, measured, where.dataset, where.rejects / "select.parquet", COMPARED)
+    own = [metric for metric in params.select.by if metric in found.metrics]
+    drawn = list(dict.fromkeys([*own, *(metric for metric in found.metrics if metric != "length")]))[:PANELS]
+    panels: dict[str, pl.DataFrame] = {
+        metric: found.table.select("words", "kept", value=ranks.values(found.table, metric, 0))
+        for metric in drawn
+    }
+    return {"comparison": found, "length_chart": charts.lengths(panels) if panels else ""}
 
 
 def _contamination(params: Params, sources: Sources) -> dict[str, Any]:

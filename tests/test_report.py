@@ -209,7 +209,7 @@ def test_settings_are_shown_as_used(shown: str):
 
 def test_charts_follow_the_colours_of_the_page(shown: str):
     drawn = re.findall(r'<svg role="img" aria-label="([^"]*)"', shown)
-    assert len(drawn) == 6
+    assert len(drawn) == 7
     svg = "".join(re.findall(r"<svg role.*?</svg>", shown, re.DOTALL))
     assert "var(--accent)" in svg and not re.search("#[0-9a-f]{6}", svg)
 

@@ -1,0 +1,77 @@
+"""The metrics side by side, for a terminal: what `python -m evobuild compare-selections` says."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from evobuild import comparison, fates
+from evobuild.characters import on_terminal
+from evobuild.comparison import Comparison, Group
+from evobuild.frame import params
+from evobuild.frame.errors import UserError
+from evobuild.frame.params import Metric
+from evobuild.gathering import Sources
+
+WIDTH = 110
+CLIP = 300
+"""Characters of an instruction that are shown."""
+
+
+def report(path: Path, examples: int, between: Sequence[Metric]) -> str:
+    """Compare the metrics on what the last select left. Raises UserError as `comparison.compare`."""
+    if examples < 0:
+        raise UserError(f"--examples is {examples}; expected 0 or more")
+    given = params.load(path)
+    where = fates.Tables()
+    found = comparison.compare(
+        given, Sources(), where.dataset, where.rejects / "select.parquet", examples, between
+    )
+    return "\n".join(_lines(found, examples)) + "\n"
+
+
+def _lines(found: Comparison, examples: int) -> Iterator[str]:
+    yield f"{found.rows:,} rows got as far as the cut, {found.kept:,} were kept."
+    if not found.metrics:
+        yield "Nothing was measured of them."
+        return
+    yield ""
+    yield "Rows that two metrics would both choose, of those that either would (Jaccard)"
+    yield _row("", found.metrics)
+    for one in found.metrics:
+        yield _row(one, [f"{found.overlaps[one, other].jaccard:.3f}" for other in found.metrics])
+    yield ""
+    yield "Share of the rows of a line's metric that the column's would choose, too"
+    yield _row("", found.metrics)
+    for one in found.metrics:
+        yield _row(one, [f"{found.overlaps[one, other].share:.1%}" for other in found.metrics])
+    yield ""
+    yield "Rank correlation (Spearman) with the length of the instruction"
+    yield _row("", ["tokens", "words"])
+    for metric, bias in found.biases.items():
+        yield _row(metric, [_correlation(bias.tokens), _correlation(bias.words)])
+    for group in found.groups if examples else ():
+        yield from _group(group)
+
+
+def _row(name: str, cells: Sequence[str]) -> str:
+    return f"{name:<11}" + "".join(f"{cell:>11}" for cell in cells)
+
+
+def _correlation(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.3f}"
+
+
+def _group(group: Group) -> Iterator[str]:
+    yield ""
+    yield group.title
+    for each in group.examples:
+        values = ", ".join(
+            f"{name} {value:.4g} (no. {place:,})" for name, (value, place) in each.places.items()
+        )
+        said = on_terminal(" ".join(each.instruction[:CLIP].split()))
+        yield textwrap.fill(
+            f"{each.id}  {said}", WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False
+        )
+        yield textwrap.fill(values, WIDTH, initial_indent="    ", subsequent_indent="    ")

@@ -1,0 +1,184 @@
+"""The metrics side by side: which rows each alone would choose of those that got as far as the cut.
+
+All cut the same rows by the same mixture, so that only the metric differs; the greedy choice is left out.
+A metric counts if more than half of these rows have it; seeds that are kept in any case do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild import gathering, ranks, selection, words
+from evobuild.frame import tables
+from evobuild.frame.errors import UserError
+from evobuild.frame.params import Metric, Params, Select
+from evobuild.frame.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
+from evobuild.gathering import Sources
+from evobuild.pools import chosen_from
+
+
+class Overlap(NamedTuple):
+    """What two metrics choose alike: rows, their share of what either chooses, and of what the first does."""
+
+    shared: int
+    jaccard: float
+    share: float
+
+
+class Bias(NamedTuple):
+    """Spearman's rank correlation of a metric with the instruction's length; None where one does not vary.
+
+    tokens: as the scorer counts them. words: as `words` does.
+    """
+
+    tokens: float | None
+    words: float | None
+
+
+class Example(NamedTuple):
+    """A row to look at. places: by metric its value, and where it ranks, 1 being chosen first."""
+
+    id: str
+    instruction: str
+    places: dict[Metric, tuple[float, int]]
+
+
+class Group(NamedTuple):
+    """Rows that show something; title says what."""
+
+    title: str
+    examples: list[Example]
+
+
+class Comparison(NamedTuple):
+    """The metrics side by side. rows: of which `kept` were chosen. table: see `candidates`."""
+
+    rows: int
+    kept: int
+    metrics: list[Metric]
+    overlaps: dict[tuple[Metric, Metric], Overlap]
+    biases: dict[Metric, Bias]
+    groups: list[Group]
+    table: pl.DataFrame
+
+
+def compare(
+    params: Params,
+    sources: Sources,
+    dataset: Path,
+    rejects: Path,
+    examples: int,
+    between: Sequence[Metric] = (),
+) -> Comparison:
+    """Compare all metrics that were measured.
+
+    dataset, rejects: what select wrote. examples: rows of each kind. between: the two metrics whose
+    disagreement is shown; else the one that is chosen by, and that with which it shares least.
+
+    Raises BadInput if a table is missing; UserError if one of `between` was not measured.
+    """
+    table = candidates(params, sources, dataset, rejects)
+    metrics = [name for name, kind in ranks.KINDS.items() if table[kind.column].count() * 2 > table.height]
+    for metric in between:
+        if metric not in metrics:
+            raise UserError(f"{metric} was not measured; expected two of {', '.join(metrics) or 'none'}")
+    sets = {metric: set(chosen(table, metric, params.select)) for metric in metrics}
+    found = {(one, other): _overlap(sets[one], sets[other]) for one in metrics for other in metrics}
+    pair = tuple(between) or _rivals(metrics, found, params.select)
+    biases = {metric: _bias(table, metric) for metric in metrics}
+    names = chosen_from(params.select, params.pools)
+    groups = _groups(table, metrics, pair, examples, names, sources)
+    return Comparison(table.height, int(table["kept"].sum()), metrics, found, biases, groups, table)
+
+
+def candidates(params: Params, sources: Sources, dataset: Path, rejects: Path) -> pl.DataFrame:
+    """Gather the rows that select kept or cut off, by id: as `gathering.rows`, and uncut, words, kept."""
+    names = chosen_from(params.select, params.pools)
+    lost = tables.read(rejects, REJECTS, ["id", "reason"])
+    cut_off = lost.filter(pl.col("reason").is_in(selection.COULD_BE_CHOSEN))
+    kept = tables.read(dataset, INSTRUCTIONS, ["id"]).with_columns(kept=True)
+    ids = pl.concat([kept, cut_off.select("id", kept=False)])
+    rows = gathering.rows(names, sources).join(ids, on="id").with_columns(uncut=False)
+    if params.select.keep_seeds:
+        rows = rows.filter(pl.col("round") != SEED_ROUND)
+    texts = gathering.texts(names, sources.responses, rows["id"], ["instruction"])
+    counted = pl.Series("words", map(words.count, texts["instruction"]), pl.Int64)
+    return rows.join(texts.select("id", counted), on="id", how="left").sort("id")
+
+
+def chosen(table: pl.DataFrame, metric: Metric, select: Select) -> pl.Series:
+    """Ids that a metric alone would choose. table: of `candidates`."""
+    ranked = _ranked(table, metric)
+    return selection.cut(ranked, select.model_copy(update={"greedy": None}))[0]["id"]
+
+
+def _ranked(table: pl.DataFrame, metric: Metric) -> pl.DataFrame:
+    return ranks.order(ranks.valued(table, {metric: 1.0}, 0)).filter(pl.col("worth").is_not_null())
+
+
+def _overlap(own: set[str], others: set[str]) -> Overlap:
+    shared = len(own & others)
+    return Overlap(shared, shared / max(1, len(own | others)), shared / max(1, len(own)))
+
+
+def _rivals(
+    metrics: Sequence[Metric], found: dict[tuple[Metric, Metric], Overlap], select: Select
+) -> tuple[Metric, ...]:
+    mine = next((metric for metric in select.by if metric in metrics), metrics[0] if metrics else None)
+    others = [metric for metric in metrics if metric != mine]
+    if mine is None or not others:
+        return ()
+    return mine, min(others, key=lambda other: found[mine, other].jaccard)
+
+
+def _bias(table: pl.DataFrame, metric: Metric) -> Bias:
+    value = ranks.values(table, metric, 0)
+    return Bias(*(_spearman(value, table[length]) for length in ("question_tokens", "words")))
+
+
+def _spearman(one: pl.Series, other: pl.Series) -> float | None:
+    both = pl.DataFrame({"one": one, "other": other}).drop_nulls()
+    if both["one"].n_unique() < 2 or both["other"].n_unique() < 2:
+        return None
+    return float(both.select(pl.corr("one", "other", method="spearman")).item())
+
+
+def _groups(
+    table: pl.DataFrame,
+    metrics: Sequence[Metric],
+    pair: Sequence[Metric],
+    count: int,
+    names: Sequence[str],
+    sources: Sources,
+) -> list[Group]:
+    """Rows at both ends of each metric, and those on which two disagree most."""
+    places = table.select("id")
+    for metric in metrics:
+        ranked = _ranked(table, metric).select("id", pl.col("metric").alias(metric))
+        numbered = ranked.with_row_index(f"{metric} place", offset=1)
+        places = places.join(numbered, on="id", how="left", maintain_order="left")
+    ids: dict[str, list[str]] = {}
+    for metric in metrics:
+        ordered = places.drop_nulls(metric).sort(f"{metric} place")["id"]
+        ids[f"{metric}: chosen first"] = ordered.head(count).to_list()
+        ids[f"{metric}: chosen last"] = ordered.tail(count).reverse().to_list()
+    for one, other in [pair, pair[::-1]] if pair else []:
+        behind = pl.col(f"{other} place").cast(pl.Int64) - pl.col(f"{one} place").cast(pl.Int64)
+        apart = places.drop_nulls([one, other]).sort(behind, "id", descending=[True, False])
+        ids[f"{one} would choose, {other} would not"] = apart["id"].head(count).to_list()
+    wanted = pl.Series("id", sorted({key for keys in ids.values() for key in keys}), pl.String)
+    texts = dict(gathering.texts(names, sources.responses, wanted, ["instruction"]).iter_rows())
+    rows = {row["id"]: row for row in places.filter(pl.col("id").is_in(wanted.implode())).to_dicts()}
+    return [
+        Group(title, [_example(rows[key], texts[key], metrics) for key in keys])
+        for title, keys in ids.items()
+    ]
+
+
+def _example(row: dict[str, float], text: str, metrics: Sequence[Metric]) -> Example:
+    known = [metric for metric in metrics if row[metric] is not None]
+    return Example(str(row["id"]), text, {name: (row[name], int(row[f"{name} place"])) for name in known})
