@@ -8,7 +8,7 @@ import polars as pl
 
 from experiments import difficulty, keywords, token_probability
 from experiments.recipe import Lines, Recipe, Table, run
-from experiments.recipe.measures import FATES, LOST, ROWS, kinds
+from experiments.recipe.measures import ANSWERED, FATES, LOST, ROWS, kinds
 from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, SMALL_EVOLVERS
 
 BOTH = ("strategy", "evolver")
@@ -51,6 +51,17 @@ RECIPE = Recipe(
             columns=("data",),
             cells={"rows": pl.col("reason").is_null().sum(), "lost, %": LOST},
             prepare=difficulty.SCORES.prepare,
+            digits=1,
+        ),
+        Table(
+            "Answers that fail, and mean difficulty of rows whose answer stands",
+            ANSWERED,
+            rows=ROUNDS,
+            columns=("data",),
+            cells={
+                "failed, %": pl.col("stands").not_().mean() * 100,
+                "difficulty": pl.col("score").filter("stands").mean(),
+            },
             digits=1,
         ),
         Table(

@@ -294,6 +294,11 @@ def test_rows_are_measured_with_those_that_were_lost(outs):
     ]
 
 
+def test_an_evolved_row_is_known_by_whether_its_answer_stands(outs):
+    rows = measures.ANSWERED.read(outs).sort("id").select("round", "id", "score", "stands").rows()
+    assert rows == [("r1", "c0", 60.0, True), ("r1", "c1", 90.0, True), ("r1", "c2", None, False)]
+
+
 def test_failures_are_counted_by_kind_with_zeros(outs):
     failing = measures.FATES.read(outs).with_columns(evolver=pl.lit("SLM"))
     fine = failing.with_columns(evolver=pl.lit("LLM"), reason=pl.lit(None, pl.String))

@@ -34,6 +34,18 @@ def _rows(outs: Outs) -> pl.DataFrame:
     return pl.concat(found, how="diagonal")
 
 
+def _answered(outs: Outs) -> pl.DataFrame:
+    """Every evolved row that was asked: round, id, score, and whether its answer stands."""
+    found = []
+    for name in (name for name in outs.params.rounds if name in outs.params.pools):
+        rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
+        rated = outs.table(f"data/ratings/{name}.parquet", RATINGS).select("id", "score")
+        failed = _lost(outs, "respond", name)["id"].implode()
+        stands = ~pl.col("id").is_in(failed)
+        found.append(rows.join(rated, on="id", how="left").with_columns(round=pl.lit(name), stands=stands))
+    return pl.concat(found)
+
+
 def _fates(outs: Outs) -> pl.DataFrame:
     """Every row that was evolved, and every child that was answered, with the reason if that failed.
 
@@ -101,6 +113,7 @@ def _usage(outs: Outs) -> pl.DataFrame:
 
 
 ROWS = Measure(("rate",), _rows)
+ANSWERED = Measure(("rate", "respond"), _answered)
 FATES = Measure(("respond",), _fates)
 PROBABILITIES = Measure(("evolve",), _probabilities)
 KEYWORDS = Measure(("keywords",), _keywords)
