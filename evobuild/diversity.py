@@ -12,14 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild import neighbours
+from evobuild import distributions, neighbours
 from evobuild.frame.params import Diversity
 from evobuild.frame.tables import EMBEDDINGS, Reject
 from evobuild.neighbours import Vectors
-
-BINS = 40
-HISTOGRAM = pl.Schema({"pool": pl.String, "distance": pl.Float64, "rows": pl.Int64, "share": pl.Float64})
-"""distance: lower edge of a bin."""
 
 
 class Nearest(NamedTuple):
@@ -59,28 +55,6 @@ def table(ids: Sequence[str], vectors: Vectors) -> pl.DataFrame:
 
 def figures(found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity) -> dict[str, Any]:
     """Mean and median distance of each pool, null where none was measured, and how it was measured."""
+    exact = {pool: is_exact(rows.height, params) for pool, rows in found.items()}
     far = {pool: rows["distance"] for pool, rows in found.items()}
-    return {
-        "embedder": embedder,
-        "distance": params.distance,
-        "rows": {pool: rows.height for pool, rows in found.items()},
-        "exact": {pool: is_exact(rows.height, params) for pool, rows in found.items()},
-        "mean": {pool: _rounded(values.mean()) for pool, values in far.items()},
-        "median": {pool: _rounded(values.median()) for pool, values in far.items()},
-    }
-
-
-def _rounded(value: object) -> float | None:
-    return round(value, 4) if isinstance(value, float) else None
-
-
-def histogram(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Count the rows of each pool by distance, in equal bins from 0 to the greatest of all pools."""
-    measured = {pool: rows["distance"].to_numpy() for pool, rows in found.items() if rows.height}
-    top = max((float(values.max()) for values in measured.values()), default=0.0) or 1.0
-    lines = []
-    for pool, values in measured.items():
-        counts, edges = np.histogram(values, BINS, (0.0, top))
-        for count, edge in zip(counts.tolist(), edges.tolist(), strict=False):
-            lines.append((pool, round(edge, 4), count, round(count / len(values), 6)))
-    return pl.DataFrame(lines, HISTOGRAM, orient="row")
+    return {"embedder": embedder, "distance": params.distance, "exact": exact} | distributions.figures(far)

@@ -17,9 +17,9 @@ from evobuild.frame import tables
 from evobuild.frame.params import Select
 from evobuild.frame.tables import REJECTS, SEED_ROUND, Columns, Reject
 
-STAGES = ("respond", "rate", "score", "diversity")
+STAGES = ("respond", "rate", "score", "diversity", "reward")
 """In order."""
-AT_ONCE = ("score", "diversity")
+AT_ONCE = ("score", "diversity", "reward")
 """Those that take all pools in one run."""
 
 NOT_ANSWERED = "not answered"

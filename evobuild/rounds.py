@@ -18,12 +18,10 @@ from evobuild.evolution import Plan, Step, child
 from evobuild.frame import tables
 from evobuild.frame.errors import UserError
 from evobuild.frame.params import Evolve
+from evobuild.frame.tables import KEPT as KEPT
 from evobuild.frame.tables import Columns, Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Message, Reply, Request, Sampling
-
-KEPT = "kept"
-"""The operation of a row that is its parent, unevolved."""
 
 
 class Attempt(NamedTuple):

@@ -1,4 +1,4 @@
-"""Causal language models from the hub or a folder: found, named by content, loaded."""
+"""Models from the hub, a folder or a package: found, named by content, loaded."""
 
 from __future__ import annotations
 
@@ -206,16 +206,42 @@ def causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreTraine
     transformers, torch = library(), require("torch", "train")
     if dtype and dtype not in DTYPES:
         raise UserError(f"the dtype of '{weights}' is '{dtype}'; expected {', '.join(DTYPES)}")
-    cuda = torch.cuda.is_available()
-    dtype = dtype or ("bfloat16" if cuda else "float32")
+    dtype = dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
     model: Any = _load(transformers.AutoModelForCausalLM, weights, dtype=getattr(torch, dtype))
-    if adapter:
-        model = _merged(model, adapter)
+    return _placed(_merged(model, adapter) if adapter else model, weights)
+
+
+def classifier(weights: Weights, dtype: str) -> PreTrainedModel:
+    """Load a sequence classifier with one output, such as a reward model, on a GPU where there is one.
+
+    dtype: a name of DTYPES. Code of the model's own is not run.
+
+    Raises UserError if it cannot be found or read, has no such output, or does not fit.
+    """
+    transformers, torch = library(), require("torch", "train")
+    model, loaded = _load(
+        transformers.AutoModelForSequenceClassification,
+        weights,
+        dtype=getattr(torch, dtype),
+        output_loading_info=True,
+    )
+    # Without weights of its own the output would be drawn at random.
+    if missing := loaded["missing_keys"]:
+        raise UserError(
+            f"the model '{weights}' is no sequence classifier: it has no weights for {sorted(missing)[0]}"
+        )
+    if model.config.num_labels != 1:
+        raise UserError(f"the model '{weights}' has {model.config.num_labels} outputs; expected one")
+    return _placed(model, weights)
+
+
+def _placed(model: Any, weights: Weights) -> PreTrainedModel:
+    torch = require("torch", "train")
     try:
-        loaded: PreTrainedModel = model.to("cuda" if cuda else "cpu").eval()
+        placed: PreTrainedModel = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     except torch.OutOfMemoryError as error:
         raise UserError(f"the model '{weights}' does not fit on the GPU; choose a smaller one") from error
-    return loaded
+    return placed
 
 
 def _merged(model: Any, adapter: str) -> Any:

@@ -21,6 +21,7 @@ def main(
     metrics: Out,
     histogram: Out,
 ) -> None:
+    from evobuild import distributions
     from evobuild import diversity as measures
     from evobuild.embeddings import Embedder, text_of
     from evobuild.frame import tables
@@ -42,8 +43,9 @@ def main(
                 results.take(pool, measures.measure(ids, found, given), rows.height, may_be_empty=True)
     results.write(rejects, counts)
     measured = {pool: tables.read(diversity / f"{pool}.parquet", tables.DIVERSITY) for pool in params.pools}
+    far = {pool: rows["distance"] for pool, rows in measured.items()}
     tables.write_json(metrics, measures.figures(measured, str(model) if model else None, given))
-    measures.histogram(measured).write_csv(histogram)
+    distributions.histogram(far, "distance", 0.0).write_csv(histogram)
 
 
 if __name__ == "__main__":

@@ -60,17 +60,6 @@ def test_figures_are_of_each_pool_and_say_how_they_were_taken():
     }
 
 
-def test_a_histogram_counts_every_row_once_on_one_scale():
-    found = diversity.histogram({"r0": table(0.0, 0.5, 1.0, 1.0), "r1": table(2.0), "r2": table()})
-    assert found.height == 2 * diversity.BINS
-    counts = {(pool, edge): (rows, share) for pool, edge, rows, share in found.iter_rows() if rows}
-    assert counts == {
-        ("r0", 0.0): (1, 0.25), ("r0", 0.5): (1, 0.25), ("r0", 1.0): (2, 0.5), ("r1", 1.95): (1, 1.0)
-    }  # fmt: skip
-    assert diversity.histogram({"r0": table()}).is_empty()
-    assert diversity.histogram({"r0": table(0.0, 0.0)})["rows"].to_list()[0] == 2
-
-
 @pytest.fixture
 def ran(tmp_path, store, row):
     """Run the stage on two rounds, of three rows and of one."""

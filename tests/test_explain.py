@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evobuild import __main__ as command
-from evobuild import evolution, methods
+from evobuild import evolution, methods, pools
 from evobuild.commands import provenance
 from evobuild.frame import params, tables
 
@@ -65,7 +65,8 @@ def build(root, changes):
         stage("respond", f"respond-{pool}", pool=rows, responses=DATA / f"responses/{pool}.parquet")
         stage("rate", f"rate-{pool}", pool=rows, ratings=DATA / f"ratings/{pool}.parquet")
         measure(pool)
-    tables.write(DATA / "rejects/score.parquet", tables.frame(tables.REJECTS, []))
+    for name in pools.AT_ONCE:
+        tables.write(DATA / f"rejects/{name}.parquet", tables.frame(tables.REJECTS, []))
     (DATA / "contamination").mkdir()
     tables.write(DATA / "contamination/held_out.parquet", tables.frame(tables.CONTAMINATION, []))
     stage(

@@ -7,18 +7,16 @@ named, and what it would have told is left out.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import evolution, fates, methods, operations, rounds
+from evobuild import fates, origins, rounds
 from evobuild.characters import on_terminal
-from evobuild.evolution import Step
 from evobuild.fates import Fate
 from evobuild.frame import tables
-from evobuild.frame.errors import BadInput, UserError
+from evobuild.frame.errors import UserError
 from evobuild.frame.params import Params
 from evobuild.frame.tables import (
     CANDIDATES,
@@ -185,7 +183,7 @@ class _Reader:
         operation, failed = self._failed(row.round, parent.id)
         if row.operation != rounds.KEPT:
             operation = row.operation
-        step, source = self._step(operation, parent)
+        step, source = origins.step(operation, parent, origins.plans(self._methods()))
         prompt = step.prompt if step else ""
         if row.operation == rounds.KEPT:
             return Origin(prompt, source, failed, None, None, "")
@@ -196,25 +194,9 @@ class _Reader:
         reply = self._stored(row, prompt, len(failed)) if prompt else None
         return Origin(prompt, source, failed, len(failed), reply, "the reply store")
 
-    def _step(self, operation: str, parent: Instruction) -> tuple[Step | None, str]:
-        """What the evolver was asked, and of what it is rendered; None if that is not here."""
-        if operation in operations.OPERATIONS:
-            plan = operations.in_turn({operations.DEFAULT: [operation]}, SEED_ROUND)
-            return plan(0, parent), f"prompts/{operations.OPERATIONS[operation]}"
-        for source, method in self._methods():
-            if operation == f"method-{methods.digest(method)}":
-                return evolution.by_method(method)(0, parent), source
-        return None, f"the text of {operation or 'its method'} is not here"
-
     def _methods(self) -> Iterator[tuple[str, str]]:
         """Every method that may have been used, with the place of its text."""
-        for path in (METHOD, Path(self._params.evolve.file)):
-            # What is no method was not used.
-            with suppress(BadInput):
-                if path.exists():
-                    yield str(path), methods.of_file(path)
-        yield "prompts/evolve/e0.jinja", methods.initial("e0")
-        yield "prompts/evolve/weak.jinja", methods.initial("weak")
+        yield from origins.method_texts(METHOD, Path(self._params.evolve.file))
         if CANDIDATES_IN.exists():
             table = tables.read(CANDIDATES_IN, CANDIDATES)
             for key, method in table.select("id", "method").iter_rows():

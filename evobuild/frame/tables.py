@@ -173,6 +173,9 @@ CONTENT = ("code", "tables", "figures")
 
 SEED_ROUND = "r0"
 
+KEPT = "kept"
+"""The operation of a row that is its parent, unevolved."""
+
 
 def content_id(history: Sequence[Turn], instruction: str, input: str) -> str:
     """Hash what a model is asked: 20 hex digits."""

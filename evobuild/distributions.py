@@ -1,0 +1,47 @@
+"""How a measure is spread over the rows of each pool: mean, median and histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+BINS = 40
+
+
+def figures(values: Mapping[str, pl.Series]) -> dict[str, Any]:
+    """Rows measured, mean and median of each pool; null where there is no row.
+
+    Instance: {"rows": {"r0": 3, "r1": 0}, "mean": {"r0": 0.5, "r1": None}, "median": …}
+    """
+    return {
+        "rows": {pool: len(own) for pool, own in values.items()},
+        "mean": {pool: _rounded(own.mean()) for pool, own in values.items()},
+        "median": {pool: _rounded(own.median()) for pool, own in values.items()},
+    }
+
+
+def _rounded(value: object) -> float | None:
+    return round(value, 4) if isinstance(value, float) else None
+
+
+def histogram(values: Mapping[str, pl.Series], name: str, least: float | None = None) -> pl.DataFrame:
+    """Count the rows of each pool that has some in equal bins from the least to the greatest of all pools.
+
+    name: of the column with a bin's lower edge. least: where the first bin begins instead.
+    """
+    schema = pl.Schema({"pool": pl.String, name: pl.Float64, "rows": pl.Int64, "share": pl.Float64})
+    measured = {pool: own.to_numpy() for pool, own in values.items() if len(own)}
+    if not measured:
+        return schema.to_frame()
+    low = min(own.min() for own in measured.values()) if least is None else least
+    high = max(own.max() for own in measured.values())
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    lines = [
+        (pool, round(edge, 4), count, round(count / len(own), 6))
+        for pool, own in measured.items()
+        for edge, count in zip(edges.tolist(), np.histogram(own, edges)[0].tolist(), strict=False)
+    ]
+    return pl.DataFrame(lines, schema, orient="row")

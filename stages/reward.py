@@ -1,0 +1,55 @@
+"""Measure how good a reward model finds each evolved instruction, as the answer to its evolving prompt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.frame.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.frame.params import Params
+
+
+def main(
+    params: Params,
+    rounds: Path,
+    method: Path,
+    own: Path,
+    rewards: Out,
+    rejects: Out,
+    counts: Out,
+    metrics: Out,
+    histogram: Out,
+) -> None:
+    from evobuild import distributions, origins
+    from evobuild import rewards as measures
+    from evobuild.frame import tables
+    from evobuild.pools import AllPools
+
+    model, results = params.models.reward, AllPools(tables.REWARDS, rewards)
+    known = origins.plans(origins.method_texts(method, own))
+    for pool in params.pools:
+        if model is None:
+            results.leave(pool)
+            continue
+        rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
+        evolved = [row for row in tables.instructions(rows) if measures.is_evolved(row)]
+        parents = {}
+        if evolved:
+            above = tables.read(rounds / f"{params.rounds[pool].parent}.parquet", tables.INSTRUCTIONS)
+            parents = {row.id: row for row in tables.instructions(above)}
+        given = (measures.turns(row, parents.get(row.parent_id), known) for row in evolved)
+        found = measures.measure(given, model, params.reward)
+        rest = rows.height - len(evolved)
+        results.take(pool, found, len(evolved), may_be_empty=not evolved, not_evolved=rest)
+    results.write(rejects, counts)
+    given_out = {
+        pool: tables.read(rewards / f"{pool}.parquet", tables.REWARDS)["reward"] for pool in params.pools
+    }
+    tables.write_json(metrics, {"model": str(model) if model else None} | distributions.figures(given_out))
+    distributions.histogram(given_out, "reward").write_csv(histogram)
+
+
+if __name__ == "__main__":
+    run(main, reads=("rounds", "pools", "reward", "models.reward"))
