@@ -61,7 +61,7 @@ def usage(params: Params, folder: Path) -> Iterator[dict[str, Any]]:
     Raises BadInput as `read`.
     """
     names = [("optimize", ""), *(("evolve", name) for name in params.rounds), ("keywords", "")]
-    names += [(stage, pool) for stage in ("respond", "rate") for pool in params.pools]
+    names += [(stage, pool) for stage in ("respond", "rate") for pool in params.pools] + [("tag", "")]
     for stage, name in names:
         for entry in read_json(folder / (f"{stage}-{name}.json" if name else f"{stage}.json")):
             purposes = list(entry["purposes"].values())

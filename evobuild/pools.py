@@ -17,9 +17,9 @@ from evobuild.frame import tables
 from evobuild.frame.params import Select
 from evobuild.frame.tables import REJECTS, SEED_ROUND, Columns, Reject
 
-STAGES = ("respond", "rate", "score", "diversity", "reward")
+STAGES = ("respond", "rate", "score", "diversity", "reward", "tag")
 """In order."""
-AT_ONCE = ("score", "diversity", "reward")
+AT_ONCE = ("score", "diversity", "reward", "tag")
 """Those that take all pools in one run."""
 
 NOT_ANSWERED = "not answered"

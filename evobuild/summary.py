@@ -96,7 +96,7 @@ def contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dic
 def usage_by_role(usage: Path, rounds: Sequence[str], pools: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price."""
     names = ["optimize", *(f"evolve-{name}" for name in rounds), "keywords"]
-    names += [f"{stage}-{pool}" for stage in ("respond", "rate") for pool in pools]
+    names += [f"{stage}-{pool}" for stage in ("respond", "rate") for pool in pools] + ["tag"]
     totals: dict[str, dict[str, Any]] = {}
     for name in names:
         for entry in json.loads((usage / f"{name}.json").read_text(encoding="utf-8")):

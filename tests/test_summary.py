@@ -85,13 +85,25 @@ def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
         "respond-r1": {"in": 5, "out": 5, "rejects": {}},
         "rate-r1": {"in": 5, "out": 3, "rejects": {"no score": 2}},
         "score": {"r1": {"in": 5, "out": 4, "rejects": {"empty answer": 1}}},
+        "diversity": {"r1": {"in": 5, "out": 4, "rejects": {"unusable embedding": 1}}},
+        "reward": {"r1": {"in": 0, "out": 0, "rejects": {}, "off": True}},
+        "tag": {"r1": {"in": 5, "out": 2, "rejects": {"unparsed tags": 3}}},
         "select": {"in": 5, "out": 2, "rejects": {"below the cut": 3}},
     }
     for name, ledger in ledgers.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(ledger))
     assert summary.row_counts(tmp_path, ["r1", "r2"], ["r1"]) == {
         "rows": {"r0": 7, "r1": 5, "r2": 4, "selected": 2},
-        "rejected": {"seed": 2, "evolve": 3, "respond": 0, "rate": 2, "score": 1},
+        "rejected": {
+            "seed": 2,
+            "evolve": 3,
+            "respond": 0,
+            "rate": 2,
+            "score": 1,
+            "diversity": 1,
+            "reward": 0,
+            "tag": 3,
+        },
     }
 
 
@@ -119,6 +131,7 @@ def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
         "keywords": [entry("judge", 1, None, "keywords")],
         "respond-r1": [entry("responder", 2, None)],
         "rate-r1": [entry("judge", 2, 0.25)],
+        "tag": [entry("tagger", 1, None, "tag")],
     }
     for name, entries in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(entries))
@@ -126,4 +139,5 @@ def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
         "evolver": {"calls": 4, "tokens": 44, "seconds": 1.5, "cost": 0.5},
         "judge": {"calls": 6, "tokens": 66, "seconds": 4.5, "cost": 0.25},
         "responder": {"calls": 2, "tokens": 22, "seconds": 1.5, "cost": None},
+        "tagger": {"calls": 1, "tokens": 11, "seconds": 1.5, "cost": None},
     }

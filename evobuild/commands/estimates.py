@@ -42,6 +42,7 @@ ROLES = {
     "keywords": "judge",
     "respond": "responder",
     "rate": "judge",
+    "tag": "tagger",
 }
 """The stages that ask chat models, and whom they ask most."""
 
@@ -103,11 +104,19 @@ class Estimator:
             return optimization.most_calls(self._params.optimize, evolve.failures.equal)
         if name == "keywords":
             return self._params.keywords.rows * len(self._params.rounds)
+        if name == "tag":
+            return self._tagged()
         rows = self._rows(self._params.rounds[key].parent if name == "evolve" else key)
         if name == "evolve":
             attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
             return rows * attempts * (1 + evolve.failures.equal)
         return len(self._params.rate.measures) * rows if name == "rate" else rows
+
+    def _tagged(self) -> int:
+        """Rows of all pools that a tagger is asked about; none without one."""
+        sizes = [self._rows(pool) for pool in self._params.pools] if self._params.models.tagger else []
+        drawn = self._params.tag.rows
+        return sum(size if drawn is None else min(size, drawn) for size in sizes)
 
     def _rows(self, round_: str) -> int:
         """Rows that a round can have at most: as many as its nearest current parent, or the seed file."""

@@ -235,6 +235,7 @@ class Reward(Section):
 
 
 class Tag(Section):
+    rows: Count | None
     temperature: Temperature
     top_p: Share
     max_tokens: Count

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Purpose = Literal["evolve", "analyse", "improve", "respond", "rate_level", "rate_score", "equal", "keywords"]
+Purpose = Literal[
+    "evolve", "analyse", "improve", "respond", "rate_level", "rate_score", "equal", "keywords", "tag"
+]
 """Why a request is made: for usage, and for the simulated engine to know its part."""
 
 Finish = Literal["stop", "length", "content_filter"]

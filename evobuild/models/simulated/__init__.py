@@ -18,6 +18,7 @@ from evobuild.models.simulated.judge import rate_level, rate_score
 from evobuild.models.simulated.keywords import name_methods
 from evobuild.models.simulated.optimizer import analyse, improve
 from evobuild.models.simulated.responder import respond
+from evobuild.models.simulated.tagger import tag
 
 BYTES_PER_TOKEN = 4
 
@@ -72,6 +73,8 @@ def _draft(model: str, traits: Traits, prompt: str, request: Request, dice: Dice
             return compare(traits, prompt, dice)
         case "keywords":
             return name_methods(prompt, dice)
+        case "tag":
+            return tag(prompt, dice)
         case "analyse":
             return analyse(traits, prompt, dice)
         case "improve":

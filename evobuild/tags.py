@@ -1,0 +1,123 @@
+"""Tags of instructions by a tagger: every intention that an instruction has, named by a short phrase.
+
+Complexity of a pool is the mean number of tags of an instruction, diversity the number of distinct tags
+per instruction; the latter falls with the number of rows, so pools are compared on as many. A reply that
+cannot be read is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; arXiv:2406.00770, which takes
+100 rows.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild import failures, structures
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.models.door import Model
+from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild.prompts import render
+
+LONGEST = 60
+"""Characters of a tag; what is longer is an explanation."""
+
+_GAPS = re.compile(r"[\W_]+")
+
+
+class Tagged(NamedTuple):
+    """The distinct tags of an instruction, in the tagger's order; at least one."""
+
+    id: str
+    tags: list[str]
+
+
+def draw(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]:
+    """Draw so many rows of a pool by seed, or all."""
+    ordered = sorted(ids)
+    if rows is None or rows >= len(ordered):
+        return set(ordered)
+    return set(random.Random(f"{seed} tag {pool}").sample(ordered, rows))
+
+
+def tag(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:
+    """Tag each row; every row gives tags or one reject, in any order."""
+
+    def requests() -> Iterator[Request]:
+        for row in rows:
+            turns = [{"role": role, "content": content} for role, content in row.history]
+            text = render("judge/tags.jinja", history=turns, instruction=row.instruction, input=row.input)
+            yield Request(row.id, "tag", (Message("user", text),), sampling)
+
+    for reply in model.generate(requests()):
+        yield _result(reply)
+
+
+def _result(reply: Reply) -> Tagged | Reject:
+    if reason := failures.of_reply(reply):
+        return Reject(reply.key, reason, "", reply.error or reply.text)
+    tags = read_tags(reply.text)
+    if tags is None:
+        return Reject(reply.key, "unparsed tags", "", reply.text)
+    return Tagged(reply.key, tags) if tags else Reject(reply.key, "no tags", "", reply.text)
+
+
+def read_tags(text: str) -> list[str] | None:
+    """Read the last JSON list of tags in a reply: of strings, or of objects with a `tag`; None without one.
+
+    Tags come in their normal form, each once. Instance: '[{"tag": "Word-Limit"}, {"tag": "word limit"}]'
+    -> ["word limit"].
+    """
+    for value in reversed(list(structures.found(text))):
+        if isinstance(value, dict):
+            value = next((item for key, item in value.items() if key.casefold() == "tags"), None)
+        if isinstance(value, list):
+            phrases = [_phrase(item) for item in value]
+            if all(phrases):
+                return list(dict.fromkeys(map(str, phrases)))
+    return None
+
+
+def _phrase(item: object) -> str | None:
+    """A tag in small letters, words with single blanks between them; None if it is no short phrase."""
+    if isinstance(item, dict):
+        item = next((value for key, value in item.items() if key.casefold() == "tag"), None)
+    if not isinstance(item, str):
+        return None
+    phrase = _GAPS.sub(" ", unicodedata.normalize("NFKC", item).casefold()).strip()
+    return phrase if 0 < len(phrase) <= LONGEST else None
+
+
+def figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
+    """Complexity and diversity of each pool, null where nothing was tagged.
+
+    found: TAGS table by pool. Instance: {"complexity": {"r0": 2.5}, "diversity": {"r0": 1.5}, "unique": …}
+    """
+    unique = {pool: rows["tags"].explode().n_unique() if rows.height else 0 for pool, rows in found.items()}
+    return {
+        "tagger": tagger,
+        "rows": {pool: rows.height for pool, rows in found.items()},
+        "unique": unique,
+        "complexity": {pool: _mean(int(rows["tags"].list.len().sum()), rows) for pool, rows in found.items()},
+        "diversity": {pool: _mean(unique[pool], rows) for pool, rows in found.items()},
+    }
+
+
+def _mean(total: int, rows: pl.DataFrame) -> float | None:
+    return round(total / rows.height, 4) if rows.height else None
+
+
+def frequencies(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Count the rows of each pool by number of tags, from one to the most of all pools."""
+    schema = pl.Schema({"pool": pl.String, "tags": pl.Int64, "rows": pl.Int64, "share": pl.Float64})
+    numbers = {pool: rows["tags"].list.len().to_list() for pool, rows in found.items() if rows.height}
+    most = max((max(own) for own in numbers.values()), default=0)
+    lines: Sequence[tuple[str, int, int, float]] = [
+        (pool, number, own.count(number), round(own.count(number) / len(own), 6))
+        for pool, own in numbers.items()
+        for number in range(1, most + 1)
+    ]
+    return pl.DataFrame(lines, schema, orient="row")
