@@ -146,6 +146,25 @@ def histograms(scores: Mapping[str, pl.DataFrame]) -> Markup:
     return _drawn(draw, (9.6, 0.7 + 0.62 * len(scores)), "Distribution of " + " and ".join(MEASURES))
 
 
+def spread(values: Mapping[str, pl.Series], measure: str) -> Markup:
+    """Draw a measure as one small histogram a pool, all on one scale; a line marks the mean.
+
+    values: pool to what was measured of its rows, at least one. measure: what it is called.
+    """
+    found = {pool: own.to_numpy() for pool, own in values.items()}
+    low, high = min(map(np.min, found.values())), max(map(np.max, found.values()))
+    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+
+    def draw(figure: Figure) -> None:
+        grid = figure.subplots(len(found), 1, sharex=True, squeeze=False)
+        for axes, (pool, own) in zip(grid[:, 0], found.items(), strict=True):
+            _histogram(axes, own, edges)
+            axes.set_ylabel(pool, rotation=0, ha="right", va="center", color=INK)
+        grid[-1, 0].set_xlabel(measure)
+
+    return _drawn(draw, (9.6, 0.7 + 0.62 * len(found)), f"Distribution of {measure}")
+
+
 def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     axes.stairs(counts, edges, fill=True, color=ACCENT, alpha=0.35)

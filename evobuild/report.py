@@ -26,6 +26,7 @@ from evobuild import (
     overlaps,
     pools,
     ranks,
+    spread,
     templates,
 )
 from evobuild.consistency import chat_models, weights_models
@@ -62,6 +63,7 @@ class Sources(NamedTuple):
     token_probability: Path
     curve: Path
     evaluation: Path
+    spread: spread.Sources
 
 
 def page(params: Params, sources: Sources) -> str:
@@ -87,6 +89,7 @@ def page(params: Params, sources: Sources) -> str:
         selected_pools=selected_pools,
         **_choice(params, where),
         **_contamination(params, sources),
+        **spread.sections(params, sources.spread, found),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
         evaluation=ledgers.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
@@ -226,6 +229,6 @@ def _csv(path: Path, columns: Mapping[str, Callable[[str], Any]]) -> list[dict[s
 
 def _settings(params: Params) -> str:
     content = params.model_dump()
-    content["models"] = {role: str(model) for role, model in params.models}
+    content["models"] = {role: model and str(model) for role, model in params.models}
     text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     return text

@@ -29,12 +29,15 @@ def main(
     dataset: Path,
     curve: Path,
     evaluation: Path,
+    diversity: Path,
+    rewards: Path,
+    tags: Path,
     page: Out,
     explorer: Out,
     totals: Out,
 ) -> None:
     from evobuild import explorer as explored
-    from evobuild import fates, report, summary
+    from evobuild import fates, report, spread, summary
     from evobuild.frame import tables
 
     rows = fates.Tables(rounds, responses, ratings, scores, rejects, failures, dataset)
@@ -48,6 +51,7 @@ def main(
         token_probability,
         curve,
         evaluation,
+        spread.Sources(diversity, rewards, tags),
     )
     page.write_text(report.page(params, report.Sources(rows, *figures)), encoding="utf-8")
     explored.write(explorer, params, rows)

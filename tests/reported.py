@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from workspace import ROOT
 
-from evobuild import fates, pools
+from evobuild import fates, pools, spread
 from evobuild.frame import params, tables
 from evobuild.frame.params import Params
 from evobuild.report import Sources
@@ -55,6 +55,18 @@ def write_rows(where: fates.Tables, number: int, text: Any) -> None:
         scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
         tables.write(where.scores / f"{name}.parquet", tables.frame(tables.SCORES, scores))
     tables.write(where.dataset, table)
+
+
+def write_spread(where: spread.Sources, number: int) -> None:
+    """Distances 0, 0.25, 0.5 …, rewards -1, 0, 1 …, and as many tags as the row's number and one more."""
+    for name in ROUNDS:
+        ids = [f"{name}-{row:02d}" for row in range(number)]
+        near = [(key, ids[0], row / 4) for row, key in enumerate(ids)]
+        tables.write(where.diversity / f"{name}.parquet", tables.frame(tables.DIVERSITY, near))
+        rewards = [] if name == "r0" else [(key, row - 1.0) for row, key in enumerate(ids)]
+        tables.write(where.rewards / f"{name}.parquet", tables.frame(tables.REWARDS, rewards))
+        tags = [(key, [f"tag {n}" for n in range(row + 1)]) for row, key in enumerate(ids)]
+        tables.write(where.tags / f"{name}.parquet", tables.frame(tables.TAGS, tags))
 
 
 def write_ledgers(sources: Sources, text: Any) -> None:
@@ -158,11 +170,14 @@ def write_figures(sources: Sources, text: Any) -> None:
 
 def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
     where = fates.Tables(*(root / name for name in fates.Tables._fields))
-    sources = Sources(where, *(root / name for name in Sources._fields[1:]))
-    for folder in (*where[:-1], sources.counts, sources.contamination, sources.usage):
+    figures = (root / name for name in Sources._fields[1:-1])
+    measures = spread.Sources(*(root / f"spread-{name}" for name in spread.Sources._fields))
+    sources = Sources(where, *figures, measures)
+    for folder in (*where[:-1], *measures, sources.counts, sources.contamination, sources.usage):
         folder.mkdir(parents=True)
     write_rows(sources.rows, rows, text)
     write_ledgers(sources, text)
+    write_spread(sources.spread, rows)
     write_contamination(sources, text)
     write_optimization(sources, text)
     write_figures(sources, text)

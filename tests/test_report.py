@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 from markupsafe import escape
-from reported import REAL, ROOT, build, hostile, settings
+from reported import REAL, ROOT, SIMULATED, build, hostile, settings
 
 from evobuild import charts, differences, examples, report
 from evobuild.frame import params, tables
@@ -209,7 +210,7 @@ def test_settings_are_shown_as_used(shown: str):
 
 def test_charts_follow_the_colours_of_the_page(shown: str):
     drawn = re.findall(r'<svg role="img" aria-label="([^"]*)"', shown)
-    assert len(drawn) == 7
+    assert len(drawn) == 8
     svg = "".join(re.findall(r"<svg role.*?</svg>", shown, re.DOTALL))
     assert "var(--accent)" in svg and not re.search("#[0-9a-f]{6}", svg)
 
@@ -234,3 +235,32 @@ def test_what_was_not_rated_is_said(tmp_path: Path):
 
 def test_ratings_are_shown_with_their_denominator(shown: str):
     assert "7,340 of 7,341" in shown
+
+
+def section(page: str) -> str:
+    """The part of the page on diversity, reward and tags, without its charts."""
+    text = page[page.index('<h2 id="spread">') : page.index('<h2 id="contamination">')]
+    return re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_diversity_reward_and_tags_are_shown_as_far_as_they_were_measured(plain: Sources):
+    shown = section(report.page(settings(), plain))
+    # Distances 0, 0.25, 0.5 and 0.75 of each pool.
+    cells = '<td class="n">0.3750</td><td class="n">0.3750</td><td class="n">1</td>'
+    assert shown.count(cells) == 3 and "Euclidean (L2)" in shown
+    assert "<h3>Reward" not in shown and "<h3>Tags" not in shown
+    models = {"embedder": None, "reward": "some/model@1", "tagger": "simulated:large"}
+    shown = section(report.page(settings(SIMULATED | models), plain))
+    assert "<h3>Diversity" not in shown
+    # Rewards -1, 0, 1 and 2 of evolved rows; 1, 2, 3 and 4 tags, of which 4 are distinct.
+    assert shown.count('<td class="n">0.500</td><td class="n">0.500</td>') == 2
+    cells = '<td class="n">2.50</td><td class="n">1.00</td><td class="n">4</td>'
+    assert shown.count(cells) == 3
+    nothing = report.page(settings(SIMULATED | dict.fromkeys(models)), plain)
+    assert "None was measured" in section(nothing)
+
+
+def test_a_spread_is_drawn_of_pools_that_have_rows():
+    drawn = charts.spread({"r1": pl.Series([0.0, 0.5]), "r2": pl.Series([0.5])}, "distance")
+    assert drawn.count(">r1<") == 1 and drawn.count(">r2<") == 1 and ">distance<" in drawn

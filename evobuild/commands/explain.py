@@ -158,7 +158,7 @@ def _sources(life: Life, params: Params) -> Iterator[str]:
         for path in sorted(path for path in used if Path(path).is_file()):
             yield f"  {path}  md5 {provenance.md5(Path(path))}"
         values = params.model_dump(include={"random_seed", "seed", "evolve", "respond", "select"})
-        yield from _yaml(values | {"models": {role: str(model) for role, model in params.models}})
+        yield from _yaml(values | {"models": {role: model and str(model) for role, model in params.models}})
         return
     yield "What it came from, as dvc.lock has it"
     for source in sources:
