@@ -107,6 +107,11 @@ def _check_sets(params: Params) -> None:
             raise BadParams(
                 f"params.yaml: decontaminate.columns.{name} is of no set; expected one of {known}"
             )
+    if given.embedding is not None and params.models.embedder is None:
+        raise BadParams(
+            f"params.yaml: decontaminate.embedding is {given.embedding}, but models.embedder is null; "
+            "expected an embedder, or null for both"
+        )
     if len(set(given.ngrams)) < len(given.ngrams) or not given.ngrams:
         found = ", ".join(map(str, given.ngrams)) or "empty"
         raise BadParams(f"params.yaml: decontaminate.ngrams is {found}; expected lengths, each once")

@@ -61,6 +61,10 @@ class Found(NamedTuple):
     hits: list[Hit]
     touched: dict[tuple[str, str], int]
 
+    def together(self, other: Found) -> Found:
+        """Put what another measure found in the same rows beside it."""
+        return Found(self.rows, self.hits + other.hits, self.touched | other.touched)
+
 
 def normalised(text: str) -> str:
     """Fold what looks or reads alike into one: NFKC, then letters without case."""

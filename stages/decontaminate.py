@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evobuild.frame.errors import BadParams
 from evobuild.frame.stage import Out, log, run
 
 if TYPE_CHECKING:
+    from evobuild.embeddings import Embedder
     from evobuild.frame.params import Params
 
 
+def _embedder(params: Params, models: ExitStack) -> Embedder | None:
+    if params.decontaminate.embedding is None:
+        return None
+    if params.models.embedder is None:
+        raise BadParams("params.yaml: decontaminate.embedding is given, but models.embedder is null")
+    from evobuild.embeddings import Embedder
+
+    return models.enter_context(Embedder(params.models.embedder))
+
+
 def main(params: Params, responses: Path, evaluation: Path, contamination: Out, counts: Out) -> None:
-    from evobuild import evaluation_sets, overlaps
+    from evobuild import evaluation_sets, likeness, overlaps
     from evobuild.contamination import Index
     from evobuild.frame import tables
 
+    given = params.decontaminate
     name = contamination.name.removeprefix(".").split(".")[0]
-    questions = evaluation_sets.read(evaluation, params.decontaminate.columns.get(name, ()))
-    index = Index({name: questions}, params.decontaminate.ngrams)
+    questions = evaluation_sets.read(evaluation, given.columns.get(name, ()))
+    index = Index({name: questions}, given.ngrams)
     found = {}
-    for pool in params.pools:
-        rows = tables.read(responses / f"{pool}.parquet", tables.INSTRUCTIONS)
-        found[pool] = index.search(tables.instructions(rows))
+    with ExitStack() as models:
+        embedder = _embedder(params, models)
+        for pool in params.pools:
+            rows = tables.read(responses / f"{pool}.parquet", tables.INSTRUCTIONS)
+            found[pool] = index.search(tables.instructions(rows))
+            if embedder is not None and given.embedding is not None:
+                again = tables.instructions(rows)
+                alike = likeness.search(again, name, questions, embedder, given.embedding)
+                found[pool] = found[pool].together(alike)
     tables.write(contamination, overlaps.table(found))
     tables.write_json(counts, overlaps.ledger(found, len(questions)))
     hit = len({hit.row for each in found.values() for hit in each.hits})
@@ -30,4 +50,13 @@ def main(params: Params, responses: Path, evaluation: Path, contamination: Out, 
 
 
 if __name__ == "__main__":
-    run(main, reads=("pools", "decontaminate.ngrams", "decontaminate.columns"))
+    run(
+        main,
+        reads=(
+            "pools",
+            "decontaminate.ngrams",
+            "decontaminate.columns",
+            "decontaminate.embedding",
+            "models.embedder",
+        ),
+    )

@@ -174,12 +174,14 @@ def test_the_source_may_be_fetched_later(shipped, source):
         ),
         ({"sets": {"a": "../a.json"}}, "decontaminate.sets.a is '../a.json'; expected a path in the repo"),
         ({"columns": {"gsm8k": ["x"]}}, "decontaminate.columns.gsm8k is of no set; expected one of held_out"),
+        ({"embedding": 0.9}, "decontaminate.embedding is 0.9, but models.embedder is null"),
         ({"ngrams": [8, 8]}, "decontaminate.ngrams is 8, 8; expected lengths, each once"),
         ({"ngrams": []}, "decontaminate.ngrams is empty"),
     ],
 )
 def test_evaluation_sets_are_files_and_their_columns_are_of_them(shipped, values, message):
-    assert message in refused(changed(shipped, "decontaminate", **values))
+    given = changed(shipped, "models", embedder=None)
+    assert message in refused(changed(given, "decontaminate", **values))
 
 
 def test_an_evaluation_set_may_be_fetched_later_or_be_made_here(shipped, tmp_path):

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+import reach
 import tiny
 
 from evobuild import contamination, overlaps
@@ -189,7 +190,7 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
         "contamination": "out/gsm8k.parquet",
         "counts": "out/counts.json",
     }
-    reads = ("pools", "decontaminate.ngrams", "decontaminate.columns")
+    reads = reach.params("decontaminate")
     _call(decontaminate.main, {name: Path(file) for name, file in files.items()}, reads)
     found = tables.read(Path("out/gsm8k.parquet"), tables.CONTAMINATION)
     assert found.drop("id", "overlap", "evaluation").rows() == [

@@ -243,6 +243,7 @@ class Tag(Section):
 
 class Decontaminate(Section):
     ngrams: list[Count]
+    embedding: Share | None
     sets: dict[Name, str]
     columns: dict[Name, Annotated[list[str], Field(min_length=1)]]
 
