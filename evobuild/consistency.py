@@ -12,6 +12,7 @@ from evobuild.frame.errors import BadParams
 from evobuild.frame.params import Models, Params
 from evobuild.frame.tables import SEED_ROUND
 from evobuild.frame.uri import ChatModel, Weights
+from evobuild.ranks import KINDS
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""
@@ -185,7 +186,38 @@ def _check_select(params: Params) -> None:
             f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
             "expected one of them, and null for the other"
         )
+    _check_measured(params)
     _check_filters(params)
+
+
+def _check_measured(params: Params) -> None:
+    """What rows are chosen by must be measured."""
+    given, models = params.select, params.models
+    off = {
+        "models.scorer": models.scorer is None,
+        "models.embedder": models.embedder is None,
+        "models.reward": models.reward is None,
+        "models.tagger": models.tagger is None,
+        "rate.measures": "score" not in params.rate.measures,
+    }
+    asked = [("by", metric) for metric in given.by] + [
+        ("filters.ranges", name) for name in given.filters.ranges
+    ]
+    asked += [("filters.max_ifd", "ifd")] if given.filters.max_ifd is not None else []
+    needed = [(f"{key} asks for {metric}", KINDS[metric].switch) for key, metric in asked if metric in KINDS]
+    needed += [("greedy compares embeddings", "models.embedder")] if given.greedy is not None else []
+    compares = given.duplicates.embedding is not None
+    needed += [("duplicates.embedding compares embeddings", "models.embedder")] if compares else []
+    for what, switch in needed:
+        if off[switch]:
+            raise BadParams(
+                f"params.yaml: select.{what}, but {switch} switches that off; "
+                f"expected another choice, or {switch} set"
+            )
+    if any(metric == "tags" for _, metric in asked) and params.tag.rows is not None:
+        raise BadParams(
+            f"params.yaml: select asks for tags, but tag.rows is {params.tag.rows}; expected null: all rows"
+        )
 
 
 def _check_filters(params: Params) -> None:

@@ -38,11 +38,11 @@ class Sources(NamedTuple):
     responses: Path = Path("data/responses")
     scores: Path | None = Path("data/scores")
     ratings: Path | None = Path("data/ratings")
-    diversity: Path | None = None
-    rewards: Path | None = None
-    tags: Path | None = None
-    embeddings: Path | None = None
-    contamination: Path | None = None
+    diversity: Path | None = Path("data/diversity")
+    rewards: Path | None = Path("data/rewards")
+    tags: Path | None = Path("data/tags")
+    embeddings: Path | None = Path("data/embeddings")
+    contamination: Path | None = Path("data/contamination")
 
 
 def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:

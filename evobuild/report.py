@@ -87,7 +87,7 @@ def page(params: Params, sources: Sources) -> str:
         **_worth(params, where, found),
         selected=_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
         selected_pools=selected_pools,
-        **_choice(params, where),
+        **_choice(params, sources),
         **_contamination(params, sources),
         **spread.sections(params, sources.spread, found),
         curve=curve,
@@ -119,10 +119,12 @@ def _evolution(sources: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
     }
 
 
-def _choice(params: Params, where: fates.Tables) -> dict[str, Any]:
+def _choice(params: Params, sources: Sources) -> dict[str, Any]:
     """What the report says of the metrics that rows could be chosen by."""
-    measured = gathering.Sources(where.rounds, where.responses, where.scores, where.ratings)
-    found = comparison.compare(params, measured, where.dataset, where.rejects / "select.parquet", COMPARED)
+    where = sources.rows
+    folders = where.rounds, where.responses, where.scores, where.ratings, *sources.spread
+    rejects = where.rejects / "select.parquet"
+    found = comparison.compare(params, gathering.Sources(*folders), where.dataset, rejects, COMPARED)
     own = [metric for metric in params.select.by if metric in found.metrics]
     drawn = list(dict.fromkeys([*own, *(metric for metric in found.metrics if metric != "length")]))[:PANELS]
     panels: dict[str, pl.DataFrame] = {

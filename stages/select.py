@@ -17,6 +17,10 @@ def main(
     responses: Path,
     scores: Path,
     ratings: Path,
+    diversity: Path,
+    rewards: Path,
+    tags: Path,
+    embeddings: Path,
     contamination: Path,
     dataset: Out,
     rejects: Out,
@@ -26,8 +30,8 @@ def main(
     from evobuild.frame import tables
     from evobuild.gathering import Sources
 
-    sources = Sources(rounds, responses, scores, ratings, contamination=contamination)
-    kept, lost, rows_in = selection.run(params, sources)
+    folders = rounds, responses, scores, ratings, diversity, rewards, tags, embeddings, contamination
+    kept, lost, rows_in = selection.run(params, Sources(*folders))
     ledger = tables.ledger(rows_in, kept.height, lost)
     tables.refuse_empty(f"{rows_in} rows came in", ledger)
     tables.write(dataset, kept)

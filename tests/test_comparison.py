@@ -14,7 +14,7 @@ from evobuild.comparison import Comparison
 from evobuild.frame import params, tables
 from evobuild.frame.errors import UserError
 from evobuild.frame.params import Params
-from evobuild.frame.tables import INSTRUCTIONS, RATINGS, REJECTS, SCORES
+from evobuild.frame.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
 from evobuild.gathering import Sources
 
 # Words of an instruction, its tokens, IC-IFD, IFD and difficulty; the last row was lost before the cut.
@@ -67,7 +67,8 @@ def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Compa
     content = params.read(Path("params.yaml"))
     select = content["select"] | {"pools": ["r1"], "share": 0.5} | changes
     given = Params.model_validate(content | {"select": select})
-    sources = Sources(*(root / name for name in ("rounds", "responses", "scores", "ratings")))
+    folders = (root / name for name in ("rounds", "responses", "scores", "ratings"))
+    sources = Sources(*folders, diversity=None, rewards=None, tags=None)
     return comparison.compare(
         given, sources, root / "dataset.parquet", root / "rejects/select.parquet", 1, between
     )
@@ -141,6 +142,9 @@ def test_the_command_prints_all_of_it_with_nothing_that_a_terminal_would_obey(
 ) -> None:
     shipped = Path("params.yaml").read_text().replace("    - r1\n    - r2\n    - r3\n", "    - r1\n")
     ids = write(tmp_path / "data")
+    for name, schema in (("diversity", DIVERSITY), ("rewards", REWARDS), ("tags", TAGS)):
+        (tmp_path / "data" / name).mkdir()
+        tables.write(tmp_path / f"data/{name}/r1.parquet", tables.frame(schema, []))
     (tmp_path / "params.yaml").write_text(shipped)
     monkeypatch.chdir(tmp_path)
     assert command.main(["compare-selections", "--examples", "1", "--between", "ic_ifd", "ifd"]) == 0

@@ -123,6 +123,65 @@ def test_the_cut_and_its_mixture_agree(shipped, values, message):
     assert message in refused(changed(shipped, "select", **values))
 
 
+REWARD = Weights("some/reward")
+
+
+@pytest.mark.parametrize(
+    ("select", "section", "values", "message"),
+    [
+        ({"by": {"reward": 1.0}}, "models", {"reward": None}, "select.by asks for reward, but models.reward"),
+        (
+            {"by": {"ifd": 1.0, "tags": 1.0}},
+            "models",
+            {},
+            "asks for tags, but models.tagger switches",
+        ),
+        (
+            {"by": {"diversity": 1.0}},
+            "models",
+            {"embedder": None},
+            "for diversity, but models.embedder",
+        ),
+        (
+            {"by": {"ifd": 1.0}},
+            "models",
+            {"scorer": None},
+            "select.by asks for ifd, but models.scorer",
+        ),
+        ({"by": {"difficulty": 1.0}}, "rate", {"measures": ["level"]}, "for difficulty, but rate.measures"),
+        (
+            {"greedy": 0.1},
+            "models",
+            {"embedder": None},
+            "select.greedy compares embeddings, but",
+        ),
+        (
+            {"by": {"tags": 1.0}},
+            "models",
+            {"tagger": ChatModel("simulated", "small")},
+            "select asks for tags, but tag.rows is 100; expected null: all rows",
+        ),
+    ],
+)
+def test_what_rows_are_chosen_by_is_measured(shipped, select, section, values, message):
+    assert message in refused(changed(changed(shipped, "select", **select), section, **values))
+
+
+def test_filters_and_duplicates_need_their_measure_too(shipped):
+    reward = shipped.select.filters.model_copy(update={"ranges": {"reward": [0.0, None]}})
+    assert "select.filters.ranges asks for reward" in refused(changed(shipped, "select", filters=reward))
+    rewarded = changed(changed(shipped, "select", filters=reward), "models", reward=REWARD)
+    consistency.check(rewarded)
+    alike = shipped.select.duplicates.model_copy(update={"embedding": 0.95})
+    without = changed(changed(shipped, "select", duplicates=alike), "models", embedder=None)
+    assert "select.duplicates.embedding compares embeddings" in refused(without)
+
+
+def test_a_random_choice_needs_no_measure(shipped):
+    off = changed(changed(shipped, "models", scorer=None), "rate", measures=[])
+    consistency.check(changed(off, "select", by={"random": 1.0}))
+
+
 def test_seeds_to_keep_must_be_answered(shipped):
     pools = {"r1": Pool()}
     given = changed(shipped, "select", keep_seeds=True, pools="all").model_copy(update={"pools": pools})

@@ -72,12 +72,17 @@ def build(root, changes):
     stage(
         "select", "select", rounds=DATA / "rounds", responses=DATA / "responses",
         scores=DATA / "scores", ratings=DATA / "ratings", contamination=DATA / "contamination",
-        dataset=DATA / "dataset.parquet",
+        diversity=DATA / "diversity", rewards=DATA / "rewards", tags=DATA / "tags",
+        embeddings=DATA / "embeddings", dataset=DATA / "dataset.parquet",
     )  # fmt: skip
     tables.write(DATA / "rejects/finetune.parquet", tables.frame(tables.REJECTS, []))
 
 
 def measure(pool):
+    off = {"diversity": tables.DIVERSITY, "rewards": tables.REWARDS, "tags": tables.TAGS}
+    for name, schema in {**off, "embeddings": tables.EMBEDDINGS}.items():
+        (DATA / name).mkdir(exist_ok=True)
+        tables.write(DATA / name / f"{pool}.parquet", tables.frame(schema, []))
     (DATA / "scores").mkdir(exist_ok=True)
     rows = tables.read(DATA / f"responses/{pool}.parquet", tables.INSTRUCTIONS)["id"]
     scores = [(key, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125) for key in rows]

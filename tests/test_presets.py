@@ -47,8 +47,8 @@ def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
-    given = params.load(applied(tmp_path, presets.options(name)))
-    consistency.check(given)
+    needed = {"deita": ["-S", "models.reward=some/reward"]}.get(name, [])
+    consistency.check(params.load(applied(tmp_path, [*presets.options(name), *needed])))
 
 
 def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def sources(tmp_path: Path) -> Sources:
         tables.write(tmp_path / "contamination" / f"{name}.parquet", tables.frame(CONTAMINATION, []))
     names = ("rounds", "responses", "scores", "ratings")
     found = {name: tmp_path / name for name in ("embeddings", "contamination")}
+    found |= dict.fromkeys(("diversity", "rewards", "tags"))
     return Sources(*(tmp_path / name for name in names), **found)
 
 
