@@ -126,6 +126,16 @@ def test_an_adapter_changes_the_replies_and_the_models_name(folder: Path, tmp_pa
     assert len({name, vllm_engine.identity(adapted), vllm_engine.identity(model(folder))}) == 3
 
 
+def test_two_models_run_side_by_side_in_one_process(folder: Path) -> None:
+    """As evolver and optimizer do in one stage."""
+    short = model(folder, max_length=64)
+    asked = [ask(f"Name {number} colours.", max_tokens=16) for number in range(4)]
+    with started(model(folder)) as one, started(short) as other:
+        alone = [reply.text for reply in answer(one, *asked)]
+        assert [reply.text for reply in answer(other, *asked)] == alone
+        assert [reply.text for reply in answer(one, *asked)] == alone
+
+
 def test_each_option_that_changes_replies_is_in_the_models_name(folder: Path) -> None:
     options: list[dict[str, Any]] = [{}, {"dtype": "bfloat16"}, {"quantization": "fp8"}, {"max_length": 64}]
     assert len({vllm_engine.identity(model(folder, **each)) for each in options}) == len(options)
