@@ -39,6 +39,7 @@ QUESTIONS = [
     Question("q:2", ("Name a river.", "In France."), ()),
     Question("q:3", ("How many eggs?",), ("4",)),
     Question("q:4", ("nothing known",), ()),
+    Question("q:5", ("broken",), ()),
 ]
 
 
