@@ -96,7 +96,7 @@ def _check_sets(params: Params) -> None:
     if not given.sets:
         raise BadParams(
             f"params.yaml: decontaminate.sets is empty; expected at least held_out: {HELD_OUT}, "
-            "whose hits a selection may keep"
+            "whose hits a selection may keep with select.contamination: []"
         )
     for name, source in given.sets.items():
         if os.path.normpath(source) not in (HELD_OUT, *_fetched(params)):
@@ -116,6 +116,13 @@ def _check_sets(params: Params) -> None:
     if len(set(given.ngrams)) < len(given.ngrams) or not given.ngrams:
         found = ", ".join(map(str, given.ngrams)) or "empty"
         raise BadParams(f"params.yaml: decontaminate.ngrams is {found}; expected lengths, each once")
+    taken = [*(f"{n}-gram" for n in given.ngrams), "embedding"]
+    for measure in params.select.contamination:
+        if measure not in taken:
+            raise BadParams(
+                f"params.yaml: select.contamination names {measure}, which nobody looks for; "
+                f"expected some of {', '.join(taken)}"
+            )
 
 
 def _check_file(key: str, name: str, wanted: str) -> None:

@@ -116,9 +116,13 @@ def vectors(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.nda
     return found_N_D
 
 
-def contaminated(sets: Sequence[str], folder: Path) -> pl.DataFrame:
-    """Each row that shares text with an evaluation set: id, and in `hit` where its longest hit is."""
-    hits = pl.concat([tables.read(folder / f"{name}.parquet", CONTAMINATION) for name in sets])
+def contaminated(sets: Sequence[str], measures: Sequence[str], folder: Path) -> pl.DataFrame:
+    """Each row that shares text with an evaluation set: id, and in `hit` where its longest hit is.
+
+    measures: those that count, such as 13-gram.
+    """
+    found = pl.concat([tables.read(folder / f"{name}.parquet", CONTAMINATION) for name in sets])
+    hits = found.filter(pl.col("measure").is_in(measures))
     longest = hits.sort(pl.col("overlap").str.len_chars(), "id", descending=[True, False])
     more = pl.when(pl.len() > 1).then(pl.format(", and {} more", pl.len() - 1)).otherwise(pl.lit(""))
     hit = pl.format("{}, {}, {}", "set", "place", "measure").first()

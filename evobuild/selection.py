@@ -69,6 +69,7 @@ def _sift(rows: pl.DataFrame, steps: Iterable[Step]) -> tuple[pl.DataFrame, list
 
 def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]:
     """What a row must pass by itself."""
+    measures = params.select.contamination
 
     def unanswered(rows: pl.DataFrame) -> pl.DataFrame:
         return _reject(rows.filter(~pl.col("answered")), NOT_ANSWERED)
@@ -76,7 +77,7 @@ def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]
     def contaminated(rows: pl.DataFrame) -> pl.DataFrame:
         if sources.contamination is None:
             raise ValueError("nobody looked for contamination")
-        hits = gathering.contaminated(list(params.decontaminate.sets), sources.contamination)
+        hits = gathering.contaminated(list(params.decontaminate.sets), measures, sources.contamination)
         return _reject(rows.join(hits, on="id"), "contaminated", "hit")
 
     def filtered(rows: pl.DataFrame) -> pl.DataFrame:
@@ -87,7 +88,7 @@ def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]
             rows = rows.join(texts.select("id", *read), on="id", how="left", maintain_order="left")
         return filters.lost(rows, given, list(params.select.by))
 
-    gates = [contaminated] if params.select.contamination == "drop" else []
+    gates = [contaminated] if measures else []
     return [unanswered, *gates, filtered]
 
 

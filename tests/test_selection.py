@@ -134,7 +134,7 @@ def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Count
     """What select makes of all, and its reasons; rows in are rows out and rejects."""
     content = params.read(Path("params.yaml")) | {
         "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes,
-        "decontaminate": {"ngrams": [13, 8], "sets": {"held_out": "", "gsm8k": ""}, "columns": {}},
+        "decontaminate": {"ngrams": [13, 8], "embedding": None, "sets": {"held_out": "", "gsm8k": ""}, "columns": {}},
     }  # fmt: skip
     found = selection.run(Params.model_validate(content), sources)
     everyone = [*found.kept["id"], *found.rejects["id"]]
@@ -187,11 +187,15 @@ def test_contaminated_rows_are_lost_before_anything_else_unless_they_are_to_be_k
     for name, lines in hits.items():
         path = sources.contamination / f"{name}.parquet"  # type: ignore[operator]
         tables.write(path, tables.frame(CONTAMINATION, lines))
-    found, reasons = chosen(sources, filters=SELECT["filters"] | {"languages": ["en"]})
+    both = ["13-gram", "8-gram"]
+    found, reasons = chosen(sources, contamination=both, filters=SELECT["filters"] | {"languages": ["en"]})
     said = dict(found.rejects.filter(reason="contaminated").select("id", "detail").iter_rows())
     assert said == {add: "gsm8k, test.jsonl:7, 13-gram, and 1 more", rios: "gsm8k, test.jsonl:9, 8-gram"}
     assert reasons["other language"] == 1
-    assert chosen(sources, contamination="keep")[1]["contaminated"] == 0
+    found, reasons = chosen(sources)
+    said = dict(found.rejects.filter(reason="contaminated").select("id", "detail").iter_rows())
+    assert said == {add: "gsm8k, test.jsonl:7, 13-gram"}, "8 words are often a common phrase"
+    assert chosen(sources, contamination=[])[1]["contaminated"] == 0
 
 
 @pytest.mark.parametrize(

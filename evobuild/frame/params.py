@@ -271,7 +271,7 @@ class Select(Section):
     keep_seeds: bool
     filters: Filters
     duplicates: Duplicates
-    contamination: Literal["drop", "keep"]
+    contamination: list[Annotated[str, Field(pattern=r"^([1-9][0-9]*-gram|embedding)$")]]
     by: Annotated[dict[Metric, Positive], BeforeValidator(_weighted)]
     share: Share | None
     count: Count | None
