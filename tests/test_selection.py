@@ -134,7 +134,9 @@ def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Count
     """What select makes of all, and its reasons; rows in are rows out and rejects."""
     content = params.read(Path("params.yaml")) | {
         "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes,
-        "decontaminate": {"ngrams": [13, 8], "embedding": None, "sets": {"held_out": "", "gsm8k": ""}, "columns": {}},
+        "decontaminate": {
+            "ngrams": [13, 8], "embedding": None, "sets": {"held_out": "", "gsm8k": ""}, "columns": {}
+        },
     }  # fmt: skip
     found = selection.run(Params.model_validate(content), sources)
     everyone = [*found.kept["id"], *found.rejects["id"]]
