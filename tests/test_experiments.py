@@ -280,6 +280,54 @@ def outs(tmp_path, row):
         yield found
 
 
+SCORED = [
+    ("c0", 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.25),
+    ("c1", 5, 7, False, 2.5, 1.0, 2.0, 0.6, 0.4, 0.2),
+]
+
+
+def test_scores_distances_and_rewards_are_measured_by_round(outs):
+    def write(name, schema, rows):
+        (outs.folder / f"data/{name}").parent.mkdir(exist_ok=True)
+        tables.write(outs.folder / f"data/{name}.parquet", tables.frame(schema, rows))
+
+    for name, rows in (("r0", []), ("r1", SCORED)):
+        write(f"scores/{name}", tables.SCORES, rows)
+        write(f"diversity/{name}", tables.DIVERSITY, [(row[0], "c9", row[-1]) for row in rows])
+    write("rewards/r1", tables.REWARDS, [("c1", 1.5)])
+    assert measures.SCORED.read(outs).rows() == [("r1", "c0", 0.5, 0.25), ("r1", "c1", 0.6, 0.2)]
+    assert measures.DISTANCES.read(outs).rows() == [("r1", "c0", 0.25), ("r1", "c1", 0.2)]
+    assert measures.REWARDED.read(outs).rows() == [("r1", "c0", None), ("r1", "c1", 1.5), ("r1", "c2", None)]
+
+
+def test_a_metric_cuts_the_scored_rows_of_the_last_pool(outs):
+    path = outs.folder / "data/scores/r1.parquet"
+    path.parent.mkdir()
+    tables.write(path, tables.frame(tables.SCORES, SCORED))
+    cuts = measures.CUTS.read(outs)
+    assert cuts["share"].unique(maintain_order=True).to_list() == ["5%", "10%", "15%", "25%"]
+    quarter = (
+        cuts.filter(share="25%").select("metric", "id", "words", "difficulty", "ic_ifd", "shared").rows()
+    )
+    assert quarter == [
+        (measures.ALL, "c0", 5, 60.0, 0.25, True),
+        (measures.ALL, "c1", 5, 90.0, 0.2, False),
+        ("ic_ifd", "c0", 5, 60.0, 0.25, True),
+        ("ifd", "c1", 5, 90.0, 0.2, False),
+        ("perplexity", "c0", 5, 60.0, 0.25, True),
+        ("length", "c1", 5, 90.0, 0.2, False),
+        ("difficulty", "c1", 5, 90.0, 0.2, False),
+    ]
+
+
+def test_distances_are_shares_of_equal_bins_the_last_of_which_is_open():
+    binned = recipe_of("neighbour_distance").views[0].prepare
+    rows = [("r1", "a", 0.0), ("r1", "b", 0.049), ("r2", "c", 1.9), ("r2", "d", 0.05)]
+    frame = pl.DataFrame(rows, ["round", "id", "distance"], orient="row").with_columns(data=pl.lit("x"))
+    found = binned(frame).filter(pl.col("share") > 0)
+    assert found.select("distance", "share").rows() == [(0.0, 0.5), (0.05, 0.25), (1.45, 0.25)]
+
+
 def test_rows_are_measured_with_those_that_were_lost(outs):
     rows = measures.ROWS.read(outs).sort("round", "id").select("round", "id", "words", "score", "reason")
     assert rows.rows() == [

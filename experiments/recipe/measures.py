@@ -9,11 +9,17 @@ from collections.abc import Callable
 
 import polars as pl
 
-from evobuild import probability
-from evobuild.frame.tables import INSTRUCTIONS, RATINGS, REJECTS, SEED_ROUND
+from evobuild import comparison, gathering, probability, words
+from evobuild.frame.params import Metric
+from evobuild.frame.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
 
+SHARES = (0.05, 0.1, 0.15, 0.25)
+"""Cuts of arXiv:2412.11231, Table 5 and Figures 6 and 7."""
+CUT_BY: tuple[Metric, ...] = ("ic_ifd", "ifd", "perplexity", "length", "difficulty")
+ALL = "all rows"
+"""The metric that stands for no cut."""
 ANY = "any"
 """The reason that stands for all failures together."""
 
@@ -43,6 +49,69 @@ def _answered(outs: Outs) -> pl.DataFrame:
         failed = _lost(outs, "respond", name)["id"].implode()
         stands = ~pl.col("id").is_in(failed)
         found.append(rows.join(rated, on="id", how="left").with_columns(round=pl.lit(name), stands=stands))
+    return pl.concat(found)
+
+
+def _scores(outs: Outs) -> pl.DataFrame:
+    """Every scored row of every pool: round, id, ifd, ic_ifd."""
+    return _pools(outs, "scores", SCORES, "id", "ifd", "ic_ifd")
+
+
+def _distances(outs: Outs) -> pl.DataFrame:
+    """Every row of every pool: round, id, distance to the nearest other instruction of the pool."""
+    return _pools(outs, "diversity", DIVERSITY, "id", "distance")
+
+
+def _rewards(outs: Outs) -> pl.DataFrame:
+    """Every evolved row: round, id, reward; null where there is none."""
+    pools = [name for name in outs.params.pools if name != SEED_ROUND]
+    found = []
+    for name in pools:
+        ids = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
+        rewards = outs.table(f"data/rewards/{name}.parquet", REWARDS)
+        found.append(
+            ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), "id", "reward")
+        )
+    return pl.concat(found)
+
+
+def _pools(outs: Outs, folder: str, schema: pl.Schema, *columns: str) -> pl.DataFrame:
+    return pl.concat(
+        outs.table(f"data/{folder}/{name}.parquet", schema).select(pl.lit(name).alias("round"), *columns)
+        for name in outs.params.pools
+    )
+
+
+def _cuts(outs: Outs) -> pl.DataFrame:
+    """What each metric alone would choose of the scored rows of the last pool, at each share.
+
+    Columns: share, metric (ALL: no cut), id, words, difficulty, ic_ifd, shared (IC-IFD chooses it, too).
+    """
+    pool = list(outs.params.pools)[-1]
+    folders = [
+        outs.path(f"data/{name}/{pool}.parquet").parent
+        for name in ("rounds", "responses", "scores", "ratings")
+    ]
+    sources = gathering.Sources(*folders)._replace(diversity=None, rewards=None, tags=None)
+    rows = gathering.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
+    texts = gathering.texts([pool], folders[1], rows["id"], ["instruction"])
+    counted = texts.select("id", words=pl.Series(map(words.count, texts["instruction"]), dtype=pl.Int64))
+    table = rows.join(counted, on="id", how="left").select("id", "words", "difficulty", "ic_ifd")
+    found = []
+    for share in SHARES:
+        given = outs.params.select.model_copy(update={"share": share, "count": None, "weights": {}})
+        chosen: dict[str, pl.Series] = {metric: comparison.chosen(rows, metric, given) for metric in CUT_BY}
+        for metric, ids in {ALL: rows["id"], **chosen}.items():
+            own = table.filter(pl.col("id").is_in(ids.implode()))
+            shared = pl.col("id").is_in(chosen["ic_ifd"].implode())
+            found.append(
+                own.select(
+                    pl.lit(f"{share:.0%}").alias("share"),
+                    pl.lit(metric).alias("metric"),
+                    pl.all(),
+                    shared=shared,
+                )
+            )
     return pl.concat(found)
 
 
@@ -114,6 +183,10 @@ def _usage(outs: Outs) -> pl.DataFrame:
 
 ROWS = Measure(("rate",), _rows)
 ANSWERED = Measure(("rate", "respond"), _answered)
+SCORED = Measure(("score",), _scores)
+DISTANCES = Measure(("diversity",), _distances)
+REWARDED = Measure(("reward",), _rewards)
+CUTS = Measure(("score", "rate"), _cuts)
 FATES = Measure(("respond",), _fates)
 PROBABILITIES = Measure(("evolve",), _probabilities)
 KEYWORDS = Measure(("keywords",), _keywords)

