@@ -31,6 +31,7 @@ lint: .venv/ready
 bench: .venv/ready
 	python benchmarks/line.py
 	python benchmarks/engines.py
+	python benchmarks/selection.py
 	tests/browser/install.sh
 	python benchmarks/evolution.py
 
