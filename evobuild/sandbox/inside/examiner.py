@@ -1,0 +1,196 @@
+"""Run the tests of a problem on a program that is in another sandbox.
+
+The tests call stand-ins: a call goes through a pipe to the program's process and its answer comes back
+as plain values. No code or object of the program is ever here, so it can forge what its functions
+return and nothing else: a class whose `==` is always true arrives as a reference that equals nothing,
+leaving the process is no answer, and the verdict goes to the parent on a pipe that only this process has.
+
+Arguments and answers travel by value: a test that looks whether its argument was changed cannot tell.
+Lines to the parent: ["ready"], then ["passed"], [kind, detail] or ["failed", type of the exception].
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import marshal
+import posix
+import sys
+
+from evobuild.sandbox.inside.runner import begin
+from evobuild.sandbox.inside.values import decode, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypedDict
+
+    from evobuild.sandbox.inside.runner import Place
+
+    class Task(TypedDict):
+        """What is asked of this process. calls, answers: descriptors, to and from the program's."""
+
+        setup: str
+        tests: str
+        function: str
+        check: str | None
+        calls: int
+        answers: int
+
+
+class Lost(BaseException):
+    """The program gave no answer: it failed to load, or its process ended. No test may catch it."""
+
+
+class Program:
+    """The program's process, as far as it can be seen from here."""
+
+    def __init__(self, calls: int, answers: int) -> None:
+        self._calls = calls
+        self._answers = open(answers, "rb")
+        self._references: dict[int, Reference] = {}
+        for wanted in ("ready", "loaded"):
+            kind, *detail = self._line()
+            if kind != wanted:
+                raise Lost(kind, *detail)
+
+    def ask(self, expression: str) -> object:
+        """Have an expression evaluated there. Raises the built-in exception that it raised."""
+        posix_write(self._calls, marshal.dumps(marshal.dumps(expression)))
+        kind, *rest = self._line()
+        if kind == "value":
+            return decode(rest[0], self._reference)
+        error = getattr(builtins, str(rest[0]), None) if kind == "raised" else None
+        if isinstance(error, type) and issubclass(error, Exception):
+            raise error("raised by the program")
+        raise Lost(kind, *rest)
+
+    def _line(self) -> list[object]:
+        line = self._answers.readline()
+        if not line.endswith(b"\n"):
+            raise Lost("exited", "")
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            raise Lost("garbled", "") from None
+        if not isinstance(found, list) or not found:
+            raise Lost("garbled", "")
+        return found
+
+    def _reference(self, found: list[object]) -> Reference:
+        number, _, truth = found
+        if type(number) is not int or type(truth) is not bool:
+            raise ValueError("no reference")
+        return self._references.setdefault(number, Reference(self, f"kept[{number}]", truth))
+
+
+class Reference:
+    """An object in the program's process: can be called, asked and handed back; equals only itself."""
+
+    _program: Program
+    _source: str
+    _truth: bool
+
+    def __init__(self, program: Program, source: str, truth: bool = True) -> None:
+        vars(self).update(_program=program, _source=source, _truth=truth)
+
+    def __call__(self, *arguments: object, **keywords: object) -> object:
+        given = [source(argument) for argument in arguments]
+        given += [f"{name}={source(argument)}" for name, argument in keywords.items()]
+        return self._program.ask(f"{self._source}({', '.join(given)})")
+
+    def __getattr__(self, name: str) -> object:
+        return self._program.ask(f"getattr({self._source}, {name!r})")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self._program.ask(f"setattr({self._source}, {name!r}, {source(value)})")
+
+    def __getitem__(self, key: object) -> object:
+        return self._program.ask(f"{self._source}[{source(key)}]")
+
+    def __len__(self) -> int:
+        length = self._program.ask(f"len({self._source})")
+        assert isinstance(length, int)
+        return length
+
+    def __iter__(self) -> Iterator[object]:
+        items = self._program.ask(f"list({self._source})")
+        assert isinstance(items, list)
+        return iter(items)
+
+    def __bool__(self) -> bool:
+        return bool(self._truth)
+
+
+def source(value: object) -> str:
+    """Write an argument as the source of an expression over `names` and `kept`."""
+    if isinstance(value, Reference):
+        return str(vars(value)["_source"])
+    if isinstance(value, list):
+        return f"[{', '.join(map(source, value))}]"
+    if isinstance(value, tuple):
+        return f"({''.join(f'{source(item)}, ' for item in value)})"
+    if isinstance(value, set | frozenset):
+        return f"{type(value).__name__}([{', '.join(map(source, value))}])"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{source(key)}: {source(item)}' for key, item in value.items())}}}"
+    if isinstance(value, type) and value in vars(builtins).values():
+        return value.__name__
+    if value is None or isinstance(value, bool | int | float | complex | str | bytes | range):
+        return repr(value)
+    raise TypeError(f"a test cannot hand over a {type(value).__name__}")
+
+
+def posix_write(descriptor: int, data: bytes) -> None:
+    """Write all of it; a program that is gone gives no answer."""
+    try:
+        while data:
+            data = data[posix.write(descriptor, data) :]
+    except BrokenPipeError:
+        raise Lost("exited", "") from None
+
+
+def main(task: Task, place: Place) -> None:
+    """Send the parent the verdict, and end this process."""
+    end = posix._exit
+    send = begin(place)
+    try:
+        _examine(task)
+    except Lost as lost:
+        kind, detail = (*lost.args, "")[:2]
+        send(f"[{quoted(str(kind))}, {quoted(str(detail))}]")
+    except BaseException as error:
+        send(f'["failed", {quoted(type(error).__name__)}]')
+    else:
+        send('["passed"]')
+    end(0)
+
+
+def _examine(task: Task) -> None:
+    program = Program(task["calls"], task["answers"])
+    names: dict[str, object] = {"__name__": "tests"}
+    exec(compile(task["setup"], "<setup>", "exec", dont_inherit=True), names)
+    tests = compile(task["tests"], "<tests>", "exec", dont_inherit=True)
+    for name in _free(tests, names):
+        names[name] = _found(name, program)
+    # The setup may define it too, as a stub, and it may be called as a module is.
+    names[task["function"]] = Reference(program, f"names[{task['function']!r}]")
+    exec(tests, names)
+    if task["check"]:
+        check: Callable[[object], None] = names[task["check"]]  # type: ignore[assignment]
+        check(names[task["function"]])
+
+
+def _free(code: object, names: dict[str, object]) -> set[str]:
+    """Global names that tests use and nothing here defines: the program's."""
+    assert isinstance(code, type(_free.__code__))
+    inner = [constant for constant in code.co_consts if isinstance(constant, type(code))]
+    found = set(code.co_names).union(*(_free(each, names) for each in inner))
+    return {name for name in found if name not in names and not hasattr(builtins, name)}
+
+
+def _found(name: str, program: Program) -> object:
+    """A module that tests take for granted, and never the program's; else what the program calls so."""
+    if name in sys.stdlib_module_names:
+        return __import__(name)
+    return Reference(program, f"names[{name!r}]")

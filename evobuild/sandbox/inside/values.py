@@ -1,0 +1,136 @@
+"""Plain values as text: what a sandbox may answer, and nothing that could act.
+
+JSON, with an object of one key for what JSON has not: {"tuple": […]}, {"set": […]}, {"frozenset": […]},
+{"dict": [[key, value], …]}, {"bytes": latin-1 text}, {"complex": [real, imaginary]}, {"float": "nan"},
+and, to an examiner only, {"range": [start, stop, step]}, {"iterator": […]}, {"opaque": […]} (see runner.py).
+
+Encoding runs beside code that may have changed anything: it uses no method of the value's own class,
+and forging what it writes is no more than returning another value. Decoding makes values only.
+"""
+
+from __future__ import annotations
+
+from _json import encode_basestring_ascii
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeAlias
+
+quoted = encode_basestring_ascii
+"""Text as a string of JSON."""
+
+Plain: TypeAlias = object
+"""None, bool, int, float, complex, str, bytes, and list, tuple, set, frozenset and dict of them."""
+
+SEQUENCES = {tuple: "tuple", set: "set", frozenset: "frozenset"}
+ITERATORS = (type(_ for _ in ()), map, zip, filter, reversed, enumerate)
+VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+
+
+MANY = 2000
+"""Entries of a set or dict; numbers can be chosen to collide, and more would keep who decodes them busy."""
+
+
+class Unsuitable(Exception):
+    """No plain value; the argument is the name of its type."""
+
+
+def encode(value: object, opaque: Callable[[object], str] | None = None) -> str:
+    """Write a value as text in ASCII, without a line break.
+
+    opaque: writes what is no plain value; without it that raises Unsuitable.
+    """
+    if value is None:
+        return "null"
+    if value is True or value is False:
+        return "true" if value else "false"
+    # An enum or a str of a class of one's own counts as the plain value that it is.
+    if isinstance(value, str):
+        return quoted(str.__getitem__(value, slice(None)))
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        text = float.__repr__(value)
+        return text if text[-1] not in "fn" else f'{{"float": "{text}"}}'
+    if isinstance(value, list):
+        return _many(list.__iter__(value), opaque)
+    if opaque is None and isinstance(value, dict | set | frozenset) and len(value) > MANY:
+        raise Unsuitable(f"{_name(value)} of {len(value)}")
+    if isinstance(value, dict):
+        pairs = [f"[{encode(key, opaque)}, {encode(item, opaque)}]" for key, item in dict.items(value)]
+        return f'{{"dict": [{", ".join(pairs)}]}}'
+    for kind, name in SEQUENCES.items():
+        if isinstance(value, kind):
+            return f'{{"{name}": {_many(kind.__iter__(value), opaque)}}}'
+    return _rare(value, opaque)
+
+
+def _many(items: Iterable[object], opaque: Callable[[object], str] | None) -> str:
+    return f"[{', '.join([encode(item, opaque) for item in items])}]"
+
+
+def _rare(value: object, opaque: Callable[[object], str] | None) -> str:
+    if isinstance(value, bytes):
+        return f'{{"bytes": {quoted(bytes.decode(value, "latin-1"))}}}'
+    if isinstance(value, complex):
+        real, imaginary = complex.real.__get__(value), complex.imag.__get__(value)
+        return f'{{"complex": [{encode(real)}, {encode(imaginary)}]}}'
+    kind = type(value)
+    if opaque is None:
+        raise Unsuitable(_name(value))
+    if isinstance(value, range):
+        return f'{{"range": [{value.start}, {value.stop}, {value.step}]}}'
+    if kind in ITERATORS or kind in VIEWS:
+        return f'{{"iterator": {_many(value, opaque)}}}'  # type: ignore[arg-type]
+    return opaque(value)
+
+
+def _name(value: object) -> str:
+    name: str = type.__dict__["__name__"].__get__(type(value))
+    return name
+
+
+def decode(found: object, opaque: Callable[[list[object]], object] | None = None) -> Plain:
+    """Make the value that parsed JSON stands for. Raises ValueError where it stands for none."""
+    if isinstance(found, list):
+        return [decode(item, opaque) for item in found]
+    if isinstance(found, str):
+        found.encode()  # A lone surrogate is no text: UnicodeEncodeError is a ValueError.
+        return found
+    if not isinstance(found, dict):
+        return found
+    if len(found) != 1:
+        raise ValueError("an object of one key was expected")
+    ((name, inner),) = found.items()
+    try:
+        return _tagged(name, inner, opaque)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _tagged(name: str, inner: object, opaque: Callable[[list[object]], object] | None) -> Plain:
+    if name == "float" and inner in ("nan", "inf", "-inf"):
+        return float(inner)
+    if name == "bytes" and isinstance(inner, str):
+        return inner.encode("latin-1")
+    if name == "opaque" and opaque and isinstance(inner, list):
+        return opaque(inner)
+    items = decode(inner, opaque)
+    if not isinstance(items, list):
+        raise ValueError("a list was expected")
+    if opaque is None and len(items) > MANY and name in ("dict", "set", "frozenset"):
+        raise ValueError(f"a {name} of {len(items)}")
+    if name == "dict":
+        return dict(items)
+    if name == "complex":
+        return complex(*items)
+    makers = {"tuple": tuple, "set": set, "frozenset": frozenset}
+    if opaque and name == "range":
+        return range(*items)
+    if opaque and name == "iterator":
+        return iter(items)
+    if name not in makers:
+        raise ValueError(f"unknown kind of value {name!r}")
+    made: Plain = makers[name](items)
+    return made

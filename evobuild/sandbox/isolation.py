@@ -1,0 +1,189 @@
+"""What a sandbox is made of on this machine: bubblewrap, else Landlock; else nothing, and that is refused.
+
+bubblewrap   namespaces of its own, a root of the interpreter alone, seccomp, limits
+landlock     no namespaces (as in a container): Landlock for files, seccomp, limits
+none         seccomp where there is any, limits; only if sandbox.allow_weaker_isolation says so
+
+Started by root, the code runs as `nobody` if that user can read the interpreter, else as a user
+without any capability. Landlock hides what is in files; whether a path exists it does not hide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import marshal
+import math
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from evobuild.frame.errors import UserError
+from evobuild.sandbox import syscalls
+from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, interpreter
+from evobuild.sandbox.limits import Limits
+
+if TYPE_CHECKING:
+    from evobuild.sandbox.inside import examiner, runner
+
+    Task = runner.Task | examiner.Task
+
+Name = Literal["bubblewrap", "landlock", "none"]
+NOBODY = 65534
+INSIDE = Path(__file__).parent / "inside"
+PACKAGE = "evobuild.sandbox.inside"
+
+BOOT = """
+import builtins, marshal, sys
+parts, main, task, place = marshal.load(sys.stdin.buffer)
+for name, code in parts:
+    module = sys.modules[name] = type(sys)(name)
+    # Builtins of its own: what the code does to the others is not seen here.
+    module.__dict__["__builtins__"] = {**vars(builtins)}
+    exec(code, module.__dict__)
+sys.modules[main].main(task, place)
+"""
+"""What the interpreter inside is started with; all else comes on its standard input."""
+
+
+class User(TypedDict, total=False):
+    """The user that a process runs as; empty: its parent's."""
+
+    user: int
+    group: int
+    extra_groups: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """A way to start a process shut in. drop: as `nobody`, for a parent that is root."""
+
+    name: Name
+    drop: bool = False
+
+    def start(
+        self, main: str, task: Task, limits: Limits, answers: int, keep: Sequence[int] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start a module of `inside` in a process group of its own.
+
+        task: what its `main` gets; it is marshalled. answers: the descriptor that becomes its standard
+        output. keep: further descriptors that it shall have, under the same numbers.
+        """
+        lock = self._lock()
+        place: runner.Place = {
+            "memory": limits.memory * 2**20,
+            "seconds": math.ceil(limits.seconds) + 1,
+            "strictly": self.name != "none",
+            "lock": lock,
+        }
+        payload = marshal.dumps((_parts(main), f"{PACKAGE}.{main}", task, place))  # type: ignore[arg-type]
+        command = [str(interpreter().executable), *SWITCHES, "-c", BOOT]
+        with _sealed(payload) as stdin, _sealed(syscalls.program(execute=True)) as program:
+            kept = [*keep, *([lock[0]] if lock and lock[0] is not None else [])]
+            if self.name == "bubblewrap":
+                kept.append(program)
+                command = [*bubblewrap(), "--seccomp", str(program), "--", *command]
+            return self._process(command, stdin, answers, kept)
+
+    def _process(
+        self, command: list[str], stdin: int, stdout: int, kept: list[int]
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.DEVNULL,
+            # bubblewrap itself is to load no library but the system's.
+            env={} if self.name == "bubblewrap" else interpreter().environment(),
+            cwd="/",
+            pass_fds=kept,
+            process_group=0,
+            **self.user(),
+        )
+
+    def user(self) -> User:
+        """Give what `subprocess` has to be told about the user."""
+        return {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if self.drop else {}
+
+    def _lock(self) -> tuple[int | None, bytes, int] | None:
+        if self.name == "bubblewrap":
+            return None
+        return _ruleset() if self.name == "landlock" else None, syscalls.program(execute=False), os.getpid()
+
+
+@cache
+def _parts(main: str) -> list[tuple[str, object]]:
+    """The code that runs inside, in the order it is needed."""
+    names = ("values", "confine", "steady", "runner", "examiner")
+    return [
+        (f"{PACKAGE}.{name}", compile((INSIDE / f"{name}.py").read_bytes(), f"{name}.py", "exec"))
+        for name in names[: names.index(main) + 1]
+    ]
+
+
+@contextlib.contextmanager
+def _sealed(data: bytes) -> Iterator[int]:
+    """A descriptor to read data from, which nobody who has it can change."""
+    descriptor = os.memfd_create("sandbox", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.write(descriptor, data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@cache
+def bubblewrap() -> tuple[str, ...]:
+    """The command that makes the namespaces and the root; what to run in them comes after it."""
+    path = shutil.which("bwrap")
+    if path is None:
+        raise UserError("bubblewrap is not installed")
+    python = interpreter()
+    files = [(python.executable, python.executable), *python.libraries]
+    library = str(python.standard_library)
+    options = ["user", "ipc", "pid", "net", "uts", "cgroup-try"]
+    command = [path, *(f"--unshare-{option}" for option in options), "--disable-userns", "--die-with-parent"]
+    command += ["--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"]
+    for variable, value in python.environment().items():
+        command += ["--setenv", variable, value]
+    command += ["--ro-bind", library, library]
+    for name in HIDDEN:
+        if (folder := python.standard_library / name).exists():
+            command += ["--size", "4096", "--tmpfs", str(folder), "--remount-ro", str(folder)]
+    for wanted, file in files:
+        command += ["--ro-bind", str(file), str(wanted)]
+    return (*command, "--size", "65536", "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/")
+
+
+@cache
+def _ruleset() -> int:
+    """A descriptor of Landlock rules: nothing but to read the standard library and its libraries.
+
+    A process that takes the rules on is bound by a copy of them; none ever gets to change this one.
+    """
+    import ctypes
+
+    import landlock
+    from landlock.plumbing import FSAccess
+
+    ctypes.set_errno(0)  # The package takes an error that is left from some earlier call for its own.
+    python = interpreter()
+    rules = landlock.Ruleset(FSAccess.all())
+    rules.allow(python.standard_library, rules=FSAccess.READ_DIR)
+    for entry in sorted(python.standard_library.iterdir()):
+        if entry.is_dir() and entry.name not in HIDDEN:
+            rules.allow(entry, rules=FSAccess.READ_FILE | FSAccess.READ_DIR)
+        elif entry.is_file():
+            rules.allow(entry, rules=FSAccess.READ_FILE)
+    for _, file in python.libraries:
+        rules.allow(file, rules=FSAccess.READ_FILE)
+    descriptor: int = rules._fd
+    return descriptor

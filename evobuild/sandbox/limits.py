@@ -1,0 +1,25 @@
+"""What one sandbox may use, as params.yaml says it: the section `sandbox`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from evobuild.frame.sections import Section
+
+
+class Limits(Section):
+    """What one sandbox may use; a function that needs more gets no verdict.
+
+    seconds: wall clock from its start to its last answer. memory: of its address space, in MiB, the
+    interpreter's own 30 included. output: bytes of all its answers. modules: those it may import, by
+    their first name; null is the whole standard library, and nothing else is ever visible.
+    allow_weaker_isolation: run where the machine offers no isolation but a process of its own.
+    """
+
+    seconds: Annotated[float, Field(gt=0, le=3600)]
+    memory: Annotated[int, Field(ge=64, le=65536)]
+    output: Annotated[int, Field(ge=1024, le=2**30)]
+    modules: list[str] | None
+    allow_weaker_isolation: bool

@@ -1,0 +1,1 @@
+"""The corpus that the sandbox is held against."""
