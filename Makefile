@@ -4,7 +4,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: repro test test-engines test-browser lint bench clean-outs
+.PHONY: repro test test-engines test-browser test-sandbox lint bench clean-outs
 
 repro: .venv/ready
 	dvc repro
@@ -21,6 +21,10 @@ test-engines: .venv-engines/ready
 test-browser: .venv/ready
 	tests/browser/install.sh
 	timeout 600 pytest tests/browser -n 0
+
+# Attacks and benign programs against every sandbox of this machine, by root and by a normal user; minutes.
+test-sandbox: .venv/ready
+	timeout 1200 pytest tests/sandbox -n 0
 
 lint: .venv/ready
 	ruff check .
