@@ -1,5 +1,5 @@
 """The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… preset`,
-`… compare-selections`, `… contamination` and `… store`.
+`… compare-selections`, `… contamination`, `… store` and `… pass-at-k`.
 
 Exit code 0; 1 after a UserError, said in one or two lines, or if a model cannot be used; 130 if
 interrupted.
@@ -14,7 +14,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from evobuild.commands import store_commands
+from evobuild.commands import code_scores, store_commands
 from evobuild.frame.errors import UserError
 from evobuild.frame.stage import QUIET
 
@@ -82,7 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     contamination.set_defaults(run=_contamination)
     store = commands.add_parser("store", help="the kept replies: count, share, prune, rebuild")
     store_commands.add(store.add_subparsers(required=True, metavar="COMMAND"))
+    scores = commands.add_parser("pass-at-k", help="completions of HumanEval or MBPP, run in the sandbox")
+    code_scores.add(scores)
+    scores.set_defaults(run=_pass_at_k)
     return parser
+
+
+def _pass_at_k(arguments: argparse.Namespace) -> int:
+    sys.stdout.write(code_scores.run(arguments))
+    return 0
 
 
 def _models(arguments: argparse.Namespace) -> int:
