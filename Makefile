@@ -38,6 +38,7 @@ bench: .venv/ready
 	python benchmarks/selection.py
 	tests/browser/install.sh
 	python benchmarks/evolution.py
+	python benchmarks/sandbox.py
 
 # Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
 clean-outs:
