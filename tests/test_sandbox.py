@@ -8,9 +8,12 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from sandbox.attacks import ATTACKS
+from sandbox.forgeries import FORGERIES
 
 from evobuild import sandbox
 from evobuild.frame.errors import UserError
@@ -281,3 +284,11 @@ def test_another_system_than_linux_is_refused(monkeypatch):
     monkeypatch.setattr(choice.sys, "platform", "darwin")
     with pytest.raises(UserError, match="it needs Linux"):
         choice.choose(LIMITS.model_copy(update={"allow_weaker_isolation": True}))
+
+
+def test_the_readme_counts_the_attacks_as_they_are():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| attack | programs |")[2]
+    counted = [int(row.split("|")[2]) for row in table.partition("\n\n")[0].splitlines()[2:]]
+    kinds = Counter(each.kind for each in ATTACKS)
+    assert sorted(counted) == sorted([*kinds.values(), len(FORGERIES)])
+    assert len({each.name for each in ATTACKS}) == len(ATTACKS)
