@@ -18,6 +18,7 @@ from evobuild.evolution import Plan, Step, child
 from evobuild.frame import tables
 from evobuild.frame.errors import UserError
 from evobuild.frame.params import Evolve
+from evobuild.frame.stage import log
 from evobuild.frame.tables import KEPT as KEPT
 from evobuild.frame.tables import Columns, Instruction, Reject
 from evobuild.models.door import Model
@@ -195,14 +196,16 @@ class Tables:
         """Write the children, the rows lost, all failed attempts, the replies and the counts.
 
         One table after another, each let go once it is written: a million rows of all take gigabytes.
-        Raises BadInput if not one parent has evolved.
+        Raises BadInput if no row is left. A round of nothing but kept parents goes on, and says so.
         """
         children, attempts = self._rows.pop("child").frame(), self._rows.pop("failures").frame()
         lost = attempts.filter("lost").select(pl.col("row").alias("id"), "reason", "detail", "reply")
         balance = tables.ledger(rows_in, children.height, lost)
         evolved = children.height - self._counts["kept_parents"]
         reasons = tables.count_reasons(attempts["reason"])
-        tables.refuse_empty(f"{rows_in} rows came in", {"out": evolved, "rejects": reasons})
+        tables.refuse_empty(f"{rows_in} rows came in", {"out": children.height, "rejects": reasons})
+        if not evolved:
+            log(f"none of {rows_in} rows has evolved, all are kept as they were: {reasons}")
         tables.write(rejects, lost)
         del lost
         tables.write(failed, attempts.drop("lost"))

@@ -319,12 +319,20 @@ def test_a_parent_that_is_kept_is_itself_in_the_next_round(row, engine, tmp_path
     assert made["counts"]["rejects"] == {}
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_a_round_without_one_evolved_row_is_an_error_that_names_the_reasons(row, engine, tmp_path, keep):
+def test_a_round_without_one_row_is_an_error_that_names_the_reasons(row, engine, tmp_path):
     engine(lambda asked: "no label")
-    found = attempts([row(), row("Name a lake.")], on_failure="keep_parent" if keep else "drop")
+    found = attempts([row(), row("Name a lake.")], on_failure="drop")
     with pytest.raises(BadInput, match=r"2 rows came in and none is left; .* unparsable \(2\)"):
-        written(tmp_path, found, 2, keep)
+        written(tmp_path, found, 2)
+
+
+def test_a_round_of_nothing_but_kept_parents_goes_on_and_says_so(row, engine, tmp_path, capsys):
+    engine(lambda asked: "no label")
+    found = attempts([row(), row("Name a lake.")], on_failure="keep_parent")
+    assert written(tmp_path, found, 2, keep=True)["counts"]["kept_parents"] == 2
+    assert (
+        "none of 2 rows has evolved, all are kept as they were: {'unparsable': 2}" in capsys.readouterr().err
+    )
 
 
 def test_a_row_that_came_in_and_not_out_is_noticed(row, engine, tmp_path):
