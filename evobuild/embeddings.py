@@ -43,15 +43,20 @@ class Embedder:
         self._kept = Measurements(f"embedding {weights.identity(model)}")
         self._model: Any = None
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed at least one text: a row each, in their order."""
-        keys = [self._kept.key(text) for text in texts]
-        wanted = dict(zip(keys, texts, strict=True))
+    def keep(self, texts: Iterable[str]) -> None:
+        """Embed texts that are not kept yet, and keep them."""
+        wanted = {self._kept.key(text): text for text in texts}
         found = self._kept.get(list(wanted))
         fresh = {text: key for key, text in wanted.items() if key not in found}
-        for text, vector in self._embedded(list(fresh)) if fresh else ():
-            found[fresh[text]] = vector.tobytes()
-            self._kept.put(fresh[text], found[fresh[text]])
+        for text, vector in self._embedded(fresh) if fresh else ():
+            self._kept.put(fresh[text], vector.tobytes())
+        self._kept.flush()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Embed at least one text: a row each, in their order."""
+        self.keep(texts)
+        keys = [self._kept.key(text) for text in texts]
+        found = self._kept.get(list(set(keys)))
         return np.stack([np.frombuffer(found[key], "<f4") for key in keys])
 
     def _embedded(self, texts: Iterable[str]) -> Iterator[tuple[str, Vectors]]:

@@ -34,13 +34,17 @@ def main(
             vectors.leave(pool)
             results.leave(pool)
     else:
+        texts: dict[str, dict[str, str]] = {}
+        for pool in params.pools:
+            rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
+            texts[pool] = {row.id: text_of(row) for row in tables.instructions(rows)}
         with Embedder(model) as embedder:
-            for pool in params.pools:
-                rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
-                found = embedder.embed([text_of(row) for row in tables.instructions(rows)])
-                ids = rows["id"].to_list()
+            # All at once: more of them have as many tokens as each other.
+            embedder.keep(text for own in texts.values() for text in own.values())
+            for pool, own in texts.items():
+                ids, found = list(own), embedder.embed(list(own.values()))
                 tables.write(embeddings / f"{pool}.parquet", measures.table(ids, found))
-                results.take(pool, measures.measure(ids, found, given), rows.height, may_be_empty=True)
+                results.take(pool, measures.measure(ids, found, given), len(ids), may_be_empty=True)
     results.write(rejects, counts)
     measured = {pool: tables.read(diversity / f"{pool}.parquet", tables.DIVERSITY) for pool in params.pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}
