@@ -31,6 +31,7 @@ def check(params: Params) -> None:
     _check_optimize(params)
     _check_evolve(params)
     _check_select(params)
+    _check_adapter(params)
     _check_folders(params)
 
 
@@ -249,6 +250,15 @@ def _check_filters(params: Params) -> None:
                 f"params.yaml: select.filters.languages has '{code}'; "
                 f"expected some of {', '.join(language.NAMES)}"
             )
+
+
+def _check_adapter(params: Params) -> None:
+    scorer = params.models.scorer
+    if scorer and scorer.adapter and not Path(scorer.adapter, "adapter_config.json").is_file():
+        raise BadParams(
+            f"params.yaml: models.scorer.adapter is '{scorer.adapter}', which holds no adapter_config.json; "
+            "expected a LoRA folder"
+        )
 
 
 def _check_folders(params: Params) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 
 import polars as pl
 
-from evobuild import losses, weights
+from evobuild import losses, seams, weights
 from evobuild.chat import prompt_ids
 from evobuild.frame.errors import BadInput, UserError
 from evobuild.frame.params import Evaluate
 from evobuild.frame.tables import EVALUATION, REJECTS, Instruction, Reject, frame
 from evobuild.frame.uri import Weights
+from evobuild.likelihood import Reader
 
 
 def compare(
@@ -36,7 +37,8 @@ def compare(
     pairs: list[losses.Pair] = []
     rejects: list[Reject] = []
     for row in rows:
-        pair = losses.pair(tokenizer, row.id, prompt_ids(tokenizer, row), row.output, limit)
+        answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
+        pair = seams.pair(row.id, prompt_ids(tokenizer, row), answer, limit)
         if isinstance(pair, str):
             rejects.append(Reject(row.id, pair, "", row.output))
         else:
@@ -44,12 +46,13 @@ def compare(
     if not pairs:
         raise BadInput(f"none of {len(rows)} held-out rows can be measured; the first: {rejects[0].reason}")
     before, after = _losses(base, pairs, params), _losses(Weights(str(tuned)), pairs, params)
-    table = [(pair.id, len(pair.answer), before[pair.id], after[pair.id]) for pair in pairs]
+    table = [(pair.id, len(pair.both) - pair.seam, before[pair.id], after[pair.id]) for pair in pairs]
     return frame(EVALUATION, table), frame(REJECTS, rejects)
 
 
 def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> dict[str, float]:
-    found = dict(losses.answer_losses(weights.causal_lm(model), pairs, params.batch_tokens))
+    reader = Reader(weights.causal_lm(model), params.batch_tokens)
+    found = dict(losses.answer_losses(reader, pairs))
     for row, loss in found.items():
         if not math.isfinite(loss):
             raise UserError(

@@ -166,7 +166,8 @@ def _worth(params: Params, where: fates.Tables, found: Mapping[str, Ledger]) -> 
         for pool in params.pools
     ]
     levels = charts.levels(ratings) if "level" in params.rate.measures else ""
-    return {"level_chart": levels, "score_chart": charts.histograms(scores), "means": means}
+    drawn = charts.histograms(scores) if params.models.scorer else ""
+    return {"level_chart": levels, "score_chart": drawn, "means": means}
 
 
 def _failures(tallies: Sequence[Mapping[str, Any]], found: Mapping[str, Ledger]) -> list[dict[str, Any]]:

@@ -1,15 +1,37 @@
-"""Scores of answered instructions by a causal language model, one row a score or a reject."""
+"""Scores of answered instructions by a causal language model, one row a score or a reject.
+
+What was measured is kept by content (`measurements`), so that nothing is measured twice; if all is
+kept, no model is loaded. Held in memory: a window of rows with their token ids, however many there are.
+"""
 
 from __future__ import annotations
 
+import json
 import math
+import struct
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from evobuild import losses, weights
+from evobuild import losses, seams, weights
 from evobuild.frame.params import Score as ScoreParams
 from evobuild.frame.tables import Instruction, Reject
 from evobuild.frame.uri import Weights
+from evobuild.losses import Losses, Pair
+from evobuild.measurements import Measurements
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from evobuild.likelihood import Reader
+    from evobuild.models.record import Key
+
+WINDOW = 8192
+"""Rows that are sorted by length together."""
+_VALUES = struct.Struct("<II?ddd")
+"""Losses as they are kept, without the id, after MEASURED; after LOST stands a reject's reason and detail."""
+_MEASURED, _LOST = b"M", b"L"
 
 
 class Score(NamedTuple):
@@ -27,37 +49,87 @@ class Score(NamedTuple):
     ic_ifd: float
 
 
-def question(row: Instruction) -> str:
-    """The plain text before an answer: earlier turns, instruction and input, each on its own lines."""
-    turns = [content for _, content in row.history]
-    return "\n".join([*turns, row.instruction, *filter(None, [row.input])]) + "\n"
+class Scorer:
+    """A causal language model that scores rows; it is loaded when a row comes that is not kept.
 
-
-def score(rows: Iterable[Instruction], scorer: Weights, params: ScoreParams) -> Iterator[Score | Reject]:
-    """Score each row; every row gives one score or one reject, in any order.
-
-    Raises UserError if the scorer cannot be loaded.
+    Raises UserError if it cannot be found or loaded, or has not what the template needs.
     """
-    tokenizer = weights.tokenizer(scorer)
-    limit = min(params.max_length, weights.context(scorer))
-    pairs: list[losses.Pair] = []
-    for row in rows:
-        pair = losses.pair(tokenizer, row.id, losses.plain(tokenizer, question(row)), row.output, limit)
-        if isinstance(pair, str):
-            yield Reject(row.id, pair, "", row.output)
-        else:
-            pairs.append(pair)
-    for measured in losses.measure(weights.causal_lm(scorer), pairs, params.batch_tokens) if pairs else ():
-        yield _score(measured)
+
+    def __init__(self, model: Weights, params: ScoreParams) -> None:
+        self._weights, self._params = model, params
+        names = [weights.identity(model), params.dtype, params.template, str(params.max_length)]
+        if model.adapter:
+            names.append(weights.adapter_identity(model.adapter))
+        self._kept = Measurements("losses " + " ".join(names))
+        self._loaded: tuple[PreTrainedTokenizerBase, Reader] | None = None
+
+    def __enter__(self) -> Self:
+        self._kept.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kept.__exit__(kind, error, trace)
+
+    def score(self, rows: Iterable[Instruction]) -> Iterator[Score | Reject]:
+        """Score each row; every row gives one score or one reject, in any order."""
+        stream = iter(rows)
+        while window := list(islice(stream, WINDOW)):
+            yield from self._window(window)
+
+    def _window(self, rows: list[Instruction]) -> Iterator[Score | Reject]:
+        keys = {row.id: self._kept.key(_content(row)) for row in rows}
+        kept = self._kept.get(list(keys.values()))
+        first: dict[Key, str] = {}
+        for row in rows:
+            if keys[row.id] not in kept:
+                first.setdefault(keys[row.id], row.id)
+        missing = [row for row in rows if first.get(keys[row.id]) == row.id]
+        for key, value in self._measured(missing):
+            self._kept.put(keys[key], value)
+            kept[keys[key]] = value
+        for row in rows:
+            yield _score(row, kept[keys[row.id]])
+
+    def _measured(self, rows: list[Instruction]) -> Iterator[tuple[str, bytes]]:
+        """Measure rows: id and what is to be kept."""
+        if not rows:
+            return
+        tokenizer, reader = self._loaded = self._loaded or self._load()
+        limit = min(self._params.max_length, weights.context(self._weights))
+        pairs: list[Pair] = []
+        for found in seams.pairs(tokenizer, self._params.template, rows, limit):
+            if isinstance(found, Reject):
+                yield found.id, _LOST + json.dumps([found.reason, found.detail]).encode()
+            else:
+                pairs.append(found)
+        for measured in losses.measure(reader, pairs):
+            yield measured.id, _MEASURED + _VALUES.pack(*measured[1:])
+
+    def _load(self) -> tuple[PreTrainedTokenizerBase, Reader]:
+        from evobuild.likelihood import Reader
+
+        model = weights.causal_lm(self._weights, self._params.dtype, self._weights.adapter)
+        return weights.tokenizer(self._weights), Reader(model, self._params.batch_tokens)
 
 
-def _score(measured: losses.Losses) -> Score | Reject:
+def _content(row: Instruction) -> bytes:
+    """What of a row its losses follow from."""
+    return repr((row.history, row.instruction, row.input, row.output)).encode("utf-8", "surrogatepass")
+
+
+def _score(row: Instruction, kept: bytes) -> Score | Reject:
+    if kept.startswith(_LOST):
+        reason, detail = json.loads(kept[1:])
+        return Reject(row.id, reason, detail, row.output)
+    measured = Losses(row.id, *_VALUES.unpack(kept[1:]))
     asked, given, alone = measured.loss_q, measured.loss_a_given_q, measured.loss_a
     detail = f"L(Q) {asked}, L(A|Q) {given}, L(A) {alone}"
     if not math.isfinite(asked + given + alone):
-        return Reject(measured.id, "loss not finite", detail, "")
+        return Reject(row.id, "loss not finite", detail, row.output)
     if asked == 0 or alone == 0:
-        return Reject(measured.id, "zero loss", detail, "")
+        return Reject(row.id, "zero loss", detail, row.output)
     return Score(
         *measured,
         losses.ifd(given, alone),

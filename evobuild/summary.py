@@ -49,10 +49,11 @@ def difficulty(ratings: Path, counts: Path, pools: Sequence[str]) -> dict[str, d
     }
 
 
-def score_means(scores: Path, pools: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Mean IFD and IC-IFD of each pool."""
+def score_means(scores: Path, pools: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """Mean IFD and IC-IFD of each pool, null if none was scored, and rows whose answer was cut."""
     rows = {pool: _table(scores, pool, SCORES) for pool in pools}
-    return {name: {pool: _mean(rows[pool][name], 4) for pool in pools} for name in ("ifd", "ic_ifd")}
+    means = {name: {pool: rounded_mean(rows[pool][name], 4) for pool in pools} for name in ("ifd", "ic_ifd")}
+    return means | {"truncated": {pool: int(rows[pool]["truncated"].sum()) for pool in pools}}
 
 
 def level_counts(ratings: Path, pools: Sequence[str]) -> list[dict[str, object]]:
@@ -119,10 +120,3 @@ def rounded_mean(values: pl.Series, digits: int) -> float | None:
     """The mean of what is not null, rounded; None if all is."""
     mean = values.mean()
     return round(mean, digits) if isinstance(mean, float) else None
-
-
-def _mean(values: pl.Series, digits: int) -> float:
-    mean = values.mean()
-    if not isinstance(mean, float):
-        raise ValueError("a pool without a row has no mean")
-    return round(mean, digits)

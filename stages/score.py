@@ -12,15 +12,19 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, responses: Path, scratch: Path, scores: Out, rejects: Out, counts: Out) -> None:
-    from evobuild import scoring
     from evobuild.frame import tables
     from evobuild.pools import AllPools
+    from evobuild.scoring import Scorer
 
     results = AllPools(tables.SCORES, scores)
-    for pool in params.pools:
-        rows = tables.read(responses / f"{pool}.parquet", tables.INSTRUCTIONS)
-        found = scoring.score(tables.instructions(rows), params.models.scorer, params.score)
-        results.take(pool, found, rows.height)
+    if params.models.scorer is None:
+        for pool in params.pools:
+            results.leave(pool)
+    else:
+        with Scorer(params.models.scorer, params.score) as scorer:
+            for pool in params.pools:
+                height, rows = tables.stream(responses / f"{pool}.parquet")
+                results.take(pool, scorer.score(rows), height)
     results.write(rejects, counts)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def main(params: Params, r0: Path, model: Out) -> None:
     from evobuild.frame import tables
 
-    if not (params.models.base.is_scratch or params.models.scorer.is_scratch):
+    scorer = params.models.scorer
+    if not (params.models.base.is_scratch or (scorer and scorer.is_scratch)):
         model.mkdir()
         (model / "README.md").write_text(
             "Not trained: neither models.base nor models.scorer is models/scratch.\n"

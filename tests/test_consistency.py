@@ -352,3 +352,10 @@ def test_what_only_looks_odd_in_the_loop_is_allowed(shipped, values):
 )
 def test_a_model_that_is_a_path_is_a_folder_without_revision(shipped, role, model, message):
     assert message in refused(changed(shipped, "models", **{role: model}))
+
+
+def test_an_adapter_is_a_lora_folder(shipped, tmp_path):
+    adapted = changed(shipped, "models", scorer=Weights("models/scratch", adapter=str(tmp_path)))
+    assert "holds no adapter_config.json" in refused(adapted)
+    (tmp_path / "adapter_config.json").write_text("{}")
+    consistency.check(adapted)

@@ -8,7 +8,7 @@ import pytest
 
 from evobuild.frame import params
 from evobuild.frame.errors import BadParams
-from evobuild.frame.uri import ChatModel
+from evobuild.frame.uri import ChatModel, Weights
 
 SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
 
@@ -36,6 +36,20 @@ def test_the_shipped_file_is_right():
     assert loaded.rounds["r2"].parent == "r1"
 
 
+@pytest.mark.parametrize(
+    ("given", "scorer"),
+    [
+        ("null", None),
+        ("a/b@12fd25f", Weights("a/b", "12fd25f")),
+        ("{uri: a/b@12fd25f, adapter: models/lora}", Weights("a/b", "12fd25f", "models/lora")),
+        ("{uri: a/b}", Weights("a/b")),
+    ],
+)
+def test_a_scorer_may_have_an_adapter_or_be_none(tmp_path, given, scorer):
+    file = written(tmp_path, "  scorer: models/scratch  ", f"  scorer: {given}  ")
+    assert params.load(file).models.scorer == scorer
+
+
 def test_a_part_that_was_not_asked_for_cannot_be_read():
     view = params.load(Path("params.yaml"), ("random_seed", "rate", "models.judge", "evolve.strategy"))
     assert view.random_seed == 42
@@ -56,6 +70,12 @@ def test_a_part_that_was_not_asked_for_cannot_be_read():
         ("  r1: {parent: r0}", "  r1: {paren: r0}", "unknown key 'rounds.r1.paren'; did you mean 'parent'?"),
         ("  r3: {}", "  r3: {colour: red}", "unknown key 'pools.r3.colour'"),
         ("  examples: 6", "  number: 6", "unknown key 'report.number'; known here: examples"),
+        ("  scorer: models/scratch  ", "  scorer: {uri: a/b, adaptor: c}  ", "did you mean 'adapter'?"),
+        (
+            "  template: plain  ",
+            "  template: alpaca  ",
+            "score.template is 'alpaca'; expected 'plain', 'chat'",
+        ),
         ("  candidates: 5                   # m\n", "", "the key 'optimize.candidates' is missing"),
         ("  candidates: 5", "  candidates: five", "optimize.candidates is 'five'; expected a valid integer"),
         ("  candidates: 5", "  candidates: '5'", "optimize.candidates is '5'; expected a valid integer"),

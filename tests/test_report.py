@@ -128,6 +128,14 @@ def test_no_optimization_is_said(tmp_path: Path):
     assert "Nothing was optimized" in page and "is e0, used as it stands" in page
 
 
+def test_without_a_scorer_nothing_is_drawn_and_that_is_said(tmp_path: Path):
+    sources = build(tmp_path)
+    for pool in ("r0", "r1", "r2"):
+        tables.write(sources.rows.scores / f"{pool}.parquet", tables.frame(tables.SCORES, []))
+    page = report.page(settings(REAL | {"scorer": None}), sources)
+    assert "Nothing was scored" in page and "Distribution of IC-IFD" not in page
+
+
 @pytest.mark.usefixtures("without_charts")
 def test_a_removed_pool_is_not_read(tmp_path: Path):
     sources = build(tmp_path)

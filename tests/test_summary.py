@@ -52,10 +52,18 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
 
 
 def test_score_means_are_of_each_pool(scores: Path) -> None:
-    assert summary.score_means(scores, ["r0", "r1"]) == {
-        "ifd": {"r0": 0.825, "r1": 0.6},
-        "ic_ifd": {"r0": 0.4125, "r1": 0.3},
+    write(scores, "r2", tables.SCORES, [])
+    write(scores, "r3", tables.SCORES, [("z", 1, 1, True, 2.0, 1.0, 2.0, 0.5, 0.4, 0.25)])
+    assert summary.score_means(scores, ["r0", "r1", "r2", "r3"]) == {
+        "ifd": {"r0": 0.825, "r1": 0.6, "r2": None, "r3": 0.5},
+        "ic_ifd": {"r0": 0.4125, "r1": 0.3, "r2": None, "r3": 0.25},
+        "truncated": {"r0": 0, "r1": 0, "r2": 0, "r3": 1},
     }
+
+
+def test_without_a_score_the_histogram_is_of_zeros(tmp_path: Path) -> None:
+    write(tmp_path, "r0", tables.SCORES, [])
+    assert {entry["rows"] for entry in summary.score_histogram(tmp_path, ["r0"])} == {0}
 
 
 def test_levels_are_counted_in_order_and_none_is_left_out(ratings: Path) -> None:

@@ -21,6 +21,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Dtype = Literal["float32", "bfloat16", "float16"]
 Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
 Operations = Annotated[list[Operation], Field(min_length=1)]
 Measure = Literal["level", "score"]
@@ -91,7 +92,7 @@ class Role(Section):
     """A chat role whose model has options; a role without is just its URI."""
 
     uri: str
-    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    dtype: Dtype | None = None
     quantization: str | None = None
     max_length: Count | None = None
     adapter: str | None = None
@@ -122,6 +123,31 @@ CausalLM = Annotated[
 ]
 
 
+class Adapted(Section):
+    """A scorer with a LoRA folder; one without is just its hub id or folder."""
+
+    uri: str
+    adapter: str | None = None
+
+
+def _adapted(value: object) -> object:
+    """Read a scorer: its name, or a mapping with the name and an adapter."""
+    if isinstance(value, str):
+        return parse_weights(value)
+    if not isinstance(value, dict):
+        return value
+    try:
+        given = Adapted.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(
+            f"expected a name, or {{uri: …, adapter: …}}: {first_line(error, Adapted)}"
+        ) from error
+    return replace(parse_weights(given.uri), adapter=given.adapter or "")
+
+
+AdaptedLM = Annotated[Weights, BeforeValidator(_adapted)]
+
+
 class Models(Section):
     """Who plays which role; null where there is none, and nothing is measured."""
 
@@ -129,7 +155,7 @@ class Models(Section):
     optimizer: Chat
     responder: Chat
     judge: Chat
-    scorer: CausalLM
+    scorer: AdaptedLM | None
     base: CausalLM
     embedder: CausalLM | None
     reward: CausalLM | None
@@ -219,6 +245,8 @@ class Rate(Section):
 
 
 class Score(Section):
+    template: Literal["plain", "chat", "authors", "superfiltering"]
+    dtype: Dtype
     max_length: Annotated[int, Field(ge=8)]
     batch_tokens: Count
 

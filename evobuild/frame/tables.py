@@ -248,6 +248,17 @@ def instructions(rows: pl.DataFrame) -> Iterator[Instruction]:
         yield row._replace(history=turns) if turns else row._replace(history=())
 
 
+def stream(path: Path, chunk: int = 16_384) -> tuple[int, Iterator[Instruction]]:
+    """The number of rows of an instruction table, and they, some at a time in memory.
+
+    Raises BadInput as `read` does.
+    """
+    rows = scan(path, INSTRUCTIONS)
+    height = int(collect(path, rows.select(pl.len())).item())
+    parts = (collect(path, rows.slice(start, chunk)) for start in range(0, height, chunk))
+    return height, (row for part in parts for row in instructions(part))
+
+
 class Columns:
     """Rows gathered column by column in chunks, so that a million take little more than their text."""
 

@@ -49,13 +49,18 @@ class ChatModel:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A model by hub id, by local folder, or by the Python package that brings it, `package:<module>`."""
+    """A model by hub id, by local folder, or by the Python package that brings it, `package:<module>`.
+
+    adapter: a LoRA folder over it, '' for none.
+    """
 
     name: str
     revision: str = ""
+    adapter: str = ""
 
     def __str__(self) -> str:
-        return self.name + (f"@{self.revision}" if self.revision else "")
+        given = f"[adapter={self.adapter}]" if self.adapter else ""
+        return self.name + (f"@{self.revision}" if self.revision else "") + given
 
     @property
     def is_scratch(self) -> bool:

@@ -1,0 +1,124 @@
+"""Documents one after the other in one row, without padding, each attending to itself alone.
+
+For models whose attention is one of transformers' interface: ours is registered there and told where
+documents begin. On a GPU it is PyTorch's variable-length flash attention; on a CPU, documents of one
+length after another go through the usual kernel together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from evobuild.frame.errors import require
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "evobuild_documents"
+
+
+def takes(model: Any) -> bool:
+    """Whether a model's attention can be replaced by ours."""
+    transformers = require("transformers", "train")
+    if not isinstance(model, transformers.PreTrainedModel) or not model._can_set_attn_implementation():
+        return False
+    transformers.AttentionInterface.register(NAME, _attend)
+    transformers.AttentionMaskInterface.register(NAME, _no_mask)
+    return True
+
+
+@contextmanager
+def installed(model: Any) -> Iterator[None]:
+    """Have the model attend by document inside."""
+    config, before = model.config, model.config._attn_implementation
+    config._attn_implementation = NAME
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
+
+
+def layout(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
+    """What a model's forward pass is told of a row of documents: positions, and where each begins."""
+    torch: Any = require("torch", "train")
+    starts = torch.tensor([0, *lengths]).cumsum(0).to(device, torch.int32)
+    positions_1_T = torch.cat([torch.arange(length) for length in lengths])[None].to(device)
+    return {
+        "position_ids": positions_1_T,
+        "cu_seq_lens_q": starts,
+        "cu_seq_lens_k": starts,
+        "max_length_q": max(lengths),
+        "max_length_k": max(lengths),
+    }
+
+
+def _no_mask(*args: Any, **options: Any) -> None:
+    """Our attention needs none."""
+
+
+def _attend(
+    module: Any,
+    query_1_N_T_D: torch.Tensor,
+    key_1_K_T_D: torch.Tensor,
+    value_1_K_T_D: torch.Tensor,
+    attention_mask: None,
+    *,
+    cu_seq_lens_q: torch.Tensor,
+    max_length_q: int,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    s_aux: torch.Tensor | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attend causally within each document. N heads, K of keys; (1, T, N, D) is returned."""
+    if softcap is not None or s_aux is not None:
+        raise NotImplementedError("capped logits and sinks are left to the model's own attention")
+    heads = (query_1_N_T_D, key_1_K_T_D, value_1_K_T_D)
+    if query_1_N_T_D.is_cuda:
+        from torch.nn.attention.varlen import varlen_attn
+
+        ends = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
+        window = (-1 if sliding_window is None else sliding_window - 1, 0)
+        query, key, value = (each[0].transpose(0, 1) for each in heads)
+        gqa = query.shape[1] != key.shape[1]
+        return varlen_attn(query, key, value, *ends, scale=scaling, window_size=window, enable_gqa=gqa)[
+            None
+        ], None
+    return _by_length(*heads, cu_seq_lens_q.diff().tolist(), scaling, sliding_window), None
+
+
+def _by_length(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    lengths: list[int],
+    scaling: float | None,
+    window: int | None,
+) -> torch.Tensor:
+    torch_: Any = require("torch", "train")
+    groups = query.shape[1] // key.shape[1]
+    found, start = [], 0
+    for length, equal in groupby(lengths):
+        count = len(list(equal))
+        # (1, N, count * length, D) -> (count, N, length, D)
+        parts = [
+            each[0, :, start : start + count * length].unflatten(1, (count, length)).transpose(0, 1)
+            for each in (query, key, value)
+        ]
+        if groups > 1:
+            parts[1:] = (each.repeat_interleave(groups, 1) for each in parts[1:])
+        narrow = window is not None and length > window
+        mask = (
+            torch_.ones(length, length, dtype=torch_.bool).tril().triu(1 - (window or 0)) if narrow else None
+        )
+        attended = torch_.nn.functional.scaled_dot_product_attention(
+            *parts, attn_mask=mask, is_causal=not narrow, scale=scaling
+        )
+        found.append(attended.transpose(1, 2).flatten(0, 1))
+        start += count * length
+    packed: torch.Tensor = torch_.cat(found)[None]
+    return packed
