@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "evobuild_documents"
+BLOCK = 64
+"""Positions at a time on a CPU: its kernel computes what a causal mask hides, and blocks save some of it."""
 
 
 def takes(model: Any) -> bool:
@@ -111,14 +113,34 @@ def _by_length(
         ]
         if groups > 1:
             parts[1:] = (each.repeat_interleave(groups, 1) for each in parts[1:])
-        narrow = window is not None and length > window
-        mask = (
-            torch_.ones(length, length, dtype=torch_.bool).tril().triu(1 - (window or 0)) if narrow else None
-        )
-        attended = torch_.nn.functional.scaled_dot_product_attention(
-            *parts, attn_mask=mask, is_causal=not narrow, scale=scaling
-        )
-        found.append(attended.transpose(1, 2).flatten(0, 1))
+        blocks = [
+            _block(parts, first, min(first + BLOCK, length), scaling, window)
+            for first in range(0, length, BLOCK)
+        ]
+        found.append(torch_.cat(blocks, 2).transpose(1, 2).flatten(0, 1))
         start += count * length
     packed: torch.Tensor = torch_.cat(found)[None]
     return packed
+
+
+def _block(
+    parts: Sequence[torch.Tensor], first: int, end: int, scaling: float | None, window: int | None
+) -> torch.Tensor:
+    """Let some positions of documents of one length attend to what stands before them."""
+    torch_: Any = require("torch", "train")
+    begin = 0 if window is None else max(0, first + 1 - window)
+    mask = None
+    if first or window is not None:
+        mask = torch_.ones(end - first, end - begin, dtype=torch_.bool).tril_(first - begin)
+        if window is not None:
+            mask = mask.triu_(first - begin + 1 - window)
+    query, key, value = parts
+    attended: torch.Tensor = torch_.nn.functional.scaled_dot_product_attention(
+        query[:, :, first:end],
+        key[:, :, begin:end],
+        value[:, :, begin:end],
+        attn_mask=mask,
+        is_causal=mask is None,
+        scale=scaling,
+    )
+    return attended

@@ -50,6 +50,22 @@ def test_losses_do_not_depend_on_batches_or_order(make: Any, batch_tokens: int) 
         assert found[place] == pytest.approx(alone(model, document), abs=1e-5)
 
 
+@pytest.mark.parametrize("window", [None, 1, 7, 40])
+@pytest.mark.parametrize("block", [1, 8, 64])
+def test_packed_attention_is_that_of_transformers(monkeypatch, window: int | None, block: int) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    monkeypatch.setattr(packing, "BLOCK", block)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = MistralConfig(vocab_size=300, num_key_value_heads=2, sliding_window=window, **shape)
+    model = MistralForCausalLM(config).eval()
+    given, reader = documents(), Reader(model, 300)
+    assert reader._packs
+    for place, means in reader.read(given):
+        assert means == pytest.approx(alone(model, given[place]), abs=1e-5)
+
+
 @pytest.mark.parametrize("make", [Reader, padded])
 def test_what_stands_beside_a_document_does_not_reach_it(make: Any) -> None:
     first, *others = documents()
