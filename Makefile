@@ -39,6 +39,7 @@ bench: .venv/ready
 	tests/browser/install.sh
 	python benchmarks/evolution.py
 	python benchmarks/sandbox.py
+	python benchmarks/scoring.py
 
 # Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
 clean-outs:
