@@ -11,7 +11,7 @@ import polars as pl
 
 from evobuild import comparison, gathering, probability, words
 from evobuild.frame.params import Metric
-from evobuild.frame.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND
+from evobuild.frame.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
 
@@ -62,6 +62,11 @@ def _distances(outs: Outs) -> pl.DataFrame:
     return _pools(outs, "diversity", DIVERSITY, "id", "distance")
 
 
+def _tagged(outs: Outs) -> pl.DataFrame:
+    """Every tag of the rows drawn of every pool: round, id, tag."""
+    return _pools(outs, "tags", TAGS, "id", pl.col("tags").alias("tag")).explode("tag")
+
+
 def _rewards(outs: Outs) -> pl.DataFrame:
     """Every evolved row: round, id, reward; null where there is none."""
     pools = [name for name in outs.params.pools if name != SEED_ROUND]
@@ -75,7 +80,7 @@ def _rewards(outs: Outs) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def _pools(outs: Outs, folder: str, schema: pl.Schema, *columns: str) -> pl.DataFrame:
+def _pools(outs: Outs, folder: str, schema: pl.Schema, *columns: str | pl.Expr) -> pl.DataFrame:
     return pl.concat(
         outs.table(f"data/{folder}/{name}.parquet", schema).select(pl.lit(name).alias("round"), *columns)
         for name in outs.params.pools
@@ -186,6 +191,7 @@ ANSWERED = Measure(("rate", "respond"), _answered)
 SCORED = Measure(("score",), _scores)
 DISTANCES = Measure(("diversity",), _distances)
 REWARDED = Measure(("reward",), _rewards)
+TAGGED = Measure(("tag",), _tagged)
 CUTS = Measure(("score", "rate"), _cuts)
 FATES = Measure(("respond",), _fates)
 PROBABILITIES = Measure(("evolve",), _probabilities)
