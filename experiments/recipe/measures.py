@@ -101,7 +101,7 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     rows = gathering.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
     texts = gathering.texts([pool], folders[1], rows["id"], ["instruction"])
     counted = texts.select("id", words=pl.Series(map(words.count, texts["instruction"]), dtype=pl.Int64))
-    table = rows.join(counted, on="id", how="left").select("id", "words", "difficulty", "ic_ifd")
+    table = rows.join(counted, on="id", how="left").select("id", "words", "difficulty", "ic_ifd").sort("id")
     found = []
     for share in SHARES:
         given = outs.params.select.model_copy(update={"share": share, "count": None, "weights": {}})
