@@ -57,7 +57,7 @@ _STYLE = {
 BINS = 40
 """Bins of a histogram."""
 MEASURES = {"IC-IFD": "ic_ifd", "IFD": "ifd"}
-POINTS = 300
+POINTS = 200
 """Rows shown in a panel of points."""
 KEYWORDS = 20
 """Keywords shown of an evolver, the commonest."""
@@ -244,7 +244,8 @@ def lengths(panels: Mapping[str, pl.DataFrame]) -> Markup:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter("")
-        grid[0].legend(loc="best", handletextpad=0.2)
+        place = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "ncols": 2}
+        grid[-1].legend(**place, handletextpad=0.1, columnspacing=0.8)
 
     return _drawn(draw, (9.6, 2.6), "Metrics against the length of the instruction")
 
