@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from evobuild.frame.errors import UserError
@@ -145,14 +146,51 @@ def _end(run: Run[Made], selector: selectors.BaseSelector, limits: Limits) -> En
     over = None
     if not _exited(run.processes[0]):
         over = "output" if len(run.answers) > limits.output else "time"
-    for process in run.processes:
-        os.killpg(process.pid, signal.SIGKILL)
-    statuses = [process.wait() for process in run.processes]
+    statuses = [_killed(process) for process in run.processes]
     if not run.closed:
         selector.unregister(run.descriptor)
         _drain(run)
     os.close(run.descriptor)
     return Ending(bytes(run.answers), over, statuses[0])
+
+
+def _killed(process: subprocess.Popen[bytes]) -> int:
+    """Kill a process with all that is inside it, and wait until nothing of it is left; give its status.
+
+    bubblewrap ends by itself once its child, the first process inside, is gone and with it all others.
+    Killed before it, it would leave that child for some other process to wait for.
+    """
+    if not any(_kill_child(process.pid, child) for child in _children(process.pid)):
+        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        return process.wait(SURVIVES)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()
+
+
+def _children(process: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _kill_child(process: int, child: int) -> bool:
+    """Kill a child if it is still one: by a descriptor, since its number may be another's by now."""
+    try:
+        descriptor = os.pidfd_open(child)
+    except ProcessLookupError:
+        return False
+    try:
+        if child not in _children(process):
+            return False
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _drain(run: Run[Made]) -> None:
