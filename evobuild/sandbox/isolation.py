@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import inspect
 import marshal
 import math
 import os
@@ -20,23 +21,20 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from evobuild.frame.errors import UserError
 from evobuild.sandbox import syscalls
+from evobuild.sandbox.inside import confine, examiner, runner, steady, values
 from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, interpreter
 from evobuild.sandbox.limits import Limits
 
 if TYPE_CHECKING:
-    from evobuild.sandbox.inside import examiner, runner
-
     Task = runner.Task | examiner.Task
 
 Name = Literal["bubblewrap", "landlock", "none"]
+Main = Literal["runner", "examiner"]
 NOBODY = 65534
-INSIDE = Path(__file__).parent / "inside"
-PACKAGE = "evobuild.sandbox.inside"
 
 BOOT = """
 import builtins, marshal, sys
@@ -67,7 +65,12 @@ class Isolation:
     drop: bool = False
 
     def start(
-        self, main: str, task: Task, limits: Limits, answers: int, keep: Sequence[int] = ()
+        self,
+        main: Literal["runner", "examiner"],
+        task: Task,
+        limits: Limits,
+        answers: int,
+        keep: Sequence[int] = (),
     ) -> subprocess.Popen[bytes]:
         """Start a module of `inside` in a process group of its own.
 
@@ -81,14 +84,15 @@ class Isolation:
             "strictly": self.name != "none",
             "lock": lock,
         }
-        payload = marshal.dumps((_parts(main), f"{PACKAGE}.{main}", task, place))  # type: ignore[arg-type]
+        parts = _parts(main)
+        payload = marshal.dumps((parts, parts[-1][0], task, place))  # type: ignore[arg-type]
         command = [str(interpreter().executable), *SWITCHES, "-c", BOOT]
-        with _sealed(payload) as stdin, _sealed(syscalls.program(execute=True)) as program:
-            kept = [*keep, *([lock[0]] if lock and lock[0] is not None else [])]
+        kept = [*keep, *([lock[0]] if lock and lock[0] is not None else [])]
+        with contextlib.ExitStack() as stack:
             if self.name == "bubblewrap":
-                kept.append(program)
-                command = [*bubblewrap(), "--seccomp", str(program), "--", *command]
-            return self._process(command, stdin, answers, kept)
+                kept.append(stack.enter_context(_sealed(syscalls.program(execute=True))))
+                command = [*bubblewrap(), "--seccomp", str(kept[-1]), "--", *command]
+            return self._process(command, stack.enter_context(_sealed(payload)), answers, kept)
 
     def _process(
         self, command: list[str], stdin: int, stdout: int, kept: list[int]
@@ -117,12 +121,12 @@ class Isolation:
 
 
 @cache
-def _parts(main: str) -> list[tuple[str, object]]:
-    """The code that runs inside, in the order it is needed."""
-    names = ("values", "confine", "steady", "runner", "examiner")
+def _parts(main: Main) -> list[tuple[str, object]]:
+    """The code that runs inside, in the order it is needed: the one with `main` last."""
+    modules = [values, confine, steady, runner, *([examiner] if main == "examiner" else [])]
     return [
-        (f"{PACKAGE}.{name}", compile((INSIDE / f"{name}.py").read_bytes(), f"{name}.py", "exec"))
-        for name in names[: names.index(main) + 1]
+        (module.__name__, compile(inspect.getsource(module), f"{module.__name__}.py", "exec"))
+        for module in modules
     ]
 
 
