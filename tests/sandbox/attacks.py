@@ -274,7 +274,7 @@ attack(M, "a recursion", ("raised RecursionError",), "return attack(world)")
 attack(
     M,
     "a recursion without its limit",
-    ("killed 11", "memory ", "time "),
+    ("killed 11", "memory ", "time ", "raised RecursionError"),
     "sys.setrecursionlimit(10**9)\nclass Deep:\n    def __repr__(self): return repr([self])\nreturn repr(Deep())",
 )
 attack(
