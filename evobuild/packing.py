@@ -1,15 +1,14 @@
 """Documents one after the other in one row, without padding, each attending to itself alone.
 
 For models whose attention is one of transformers' interface: ours is registered there and told where
-documents begin. On a GPU it is PyTorch's variable-length flash attention; on a CPU, documents of one
-length after another go through the usual kernel together.
+documents begin. On a GPU it is PyTorch's variable-length flash attention; on a CPU, documents of like
+length go through the usual kernel together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from evobuild.frame.errors import require
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 NAME = "evobuild_documents"
-BLOCK = 64
+BLOCK = 128
 """Positions at a time on a CPU: its kernel computes what a causal mask hides, and blocks save some of it."""
 
 
@@ -103,30 +102,43 @@ def _by_length(
 ) -> torch.Tensor:
     torch_: Any = require("torch", "train")
     groups = query.shape[1] // key.shape[1]
+    heads = [query, *(each.repeat_interleave(groups, 1) if groups > 1 else each for each in (key, value))]
     found, start = [], 0
-    for length, equal in groupby(lengths):
-        count = len(list(equal))
-        # (1, N, count * length, D) -> (count, N, length, D)
+    for alike in _alike(lengths):
+        longest, size = max(alike), sum(alike)
+        ends_C = torch_.tensor(alike)
+        places_C_L = (ends_C.cumsum(0) - ends_C)[:, None] + torch_.arange(longest)
+        # (1, N, T, D) -> (C, N, L, D); what stands behind the end of a short one no position of it sees.
         parts = [
-            each[0, :, start : start + count * length].unflatten(1, (count, length)).transpose(0, 1)
-            for each in (query, key, value)
+            each[0, :, start : start + size][:, places_C_L.clamp(max=size - 1)].transpose(0, 1)
+            for each in heads
         ]
-        if groups > 1:
-            parts[1:] = (each.repeat_interleave(groups, 1) for each in parts[1:])
         blocks = [
-            _block(parts, first, min(first + BLOCK, length), scaling, window)
-            for first in range(0, length, BLOCK)
+            _block(parts, first, min(first + BLOCK, longest), scaling, window)
+            for first in range(0, longest, BLOCK)
         ]
-        found.append(torch_.cat(blocks, 2).transpose(1, 2).flatten(0, 1))
-        start += count * length
+        attended_C_L_N_D = torch_.cat(blocks, 2).transpose(1, 2)
+        found.append(attended_C_L_N_D[torch_.arange(longest) < ends_C[:, None]])
+        start += size
     packed: torch.Tensor = torch_.cat(found)[None]
     return packed
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Split lengths into runs of which none is shorter than 7/8 of the longest."""
+    run: list[int] = []
+    for length in lengths:
+        if run and 8 * min(*run, length) < 7 * max(*run, length):
+            yield run
+            run = []
+        run.append(length)
+    yield run
 
 
 def _block(
     parts: Sequence[torch.Tensor], first: int, end: int, scaling: float | None, window: int | None
 ) -> torch.Tensor:
-    """Let some positions of documents of one length attend to what stands before them."""
+    """Let some positions of documents of like length attend to what stands before them."""
     torch_: Any = require("torch", "train")
     begin = 0 if window is None else max(0, first + 1 - window)
     mask = None
