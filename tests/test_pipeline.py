@@ -8,7 +8,7 @@ every params key, prompt, module and script, changed in turn, against what DVC i
 
 from __future__ import annotations
 
-import os
+import contextlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -130,7 +130,7 @@ def test_no_out_persists_and_only_small_figures_leave_the_cache() -> None:
 
 
 @pytest.fixture(scope="session")
-def committed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the pipeline whose outs are placeholders that DVC takes for current."""
     from dvc.repo import Repo
 
@@ -139,16 +139,13 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
         shutil.copy(ROOT / name, root / name)
-    before = Path.cwd()
-    os.chdir(root)
-    with Repo.init(no_scm=True) as repo:
+    with contextlib.chdir(root), Repo.init(no_scm=True) as repo:
         for stage in repo.index.stages:
             for out in stage.outs:
                 place_holder(Path(out.fs_path), out.def_path)
         repo.commit(force=True)
     assert stale(root) == set()
-    yield root
-    os.chdir(before)
+    return root
 
 
 def place_holder(path: Path, name: str) -> None:
@@ -170,7 +167,7 @@ def dvc_in(root: Path) -> Iterator[Callable[[Callable[[Dependency], bool]], set[
 
     # DVC parses its YAML in pure Python, params.yaml once per stage; libyaml reads the same much faster.
     fast = mock.patch.object(YAML, "load", lambda self, text: yaml.load(text, yaml.CSafeLoader))
-    with fast, Repo(str(root)) as repo, repo.lock:
+    with fast, contextlib.chdir(root), Repo(str(root)) as repo, repo.lock:
         stages = list(repo.index.stages)
         yield lambda asked: {
             stage.addressing
