@@ -42,7 +42,7 @@ def choose(limits: Limits) -> Isolation:
         f"no sandbox for code that a model wrote: {'; '.join(reasons)}\n"
         "install bubblewrap 0.8 or later (apt-get install bubblewrap libseccomp2) on a Linux that allows "
         "user namespaces or has Landlock, or switch off what needs it; "
-        "`sandbox.allow_weaker_isolation: true` runs that code as an ordinary process"
+        "--allow-weaker-isolation runs that code as an ordinary process"
     )
 
 

@@ -2,7 +2,7 @@
 
 bubblewrap   namespaces of its own, a root of the interpreter alone, seccomp, limits
 landlock     no namespaces (as in a container): Landlock for files, seccomp, limits
-none         seccomp where there is any, limits; only if sandbox.allow_weaker_isolation says so
+none         seccomp where there is any, limits; only if Limits.allow_weaker_isolation says so
 
 Started by root, the code runs as `nobody` if that user can read the interpreter, else as a user
 without any capability. Landlock hides what is in files; whether a path exists it does not hide.
