@@ -46,7 +46,8 @@ def main(
                 tables.write(embeddings / f"{pool}.parquet", measures.table(ids, found))
                 results.take(pool, measures.measure(ids, found, given), len(ids), may_be_empty=True)
     results.write(rejects, counts)
-    measured = {pool: tables.read(diversity / f"{pool}.parquet", tables.DIVERSITY) for pool in params.pools}
+    pools = params.pools if model else []
+    measured = {pool: tables.read(diversity / f"{pool}.parquet", tables.DIVERSITY) for pool in pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}
     tables.write_json(metrics, measures.figures(measured, str(model) if model else None, given))
     distributions.histogram(far, "distance", 0.0).write_csv(histogram)

@@ -44,9 +44,8 @@ def main(
         rest = rows.height - len(evolved)
         results.take(pool, found, len(evolved), may_be_empty=not evolved, not_evolved=rest)
     results.write(rejects, counts)
-    given_out = {
-        pool: tables.read(rewards / f"{pool}.parquet", tables.REWARDS)["reward"] for pool in params.pools
-    }
+    pools = params.pools if model else []
+    given_out = {pool: tables.read(rewards / f"{pool}.parquet", tables.REWARDS)["reward"] for pool in pools}
     tables.write_json(metrics, {"model": str(model) if model else None} | distributions.figures(given_out))
     distributions.histogram(given_out, "reward").write_csv(histogram)
 

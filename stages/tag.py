@@ -46,7 +46,8 @@ def main(
         for pool, (taken, left) in sizes.items():
             results.take(pool, found[pool], taken, not_drawn=left)
     results.write(rejects, counts)
-    measured = {pool: tables.read(tags / f"{pool}.parquet", tables.TAGS) for pool in params.pools}
+    pools = params.pools if tagger else []
+    measured = {pool: tables.read(tags / f"{pool}.parquet", tables.TAGS) for pool in pools}
     tables.write_json(metrics, measures.figures(measured, str(tagger) if tagger else None))
     measures.frequencies(measured).write_csv(histogram)
     tables.write_json(usage, used)
