@@ -35,8 +35,8 @@ PROMPTS = 2000
 PART = 50
 """Prompts whose time is taken at once: a second or so."""
 
-TURNS = 6
-MAX_TOKENS = 32
+TURNS = 4
+MAX_TOKENS = 128
 MACHINE = "vllm: {max_num_seqs: 64, enforce_eager: true}\n"
 
 
