@@ -454,3 +454,28 @@ def test_what_params_name_is_kept(tmp_path):
     current = engine.identity(ChatModel("simulated", "small"))
     file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
     assert archive.prune(file, archive.unused(ROOT / "params.yaml")) == (9, 4)
+
+
+BEGINNERS = """
+import os, sys, time
+from pathlib import Path
+from evobuild.models.store import Store
+
+for number in range(50):
+    at = time.time() + 0.01
+    children = []
+    for _ in range(3):
+        if not (child := os.fork()):
+            while time.time() < at:
+                pass
+            with Store(Path(sys.argv[1]) / f"{number}.sqlite", "m"):
+                os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+"""
+
+
+def test_processes_that_begin_a_store_at_once_can_all_use_it(tmp_path):
+    command = [sys.executable, "-c", BEGINNERS, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -95,10 +95,7 @@ def connect(file: Path, kind: Kind) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise kind.explained(file, error) from error
     try:
-        # Before anything is written: another program's file stays as it is.
-        if _is_new(file, kind, connection):
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(kind.schema)
+        _begin(file, kind, connection)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(f"PRAGMA cache_size=-{CACHE_KB}")
         connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
@@ -109,6 +106,20 @@ def connect(file: Path, kind: Kind) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _begin(file: Path, kind: Kind, connection: sqlite3.Connection) -> None:
+    """Give a new file its schema. Raises UserError if it is another program's, which stays as it is."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while _is_new(file, kind, connection):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(kind.schema)
+        except sqlite3.OperationalError as error:
+            # To change to WAL, SQLite does not wait for another process that is about to begin the same file.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
 
 
 def _is_new(file: Path, kind: Kind, connection: sqlite3.Connection) -> bool:
