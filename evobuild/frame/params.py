@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from evobuild.frame.errors import BadParams
+from evobuild.frame.limits import Limits
 from evobuild.frame.sections import Section, explained, first_line, read
 from evobuild.frame.uri import ChatModel, Weights, parse_chat_model, parse_weights
 
@@ -39,6 +40,8 @@ Metric = Literal[
 ]
 Range = Annotated[list[float | None], Field(min_length=2, max_length=2)]
 """The least and the most, each of them null for no bound."""
+Bound = Annotated[str, Field(pattern=r"^(above|from) \d+(\.\d+)?$")]
+"""What a figure must be: above a number, or from one on."""
 
 
 def _name(value: str) -> str:
@@ -160,6 +163,7 @@ class Models(Section):
     embedder: CausalLM | None
     reward: CausalLM | None
     tagger: Chat | None
+    entailment: CausalLM | None
 
 
 class Scratch(Section):
@@ -216,6 +220,75 @@ class Evolve(Section):
     on_failure: Literal["drop", "keep_parent", "retry"]
     retries: Count
     token_probability: bool
+
+
+class Branch(Section):
+    pass
+
+
+class Augment(Section):
+    rounds: Annotated[int, Field(ge=0)]
+    count: Count
+    examples: Count
+    near_duplicate: Share
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
+class Verifiers(Section):
+    count: Count
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
+class Crosscheck(Section):
+    case: Bound
+    function: Bound
+    min_functions: Count
+    min_cases: Count
+    constraints: Count | None
+
+
+class Backtranslate(Section):
+    functions: Annotated[int, Field(ge=0)]
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
+class Compose(Section):
+    queries: Count
+    min_characters: Count
+    max_characters: Count
+    domains: list[str]
+
+
+class Answers(Section):
+    count: Annotated[int, Field(ge=0)]
+    accuracy: Bound
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
+class Quality(Section):
+    score: Bound | None
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
+class AutoIF(Section):
+    seeds: str
+    augment: Augment
+    verifiers: Verifiers
+    crosscheck: Crosscheck
+    backtranslate: Backtranslate
+    compose: Compose
+    answers: Answers
+    quality: Quality
 
 
 class Pool(Section):
@@ -340,6 +413,9 @@ class Params(Section):
     optimize: Optimize
     rounds: dict[Name, Round]
     evolve: Evolve
+    branches: dict[Literal["autoif"], Branch]
+    autoif: AutoIF
+    sandbox: Limits
     pools: dict[Name, Pool]
     keywords: Keywords
     respond: Respond

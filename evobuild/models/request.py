@@ -6,7 +6,19 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Purpose = Literal[
-    "evolve", "analyse", "improve", "respond", "rate_level", "rate_score", "equal", "keywords", "tag"
+    "evolve",
+    "analyse",
+    "improve",
+    "respond",
+    "rate_level",
+    "rate_score",
+    "equal",
+    "keywords",
+    "tag",
+    "augment",
+    "verifier",
+    "backtranslate",
+    "quality",
 ]
 """Why a request is made: for usage, and for the simulated engine to know its part."""
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from evobuild.sandbox import reading
 from evobuild.sandbox.choice import choose, usable
 from evobuild.sandbox.isolation import Isolation
-from evobuild.sandbox.limits import Limits
+from evobuild.frame.limits import Limits
 from evobuild.sandbox.records import Answer, Exam, Job, Kind, Outcome, Verdict
 from evobuild.sandbox.schedule import results
 

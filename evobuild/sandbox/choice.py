@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evobuild.frame.errors import UserError
 from evobuild.sandbox.interpreter import interpreter
 from evobuild.sandbox.isolation import Isolation, bubblewrap
-from evobuild.sandbox.limits import Limits
+from evobuild.frame.limits import Limits
 
 if TYPE_CHECKING:
     from evobuild.sandbox.inside.runner import Task

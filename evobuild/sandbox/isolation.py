@@ -27,7 +27,7 @@ from evobuild.frame.errors import UserError
 from evobuild.sandbox import syscalls
 from evobuild.sandbox.inside import confine, examiner, runner, steady, values
 from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, interpreter
-from evobuild.sandbox.limits import Limits
+from evobuild.frame.limits import Limits
 
 if TYPE_CHECKING:
     Task = runner.Task | examiner.Task

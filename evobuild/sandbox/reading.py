@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast, get_args
 
 from evobuild.sandbox.inside.values import decode
 from evobuild.sandbox.isolation import Isolation
-from evobuild.sandbox.limits import Limits
+from evobuild.frame.limits import Limits
 from evobuild.sandbox.records import Answer, Exam, Job, Kind, Outcome, Verdict
 from evobuild.sandbox.schedule import READY, Ending, Run
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from evobuild.frame.errors import UserError
-from evobuild.sandbox.limits import Limits
+from evobuild.frame.limits import Limits
 
 Made = TypeVar("Made")
 STARTING = 30.0

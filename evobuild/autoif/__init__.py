@@ -1,0 +1,1 @@
+"""AutoIF: instructions whose fulfilment a function can check (arXiv:2406.13542)."""

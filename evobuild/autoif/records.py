@@ -1,0 +1,100 @@
+"""The tables of the AutoIF branch, and what stands in them.
+
+A constraint is one demand on the form of an answer, which code can check ("Use no comma."). Verifiers
+are functions `evaluate(response)` that say whether an answer keeps it, each written by a model with
+cases to try it on. A row of the branch is a seed row's instruction with a constraint; its answers are
+numbered.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild.frame.tables import Instruction
+
+_CASES = pl.List(pl.Struct({"input": pl.String, "expected": pl.Boolean}))
+
+CONSTRAINTS = pl.Schema(dict.fromkeys(("id", "constraint", "origin", "model"), pl.String))
+"""origin: seed, or round-<n> of self-instruct. model: who wrote it, '' for a seed."""
+
+VERIFIERS = pl.Schema(
+    {"id": pl.String(), "constraint_id": pl.String(), "number": pl.Int64(), "code": pl.String(), "cases": _CASES}
+)
+"""What a model wrote for a constraint, one row a reply; number: of the sample, from 0."""
+
+FUNCTION_VERDICTS = pl.Schema(
+    {
+        "id": pl.String,
+        "constraint_id": pl.String,
+        "number": pl.Int64,
+        "accuracy": pl.Float64,
+        "error": pl.String,
+        "kept": pl.Boolean,
+    }
+)
+"""Every function that was run, by its verifier's id. accuracy: share of the kept cases that it judges
+right. error: the commonest reason that it gave no verdict, else ''."""
+
+CASE_VERDICTS = pl.Schema(
+    {
+        "id": pl.String,
+        "constraint_id": pl.String,
+        "input": pl.String,
+        "expected": pl.Boolean,
+        "agreement": pl.Float64,
+        "kept": pl.Boolean,
+    }
+)
+"""Every case. agreement: share of the functions that say what it expects."""
+
+VERIFIED = pl.Schema(
+    {
+        "id": pl.String(),
+        "constraint": pl.String(),
+        "model": pl.String(),
+        "functions": pl.List(pl.Struct({"code": pl.String, "accuracy": pl.Float64})),
+        "cases": _CASES,
+    }
+)
+"""Constraints that are left, by their id, with the functions and cases that are left of each; the most
+accurate function first."""
+
+BACKTRANSLATIONS = pl.Schema(
+    {"id": pl.String, "constraint_id": pl.String, "number": pl.Int64, "text": pl.String}
+)
+"""What the function of this number in VERIFIED checks, in words; read from the code alone."""
+
+ANSWERS = pl.Schema({"id": pl.String, "row": pl.String, "number": pl.Int64, "answer": pl.String})
+"""Answers of the responder to a row, numbered from 0."""
+
+CHECKS = pl.Schema(
+    {"id": pl.String(), "row": pl.String(), "accuracy": pl.Float64(), "verdicts": pl.List(pl.String)}
+)
+"""Each answer by its id. accuracy: share of the functions that find the constraint kept. verdicts: of
+each function in its order, true, false, or why it gave none."""
+
+QUALITIES = pl.Schema({"id": pl.String, "row": pl.String, "score": pl.Float64})
+"""Answers that were judged, by their id; score 0 to 10."""
+
+OPERATION = "autoif-"
+"""How the operation of a row of the branch begins; the id of its constraint follows."""
+
+
+class Case(NamedTuple):
+    """An answer and whether it keeps the constraint, as the writer of a verifier has it."""
+
+    input: str
+    expected: bool
+
+
+def constraint_of(row: Instruction) -> str:
+    """The id of the constraint of a row, '' if it is none of the branch."""
+    return row.operation.removeprefix(OPERATION) if row.operation.startswith(OPERATION) else ""
+
+
+def meets(bound: str, value: float) -> bool:
+    """Whether a value is as a param says: 'above 0.5' or 'from 0.8'."""
+    word, _, number = bound.partition(" ")
+    return value > float(number) if word == "above" else value >= float(number)
