@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="the life of one row: what it came from and why it ended")
     explain.add_argument("id", help="of a row, or as much of its beginning as no other id shares")
     explain.set_defaults(run=_explain)
-    preset = commands.add_parser("preset", help="a published selection, as options of dvc exp run")
+    preset = commands.add_parser("preset", help="settings of published work, as options of dvc exp run")
     preset.add_argument("name", nargs="?", help="of a preset; without it all are listed")
     preset.set_defaults(run=_preset)
     compare = commands.add_parser(

@@ -250,6 +250,30 @@ def lengths(panels: Mapping[str, pl.DataFrame]) -> Markup:
     return _drawn(draw, (9.6, 2.6), "Metrics against the length of the instruction")
 
 
+def funnel(branches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
+    """Draw the share that each step of a branch let through, as one bar a step.
+
+    branches: to the steps, in order, with `step`, `share`, `in` and `out`.
+    """
+    steps = [each for own in branches.values() for each in own]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        places = range(len(steps))
+        axes.barh(places, [1.0] * len(steps), color=LINE, height=0.62, alpha=0.5)
+        bars = axes.barh(places, [each["share"] for each in steps], color=ACCENT, height=0.62)
+        labels = [f"{each['out']:,} of {each['in']:,}" for each in steps]
+        axes.bar_label(bars, labels, color=INK, padding=3)
+        axes.set_yticks(places, [each["step"] for each in steps], color=INK)
+        axes.set_xlim(0, 1.2)
+        axes.set_xticks([])
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+
+    return _drawn(draw, (9.6, 0.3 + 0.3 * len(steps)), "Share that each step of a branch let through")
+
+
 def training(points: Sequence[Mapping[str, float]]) -> Markup:
     """Draw the training loss by step. points: step, loss in nats per answer token."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from evobuild import language
 from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Models, Params
+from evobuild.frame.params import Answers, Models, Params, Verifiers
 from evobuild.frame.tables import SEED_ROUND
 from evobuild.frame.uri import ChatModel, Weights
 from evobuild.ranks import KINDS
@@ -19,7 +19,7 @@ HELD_OUT = "data/held_out.parquet"
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 """Those that every line has."""
 OPTIONAL_CHAT_ROLES = ("tagger",)
-WEIGHTS_ROLES = ("scorer", "base", "embedder", "reward")
+WEIGHTS_ROLES = ("scorer", "base", "embedder", "reward", "entailment")
 
 
 def check(params: Params) -> None:
@@ -30,6 +30,7 @@ def check(params: Params) -> None:
     _check_sets(params)
     _check_optimize(params)
     _check_evolve(params)
+    _check_autoif(params)
     _check_select(params)
     _check_adapter(params)
     _check_folders(params)
@@ -74,10 +75,12 @@ def _check_rounds(params: Params) -> None:
 
 
 def _check_pools(params: Params) -> None:
-    known = [SEED_ROUND, *params.rounds]
+    known = [SEED_ROUND, *params.rounds, *params.branches]
     for name in params.pools:
         if name not in known:
-            raise BadParams(f"params.yaml: pools.{name} is no round; expected some of {', '.join(known)}")
+            raise BadParams(
+                f"params.yaml: pools.{name} is no round and no branch; expected some of {', '.join(known)}"
+            )
     if not params.pools:
         raise BadParams("params.yaml: pools is empty; expected some of " + ", ".join(known))
 
@@ -167,6 +170,31 @@ def _check_evolve(params: Params) -> None:
         )
     # Stages depend on it even where it is not used.
     _check_file("evolve.file", given.file, "a text file with a method")
+
+
+def _check_autoif(params: Params) -> None:
+    given = params.autoif
+    # The check of params depends on it even where there is no branch.
+    _check_file("autoif.seeds", given.seeds, "a text file with a constraint a line")
+    least, most = given.compose.min_characters, given.compose.max_characters
+    if least > most:
+        raise BadParams(
+            f"params.yaml: autoif.compose.min_characters {least} is above autoif.compose.max_characters "
+            f"{most}; expected the least first"
+        )
+    if params.models.entailment and not given.backtranslate.functions:
+        raise BadParams(
+            f"params.yaml: models.entailment is {params.models.entailment}, but "
+            "autoif.backtranslate.functions is 0, so that it has nothing to compare; "
+            "expected functions to turn back, or null"
+        )
+    sampled: dict[str, Verifiers | Answers] = {"verifiers": given.verifiers, "answers": given.answers}
+    for name, each in sampled.items():
+        if each.count > 1 and each.temperature == 0:
+            raise BadParams(
+                f"params.yaml: autoif.{name}.count is {each.count} at autoif.{name}.temperature 0, "
+                f"which makes them all the same; expected a temperature above 0, or a count of 1"
+            )
 
 
 def _check_select(params: Params) -> None:

@@ -66,12 +66,12 @@ class Entry(NamedTuple):
 
 
 def write(folder: Path, params: Params, where: fates.Tables) -> None:
-    """Write the explorer of all rounds into a new folder.
+    """Write the explorer of all rounds and branches into a new folder.
 
     Raises BadInput if a table is missing or not as it should be.
     """
     seeds = tables.read(where.rounds / f"{SEED_ROUND}.parquet", INSTRUCTIONS)["id"].sort()
-    shown = seeds.head(max(1, MOST // (1 + len(params.rounds))))
+    shown = seeds.head(max(1, MOST // (1 + len(params.rounds) + len(params.branches))))
     entries = list(_entries(params, where, shown))
     starts = _starts(entries)
     folder.mkdir()
@@ -83,7 +83,7 @@ def write(folder: Path, params: Params, where: fates.Tables) -> None:
         "explorer.html.jinja", simulated=simulated, rows=rows, trees=len(shown), all_trees=len(seeds)
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
-    rounds = [SEED_ROUND, *params.rounds]
+    rounds = [SEED_ROUND, *params.rounds, *params.branches]
     (folder / "rows.js").write_text(_script("rows", 0, _index(entries, starts, rounds)), encoding="ascii")
     for kind, fields in (("texts", _text), ("trees", _rest)):
         (folder / kind).mkdir()
@@ -96,8 +96,8 @@ def _entries(params: Params, where: fates.Tables, seeds: pl.Series) -> Iterator[
     """All entries of some trees: below each row its failed attempts and its children, round by round."""
     rows: dict[str, Instruction] = {}
     below: defaultdict[str, list[Instruction | dict[str, Any]]] = defaultdict(list)
-    for name in [SEED_ROUND, *params.rounds]:
-        if name != SEED_ROUND:
+    for name in [SEED_ROUND, *params.rounds, *params.branches]:
+        if name in params.rounds:
             failed = tables.read(where.failures / f"{name}.parquet", FAILURES).sort("row", "attempt", "id")
             for failure in failed.to_dicts():
                 below[failure["row"]].append(failure | {"round": name})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild import pools
+from evobuild import branches, pools
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
 from evobuild.frame.params import Params
@@ -39,6 +39,7 @@ def read(params: Params, counts: Path, rejects: Path, evaluation: Path) -> dict[
     Raises BadInput naming the file that is missing or not as it should be.
     """
     names = [("seed", ""), *(("evolve", name) for name in params.rounds)]
+    names += [(step, name) for name in params.branches for step in branches.STEPS]
     names += [(stage, pool) for stage in pools.STAGES for pool in params.pools]
     found = {f"{stage}-{name}": _ledger(stage, name, counts) for stage, name in [*names, ("select", "")]}
     measured = read_json(evaluation, "held_out")["held_out"]
@@ -55,15 +56,25 @@ def _ledger(stage: str, name: str, counts: Path) -> Ledger:
     return Ledger(stage, name, content["in"], content["out"] - held_out, held_out, content["rejects"])
 
 
+def asking(params: Params) -> list[tuple[str, str]]:
+    """Stages that ask chat models, in the order of the pipeline, each with its round, pool, branch or ''."""
+    found = [("optimize", ""), *(("evolve", name) for name in params.rounds), ("keywords", "")]
+    found += [(step, name) for name in params.branches for step in branches.ASKING]
+    return found + [(stage, pool) for stage in ("respond", "rate") for pool in params.pools] + [("tag", "")]
+
+
+def stem(stage: str, name: str) -> str:
+    """The name of what a stage leaves of a round, pool or branch: "evolve-r1"; or of all: "tag"."""
+    return f"{stage}-{name}" if name else stage
+
+
 def usage(params: Params, folder: Path) -> Iterator[dict[str, Any]]:
     """One line a stage and role: what was asked of its model; a stage that asked nothing has none.
 
     Raises BadInput as `read`.
     """
-    names = [("optimize", ""), *(("evolve", name) for name in params.rounds), ("keywords", "")]
-    names += [(stage, pool) for stage in ("respond", "rate") for pool in params.pools] + [("tag", "")]
-    for stage, name in names:
-        for entry in read_json(folder / (f"{stage}-{name}.json" if name else f"{stage}.json")):
+    for stage, name in asking(params):
+        for entry in read_json(folder / f"{stem(stage, name)}.json"):
             purposes = list(entry["purposes"].values())
             sums = {key: sum(purpose[key] for purpose in purposes) for key in COUNTED}
             yield (

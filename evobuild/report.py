@@ -16,6 +16,7 @@ import polars as pl
 import yaml
 
 from evobuild import (
+    branches,
     charts,
     comparison,
     examples,
@@ -82,6 +83,7 @@ def page(params: Params, sources: Sources) -> str:
         simulated=[role for role, model in chat_models(params.models).items() if model.simulated],
         ledgers=found,
         **_evolution(sources, found),
+        **_branches(params, sources.counts),
         lineages=examples.lineages(params, where),
         lost=examples.lost(params, where.rounds, where.rejects),
         **_worth(params, where, found),
@@ -117,6 +119,14 @@ def _evolution(sources: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
         "keyword_chart": charts.keywords(keywords) if keywords else "",
         "token_chart": charts.token_probability(tokens) if tokens else "",
     }
+
+
+def _branches(params: Params, counts: Path) -> dict[str, Any]:
+    """What the report says of branches: their funnels."""
+    found = branches.read(counts, list(params.branches))
+    lines = branches.lines(found)
+    drawn = {name: [line for line in lines if line["branch"] == name] for name in found}
+    return {"funnels": found, "funnel_chart": charts.funnel(drawn) if lines else ""}
 
 
 def _choice(params: Params, sources: Sources) -> dict[str, Any]:

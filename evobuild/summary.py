@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from evobuild import branches as branch_steps
 from evobuild import pools as pool_stages
 from evobuild.frame import tables
 from evobuild.frame.tables import LEVELS, RATINGS, SCORES
@@ -17,10 +18,16 @@ BINS = 20
 """Bins of a score histogram."""
 
 
-def row_counts(counts: Path, rounds: Sequence[str], pools: Sequence[str]) -> dict[str, Any]:
-    """Rows kept by each step: {"r0": 120, "r1": 100, …, "selected": 60} and, below, rejects by stage."""
+def row_counts(
+    counts: Path, rounds: Sequence[str], pools: Sequence[str], branches: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Rows kept by each step: {"r0": 120, "r1": 100, …, "selected": 60} and, below, rejects by stage.
+
+    What a branch lost on the way to its rows is in its funnel.
+    """
     ledgers = {"r0": _ledger(counts, "seed")} | {name: _ledger(counts, f"evolve-{name}") for name in rounds}
     selected = _ledger(counts, "select")
+    ledgers |= {name: _ledger(counts, branch_steps.stem(branch_steps.LAST, name)) for name in branches}
     kept = {name: ledger["out"] for name, ledger in ledgers.items()}
     kept["r0"] -= ledgers["r0"]["held_out"]
     rejected = {"seed": _lost(ledgers["r0"]), "evolve": sum(_lost(ledgers[name]) for name in rounds)}
@@ -94,10 +101,11 @@ def contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dic
     return {"rows": rows, "share": share}
 
 
-def usage_by_role(usage: Path, rounds: Sequence[str], pools: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price."""
-    names = ["optimize", *(f"evolve-{name}" for name in rounds), "keywords"]
-    names += [f"{stage}-{pool}" for stage in ("respond", "rate") for pool in pools] + ["tag"]
+def usage_by_role(usage: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price.
+
+    names: of the files, such as "evolve-r1".
+    """
     totals: dict[str, dict[str, Any]] = {}
     for name in names:
         for entry in json.loads((usage / f"{name}.json").read_text(encoding="utf-8")):

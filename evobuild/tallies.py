@@ -54,11 +54,14 @@ TALLIES = pl.Schema(
     }
 )
 """rows: that failed so. of: all that the stage, evolve or respond, tried of that round, operation and domain.
-operation: method for any method, seed for rows of r0. Where nothing failed there is no row."""
+operation: method for any method, autoif for any constraint, seed for rows of r0. Where nothing failed
+there is no row."""
 
 _OPERATION = (
     pl.when(pl.col("operation").str.starts_with("method-"))
     .then(pl.lit("method"))
+    .when(pl.col("operation").str.starts_with("autoif-"))
+    .then(pl.lit("autoif"))
     .otherwise(pl.col("operation").replace("", "seed"))
     .alias("operation")
 )

@@ -37,7 +37,7 @@ def main(
     totals: Out,
 ) -> None:
     from evobuild import explorer as explored
-    from evobuild import fates, report, spread, summary
+    from evobuild import fates, ledgers, report, spread, summary
     from evobuild.frame import tables
 
     rows = fates.Tables(rounds, responses, ratings, scores, rejects, failures, dataset)
@@ -55,7 +55,8 @@ def main(
     )
     page.write_text(report.page(params, report.Sources(rows, *figures)), encoding="utf-8")
     explored.write(explorer, params, rows)
-    tables.write_json(totals, summary.usage_by_role(usage, list(params.rounds), list(params.pools)))
+    names = [ledgers.stem(*each) for each in ledgers.asking(params)]
+    tables.write_json(totals, summary.usage_by_role(usage, names))
 
 
 if __name__ == "__main__":

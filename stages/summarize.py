@@ -30,12 +30,15 @@ def main(
     token_probability: Out,
     probability_bins: Out,
     contamination: Out,
+    branches: Out,
+    funnel: Out,
 ) -> None:
+    from evobuild import branches as steps
     from evobuild import probability, summary, tallies
     from evobuild.frame import tables
 
     pools, names = list(params.pools), list(params.rounds)
-    tables.write_json(rows, summary.row_counts(counts, names, pools))
+    tables.write_json(rows, summary.row_counts(counts, names, pools, list(params.branches)))
     tables.write_json(difficulty, summary.difficulty(ratings, counts, pools))
     tables.write_json(score_means, summary.score_means(scores, pools))
     tables.write_csv(levels, summary.level_counts(ratings, pools))
@@ -47,7 +50,10 @@ def main(
     tables.write_json(token_probability, probability.figures(found, names))
     probability.histogram(found).write_csv(probability_bins)
     tables.write_json(contamination, summary.contaminated(counts, list(params.decontaminate.sets), pools))
+    kept = steps.read(counts, list(params.branches))
+    tables.write_json(branches, steps.figures(kept))
+    tables.write_csv(funnel, steps.lines(kept))
 
 
 if __name__ == "__main__":
-    run(main, reads=("rounds", "pools", "decontaminate.sets"))
+    run(main, reads=("rounds", "branches", "pools", "decontaminate.sets"))

@@ -111,7 +111,7 @@ def test_selection_takes_from_pools(shipped, pools, message):
         ({"count": 5}, "select.share is 0.25 and select.count is 5; expected one of them"),
         (
             {"weights": {"r1": 1.0}},
-            "select.weights names r1; expected a weight for each of r1, r2, r3, or {}",
+            "select.weights names r1; expected a weight for each of r1, r2, r3, autoif, or {}",
         ),
         (
             {"weights": {"r0": 1.0, "r1": 1.0}, "pools": ["r0", "r1"], "keep_seeds": True},

@@ -137,12 +137,12 @@ def test_a_part_that_was_not_asked_for_cannot_be_read():
         ("  r3: {parent: r2}", "  3: {parent: r2}", "rounds.3"),
         ("  r3: {parent: r2}", "  r3: r2", "rounds.r3 is 'r2'; expected"),
         (
-            "    - r1\n    - r2\n    - r3",
+            "    - r1\n    - r2\n    - r3\n    - autoif",
             "    some",
             "select.pools is 'some'; expected 'all' or a list of names",
         ),
         (
-            "    - r1\n    - r2\n    - r3",
+            "    - r1\n    - r2\n    - r3\n    - autoif",
             "    - r1\n    - 2",
             "select.pools is ['r1', 2]; expected 'all' or a list of names",
         ),

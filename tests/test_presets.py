@@ -74,7 +74,7 @@ def test_all_presets_are_listed_with_what_they_are_about(capsys) -> None:
 
 def test_an_unknown_preset_names_the_known(capsys) -> None:
     assert command.main(["preset", "../params"]) == 1
-    assert "there is no preset '../params'; expected one of cherry, deita" in capsys.readouterr().err
+    assert "there is no preset '../params'; expected one of autoif, autoif-authors" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

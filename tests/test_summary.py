@@ -97,11 +97,12 @@ def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
         "reward": {"r1": {"in": 0, "out": 0, "rejects": {}, "off": True}},
         "tag": {"r1": {"in": 5, "out": 2, "rejects": {"unparsed tags": 3}}},
         "select": {"in": 5, "out": 2, "rejects": {"below the cut": 3}},
+        "quality-autoif": {"in": 12, "out": 9, "rejects": {"no answer of quality": 3}},
     }
     for name, ledger in ledgers.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(ledger))
-    assert summary.row_counts(tmp_path, ["r1", "r2"], ["r1"]) == {
-        "rows": {"r0": 7, "r1": 5, "r2": 4, "selected": 2},
+    assert summary.row_counts(tmp_path, ["r1", "r2"], ["r1"], ["autoif"]) == {
+        "rows": {"r0": 7, "r1": 5, "r2": 4, "autoif": 9, "selected": 2},
         "rejected": {
             "seed": 2,
             "evolve": 3,
@@ -143,7 +144,7 @@ def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
     }
     for name, entries in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(entries))
-    assert summary.usage_by_role(tmp_path, ["r1"], ["r1"]) == {
+    assert summary.usage_by_role(tmp_path, files) == {
         "evolver": {"calls": 4, "tokens": 44, "seconds": 1.5, "cost": 0.5},
         "judge": {"calls": 6, "tokens": 66, "seconds": 4.5, "cost": 0.25},
         "responder": {"calls": 2, "tokens": 22, "seconds": 1.5, "cost": None},

@@ -20,7 +20,13 @@ CONSTRAINTS = pl.Schema(dict.fromkeys(("id", "constraint", "origin", "model"), p
 """origin: seed, or round-<n> of self-instruct. model: who wrote it, '' for a seed."""
 
 VERIFIERS = pl.Schema(
-    {"id": pl.String(), "constraint_id": pl.String(), "number": pl.Int64(), "code": pl.String(), "cases": _CASES}
+    {
+        "id": pl.String(),
+        "constraint_id": pl.String(),
+        "number": pl.Int64(),
+        "code": pl.String(),
+        "cases": _CASES,
+    }
 )
 """What a model wrote for a constraint, one row a reply; number: of the sample, from 0."""
 
@@ -95,6 +101,6 @@ def constraint_of(row: Instruction) -> str:
 
 
 def meets(bound: str, value: float) -> bool:
-    """Whether a value is as a param says: 'above 0.5' or 'from 0.8'."""
-    word, _, number = bound.partition(" ")
+    """Whether a value is as a param says: 'above:0.5' or 'from:0.8'."""
+    word, _, number = bound.partition(":")
     return value > float(number) if word == "above" else value >= float(number)

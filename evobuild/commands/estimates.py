@@ -12,6 +12,7 @@ import io
 import itertools
 import json
 import shlex
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, redirect_stderr, suppress
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild import formats, machine, optimization
+from evobuild import branches, formats, machine, optimization
 from evobuild.frame import params
 from evobuild.frame.errors import BadInput
 from evobuild.frame.stage import paths
@@ -40,6 +41,11 @@ ROLES = {
     "optimize": "evolver",
     "evolve": "evolver",
     "keywords": "judge",
+    "augment": "evolver",
+    "verifiers": "evolver",
+    "backtranslate": "evolver",
+    "answers": "responder",
+    "quality": "judge",
     "respond": "responder",
     "rate": "judge",
     "tag": "tagger",
@@ -92,7 +98,7 @@ class Estimator:
     def _asks_by_replies(self, name: str) -> bool:
         """Whether a stage decides by one reply what it asks next."""
         evolve = self._params.evolve
-        return name == "optimize" or (
+        return name in ("optimize", "augment") or (
             name == "evolve" and (evolve.on_failure == "retry" or evolve.failures.equal)
         )
 
@@ -106,11 +112,48 @@ class Estimator:
             return self._params.keywords.rows * len(self._params.rounds)
         if name == "tag":
             return self._tagged()
+        if name in branches.ASKING:
+            return self._branched(name, key)
         rows = self._rows(self._params.rounds[key].parent if name == "evolve" else key)
         if name == "evolve":
             attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
             return rows * attempts * (1 + evolve.failures.equal)
         return len(self._params.rate.measures) * rows if name == "rate" else rows
+
+    def _branched(self, step: str, branch: str) -> int:
+        """Calls of a step of a branch at most: every step before it may let all through."""
+        given = self._params.autoif
+        if step == "augment":
+            return given.augment.rounds
+        if step == "verifiers":
+            return given.verifiers.count * self._constraints(branch)
+        if step == "backtranslate":
+            return given.backtranslate.functions * self._checked(branch)
+        if step == "quality" and given.quality.score is None:
+            return 0
+        return given.answers.count * self._composed(branch)
+
+    def _constraints(self, branch: str) -> int:
+        """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
+        if f"augment@{branch}" not in self._stale:
+            return _height(f"data/{branch}/constraints.parquet")
+        seeds = Path(self._params.autoif.seeds).read_text(encoding="utf-8").splitlines()
+        given = self._params.autoif.augment
+        return len(seeds) + given.rounds * given.count
+
+    def _checked(self, branch: str) -> int:
+        """Constraints that cross-checking leaves."""
+        if f"crosscheck@{branch}" not in self._stale:
+            return _height(f"data/{branch}/checked.parquet")
+        drawn = self._params.autoif.crosscheck.constraints
+        return min(drawn or sys.maxsize, self._constraints(branch))
+
+    def _composed(self, branch: str) -> int:
+        """Rows of constraints and seed rows."""
+        if f"compose@{branch}" not in self._stale:
+            return _height(f"data/{branch}/rows.parquet")
+        queries = min(self._params.autoif.compose.queries, self._rows(SEED_ROUND))
+        return queries * self._checked(branch)
 
     def _tagged(self) -> int:
         """Rows of all pools that a tagger is asked about; none without one."""
@@ -120,11 +163,12 @@ class Estimator:
 
     def _rows(self, round_: str) -> int:
         """Rows that a round can have at most: as many as its nearest current parent, or the seed file."""
-        while round_ != SEED_ROUND and f"evolve@{round_}" in self._stale:
+        if round_ in self._params.branches and f"{branches.LAST}@{round_}" in self._stale:
+            return self._composed(round_)
+        while round_ in self._params.rounds and f"evolve@{round_}" in self._stale:
             round_ = self._params.rounds[round_].parent
         if round_ != SEED_ROUND or "seed" not in self._stale:
-            table = pl.scan_parquet(f"data/rounds/{round_}.parquet")
-            return int(table.select(pl.len()).collect().item())
+            return _height(f"data/rounds/{round_}.parquet")
         drawn = self._params.seed.rows
         source = Path(self._params.seed.source)
         if not source.exists():
@@ -149,6 +193,10 @@ class Estimator:
             seconds=None if seconds is None else calls * seconds,
             cost=cost,
         )
+
+
+def _height(table: str) -> int:
+    return int(pl.scan_parquet(table).select(pl.len()).collect().item())
 
 
 def _sums(usages: Iterable[Usage]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Presets: selections of published work, as params to set. Nothing of them is in code.
+"""Presets: settings of published work, as params to set. Nothing of them is in code.
 
 A preset is `presets/<name>.yaml`: what it is `about`, and the params that it `set`s, by dotted key. It
 is printed as options of `dvc exp run`, so that the experiment's params.yaml shows every value.
@@ -20,7 +20,7 @@ _BARE = re.compile(r"[\w./:@+-]+", re.ASCII)
 
 def listing() -> str:
     """Name all presets, and what each is about, a line each."""
-    found = {path.stem: _read(path)["about"] for path in sorted(FOLDER.glob("*.yaml"))}
+    found = {name: _read(FOLDER / f"{name}.yaml")["about"] for name in _names()}
     width = max(map(len, found), default=0)
     return "".join(f"{name:<{width}}  {about}\n" for name, about in found.items())
 
@@ -30,12 +30,16 @@ def options(name: str) -> list[str]:
 
     Raises UserError if there is none of this name; BadInput if its file is not as it should be.
     """
-    known = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    known = _names()
     if name not in known:
         raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
     path = FOLDER / f"{name}.yaml"
     values = _read(path)["set"].items()
     return [word for key, value in values for word in ("-S", f"{key}={_written(path, key, value)}")]
+
+
+def _names() -> list[str]:
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -40,7 +40,7 @@ Metric = Literal[
 ]
 Range = Annotated[list[float | None], Field(min_length=2, max_length=2)]
 """The least and the most, each of them null for no bound."""
-Bound = Annotated[str, Field(pattern=r"^(above|from) \d+(\.\d+)?$")]
+Bound = Annotated[str, Field(pattern=r"^(above|from):\d+(\.\d+)?$")]
 """What a figure must be: above a number, or from one on."""
 
 

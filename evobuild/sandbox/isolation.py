@@ -24,10 +24,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from evobuild.frame.errors import UserError
+from evobuild.frame.limits import Limits
 from evobuild.sandbox import syscalls
 from evobuild.sandbox.inside import confine, examiner, runner, steady, values
 from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, interpreter
-from evobuild.frame.limits import Limits
 
 if TYPE_CHECKING:
     Task = runner.Task | examiner.Task
