@@ -55,7 +55,8 @@ RECIPE = Recipe(
             digits=3,
         ),
     ),
-    note="The paper's are of AutoIF; these are of Evol-Instruct. Equal instructions are at 0.",
+    note="The paper's are of AutoIF, for which `verified_instructions` is; these are of Evol-Instruct. "
+    "Equal instructions are at 0.",
 )
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from evobuild import comparison, gathering, probability, words
+from evobuild import branches, comparison, gathering, probability, words
 from evobuild.frame.params import Metric
 from evobuild.frame.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
 from experiments.recipe.outs import Outs
@@ -186,10 +186,34 @@ def _usage(outs: Outs) -> pl.DataFrame:
     return pl.DataFrame(found, {"task": pl.String, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
 
 
+def _funnel(outs: Outs) -> pl.DataFrame:
+    """What each step of each branch took and gave, and what it could have given: step, in, out, left.
+
+    left: out, and those that were only not drawn.
+    """
+    found = []
+    for branch in outs.params.branches:
+        files = {step: f"data/counts/{branches.stem(step, branch)}.json" for step in branches.STEPS}
+        for step in branches.funnel(branch, {step: outs.json(file) for step, file in files.items()}):
+            left = step.rows_out + step.rejects.get("not drawn", 0)
+            found.append({"step": step.name, "in": step.rows_in, "out": step.rows_out, "left": left})
+    return pl.DataFrame(found)
+
+
+def _composed(outs: Outs) -> pl.DataFrame:
+    """Every row of every branch: id, distance to the nearest other instruction of its pool."""
+    return pl.concat(
+        outs.table(f"data/diversity/{name}.parquet", DIVERSITY).select("id", "distance")
+        for name in outs.params.branches
+    )
+
+
 ROWS = Measure(("rate",), _rows)
 ANSWERED = Measure(("rate", "respond"), _answered)
 SCORED = Measure(("score",), _scores)
 DISTANCES = Measure(("diversity",), _distances)
+COMPOSED = Measure(("diversity",), _composed)
+FUNNEL = Measure(("quality",), _funnel)
 REWARDED = Measure(("reward",), _rewards)
 TAGGED = Measure(("tag",), _tagged)
 CUTS = Measure(("score", "rate"), _cuts)

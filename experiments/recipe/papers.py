@@ -36,14 +36,39 @@ GSM8K = {"gsm8k": 7_473}
 CODE_ALPACA = {"code_alpaca": 20_022}
 SHAREGPT = {"sharegpt": 10_000}
 
+NO_BRANCH = {"~branches.autoif": "", "~pools.autoif": "", "select.pools": "[r1,r2,r3]"}
+"""What is about rounds goes without AutoIF."""
+
 # Every role is given a model, so that none is left to the simulated one of params.yaml.
-AUTO_EVOL = {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES} | {
-    "models.optimizer": GPT_OPTIMIZER,
-    "models.judge": GPT_OPTIMIZER,
-    "evolve.temperature": "0.0",
-}
+AUTO_EVOL = (
+    {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES}
+    | NO_BRANCH
+    | {
+        "models.optimizer": GPT_OPTIMIZER,
+        "models.judge": GPT_OPTIMIZER,
+        "evolve.temperature": "0.0",
+    }
+)
 """Settings of arXiv:2406.00770."""
-SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES}
+SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | NO_BRANCH
 """Settings of arXiv:2412.11231; its decoding is the default of params.yaml."""
+SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
+    "autoif.augment.rounds": "100",
+    "autoif.augment.count": "50",
+    "autoif.verifiers.count": "8",
+    "autoif.crosscheck.constraints": "420",
+    "autoif.backtranslate.functions": "0",
+    "autoif.compose.queries": "16",
+    "autoif.answers.count": "0",
+    "autoif.quality.score": "null",
+    "~rounds.r1": "",
+    "~rounds.r2": "",
+    "~rounds.r3": "",
+    "~pools.r1": "",
+    "~pools.r2": "",
+    "~pools.r3": "",
+    "select.pools": "[autoif]",
+}
+"""AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of constraints."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
 ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}
