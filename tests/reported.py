@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from workspace import ROOT
 
-from evobuild import fates, pools, spread
+from evobuild import branches, fates, pools, spread
 from evobuild.frame import params, tables
 from evobuild.frame.params import Params
 from evobuild.report import Sources
@@ -27,6 +27,7 @@ def settings(models: dict[str, str] = SIMULATED, **changes: Any) -> Params:
     content = params.read(ROOT / "params.yaml")
     content |= {
         "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
+        "branches": {},
         "pools": {name: {} for name in ROUNDS},
         "report": {"examples": 2},
         "select": content["select"] | {"pools": "all"},
@@ -90,6 +91,17 @@ def write_ledgers(sources: Sources, text: Any) -> None:
     tables.write_json(sources.usage / "keywords.json", [])
     for name in ("evaluate", "finetune"):
         tables.write(sources.rows.rejects / f"{name}.parquet", tables.frame(tables.REJECTS, []))
+
+
+def write_funnel(sources: Sources, text: Any) -> None:
+    """A branch whose steps each keep 3 of 4, natural language inference being off."""
+    for step in branches.STEPS:
+        ledger = {"in": 8324, "out": 6243, "rejects": {text(f"counted {step}"): 2081}}
+        if step == "nli":
+            ledger = pools.OFF
+        tables.write_json(sources.counts / f"{branches.stem(step, 'autoif')}.json", ledger)
+    for step in branches.ASKING:
+        tables.write_json(sources.usage / f"{branches.stem(step, 'autoif')}.json", [])
 
 
 def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict[str, Any]:
@@ -177,6 +189,7 @@ def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
         folder.mkdir(parents=True)
     write_rows(sources.rows, rows, text)
     write_ledgers(sources, text)
+    write_funnel(sources, text)
     write_spread(sources.spread, rows)
     write_contamination(sources, text)
     write_optimization(sources, text)

@@ -26,7 +26,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no
 
 ROOT = Path(__file__).parent.parent
 SIMULATED = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "simulated:small")
-NONE = dict.fromkeys(("embedder", "reward", "tagger"))
+NONE = dict.fromkeys(("embedder", "reward", "tagger", "entailment"))
 
 
 @pytest.fixture

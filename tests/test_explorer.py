@@ -99,7 +99,7 @@ def test_a_dry_run_says_so(tmp_path, written):
     assert "DRY RUN" in page and "evolver, optimizer, responder, judge" in page
     models = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "transformers:a/b@1234567")
     models |= {"scorer": "models/scratch", "base": "models/scratch"}
-    models |= dict.fromkeys(("embedder", "reward", "tagger"))
+    models |= dict.fromkeys(("embedder", "reward", "tagger", "entailment"))
     explorer.write(tmp_path / "real", trees.settings(models=models), trees.small(tmp_path / "same"))
     assert "DRY RUN" not in (tmp_path / "real/index.html").read_text(encoding="utf-8")
 

@@ -272,3 +272,12 @@ def test_diversity_reward_and_tags_are_shown_as_far_as_they_were_measured(plain:
 def test_a_spread_is_drawn_of_pools_that_have_rows():
     drawn = charts.spread({"r1": pl.Series([0.0, 0.5]), "r2": pl.Series([0.5])}, "distance")
     assert drawn.count(">r1<") == 1 and drawn.count(">r2<") == 1 and ">distance<" in drawn
+
+
+def test_the_funnel_of_a_branch_is_shown_with_what_each_step_lost(plain: Sources):
+    found = report.page(settings(branches={"autoif": {}}), plain)
+    part = found.partition('id="verified"')[2].partition('id="examples"')[0]
+    assert "8,324" in part and "6,243" in part and "75 %" in part and "counted crosscheck" in part
+    assert part.count("<tr><th>nli</th>") == 1 and '<td class="note">off</td>' in part
+    assert "6,243 rows" in found.partition('id="counts"')[0]
+    assert "<code>branches</code> is empty" in report.page(settings(), plain)

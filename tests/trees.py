@@ -20,6 +20,7 @@ def settings(**changes: Any) -> Params:
     content = params.read(ROOT / "params.yaml")
     content |= {
         "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
+        "branches": {},
         "pools": {"r0": {}, "r1": {}, "r2": {}},
         "select": content["select"] | {"pools": ["r1", "r2"]},
     }
