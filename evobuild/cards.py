@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from evobuild.consistency import CHAT_ROLES, is_dry_run
 from evobuild.frame.params import Params
 from evobuild.frame.tables import INSTRUCTIONS
+from evobuild.roles import CHAT_ROLES, is_dry_run
 
 FILES = {
     "alpaca": "`alpaca.json`: Alpaca's columns, LLaMA-Factory's `evobuild_alpaca`",

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import os
-from importlib import util
 from pathlib import Path
-from typing import Any
 
-from evobuild import language
+from evobuild import choices, roles
 from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Answers, Models, Params, Verifiers
+from evobuild.frame.params import Answers, Params, Verifiers
 from evobuild.frame.tables import SEED_ROUND
-from evobuild.frame.uri import ChatModel, Weights
-from evobuild.ranks import KINDS
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""
-CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
-"""Those that every line has."""
-OPTIONAL_CHAT_ROLES = ("tagger",)
-WEIGHTS_ROLES = ("scorer", "base", "embedder", "reward", "entailment")
 
 
 def check(params: Params) -> None:
-    """Raise BadParams at the first contradiction."""
+    """Raise BadParams at the first contradiction, or at a model that is not there."""
     _check_rounds(params)
     _check_pools(params)
     _check_source(params)
@@ -31,28 +23,8 @@ def check(params: Params) -> None:
     _check_optimize(params)
     _check_evolve(params)
     _check_autoif(params)
-    _check_select(params)
-    _check_adapter(params)
-    _check_folders(params)
-
-
-def is_dry_run(params: Params) -> bool:
-    """Whether a chat role is simulated, so that nothing downstream is a result."""
-    return any(model.simulated for model in chat_models(params.models).values())
-
-
-def chat_models(models: Models) -> dict[str, ChatModel]:
-    """The chat model of each role that has one."""
-    return _given(models, (*CHAT_ROLES, *OPTIONAL_CHAT_ROLES))
-
-
-def weights_models(models: Models) -> dict[str, Weights]:
-    """The weights of each role that has some."""
-    return _given(models, WEIGHTS_ROLES)
-
-
-def _given(models: Models, roles: tuple[str, ...]) -> dict[str, Any]:
-    return {role: model for role in roles if (model := getattr(models, role)) is not None}
+    choices.check(params)
+    roles.check(params.models)
 
 
 def _check_rounds(params: Params) -> None:
@@ -195,125 +167,3 @@ def _check_autoif(params: Params) -> None:
                 f"params.yaml: autoif.{name}.count is {each.count} at autoif.{name}.temperature 0, "
                 f"which makes them all the same; expected a temperature above 0, or a count of 1"
             )
-
-
-def _check_select(params: Params) -> None:
-    given, known = params.select, ", ".join(params.pools)
-    if given.pools == []:
-        raise BadParams(f"params.yaml: select.pools is empty; expected 'all' or some of {known}")
-    for name in [] if given.pools == "all" else given.pools:
-        if name not in params.pools:
-            raise BadParams(
-                f"params.yaml: select.pools names '{name}', which is no pool; expected some of {known}"
-            )
-    if given.keep_seeds and SEED_ROUND not in params.pools:
-        raise BadParams(
-            f"params.yaml: select.keep_seeds needs the pool {SEED_ROUND}; expected pools.{SEED_ROUND}: {{}}"
-        )
-    chosen_from = list(params.pools) if given.pools == "all" else given.pools
-    weighted = [name for name in chosen_from if not (given.keep_seeds and name == SEED_ROUND)]
-    if given.weights and sorted(given.weights) != sorted(weighted):
-        raise BadParams(
-            f"params.yaml: select.weights names {', '.join(given.weights)}; "
-            f"expected a weight for each of {', '.join(weighted)}, or {{}}"
-        )
-    if (given.share is None) == (given.count is None):
-        raise BadParams(
-            f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
-            "expected one of them, and null for the other"
-        )
-    _check_measured(params)
-    _check_filters(params)
-
-
-def _check_measured(params: Params) -> None:
-    """What rows are chosen by must be measured."""
-    given, models = params.select, params.models
-    off = {
-        "models.scorer": models.scorer is None,
-        "models.embedder": models.embedder is None,
-        "models.reward": models.reward is None,
-        "models.tagger": models.tagger is None,
-        "rate.measures": "score" not in params.rate.measures,
-    }
-    asked = [("by", metric) for metric in given.by] + [
-        ("filters.ranges", name) for name in given.filters.ranges
-    ]
-    asked += [("filters.max_ifd", "ifd")] if given.filters.max_ifd is not None else []
-    needed = [(f"{key} asks for {metric}", KINDS[metric].switch) for key, metric in asked if metric in KINDS]
-    needed += [("greedy compares embeddings", "models.embedder")] if given.greedy is not None else []
-    compares = given.duplicates.embedding is not None
-    needed += [("duplicates.embedding compares embeddings", "models.embedder")] if compares else []
-    for what, switch in needed:
-        if off[switch]:
-            raise BadParams(
-                f"params.yaml: select.{what}, but {switch} switches that off; "
-                f"expected another choice, or {switch} set"
-            )
-    if any(metric == "tags" for _, metric in asked) and params.tag.rows is not None:
-        raise BadParams(
-            f"params.yaml: select asks for tags, but tag.rows is {params.tag.rows}; expected null: all rows"
-        )
-
-
-def _check_filters(params: Params) -> None:
-    given = params.select.filters
-    if "random" in given.ranges:
-        raise BadParams(
-            "params.yaml: select.filters.ranges names 'random'; expected a metric that is measured"
-        )
-    bounds = {f"ranges.{name}": bound for name, bound in given.ranges.items()}
-    for key, (least, most) in {
-        **bounds,
-        "min_words and max_words": (given.min_words, given.max_words),
-    }.items():
-        if least is not None and most is not None and least > most:
-            raise BadParams(
-                f"params.yaml: select.filters.{key}: {least:g} to {most:g} holds nothing; "
-                "expected the least first, then the most"
-            )
-    for code in given.languages:
-        if code not in language.NAMES:
-            raise BadParams(
-                f"params.yaml: select.filters.languages has '{code}'; "
-                f"expected some of {', '.join(language.NAMES)}"
-            )
-
-
-def _check_adapter(params: Params) -> None:
-    scorer = params.models.scorer
-    if scorer and scorer.adapter and not Path(scorer.adapter, "adapter_config.json").is_file():
-        raise BadParams(
-            f"params.yaml: models.scorer.adapter is '{scorer.adapter}', which holds no adapter_config.json; "
-            "expected a LoRA folder"
-        )
-
-
-def _check_folders(params: Params) -> None:
-    """A model that is written as a path must be a folder; a hub id has at most one slash."""
-    roles: dict[str, ChatModel | Weights] = dict(weights_models(params.models))
-    chat = chat_models(params.models)
-    roles |= {role: model for role, model in chat.items() if model.engine == "transformers"}
-    for role, model in roles.items():
-        name = model.name
-        if isinstance(model, Weights) and model.package:
-            _check_package(role, model)
-            continue
-        is_path = name.startswith(("/", ".", "~", "models/")) or name.count("/") > 1
-        weights = Weights(name, model.revision)
-        if is_path and not weights.is_local:
-            raise BadParams(f"params.yaml: models.{role} names the folder '{name}', which does not exist")
-        if weights.is_local and model.revision:
-            raise BadParams(
-                f"params.yaml: models.{role} is '{model}'; a folder has no revision, it counts by content"
-            )
-
-
-def _check_package(role: str, model: Weights) -> None:
-    if model.revision:
-        raise BadParams(f"params.yaml: models.{role} is '{model}'; a package has no revision")
-    if util.find_spec(model.package) is None:
-        raise BadParams(
-            f"params.yaml: models.{role} names the package '{model.package}', which is not installed; "
-            f"install it, or choose another model, or null for none"
-        )

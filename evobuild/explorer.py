@@ -24,11 +24,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild import fates, templates
-from evobuild.consistency import chat_models
 from evobuild.fates import Loss
 from evobuild.frame import tables
 from evobuild.frame.params import Params
 from evobuild.frame.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
+from evobuild.roles import chat_models
 
 MOST = 100_000
 """Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""

@@ -30,13 +30,13 @@ from evobuild import (
     spread,
     templates,
 )
-from evobuild.consistency import chat_models, weights_models
 from evobuild.frame import tables
 from evobuild.frame.errors import BadInput
 from evobuild.frame.params import Params
 from evobuild.frame.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.glossary import MEANINGS
 from evobuild.ledgers import Ledger
+from evobuild.roles import chat_models, weights_models
 
 COMPARED = 2
 """Rows shown at each end of a metric."""

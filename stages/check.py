@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, checked: Out) -> None:
-    from evobuild import consistency
+    from evobuild import consistency, roles
 
     consistency.check(params)
-    if consistency.is_dry_run(params):
+    if roles.is_dry_run(params):
         log("DRY RUN: a chat role is simulated; nothing that comes of it is a result")
     checked.write_text("params.yaml is sound\n", encoding="utf-8")
 

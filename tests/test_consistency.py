@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import consistency
+from evobuild import consistency, roles
 from evobuild.frame import params
 from evobuild.frame.errors import BadParams
 from evobuild.frame.params import Pool, Round
@@ -31,24 +31,22 @@ def refused(given):
 
 def test_the_shipped_params_contradict_nothing_and_are_a_dry_run(shipped):
     consistency.check(shipped)
-    assert consistency.is_dry_run(shipped)
+    assert roles.is_dry_run(shipped)
 
 
 def test_one_simulated_role_makes_a_dry_run(shipped):
-    real = dict.fromkeys(consistency.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
-    assert not consistency.is_dry_run(changed(shipped, "models", **real))
-    assert consistency.is_dry_run(
-        changed(shipped, "models", **real | {"judge": ChatModel("simulated", "large")})
-    )
+    real = dict.fromkeys(roles.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
+    assert not roles.is_dry_run(changed(shipped, "models", **real))
+    assert roles.is_dry_run(changed(shipped, "models", **real | {"judge": ChatModel("simulated", "large")}))
 
 
 def test_a_simulated_tagger_makes_a_dry_run_and_what_is_null_plays_no_role(shipped):
     models = changed(shipped, "models", tagger=ChatModel("simulated", "large"), embedder=None).models
-    assert set(consistency.chat_models(models)) == {*consistency.CHAT_ROLES, "tagger"}
-    assert "embedder" not in consistency.weights_models(models)
-    real = dict.fromkeys(consistency.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
+    assert set(roles.chat_models(models)) == {*roles.CHAT_ROLES, "tagger"}
+    assert "embedder" not in roles.weights_models(models)
+    real = dict.fromkeys(roles.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
     dry = changed(shipped, "models", **real | {"tagger": ChatModel("simulated", "large")})
-    assert consistency.is_dry_run(dry)
+    assert roles.is_dry_run(dry)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,12 @@ import yaml
 
 from evobuild import candidates, keywords
 from evobuild.candidates import Candidate
-from evobuild.consistency import CHAT_ROLES, check, is_dry_run
+from evobuild.consistency import check
 from evobuild.frame import tables
 from evobuild.frame.errors import UserError
 from evobuild.frame.params import Params
 from evobuild.frame.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.roles import CHAT_ROLES, is_dry_run
 from evobuild.trials import Failed, Trial
 from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
 from experiments.recipe.design import Experiment, experiments

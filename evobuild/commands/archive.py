@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.consistency import chat_models
 from evobuild.frame.errors import BadInput, UserError
 from evobuild.frame.params import load
 from evobuild.frame.stage import whole
 from evobuild.models import engine, record, store
+from evobuild.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
 MARK = "evobuild.replies"

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from evobuild import machine
 from evobuild.commands import checkpoints
-from evobuild.consistency import chat_models, weights_models
 from evobuild.frame import params
 from evobuild.frame.errors import UserError
 from evobuild.frame.uri import ChatModel, Weights
 from evobuild.models.simulated.constants import TRAITS
+from evobuild.roles import chat_models, weights_models
 
 SECONDS = 15.0
 """For all roles together."""

@@ -1,0 +1,93 @@
+"""What params say of the choice of rows: each contradiction with what is made and measured."""
+
+from __future__ import annotations
+
+from evobuild import language
+from evobuild.frame.errors import BadParams
+from evobuild.frame.params import Params
+from evobuild.frame.tables import SEED_ROUND
+from evobuild.ranks import KINDS
+
+
+def check(params: Params) -> None:
+    """Raise BadParams at the first contradiction."""
+    given, known = params.select, ", ".join(params.pools)
+    if given.pools == []:
+        raise BadParams(f"params.yaml: select.pools is empty; expected 'all' or some of {known}")
+    for name in [] if given.pools == "all" else given.pools:
+        if name not in params.pools:
+            raise BadParams(
+                f"params.yaml: select.pools names '{name}', which is no pool; expected some of {known}"
+            )
+    if given.keep_seeds and SEED_ROUND not in params.pools:
+        raise BadParams(
+            f"params.yaml: select.keep_seeds needs the pool {SEED_ROUND}; expected pools.{SEED_ROUND}: {{}}"
+        )
+    chosen_from = list(params.pools) if given.pools == "all" else given.pools
+    weighted = [name for name in chosen_from if not (given.keep_seeds and name == SEED_ROUND)]
+    if given.weights and sorted(given.weights) != sorted(weighted):
+        raise BadParams(
+            f"params.yaml: select.weights names {', '.join(given.weights)}; "
+            f"expected a weight for each of {', '.join(weighted)}, or {{}}"
+        )
+    if (given.share is None) == (given.count is None):
+        raise BadParams(
+            f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
+            "expected one of them, and null for the other"
+        )
+    _check_measured(params)
+    _check_filters(params)
+
+
+def _check_measured(params: Params) -> None:
+    """What rows are chosen by must be measured."""
+    given, models = params.select, params.models
+    off = {
+        "models.scorer": models.scorer is None,
+        "models.embedder": models.embedder is None,
+        "models.reward": models.reward is None,
+        "models.tagger": models.tagger is None,
+        "rate.measures": "score" not in params.rate.measures,
+    }
+    asked = [("by", metric) for metric in given.by] + [
+        ("filters.ranges", name) for name in given.filters.ranges
+    ]
+    asked += [("filters.max_ifd", "ifd")] if given.filters.max_ifd is not None else []
+    needed = [(f"{key} asks for {metric}", KINDS[metric].switch) for key, metric in asked if metric in KINDS]
+    needed += [("greedy compares embeddings", "models.embedder")] if given.greedy is not None else []
+    compares = given.duplicates.embedding is not None
+    needed += [("duplicates.embedding compares embeddings", "models.embedder")] if compares else []
+    for what, switch in needed:
+        if off[switch]:
+            raise BadParams(
+                f"params.yaml: select.{what}, but {switch} switches that off; "
+                f"expected another choice, or {switch} set"
+            )
+    if any(metric == "tags" for _, metric in asked) and params.tag.rows is not None:
+        raise BadParams(
+            f"params.yaml: select asks for tags, but tag.rows is {params.tag.rows}; expected null: all rows"
+        )
+
+
+def _check_filters(params: Params) -> None:
+    given = params.select.filters
+    if "random" in given.ranges:
+        raise BadParams(
+            "params.yaml: select.filters.ranges names 'random'; expected a metric that is measured"
+        )
+    bounds = {f"ranges.{name}": bound for name, bound in given.ranges.items()}
+    for key, (least, most) in {
+        **bounds,
+        "min_words and max_words": (given.min_words, given.max_words),
+    }.items():
+        if least is not None and most is not None and least > most:
+            raise BadParams(
+                f"params.yaml: select.filters.{key}: {least:g} to {most:g} holds nothing; "
+                "expected the least first, then the most"
+            )
+    for code in given.languages:
+        if code not in language.NAMES:
+            raise BadParams(
+                f"params.yaml: select.filters.languages has '{code}'; "
+                f"expected some of {', '.join(language.NAMES)}"
+            )
