@@ -10,15 +10,19 @@ import math
 
 from evobuild.frame.errors import UserError
 from evobuild.models.request import Choice, Finish, Reply, Request
+from evobuild.models.simulated.augmenter import invent
+from evobuild.models.simulated.backtranslator import translate_back
 from evobuild.models.simulated.constants import TRAITS, Traits
 from evobuild.models.simulated.dice import Dice, dice_of
 from evobuild.models.simulated.equality import compare
 from evobuild.models.simulated.evolver import evolve
 from evobuild.models.simulated.judge import rate_level, rate_score
 from evobuild.models.simulated.keywords import name_methods
+from evobuild.models.simulated.obedience import answer_keeping
 from evobuild.models.simulated.optimizer import analyse, improve
-from evobuild.models.simulated.responder import respond
+from evobuild.models.simulated.quality import judge_quality
 from evobuild.models.simulated.tagger import tag
+from evobuild.models.simulated.verifier import write_verifier
 
 BYTES_PER_TOKEN = 4
 
@@ -64,7 +68,7 @@ def _draft(model: str, traits: Traits, prompt: str, request: Request, dice: Dice
         case "evolve":
             return evolve(model, traits, prompt, dice)
         case "respond":
-            return respond(traits, prompt, dice)
+            return answer_keeping(traits, prompt, dice)
         case "rate_level":
             return rate_level(traits, prompt, dice)
         case "rate_score":
@@ -79,6 +83,14 @@ def _draft(model: str, traits: Traits, prompt: str, request: Request, dice: Dice
             return analyse(traits, prompt, dice)
         case "improve":
             return improve(traits, prompt, dice)
+        case "augment":
+            return invent(prompt, dice)
+        case "verifier":
+            return write_verifier(traits, prompt, dice)
+        case "backtranslate":
+            return translate_back(traits, prompt, dice)
+        case "quality":
+            return judge_quality(traits, prompt, dice)
 
 
 def _logprobs(traits: Traits, tokens: int, top: int, dice: Dice) -> tuple[tuple[float, ...], ...] | None:

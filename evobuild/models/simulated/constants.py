@@ -39,6 +39,8 @@ class Traits(NamedTuple):
     padding: probability that it adds a paragraph of no use. slip: that it forgets the slot.
     unrated: share of ratings and verdicts without the line asked for. noise: spread of a score, in points.
     misjudged: share of verdicts that are wrong.
+    keeps: share of answers that set out to keep a constraint on their form.
+    muddled, muddled_unknown: share of constraints that it does not understand, of its own and of others.
     certainty: typical probability of the most likely token.
     """
 
@@ -53,6 +55,9 @@ class Traits(NamedTuple):
     unrated: float
     noise: float
     misjudged: float
+    keeps: float
+    muddled: float
+    muddled_unknown: float
     certainty: float
 
 
@@ -84,6 +89,9 @@ TRAITS: Mapping[str, Traits] = {
         unrated=0.02,
         noise=6.0,
         misjudged=0.03,
+        keeps=0.5,
+        muddled=0.22,
+        muddled_unknown=0.5,
         certainty=0.72,
     ),
     "large": Traits(
@@ -98,6 +106,9 @@ TRAITS: Mapping[str, Traits] = {
         unrated=0.005,
         noise=4.0,
         misjudged=0.01,
+        keeps=0.65,
+        muddled=0.12,
+        muddled_unknown=0.35,
         certainty=0.86,
     ),
 }

@@ -48,6 +48,12 @@ class Dice:
         return bisect(cumulated, self.number())
 
 
+def dice_of_text(text: str) -> Dice:
+    """Give one stream of chance that a text alone decides."""
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return Dice(int.from_bytes(digest, "big"))
+
+
 def dice_of(model: str, request: Request) -> Iterator[Dice]:
     """Give one stream of chance per choice of the request.
 
