@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from evobuild.models.request import Finish
 from evobuild.models.simulated.constants import Traits
-from evobuild.models.simulated.constraints import find
+from evobuild.models.simulated.constraints import split_constraint
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.responder import respond
 
 
 def answer_keeping(traits: Traits, instruction: str, dice: Dice) -> tuple[str, Finish]:
     """Answer an instruction, with its constraint kept at the model's rate: text and finish reason."""
-    query, _, last = instruction.rpartition("\n\n")
-    constraint = find(last.strip()) if query.strip() else None
-    if constraint is None:
-        return respond(traits, instruction, dice)
+    query, constraint = split_constraint(instruction)
     answer, finish = respond(traits, query, dice)
-    return (constraint.keep(answer) if dice.chance(traits.keeps) else answer), finish
+    if constraint and dice.chance(traits.keeps):
+        return constraint.keep(answer), finish
+    return answer, finish

@@ -8,32 +8,32 @@ from __future__ import annotations
 from evobuild.models.simulated.constraints.family import HEAD, defined
 from evobuild.models.simulated.dice import Dice
 
-_FOREIGN = (
+FOREIGN = (
     "import nltk\n\n{head}    sentences = nltk.sent_tokenize(response)\n    return len(sentences) > 0",
     "import numpy as np\n\n{head}    lengths = np.array([len(word) for word in response.split()])\n"
     "    return bool(lengths.mean() > 0)",
     'import spacy\n\nmodel = spacy.load("en_core_web_sm")\n\n{head}    return len(model(response)) > 0',
     "import textstat\n\n{head}    return textstat.flesch_reading_ease(response) > 50",
 )
-_RAISING = (
+RAISING = (
     "first = response.splitlines()[999]\nreturn bool(first)",
     "value = int(response)\nreturn value > 0",
     'return all(item["text"] for item in response)',
     "return len(response_words) > 0",
 )
-_UNSUITABLE = (
+UNSUITABLE = (
     "return re.compile(response[:0])",
     "return (word for word in response.split())",
     "return lambda: bool(response)",
     "return object()",
 )
-_HANGING = (
+HANGING = (
     "place = 0\nwords = response.split()\nwhile place < len(words):\n    if not words[place]:\n"
     "        place += 1\nreturn True",
     'while "" in response:\n    response = response.replace("  ", " ")\nreturn bool(response)',
     "count = 0\nwhile True:\n    if count < 0:\n        return False\n    count += 1",
 )
-_HOSTILE = (
+HOSTILE = (
     'import os\nos.system("id")\nreturn True',
     'with open("/etc/passwd") as file:\n    return "root" in file.read()',
     'import socket\nsocket.create_connection(("192.0.2.1", 80), timeout=0.1).sendall(response.encode())\n'
@@ -49,14 +49,14 @@ _HOSTILE = (
     "import ctypes\nreturn ctypes.CDLL(None).getuid() == 0",
 )
 
-_POOLS = {"raising": _RAISING, "unsuitable": _UNSUITABLE, "hanging": _HANGING, "hostile": _HOSTILE}
+_POOLS = {"raising": RAISING, "unsuitable": UNSUITABLE, "hanging": HANGING, "hostile": HOSTILE}
 
 
 def program(kind: str, sound: str, dice: Dice) -> str:
     """Write a function that fails in the way named; sound: the function it might have been."""
     match kind:
         case "foreign":
-            return dice.pick(_FOREIGN).format(head=HEAD)
+            return dice.pick(FOREIGN).format(head=HEAD)
         case "arguments":
             return sound.replace(HEAD, HEAD.replace("(response)", "(response, limit)"))
         case "misnamed":

@@ -11,6 +11,7 @@ from itertools import accumulate
 
 from evobuild.models.request import Finish
 from evobuild.models.simulated.constants import Traits
+from evobuild.models.simulated.constraints import split_constraint
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.evolver import split_prompt
 from evobuild.models.simulated.subject import subject_of
@@ -18,7 +19,7 @@ from evobuild.models.simulated.subject import subject_of
 SCORES: Mapping[int, float] = {10: 0.22, 9: 0.36, 8: 0.25, 7: 0.09, 6: 0.05, 5: 0.03}
 """Share of each score of an answer that is about what was asked."""
 
-STRAYED, ASKED_BACK = 3, 6
+STRAYED, ASKED_BACK = 1, 6
 """Points lost by an answer that names none of the things asked about, and by one that gives no answer."""
 
 _SCORES = tuple(accumulate(SCORES.values()))
@@ -44,7 +45,7 @@ def judge_quality(traits: Traits, prompt: str, dice: Dice) -> tuple[str, Finish]
     """Judge how well the answer of a prompt serves its instruction: text and finish reason."""
     asked, _, given = prompt.rpartition(_ANSWER)
     _, instruction, _ = split_prompt(asked)
-    words = subject_of(instruction).words
+    words = subject_of(split_constraint(instruction)[0]).words
     score = max((*SCORES, 5)[dice.place(_SCORES)] - _lost(given, words), dice.below(2))
     if dice.chance(traits.unrated):
         return dice.pick(_UNRATED), "stop"

@@ -7,6 +7,7 @@ rates are assumptions.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from itertools import accumulate
 
@@ -62,6 +63,8 @@ _FAILURES, _FORMS, _BOOLEANS = (tuple(accumulate(rates.values())) for rates in (
 _KINDS = (*FUNCTIONS, "right")
 _LABEL = "#Constraint#:\n"
 _REMARKED = 0.3
+_BREAK = re.compile(r"(?<!\\)\\n")
+"""A line break as JSON writes it, not the two characters for one that may stand in code."""
 _TALK = (
     "It is hard to measure this with a function, because it depends on what the reader makes of it.",
     "I would split the answer into words first and look at each of them. Shall I write this down?",
@@ -130,9 +133,9 @@ def _formed(written: Written, dice: Dice) -> str:
     text = json.dumps(written, ensure_ascii=False, indent=dice.pick((None, 2)))
     match form:
         case "raw":
-            return text.replace("\\n", "\n")
+            return _BREAK.sub("\n", text)
         case "escaped":
-            return text.replace("\\n", "\\\\n")
+            return _BREAK.sub(r"\\\\n", text)
         case "python":
             return repr(written)
         case "fenced":

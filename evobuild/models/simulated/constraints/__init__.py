@@ -10,7 +10,7 @@ from evobuild.models.simulated.constraints import amounts, generic, layout, lett
 from evobuild.models.simulated.constraints.family import HEAD, Constraint, Family, filled, of_body, of_wording
 from evobuild.models.simulated.dice import Dice
 
-__all__ = ["FAMILIES", "Constraint", "Family", "draw", "find", "find_code", "guess"]
+__all__ = ["FAMILIES", "Constraint", "Family", "draw", "find", "find_code", "guess", "split_constraint"]
 
 FAMILIES = tuple(
     family for room in (amounts, letters, marks, wordings, layout, lists) for family in room.FAMILIES
@@ -32,6 +32,13 @@ def guess(text: str, dice: Dice) -> Constraint:
     """Take a constraint that the bank does not know for one that is about a word of its text."""
     words = _LETTERS.findall(text.lower()) or ["answer"]
     return Constraint(dice.pick(generic.FAMILIES), 3 + dice.below(6), max(words, key=len))
+
+
+def split_constraint(instruction: str) -> tuple[str, Constraint | None]:
+    """Cut off the constraint that stands as the last paragraph; all is query where the bank knows none."""
+    query, _, last = instruction.rpartition("\n\n")
+    constraint = find(last.strip()) if query.strip() else None
+    return (query, constraint) if constraint else (instruction, None)
 
 
 @lru_cache(maxsize=4096)
