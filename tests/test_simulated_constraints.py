@@ -148,6 +148,7 @@ def test_every_wording_and_every_function_is_recognised(family) -> None:
         text = constraint.wording(template)
         assert find(text) == constraint
         assert find(f"Please {text[0].lower()}{text[1:].rstrip('.')}") == constraint
+        assert find(f"{text.rstrip('.')} in your answer. Thank you.") == constraint
     assert find(constraint.wording(family.opposite)) != constraint
     for body in family.right:
         assert find_code(constraint.function(body, "any remark")) == (constraint, True)
@@ -192,7 +193,7 @@ def test_answers_keep_a_constraint_at_the_rate_of_the_model(model: str) -> None:
 def test_a_constraint_that_the_bank_does_not_know_gets_an_answer_and_verifiers() -> None:
     assert "palindromes" in ask("respond", f"{QUERY.format(3)}\n\nUse only palindromes.")[0]
     replies = [read(reply) for reply in verifiers("Use only palindromes.")]
-    assert sum('"palindromes"' in str(reply) for reply in replies) > 0.1 * SEVERAL
+    assert sum('"palindromes"' in str(reply) for reply in replies) > 0.3 * SEVERAL
 
 
 @pytest.mark.parametrize("constraint", [CLEAR, MUDDLED])
@@ -252,9 +253,10 @@ def test_augmentation_gives_as_many_lines_as_asked_for_and_repeats_itself_at_its
         lines.update("shown" if line in shown else "known" if find(line) else "other" for line in found)
     assert 0.75 < hyphened / 200 < 0.95
     total = sum(lines.values())
-    # A constraint with a word more is one that the bank may know or not.
     assert lines["shown"] / total == pytest.approx(augmenter.LINES["repeated"], abs=0.04)
-    assert 0.12 < lines["other"] / total < 0.25
+    assert lines["other"] / total == pytest.approx(
+        augmenter.LINES["subjective"] + augmenter.LINES["odd"], abs=0.03
+    )
 
 
 def test_a_function_is_said_in_words_and_sometimes_as_its_opposite() -> None:

@@ -91,7 +91,7 @@ TRAITS: Mapping[str, Traits] = {
         misjudged=0.03,
         keeps=0.6,
         muddled=0.18,
-        muddled_unknown=0.5,
+        muddled_unknown=0.4,
         certainty=0.72,
     ),
     "large": Traits(
@@ -108,7 +108,7 @@ TRAITS: Mapping[str, Traits] = {
         misjudged=0.01,
         keeps=0.78,
         muddled=0.10,
-        muddled_unknown=0.35,
+        muddled_unknown=0.25,
         certainty=0.86,
     ),
 }

@@ -17,6 +17,8 @@ FAMILIES = tuple(
 )
 _LETTERS = re.compile(r"[^\W\d_]{3,20}")
 _REMARK = re.compile(r"\A    # .*\n")
+_USUAL = 0.6
+"""Share of the guesses that a constraint wants a word of its text mentioned, at least."""
 _LONGEST = 200
 """Characters that a constraint has at most; so that long texts cost nothing."""
 
@@ -31,7 +33,8 @@ def draw(dice: Dice) -> Constraint:
 def guess(text: str, dice: Dice) -> Constraint:
     """Take a constraint that the bank does not know for one that is about a word of its text."""
     words = _LETTERS.findall(text.lower()) or ["answer"]
-    return Constraint(dice.pick(generic.FAMILIES), 3 + dice.below(6), max(words, key=len))
+    family = generic.FAMILIES[0] if dice.chance(_USUAL) else dice.pick(generic.FAMILIES)
+    return Constraint(family, 3 + dice.below(6), max(words, key=len))
 
 
 def split_constraint(instruction: str) -> tuple[str, Constraint | None]:

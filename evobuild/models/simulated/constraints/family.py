@@ -16,6 +16,7 @@ from typing import NamedTuple
 HEAD = "def evaluate(response):\n"
 _MODULES = ("collections", "json", "re", "string")
 _SLOT = re.compile(r"\$([nw])")
+_POLITE = r"(?:, please| in your answer)?\.?(?: Thank you\.)?"
 _NUMBER = r"\d{1,4}"
 _WORD = r"[^'\n]{1,60}"
 _LITERAL = r'"[^"\n]*"'
@@ -80,9 +81,8 @@ def defined(body: str) -> str:
 @lru_cache(maxsize=1024)
 def of_wording(template: str) -> re.Pattern[str]:
     """Make the pattern of the texts that a wording gives, full stop and politeness aside."""
-    return re.compile(
-        rf"(?:please )?{_pattern(template.rstrip('.'), _NUMBER, _WORD)}\.?", re.IGNORECASE | re.ASCII
-    )
+    core = _pattern(template.rstrip("."), _NUMBER, _WORD)
+    return re.compile(rf"(?:please )?{core}{_POLITE}", re.IGNORECASE | re.ASCII)
 
 
 @lru_cache(maxsize=1024)
