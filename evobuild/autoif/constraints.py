@@ -1,0 +1,223 @@
+"""Constraints on the form of an answer: those that are given, and those that an evolver invents.
+
+Self-instruct in rounds, of which each shows the evolver some constraints of all so far. A reply is a list;
+what is no item of it, or says something about the list, is no constraint and becomes a reject, as does one
+that there is already in other words. Of alike ones the earlier stays. Source: Dong et al. 2024 (AutoIF),
+arXiv:2406.13542, whose code takes every line that begins with a hyphen.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from evobuild import chatter, failures
+from evobuild.frame.errors import BadInput
+from evobuild.frame.params import Augment
+from evobuild.frame.tables import Reject, row_id
+from evobuild.models.door import Model
+from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild.prompts import render
+
+LONGEST = 300
+"""Characters of a constraint; what is longer is a task of its own."""
+SHORTEST = 2
+"""Words of a constraint; a single one is a topic."""
+HEADING = 4
+"""Words that a line in bold letters may have and still be a heading."""
+
+_ITEM = re.compile(r"[ \t>]*(?:[-*•+–]|[*_]{0,2}\(?\d{1,3}[.):][*_]{0,2})[ \t]+(?=\S)")
+_LABEL = re.compile(r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:–—-])[ \t]*(?=\S)")
+_BOLD = re.compile(r"(\*\*|__)([^\n]+)\1")
+_QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`"}
+# Scripts without spaces count by character, and signs count: "no '!'" is another constraint than "no '?'".
+_TOKEN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|[^\w\s]")
+_QUOTE = re.compile('["“”‘’«»`]')
+_OF_THE_LIST = re.compile(
+    r"(?:sure|certainly|of course|absolutely|okay|great)\b[,.!]"
+    r"|here(?:'s| are| is)\b|(?:below|the following|following) (?:are|is)\b"
+    r"|(?:these|those|all|each|the)\b[^:.]{0,40}\bconstraints?\b[^:.]{0,20}\b(?:are|is|can|above)\b"
+    r"|(?:these|they|those) (?:are|can|should)\b"
+    r"|(?:please )?(?:let me know|feel free|note that|note:)"
+    r"|i(?:'m| am|'ve| have| hope| can| could| will|'ll)\b"
+    r"|hope (?:this|these|that)|as an ai\b|(?:i'm |i am )?sorry\b|unfortunately\b",
+    re.IGNORECASE,
+)
+
+
+class Constraint(NamedTuple):
+    """A row of the table CONSTRAINTS."""
+
+    id: str
+    constraint: str
+    origin: str
+    model: str
+
+
+class Known:
+    """The constraints so far, and which of them another one is like.
+
+    threshold: Jaccard similarity of word pairs from which two are near-duplicates.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._normal: dict[str, str] = {}
+        self._sizes: list[int] = []
+        self._places: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+
+    @property
+    def texts(self) -> list[str]:
+        """All, in their order."""
+        return list(self._normal.values())
+
+    def add(self, text: str) -> None:
+        """Take one in that is like none so far."""
+        pairs = _pairs(text)
+        for pair in pairs:
+            self._places[pair].append(len(self._sizes))
+        self._sizes.append(len(pairs))
+        self._normal[_normal(text)] = text
+
+    def equal(self, text: str) -> str | None:
+        """The constraint that is the same but for case, blanks and the period."""
+        return self._normal.get(_normal(text))
+
+    def near(self, text: str) -> str | None:
+        """The first constraint that shares enough word pairs."""
+        pairs = _pairs(text)
+        shared = Counter(place for pair in pairs for place in self._places.get(pair, ()))
+        found = (
+            place
+            for place, both in shared.items()
+            if both >= self._threshold * (len(pairs) + self._sizes[place] - both)
+        )
+        place = min(found, default=None)
+        return None if place is None else self.texts[place]
+
+
+def _normal(text: str) -> str:
+    return _QUOTE.sub("'", " ".join(text.casefold().split())).rstrip(".!")
+
+
+def _pairs(text: str) -> set[tuple[str, ...]]:
+    tokens = _TOKEN.findall(_normal(text))
+    return set(pairwise(tokens)) or {tuple(tokens)}
+
+
+def read_seeds(path: Path, known: Known) -> Iterator[Constraint | Reject]:
+    """Read constraints from a text file, one a line; every line is one or a reject with its place.
+
+    Raises BadInput if the file is no UTF-8 text or has no constraint.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        raise BadInput(f"{path}: not a file of UTF-8 text; expected one constraint a line") from error
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
+        text, place, key = line.strip(), f"{path.name}:{number}", f"seed-{number:06}"
+        if not text:
+            yield Reject(key, "empty", place, "")
+        elif earlier := known.equal(text):
+            yield Reject(key, "exact duplicate", f"{place} repeats: {earlier}", line)
+        else:
+            known.add(text)
+            yield Constraint(row_id("constraint", "", text), text, "seed", "")
+    if not known.texts:
+        raise BadInput(f"{path}: has no constraint; expected one a line, such as: Use no comma.")
+
+
+def invent(known: Known, params: Augment, model: Model, seed: int) -> Iterator[Constraint | Reject]:
+    """Ask for more in rounds; every line of a reply is a constraint or a reject, as is a reply of none."""
+    for number in range(1, params.rounds + 1):
+        texts = sorted(known.texts)
+        drawn = random.Random(f"{seed} augment {number}").sample(texts, min(params.examples, len(texts)))
+        prompt = render("autoif/augment.jinja", examples=drawn, count=params.count)
+        sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
+        request = Request(f"round-{number}", "augment", (Message("user", prompt),), sampling)
+        for reply in model.generate([request]):
+            yield from _taken(reply, known, str(model.model))
+
+
+def _taken(reply: Reply, known: Known, model: str) -> Iterator[Constraint | Reject]:
+    reason = failures.of_reply(reply)
+    if reason and reason != "truncated":
+        yield Reject(reply.key, reason, "", reply.error or reply.text)
+        return
+    lines = [line for line in reply.text.splitlines() if line.strip()]
+    for number, line in enumerate(lines, 1):
+        key = f"{reply.key}-{number:04}"
+        if reason and number == len(lines):
+            yield Reject(key, reason, "", line)
+            continue
+        text = cleaned(line)
+        if lost := fault(line, text) or _repeated(text, known):
+            yield Reject(key, *lost, line)
+        else:
+            known.add(text)
+            yield Constraint(row_id("constraint", "", text), text, reply.key, model)
+
+
+def _repeated(text: str, known: Known) -> tuple[str, str] | None:
+    if earlier := known.equal(text):
+        return "exact duplicate", earlier
+    earlier = known.near(text)
+    return ("near duplicate", earlier) if earlier else None
+
+
+def cleaned(line: str) -> str:
+    """Take the mark of its item, a label, bold letters and quotes off a line.
+
+    Instance: '1. **Length:** "Use at most 50 words."' -> 'Use at most 50 words.'
+    """
+    text = line
+    while mark := _ITEM.match(text):
+        text = text[mark.end() :]
+    text = _LABEL.sub("", text.strip(), count=1)
+    if (bold := _BOLD.fullmatch(text)) and bold[1] not in bold[2]:
+        text = bold[2].strip()
+    if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and not {text[0], text[-1]} & set(text[1:-1]):
+        text = text[1:-1].strip()
+    return " ".join(text.split())
+
+
+def fault(line: str, text: str) -> tuple[str, str] | None:
+    """Name why a line of a reply is no constraint, with a detail; None if it is one.
+
+    text: the line, cleaned.
+    """
+    words = len(re.findall(r"\w+", text))
+    if not (mark := _ITEM.match(line)):
+        return "no list item", ""
+    if text.endswith((":", "：")) or text.startswith("#"):
+        return "heading", ""
+    if _BOLD.fullmatch(line[mark.end() :].strip()) and words <= HEADING and not text.endswith((".", "!")):
+        return "heading", ""
+    if text.endswith(("?", "？")):
+        return "chatter", "a question"
+    if said := chatter.of_answer(text) or chatter.of_rewriting(text) or _about_the_list(text):
+        return "chatter", said
+    if len(text) > LONGEST:
+        return "too long", f"{len(text)} characters; at most {LONGEST}"
+    if words < SHORTEST and not _has_characters_for_words(text):
+        return "too short", f"fewer than {SHORTEST} words"
+    return None
+
+
+def _about_the_list(text: str) -> str | None:
+    found = _OF_THE_LIST.match(text.replace("’", "'"))
+    return found and found[0]
+
+
+def _has_characters_for_words(text: str) -> bool:
+    return len(_TOKEN.findall(text)) >= 2 * SHORTEST and not text.isascii()
+
+
+def counted(results: Sequence[Constraint | Reject]) -> dict[str, int]:
+    """Count the constraints by where they come from: {"seed": 36, "round-1": 9}."""
+    return dict(Counter(each.origin for each in results if isinstance(each, Constraint)))
