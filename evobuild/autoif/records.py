@@ -84,6 +84,9 @@ each function in its order, true, false, or why it gave none."""
 QUALITIES = pl.Schema({"id": pl.String, "row": pl.String, "score": pl.Float64})
 """Answers that were judged, by their id; score 0 to 10."""
 
+FUNCTION = "evaluate"
+"""The name of every function."""
+
 OPERATION = "autoif-"
 """How the operation of a row of the branch begins; the id of its constraint follows."""
 

@@ -1,0 +1,21 @@
+"""Booleans as models write them, in cases and as what their functions return.
+
+Of the 111 cases that the authors of AutoIF publish 15 are text, which equals no bool.
+"""
+
+from __future__ import annotations
+
+_SPELLINGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_AROUND = " \t\r\n\"'`."
+
+
+def read(value: object) -> bool | None:
+    """Read a boolean in any of its spellings, None if it is none.
+
+    Instances: True, 1, "True", " yes." -> True; "false ", 0 -> False; "maybe", 2, [], None -> None.
+    """
+    if isinstance(value, str):
+        return _SPELLINGS.get(value.strip(_AROUND).casefold())
+    if isinstance(value, bool | int | float) and value in (0, 1):
+        return bool(value)
+    return None

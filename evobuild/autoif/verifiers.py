@@ -1,0 +1,166 @@
+"""Verifiers: functions that say whether an answer keeps a constraint, each with cases, written by an evolver.
+
+Every sample of every constraint gives one verifier or one reject. A reply has to hold a JSON object with
+code that compiles and defines one function `evaluate`. A case needs a text and a boolean, in any spelling;
+others are dropped and counted. A function without a case stays, as in the authors' code: it is held against
+the cases of the others. Cases without a function are lost with it. Nothing runs here. Source: Dong et al.
+2024 (AutoIF), arXiv:2406.13542.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from evobuild import failures
+from evobuild.autoif import booleans, repairs
+from evobuild.autoif.records import FUNCTION, Case
+from evobuild.frame.params import Verifiers
+from evobuild.frame.tables import Reject, count_reasons
+from evobuild.models.door import Model
+from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild.prompts import render
+
+_CODE = ("func", "function", "code")
+_INPUT = ("input", "response")
+_OUTPUT = ("output", "expected", "expected_output")
+
+
+class Verifier(NamedTuple):
+    """A row of the table VERIFIERS."""
+
+    id: str
+    constraint_id: str
+    number: int
+    code: str
+    cases: list[dict[str, object]]
+
+
+class Written(NamedTuple):
+    """What a reply holds. dropped: why each case that is none was dropped."""
+
+    code: str
+    cases: list[Case]
+    dropped: list[str]
+
+
+class Result(NamedTuple):
+    """What came of one reply: a verifier or a reject, and why cases were dropped."""
+
+    made: Verifier | Reject
+    dropped: list[str]
+
+
+class Unreadable(Exception):
+    """A reply holds no verifier; the message is the reason."""
+
+
+def write(constraints: Mapping[str, str], model: Model, params: Verifiers, seed: int) -> Iterator[Result]:
+    """Have verifiers written for each constraint, so many samples each, in any order.
+
+    constraints: text by id. A sample has a seed of its own, so that more of them ask only for the new ones.
+    """
+
+    def requests() -> Iterator[Request]:
+        for identity, text in constraints.items():
+            message = Message("user", render("autoif/verifier.jinja", constraint=text))
+            for number in range(params.count):
+                sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
+                yield Request(f"{identity}-{number}", "verifier", (message,), sampling)
+
+    for reply in model.generate(requests()):
+        yield _result(reply)
+
+
+def _result(reply: Reply) -> Result:
+    if reason := failures.of_reply(reply):
+        return Result(Reject(reply.key, reason, "", reply.error or reply.text), [])
+    try:
+        found = read(reply.text)
+    except Unreadable as error:
+        return Result(Reject(reply.key, str(error), "", reply.text), [])
+    constraint_id, _, number = reply.key.rpartition("-")
+    cases = [case._asdict() for case in found.cases]
+    return Result(Verifier(reply.key, constraint_id, int(number), found.code, cases), found.dropped)
+
+
+def read(text: str) -> Written:
+    """Read the function and the cases of a reply: of the first JSON object in it that has code.
+
+    Raises Unreadable: unparsed, no function, syntax (it does not compile), several functions.
+    """
+    # Of an object that cannot be read there may be cases left.
+    found = [each for each in repairs.objects(text) if _value(each, (*_CODE, "cases")) is not None]
+    if not found:
+        raise Unreadable("unparsed")
+    for each in found:
+        written = _value(each, _CODE)
+        if isinstance(written, str) and written.strip():
+            code, escaped_twice = _function(written)
+            return _with_cases(code, _value(each, ("cases",)), escaped_twice)
+    raise Unreadable("no function")
+
+
+def _function(written: str) -> tuple[str, bool]:
+    """The code as it compiles, and whether a level of escapes had to be taken off it."""
+    found = repairs.compiling(written)
+    if found is None:
+        raise Unreadable("syntax")
+    code, tree = found
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION]
+    if len(functions) != 1:
+        raise Unreadable("several functions" if functions else "no function")
+    return code.strip("\r\n"), "\n" in code.strip() and "\n" not in written.strip()
+
+
+def _with_cases(code: str, cases: object, escaped_twice: bool) -> Written:
+    read: list[Case] = []
+    dropped: list[str] = []
+    for each in cases if isinstance(cases, list) else []:
+        case = _case(each)
+        if isinstance(case, str):
+            dropped.append(case)
+        else:
+            read.append(case._replace(input=repairs.unescaped(case.input)) if escaped_twice else case)
+    return Written(code, read, dropped)
+
+
+def _case(found: object) -> Case | str:
+    """A case, or why it is none."""
+    if not isinstance(found, dict):
+        return "no case"
+    answer, expected = _value(found, _INPUT), booleans.read(_value(found, _OUTPUT))
+    if not isinstance(answer, str) or not _is_text(answer):
+        return "no text as input"
+    return "no boolean as output" if expected is None else Case(answer, expected)
+
+
+def _value(found: Mapping[str, object], names: Iterable[str]) -> object:
+    """The value of the first of some names, in capitals or not."""
+    folded = {key.casefold(): value for key, value in found.items()}
+    return next((folded[name] for name in names if name in folded), None)
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be stored: half a character, which JSON can escape, cannot."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def figures(results: Iterable[Result]) -> dict[str, Any]:
+    """Count cases: {"cases": 30, "dropped_cases": {"no boolean as output": 2}, "without_cases": 1}.
+
+    without_cases: verifiers that have none left.
+    """
+    cases: Counter[int] = Counter()
+    dropped: list[str] = []
+    for made, lost in results:
+        if isinstance(made, Verifier):
+            cases[len(made.cases)] += 1
+        dropped += lost
+    return {
+        "cases": sum(number * times for number, times in cases.items()),
+        "dropped_cases": count_reasons(dropped),
+        "without_cases": cases[0],
+    }
