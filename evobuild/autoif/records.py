@@ -40,8 +40,9 @@ FUNCTION_VERDICTS = pl.Schema(
         "kept": pl.Boolean,
     }
 )
-"""Every function that was run, by its verifier's id. accuracy: share of the kept cases that it judges
-right. error: the commonest reason that it gave no verdict, else ''."""
+"""Every distinct function, by the id of the first verifier that has it. accuracy: share of the kept cases
+that it judges right, null if it gave no verdict or no case is kept. error: the commonest reason that it
+gave no verdict on a case, else ''."""
 
 CASE_VERDICTS = pl.Schema(
     {
@@ -51,9 +52,11 @@ CASE_VERDICTS = pl.Schema(
         "expected": pl.Boolean,
         "agreement": pl.Float64,
         "kept": pl.Boolean,
+        "contradicted": pl.Boolean,
     }
 )
-"""Every case. agreement: share of the functions that say what it expects."""
+"""Every distinct case. agreement: share of the functions that say what it expects, null if none ran.
+contradicted: another case expects the opposite of the same answer; neither was tried."""
 
 VERIFIED = pl.Schema(
     {
