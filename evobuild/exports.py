@@ -11,33 +11,27 @@ assistant in pairs, after at most one system turn, and drops other rows with no 
 these are rejects of both formats here. Rows stand in the order of their ids in every file.
 
 Instruction and input are one turn, as the responder and the tuned model see them; only alpaca keeps them
-apart, and LLaMA-Factory joins them by a line end. Every line is whole JSON in UTF-8, characters that some
-readers take for line ends are escaped. A text that UTF-8 cannot hold is a BadInput naming the row.
+apart, and LLaMA-Factory joins them by a line end.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from evobuild import cards
+from evobuild import cards, json_lines
 from evobuild.chat import messages
 from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
 from evobuild.frame.params import Params
 from evobuild.frame.tables import Instruction, Reject
+from evobuild.json_lines import Record
 from evobuild.models.request import Message
-
-Record = dict[str, Any]
 
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 IN_PAIRS = ("alpaca", "sharegpt")
 """Formats whose turns must go in pairs of user and assistant."""
-_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 
 LLAMA_FACTORY = {
     "alpaca": {
@@ -144,24 +138,6 @@ WRITERS: dict[str, tuple[str, Callable[[Instruction], Record]]] = {
 
 
 def _write(path: Path, name: str, rows: Iterable[Instruction]) -> None:
-    """Write one record a line; in a .json file they make an array."""
     record = WRITERS[name][1]
-    array = path.suffix == ".json"
-    with path.open("wb") as stream:
-        between = b"[\n" if array else b""
-        for row in rows:
-            if name not in IN_PAIRS or in_pairs(row):
-                stream.write(between + _line(row.id, record(row)))
-                between = b",\n" if array else b"\n"
-        stream.write({b"[\n": b"[]\n", b",\n": b"\n]\n", b"\n": b"\n", b"": b""}[between])
-
-
-def _line(row: str, record: Record) -> bytes:
-    """One record as JSON on one line. Raises BadInput if its text holds half a character."""
-    try:
-        return json.dumps(record, ensure_ascii=False).translate(_LINE_ENDS).encode()
-    except UnicodeEncodeError as error:
-        found = f"U+{ord(error.object[error.start]):04X}"
-        raise BadInput(
-            f"row {row}: its text holds the lone surrogate {found}; expected whole characters"
-        ) from None
+    fit = (row for row in rows if name not in IN_PAIRS or in_pairs(row))
+    json_lines.write(path, ((row.id, record(row)) for row in fit))
