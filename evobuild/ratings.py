@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Literal, NamedTuple
 
 from evobuild import failures, structures
@@ -32,15 +33,19 @@ _LABELLED_LEVEL = re.compile(
     re.IGNORECASE,
 )
 _VALUE = r"(?<![\d.,-])(\d{1,3}(?:\.\d+)?)(?!\d|[.,]\d)"
-# Neither the first end of a range nor a number on another scale than 100.
-_WHOLE = r"(?![ \t]*(?:-|–|to\b|or\b)[ \t]*\d)(?!\W{0,3}(?:/|out of)\s*(?!100\b)\d)"
-_SCORE = re.compile(
-    rf"\b(?:score|rating)(?:\s*\([^)]*\))?{_SIGNS}(?:is\s+|of\s+)?{_SIGNS}{_VALUE}{_WHOLE}", re.IGNORECASE
-)
-_OF_100 = re.compile(rf"{_VALUE}[*_`]*\s*(?:/|out of)\s*100\b", re.IGNORECASE)
 _NUMBER = re.compile(r"^[\s*_`\"']*(\d{1,3}(?:\.\d+)?)[\s*_`\"'.%]*$")
 _LEVEL_KEYS = ("difficulty", "difficulty level", "level", "rating")
 _SCORE_KEYS = ("score", "difficulty score", "rating", "difficulty")
+
+
+@cache
+def _scores(most: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What finds a labelled number, and one of the most that there is."""
+    # Neither the first end of a range nor a number on another scale.
+    whole = rf"(?![ \t]*(?:-|–|to\b|or\b)[ \t]*\d)(?!\W{{0,3}}(?:/|out of)\s*(?!{most}\b)\d)"
+    label = rf"\b(?:score|rating)(?:\s*\([^)]*\))?{_SIGNS}(?:is\s+|of\s+)?{_SIGNS}"
+    of_most = rf"{_VALUE}[*_`]*\s*(?:/|out of)\s*{most}\b"
+    return re.compile(f"{label}{_VALUE}{whole}", re.IGNORECASE), re.compile(of_most, re.IGNORECASE)
 
 
 class Rating(NamedTuple):
@@ -64,15 +69,18 @@ def read_level(text: str) -> str | None:
     return levels.pop() if len(levels) == 1 else None
 
 
-def read_score(text: str) -> float | None:
+def read_score(text: str, most: int = 100) -> float | None:
     """Read the score: of a JSON object, else the last labelled number, else the only one of 100 or the whole.
+
+    most: the end of the scale, which begins at 0, in place of 100.
 
     Instances: "Score: 70", "**70/100**" and '{"score": 70}' -> 70.0; "somewhere from 60 to 70" -> None.
     """
     if (given := _of_object(text, _SCORE_KEYS)) is not None:
         text = given
-    found = _SCORE.findall(text)[-1:] or _OF_100.findall(text) or _NUMBER.findall(text)
-    return float(found[0]) if len(found) == 1 and 0 <= float(found[0]) <= 100 else None
+    labelled, of_most = _scores(most)
+    found = labelled.findall(text)[-1:] or of_most.findall(text) or _NUMBER.findall(text)
+    return float(found[0]) if len(found) == 1 and 0 <= float(found[0]) <= most else None
 
 
 def _of_object(text: str, keys: Sequence[str]) -> str | None:

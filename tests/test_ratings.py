@@ -133,6 +133,25 @@ def test_a_score_is_the_last_labelled_else_the_only_one_of_100(text, score):
     assert ratings.read_score(text) == score
 
 
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Score: 8", 8),
+        ("It serves it.\n\nScore: 8/10", 8),
+        ("**7.5/10**", 7.5),
+        ("10", 10),
+        ("Score: 80", None),
+        ("Score: 80/100", None),
+        ("80/100", None),
+        ("Score: 11", None),
+        ("Score: 7-8", None),
+        ("Score: <n>", None),
+    ],
+)
+def test_a_score_may_be_of_another_scale(text, score):
+    assert ratings.read_score(text, most=10) == score
+
+
 def judged(row, engine, level, score, measures=("level", "score")):
     engine(lambda asked: level if asked.purpose == "rate_level" else score)
     with Model(ChatModel("simulated", "judge")) as model:
