@@ -211,12 +211,13 @@ def causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreTraine
     return _placed(_merged(model, adapter) if adapter else model, weights)
 
 
-def classifier(weights: Weights, dtype: str) -> PreTrainedModel:
-    """Load a sequence classifier with one output, such as a reward model, on a GPU where there is one.
+def classifier(weights: Weights, dtype: str, outputs: int | None = 1) -> PreTrainedModel:
+    """Load a sequence classifier, on a GPU where there is one.
 
-    dtype: a name of DTYPES. Code of the model's own is not run.
+    dtype: a name of DTYPES. outputs: how many it must have, one as a reward model has; null is any
+    number. Code of the model's own is not run.
 
-    Raises UserError if it cannot be found or read, has no such output, or does not fit.
+    Raises UserError if it cannot be found or read, has no such outputs, or does not fit.
     """
     transformers, torch = library(), require("torch", "train")
     model, loaded = _load(
@@ -230,8 +231,8 @@ def classifier(weights: Weights, dtype: str) -> PreTrainedModel:
         raise UserError(
             f"the model '{weights}' is no sequence classifier: it has no weights for {sorted(missing)[0]}"
         )
-    if model.config.num_labels != 1:
-        raise UserError(f"the model '{weights}' has {model.config.num_labels} outputs; expected one")
+    if outputs is not None and model.config.num_labels != outputs:
+        raise UserError(f"the model '{weights}' has {model.config.num_labels} outputs; expected {outputs}")
     return _placed(model, weights)
 
 

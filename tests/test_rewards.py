@@ -151,7 +151,7 @@ def test_a_reward_that_is_no_number_is_a_reject(measured, monkeypatch):
 
 
 def test_a_model_with_two_outputs_is_refused(measured):
-    with pytest.raises(UserError, match="has 2 outputs; expected one"):
+    with pytest.raises(UserError, match="has 2 outputs; expected 1"):
         measured(TURNS, name="two")
 
 
