@@ -84,8 +84,11 @@ CHECKS = pl.Schema(
 """Each answer by its id. accuracy: share of the functions that find the constraint kept. verdicts: of
 each function in its order, true, false, or why it gave none."""
 
-QUALITIES = pl.Schema({"id": pl.String, "row": pl.String, "score": pl.Float64})
-"""Answers that were judged, by their id; score 0 to 10."""
+QUALITIES = pl.Schema(
+    {"id": pl.String, "row": pl.String, "score": pl.Float64, "reason": pl.String, "reply": pl.String}
+)
+"""Answers that were judged, by their id. score: 0 to 10; null if the judge's reply gives none: then
+reason and reply are why and what it was, else ''."""
 
 FUNCTION = "evaluate"
 """The name of every function."""
@@ -99,6 +102,24 @@ class Case(NamedTuple):
 
     input: str
     expected: bool
+
+
+class BackTranslation(NamedTuple):
+    """A row of BACKTRANSLATIONS."""
+
+    id: str
+    constraint_id: str
+    number: int
+    text: str
+
+
+class Answer(NamedTuple):
+    """A row of ANSWERS."""
+
+    id: str
+    row: str
+    number: int
+    answer: str
 
 
 def constraint_of(row: Instruction) -> str:

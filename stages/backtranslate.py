@@ -1,0 +1,39 @@
+"""Say in words what the best functions of each constraint check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.frame.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.frame.params import Params
+
+
+def main(params: Params, checked: Path, backtranslations: Out, rejects: Out, counts: Out, usage: Out) -> None:
+    from evobuild import pools
+    from evobuild.autoif import backtranslations as texts
+    from evobuild.autoif import verified
+    from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED
+    from evobuild.frame import tables
+    from evobuild.models.door import Model
+    from evobuild.models.request import Sampling
+
+    given = params.autoif.backtranslate
+    if not given.functions:
+        pools.leave(BACKTRANSLATIONS, backtranslations, rejects, counts)
+        tables.write_json(usage, [])
+        return
+    sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=params.random_seed)
+    asked = texts.asked(verified.of_table(tables.read(checked, VERIFIED)), given.functions)
+    results = tables.Results(BACKTRANSLATIONS)
+    task = f"backtranslate-{backtranslations.parent.name}"
+    with Model(params.models.evolver, "evolver", task, len(asked)) as model:
+        results.take(texts.backtranslate(asked, model, sampling))
+    results.write(backtranslations, rejects, counts, len(asked))
+    tables.write_json(usage, [model.usage.as_dict()])
+
+
+if __name__ == "__main__":
+    run(main, reads=("random_seed", "autoif.backtranslate", "models.evolver"))

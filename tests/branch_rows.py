@@ -1,0 +1,47 @@
+"""Rows of the AutoIF branch for its tests: constraints, rows with a constraint, tables of them, params."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evobuild.autoif.records import OPERATION, VERIFIED, Case
+from evobuild.autoif.verified import Function, Verified
+from evobuild.frame import params, tables
+
+NO_COMMA = "def evaluate(response):\n    return ',' not in response"
+SHORT = "def evaluate(response):\n    return len(response) < 20"
+
+
+def constraint(own="c1", text="Use no comma.", codes=(NO_COMMA, SHORT), model=""):
+    """A constraint with functions, the first the most accurate, and one case."""
+    functions = tuple(Function(code, 1.0 - place / 10) for place, code in enumerate(codes))
+    return Verified(own, text, model, functions, (Case("Yes.", True),))
+
+
+def write_constraints(path: Path, *given: Verified) -> Path:
+    """Write a VERIFIED table."""
+    rows = [
+        (*each[:3], [one._asdict() for one in each.functions], [one._asdict() for one in each.cases])
+        for each in given
+    ]
+    tables.write(path, tables.frame(VERIFIED, rows))
+    return path
+
+
+def write_rows(path: Path, *given: tables.Instruction) -> Path:
+    """Write an instruction table."""
+    tables.write(path, tables.frame(tables.INSTRUCTIONS, given))
+    return path
+
+
+def of_branch(parent: tables.Instruction, own="c1") -> tables.Instruction:
+    """A row that puts a constraint to a seed row."""
+    name = tables.row_id("autoif", parent.id, own)
+    return parent._replace(id=name, parent_id=parent.id, round="autoif", operation=OPERATION + own, output="")
+
+
+def changed(section: str, **values: object) -> params.Params:
+    """The params of the repository with some values of a section of autoif changed."""
+    given = params.load(Path("params.yaml"))
+    part = getattr(given.autoif, section).model_copy(update=values)
+    return given.model_copy(update={"autoif": given.autoif.model_copy(update={section: part})})
