@@ -1,0 +1,105 @@
+"""Entailment: whether a constraint contradicts what its functions check, by a cross-encoder.
+
+Premise is the constraint, hypothesis the back-translation of a function. A sequence classifier with
+the outputs entailment, neutral and contradiction, named in its config, reads both as a pair. Texts of
+as many tokens go through it together, without padding, so that no label depends on the batch; a pair
+longer than the model takes is cut. Labels are kept by premise and hypothesis.
+
+One contradiction drops the constraint, as in the code of AutoIF's authors (arXiv:2406.13542); a
+constraint without back-translations stays.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from evobuild import weights
+from evobuild.autoif.records import BackTranslation
+from evobuild.autoif.verified import Verified
+from evobuild.frame.errors import UserError, require
+from evobuild.frame.tables import Reject
+from evobuild.frame.uri import Weights
+from evobuild.measurements import Measurements
+
+CONTRADICTION = "contradiction"
+DTYPE = "float32"
+BATCH_TOKENS = 4096
+"""Tokens that go through the model at once."""
+
+Pair = tuple[str, str]
+"""Premise and hypothesis."""
+
+
+def compare(
+    constraints: Iterable[Verified], translations: Iterable[BackTranslation], model: Weights
+) -> Iterator[Verified | Reject]:
+    """Give each constraint, or a reject with the first back-translation that contradicts it.
+
+    Raises UserError if the model cannot be loaded or has no output that means contradiction.
+    """
+    by_constraint: defaultdict[str, list[BackTranslation]] = defaultdict(list)
+    for translation in sorted(translations, key=lambda translation: translation.number):
+        by_constraint[translation.constraint_id].append(translation)
+    given = list(constraints)
+    pairs = [(each.constraint, other.text) for each in given for other in by_constraint[each.id]]
+    found = labels(pairs, model) if pairs else {}
+    for each in given:
+        texts = (other.text for other in by_constraint[each.id])
+        against = [text for text in texts if found[each.constraint, text] == CONTRADICTION]
+        yield Reject(each.id, CONTRADICTION, against[0], "") if against else each
+
+
+def labels(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
+    """Label each pair, in small letters, such as contradiction. Raises UserError as `compare`."""
+    with Measurements(f"entailment {weights.identity(model)} {DTYPE}") as kept:
+        keys = {pair: kept.key(repr(pair)) for pair in pairs}
+        found = {key: value.decode() for key, value in kept.get(list(set(keys.values()))).items()}
+        fresh = {pair: key for pair, key in keys.items() if key not in found}
+        for pair, label in _labelled(fresh, model) if fresh else ():
+            found[fresh[pair]] = label
+            kept.put(fresh[pair], label.encode())
+    return {pair: found[key] for pair, key in keys.items()}
+
+
+def _labelled(pairs: Iterable[Pair], model: Weights) -> Iterator[tuple[Pair, str]]:
+    torch: Any = require("torch", "train")
+    network: Any = weights.classifier(model, DTYPE, outputs=None)
+    names = _names(network.config.id2label, model)
+    for inputs, group in _batches(pairs, model):
+        tensors = {name: torch.tensor(rows, device=network.device) for name, rows in inputs.items()}
+        with torch.inference_mode():
+            logits_B_L = network(**tensors).logits.float()
+        if not torch.isfinite(logits_B_L).all():
+            raise UserError(f"the model '{model}' gives no number for '{group[0][0]}'; choose another")
+        yield from zip(group, (names[place] for place in logits_B_L.argmax(-1).tolist()), strict=True)
+
+
+def _names(given: Mapping[int, str], model: Weights) -> dict[int, str]:
+    """Labels by output, in small letters. Raises UserError if none is contradiction."""
+    names = {int(place): name.strip().casefold() for place, name in given.items()}
+    if CONTRADICTION not in names.values():
+        raise UserError(
+            f"models.entailment is '{model}', whose outputs are {', '.join(map(repr, given.values()))}; "
+            "expected a model of natural language inference with an output named contradiction"
+        )
+    return names
+
+
+def _batches(
+    pairs: Iterable[Pair], model: Weights
+) -> Iterator[tuple[dict[str, list[list[int]]], list[Pair]]]:
+    """Pairs of as many tokens, as the tokenizer gives them to the model."""
+    tokenizer: Any = weights.tokenizer(model)
+    # Some models count positions from behind a few of their own, and say less in their tokenizer.
+    longest = min(weights.context(model), tokenizer.model_max_length)
+    by_length: defaultdict[int, list[tuple[dict[str, list[int]], Pair]]] = defaultdict(list)
+    for pair in pairs:
+        read = dict(tokenizer(*pair, truncation=True, max_length=longest))
+        by_length[len(read["input_ids"])].append((read, pair))
+    for length, group in sorted(by_length.items()):
+        size = max(1, BATCH_TOKENS // length)
+        for batch in (group[start : start + size] for start in range(0, len(group), size)):
+            names = list(batch[0][0])
+            yield {name: [read[name] for read, _ in batch] for name in names}, [pair for _, pair in batch]

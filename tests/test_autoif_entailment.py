@@ -1,0 +1,170 @@
+"""Entailment: one contradiction drops a constraint; by a cross-encoder that the test makes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import tiny
+from branch_rows import constraint, write_constraints
+
+from evobuild import weights
+from evobuild.autoif import entailment
+from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
+from evobuild.frame import params, tables
+from evobuild.frame.errors import BadInput, UserError
+from evobuild.frame.tables import Reject
+from evobuild.frame.uri import Weights
+from stages import nli as stage
+
+LABELS = ("ENTAILMENT", "Neutral", "contradiction")
+PAIRS = [("Use no comma.", text) for text in ("Use no comma.", "Use many commas.", "Be brief now.", "Hm")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A cross-encoder of three labels, with random weights."""
+    import transformers
+
+    base = tmp_path_factory.mktemp("entailment") / "three"
+    sizes = {"vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 32, "max_position_embeddings": 64}
+    transformers.set_seed(1)
+    config = transformers.BertConfig(**sizes, num_labels=3, id2label=dict(enumerate(LABELS)))
+    model = transformers.BertForSequenceClassification(config)
+    # So that differing texts get differing labels.
+    for weight in model.parameters():
+        weight.data *= 40
+    model.save_pretrained(base)
+    tiny.tokenizer().save_pretrained(base)
+    return base
+
+
+@pytest.fixture
+def model(store, folder) -> Weights:
+    return Weights(str(folder))
+
+
+def test_labels_are_what_the_model_gives_each_pair_alone(model, folder):
+    import torch
+
+    found = entailment.labels(PAIRS, model)
+    network = weights.classifier(model, "float32", outputs=None)
+    for premise, hypothesis in PAIRS:
+        inputs = tiny.tokenizer()(premise, hypothesis, return_tensors="pt")
+        with torch.inference_mode():
+            best = network(**inputs).logits.argmax().item()
+        assert found[premise, hypothesis] == LABELS[best].lower()
+    assert len(set(found.values())) > 1
+
+
+def test_premise_and_hypothesis_are_not_the_same(model):
+    pairs = [(a, b) for _, a in PAIRS for _, b in PAIRS]
+    found = entailment.labels(pairs, model)
+    assert any(found[a, b] != found[b, a] for a, b in pairs)
+
+
+def test_a_pair_that_is_too_long_is_cut(model):
+    assert entailment.labels([("word " * 400, "word " * 400)], model)
+
+
+def test_a_full_hit_loads_nothing(model, monkeypatch):
+    first = entailment.labels(PAIRS, model)
+    monkeypatch.setattr(weights, "classifier", None)
+    monkeypatch.setattr(weights, "tokenizer", None)
+    assert entailment.labels(PAIRS, model) == first
+
+
+@pytest.mark.parametrize("names", [{0: "LABEL_0", 1: "LABEL_1"}, {0: "entailment", 1: "not_entailment"}])
+def test_a_model_without_contradiction_is_refused(folder, store, tmp_path, names):
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    config = json.loads((other / "config.json").read_text()) | {"id2label": {**names, 2: "other"}}
+    (other / "config.json").write_text(json.dumps(config | {"label2id": {}}))
+    with pytest.raises(UserError, match=rf"outputs are '{names[0]}'.*\bnamed contradiction"):
+        entailment.labels(PAIRS, Weights(str(other)))
+
+
+def test_a_language_model_gets_no_labels_at_random(store):
+    with pytest.raises(UserError, match="is no sequence classifier"):
+        entailment.labels(PAIRS, Weights(str(tiny.folder())))
+
+
+def test_a_model_that_gives_no_numbers_is_refused(model, monkeypatch):
+    import torch
+
+    class Broken:
+        device, config = "cpu", SimpleNamespace(id2label=dict(enumerate(LABELS)))
+
+        def __call__(self, **inputs):
+            return SimpleNamespace(logits=torch.full((1, 3), float("nan")))
+
+    monkeypatch.setattr(weights, "classifier", lambda *given, **options: Broken())
+    with pytest.raises(UserError, match="gives no number"):
+        entailment.labels(PAIRS[:1], model)
+
+
+@pytest.fixture
+def judged(monkeypatch):
+    """Say of each hypothesis what it means to the constraint."""
+
+    def install(**meanings):
+        def labels(pairs, model):
+            return {pair: meanings[pair[1]] for pair in pairs}
+
+        monkeypatch.setattr(entailment, "labels", labels)
+
+    return install
+
+
+def said(own, *texts):
+    return [BackTranslation(f"{own}{number}", own, number, text) for number, text in enumerate(texts)]
+
+
+def test_any_contradiction_drops_the_constraint(judged):
+    judged(yes="entailment", maybe="neutral", no="contradiction", never="contradiction")
+    given = [constraint(own) for own in ("c1", "c2", "c3", "c4")]
+    texts = [*said("c1", "yes", "maybe"), *said("c2", "yes", "never", "no"), *said("c3", "no")]
+    found = list(entailment.compare(given, reversed(texts), Weights("any")))
+    assert found == [
+        given[0],
+        Reject("c2", "contradiction", "never", ""),
+        Reject("c3", "contradiction", "no", ""),
+        # Nothing is known of it, so nothing is held against it.
+        given[3],
+    ]
+
+
+def run(tmp_path, model, *constraints, texts=()):
+    checked = write_constraints(tmp_path / "checked", *constraints)
+    tables.write(tmp_path / "texts", tables.frame(BACKTRANSLATIONS, texts))
+    given = params.load(Path("params.yaml"))
+    models = given.models.model_copy(update={"entailment": model})
+    outs = [tmp_path / name for name in ("verified", "rejects", "counts")]
+    stage.main(given.model_copy(update={"models": models}), checked, tmp_path / "texts", *outs)
+    found = tables.read(outs[0], VERIFIED)
+    return found, tables.read(outs[1], tables.REJECTS), json.loads(outs[2].read_text())
+
+
+def test_the_stage_counts_what_was_not_compared(tmp_path, judged):
+    judged(yes="entailment", no="contradiction")
+    given = [constraint(own) for own in ("c1", "c2", "c3")]
+    found, lost, counts = run(tmp_path, Weights("any"), *given, texts=[*said("c1", "yes"), *said("c2", "no")])
+    assert found["id"].to_list() == ["c1", "c3"] and lost["detail"].to_list() == ["no"]
+    assert counts == {"in": 3, "out": 2, "rejects": {"contradiction": 1}, "not_compared": 1}
+    assert found.row(0) == tables.read(tmp_path / "checked", VERIFIED).row(0)
+
+
+def test_without_a_model_all_are_verified(tmp_path):
+    found, lost, counts = run(tmp_path, None, constraint(), texts=said("c1", "no"))
+    assert (tmp_path / "verified").read_bytes() == (tmp_path / "checked").read_bytes()
+    assert lost.is_empty() and counts == {"in": 1, "out": 1, "rejects": {}, "off": True}
+    assert found.height == 1
+
+
+def test_if_all_contradict_the_stage_says_so(tmp_path, judged):
+    judged(no="contradiction")
+    with pytest.raises(BadInput, match=r"1 constraints came in and none is left; .* contradiction \(1\)"):
+        run(tmp_path, Weights("any"), constraint(), texts=said("c1", "no"))
