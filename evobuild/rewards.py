@@ -1,8 +1,8 @@
 """Rewards: how good a reward model finds an evolved instruction as the answer to what its evolver was asked.
 
 The user turn is the evolving prompt rendered for the parent, never for the evolved row; the assistant
-turn is the evolved instruction, with its input if the evolver gave a new one. A row without a parent,
-and one that was kept as its parent is, has no reward. Source: Hui et al. 2024, arXiv:2412.11231.
+turn is the evolved instruction, with its input if the evolver gave a new one. A row without a parent, one
+that was kept as its parent is, and one of a branch has no reward. Source: Hui et al. 2024, arXiv:2412.11231.
 
 Texts of as many tokens go through the model together, without padding, so that no reward depends on
 the batch. Rewards are kept by prompt and answer. A text that is too long is rejected, not cut.
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import TemplateError
 
 from evobuild import origins, weights
+from evobuild.autoif.records import constraint_of
 from evobuild.frame.errors import BadInput, require
 from evobuild.frame.params import Reward as RewardParams
 from evobuild.frame.tables import KEPT, Instruction, Reject
@@ -50,7 +51,7 @@ class Turns(NamedTuple):
 
 def is_evolved(row: Instruction) -> bool:
     """Whether a row is what an evolver made of its parent."""
-    return bool(row.parent_id) and row.operation != KEPT
+    return bool(row.parent_id) and row.operation != KEPT and not constraint_of(row)
 
 
 def turns(row: Instruction, parent: Instruction | None, known: Plans) -> Turns | Reject:

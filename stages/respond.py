@@ -1,4 +1,7 @@
-"""Answer every instruction of one pool; the seed's own answers are kept unless params say otherwise."""
+"""Answer every instruction of one pool; the seed's own answers are kept unless params say otherwise.
+
+Answers that a branch has chosen are kept in any case.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 
 def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, usage: Out) -> None:
     from evobuild import answers
+    from evobuild.autoif.records import OPERATION
     from evobuild.frame import tables
     from evobuild.models.door import Model
     from evobuild.models.request import Sampling
@@ -21,7 +25,8 @@ def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, 
         params.respond.temperature, params.respond.top_p, params.respond.max_tokens, seed=params.random_seed
     )
     rows = tables.read(pool, tables.INSTRUCTIONS)
-    kept = (rows["output"] != "") & (params.respond.seed_answers == "keep")
+    of_branch = rows["operation"].str.starts_with(OPERATION)
+    kept = (rows["output"] != "") & (of_branch | (params.respond.seed_answers == "keep"))
     unanswered = rows.filter(~kept)
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))

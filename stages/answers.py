@@ -1,0 +1,38 @@
+"""Answer each row of the branch several times; code checks the answers afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evobuild.frame.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.frame.params import Params
+
+
+def main(params: Params, rows: Path, answers: Out, rejects: Out, counts: Out, usage: Out) -> None:
+    from evobuild import pools
+    from evobuild.autoif import answers as samples
+    from evobuild.autoif.records import ANSWERS
+    from evobuild.frame import tables
+    from evobuild.models.door import Model
+    from evobuild.models.request import Sampling
+
+    given = params.autoif.answers
+    if not given.count:
+        pools.leave(ANSWERS, answers, rejects, counts)
+        tables.write_json(usage, [])
+        return
+    sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=params.random_seed)
+    table, results = tables.read(rows, tables.INSTRUCTIONS), tables.Results(ANSWERS)
+    asked = table.height * given.count
+    with Model(params.models.responder, "responder", f"answers-{answers.parent.name}", asked) as model:
+        own = tables.instructions(table)
+        results.take(samples.respond(own, given.count, model, sampling, params.respond.rules))
+    results.write(answers, rejects, counts, asked)
+    tables.write_json(usage, [model.usage.as_dict()])
+
+
+if __name__ == "__main__":
+    run(main, reads=("random_seed", "autoif.answers", "respond.rules", "models.responder"))
