@@ -1,0 +1,111 @@
+"""Checks: all functions of its constraint run on each answer, in the sandbox.
+
+A function has one sandbox a row, with all answers to the row as its cases, so what one answer does to
+it the later ones may feel: they are "unreached" if it ended there. A function that gives no verdict has
+not found the constraint kept. Source: execution feedback of AutoIF, arXiv:2406.13542, section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from evobuild import sandbox
+from evobuild.autoif import booleans
+from evobuild.autoif.records import Answer, constraint_of, meets
+from evobuild.autoif.verified import Function, Verified
+from evobuild.frame.errors import BadInput
+from evobuild.frame.limits import Limits
+from evobuild.frame.tables import Instruction, Reject
+from evobuild.sandbox import Isolation, Job, Outcome
+
+VERDICTS = {True: "true", False: "false"}
+NO_BOOLEAN = "no boolean"
+
+
+class Check(NamedTuple):
+    """What the functions of its constraint, in their order, say of an answer."""
+
+    id: str
+    row: str
+    accuracy: float
+    verdicts: tuple[str, ...]
+
+
+def functions_of(
+    rows: Iterable[Instruction], constraints: Iterable[Verified]
+) -> dict[str, tuple[Function, ...]]:
+    """The functions of each row, by its id. Raises BadInput if its constraint is not there."""
+    known = {each.id: each.functions for each in constraints}
+    found = {}
+    for row in rows:
+        if constraint_of(row) not in known:
+            raise BadInput(f"row {row.id}: its constraint, of '{row.operation}', is none of those verified")
+        found[row.id] = known[constraint_of(row)]
+    return found
+
+
+def check(
+    answers: Iterable[Answer],
+    functions: Mapping[str, Sequence[Function]],
+    limits: Limits,
+    isolation: Isolation | None = None,
+) -> Iterator[Check]:
+    """Run the functions of its row on each answer, in any order.
+
+    Raises UserError if this machine offers no isolation, or a sandbox does not start.
+    """
+    by_row: defaultdict[str, list[Answer]] = defaultdict(list)
+    for each in answers:
+        by_row[each.row].append(each)
+    for given in by_row.values():
+        given.sort(key=lambda answer: answer.number)
+    verdicts: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
+    for outcome in sandbox.run(_jobs(by_row, functions), limits, isolation):
+        row, _, number = outcome.key.partition("/")
+        verdicts[row][int(number)] = _verdicts(outcome)
+        if len(verdicts[row]) == len(functions[row]):
+            columns = [column for _, column in sorted(verdicts.pop(row).items())]
+            for answer, of_answer in zip(by_row[row], zip(*columns, strict=True), strict=True):
+                yield Check(answer.id, row, of_answer.count("true") / len(of_answer), of_answer)
+
+
+def _jobs(
+    by_row: Mapping[str, Sequence[Answer]], functions: Mapping[str, Sequence[Function]]
+) -> Iterator[Job]:
+    for row, given in sorted(by_row.items()):
+        cases = tuple((answer.answer,) for answer in given)
+        for number, function in enumerate(functions[row]):
+            yield Job(f"{row}/{number}", function.code, "evaluate", cases)
+
+
+def _verdicts(outcome: Outcome) -> list[str]:
+    """What a function says of each case: true, false, or why it says neither."""
+    found = []
+    for answer in outcome.answers:
+        value = booleans.read(answer.value)
+        if answer.error:
+            found.append(f"{answer.error}: {answer.detail}" if answer.detail else answer.error)
+        else:
+            found.append(NO_BOOLEAN if value is None else VERDICTS[value])
+    return found
+
+
+def lost(checks: Iterable[Check], texts: Mapping[str, str], bound: str) -> Iterator[Reject]:
+    """A reject for each answer whose accuracy is not as params want it. texts: the answers by id."""
+    for each in checks:
+        if not meets(bound, each.accuracy):
+            reason = "accuracy too low" if each.accuracy else "accuracy 0"
+            yield Reject(each.id, reason, ", ".join(each.verdicts), texts[each.id])
+
+
+def no_verdicts(checks: Iterable[Check]) -> dict[str, int]:
+    """How often functions gave no verdict on an answer, by kind, the commonest first."""
+    kinds = Counter(
+        verdict.partition(":")[0]
+        for each in checks
+        for verdict in each.verdicts
+        if verdict not in VERDICTS.values()
+    )
+    return dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
