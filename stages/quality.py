@@ -1,0 +1,88 @@
+"""Judge the answers that keep their constraint, and give the pool with the best of each row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evobuild.frame.stage import Out, run
+
+if TYPE_CHECKING:
+    from evobuild.autoif.qualities import Quality
+    from evobuild.autoif.records import Answer
+    from evobuild.frame.params import Params
+    from evobuild.frame.tables import Instruction
+
+
+def _judged(
+    params: Params, kept: list[Answer], rows: dict[str, Instruction], task: str
+) -> tuple[list[Quality], list[dict[str, Any]]]:
+    """The quality of each answer, and what it took; nothing if none is wanted."""
+    from evobuild.autoif.qualities import judge
+    from evobuild.models.door import Model
+    from evobuild.models.request import Sampling
+
+    given = params.autoif.quality
+    if given.score is None or not kept:
+        return [], []
+    sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=params.random_seed)
+    with Model(params.models.judge, "judge", task, len(kept)) as model:
+        return sorted(judge(kept, rows, model, sampling)), [model.usage.as_dict()]
+
+
+def main(
+    params: Params,
+    verified: Path,
+    rows: Path,
+    answers: Path,
+    checks: Path,
+    qualities: Out,
+    pool: Out,
+    exports: Out,
+    rejects: Out,
+    counts: Out,
+    usage: Out,
+) -> None:
+    from evobuild.autoif import exports as formats
+    from evobuild.autoif import qualities as measures
+    from evobuild.autoif import verified as constraints
+    from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED, Answer, meets
+    from evobuild.frame import tables
+
+    bounds = params.autoif.answers.accuracy, params.autoif.quality.score
+    own = {row.id: row for row in tables.instructions(tables.read(rows, tables.INSTRUCTIONS))}
+    given = [Answer._make(row) for row in tables.read(answers, ANSWERS).select(Answer._fields).iter_rows()]
+    accuracies = dict(tables.read(checks, CHECKS).select("id", "accuracy").iter_rows())
+    kept = [answer for answer in given if meets(bounds[0], accuracies[answer.id])]
+    judged, used = _judged(params, kept, own, f"quality-{qualities.parent.name}")
+    candidates = measures.candidates(given, accuracies, judged)
+    responder = params.models.responder if params.autoif.answers.count else None
+    found = [measures.result(row, candidates.get(row.id, []), *bounds, responder) for row in own.values()]
+    left = [each for each in found if isinstance(each, tables.Instruction)]
+    lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
+    ledger = tables.ledger(len(own), len(left), lost)
+    tables.refuse_empty(f"{len(own)} rows came in", ledger)
+    pairs = measures.pairs(left, candidates)
+    by_constraint = {each.id: each for each in constraints.of_table(tables.read(verified, VERIFIED))}
+    formats.export(exports, left, by_constraint, pairs, params.models)
+    tables.write(qualities, tables.frame(QUALITIES, judged))
+    tables.write(pool, tables.frame(tables.INSTRUCTIONS, left))
+    tables.write(rejects, lost)
+    unread = tables.count_reasons(each.reason for each in judged if each.reason)
+    beside = {"judged": len(judged), "unread": unread, "pairs": len(pairs), "no_pair": len(left) - len(pairs)}
+    tables.write_json(counts, ledger | beside)
+    tables.write_json(usage, used)
+
+
+if __name__ == "__main__":
+    run(
+        main,
+        reads=(
+            "random_seed",
+            "autoif.answers",
+            "autoif.quality",
+            "models.evolver",
+            "models.responder",
+            "models.judge",
+        ),
+    )
