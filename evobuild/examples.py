@@ -64,7 +64,7 @@ def lineages(params: Params, where: fates.Tables) -> list[list[Stage]]:
             )
         rows |= found
         wanted = [found[key].parent_id for key in wanted]
-    fate = fates.of(rows, list(params.pools), where)
+    fate = fates.of(rows, params, where)
 
     def stage(key: str) -> Stage:
         row, parent = rows[key], rows.get(rows[key].parent_id)

@@ -105,7 +105,7 @@ def _entries(params: Params, where: fates.Tables, seeds: pl.Series) -> Iterator[
         for row in tables.instructions(table.filter(pl.col("seed_id").is_in(seeds)).sort("id")):
             rows[row.id] = row
             below[row.parent_id].append(row)
-    fate = fates.of(rows, list(params.pools), where)
+    fate = fates.of(rows, params, where)
     number = 0
     for seed in seeds:
         stack: list[tuple[int, Instruction | dict[str, Any]]] = [(-1, rows[seed])]

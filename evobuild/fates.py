@@ -1,20 +1,30 @@
-"""What became of rows after they were evolved: answered, rated, scored, selected, or lost and why.
+"""What became of rows after they were evolved: answered, rated, measured, selected, or lost and why.
 
-Names of pools come from params, so the tables of a removed one stay unread.
+Names of pools and of evaluation sets come from params, so the tables of a removed one stay unread.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from evobuild import pools as pool_stages
 from evobuild.frame import tables
-from evobuild.frame.tables import INSTRUCTIONS, RATINGS, REJECTS, SCORES
+from evobuild.frame.params import Params
+from evobuild.frame.tables import (
+    CONTAMINATION,
+    DIVERSITY,
+    INSTRUCTIONS,
+    RATINGS,
+    REJECTS,
+    REWARDS,
+    SCORES,
+    TAGS,
+)
 
 SELECTED = "selected"
 NOT_UP = "not up for selection"
@@ -22,12 +32,16 @@ NOT_UP = "not up for selection"
 
 
 class Tables(NamedTuple):
-    """Where rows lie: folders with one table a round or pool, then the data set."""
+    """Where rows lie: folders with one table a round, pool or evaluation set, then the data set."""
 
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
     ratings: Path = Path("data/ratings")
     scores: Path = Path("data/scores")
+    diversity: Path = Path("data/diversity")
+    rewards: Path = Path("data/rewards")
+    tags: Path = Path("data/tags")
+    contamination: Path = Path("data/contamination")
     rejects: Path = Path("data/rejects")
     failures: Path = Path("data/failures")
     dataset: Path = Path("data/dataset.parquet")
@@ -42,17 +56,42 @@ class Loss(NamedTuple):
     reply: str
 
 
-class Fate(NamedTuple):
-    """What became of one row. answer and rating are None, and scores empty, where there are none.
+class Neighbour(NamedTuple):
+    """The nearest other instruction of a row's pool; distance as diversity.distance of params says."""
 
-    responder: URI of the model that answered, '' if the answer came with the seed. rating: level and
-    difficulty, 0 to 100, each None if it was not asked for.
+    id: str
+    distance: float
+
+
+class Overlap(NamedTuple):
+    """What a row shares with a row of an evaluation set.
+
+    place: where that stands in its file. measure: 13-gram, or embedding. shared: the text, normalised;
+    of embeddings their cosine.
+    """
+
+    set: str
+    place: str
+    measure: str
+    shared: str
+
+
+class Fate(NamedTuple):
+    """What became of one row. What was not measured of it is None; scores are then empty.
+
+    answer: None if there is none. responder: URI of the model that answered, '' if the answer came with
+    the seed. rating: level and difficulty, 0 to 100, each None if it was not asked for. overlaps: () if
+    it was held against the evaluation sets and shares nothing, None if there are none.
     """
 
     answer: str | None
     responder: str
     rating: tuple[str | None, float | None] | None
     scores: Mapping[str, float]
+    neighbour: Neighbour | None
+    reward: float | None
+    tags: tuple[str, ...] | None
+    overlaps: tuple[Overlap, ...] | None
     selected: bool
     losses: tuple[Loss, ...]
 
@@ -64,42 +103,58 @@ class Fate(NamedTuple):
 
 
 Reader = Callable[[Path, pl.Schema], pl.DataFrame]
+_Rows = Iterator[tuple[Any, ...]]
 
 
-def of(
-    ids: Collection[str], pools: Sequence[str], where: Tables, read: Reader = tables.read
-) -> dict[str, Fate]:
+def of(ids: Collection[str], params: Params, where: Tables, read: Reader = tables.read) -> dict[str, Fate]:
     """Look up what became of some rows.
 
     Raises BadInput if a table is missing or not as it should be, as `read` does.
     """
+    wanted = list(ids)
 
-    def some(path: Path, schema: pl.Schema, *columns: str) -> pl.DataFrame:
-        return read(path, schema).filter(pl.col("id").is_in(list(ids))).select("id", *columns)
+    def some(path: Path, schema: pl.Schema, key: str, *columns: str) -> _Rows:
+        return read(path, schema).filter(pl.col(key).is_in(wanted)).select(key, *columns).iter_rows()
 
-    answers: dict[str, tuple[str | None, str]] = {}
-    ratings: dict[str, tuple[str | None, float | None]] = {}
-    scores: dict[str, dict[str, float]] = {}
-    for pool in pools:
-        for key, answer, model in some(
-            where.responses / f"{pool}.parquet", INSTRUCTIONS, "output", "model"
-        ).iter_rows():
-            answers[key] = answer, model
-        for key, level, score in some(
-            where.ratings / f"{pool}.parquet", RATINGS, "level", "score"
-        ).iter_rows():
-            ratings[key] = level, score
-        measured = some(where.scores / f"{pool}.parquet", SCORES, *list(SCORES)[1:])
-        scores |= {row.pop("id"): row for row in measured.to_dicts()}
-    losses: defaultdict[str, list[Loss]] = defaultdict(list)
-    for stem in [*pool_stages.stems(pools), "select", "finetune"]:
-        for key, *why in some(where.rejects / f"{stem}.parquet", REJECTS, *list(REJECTS)[1:]).iter_rows():
-            if not (losses[key] and why[0] == pool_stages.NOT_ANSWERED):
-                losses[key].append(Loss(stem.partition("-")[0], *why))
-    selected = set(some(where.dataset, INSTRUCTIONS)["id"])
+    def pools(folder: Path, schema: pl.Schema, *columns: str) -> _Rows:
+        for pool in params.pools:
+            yield from some(folder / f"{pool}.parquet", schema, "id", *columns)
+
+    answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, "output", "model")}
+    ratings = {key: (level, score) for key, level, score in pools(where.ratings, RATINGS, "level", "score")}
+    names = list(SCORES)[1:]
+    scores = {key: dict(zip(names, rest, strict=True)) for key, *rest in pools(where.scores, SCORES, *names)}
+    near = {key: Neighbour(*rest) for key, *rest in pools(where.diversity, DIVERSITY, *list(DIVERSITY)[1:])}
+    rewards = {key: reward for key, reward in pools(where.rewards, REWARDS, "reward")}
+    tags = {key: tuple(own) for key, own in pools(where.tags, TAGS, "tags")}
+    overlaps = _overlaps(params, where, some)
+    losses = _losses(params, where, some)
+    selected = {key for (key,) in some(where.dataset, INSTRUCTIONS, "id")}
     found = {}
     for key in ids:
         answer, responder = answers.get(key, (None, ""))
-        given = ratings.get(key), scores.get(key, {}), key in selected, tuple(losses[key])
-        found[key] = Fate(answer, responder, *given)
+        compared = key in overlaps or (answer is not None and params.decontaminate.sets)
+        found[key] = Fate(
+            answer, responder, ratings.get(key), scores.get(key, {}), near.get(key), rewards.get(key),
+            tags.get(key), tuple(overlaps.get(key, ())) if compared else None,
+            key in selected, tuple(losses.get(key, ())),
+        )  # fmt: skip
+    return found
+
+
+def _overlaps(params: Params, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Overlap]]:
+    found: defaultdict[str, list[Overlap]] = defaultdict(list)
+    for name in params.decontaminate.sets:
+        path = where.contamination / f"{name}.parquet"
+        for key, *rest in some(path, CONTAMINATION, "row", "set", "place", "measure", "overlap"):
+            found[key].append(Overlap(*rest))
+    return found
+
+
+def _losses(params: Params, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Loss]]:
+    found: defaultdict[str, list[Loss]] = defaultdict(list)
+    for stem in [*pool_stages.stems(params.pools), "select", "finetune"]:
+        for key, *why in some(where.rejects / f"{stem}.parquet", REJECTS, *REJECTS):
+            if not (found[key] and why[0] == pool_stages.NOT_ANSWERED):
+                found[key].append(Loss(stem.partition("-")[0], *why))
     return found

@@ -56,7 +56,6 @@ class Sources(NamedTuple):
 
     rows: fates.Tables
     counts: Path
-    contamination: Path
     usage: Path
     optimization: Path
     tallies: Path
@@ -64,7 +63,6 @@ class Sources(NamedTuple):
     token_probability: Path
     curve: Path
     evaluation: Path
-    spread: spread.Sources
 
 
 def page(params: Params, sources: Sources) -> str:
@@ -91,7 +89,7 @@ def page(params: Params, sources: Sources) -> str:
         selected_pools=selected_pools,
         **_choice(params, sources),
         **_contamination(params, sources),
-        **spread.sections(params, sources.spread, found),
+        **spread.sections(params, spread.Sources(where.diversity, where.rewards, where.tags), found),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
         evaluation=ledgers.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
@@ -132,9 +130,10 @@ def _branches(params: Params, counts: Path) -> dict[str, Any]:
 def _choice(params: Params, sources: Sources) -> dict[str, Any]:
     """What the report says of the metrics that rows could be chosen by."""
     where = sources.rows
-    folders = where.rounds, where.responses, where.scores, where.ratings, *sources.spread
+    folders = (where.rounds, where.responses, where.scores, where.ratings)
+    measured = gathering.Sources(*folders, where.diversity, where.rewards, where.tags)
     rejects = where.rejects / "select.parquet"
-    found = comparison.compare(params, gathering.Sources(*folders), where.dataset, rejects, COMPARED)
+    found = comparison.compare(params, measured, where.dataset, rejects, COMPARED)
     own = [metric for metric in params.select.by if metric in found.metrics]
     drawn = list(dict.fromkeys([*own, *(metric for metric in found.metrics if metric != "length")]))[:PANELS]
     panels: dict[str, pl.DataFrame] = {
@@ -160,7 +159,7 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
         "shared": [
             hit
             for name in sets
-            for hit in overlaps.longest(sources.contamination, sources.rows.responses, name, pools)
+            for hit in overlaps.longest(sources.rows.contamination, sources.rows.responses, name, pools)
         ],
     }
 

@@ -37,13 +37,13 @@ def main(
     totals: Out,
 ) -> None:
     from evobuild import explorer as explored
-    from evobuild import fates, ledgers, report, spread, summary
+    from evobuild import fates, ledgers, report, summary
     from evobuild.frame import tables
 
-    rows = fates.Tables(rounds, responses, ratings, scores, rejects, failures, dataset)
+    measured = (responses, ratings, scores, diversity, rewards, tags, contamination)
+    rows = fates.Tables(rounds, *measured, rejects, failures, dataset)
     figures = (
         counts,
-        contamination,
         usage,
         optimization,
         tallies,
@@ -51,7 +51,6 @@ def main(
         token_probability,
         curve,
         evaluation,
-        spread.Sources(diversity, rewards, tags),
     )
     page.write_text(report.page(params, report.Sources(rows, *figures)), encoding="utf-8")
     explored.write(explorer, params, rows)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 from workspace import ROOT
 
-from evobuild import branches, fates, pools, spread
+from evobuild import branches, fates, pools
 from evobuild.frame import params, tables
 from evobuild.frame.params import Params
 from evobuild.report import Sources
@@ -58,7 +58,7 @@ def write_rows(where: fates.Tables, number: int, text: Any) -> None:
     tables.write(where.dataset, table)
 
 
-def write_spread(where: spread.Sources, number: int) -> None:
+def write_spread(where: fates.Tables, number: int) -> None:
     """Distances 0, 0.25, 0.5 …, rewards -1, 0, 1 …, and as many tags as the row's number and one more."""
     for name in ROUNDS:
         ids = [f"{name}-{row:02d}" for row in range(number)]
@@ -129,7 +129,7 @@ def write_contamination(sources: Sources, text: Any) -> None:
         ("2", "r0-01", "r0", "held_out", "held.parquet[8]", "8-gram", "alike", "its question"),
         ("3", "gone-01", "gone", "held_out", "held.parquet[8]", "8-gram", "long " * 20, "of a removed pool"),
     ]
-    tables.write(sources.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
+    tables.write(sources.rows.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
     counts = {"13-gram": {"rows": 1, "questions": 1}, "8-gram": {"rows": 2, "questions": 6543}}
     pools = {name: {"rows": 8, "hit": counts} for name in ROUNDS}
     ledger = {"in": 24, "out": 24, "rejects": {}, "questions": 7654, "pools": pools}
@@ -182,15 +182,13 @@ def write_figures(sources: Sources, text: Any) -> None:
 
 def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
     where = fates.Tables(*(root / name for name in fates.Tables._fields))
-    figures = (root / name for name in Sources._fields[1:-1])
-    measures = spread.Sources(*(root / f"spread-{name}" for name in spread.Sources._fields))
-    sources = Sources(where, *figures, measures)
-    for folder in (*where[:-1], *measures, sources.counts, sources.contamination, sources.usage):
+    sources = Sources(where, *(root / name for name in Sources._fields[1:]))
+    for folder in (*where[:-1], sources.counts, sources.usage):
         folder.mkdir(parents=True)
     write_rows(sources.rows, rows, text)
     write_ledgers(sources, text)
     write_funnel(sources, text)
-    write_spread(sources.spread, rows)
+    write_spread(sources.rows, rows)
     write_contamination(sources, text)
     write_optimization(sources, text)
     write_figures(sources, text)

@@ -146,7 +146,10 @@ def test_a_score_that_is_no_number_is_none(tmp_path):
     assert content(tmp_path / "explorer/rows.js")["columns"]["difficulty"] == [None]
 
 
-@pytest.mark.parametrize("name", ["rounds/r1", "failures/r2", "responses/r0", "rejects/select", "scores/r2"])
+@pytest.mark.parametrize("name", [
+    "rounds/r1", "failures/r2", "responses/r0", "rejects/select", "scores/r2", "diversity/r0", "rewards/r1",
+    "tags/r2", "contamination/held_out",
+])  # fmt: skip
 def test_a_missing_table_is_named(tmp_path, name):
     where = trees.small(tmp_path)
     (tmp_path / f"{name}.parquet").unlink()
@@ -156,24 +159,41 @@ def test_a_missing_table_is_named(tmp_path, name):
 
 def test_fates_are_told_of_the_rows_that_were_asked_for(tmp_path):
     where = trees.small(tmp_path)
-    found = fates.of(["a-r1", "b-r1"], ["r0", "r1", "r2"], where)
+    found = fates.of(["a-r1", "b-r1"], trees.settings(), where)
     assert list(found) == ["a-r1", "b-r1"]
     assert found["a-r1"].selected and found["a-r1"].rating == ("hard", 60.0)
     assert found["a-r1"].scores["ic_ifd"] == 0.123456789 and found["a-r1"].outcomes == ("selected",)
+    assert found["a-r1"].neighbour == ("c-r1", 0.75) and found["a-r1"].reward == -1.5
+    assert found["a-r1"].tags == ("ornithology", "colours") and found["b-r1"].tags == ()
+    assert found["a-r1"].overlaps[0] == ("held_out", "held.parquet[3]", "13-gram", "name a red bird")
     assert found["b-r1"].answer is None and found["b-r1"].losses[0].stage == "respond"
+
+
+def test_what_was_not_measured_is_none(tmp_path):
+    where = trees.write(
+        tmp_path, [trees.row("a-r0"), trees.row("b-r0")], {}, {"respond-r0": [("b-r0", "", "", "")]}
+    )
+    given = trees.settings(rounds={}, pools={"r0": {}})
+    found = fates.of(["a-r0", "b-r0"], given, where)
+    assert found["a-r0"][4:8] == (None, None, None, ())
+    assert found["b-r0"].overlaps is None, "what has no answer was held against no set"
+    without = trees.settings(decontaminate=given.decontaminate.model_dump() | {"sets": {}})
+    assert fates.of(["a-r0"], without, where)["a-r0"].overlaps is None
 
 
 def test_a_selected_row_that_training_lost_is_both(tmp_path):
     lost = {"finetune": [("a-r0", "too long", "", "")]}
     where = trees.write(tmp_path, [trees.row("a-r0")], {}, lost, ("a-r0",))
-    assert fates.of(["a-r0"], ["r0"], where)["a-r0"].outcomes == ("selected", "finetune: too long")
+    assert fates.of(["a-r0"], trees.settings(), where)["a-r0"].outcomes == ("selected", "finetune: too long")
 
 
 def test_a_removed_pool_is_not_read(tmp_path):
     where = trees.small(tmp_path)
-    for folder in (where.responses, where.ratings, where.scores):
+    folders = where.responses, where.ratings, where.scores, where.diversity, where.rewards, where.tags
+    for folder in folders:
         (folder / "r1.parquet").write_text("left behind")
-    assert fates.of(["a-r1"], ["r0", "r2"], where)["a-r1"].answer is None
+    given = trees.settings(pools={"r0": {}, "r2": {}})
+    assert fates.of(["a-r1"], given, where)["a-r1"].answer is None
     assert tables.read(where.rounds / "r1.parquet", tables.INSTRUCTIONS).height == 3
 
 
@@ -183,6 +203,6 @@ def test_select_says_nothing_of_a_row_that_another_stage_lost(tmp_path):
         "select": [("a-r1", "not answered", "", ""), ("b-r1", "not answered", "", "")],
     }
     rows = [trees.row("a-r0"), trees.row("a-r1", "a-r0"), trees.row("b-r0"), trees.row("b-r1", "b-r0")]
-    found = fates.of(["a-r1", "b-r1"], ["r0", "r1"], trees.write(tmp_path, rows, {}, rejects))
+    found = fates.of(["a-r1", "b-r1"], trees.settings(), trees.write(tmp_path, rows, {}, rejects))
     assert found["a-r1"].outcomes == ("respond: stagnant complexity",)
     assert found["b-r1"].outcomes == ("select: not answered",)

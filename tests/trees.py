@@ -36,6 +36,9 @@ def row(key: str, parent: str = "", **fields: str) -> Instruction:
     return made._replace(**({"operation": "", "model": ""} if name == "r0" else {}) | fields)
 
 
+_MEASURED = {"diversity": tables.DIVERSITY, "rewards": tables.REWARDS, "tags": tables.TAGS}
+
+
 def write(
     root: Path,
     rows: list[Instruction],
@@ -43,8 +46,12 @@ def write(
     rejects: dict[str, list[tuple[str, str, str, str]]],
     selected: tuple[str, ...] = (),
     ratings: dict[str, float] | None = None,
+    measured: dict[str, list[tuple[Any, ...]]] | None = None,
 ) -> fates.Tables:
-    """Write tables of rows. Every row that respond does not reject is answered "An answer to <id>."."""
+    """Write tables of rows. Every row that respond does not reject is answered "An answer to <id>.".
+
+    measured: rows of diversity, rewards, tags, and of contamination without their ids.
+    """
     where = fates.Tables(*(root / name for name in fates.Tables._fields))
     for folder in where[:-1]:
         folder.mkdir(parents=True)
@@ -61,6 +68,12 @@ def write(
         tables.write(
             where.failures / f"{name}.parquet", tables.frame(tables.FAILURES, failures.get(name, []))
         )
+        for folder, schema in _MEASURED.items():
+            own_ids = {each.id for each in own}
+            found = [each for each in (measured or {}).get(folder, []) if each[0] in own_ids]
+            tables.write(root / folder / f"{name}.parquet", tables.frame(schema, found))
+    hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
+    tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
     for stem in [*pools.stems(["r0", "r1", "r2"]), "select", "finetune"]:
         path = where.rejects / f"{stem}.parquet"
         tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
@@ -97,4 +110,14 @@ def small(root: Path) -> fates.Tables:
         "rate-r2": [("a-r2", "unparsed level", "", "It depends.")],
     }
     ratings = {"a-r0": 10.0, "a-r1": 60.0, "a-r2": 90.0}
-    return write(root, rows, failures, rejects, ("a-r1",), ratings)
+    measured = {
+        "diversity": [("a-r1", "c-r1", 0.75), ("c-r1", "a-r1", 0.75), ("a-r2", "gone-r2", 0.5)],
+        "rewards": [("a-r1", -1.5)],
+        "tags": [("a-r1", ["ornithology", "colours"]), ("c-r1", [HOSTILE]), ("b-r1", [])],
+        "contamination": [
+            ("a-r1", "r1", "held_out", "held.parquet[3]", "13-gram", "name a red bird", "Name a red bird!"),
+            ("a-r1", "r1", "held_out", "held.parquet[4]", "8-gram", "a red bird", "A red bird?"),
+            ("c-r1", "r1", "held_out", HOSTILE, "8-gram", HOSTILE, HOSTILE),
+        ],
+    }
+    return write(root, rows, failures, rejects, ("a-r1",), ratings, measured)

@@ -125,17 +125,15 @@ class _Reader:
             return Life(key, (), (), what, tuple(self._missing))
         row, held_out = what
         line = list(self._line(row))
-        fate = {} if held_out else fates.of([each.id for each in line], self._pools, self._where, self._table)
+        fate = (
+            {} if held_out else fates.of([each.id for each in line], self._params, self._where, self._table)
+        )
         chapters = [
             Chapter(each, self._origin(each, parent) if parent else None, fate.get(each.id))
             for parent, each in zip([None, *line], line, strict=False)
         ]
         sequels = () if held_out else tuple(self._sequels(row))
         return Life(key, tuple(chapters), sequels, None, tuple(self._missing))
-
-    @property
-    def _pools(self) -> list[str]:
-        return list(self._params.pools)
 
     def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject]]:
         """Rows, held-out rows and lost seed rows whose id begins so."""
