@@ -212,6 +212,53 @@ def test_a_row_below_the_cut_says_its_value(clone, capsys):
     assert f"  not selected: below the cut ({lost['detail']})" in explain(capsys, lost["id"])
 
 
+def measured(key):
+    """Make a row near another, rewarded, tagged, and alike to a held-out row; the folder of each table."""
+    rows = {
+        "diversity/r2": (tables.DIVERSITY, (key, "another", 0.123456789)),
+        "rewards/r2": (tables.REWARDS, (key, -1.5)),
+        "tags/r2": (tables.TAGS, (key, ["maths", HOSTILE])),
+        "contamination/held_out": (
+            tables.CONTAMINATION,
+            ("0", key, "r2", "held_out", "held.parquet[7]", "13-gram", HOSTILE, "not shown"),
+        ),
+    }
+    for name, (schema, row) in rows.items():
+        tables.write(DATA / f"{name}.parquet", tables.frame(schema, [row]))
+    return [f"data/{name}.parquet" for name in rows]
+
+
+def test_all_that_was_measured_of_a_row_is_told(clone, capsys):
+    key = selected()["id"]
+    measured(key)
+    said = explain(capsys, key)
+    own = said[said.index(f"\nr2  {key}\n") :]
+    for line in (
+        "  nearest other instruction of r2: another, l2 distance 0.12346\n",
+        "  reward: -1.5\n",
+        "  tags: maths, Name it.␍␛[2J�1A<U+202E>gnorts selected: it",
+        "  shared with held.parquet[7] of held_out, by 13-gram\n  │ Name it.␍␛[2J",
+    ):
+        assert line in own
+    assert "shares nothing" not in own and "not shown" not in own
+    assert "  shares nothing with held_out\n" in said[: said.index(own)]
+
+
+def test_what_was_not_measured_is_not_told(clone, capsys):
+    said = explain(capsys, selected()["id"])
+    assert not re.search("^  (nearest|reward|tags|shared)", said, re.MULTILINE) and "Not here" not in said
+
+
+def test_missing_measures_are_named_and_nothing_is_concluded_from_them(clone, capsys):
+    key = selected()["id"]
+    paths = measured(key)
+    for path in paths:
+        Path(path).unlink()
+    said = explain(capsys, key)
+    listed = re.search("^Not here, so left out: (.*) \\(dvc pull", said, re.MULTILINE)[1]
+    assert listed.split(", ") == paths and "shares nothing" not in said
+
+
 def test_children_are_named(clone, capsys):
     row = selected("r2")
     assert f"In r2 it became {row['id']}\n" in explain(capsys, row["parent_id"])

@@ -6,7 +6,7 @@ named, and what it would have told is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,15 +125,21 @@ class _Reader:
             return Life(key, (), (), what, tuple(self._missing))
         row, held_out = what
         line = list(self._line(row))
-        fate = (
-            {} if held_out else fates.of([each.id for each in line], self._params, self._where, self._table)
-        )
+        ids = [each.id for each in line]
+        fate = {} if held_out else self._fates(ids)
         chapters = [
             Chapter(each, self._origin(each, parent) if parent else None, fate.get(each.id))
             for parent, each in zip([None, *line], line, strict=False)
         ]
         sequels = () if held_out else tuple(self._sequels(row))
         return Life(key, tuple(chapters), sequels, None, tuple(self._missing))
+
+    def _fates(self, ids: Sequence[str]) -> dict[str, Fate]:
+        found = fates.of(ids, self._params, self._where, self._table)
+        if not any(path.parent == self._where.contamination for path in self._missing):
+            return found
+        # Of sets that are not here it is not known whether a row shares text with them.
+        return {key: fate._replace(overlaps=fate.overlaps or None) for key, fate in found.items()}
 
     def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject]]:
         """Rows, held-out rows and lost seed rows whose id begins so."""

@@ -79,7 +79,7 @@ def _chapter(chapter: Chapter, above: Instruction | None, params: Params) -> Ite
     elif row.input:
         yield from _text("input", row.input)
     if chapter.fate:
-        yield from _fate(chapter.fate)
+        yield from _fate(chapter.fate, row.round, params)
 
 
 def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _attempts(failed: Sequence[Attempt]) -> Iterator[str]:
         yield from _text("its reply", each.reply) if each.reply else ["  its reply was empty"]
 
 
-def _fate(fate: Fate) -> Iterator[str]:
+def _fate(fate: Fate, pool: str, params: Params) -> Iterator[str]:
     if fate.answer is not None:
         by = f"answer by {fate.responder}" if fate.responder else "answer, as the seed has it"
         yield from _text(by, fate.answer)
@@ -128,6 +128,7 @@ def _fate(fate: Fate) -> Iterator[str]:
         yield _in_line(f"  rated: {', '.join(filter(None, (number, level)))}")
     if fate.scores:
         yield "  scored: " + ", ".join(f"{name} {value:.5g}" for name, value in fate.scores.items())
+    yield from _measured(fate, pool, params)
     for loss in fate.losses:
         verb = "not selected" if loss.stage == "select" else f"lost by {loss.stage}"
         yield _in_line(f"  {verb}: {_why(loss.reason, loss.detail)}")
@@ -137,6 +138,22 @@ def _fate(fate: Fate) -> Iterator[str]:
         yield "  selected: it is in the data set"
     elif not fate.losses:
         yield f"  {fates.NOT_UP}"
+
+
+def _measured(fate: Fate, pool: str, params: Params) -> Iterator[str]:
+    """What was measured beside difficulty and losses."""
+    if fate.neighbour:
+        distance = f"{params.diversity.distance} distance {fate.neighbour.distance:.5g}"
+        yield _in_line(f"  nearest other instruction of {pool}: {fate.neighbour.id}, {distance}")
+    if fate.reward is not None:
+        yield f"  reward: {fate.reward:.5g}"
+    if fate.tags is not None:
+        yield _in_line(f"  tags: {', '.join(fate.tags) or 'none'}")
+    for overlap in fate.overlaps or ():
+        where = f"{overlap.place} of {overlap.set}"
+        yield from _text(f"shared with {where}, by {overlap.measure}", overlap.shared)
+    if fate.overlaps == ():
+        yield f"  shares nothing with {', '.join(params.decontaminate.sets)}"
 
 
 def _sequel(sequel: Sequel) -> Iterator[str]:
@@ -179,6 +196,7 @@ def _stages(life: Life, params: Params) -> list[str]:
     stages = ["seed", *(["optimize"] if optimized and rounds[1:] else [])]
     stages += [f"evolve@{name}" for name in rounds[1:]]
     stages += pools.addresses([name for name in rounds if name in params.pools])
+    stages += [f"decontaminate@{name}" for name in params.decontaminate.sets]
     return [*stages, "select"]
 
 
