@@ -68,6 +68,12 @@ def fill(where: fates.Tables, rows: int) -> None:
         selected += [row for row in made if row.domain == "math"]
         parents = made
     tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, selected))
+    hits = [
+        (f"{row.id}-{measure}", row.id, row.round, "held_out", f"[{number}]", measure, row.instruction, "")
+        for number, row in enumerate(selected[::50])
+        for measure in ("13-gram", "8-gram")
+    ]
+    tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
     tables.write(where.rejects / "finetune.parquet", tables.frame(tables.REJECTS, []))
     lost = [(row.id, "below the cut", "0.125", "") for row in parents if row.domain != "math"]
     tables.write(where.rejects / "select.parquet", tables.frame(tables.REJECTS, lost))
@@ -113,6 +119,12 @@ def _write(
     scores = [(row.id, 60, 150, False, 2.0, 1.0, 1.5, draw.random(), 0.5, draw.random()) for row in rows]
     tables.write(where.scores / file, tables.frame(tables.SCORES, scores))
     tables.write(where.failures / file, tables.frame(tables.FAILURES, failed))
+    near = [(row.id, draw.choice(rows).id, draw.random()) for row in rows]
+    tables.write(where.diversity / file, tables.frame(tables.DIVERSITY, near))
+    rewards = [(row.id, draw.gauss(0, 2)) for row in rows]
+    tables.write(where.rewards / file, tables.frame(tables.REWARDS, rewards))
+    tags = [(row.id, draw.sample(WORDS, 4)) for row in rows]
+    tables.write(where.tags / file, tables.frame(tables.TAGS, tags))
     for stem in pools.stems([name]):
         tables.write(where.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, []))
 

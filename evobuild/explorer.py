@@ -2,7 +2,7 @@
 
 index.html     the page, with explorer.js and explorer_tree.js beside it
 rows.js        of every entry, by column, what it is filtered by: small, read first
-texts/000.js   id, instruction and input of the entries of part 0: read in the background, to search in
+texts/000.js   id, instruction, input and tags of the entries of part 0: read in the background, to search in
 trees/000.js   the rest of these entries: read when a tree is opened
 
 An entry is a row, or a failed attempt at one, which hangs below the row that it began with. Entries
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild import fates, templates
-from evobuild.fates import Loss
+from evobuild.fates import Fate, Loss
 from evobuild.frame import tables
 from evobuild.frame.params import Params
 from evobuild.frame.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
@@ -37,7 +37,8 @@ PART = 1_000
 """Entries of a part, and what its last tree has beyond."""
 
 SCRIPTS = ("explorer.js", "explorer_tree.js")
-MEASURES = ("difficulty", "ic_ifd", "ifd")
+MEASURES = ("difficulty", "ic_ifd", "ifd", "diversity", "reward")
+"""Figures to filter and to order by, as long as any entry has them. diversity: distance to the neighbour."""
 
 
 class Entry(NamedTuple):
@@ -59,10 +60,12 @@ class Entry(NamedTuple):
     attempt: int | None
     history: tuple[Turn, ...]
     model: str
-    level: str
-    answer: str | None
-    responder: str
-    losses: tuple[Loss, ...]
+    fate: Fate
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The evaluation sets that it shares text with, by measure: "gsm8k: 13-gram"."""
+        return tuple(sorted({f"{each.set}: {each.measure}" for each in self.fate.overlaps or ()}))
 
 
 def write(folder: Path, params: Params, where: fates.Tables) -> None:
@@ -119,24 +122,24 @@ def _entries(params: Params, where: fates.Tables, seeds: pl.Series) -> Iterator[
             number += 1
 
 
-def _row(row: Instruction, parent: int, fate: fates.Fate) -> Entry:
-    level, difficulty = fate.rating or (None, None)
+def _row(row: Instruction, parent: int, fate: Fate) -> Entry:
+    difficulty = fate.rating[1] if fate.rating else None
+    distance = fate.neighbour.distance if fate.neighbour else None
     return Entry(
         row.id, parent, row.round, row.domain, row.operation, fate.outcomes,
-        (difficulty, fate.scores.get("ic_ifd"), fate.scores.get("ifd")),
-        row.instruction, row.input, None, row.history, row.model, level or "",
-        fate.answer, fate.responder, fate.losses,
+        (difficulty, fate.scores.get("ic_ifd"), fate.scores.get("ifd"), distance, fate.reward),
+        row.instruction, row.input, None, row.history, row.model, fate,
     )  # fmt: skip
 
 
 def _attempt(failure: dict[str, Any], parent: int) -> Entry:
     loss = Loss("evolve", failure["reason"], failure["detail"], "")
+    fate = Fate(None, "", None, {}, None, None, None, None, False, (loss,))
     # The table's id tells no rounds apart that have the same parent.
     key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"
     return Entry(
         key, parent, failure["round"], failure["domain"], failure["operation"],
-        (f"evolve: {failure['reason']}",), (None,) * len(MEASURES),
-        failure["reply"], "", failure["attempt"], (), "", "", None, "", (loss,),
+        fate.outcomes, (None,) * len(MEASURES), failure["reply"], "", failure["attempt"], (), "", fate,
     )  # fmt: skip
 
 
@@ -150,22 +153,31 @@ def _starts(entries: Sequence[Entry]) -> list[int]:
 
 
 def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> dict[str, Any]:
-    """What entries are filtered by, column by column; words as numbers into lists of names."""
+    """What entries are filtered by, column by column; words as numbers into lists of names.
+
+    Of outcomes and of evaluation sets an entry may have several: its number is into a list of lists.
+    """
     names = {
         "round": rounds,
         "domain": sorted({entry.domain for entry in entries}),
         "operation": sorted({entry.operation for entry in entries}),
         "outcome": sorted(set(chain.from_iterable(entry.outcomes for entry in entries))),
+        "shared": sorted(set(chain.from_iterable(entry.shared for entry in entries))),
     }
-    sets = sorted({entry.outcomes for entry in entries})
     columns: dict[str, list[Any]] = {"parent": [entry.parent for entry in entries]}
     for name in ("round", "domain", "operation"):
         columns[name] = _numbers((getattr(entry, name) for entry in entries), names[name])
-    columns["outcomes"] = _numbers((entry.outcomes for entry in entries), sets)
+    sets = {}
+    for name, field in (("outcome", "outcomes"), ("shared", "shared")):
+        found = [getattr(entry, field) for entry in entries]
+        every = sorted(set(found))
+        columns[name] = _numbers(found, every)
+        sets[name] = [_numbers(each, names[name]) for each in every]
     for place, measure in enumerate(MEASURES):
-        columns[measure] = [_short(entry.measures[place]) for entry in entries]
-    outcomes = [_numbers(outcomes, names["outcome"]) for outcomes in sets]
-    return {"starts": starts, "names": names, "outcomes": outcomes, "columns": columns}
+        values = [_short(entry.measures[place]) for entry in entries]
+        if any(value is not None for value in values):
+            columns[measure] = values
+    return {"starts": starts, "names": names, "sets": sets, "columns": columns}
 
 
 def _numbers(values: Iterable[object], names: Sequence[object]) -> list[int]:
@@ -179,12 +191,16 @@ def _short(value: float | None) -> float | None:
 
 
 def _text(entry: Entry) -> list[str]:
-    return [entry.id, entry.text, entry.input]
+    return [entry.id, entry.text, entry.input, *(entry.fate.tags or ())]
 
 
 def _rest(entry: Entry) -> list[Any]:
+    fate = entry.fate
+    level = fate.rating[0] if fate.rating else None
+    near = fate.neighbour and fate.neighbour.id
     return [
-        entry.attempt, entry.history, entry.model, entry.level, entry.answer, entry.responder, entry.losses
+        entry.attempt, entry.history, entry.model, level or "", fate.answer, fate.responder, fate.losses,
+        near, fate.overlaps or (),
     ]  # fmt: skip
 
 

@@ -30,6 +30,11 @@ def column(index, name):
     return [index["names"][name][code] for code in index["columns"][name]]
 
 
+def several(index, name):
+    sets = [[index["names"][name][code] for code in codes] for codes in index["sets"][name]]
+    return [sets[code] for code in index["columns"][name]]
+
+
 def test_entries_stand_tree_by_tree_and_attempts_before_the_child_of_their_round(written):
     texts = content(written / "texts/000.js")
     assert [each[0] for each in texts] == [
@@ -37,6 +42,7 @@ def test_entries_stand_tree_by_tree_and_attempts_before_the_child_of_their_round
         "d-r0", "d-r0-r1-0",
     ]  # fmt: skip
     assert content(written / "rows.js")["columns"]["parent"] == [-1, 0, 1, -1, 3, 3, 5, 5, -1, 8, -1, 10]
+    assert texts[1][3:] == ["ornithology", "colours"] and texts[5][3:] == []
     assert texts[0][1:] == ["Name a bird.", "a list"] and texts[4][1:] == ["I would rather not.", ""]
 
 
@@ -45,8 +51,7 @@ def test_entries_can_be_filtered_by_what_they_are(written):
     assert column(index, "round")[:5] == ["r0", "r1", "r2", "r0", "r1"]
     assert column(index, "domain")[:4] == ["code", "code", "code", "math"]
     assert column(index, "operation")[:5] == ["", "deepening", "reasoning", "", "deepening"]
-    sets = [[index["names"]["outcome"][code] for code in codes] for codes in index["outcomes"]]
-    outcomes = [sets[code] for code in index["columns"]["outcomes"]]
+    outcomes = several(index, "outcome")
     assert outcomes[:5] == [
         ["not up for selection"], ["selected"], ["rate: unparsed level", "select: below the cut"],
         ["not up for selection"], ["evolve: unparsable"],
@@ -54,11 +59,27 @@ def test_entries_can_be_filtered_by_what_they_are(written):
     assert outcomes[5] == ["respond: stagnant complexity"] and outcomes[7] == ["evolve: truncated"]
     assert index["columns"]["difficulty"][:5] == [10, 60, 90, 50, None]
     assert index["columns"]["ic_ifd"][3:6] == [0.12346, None, None]
+    assert index["columns"]["diversity"][:4] == [None, 0.75, 0.5, None]
+    assert index["columns"]["reward"][:3] == [None, -1.5, None]
+    assert several(index, "shared")[:3] == [[], ["held_out: 13-gram", "held_out: 8-gram"], []]
+
+
+def test_what_was_not_measured_is_no_score_to_filter_by(tmp_path):
+    where = trees.write(tmp_path, [trees.row("a-r0")], {}, {})
+    explorer.write(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
+    index = content(tmp_path / "explorer/rows.js")
+    assert [name for name in explorer.MEASURES if name in index["columns"]] == ["difficulty", "ic_ifd", "ifd"]
+    assert index["names"]["shared"] == [] and index["sets"]["shared"] == [[]]
 
 
 def test_the_rest_is_read_with_the_tree(written):
     rests = content(written / "trees/000.js")
-    assert rests[1] == [None, [], "m", "hard", "An answer to a-r1.", "m", []]
+    overlaps = [
+        ["held_out", "held.parquet[3]", "13-gram", "name a red bird"],
+        ["held_out", "held.parquet[4]", "8-gram", "a red bird"],
+    ]
+    assert rests[1] == [None, [], "m", "hard", "An answer to a-r1.", "m", [], "c-r1", overlaps]
+    assert rests[3][7:] == [None, []]
     assert rests[3][1] == [["user", "Hello."], ["assistant", "Hi."]]
     assert rests[4][0] == 0 and rests[4][6] == [["evolve", "unparsable", "no final label", ""]]
     assert rests[5][4] is None and rests[5][6] == [
@@ -141,9 +162,10 @@ def test_rounds_may_stand_in_any_order_and_branch(tmp_path):
 
 
 def test_a_score_that_is_no_number_is_none(tmp_path):
-    where = trees.write(tmp_path, [trees.row("a-r0")], {}, {}, ratings={"a-r0": float("nan")})
+    ratings = {"a-r0": float("nan"), "b-r0": 50.0}
+    where = trees.write(tmp_path, [trees.row("a-r0"), trees.row("b-r0")], {}, {}, ratings=ratings)
     explorer.write(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
-    assert content(tmp_path / "explorer/rows.js")["columns"]["difficulty"] == [None]
+    assert content(tmp_path / "explorer/rows.js")["columns"]["difficulty"] == [None, 50]
 
 
 @pytest.mark.parametrize("name", [

@@ -4,6 +4,9 @@
 
 const PAGE = 50;
 const WIDTH = 300;
+// What an entry has one of, and what it may have several of.
+const SINGLE = ["round", "domain", "operation"];
+const SEVERAL = ["outcome", "shared"];
 const at = (id) => document.getElementById(id);
 const texts = [], lower = [], rests = [], numbers = new Map(), wanted = {};
 let index, names, count = 0, read = 0, found = [], page = 0, opened = -1, waiting = false, missing = "";
@@ -53,10 +56,15 @@ async function begin() {
   const { columns } = index;
   count = columns.round.length;
   names = { ...columns };
-  for (const name of ["round", "domain", "operation"]) names[name] = columns[name].map((code) => index.names[name][code]);
-  const sets = index.outcomes.map((set) => set.map((code) => index.names.outcome[code]));
-  names.outcomes = columns.outcomes.map((code) => sets[code]);
-  for (const name of ["round", "domain", "operation", "outcome"]) offer(name);
+  for (const name of SINGLE) names[name] = columns[name].map((code) => index.names[name][code]);
+  for (const name of SEVERAL) {
+    const sets = index.sets[name].map((set) => set.map((code) => index.names[name][code]));
+    names[name] = columns[name].map((code) => sets[code]);
+  }
+  for (const name of [...SINGLE, ...SEVERAL]) offer(name);
+  at("shared").parentElement.style.display = index.names.shared.length ? "" : "none";
+  const measured = Object.entries(MEASURES).filter(([name]) => columns[name]);
+  at("measure").replaceChildren(...measured.map(([name, label]) => new Option(label, name)));
   update();
   for (let part = 0; part < index.starts.length; part += 1) {
     await need("texts", part);
@@ -68,7 +76,7 @@ async function begin() {
 // Fill a choice with its names and how many entries have each.
 function offer(name) {
   const totals = index.names[name].map(() => 0);
-  if (name === "outcome") for (const code of index.columns.outcomes) for (const each of index.outcomes[code]) totals[each] += 1;
+  if (index.sets[name]) for (const code of index.columns[name]) for (const each of index.sets[name][code]) totals[each] += 1;
   else for (const code of index.columns[name]) totals[code] += 1;
   const options = index.names[name].map((label, code) => [code, `${visible(label) || "none (seed)"} (${totals[code].toLocaleString("en")})`]);
   at(name).replaceChildren(...[["", "all"], ...options].map(([value, label]) => new Option(label, value)));
@@ -90,12 +98,17 @@ function words() {
   return at("query").value.normalize().toLowerCase().split(/\s+/).filter(Boolean);
 }
 
+// Whether a tag has one of the words.
+function isSought(tag) {
+  return words().some((word) => tag.normalize().toLowerCase().includes(word));
+}
+
 // The entries that pass all filters, in the order that was chosen.
 function matching() {
   const { columns } = index, query = words(), code = {};
-  for (const name of ["round", "domain", "operation", "outcome"]) code[name] = at(name).value === "" ? -1 : Number(at(name).value);
-  const sets = index.outcomes.map((set) => code.outcome < 0 || set.includes(code.outcome));
-  const values = columns[at("measure").value];
+  for (const name of [...SINGLE, ...SEVERAL]) code[name] = at(name).value === "" ? -1 : Number(at(name).value);
+  const [outcomes, shared] = SEVERAL.map((name) => index.sets[name].map((set) => code[name] < 0 || set.includes(code[name])));
+  const values = columns[at("measure").value] ?? [];
   const limits = ["least", "most"].map((id) => at(id).valueAsNumber), ordered = at("order").value;
   const scored = ordered || limits.some((limit) => !Number.isNaN(limit));
   const hits = [];
@@ -103,8 +116,8 @@ function matching() {
     if (code.round >= 0 && columns.round[row] !== code.round) continue;
     if (code.domain >= 0 && columns.domain[row] !== code.domain) continue;
     if (code.operation >= 0 && columns.operation[row] !== code.operation) continue;
-    if (!sets[columns.outcomes[row]]) continue;
-    if (scored && (values[row] === null || values[row] < limits[0] || values[row] > limits[1])) continue;
+    if (!outcomes[columns.outcome[row]] || !shared[columns.shared[row]]) continue;
+    if (scored && (values[row] == null || values[row] < limits[0] || values[row] > limits[1])) continue;
     if (query.length && !(lower[row] && query.every((word) => lower[row].includes(word)))) continue;
     hits.push(row);
   }
@@ -138,6 +151,7 @@ function draw() {
 
 function item(row) {
   const link = made("a", "", line(row), facts(row, names, [at("measure").value]));
+  link.lastChild.append(...(texts[row] ?? []).slice(3).filter(isSought).map((tag) => made("mark", "", tag)));
   link.dataset.row = row;
   if (texts[row]) link.href = `#${encodeURIComponent(texts[row][0])}`;
   else need("texts", partOf(row)).then(arrived);
@@ -164,7 +178,11 @@ function line(row) {
 
 // Open what the address names, as soon as its text is there.
 async function follow() {
-  const row = numbers.get(decodeURIComponent(location.hash.slice(1)));
+  const id = decodeURIComponent(location.hash.slice(1)), row = numbers.get(id);
+  if (row === undefined && id && index && read === index.starts.length) {
+    opened = -1;
+    at("tree").replaceChildren(made("p", "note", `No row ${id} is among those that are shown.`));
+  }
   if (row === undefined || row === opened) return;
   opened = row;
   for (const link of at("list").querySelectorAll("a")) link.setAttribute("aria-current", String(Number(link.dataset.row) === row));

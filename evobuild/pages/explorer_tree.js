@@ -86,26 +86,33 @@ function folded(title, content, open = false) {
   return details;
 }
 
-const MEASURES = { difficulty: "difficulty", ic_ifd: "IC-IFD", ifd: "IFD" };
+const MEASURES = { difficulty: "difficulty", ic_ifd: "IC-IFD", ifd: "IFD", diversity: "distance to nearest", reward: "reward" };
 
 // What is said of an entry in a line.
 function facts(row, names, measures) {
   const about = made("span", "about", made("b", "", names.round[row]));
   for (const each of [names.domain[row], names.operation[row]]) if (each) about.append(made("bdi", "", each));
-  for (const each of names.outcomes[row]) {
+  for (const each of names.outcome[row]) {
     const kind = each === "selected" ? "selected" : each.includes(": ") && !each.startsWith("select: ") ? "lost" : "";
     about.append(made("bdi", `outcome ${kind}`, each));
   }
+  for (const each of names.shared[row]) about.append(made("bdi", "outcome lost", `shares text with ${each}`));
   for (const measure of measures) {
-    const value = names[measure][row];
+    const value = names[measure]?.[row] ?? null;
     if (value !== null) about.append(made("span", "", `${MEASURES[measure]} ${Number(value.toPrecision(4))}`));
   }
   return about;
 }
 
+function address(id) {
+  const link = made("a", "mono", id);
+  link.href = `#${encodeURIComponent(id)}`;
+  return link;
+}
+
 // One entry in full. before: id, instruction and input of its parent, null for a seed row.
-function entry(row, [id, words, given], rest, before, names, opened) {
-  const [attempt, history, model, level, answer, responder, losses] = rest;
+function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
+  const [attempt, history, model, level, answer, responder, losses, nearest, overlaps] = rest;
   const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(MEASURES)));
   box.classList.toggle("opened", opened);
   if (attempt !== null) {
@@ -125,9 +132,10 @@ function entry(row, [id, words, given], rest, before, names, opened) {
   }
   if (answer !== null) box.append(folded(responder ? `answer by ${responder}` : "answer, as given", answer));
   const about = [model && `by ${model}`, level && `level ${level}`].filter(Boolean).join(", ");
-  const link = made("a", "mono", id);
-  link.href = `#${encodeURIComponent(id)}`;
-  box.append(made("p", "about", link, about));
+  for (const [set, place, measure, shared] of overlaps) box.append(folded(`shared with ${place} of ${set}, by ${measure}`, shared));
+  if (tags.length) box.append(made("p", "about", "tags:", ...tags.map((tag) => made("bdi", "", tag))));
+  const near = nearest ? [made("span", "", `nearest of ${names.round[row]}: `, address(nearest))] : [];
+  box.append(made("p", "about", address(id), about, ...near));
   return box;
 }
 

@@ -94,6 +94,7 @@ def test_all_entries_are_listed(shown):
         ("b-r1-r2", ["b-r1-r2-0", "b-r1-r2-1"]),
         ("名前", ["d-r0"]),
         ("rather not", ["b-r0-r1-0"]),
+        ("ornithology", ["a-r1"]),
         ("<script>", ["b-r1-r2-0", "c-r0", "c-r1"]),
         ("(", []),
         ("nowhere", []),
@@ -135,6 +136,8 @@ def test_a_word_far_into_a_text_is_in_its_line(page, tmp_path):
         ("outcome", "evolve: unparsable (1)", ["b-r0-r1-0"]),
         ("outcome", "select: below the cut (1)", ["a-r2"]),
         ("outcome", "rate: unparsed level (1)", ["a-r2"]),
+        ("shared", "held_out: 13-gram (1)", ["a-r1"]),
+        ("shared", "held_out: 8-gram (2)", ["a-r1", "c-r1"]),
     ],
 )
 def test_entries_are_filtered_by_what_they_are(shown, field, label, ids):
@@ -155,6 +158,47 @@ def test_entries_are_filtered_and_ordered_by_score(shown):
     assert listed(shown)[:2] == ["a-r2", "a-r1"]
     fill(shown, "measure", "ic_ifd")
     assert "b-r1" not in listed(shown) and "IC-IFD 0.1235" in shown.run("at('list').textContent")
+    fill(shown, "measure", "diversity")
+    assert listed(shown) == ["a-r1", "c-r1", "a-r2"]
+    fill(shown, "measure", "reward")
+    assert listed(shown) == ["a-r1"] and "reward -1.5" in shown.run("at('list').textContent")
+
+
+def test_only_what_was_measured_can_be_chosen(page, tmp_path):
+    where = trees.write(tmp_path, [trees.row("a-r0")], {}, {})
+    explorer.write(tmp_path / "explorer", trees.settings(), where)
+    page.open((tmp_path / "explorer/index.html").as_uri())
+    page.wait("read === index?.starts.length")
+    options = "[...at('measure').options].map((option) => option.label)"
+    assert page.run(options) == ["difficulty", "IC-IFD", "IFD"]
+    assert page.run("at('shared').checkVisibility()") is False
+
+
+def test_a_tag_that_was_searched_for_is_shown(shown):
+    fill(shown, "query", "COLOUR")
+    assert listed(shown) == ["a-r1"]
+    assert shown.run("[...document.querySelectorAll('#list mark')].map((mark) => mark.textContent)") == [
+        "colours"
+    ]
+
+
+def test_a_tree_shows_what_was_measured(shown):
+    open_tree(shown, "a-r1")
+    own = in_tree(shown, "article.opened .about")
+    assert "shares text with held_out: 13-gram" in own[0] and "distance to nearest 0.75" in own[0]
+    assert own[1] == "tags:ornithologycolours" and own[2].endswith("nearest of r1: c-r1")
+    assert "shared with held.parquet[3] of held_out, by 13-gram" in in_tree(shown, "summary")
+    assert "name a red bird" in in_tree(shown, "details .text")
+    shown.run("document.querySelector('#tree article.opened a[href=\"#c-r1\"]').click()")
+    shown.wait("document.querySelector('#tree article.opened a')?.textContent === 'c-r1'")
+    assert trees.HOSTILE.replace("\0", "␀") in in_tree(shown, "article.opened .about bdi")
+
+
+def test_an_address_of_no_row_is_said(shown):
+    open_tree(shown, "a-r2")
+    shown.run("document.querySelector('#tree article.opened a[href=\"#gone-r2\"]').click()")
+    shown.wait("at('tree').textContent === 'No row gone-r2 is among those that are shown.'")
+    open_tree(shown, "a-r2")
 
 
 def test_filters_and_search_narrow_one_another_and_can_be_cleared(shown):
