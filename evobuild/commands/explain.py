@@ -11,9 +11,9 @@ from pathlib import Path
 import yaml
 
 from evobuild import fates, pools
-from evobuild.characters import on_terminal
 from evobuild.commands import biography, provenance
 from evobuild.commands.biography import Attempt, Chapter, Life, Origin, Sequel
+from evobuild.commands.lines import in_line, quoted, why
 from evobuild.differences import difference
 from evobuild.fates import Fate
 from evobuild.frame.params import Params, load
@@ -34,11 +34,11 @@ def explain(beginning: str) -> str:
 
 def _lines(life: Life, params: Params) -> Iterator[str]:
     if life.lost:
-        yield f"{life.id}: lost by the stage seed: {_why(life.lost.reason, life.lost.detail)}"
+        yield f"{life.id}: lost by the stage seed: {why(life.lost.reason, life.lost.detail)}"
         return
     row = life.chapters[-1].row
     yield f"{row.id}: {_outcome(life)}"
-    yield _in_line(f"round {row.round}, domain {row.domain}")
+    yield in_line(f"round {row.round}, domain {row.domain}")
     above: Instruction | None = None
     for chapter in life.chapters:
         yield ""
@@ -61,23 +61,23 @@ def _outcome(life: Life) -> str:
     if fate.selected:
         return ", ".join(fate.outcomes)
     lost = [sequel.round for sequel in life.sequels if sequel.failed and not sequel.children]
-    return _in_line(", ".join([*fate.outcomes, *(f"lost on the way to {name}" for name in lost)]))
+    return in_line(", ".join([*fate.outcomes, *(f"lost on the way to {name}" for name in lost)]))
 
 
 def _chapter(chapter: Chapter, above: Instruction | None, params: Params) -> Iterator[str]:
     row, origin = chapter.row, chapter.origin
-    yield _in_line(f"{row.round}  {row.id}")
+    yield in_line(f"{row.round}  {row.id}")
     if origin is None or above is None:
-        yield f"  a seed row of {_in_line(params.seed.source)}"
+        yield f"  a seed row of {in_line(params.seed.source)}"
         for role, content in row.history:
-            yield from _text(f"earlier, {role}", content)
-        yield from _text("instruction", row.instruction)
+            yield from quoted(f"earlier, {role}", content)
+        yield from quoted("instruction", row.instruction)
     else:
         yield from _origin(row, origin, above)
     if row.input and above and row.input == above.input:
         yield "  input: the same"
     elif row.input:
-        yield from _text("input", row.input)
+        yield from quoted("input", row.input)
     if chapter.fate:
         yield from _fate(chapter.fate, row.round, params)
 
@@ -86,11 +86,11 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
     if row.operation == KEPT:
         yield f"  kept as its parent {above.id} was, since no attempt gave a child"
     else:
-        yield _in_line(f"  by {row.operation} with {row.model}, from {above.id}")
+        yield in_line(f"  by {row.operation} with {row.model}, from {above.id}")
     if origin.prompt:
-        yield from _text(f"prompt, rendered from {origin.source}", origin.prompt)
+        yield from quoted(f"prompt, rendered from {origin.source}", origin.prompt)
     else:
-        yield f"  prompt: {_in_line(origin.source)}"
+        yield f"  prompt: {in_line(origin.source)}"
     yield from _attempts(origin.failed)
     if origin.number is None:
         return
@@ -98,9 +98,9 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
     if origin.reply is None:
         yield f"  reply of {attempt}: not here, neither in data/replies nor in the reply store"
     else:
-        yield from _text(f"reply of {attempt}, from {origin.place}", origin.reply)
+        yield from quoted(f"reply of {attempt}, from {origin.place}", origin.reply)
     yield f"  verdict on {attempt}: an evolution of its parent"
-    yield from _text("instruction, [-gone-] and {+new+} against its parent", _compared(above, row))
+    yield from quoted("instruction, [-gone-] and {+new+} against its parent", _compared(above, row))
 
 
 def _compared(above: Instruction, row: Instruction) -> str:
@@ -114,26 +114,26 @@ def _compared(above: Instruction, row: Instruction) -> str:
 
 def _attempts(failed: Sequence[Attempt]) -> Iterator[str]:
     for each in failed:
-        yield _in_line(f"  attempt {each.number + 1} failed: {_why(each.reason, each.detail)}")
-        yield from _text("its reply", each.reply) if each.reply else ["  its reply was empty"]
+        yield in_line(f"  attempt {each.number + 1} failed: {why(each.reason, each.detail)}")
+        yield from quoted("its reply", each.reply) if each.reply else ["  its reply was empty"]
 
 
 def _fate(fate: Fate, pool: str, params: Params) -> Iterator[str]:
     if fate.answer is not None:
         by = f"answer by {fate.responder}" if fate.responder else "answer, as the seed has it"
-        yield from _text(by, fate.answer)
+        yield from quoted(by, fate.answer)
     if fate.rating:
         level, difficulty = fate.rating
         number = f"difficulty {difficulty:g} of 100" if difficulty is not None else ""
-        yield _in_line(f"  rated: {', '.join(filter(None, (number, level)))}")
+        yield in_line(f"  rated: {', '.join(filter(None, (number, level)))}")
     if fate.scores:
         yield "  scored: " + ", ".join(f"{name} {value:.5g}" for name, value in fate.scores.items())
     yield from _measured(fate, pool, params)
     for loss in fate.losses:
         verb = "not selected" if loss.stage == "select" else f"lost by {loss.stage}"
-        yield _in_line(f"  {verb}: {_why(loss.reason, loss.detail)}")
+        yield in_line(f"  {verb}: {why(loss.reason, loss.detail)}")
         if loss.reply:
-            yield from _text("the reply", loss.reply)
+            yield from quoted("the reply", loss.reply)
     if fate.selected:
         yield "  selected: it is in the data set"
     elif not fate.losses:
@@ -144,14 +144,14 @@ def _measured(fate: Fate, pool: str, params: Params) -> Iterator[str]:
     """What was measured beside difficulty and losses."""
     if fate.neighbour:
         distance = f"{params.diversity.distance} distance {fate.neighbour.distance:.5g}"
-        yield _in_line(f"  nearest other instruction of {pool}: {fate.neighbour.id}, {distance}")
+        yield in_line(f"  nearest other instruction of {pool}: {fate.neighbour.id}, {distance}")
     if fate.reward is not None:
         yield f"  reward: {fate.reward:.5g}"
     if fate.tags is not None:
-        yield _in_line(f"  tags: {', '.join(fate.tags) or 'none'}")
+        yield in_line(f"  tags: {', '.join(fate.tags) or 'none'}")
     for overlap in fate.overlaps or ():
         where = f"{overlap.place} of {overlap.set}"
-        yield from _text(f"shared with {where}, by {overlap.measure}", overlap.shared)
+        yield from quoted(f"shared with {where}, by {overlap.measure}", overlap.shared)
     if fate.overlaps == ():
         yield f"  shares nothing with {', '.join(params.decontaminate.sets)}"
 
@@ -183,9 +183,9 @@ def _sources(life: Life, params: Params) -> Iterator[str]:
         evolving = source.stages[0].startswith("evolve@")
         for file in source.files:
             if not evolving or file.path in used or not file.path.startswith("prompts/evolve/"):
-                yield _in_line(f"    {file.path}  md5 {file.md5}{f', {file.change}' if file.change else ''}")
+                yield in_line(f"    {file.path}  md5 {file.md5}{f', {file.change}' if file.change else ''}")
         for file in source.changed:
-            yield _in_line(f"    {file.path} is not what this stage wrote, md5 {file.md5}: {file.change}")
+            yield in_line(f"    {file.path} is not what this stage wrote, md5 {file.md5}: {file.change}")
         yield from _yaml(source.params)
 
 
@@ -202,19 +202,4 @@ def _stages(life: Life, params: Params) -> list[str]:
 
 def _yaml(values: dict[str, object]) -> Iterator[str]:
     for line in yaml.safe_dump(values, sort_keys=False, allow_unicode=True).splitlines():
-        yield f"    {_in_line(line)}"
-
-
-def _why(reason: str, detail: str) -> str:
-    return f"{reason} ({detail})" if detail else reason
-
-
-def _in_line(text: str) -> str:
-    """A text of rows within a line of ours."""
-    return on_terminal(" ".join(text.split("\n")))
-
-
-def _text(title: str, content: str) -> Iterator[str]:
-    yield f"  {_in_line(title)}"
-    for line in content.split("\n"):
-        yield f"  │ {on_terminal(line)}".rstrip()
+        yield f"    {in_line(line)}"
