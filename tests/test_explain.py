@@ -23,6 +23,7 @@ CHANGES = {
     "seed": {"rows": 40},
     "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
     "pools": {"r0": {}, "r1": {}, "r2": {}},
+    "branches": {},
     "evolve": {"method": "e0", "on_failure": "retry", "retries": 1, "failures": STRICT},
     "select": {"pools": ["r1", "r2"], "by": "difficulty", "share": 0.5},
 }
@@ -35,7 +36,7 @@ def build(root, changes):
     shutil.copy(ROOT / "data/raw/sample.jsonl", root / "data/raw")
     content = params.read(ROOT / "params.yaml")
     for section, values in changes.items():
-        content[section] = values if section in ("rounds", "pools") else content[section] | values
+        content[section] = values if section in ("rounds", "pools", "branches") else content[section] | values
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     (root / "dvc.yaml").touch()
     given = params.load(root / "params.yaml")

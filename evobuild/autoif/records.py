@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.frame.tables import Instruction
+from evobuild.frame.tables import Instruction, row_id
 
 _CASES = pl.List(pl.Struct({"input": pl.String, "expected": pl.Boolean}))
 
@@ -131,3 +131,8 @@ def meets(bound: str, value: float) -> bool:
     """Whether a value is as a param says: 'above:0.5' or 'from:0.8'."""
     word, _, number = bound.partition(":")
     return value > float(number) if word == "above" else value >= float(number)
+
+
+def answer_id(row: str, number: int) -> str:
+    """The id of a reply of the responder to a row, be it an answer or a reject."""
+    return row_id("answer", row, str(number))

@@ -13,7 +13,10 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild import fates, origins, rounds
+from evobuild.autoif.records import ANSWERS, CONSTRAINTS
 from evobuild.characters import on_terminal
+from evobuild.commands import verification
+from evobuild.commands.verification import Constraint, Verification
 from evobuild.fates import Fate
 from evobuild.frame import tables
 from evobuild.frame.errors import UserError
@@ -65,11 +68,15 @@ class Origin(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """A row of the line. origin: None for a seed row; fate: None for a held-out row."""
+    """A row of the line. origin: None for a seed row and in a branch; fate: None for a held-out row.
+
+    verification: of a row of a branch.
+    """
 
     row: Instruction
     origin: Origin | None
     fate: Fate | None
+    verification: Verification | None
 
 
 class Sequel(NamedTuple):
@@ -83,13 +90,15 @@ class Sequel(NamedTuple):
 class Life(NamedTuple):
     """A row with its ancestors, the seed row first, and what came of it later.
 
-    lost: why it never became a row, if the stage seed lost it; then there is no chapter.
+    lost: why it never became a row, if the stage seed lost it; constraint: what it is if it is no row but a
+    constraint of a branch; in both cases there is no chapter.
     """
 
     id: str
     chapters: tuple[Chapter, ...]
     sequels: tuple[Sequel, ...]
     lost: Reject | None
+    constraint: Constraint | None
     missing: tuple[Path, ...]
 
 
@@ -122,17 +131,27 @@ class _Reader:
             raise self._unclear(beginning, list(found))
         ((key, what),) = found.items()
         if isinstance(what, Reject):
-            return Life(key, (), (), what, tuple(self._missing))
+            return Life(key, (), (), what, None, tuple(self._missing))
+        if isinstance(what, str):
+            constraint = verification.of_constraint(key, what, self._table)
+            return Life(key, (), (), None, constraint, tuple(self._missing))
         row, held_out = what
         line = list(self._line(row))
         ids = [each.id for each in line]
         fate = {} if held_out else self._fates(ids)
         chapters = [
-            Chapter(each, self._origin(each, parent) if parent else None, fate.get(each.id))
+            self._chapter(each, parent, fate.get(each.id))
             for parent, each in zip([None, *line], line, strict=False)
         ]
         sequels = () if held_out else tuple(self._sequels(row))
-        return Life(key, tuple(chapters), sequels, None, tuple(self._missing))
+        return Life(key, tuple(chapters), sequels, None, None, tuple(self._missing))
+
+    def _chapter(self, row: Instruction, parent: Instruction | None, fate: Fate | None) -> Chapter:
+        if row.round in self._params.branches:
+            count = self._params.autoif.answers.count
+            known = verification.of_row(row, row.round, count, self._table)
+            return Chapter(row, None, fate and fate._replace(losses=known.losses + fate.losses), known)
+        return Chapter(row, self._origin(row, parent) if parent else None, fate, None)
 
     def _fates(self, ids: Sequence[str]) -> dict[str, Fate]:
         found = fates.of(ids, self._params, self._where, self._table)
@@ -141,16 +160,27 @@ class _Reader:
         # Of sets that are not here it is not known whether a row shares text with them.
         return {key: fate._replace(overlaps=fate.overlaps or None) for key, fate in found.items()}
 
-    def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject]]:
-        """Rows, held-out rows and lost seed rows whose id begins so."""
+    def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject | str]]:
+        """Rows, held-out rows and lost seed rows whose id begins so; of a constraint the branch."""
         begins = pl.col("id").str.starts_with(text)
         names = [SEED_ROUND, *self._params.rounds]
         for path, held_out in [*((self._round(name), False) for name in names), (HELD_OUT, True)]:
             for row in tables.instructions(self._table(path, INSTRUCTIONS).filter(begins)):
                 yield row.id, (row, held_out)
+        for name in self._params.branches:
+            yield from self._of_branch(name, begins)
         rejects = self._table(self._where.rejects / "seed.parquet", REJECTS)
         for values in rejects.filter(begins).iter_rows():
             yield values[0], Reject._make(values)
+
+    def _of_branch(self, name: str, begins: pl.Expr) -> Iterator[tuple[str, tuple[Instruction, bool] | str]]:
+        """Rows of a branch, lost ones too, by their id or that of an answer; then its constraints."""
+        answered = self._table(verification.path(name, "answers"), ANSWERS).filter(begins)["row"].to_list()
+        table = self._table(verification.path(name, "rows"), INSTRUCTIONS)
+        for row in tables.instructions(table.filter(begins | pl.col("id").is_in(answered))):
+            yield row.id, (row, False)
+        for key in self._table(verification.path(name, "constraints"), CONSTRAINTS).filter(begins)["id"]:
+            yield key, name
 
     def _round(self, name: str) -> Path:
         return self._where.rounds / f"{name}.parquet"
@@ -160,14 +190,15 @@ class _Reader:
         if found:
             some = ", ".join(found[:SHOWN]) + (" …" if len(found) > SHOWN else "")
             return UserError(f"'{shown}' begins {len(found)} ids, expected one: {some}")
-        names = ", ".join([SEED_ROUND, *self._params.rounds])
+        names = ", ".join([SEED_ROUND, *self._params.rounds, *self._params.branches])
         lacking = f"; not here: {', '.join(map(str, self._missing))}: run dvc pull or dvc repro"
         return UserError(f"no id of {names} begins with '{shown}'{lacking if self._missing else ''}")
 
     def _line(self, row: Instruction) -> Iterator[Instruction]:
         """The row's ancestors from the seed on, then the row."""
         if row.parent_id:
-            path = self._round(self._params.rounds[row.round].parent)
+            round_ = self._params.rounds.get(row.round)
+            path = self._round(round_.parent if round_ else SEED_ROUND)
             parents = self._table(path, INSTRUCTIONS).filter(id=row.parent_id)
             if not parents.height:
                 raise UserError(
@@ -223,3 +254,7 @@ class _Reader:
                 children = self._table(self._round(name), INSTRUCTIONS).filter(parent_id=row.id)["id"]
                 _, failed = self._failed(name, row.id)
                 yield Sequel(name, tuple(children), failed)
+        for name in self._params.branches if row.round == SEED_ROUND else ():
+            composed = self._table(verification.path(name, "rows"), INSTRUCTIONS).filter(parent_id=row.id)
+            if composed.height:
+                yield Sequel(name, tuple(composed["id"]), ())

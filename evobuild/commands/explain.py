@@ -10,10 +10,11 @@ from pathlib import Path
 
 import yaml
 
-from evobuild import fates, pools
-from evobuild.commands import biography, provenance
+from evobuild import branches, fates, pools
+from evobuild.commands import biography, provenance, verdicts
 from evobuild.commands.biography import Attempt, Chapter, Life, Origin, Sequel
 from evobuild.commands.lines import in_line, quoted, why
+from evobuild.commands.verification import Constraint
 from evobuild.differences import difference
 from evobuild.fates import Fate
 from evobuild.frame.params import Params, load
@@ -36,6 +37,25 @@ def _lines(life: Life, params: Params) -> Iterator[str]:
     if life.lost:
         yield f"{life.id}: lost by the stage seed: {why(life.lost.reason, life.lost.detail)}"
         return
+    if life.constraint:
+        yield from _of_constraint(life.constraint)
+    else:
+        yield from _of_row(life, params)
+    if life.missing:
+        yield ""
+        yield f"Not here, so left out: {', '.join(map(str, life.missing))} (dvc pull brings what was pushed)"
+    yield ""
+    yield from _sources(life, params)
+
+
+def _of_constraint(constraint: Constraint) -> Iterator[str]:
+    lost = [f"{loss.stage}: {loss.reason}" for loss in constraint.losses]
+    yield in_line(", ".join([f"{constraint.id}: a constraint", *lost]))
+    yield ""
+    yield from verdicts.of_constraint(constraint)
+
+
+def _of_row(life: Life, params: Params) -> Iterator[str]:
     row = life.chapters[-1].row
     yield f"{row.id}: {_outcome(life)}"
     yield in_line(f"round {row.round}, domain {row.domain}")
@@ -47,11 +67,6 @@ def _lines(life: Life, params: Params) -> Iterator[str]:
     for sequel in life.sequels:
         yield ""
         yield from _sequel(sequel)
-    if life.missing:
-        yield ""
-        yield f"Not here, so left out: {', '.join(map(str, life.missing))} (dvc pull brings what was pushed)"
-    yield ""
-    yield from _sources(life, params)
 
 
 def _outcome(life: Life) -> str:
@@ -67,12 +82,14 @@ def _outcome(life: Life) -> str:
 def _chapter(chapter: Chapter, above: Instruction | None, params: Params) -> Iterator[str]:
     row, origin = chapter.row, chapter.origin
     yield in_line(f"{row.round}  {row.id}")
-    if origin is None or above is None:
+    if above is None:
         yield f"  a seed row of {in_line(params.seed.source)}"
         for role, content in row.history:
             yield from quoted(f"earlier, {role}", content)
         yield from quoted("instruction", row.instruction)
-    else:
+    elif chapter.verification:
+        yield from verdicts.of_row(row, above, chapter.verification)
+    elif origin:
         yield from _origin(row, origin, above)
     if row.input and above and row.input == above.input:
         yield "  input: the same"
@@ -174,7 +191,9 @@ def _sources(life: Life, params: Params) -> Iterator[str]:
         yield "What it came from: there is no dvc.lock, so this is what is here now"
         for path in sorted(path for path in used if Path(path).is_file()):
             yield f"  {path}  md5 {provenance.md5(Path(path))}"
-        values = params.model_dump(include={"random_seed", "seed", "evolve", "respond", "select"})
+        branched = life.constraint or life.chapters[-1].verification
+        sections = {"autoif", "sandbox"} if branched else {"evolve"}
+        values = params.model_dump(include={"random_seed", "seed", "respond", "select", *sections})
         yield from _yaml(values | {"models": {role: model and str(model) for role, model in params.models}})
         return
     yield "What it came from, as dvc.lock has it"
@@ -191,11 +210,15 @@ def _sources(life: Life, params: Params) -> Iterator[str]:
 
 def _stages(life: Life, params: Params) -> list[str]:
     """The stages that the line went through, in order."""
-    rounds = [chapter.row.round for chapter in life.chapters]
+    if life.constraint:
+        return branches.addresses(params.branches)
+    line = [chapter.row.round for chapter in life.chapters]
+    rounds = [name for name in line if name not in params.branches]
     optimized = params.evolve.strategy == "auto" and params.evolve.method == "optimized"
     stages = ["seed", *(["optimize"] if optimized and rounds[1:] else [])]
     stages += [f"evolve@{name}" for name in rounds[1:]]
-    stages += pools.addresses([name for name in rounds if name in params.pools])
+    stages += branches.addresses([name for name in line if name in params.branches])
+    stages += pools.addresses([name for name in line if name in params.pools])
     stages += [f"decontaminate@{name}" for name in params.decontaminate.sets]
     return [*stages, "select"]
 

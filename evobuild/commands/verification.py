@@ -1,0 +1,191 @@
+"""What the AutoIF branch knows of a constraint, and of a row that has one; read from its tables.
+
+A step's rejects are found by the ids that it gives them: "<constraint id>-<number>" for a reply without a
+verifier, a hash of row and number for a reply that is no answer. What a table lacks is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild import branches
+from evobuild.autoif.records import (
+    ANSWERS,
+    BACKTRANSLATIONS,
+    CASE_VERDICTS,
+    CHECKS,
+    CONSTRAINTS,
+    FUNCTION_VERDICTS,
+    QUALITIES,
+    VERIFIERS,
+    answer_id,
+    constraint_of,
+)
+from evobuild.fates import Loss, Reader
+from evobuild.frame.tables import INSTRUCTIONS, REJECTS, Instruction
+
+DATA = Path("data")
+
+
+class Function(NamedTuple):
+    """A function that was written for a constraint. number: of the reply, from 0.
+
+    tried: on the cases; not so if it repeats another. place: among those that judge answers, from 0; None if
+    it is none of them. accuracy: None if it is not known. error: why it gave no verdict, else ''. meaning:
+    what it checks, in words; '' if nobody said.
+    """
+
+    number: int
+    code: str
+    tried: bool
+    place: int | None
+    accuracy: float | None
+    error: str
+    meaning: str
+
+
+class Trial(NamedTuple):
+    """A case that functions were tried on. agreement: None if none of them judged it."""
+
+    input: str
+    expected: bool
+    agreement: float | None
+    kept: bool
+
+
+class Constraint(NamedTuple):
+    """A constraint, its functions, those that judge answers first, its cases, and where replies were lost.
+
+    origin: seed or round-<n>. model: who wrote it, '' for a seed. failed: replies without a function, by
+    their number. losses: where the constraint itself was lost.
+    """
+
+    id: str
+    text: str
+    origin: str
+    model: str
+    functions: tuple[Function, ...]
+    failed: tuple[tuple[int, Loss], ...]
+    trials: tuple[Trial, ...]
+    losses: tuple[Loss, ...]
+
+
+class Answer(NamedTuple):
+    """A reply to a row. number: from 0. verdicts: of each function in its place.
+
+    accuracy: None if it was not checked. judged: whether the judge was asked; score: 0 to 10, None if
+    there is none. taken: it is the row's output. loss: why the reply is no answer.
+    """
+
+    number: int
+    text: str
+    accuracy: float | None
+    verdicts: tuple[str, ...]
+    judged: bool
+    score: float | None
+    taken: bool
+    loss: Loss | None
+
+
+class Verification(NamedTuple):
+    """What is known of a row. constraint: None if its table is not here."""
+
+    constraint: Constraint | None
+    answers: tuple[Answer, ...]
+    losses: tuple[Loss, ...]
+
+
+def of_row(row: Instruction, branch: str, count: int, table: Reader) -> Verification:
+    """Read what the branch knows of a row. count: of replies to it. Raises BadInput as `table` does."""
+    losses = tuple(_losses(branch, "quality", table, lambda key: key == row.id))
+    found = tuple(_answers(row, branch, count, table))
+    return Verification(of_constraint(constraint_of(row), branch, table), found, losses)
+
+
+def of_constraint(key: str, branch: str, table: Reader) -> Constraint | None:
+    """Read what the branch knows of a constraint; None if its table has or is none."""
+    for _, text, origin, model in table(path(branch, "constraints"), CONSTRAINTS).filter(id=key).iter_rows():
+        failed = sorted(_numbered(key, branch, table))
+        lost = [
+            loss
+            for step in ("crosscheck", "nli")
+            for loss in _losses(branch, step, table, lambda each: each == key)
+        ]
+        functions, trials = _functions(key, branch, table), _trials(key, branch, table)
+        return Constraint(
+            key, text, origin, model, tuple(functions), tuple(failed), tuple(trials), tuple(lost)
+        )
+    return None
+
+
+def path(branch: str, name: str) -> Path:
+    """Where a table of a branch lies."""
+    return DATA / branch / f"{name}.parquet"
+
+
+def _losses(branch: str, step: str, table: Reader, wanted: Callable[[str], bool]) -> Iterator[Loss]:
+    rejects = table(DATA / f"rejects/{branches.stem(step, branch)}.parquet", REJECTS)
+    for key, *why in rejects.select(list(REJECTS)).iter_rows():
+        if wanted(key):
+            yield Loss(step, *why)
+
+
+def _numbered(key: str, branch: str, table: Reader) -> Iterator[tuple[int, Loss]]:
+    """The replies about a constraint that hold no function."""
+    rejects = table(DATA / f"rejects/{branches.stem('verifiers', branch)}.parquet", REJECTS)
+    own = rejects.filter(pl.col("id").str.starts_with(f"{key}-"))
+    for each, *why in own.select(list(REJECTS)).iter_rows():
+        yield int(each.rpartition("-")[2]), Loss("verifiers", *why)
+
+
+def _functions(key: str, branch: str, table: Reader) -> list[Function]:
+    own = pl.col("constraint_id") == key
+    verdicts = table(path(branch, "function_verdicts"), FUNCTION_VERDICTS).filter(own)
+    of_verifier: dict[str, dict[str, Any]] = {each["id"]: each for each in verdicts.to_dicts()}
+    # As crosscheck puts them, which is the order of an answer's verdicts.
+    kept = verdicts.filter("kept").sort("accuracy", "number", descending=[True, False])["id"]
+    places = {each: place for place, each in enumerate(kept)}
+    said = table(path(branch, "backtranslations"), BACKTRANSLATIONS).filter(own)
+    meanings = dict(said.select("number", "text").iter_rows())
+    found = []
+    for each, number, code in (
+        table(path(branch, "verifiers"), VERIFIERS).filter(own).select("id", "number", "code").iter_rows()
+    ):
+        verdict, place = of_verifier.get(each, {}), places.get(each)
+        meaning = meanings.get(place, "") if place is not None else ""
+        tried = each in of_verifier
+        found.append(
+            Function(number, code, tried, place, verdict.get("accuracy"), verdict.get("error", ""), meaning)
+        )
+    return sorted(found, key=lambda each: (each.place is None, each.place, each.number))
+
+
+def _trials(key: str, branch: str, table: Reader) -> list[Trial]:
+    cases = table(path(branch, "case_verdicts"), CASE_VERDICTS).filter(constraint_id=key)
+    rows = cases.sort("kept", "agreement", "id", descending=[True, True, False], nulls_last=True)
+    return [Trial(*values) for values in rows.select(Trial._fields).iter_rows()]
+
+
+def _answers(row: Instruction, branch: str, count: int, table: Reader) -> Iterator[Answer]:
+    own = {"row": row.id}
+    checks = table(path(branch, "checks"), CHECKS).filter(**own).select("id", "accuracy", "verdicts")
+    of_answer = {key: (accuracy, tuple(verdicts)) for key, accuracy, verdicts in checks.iter_rows()}
+    judged = dict(table(path(branch, "qualities"), QUALITIES).filter(**own).select("id", "score").iter_rows())
+    output = "".join(table(DATA / f"rounds/{branch}.parquet", INSTRUCTIONS).filter(id=row.id)["output"])
+    given = table(path(branch, "answers"), ANSWERS).filter(**own)
+    found = {number: (key, text) for key, number, text in given.select("id", "number", "answer").iter_rows()}
+    taken = min((number for number, (_, text) in found.items() if output and text == output), default=None)
+    rejects = table(DATA / f"rejects/{branches.stem('answers', branch)}.parquet", REJECTS)
+    lost = {key: Loss("answers", *why) for key, *why in rejects.select(list(REJECTS)).iter_rows()}
+    for number in range(max([count, *(number + 1 for number in found)])):
+        key, text = found.get(number, (answer_id(row.id, number), ""))
+        if number in found or key in lost:
+            accuracy, verdicts = of_answer.get(key, (None, ()))
+            yield Answer(
+                number, text, accuracy, verdicts, key in judged, judged.get(key), number == taken,
+                lost.get(key) if number not in found else None,
+            )  # fmt: skip
