@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from evobuild import failures
-from evobuild.autoif.records import Answer
+from evobuild.autoif.records import Answer, answer_id
 from evobuild.chat import messages
-from evobuild.frame.tables import Instruction, Reject, row_id
+from evobuild.frame.tables import Instruction, Reject
 from evobuild.models.door import Model
 from evobuild.models.request import Request, Sampling
 
@@ -30,7 +30,7 @@ def respond(
     )
     for reply in model.generate(requests):
         row, _, number = reply.key.partition("/")
-        own = row_id("answer", row, number)
+        own = answer_id(row, int(number))
         reason = failures.of_reply(reply) or failures.of_response(reply.text, rules)
         if reason:
             yield Reject(own, reason, reply.error or "", reply.text)
