@@ -71,13 +71,8 @@ def invent(prompt: str, dice: Dice) -> tuple[str, Finish]:
     failure = dice.place(_FAILURES)
     if failure < 2:
         return ("", _REFUSAL)[failure], "stop"
-    form = dice.place(_FORMS)
-    marks = (
-        (f"{place}. " for place in range(1, len(lines) + 1))
-        if form == 0
-        else iter(lambda: ("* ", "", "- ")[form - 1], None)
-    )
-    marked = [f"{mark}{line}" for mark, line in zip(marks, lines, strict=False)]
+    mark = ("{place}. ", "* ", "", "- ")[dice.place(_FORMS)]
+    marked = [mark.format(place=place) + line for place, line in enumerate(lines, start=1)]
     if dice.chance(LEADS):
         marked.insert(0, f"{dice.pick(_LEADING)}\n")
     if failure == 2:

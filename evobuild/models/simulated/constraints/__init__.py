@@ -32,7 +32,7 @@ def draw(dice: Dice) -> Constraint:
 
 def guess(text: str, dice: Dice) -> Constraint:
     """Take a constraint that the bank does not know for one that is about a word of its text."""
-    words = _LETTERS.findall(text.lower()) or ["answer"]
+    words = _LETTERS.findall(text.lower())[1:] or ["answer"]
     family = generic.FAMILIES[0] if dice.chance(_USUAL) else dice.pick(generic.FAMILIES)
     return Constraint(family, 3 + dice.below(6), max(words, key=len))
 
