@@ -145,7 +145,8 @@ def figures(every: Iterable[Judged], heard: Mapping[str, Said]) -> dict[str, Any
     """Count functions and cases along the way, and say so if any function ran without isolation.
 
     Instance: {"functions": {"written": 8, "distinct": 7, "ran": 6, "kept": 5}, "cases": {"written": 24,
-    "distinct": 20, "contradicted": 2, "kept": 15}, "errors": {"time": 1}, "weaker_isolation": true}
+    "distinct": 20, "contradicted": 2, "kept": 15}, "errors": {"time": 1}, "weaker_isolation": true};
+    errors: why functions did not run, by kind
     """
     judged = list(every)
     panels = [each.panel for each in judged]
@@ -162,8 +163,9 @@ def figures(every: Iterable[Judged], heard: Mapping[str, Said]) -> dict[str, Any
             "contradicted": sum(len(panel.contradicted) for panel in panels),
             "kept": sum(len(each.kept) for each in judged),
         },
+        # By kind: the rest is a name that the code chose.
         "errors": count_reasons(
-            error
+            error.partition(":")[0]
             for each in judged
             for place, error in enumerate(each.errors)
             if error and place not in each.ran

@@ -117,7 +117,7 @@ def said(outcome: sandbox.Outcome) -> Said:
     """Read what a function answered; whatever reads as a boolean is a verdict."""
     verdicts = tuple(None if each.error else booleans.read(each.value) for each in outcome.answers)
     errors = tuple(
-        f"{each.error} {each.detail}".strip() if each.error else NO_BOOLEAN
+        ": ".join(part for part in (each.error or NO_BOOLEAN, each.detail) if part)
         for each, verdict in zip(outcome.answers, verdicts, strict=True)
         # A case that was not reached says nothing of its own.
         if verdict is None and each.error != "unreached"
