@@ -54,7 +54,8 @@ EVOLVE += ("--counts", "o/counts.json", "--usage", "o/usage.json")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which the stages check, seed and evolve succeed."""
     root = tmp_path_factory.mktemp("sound")
-    for name in ("stages", "evobuild", "prompts"):
+    (root / "data/raw").mkdir(parents=True)
+    for name in ("stages", "evobuild", "prompts", "data/raw/constraints.txt"):
         (root / name).symlink_to(workspace.ROOT / name)
     params = (workspace.ROOT / "params.yaml").read_text()
     (root / "params.yaml").write_text(params.replace("data/raw/sample.jsonl", "seeds.jsonl"))

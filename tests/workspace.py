@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 TRACKED = ("stages", "evobuild", "prompts", "data/raw/sample.jsonl", "dvc.yaml", "params.yaml", ".dvcignore")
-TRACKED += (".gitignore", ".dvc/config", ".dvc/.gitignore")
+TRACKED += ("data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
 SECONDS = 240
 
 SMALL: dict[str, Any] = {
