@@ -63,7 +63,7 @@ def panel(written):
     return found
 
 
-def test_equal_functions_and_cases_count_once_and_contradictions_not_at_all():
+def test_equal_functions_and_cases_count_once():
     found = panel(
         [
             ("A", [("x", True), ("y", True), ("z", False)]),
@@ -73,8 +73,7 @@ def test_equal_functions_and_cases_count_once_and_contradictions_not_at_all():
         ]
     )
     assert [(each.id, each.code) for each in found.functions] == [("c-0", "A"), ("c-1", "B\n")]
-    assert found.cases == (("x", True), ("z", False), ("w", True))
-    assert found.contradicted == (("y", True), ("y", False))
+    assert found.cases == (("x", True), ("y", True), ("z", False), ("y", False), ("w", True))
     assert found.written == (4, 6)
 
 
@@ -270,13 +269,17 @@ def test_the_stage_keeps_what_agrees_and_counts_the_rest(ran):
     (row,) = tables.read(out / "checked", records.VERIFIED).rows(named=True)
     assert [each["accuracy"] for each in row["functions"]] == [1.0, 1.0, 1.0]
     assert [each["code"] for each in row["functions"]] == [written[place][0] for place in (0, 1, 3)]
-    assert row["cases"] == [{"input": "a b", "expected": True}, {"input": "a, b", "expected": False}]
+    assert row["cases"] == [
+        {"input": "a b", "expected": True},
+        {"input": "a, b", "expected": False},
+        {"input": "x", "expected": True},
+    ]
     assert json.loads((out / "counts").read_text()) == {
         "in": 1,
         "out": 1,
         "rejects": {},
         "functions": {"written": 6, "distinct": 5, "ran": 4, "kept": 3},
-        "cases": {"written": 7, "distinct": 5, "contradicted": 2, "kept": 2},
+        "cases": {"written": 7, "distinct": 5, "contradicted": 0, "kept": 3},
         "errors": {"raised": 1},
     }
     cases = tables.read(out / "cases", records.CASE_VERDICTS).sort("input", "expected")
@@ -284,8 +287,8 @@ def test_the_stage_keeps_what_agrees_and_counts_the_rest(ran):
         ("a b", True, 0.75, True, False),
         ("a, b", False, 0.75, True, False),
         ("c,", True, 0.25, False, False),
-        ("x", False, None, False, True),
-        ("x", True, None, False, True),
+        ("x", False, 0.25, False, False),
+        ("x", True, 0.75, True, False),
     ]
 
 
@@ -314,7 +317,18 @@ def test_code_that_ran_without_isolation_is_said_to(ran, monkeypatch, capfd):
 
 def test_if_no_constraint_is_left_the_stage_says_why(ran):
     with pytest.raises(BadInput, match=r"1 constraints came in and none is left; .* no case \(1\)"):
-        ran([(NO_COMMA, [("a", True), ("a", False)])])
+        ran([(NO_COMMA, [])])
+
+
+def test_of_two_cases_that_contradict_each_other_the_one_that_enough_agree_with_stays():
+    cases = [("a", True), ("a", False), ("b", True)]
+    found = panel([(f"function {number}", cases) for number in range(3)])
+    said = heard(["TTT", "TTT", "FFT"])
+    paper = crosscheck.judge(found, said, PAPER)
+    assert (paper.kept, paper.contradicted) == ((0, 2), ())
+    # Any function agrees with either: neither tells.
+    authors = crosscheck.judge(found, said, AUTHORS)
+    assert (authors.kept, authors.contradicted) == ((2,), (0, 1))
 
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")

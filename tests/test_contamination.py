@@ -180,7 +180,7 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "responses").mkdir()
     leaked, plain = tiny.row(instruction=LONG), tiny.row()
-    for pool, rows in {"r0": [leaked, plain], "r1": [plain], "r2": [], "r3": []}.items():
+    for pool, rows in {"r0": [leaked, plain], "r1": [plain], "r2": [], "r3": [], "autoif": []}.items():
         tables.write(tmp_path / f"responses/{pool}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
     (tmp_path / "test.jsonl").write_text(f'{{"question": "{LONG}", "answer": "no"}}')
     files = {

@@ -34,6 +34,11 @@ VALUES = {
         "cases": [{"number": 1, "history": [], "stages": ["do {{ 7*7 }}", "with {% x %}"]}]
     },
     "optimize/improve.jinja": {"feedback": "do {{ 7*7 }}", "method": "with {% x %}"},
+    "autoif/augment.jinja": {"examples": ["do {{ 7*7 }}", "with {% x %}"], "count": 3},
+    "autoif/verifier.jinja": {"constraint": "do {{ 7*7 }} with {% x %}"},
+    "autoif/backtranslate.jinja": {"code": "do {{ 7*7 }} with {% x %}"},
+    "autoif/compose.jinja": {"query": "do {{ 7*7 }}", "constraint": "with {% x %}"},
+    "judge/quality.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}", "answer": "so"},
     "respond/answer.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}"},
 }
 
@@ -67,7 +72,9 @@ def test_a_shipped_prompt_renders_with_its_documented_variables_and_keeps_them_l
     assert all(variable in Path("prompts", name).read_text().split("#}")[0] for variable in VALUES[name])
 
 
-@pytest.mark.parametrize("name", [name for name, values in VALUES.items() if "input" in values])
+@pytest.mark.parametrize(
+    "name", [name for name in VALUES if "input" in VALUES[name] and "answer" not in VALUES[name]]
+)
 def test_without_input_a_prompt_ends_with_the_instruction(name):
     assert prompts.render(name, **VALUES[name] | {"input": "", "instruction": "Do it."}).endswith("Do it.")
 

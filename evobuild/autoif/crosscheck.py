@@ -4,7 +4,8 @@ A function that gives no verdict at all (it does not load, raises, hangs, return
 and counts for nothing; one that gives none on a case does not agree with it. In this order:
 
 1. a constraint needs `min_functions` that ran and `min_cases`
-2. a case stays if the share of functions that agree with it meets `case`
+2. a case stays if the share of functions that agree with it meets `case`; of two that expect the
+   opposite of one answer at most one can, and if both meet it, neither stays
 3. a function stays if the share of those cases that it judges right meets `function`
 4. one of each has to be left; of the constraints that are left so many are drawn
 
@@ -15,6 +16,7 @@ functions and 10 cases at step 1: above 0 ("any agrees") and from 0.8.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +33,7 @@ class Judged:
 
     agreement: of each case, None if no function ran. accuracy: of each function, None if it did not run
     or no case is kept. ran, good: functions, the good ones by accuracy, ties by number. kept: cases.
+    contradicted: cases that are not, since another that expects the opposite meets the bound as well.
     """
 
     panel: Panel
@@ -40,6 +43,7 @@ class Judged:
     ran: tuple[int, ...]
     good: tuple[int, ...]
     kept: tuple[int, ...]
+    contradicted: tuple[int, ...]
 
 
 def judge(panel: Panel, heard: Mapping[str, Said], params: Crosscheck) -> Judged:
@@ -52,14 +56,18 @@ def judge(panel: Panel, heard: Mapping[str, Said], params: Crosscheck) -> Judged
         for place in ran
     }
     agreement = tuple(_share([right[place][case] for place in ran]) for case in range(len(expected)))
-    kept = tuple(case for case, share in enumerate(agreement) if _meets(params.case, share))
+    enough = [case for case, share in enumerate(agreement) if _meets(params.case, share)]
+    often = Counter(panel.cases[case].input for case in enough)
+    kept = tuple(case for case in enough if often[panel.cases[case].input] == 1)
     accuracy = tuple(
         _share([right[place][case] for case in kept]) if place in right else None
         for place in range(len(said))
     )
     good = [place for place in ran if _meets(params.function, accuracy[place])]
     good.sort(key=lambda place: (-(accuracy[place] or 0.0), panel.functions[place].number))
-    return Judged(panel, tuple(each.error for each in said), agreement, accuracy, ran, tuple(good), kept)
+    errors = tuple(each.error for each in said)
+    contradicted = tuple(case for case in enough if case not in kept)
+    return Judged(panel, errors, agreement, accuracy, ran, tuple(good), kept, contradicted)
 
 
 def _share(right: Sequence[bool]) -> float | None:
@@ -76,7 +84,7 @@ def fault(judged: Judged, params: Crosscheck) -> tuple[str, str] | None:
     if not panel.functions:
         return "no verifier", ""
     if not panel.cases:
-        return "no case", f"{len(panel.contradicted)} contradict each other"
+        return "no case", ""
     if not ran:
         return "no function ran", ", ".join(sorted({error for error in judged.errors if error}))
     if ran < params.min_functions:
@@ -85,7 +93,8 @@ def fault(judged: Judged, params: Crosscheck) -> tuple[str, str] | None:
         return "too few cases", f"{len(panel.cases)}; at least {params.min_cases}"
     if not judged.kept:
         best = max(share for share in judged.agreement if share is not None)
-        return "no case left", f"agreement is {best:.3g} at best; wanted {params.case}"
+        opposed = f"; {len(judged.contradicted)} contradict each other" if judged.contradicted else ""
+        return "no case left", f"agreement is {best:.3g} at best; wanted {params.case}{opposed}"
     if not judged.good:
         best = max(share for share in judged.accuracy if share is not None)
         return "no function left", f"accuracy is {best:.3g} at best; wanted {params.function}"
@@ -134,11 +143,10 @@ def function_verdicts(judged: Judged) -> Iterator[tuple[Any, ...]]:
 def case_verdicts(judged: Judged) -> Iterator[tuple[Any, ...]]:
     """Rows of CASE_VERDICTS."""
     panel = judged.panel
-    for place, case in enumerate((*panel.cases, *panel.contradicted)):
-        contradicted = place >= len(panel.cases)
-        share = None if contradicted else judged.agreement[place]
+    for place, case in enumerate(panel.cases):
         identity = row_id("case", panel.id, f"{case.expected} {case.input}")
-        yield identity, panel.id, *case, share, place in judged.kept, contradicted
+        fate = place in judged.kept, place in judged.contradicted
+        yield identity, panel.id, *case, judged.agreement[place], *fate
 
 
 def figures(every: Iterable[Judged], heard: Mapping[str, Said]) -> dict[str, Any]:
@@ -159,8 +167,8 @@ def figures(every: Iterable[Judged], heard: Mapping[str, Said]) -> dict[str, Any
         },
         "cases": {
             "written": sum(panel.written[1] for panel in panels),
-            "distinct": sum(len(panel.cases) + len(panel.contradicted) for panel in panels),
-            "contradicted": sum(len(panel.contradicted) for panel in panels),
+            "distinct": sum(len(panel.cases) for panel in panels),
+            "contradicted": sum(len(each.contradicted) for each in judged),
             "kept": sum(len(each.kept) for each in judged),
         },
         # By kind: the rest is a name that the code chose.

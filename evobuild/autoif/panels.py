@@ -1,8 +1,7 @@
 """What was written for a constraint, brought together, and what its functions say about its cases.
 
-Equal functions count once, and equal cases. Cases with both verdicts on one answer contradict each other;
-no function is asked about these. A function runs in a sandbox of its own, nowhere else; it gives a verdict
-on a case if what it returns reads as a boolean, and else there is a reason why not.
+Equal functions count once, and equal cases. A function runs in a sandbox of its own, nowhere else; it
+gives a verdict on a case if what it returns reads as a boolean, and else there is a reason why not.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ class Function(NamedTuple):
 class Panel:
     """What is there of one constraint, each thing once, in the order of the verifiers.
 
-    contradicted: cases with another verdict on the same answer. written: functions and cases before equal
-    ones were taken together.
+    written: functions and cases before equal ones were taken together.
     """
 
     id: str
@@ -44,7 +42,6 @@ class Panel:
     model: str
     functions: tuple[Function, ...]
     cases: tuple[Case, ...]
-    contradicted: tuple[Case, ...]
     written: tuple[int, int]
 
 
@@ -86,19 +83,8 @@ def _panel(id: str, constraint: str, model: str, rows: Sequence[Mapping[str, Any
     for row in rows:
         functions.setdefault(row["code"].strip(), Function(row["id"], row["number"], row["code"]))
     every = [Case(**case) for row in rows for case in row["cases"]]
-    verdicts: dict[str, set[bool]] = {}
-    for case in every:
-        verdicts.setdefault(case.input, set()).add(case.expected)
-    distinct = dict.fromkeys(every)
-    return Panel(
-        id,
-        constraint,
-        model,
-        tuple(functions.values()),
-        tuple(case for case in distinct if len(verdicts[case.input]) == 1),
-        tuple(case for case in distinct if len(verdicts[case.input]) > 1),
-        (len(rows), len(every)),
-    )
+    distinct = tuple(dict.fromkeys(every))
+    return Panel(id, constraint, model, tuple(functions.values()), distinct, (len(rows), len(every)))
 
 
 def run(panels: Iterable[Panel], limits: Limits) -> Iterator[tuple[str, Said]]:

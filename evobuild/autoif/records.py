@@ -56,7 +56,7 @@ CASE_VERDICTS = pl.Schema(
     }
 )
 """Every distinct case. agreement: share of the functions that say what it expects, null if none ran.
-contradicted: another case expects the opposite of the same answer; neither was tried."""
+contradicted: another case expects the opposite of the same answer, and enough agree with each of them."""
 
 VERIFIED = pl.Schema(
     {
