@@ -22,6 +22,7 @@ from evobuild.models.simulated.dice import Dice
 ROOT = Path(__file__).parents[1]
 SHIPPED = (ROOT / "data/raw/constraints.txt").read_text().splitlines()
 CLEAR, MUDDLED = "Get by without any comma.", "Use at most 70 words."
+POSTSCRIPT = "Close with a line that begins with P.S."
 QUERY = "Name {} rivers of Europe."
 SEVERAL = 1500
 SCORE = re.compile(r"\nScore: (\d+)\Z")
@@ -74,20 +75,21 @@ def test_ordinary_replies_are_what_they_were_before_there_were_constraints() -> 
     assert sha256("\0".join(replies).encode()).hexdigest()[:16] == "7c763ad3def52446"
 
 
+@pytest.mark.parametrize("given", ["", "- Ebro\n- Po"])
 @pytest.mark.parametrize("model", TRAITS)
-def test_answers_keep_a_constraint_at_the_rate_of_the_model(model: str) -> None:
-    prompt = render(
-        "autoif/compose.jinja", query=QUERY.format(3), constraint="Close with a line that begins with P.S."
-    )
+def test_answers_keep_a_constraint_at_the_rate_of_the_model(model: str, given: str) -> None:
+    asked = render("autoif/compose.jinja", query=QUERY.format(3), constraint=POSTSCRIPT)
+    prompt = render("respond/answer.jinja", instruction=asked, input=given)
     replies = ask("respond", prompt, SEVERAL, model)
     kept = sum(reply.splitlines()[-1].startswith("P.S.") for reply in replies)
     assert share(kept) == pytest.approx(TRAITS[model].keeps, abs=0.04)
+    assert not any("Close with" in reply for reply in replies)
 
 
 def test_a_constraint_that_the_bank_does_not_know_gets_an_answer_and_verifiers() -> None:
     assert "palindromes" in ask("respond", f"{QUERY.format(3)}\n\nUse only palindromes.")[0]
     replies = [read(reply) for reply in verifiers("Use only palindromes.")]
-    assert sum('"palindromes"' in str(reply) for reply in replies) > 0.3 * SEVERAL
+    assert sum('"palindromes"' in str(reply) for reply in replies) > 0.2 * SEVERAL
 
 
 @pytest.mark.parametrize("constraint", [CLEAR, MUDDLED])

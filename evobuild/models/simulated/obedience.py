@@ -1,7 +1,7 @@
 """The simulated responder to an instruction with a constraint: the answer keeps it, or it does not.
 
-A constraint stands as the last paragraph, after what was asked. Without one that the bank knows the
-answer is the plain one, and takes no chance more.
+A constraint is a paragraph of its own, after what was asked. Without one that the bank knows the answer
+is the plain one, and takes no chance more.
 """
 
 from __future__ import annotations

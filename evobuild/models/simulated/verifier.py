@@ -32,10 +32,10 @@ FUNCTIONS: Mapping[str, float] = {
 
 MUDDLED: Mapping[str, float] = {
     **FUNCTIONS,
-    "wrong": 0.15,
-    "foreign": 0.25,
-    "raising": 0.2,
-    "arguments": 0.15,
+    "wrong": 0.08,
+    "foreign": 0.33,
+    "raising": 0.25,
+    "arguments": 0.17,
 }
 """The same for a constraint that is not understood."""
 
@@ -52,7 +52,7 @@ BOOLEANS: Mapping[str, float] = {"title": 0.1, "text": 0.05}
 CONTRADICTIONS = 0.03
 """Share of replies in which two cases are of one answer, but expect different things."""
 
-WRONG_CASES = (0.05, 0.25)
+WRONG_CASES = (0.04, 0.15)
 """Share of cases that expect the wrong thing, of constraints that are understood and not."""
 
 _CUMULATED = {

@@ -38,10 +38,15 @@ def guess(text: str, dice: Dice) -> Constraint:
 
 
 def split_constraint(instruction: str) -> tuple[str, Constraint | None]:
-    """Cut off the constraint that stands as the last paragraph; all is query where the bank knows none."""
-    query, _, last = instruction.rpartition("\n\n")
-    constraint = find(last.strip()) if query.strip() else None
-    return (query, constraint) if constraint else (instruction, None)
+    """Take out the last paragraph that is a constraint; all is query where the bank knows none.
+
+    The first one is none. The row's input may follow a constraint.
+    """
+    parts = instruction.split("\n\n")
+    for place in range(len(parts) - 1, 0, -1):
+        if len(parts[place]) <= _LONGEST and (constraint := find(parts[place].strip())):
+            return "\n\n".join(parts[:place] + parts[place + 1 :]), constraint
+    return instruction, None
 
 
 @lru_cache(maxsize=4096)
