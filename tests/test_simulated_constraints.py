@@ -13,6 +13,7 @@ import pytest
 
 from evobuild import sandbox
 from evobuild.models.simulated.constraints import FAMILIES, Constraint, find, find_code, generic
+from evobuild.models.simulated.constraints.editing import VARIANTS
 from evobuild.models.simulated.phrases import ADDITIONS
 from evobuild.sandbox import choice
 
@@ -38,8 +39,11 @@ def instances(family) -> list[Constraint]:
 
 
 def cases(constraint: Constraint) -> list[tuple[str, bool]]:
-    keeping, breaking = constraint.edges()
-    return [*((text, True) for text in keeping), *((text, False) for text in breaking)]
+    found = {}
+    for variant in range(VARIANTS):
+        keeping, breaking = constraint.edges(variant)
+        found |= dict.fromkeys(keeping, True) | dict.fromkeys(breaking, False)
+    return list(found.items())
 
 
 @cache
@@ -78,6 +82,11 @@ def test_an_answer_made_to_keep_a_constraint_keeps_it(family) -> None:
         for body in family.right:
             said = verdicts()[constraint, body]
             assert [text for each in ANSWERS if said[text := constraint.keep(each)] is not True] == [], body
+
+
+@pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
+def test_there_are_enough_cases_for_many_verifiers(family) -> None:
+    assert all(len(cases(constraint)) >= 18 for constraint in instances(family))
 
 
 @isolated

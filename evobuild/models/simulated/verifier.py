@@ -14,6 +14,7 @@ from itertools import accumulate
 from evobuild.models.request import Finish
 from evobuild.models.simulated.constants import Traits
 from evobuild.models.simulated.constraints import Constraint, find, guess
+from evobuild.models.simulated.constraints.editing import VARIANTS
 from evobuild.models.simulated.dice import Dice, dice_of_text
 from evobuild.models.simulated.programs import program
 
@@ -113,10 +114,11 @@ def _code(kind: str, constraint: Constraint, remark: str, dice: Dice) -> str:
 
 def _cases(constraint: Constraint, is_muddled: bool, dice: Dice) -> list[Written]:
     """Give three cases: one that keeps the constraint, one that breaks it, and one of either."""
-    keeping, breaking = constraint.edges()
-    drawn = [(dice.pick(keeping), True), (dice.pick(breaking), False)]
-    more = [(text, verdict) for texts, verdict in ((keeping, True), (breaking, False)) for text in texts]
-    drawn.append(dice.pick([each for each in more if each not in drawn] or more))
+    drawn: list[tuple[str, bool]] = []
+    for verdict in (True, False, dice.chance(0.5)):
+        keeping, breaking = constraint.edges(dice.below(VARIANTS))
+        fresh = [(text, verdict) for text in (keeping if verdict else breaking)]
+        drawn.append(dice.pick([case for case in fresh if case not in drawn] or fresh))
     cases = [(text, verdict != dice.chance(WRONG_CASES[is_muddled])) for text, verdict in drawn]
     if dice.chance(CONTRADICTIONS):
         cases[2] = (cases[0][0], not cases[0][1])

@@ -40,7 +40,10 @@ def _characters(number: int, _: str) -> Edges:
 
 
 def _long_words(number: int, _: str) -> Edges:
-    return ("We go on.", "b" * number + "!"), ("a" * (number + 1), "It is in" + "a" * number + ".")
+    return ("We go on.", "b" * number + "!"), (
+        "a" * (number + 1) + " rain",
+        "It is late in" + "a" * number + ".",
+    )
 
 
 def _paragraphs(number: int, _: str) -> Edges:

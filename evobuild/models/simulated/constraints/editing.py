@@ -20,10 +20,38 @@ FILLERS = (
 )
 """Sentences, without a full stop, that fit under any answer."""
 
+_STOCK_TEXT = """
+rain hail mist moss soot silk corn frost
+bread paint dough clay plaster varnish yeast cement
+point thing issue matter aim hint part step
+depends differs changes shifts wavers helps counts hurts
+cat ant man hen rat mole hare llama
+go ski row sit sing work hide rest
+item fact name step tool book song game
+late cold warm dark wet far odd fun
+eggs pens figs keys mugs nuts oars pies
+floor shelf house door room roof lift hall
+rains snows hails blows freezes thaws pours drips
+kind sort type make form size cost rank
+saw heard wrote read said typed found used
+"""
+_STOCK = {words[0]: words for words in map(str.split, _STOCK_TEXT.strip().splitlines())}
+_STOCK_WORD = re.compile(rf"\b(?:{'|'.join(_STOCK)})\b", re.IGNORECASE)
+VARIANTS = 8
 _FENCE = re.compile(r"```\w*\n?|^\|.*\|$", re.MULTILINE)
 _MARKS = re.compile(r"\*\*|^#+ |^[->] |^\d+\. ", re.MULTILINE)
 _ENDS = re.compile(r"(?<=[.?!])\s+|\n+")
 _INNER = re.compile(r"[.?!;:…]+")
+
+
+def varied(text: str, variant: int) -> str:
+    """Put other words for the stock words of a text, from 0 on, which is the text itself."""
+
+    def other(found: re.Match[str]) -> str:
+        word = _STOCK[found[0].lower()][variant]
+        return word.upper() if found[0].isupper() else word.capitalize() if found[0].istitle() else word
+
+    return _STOCK_WORD.sub(other, text)
 
 
 def sentences(answer: str) -> list[str]:

@@ -13,6 +13,8 @@ from functools import lru_cache
 from textwrap import indent
 from typing import NamedTuple
 
+from evobuild.models.simulated.constraints.editing import varied
+
 HEAD = "def evaluate(response):\n"
 _MODULES = ("collections", "json", "re", "string")
 _SLOT = re.compile(r"\$([nw])")
@@ -64,9 +66,13 @@ class Constraint(NamedTuple):
         code = defined(f"# {remark}\n{text}" if remark else text)
         return f"{imports}\n{code}" if imports else code
 
-    def edges(self) -> Edges:
-        """Give short answers that keep it, and such that break it."""
-        return self.family.edges(self.number, self.word)
+    def edges(self, variant: int = 0) -> Edges:
+        """Give short answers that keep it, and such that break it; variant: of words, below VARIANTS."""
+        keeping, breaking = self.family.edges(self.number, self.word)
+        return (
+            tuple(varied(text, variant) for text in keeping),
+            tuple(varied(text, variant) for text in breaking),
+        )
 
     def keep(self, answer: str) -> str:
         """Change an answer so that it keeps the constraint."""

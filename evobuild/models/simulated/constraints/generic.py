@@ -9,15 +9,15 @@ from evobuild.models.simulated.constraints.family import Edges, Family
 
 
 def _mentioned(_: int, word: str) -> Edges:
-    return (f"This is about {word}.", f"{word.capitalize()} it is."), ("Something else.", "No.")
+    return (f"This is about {word}.", f"{word.capitalize()} comes with rain."), ("It rains.", "No item.")
 
 
 def _enough(number: int, _: str) -> Edges:
-    return ("so " * number, "It rains. " * number), ("so " * (number - 1), "No.")
+    return ("rain " * number, "It rains. " * number), ("rain " * (number - 1), "Rain.")
 
 
 def _ended(_: int, __: str) -> Edges:
-    return ("It rains.", "Does it?\n"), ("It rains", "and then,")
+    return ("It rains.", "Is it late?\n"), ("It rains", "So, the item,")
 
 
 def _kept(answer: str, _: int, __: str) -> str:

@@ -33,19 +33,19 @@ def _hashtags(number: int, _: str) -> Edges:
 
 
 def _sorted(_: int, __: str) -> Edges:
-    return ("All is well.\nbread is baked.\nCome in.", "Ask.\nBake."), (
-        "Bake.\nAsk.",
-        "All.",
-        "all.\nZoo.\nbread.",
+    return ("All is late.\nbutter is made.\nCome in.", "Ask.\nBake it late."), (
+        "Bake it late.\nAsk.",
+        "All of the rain.",
+        "all is late.\nZoo.\nbutter.",
     )
 
 
 def _table(number: int, _: str) -> Edges:
-    row = "| a " * number + "|"
+    row = "| rain " * number + "|"
     return (f"{row}\n{row}", f"See here:\n\n{row}\n{row}"), (
         "a, b\nc, d",
-        f"{row[4:]}\n{row[4:]}",
-        f"| a {row}",
+        f"{row[7:]}\n{row[7:]}",
+        f"| rain {row}",
     )
 
 

@@ -51,9 +51,9 @@ def _symbol(_: int, symbol: str) -> Edges:
 
 
 def _bold(number: int, _: str) -> Edges:
-    return ("A " + "**b** c " * number,), (
-        "A " + "**b** c " * (number - 1),
-        "A " + "**b** c " * (number + 1),
+    return ("So " + "**rain** falls " * number,), (
+        "So " + "**rain** falls " * (number - 1),
+        "So " + "**rain** falls " * (number + 1),
         "b",
     )
 

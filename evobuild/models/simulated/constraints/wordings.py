@@ -35,17 +35,19 @@ CLOSINGS = (
 
 
 def _repeated(number: int, word: str) -> Edges:
-    return (f"The {word}. " * number, f"{word.capitalize()}, " + f"a {word}; " * (number - 1)), (
-        f"The {word}. " * (number - 1),
-        f"The {word}ish way. " * number,
-        "Nothing of it.",
+    rest = "It rains late."
+    return (f"The {word}. " * number + rest, f"{word.capitalize()}, " + f"a {word}; " * number + rest), (
+        f"The {word}. " * (number - 1) + rest,
+        f"The {word}ish way. " * number + rest,
+        rest,
     )
 
 
 def _counted(number: int, word: str) -> Edges:
-    return (f"The {word}. " * number, f"{word.capitalize()}! " * number), (
-        f"The {word}. " * (number + 1),
-        f"A {word}like thing and " + f"a {word}, " * (number - 1),
+    rest = "It rains late."
+    return (f"The {word}. " * number + rest, f"{word.capitalize()}! " * number + rest), (
+        f"The {word}. " * (number + 1) + rest,
+        f"A {word}like thing and " + f"a {word}, " * (number - 1) + rest,
     )
 
 
