@@ -29,6 +29,10 @@ LAST = "quality"
 """The step that gives the pool."""
 
 
+NOT_DRAWN = "not drawn"
+"""Why a step drops what is good enough, since it was to keep only so many."""
+
+
 class Step(NamedTuple):
     """A step of a branch: what came in, out and was lost by reason, in its own unit. off: it is skipped."""
 
@@ -41,9 +45,14 @@ class Step(NamedTuple):
     off: bool
 
     @property
+    def passed(self) -> int:
+        """What nothing spoke against: what came out, and what was only not drawn."""
+        return self.rows_out + self.rejects.get(NOT_DRAWN, 0)
+
+    @property
     def share(self) -> float | None:
-        """What came out of what came in; None if nothing did."""
-        return self.rows_out / self.rows_in if self.rows_in else None
+        """What passed of what came in; None if nothing did."""
+        return self.passed / self.rows_in if self.rows_in else None
 
 
 def stem(step: str, branch: str) -> str:
@@ -93,8 +102,8 @@ def figures(found: Mapping[str, Sequence[Step]]) -> dict[str, Any]:
 def lines(found: Mapping[str, Sequence[Step]]) -> list[dict[str, object]]:
     """The funnels as lines of a table to plot; a step that is off has none."""
     return [
-        {"branch": branch, "step": step.name, "unit": step.unit, "in": step.rows_in, "out": step.rows_out,
-         "share": round(step.share, 4)}
+        {"branch": branch, "step": step.name, "unit": step.unit, "in": step.rows_in,
+         "passed": step.passed, "out": step.rows_out, "share": round(step.share, 4)}
         for branch, steps in found.items()
         for step in steps
         if step.share is not None

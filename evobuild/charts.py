@@ -253,7 +253,7 @@ def lengths(panels: Mapping[str, pl.DataFrame]) -> Markup:
 def funnel(branches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
     """Draw the share that each step of a branch let through, as one bar a step.
 
-    branches: to the steps, in order, with `step`, `share`, `in` and `out`.
+    branches: to the steps, in order, with `step`, `share`, `in` and `passed`.
     """
     steps = [each for own in branches.values() for each in own]
 
@@ -262,7 +262,7 @@ def funnel(branches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
         places = range(len(steps))
         axes.barh(places, [1.0] * len(steps), color=LINE, height=0.62, alpha=0.5)
         bars = axes.barh(places, [each["share"] for each in steps], color=ACCENT, height=0.62)
-        labels = [f"{each['out']:,} of {each['in']:,}" for each in steps]
+        labels = [f"{each['passed']:,} of {each['in']:,}" for each in steps]
         axes.bar_label(bars, labels, color=INK, padding=3)
         axes.set_yticks(places, [each["step"] for each in steps], color=INK)
         axes.set_xlim(0, 1.2)

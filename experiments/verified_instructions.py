@@ -29,7 +29,7 @@ RECIPE = Recipe(
             cells={
                 "constraints": _of("augment", "out"),
                 "functions": _of("verifiers", "out"),
-                "cross-checked": _of("crosscheck", "left"),
+                "cross-checked": _of("crosscheck", "passed"),
                 "drawn": _of("crosscheck", "out"),
                 "rows": _of("quality", "out"),
             },

@@ -11,7 +11,7 @@ from evobuild import branches
 LEDGERS = {
     "augment": {"in": 56, "out": 49, "rejects": {"near duplicate": 4, "no constraint": 3}},
     "verifiers": {"in": 196, "out": 150, "rejects": {"unparsed": 46}},
-    "crosscheck": {"in": 49, "out": 12, "rejects": {"too few functions": 37}},
+    "crosscheck": {"in": 49, "out": 12, "rejects": {"not drawn": 30, "too few functions": 7}},
     "backtranslate": {"in": 0, "out": 0, "rejects": {}, "off": True},
     "nli": {"in": 0, "out": 0, "rejects": {}, "off": True},
     "compose": {"in": 100, "out": 80, "rejects": {"too long": 20}},
@@ -32,8 +32,9 @@ def test_a_funnel_has_every_step_in_order_with_what_it_counts(counts):
     (steps,) = branches.read(counts, ["autoif"]).values()
     assert [step.name for step in steps] == list(branches.STEPS)
     assert steps[2] == branches.Step(
-        "autoif", "crosscheck", "constraints", 49, 12, {"too few functions": 37}, False
+        "autoif", "crosscheck", "constraints", 49, 12, {"not drawn": 30, "too few functions": 7}, False
     )
+    assert (steps[2].passed, steps[2].share) == (42, 42 / 49)
     assert all(step.rows_in == step.rows_out + sum(step.rejects.values()) for step in steps)
 
 
@@ -46,7 +47,8 @@ def test_a_step_that_is_off_has_no_share_and_no_line(counts):
         step for step in branches.STEPS if step not in ("backtranslate", "nli")
     ]
     assert lines[-1] == {
-        "branch": "autoif", "step": "quality", "unit": "rows", "in": 48, "out": 40, "share": 0.8333
+        "branch": "autoif", "step": "quality", "unit": "rows",
+        "in": 48, "passed": 40, "out": 40, "share": 0.8333,
     }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import workspace
 
+from evobuild import branches
+
 pytestmark = pytest.mark.xdist_group("line")
 
 
@@ -33,21 +35,31 @@ def test_a_second_repro_does_nothing(clone: Path) -> None:
 
 def test_git_sees_no_data(clone: Path) -> None:
     tracked = workspace.run(clone, "git", "ls-files", "data", "models").split()
-    assert tracked == ["data/raw/sample.jsonl"]
+    assert tracked == ["data/raw/constraints.txt", "data/raw/sample.jsonl"]
     assert workspace.run(clone, "git", "status", "--short") == ""
 
 
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     found = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
     assert "questions" in found.pop("decontaminate-held_out"), "it loses no row"
-    # seed, rounds, keywords, respond and rate of pools, what takes all pools at once, and what comes after
-    assert len(found) == 1 + 2 + 1 + 2 * 2 + 4 + 3
+    # seed, rounds, keywords, the branch, respond and rate of pools, what takes all pools at once, and the rest
+    assert len(found) == 1 + 2 + 1 + 9 + 2 * 3 + 4 + 3
     ledgers = [
         each for ledger in found.values() for each in ([ledger] if "in" in ledger else ledger.values())
     ]
-    assert len(ledgers) == 1 + 2 + 1 + 2 * 2 + 4 * 2 + 3
+    assert len(ledgers) == 1 + 2 + 1 + 9 + 2 * 3 + 4 * 3 + 3
     for ledger in ledgers:
         assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
+
+
+def test_rows_of_a_branch_are_rows_like_any_other(clone: Path) -> None:
+    (funnel,) = branches.read(clone / "data/counts", ["autoif"]).values()
+    (pool,) = [step.rows_out for step in funnel if step.name == branches.LAST]
+    assert json.loads((clone / "metrics/rows.json").read_text())["rows"]["autoif"] == pool > 0
+    own = workspace.ids(clone / "data/rounds/autoif.parquet")
+    assert len(own) == pool
+    assert workspace.ids(clone / "data/ratings/autoif.parquet") <= own
+    assert workspace.ids(clone / "data/dataset.parquet") & own
 
 
 def test_the_report_says_that_nothing_is_a_result(clone: Path) -> None:
@@ -77,12 +89,12 @@ def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
     metrics = json.loads(workspace.run(clone, "dvc", "metrics", "show", "--json"))
     assert {Path(name).stem for name in metrics[""]["data"]} == {
         "rows", "difficulty", "scores", "optimization", "evolution", "evaluation", "usage",
-        "keywords", "token_probability", "contamination", "diversity", "reward", "tags",
+        "keywords", "token_probability", "contamination", "diversity", "reward", "tags", "branches",
     }  # fmt: skip
     columns = workspace.run(
         clone, "dvc", "exp", "show", "--csv", "--drop", ".*(evobuild|stages|prompts|data).*"
     )
-    assert 15 <= len(columns.splitlines()[0].split(",")) <= 220
+    assert 15 <= len(columns.splitlines()[0].split(",")) <= 300
     assert "file://" in workspace.run(clone, "dvc", "plots", "show")
     assert workspace.run(clone, "dvc", "params", "diff") == ""
 
@@ -131,7 +143,7 @@ def calls_made(root: Path, task: str) -> int:
 
 
 def test_a_queued_experiment_runs(clone: Path) -> None:
-    workspace.run(clone, "dvc", "exp", "run", "--queue", "-S", "select.share=0.3", "select")
+    workspace.run(clone, "dvc", "exp", "run", "--queue", "-S", "seed.held_out=0.2", "seed")
     workspace.run(clone, "dvc", "queue", "start", "-j", "1")
     deadline = time.monotonic() + 120
     status = ""

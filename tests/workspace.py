@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -25,7 +26,14 @@ SMALL: dict[str, Any] = {
     "optimize": {"steps": 2, "batch": 4},
     "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
     "keywords": {"rows": 3},
-    "pools": {"r0": {}, "r1": {}},
+    "pools": {"r0": {}, "r1": {}, "autoif": {}},
+    "autoif": {
+        "augment": {"rounds": 1, "count": 4},
+        "verifiers": {"count": 2},
+        "crosscheck": {"constraints": 4},
+        "compose": {"queries": 2},
+        "answers": {"count": 2},
+    },
     "select": {"pools": "all", "share": 0.5},
     "finetune": {"epochs": 1, "max_length": 256},
     "report": {"examples": 2},
@@ -61,12 +69,20 @@ def make(root: Path, changes: Mapping[str, Any] = SMALL) -> Path:
             shutil.copy(ROOT / name, target)
     params = yaml.safe_load((root / "params.yaml").read_text())
     for section, values in changes.items():
-        params[section] = values if section in ("rounds", "pools") else params[section] | values
+        params[section] = values if section in ("rounds", "pools") else _changed(params[section], values)
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run(root, "git", "init", "-q", "-b", "main")
     run(root, "git", "add", "-A")
     run(root, "git", "commit", "-q", "-m", "Begin")
     return root
+
+
+def _changed(section: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A section with some values changed; those of its own sections are changed in these."""
+    return section | {
+        key: _changed(section[key], value) if isinstance(value, dict) and section.get(key) else value
+        for key, value in values.items()
+    }
 
 
 def run(root: Path, *command: str, expect: int = 0) -> str:
@@ -88,6 +104,11 @@ def stored(root: Path) -> int:
         count: int = connection.execute("SELECT count(*) FROM replies").fetchone()[0] if tables else 0
     connection.close()
     return count
+
+
+def ids(table: Path) -> set[str]:
+    """The ids of a table."""
+    return set(pl.read_parquet(table, columns=["id"])["id"])
 
 
 def hashes(root: Path) -> dict[str, str]:

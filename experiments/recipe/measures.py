@@ -187,16 +187,12 @@ def _usage(outs: Outs) -> pl.DataFrame:
 
 
 def _funnel(outs: Outs) -> pl.DataFrame:
-    """What each step of each branch took and gave, and what it could have given: step, in, out, left.
-
-    left: out, and those that were only not drawn.
-    """
+    """What each step of each branch took, let pass and gave: step, in, passed, out."""
     found = []
     for branch in outs.params.branches:
         files = {step: f"data/counts/{branches.stem(step, branch)}.json" for step in branches.STEPS}
         for step in branches.funnel(branch, {step: outs.json(file) for step, file in files.items()}):
-            left = step.rows_out + step.rejects.get("not drawn", 0)
-            found.append({"step": step.name, "in": step.rows_in, "out": step.rows_out, "left": left})
+            found.append({"step": step.name, "in": step.rows_in, "passed": step.passed, "out": step.rows_out})
     return pl.DataFrame(found)
 
 
