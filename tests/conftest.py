@@ -8,6 +8,15 @@ from evobuild.frame.tables import Instruction, content_id, row_id
 from evobuild.models import store as stores
 from evobuild.models.request import Choice, Reply
 
+SLOWEST = ("test_line", "test_kill", "test_pipeline")
+"""Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest modules, so that the workers end together."""
+    order = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
 
 @pytest.fixture
 def row():

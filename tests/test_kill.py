@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 import workspace
 
-pytestmark = pytest.mark.xdist_group("line")
-
 ROWS = 4000
 TARGET = "respond@r1"
 KILLS = 6

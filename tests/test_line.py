@@ -11,8 +11,6 @@ import workspace
 
 from evobuild import branches
 
-pytestmark = pytest.mark.xdist_group("line")
-
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,7 +40,7 @@ def test_git_sees_no_data(clone: Path) -> None:
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     found = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
     assert "questions" in found.pop("decontaminate-held_out"), "it loses no row"
-    # seed, rounds, keywords, the branch, respond and rate of pools, what takes all pools at once, and the rest
+    # seed, rounds, keywords, the branch, respond and rate of pools, what takes all pools at once, the rest
     assert len(found) == 1 + 2 + 1 + 9 + 2 * 3 + 4 + 3
     ledgers = [
         each for ledger in found.values() for each in ([ledger] if "in" in ledger else ledger.values())

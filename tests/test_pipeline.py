@@ -9,9 +9,11 @@ every params key, prompt, module and script, changed in turn, against what DVC i
 from __future__ import annotations
 
 import contextlib
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -156,6 +158,11 @@ def place_holder(path: Path, name: str) -> None:
     path.write_text(f"made by the test: {name}\n")
 
 
+@lru_cache(16)
+def _parsed(text: str) -> bytes:
+    return pickle.dumps(yaml.load(text, yaml.CSafeLoader))
+
+
 @contextmanager
 def dvc_in(root: Path) -> Iterator[Callable[[Callable[[Dependency], bool]], set[str]]]:
     """Give what tells the stages that DVC would run because of some of their deps, or their commands.
@@ -165,8 +172,8 @@ def dvc_in(root: Path) -> Iterator[Callable[[Callable[[Dependency], bool]], set[
     from dvc.repo import Repo
     from ruamel.yaml import YAML
 
-    # DVC parses its YAML in pure Python, params.yaml once per stage; libyaml reads the same much faster.
-    fast = mock.patch.object(YAML, "load", lambda self, text: yaml.load(text, yaml.CSafeLoader))
+    # DVC parses its YAML anew for every stage and question; the same text gives the same content.
+    fast = mock.patch.object(YAML, "load", lambda self, text: pickle.loads(_parsed(text)))
     with fast, contextlib.chdir(root), Repo(str(root)) as repo, repo.lock:
         stages = list(repo.index.stages)
         yield lambda asked: {
