@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -138,19 +137,6 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
 def calls_made(root: Path, task: str) -> int:
     usage = json.loads((root / f"data/usage/{task}.json").read_text())
     return sum(counts["calls"] for role in usage for counts in role["purposes"].values())
-
-
-def test_a_queued_experiment_runs(clone: Path) -> None:
-    workspace.run(clone, "dvc", "exp", "run", "--queue", "-S", "seed.held_out=0.2", "seed")
-    workspace.run(clone, "dvc", "queue", "start", "-j", "1")
-    deadline = time.monotonic() + 120
-    status = ""
-    while "Success" not in status and time.monotonic() < deadline:
-        time.sleep(0.5)
-        status = workspace.run(clone, "dvc", "queue", "status")
-        assert "Failed" not in status
-    assert "Success" in status
-    workspace.run(clone, "dvc", "queue", "stop")
 
 
 def test_a_round_is_added_and_removed(clone: Path) -> None:
