@@ -51,6 +51,20 @@ def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     consistency.check(params.load(applied(tmp_path, [*presets.options(name), *needed])))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["~branches.autoif", "~pools.autoif", "select.pools=[r1,r2,r3]"],
+        [f"~{key}.r{number}" for key in ("rounds", "pools") for number in (1, 2, 3)] + ["select.pools=all"],
+    ],
+    ids=["no branch", "no round"],
+)
+def test_dvc_takes_all_branches_and_all_rounds_away(tmp_path: Path, changes: list[str]) -> None:
+    found = params.load(applied(tmp_path, [word for each in changes for word in ("-S", each)]))
+    consistency.check(found)
+    assert not found.branches or not found.rounds
+
+
 def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
     after = applied(tmp_path, presets.options("deita") + presets.options("cherry"))
     assert params.read(after) == params.read(applied(tmp_path, presets.options("cherry")))
