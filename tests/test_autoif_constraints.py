@@ -191,6 +191,7 @@ def test_a_reply_gives_a_constraint_or_a_reject_for_every_line(engine):
         ("- Use no colon.\n- Write ten words.\n", "stop", ["Use no colon.", "Write ten words."], []),
         ("- Use no col", "length", [], ["truncated"]),
         (" ", "stop", [], ["empty"]),
+        (" \n", "length", [], ["truncated"]),
         ("- Use no colon.", "content_filter", [], ["content filter"]),
     ],
 )
