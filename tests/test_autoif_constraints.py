@@ -201,6 +201,17 @@ def test_a_cut_reply_loses_its_last_line_and_a_useless_one_is_one_reject(engine,
     assert [each.reason for each in results if isinstance(each, Reject)] == reasons
 
 
+def test_no_round_gives_more_constraints_than_it_asks_for(engine):
+    said = "- Use no colon.\n- Use no comma\n- Write ten words.\n- End with a rhyme.\n- Let me know!"
+    results, _, known = augmented(lambda asked: said, engine, count=2)
+    assert known.texts == ["Use no comma.", "Use no colon.", "Write ten words."]
+    assert [(each.reason, each.reply) for each in results if isinstance(each, Reject)] == [
+        ("exact duplicate", "- Use no comma"),
+        ("more than asked for", "- End with a rhyme."),
+        ("chatter", "- Let me know!"),
+    ]
+
+
 def test_each_round_shows_some_of_all_so_far_drawn_by_seed(engine):
     texts = ["Use no b.", "Use no a.", "Use no d.", "Use no c."]
     asked_of = []

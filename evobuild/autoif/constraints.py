@@ -2,8 +2,8 @@
 
 Self-instruct in rounds, of which each shows the evolver some constraints of all so far. A reply is a list;
 what is no item of it, or says something about the list, is no constraint and becomes a reject, as does one
-that there is already in other words. Of alike ones the earlier stays. Source: Dong et al. 2024 (AutoIF),
-arXiv:2406.13542, whose code takes every line that begins with a hyphen.
+that there is already in other words, and one more than was asked for. Of alike ones the earlier stays.
+Source: Dong et al. 2024 (AutoIF), arXiv:2406.13542, whose code takes every line that begins with a hyphen.
 """
 
 from __future__ import annotations
@@ -141,10 +141,10 @@ def invent(known: Known, params: Augment, model: Model, seed: int) -> Iterator[C
         sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
         request = Request(f"round-{number}", "augment", (Message("user", prompt),), sampling)
         for reply in model.generate([request]):
-            yield from _taken(reply, known, str(model.model))
+            yield from _taken(reply, known, str(model.model), params.count)
 
 
-def _taken(reply: Reply, known: Known, model: str) -> Iterator[Constraint | Reject]:
+def _taken(reply: Reply, known: Known, model: str, most: int) -> Iterator[Constraint | Reject]:
     reason = failures.of_reply(reply)
     if reason and (reason != "truncated" or not reply.text.strip()):
         yield Reject(reply.key, reason, "", reply.error or reply.text)
@@ -158,7 +158,10 @@ def _taken(reply: Reply, known: Known, model: str) -> Iterator[Constraint | Reje
         text = cleaned(line)
         if lost := fault(line, text) or _repeated(text, known):
             yield Reject(key, *lost, line)
+        elif not most:
+            yield Reject(key, "more than asked for", "", line)
         else:
+            most -= 1
             known.add(text)
             yield Constraint(row_id("constraint", "", text), text, reply.key, model)
 
