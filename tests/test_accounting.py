@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import types
 from pathlib import Path
 
 import pytest
 
-from evobuild import machine
+from evobuild import branches, machine
 from evobuild.commands import estimates, plan
+from evobuild.frame import params
 from evobuild.frame.errors import BadParams, UserError
 from evobuild.frame.uri import ChatModel
 from evobuild.models import planning
@@ -19,6 +22,7 @@ from evobuild.models.usage import Usage
 
 NAME = ChatModel("simulated", "fake")
 REAL = ChatModel("openai", "fake")
+SHIPPED = params.read(Path("params.yaml"))
 
 
 @pytest.fixture
@@ -161,3 +165,25 @@ def test_the_price_gives_the_cost(tmp_path: Path):
     )
     assert usage.cost == pytest.approx(3.0)
     assert Usage("m").cost is None
+
+
+def bounds_of(values, settings, *stages):
+    """Calls of stages at most, where all of the branch is stale and the seed has 3 rows."""
+    stale = {"seed", *branches.addresses(["autoif"]), "respond@autoif"}
+    estimator = estimates.Estimator(values, settings, stale)
+    given = (types.SimpleNamespace(addressing=stage, cmd="") for stage in stages)
+    return [estimator.estimate(stage, fresh=False).calls for stage in given]
+
+
+@pytest.mark.parametrize(("count", "answers", "responses"), [(4, 24, 0), (0, 0, 6)])
+def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers, responses):
+    (here / "seeds.txt").write_bytes(b"\xef\xbb\xbfUse no comma.\r\nSay no \xff\r\n")
+    given = copy.deepcopy(SHIPPED)
+    given["seed"] |= {"source": "none.jsonl", "rows": 3}
+    given["autoif"]["seeds"] = "seeds.txt"
+    given["autoif"]["augment"]["rounds"] = 0
+    given["autoif"]["crosscheck"]["constraints"] = None
+    given["autoif"]["answers"]["count"] = count
+    values = params.Params.model_validate(given)
+    asked = bounds_of(values, machine.load(), "verifiers@autoif", "answers@autoif", "respond@autoif")
+    assert asked == [2 * values.autoif.verifiers.count, answers, responses]

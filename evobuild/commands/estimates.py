@@ -114,6 +114,8 @@ class Estimator:
             return self._tagged()
         if name in branches.ASKING:
             return self._branched(name, key)
+        if name == "respond" and key in self._params.branches and self._params.autoif.answers.count:
+            return 0
         rows = self._rows(self._params.rounds[key].parent if name == "evolve" else key)
         if name == "evolve":
             attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
@@ -137,7 +139,8 @@ class Estimator:
         """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
         if f"augment@{branch}" not in self._stale:
             return _height(f"data/{branch}/constraints.parquet")
-        seeds = Path(self._params.autoif.seeds).read_text(encoding="utf-8").splitlines()
+        # Bytes: whether it is text is for the stage to say.
+        seeds = Path(self._params.autoif.seeds).read_bytes().splitlines()
         given = self._params.autoif.augment
         return len(seeds) + given.rounds * given.count
 
