@@ -52,7 +52,8 @@ def main(
     bounds = params.autoif.answers.accuracy, params.autoif.quality.score
     own = {row.id: row for row in tables.instructions(tables.read(rows, tables.INSTRUCTIONS))}
     given = [Answer._make(row) for row in tables.read(answers, ANSWERS).select(Answer._fields).iter_rows()]
-    accuracies = dict(tables.read(checks, CHECKS).select("id", "accuracy").iter_rows())
+    checked = tables.read(checks, CHECKS)
+    accuracies = dict(checked.select("id", "accuracy").iter_rows())
     kept = [answer for answer in given if meets(bounds[0], accuracies[answer.id])]
     judged, used = _judged(params, kept, own, f"quality-{qualities.parent.name}")
     candidates = measures.candidates(given, accuracies, judged)
@@ -62,7 +63,8 @@ def main(
     lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
     ledger = tables.ledger(len(own), len(left), lost)
     tables.refuse_empty(f"{len(own)} rows came in", ledger)
-    pairs = measures.pairs(left, candidates)
+    refused = checked.filter(checked["verdicts"].list.contains("false"))["id"]
+    pairs = measures.pairs(left, candidates, set(refused))
     by_constraint = {each.id: each for each in constraints.of_table(tables.read(verified, VERIFIED))}
     formats.export(exports, left, by_constraint, pairs, params.models)
     tables.write(qualities, tables.frame(QUALITIES, judged))

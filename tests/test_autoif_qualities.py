@@ -12,7 +12,7 @@ from conftest import reply
 
 from evobuild import ratings
 from evobuild.autoif import qualities
-from evobuild.autoif.exports import LLAMA_FACTORY
+from evobuild.autoif.exports import LLAMA_FACTORY, Pair
 from evobuild.autoif.qualities import Candidate
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
 from evobuild.frame import tables
@@ -68,6 +68,12 @@ def test_the_details_of_a_reject_have_the_figures(row):
     assert detail((1.0, 7), (0.75, None), (0, None)) == "2 of 3 answers kept it; scores 7, none"
 
 
+def test_an_answer_that_every_function_failed_on_is_no_worse_one(row):
+    own, known = row(output="2"), candidates((0.0, None), (0.0, None), (1.0, 9))
+    assert qualities.pairs([own], {own.id: known}, {"a1"}) == [Pair(own, "1")]
+    assert qualities.pairs([own], {own.id: known}, set()) == []
+
+
 def test_a_row_nobody_answered_stays_as_it_is(row):
     assert qualities.result(row(), [], "above:0.5", "from:8", None) == row()
 
@@ -83,7 +89,7 @@ def tree(tmp_path, row):
             for number, (text, accuracy) in enumerate(each):
                 answer = Answer(f"{own.id}{number}", own.id, number, text)
                 answers.append(answer)
-                known.append((answer.id, own.id, accuracy, ["true"]))
+                known.append((answer.id, own.id, accuracy, ["true" if accuracy else "false"]))
         write_constraints(tmp_path / "verified", constraint("c1", "Use no comma."), constraint("c2"))
         write_rows(tmp_path / "rows", *rows)
         tables.write(tmp_path / "answers", tables.frame(ANSWERS, answers))

@@ -6,7 +6,7 @@ preferences.jsonl           TRL's conversational preferences: prompt, chosen and
 preferences_sharegpt.json   the same for LLaMA-Factory, which dataset_info.json names evobuild_preferences
 
 Chosen is the answer of the row, rejected one that none of the functions finds to keep the constraint
-(arXiv:2406.13542, section 3.4). A row without such an answer has no pair.
+(arXiv:2406.13542, section 3.4), and one at least to break it. A row without such an answer has no pair.
 """
 
 from __future__ import annotations

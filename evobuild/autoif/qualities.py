@@ -8,7 +8,7 @@ judged. Source: AutoIF, arXiv:2406.13542, section 3.3.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from evobuild import failures
@@ -112,11 +112,17 @@ def result(
     return row._replace(output=best_one.answer.answer, model=str(responder))
 
 
-def pairs(rows: Iterable[Instruction], given: Mapping[str, Sequence[Candidate]]) -> list[Pair]:
-    """A pair of each row that has a worse answer: the first that no function finds to keep the constraint."""
+def pairs(
+    rows: Iterable[Instruction], given: Mapping[str, Sequence[Candidate]], refused: Container[str]
+) -> list[Pair]:
+    """A pair of each row that has a worse answer: the first that no function finds to keep the constraint.
+
+    refused: ids of the answers of which a function says so; one that all functions failed on is not judged.
+    """
     found = []
     for row in rows:
-        failed = [each.answer.answer for each in given.get(row.id, ()) if each.accuracy == 0]
+        worse = (each for each in given.get(row.id, ()) if each.accuracy == 0)
+        failed = [each.answer.answer for each in worse if each.answer.id in refused]
         if failed and row.output not in failed:
             found.append(Pair(row, failed[0]))
     return found
