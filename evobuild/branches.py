@@ -51,8 +51,8 @@ class Step(NamedTuple):
 
     @property
     def share(self) -> float | None:
-        """What passed of what came in; None if nothing did."""
-        return self.passed / self.rows_in if self.rows_in else None
+        """What passed of what came in; None if nothing did, or nothing looked at it."""
+        return self.passed / self.rows_in if self.rows_in and not self.off else None
 
 
 def stem(step: str, branch: str) -> str:

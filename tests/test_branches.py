@@ -13,7 +13,7 @@ LEDGERS = {
     "verifiers": {"in": 196, "out": 150, "rejects": {"unparsed": 46}},
     "crosscheck": {"in": 49, "out": 12, "rejects": {"not drawn": 30, "too few functions": 7}},
     "backtranslate": {"in": 0, "out": 0, "rejects": {}, "off": True},
-    "nli": {"in": 0, "out": 0, "rejects": {}, "off": True},
+    "nli": {"in": 12, "out": 12, "rejects": {}, "off": True},
     "compose": {"in": 100, "out": 80, "rejects": {"too long": 20}},
     "answers": {"in": 192, "out": 190, "rejects": {"empty": 2}},
     "verify": {"in": 190, "out": 95, "rejects": {"accuracy too low": 95}},
