@@ -10,7 +10,8 @@ import pytest
 
 from evobuild import sandbox
 from evobuild.autoif import booleans, crosscheck, panels, records
-from evobuild.autoif.panels import NO_BOOLEAN, Said
+from evobuild.autoif.booleans import NO_BOOLEAN
+from evobuild.autoif.panels import Said
 from evobuild.autoif.records import Case, meets
 from evobuild.frame import params, tables
 from evobuild.frame.errors import BadInput

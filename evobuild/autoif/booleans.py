@@ -5,6 +5,14 @@ Of the 111 cases that the authors of AutoIF publish 15 are text, which equals no
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evobuild.sandbox import Answer
+
+NO_BOOLEAN = "no boolean"
+"""Why a function gives no verdict although it returns."""
+
 _SPELLINGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _AROUND = " \t\r\n\"'`."
 
@@ -19,3 +27,11 @@ def read(value: object) -> bool | None:
     if isinstance(value, bool | int | float) and value in (0, 1):
         return bool(value)
     return None
+
+
+def verdict(answer: Answer) -> bool | str:
+    """What a function says of a case, or why it says nothing."""
+    if answer.error:
+        return f"{answer.error}: {answer.detail}" if answer.detail else answer.error
+    value = read(answer.value)
+    return NO_BOOLEAN if value is None else value

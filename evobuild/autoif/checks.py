@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from evobuild import sandbox
 from evobuild.autoif import booleans
-from evobuild.autoif.records import Answer, constraint_of, meets
+from evobuild.autoif.records import FUNCTION, Answer, constraint_of, meets
 from evobuild.autoif.verified import Function, Verified
 from evobuild.frame.errors import BadInput
 from evobuild.frame.limits import Limits
@@ -21,7 +21,6 @@ from evobuild.frame.tables import Instruction, Reject
 from evobuild.sandbox import Isolation, Job, Outcome
 
 VERDICTS = {True: "true", False: "false"}
-NO_BOOLEAN = "no boolean"
 
 
 class Check(NamedTuple):
@@ -77,19 +76,13 @@ def _jobs(
     for row, given in sorted(by_row.items()):
         cases = tuple((answer.answer,) for answer in given)
         for number, function in enumerate(functions[row]):
-            yield Job(f"{row}/{number}", function.code, "evaluate", cases)
+            yield Job(f"{row}/{number}", function.code, FUNCTION, cases)
 
 
 def _verdicts(outcome: Outcome) -> list[str]:
     """What a function says of each case: true, false, or why it says neither."""
-    found = []
-    for answer in outcome.answers:
-        value = booleans.read(answer.value)
-        if answer.error:
-            found.append(f"{answer.error}: {answer.detail}" if answer.detail else answer.error)
-        else:
-            found.append(NO_BOOLEAN if value is None else VERDICTS[value])
-    return found
+    found = (booleans.verdict(answer) for answer in outcome.answers)
+    return [each if isinstance(each, str) else VERDICTS[each] for each in found]
 
 
 def lost(checks: Iterable[Check], texts: Mapping[str, str], bound: str) -> Iterator[Reject]:

@@ -18,9 +18,6 @@ from evobuild.autoif import booleans
 from evobuild.autoif.records import FUNCTION, Case
 from evobuild.frame.limits import Limits
 
-NO_BOOLEAN = "no boolean"
-"""Why a function gives no verdict although it returns."""
-
 
 class Function(NamedTuple):
     """A function as written; id: of its verifier."""
@@ -101,11 +98,12 @@ def run(panels: Iterable[Panel], limits: Limits) -> Iterator[tuple[str, Said]]:
 
 def said(outcome: sandbox.Outcome) -> Said:
     """Read what a function answered; whatever reads as a boolean is a verdict."""
-    verdicts = tuple(None if each.error else booleans.read(each.value) for each in outcome.answers)
+    found = [booleans.verdict(each) for each in outcome.answers]
+    verdicts = tuple(each if isinstance(each, bool) else None for each in found)
     errors = tuple(
-        ": ".join(part for part in (each.error or NO_BOOLEAN, each.detail) if part)
-        for each, verdict in zip(outcome.answers, verdicts, strict=True)
+        verdict
+        for each, verdict in zip(outcome.answers, found, strict=True)
         # A case that was not reached says nothing of its own.
-        if verdict is None and each.error != "unreached"
+        if isinstance(verdict, str) and each.error != "unreached"
     )
     return Said(verdicts, errors, outcome.isolation != "none")
