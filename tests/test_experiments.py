@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -14,13 +15,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from evobuild import candidates, keywords
 from evobuild.candidates import Candidate
 from evobuild.consistency import check
 from evobuild.frame import tables
 from evobuild.frame.errors import UserError
-from evobuild.frame.params import Params
+from evobuild.frame.params import load
 from evobuild.frame.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.roles import CHAT_ROLES, is_dry_run
 from evobuild.trials import Failed, Trial
@@ -39,37 +41,33 @@ def recipe_of(name):
     return importlib.import_module(f"experiments.{name}").RECIPE
 
 
-def applied(settings):
-    """params.yaml with settings, as DVC applies them, read strictly."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for key, text in settings.items():
-        *sections, last = key.lstrip("~").split(".")
-        section = values
-        for part in sections:
-            section = section[part]
-        assert last in section, f"{key}: params.yaml has no such key"
-        if key.startswith("~"):
-            del section[last]
-        else:
-            section[last] = yaml.safe_load(text)
-    return Params.model_validate(values)
+@pytest.fixture
+def applied(tmp_path):
+    """Give params.yaml after `dvc exp run` has set what an experiment says, read strictly."""
+
+    def read(experiment):
+        shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+        apply_overrides(str(tmp_path / "params.yaml"), experiment.overrides[1::2])
+        return load(tmp_path / "params.yaml")
+
+    return read
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_sets_only_what_params_know(name, monkeypatch):
+def test_a_recipe_sets_only_what_params_know(name, applied, monkeypatch):
     monkeypatch.chdir(ROOT)
     recipe = recipe_of(name)
     for each in experiments(recipe, command.SAMPLE, {"seed.rows": "24"}, {}):
-        params = applied(each.settings)
+        params = applied(each)
         check(params)
         assert not is_dry_run(params), "a role is left to a simulated model"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_a_dry_run_every_model_is_simulated(name):
+def test_in_a_dry_run_every_model_is_simulated(name, applied):
     recipe = recipe_of(name)
     for each in experiments(recipe, command.SAMPLE, recipe.dry, STAND_INS):
-        models = applied(each.settings).models
+        models = applied(each).models
         assert all(getattr(models, role).simulated for role in CHAT_ROLES)
 
 
