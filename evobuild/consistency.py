@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from evobuild import choices, roles
+from evobuild.autoif.records import meets
 from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Answers, Params, Verifiers
+from evobuild.frame.params import Answers, AutoIF, Params, Verifiers
 from evobuild.frame.tables import SEED_ROUND
 
 HELD_OUT = "data/held_out.parquet"
@@ -166,4 +167,20 @@ def _check_autoif(params: Params) -> None:
             raise BadParams(
                 f"params.yaml: autoif.{name}.count is {each.count} at autoif.{name}.temperature 0, "
                 f"which makes them all the same; expected a temperature above 0, or a count of 1"
+            )
+    _check_bounds(given)
+
+
+def _check_bounds(given: AutoIF) -> None:
+    """A bound above the highest figure there is would lose everything, after all is asked and paid."""
+    bounds = {
+        "crosscheck.case": (given.crosscheck.case, 1),
+        "crosscheck.function": (given.crosscheck.function, 1),
+        "answers.accuracy": (given.answers.accuracy, 1),
+        "quality.score": (given.quality.score, 10),
+    }
+    for key, (bound, most) in bounds.items():
+        if bound is not None and not meets(bound, most):
+            raise BadParams(
+                f"params.yaml: autoif.{key} is {bound}, which not even {most} meets; expected a lower bound"
             )

@@ -357,3 +357,41 @@ def test_an_adapter_is_a_lora_folder(shipped, tmp_path):
     assert "holds no adapter_config.json" in refused(adapted)
     (tmp_path / "adapter_config.json").write_text("{}")
     consistency.check(adapted)
+
+
+@pytest.mark.parametrize(
+    ("step", "values", "message"),
+    [
+        ("compose", {"min_characters": 9, "max_characters": 8}, "min_characters 9 is above"),
+        ("verifiers", {"temperature": 0.0}, "autoif.verifiers.count is 4 at autoif.verifiers.temperature 0"),
+        ("answers", {"temperature": 0.0}, "autoif.answers.count is 4 at autoif.answers.temperature 0"),
+        ("crosscheck", {"case": "above:1"}, "autoif.crosscheck.case is above:1, which not even 1 meets"),
+        ("crosscheck", {"function": "from:80"}, "autoif.crosscheck.function is from:80"),
+        ("answers", {"accuracy": "from:1.5"}, "autoif.answers.accuracy is from:1.5"),
+        ("quality", {"score": "above:10"}, "autoif.quality.score is above:10, which not even 10 meets"),
+    ],
+)
+def test_what_would_leave_the_branch_nothing_is_refused(shipped, step, values, message):
+    autoif = changed(shipped.autoif, step, **values)
+    assert message in refused(shipped.model_copy(update={"autoif": autoif}))
+
+
+@pytest.mark.parametrize(
+    ("step", "values"),
+    [
+        ("compose", {"min_characters": 8, "max_characters": 8}),
+        ("verifiers", {"temperature": 0.0, "count": 1}),
+        ("crosscheck", {"case": "from:1", "function": "from:1.0"}),
+        ("quality", {"score": "from:10"}),
+        ("quality", {"score": None}),
+    ],
+)
+def test_the_strictest_that_leaves_the_branch_something_is_taken(shipped, step, values):
+    consistency.check(shipped.model_copy(update={"autoif": changed(shipped.autoif, step, **values)}))
+
+
+def test_entailment_without_texts_to_compare_is_refused(shipped):
+    given = changed(shipped, "models", entailment=Weights("some/nli"))
+    consistency.check(given)
+    autoif = changed(given.autoif, "backtranslate", functions=0)
+    assert "nothing to compare" in refused(given.model_copy(update={"autoif": autoif}))
