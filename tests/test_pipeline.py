@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,7 +109,7 @@ def test_params_are_what_the_script_is_given(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(DVC))
 def test_the_command_line_is_what_is_read_and_written(name: str) -> None:
-    command = body(name)["cmd"].split()
+    command = shlex.split(body(name)["cmd"])
     assert command[:4] == ["exec", "python", "-m", f"stages.{name}"]
     given = dict(zip(command[4::2], command[5::2], strict=True))
     kinds = {f"--{arg.replace('_', '-')}": kind for arg, kind in reach.arguments(name).items()}
@@ -119,6 +120,11 @@ def test_the_command_line_is_what_is_read_and_written(name: str) -> None:
         dep for dep in paths(body(name)["deps"]) if dep.startswith(("data/", "models/", "metrics/", "${"))
     }
     assert declared - {EVERYONE} == read
+
+
+@pytest.mark.parametrize("name", sorted(DVC))
+def test_a_path_that_params_give_is_quoted_for_the_shell(name: str) -> None:
+    assert [word for word in body(name)["cmd"].split() if word.startswith("${")] == []
 
 
 @pytest.mark.parametrize("name", sorted(set(DVC) - {"check"}))
