@@ -72,7 +72,8 @@ def main(
     tables.write(rejects, lost)
     unread = tables.count_reasons(each.reason for each in judged if each.reason)
     beside = {"judged": len(judged), "unread": unread, "pairs": len(pairs), "no_pair": len(left) - len(pairs)}
-    tables.write_json(counts, ledger | beside)
+    off = {} if responder else {"off": True}
+    tables.write_json(counts, ledger | beside | off)
     tables.write_json(usage, used)
 
 

@@ -225,6 +225,7 @@ def test_without_answers_the_rows_pass_unanswered(tmp_path, tree, engine):
     fake = engine(judge)
     rows = tree([], [])
     counts = run(tmp_path, count=0)
+    assert counts["off"]
     assert (counts["in"], counts["out"], counts["pairs"]) == (2, 2, 0) and not fake.asked
     found = list(tables.instructions(tables.read(tmp_path / "pool", tables.INSTRUCTIONS)))
     assert found == sorted(rows)
