@@ -41,8 +41,8 @@ def choose(limits: Limits) -> Isolation:
     raise UserError(
         f"no sandbox for code that a model wrote: {'; '.join(reasons)}\n"
         "install bubblewrap 0.8 or later (apt-get install bubblewrap libseccomp2) on a Linux that allows "
-        "user namespaces or has Landlock, or switch off what needs it; "
-        "--allow-weaker-isolation runs that code as an ordinary process"
+        "user namespaces or has Landlock, or switch off what needs it; sandbox.allow_weaker_isolation, "
+        "of commands --allow-weaker-isolation, runs that code as an ordinary process"
     )
 
 
