@@ -117,6 +117,8 @@ def alpaca(figures: Figures, folder: Path, source: Path) -> None:
         source=source,
         r0=folder / "r0.parquet",
         held_out=folder / "held.parquet",
+        failures=folder / "no-failures.parquet",
+        replies=folder / "no-replies.parquet",
         rejects=folder / "rejects.parquet",
         counts=folder / "counts.json",
         params=folder / "params.yaml",

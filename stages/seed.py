@@ -11,7 +11,16 @@ if TYPE_CHECKING:
     from evobuild.frame.params import Params
 
 
-def main(params: Params, source: Path, r0: Out, held_out: Out, rejects: Out, counts: Out) -> None:
+def main(
+    params: Params,
+    source: Path,
+    r0: Out,
+    held_out: Out,
+    failures: Out,
+    replies: Out,
+    rejects: Out,
+    counts: Out,
+) -> None:
     from evobuild import formats, seeds
     from evobuild.frame import tables
 
@@ -26,6 +35,9 @@ def main(params: Params, source: Path, r0: Out, held_out: Out, rejects: Out, cou
     tables.refuse_empty(f"{source}: {len(rows)} rows came in", ledger | {"out": kept.height})
     tables.write(r0, kept)
     tables.write(held_out, held)
+    # Nothing evolved r0. Its empty tables are for what reads those of all rounds, even if there is none.
+    tables.write(failures, tables.FAILURES.to_frame())
+    tables.write(replies, tables.REPLIES.to_frame())
     tables.write(rejects, lost)
     tables.write_json(counts, ledger | {"held_out": held.height})
 

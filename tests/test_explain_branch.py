@@ -186,7 +186,7 @@ def test_a_lost_constraint_says_where_and_why(project, capsys):
     in_order(
         said,
         "constraint dead, as the seed has it\n  │ Use no letter.\n",
-        "  verifier 1, not tried\n  │ return 1\n",
+        "  verifier 1, equal to an earlier one\n  │ return 1\n",
         "  lost by crosscheck: no function left (0.25 at best)\n",
     )
 

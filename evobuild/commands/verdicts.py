@@ -52,7 +52,7 @@ def _origin(constraint: Constraint, invented: str) -> str:
 
 
 def _function(function: Function) -> Iterator[str]:
-    state = "judges no answer" if function.tried else "not tried"
+    state = "judges no answer" if function.tried else "equal to an earlier one"
     name = f"function {function.place + 1}" if function.place is not None else state
     said = [f"verifier {function.number + 1}", name]
     if function.accuracy is not None:
