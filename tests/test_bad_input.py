@@ -32,7 +32,14 @@ SEED = (
     "--rejects",
     "o/rej.parquet",
 )
-SEED += ("--counts", "o/counts.json")
+SEED += (
+    "--failures",
+    "o/none-failed.parquet",
+    "--replies",
+    "o/none-said.parquet",
+    "--counts",
+    "o/counts.json",
+)
 CHECK = ("check", "--checked", "o/checked.txt")
 EVOLVE = (
     "evolve",

@@ -53,6 +53,7 @@ def build(root, changes):
     stage(
         "seed", "seed", source=Path("data/raw/sample.jsonl"),
         r0=DATA / "rounds/r0.parquet", held_out=DATA / "held_out.parquet",
+        failures=DATA / "failures/r0.parquet", replies=DATA / "replies/r0.parquet",
     )  # fmt: skip
     (DATA / "method.txt").write_text("Never used.\n{instruction}\n")
     for name, round_ in given.rounds.items():
