@@ -9,7 +9,6 @@ named. With vLLM on a CPU: `make test-engines`, then .venv-engines/bin/python in
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import importlib.util
 import os
@@ -19,7 +18,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
-from figures import Figures
+from figures import Figures, of_parts
 
 ROOT = Path(__file__).parent.parent
 # vLLM last: it binds the process to its cores.
@@ -49,19 +48,6 @@ def take(figures: Figures, part: str) -> None:
             importlib.import_module(f"engine_{part}").run(figures)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("parts", nargs="*", default="all", choices=("all", *PARTS))
-    chosen = parser.parse_args().parts
-    figures = Figures()
-    for part in PARTS:
-        if part in chosen or "all" in chosen:
-            take(figures, part)
-    figures.print()
-
-
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    main()
+    of_parts(__doc__, PARTS, take)

@@ -8,31 +8,22 @@ JSON object: figure -> {"value", "must", "holds"}. The explorer needs Chromium.
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from pathlib import Path
 
-from figures import Figures
+from figures import Figures, of_parts
 
 ROOT = Path(__file__).parent.parent
 
 PARTS = ("verdicts", "optimize", "explorer")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("parts", nargs="*", default="all", choices=("all", *PARTS))
-    chosen = parser.parse_args().parts
-    figures = Figures()
-    for part in PARTS:
-        if part in chosen or "all" in chosen:
-            importlib.import_module(f"evolution_{part}").run(figures)
-    figures.print()
+def take(figures: Figures, part: str) -> None:
+    """Take the figures of one part."""
+    importlib.import_module(f"evolution_{part}").run(figures)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    main()
+    of_parts(__doc__, PARTS, take)

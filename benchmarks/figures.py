@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from collections.abc import Callable, Sequence
 
 
 class Figures:
@@ -26,3 +28,15 @@ class Figures:
     def print(self) -> None:
         """Print all as one JSON object."""
         print(json.dumps(self._found))
+
+
+def of_parts(about: str | None, parts: Sequence[str], take: Callable[[Figures, str], None]) -> None:
+    """Take the figures of the parts that the command line names, or of all, and print them."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default="all", choices=("all", *parts))
+    chosen = parser.parse_args().parts
+    figures = Figures()
+    for part in parts:
+        if part in chosen or "all" in chosen:
+            take(figures, part)
+    figures.print()

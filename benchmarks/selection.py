@@ -9,7 +9,6 @@ figure is of the whole stage in a process of its own, reading and writing includ
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import tempfile
@@ -19,7 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import yaml
-from figures import Figures
+from figures import Figures, of_parts
 from line import ROOT, measured, stage
 
 from evobuild import formats
@@ -162,18 +161,5 @@ def take(figures: Figures, part: str) -> None:
         {"near_duplicates": near_duplicates, "select": million}[part](figures, Path(folder))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("parts", nargs="*", default="all", choices=("all", *PARTS))
-    chosen = parser.parse_args().parts
-    figures = Figures()
-    for part in PARTS:
-        if part in chosen or "all" in chosen:
-            take(figures, part)
-    figures.print()
-
-
 if __name__ == "__main__":
-    main()
+    of_parts(__doc__, PARTS, take)
