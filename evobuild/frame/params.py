@@ -40,13 +40,17 @@ Metric = Literal[
 ]
 Range = Annotated[list[float | None], Field(min_length=2, max_length=2)]
 """The least and the most, each of them null for no bound."""
-Bound = Annotated[str, Field(pattern=r"^(above|from):\d+(\.\d+)?$")]
-"""What a figure must be: above a number, or from one on."""
 
 
 def _name(value: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
         raise ValueError("expected a name of small letters, digits and '_'")
+    return value
+
+
+def _bound(value: object) -> object:
+    if not (isinstance(value, str) and re.fullmatch(r"(above|from):\d+(\.\d+)?", value)):
+        raise ValueError("expected 'above:<number>', or 'from:<number>' for that number and more")
     return value
 
 
@@ -68,6 +72,8 @@ def _weighted(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+Bound = Annotated[str, BeforeValidator(_bound)]
+"""What a figure must be: above a number, or from one on."""
 
 OF_THE_SERVER = ("dtype", "quantization", "adapter")
 """Options of a role that only whoever loads the model can heed: a server's are given at its start."""
