@@ -136,7 +136,11 @@ def test_a_part_that_was_not_asked_for_cannot_be_read():
         ("r3: {parent: r2}", "R3: {parent: r2}", "rounds.R3 is 'R3'; expected a name of small letters"),
         ("r3: {parent: r2}", "3: {parent: r2}", "rounds.3"),
         ("r3: {parent: r2}", "r3: r2", "rounds.r3 is 'r2'; expected"),
-        ("case: above:0.5", "case: 0.5", "autoif.crosscheck.case is 0.5; expected 'above:<number>', or 'from:"),
+        (
+            "case: above:0.5",
+            "case: 0.5",
+            "autoif.crosscheck.case is 0.5; expected 'above:<number>', or 'from:",
+        ),
         ("score: from:8", "score: above 8", "autoif.quality.score is 'above 8'; expected 'above:<number>'"),
         (
             "    - r1\n    - r2\n    - r3\n    - autoif",
