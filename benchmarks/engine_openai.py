@@ -28,11 +28,11 @@ import memory
 import yaml
 from figures import Figures
 
-from evobuild.frame.uri import ChatModel
-from evobuild.machine import OpenAI
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.machine import OpenAI
+from evobuild.core.uri import ChatModel
 from evobuild.models import door
 from evobuild.models.openai_engine import OpenAIEngine
-from evobuild.models.request import Message, Request, Sampling
 
 TESTS = Path(__file__).parent.parent / "tests"
 NAME = ChatModel("openai", "tiny")

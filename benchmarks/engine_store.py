@@ -18,8 +18,8 @@ from pathlib import Path
 import memory
 from figures import Figures
 
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.models.door import CHUNK
-from evobuild.models.request import Choice, Message, Reply, Request, Sampling
 from evobuild.models.store import Store
 
 ROWS = 1_000_000

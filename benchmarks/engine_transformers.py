@@ -20,10 +20,10 @@ from typing import Any
 from figures import Figures
 
 from evobuild import scratch, weights
-from evobuild.frame.params import Scratch
-from evobuild.frame.uri import ChatModel, Weights
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.params import Scratch
+from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
 
 PROMPTS = 256
 ROOM = 64

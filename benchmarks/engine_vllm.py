@@ -23,12 +23,12 @@ from unittest import mock
 from figures import Figures
 
 from evobuild import methods, scratch
-from evobuild.frame import params, tables
-from evobuild.frame.params import Scratch
-from evobuild.frame.tables import SEED_ROUND, Instruction
-from evobuild.frame.uri import ChatModel
+from evobuild.core import params, tables
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.params import Scratch
+from evobuild.core.tables import SEED_ROUND, Instruction
+from evobuild.core.uri import ChatModel
 from evobuild.models import vllm_engine
-from evobuild.models.request import Message, Request, Sampling
 
 ROOT = Path(__file__).parent.parent
 PROMPTS = 2000
@@ -125,7 +125,7 @@ def _evolve(folder: Path, settings: params.Params, engine: vllm_engine.VllmEngin
     files = ("r0.parquet", "method", "own", "r1", "rejects", "failures", "replies", "counts", "usage")
     with (
         # A toy model writes nonsense, and the stage refuses to end with rejects alone.
-        mock.patch("evobuild.frame.tables.refuse_empty"),
+        mock.patch("evobuild.core.tables.refuse_empty"),
         mock.patch("evobuild.models.engine.start", lambda model: engine),
         mock.patch.object(type(engine), "close"),
     ):

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import explorer, fates, pools
-from evobuild.frame import params, tables
-from evobuild.frame.params import Params
+from evobuild import explorer, fates
+from evobuild.core import params, pools, tables
+from evobuild.core.params import Params
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))

@@ -27,11 +27,11 @@ import yaml
 from figures import Figures
 
 from evobuild import methods, optimization
-from evobuild.frame import params, tables
-from evobuild.frame.params import Params
-from evobuild.frame.tables import Instruction, content_id, row_id
+from evobuild.core import params, tables
+from evobuild.core.chat import Sampling
+from evobuild.core.params import Params
+from evobuild.core.tables import Instruction, content_id, row_id
 from evobuild.models.door import Model
-from evobuild.models.request import Sampling
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.topics import new_instruction
 from evobuild.trials import Examiner

@@ -18,9 +18,9 @@ from pathlib import Path
 from figures import Figures
 
 from evobuild import failures, formats, methods
-from evobuild.frame import tables
+from evobuild.core import tables
+from evobuild.core.chat import Message, Purpose, Request, Sampling
 from evobuild.models import simulated
-from evobuild.models.request import Message, Purpose, Request, Sampling
 
 ROOT = Path(__file__).parent.parent
 SEEDS = ROOT / "data/raw/sample.jsonl"

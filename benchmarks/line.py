@@ -23,7 +23,7 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import branches
+from evobuild.core import branches
 
 ROOT = Path(__file__).parent.parent
 GIGABYTE = 1024**2

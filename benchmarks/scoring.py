@@ -29,7 +29,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
 from evobuild import losses, seams
-from evobuild.frame.tables import Instruction
+from evobuild.core.tables import Instruction
 from evobuild.likelihood import Reader
 from evobuild.losses import Losses
 

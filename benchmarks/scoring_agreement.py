@@ -20,9 +20,9 @@ from pathlib import Path
 import polars as pl
 from scoring import rows
 
-from evobuild.frame.params import Score as ScoreParams
-from evobuild.frame.tables import SCORES
-from evobuild.frame.uri import Weights
+from evobuild.core.params import Score as ScoreParams
+from evobuild.core.tables import SCORES
+from evobuild.core.uri import Weights
 from evobuild.scoring import Score, Scorer
 
 ROWS = 5000

@@ -16,8 +16,8 @@ from figures import Figures
 
 from evobuild import formats
 from evobuild.contamination import Index
+from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.evaluation_sets import Question, read
-from evobuild.frame.tables import SEED_ROUND, Instruction
 
 SETS = {
     "gsm8k": "gsm8k/test.jsonl",

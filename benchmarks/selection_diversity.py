@@ -18,7 +18,7 @@ import numpy as np
 from figures import Figures
 
 from evobuild import neighbours
-from evobuild.frame.errors import MissingExtra
+from evobuild.core.errors import MissingExtra
 
 ROWS, WIDTH = 52_002, 384
 COPIES = ROWS // 20

@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from evobuild.commands import code_scores, store_commands
-from evobuild.frame.errors import UserError
-from evobuild.frame.stage import QUIET
+from evobuild.core.errors import UserError
+from evobuild.core.stage import QUIET
 
 PARAMS = Path("params.yaml")
 

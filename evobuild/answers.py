@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from evobuild import failures
-from evobuild.chat import messages
-from evobuild.frame.tables import Instruction, Reject
+from evobuild.core.chat import Request, Sampling
+from evobuild.core.conversation import messages
+from evobuild.core.tables import Instruction, Reject
 from evobuild.models.door import Model
-from evobuild.models.request import Request, Sampling
 
 
 def respond(

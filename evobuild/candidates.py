@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.frame import tables
+from evobuild.core import tables
 from evobuild.trials import UNTRIED, Trajectory, Trial
 
 CALLS = 2

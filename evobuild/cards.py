@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from evobuild.frame.params import Params
-from evobuild.frame.tables import INSTRUCTIONS
+from evobuild.core.params import Params
+from evobuild.core.tables import INSTRUCTIONS
 from evobuild.roles import CHAT_ROLES, is_dry_run
 
 FILES = {

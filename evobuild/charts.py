@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from evobuild.frame.errors import require
-from evobuild.frame.tables import LEVELS
+from evobuild.core.errors import require
+from evobuild.core.tables import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

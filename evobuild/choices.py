@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from evobuild import language
-from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Params
-from evobuild.frame.tables import SEED_ROUND
+from evobuild.core.errors import BadParams
+from evobuild.core.params import Params
+from evobuild.core.tables import SEED_ROUND
 from evobuild.ranks import KINDS
 
 

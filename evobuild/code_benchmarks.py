@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild import sandbox
-from evobuild.frame.errors import BadInput
+from evobuild.core.errors import BadInput
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild import gathering, ranks, selection, words
-from evobuild.frame import tables
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Metric, Params, Select
-from evobuild.frame.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
+from evobuild.core import tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import Metric, Params, Select
+from evobuild.core.pools import chosen_from
+from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
 from evobuild.gathering import Sources
-from evobuild.pools import chosen_from
 
 
 class Overlap(NamedTuple):

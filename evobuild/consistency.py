@@ -7,9 +7,9 @@ from pathlib import Path
 
 from evobuild import choices, roles
 from evobuild.autoif.records import meets
-from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Answers, AutoIF, Params, Verifiers
-from evobuild.frame.tables import SEED_ROUND
+from evobuild.core.errors import BadParams
+from evobuild.core.params import Answers, AutoIF, Params, Verifiers
+from evobuild.core.tables import SEED_ROUND
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""

@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evobuild.core.tables import Instruction
 from evobuild.evaluation_sets import Question
-from evobuild.frame.tables import Instruction
 from evobuild.ngrams import NO_WORD, RUN, Grams, Texts, first_of
 
 BATCH = 2048

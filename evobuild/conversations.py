@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import NamedTuple
 
+from evobuild.core.errors import BadInput
 from evobuild.fields import Record, compact, kind, listed, text
-from evobuild.frame.errors import BadInput
 
 Turns = tuple[tuple[str, str], ...]  # (role, content), role being system, user or assistant
 

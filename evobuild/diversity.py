@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from evobuild import distributions, neighbours
-from evobuild.frame.params import Diversity
-from evobuild.frame.tables import EMBEDDINGS, Reject
+from evobuild.core.params import Diversity
+from evobuild.core.tables import EMBEDDINGS, Reject
 from evobuild.neighbours import Vectors
 
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from evobuild.frame.errors import require
+from evobuild.core.errors import require
 
 PERMUTATIONS = 64
 BANDS = 16

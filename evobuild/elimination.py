@@ -11,8 +11,8 @@ import unicodedata
 from typing import NamedTuple
 
 from evobuild import chatter, content, language, words
-from evobuild.frame.params import Failures
-from evobuild.frame.tables import Instruction
+from evobuild.core.params import Failures
+from evobuild.core.tables import Instruction
 
 _MARKER = re.compile(
     r"#\s*(?:(?:final(?:ly)?[ _])?rewritten[ _](?:instruction|prompt)|given prompt|created prompt"

@@ -15,9 +15,9 @@ from typing import Any, Self
 import numpy as np
 
 from evobuild import weights
-from evobuild.frame.errors import UserError, require
-from evobuild.frame.tables import Instruction
-from evobuild.frame.uri import Weights
+from evobuild.core.errors import UserError, require
+from evobuild.core.tables import Instruction
+from evobuild.core.uri import Weights
 from evobuild.measurements import Measurements
 from evobuild.neighbours import Vectors
 

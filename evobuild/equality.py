@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from evobuild import failures
-from evobuild.frame.tables import Instruction
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
-from evobuild.prompts import render
 
 _SIGNS = re.compile(r"[*_`\"“”#{}\[\]()<>-]+")
 # "Equal" is a part of "Not Equal", so the denial is looked for with it: at most three words before.

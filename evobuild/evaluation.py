@@ -15,11 +15,11 @@ from typing import Any
 import polars as pl
 
 from evobuild import losses, seams, weights
-from evobuild.chat import prompt_ids
-from evobuild.frame.errors import BadInput, UserError
-from evobuild.frame.params import Evaluate
-from evobuild.frame.tables import EVALUATION, REJECTS, Instruction, Reject, frame
-from evobuild.frame.uri import Weights
+from evobuild.core.conversation import prompt_ids
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.params import Evaluate
+from evobuild.core.tables import EVALUATION, REJECTS, Instruction, Reject, frame
+from evobuild.core.uri import Weights
 from evobuild.likelihood import Reader
 
 

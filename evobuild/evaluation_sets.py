@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild import records
+from evobuild.core.errors import BadInput
 from evobuild.fields import Record, kind, listed
-from evobuild.frame.errors import BadInput
 
 QUESTIONS = ("question", "problem", "prompt", "instruction", "turns", "text", "messages", "conversations")
 """Names of the column with the question; the first that a set has counts."""

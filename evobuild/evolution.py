@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from evobuild import elimination, failures, methods
-from evobuild.frame.params import Failures
-from evobuild.frame.tables import Instruction, Reject, content_id, row_id
-from evobuild.models.request import Reply
+from evobuild.core.chat import Reply
+from evobuild.core.params import Failures
+from evobuild.core.tables import Instruction, Reject, content_id, row_id
 
 _LABEL = r"[ \t>*_`]*#+[ \t]*{name}[ \t]*#[*_`]*[ \t]*:?[ \t]*[*_`]*"
 _INPUT = re.compile("^" + _LABEL.format(name="input"), re.IGNORECASE | re.MULTILINE)

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild import fates
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Params, Round
+from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 from evobuild.differences import Words, difference
 from evobuild.fates import Fate
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Params, Round
-from evobuild.frame.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 
 LOST = 8
 """Rejects shown."""

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild import fates, templates
+from evobuild.core import tables
+from evobuild.core.params import Params
+from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 from evobuild.fates import Fate, Loss
-from evobuild.frame import tables
-from evobuild.frame.params import Params
-from evobuild.frame.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 from evobuild.roles import chat_models
 
 MOST = 100_000

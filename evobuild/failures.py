@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from evobuild.models.request import Reply
+from evobuild.core.chat import Reply
 from evobuild.words import STOP_WORDS, count
 
 STAGNANT = ("understood", "thank you", "what", "that is correct", "great")

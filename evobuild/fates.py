@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild import pools as pool_stages
-from evobuild.frame import tables
-from evobuild.frame.params import Params
-from evobuild.frame.tables import (
+from evobuild.core import pools as pool_stages
+from evobuild.core import tables
+from evobuild.core.params import Params
+from evobuild.core.tables import (
     CONTAMINATION,
     DIVERSITY,
     INSTRUCTIONS,

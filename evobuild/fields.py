@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterable
 
-from evobuild.frame.errors import BadInput
+from evobuild.core.errors import BadInput
 
 Record = dict[str, object]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild import language, words
-from evobuild.frame.params import Filters, Metric
+from evobuild.core.params import Filters, Metric
 from evobuild.ranks import KINDS
 
 TEXT: dict[str, Callable[[str], object]] = {"words": words.count, "language": language.of}

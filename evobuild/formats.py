@@ -26,8 +26,8 @@ from typing import Literal, NamedTuple
 
 from evobuild import records
 from evobuild.conversations import Turns, exchanges, opening
+from evobuild.core.errors import BadInput
 from evobuild.fields import Record, kind, listed, text
-from evobuild.frame.errors import BadInput
 
 Format = Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import (
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import (
     CONTAMINATION,
     DIVERSITY,
     EMBEDDINGS,

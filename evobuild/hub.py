@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evobuild.frame.errors import UserError, require
-from evobuild.frame.params import Fetch
+from evobuild.core.errors import UserError, require
+from evobuild.core.params import Fetch
 
 
 def fetch(source: Fetch, path: Path) -> None:

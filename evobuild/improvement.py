@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evobuild.core import tables
+from evobuild.core.tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
 from evobuild.differences import Words, difference
-from evobuild.frame import tables
-from evobuild.frame.tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
 
 Row = dict[str, Any]
 

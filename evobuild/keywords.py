@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild import failures, replies
-from evobuild.frame.tables import Reject
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.prompts import render
+from evobuild.core.tables import Reject
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.prompts import render
 
 LONGEST = 60
 """Characters of a phrase; what is longer is an explanation."""

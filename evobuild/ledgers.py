@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild import branches, pools
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Params
-from evobuild.frame.tables import REJECTS
+from evobuild.core import branches, pools, tables
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Params
+from evobuild.core.tables import REJECTS
 
 COUNTED = ("calls", "cached", "failed", "prompt_tokens", "completion_tokens")
 

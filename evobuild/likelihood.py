@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evobuild import packing
-from evobuild.frame.errors import UserError, require
+from evobuild.core.errors import UserError, require
 
 if TYPE_CHECKING:
     import torch

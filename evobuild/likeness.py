@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from evobuild.contamination import Found, Hit
+from evobuild.core.tables import Instruction
 from evobuild.evaluation_sets import Question
-from evobuild.frame.tables import Instruction
 
 MEASURE = "embedding"
 BATCH = 2048

@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 
 from evobuild import chatter
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import Instruction
-from evobuild.prompts import render
+from evobuild.core.errors import BadInput
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction
 
 SLOT = "{instruction}"
 _SLOT = re.compile(r"\{\{?\s*(?:the\s+)?instruction\s*\}?\}|<\s*instruction\s*>", re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from evobuild.frame.params import Select
+from evobuild.core.params import Select
 
 Part = TypeVar("Part", bound=Hashable)
 

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evobuild.frame.errors import require
+from evobuild.core.errors import require
 
 Vectors = NDArray[np.float32]
 """One a row."""

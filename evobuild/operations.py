@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from evobuild import methods
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction
 from evobuild.evolution import Plan, Step
-from evobuild.frame.tables import Instruction
-from evobuild.prompts import render
 
 OPERATIONS = {
     "constraints": "evolve/constraints.jinja",

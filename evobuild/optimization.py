@@ -28,12 +28,12 @@ from typing import NamedTuple
 
 from evobuild import failures, methods
 from evobuild.candidates import Candidate, History
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Optimize
-from evobuild.frame.tables import Instruction
+from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Optimize
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Purpose, Reply, Request, Sampling
-from evobuild.prompts import render
 from evobuild.trials import UNTRIED, Examiner, Trajectory, Trial, turns
 
 _TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)

@@ -7,9 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from evobuild import methods, operations
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.evolution import Plan, Step, by_method
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import SEED_ROUND, Instruction
 
 Plans = Mapping[str, tuple[Plan, str]]
 """From an operation's name to how it asks, and the place of its text."""

@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from evobuild.contamination import Found, text_of, words
-from evobuild.frame import tables
-from evobuild.frame.tables import CONTAMINATION, INSTRUCTIONS
+from evobuild.core import tables
+from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS
 
 SHOWN = 12
 """Hits of a set that a report shows."""

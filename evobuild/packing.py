@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from evobuild.frame.errors import require
+from evobuild.core.errors import require
 
 if TYPE_CHECKING:
     import torch

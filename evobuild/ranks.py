@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.frame.params import Metric
+from evobuild.core.params import Metric
 
 
 class Kind(NamedTuple):

@@ -12,11 +12,11 @@ from functools import cache
 from typing import Literal, NamedTuple
 
 from evobuild import failures, structures
-from evobuild.frame.params import Measure
-from evobuild.frame.tables import Instruction, Reject
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.params import Measure
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction, Reject
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.prompts import render
 
 Kind = Literal["rate_level", "rate_score"]
 _PROMPTS: dict[Measure, tuple[Kind, str]] = {

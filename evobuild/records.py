@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from evobuild.core.errors import BadInput
 from evobuild.fields import Record, compact, kind, listed
-from evobuild.frame.errors import BadInput
 
 if TYPE_CHECKING:
     import polars

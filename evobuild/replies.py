@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import INSTRUCTIONS, REPLIES
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import INSTRUCTIONS, REPLIES
 
 
 def scan(replies: Path, rounds: Path, name: str) -> pl.LazyFrame:

@@ -16,7 +16,6 @@ import polars as pl
 import yaml
 
 from evobuild import (
-    branches,
     charts,
     comparison,
     examples,
@@ -25,15 +24,14 @@ from evobuild import (
     improvement,
     ledgers,
     overlaps,
-    pools,
     ranks,
     spread,
     templates,
 )
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Params
-from evobuild.frame.tables import INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core import branches, pools, tables
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Params
+from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.glossary import MEANINGS
 from evobuild.ledgers import Ledger
 from evobuild.roles import chat_models, weights_models

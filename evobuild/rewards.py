@@ -20,10 +20,10 @@ from jinja2 import TemplateError
 
 from evobuild import origins, weights
 from evobuild.autoif.records import constraint_of
-from evobuild.frame.errors import BadInput, require
-from evobuild.frame.params import Reward as RewardParams
-from evobuild.frame.tables import KEPT, Instruction, Reject
-from evobuild.frame.uri import Weights
+from evobuild.core.errors import BadInput, require
+from evobuild.core.params import Reward as RewardParams
+from evobuild.core.tables import KEPT, Instruction, Reject
+from evobuild.core.uri import Weights
 from evobuild.measurements import Measurements
 from evobuild.origins import Plans
 

@@ -6,9 +6,9 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Models, Params
-from evobuild.frame.uri import ChatModel, Weights
+from evobuild.core.errors import BadParams
+from evobuild.core.params import Models, Params
+from evobuild.core.uri import ChatModel, Weights
 
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 """Those that every line has."""

@@ -14,15 +14,15 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild import elimination, equality
+from evobuild.core import tables
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.errors import UserError
+from evobuild.core.params import Evolve
+from evobuild.core.stage import log
+from evobuild.core.tables import KEPT as KEPT
+from evobuild.core.tables import Columns, Instruction, Reject
 from evobuild.evolution import Plan, Step, child
-from evobuild.frame import tables
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Evolve
-from evobuild.frame.stage import log
-from evobuild.frame.tables import KEPT as KEPT
-from evobuild.frame.tables import Columns, Instruction, Reject
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
 
 
 class Attempt(NamedTuple):

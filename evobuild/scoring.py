@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild import losses, seams, weights
-from evobuild.frame.params import Score as ScoreParams
-from evobuild.frame.tables import Instruction, Reject
-from evobuild.frame.uri import Weights
+from evobuild.core.params import Score as ScoreParams
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import Weights
 from evobuild.losses import Losses, Pair
 from evobuild.measurements import Measurements
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild import weights
-from evobuild.frame.errors import require
-from evobuild.frame.params import Scratch
+from evobuild.core.errors import require
+from evobuild.core.params import Scratch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -17,9 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from evobuild.chat import prompt_ids
-from evobuild.frame.errors import UserError
-from evobuild.frame.tables import Instruction, Reject
+from evobuild.core.conversation import prompt_ids
+from evobuild.core.errors import UserError
+from evobuild.core.tables import Instruction, Reject
 from evobuild.losses import Pair
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from evobuild import duplicates
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Seed
+from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
 from evobuild.formats import SourceRow
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Seed
-from evobuild.frame.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
 
 
 class Split(NamedTuple):

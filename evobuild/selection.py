@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 
 from evobuild import filters, gathering, greedy, mixture, ranks, repeats
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Params, Select
-from evobuild.frame.tables import INSTRUCTIONS, SEED_ROUND
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Params, Select
+from evobuild.core.pools import NOT_ANSWERED, chosen_from
+from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND
 from evobuild.gathering import Sources
-from evobuild.pools import NOT_ANSWERED, chosen_from
 
 BELOW = "below the cut"
 TOO_NEAR = "near a better row"

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from evobuild import charts, distributions
 from evobuild import tags as tagging
+from evobuild.core import tables
+from evobuild.core.params import Params
+from evobuild.core.tables import DIVERSITY, REWARDS, TAGS
 from evobuild.diversity import is_exact
-from evobuild.frame import tables
-from evobuild.frame.params import Params
-from evobuild.frame.tables import DIVERSITY, REWARDS, TAGS
 from evobuild.ledgers import Ledger
 
 DISTANCES = {"l2": "Euclidean (L2)", "squared": "squared Euclidean", "cosine": "1 − cosine"}

@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from evobuild import branches as branch_steps
-from evobuild import pools as pool_stages
-from evobuild.frame import tables
-from evobuild.frame.tables import LEVELS, RATINGS, SCORES
+from evobuild.core import branches as branch_steps
+from evobuild.core import pools as pool_stages
+from evobuild.core import tables
+from evobuild.core.tables import LEVELS, RATINGS, SCORES
 
 BINS = 20
 """Bins of a score histogram."""

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild import failures, structures
-from evobuild.frame.tables import Instruction, Reject
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction, Reject
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.prompts import render
 
 LONGEST = 60
 """Characters of a tag; what is longer is an explanation."""

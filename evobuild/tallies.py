@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.frame import tables
+from evobuild.core import tables
 
 OF_EVOLUTIONS = (
     "unparsable",

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild import weights
-from evobuild.chat import prompt_ids
-from evobuild.frame.errors import BadInput, require
-from evobuild.frame.params import Finetune
-from evobuild.frame.tables import Instruction, Reject
-from evobuild.frame.uri import Weights
+from evobuild.core.conversation import prompt_ids
+from evobuild.core.errors import BadInput, require
+from evobuild.core.params import Finetune
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import Weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

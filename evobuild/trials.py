@@ -13,13 +13,13 @@ from statistics import fmean
 from typing import NamedTuple
 
 from evobuild import equality, failures
-from evobuild.chat import messages
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.conversation import messages
+from evobuild.core.params import Failures
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction, Reject
 from evobuild.evolution import Plan, by_method, child
-from evobuild.frame.params import Failures
-from evobuild.frame.tables import Instruction, Reject
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.prompts import render
 from evobuild.ratings import read_score
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from evobuild.frame.errors import UserError, require
-from evobuild.frame.uri import SCRATCH, Weights
+from evobuild.core.errors import UserError, require
+from evobuild.core.uri import SCRATCH, Weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -5,19 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, rows: Path, answers: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild import pools
     from evobuild.autoif import answers as samples
     from evobuild.autoif.records import ANSWERS
-    from evobuild.frame import tables
+    from evobuild.core import pools, tables
+    from evobuild.core.chat import Sampling
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
 
     given = params.autoif.answers
     if not given.count:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, log, run
+from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, seeds: Path, constraints: Out, rejects: Out, counts: Out, usage: Out) -> None:
     from evobuild.autoif.constraints import Constraint, Known, counted, invent, read_seeds
     from evobuild.autoif.records import CONSTRAINTS
-    from evobuild.frame import tables
+    from evobuild.core import tables
     from evobuild.models.door import Model
 
     settings = params.autoif.augment

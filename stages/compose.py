@@ -5,18 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, r0: Path, verified: Path, rows: Out, rejects: Out, counts: Out) -> None:
     from evobuild.autoif import queries
     from evobuild.autoif import verified as constraints
     from evobuild.autoif.records import VERIFIED
-    from evobuild.frame import tables
-    from evobuild.frame.errors import BadInput
+    from evobuild.core import tables
+    from evobuild.core.errors import BadInput
 
     given = params.autoif.compose
     kept = list(constraints.of_table(tables.read(verified, VERIFIED)))

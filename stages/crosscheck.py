@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, log, run
+from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -22,7 +22,7 @@ def main(
     counts: Out,
 ) -> None:
     from evobuild.autoif import crosscheck, panels, records
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     given, written = (
         tables.read(path, schema)

@@ -6,12 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.errors import BadParams
-from evobuild.frame.stage import Out, log, run
+from evobuild.core.errors import BadParams
+from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
+    from evobuild.core.params import Params
     from evobuild.embeddings import Embedder
-    from evobuild.frame.params import Params
 
 
 def _embedder(params: Params, models: ExitStack) -> Embedder | None:
@@ -27,7 +27,7 @@ def _embedder(params: Params, models: ExitStack) -> Embedder | None:
 def main(params: Params, responses: Path, evaluation: Path, contamination: Out, counts: Out) -> None:
     from evobuild import evaluation_sets, likeness, overlaps
     from evobuild.contamination import Index
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     given = params.decontaminate
     name = contamination.name.removeprefix(".").split(".")[0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -23,9 +23,9 @@ def main(
 ) -> None:
     from evobuild import distributions
     from evobuild import diversity as measures
+    from evobuild.core import tables
+    from evobuild.core.pools import AllPools
     from evobuild.embeddings import Embedder, text_of
-    from evobuild.frame import tables
-    from evobuild.pools import AllPools
 
     model, given = params.models.embedder, params.diversity
     vectors, results = AllPools(tables.EMBEDDINGS, embeddings), AllPools(tables.DIVERSITY, diversity)

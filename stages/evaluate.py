@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
     params: Params, held_out: Path, scratch: Path, tuned: Path, losses: Out, rejects: Out, metrics: Out
 ) -> None:
     from evobuild import evaluation
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     rows = list(tables.instructions(tables.read(held_out, tables.INSTRUCTIONS)))
     table, lost = evaluation.compare(rows, params.models.base, tuned, params.evaluate)

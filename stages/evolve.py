@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
+    from evobuild.core.params import Params
     from evobuild.evolution import Plan
-    from evobuild.frame.params import Params
 
 
 def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
@@ -40,7 +40,7 @@ def main(
     usage: Out,
 ) -> None:
     from evobuild import rounds
-    from evobuild.frame import tables
+    from evobuild.core import tables
     from evobuild.models.door import Model
     from evobuild.models.sharing import Engines
 

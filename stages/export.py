@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, dataset: Path, exports: Out, rejects: Out, counts: Out) -> None:
     from evobuild import exports as formats
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     rows = tables.read(dataset, tables.INSTRUCTIONS)
     lost = formats.export(rows, params, exports)

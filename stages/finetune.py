@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
     params: Params, dataset: Path, scratch: Path, tuned: Out, rejects: Out, counts: Out, curve: Out
 ) -> None:
     from evobuild import training
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     rows = list(tables.instructions(tables.read(dataset, tables.INSTRUCTIONS)))
     steps, lost = training.finetune(rows, params.models.base, params.finetune, params.random_seed, tuned)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, log, run
+from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -22,10 +22,10 @@ def main(
     frequencies: Out,
     usage: Out,
 ) -> None:
-    from evobuild.frame import tables
+    from evobuild.core import tables
+    from evobuild.core.chat import Sampling
     from evobuild.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
 
     settings, names = params.keywords, list(params.rounds)
     drawn = draw(replies, rounds, names, settings.rows, params.random_seed)

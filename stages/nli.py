@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -17,7 +17,7 @@ def main(
     from evobuild.autoif import entailment
     from evobuild.autoif import verified as constraints
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     rows, lost = tables.read(checked, VERIFIED), tables.frame(tables.REJECTS, [])
     texts = tables.read(backtranslations, BACKTRANSLATIONS)

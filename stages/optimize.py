@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, log, run
+from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -29,9 +29,9 @@ def main(
 ) -> None:
     from evobuild import candidates as told
     from evobuild import methods, optimization
-    from evobuild.frame import tables
+    from evobuild.core import tables
+    from evobuild.core.chat import Sampling
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
     from evobuild.models.sharing import Engines
     from evobuild.trials import Examiner
 

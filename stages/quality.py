@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
     from evobuild.autoif.qualities import Quality
     from evobuild.autoif.records import Answer
-    from evobuild.frame.params import Params
-    from evobuild.frame.tables import Instruction
+    from evobuild.core.params import Params
+    from evobuild.core.tables import Instruction
 
 
 def _judged(
@@ -19,8 +19,8 @@ def _judged(
 ) -> tuple[list[Quality], list[dict[str, Any]]]:
     """The quality of each answer, and what it took; nothing if none is wanted."""
     from evobuild.autoif.qualities import judge
+    from evobuild.core.chat import Sampling
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
 
     given = params.autoif.quality
     if given.score is None or not kept:
@@ -47,7 +47,7 @@ def main(
     from evobuild.autoif import qualities as measures
     from evobuild.autoif import verified as constraints
     from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED, Answer, meets
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     bounds = params.autoif.answers.accuracy, params.autoif.quality.score
     own = {row.id: row for row in tables.instructions(tables.read(rows, tables.INSTRUCTIONS))}

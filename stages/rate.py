@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild import pools
-    from evobuild.frame import tables
+    from evobuild.core import pools, tables
+    from evobuild.core.chat import Sampling
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
     from evobuild.ratings import rate
 
     sampling = Sampling(

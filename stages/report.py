@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -38,7 +38,7 @@ def main(
 ) -> None:
     from evobuild import explorer as explored
     from evobuild import fates, ledgers, report, summary
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     measured = (responses, ratings, scores, diversity, rewards, tags, contamination)
     rows = fates.Tables(rounds, *measured, rejects, failures, dataset)

@@ -8,18 +8,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, usage: Out) -> None:
     from evobuild import answers
     from evobuild.autoif.records import OPERATION
-    from evobuild.frame import tables
+    from evobuild.core import tables
+    from evobuild.core.chat import Sampling
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
 
     sampling = Sampling(
         params.respond.temperature, params.respond.top_p, params.respond.max_tokens, seed=params.random_seed

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -24,8 +24,8 @@ def main(
 ) -> None:
     from evobuild import distributions, origins
     from evobuild import rewards as measures
-    from evobuild.frame import tables
-    from evobuild.pools import AllPools
+    from evobuild.core import tables
+    from evobuild.core.pools import AllPools
 
     model, results = params.models.reward, AllPools(tables.REWARDS, rewards)
     known = origins.plans(origins.method_texts(method, own))

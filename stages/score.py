@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, responses: Path, scratch: Path, scores: Out, rejects: Out, counts: Out) -> None:
-    from evobuild.frame import tables
-    from evobuild.pools import AllPools
+    from evobuild.core import tables
+    from evobuild.core.pools import AllPools
     from evobuild.scoring import Scorer
 
     results = AllPools(tables.SCORES, scores)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(params: Params, r0: Path, model: Out) -> None:
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     scorer = params.models.scorer
     if not (params.models.base.is_scratch or (scorer and scorer.is_scratch)):

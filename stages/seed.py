@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -22,7 +22,7 @@ def main(
     counts: Out,
 ) -> None:
     from evobuild import formats, seeds
-    from evobuild.frame import tables
+    from evobuild.core import tables
 
     rows = list(formats.read(source, params.seed.format))
     split = seeds.split(rows, params.seed, params.random_seed)

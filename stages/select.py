@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, log, run
+from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -27,7 +27,7 @@ def main(
     counts: Out,
 ) -> None:
     from evobuild import selection
-    from evobuild.frame import tables
+    from evobuild.core import tables
     from evobuild.gathering import Sources
 
     folders = rounds, responses, scores, ratings, diversity, rewards, tags, embeddings, contamination

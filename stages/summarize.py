@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -33,9 +33,9 @@ def main(
     branches: Out,
     funnel: Out,
 ) -> None:
-    from evobuild import branches as steps
     from evobuild import probability, summary, tallies
-    from evobuild.frame import tables
+    from evobuild.core import branches as steps
+    from evobuild.core import tables
 
     pools, names = list(params.pools), list(params.rounds)
     tables.write_json(rows, summary.row_counts(counts, names, pools, list(params.branches)))

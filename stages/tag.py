@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, run
+from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
@@ -22,10 +22,10 @@ def main(
     usage: Out,
 ) -> None:
     from evobuild import tags as measures
-    from evobuild.frame import tables
+    from evobuild.core import tables
+    from evobuild.core.chat import Sampling
+    from evobuild.core.pools import AllPools
     from evobuild.models.door import Model
-    from evobuild.models.request import Sampling
-    from evobuild.pools import AllPools
 
     tagger, given, seed = params.models.tagger, params.tag, params.random_seed
     results, used = AllPools(tables.TAGS, tags), []

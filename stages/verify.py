@@ -5,20 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.frame.stage import Out, log, run
+from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
-    from evobuild.frame.params import Params
+    from evobuild.core.params import Params
 
 
 def main(
     params: Params, verified: Path, rows: Path, answers: Path, checks: Out, rejects: Out, counts: Out
 ) -> None:
-    from evobuild import pools
     from evobuild.autoif import checks as measures
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED, Answer
     from evobuild.autoif.verified import of_table
-    from evobuild.frame import tables
+    from evobuild.core import pools, tables
     from evobuild.sandbox.choice import choose
 
     if not params.autoif.answers.count:

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.uri import ChatModel
 from evobuild.models import pace
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
 
 NAME = ChatModel("openai", "tiny")
 

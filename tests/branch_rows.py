@@ -6,7 +6,7 @@ from pathlib import Path
 
 from evobuild.autoif.records import OPERATION, VERIFIED, Case
 from evobuild.autoif.verified import Function, Verified
-from evobuild.frame import params, tables
+from evobuild.core import params, tables
 
 NO_COMMA = "def evaluate(response):\n    return ',' not in response"
 SHORT = "def evaluate(response):\n    return len(response) < 20"

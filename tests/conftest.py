@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from evobuild.frame.tables import Instruction, content_id, row_id
+from evobuild.core.chat import Choice, Reply
+from evobuild.core.tables import Instruction, content_id, row_id
 from evobuild.models import store as stores
-from evobuild.models.request import Choice, Reply
 
 SLOWEST = ("test_line", "test_kill", "test_pipeline")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""

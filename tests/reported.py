@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 from workspace import ROOT
 
-from evobuild import branches, fates, pools
-from evobuild.frame import params, tables
-from evobuild.frame.params import Params
+from evobuild import fates
+from evobuild.core import branches, params, pools, tables
+from evobuild.core.params import Params
 from evobuild.report import Sources
 
 ROUNDS = ("r0", "r1", "r2")

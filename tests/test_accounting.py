@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import branches, machine
 from evobuild.commands import estimates, plan
-from evobuild.frame import params
-from evobuild.frame.errors import BadParams, UserError
-from evobuild.frame.uri import ChatModel
+from evobuild.core import branches, machine, params
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.errors import BadParams, UserError
+from evobuild.core.uri import ChatModel
 from evobuild.models import planning
 from evobuild.models.door import Model
 from evobuild.models.progress import Progress
-from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.usage import Usage
 
 NAME = ChatModel("simulated", "fake")

@@ -9,11 +9,11 @@ import pytest
 from conftest import reply
 
 from evobuild import answers
-from evobuild.frame import params, tables
-from evobuild.frame.tables import Instruction, Reject
-from evobuild.frame.uri import ChatModel
+from evobuild.core import params, tables
+from evobuild.core.chat import Sampling
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Sampling
 
 PARAMS = params.load(Path("params.yaml"))
 STAGE = runpy.run_path("stages/respond.py")["main"]

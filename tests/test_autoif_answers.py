@@ -8,9 +8,9 @@ import pytest
 from branch_rows import changed, of_branch, write_rows
 from conftest import reply
 
-from evobuild import pools, rewards
+from evobuild import rewards
 from evobuild.autoif.records import ANSWERS
-from evobuild.frame import params, tables
+from evobuild.core import params, pools, tables
 from stages import answers as stage
 from stages import respond
 

@@ -7,11 +7,10 @@ import json
 import pytest
 from branch_rows import NO_COMMA, SHORT, changed, constraint, write_constraints
 
-from evobuild import pools
 from evobuild.autoif import backtranslations
 from evobuild.autoif.records import BACKTRANSLATIONS
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
+from evobuild.core import pools, tables
+from evobuild.core.errors import BadInput
 from stages import backtranslate as stage
 
 

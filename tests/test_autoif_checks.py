@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from branch_rows import NO_COMMA, SHORT, changed, constraint, of_branch, write_constraints, write_rows
 
-from evobuild import pools
 from evobuild.autoif import booleans, checks
 from evobuild.autoif.records import ANSWERS, CHECKS, Answer
 from evobuild.autoif.verified import Function
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.limits import Limits
+from evobuild.core import pools, tables
+from evobuild.core.errors import BadInput
 from evobuild.sandbox import Isolation
+from evobuild.sandbox.params import Limits
 from stages import verify as stage
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")

@@ -13,12 +13,12 @@ from conftest import reply
 
 from evobuild.autoif import constraints
 from evobuild.autoif.constraints import Constraint, Known, cleaned, fault, invent, read_seeds
-from evobuild.frame import params
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import ChatModel
+from evobuild.core import params
+from evobuild.core.errors import BadInput
+from evobuild.core.prompts import render
+from evobuild.core.tables import Reject
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.prompts import render
 from stages import augment as stage
 
 GIVEN = params.load(Path("params.yaml"))

@@ -13,9 +13,9 @@ from evobuild.autoif import booleans, crosscheck, panels, records
 from evobuild.autoif.booleans import NO_BOOLEAN
 from evobuild.autoif.panels import Said
 from evobuild.autoif.records import Case, meets
-from evobuild.frame import params, tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import Reject
+from evobuild.core import params, tables
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import Reject
 from evobuild.sandbox import Answer, Outcome, choice
 from stages import crosscheck as stage
 

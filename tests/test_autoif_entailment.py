@@ -14,10 +14,10 @@ from branch_rows import constraint, write_constraints
 from evobuild import weights
 from evobuild.autoif import entailment
 from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
-from evobuild.frame import params, tables
-from evobuild.frame.errors import BadInput, UserError
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import Weights
+from evobuild.core import params, tables
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.tables import Reject
+from evobuild.core.uri import Weights
 from stages import nli as stage
 
 LABELS = ("ENTAILMENT", "Neutral", "contradiction")

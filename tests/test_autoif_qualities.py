@@ -15,10 +15,10 @@ from evobuild.autoif import qualities
 from evobuild.autoif.exports import LLAMA_FACTORY, Pair
 from evobuild.autoif.qualities import Candidate
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import ChatModel
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import Reject
+from evobuild.core.uri import ChatModel
 from stages import quality as stage
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")

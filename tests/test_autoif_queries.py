@@ -9,9 +9,9 @@ from branch_rows import changed, constraint, write_constraints, write_rows
 
 from evobuild.autoif import queries
 from evobuild.autoif.records import VERIFIED, constraint_of
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import Reject
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import Reject
 from stages import compose as stage
 
 BOUNDS = {"min_characters": 5, "max_characters": 8, "domains": []}

@@ -13,7 +13,7 @@ from conftest import reply
 
 from evobuild.autoif import booleans, records, repairs, verifiers
 from evobuild.autoif.verifiers import Unreadable, read
-from evobuild.frame import params, tables
+from evobuild.core import params, tables
 from stages import verifiers as stage
 
 CODE = "def evaluate(response):\n    return ',' not in response"

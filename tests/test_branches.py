@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from evobuild import branches
+from evobuild.core import branches
 
 LEDGERS = {
     "augment": {"in": 56, "out": 49, "rejects": {"near duplicate": 4, "no constraint": 3}},

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from evobuild import charts, methods
-from evobuild.frame import params, tables
+from evobuild.core import params, tables
 from evobuild.models import progress
 
 

@@ -13,7 +13,7 @@ import pytest
 from evobuild import code_benchmarks, sandbox
 from evobuild.__main__ import main
 from evobuild.code_benchmarks import Sample, pass_at_k
-from evobuild.frame.errors import BadInput
+from evobuild.core.errors import BadInput
 from evobuild.sandbox import choice
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")

@@ -11,10 +11,10 @@ import tiny
 from evobuild import __main__ as command
 from evobuild import comparison
 from evobuild.comparison import Comparison
-from evobuild.frame import params, tables
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Params
-from evobuild.frame.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
+from evobuild.core import params, tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import Params
+from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
 from evobuild.gathering import Sources
 
 # Words of an instruction, its tokens, IC-IFD, IFD and difficulty; the last row was lost before the cut.

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from evobuild import consistency, roles
-from evobuild.frame import params
-from evobuild.frame.errors import BadParams
-from evobuild.frame.params import Pool, Round
-from evobuild.frame.uri import ChatModel, Weights
+from evobuild.core import params
+from evobuild.core.errors import BadParams
+from evobuild.core.params import Pool, Round
+from evobuild.core.uri import ChatModel, Weights
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import tiny
 from evobuild import contamination, overlaps
 from evobuild.__main__ import main
 from evobuild.contamination import Index, words
+from evobuild.core import tables
+from evobuild.core.stage import _call
 from evobuild.evaluation_sets import Question
-from evobuild.frame import tables
-from evobuild.frame.stage import _call
 
 LONG = "a bat can drink eleven full glasses hourly in june keeping lively minds"
 """Thirteen words."""

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from conftest import reply
 
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import CHUNK, Model
-from evobuild.models.request import Message, Request, Sampling
 
 NAME = ChatModel("simulated", "fake")
 

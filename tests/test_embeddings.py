@@ -12,9 +12,9 @@ import pytest
 import tiny
 
 from evobuild import embeddings
+from evobuild.core.errors import MissingExtra, UserError
+from evobuild.core.uri import Weights
 from evobuild.embeddings import Embedder, text_of
-from evobuild.frame.errors import MissingExtra, UserError
-from evobuild.frame.uri import Weights
 
 
 class FakeModel:

@@ -6,8 +6,8 @@ import pytest
 import tiny
 import torch
 
+from evobuild.core.chat import Sampling
 from evobuild.models.endings import Endings, Going, Halt
-from evobuild.models.request import Sampling
 
 END = 299
 

@@ -6,9 +6,9 @@ import pytest
 from conftest import reply
 
 from evobuild import equality
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Sampling
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Sampling
 
 EQUAL = [
     "Equal",

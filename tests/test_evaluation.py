@@ -8,11 +8,11 @@ import pytest
 import tiny
 import torch
 
-from evobuild import chat, evaluation, losses
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput, UserError
-from evobuild.frame.params import Evaluate
-from evobuild.frame.uri import Weights
+from evobuild import evaluation, losses
+from evobuild.core import conversation, tables
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.params import Evaluate
+from evobuild.core.uri import Weights
 
 PARAMS = Evaluate(max_length=128, batch_tokens=512)
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output="Cod. " * number) for number in (1, 2, 3)]
@@ -42,7 +42,7 @@ def test_a_model_equals_itself() -> None:
 def test_the_loss_is_of_the_answer_after_the_chat_prompt() -> None:
     row = ROWS[1]
     table, _ = compare([row])
-    prompt = chat.prompt_ids(tiny.tokenizer(), row)
+    prompt = conversation.prompt_ids(tiny.tokenizer(), row)
     answer = tiny.tokenizer()(row.output, add_special_tokens=False)["input_ids"]
     assert prompt.count(tiny.tokenizer().bos_token_id) == 1
     labels = torch.tensor([[-100] * len(prompt) + answer])

@@ -12,8 +12,8 @@ import pytest
 import tiny
 
 from evobuild import evaluation_sets
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
 
 
 def one(tmp_path: Path, record: dict, columns=()):

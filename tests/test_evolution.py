@@ -8,8 +8,8 @@ import pytest
 from conftest import reply
 
 from evobuild import evolution, operations
-from evobuild.frame import params
-from evobuild.frame.tables import Instruction, Reject, content_id, row_id
+from evobuild.core import params
+from evobuild.core.tables import Instruction, Reject, content_id, row_id
 
 METHOD = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 BY_METHOD = evolution.by_method(METHOD)

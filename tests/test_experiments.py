@@ -20,10 +20,10 @@ from dvc.utils.hydra import apply_overrides
 from evobuild import candidates, keywords
 from evobuild.candidates import Candidate
 from evobuild.consistency import check
-from evobuild.frame import tables
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import load
-from evobuild.frame.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.core import tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import load
+from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.roles import CHAT_ROLES, is_dry_run
 from evobuild.trials import Failed, Trial
 from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from evobuild import __main__ as command
-from evobuild import evolution, methods, pools
+from evobuild import evolution, methods
 from evobuild.commands import provenance
-from evobuild.frame import params, tables
+from evobuild.core import params, pools, tables
 
 ROOT = Path(__file__).parent.parent
 DATA = Path("data")

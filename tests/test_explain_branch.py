@@ -12,7 +12,7 @@ import yaml
 
 from evobuild import __main__ as command
 from evobuild.autoif import records
-from evobuild.frame import params, tables
+from evobuild.core import params, tables
 
 ROOT = Path(__file__).parent.parent
 DATA = Path("data")

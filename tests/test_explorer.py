@@ -9,8 +9,8 @@ import pytest
 import trees
 
 from evobuild import explorer, fates
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import pytest
 import tiny
 from reported import REAL, settings
 
-from evobuild import chat, exports, formats, json_lines, weights
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Export
-from evobuild.frame.tables import INSTRUCTIONS, Instruction
-from evobuild.frame.uri import Weights
+from evobuild import exports, formats, weights
+from evobuild.core import conversation, json_lines, tables
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Export
+from evobuild.core.tables import INSTRUCTIONS, Instruction
+from evobuild.core.uri import Weights
 
 ALL = ["alpaca", "sharegpt", "messages", "trl", "datasets"]
 TALK = (("user", "Hello."), ("assistant", "Hi."))
@@ -73,7 +73,7 @@ EVERY = sorted([*ROWS, *LOST], key=lambda row: row.id)
 
 def turns(row: Instruction) -> list[tuple[str, str]]:
     """What a consumer must get: the conversation as the responder and the tuned model see it."""
-    return [*((turn.role, turn.content) for turn in chat.messages(row)), ("assistant", row.output)]
+    return [*((turn.role, turn.content) for turn in conversation.messages(row)), ("assistant", row.output)]
 
 
 def load(path: Path, cache: Path) -> list[dict[str, Any]]:
@@ -171,7 +171,7 @@ def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: 
         both = given["prompt"] + given["completion"]
         assert [(turn["role"], turn["content"]) for turn in both] == turns(row)
         rendered = data_utils.maybe_apply_chat_template(given, tokenizer)
-        asked = [turn._asdict() for turn in chat.messages(row)]
+        asked = [turn._asdict() for turn in conversation.messages(row)]
         assert rendered["prompt"] == tokenizer.apply_chat_template(
             asked, add_generation_prompt=True, tokenize=False
         )
@@ -209,7 +209,7 @@ def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
     for row, found in zip(rows, last.values(), strict=True):
         asked = (found.instruction, found.input)
         expected = (row.instruction, row.input)
-        assert asked == (expected if name == "alpaca.json" else (chat.messages(row)[-1].content, ""))
+        assert asked == (expected if name == "alpaca.json" else (conversation.messages(row)[-1].content, ""))
         assert found.output == row.output
         if row not in LOST:
             assert found.history == row.history

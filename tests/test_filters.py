@@ -9,7 +9,7 @@ import pytest
 from candidate_rows import rows
 
 from evobuild import filters
-from evobuild.frame.params import Filters, load
+from evobuild.core.params import Filters, load
 
 SHIPPED = load(Path("params.yaml")).select.filters.model_dump()
 

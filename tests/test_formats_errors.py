@@ -12,8 +12,8 @@ from pathlib import Path
 import polars
 import pytest
 
+from evobuild.core.errors import BadInput
 from evobuild.formats import Format, SourceRow, read
-from evobuild.frame.errors import BadInput
 
 ASK = {"from": "human", "value": "Q1"}
 DEEP = '{"instruction": ' + "[" * 100_000 + "]" * 100_000 + "}"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evobuild import formats, hub
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Fetch
+from evobuild.core.errors import UserError
+from evobuild.core.params import Fetch
 
 
 def wanted(name: str, split: str = "train") -> Fetch:

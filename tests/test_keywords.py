@@ -13,15 +13,15 @@ import pytest
 from conftest import reply
 
 from evobuild import charts, keywords
-from evobuild.frame import params, tables
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import ChatModel
+from evobuild.core import params, tables
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.prompts import render
+from evobuild.core.tables import Reject
+from evobuild.core.uri import ChatModel
 from evobuild.keywords import Keyword, Listed
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.keywords import FAILURES
-from evobuild.prompts import render
 
 JUDGE = ChatModel("simulated", "judge")
 WAYS = ("Add a limit.", "Ask for causes.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import workspace
 
-from evobuild import branches
+from evobuild.core import branches
 
 
 @pytest.fixture(scope="module")

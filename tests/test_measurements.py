@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from evobuild import measurements
-from evobuild.frame.errors import UserError
+from evobuild.core.errors import UserError
 from evobuild.measurements import Measurements
 from evobuild.models.store import Store
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from evobuild import methods
-from evobuild.frame.errors import BadInput
+from evobuild.core.errors import BadInput
 
 LABELLED = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 

@@ -9,7 +9,7 @@ import pytest
 from candidate_rows import rows
 
 from evobuild import mixture
-from evobuild.frame.params import Select, load
+from evobuild.core.params import Select, load
 
 SHIPPED = load(Path("params.yaml")).select.model_dump()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evobuild import neighbours
-from evobuild.frame.errors import MissingExtra
+from evobuild.core.errors import MissingExtra
 
 CORNERS = np.array([[0, 0], [3, 4], [0, 1], [6, 8], [3, 4]], np.float32)
 

@@ -21,14 +21,14 @@ import yaml
 from asker import NAME, questions
 from faults import KEY, Answer, FaultServer, content, failing, faults, good, seeded, text_for
 
-from evobuild.frame import params
-from evobuild.frame.errors import BadParams, UserError
-from evobuild.frame.uri import ChatModel
+from evobuild.core import params
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.errors import BadParams, UserError
+from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models import openai_engine, openai_server, pace
 from evobuild.models.door import Model
 from evobuild.models.openai_protocol import same_model, seed
-from evobuild.models.request import Message, Request, Sampling
 
 ASKER = Path(__file__).with_name("asker.py")
 ROWS = 5000

@@ -9,11 +9,11 @@ import pytest
 from conftest import reply
 
 from evobuild import methods, optimization
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Failures, Optimize
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Sampling
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Failures, Optimize
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Sampling
 from evobuild.optimization import Rows
 from evobuild.trials import Examiner
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.frame import params
-from evobuild.frame.errors import BadParams
-from evobuild.frame.uri import ChatModel, Weights
+from evobuild.core import params
+from evobuild.core.errors import BadParams
+from evobuild.core.uri import ChatModel, Weights
 
 SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild import ledgers, pools
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import Reject
-from evobuild.pools import AllPools
+from evobuild import ledgers
+from evobuild.core import pools
+from evobuild.core.errors import BadInput
+from evobuild.core.pools import AllPools
+from evobuild.core.tables import Reject
 
 KIND = pl.Schema({"id": pl.String, "value": pl.Float64})
 

@@ -13,8 +13,8 @@ from dvc.utils.hydra import apply_overrides
 from evobuild import __main__ as command
 from evobuild import consistency
 from evobuild.commands import presets
-from evobuild.frame import params
-from evobuild.frame.errors import BadInput, UserError
+from evobuild.core import params
+from evobuild.core.errors import BadInput, UserError
 
 NAMES = sorted(path.stem for path in presets.FOLDER.glob("*.yaml"))
 

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from evobuild import charts, probability
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
 
 OFF = {"mean": None, "median": None, "above_0_9": None}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import prompts
-from evobuild.frame.errors import BadInput
+from evobuild.core import prompts
+from evobuild.core.errors import BadInput
 
 ROW = {
     "history": [{"role": "user", "content": "hi {{ 1 }}"}],

@@ -6,10 +6,10 @@ import pytest
 from conftest import reply
 
 from evobuild import ratings
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Sampling
+from evobuild.core.tables import Reject
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Sampling
 
 
 @pytest.mark.parametrize(

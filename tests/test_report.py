@@ -11,8 +11,8 @@ from markupsafe import escape
 from reported import REAL, ROOT, SIMULATED, build, hostile, settings
 
 from evobuild import charts, differences, examples, report
-from evobuild.frame import params, tables
-from evobuild.frame.errors import BadInput
+from evobuild.core import params, tables
+from evobuild.core.errors import BadInput
 from evobuild.report import Sources
 
 

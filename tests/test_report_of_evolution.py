@@ -10,7 +10,7 @@ import pytest
 from reported import ROOT, build, settings
 
 from evobuild import charts, report, tallies
-from evobuild.frame import params, tables
+from evobuild.core import params, tables
 from evobuild.glossary import MEANINGS
 
 

@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import methods, origins, pools, rewards, weights
-from evobuild.frame import params, tables
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Reward as RewardParams
-from evobuild.frame.params import Round
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import Weights
+from evobuild import methods, origins, rewards, weights
+from evobuild.core import params, pools, tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import Reward as RewardParams
+from evobuild.core.params import Round
+from evobuild.core.tables import Reject
+from evobuild.core.uri import Weights
 from evobuild.rewards import Reward, Turns
 from stages import reward as stage
 

@@ -12,12 +12,12 @@ import pytest
 from conftest import reply
 
 from evobuild import evolution, operations, rounds
-from evobuild.frame import params, tables
-from evobuild.frame.errors import BadInput, UserError
-from evobuild.frame.tables import Instruction, Reject
-from evobuild.frame.uri import ChatModel
+from evobuild.core import params, tables
+from evobuild.core.chat import Choice, Reply
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Choice, Reply
 
 STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = params.load(Path("params.yaml"))

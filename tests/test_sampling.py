@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from evobuild.core.chat import Message, Request, Sampling
 from evobuild.models import sampling
-from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.sampling import Draw, uniforms
 
 PROBABILITIES = (0.5, 0.25, 0.15, 0.07, 0.03)

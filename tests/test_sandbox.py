@@ -16,7 +16,7 @@ from sandbox.attacks import ATTACKS
 from sandbox.forgeries import FORGERIES
 
 from evobuild import sandbox
-from evobuild.frame.errors import UserError
+from evobuild.core.errors import UserError
 from evobuild.sandbox import Answer, choice, reading, syscalls
 from evobuild.sandbox.inside.values import decode, encode
 from evobuild.sandbox.isolation import Isolation

@@ -15,12 +15,12 @@ import pytest
 import tiny
 
 from evobuild import formats, losses, scoring, weights
-from evobuild.frame import tables
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Params, read
-from evobuild.frame.params import Score as ScoreParams
-from evobuild.frame.tables import Instruction, Reject
-from evobuild.frame.uri import Weights
+from evobuild.core import tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import Params, read
+from evobuild.core.params import Score as ScoreParams
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import Weights
 from evobuild.scoring import Score, Scorer
 from stages import score as stage
 

@@ -9,9 +9,9 @@ import pytest
 import tiny
 
 from evobuild import seams, weights
-from evobuild.chat import prompt_ids
-from evobuild.frame.errors import UserError
-from evobuild.frame.tables import Reject
+from evobuild.core.conversation import prompt_ids
+from evobuild.core.errors import UserError
+from evobuild.core.tables import Reject
 from evobuild.losses import Pair
 
 

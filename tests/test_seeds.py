@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from evobuild import duplicates, seeds
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Seed
 from evobuild.formats import SourceRow
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Seed
 from evobuild.seeds import Split
 
 

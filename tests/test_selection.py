@@ -13,10 +13,10 @@ import tiny
 from candidate_rows import rows
 
 from evobuild import ranks, selection
-from evobuild.frame import params, tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Params, Select
-from evobuild.frame.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core import params, tables
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Params, Select
+from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
 from evobuild.gathering import Sources
 
 SHIPPED = params.load(Path("params.yaml"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from conftest import FakeEngine
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.errors import UserError
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.sharing import Engines
 
 ONE, OTHER = ChatModel("simulated", "one"), ChatModel("simulated", "other")

@@ -11,10 +11,10 @@ import jinja2
 import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from evobuild.core.chat import Choice, Message, Purpose, Request, Sampling
+from evobuild.core.errors import UserError
 from evobuild.equality import read_verdict
-from evobuild.frame.errors import UserError
 from evobuild.keywords import methods_of
-from evobuild.models.request import Choice, Message, Purpose, Request, Sampling
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS
 from evobuild.models.simulated.method import FINAL_LABEL, clauses_of, failure_rates, read_method

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from evobuild.models.request import Message, Purpose, Request, Sampling
+from evobuild.core.chat import Message, Purpose, Request, Sampling
 from evobuild.models.simulated import answer, augmenter, backtranslator, programs, quality, verifier
 from evobuild.models.simulated.constants import TRAITS
 from evobuild.models.simulated.constraints import find, find_code

@@ -17,8 +17,8 @@ import pytest
 from conftest import reply
 
 from evobuild.commands import archive, salvage
-from evobuild.frame.errors import BadInput, UserError
-from evobuild.models.request import Choice, Message, Reply, Request, Sampling
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.core.errors import BadInput, UserError
 from evobuild.models.store import APPLICATION, Store
 
 ROOT = Path(__file__).parent.parent
@@ -448,7 +448,7 @@ def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_pat
 
 
 def test_what_params_name_is_kept(tmp_path):
-    from evobuild.frame.uri import ChatModel
+    from evobuild.core.uri import ChatModel
     from evobuild.models import engine
 
     current = engine.identity(ChatModel("simulated", "small"))

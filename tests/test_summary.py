@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evobuild import summary
-from evobuild.frame import tables
+from evobuild.core import tables
 
 
 def write(folder: Path, pool: str, schema, rows) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from evobuild.frame import tables
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import INSTRUCTIONS, REJECTS, Reject
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import INSTRUCTIONS, REJECTS, Reject
 
 HISTORY = (("user", "Hi."), ("assistant", "Hello {{ 1 }}."))
 

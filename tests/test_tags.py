@@ -9,15 +9,15 @@ import polars as pl
 import pytest
 from conftest import reply
 
-from evobuild import pools, tags
-from evobuild.frame import params, tables
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import ChatModel
+from evobuild import tags
+from evobuild.core import params, pools, tables
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.prompts import render
+from evobuild.core.tables import Reject
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.tagger import FAILURES, tags_of
-from evobuild.prompts import render
 from stages import tag as stage
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from evobuild import tallies
-from evobuild.frame import tables
+from evobuild.core import tables
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import tiny
 import torch
 import trl
 
-from evobuild import chat, training, weights
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Finetune
-from evobuild.frame.tables import Instruction
-from evobuild.frame.uri import Weights
+from evobuild import training, weights
+from evobuild.core import conversation
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Finetune
+from evobuild.core.tables import Instruction
+from evobuild.core.uri import Weights
 
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output=f"Cod, {number} times.") for number in range(8)]
 
@@ -64,7 +65,7 @@ def test_earlier_answers_are_not_in_the_loss() -> None:
 @pytest.mark.parametrize(("room", "learnt"), [(6, "%%%%%<|end|>"), (5, "%%%%%"), (1, "%")])
 def test_a_longer_answer_is_cut_at_its_end(room: int, learnt: str) -> None:
     row = tiny.row(output="%%%%%")
-    length = len(chat.prompt_ids(tiny.tokenizer(), row)) + room
+    length = len(conversation.prompt_ids(tiny.tokenizer(), row)) + room
     assert labelled(row, length)[1] == learnt
 
 
@@ -127,4 +128,4 @@ def test_a_conversation_that_the_template_refuses_is_named() -> None:
     tokenizer = weights.tokenizer(Weights(str(tiny.folder())))
     tokenizer.chat_template = "{{ raise_exception('no system turns') }}"
     with pytest.raises(BadInput, match=f"row {tiny.row().id}: .* refuses it: no system turns"):
-        chat.prompt_ids(tokenizer, tiny.row())
+        conversation.prompt_ids(tokenizer, tiny.row())

@@ -13,9 +13,9 @@ import torch
 import transformers
 
 from evobuild import weights
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel, Weights
-from evobuild.models.request import Message, Reply, Request, Sampling
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.errors import UserError
+from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.transformers_engine import TransformersEngine
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=12, seed=5)

@@ -11,10 +11,10 @@ import pytest
 import tiny
 import torch
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.errors import UserError
+from evobuild.core.uri import ChatModel
 from evobuild.models import transformers_engine
-from evobuild.models.request import Message, Request, Sampling
 
 PLAIN = ChatModel("transformers", str(tiny.folder()))
 
@@ -25,7 +25,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import peft
 
     from evobuild import weights
-    from evobuild.frame.uri import Weights
+    from evobuild.core.uri import Weights
 
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)

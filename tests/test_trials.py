@@ -8,10 +8,10 @@ import pytest
 from conftest import reply
 
 from evobuild import methods
-from evobuild.frame.params import Failures
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Sampling
+from evobuild.core.params import Failures
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Sampling
 from evobuild.trials import Examiner, Trial
 
 RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)

@@ -12,8 +12,8 @@ import pytest
 import tiny
 
 from evobuild import weights
-from evobuild.frame.errors import MissingExtra, UserError
-from evobuild.frame.uri import SCRATCH, ChatModel, Weights
+from evobuild.core.errors import MissingExtra, UserError
+from evobuild.core.uri import SCRATCH, ChatModel, Weights
 from evobuild.models import vllm_engine
 
 COMMIT = "12fd25f0" * 5

@@ -11,9 +11,9 @@ from typing import Any
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no test may ask the hub
 
 from evobuild import scratch, weights
-from evobuild.frame.params import Scratch
-from evobuild.frame.tables import SEED_ROUND, Instruction, content_id, row_id
-from evobuild.frame.uri import Weights
+from evobuild.core.params import Scratch
+from evobuild.core.tables import SEED_ROUND, Instruction, content_id, row_id
+from evobuild.core.uri import Weights
 
 weights.THREADS = 1  # at this size two threads only wait for each other
 

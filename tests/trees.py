@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from evobuild import fates, pools
-from evobuild.frame import params, tables
-from evobuild.frame.params import Params
-from evobuild.frame.tables import Instruction
+from evobuild import fates
+from evobuild.core import params, pools, tables
+from evobuild.core.params import Params
+from evobuild.core.tables import Instruction
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>\u2028{{7*7}}\0 end"

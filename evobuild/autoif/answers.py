@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from evobuild import failures
 from evobuild.autoif.records import Answer, answer_id
-from evobuild.chat import messages
-from evobuild.frame.tables import Instruction, Reject
+from evobuild.core.chat import Request, Sampling
+from evobuild.core.conversation import messages
+from evobuild.core.tables import Instruction, Reject
 from evobuild.models.door import Model
-from evobuild.models.request import Request, Sampling
 
 
 def respond(

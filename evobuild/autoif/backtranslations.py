@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from evobuild import failures
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
-from evobuild.frame.tables import Reject, row_id
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.prompts import render
+from evobuild.core.tables import Reject, row_id
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Request, Sampling
-from evobuild.prompts import render
 
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("**", "**"), ("`", "`"))
 

@@ -15,10 +15,10 @@ from evobuild import sandbox
 from evobuild.autoif import booleans
 from evobuild.autoif.records import FUNCTION, Answer, constraint_of, meets
 from evobuild.autoif.verified import Function, Verified
-from evobuild.frame.errors import BadInput
-from evobuild.frame.limits import Limits
-from evobuild.frame.tables import Instruction, Reject
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import Instruction, Reject
 from evobuild.sandbox import Isolation, Job, Outcome
+from evobuild.sandbox.params import Limits
 
 VERDICTS = {True: "true", False: "false"}
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild import chatter, failures
-from evobuild.frame.errors import BadInput
-from evobuild.frame.params import Augment
-from evobuild.frame.tables import Reject, row_id
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.errors import BadInput
+from evobuild.core.params import Augment
+from evobuild.core.prompts import render
+from evobuild.core.tables import Reject, row_id
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.prompts import render
 
 LONGEST = 300
 """Characters of a constraint; what is longer is a task of its own."""

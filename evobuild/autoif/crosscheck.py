@@ -23,8 +23,8 @@ from typing import Any
 
 from evobuild.autoif.panels import SILENT, Panel, Said
 from evobuild.autoif.records import meets
-from evobuild.frame.params import Crosscheck
-from evobuild.frame.tables import Reject, count_reasons, row_id
+from evobuild.core.params import Crosscheck
+from evobuild.core.tables import Reject, count_reasons, row_id
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from typing import Any
 from evobuild import weights
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
-from evobuild.frame.errors import UserError, require
-from evobuild.frame.tables import Reject
-from evobuild.frame.uri import Weights
+from evobuild.core.errors import UserError, require
+from evobuild.core.tables import Reject
+from evobuild.core.uri import Weights
 from evobuild.measurements import Measurements
 
 CONTRADICTION = "contradiction"

@@ -15,15 +15,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild import json_lines
 from evobuild.autoif.records import constraint_of
 from evobuild.autoif.verified import Verified
-from evobuild.chat import messages
-from evobuild.frame import tables
-from evobuild.frame.params import Models
-from evobuild.frame.tables import Instruction
-from evobuild.json_lines import Record
-from evobuild.models.request import Message
+from evobuild.core import json_lines, tables
+from evobuild.core.chat import Message
+from evobuild.core.conversation import messages
+from evobuild.core.json_lines import Record
+from evobuild.core.params import Models
+from evobuild.core.tables import Instruction
 
 LLAMA_FACTORY = {
     "evobuild_preferences": {

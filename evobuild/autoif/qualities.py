@@ -14,11 +14,11 @@ from typing import NamedTuple
 from evobuild import failures
 from evobuild.autoif.exports import Pair
 from evobuild.autoif.records import Answer, meets
-from evobuild.frame.tables import Instruction, Reject
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import ChatModel
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.prompts import render
 from evobuild.ratings import read_score
 
 MOST = 10

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from evobuild.autoif.records import OPERATION
 from evobuild.autoif.verified import Verified
-from evobuild.frame.params import Compose
-from evobuild.frame.tables import Instruction, Reject, content_id, row_id
-from evobuild.prompts import render
+from evobuild.core.params import Compose
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction, Reject, content_id, row_id
 
 
 def eligible(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:

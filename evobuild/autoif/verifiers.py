@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from evobuild import failures
 from evobuild.autoif import booleans, repairs
 from evobuild.autoif.records import FUNCTION, Case
-from evobuild.frame.params import Verifiers
-from evobuild.frame.tables import Reject, count_reasons
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.params import Verifiers
+from evobuild.core.prompts import render
+from evobuild.core.tables import Reject, count_reasons
 from evobuild.models.door import Model
-from evobuild.models.request import Message, Reply, Request, Sampling
-from evobuild.prompts import render
 
 _CODE = ("func", "function", "code")
 _INPUT = ("input", "response")

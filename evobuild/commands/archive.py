@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.frame.errors import BadInput, UserError
-from evobuild.frame.params import load
-from evobuild.frame.stage import whole
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.params import load
+from evobuild.core.stage import whole
 from evobuild.models import engine, record, store
 from evobuild.roles import chat_models
 

@@ -17,11 +17,11 @@ from evobuild.autoif.records import ANSWERS, CONSTRAINTS
 from evobuild.characters import on_terminal
 from evobuild.commands import verification
 from evobuild.commands.verification import Constraint, Verification
-from evobuild.fates import Fate
-from evobuild.frame import tables
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Params
-from evobuild.frame.tables import (
+from evobuild.core import tables
+from evobuild.core.chat import Message, Request
+from evobuild.core.errors import UserError
+from evobuild.core.params import Params
+from evobuild.core.tables import (
     CANDIDATES,
     FAILURES,
     INSTRUCTIONS,
@@ -31,8 +31,8 @@ from evobuild.frame.tables import (
     Instruction,
     Reject,
 )
+from evobuild.fates import Fate
 from evobuild.models import engine, store
-from evobuild.models.request import Message, Request
 
 DATA = Path("data")
 METHOD = DATA / "method.txt"

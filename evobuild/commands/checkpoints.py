@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evobuild.frame.errors import UserError, require
-from evobuild.frame.uri import Weights
+from evobuild.core.errors import UserError, require
+from evobuild.core.uri import Weights
 from evobuild.weights import location
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")

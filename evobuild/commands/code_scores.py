@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evobuild.frame.errors import UserError
+from evobuild.core.errors import UserError
 
 
 def add(parser: argparse.ArgumentParser) -> None:

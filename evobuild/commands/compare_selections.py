@@ -9,9 +9,9 @@ from pathlib import Path
 from evobuild import comparison, fates
 from evobuild.characters import on_terminal
 from evobuild.comparison import Comparison, Group
-from evobuild.frame import params
-from evobuild.frame.errors import UserError
-from evobuild.frame.params import Metric
+from evobuild.core import params
+from evobuild.core.errors import UserError
+from evobuild.core.params import Metric
 from evobuild.gathering import Sources
 
 WIDTH = 110

@@ -8,9 +8,9 @@ from pathlib import Path
 from evobuild import evaluation_sets, formats
 from evobuild.characters import on_terminal
 from evobuild.contamination import Found, Hit, Index, words
+from evobuild.core.errors import UserError
+from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.evaluation_sets import Question
-from evobuild.frame.errors import UserError
-from evobuild.frame.tables import SEED_ROUND, Instruction
 
 HEADER = (
     f"{'rows':<28} {'set':<16} {'questions':>9}  {'measure':<8} "

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild import branches, formats, machine, optimization
-from evobuild.frame import params
-from evobuild.frame.errors import BadInput
-from evobuild.frame.stage import paths
-from evobuild.frame.tables import SEED_ROUND
+from evobuild import formats, optimization
+from evobuild.core import branches, machine, params
+from evobuild.core.errors import BadInput
+from evobuild.core.stage import paths
+from evobuild.core.tables import SEED_ROUND
 from evobuild.models import planning
 from evobuild.models.usage import Usage
 

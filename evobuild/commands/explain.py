@@ -10,15 +10,16 @@ from pathlib import Path
 
 import yaml
 
-from evobuild import branches, fates, pools
+from evobuild import fates
 from evobuild.commands import biography, provenance, verdicts
 from evobuild.commands.biography import Attempt, Chapter, Life, Origin, Sequel
 from evobuild.commands.lines import in_line, quoted, why
 from evobuild.commands.verification import Constraint
+from evobuild.core import branches, pools
+from evobuild.core.params import Params, load
+from evobuild.core.tables import Instruction
 from evobuild.differences import difference
 from evobuild.fates import Fate
-from evobuild.frame.params import Params, load
-from evobuild.frame.tables import Instruction
 from evobuild.rounds import KEPT
 
 PARAMS = Path("params.yaml")

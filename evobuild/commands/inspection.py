@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from evobuild import machine
 from evobuild.commands import checkpoints
-from evobuild.frame import params
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel, Weights
+from evobuild.core import machine, params
+from evobuild.core.errors import UserError
+from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.simulated.constants import TRAITS
 from evobuild.roles import chat_models, weights_models
 

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild import machine
 from evobuild.commands.estimates import Estimate, Estimator
-from evobuild.frame import params
-from evobuild.frame.errors import BadParams, UserError
+from evobuild.core import machine, params
+from evobuild.core.errors import BadParams, UserError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from evobuild.frame import sections
-from evobuild.frame.errors import BadInput, UserError
+from evobuild.core import sections
+from evobuild.core.errors import BadInput, UserError
 
 FOLDER = Path("presets")
 _BARE = re.compile(r"[\w./:@+-]+", re.ASCII)

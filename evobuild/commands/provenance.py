@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from evobuild.frame.errors import BadInput
+from evobuild.core.errors import BadInput
 
 LOCK = Path("dvc.lock")
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import aiohttp
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel
-from evobuild.machine import OpenAI
+from evobuild.core.errors import UserError
+from evobuild.core.machine import OpenAI
+from evobuild.core.uri import ChatModel
 from evobuild.models import openai_server
 from evobuild.models.openai_protocol import same_model
 

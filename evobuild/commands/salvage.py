@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.frame.errors import UserError
+from evobuild.core.errors import UserError
 from evobuild.models import record, store
 
 CHUNK = 20_000

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild import branches
 from evobuild.autoif.records import (
     ANSWERS,
     BACKTRANSLATIONS,
@@ -25,8 +24,9 @@ from evobuild.autoif.records import (
     answer_id,
     constraint_of,
 )
+from evobuild.core import branches
+from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction
 from evobuild.fates import Loss, Reader
-from evobuild.frame.tables import INSTRUCTIONS, REJECTS, Instruction
 
 DATA = Path("data")
 

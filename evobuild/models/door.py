@@ -18,13 +18,13 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from evobuild import machine
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel
+from evobuild.core import machine
+from evobuild.core.chat import Reply, Request
+from evobuild.core.errors import UserError
+from evobuild.core.uri import ChatModel
 from evobuild.models import engine, planning
 from evobuild.models import store as stores
 from evobuild.models.progress import Progress
-from evobuild.models.request import Reply, Request
 from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
 

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from evobuild.models.request import Choice, Sampling
+from evobuild.core.chat import Choice, Sampling
 
 FEW = 2
 """A batch stops when at most 1 row in this many is unfinished; those go on in another one.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from evobuild.frame.uri import ChatModel
-from evobuild.models.request import Reply, Request
+from evobuild.core.chat import Reply, Request
+from evobuild.core.uri import ChatModel
 
 
 class Engine(Protocol):

@@ -12,10 +12,10 @@ from collections import deque
 from contextlib import ExitStack
 from queue import SimpleQueue
 
-from evobuild import machine
-from evobuild.frame.uri import ChatModel
+from evobuild.core import machine
+from evobuild.core.chat import Reply, Request
+from evobuild.core.uri import ChatModel
 from evobuild.models.openai_server import Server
-from evobuild.models.request import Reply, Request
 
 
 def identity(model: ChatModel) -> str:

@@ -16,9 +16,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from evobuild.frame.errors import UserError
+from evobuild.core.chat import Choice, Finish, Request
+from evobuild.core.errors import UserError
 from evobuild.models import pace
-from evobuild.models.request import Choice, Finish, Request
 
 FINISHES: dict[str | None, Finish] = {
     "stop": "stop",

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel
-from evobuild.machine import OpenAI
+from evobuild.core.chat import Reply, Request
+from evobuild.core.errors import UserError
+from evobuild.core.machine import OpenAI
+from evobuild.core.uri import ChatModel
 from evobuild.models.openai_protocol import (
     DETAIL,
     Answer,
@@ -32,7 +33,6 @@ from evobuild.models.openai_protocol import (
     same_model,
 )
 from evobuild.models.pace import Pace, wait
-from evobuild.models.request import Reply, Request
 
 PUBLIC_URL = "https://api.openai.com/v1"
 

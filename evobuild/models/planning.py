@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from evobuild.models.request import Reply, Request
+from evobuild.core.chat import Reply, Request
 from evobuild.models.usage import Usage
 
 PLANNED = "planned, not asked"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from evobuild.models.request import Choice, Reply
+from evobuild.core.chat import Choice, Reply
 
 Key = bytes
 """What was asked of which model, 16 bytes."""

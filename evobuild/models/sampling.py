@@ -13,7 +13,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from evobuild.models.request import Request, Sampling
+from evobuild.core.chat import Request, Sampling
 
 GREEDY_BELOW = 1e-5
 """Temperature; what vLLM takes for greedy."""

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Reply, Request
+from evobuild.core.uri import ChatModel
 from evobuild.models import engine
-from evobuild.models.request import Reply, Request
 
 
 class Engines:

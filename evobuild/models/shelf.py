@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.stage import log
+from evobuild.core.errors import UserError
+from evobuild.core.stage import log
 from evobuild.models.record import Key, checksum, is_sound
 
 BUFFER_ROWS = 2048

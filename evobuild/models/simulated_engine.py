@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Reply, Request
+from evobuild.core.uri import ChatModel
 from evobuild.models import simulated
-from evobuild.models.request import Reply, Request
 
 
 def identity(model: ChatModel) -> str:

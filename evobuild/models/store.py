@@ -12,12 +12,12 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild import machine
-from evobuild.frame.errors import UserError
+from evobuild.core import machine
+from evobuild.core.chat import Reply, Request
+from evobuild.core.errors import UserError
 from evobuild.models import shelf
 from evobuild.models.record import Key as Key
 from evobuild.models.record import decode, encode
-from evobuild.models.request import Reply, Request
 from evobuild.models.shelf import Kind, Shelf
 from evobuild.models.shelf import number as number
 

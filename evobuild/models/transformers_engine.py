@@ -18,11 +18,12 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from evobuild import machine, weights
-from evobuild.frame.errors import UserError, require
-from evobuild.frame.uri import ChatModel, Weights
+from evobuild import weights
+from evobuild.core import machine
+from evobuild.core.chat import Choice, Reply, Request
+from evobuild.core.errors import UserError, require
+from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.endings import Endings, Going, Halt
-from evobuild.models.request import Choice, Reply, Request
 from evobuild.models.sampling import Draw, uniforms
 
 AHEAD = 16

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from evobuild.machine import Budget, Price
-from evobuild.models.request import Reply
+from evobuild.core.chat import Reply
+from evobuild.core.machine import Budget, Price
 
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_prompt_tokens", "cached_completion_tokens")
 COUNTS = ("calls", "cached", "failed", *TOKENS)

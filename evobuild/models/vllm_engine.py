@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from jinja2 import TemplateError
 
-from evobuild import machine, weights
-from evobuild.frame.errors import UserError, require
-from evobuild.frame.uri import ChatModel, Weights
-from evobuild.models.request import Choice, Finish, Reply, Request, Sampling
+from evobuild import weights
+from evobuild.core import machine
+from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
+from evobuild.core.errors import UserError, require
+from evobuild.core.uri import ChatModel, Weights
 
 if TYPE_CHECKING:
     from vllm import SamplingParams

@@ -14,10 +14,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from evobuild.frame.limits import Limits
 from evobuild.sandbox import reading
 from evobuild.sandbox.choice import choose, usable
 from evobuild.sandbox.isolation import Isolation
+from evobuild.sandbox.params import Limits
 from evobuild.sandbox.records import Answer, Exam, Job, Kind, Outcome, Verdict
 from evobuild.sandbox.schedule import results
 

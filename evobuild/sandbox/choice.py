@@ -9,10 +9,10 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.limits import Limits
+from evobuild.core.errors import UserError
 from evobuild.sandbox.interpreter import interpreter
 from evobuild.sandbox.isolation import Isolation, bubblewrap
+from evobuild.sandbox.params import Limits
 
 if TYPE_CHECKING:
     from evobuild.sandbox.inside.runner import Task

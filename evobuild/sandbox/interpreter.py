@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from evobuild.frame.errors import UserError
+from evobuild.core.errors import UserError
 
 HIDDEN = ("site-packages", "dist-packages")
 LEFT_OUT = re.compile(r"_tkinter|_curses|readline|nis|_gdbm|_dbm|ossaudiodev|_test|xx")

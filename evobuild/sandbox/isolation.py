@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.limits import Limits
+from evobuild.core.errors import UserError
 from evobuild.sandbox import syscalls
 from evobuild.sandbox.inside import confine, examiner, runner, steady, values
 from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, interpreter
+from evobuild.sandbox.params import Limits
 
 if TYPE_CHECKING:
     Task = runner.Task | examiner.Task

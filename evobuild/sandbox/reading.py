@@ -9,9 +9,9 @@ import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
-from evobuild.frame.limits import Limits
 from evobuild.sandbox.inside.values import decode
 from evobuild.sandbox.isolation import Isolation
+from evobuild.sandbox.params import Limits
 from evobuild.sandbox.records import Answer, Exam, Job, Kind, Outcome, Verdict
 from evobuild.sandbox.schedule import READY, Ending, Run
 

@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.limits import Limits
+from evobuild.core.errors import UserError
+from evobuild.sandbox.params import Limits
 
 Made = TypeVar("Made")
 STARTING = 30.0

@@ -13,7 +13,7 @@ import errno
 import tempfile
 from functools import cache
 
-from evobuild.frame.errors import UserError
+from evobuild.core.errors import UserError
 
 ALWAYS = """
 access arch_prctl brk clock_getres clock_gettime clock_nanosleep close close_range dup dup2 dup3 exit

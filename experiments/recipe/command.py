@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.stage import log
+from evobuild.core.errors import UserError
+from evobuild.core.stage import log
 from experiments.recipe import costs, page, runs
 from experiments.recipe.design import Experiment, Recipe, experiments
 from experiments.recipe.papers import STAND_INS

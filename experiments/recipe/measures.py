@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import polars as pl
 
-from evobuild import branches, comparison, gathering, probability, words
-from evobuild.frame.params import Metric
-from evobuild.frame.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
+from evobuild import comparison, gathering, probability, words
+from evobuild.core import branches
+from evobuild.core.params import Metric
+from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
 

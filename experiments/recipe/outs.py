@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import polars as pl
 
-from evobuild.frame import params, tables
-from evobuild.frame.errors import UserError
+from evobuild.core import params, tables
+from evobuild.core.errors import UserError
 
 
 class Outs:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild.frame.errors import require
+from evobuild.core.errors import require
 from experiments.recipe.views import DRY, Measure, ordered, unchanged
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild.frame.errors import UserError
-from evobuild.frame.stage import QUIET, log
+from evobuild.core.errors import UserError
+from evobuild.core.stage import QUIET, log
 
 HOURS = 6
 """How long one simulated experiment may take."""

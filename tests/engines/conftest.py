@@ -11,7 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub's client is imported
 os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
 
 from evobuild import scratch, weights
-from evobuild.frame.params import Scratch
+from evobuild.core.params import Scratch
 from evobuild.models import engine as engines
 
 weights.THREADS = 1  # at this size two threads only wait for each other

@@ -11,11 +11,11 @@ from pathlib import Path
 import llama_cpp
 import servers
 
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models.door import Model
 from evobuild.models.engine import Engine
-from evobuild.models.request import Message, Reply, Request, Sampling
 from evobuild.scratch import CONTEXT
 
 

@@ -10,8 +10,8 @@ import pytest
 from peers import Peer, ask
 
 from evobuild import weights
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import Weights
+from evobuild.core.errors import UserError
+from evobuild.core.uri import Weights
 from evobuild.models import engine as engines
 from evobuild.models.door import Model
 

@@ -16,12 +16,12 @@ from unittest import mock
 
 import pytest
 
-from evobuild.frame.uri import ChatModel
+from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models import transformers_engine, vllm_engine
 from evobuild.models.door import Model
 from evobuild.models.engine import Engine
-from evobuild.models.request import Message, Request, Sampling
 
 ROWS = 640
 KILLS = 20

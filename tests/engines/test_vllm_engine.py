@@ -14,11 +14,11 @@ import pytest
 from peers import ask
 
 from evobuild import weights
-from evobuild.frame.errors import UserError
-from evobuild.frame.uri import ChatModel, Weights
+from evobuild.core.chat import Reply, Request
+from evobuild.core.errors import UserError
+from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import transformers_engine, vllm_engine
 from evobuild.models.engine import Engine
-from evobuild.models.request import Reply, Request
 
 LLAMA_3 = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>\n\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from evobuild import elimination, failures, methods
-from evobuild.frame.params import Failures
-from evobuild.frame.tables import Instruction
-from evobuild.models.request import Choice, Reply
+from evobuild.core.chat import Choice, Reply
+from evobuild.core.params import Failures
+from evobuild.core.tables import Instruction
 
 RULES = Failures(max_growth=40, language=True, lost_content=False, equal=False)
 LABEL = "#Finally Rewritten Instruction#"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from evobuild.frame.errors import UserError
-from evobuild.models.request import Choice, Finish, Reply, Request
+from evobuild.core.chat import Choice, Finish, Reply, Request
+from evobuild.core.errors import UserError
 from evobuild.models.simulated.augmenter import invent
 from evobuild.models.simulated.backtranslator import translate_back
 from evobuild.models.simulated.constants import TRAITS, Traits

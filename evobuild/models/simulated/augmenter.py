@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.constraints import draw
 from evobuild.models.simulated.dice import Dice
 

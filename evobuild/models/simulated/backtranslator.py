@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.constants import Traits
 from evobuild.models.simulated.constraints import find_code
 from evobuild.models.simulated.dice import Dice

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
-from evobuild.models.request import Request
+from evobuild.core.chat import Request
 
 Item = TypeVar("Item")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated import phrases
 from evobuild.models.simulated.constants import KINDS, SWOLLEN_WORDS, Traits
 from evobuild.models.simulated.data import extended

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.constants import Traits
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.evolver import split_prompt

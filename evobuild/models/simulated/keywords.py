@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from itertools import accumulate
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.dice import Dice
 
 FAILURES = {"empty": 0.01, "chatter": 0.02, "short": 0.02}

@@ -6,7 +6,7 @@ is the plain one, and takes no chance more.
 
 from __future__ import annotations
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.constants import Traits
 from evobuild.models.simulated.constraints import split_constraint
 from evobuild.models.simulated.dice import Dice

@@ -11,7 +11,7 @@ import itertools
 import re
 from collections.abc import Iterable
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated import repairs
 from evobuild.models.simulated.constants import Traits
 from evobuild.models.simulated.dice import Dice

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from itertools import accumulate
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.constants import Traits
 from evobuild.models.simulated.constraints import split_constraint
 from evobuild.models.simulated.dice import Dice

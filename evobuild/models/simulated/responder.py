@@ -9,7 +9,7 @@ from __future__ import annotations
 import keyword
 import re
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.bank import Bank
 from evobuild.models.simulated.constants import ANSWER_LIMIT, Traits
 from evobuild.models.simulated.dice import Dice

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from itertools import accumulate
 
-from evobuild.models.request import Finish
+from evobuild.core.chat import Finish
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.evolver import split_prompt
 from evobuild.models.simulated.subject import subject_of, words_of

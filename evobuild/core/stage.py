@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NewType, NoReturn
 
-from evobuild.frame.errors import UserError
+from evobuild.core.errors import UserError
 
 # Run as a file, a script has its own folder first on the path, where `select` and `evaluate` would
 # hide the modules of these names that other packages import.
@@ -71,7 +71,7 @@ def run(main: Callable[..., None], reads: tuple[str, ...] | None = ()) -> NoRetu
 
 
 def _call(main: Callable[..., None], arguments: dict[str, Path], reads: tuple[str, ...] | None) -> None:
-    from evobuild.frame.params import load
+    from evobuild.core.params import load
 
     params = load(arguments.pop("params"), reads)
     outs = [name for name, kind in paths(main).items() if kind == "Out"]

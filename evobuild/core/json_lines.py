@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from evobuild.frame.errors import BadInput
+from evobuild.core.errors import BadInput
 
 Record = dict[str, Any]
 

@@ -18,8 +18,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
-from evobuild.frame.errors import BadParams
-from evobuild.frame.sections import Section, explained, read
+from evobuild.core.errors import BadParams
+from evobuild.core.sections import Section, explained, read
 
 FILE = "machine.yaml"
 Count = Annotated[int, Field(ge=1)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from evobuild.frame.errors import BadInput
+from evobuild.core.errors import BadInput
 
 FOLDER = Path("prompts")
 

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.frame.errors import BadInput, UserError
+from evobuild.core.errors import BadInput, UserError
 
 Turn = tuple[str, str]
 

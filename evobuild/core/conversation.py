@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
 
-from evobuild.frame.errors import BadInput
-from evobuild.frame.tables import Instruction
-from evobuild.models.request import Message
-from evobuild.prompts import render
+from evobuild.core.chat import Message
+from evobuild.core.errors import BadInput
+from evobuild.core.prompts import render
+from evobuild.core.tables import Instruction
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

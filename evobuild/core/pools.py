@@ -13,9 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.frame import tables
-from evobuild.frame.params import Select
-from evobuild.frame.tables import REJECTS, SEED_ROUND, Columns, Reject
+from evobuild.core import tables
+from evobuild.core.params import Select
+from evobuild.core.tables import REJECTS, SEED_ROUND, Columns, Reject
 
 STAGES = ("respond", "rate", "score", "diversity", "reward", "tag")
 """In order."""

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from evobuild.frame.errors import BadParams
+from evobuild.core.errors import BadParams
 
 
 class Section(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evobuild.frame.sections import Section
+from evobuild.core.sections import Section
 
 
 class Limits(Section):

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from evobuild.frame.errors import BadParams
-from evobuild.frame.limits import Limits
-from evobuild.frame.sections import Section, explained, first_line, read
-from evobuild.frame.uri import ChatModel, Weights, parse_chat_model, parse_weights
+from evobuild.core.errors import BadParams
+from evobuild.core.sections import Section, explained, first_line, read
+from evobuild.core.uri import ChatModel, Weights, parse_chat_model, parse_weights
+from evobuild.sandbox.params import Limits
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]

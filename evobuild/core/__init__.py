@@ -1,0 +1,1 @@
+"""What everything stands on: errors, params, the stage runner, tables, model URIs, prompts, the registry."""
