@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from evobuild import language
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Params
 from evobuild.core.tables import SEED_ROUND
 from evobuild.ranks import KINDS
+from evobuild.text import language
 
 
 def check(params: Params) -> None:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import gathering, ranks, selection, words
+from evobuild import gathering, ranks, selection
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Metric, Params, Select
 from evobuild.core.pools import chosen_from
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
 from evobuild.gathering import Sources
+from evobuild.text import words
 
 
 class Overlap(NamedTuple):

@@ -10,9 +10,9 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from evobuild import chatter, content, language, words
 from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction
+from evobuild.text import assistant_phrases, content, language, words
 
 _MARKER = re.compile(
     r"#\s*(?:(?:final(?:ly)?[ _])?rewritten[ _](?:instruction|prompt)|given prompt|created prompt"
@@ -76,7 +76,9 @@ def _answer(parent: Instruction, evolved: str, said: str, before: str) -> str | 
         return None
     if len(output) >= ENOUGH and output[:MORE] in said and output[:MORE] not in given:
         return "the parent's own output"
-    if (opening := chatter.of_answer(evolved)) and not chatter.of_answer(parent.instruction):
+    if (opening := assistant_phrases.of_answer(evolved)) and not assistant_phrases.of_answer(
+        parent.instruction
+    ):
         return f"begins as an answer does: {opening}"
     if content.is_code(evolved) and not content.is_code(parent.instruction):
         return "code alone"

@@ -19,8 +19,8 @@ from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Params, Round
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
-from evobuild.differences import Words, difference
 from evobuild.fates import Fate
+from evobuild.text.word_differences import Words, difference
 
 LOST = 8
 """Rejects shown."""

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection
 
 from evobuild.core.chat import Reply
-from evobuild.words import STOP_WORDS, count
+from evobuild.text.words import STOP_WORDS, count
 
 STAGNANT = ("understood", "thank you", "what", "that is correct", "great")
 _STAGNANT = re.compile(rf"(?:{'|'.join(STAGNANT)})\b")

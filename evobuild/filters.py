@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import language, words
 from evobuild.core.params import Filters, Metric
 from evobuild.ranks import KINDS
+from evobuild.text import language, words
 
 TEXT: dict[str, Callable[[str], object]] = {"words": words.count, "language": language.of}
 """What filters read of the instruction's text: column to what computes it."""

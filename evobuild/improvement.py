@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from evobuild.core import tables
 from evobuild.core.tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
-from evobuild.differences import Words, difference
+from evobuild.text.word_differences import Words, difference
 
 Row = dict[str, Any]
 

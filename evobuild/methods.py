@@ -11,10 +11,10 @@ import hashlib
 import re
 from pathlib import Path
 
-from evobuild import chatter
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
+from evobuild.text import assistant_phrases
 
 SLOT = "{instruction}"
 _SLOT = re.compile(r"\{\{?\s*(?:the\s+)?instruction\s*\}?\}|<\s*instruction\s*>", re.IGNORECASE)
@@ -138,8 +138,8 @@ def bare(reply: str) -> str:
 
     Raises Unparsable if the rest still begins by talking of the rewriting.
     """
-    text = _unwrapped(chatter.stripped(_unwrapped(reply)))
-    if talk := chatter.of_rewriting(text):
+    text = _unwrapped(assistant_phrases.stripped(_unwrapped(reply)))
+    if talk := assistant_phrases.of_rewriting(text):
         raise Unparsable(f"talk of the rewriting where the instruction should begin: {talk}")
     return text
 

@@ -11,12 +11,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
-from evobuild import failures, structures
+from evobuild import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.params import Measure
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.door import Model
+from evobuild.text import json_replies
 
 Kind = Literal["rate_level", "rate_score"]
 _PROMPTS: dict[Measure, tuple[Kind, str]] = {
@@ -88,7 +89,7 @@ def _of_object(text: str, keys: Sequence[str]) -> str | None:
 
     Keys count in any case, with blanks, '_' or '-' between their words. true is no number.
     """
-    for value in reversed(list(structures.found(text)) if "{" in text else []):
+    for value in reversed(list(json_replies.found(text)) if "{" in text else []):
         if isinstance(value, dict):
             plain = {re.sub(r"[ _-]+", " ", key.casefold()): item for key, item in value.items()}
             if found := [plain[key] for key in keys if key in plain]:

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from evobuild import duplicates
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Seed
 from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
 from evobuild.formats import SourceRow
+from evobuild.text import minhash
 
 
 class Split(NamedTuple):
@@ -99,7 +99,7 @@ def _instruction(source: SourceRow, domain: str | None) -> Instruction:
 
 def _groups(kept: Sequence[tuple[SourceRow, Instruction]], threshold: float, seed: int) -> list[list[int]]:
     """Places that must stay together: near-duplicates, and the turns of one conversation."""
-    near = duplicates.groups([f"{row.instruction}\n{row.input}" for _, row in kept], threshold, seed)
+    near = minhash.groups([f"{row.instruction}\n{row.input}" for _, row in kept], threshold, seed)
     together: dict[int, int] = {}
     joined = [
         together.setdefault(source.conversation, group) for (source, _), group in zip(kept, near, strict=True)

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild import failures, structures
+from evobuild import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.door import Model
+from evobuild.text import json_replies
 
 LONGEST = 60
 """Characters of a tag; what is longer is an explanation."""
@@ -71,7 +72,7 @@ def read_tags(text: str) -> list[str] | None:
     Tags come in their normal form, each once. Instance: '[{"tag": "Word-Limit"}, {"tag": "word limit"}]'
     -> ["word limit"].
     """
-    for value in reversed(list(structures.found(text))):
+    for value in reversed(list(json_replies.found(text))):
         if isinstance(value, dict):
             value = next((item for key, item in value.items() if key.casefold() == "tags"), None)
         if isinstance(value, list):

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from evobuild import characters
+from evobuild.text import control_characters
 
 FOLDER = Path(__file__).parent / "pages"
 
@@ -40,7 +40,7 @@ def _environment() -> jinja2.Environment:
 
 def _visible(value: object) -> object:
     is_text = isinstance(value, str) and not isinstance(value, Markup)
-    return characters.on_page(value) if is_text else value  # type: ignore[arg-type]
+    return control_characters.on_page(value) if is_text else value  # type: ignore[arg-type]
 
 
 def _figure(value: float | None, digits: int = 0) -> str:

@@ -11,9 +11,10 @@ import polars as pl
 import pytest
 from conftest import reply
 
-from evobuild.autoif import booleans, records, repairs, verifiers
+from evobuild.autoif import booleans, records, verifiers
 from evobuild.autoif.verifiers import Unreadable, read
 from evobuild.core import params, tables
+from evobuild.text import json_repairs
 from stages import verifiers as stage
 
 CODE = "def evaluate(response):\n    return ',' not in response"
@@ -160,9 +161,9 @@ def test_answers_are_escaped_once_less_only_where_the_code_was_escaped_twice():
 
 
 def test_a_reply_of_slips_takes_no_longer_than_their_bound():
-    text = '{"a": [' + "True, " * (repairs.MOST_REPAIRS + 1) + "1]}"
-    assert list(repairs.objects(text)) == []
-    assert len(list(repairs.objects(text.replace("True, ", "", 1)))) == 1
+    text = '{"a": [' + "True, " * (json_repairs.MOST_REPAIRS + 1) + "1]}"
+    assert list(json_repairs.objects(text)) == []
+    assert len(list(json_repairs.objects(text.replace("True, ", "", 1)))) == 1
 
 
 @pytest.fixture

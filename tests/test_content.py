@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evobuild import content
+from evobuild.text import content
 
 LOOP = "for i in range(3):\n    print(i)"
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from evobuild.duplicates import groups
+from evobuild.text.minhash import groups
 
 SENTENCE = "one two three four five six seven eight nine ten eleven"
 

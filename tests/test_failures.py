@@ -6,7 +6,8 @@ import pytest
 from conftest import reply
 from verdicts.responses import RESPONSES
 
-from evobuild import failures, words
+from evobuild import failures
+from evobuild.text import words
 
 
 def test_the_table_of_responses_is_as_large_as_it_is_said_to_be():

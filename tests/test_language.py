@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evobuild import language
+from evobuild.text import language
 
 SEA = {
     "English": "Write a short poem about the sea in winter, and explain its last line.",

@@ -10,10 +10,11 @@ import pytest
 from markupsafe import escape
 from reported import REAL, ROOT, SIMULATED, build, hostile, settings
 
-from evobuild import charts, differences, examples, report
+from evobuild import charts, examples, report
 from evobuild.core import params, tables
 from evobuild.core.errors import BadInput
 from evobuild.report import Sources
+from evobuild.text import word_differences
 
 
 @pytest.fixture
@@ -198,8 +199,8 @@ def test_a_lacking_parent_is_named(tmp_path: Path):
         ("x" * 20_001, "y", [("equal", "y")]),
     ],
 )
-def test_texts_are_compared_word_by_word(before: str, after: str, parts: differences.Words):
-    assert differences.difference(before, after) == parts
+def test_texts_are_compared_word_by_word(before: str, after: str, parts: word_differences.Words):
+    assert word_differences.difference(before, after) == parts
 
 
 def test_examples_are_spread_over_domains():

@@ -6,11 +6,12 @@ from collections import Counter
 
 import pytest
 
-from evobuild import duplicates, seeds
+from evobuild import seeds
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Seed
 from evobuild.formats import SourceRow
 from evobuild.seeds import Split
+from evobuild.text import minhash
 
 
 def source(place: int, instruction: str, **fields) -> SourceRow:
@@ -95,7 +96,7 @@ def test_near_duplicates_stay_on_one_side(seed: int) -> None:
     ]
     found = split(rows, seed, held_out=0.3)
     everything = [*found.r0, *found.held_out]
-    groups = duplicates.groups([row.instruction for row in everything], 0.7, seed)
+    groups = minhash.groups([row.instruction for row in everything], 0.7, seed)
     assert len(set(groups)) == 12
     assert set(groups[: len(found.r0)]).isdisjoint(groups[len(found.r0) :])
     assert len(found.held_out) == 9

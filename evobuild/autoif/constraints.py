@@ -16,13 +16,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild import chatter, failures
+from evobuild import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Augment
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
 from evobuild.models.door import Model
+from evobuild.text import assistant_phrases
 
 LONGEST = 300
 """Characters of a constraint; what is longer is a task of its own."""
@@ -203,7 +204,11 @@ def fault(line: str, text: str) -> tuple[str, str] | None:
         return "heading", ""
     if text.endswith(("?", "？")):
         return "chatter", "a question"
-    if said := chatter.of_answer(text) or chatter.of_rewriting(text) or _about_the_list(text):
+    if (
+        said := assistant_phrases.of_answer(text)
+        or assistant_phrases.of_rewriting(text)
+        or _about_the_list(text)
+    ):
         return "chatter", said
     if len(text) > LONGEST:
         return "too long", f"{len(text)} characters; at most {LONGEST}"

@@ -15,13 +15,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from evobuild import failures
-from evobuild.autoif import booleans, repairs
+from evobuild.autoif import booleans
 from evobuild.autoif.records import FUNCTION, Case
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.params import Verifiers
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, count_reasons
 from evobuild.models.door import Model
+from evobuild.text import json_repairs
 
 _CODE = ("func", "function", "code")
 _INPUT = ("input", "response")
@@ -92,7 +93,7 @@ def read(text: str) -> Written:
     Raises Unreadable: unparsed, no function, syntax (it does not compile), several functions.
     """
     # Of an object that cannot be read there may be cases left.
-    found = [each for each in repairs.objects(text) if _value(each, (*_CODE, "cases")) is not None]
+    found = [each for each in json_repairs.objects(text) if _value(each, (*_CODE, "cases")) is not None]
     if not found:
         raise Unreadable("unparsed")
     for each in found:
@@ -105,7 +106,7 @@ def read(text: str) -> Written:
 
 def _function(written: str) -> tuple[str, bool]:
     """The code as it compiles, and whether a level of escapes had to be taken off it."""
-    found = repairs.compiling(written)
+    found = json_repairs.compiling(written)
     if found is None:
         raise Unreadable("syntax")
     code, tree = found
@@ -123,7 +124,7 @@ def _with_cases(code: str, cases: object, escaped_twice: bool) -> Written:
         if isinstance(case, str):
             dropped.append(case)
         else:
-            read.append(case._replace(input=repairs.unescaped(case.input)) if escaped_twice else case)
+            read.append(case._replace(input=json_repairs.unescaped(case.input)) if escaped_twice else case)
     return Written(code, read, dropped)
 
 

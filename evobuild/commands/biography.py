@@ -14,7 +14,6 @@ import polars as pl
 
 from evobuild import fates, origins, rounds
 from evobuild.autoif.records import ANSWERS, CONSTRAINTS
-from evobuild.characters import on_terminal
 from evobuild.commands import verification
 from evobuild.commands.verification import Constraint, Verification
 from evobuild.core import tables
@@ -33,6 +32,7 @@ from evobuild.core.tables import (
 )
 from evobuild.fates import Fate
 from evobuild.models import engine, store
+from evobuild.text.control_characters import on_terminal
 
 DATA = Path("data")
 METHOD = DATA / "method.txt"

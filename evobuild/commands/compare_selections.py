@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evobuild import comparison, fates
-from evobuild.characters import on_terminal
 from evobuild.comparison import Comparison, Group
 from evobuild.core import params
 from evobuild.core.errors import UserError
 from evobuild.core.params import Metric
 from evobuild.gathering import Sources
+from evobuild.text.control_characters import on_terminal
 
 WIDTH = 110
 CLIP = 300

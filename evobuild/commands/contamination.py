@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from evobuild import evaluation_sets, formats
-from evobuild.characters import on_terminal
 from evobuild.contamination import Found, Hit, Index, words
 from evobuild.core.errors import UserError
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.evaluation_sets import Question
+from evobuild.text.control_characters import on_terminal
 
 HEADER = (
     f"{'rows':<28} {'set':<16} {'questions':>9}  {'measure':<8} "

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import polars as pl
 
-from evobuild import comparison, gathering, probability, words
+from evobuild import comparison, gathering, probability
 from evobuild.core import branches
 from evobuild.core.params import Metric
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
+from evobuild.text import words
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
 

@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from evobuild import content
+from evobuild.text import content
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier

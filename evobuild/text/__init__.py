@@ -1,0 +1,1 @@
+"""What is read in a text: words, language, code and figures, phrases of assistants, JSON in a reply."""
