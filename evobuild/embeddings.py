@@ -15,10 +15,10 @@ from typing import Any, Self
 import numpy as np
 
 from evobuild import weights
+from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError, require
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
-from evobuild.measurements import Measurements
 from evobuild.neighbours import Vectors
 
 EXTRA = "diversity"

@@ -20,11 +20,11 @@ from jinja2 import TemplateError
 
 from evobuild import origins, weights
 from evobuild.autoif.records import constraint_of
+from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
 from evobuild.core.params import Reward as RewardParams
 from evobuild.core.tables import KEPT, Instruction, Reject
 from evobuild.core.uri import Weights
-from evobuild.measurements import Measurements
 from evobuild.origins import Plans
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild import losses, seams, weights
+from evobuild.cache.measurements import Measurements
 from evobuild.core.params import Score as ScoreParams
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.losses import Losses, Pair
-from evobuild.measurements import Measurements
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

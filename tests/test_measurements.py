@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from evobuild import measurements
+from evobuild.cache import measurements
+from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError
-from evobuild.measurements import Measurements
 from evobuild.models.store import Store
 
 

@@ -18,10 +18,10 @@ from typing import Any
 from evobuild import weights
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
+from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError, require
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
-from evobuild.measurements import Measurements
 
 CONTRADICTION = "contradiction"
 DTYPE = "float32"

@@ -12,14 +12,14 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from evobuild.cache import sqlite_cache
+from evobuild.cache.sqlite_cache import Kind, Shelf
+from evobuild.cache.sqlite_cache import number as number
 from evobuild.core import machine
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
-from evobuild.models import shelf
 from evobuild.models.record import Key as Key
 from evobuild.models.record import decode, encode
-from evobuild.models.shelf import Kind, Shelf
-from evobuild.models.shelf import number as number
 
 VERSION = 1
 """Of the schema and of what goes into a key."""
@@ -47,7 +47,7 @@ def path() -> Path:
 
 def connect(file: Path) -> sqlite3.Connection:
     """Open a reply store as `shelf.connect` does."""
-    return shelf.connect(file, KIND)
+    return sqlite_cache.connect(file, KIND)
 
 
 def explained(file: Path, error: Exception) -> UserError:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from evobuild.cache.sqlite_cache import Kind, Shelf
 from evobuild.models import store
 from evobuild.models.record import Key
-from evobuild.models.shelf import Kind, Shelf
 
 KIND = Kind(
     "file of measurements",

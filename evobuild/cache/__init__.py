@@ -1,0 +1,1 @@
+"""What models gave, kept in SQLite files that processes share."""
