@@ -17,10 +17,11 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import failures, formats, methods
+from evobuild import failures, methods
 from evobuild.core import tables
 from evobuild.core.chat import Message, Purpose, Request, Sampling
 from evobuild.models import simulated
+from evobuild.seeds import formats
 
 ROOT = Path(__file__).parent.parent
 SEEDS = ROOT / "data/raw/sample.jsonl"

@@ -21,9 +21,9 @@ import yaml
 from figures import Figures, of_parts
 from line import ROOT, measured, stage
 
-from evobuild import formats
 from evobuild.core import params, tables
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, RATINGS, SCORES, Instruction, content_id, row_id
+from evobuild.seeds import formats
 
 PARTS = ("near_duplicates", "select", "diversity", "contamination")
 ALPACA = Path("alpaca") / "alpaca_data.json"

@@ -14,10 +14,10 @@ from pathlib import Path
 import memory
 from figures import Figures
 
-from evobuild import formats
 from evobuild.contamination import Index
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.evaluation_sets import Question, read
+from evobuild.seeds import formats
 
 SETS = {
     "gsm8k": "gsm8k/test.jsonl",

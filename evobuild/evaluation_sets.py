@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild import records
 from evobuild.core.errors import BadInput
-from evobuild.fields import Record, kind, listed
+from evobuild.seeds import records
+from evobuild.seeds.fields import Record, kind, listed
 
 QUESTIONS = ("question", "problem", "prompt", "instruction", "turns", "text", "messages", "conversations")
 """Names of the column with the question; the first that a set has counts."""

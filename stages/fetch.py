@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, rows: Out) -> None:
-    from evobuild import hub
+    from evobuild.seeds import fetch
 
     name = rows.name.removeprefix(".").split(".")[0]
-    hub.fetch(params.fetch[name], rows)
+    fetch.fetch(params.fetch[name], rows)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,11 @@ def main(
     rejects: Out,
     counts: Out,
 ) -> None:
-    from evobuild import formats, seeds
     from evobuild.core import tables
+    from evobuild.seeds import formats, seed
 
     rows = list(formats.read(source, params.seed.format))
-    split = seeds.split(rows, params.seed, params.random_seed)
+    split = seed.split(rows, params.seed, params.random_seed)
     kept, held, lost = (
         tables.frame(tables.INSTRUCTIONS, split.r0),
         tables.frame(tables.INSTRUCTIONS, split.held_out),

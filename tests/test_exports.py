@@ -13,12 +13,13 @@ import pytest
 import tiny
 from reported import REAL, settings
 
-from evobuild import exports, formats, weights
+from evobuild import exports, weights
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Export
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
+from evobuild.seeds import formats
 
 ALL = ["alpaca", "sharegpt", "messages", "trl", "datasets"]
 TALK = (("user", "Hello."), ("assistant", "Hi."))

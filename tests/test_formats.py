@@ -12,7 +12,7 @@ from pathlib import Path
 import polars
 import pytest
 
-from evobuild.formats import Format, SourceRow, read
+from evobuild.seeds.formats import Format, SourceRow, read
 
 ASK = {"from": "human", "value": "Q1"}
 ANSWER = {"from": "gpt", "value": "A1"}

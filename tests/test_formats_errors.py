@@ -13,7 +13,7 @@ import polars
 import pytest
 
 from evobuild.core.errors import BadInput
-from evobuild.formats import Format, SourceRow, read
+from evobuild.seeds.formats import Format, SourceRow, read
 
 ASK = {"from": "human", "value": "Q1"}
 DEEP = '{"instruction": ' + "[" * 100_000 + "]" * 100_000 + "}"

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import formats, losses, scoring, weights
+from evobuild import losses, scoring, weights
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Params, read
@@ -22,6 +22,7 @@ from evobuild.core.params import Score as ScoreParams
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring import Score, Scorer
+from evobuild.seeds import formats
 from stages import score as stage
 
 ROOT = Path(__file__).parent.parent

@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
-from evobuild import seeds
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Seed
-from evobuild.formats import SourceRow
-from evobuild.seeds import Split
+from evobuild.seeds import seed as seeds
+from evobuild.seeds.formats import SourceRow
+from evobuild.seeds.seed import Split
 from evobuild.text import minhash
 
 

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild import formats, optimization
+from evobuild import optimization
 from evobuild.core import branches, machine, params
 from evobuild.core.errors import BadInput
 from evobuild.core.stage import paths
 from evobuild.core.tables import SEED_ROUND
 from evobuild.models import planning
 from evobuild.models.usage import Usage
+from evobuild.seeds import formats
 
 if TYPE_CHECKING:
     from dvc.stage import Stage

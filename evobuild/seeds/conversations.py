@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
-from evobuild.fields import Record, compact, kind, listed, text
+from evobuild.seeds.fields import Record, compact, kind, listed, text
 
 Turns = tuple[tuple[str, str], ...]  # (role, content), role being system, user or assistant
 

@@ -24,10 +24,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from evobuild import records
-from evobuild.conversations import Turns, exchanges, opening
 from evobuild.core.errors import BadInput
-from evobuild.fields import Record, kind, listed, text
+from evobuild.seeds import records
+from evobuild.seeds.conversations import Turns, exchanges, opening
+from evobuild.seeds.fields import Record, kind, listed, text
 
 Format = Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from evobuild.core.errors import BadInput
-from evobuild.fields import Record, compact, kind, listed
+from evobuild.seeds.fields import Record, compact, kind, listed
 
 if TYPE_CHECKING:
     import polars

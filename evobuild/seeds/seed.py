@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Seed
 from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
-from evobuild.formats import SourceRow
+from evobuild.seeds.formats import SourceRow
 from evobuild.text import minhash
 
 
