@@ -31,7 +31,7 @@ from figures import Figures
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.machine import OpenAI
 from evobuild.core.uri import ChatModel
-from evobuild.models import door
+from evobuild.models import client
 from evobuild.models.openai_engine import OpenAIEngine
 
 TESTS = Path(__file__).parent.parent / "tests"
@@ -95,7 +95,7 @@ def through_engine(url: str, rows: int) -> float:
 
 def through_door(rows: int) -> float:
     """Seconds for so many requests through the door, every reply stored."""
-    with door.Model(NAME) as model:
+    with client.Model(NAME) as model:
         began = time.monotonic()
         failed = sum(reply.error is not None for reply in model.generate(questions(rows)))
         seconds = time.monotonic() - began

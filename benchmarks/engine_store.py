@@ -19,8 +19,8 @@ import memory
 from figures import Figures
 
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
-from evobuild.models.door import CHUNK
-from evobuild.models.store import Store
+from evobuild.models.client import CHUNK
+from evobuild.models.reply_cache import Store
 
 ROWS = 1_000_000
 SENTENCE = "The river rises in the hills, turns west at the old mill and reaches the sea after ninety miles. "

@@ -23,7 +23,7 @@ from evobuild import scratch, weights
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.params import Scratch
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 PROMPTS = 256
 ROOM = 64

@@ -31,7 +31,7 @@ from evobuild.core import params, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.params import Params
 from evobuild.core.tables import Instruction, content_id, row_id
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.models.simulated.dice import Dice
 from evobuild.models.simulated.topics import new_instruction
 from evobuild.trials import Examiner

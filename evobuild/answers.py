@@ -13,7 +13,7 @@ from evobuild import failures
 from evobuild.core.chat import Request, Sampling
 from evobuild.core.conversation import messages
 from evobuild.core.tables import Instruction, Reject
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 
 def respond(

@@ -9,7 +9,7 @@ import polars as pl
 
 from evobuild.core.params import Params
 from evobuild.core.tables import INSTRUCTIONS
-from evobuild.roles import CHAT_ROLES, is_dry_run
+from evobuild.models.roles import CHAT_ROLES, is_dry_run
 
 FILES = {
     "alpaca": "`alpaca.json`: Alpaca's columns, LLaMA-Factory's `evobuild_alpaca`",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from evobuild import choices, roles
+from evobuild import choices
 from evobuild.autoif.records import meets
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Answers, AutoIF, Params, Verifiers
 from evobuild.core.tables import SEED_ROUND
+from evobuild.models import roles
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""

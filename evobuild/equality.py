@@ -14,7 +14,7 @@ from evobuild import failures
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 _SIGNS = re.compile(r"[*_`\"“”#{}\[\]()<>-]+")
 # "Equal" is a part of "Not Equal", so the denial is looked for with it: at most three words before.

@@ -28,7 +28,7 @@ from evobuild.core import tables
 from evobuild.core.params import Params
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 from evobuild.fates import Fate, Loss
-from evobuild.roles import chat_models
+from evobuild.models.roles import chat_models
 
 MOST = 100_000
 """Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""

@@ -21,7 +21,7 @@ from evobuild import failures, replies
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 LONGEST = 60
 """Characters of a phrase; what is longer is an explanation."""

@@ -33,7 +33,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.params import Optimize
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.trials import UNTRIED, Examiner, Trajectory, Trial, turns
 
 _TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)

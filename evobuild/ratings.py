@@ -16,7 +16,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.params import Measure
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.text import json_replies
 
 Kind = Literal["rate_level", "rate_score"]

@@ -34,7 +34,7 @@ from evobuild.core.params import Params
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.glossary import MEANINGS
 from evobuild.ledgers import Ledger
-from evobuild.roles import chat_models, weights_models
+from evobuild.models.roles import chat_models, weights_models
 
 COMPARED = 2
 """Rows shown at each end of a metric."""

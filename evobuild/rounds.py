@@ -22,7 +22,7 @@ from evobuild.core.stage import log
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
 from evobuild.evolution import Plan, Step, child
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 
 class Attempt(NamedTuple):

@@ -20,7 +20,7 @@ from evobuild import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.text import json_replies
 
 LONGEST = 60

@@ -19,7 +19,7 @@ from evobuild.core.params import Failures
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.evolution import Plan, by_method, child
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.ratings import read_score
 
 

@@ -16,7 +16,7 @@ def main(params: Params, rows: Path, answers: Out, rejects: Out, counts: Out, us
     from evobuild.autoif.records import ANSWERS
     from evobuild.core import pools, tables
     from evobuild.core.chat import Sampling
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     given = params.autoif.answers
     if not given.count:

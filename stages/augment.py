@@ -15,7 +15,7 @@ def main(params: Params, seeds: Path, constraints: Out, rejects: Out, counts: Ou
     from evobuild.autoif.constraints import Constraint, Known, counted, invent, read_seeds
     from evobuild.autoif.records import CONSTRAINTS
     from evobuild.core import tables
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     settings = params.autoif.augment
     known = Known(settings.near_duplicate)

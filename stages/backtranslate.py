@@ -17,7 +17,7 @@ def main(params: Params, checked: Path, backtranslations: Out, rejects: Out, cou
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED
     from evobuild.core import pools, tables
     from evobuild.core.chat import Sampling
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     given = params.autoif.backtranslate
     if not given.functions:

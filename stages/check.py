@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, checked: Out) -> None:
-    from evobuild import consistency, roles
+    from evobuild import consistency
+    from evobuild.models import roles
 
     consistency.check(params)
     if roles.is_dry_run(params):

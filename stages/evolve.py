@@ -41,7 +41,7 @@ def main(
 ) -> None:
     from evobuild import rounds
     from evobuild.core import tables
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
     name = child.name.removeprefix(".").split(".")[0]

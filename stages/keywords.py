@@ -25,7 +25,7 @@ def main(
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
     from evobuild.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     settings, names = params.keywords, list(params.rounds)
     drawn = draw(replies, rounds, names, settings.rows, params.random_seed)

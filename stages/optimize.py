@@ -31,7 +31,7 @@ def main(
     from evobuild import methods, optimization
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
     from evobuild.trials import Examiner
 

@@ -20,7 +20,7 @@ def _judged(
     """The quality of each answer, and what it took; nothing if none is wanted."""
     from evobuild.autoif.qualities import judge
     from evobuild.core.chat import Sampling
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     given = params.autoif.quality
     if given.score is None or not kept:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, usage: Out) -> None:
     from evobuild.core import pools, tables
     from evobuild.core.chat import Sampling
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
     from evobuild.ratings import rate
 
     sampling = Sampling(

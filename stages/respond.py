@@ -19,7 +19,7 @@ def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, 
     from evobuild.autoif.records import OPERATION
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     sampling = Sampling(
         params.respond.temperature, params.respond.top_p, params.respond.max_tokens, seed=params.random_seed

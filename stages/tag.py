@@ -25,7 +25,7 @@ def main(
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
     from evobuild.core.pools import AllPools
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     tagger, given, seed = params.models.tagger, params.tag, params.random_seed
     results, used = AllPools(tables.TAGS, tags), []

@@ -15,7 +15,7 @@ def main(params: Params, constraints: Path, verifiers: Out, rejects: Out, counts
     from evobuild.autoif.records import CONSTRAINTS, VERIFIERS
     from evobuild.autoif.verifiers import Verifier, figures, write
     from evobuild.core import tables
-    from evobuild.models.door import Model
+    from evobuild.models.client import Model
 
     settings = params.autoif.verifiers
     texts = dict(tables.read(constraints, CONSTRAINTS).select("id", "constraint").iter_rows())

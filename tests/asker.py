@@ -12,8 +12,8 @@ from pathlib import Path
 
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.models import pace
-from evobuild.models.door import Model
+from evobuild.models import rate_limit
+from evobuild.models.client import Model
 
 NAME = ChatModel("openai", "tiny")
 
@@ -31,7 +31,7 @@ def questions(count: int) -> Iterator[Request]:
 
 def main() -> None:
     """Ask, with short pauses between tries."""
-    pace.FIRST_WAIT = 0.01
+    rate_limit.FIRST_WAIT = 0.01
     with Model(NAME) as model:
         found = sorted(
             (each.key, each.text, each.error) for each in model.generate(questions(int(sys.argv[1])))

@@ -6,7 +6,7 @@ import pytest
 
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.tables import Instruction, content_id, row_id
-from evobuild.models import store as stores
+from evobuild.models import reply_cache as stores
 
 SLOWEST = ("test_line", "test_kill", "test_pipeline")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""

@@ -15,7 +15,7 @@ from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models import planning
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.models.progress import Progress
 from evobuild.models.usage import Usage
 

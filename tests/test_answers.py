@@ -13,7 +13,7 @@ from evobuild.core import params, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 PARAMS = params.load(Path("params.yaml"))
 STAGE = runpy.run_path("stages/respond.py")["main"]

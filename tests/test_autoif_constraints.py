@@ -18,7 +18,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from stages import augment as stage
 
 GIVEN = params.load(Path("params.yaml"))

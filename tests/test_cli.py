@@ -20,7 +20,7 @@ from conftest import reply
 from evobuild import __main__ as command
 from evobuild.commands import inspection, reachability
 from evobuild.core.chat import Message, Request, Sampling
-from evobuild.models.store import Store
+from evobuild.models.reply_cache import Store
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no test may ask the hub
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import consistency, roles
+from evobuild import consistency
 from evobuild.core import params
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Pool, Round
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models import roles
 
 
 @pytest.fixture

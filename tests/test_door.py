@@ -9,7 +9,7 @@ from conftest import reply
 
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import CHUNK, Model
+from evobuild.models.client import CHUNK, Model
 
 NAME = ChatModel("simulated", "fake")
 

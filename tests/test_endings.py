@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from evobuild.core.chat import Sampling
-from evobuild.models.endings import Endings, Going, Halt
+from evobuild.models.stopping import Endings, Going, Halt
 
 END = 299
 

@@ -8,7 +8,7 @@ from conftest import reply
 from evobuild import equality
 from evobuild.core.chat import Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 EQUAL = [
     "Equal",

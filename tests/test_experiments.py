@@ -24,7 +24,7 @@ from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import load
 from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
-from evobuild.roles import CHAT_ROLES, is_dry_run
+from evobuild.models.roles import CHAT_ROLES, is_dry_run
 from evobuild.trials import Failed, Trial
 from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
 from experiments.recipe.design import Experiment, experiments

@@ -19,7 +19,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.keywords import Keyword, Listed
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.keywords import FAILURES
 

@@ -9,7 +9,7 @@ import pytest
 from evobuild.cache import measurements
 from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError
-from evobuild.models.store import Store
+from evobuild.models.reply_cache import Store
 
 
 def fill(identity: str, values: dict[str, bytes]) -> None:

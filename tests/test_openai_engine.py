@@ -26,8 +26,8 @@ from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
-from evobuild.models import openai_engine, openai_server, pace
-from evobuild.models.door import Model
+from evobuild.models import openai_engine, openai_server, rate_limit
+from evobuild.models.client import Model
 from evobuild.models.openai_protocol import same_model, seed
 
 ASKER = Path(__file__).with_name("asker.py")
@@ -44,7 +44,7 @@ LONG = "prompt too long: 400"
 @pytest.fixture
 def serve(store, tmp_path, monkeypatch):
     """Begin a server that machine.yaml names, with these options of the engine."""
-    monkeypatch.setattr(pace, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(rate_limit, "FIRST_WAIT", 0.01)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -494,7 +494,7 @@ def test_calls_in_flight_fall_to_what_a_full_server_takes(serve):
 
 
 def test_a_window_halves_only_above_a_quarter_refused():
-    gate = pace.Pace(64)
+    gate = rate_limit.Pace(64)
     for number in range(16):
         gate.count(refused=number % 4 == 0)
     assert gate.limit == 32
@@ -511,20 +511,20 @@ def test_a_window_halves_only_above_a_quarter_refused():
     [("3", 3), ("0.5", 0.5), ("-1", 0), ("soon", None), ("nan", None), ("inf", None), (None, None)],
 )
 def test_retry_after_in_seconds(header, seconds):
-    assert pace.retry_after(header) == seconds
+    assert rate_limit.retry_after(header) == seconds
 
 
 def test_retry_after_as_a_date():
-    assert pace.retry_after(formatdate(time.time() + 100, usegmt=True)) == pytest.approx(100, abs=2)
-    assert pace.retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert rate_limit.retry_after(formatdate(time.time() + 100, usegmt=True)) == pytest.approx(100, abs=2)
+    assert rate_limit.retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
 def test_waits_double_vary_and_are_never_below_what_the_server_asks():
     for attempt in range(12):
         backoff = min(60, 2**attempt)
-        waits = {pace.wait(attempt, None) for _ in range(50)}
+        waits = {rate_limit.wait(attempt, None) for _ in range(50)}
         assert backoff / 2 <= min(waits) < max(waits) <= backoff
-        assert all(20 <= pace.wait(attempt, 20) <= 26 for _ in range(50))
+        assert all(20 <= rate_limit.wait(attempt, 20) <= 26 for _ in range(50))
 
 
 @pytest.mark.parametrize("when", ["idle", "in flight", "hanging"])

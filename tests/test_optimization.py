@@ -13,7 +13,7 @@ from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Failures, Optimize
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.optimization import Rows
 from evobuild.trials import Examiner
 

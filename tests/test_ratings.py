@@ -9,7 +9,7 @@ from evobuild import ratings
 from evobuild.core.chat import Sampling
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = params.load(Path("params.yaml"))

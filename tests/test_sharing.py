@@ -8,7 +8,7 @@ from conftest import FakeEngine
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.models.sharing import Engines
 
 ONE, OTHER = ChatModel("simulated", "one"), ChatModel("simulated", "other")

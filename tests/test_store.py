@@ -19,7 +19,7 @@ from conftest import reply
 from evobuild.commands import archive, salvage
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.errors import BadInput, UserError
-from evobuild.models.store import APPLICATION, Store
+from evobuild.models.reply_cache import APPLICATION, Store
 
 ROOT = Path(__file__).parent.parent
 WRITER = """

@@ -15,7 +15,7 @@ from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.models.simulated import answer
 from evobuild.models.simulated.tagger import FAILURES, tags_of
 from stages import tag as stage

@@ -11,7 +11,7 @@ from evobuild import methods
 from evobuild.core.chat import Sampling
 from evobuild.core.params import Failures
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.trials import Examiner, Trial
 
 RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)

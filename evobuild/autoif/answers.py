@@ -10,7 +10,7 @@ from evobuild.autoif.records import Answer, answer_id
 from evobuild.core.chat import Request, Sampling
 from evobuild.core.conversation import messages
 from evobuild.core.tables import Instruction, Reject
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 
 def respond(

@@ -15,7 +15,7 @@ from evobuild.autoif.verified import Verified
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("**", "**"), ("`", "`"))
 

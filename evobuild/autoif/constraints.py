@@ -22,7 +22,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.params import Augment
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.text import assistant_phrases
 
 LONGEST = 300

@@ -18,7 +18,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.ratings import read_score
 
 MOST = 10

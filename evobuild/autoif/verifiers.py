@@ -21,7 +21,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.params import Verifiers
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, count_reasons
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.text import json_repairs
 
 _CODE = ("func", "function", "code")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evobuild.cache.sqlite_cache import Kind, Shelf
-from evobuild.models import store
+from evobuild.models import reply_cache
 from evobuild.models.record import Key
 
 KIND = Kind(
@@ -26,7 +26,7 @@ KIND = Kind(
 
 def path() -> Path:
     """Where measurements lie: beside the reply store, so that $EVOBUILD_STORE moves both."""
-    return store.path().with_name("measurements.sqlite")
+    return reply_cache.path().with_name("measurements.sqlite")
 
 
 class Measurements(Shelf):

@@ -21,8 +21,8 @@ import polars as pl
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.params import load
 from evobuild.core.stage import whole
-from evobuild.models import engine, record, store
-from evobuild.roles import chat_models
+from evobuild.models import engine, record, reply_cache
+from evobuild.models.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
 MARK = "evobuild.replies"
@@ -53,10 +53,10 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
     if not file.exists():
         raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
     try:
-        with closing(store.connect(file)) as connection:
+        with closing(reply_cache.connect(file)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise store.explained(file, error) from error
+        raise reply_cache.explained(file, error) from error
 
 
 def stats(file: Path) -> list[Share]:
@@ -104,7 +104,7 @@ def export(file: Path, archive: Path, prefix: str = "") -> Moved:
 
 def _write(rows: pl.LazyFrame, path: Path) -> None:
     try:
-        rows.sink_parquet(path, row_group_size=CHUNK, metadata={MARK: str(store.VERSION)})
+        rows.sink_parquet(path, row_group_size=CHUNK, metadata={MARK: str(reply_cache.VERSION)})
     except (pl.exceptions.ComputeError, OSError) as error:
         raise UserError(f"{path.parent}: cannot be written: {str(error).splitlines()[0]}") from error
 
@@ -117,7 +117,7 @@ def merge(file: Path, archive: Path) -> Moved:
     rows = _read(archive)
     height: int = rows.select(pl.len()).collect().item()
     taken = 0
-    with closing(store.connect(file)) as connection:
+    with closing(reply_cache.connect(file)) as connection:
         try:
             for start in range(0, height, CHUNK):
                 chunk = rows.slice(start, CHUNK).collect().rows()
@@ -126,11 +126,13 @@ def merge(file: Path, archive: Path) -> Moved:
                         raise BadInput(f"{archive}: row {place} is damaged; get the file again")
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
-                    numbers = {name: store.number(connection, name) for name in {row[1] for row in chunk}}
+                    numbers = {
+                        name: reply_cache.number(connection, name) for name in {row[1] for row in chunk}
+                    }
                     given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
-                    taken += store.insert(connection, given)
+                    taken += reply_cache.insert(connection, given)
         except sqlite3.Error as error:
-            raise store.explained(file, error) from error
+            raise reply_cache.explained(file, error) from error
         except pl.exceptions.PolarsError as error:
             raise BadInput(f"{archive}: is damaged: {str(error).splitlines()[0]}") from error
     return Moved(taken, height - taken)
@@ -148,8 +150,10 @@ def _read(archive: Path) -> pl.LazyFrame:
         raise BadInput(f"{archive}: no readable Parquet file; {wanted}") from error
     if mark is None or schema != ARCHIVE:
         raise BadInput(f"{archive}: a Parquet file, but no archive of replies; {wanted}")
-    if mark != str(store.VERSION):
-        raise BadInput(f"{archive}: comes from version {mark} of the store, this program has {store.VERSION}")
+    if mark != str(reply_cache.VERSION):
+        raise BadInput(
+            f"{archive}: comes from version {mark} of the store, this program has {reply_cache.VERSION}"
+        )
     return rows
 
 

@@ -31,7 +31,7 @@ from evobuild.core.tables import (
     Reject,
 )
 from evobuild.fates import Fate
-from evobuild.models import engine, store
+from evobuild.models import engine, reply_cache
 from evobuild.text.control_characters import on_terminal
 
 DATA = Path("data")
@@ -239,11 +239,11 @@ class _Reader:
 
     def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
         """Look a reply up in the store by what was asked."""
-        file, evolver = store.path(), self._params.models.evolver
+        file, evolver = reply_cache.path(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.model:
             return None
         sampling = rounds.sampling(self._params.evolve, self._params.random_seed, number)
-        with store.Store(file, engine.identity(evolver)) as opened:
+        with reply_cache.Store(file, engine.identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
         return reply.text if reply else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evobuild.core.errors import UserError
-from evobuild.models import record, store
+from evobuild.models import record, reply_cache
 
 CHUNK = 20_000
 """Rows in memory at once."""
@@ -58,7 +58,7 @@ def rebuild(file: Path) -> Rebuilt:
         _remove(file)
         fresh.replace(file)
     except sqlite3.Error as error:
-        raise store.explained(fresh, error) from error
+        raise reply_cache.explained(fresh, error) from error
     finally:
         _remove(fresh)
     return Rebuilt(kept, damaged, old)
@@ -76,17 +76,17 @@ def _refuse_shared(file: Path) -> None:
                 raise UserError(f"{file}: another process has the reply store open; stop it first") from error
             # Too damaged to say whose it is: nothing can be read, and moving it aside harms nobody.
             return
-    if application != store.APPLICATION:
+    if application != reply_cache.APPLICATION:
         raise UserError(f"{file}: an SQLite file, but no reply store; it is left as it is")
-    if version != store.VERSION:
-        raise UserError(f"{file}: of version {version}, this program knows {store.VERSION}")
+    if version != reply_cache.VERSION:
+        raise UserError(f"{file}: of version {version}, this program knows {reply_cache.VERSION}")
 
 
 def _copy(file: Path, fresh: Path) -> tuple[int, int]:
     """Copy what is sound; how many rows, and how many were wrong."""
     kept = damaged = 0
     source = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    with closing(source), closing(store.connect(fresh)) as target:
+    with closing(source), closing(reply_cache.connect(fresh)) as target:
         # Without it SQLite refuses a file that is shorter than its first page says.
         source.execute("PRAGMA writable_schema=ON")
         source.text_factory = bytes
@@ -97,9 +97,9 @@ def _copy(file: Path, fresh: Path) -> tuple[int, int]:
             with target:
                 target.execute("BEGIN IMMEDIATE")
                 for number in {row[1] for row in sound} - numbers.keys():
-                    numbers[number] = store.number(target, _identity(source, number))
+                    numbers[number] = reply_cache.number(target, _identity(source, number))
                 rows = [(key, numbers[number], reply, check) for key, number, reply, check in sound]
-                kept += store.insert(target, rows)
+                kept += reply_cache.insert(target, rows)
     return kept, damaged
 
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from evobuild.models.store import path as store_path
+from evobuild.models.reply_cache import path as store_path
 
 PARAMS = Path("params.yaml")
 

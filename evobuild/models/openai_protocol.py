@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from evobuild.core.chat import Choice, Finish, Request
 from evobuild.core.errors import UserError
-from evobuild.models import pace
+from evobuild.models import rate_limit
 
 FINISHES: dict[str | None, Finish] = {
     "stop": "stop",
@@ -213,7 +213,7 @@ def _failure(call: Call, status: int, headers: Mapping[str, str], data: bytes) -
     if status == 402 or code == "insufficient_quota":
         return UserError(f"answered {found}; the account has no credit left")
     if status in (408, 409, 429) or status >= 500:
-        return Retry(found, pace.retry_after(headers.get("Retry-After")))
+        return Retry(found, rate_limit.retry_after(headers.get("Retry-After")))
     if status in (400, 413, 422):
         unsupported = "unsupported" in f"{code} {message}".casefold()
         if unsupported and "max_completion_tokens" in message and call.length_field == "max_tokens":

@@ -32,7 +32,7 @@ from evobuild.models.openai_protocol import (
     read,
     same_model,
 )
-from evobuild.models.pace import Pace, wait
+from evobuild.models.rate_limit import Pace, wait
 
 PUBLIC_URL = "https://api.openai.com/v1"
 

@@ -23,8 +23,8 @@ from evobuild.core import machine
 from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.endings import Endings, Going, Halt
 from evobuild.models.sampling import Draw, uniforms
+from evobuild.models.stopping import Endings, Going, Halt
 
 AHEAD = 16
 """Batches that requests are held for, to find those of like length."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.roles import is_dry_run
+from evobuild.models.roles import is_dry_run
 from experiments.recipe.design import Experiment, Recipe
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import DRY, Measure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evobuild.roles import CHAT_ROLES
+from evobuild.models.roles import CHAT_ROLES
 
 # arXiv:2412.11231: a pair of evolvers, and who answers and judges.
 LLAMA_SMALL = "vllm:meta-llama/Llama-3.1-8B-Instruct"

@@ -14,7 +14,7 @@ import servers
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.models.engine import Engine
 from evobuild.scratch import CONTEXT
 

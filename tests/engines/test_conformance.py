@@ -13,7 +13,7 @@ from evobuild import weights
 from evobuild.core.errors import UserError
 from evobuild.core.uri import Weights
 from evobuild.models import engine as engines
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 
 WORDS = ("sea", "colour", "stone", "river", "fish", "song", "tree", "lamp", "road", "bird")
 PROMPTS = [f"Write a line about the {word}." for word in WORDS]

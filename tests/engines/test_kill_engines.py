@@ -20,7 +20,7 @@ from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models import transformers_engine, vllm_engine
-from evobuild.models.door import Model
+from evobuild.models.client import Model
 from evobuild.models.engine import Engine
 
 ROWS = 640

@@ -23,7 +23,7 @@ from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine, planning
-from evobuild.models import store as stores
+from evobuild.models import reply_cache as stores
 from evobuild.models.progress import Progress
 from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
