@@ -19,11 +19,12 @@ from typing import Any
 
 from figures import Figures
 
-from evobuild import scratch, weights
+from evobuild import scratch
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.params import Scratch
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.client import Model
+from evobuild.weights import checkpoints
 
 PROMPTS = 256
 ROOM = 64
@@ -109,7 +110,7 @@ def run(figures: Figures) -> None:
         # One long text: a model that has seen no end makes replies as long as they may be.
         scratch.train(["\n".join(prompts)], TOY, 1, path)
         # A second thread has nothing to do at this size, and waits for the first by turning in circles.
-        with weights.threads(1):
+        with checkpoints.threads(1):
             for varied in (False, True):
                 _compare(figures, path, prompts, varied)
 
@@ -117,7 +118,7 @@ def run(figures: Figures) -> None:
 def _compare(figures: Figures, path: Path, prompts: list[str], varied: bool) -> None:
     """All three ways, side by side; only with equal rooms is the engine's speed a promise."""
     name, most = Weights(str(path)), rooms(varied)
-    model, tokenizer = weights.causal_lm(name), weights.tokenizer(name)
+    model, tokenizer = checkpoints.causal_lm(name), checkpoints.tokenizer(name)
     kind = "replies of 8 to 247 tokens" if varied else f"replies of up to {ROOM} tokens"
     plain, wanted = one_by_one(model, tokenizer, prompts, most)
     took, found, tokens = through_the_door(path, prompts, most)

@@ -28,10 +28,10 @@ from tokenizers import ByteLevelBPETokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
-from evobuild import losses, seams
 from evobuild.core.tables import Instruction
-from evobuild.likelihood import Reader
-from evobuild.losses import Losses
+from evobuild.weights import losses, tokenized_pairs
+from evobuild.weights.likelihood import Reader
+from evobuild.weights.losses import Losses
 
 VOCABULARY = 49_152
 LONGEST = 2048
@@ -84,7 +84,7 @@ def reference(
     """One row at a time, three passes, two of them over the same tokens."""
     start = [tokenizer.bos_token_id]
     for row in some:
-        asked = tokenizer(seams.question(row), add_special_tokens=False)["input_ids"]
+        asked = tokenizer(tokenized_pairs.question(row), add_special_tokens=False)["input_ids"]
         answer = tokenizer(row.output, add_special_tokens=False)["input_ids"]
         answer = answer[: LONGEST - 1 - len(asked)]
         found = []
@@ -106,7 +106,9 @@ def by_us(model: Any, tokenizer: Any, some: Sequence[Instruction], budget: int) 
 
     def score() -> Found:
         pairs = [
-            each for each in seams.pairs(tokenizer, "plain", some, LONGEST) if isinstance(each, losses.Pair)
+            each
+            for each in tokenized_pairs.pairs(tokenizer, "plain", some, LONGEST)
+            if isinstance(each, losses.Pair)
         ]
         found: list[Losses] = list(losses.measure(reader, pairs))
         return {each.id: each[4:] for each in found}
@@ -198,7 +200,9 @@ def gpu(figures: Figures, data: Path) -> None:
 
 def operations(model: Any, words: Any, some: Sequence[Instruction]) -> float:
     """Multiplications and additions that scoring needs, those of attention left out."""
-    pairs = [each for each in seams.pairs(words, "plain", some, LONGEST) if isinstance(each, losses.Pair)]
+    pairs = [
+        each for each in tokenized_pairs.pairs(words, "plain", some, LONGEST) if isinstance(each, losses.Pair)
+    ]
     tokens = sum(len(pair.both) + len(pair.alone) for pair in pairs)
     weights = sum(each.numel() for each in model.model.layers.parameters()) + model.lm_head.weight.numel()
     return 2.0 * weights * tokens

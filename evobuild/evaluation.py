@@ -14,13 +14,13 @@ from typing import Any
 
 import polars as pl
 
-from evobuild import losses, seams, weights
 from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.params import Evaluate
 from evobuild.core.tables import EVALUATION, REJECTS, Instruction, Reject, frame
 from evobuild.core.uri import Weights
-from evobuild.likelihood import Reader
+from evobuild.weights import checkpoints, losses, tokenized_pairs
+from evobuild.weights.likelihood import Reader
 
 
 def compare(
@@ -32,13 +32,13 @@ def compare(
     """
     if not rows:
         raise BadInput("no row is held out, so nothing can be measured; raise seed.held_out")
-    tokenizer = weights.chat_tokenizer(base)
-    limit = min(params.max_length, weights.context(base))
+    tokenizer = checkpoints.chat_tokenizer(base)
+    limit = min(params.max_length, checkpoints.context(base))
     pairs: list[losses.Pair] = []
     rejects: list[Reject] = []
     for row in rows:
         answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
-        pair = seams.pair(row.id, prompt_ids(tokenizer, row), answer, limit)
+        pair = tokenized_pairs.pair(row.id, prompt_ids(tokenizer, row), answer, limit)
         if isinstance(pair, str):
             rejects.append(Reject(row.id, pair, "", row.output))
         else:
@@ -51,7 +51,7 @@ def compare(
 
 
 def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> dict[str, float]:
-    reader = Reader(weights.causal_lm(model), params.batch_tokens)
+    reader = Reader(checkpoints.causal_lm(model), params.batch_tokens)
     found = dict(losses.answer_losses(reader, pairs))
     for row, loss in found.items():
         if not math.isfinite(loss):

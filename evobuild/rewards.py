@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
-from evobuild import origins, weights
+from evobuild import origins
 from evobuild.autoif.records import constraint_of
 from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
@@ -26,6 +26,7 @@ from evobuild.core.params import Reward as RewardParams
 from evobuild.core.tables import KEPT, Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.origins import Plans
+from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -78,7 +79,7 @@ def measure(
             yield each
         else:
             asked.append(each)
-    with Measurements(f"reward {weights.identity(model)} {params.dtype}") as kept:
+    with Measurements(f"reward {checkpoints.identity(model)} {params.dtype}") as kept:
         keys = {each.id: kept.key(repr((each.prompt, each.answer))) for each in asked}
         stored = kept.get(list(set(keys.values())))
         found: dict[bytes, tuple[float, int]] = {key: _VALUE.unpack(value) for key, value in stored.items()}
@@ -110,8 +111,8 @@ def _measured(
 ) -> Iterator[tuple[bytes, float, int]]:
     """Rewards by key, and tokens: NaN of what is too long for params or model, infinite if not a number."""
     torch: Any = require("torch", "train")
-    tokenizer = weights.tokenizer(model)
-    limit = min(params.max_length, weights.context(model))
+    tokenizer = checkpoints.tokenizer(model)
+    limit = min(params.max_length, checkpoints.context(model))
     by_length: defaultdict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
     for key, each in fresh.items():
         ids = _ids(tokenizer, each)
@@ -119,7 +120,7 @@ def _measured(
             yield key, math.nan, len(ids)
         else:
             by_length[len(ids)].append((key, ids))
-    network: Any = weights.classifier(model, params.dtype) if by_length else None
+    network: Any = checkpoints.classifier(model, params.dtype) if by_length else None
     if network and network.config.pad_token_id is None:
         # Some refuse two texts at once without one; here nothing is padded, so it is no token.
         network.config.pad_token_id = -1

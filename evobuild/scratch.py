@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild import weights
 from evobuild.core.errors import require
 from evobuild.core.params import Scratch
+from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -24,8 +24,8 @@ CONTEXT = 2048
 
 def train(texts: Sequence[str], params: Scratch, seed: int, folder: Path) -> list[float]:
     """Train tokenizer and model on texts and save both; give the loss of each step in nats."""
-    torch, transformers = require("torch", "train"), weights.library()
-    weights.pin_threads()
+    torch, transformers = require("torch", "train"), checkpoints.library()
+    checkpoints.pin_threads()
     torch.manual_seed(seed)
     tokenizer = _tokenizer(texts, params.vocabulary)
     # 4 heads of 32: the smallest that vLLM's CPU attention takes too.
@@ -68,7 +68,7 @@ def _tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast
         eos_token="<|end|>",
         pad_token="<|pad|>",
         model_max_length=CONTEXT,
-        chat_template=weights.CHAT_TEMPLATE,
+        chat_template=checkpoints.CHAT_TEMPLATE,
     )
     return tokenizer
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild import weights
 from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, require
 from evobuild.core.params import Finetune
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
+from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -36,17 +36,17 @@ def finetune(
     Raises BadInput if no row is left.
     """
     datasets, trl = require("datasets", "data"), require("trl", "train")
-    torch, transformers = require("torch", "train"), weights.library()
+    torch, transformers = require("torch", "train"), checkpoints.library()
     cuda = torch.cuda.is_available()
     if not cuda:
-        weights.pin_threads()
+        checkpoints.pin_threads()
     datasets.disable_progress_bars()
-    tokenizer = weights.chat_tokenizer(base)
-    limit = min(params.max_length, weights.context(base))
+    tokenizer = checkpoints.chat_tokenizer(base)
+    limit = min(params.max_length, checkpoints.context(base))
     examples, rejects = _examples(tokenizer, rows, limit)
     trainer = trl.SFTTrainer(
         # All weights are trained in fp32: in bf16 an update of 1e-5 would be rounded away.
-        model=weights.causal_lm(base) if params.lora_rank else weights.causal_lm(base).float(),
+        model=checkpoints.causal_lm(base) if params.lora_rank else checkpoints.causal_lm(base).float(),
         args=_arguments(trl, params, seed, folder, cuda),
         train_dataset=datasets.Dataset.from_list(examples),
         processing_class=tokenizer,

@@ -11,13 +11,13 @@ import pytest
 import tiny
 from branch_rows import constraint, write_constraints
 
-from evobuild import weights
 from evobuild.autoif import entailment
 from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
 from evobuild.core import params, tables
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
+from evobuild.weights import checkpoints
 from stages import nli as stage
 
 LABELS = ("ENTAILMENT", "Neutral", "contradiction")
@@ -52,7 +52,7 @@ def test_labels_are_what_the_model_gives_each_pair_alone(model, folder):
     import torch
 
     found = entailment.labels(PAIRS, model)
-    network = weights.classifier(model, "float32", outputs=None)
+    network = checkpoints.classifier(model, "float32", outputs=None)
     for premise, hypothesis in PAIRS:
         inputs = tiny.tokenizer()(premise, hypothesis, return_tensors="pt")
         with torch.inference_mode():
@@ -73,8 +73,8 @@ def test_a_pair_that_is_too_long_is_cut(model):
 
 def test_a_full_hit_loads_nothing(model, monkeypatch):
     first = entailment.labels(PAIRS, model)
-    monkeypatch.setattr(weights, "classifier", None)
-    monkeypatch.setattr(weights, "tokenizer", None)
+    monkeypatch.setattr(checkpoints, "classifier", None)
+    monkeypatch.setattr(checkpoints, "tokenizer", None)
     assert entailment.labels(PAIRS, model) == first
 
 
@@ -101,7 +101,7 @@ def test_a_model_that_gives_no_numbers_is_refused(model, monkeypatch):
         def __call__(self, **inputs):
             return SimpleNamespace(logits=torch.full((1, 3), float("nan")))
 
-    monkeypatch.setattr(weights, "classifier", lambda *given, **options: Broken())
+    monkeypatch.setattr(checkpoints, "classifier", lambda *given, **options: Broken())
     with pytest.raises(UserError, match="gives no number"):
         entailment.labels(PAIRS[:1], model)
 

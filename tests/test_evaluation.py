@@ -8,11 +8,12 @@ import pytest
 import tiny
 import torch
 
-from evobuild import evaluation, losses
+from evobuild import evaluation
 from evobuild.core import conversation, tables
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.params import Evaluate
 from evobuild.core.uri import Weights
+from evobuild.weights import losses
 
 PARAMS = Evaluate(max_length=128, batch_tokens=512)
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output="Cod. " * number) for number in (1, 2, 3)]

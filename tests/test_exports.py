@@ -13,13 +13,14 @@ import pytest
 import tiny
 from reported import REAL, settings
 
-from evobuild import exports, weights
+from evobuild import exports
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Export
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.seeds import formats
+from evobuild.weights import checkpoints
 
 ALL = ["alpaca", "sharegpt", "messages", "trl", "datasets"]
 TALK = (("user", "Hello."), ("assistant", "Hi."))
@@ -165,7 +166,7 @@ def test_readers_that_split_at_any_line_end_read_it_too(folder: Path, name: str)
 def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: Path, tmp_path: Path) -> None:
     from trl import data_utils
 
-    tokenizer = weights.chat_tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.chat_tokenizer(Weights(str(tiny.folder())))
     found = load(folder / "prompt_completion.jsonl", tmp_path)
     for row, given in zip(EVERY, found, strict=True):
         assert data_utils.is_conversational(given)
@@ -182,7 +183,7 @@ def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: 
 def test_trl_takes_the_messages_too(folder: Path, tmp_path: Path) -> None:
     from trl import data_utils
 
-    tokenizer = weights.chat_tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.chat_tokenizer(Weights(str(tiny.folder())))
     found = load(folder / "messages.jsonl", tmp_path)
     for row, given in zip(EVERY, found, strict=True):
         assert data_utils.is_conversational(given)

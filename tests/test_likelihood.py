@@ -11,8 +11,8 @@ import tiny
 import torch
 from test_losses import Known
 
-from evobuild import packing
-from evobuild.likelihood import Document, Reader
+from evobuild.weights import packing
+from evobuild.weights.likelihood import Document, Reader
 
 
 def documents(count: int = 14, size: int = 300) -> list[Document]:

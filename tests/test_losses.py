@@ -10,9 +10,9 @@ import pytest
 import tiny
 import torch
 
-from evobuild import losses
-from evobuild.likelihood import Reader
-from evobuild.losses import Pair
+from evobuild.weights import losses
+from evobuild.weights.likelihood import Reader
+from evobuild.weights.losses import Pair
 
 V = 50
 

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import methods, origins, rewards, weights
+from evobuild import methods, origins, rewards
 from evobuild.core import params, pools, tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Reward as RewardParams
@@ -18,6 +18,7 @@ from evobuild.core.params import Round
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.rewards import Reward, Turns
+from evobuild.weights import checkpoints
 from stages import reward as stage
 
 SETTINGS = RewardParams(dtype="float32", max_length=64, batch_tokens=256)
@@ -105,7 +106,7 @@ def test_rewards_are_what_the_model_gives_one_by_one(measured, folder):
     import torch
 
     found = measured(TURNS, SETTINGS.model_copy(update={"batch_tokens": 10_000}))
-    model = weights.classifier(Weights(str(folder / "one")), "float32")
+    model = checkpoints.classifier(Weights(str(folder / "one")), "float32")
     for each in TURNS:
         messages = [{"role": "user", "content": each.prompt}, {"role": "assistant", "content": each.answer}]
         ids = tiny.tokenizer().apply_chat_template(messages, tokenize=True, return_dict=False)
@@ -133,20 +134,20 @@ def test_what_was_too_long_is_measured_once_it_may_be(measured):
 
 def test_a_full_hit_loads_nothing(measured, monkeypatch):
     first = measured(TURNS)
-    monkeypatch.setattr(weights, "classifier", None)
-    monkeypatch.setattr(weights, "tokenizer", None)
+    monkeypatch.setattr(checkpoints, "classifier", None)
+    monkeypatch.setattr(checkpoints, "tokenizer", None)
     assert measured(TURNS) == first
 
 
 def test_a_reward_that_is_no_number_is_a_reject(measured, monkeypatch):
-    model = weights.classifier
+    model = checkpoints.classifier
 
     def broken(*given):
         network = model(*given)
         network.score.weight.data[:] = math.nan
         return network
 
-    monkeypatch.setattr(weights, "classifier", broken)
+    monkeypatch.setattr(checkpoints, "classifier", broken)
     assert measured(TURNS)["a"] == Reject("a", "reward not finite", "", "")
 
 

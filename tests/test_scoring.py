@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import losses, scoring, weights
+from evobuild import scoring
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Params, read
@@ -23,6 +23,7 @@ from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring import Score, Scorer
 from evobuild.seeds import formats
+from evobuild.weights import checkpoints, losses
 from stages import score as stage
 
 ROOT = Path(__file__).parent.parent
@@ -87,7 +88,7 @@ def test_ratios_are_those_of_the_rows_own_losses() -> None:
 
 def test_a_row_is_cut_to_the_models_context(monkeypatch: pytest.MonkeyPatch) -> None:
     row = tiny.row(output="Flint. " * 40)
-    monkeypatch.setattr(weights, "context", lambda _: 50)
+    monkeypatch.setattr(checkpoints, "context", lambda _: 50)
     found = scores([row], max_length=2048)[row.id]
     assert isinstance(found, Score)
     assert found.truncated
@@ -174,7 +175,8 @@ def adapter(folder: Path) -> Path:
     from peft import LoraConfig, get_peft_model
 
     model = get_peft_model(
-        weights.causal_lm(Weights(str(tiny.folder()))), LoraConfig(r=2, target_modules=["q_proj", "v_proj"])
+        checkpoints.causal_lm(Weights(str(tiny.folder()))),
+        LoraConfig(r=2, target_modules=["q_proj", "v_proj"]),
     )
     torch.manual_seed(0)
     for name, values in model.named_parameters():

@@ -8,15 +8,17 @@ from types import SimpleNamespace
 import pytest
 import tiny
 
-from evobuild import seams, weights
 from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import UserError
 from evobuild.core.tables import Reject
-from evobuild.losses import Pair
+from evobuild.weights import checkpoints, tokenized_pairs
+from evobuild.weights.losses import Pair
 
 
 def made(template: str, max_length: int = 100, tokenizer=None, **fields) -> Pair | Reject:
-    (found,) = seams.pairs(tokenizer or tiny.tokenizer(), template, [tiny.row(**fields)], max_length)  # type: ignore[arg-type]
+    (found,) = tokenized_pairs.pairs(
+        tokenizer or tiny.tokenizer(), template, [tiny.row(**fields)], max_length
+    )  # type: ignore[arg-type]
     return found
 
 
@@ -50,7 +52,7 @@ class Letters:
     ],
 )
 def test_the_question_is_history_instruction_and_input(fields: dict, text: str) -> None:
-    assert seams.question(tiny.row(**fields)) == text
+    assert tokenized_pairs.question(tiny.row(**fields)) == text
 
 
 def test_plain_concatenates_ids_and_scores_the_same_answer_tokens_twice() -> None:
@@ -134,20 +136,23 @@ def test_an_answer_of_one_token_that_nothing_stands_before_cannot_be_scored_alon
 
 
 def test_no_rows_give_no_pairs() -> None:
-    assert list(seams.pairs(tiny.tokenizer(), "plain", [], 9)) == []
+    assert list(tokenized_pairs.pairs(tiny.tokenizer(), "plain", [], 9)) == []
 
 
 @pytest.mark.parametrize(
     ("bos", "eos", "pad", "start"), [(1, 2, 3, 1), (0, 2, 3, 0), (None, 2, 3, 2), (None, None, 3, 3)]
 )
 def test_the_start_token_is_the_first_there_is(bos, eos, pad, start) -> None:
-    assert seams.start_token(SimpleNamespace(bos_token_id=bos, eos_token_id=eos, pad_token_id=pad)) == start  # type: ignore[arg-type]
+    assert (
+        tokenized_pairs.start_token(SimpleNamespace(bos_token_id=bos, eos_token_id=eos, pad_token_id=pad))
+        == start
+    )  # type: ignore[arg-type]
 
 
 def test_a_tokenizer_without_special_tokens_is_refused() -> None:
     with pytest.raises(UserError, match="no bos, eos or pad token"):
-        seams.start_token(SimpleNamespace(bos_token_id=None, eos_token_id=None, pad_token_id=None))  # type: ignore[arg-type]
+        tokenized_pairs.start_token(SimpleNamespace(bos_token_id=None, eos_token_id=None, pad_token_id=None))  # type: ignore[arg-type]
 
 
 def test_the_toy_model_has_a_chat_template_to_score_with() -> None:
-    assert tiny.tokenizer().chat_template == weights.CHAT_TEMPLATE
+    assert tiny.tokenizer().chat_template == checkpoints.CHAT_TEMPLATE

@@ -11,12 +11,13 @@ import tiny
 import torch
 import trl
 
-from evobuild import training, weights
+from evobuild import training
 from evobuild.core import conversation
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Finetune
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
+from evobuild.weights import checkpoints
 
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output=f"Cod, {number} times.") for number in range(8)]
 
@@ -89,8 +90,8 @@ def test_weights_tokenizer_and_a_falling_curve_come_out(tmp_path: Path) -> None:
     assert curve[0]["loss"] > curve[-1]["loss"] > 0
     assert curve[0]["learning_rate"] == 0.01
     tuned = Weights(str(tmp_path / "tuned"))
-    assert weights.tokenizer(tuned).chat_template == tiny.tokenizer().chat_template
-    assert weights.causal_lm(tuned).config.vocab_size == tiny.model().config.vocab_size
+    assert checkpoints.tokenizer(tuned).chat_template == tiny.tokenizer().chat_template
+    assert checkpoints.causal_lm(tuned).config.vocab_size == tiny.model().config.vocab_size
 
 
 @pytest.mark.parametrize("rank", [0, 4])
@@ -102,7 +103,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path, rank: int) -> None:
 
 def test_adapters_are_merged_into_a_plain_model(tmp_path: Path) -> None:
     tune(tmp_path / "tuned", lora_rank=4)
-    tuned = weights.causal_lm(Weights(str(tmp_path / "tuned")))
+    tuned = checkpoints.causal_lm(Weights(str(tmp_path / "tuned")))
     assert tuned.state_dict().keys() == tiny.model().state_dict().keys()
     assert not list((tmp_path / "tuned").glob("adapter*"))
 
@@ -110,7 +111,7 @@ def test_adapters_are_merged_into_a_plain_model(tmp_path: Path) -> None:
 def test_a_base_without_a_chat_template_can_be_tuned(tmp_path: Path) -> None:
     shutil.copytree(tiny.folder(), tmp_path / "base", ignore=shutil.ignore_patterns("chat_template*"))
     tune(tmp_path / "tuned", base=tmp_path / "base")
-    assert weights.tokenizer(Weights(str(tmp_path / "tuned"))).chat_template == weights.CHAT_TEMPLATE
+    assert checkpoints.tokenizer(Weights(str(tmp_path / "tuned"))).chat_template == checkpoints.CHAT_TEMPLATE
 
 
 def test_no_room_for_any_answer_is_refused(tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_rows_without_room_are_left_out() -> None:
 
 
 def test_a_conversation_that_the_template_refuses_is_named() -> None:
-    tokenizer = weights.tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.tokenizer(Weights(str(tiny.folder())))
     tokenizer.chat_template = "{{ raise_exception('no system turns') }}"
     with pytest.raises(BadInput, match=f"row {tiny.row().id}: .* refuses it: no system turns"):
         conversation.prompt_ids(tokenizer, tiny.row())

@@ -12,11 +12,11 @@ import tiny
 import torch
 import transformers
 
-from evobuild import weights
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.transformers_engine import TransformersEngine
+from evobuild.weights import checkpoints
 
 SAMPLED = Sampling(temperature=1.0, max_tokens=12, seed=5)
 GREEDY = Sampling(max_tokens=12)
@@ -175,7 +175,7 @@ def test_the_models_own_generation_config_does_not_leak_in(
         "min_length": 30,
     }
     file.write_text(json.dumps(json.loads(file.read_text()) | opinions))
-    assert weights.causal_lm(Weights(str(folder))).generation_config.repetition_penalty == 9
+    assert checkpoints.causal_lm(Weights(str(folder))).generation_config.repetition_penalty == 9
     other = TransformersEngine(ChatModel("transformers", str(folder)))
     asked = [ask("Name three colours.", Sampling(max_tokens=40, logprobs=2)), ask("Name a fish.", SAMPLED)]
     assert answer(other, *asked) == answer(engine, *asked)

@@ -24,13 +24,13 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA folder of random weights for the tiny model."""
     import peft
 
-    from evobuild import weights
     from evobuild.core.uri import Weights
+    from evobuild.weights import checkpoints
 
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     folder = tmp_path_factory.mktemp("adapter")
-    peft.get_peft_model(weights.causal_lm(Weights(str(tiny.folder()))), config).save_pretrained(folder)
+    peft.get_peft_model(checkpoints.causal_lm(Weights(str(tiny.folder()))), config).save_pretrained(folder)
     return folder
 
 

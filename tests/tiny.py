@@ -10,12 +10,13 @@ from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no test may ask the hub
 
-from evobuild import scratch, weights
+from evobuild import scratch
 from evobuild.core.params import Scratch
 from evobuild.core.tables import SEED_ROUND, Instruction, content_id, row_id
 from evobuild.core.uri import Weights
+from evobuild.weights import checkpoints
 
-weights.THREADS = 1  # at this size two threads only wait for each other
+checkpoints.THREADS = 1  # at this size two threads only wait for each other
 
 TEXTS = (
     "Name three colours.\nRed, green and blue.",
@@ -55,10 +56,10 @@ def _parent() -> tempfile.TemporaryDirectory[str]:
 @cache
 def model() -> Any:
     """The model, in fp32 on the CPU."""
-    return weights.causal_lm(Weights(str(folder())))
+    return checkpoints.causal_lm(Weights(str(folder())))
 
 
 @cache
 def tokenizer() -> Any:
     """Its tokenizer."""
-    return weights.tokenizer(Weights(str(folder())))
+    return checkpoints.tokenizer(Weights(str(folder())))

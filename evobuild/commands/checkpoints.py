@@ -13,7 +13,7 @@ from typing import Any
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import Weights
-from evobuild.weights import location
+from evobuild.weights.checkpoints import location
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 """Names that configurations have for the context length."""

@@ -10,11 +10,12 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub's client is imported
 os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
 
-from evobuild import scratch, weights
+from evobuild import scratch
 from evobuild.core.params import Scratch
 from evobuild.models import engine as engines
+from evobuild.weights import checkpoints
 
-weights.THREADS = 1  # at this size two threads only wait for each other
+checkpoints.THREADS = 1  # at this size two threads only wait for each other
 
 TEXTS = (
     "Name three colours.\nRed, green and blue.",

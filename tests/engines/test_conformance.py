@@ -9,11 +9,11 @@ import peers
 import pytest
 from peers import Peer, ask
 
-from evobuild import weights
 from evobuild.core.errors import UserError
 from evobuild.core.uri import Weights
 from evobuild.models import engine as engines
 from evobuild.models.client import Model
+from evobuild.weights import checkpoints
 
 WORDS = ("sea", "colour", "stone", "river", "fish", "song", "tree", "lamp", "road", "bird")
 PROMPTS = [f"Write a line about the {word}." for word in WORDS]
@@ -36,7 +36,7 @@ def test_replies_are_joined_by_key_whatever_the_order(peer: Peer) -> None:
 def greedy(folder: Path) -> dict[str, str]:
     """What a plain loop of transformers makes of each prompt."""
     name = Weights(str(folder))
-    model, tokenizer, texts = weights.causal_lm(name), weights.tokenizer(name), {}
+    model, tokenizer, texts = checkpoints.causal_lm(name), checkpoints.tokenizer(name), {}
     for prompt in PROMPTS:
         inputs = tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt"

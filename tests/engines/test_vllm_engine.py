@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from peers import ask
 
-from evobuild import weights
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import transformers_engine, vllm_engine
 from evobuild.models.engine import Engine
+from evobuild.weights import checkpoints
 
 LLAMA_3 = (
     "{{ bos_token }}{% for message in messages %}<|{{ message.role }}|>\n\n"
@@ -68,7 +68,7 @@ def lora(folder: Path, to: Path) -> Path:
 
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
-    peft.get_peft_model(weights.causal_lm(Weights(str(folder))), config).save_pretrained(to)
+    peft.get_peft_model(checkpoints.causal_lm(Weights(str(folder))), config).save_pretrained(to)
     return to
 
 
@@ -85,7 +85,7 @@ def test_greedy_agrees_with_transformers_under_a_template_that_begins_with_the_b
         ours = answer(engine, *asked)
     with started(ChatModel("transformers", str(with_bos))) as engine:
         others = answer(engine, *asked)
-    tokenizer = weights.tokenizer(Weights(str(with_bos)))
+    tokenizer = checkpoints.tokenizer(Weights(str(with_bos)))
     for request, our, other in zip(asked, ours, others, strict=True):
         text = "<|begin|><|user|>\n\n" + request.messages[0].content + "<|end|><|assistant|>\n\n"
         assert our.prompt_tokens == len(tokenizer(text, add_special_tokens=False)["input_ids"])

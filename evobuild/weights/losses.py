@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from evobuild.likelihood import Document, Reader
+from evobuild.weights.likelihood import Document, Reader
 
 
 class Pair(NamedTuple):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import UserError
 from evobuild.core.tables import Instruction, Reject
-from evobuild.losses import Pair
+from evobuild.weights.losses import Pair
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from evobuild import packing
 from evobuild.core.errors import UserError, require
+from evobuild.weights import packing
 
 if TYPE_CHECKING:
     import torch
