@@ -32,8 +32,8 @@ from evobuild.core.chat import Sampling
 from evobuild.core.params import Params
 from evobuild.core.tables import Instruction, content_id, row_id
 from evobuild.models.client import Model
-from evobuild.models.simulated.dice import Dice
-from evobuild.models.simulated.topics import new_instruction
+from evobuild.simulation.dice import Dice
+from evobuild.simulation.topics import new_instruction
 from evobuild.trials import Examiner
 
 ROOT = Path(__file__).parent.parent
@@ -136,7 +136,7 @@ def run(figures: Figures) -> None:
     )
     figures.at_least("optimize: mean drop of λ there", fmean(1 - b / a for a, b in found), 0.3, "of λ(e0)")
     for optimizer, most in ((unchanged, 0), (numbered, 0.05)):
-        with mock.patch("evobuild.models.simulated.improve", optimizer):
+        with mock.patch("evobuild.simulation.improve", optimizer):
             found = [rates(given, rows, seed) for seed in range(SEEDS)]
         name = f"optimize: mean change, optimizer that leaves methods {optimizer.__name__}"
         figures.at_most(name, abs(fmean(1 - b / a for a, b in found)), most, "of λ(e0)")

@@ -17,10 +17,9 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import failures, methods
+from evobuild import failures, methods, simulation
 from evobuild.core import tables
 from evobuild.core.chat import Message, Purpose, Request, Sampling
-from evobuild.models import simulated
 from evobuild.seeds import formats
 
 ROOT = Path(__file__).parent.parent
@@ -61,7 +60,7 @@ def _prompts() -> Iterable[str]:
 def _answers(model: str, purpose: Purpose, prompts: Iterable[str]) -> Iterable[str]:
     for number, prompt in enumerate(prompts):
         request = Request("", purpose, (Message("user", prompt),), Sampling(temperature=0.7, seed=number))
-        yield simulated.answer(model, request).text
+        yield simulation.answer(model, request).text
 
 
 def _read(reply: str) -> str | None:

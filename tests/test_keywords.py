@@ -20,8 +20,8 @@ from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.keywords import Keyword, Listed
 from evobuild.models.client import Model
-from evobuild.models.simulated import answer
-from evobuild.models.simulated.keywords import FAILURES
+from evobuild.simulation import answer
+from evobuild.simulation.keywords import FAILURES
 
 JUDGE = ChatModel("simulated", "judge")
 WAYS = ("Add a limit.", "Ask for causes.")

@@ -15,13 +15,13 @@ from evobuild.core.chat import Choice, Message, Purpose, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.equality import read_verdict
 from evobuild.keywords import methods_of
-from evobuild.models.simulated import answer
-from evobuild.models.simulated.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS
-from evobuild.models.simulated.method import FINAL_LABEL, clauses_of, failure_rates, read_method
-from evobuild.models.simulated.phrases import WAYS
-from evobuild.models.simulated.repairs import CLAUSES, PADDING
-from evobuild.models.simulated.responder import asks_for_more, asks_for_nothing
-from evobuild.models.simulated.subject import language_of
+from evobuild.simulation import answer
+from evobuild.simulation.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS
+from evobuild.simulation.method import FINAL_LABEL, clauses_of, failure_rates, read_method
+from evobuild.simulation.phrases import WAYS
+from evobuild.simulation.repairs import CLAUSES, PADDING
+from evobuild.simulation.responder import asks_for_more, asks_for_nothing
+from evobuild.simulation.subject import language_of
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
 OPERATIONS = ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from evobuild import sandbox
-from evobuild.models.simulated.constraints import FAMILIES, Constraint, find, find_code, generic
-from evobuild.models.simulated.constraints.editing import VARIANTS
-from evobuild.models.simulated.phrases import ADDITIONS
 from evobuild.sandbox import choice
+from evobuild.simulation.constraints import FAMILIES, Constraint, find, find_code, generic
+from evobuild.simulation.constraints.editing import VARIANTS
+from evobuild.simulation.phrases import ADDITIONS
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = (ROOT / "data/raw/constraints.txt").read_text().splitlines()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from evobuild.core.prompts import render
-from evobuild.models.simulated import repairs
-from evobuild.models.simulated.constants import CLAUSE_FACTORS
-from evobuild.models.simulated.method import clauses_of
-from evobuild.models.simulated.optimizer import cases_of, problems
+from evobuild.simulation import repairs
+from evobuild.simulation.constants import CLAUSE_FACTORS
+from evobuild.simulation.method import clauses_of
+from evobuild.simulation.optimizer import cases_of, problems
 
 SEED = "Name 3 rivers of Europe."
 CODE = "Explain this loop:\n```python\nfor x in y: pass\n```"

@@ -13,11 +13,11 @@ import jinja2
 import pytest
 
 from evobuild.core.chat import Message, Purpose, Request, Sampling
-from evobuild.models.simulated import answer, augmenter, backtranslator, programs, quality, verifier
-from evobuild.models.simulated.constants import TRAITS
-from evobuild.models.simulated.constraints import find, find_code
-from evobuild.models.simulated.constraints.family import HEAD
-from evobuild.models.simulated.dice import Dice
+from evobuild.simulation import answer, augmenter, backtranslator, programs, quality, verifier
+from evobuild.simulation.constants import TRAITS
+from evobuild.simulation.constraints import find, find_code
+from evobuild.simulation.constraints.family import HEAD
+from evobuild.simulation.dice import Dice
 
 ROOT = Path(__file__).parents[1]
 SHIPPED = (ROOT / "data/raw/constraints.txt").read_text().splitlines()

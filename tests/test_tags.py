@@ -16,8 +16,8 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
-from evobuild.models.simulated import answer
-from evobuild.models.simulated.tagger import FAILURES, tags_of
+from evobuild.simulation import answer
+from evobuild.simulation.tagger import FAILURES, tags_of
 from stages import tag as stage
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from evobuild import simulation
 from evobuild.core.chat import Reply, Request
 from evobuild.core.uri import ChatModel
-from evobuild.models import simulated
 
 
 def identity(model: ChatModel) -> str:
     """Name the simulation by its own source: once that changes, its stored replies are another model's."""
     total = hashlib.blake2b(digest_size=10)
-    for file in sorted(Path(simulated.__file__).parent.glob("*.py")):
+    for file in sorted(Path(simulation.__file__).parent.glob("*.py")):
         total.update(file.read_bytes())
     return f"{model}#{total.hexdigest()}"
 
@@ -39,7 +39,7 @@ class SimulatedEngine:
     def collect(self) -> list[Reply]:
         """Answer all that were submitted."""
         requests, self._requests = self._requests, []
-        return [simulated.answer(self._name, request) for request in requests]
+        return [simulation.answer(self._name, request) for request in requests]
 
     def close(self) -> None:
         """Nothing to let go."""
