@@ -22,12 +22,13 @@ from unittest import mock
 
 from figures import Figures
 
-from evobuild import methods, scratch
+from evobuild import scratch
 from evobuild.core import params, tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.params import Scratch
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.core.uri import ChatModel
+from evobuild.evolution import methods
 from evobuild.models import vllm_engine
 
 ROOT = Path(__file__).parent.parent

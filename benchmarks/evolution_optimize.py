@@ -26,15 +26,15 @@ from unittest import mock
 import yaml
 from figures import Figures
 
-from evobuild import methods, optimization
 from evobuild.core import params, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.params import Params
 from evobuild.core.tables import Instruction, content_id, row_id
+from evobuild.evolution import methods, optimize
+from evobuild.evolution.method_evaluation import Examiner
 from evobuild.models.client import Model
 from evobuild.simulation.dice import Dice
 from evobuild.simulation.topics import new_instruction
-from evobuild.trials import Examiner
 
 ROOT = Path(__file__).parent.parent
 ROWS = 4000
@@ -71,7 +71,7 @@ def numbered(traits: object, prompt: str, dice: Dice) -> tuple[str, str]:
 
 def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, float]:
     """λ of e0 and of e* on rows that the loop did not draw."""
-    drawn = optimization.draw_rows(rows, given.optimize, seed)
+    drawn = optimize.draw_rows(rows, given.optimize, seed)
     seen = {row.id for part in drawn for row in part}
     unseen = [row for row in rows if row.id not in seen][:UNSEEN]
     with (
@@ -83,7 +83,7 @@ def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, flo
             given.optimize.evolver_temperature, max_tokens=given.optimize.max_tokens, seed=seed
         )
         examiner = Examiner(evolver, None, sampling, given.evolve.failures)
-        loop = optimization.Optimizer(examiner, optimizer, given.optimize, drawn, seed)
+        loop = optimize.Optimizer(examiner, optimizer, given.optimize, drawn, seed)
         history = loop.run(methods.initial(given.optimize.initial))
         best = history.best
         assert best is not None

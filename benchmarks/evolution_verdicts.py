@@ -17,9 +17,10 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import failures, methods, simulation
+from evobuild import failures, simulation
 from evobuild.core import tables
 from evobuild.core.chat import Message, Purpose, Request, Sampling
+from evobuild.evolution import methods
 from evobuild.seeds import formats
 
 ROOT = Path(__file__).parent.parent

@@ -106,7 +106,7 @@ def evolve(folder: Path, parent: Path) -> list[str]:
 
 def alpaca(figures: Figures, folder: Path, source: Path) -> None:
     """The stages seed and evolve@r1 on all of Alpaca, then evolve on up to 1,000,000 rows made of it."""
-    from evobuild import methods
+    from evobuild.evolution import methods
 
     os.environ["EVOBUILD_STORE"] = str(folder / "store.sqlite")
     (folder / "method.txt").write_text(methods.initial("e0"))

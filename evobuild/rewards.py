@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
-from evobuild import origins
 from evobuild.autoif.records import constraint_of
 from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
 from evobuild.core.params import Reward as RewardParams
 from evobuild.core.tables import KEPT, Instruction, Reject
 from evobuild.core.uri import Weights
-from evobuild.origins import Plans
+from evobuild.evolution import prompts_sent
+from evobuild.evolution.prompts_sent import Plans
 from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def turns(row: Instruction, parent: Instruction | None, known: Plans) -> Turns |
     """Put a row's conversation together; a reject if its parent or its evolver's prompt is not here."""
     if parent is None:
         return Reject(row.id, "no parent", f"{row.parent_id} is not in its table", "")
-    step, place = origins.step(row.operation, parent, known)
+    step, place = prompts_sent.step(row.operation, parent, known)
     if step is None:
         return Reject(row.id, "no prompt", place, "")
     new = f"\n\n#Input#:\n{row.input}" if row.input and row.input != parent.input else ""

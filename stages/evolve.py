@@ -10,11 +10,11 @@ from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
     from evobuild.core.params import Params
-    from evobuild.evolution import Plan
+    from evobuild.evolution.step import Plan
 
 
 def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
-    from evobuild import evolution, methods, operations
+    from evobuild.evolution import methods, operations, step
 
     settings = params.evolve
     if settings.strategy == "evol" and settings.schedule == "random":
@@ -23,8 +23,8 @@ def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
         return operations.in_turn(settings.operations, round)
     if settings.method in ("optimized", "file"):
         file = optimized if settings.method == "optimized" else own
-        return evolution.by_method(methods.of_file(file))
-    return evolution.by_method(methods.initial(settings.method))
+        return step.by_method(methods.of_file(file))
+    return step.by_method(methods.initial(settings.method))
 
 
 def main(
@@ -39,14 +39,14 @@ def main(
     counts: Out,
     usage: Out,
 ) -> None:
-    from evobuild import rounds
     from evobuild.core import tables
+    from evobuild.evolution import evolve
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
     name = child.name.removeprefix(".").split(".")[0]
     rows = tables.read(parent, tables.INSTRUCTIONS)
-    made = rounds.Tables(name, keep=params.evolve.on_failure == "keep_parent")
+    made = evolve.Tables(name, keep=params.evolve.on_failure == "keep_parent")
     task = f"evolve-{name}"
     total = None if params.evolve.on_failure == "retry" else rows.height
     engines = Engines()
@@ -55,7 +55,7 @@ def main(
         judge = None
         if params.evolve.failures.equal:
             judge = models.enter_context(Model(params.models.judge, "judge", task, engines=engines))
-        round = rounds.Round(
+        round = evolve.Round(
             name, _plan(params, name, method, own), params.evolve, params.random_seed, evolver, judge
         )
         made.take(round.evolve(lambda: tables.instructions(rows)))

@@ -24,7 +24,7 @@ def main(
 ) -> None:
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
-    from evobuild.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
+    from evobuild.evolution.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
     from evobuild.models.client import Model
 
     settings, names = params.keywords, list(params.rounds)

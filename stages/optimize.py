@@ -27,20 +27,20 @@ def main(
     curve: Out,
     usage: Out,
 ) -> None:
-    from evobuild import candidates as told
-    from evobuild import methods, optimization
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
+    from evobuild.evolution import methods, optimize
+    from evobuild.evolution import optimization_history as told
+    from evobuild.evolution.method_evaluation import Examiner
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
-    from evobuild.trials import Examiner
 
     given = params.optimize
     initial = methods.of_file(own) if given.initial == "file" else methods.initial(given.initial)
     history, counts = told.History(), []
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
         rows = list(tables.instructions(tables.read(r0, tables.INSTRUCTIONS)))
-        drawn = optimization.draw_rows(rows, given, params.random_seed)
+        drawn = optimize.draw_rows(rows, given, params.random_seed)
         judged = given.difficulty_weight > 0 or params.evolve.failures.equal
         roles = ("evolver", "optimizer", "judge")[: 2 + judged]
         engines = Engines()
@@ -53,7 +53,7 @@ def main(
             }
             sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
             examiner = Examiner(models["evolver"], models.get("judge"), sampling, params.evolve.failures)
-            loop = optimization.Optimizer(examiner, models["optimizer"], given, drawn, params.random_seed)
+            loop = optimize.Optimizer(examiner, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
             counts = [model.usage.as_dict() for model in models.values()]
     best = history.best

@@ -22,13 +22,14 @@ def main(
     metrics: Out,
     histogram: Out,
 ) -> None:
-    from evobuild import distributions, origins
+    from evobuild import distributions
     from evobuild import rewards as measures
     from evobuild.core import tables
     from evobuild.core.pools import AllPools
+    from evobuild.evolution import prompts_sent
 
     model, results = params.models.reward, AllPools(tables.REWARDS, rewards)
-    known = origins.plans(origins.method_texts(method, own))
+    known = prompts_sent.plans(prompts_sent.method_texts(method, own))
     for pool in params.pools:
         if model is None:
             results.leave(pool)

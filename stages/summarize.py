@@ -33,9 +33,10 @@ def main(
     branches: Out,
     funnel: Out,
 ) -> None:
-    from evobuild import probability, summary, tallies
+    from evobuild import summary, tallies
     from evobuild.core import branches as steps
     from evobuild.core import tables
+    from evobuild.evolution import token_probability as probability
 
     pools, names = list(params.pools), list(params.rounds)
     tables.write_json(rows, summary.row_counts(counts, names, pools, list(params.branches)))

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from evobuild import charts, methods
+from evobuild import charts
 from evobuild.core import params, tables
+from evobuild.evolution import methods
 from evobuild.models import progress
 
 

@@ -6,7 +6,7 @@ import pytest
 from verdicts import replies
 from verdicts.replies import REPLIES, RULES
 
-from evobuild import elimination
+from evobuild.evolution import elimination
 
 
 def test_the_table_of_replies_is_as_large_as_it_is_said_to_be():

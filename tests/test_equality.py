@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from conftest import reply
 
-from evobuild import equality
 from evobuild.core.chat import Sampling
 from evobuild.core.uri import ChatModel
+from evobuild.evolution import equality
 from evobuild.models.client import Model
 
 EQUAL = [

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from conftest import reply
 
-from evobuild import evolution, operations
 from evobuild.core import params
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
+from evobuild.evolution import operations
+from evobuild.evolution import step as evolution
 
 METHOD = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 BY_METHOD = evolution.by_method(METHOD)

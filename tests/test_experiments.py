@@ -17,15 +17,15 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from evobuild import candidates, keywords
-from evobuild.candidates import Candidate
 from evobuild.consistency import check
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import load
 from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.evolution import keywords, optimization_history
+from evobuild.evolution.method_evaluation import Failed, Trial
+from evobuild.evolution.optimization_history import Candidate
 from evobuild.models.roles import CHAT_ROLES, is_dry_run
-from evobuild.trials import Failed, Trial
 from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
 from experiments.recipe.design import Experiment, experiments
 from experiments.recipe.outs import Outs
@@ -412,9 +412,9 @@ def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     trial = Trial(4, tuple(Failed(f"s{number}", "evolve", "empty", "", "", "") for number in range(2)))
     first = Candidate(0, 0, "", "three words here", trial=trial, objective=0.5, chosen=True)
     better = Candidate(1, 0, "", "two words", trial=Trial(4), holdout=trial, objective=0.0, chosen=True)
-    history = candidates.History([first, better], calls=40)
-    (outs.folder / "metrics/optimization.json").write_text(json.dumps(candidates.figures(history)))
-    tables.write_csv(outs.folder / "metrics/optimization.csv", candidates.curve(history))
+    history = optimization_history.History([first, better], calls=40)
+    (outs.folder / "metrics/optimization.json").write_text(json.dumps(optimization_history.figures(history)))
+    tables.write_csv(outs.folder / "metrics/optimization.csv", optimization_history.curve(history))
     found = measures.OPTIMIZATION.read(outs)
     table = recipe_of("optimization_candidates").views[0]
     assert found.select(**table.cells).rows() == [(0.5, 0.0, None, 0.5, 1, 2, 40)]

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from evobuild import __main__ as command
-from evobuild import evolution, methods
 from evobuild.commands import provenance
 from evobuild.core import params, pools, tables
+from evobuild.evolution import methods, step
 
 ROOT = Path(__file__).parent.parent
 DATA = Path("data")
@@ -161,7 +161,7 @@ def test_a_selected_row_is_told_from_the_seed_to_the_data_set(clone, capsys):
 def test_the_prompt_is_the_one_that_was_asked(clone, capsys):
     row = selected("r1")
     seed = next(tables.instructions(table("rounds/r0.parquet").filter(id=row["seed_id"])))
-    prompt = evolution.by_method(methods.initial("e0"))(0, seed).prompt
+    prompt = step.by_method(methods.initial("e0"))(0, seed).prompt
     assert f"  prompt, rendered from prompts/evolve/e0.jinja\n{barred(prompt)}\n" in explain(
         capsys, row["id"]
     )

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from conftest import reply
 
-from evobuild import charts, keywords
+from evobuild import charts
 from evobuild.core import params, tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
-from evobuild.keywords import Keyword, Listed
+from evobuild.evolution import keywords
+from evobuild.evolution.keywords import Keyword, Listed
 from evobuild.models.client import Model
 from evobuild.simulation import answer
 from evobuild.simulation.keywords import FAILURES

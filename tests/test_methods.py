@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from evobuild import methods
 from evobuild.core.errors import BadInput
+from evobuild.evolution import methods
 
 LABELLED = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 

@@ -8,14 +8,14 @@ from collections import Counter
 import pytest
 from conftest import reply
 
-from evobuild import methods, optimization
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Failures, Optimize
 from evobuild.core.uri import ChatModel
+from evobuild.evolution import methods, optimize
+from evobuild.evolution.method_evaluation import Examiner
+from evobuild.evolution.optimize import Rows
 from evobuild.models.client import Model
-from evobuild.optimization import Rows
-from evobuild.trials import Examiner
 
 PARAMS = Optimize(
     initial="e0",
@@ -90,7 +90,7 @@ def loop(row, params=PARAMS, start=None, development=4, holdout=0):
         Model(ChatModel("simulated", "large"), "judge") as judge,
     ):
         examiner = Examiner(evolver, judge, Sampling(max_tokens=99), RULES)
-        return optimization.Optimizer(examiner, optimizer, params, rows, SEED).run(start or method(2))
+        return optimize.Optimizer(examiner, optimizer, params, rows, SEED).run(start or method(2))
 
 
 def rates(history):
@@ -282,7 +282,7 @@ def test_the_optimizer_sees_every_stage_and_the_conversation_before(row, engine)
     with Model(ChatModel("simulated", "small")) as evolver, Model(ChatModel("simulated", "large")) as other:
         examiner = Examiner(evolver, None, Sampling(), RULES)
         params = changed(steps=1, trajectory_rounds=2)
-        history = optimization.Optimizer(examiner, other, params, rows, SEED).run(method(2))
+        history = optimize.Optimizer(examiner, other, params, rows, SEED).run(method(2))
     prompt = next(asked.messages[0].content for asked in fake.asked if asked.purpose == "analyse")
     assert "user: Hello there\nassistant: Good morning" in prompt
     assert re.findall(r"^#(?:Case|Stage) \d#:", prompt, re.MULTILINE) == [
@@ -345,7 +345,7 @@ def test_a_crash_at_step_7_resumes_there_and_asks_nothing_again(row, engine, sto
     ],
 )
 def test_halving_gives_more_rows_to_fewer_methods(rows, candidates, factor, expected):
-    assert list(optimization.rungs(rows, candidates, factor)) == expected
+    assert list(optimize.rungs(rows, candidates, factor)) == expected
 
 
 def test_halving_tries_the_worse_candidates_on_fewer_rows_and_counts_what_it_saves(row, engine):
@@ -441,22 +441,20 @@ def test_the_mini_batches_are_drawn_from_the_pool_alone_each_step_anew(row, engi
 def test_pool_development_and_holdout_are_drawn_disjoint(row, rows, pool, development, holdout, sizes):
     table = [row(f"row {number}") for number in range(rows)]
     params = changed(pool=pool, development=development, holdout=holdout)
-    drawn = optimization.draw_rows(table, params, 7)
+    drawn = optimize.draw_rows(table, params, 7)
     assert tuple(map(len, drawn)) == sizes
     assert len({each.id for part in drawn for each in part}) == sum(sizes)
-    assert optimization.draw_rows(table, params, 7) == drawn
-    assert (
-        drawn.development == optimization.draw_rows(table, changed(pool=pool, development=development), 7)[1]
-    )
+    assert optimize.draw_rows(table, params, 7) == drawn
+    assert drawn.development == optimize.draw_rows(table, changed(pool=pool, development=development), 7)[1]
     if rows > 6:
-        assert optimization.draw_rows(table, params, 8) != drawn
+        assert optimize.draw_rows(table, params, 8) != drawn
 
 
 @pytest.mark.parametrize(("rows", "pool"), [(0, 20), (5, 20), (500, 2)])
 def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
     table = [row(f"row {number}") for number in range(rows)]
     with pytest.raises(BadInput, match=rf"{rows} rows in r0 .*optimize.pool = {pool}"):
-        optimization.draw_rows(table, changed(pool=pool), 7)
+        optimize.draw_rows(table, changed(pool=pool), 7)
 
 
 @pytest.mark.parametrize(
@@ -472,7 +470,7 @@ def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
 )
 def test_the_calls_of_the_loop_have_a_bound(row, engine, values, judged, expected):
     params = changed(incumbent=False, patience=3, **values)
-    assert optimization.most_calls(params, judged) == expected
+    assert optimize.most_calls(params, judged) == expected
     engine(answering([[fenced(0, f"{step}"), fenced(0, f"{step} again")] for step in range(3)]))
     history = loop(row, params, start=method(0), holdout=params.holdout)
     # Nothing fails here and each step has a new method: only the judge is asked less, of a parent just once.

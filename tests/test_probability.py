@@ -5,9 +5,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from evobuild import charts, probability
+from evobuild import charts
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.evolution import token_probability
 
 OFF = {"mean": None, "median": None, "above_0_9": None}
 
@@ -33,7 +34,7 @@ def write(tmp_path, row):
 
 def test_figures_of_a_round_are_over_all_positions_of_all_replies(write):
     folders = write("r1", [0.25, 0.9375], [1.0, 0.5, 0.75])
-    found = probability.figures(probability.read(*folders, ["r1"]), ["r1"])
+    found = token_probability.figures(token_probability.read(*folders, ["r1"]), ["r1"])
     assert found == {"token_probability": {"r1": {"mean": 0.6875, "median": 0.75, "above_0_9": 0.4}}}
 
 
@@ -42,7 +43,7 @@ def test_each_round_has_figures_of_its_own(write):
     write("r2", None)
     folders = write("r3", [1.0], [0.75])
     names = ["r1", "r2", "r3"]
-    assert probability.figures(probability.read(*folders, names), names)["token_probability"] == {
+    assert token_probability.figures(token_probability.read(*folders, names), names)["token_probability"] == {
         "r1": {"mean": 0.25, "median": 0.25, "above_0_9": 0.0},
         "r2": OFF,
         "r3": {"mean": 0.875, "median": 0.75, "above_0_9": 0.5},
@@ -51,7 +52,9 @@ def test_each_round_has_figures_of_its_own(write):
 
 def test_the_share_above_nine_tenths_is_without_nine_tenths(write):
     folders = write("r1", [0.85, 0.9, 0.9004, 1.0])
-    assert probability.figures(probability.read(*folders, ["r1"]), ["r1"])["token_probability"]["r1"] == {
+    assert token_probability.figures(token_probability.read(*folders, ["r1"]), ["r1"])["token_probability"][
+        "r1"
+    ] == {
         "mean": 0.9126,
         "median": 0.9,
         "above_0_9": 0.5,
@@ -60,17 +63,17 @@ def test_the_share_above_nine_tenths_is_without_nine_tenths(write):
 
 def test_positions_after_the_first_five_count(write):
     folders = write("r1", [0.5] * 5 + [1.0] * 95)
-    (found,) = probability.read(*folders, ["r1"])
+    (found,) = token_probability.read(*folders, ["r1"])
     assert (found.counts[5000], found.counts[10000], found.counts.sum()) == (5, 95, 100)
-    assert probability.figures([found], ["r1"])["token_probability"]["r1"]["median"] == 1.0
+    assert token_probability.figures([found], ["r1"])["token_probability"]["r1"]["median"] == 1.0
 
 
 def test_a_histogram_has_every_bin_of_every_round_and_its_evolver(write):
     write("r1", [0.25, 0.9375], [1.0, 0.5, 0.75])
     folders = write("r2", [0.0, 0.0, 0.04, 1.0], evolver="vllm:large")
-    rows = probability.histogram(probability.read(*folders, ["r1", "r2"]))
-    assert rows.schema == probability.HISTOGRAM
-    assert rows.height == 2 * probability.BINS
+    rows = token_probability.histogram(token_probability.read(*folders, ["r1", "r2"]))
+    assert rows.schema == token_probability.HISTOGRAM
+    assert rows.height == 2 * token_probability.BINS
     assert [row for row in rows.iter_rows() if row[3]] == [
         ("r1", "simulated:small", 0.25, 1, 0.2),
         ("r1", "simulated:small", 0.5, 1, 0.2),
@@ -84,21 +87,21 @@ def test_a_histogram_has_every_bin_of_every_round_and_its_evolver(write):
 
 def test_without_probabilities_figures_are_null_and_the_histogram_keeps_its_header(write, tmp_path):
     folders = write("r1", None, None)
-    found = probability.read(*folders, ["r1"])
-    assert probability.figures(found, ["r1"]) == {"token_probability": {"r1": OFF}}
-    probability.histogram(found).write_csv(tmp_path / "bins.csv")
+    found = token_probability.read(*folders, ["r1"])
+    assert token_probability.figures(found, ["r1"]) == {"token_probability": {"r1": OFF}}
+    token_probability.histogram(found).write_csv(tmp_path / "bins.csv")
     assert (tmp_path / "bins.csv").read_text() == "round,evolver,probability,positions,share\n"
 
 
 def test_an_empty_reply_has_no_position(write):
-    (found,) = probability.read(*write("r1", [], [0.5], None), ["r1"])
+    (found,) = token_probability.read(*write("r1", [], [0.5], None), ["r1"])
     assert found.counts.sum() == 1
 
 
 def test_only_the_rounds_named_are_read(write):
     write("r1", [0.5])
     folders = write("r2", [1.0])
-    assert [found.round for found in probability.read(*folders, ["r2"])] == ["r2"]
+    assert [found.round for found in token_probability.read(*folders, ["r2"])] == ["r2"]
 
 
 def test_a_row_without_a_reply_is_no_position(write, tmp_path):
@@ -106,7 +109,7 @@ def test_a_row_without_a_reply_is_no_position(write, tmp_path):
     folders = write("r1", [0.5], [1.0])
     replies = tables.read(tmp_path / "replies/r1.parquet", tables.REPLIES)
     tables.write(tmp_path / "replies/r1.parquet", replies.filter(pl.col("id") == "r11"))
-    (found,) = probability.read(*folders, ["r1"])
+    (found,) = token_probability.read(*folders, ["r1"])
     assert (found.counts[10000], found.counts.sum()) == (1, 1)
 
 
@@ -126,13 +129,13 @@ def test_a_table_that_is_none_is_named(write, tmp_path, damage, message):
     folders = write("r1", [0.5])
     damage(tmp_path / "replies/r1.parquet")
     with pytest.raises(BadInput, match=rf"replies/r1\.parquet: {message}"):
-        probability.read(*folders, ["r1"])
+        token_probability.read(*folders, ["r1"])
 
 
 def test_the_chart_has_a_panel_for_each_round(write):
     write("r1", [0.5, 1.0])
     folders = write("r2", [1.0])
-    bins = probability.histogram(probability.read(*folders, ["r1", "r2"])).to_dicts()
+    bins = token_probability.histogram(token_probability.read(*folders, ["r1", "r2"])).to_dicts()
     drawn = charts.token_probability(bins)
     assert drawn.count(">r1<") == drawn.count(">r2<") == 1
     assert drawn == charts.token_probability(bins)

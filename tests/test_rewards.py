@@ -10,13 +10,14 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import methods, origins, rewards
+from evobuild import rewards
 from evobuild.core import params, pools, tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Reward as RewardParams
 from evobuild.core.params import Round
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
+from evobuild.evolution import methods, prompts_sent
 from evobuild.rewards import Reward, Turns
 from evobuild.weights import checkpoints
 from stages import reward as stage
@@ -34,7 +35,7 @@ def child(parent, text, **fields):
 @pytest.fixture
 def known(tmp_path):
     (tmp_path / "e.txt").write_text("Make it harder.\n\n#Instruction#:\n{instruction}")
-    return origins.plans(origins.method_texts(tmp_path / "e.txt", tmp_path / "none.txt"))
+    return prompts_sent.plans(prompts_sent.method_texts(tmp_path / "e.txt", tmp_path / "none.txt"))
 
 
 def test_the_prompt_is_the_parents_and_the_answer_the_childs(row, known):

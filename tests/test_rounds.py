@@ -11,18 +11,18 @@ import polars as pl
 import pytest
 from conftest import reply
 
-from evobuild import evolution, operations, rounds
 from evobuild.core import params, tables
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
+from evobuild.evolution import evolve, operations, step
 from evobuild.models.client import Model
 
 STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = params.load(Path("params.yaml"))
 LABEL = "#Finally Rewritten Instruction#:"
-PLAN = evolution.by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
+PLAN = step.by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SEED = 42
 OUTS = ("child", "rejects", "failures", "replies", "counts", "usage")
 
@@ -40,7 +40,7 @@ def settings(**changes):
 
 def attempts(parents, plan=PLAN, judge=False, **changes):
     with Model(ChatModel("simulated", "fake")) as evolver, Model(ChatModel("simulated", "judge")) as other:
-        round = rounds.Round("r1", plan, settings(**changes), SEED, evolver, other if judge else None)
+        round = evolve.Round("r1", plan, settings(**changes), SEED, evolver, other if judge else None)
         return list(round.evolve(lambda: iter(parents)))
 
 
@@ -138,7 +138,7 @@ def test_no_pass_is_made_over_rows_that_are_done(row, engine):
     engine(harder)
     passes = []
     with Model(ChatModel("simulated", "fake")) as evolver:
-        round = rounds.Round("r1", PLAN, settings(on_failure="retry"), SEED, evolver)
+        round = evolve.Round("r1", PLAN, settings(on_failure="retry"), SEED, evolver)
         assert len(list(round.evolve(lambda: passes.append(1) or iter([row()])))) == 1
     assert len(passes) == 1
 
@@ -262,7 +262,7 @@ def test_an_engine_without_probabilities_is_told_in_a_line(row, engine):
 
 def written(folder, found, rows_in, keep=False):
     """Write the tables of attempts, and read them again."""
-    made = rounds.Tables("r1", keep)
+    made = evolve.Tables("r1", keep)
     made.take(found)
     paths = [folder / f"{name}.parquet" for name in OUTS[:4]]
     made.write(*paths, folder / "counts.json", rows_in)
@@ -299,7 +299,7 @@ def test_rows_in_are_rows_out_and_rejects_and_every_failed_attempt_is_kept(row, 
         dict(rejects.select("id", "reply").iter_rows()).items()
         <= dict(last.select("row", "reply").iter_rows()).items()
     )
-    evolved = children.filter(pl.col("operation") != rounds.KEPT)
+    evolved = children.filter(pl.col("operation") != evolve.KEPT)
     assert set(replies["id"]) == set(evolved["id"])
     texts = dict(replies.select("id", "reply").iter_rows())
     assert all(texts[child.id].endswith(child.instruction) for child in tables.instructions(evolved))

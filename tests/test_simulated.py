@@ -13,8 +13,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evobuild.core.chat import Choice, Message, Purpose, Request, Sampling
 from evobuild.core.errors import UserError
-from evobuild.equality import read_verdict
-from evobuild.keywords import methods_of
+from evobuild.evolution.equality import read_verdict
+from evobuild.evolution.keywords import methods_of
 from evobuild.simulation import answer
 from evobuild.simulation.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS
 from evobuild.simulation.method import FINAL_LABEL, clauses_of, failure_rates, read_method

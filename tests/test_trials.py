@@ -7,12 +7,12 @@ import re
 import pytest
 from conftest import reply
 
-from evobuild import methods
 from evobuild.core.chat import Sampling
 from evobuild.core.params import Failures
 from evobuild.core.uri import ChatModel
+from evobuild.evolution import methods
+from evobuild.evolution.method_evaluation import Examiner, Trial
 from evobuild.models.client import Model
-from evobuild.trials import Examiner, Trial
 
 RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
 METHOD = methods.with_slot("Make it harder.")

@@ -25,7 +25,7 @@ from evobuild.models import engine, record, reply_cache
 from evobuild.models.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
-MARK = "evobuild.replies"
+MARK = "evobuild.evolution.replies"
 """Key of the file's metadata that holds the version of the store it came from."""
 
 CHUNK = 20_000

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import fates, origins, rounds
+from evobuild import fates
 from evobuild.autoif.records import ANSWERS, CONSTRAINTS
 from evobuild.commands import verification
 from evobuild.commands.verification import Constraint, Verification
@@ -30,6 +30,7 @@ from evobuild.core.tables import (
     Instruction,
     Reject,
 )
+from evobuild.evolution import evolve, prompts_sent
 from evobuild.fates import Fate
 from evobuild.models import engine, reply_cache
 from evobuild.text.control_characters import on_terminal
@@ -216,11 +217,11 @@ class _Reader:
 
     def _origin(self, row: Instruction, parent: Instruction) -> Origin:
         operation, failed = self._failed(row.round, parent.id)
-        if row.operation != rounds.KEPT:
+        if row.operation != evolve.KEPT:
             operation = row.operation
-        step, source = origins.step(operation, parent, origins.plans(self._methods()))
+        step, source = prompts_sent.step(operation, parent, prompts_sent.plans(self._methods()))
         prompt = step.prompt if step else ""
-        if row.operation == rounds.KEPT:
+        if row.operation == evolve.KEPT:
             return Origin(prompt, source, failed, None, None, "")
         path = REPLIES_OF / f"{row.round}.parquet"
         kept = self._table(path, REPLIES).filter(id=row.id)
@@ -231,7 +232,7 @@ class _Reader:
 
     def _methods(self) -> Iterator[tuple[str, str]]:
         """Every method that may have been used, with the place of its text."""
-        yield from origins.method_texts(METHOD, Path(self._params.evolve.file))
+        yield from prompts_sent.method_texts(METHOD, Path(self._params.evolve.file))
         if CANDIDATES_IN.exists():
             table = tables.read(CANDIDATES_IN, CANDIDATES)
             for key, method in table.select("id", "method").iter_rows():
@@ -242,7 +243,7 @@ class _Reader:
         file, evolver = reply_cache.path(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.model:
             return None
-        sampling = rounds.sampling(self._params.evolve, self._params.random_seed, number)
+        sampling = evolve.sampling(self._params.evolve, self._params.random_seed, number)
         with reply_cache.Store(file, engine.identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild import optimization
 from evobuild.core import branches, machine, params
 from evobuild.core.errors import BadInput
 from evobuild.core.stage import paths
 from evobuild.core.tables import SEED_ROUND
+from evobuild.evolution import optimize
 from evobuild.models import planning
 from evobuild.models.usage import Usage
 from evobuild.seeds import formats
@@ -108,7 +108,7 @@ class Estimator:
         if name == "optimize":
             if (evolve.strategy, evolve.method) != ("auto", "optimized"):
                 return 0
-            return optimization.most_calls(self._params.optimize, evolve.failures.equal)
+            return optimize.most_calls(self._params.optimize, evolve.failures.equal)
         if name == "keywords":
             return self._params.keywords.rows * len(self._params.rounds)
         if name == "tag":

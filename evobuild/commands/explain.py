@@ -18,8 +18,8 @@ from evobuild.commands.verification import Constraint
 from evobuild.core import branches, pools
 from evobuild.core.params import Params, load
 from evobuild.core.tables import Instruction
+from evobuild.evolution.evolve import KEPT
 from evobuild.fates import Fate
-from evobuild.rounds import KEPT
 from evobuild.text.word_differences import difference
 
 PARAMS = Path("params.yaml")

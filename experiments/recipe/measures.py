@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import polars as pl
 
-from evobuild import comparison, gathering, probability
+from evobuild import comparison, gathering
 from evobuild.core import branches
 from evobuild.core.params import Metric
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
+from evobuild.evolution import token_probability
 from evobuild.text import words
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
@@ -150,8 +151,8 @@ def _probabilities(outs: Outs) -> pl.DataFrame:
     """
     names = list(outs.params.rounds)
     files = [outs.path(f"data/{folder}/{name}.parquet") for folder in ("replies", "rounds") for name in names]
-    found = probability.read(files[0].parent, files[-1].parent, names)
-    return probability.histogram(found).select("round", "probability", "positions")
+    found = token_probability.read(files[0].parent, files[-1].parent, names)
+    return token_probability.histogram(found).select("round", "probability", "positions")
 
 
 def _keywords(outs: Outs) -> pl.DataFrame:

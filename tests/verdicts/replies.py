@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from evobuild import elimination, failures, methods
+from evobuild import failures
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction
+from evobuild.evolution import elimination, methods
 
 RULES = Failures(max_growth=40, language=True, lost_content=False, equal=False)
 LABEL = "#Finally Rewritten Instruction#"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild import replies as evolver_replies
+from evobuild.evolution import replies as evolver_replies
 
 BINS = 20
 """Bins of the histogram, from 0 to 1."""

@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from evobuild import elimination, failures, methods
+from evobuild import failures
 from evobuild.core.chat import Reply
 from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
+from evobuild.evolution import elimination, methods
 
 _LABEL = r"[ \t>*_`]*#+[ \t]*{name}[ \t]*#[*_`]*[ \t]*:?[ \t]*[*_`]*"
 _INPUT = re.compile("^" + _LABEL.format(name="input"), re.IGNORECASE | re.MULTILINE)

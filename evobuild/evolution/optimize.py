@@ -26,15 +26,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from evobuild import failures, methods
-from evobuild.candidates import Candidate, History
+from evobuild import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Optimize
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
+from evobuild.evolution import methods
+from evobuild.evolution.method_evaluation import UNTRIED, Examiner, Trajectory, Trial, turns
+from evobuild.evolution.optimization_history import Candidate, History
 from evobuild.models.client import Model
-from evobuild.trials import UNTRIED, Examiner, Trajectory, Trial, turns
 
 _TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import elimination, equality
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
@@ -21,7 +20,8 @@ from evobuild.core.params import Evolve
 from evobuild.core.stage import log
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
-from evobuild.evolution import Plan, Step, child
+from evobuild.evolution import elimination, equality
+from evobuild.evolution.step import Plan, Step, child
 from evobuild.models.client import Model
 
 

@@ -11,10 +11,10 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 
-from evobuild import methods
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
-from evobuild.evolution import Plan, Step
+from evobuild.evolution import methods
+from evobuild.evolution.step import Plan, Step
 
 OPERATIONS = {
     "constraints": "evolve/constraints.jinja",

@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild import failures, replies
+from evobuild import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
+from evobuild.evolution import replies
 from evobuild.models.client import Model
 
 LONGEST = 60

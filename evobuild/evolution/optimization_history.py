@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.trials import UNTRIED, Trajectory, Trial
+from evobuild.evolution.method_evaluation import UNTRIED, Trajectory, Trial
 
 CALLS = 2
 """Calls that a method costs per row: one evolves it, one answers it."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from evobuild import methods, operations
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import SEED_ROUND, Instruction
-from evobuild.evolution import Plan, Step, by_method
+from evobuild.evolution import methods, operations
+from evobuild.evolution.step import Plan, Step, by_method
 
 Plans = Mapping[str, tuple[Plan, str]]
 """From an operation's name to how it asks, and the place of its text."""

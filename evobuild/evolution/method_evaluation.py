@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from evobuild import equality, failures
+from evobuild import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.conversation import messages
 from evobuild.core.params import Failures
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
-from evobuild.evolution import Plan, by_method, child
+from evobuild.evolution import equality
+from evobuild.evolution.step import Plan, by_method, child
 from evobuild.models.client import Model
 from evobuild.ratings import read_score
 

@@ -1,0 +1,1 @@
+"""Evolution: methods, operations, one step, one round, and the loop that improves a method."""
