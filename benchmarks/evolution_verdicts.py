@@ -17,7 +17,8 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import failures, simulation
+from evobuild import simulation
+from evobuild.answering import failures
 from evobuild.core import tables
 from evobuild.core.chat import Message, Purpose, Request, Sampling
 from evobuild.evolution import methods

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.params import Measure
 from evobuild.core.prompts import render

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject

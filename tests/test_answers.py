@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import reply
 
-from evobuild import answers
+from evobuild.answering import respond as answers
 from evobuild.core import params, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.tables import Instruction, Reject

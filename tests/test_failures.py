@@ -6,7 +6,7 @@ import pytest
 from conftest import reply
 from verdicts.responses import RESPONSES
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.text import words
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.autoif.records import Answer, answer_id
 from evobuild.core.chat import Request, Sampling
 from evobuild.core.conversation import messages

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
 from evobuild.core.chat import Message, Request, Sampling

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Augment

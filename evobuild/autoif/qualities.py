@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.autoif.exports import Pair
 from evobuild.autoif.records import Answer, meets
 from evobuild.core.chat import Message, Reply, Request, Sampling

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.autoif import booleans
 from evobuild.autoif.records import FUNCTION, Case
 from evobuild.core.chat import Message, Reply, Request, Sampling

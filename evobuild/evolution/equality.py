@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.conversation import messages
 from evobuild.core.params import Failures

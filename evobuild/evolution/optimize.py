@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Optimize

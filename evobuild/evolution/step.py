@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Reply
 from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction, Reject, content_id, row_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction

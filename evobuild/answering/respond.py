@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from evobuild import failures
+from evobuild.answering import failures
 from evobuild.core.chat import Request, Sampling
 from evobuild.core.conversation import messages
 from evobuild.core.tables import Instruction, Reject
