@@ -23,7 +23,7 @@ from scoring import rows
 from evobuild.core.params import Score as ScoreParams
 from evobuild.core.tables import SCORES
 from evobuild.core.uri import Weights
-from evobuild.scoring import Score, Scorer
+from evobuild.scoring.score import Score, Scorer
 
 ROWS = 5000
 MODELS = ("stories260K", "TinyStories-656K-np")

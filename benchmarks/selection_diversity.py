@@ -17,8 +17,8 @@ import memory
 import numpy as np
 from figures import Figures
 
-from evobuild import neighbours
 from evobuild.core.errors import MissingExtra
+from evobuild.scoring import neighbours
 
 ROWS, WIDTH = 52_002, 384
 COPIES = ROWS // 20

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import polars as pl
 from markupsafe import Markup
 
-from evobuild import charts, distributions
-from evobuild import tags as tagging
+from evobuild import charts
 from evobuild.core import tables
 from evobuild.core.params import Params
 from evobuild.core.tables import DIVERSITY, REWARDS, TAGS
-from evobuild.diversity import is_exact
 from evobuild.ledgers import Ledger
+from evobuild.scoring import distributions
+from evobuild.scoring import tag as tagging
+from evobuild.scoring.diversity import is_exact
 
 DISTANCES = {"l2": "Euclidean (L2)", "squared": "squared Euclidean", "cosine": "1 − cosine"}
 """What each distance is called."""

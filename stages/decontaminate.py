@@ -11,7 +11,7 @@ from evobuild.core.stage import Out, log, run
 
 if TYPE_CHECKING:
     from evobuild.core.params import Params
-    from evobuild.embeddings import Embedder
+    from evobuild.scoring.embeddings import Embedder
 
 
 def _embedder(params: Params, models: ExitStack) -> Embedder | None:
@@ -19,7 +19,7 @@ def _embedder(params: Params, models: ExitStack) -> Embedder | None:
         return None
     if params.models.embedder is None:
         raise BadParams("params.yaml: decontaminate.embedding is given, but models.embedder is null")
-    from evobuild.embeddings import Embedder
+    from evobuild.scoring.embeddings import Embedder
 
     return models.enter_context(Embedder(params.models.embedder))
 

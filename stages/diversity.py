@@ -21,11 +21,11 @@ def main(
     metrics: Out,
     histogram: Out,
 ) -> None:
-    from evobuild import distributions
-    from evobuild import diversity as measures
     from evobuild.core import tables
     from evobuild.core.pools import AllPools
-    from evobuild.embeddings import Embedder, text_of
+    from evobuild.scoring import distributions
+    from evobuild.scoring import diversity as measures
+    from evobuild.scoring.embeddings import Embedder, text_of
 
     model, given = params.models.embedder, params.diversity
     vectors, results = AllPools(tables.EMBEDDINGS, embeddings), AllPools(tables.DIVERSITY, diversity)

@@ -15,7 +15,7 @@ def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, us
     from evobuild.core import pools, tables
     from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
-    from evobuild.ratings import rate
+    from evobuild.scoring.rate import rate
 
     sampling = Sampling(
         params.rate.temperature, params.rate.top_p, params.rate.max_tokens, seed=params.random_seed

@@ -22,11 +22,11 @@ def main(
     metrics: Out,
     histogram: Out,
 ) -> None:
-    from evobuild import distributions
-    from evobuild import rewards as measures
     from evobuild.core import tables
     from evobuild.core.pools import AllPools
     from evobuild.evolution import prompts_sent
+    from evobuild.scoring import distributions
+    from evobuild.scoring import reward as measures
 
     model, results = params.models.reward, AllPools(tables.REWARDS, rewards)
     known = prompts_sent.plans(prompts_sent.method_texts(method, own))

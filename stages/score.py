@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def main(params: Params, responses: Path, scratch: Path, scores: Out, rejects: Out, counts: Out) -> None:
     from evobuild.core import tables
     from evobuild.core.pools import AllPools
-    from evobuild.scoring import Scorer
+    from evobuild.scoring.score import Scorer
 
     results = AllPools(tables.SCORES, scores)
     if params.models.scorer is None:

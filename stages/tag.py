@@ -21,11 +21,11 @@ def main(
     histogram: Out,
     usage: Out,
 ) -> None:
-    from evobuild import tags as measures
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
+    from evobuild.scoring import tag as measures
 
     tagger, given, seed = params.models.tagger, params.tag, params.random_seed
     results, used = AllPools(tables.TAGS, tags), []

@@ -8,9 +8,9 @@ import pytest
 from branch_rows import changed, of_branch, write_rows
 from conftest import reply
 
-from evobuild import rewards
 from evobuild.autoif.records import ANSWERS
 from evobuild.core import params, pools, tables
+from evobuild.scoring import reward
 from stages import answers as stage
 from stages import respond
 
@@ -80,5 +80,5 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
 
 
 def test_a_row_of_the_branch_is_not_what_an_evolver_made(row):
-    assert not rewards.is_evolved(of_branch(row()))
-    assert rewards.is_evolved(of_branch(row())._replace(operation="deepening"))
+    assert not reward.is_evolved(of_branch(row()))
+    assert reward.is_evolved(of_branch(row())._replace(operation="deepening"))

@@ -10,7 +10,6 @@ import pytest
 from branch_rows import changed, constraint, of_branch, write_constraints, write_rows
 from conftest import reply
 
-from evobuild import ratings
 from evobuild.autoif import qualities
 from evobuild.autoif.exports import LLAMA_FACTORY, Pair
 from evobuild.autoif.qualities import Candidate
@@ -19,6 +18,7 @@ from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
+from evobuild.scoring import rate
 from stages import quality as stage
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")
@@ -244,7 +244,7 @@ def test_if_no_row_is_left_the_stage_says_so(tmp_path, tree, engine):
 def test_the_scores_of_the_authors_judge_are_read(name, rows):
     lines = (Path(REAL_DATA) / "autoif" / name).read_text().splitlines()
     replies = [text for line in lines for text in json.loads(line)["gen"]]
-    found = [ratings.read_score(text, qualities.MOST) for text in replies]
+    found = [rate.read_score(text, qualities.MOST) for text in replies]
     last = [float(text.strip().splitlines()[-1].removeprefix("Score:")) for text in replies]
     assert len(found) == rows and found == last
     # What the authors keep has more than 8.

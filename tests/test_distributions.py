@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from evobuild import distributions
+from evobuild.scoring import distributions
 
 
 def series(*values):

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evobuild import diversity, embeddings
 from evobuild.core import params, pools, tables
 from evobuild.core.params import Diversity
 from evobuild.core.tables import Reject
-from evobuild.diversity import Nearest
+from evobuild.scoring import diversity, embeddings
+from evobuild.scoring.diversity import Nearest
 from stages import diversity as stage
 
 L2 = Diversity(distance="l2", exact_rows=100)

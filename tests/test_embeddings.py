@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import tiny
 
-from evobuild import embeddings
 from evobuild.core.errors import MissingExtra, UserError
 from evobuild.core.uri import Weights
-from evobuild.embeddings import Embedder, text_of
+from evobuild.scoring import embeddings
+from evobuild.scoring.embeddings import Embedder, text_of
 
 
 class FakeModel:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evobuild import neighbours
 from evobuild.core.errors import MissingExtra
+from evobuild.scoring import neighbours
 
 CORNERS = np.array([[0, 0], [3, 4], [0, 1], [6, 8], [3, 4]], np.float32)
 

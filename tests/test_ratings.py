@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from conftest import reply
 
-from evobuild import ratings
 from evobuild.core.chat import Sampling
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
+from evobuild.scoring import rate
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ from evobuild.models.client import Model
     ],
 )
 def test_a_level_is_the_last_labelled_else_the_only_one_named(text, level):
-    assert ratings.read_level(text) == level
+    assert rate.read_level(text) == level
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_level_is_the_last_labelled_else_the_only_one_named(text, level):
     ],
 )
 def test_a_score_is_the_last_labelled_else_the_only_one_of_100(text, score):
-    assert ratings.read_score(text) == score
+    assert rate.read_score(text) == score
 
 
 @pytest.mark.parametrize(
@@ -149,26 +149,26 @@ def test_a_score_is_the_last_labelled_else_the_only_one_of_100(text, score):
     ],
 )
 def test_a_score_may_be_of_another_scale(text, score):
-    assert ratings.read_score(text, most=10) == score
+    assert rate.read_score(text, most=10) == score
 
 
 def judged(row, engine, level, score, measures=("level", "score")):
     engine(lambda asked: level if asked.purpose == "rate_level" else score)
     with Model(ChatModel("simulated", "judge")) as model:
-        return list(ratings.rate([row()], model, Sampling(), measures))
+        return list(rate.rate([row()], model, Sampling(), measures))
 
 
 def test_a_rating_joins_both_replies(row, engine):
-    assert judged(row, engine, "Difficulty: hard", "Score: 70") == [ratings.Rating(row().id, "hard", 70.0)]
+    assert judged(row, engine, "Difficulty: hard", "Score: 70") == [rate.Rating(row().id, "hard", 70.0)]
 
 
 @pytest.mark.parametrize(("measures", "values"), [(["level"], ("hard", None)), (["score"], (None, 70.0))])
 def test_only_what_is_wanted_is_asked_for(row, engine, measures, values):
     fake = engine(lambda asked: "Difficulty: hard" if asked.purpose == "rate_level" else "Score: 70")
     with Model(ChatModel("simulated", "judge")) as model:
-        found = list(ratings.rate([row()], model, Sampling(), measures))
+        found = list(rate.rate([row()], model, Sampling(), measures))
     assert [request.purpose for request in fake.asked] == [f"rate_{name}" for name in measures]
-    assert found == [ratings.Rating(row().id, *values)]
+    assert found == [rate.Rating(row().id, *values)]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +187,6 @@ def test_a_rating_that_cannot_be_read_is_one_reject(row, engine, level, score, r
 
     engine(with_key)
     with Model(ChatModel("simulated", "judge")) as model:
-        (rejected,) = ratings.rate([row()], model, Sampling(), ("level", "score"))
+        (rejected,) = rate.rate([row()], model, Sampling(), ("level", "score"))
     assert isinstance(rejected, Reject)
     assert (rejected.id, rejected.reason) == (row().id, reason)

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import rewards
 from evobuild.core import params, pools, tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Reward as RewardParams
@@ -18,7 +17,8 @@ from evobuild.core.params import Round
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.evolution import methods, prompts_sent
-from evobuild.rewards import Reward, Turns
+from evobuild.scoring import reward
+from evobuild.scoring.reward import Reward, Turns
 from evobuild.weights import checkpoints
 from stages import reward as stage
 
@@ -40,34 +40,34 @@ def known(tmp_path):
 
 def test_the_prompt_is_the_parents_and_the_answer_the_childs(row, known):
     parent = row("Name a river.", input="In Asia.")
-    turns = rewards.turns(child(parent, "Name a long river."), parent, known)
+    turns = reward.turns(child(parent, "Name a long river."), parent, known)
     assert "Name a river." in turns.prompt and "In Asia." in turns.prompt
     assert "long" not in turns.prompt and turns.answer == "Name a long river."
     method = methods.digest("Make it harder.\n\n#Instruction#:\n{instruction}")
-    turns = rewards.turns(child(parent, "Name a long river.", operation=f"method-{method}"), parent, known)
+    turns = reward.turns(child(parent, "Name a long river.", operation=f"method-{method}"), parent, known)
     assert turns.prompt == "Make it harder.\n\n#Instruction#:\nName a river.\n\n#Input#:\nIn Asia."
 
 
 def test_an_input_is_part_of_the_answer_if_the_evolver_gave_it(row, known):
     parent = row("Name a river.", input="In Asia.")
-    assert rewards.turns(child(parent, "New"), parent, known).answer == "New"
+    assert reward.turns(child(parent, "New"), parent, known).answer == "New"
     changed = child(parent, "New", input="In Africa.")
-    assert rewards.turns(changed, parent, known).answer == "New\n\n#Input#:\nIn Africa."
+    assert reward.turns(changed, parent, known).answer == "New\n\n#Input#:\nIn Africa."
 
 
 def test_what_cannot_be_rendered_is_a_reject(row, known):
     parent = row()
-    lost = rewards.turns(child(parent, "New"), None, known)
+    lost = reward.turns(child(parent, "New"), None, known)
     assert (lost.reason, parent.id in lost.detail) == ("no parent", True)
-    unknown = rewards.turns(child(parent, "New", operation="method-000000000000"), parent, known)
+    unknown = reward.turns(child(parent, "New", operation="method-000000000000"), parent, known)
     assert unknown.reason == "no prompt" and "method-000000000000" in unknown.detail
 
 
 def test_only_what_an_evolver_made_has_a_reward(row):
     parent = row()
-    assert not rewards.is_evolved(parent)
-    assert not rewards.is_evolved(child(parent, parent.instruction, operation="kept"))
-    assert rewards.is_evolved(child(parent, "New"))
+    assert not reward.is_evolved(parent)
+    assert not reward.is_evolved(child(parent, parent.instruction, operation="kept"))
+    assert reward.is_evolved(child(parent, "New"))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def measured(store, folder):
     def measure(given, settings=SETTINGS, name="one"):
-        return {each.id: each for each in rewards.measure(given, Weights(str(folder / name)), settings)}
+        return {each.id: each for each in reward.measure(given, Weights(str(folder / name)), settings)}
 
     return measure
 
@@ -159,7 +159,7 @@ def test_a_model_with_two_outputs_is_refused(measured):
 
 def test_a_language_model_gets_no_output_at_random(store):
     with pytest.raises(UserError, match="is no sequence classifier: it has no weights for score"):
-        list(rewards.measure(TURNS, Weights(str(tiny.folder())), SETTINGS))
+        list(reward.measure(TURNS, Weights(str(tiny.folder())), SETTINGS))
 
 
 def run(tmp_path, row, model):
@@ -184,7 +184,7 @@ def run(tmp_path, row, model):
 
 
 def test_the_stage_rewards_evolved_rows_and_counts_the_others(tmp_path, row, store, folder, monkeypatch):
-    monkeypatch.setattr(rewards.weights, "context", lambda model: 4096)
+    monkeypatch.setattr(reward.weights, "context", lambda model: 4096)
     counts, metrics = run(tmp_path, row, Weights(str(folder / "one")))
     assert counts["r0"] == {"in": 0, "out": 0, "rejects": {}, "not_evolved": 1}
     assert counts["r1"] == {"in": 1, "out": 1, "rejects": {}, "not_evolved": 1}

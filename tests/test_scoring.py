@@ -14,14 +14,14 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import scoring
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Params, read
 from evobuild.core.params import Score as ScoreParams
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
-from evobuild.scoring import Score, Scorer
+from evobuild.scoring import score
+from evobuild.scoring.score import Score, Scorer
 from evobuild.seeds import formats
 from evobuild.weights import checkpoints, losses
 from stages import score as stage
@@ -70,7 +70,7 @@ def test_no_rows_give_no_scores() -> None:
 def test_rows_are_the_same_in_any_window(monkeypatch: pytest.MonkeyPatch, store, window: int) -> None:
     wanted = scores(ROWS)
     monkeypatch.setenv("EVOBUILD_STORE", str(store.parent / "other/replies.sqlite"))
-    monkeypatch.setattr(scoring, "WINDOW", window)
+    monkeypatch.setattr(score, "WINDOW", window)
     found = scores(ROWS[::-1], batch_tokens=1)
     assert found.keys() == wanted.keys()
     for row in (ROWS[0], ROWS[3]):

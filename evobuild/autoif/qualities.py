@@ -19,7 +19,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
-from evobuild.ratings import read_score
+from evobuild.scoring.rate import read_score
 
 MOST = 10
 """The best score."""

@@ -21,7 +21,7 @@ from evobuild.core.tables import Instruction, Reject
 from evobuild.evolution import equality
 from evobuild.evolution.step import Plan, by_method, child
 from evobuild.models.client import Model
-from evobuild.ratings import read_score
+from evobuild.scoring.rate import read_score
 
 
 class Failed(NamedTuple):

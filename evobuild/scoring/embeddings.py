@@ -18,7 +18,7 @@ from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError, require
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
-from evobuild.neighbours import Vectors
+from evobuild.scoring.neighbours import Vectors
 from evobuild.weights import checkpoints
 
 EXTRA = "diversity"

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild import distributions, neighbours
 from evobuild.core.params import Diversity
 from evobuild.core.tables import EMBEDDINGS, Reject
-from evobuild.neighbours import Vectors
+from evobuild.scoring import distributions, neighbours
+from evobuild.scoring.neighbours import Vectors
 
 
 class Nearest(NamedTuple):

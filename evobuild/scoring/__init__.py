@@ -1,0 +1,1 @@
+"""Measures of rows: difficulty, the IFD family, diversity, reward, tags."""
