@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, rows: Path, answers: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild.autoif import answers as samples
+    from evobuild.autoif import sample as samples
     from evobuild.autoif.records import ANSWERS
     from evobuild.core import pools, tables
     from evobuild.core.chat import Sampling

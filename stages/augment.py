@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, seeds: Path, constraints: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild.autoif.constraints import Constraint, Known, counted, invent, read_seeds
+    from evobuild.autoif.augment import Constraint, Known, counted, invent, read_seeds
     from evobuild.autoif.records import CONSTRAINTS
     from evobuild.core import tables
     from evobuild.models.client import Model

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, checked: Path, backtranslations: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild.autoif import backtranslations as texts
+    from evobuild.autoif import backtranslate as texts
     from evobuild.autoif import verified
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED
     from evobuild.core import pools, tables

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, r0: Path, verified: Path, rows: Out, rejects: Out, counts: Out) -> None:
-    from evobuild.autoif import queries
+    from evobuild.autoif import compose
     from evobuild.autoif import verified as constraints
     from evobuild.autoif.records import VERIFIED
     from evobuild.core import tables
@@ -23,7 +23,7 @@ def main(params: Params, r0: Path, verified: Path, rows: Out, rejects: Out, coun
     if not kept:
         raise BadInput(f"{verified}: holds no constraint, so there is nothing to put to the seed rows")
     seeds = tables.read(r0, tables.INSTRUCTIONS)
-    found = list(queries.eligible(tables.instructions(seeds), given))
+    found = list(compose.eligible(tables.instructions(seeds), given))
     lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
     drawn_from = [each for each in found if isinstance(each, tables.Instruction)]
     ledger = tables.ledger(seeds.height, len(drawn_from), lost)
@@ -31,7 +31,7 @@ def main(params: Params, r0: Path, verified: Path, rows: Out, rejects: Out, coun
         f"{seeds.height} seed rows came in to compose with, as autoif.compose has it,", ledger
     )
     name = rows.parent.name
-    made = list(queries.compose(drawn_from, kept, name, given.queries, params.random_seed))
+    made = list(compose.compose(drawn_from, kept, name, given.queries, params.random_seed))
     tables.write(rows, tables.frame(tables.INSTRUCTIONS, made))
     tables.write(rejects, lost)
     tables.write_json(counts, ledger | {"constraints": len(kept), "rows": len(made)})

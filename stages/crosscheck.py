@@ -21,7 +21,7 @@ def main(
     rejects: Out,
     counts: Out,
 ) -> None:
-    from evobuild.autoif import crosscheck, panels, records
+    from evobuild.autoif import crosscheck, function_verdicts, records
     from evobuild.core import tables
 
     given, written = (
@@ -29,8 +29,8 @@ def main(
         for path, schema in ((constraints, records.CONSTRAINTS), (verifiers, records.VERIFIERS))
     )
     settings = params.autoif.crosscheck
-    every = panels.panels(given, written)
-    heard = dict(panels.run(every, params.sandbox))
+    every = function_verdicts.panels(given, written)
+    heard = dict(function_verdicts.run(every, params.sandbox))
     judged = [crosscheck.judge(panel, heard, settings) for panel in every]
     figures = crosscheck.figures(judged, heard)
     if "weaker_isolation" in figures:

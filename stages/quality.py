@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.autoif.qualities import Quality
+    from evobuild.autoif.quality import Quality
     from evobuild.autoif.records import Answer
     from evobuild.core.params import Params
     from evobuild.core.tables import Instruction
@@ -18,7 +18,7 @@ def _judged(
     params: Params, kept: list[Answer], rows: dict[str, Instruction], task: str
 ) -> tuple[list[Quality], list[dict[str, Any]]]:
     """The quality of each answer, and what it took; nothing if none is wanted."""
-    from evobuild.autoif.qualities import judge
+    from evobuild.autoif.quality import judge
     from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
 
@@ -44,7 +44,7 @@ def main(
     usage: Out,
 ) -> None:
     from evobuild.autoif import exports as formats
-    from evobuild.autoif import qualities as measures
+    from evobuild.autoif import quality as measures
     from evobuild.autoif import verified as constraints
     from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED, Answer, meets
     from evobuild.core import tables

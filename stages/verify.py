@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def main(
     params: Params, verified: Path, rows: Path, answers: Path, checks: Out, rejects: Out, counts: Out
 ) -> None:
-    from evobuild.autoif import checks as measures
+    from evobuild.autoif import verify as measures
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED, Answer
     from evobuild.autoif.verified import of_table
     from evobuild.core import pools, tables

@@ -7,7 +7,7 @@ import json
 import pytest
 from branch_rows import NO_COMMA, SHORT, changed, constraint, write_constraints
 
-from evobuild.autoif import backtranslations
+from evobuild.autoif import backtranslate
 from evobuild.autoif.records import BACKTRANSLATIONS
 from evobuild.core import pools, tables
 from evobuild.core.errors import BadInput
@@ -37,7 +37,7 @@ def progress(tmp_path, monkeypatch):
     ],
 )
 def test_a_reply_is_one_line(reply, text):
-    assert backtranslations.read(reply) == text
+    assert backtranslate.read(reply) == text
 
 
 def run(tmp_path, functions, *constraints):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from branch_rows import NO_COMMA, SHORT, changed, constraint, of_branch, write_constraints, write_rows
 
-from evobuild.autoif import booleans, checks
+from evobuild.autoif import booleans, verify
 from evobuild.autoif.records import ANSWERS, CHECKS, Answer
 from evobuild.autoif.verified import Function
 from evobuild.core import pools, tables
@@ -27,7 +27,7 @@ HANGS = "def evaluate(response):\n    while response == 'b': pass\n    return Tr
 def checked(codes, *texts):
     answers = [Answer(f"a{number}", "row", number, text) for number, text in enumerate(texts)]
     functions = {"row": [Function(code, 1.0) for code in codes]}
-    return sorted(checks.check(reversed(answers), functions, LIMITS))
+    return sorted(verify.check(reversed(answers), functions, LIMITS))
 
 
 def test_accuracy_is_the_share_of_functions_that_find_it_kept():
@@ -46,7 +46,7 @@ def test_no_verdict_is_not_true_and_says_why():
     assert first == ["true", "false", "true", "no boolean", "raised: KeyError"]
     assert found[0].verdicts[1:] == ("syntax: SyntaxError", "missing", "raised: AttributeError")
     assert [each.accuracy for each in found] == [0.25, 0.0, 0.25, 0.0, 0.0]
-    assert checks.no_verdicts(found) == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
+    assert verify.no_verdicts(found) == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
 
 
 def test_one_that_hangs_costs_its_time_and_no_other_function_its_verdict():
@@ -149,7 +149,7 @@ def verdicts_on(rows, texts):
     answers = [
         Answer(f"{row}/{number}", row, number, text) for row in rows for number, text in enumerate(texts(row))
     ]
-    found = list(checks.check(answers, functions, LIMITS.model_copy(update={"seconds": 10.0})))
+    found = list(verify.check(answers, functions, LIMITS.model_copy(update={"seconds": 10.0})))
     return {each.id: each.verdicts for each in found}
 
 

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from conftest import reply
 
-from evobuild.autoif import constraints
-from evobuild.autoif.constraints import Constraint, Known, cleaned, fault, invent, read_seeds
+from evobuild.autoif import augment
+from evobuild.autoif.augment import Constraint, Known, cleaned, fault, invent, read_seeds
 from evobuild.core import params
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
@@ -298,4 +298,4 @@ def test_all_seeds_of_the_authors_are_constraints_and_none_is_taken_for_chatter(
     for text in texts:
         assert known.near(text) is None
         known.add(text)
-    assert constraints.counted(found) == {"seed": 36}
+    assert augment.counted(found) == {"seed": 36}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from evobuild import sandbox
-from evobuild.autoif import booleans, crosscheck, panels, records
+from evobuild.autoif import booleans, crosscheck, function_verdicts, records
 from evobuild.autoif.booleans import NO_BOOLEAN
-from evobuild.autoif.panels import Said
+from evobuild.autoif.function_verdicts import Said
 from evobuild.autoif.records import Case, meets
 from evobuild.core import params, tables
 from evobuild.core.errors import BadInput
@@ -60,7 +60,7 @@ def tables_of(written, constraint="c"):
 
 
 def panel(written):
-    (found,) = panels.panels(*tables_of(written))
+    (found,) = function_verdicts.panels(*tables_of(written))
     return found
 
 
@@ -172,7 +172,7 @@ def test_a_row_has_the_best_function_first_and_the_cases_that_are_left():
 def test_so_many_constraints_are_drawn_by_seed_whatever_their_order():
     every = []
     for number in range(20):
-        (found,) = panels.panels(*tables_of([("f", [("x", True)])], f"k{number:02}"))
+        (found,) = function_verdicts.panels(*tables_of([("f", [("x", True)])], f"k{number:02}"))
         every.append(crosscheck.judge(found, {f"k{number:02}-0": Said((True,), (), True)}, PAPER))
     settings = PAPER.model_copy(update={"constraints": 5})
 
@@ -201,7 +201,7 @@ def test_so_many_constraints_are_drawn_by_seed_whatever_their_order():
     ],
 )
 def test_what_reads_as_a_boolean_is_a_verdict_and_else_there_is_a_reason(answers, verdicts, error):
-    said = panels.said(Outcome("f", tuple(answers), None, "", "bubblewrap"))
+    said = function_verdicts.said(Outcome("f", tuple(answers), None, "", "bubblewrap"))
     assert (said.verdicts, said.error, said.isolated) == (verdicts, error, True)
     assert said.ran is any(verdict is not None for verdict in verdicts)
 
@@ -347,7 +347,7 @@ def measured(functions, cases):
     """The accuracy of functions over cases, by their place, as the project reads and runs them."""
     read = [Case(text, booleans.read(expected)) for text, expected in cases]
     found = panel([(code, read if place == 0 else []) for place, (code, _) in enumerate(functions)])
-    checked = crosscheck.judge(found, dict(panels.run([found], GIVEN.sandbox)), AUTHORS)
+    checked = crosscheck.judge(found, dict(function_verdicts.run([found], GIVEN.sandbox)), AUTHORS)
     assert len(found.functions) == len(functions)
     return checked
 
@@ -385,5 +385,5 @@ def test_a_function_of_theirs_that_returns_text_gives_verdicts():
     )
     assert code == same and (recorded, other) == (13 / 19, 13 / 17)
     found = panel([(code, [("2, 3, 5", True), ("2, 4", False), ("seven", False)])])
-    ((_, said),) = panels.run([found], GIVEN.sandbox)
+    ((_, said),) = function_verdicts.run([found], GIVEN.sandbox)
     assert said == Said((True, False, None), ("raised: ValueError",), True)

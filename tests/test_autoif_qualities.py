@@ -10,9 +10,9 @@ import pytest
 from branch_rows import changed, constraint, of_branch, write_constraints, write_rows
 from conftest import reply
 
-from evobuild.autoif import qualities
+from evobuild.autoif import quality as qualities
 from evobuild.autoif.exports import LLAMA_FACTORY, Pair
-from evobuild.autoif.qualities import Candidate
+from evobuild.autoif.quality import Candidate
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
 from evobuild.core import tables
 from evobuild.core.errors import BadInput

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evobuild.autoif.panels import SILENT, Panel, Said
+from evobuild.autoif.function_verdicts import SILENT, Panel, Said
 from evobuild.autoif.records import meets
 from evobuild.core.params import Crosscheck
 from evobuild.core.tables import Reject, count_reasons, row_id
