@@ -14,9 +14,9 @@ from pathlib import Path
 import memory
 from figures import Figures
 
-from evobuild.contamination import Index
+from evobuild.contamination.decontaminate import Index
+from evobuild.contamination.evaluation_sets import Question, read
 from evobuild.core.tables import SEED_ROUND, Instruction
-from evobuild.evaluation_sets import Question, read
 from evobuild.seeds import formats
 
 SETS = {

@@ -23,11 +23,11 @@ from evobuild import (
     gathering,
     improvement,
     ledgers,
-    overlaps,
     ranks,
     spread,
     templates,
 )
+from evobuild.contamination import hits
 from evobuild.core import branches, pools, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Params
@@ -148,7 +148,7 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
         "overlaps": [
             line
             for name in sets
-            for line in overlaps.lines(
+            for line in hits.lines(
                 name,
                 ledgers.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
                 pools,
@@ -157,7 +157,7 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
         "shared": [
             hit
             for name in sets
-            for hit in overlaps.longest(sources.rows.contamination, sources.rows.responses, name, pools)
+            for hit in hits.longest(sources.rows.contamination, sources.rows.responses, name, pools)
         ],
     }
 

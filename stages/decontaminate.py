@@ -25,8 +25,8 @@ def _embedder(params: Params, models: ExitStack) -> Embedder | None:
 
 
 def main(params: Params, responses: Path, evaluation: Path, contamination: Out, counts: Out) -> None:
-    from evobuild import evaluation_sets, likeness, overlaps
-    from evobuild.contamination import Index
+    from evobuild.contamination import embedding_overlap, evaluation_sets, hits
+    from evobuild.contamination.decontaminate import Index
     from evobuild.core import tables
 
     given = params.decontaminate
@@ -41,10 +41,10 @@ def main(params: Params, responses: Path, evaluation: Path, contamination: Out, 
             found[pool] = index.search(tables.instructions(rows))
             if embedder is not None and given.embedding is not None:
                 again = tables.instructions(rows)
-                alike = likeness.search(again, name, questions, embedder, given.embedding)
+                alike = embedding_overlap.search(again, name, questions, embedder, given.embedding)
                 found[pool] = found[pool].together(alike)
-    tables.write(contamination, overlaps.table(found))
-    tables.write_json(counts, overlaps.ledger(found, len(questions)))
+    tables.write(contamination, hits.table(found))
+    tables.write_json(counts, hits.ledger(found, len(questions)))
     hit = len({hit.row for each in found.values() for hit in each.hits})
     log(f"{hit} of {sum(each.rows for each in found.values())} rows share text with {name}")
 

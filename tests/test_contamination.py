@@ -9,12 +9,13 @@ import pytest
 import reach
 import tiny
 
-from evobuild import contamination, overlaps
 from evobuild.__main__ import main
-from evobuild.contamination import Index, words
+from evobuild.contamination import decontaminate as contamination
+from evobuild.contamination import hits as overlaps
+from evobuild.contamination.decontaminate import Index, words
+from evobuild.contamination.evaluation_sets import Question
 from evobuild.core import tables
 from evobuild.core.stage import _call
-from evobuild.evaluation_sets import Question
 
 LONG = "a bat can drink eleven full glasses hourly in june keeping lively minds"
 """Thirteen words."""

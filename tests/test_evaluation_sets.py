@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild import evaluation_sets
+from evobuild.contamination import evaluation_sets
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 

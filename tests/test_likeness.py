@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tiny
 
-from evobuild import likeness
-from evobuild.contamination import Index
-from evobuild.evaluation_sets import Question
+from evobuild.contamination import embedding_overlap
+from evobuild.contamination.decontaminate import Index
+from evobuild.contamination.evaluation_sets import Question
 
 ANGLES = {
     "How many eggs?": 0.0,
@@ -44,7 +44,7 @@ QUESTIONS = [
 
 
 def found(*rows, threshold=0.9):
-    return likeness.search(rows, "set", QUESTIONS, Compass(), threshold)
+    return embedding_overlap.search(rows, "set", QUESTIONS, Compass(), threshold)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_row_is_hit_from_the_threshold_on(row, threshold, expected) -> None:
 
 
 def test_rows_and_questions_are_counted_over_all_batches(monkeypatch) -> None:
-    monkeypatch.setattr(likeness, "BATCH", 2)
+    monkeypatch.setattr(embedding_overlap, "BATCH", 2)
     rows = [tiny.row(instruction=text) for text in (*ANGLES, "nobody knows")]
     result = found(*rows, threshold=0.85)
     assert (result.rows, len(result.hits)) == (6, 5)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from evobuild import evaluation_sets
-from evobuild.contamination import Found, Hit, Index, words
+from evobuild.contamination import evaluation_sets
+from evobuild.contamination.decontaminate import Found, Hit, Index, words
+from evobuild.contamination.evaluation_sets import Question
 from evobuild.core.errors import UserError
 from evobuild.core.tables import SEED_ROUND, Instruction
-from evobuild.evaluation_sets import Question
 from evobuild.seeds import formats
 from evobuild.text.control_characters import on_terminal
 

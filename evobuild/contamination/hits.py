@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.contamination import Found, text_of, words
+from evobuild.contamination.decontaminate import Found, text_of, words
 from evobuild.core import tables
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS
 

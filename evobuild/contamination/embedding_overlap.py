@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from evobuild.contamination import Found, Hit
+from evobuild.contamination.decontaminate import Found, Hit
+from evobuild.contamination.evaluation_sets import Question
 from evobuild.core.tables import Instruction
-from evobuild.evaluation_sets import Question
 
 MEASURE = "embedding"
 BATCH = 2048

@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evobuild.contamination.evaluation_sets import Question
+from evobuild.contamination.ngrams import NO_WORD, RUN, Grams, Texts, first_of
 from evobuild.core.tables import Instruction
-from evobuild.evaluation_sets import Question
-from evobuild.ngrams import NO_WORD, RUN, Grams, Texts, first_of
 
 BATCH = 2048
 """Rows that are compared at a time."""

@@ -1,0 +1,1 @@
+"""Text that rows share with evaluation sets."""
