@@ -5,7 +5,7 @@ from __future__ import annotations
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Params
 from evobuild.core.tables import SEED_ROUND
-from evobuild.ranks import KINDS
+from evobuild.selection.ranks import KINDS
 from evobuild.text import language
 
 

@@ -15,18 +15,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild import (
-    charts,
-    comparison,
-    examples,
-    fates,
-    gathering,
-    improvement,
-    ledgers,
-    ranks,
-    spread,
-    templates,
-)
+from evobuild import charts, examples, fates, improvement, ledgers, spread, templates
 from evobuild.contamination import hits
 from evobuild.core import branches, pools, tables
 from evobuild.core.errors import BadInput
@@ -35,6 +24,7 @@ from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.glossary import MEANINGS
 from evobuild.ledgers import Ledger
 from evobuild.models.roles import chat_models, weights_models
+from evobuild.selection import candidate_rows, compare, ranks
 
 COMPARED = 2
 """Rows shown at each end of a metric."""
@@ -129,9 +119,9 @@ def _choice(params: Params, sources: Sources) -> dict[str, Any]:
     """What the report says of the metrics that rows could be chosen by."""
     where = sources.rows
     folders = (where.rounds, where.responses, where.scores, where.ratings)
-    measured = gathering.Sources(*folders, where.diversity, where.rewards, where.tags)
+    measured = candidate_rows.Sources(*folders, where.diversity, where.rewards, where.tags)
     rejects = where.rejects / "select.parquet"
-    found = comparison.compare(params, measured, where.dataset, rejects, COMPARED)
+    found = compare.compare(params, measured, where.dataset, rejects, COMPARED)
     own = [metric for metric in params.select.by if metric in found.metrics]
     drawn = list(dict.fromkeys([*own, *(metric for metric in found.metrics if metric != "length")]))[:PANELS]
     panels: dict[str, pl.DataFrame] = {

@@ -26,12 +26,12 @@ def main(
     rejects: Out,
     counts: Out,
 ) -> None:
-    from evobuild import selection
     from evobuild.core import tables
-    from evobuild.gathering import Sources
+    from evobuild.selection import select
+    from evobuild.selection.candidate_rows import Sources
 
     folders = rounds, responses, scores, ratings, diversity, rewards, tags, embeddings, contamination
-    kept, lost, rows_in = selection.run(params, Sources(*folders))
+    kept, lost, rows_in = select.run(params, Sources(*folders))
     ledger = tables.ledger(rows_in, kept.height, lost)
     tables.refuse_empty(f"{rows_in} rows came in", ledger)
     tables.write(dataset, kept)

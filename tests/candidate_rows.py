@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.gathering import MEASURED
+from evobuild.selection.candidate_rows import MEASURED
 
 KINDS: dict[str, Any] = {"tags": pl.List(pl.String), "level": pl.String, "truncated": pl.Boolean}
 

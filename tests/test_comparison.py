@@ -9,13 +9,13 @@ import pytest
 import tiny
 
 from evobuild import __main__ as command
-from evobuild import comparison
-from evobuild.comparison import Comparison
 from evobuild.core import params, tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Params
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
-from evobuild.gathering import Sources
+from evobuild.selection import compare
+from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.compare import Comparison
 
 # Words of an instruction, its tokens, IC-IFD, IFD and difficulty; the last row was lost before the cut.
 ROWS = [
@@ -69,7 +69,7 @@ def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Compa
     given = Params.model_validate(content | {"select": select})
     folders = (root / name for name in ("rounds", "responses", "scores", "ratings"))
     sources = Sources(*folders, diversity=None, rewards=None, tags=None)
-    return comparison.compare(
+    return compare.compare(
         given, sources, root / "dataset.parquet", root / "rejects/select.parquet", 1, between
     )
 

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from candidate_rows import rows
 
-from evobuild import filters
 from evobuild.core.params import Filters, load
+from evobuild.selection import filters
 
 SHIPPED = load(Path("params.yaml")).select.filters.model_dump()
 

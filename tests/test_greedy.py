@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evobuild import greedy
+from evobuild.selection import diversity_filter
 
 AXES = np.array([[1, 0], [0.99, 0.1], [0, 1], [1, 0.01], [-1, 0]], float)
 
 
 def choose(vectors, similarity=0.9, parts=None, quotas=None):
     parts = np.zeros(len(vectors), int) if parts is None else np.array(parts)
-    return greedy.choose(np.array(vectors, float), similarity, parts, quotas or {})
+    return diversity_filter.choose(np.array(vectors, float), similarity, parts, quotas or {})
 
 
 def test_a_row_near_to_a_kept_one_is_skipped_and_says_to_which() -> None:
@@ -56,8 +56,8 @@ def test_blocks_change_nothing(monkeypatch, block) -> None:
     vectors = np.random.default_rng(5).normal(size=(200, 4))
     parts = np.arange(200) % 3
     whole = choose(vectors, 0.8, parts, {0: 9, 1: 30})
-    monkeypatch.setattr(greedy, "BLOCK", block)
-    monkeypatch.setattr(greedy, "SLICE", 5)
+    monkeypatch.setattr(diversity_filter, "BLOCK", block)
+    monkeypatch.setattr(diversity_filter, "SLICE", 5)
     again = choose(vectors, 0.8, parts, {0: 9, 1: 30})
     assert again.kept.tolist() == whole.kept.tolist() == plainly(vectors, 0.8, parts, {0: 9, 1: 30})
     assert again.near.tolist() == whole.near.tolist()
@@ -66,7 +66,7 @@ def test_blocks_change_nothing(monkeypatch, block) -> None:
 
 def plainly(vectors, similarity, parts, quotas):
     """The same, row by row, without blocks."""
-    unit, kept, left = greedy.unit(vectors), [], dict(quotas)
+    unit, kept, left = diversity_filter.unit(vectors), [], dict(quotas)
     for row, part in enumerate(parts.tolist()):
         far = all(unit[row] @ unit[other] < similarity for other in kept)
         if far and left.get(part, 1):

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from candidate_rows import rows
 
-from evobuild import mixture
 from evobuild.core.params import Select, load
+from evobuild.selection import mixture
 
 SHIPPED = load(Path("params.yaml")).select.model_dump()
 

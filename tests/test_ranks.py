@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from candidate_rows import rows
 
-from evobuild import ranks
+from evobuild.selection import ranks
 
 
 def ordered(table: pl.DataFrame, by: dict, seed: int = 1) -> str:

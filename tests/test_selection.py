@@ -12,12 +12,13 @@ import pytest
 import tiny
 from candidate_rows import rows
 
-from evobuild import ranks, selection
 from evobuild.core import params, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Params, Select
 from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
-from evobuild.gathering import Sources
+from evobuild.selection import ranks
+from evobuild.selection import select as selection
+from evobuild.selection.candidate_rows import Sources
 
 SHIPPED = params.load(Path("params.yaml"))
 SELECT = SHIPPED.select.model_dump() | {"pools": "all", "by": "ifd", "share": 0.5}

@@ -6,12 +6,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evobuild import comparison, fates
-from evobuild.comparison import Comparison, Group
+from evobuild import fates
 from evobuild.core import params
 from evobuild.core.errors import UserError
 from evobuild.core.params import Metric
-from evobuild.gathering import Sources
+from evobuild.selection import compare
+from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.compare import Comparison, Group
 from evobuild.text.control_characters import on_terminal
 
 WIDTH = 110
@@ -25,7 +26,7 @@ def report(path: Path, examples: int, between: Sequence[Metric]) -> str:
         raise UserError(f"--examples is {examples}; expected 0 or more")
     given = params.load(path)
     where = fates.Tables()
-    found = comparison.compare(
+    found = compare.compare(
         given, Sources(), where.dataset, where.rejects / "select.parquet", examples, between
     )
     return "\n".join(_lines(found, examples)) + "\n"

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import polars as pl
 
-from evobuild import comparison, gathering
 from evobuild.core import branches
 from evobuild.core.params import Metric
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
 from evobuild.evolution import token_probability
+from evobuild.selection import candidate_rows, compare
 from evobuild.text import words
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
@@ -100,15 +100,17 @@ def _cuts(outs: Outs) -> pl.DataFrame:
         outs.path(f"data/{name}/{pool}.parquet").parent
         for name in ("rounds", "responses", "scores", "ratings")
     ]
-    sources = gathering.Sources(*folders)._replace(diversity=None, rewards=None, tags=None)
-    rows = gathering.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
-    texts = gathering.texts([pool], folders[1], rows["id"], ["instruction"])
+    sources = candidate_rows.Sources(*folders)._replace(diversity=None, rewards=None, tags=None)
+    rows = (
+        candidate_rows.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
+    )
+    texts = candidate_rows.texts([pool], folders[1], rows["id"], ["instruction"])
     counted = texts.select("id", words=pl.Series(map(words.count, texts["instruction"]), dtype=pl.Int64))
     table = rows.join(counted, on="id", how="left").select("id", "words", "difficulty", "ic_ifd").sort("id")
     found = []
     for share in SHARES:
         given = outs.params.select.model_copy(update={"share": share, "count": None, "weights": {}})
-        chosen: dict[str, pl.Series] = {metric: comparison.chosen(rows, metric, given) for metric in CUT_BY}
+        chosen: dict[str, pl.Series] = {metric: compare.chosen(rows, metric, given) for metric in CUT_BY}
         for metric, ids in {ALL: rows["id"], **chosen}.items():
             own = table.filter(pl.col("id").is_in(ids.implode()))
             shared = pl.col("id").is_in(chosen["ic_ifd"].implode())

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core.params import Filters, Metric
-from evobuild.ranks import KINDS
+from evobuild.selection.ranks import KINDS
 from evobuild.text import language, words
 
 TEXT: dict[str, Callable[[str], object]] = {"words": words.count, "language": language.of}

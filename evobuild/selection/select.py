@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild import filters, gathering, greedy, mixture, ranks, repeats
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Params, Select
 from evobuild.core.pools import NOT_ANSWERED, chosen_from
 from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND
-from evobuild.gathering import Sources
+from evobuild.selection import candidate_rows, deduplicate, diversity_filter, filters, mixture, ranks
+from evobuild.selection.candidate_rows import Sources
 
 BELOW = "below the cut"
 TOO_NEAR = "near a better row"
@@ -46,15 +46,15 @@ def run(params: Params, sources: Sources) -> Selection:
     select, seed = params.select, params.random_seed
     names = chosen_from(select, params.pools)
     is_seed = pl.col("round") == SEED_ROUND
-    rows = gathering.rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
+    rows = candidate_rows.rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
     _refuse_unmeasured(rows, select, names)
     open_, lost = _sift(rows, _gates(params, names, sources))
     ordered = ranks.order(ranks.valued(open_, select.by, seed))
     open_, repeated = _sift(ordered, _alike(select, names, sources, seed))
     chosen, cut_off = cut(open_, select, _vectors(open_, names, sources) if select.greedy else None)
     rejects = pl.concat([*lost, *repeated, cut_off]).with_columns(reply=pl.lit(""))
-    texts = gathering.texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
-    kept = texts.join(chosen.select("id", *gathering.MEASURED, "metric"), on="id", how="left")
+    texts = candidate_rows.texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
+    kept = texts.join(chosen.select("id", *candidate_rows.MEASURED, "metric"), on="id", how="left")
     return Selection(kept, rejects.match_to_schema(tables.REJECTS), rows.height)
 
 
@@ -77,13 +77,13 @@ def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]
     def contaminated(rows: pl.DataFrame) -> pl.DataFrame:
         if sources.contamination is None:
             raise ValueError("nobody looked for contamination")
-        hits = gathering.contaminated(list(params.decontaminate.sets), measures, sources.contamination)
+        hits = candidate_rows.contaminated(list(params.decontaminate.sets), measures, sources.contamination)
         return _reject(rows.join(hits, on="id"), "contaminated", "hit")
 
     def filtered(rows: pl.DataFrame) -> pl.DataFrame:
         given = params.select.filters
         if columns := filters.of_text(given):
-            texts = gathering.texts(names, sources.responses, rows["id"], ["instruction"])
+            texts = candidate_rows.texts(names, sources.responses, rows["id"], ["instruction"])
             read = [texts["instruction"].map_elements(filters.TEXT[name]).alias(name) for name in columns]
             rows = rows.join(texts.select("id", *read), on="id", how="left", maintain_order="left")
         return filters.lost(rows, given, list(params.select.by))
@@ -95,21 +95,21 @@ def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]
 def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
     """What a row must not be to a better one."""
     near, similarity = select.duplicates.near, select.duplicates.embedding
-    steps: list[Step] = [repeats.exact]
+    steps: list[Step] = [deduplicate.exact]
     if near is not None:
 
         def nearly(rows: pl.DataFrame) -> pl.DataFrame:
             columns = ["history", "instruction", "input"]
-            texts = gathering.texts(names, sources.responses, rows["id"], columns)
-            asked = texts.select("id", gathering.asked())
+            texts = candidate_rows.texts(names, sources.responses, rows["id"], columns)
+            asked = texts.select("id", candidate_rows.asked())
             ordered = rows.select("id").join(asked, on="id", how="left", maintain_order="left")
-            return repeats.near(rows, ordered["asked"], near, seed)
+            return deduplicate.near(rows, ordered["asked"], near, seed)
 
         steps.append(nearly)
     if similarity is not None or select.greedy is not None:
         steps.append(lambda rows: _reject(_without_vector(rows, names, sources), "no embedding"))
     if similarity is not None:
-        steps.append(lambda rows: repeats.by_embedding(rows, _vectors(rows, names, sources), similarity))
+        steps.append(lambda rows: deduplicate.by_embedding(rows, _vectors(rows, names, sources), similarity))
     return steps
 
 
@@ -127,9 +127,9 @@ def cut(
         rows = rows.with_columns(kept=kept.fill_null(value=True))
     else:
         quotas = dict(rows.select("part", "quota").drop_nulls().unique().iter_rows())
-        choice = greedy.choose(vectors_N_D, 1 - select.greedy, rows["part"].to_numpy(), quotas)
+        choice = diversity_filter.choose(vectors_N_D, 1 - select.greedy, rows["part"].to_numpy(), quotas)
         rows = rows.with_columns(kept=pl.Series(choice.kept))
-        near = repeats.too_near(rows, choice, TOO_NEAR)
+        near = deduplicate.too_near(rows, choice, TOO_NEAR)
     last = pl.col("metric").filter(pl.col("kept")).last().over("part")
     shown = rows.with_columns(
         detail=pl.format("{}, the last kept has {}", pl.col("metric").round(6), last.round(6))
@@ -146,7 +146,7 @@ def _reject(rows: pl.DataFrame, reason: str, detail: str | None = None) -> pl.Da
 
 
 def _vectors(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> np.ndarray:
-    return gathering.vectors(names, sources.embeddings, rows["id"])
+    return candidate_rows.vectors(names, sources.embeddings, rows["id"])
 
 
 def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> pl.DataFrame:

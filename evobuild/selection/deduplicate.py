@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from evobuild import greedy
+from evobuild.selection import diversity_filter
 from evobuild.text import minhash
 
 
@@ -30,11 +30,11 @@ def near(rows: pl.DataFrame, asked: pl.Series, threshold: float, seed: int) -> p
 
 def by_embedding(rows: pl.DataFrame, vectors_N_D: np.ndarray, threshold: float) -> pl.DataFrame:
     """Give the rows too like to an earlier one that stays, as `exact`. threshold: cosine similarity."""
-    choice = greedy.choose(vectors_N_D, threshold, np.zeros(rows.height, np.int64), {})
+    choice = diversity_filter.choose(vectors_N_D, threshold, np.zeros(rows.height, np.int64), {})
     return too_near(rows, choice, "duplicate by embedding")
 
 
-def too_near(rows: pl.DataFrame, choice: greedy.Choice, reason: str) -> pl.DataFrame:
+def too_near(rows: pl.DataFrame, choice: diversity_filter.Choice, reason: str) -> pl.DataFrame:
     """Give the rows that a greedy choice found too near to a kept one, as `exact`, with the similarity."""
     places_N = np.flatnonzero(choice.near >= 0)
     similarity = pl.Series(choice.similarity[places_N]).round(4)

@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import gathering, ranks, selection
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Metric, Params, Select
 from evobuild.core.pools import chosen_from
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
-from evobuild.gathering import Sources
+from evobuild.selection import candidate_rows, ranks
+from evobuild.selection import select as selection
+from evobuild.selection.candidate_rows import Sources
 from evobuild.text import words
 
 
@@ -103,10 +104,10 @@ def candidates(params: Params, sources: Sources, dataset: Path, rejects: Path) -
     cut_off = lost.filter(pl.col("reason").is_in(selection.COULD_BE_CHOSEN))
     kept = tables.read(dataset, INSTRUCTIONS, ["id"]).with_columns(kept=True)
     ids = pl.concat([kept, cut_off.select("id", kept=False)])
-    rows = gathering.rows(names, sources).join(ids, on="id").with_columns(uncut=False)
+    rows = candidate_rows.rows(names, sources).join(ids, on="id").with_columns(uncut=False)
     if params.select.keep_seeds:
         rows = rows.filter(pl.col("round") != SEED_ROUND)
-    texts = gathering.texts(names, sources.responses, rows["id"], ["instruction"])
+    texts = candidate_rows.texts(names, sources.responses, rows["id"], ["instruction"])
     counted = pl.Series("words", map(words.count, texts["instruction"]), pl.Int64)
     return rows.join(texts.select("id", counted), on="id", how="left").sort("id")
 
@@ -172,7 +173,7 @@ def _groups(
         apart = places.drop_nulls([one, other]).sort(behind, "id", descending=[True, False])
         ids[f"{one} would choose, {other} would not"] = apart["id"].head(count).to_list()
     wanted = pl.Series("id", sorted({key for keys in ids.values() for key in keys}), pl.String)
-    texts = dict(gathering.texts(names, sources.responses, wanted, ["instruction"]).iter_rows())
+    texts = dict(candidate_rows.texts(names, sources.responses, wanted, ["instruction"]).iter_rows())
     rows = {row["id"]: row for row in places.filter(pl.col("id").is_in(wanted.implode())).to_dicts()}
     return [
         Group(title, [_example(rows[key], texts[key], metrics) for key in keys])
