@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, dataset: Path, exports: Out, rejects: Out, counts: Out) -> None:
-    from evobuild import exports as formats
     from evobuild.core import tables
+    from evobuild.export import export as formats
 
     rows = tables.read(dataset, tables.INSTRUCTIONS)
     lost = formats.export(rows, params, exports)

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild import cards
 from evobuild.core import json_lines, tables
 from evobuild.core.chat import Message
 from evobuild.core.conversation import messages
 from evobuild.core.json_lines import Record
 from evobuild.core.params import Params
 from evobuild.core.tables import Instruction, Reject
+from evobuild.export import cards
 
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 IN_PAIRS = ("alpaca", "sharegpt")

@@ -1,0 +1,1 @@
+"""The data set in the formats of those who train on it."""
