@@ -19,11 +19,11 @@ from typing import Any
 
 from figures import Figures
 
-from evobuild import scratch
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.params import Scratch
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.client import Model
+from evobuild.training import scratch
 from evobuild.weights import checkpoints
 
 PROMPTS = 256

@@ -22,7 +22,6 @@ from unittest import mock
 
 from figures import Figures
 
-from evobuild import scratch
 from evobuild.core import params, tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.params import Scratch
@@ -30,6 +29,7 @@ from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.models import vllm_engine
+from evobuild.training import scratch
 
 ROOT = Path(__file__).parent.parent
 PROMPTS = 2000

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 def main(
     params: Params, dataset: Path, scratch: Path, tuned: Out, rejects: Out, counts: Out, curve: Out
 ) -> None:
-    from evobuild import training
     from evobuild.core import tables
+    from evobuild.training import finetune
 
     rows = list(tables.instructions(tables.read(dataset, tables.INSTRUCTIONS)))
-    steps, lost = training.finetune(rows, params.models.base, params.finetune, params.random_seed, tuned)
+    steps, lost = finetune.finetune(rows, params.models.base, params.finetune, params.random_seed, tuned)
     table = tables.frame(tables.REJECTS, lost)
     tables.write(rejects, table)
     tables.write_json(counts, tables.ledger(len(rows), len(rows) - len(lost), table))

@@ -21,7 +21,7 @@ def main(params: Params, r0: Path, model: Out) -> None:
             "Not trained: neither models.base nor models.scorer is models/scratch.\n"
         )
         return
-    from evobuild import scratch
+    from evobuild.training import scratch
 
     rows = tables.instructions(tables.read(r0, tables.INSTRUCTIONS))
     texts = ["\n".join(filter(None, (row.instruction, row.input, row.output))) for row in rows]

@@ -11,12 +11,12 @@ import tiny
 import torch
 import trl
 
-from evobuild import training
 from evobuild.core import conversation
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Finetune
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
+from evobuild.training import finetune
 from evobuild.weights import checkpoints
 
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output=f"Cod, {number} times.") for number in range(8)]
@@ -28,20 +28,20 @@ def params(**fields) -> Finetune:
 
 
 def tune(folder: Path, rows: list[Instruction] = ROWS, base: Path | None = None, **fields) -> list[dict]:
-    return training.finetune(rows, Weights(str(base or tiny.folder())), params(**fields), 7, folder)
+    return finetune.finetune(rows, Weights(str(base or tiny.folder())), params(**fields), 7, folder)
 
 
 def labelled(row: Instruction, max_length: int = 128) -> tuple[str, str]:
     """The text that is not in the loss, and the text that is."""
     tokenizer = tiny.tokenizer()
-    (example,), _ = training._examples(tokenizer, [row], max_length)
+    (example,), _ = finetune._examples(tokenizer, [row], max_length)
     pairs = list(zip(example["input_ids"], example["labels"], strict=True))
-    assert all(label in (token, training.UNLABELLED) for token, label in pairs)
-    learnt = [label != training.UNLABELLED for _, label in pairs]
+    assert all(label in (token, finetune.UNLABELLED) for token, label in pairs)
+    learnt = [label != finetune.UNLABELLED for _, label in pairs]
     assert learnt == sorted(learnt)
     return (
-        tokenizer.decode([token for token, label in pairs if label == training.UNLABELLED]),
-        tokenizer.decode([token for token, label in pairs if label != training.UNLABELLED]),
+        tokenizer.decode([token for token, label in pairs if label == finetune.UNLABELLED]),
+        tokenizer.decode([token for token, label in pairs if label != finetune.UNLABELLED]),
     )
 
 
@@ -121,7 +121,7 @@ def test_no_room_for_any_answer_is_refused(tmp_path: Path) -> None:
 
 def test_rows_without_room_are_left_out() -> None:
     rows = [tiny.row(), tiny.row(instruction="%" * 200)]
-    examples, rejects = training._examples(tiny.tokenizer(), rows, 128)
+    examples, rejects = finetune._examples(tiny.tokenizer(), rows, 128)
     assert (len(examples), len(rejects)) == (1, len(rows) - 1)
 
 

@@ -16,7 +16,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models.client import Model
 from evobuild.models.engine import Engine
-from evobuild.scratch import CONTEXT
+from evobuild.training.scratch import CONTEXT
 
 
 class Shared:

@@ -1,0 +1,1 @@
+"""Fine-tuning, and the toy base model."""
