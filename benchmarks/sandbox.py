@@ -19,7 +19,8 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import code_benchmarks, sandbox
+from evobuild import sandbox
+from evobuild.evaluation import code_benchmarks
 
 ROOT = Path(__file__).parent.parent
 RUNS = 3

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 def main(
     params: Params, held_out: Path, scratch: Path, tuned: Path, losses: Out, rejects: Out, metrics: Out
 ) -> None:
-    from evobuild import evaluation
     from evobuild.core import tables
+    from evobuild.evaluation import evaluate
 
     rows = list(tables.instructions(tables.read(held_out, tables.INSTRUCTIONS)))
-    table, lost = evaluation.compare(rows, params.models.base, tuned, params.evaluate)
+    table, lost = evaluate.compare(rows, params.models.base, tuned, params.evaluate)
     tables.ledger(len(rows), table.height, lost)
     tables.write(losses, table)
     tables.write(rejects, lost)
-    tables.write_json(metrics, evaluation.figures(table, lost))
+    tables.write_json(metrics, evaluate.figures(table, lost))
 
 
 if __name__ == "__main__":

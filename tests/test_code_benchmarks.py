@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import code_benchmarks, sandbox
+from evobuild import sandbox
 from evobuild.__main__ import main
-from evobuild.code_benchmarks import Sample, pass_at_k
 from evobuild.core.errors import BadInput
+from evobuild.evaluation import code_benchmarks
+from evobuild.evaluation.code_benchmarks import Sample, pass_at_k
 from evobuild.sandbox import choice
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")

@@ -31,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> str:
     """Score samples; give the text to print, one JSON object. Raises UserError at wrong input."""
-    from evobuild import code_benchmarks
+    from evobuild.evaluation import code_benchmarks
     from evobuild.sandbox import Limits
 
     if arguments.seconds <= 0 or arguments.memory < 64 or min(arguments.k) < 1:

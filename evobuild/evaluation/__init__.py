@@ -1,0 +1,1 @@
+"""What tuned models are worth."""
