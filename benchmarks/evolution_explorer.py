@@ -19,9 +19,9 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild import explorer, fates
 from evobuild.core import params, pools, tables
 from evobuild.core.params import Params
+from evobuild.reporting import explorer, outcomes
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
@@ -54,7 +54,7 @@ def settings() -> Params:
     return params.load(ROOT / "params.yaml")
 
 
-def fill(where: fates.Tables, rows: int) -> None:
+def fill(where: outcomes.Tables, rows: int) -> None:
     """Write tables of so many rows in all, whatever they say."""
     draw = random.Random(0)
     for folder in where[:-1]:
@@ -104,7 +104,7 @@ def _round(
 
 
 def _write(
-    where: fates.Tables,
+    where: outcomes.Tables,
     name: str,
     rows: list[tables.Instruction],
     failed: list[tuple[object, ...]],
@@ -135,8 +135,8 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         root = folder or Path(temporary)
-        names = fates.Tables._fields
-        where = fates.Tables(*(root / name for name in names))
+        names = outcomes.Tables._fields
+        where = outcomes.Tables(*(root / name for name in names))
         fill(where, rows)
         began = time.monotonic()
         explorer.write(root / "explorer", settings(), where)

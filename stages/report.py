@@ -36,12 +36,12 @@ def main(
     explorer: Out,
     totals: Out,
 ) -> None:
-    from evobuild import explorer as explored
-    from evobuild import fates, ledgers, report, summary
     from evobuild.core import tables
+    from evobuild.reporting import explorer as explored
+    from evobuild.reporting import outcomes, report, stage_counts, summarize
 
     measured = (responses, ratings, scores, diversity, rewards, tags, contamination)
-    rows = fates.Tables(rounds, *measured, rejects, failures, dataset)
+    rows = outcomes.Tables(rounds, *measured, rejects, failures, dataset)
     figures = (
         counts,
         usage,
@@ -54,8 +54,8 @@ def main(
     )
     page.write_text(report.page(params, report.Sources(rows, *figures)), encoding="utf-8")
     explored.write(explorer, params, rows)
-    names = [ledgers.stem(*each) for each in ledgers.asking(params)]
-    tables.write_json(totals, summary.usage_by_role(usage, names))
+    names = [stage_counts.stem(*each) for each in stage_counts.asking(params)]
+    tables.write_json(totals, summarize.usage_by_role(usage, names))
 
 
 if __name__ == "__main__":

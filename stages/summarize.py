@@ -33,24 +33,24 @@ def main(
     branches: Out,
     funnel: Out,
 ) -> None:
-    from evobuild import summary, tallies
     from evobuild.core import branches as steps
     from evobuild.core import tables
     from evobuild.evolution import token_probability as probability
+    from evobuild.reporting import failure_counts, summarize
 
     pools, names = list(params.pools), list(params.rounds)
-    tables.write_json(rows, summary.row_counts(counts, names, pools, list(params.branches)))
-    tables.write_json(difficulty, summary.difficulty(ratings, counts, pools))
-    tables.write_json(score_means, summary.score_means(scores, pools))
-    tables.write_csv(levels, summary.level_counts(ratings, pools))
-    tables.write_csv(histogram, summary.score_histogram(scores, pools))
-    failed = tallies.count(rounds, failures, rejects, names, pools)
-    tables.write_json(evolution, tallies.figures(failed, counts, names, pools))
+    tables.write_json(rows, summarize.row_counts(counts, names, pools, list(params.branches)))
+    tables.write_json(difficulty, summarize.difficulty(ratings, counts, pools))
+    tables.write_json(score_means, summarize.score_means(scores, pools))
+    tables.write_csv(levels, summarize.level_counts(ratings, pools))
+    tables.write_csv(histogram, summarize.score_histogram(scores, pools))
+    failed = failure_counts.count(rounds, failures, rejects, names, pools)
+    tables.write_json(evolution, failure_counts.figures(failed, counts, names, pools))
     failed.write_csv(reasons)
     found = probability.read(replies, rounds, names)
     tables.write_json(token_probability, probability.figures(found, names))
     probability.histogram(found).write_csv(probability_bins)
-    tables.write_json(contamination, summary.contaminated(counts, list(params.decontaminate.sets), pools))
+    tables.write_json(contamination, summarize.contaminated(counts, list(params.decontaminate.sets), pools))
     kept = steps.read(counts, list(params.branches))
     tables.write_json(branches, steps.figures(kept))
     tables.write_csv(funnel, steps.lines(kept))

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 from workspace import ROOT
 
-from evobuild import fates
 from evobuild.core import branches, params, pools, tables
 from evobuild.core.params import Params
-from evobuild.report import Sources
+from evobuild.reporting import outcomes
+from evobuild.reporting.report import Sources
 
 ROUNDS = ("r0", "r1", "r2")
 SIMULATED = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "simulated:small")
@@ -36,7 +36,7 @@ def settings(models: dict[str, str] = SIMULATED, **changes: Any) -> Params:
     return Params.model_validate(content | changes)
 
 
-def write_rows(where: fates.Tables, number: int, text: Any) -> None:
+def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
     """Three rounds of rows in two domains, each row a child of the one with its number before."""
     for place, name in enumerate(ROUNDS):
         parent = ROUNDS[place - 1] if place else ""
@@ -58,7 +58,7 @@ def write_rows(where: fates.Tables, number: int, text: Any) -> None:
     tables.write(where.dataset, table)
 
 
-def write_spread(where: fates.Tables, number: int) -> None:
+def write_spread(where: outcomes.Tables, number: int) -> None:
     """Distances 0, 0.25, 0.5 …, rewards -1, 0, 1 …, and as many tags as the row's number and one more."""
     for name in ROUNDS:
         ids = [f"{name}-{row:02d}" for row in range(number)]
@@ -181,7 +181,7 @@ def write_figures(sources: Sources, text: Any) -> None:
 
 
 def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
-    where = fates.Tables(*(root / name for name in fates.Tables._fields))
+    where = outcomes.Tables(*(root / name for name in outcomes.Tables._fields))
     sources = Sources(where, *(root / name for name in Sources._fields[1:]))
     for folder in (*where[:-1], sources.counts, sources.usage):
         folder.mkdir(parents=True)

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from evobuild import charts
 from evobuild.core import params, tables
 from evobuild.evolution import methods
 from evobuild.models import progress
+from evobuild.reporting import charts
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import re
 import pytest
 import trees
 
-from evobuild import explorer, fates
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.reporting import explorer
+from evobuild.reporting import outcomes as fates
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from conftest import reply
 
-from evobuild import charts
 from evobuild.core import params, tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
@@ -21,6 +20,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.evolution import keywords
 from evobuild.evolution.keywords import Keyword, Listed
 from evobuild.models.client import Model
+from evobuild.reporting import charts
 from evobuild.simulation import answer
 from evobuild.simulation.keywords import FAILURES
 

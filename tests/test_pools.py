@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild import ledgers
 from evobuild.core import pools
 from evobuild.core.errors import BadInput
 from evobuild.core.pools import AllPools
 from evobuild.core.tables import Reject
+from evobuild.reporting import stage_counts
 
 KIND = pl.Schema({"id": pl.String, "value": pl.Float64})
 
@@ -65,6 +65,6 @@ def test_so_does_a_stage_of_one_pool(tmp_path: Path) -> None:
 
 def test_a_ledger_that_lacks_a_pool_is_named(tmp_path: Path) -> None:
     (tmp_path / "score.json").write_text(json.dumps({"r1": pools.OFF}))
-    assert ledgers._ledger("score", "r1", tmp_path).rows_in == 0
+    assert stage_counts._ledger("score", "r1", tmp_path).rows_in == 0
     with pytest.raises(BadInput, match=r"score\.json: the key 'in' is missing"):
-        ledgers._ledger("score", "r0", tmp_path)
+        stage_counts._ledger("score", "r0", tmp_path)

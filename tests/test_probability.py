@@ -5,10 +5,10 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from evobuild import charts
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.evolution import token_probability
+from evobuild.reporting import charts
 
 OFF = {"mean": None, "median": None, "above_0_9": None}
 

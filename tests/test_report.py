@@ -10,10 +10,10 @@ import pytest
 from markupsafe import escape
 from reported import REAL, ROOT, SIMULATED, build, hostile, settings
 
-from evobuild import charts, examples, report
 from evobuild.core import params, tables
 from evobuild.core.errors import BadInput
-from evobuild.report import Sources
+from evobuild.reporting import charts, examples, report
+from evobuild.reporting.report import Sources
 from evobuild.text import word_differences
 
 

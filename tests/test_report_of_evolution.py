@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from reported import ROOT, build, settings
 
-from evobuild import charts, report, tallies
 from evobuild.core import params, tables
-from evobuild.glossary import MEANINGS
+from evobuild.reporting import charts, failure_counts, report
+from evobuild.reporting.glossary import MEANINGS
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_failures_are_counted_by_round_with_their_share(shown: str):
 
 
 def test_every_reason_that_is_counted_is_explained():
-    assert set(tallies.OF_EVOLUTIONS) | set(tallies.OF_RESPONSES) == set(MEANINGS)
+    assert set(failure_counts.OF_EVOLUTIONS) | set(failure_counts.OF_RESPONSES) == set(MEANINGS)
 
 
 def test_the_evolvers_ideas_are_counted_and_their_lack_is_said(tmp_path: Path):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import summary
 from evobuild.core import tables
+from evobuild.reporting import summarize
 
 
 def write(folder: Path, pool: str, schema, rows) -> None:
@@ -44,7 +44,7 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
     write(ratings, "r2", tables.RATINGS, [("e", "hard", None)])
     for pool, asked, rated in (("r0", 4, 3), ("r1", 1, 1), ("r2", 1, 1)):
         (tmp_path / f"rate-{pool}.json").write_text(json.dumps({"in": asked, "out": rated}))
-    assert summary.difficulty(ratings, tmp_path, ["r0", "r1", "r2"]) == {
+    assert summarize.difficulty(ratings, tmp_path, ["r0", "r1", "r2"]) == {
         "difficulty": {"r0": 36.67, "r1": 88.89, "r2": None},
         "rated": {"r0": 3, "r1": 1, "r2": 1},
         "asked": {"r0": 4, "r1": 1, "r2": 1},
@@ -54,7 +54,7 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
 def test_score_means_are_of_each_pool(scores: Path) -> None:
     write(scores, "r2", tables.SCORES, [])
     write(scores, "r3", tables.SCORES, [("z", 1, 1, True, 2.0, 1.0, 2.0, 0.5, 0.4, 0.25)])
-    assert summary.score_means(scores, ["r0", "r1", "r2", "r3"]) == {
+    assert summarize.score_means(scores, ["r0", "r1", "r2", "r3"]) == {
         "ifd": {"r0": 0.825, "r1": 0.6, "r2": None, "r3": 0.5},
         "ic_ifd": {"r0": 0.4125, "r1": 0.3, "r2": None, "r3": 0.25},
         "truncated": {"r0": 0, "r1": 0, "r2": 0, "r3": 1},
@@ -63,26 +63,26 @@ def test_score_means_are_of_each_pool(scores: Path) -> None:
 
 def test_without_a_score_the_histogram_is_of_zeros(tmp_path: Path) -> None:
     write(tmp_path, "r0", tables.SCORES, [])
-    assert {entry["rows"] for entry in summary.score_histogram(tmp_path, ["r0"])} == {0}
+    assert {entry["rows"] for entry in summarize.score_histogram(tmp_path, ["r0"])} == {0}
 
 
 def test_levels_are_counted_in_order_and_none_is_left_out(ratings: Path) -> None:
-    found = summary.level_counts(ratings, ["r0", "r1"])
+    found = summarize.level_counts(ratings, ["r0", "r1"])
     assert [entry["level"] for entry in found] == [*tables.LEVELS, *tables.LEVELS]
     assert [entry["rows"] for entry in found] == [0, 2, 0, 1, 0, 0, 0, 0, 0, 1]
 
 
 def test_a_histogram_counts_every_row_once(scores: Path) -> None:
-    found = summary.score_histogram(scores, ["r0", "r1"])
+    found = summarize.score_histogram(scores, ["r0", "r1"])
     counts = {(entry["pool"], entry["ic_ifd"]): entry["rows"] for entry in found if entry["rows"]}
     # Bins of 0.05 from 0 to the greatest value, which falls into the last.
     assert counts == {("r0", 0.0): 1, ("r0", 0.1): 1, ("r0", 0.55): 1, ("r0", 0.95): 1, ("r1", 0.3): 2}
-    assert len(found) == 2 * summary.BINS
+    assert len(found) == 2 * summarize.BINS
 
 
 def test_a_histogram_of_zeros_has_them_in_the_first_bin(tmp_path: Path) -> None:
     write(tmp_path, "r0", tables.SCORES, [("a", 1, 1, False, 2.0, 0.0, 1.0, 0.0, 1.0, 0.0)])
-    assert [entry["rows"] for entry in summary.score_histogram(tmp_path, ["r0"])] == [1] + [0] * 19
+    assert [entry["rows"] for entry in summarize.score_histogram(tmp_path, ["r0"])] == [1] + [0] * 19
 
 
 def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
     }
     for name, ledger in ledgers.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(ledger))
-    assert summary.row_counts(tmp_path, ["r1", "r2"], ["r1"], ["autoif"]) == {
+    assert summarize.row_counts(tmp_path, ["r1", "r2"], ["r1"], ["autoif"]) == {
         "rows": {"r0": 7, "r1": 5, "r2": 4, "autoif": 9, "selected": 2},
         "rejected": {
             "seed": 2,
@@ -123,7 +123,7 @@ def test_contaminated_rows_are_counted_by_set_measure_and_pool(tmp_path: Path) -
 
     ledger = {"questions": 9, "pools": {"r0": pool(40, 1, 10), "r1": pool(0, 0, 0), "old": pool(1, 1, 1)}}
     (tmp_path / "decontaminate-gsm8k.json").write_text(json.dumps(ledger))
-    assert summary.contaminated(tmp_path, ["gsm8k"], ["r0", "r1"]) == {
+    assert summarize.contaminated(tmp_path, ["gsm8k"], ["r0", "r1"]) == {
         "rows": {"gsm8k": {"13-gram": {"r0": 1, "r1": 0}, "8-gram": {"r0": 10, "r1": 0}}},
         "share": {"gsm8k": {"13-gram": {"r0": 0.025, "r1": 0.0}, "8-gram": {"r0": 0.25, "r1": 0.0}}},
     }
@@ -144,7 +144,7 @@ def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
     }
     for name, entries in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(entries))
-    assert summary.usage_by_role(tmp_path, files) == {
+    assert summarize.usage_by_role(tmp_path, files) == {
         "evolver": {"calls": 4, "tokens": 44, "seconds": 1.5, "cost": 0.5},
         "judge": {"calls": 6, "tokens": 66, "seconds": 4.5, "cost": 0.25},
         "responder": {"calls": 2, "tokens": 22, "seconds": 1.5, "cost": None},

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild import tallies
 from evobuild.core import tables
+from evobuild.reporting import failure_counts
 
 
 @pytest.fixture
@@ -57,7 +57,9 @@ def folder(tmp_path: Path, row) -> Path:
 
 
 def counted(folder: Path) -> pl.DataFrame:
-    return tallies.count(folder / "rounds", folder / "failures", folder / "rejects", ["r1"], ["r0", "r1"])
+    return failure_counts.count(
+        folder / "rounds", folder / "failures", folder / "rejects", ["r1"], ["r0", "r1"]
+    )
 
 
 def test_each_reason_is_counted_by_rows_against_all_that_were_tried(folder: Path) -> None:
@@ -73,12 +75,12 @@ def test_each_reason_is_counted_by_rows_against_all_that_were_tried(folder: Path
 
 
 def test_figures_have_all_reasons_known_and_found(folder: Path) -> None:
-    found = tallies.figures(counted(folder), folder / "counts", ["r1"], ["r0", "r1"])
+    found = failure_counts.figures(counted(folder), folder / "counts", ["r1"], ["r0", "r1"])
     expected = {"empty": 2, "equal": 1, "unparsable": 1, "a new kind": 1}
     assert found["failed"] == {"evolve": {"r1": 5}, "respond": {"r0": 1, "r1": 2}}
     assert found["reasons"] == {
-        "evolve": dict.fromkeys(tallies.OF_EVOLUTIONS, 0) | expected,
-        "respond": dict.fromkeys(tallies.OF_RESPONSES, 0) | {"sorry": 2, "empty": 1},
+        "evolve": dict.fromkeys(failure_counts.OF_EVOLUTIONS, 0) | expected,
+        "respond": dict.fromkeys(failure_counts.OF_RESPONSES, 0) | {"sorry": 2, "empty": 1},
     }
     assert (found["kept_parents"], found["failed_attempts"], found["unclear_verdicts"]) == (1, 6, 2)
     assert found["lost_content"] == {"code": 1, "tables": 0, "figures": 3}
@@ -87,6 +89,6 @@ def test_figures_have_all_reasons_known_and_found(folder: Path) -> None:
 def test_without_a_failure_the_table_has_its_columns(folder: Path, tmp_path: Path) -> None:
     tables.write(folder / "failures/r1.parquet", tables.FAILURES.to_frame())
     tables.write(folder / "rejects/respond-r1.parquet", tables.REJECTS.to_frame())
-    found = tallies.count(folder / "rounds", folder / "failures", folder / "rejects", ["r1"], ["r1"])
-    assert found.schema == tallies.TALLIES
+    found = failure_counts.count(folder / "rounds", folder / "failures", folder / "rejects", ["r1"], ["r1"])
+    assert found.schema == failure_counts.TALLIES
     assert found.height == 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from evobuild import fates
 from evobuild.core import params, pools, tables
 from evobuild.core.params import Params
 from evobuild.core.tables import Instruction
+from evobuild.reporting import outcomes
 
 ROOT = Path(__file__).parent.parent
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>\u2028{{7*7}}\0 end"
@@ -47,12 +47,12 @@ def write(
     selected: tuple[str, ...] = (),
     ratings: dict[str, float] | None = None,
     measured: dict[str, list[tuple[Any, ...]]] | None = None,
-) -> fates.Tables:
+) -> outcomes.Tables:
     """Write tables of rows. Every row that respond does not reject is answered "An answer to <id>.".
 
     measured: rows of diversity, rewards, tags, and of contamination without their ids.
     """
-    where = fates.Tables(*(root / name for name in fates.Tables._fields))
+    where = outcomes.Tables(*(root / name for name in outcomes.Tables._fields))
     for folder in where[:-1]:
         folder.mkdir(parents=True)
     for name in ("r0", "r1", "r2"):
@@ -82,7 +82,7 @@ def write(
     return where
 
 
-def small(root: Path) -> fates.Tables:
+def small(root: Path) -> outcomes.Tables:
     """Four trees: a whole one, one that was retried and then lost, a hostile one, and one in Japanese."""
     rows = [
         row("a-r0", instruction="Name a bird.", domain="code", input="a list"),

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import fates
 from evobuild.autoif.records import ANSWERS, CONSTRAINTS
 from evobuild.commands import verification
 from evobuild.commands.verification import Constraint, Verification
@@ -31,8 +30,9 @@ from evobuild.core.tables import (
     Reject,
 )
 from evobuild.evolution import evolve, prompts_sent
-from evobuild.fates import Fate
 from evobuild.models import engine, reply_cache
+from evobuild.reporting import outcomes
+from evobuild.reporting.outcomes import Fate
 from evobuild.text.control_characters import on_terminal
 
 DATA = Path("data")
@@ -109,13 +109,13 @@ def read(beginning: str, params: Params) -> Life:
     Raises UserError if no id or more than one begins so, or if an ancestor's table is not here;
     BadInput if a table is not as it should be.
     """
-    return _Reader(params, fates.Tables()).life(beginning.strip().partition("-")[0])
+    return _Reader(params, outcomes.Tables()).life(beginning.strip().partition("-")[0])
 
 
 class _Reader:
     """Reads tables that are here, and remembers those that are not."""
 
-    def __init__(self, params: Params, where: fates.Tables) -> None:
+    def __init__(self, params: Params, where: outcomes.Tables) -> None:
         self._params = params
         self._where = where
         self._missing: dict[Path, None] = {}
@@ -155,7 +155,7 @@ class _Reader:
         return Chapter(row, self._origin(row, parent) if parent else None, fate, None)
 
     def _fates(self, ids: Sequence[str]) -> dict[str, Fate]:
-        found = fates.of(ids, self._params, self._where, self._table)
+        found = outcomes.of(ids, self._params, self._where, self._table)
         if not any(path.parent == self._where.contamination for path in self._missing):
             return found
         # Of sets that are not here it is not known whether a row shares text with them.

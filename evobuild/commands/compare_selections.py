@@ -6,10 +6,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evobuild import fates
 from evobuild.core import params
 from evobuild.core.errors import UserError
 from evobuild.core.params import Metric
+from evobuild.reporting import outcomes
 from evobuild.selection import compare
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.compare import Comparison, Group
@@ -25,7 +25,7 @@ def report(path: Path, examples: int, between: Sequence[Metric]) -> str:
     if examples < 0:
         raise UserError(f"--examples is {examples}; expected 0 or more")
     given = params.load(path)
-    where = fates.Tables()
+    where = outcomes.Tables()
     found = compare.compare(
         given, Sources(), where.dataset, where.rejects / "select.parquet", examples, between
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 
-from evobuild import fates
 from evobuild.commands import biography, provenance, verdicts
 from evobuild.commands.biography import Attempt, Chapter, Life, Origin, Sequel
 from evobuild.commands.lines import in_line, quoted, why
@@ -19,7 +18,8 @@ from evobuild.core import branches, pools
 from evobuild.core.params import Params, load
 from evobuild.core.tables import Instruction
 from evobuild.evolution.evolve import KEPT
-from evobuild.fates import Fate
+from evobuild.reporting import outcomes
+from evobuild.reporting.outcomes import Fate
 from evobuild.text.word_differences import difference
 
 PARAMS = Path("params.yaml")
@@ -155,7 +155,7 @@ def _fate(fate: Fate, pool: str, params: Params) -> Iterator[str]:
     if fate.selected:
         yield "  selected: it is in the data set"
     elif not fate.losses:
-        yield f"  {fates.NOT_UP}"
+        yield f"  {outcomes.NOT_UP}"
 
 
 def _measured(fate: Fate, pool: str, params: Params) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from evobuild.commands.lines import in_line, quoted, why
 from evobuild.commands.verification import Answer, Constraint, Function, Trial, Verification
 from evobuild.core.tables import Instruction
-from evobuild.fates import Loss
+from evobuild.reporting.outcomes import Loss
 
 MOST = 10
 """The best score of a judge."""

@@ -26,7 +26,7 @@ from evobuild.autoif.records import (
 )
 from evobuild.core import branches
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction
-from evobuild.fates import Loss, Reader
+from evobuild.reporting.outcomes import Loss, Reader
 
 DATA = Path("data")
 

@@ -9,7 +9,7 @@ import pytest
 import trees
 from chromium import Page
 
-from evobuild import explorer
+from evobuild.reporting import explorer
 
 ARROW_DOWN, ARROW_UP, ENTER, SLASH = 40, 38, 13, 191
 

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import polars as pl
 from markupsafe import Markup
 
-from evobuild import charts
 from evobuild.core import tables
 from evobuild.core.params import Params
 from evobuild.core.tables import DIVERSITY, REWARDS, TAGS
-from evobuild.ledgers import Ledger
+from evobuild.reporting import charts
+from evobuild.reporting.stage_counts import Ledger
 from evobuild.scoring import distributions
 from evobuild.scoring import tag as tagging
 from evobuild.scoring.diversity import is_exact

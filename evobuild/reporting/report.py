@@ -15,15 +15,23 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild import charts, examples, fates, improvement, ledgers, spread, templates
 from evobuild.contamination import hits
 from evobuild.core import branches, pools, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Params
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
-from evobuild.glossary import MEANINGS
-from evobuild.ledgers import Ledger
 from evobuild.models.roles import chat_models, weights_models
+from evobuild.reporting import (
+    charts,
+    examples,
+    improvement,
+    outcomes,
+    score_sections,
+    stage_counts,
+    templates,
+)
+from evobuild.reporting.glossary import MEANINGS
+from evobuild.reporting.stage_counts import Ledger
 from evobuild.selection import candidate_rows, compare, ranks
 
 COMPARED = 2
@@ -42,7 +50,7 @@ TALLIED = {
 class Sources(NamedTuple):
     """Where the report reads: rows and what became of them, folders of figures, then single files."""
 
-    rows: fates.Tables
+    rows: outcomes.Tables
     counts: Path
     usage: Path
     optimization: Path
@@ -59,7 +67,7 @@ def page(params: Params, sources: Sources) -> str:
     Raises BadInput naming the file that is missing or not as it should be; MissingExtra without matplotlib.
     """
     where = sources.rows
-    found = ledgers.read(params, sources.counts, where.rejects, sources.evaluation)
+    found = stage_counts.read(params, sources.counts, where.rejects, sources.evaluation)
     curve = _csv(sources.curve, {"step": float, "loss": float})
     selected_pools = pools.chosen_from(params.select, params.pools)
     return templates.render(
@@ -77,11 +85,13 @@ def page(params: Params, sources: Sources) -> str:
         selected_pools=selected_pools,
         **_choice(params, sources),
         **_contamination(params, sources),
-        **spread.sections(params, spread.Sources(where.diversity, where.rewards, where.tags), found),
+        **score_sections.sections(
+            params, score_sections.Sources(where.diversity, where.rewards, where.tags), found
+        ),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
-        evaluation=ledgers.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
-        usage=list(ledgers.usage(params, sources.usage)),
+        evaluation=stage_counts.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
+        usage=list(stage_counts.usage(params, sources.usage)),
         settings=_settings(params),
     )
 
@@ -140,7 +150,7 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
             for name in sets
             for line in hits.lines(
                 name,
-                ledgers.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
+                stage_counts.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
                 pools,
             )
         ],
@@ -152,7 +162,7 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
     }
 
 
-def _worth(params: Params, where: fates.Tables, found: Mapping[str, Ledger]) -> dict[str, Any]:
+def _worth(params: Params, where: outcomes.Tables, found: Mapping[str, Ledger]) -> dict[str, Any]:
     """What the report says of difficulty and scores, by pool."""
     ratings = {pool: tables.read(where.ratings / f"{pool}.parquet", RATINGS) for pool in params.pools}
     scores = {pool: tables.read(where.scores / f"{pool}.parquet", SCORES) for pool in params.pools}

@@ -14,12 +14,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild import fates
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Params, Round
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
-from evobuild.fates import Fate
+from evobuild.reporting import outcomes
+from evobuild.reporting.outcomes import Fate
 from evobuild.text.word_differences import Words, difference
 
 LOST = 8
@@ -45,7 +45,7 @@ class Lost(NamedTuple):
     instruction: str
 
 
-def lineages(params: Params, where: fates.Tables) -> list[list[Stage]]:
+def lineages(params: Params, where: outcomes.Tables) -> list[list[Stage]]:
     """Draw `report.examples` rows of the last round, each with its ancestors, the seed row first.
 
     Raises BadInput if a table is missing or lacks a parent.
@@ -64,7 +64,7 @@ def lineages(params: Params, where: fates.Tables) -> list[list[Stage]]:
             )
         rows |= found
         wanted = [found[key].parent_id for key in wanted]
-    fate = fates.of(rows, params, where)
+    fate = outcomes.of(rows, params, where)
 
     def stage(key: str) -> Stage:
         row, parent = rows[key], rows.get(rows[key].parent_id)

@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild import fates, templates
 from evobuild.core import tables
 from evobuild.core.params import Params
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
-from evobuild.fates import Fate, Loss
 from evobuild.models.roles import chat_models
+from evobuild.reporting import outcomes as fates
+from evobuild.reporting import templates
+from evobuild.reporting.outcomes import Fate, Loss
 
 MOST = 100_000
 """Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""

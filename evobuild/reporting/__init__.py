@@ -1,0 +1,1 @@
+"""Figures, report and explorer of what was made."""
