@@ -14,7 +14,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from evobuild.commands import code_scores, store_commands
+from evobuild.cli import pass_at_k
+from evobuild.cli.store import commands as store_commands
 from evobuild.core.errors import UserError
 from evobuild.core.stage import QUIET
 
@@ -83,18 +84,18 @@ def _parser() -> argparse.ArgumentParser:
     store = commands.add_parser("store", help="the kept replies: count, share, prune, rebuild")
     store_commands.add(store.add_subparsers(required=True, metavar="COMMAND"))
     scores = commands.add_parser("pass-at-k", help="completions of HumanEval or MBPP, run in the sandbox")
-    code_scores.add(scores)
+    pass_at_k.add(scores)
     scores.set_defaults(run=_pass_at_k)
     return parser
 
 
 def _pass_at_k(arguments: argparse.Namespace) -> int:
-    sys.stdout.write(code_scores.run(arguments))
+    sys.stdout.write(pass_at_k.run(arguments))
     return 0
 
 
 def _models(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import inspection
+    from evobuild.cli.models import inspection
 
     found = inspection.inspect(PARAMS)
     sys.stdout.write(inspection.table(found))
@@ -102,14 +103,14 @@ def _models(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import explain
+    from evobuild.cli.explain import explain
 
     sys.stdout.write(explain.explain(arguments.id))
     return 0
 
 
 def _preset(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import presets
+    from evobuild.cli import preset as presets
 
     said = f"{' '.join(presets.options(arguments.name))}\n" if arguments.name else presets.listing()
     sys.stdout.write(said)
@@ -117,14 +118,14 @@ def _preset(arguments: argparse.Namespace) -> int:
 
 
 def _compare_selections(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import compare_selections
+    from evobuild.cli import compare_selections
 
     sys.stdout.write(compare_selections.report(PARAMS, arguments.examples, arguments.between))
     return 0
 
 
 def _contamination(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import contamination
+    from evobuild.cli import contamination
 
     sets = contamination.named(arguments.set, arguments.columns)
     for text in contamination.report(arguments.rows, sets, arguments.ngrams, arguments.show):
@@ -134,7 +135,7 @@ def _contamination(arguments: argparse.Namespace) -> int:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import plan
+    from evobuild.cli.plan import plan
 
     planned = plan.plan(arguments.set_param, arguments.targets)
     lines = [json.dumps(asdict(each)) for each in planned] if arguments.json else [plan.table(planned)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, checked: Out) -> None:
-    from evobuild import consistency
+    from evobuild.cli.check import consistency
     from evobuild.models import roles
 
     consistency.check(params)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.commands import estimates, plan
+from evobuild.cli.plan import estimates, plan
 from evobuild.core import branches, machine, params
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError

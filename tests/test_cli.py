@@ -18,7 +18,7 @@ import yaml
 from conftest import reply
 
 from evobuild import __main__ as command
-from evobuild.commands import inspection, reachability
+from evobuild.cli.models import inspection, reachability
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.models.reply_cache import Store
 

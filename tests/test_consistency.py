@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evobuild import consistency
+from evobuild.cli.check import consistency
 from evobuild.core import params
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Pool, Round

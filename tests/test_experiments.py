@@ -17,7 +17,7 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from evobuild.consistency import check
+from evobuild.cli.check.consistency import check
 from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import load

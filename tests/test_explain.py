@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from evobuild import __main__ as command
-from evobuild.commands import provenance
+from evobuild.cli.explain import provenance
 from evobuild.core import params, pools, tables
 from evobuild.evolution import methods, step
 

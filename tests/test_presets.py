@@ -11,12 +11,12 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 
 from evobuild import __main__ as command
-from evobuild import consistency
-from evobuild.commands import presets
+from evobuild.cli import preset
+from evobuild.cli.check import consistency
 from evobuild.core import params
 from evobuild.core.errors import BadInput, UserError
 
-NAMES = sorted(path.stem for path in presets.FOLDER.glob("*.yaml"))
+NAMES = sorted(path.stem for path in preset.FOLDER.glob("*.yaml"))
 
 
 def applied(tmp_path: Path, words: list[str]) -> Path:
@@ -35,8 +35,8 @@ def at(content: dict[str, Any], key: str) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> None:
-    wanted = yaml.safe_load((presets.FOLDER / f"{name}.yaml").read_text())["set"]
-    path = applied(tmp_path, presets.options(name))
+    wanted = yaml.safe_load((preset.FOLDER / f"{name}.yaml").read_text())["set"]
+    path = applied(tmp_path, preset.options(name))
     found, shipped = (params.read(each) for each in (path, Path("params.yaml")))
     assert {key: at(found, key) for key in wanted} == wanted
     for key in wanted:
@@ -48,7 +48,7 @@ def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     needed = {"deita": ["-S", "models.reward=some/reward"]}.get(name, [])
-    consistency.check(params.load(applied(tmp_path, [*presets.options(name), *needed])))
+    consistency.check(params.load(applied(tmp_path, [*preset.options(name), *needed])))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_dvc_takes_all_branches_and_all_rounds_away(tmp_path: Path, changes: lis
 
 
 def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
-    after = applied(tmp_path, presets.options("deita") + presets.options("cherry"))
-    assert params.read(after) == params.read(applied(tmp_path, presets.options("cherry")))
+    after = applied(tmp_path, preset.options("deita") + preset.options("cherry"))
+    assert params.read(after) == params.read(applied(tmp_path, preset.options("cherry")))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_printed_as_words_that_a_shell_leaves_alone(name: str, capsys) -> None:
     assert command.main(["preset", name]) == 0
     said = capsys.readouterr().out
-    assert said.split() == presets.options(name)
+    assert said.split() == preset.options(name)
     assert not set(said) & set("'\"\\$`*?~;&|<>()#!")
 
 
@@ -101,9 +101,9 @@ def test_an_unknown_preset_names_the_known(capsys) -> None:
     ],
 )  # fmt: skip
 def test_values_are_one_word_each(tmp_path: Path, monkeypatch, value: str, written: str) -> None:
-    monkeypatch.setattr(presets, "FOLDER", tmp_path)
+    monkeypatch.setattr(preset, "FOLDER", tmp_path)
     (tmp_path / "own.yaml").write_text(f"about: mine\nset:\n  select.by: {value}\n")
-    assert presets.options("own") == ["-S", f"select.by={written}"]
+    assert preset.options("own") == ["-S", f"select.by={written}"]
 
 
 @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ def test_values_are_one_word_each(tmp_path: Path, monkeypatch, value: str, writt
 def test_a_preset_that_cannot_be_printed_is_named(
     tmp_path: Path, monkeypatch, text: str, message: str
 ) -> None:
-    monkeypatch.setattr(presets, "FOLDER", tmp_path)
+    monkeypatch.setattr(preset, "FOLDER", tmp_path)
     (tmp_path / "own.yaml").write_text(text)
     with pytest.raises(BadInput, match=r"own\.yaml: ") as caught:
-        presets.options("own")
+        preset.options("own")
     assert message in str(caught.value)
 
 
 def test_without_presets_none_is_listed(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(presets, "FOLDER", tmp_path)
-    assert presets.listing() == ""
+    monkeypatch.setattr(preset, "FOLDER", tmp_path)
+    assert preset.listing() == ""
     with pytest.raises(UserError, match="expected one of none"):
-        presets.options("cherry")
+        preset.options("cherry")

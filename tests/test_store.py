@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from conftest import reply
 
-from evobuild.commands import archive, salvage
+from evobuild.cli.store import archive, salvage
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.errors import BadInput, UserError
 from evobuild.models.reply_cache import APPLICATION, Store

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from evobuild.commands import checkpoints
+from evobuild.cli.models import checkpoint_config
 from evobuild.core import machine, params
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
@@ -95,13 +95,13 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
         if model.is_scratch and not Path(model.name, "config.json").exists():
             return "made by the stage scratch"
         _require_packages("transformers")
-        return checkpoints.read(model).facts
+        return checkpoint_config.read(model).facts
     if model.engine == "simulated":
         if model.name not in TRAITS:
             raise UserError(f"no such simulated model; expected {' or '.join(TRAITS)}")
         return "no model: a dry run"
     if model.engine == "openai":
-        from evobuild.commands import reachability
+        from evobuild.cli.models import reachability
 
         return reachability.facts(model, settings.openai)
     return _local_chat(model)
@@ -110,7 +110,7 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
 def _local_chat(model: ChatModel) -> str:
     """A chat model that runs in the stage's own process."""
     _require_packages(model.engine)
-    checkpoint = checkpoints.read(Weights(model.name, model.revision))
+    checkpoint = checkpoint_config.read(Weights(model.name, model.revision))
     if not checkpoint.template:
         raise UserError("it has no chat template; choose an instruction-tuned model")
     if checkpoint.context and model.max_length > checkpoint.context:

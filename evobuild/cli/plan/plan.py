@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.commands.estimates import Estimate, Estimator
+from evobuild.cli.plan.estimates import Estimate, Estimator
 from evobuild.core import machine, params
 from evobuild.core.errors import BadParams, UserError
 

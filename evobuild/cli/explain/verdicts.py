@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evobuild.commands.lines import in_line, quoted, why
-from evobuild.commands.verification import Answer, Constraint, Function, Trial, Verification
+from evobuild.cli.explain.lines import in_line, quoted, why
+from evobuild.cli.explain.verification import Answer, Constraint, Function, Trial, Verification
 from evobuild.core.tables import Instruction
 from evobuild.reporting.outcomes import Loss
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import yaml
 
-from evobuild.commands import biography, provenance, verdicts
-from evobuild.commands.biography import Attempt, Chapter, Life, Origin, Sequel
-from evobuild.commands.lines import in_line, quoted, why
-from evobuild.commands.verification import Constraint
+from evobuild.cli.explain import life as biography
+from evobuild.cli.explain import provenance, verdicts
+from evobuild.cli.explain.life import Attempt, Chapter, Life, Origin, Sequel
+from evobuild.cli.explain.lines import in_line, quoted, why
+from evobuild.cli.explain.verification import Constraint
 from evobuild.core import branches, pools
 from evobuild.core.params import Params, load
 from evobuild.core.tables import Instruction

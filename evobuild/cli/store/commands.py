@@ -32,14 +32,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _stats(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import archive
+    from evobuild.cli.store import archive
 
     sys.stdout.write(archive.table(archive.stats(store_path())))
     return 0
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import archive
+    from evobuild.cli.store import archive
 
     taken, damaged = archive.export(store_path(), arguments.file, arguments.model)
     left = f", {damaged:,} damaged ones left out" if damaged else ""
@@ -48,7 +48,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import archive
+    from evobuild.cli.store import archive
 
     taken, known = archive.merge(store_path(), arguments.file)
     sys.stdout.write(f"{taken:,} replies taken in, {known:,} were there already\n")
@@ -56,7 +56,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import archive
+    from evobuild.cli.store import archive
 
     drop = archive.unused(PARAMS) if arguments.keep_current else archive.beginning(arguments.model)
     removed, left = archive.prune(store_path(), drop)
@@ -65,7 +65,7 @@ def _prune(arguments: argparse.Namespace) -> int:
 
 
 def _rebuild(arguments: argparse.Namespace) -> int:
-    from evobuild.commands import salvage
+    from evobuild.cli.store import salvage
 
     done = salvage.rebuild(store_path())
     wrong = f", {done.damaged:,} damaged ones left out" if done.damaged else ""

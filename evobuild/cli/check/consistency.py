@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from evobuild import choices
 from evobuild.autoif.records import meets
+from evobuild.cli.check import selection
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Answers, AutoIF, Params, Verifiers
 from evobuild.core.tables import SEED_ROUND
@@ -25,7 +25,7 @@ def check(params: Params) -> None:
     _check_optimize(params)
     _check_evolve(params)
     _check_autoif(params)
-    choices.check(params)
+    selection.check(params)
     roles.check(params.models)
 
 

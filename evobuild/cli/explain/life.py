@@ -13,8 +13,8 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.autoif.records import ANSWERS, CONSTRAINTS
-from evobuild.commands import verification
-from evobuild.commands.verification import Constraint, Verification
+from evobuild.cli.explain import verification
+from evobuild.cli.explain.verification import Constraint, Verification
 from evobuild.core import tables
 from evobuild.core.chat import Message, Request
 from evobuild.core.errors import UserError

@@ -1,0 +1,1 @@
+"""What `check` says of params.yaml before anything runs."""

@@ -1,0 +1,1 @@
+"""`python -m evobuild models`: whether the model of each role can be used."""

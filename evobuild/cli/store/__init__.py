@@ -1,0 +1,1 @@
+"""`python -m evobuild store`: the kept replies as a whole."""
