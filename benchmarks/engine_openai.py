@@ -2,7 +2,7 @@
 
     python benchmarks/engines.py openai
 
-The server (tests/faults.py) runs in a process of its own. Takes some four minutes, most of them in
+The server (tests/support/faults.py) runs in a process of its own. Takes some four minutes, most of them in
 the run with faults, whose slow replies take 20 s each.
 """
 
@@ -34,7 +34,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.models import client
 from evobuild.models.openai_engine import OpenAIEngine
 
-TESTS = Path(__file__).parent.parent / "tests"
+SUPPORT = Path(__file__).parent.parent / "tests/support"
 NAME = ChatModel("openai", "tiny")
 ROWS = 5000
 IN_FLIGHT = 64
@@ -48,7 +48,7 @@ def server(**options: float) -> Iterator[str]:
     """Run the fault server and give its base URL."""
     arguments = [f"--{name}={value}" for name, value in options.items()]
     process = subprocess.Popen(
-        [sys.executable, TESTS / "faults.py", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, SUPPORT / "faults.py", *arguments], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout
@@ -150,7 +150,7 @@ def growth(figures: Figures, folder: Path) -> None:
 
 def asker(rows: int, table: Path) -> subprocess.Popen[bytes]:
     """A process that asks and writes a table of all replies."""
-    return subprocess.Popen([sys.executable, TESTS / "asker.py", str(rows), table])
+    return subprocess.Popen([sys.executable, SUPPORT / "asker.py", str(rows), table])
 
 
 def stored(path: Path) -> int:

@@ -2,7 +2,7 @@
 
     python benchmarks/evolution_verdicts.py
 
-The verdicts are compared with the tables written by hand in tests/verdicts. The speed is that of one
+The verdicts are compared with the tables written by hand in tests/support/verdicts. The speed is that of one
 process on replies of the simulated evolver to e0, some 800 characters long and one in four not in
 English, and on responses to what it evolved, some 600 characters long: first the parser and F(r) by
 themselves, then both on one reply each, which counts as two.
@@ -32,7 +32,7 @@ COPIES = 20
 
 def run(figures: Figures) -> None:
     """Take the figures of the verdicts."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests/support"))
     from verdicts.replies import REPLIES, holds
     from verdicts.responses import RESPONSES
 

@@ -160,7 +160,7 @@ def million(figures: Figures, folder: Path) -> None:
 
 def kills(figures: Figures, count: int) -> None:
     """Many seeded kills of DVC, of the stage and of both during a repro; tables must not differ."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(ROOT / "tests/support"))
     import test_kill
     import workspace
 

@@ -2,7 +2,7 @@
 
     EVOBUILD_REAL_DATA=<folder> python benchmarks/sandbox.py
 
-Attacks: the corpus of tests/sandbox, three times by this user and, if that is root, three times as
+Attacks: the corpus of tests/attacks, three times by this user and, if that is root, three times as
 `nobody`, in each isolation of this machine. Speed: functions of 24 cases, each in its own cold sandbox,
 on two cores. Known solutions: all of HumanEval and of MBPP, if there is real data.
 """
@@ -49,10 +49,10 @@ def run(figures: Figures) -> None:
 
 
 def _hold(figures: Figures) -> None:
-    sys.path.insert(0, str(ROOT / "tests"))
-    from sandbox import nobody
+    sys.path.insert(0, str(ROOT / "tests/support"))
+    from attacks import nobody
 
-    command = [sys.executable, str(ROOT / "tests/sandbox/hold.py")]
+    command = [sys.executable, str(ROOT / "tests/support/attacks/hold.py")]
     users = {"this user": command} | ({"nobody": nobody.command(command)} if os.geteuid() == 0 else {})
     for user, words in users.items():
         failures = 0

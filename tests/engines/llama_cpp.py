@@ -19,7 +19,7 @@ CONTEXT = 2048
 
 
 def convert(folder: Path, file: Path) -> None:
-    """Write a Llama with a byte-level BPE tokenizer and tied embeddings, as evobuild.scratch makes it."""
+    """Write a Llama with a byte-level BPE tokenizer and tied embeddings, as the stage scratch makes it."""
     import gguf
     from safetensors.numpy import load_file
 

@@ -1,0 +1,82 @@
+"""Responses: what becomes of each row, and which rules lose it."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+from fakes import reply
+
+from evobuild.answering import respond as answers
+from evobuild.core import params, tables
+from evobuild.core.chat import Sampling
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import ChatModel
+from evobuild.models.client import Model
+
+PARAMS = params.load(Path("params.yaml"))
+STAGE = runpy.run_path("stages/respond.py")["main"]
+
+
+@pytest.fixture(autouse=True)
+def progress(tmp_path, monkeypatch):
+    """Progress files of the test's own: an interrupted stage leaves its usage in them."""
+    monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / "progress")
+
+
+def answered(rows, *rules):
+    with Model(ChatModel("simulated", "fake")) as model:
+        return list(answers.respond(rows, model, Sampling(), rules))
+
+
+def test_a_row_gets_its_answer_and_who_wrote_it(row, engine):
+    fake = engine(lambda asked: " The Nile. ")
+    parent = row(input="in Africa", history=(("user", "Hi."), ("assistant", "Hello.")))
+    (found,) = answered([parent], "auto_evol")
+    assert found == parent._replace(output="The Nile.", model="simulated:fake")
+    assert [message.role for message in fake.asked[0].messages] == ["user", "assistant", "user"]
+    assert "in Africa" in fake.asked[0].messages[-1].content
+
+
+@pytest.mark.parametrize(
+    ("text", "rules", "reason"),
+    [
+        ("Sorry, I cannot.", ("auto_evol",), None),
+        ("Sorry, I cannot.", ("auto_evol", "wizardlm"), "sorry"),
+        ("Understood. Which one?", ("wizardlm",), None),
+        ("Understood. Which one?", ("auto_evol",), "stagnant complexity"),
+        ("Understood. Which one?", (), None),
+        ("", (), "empty"),
+    ],
+)
+def test_only_the_rules_that_are_named_lose_a_row(row, engine, text, rules, reason):
+    engine(lambda asked: text)
+    (found,) = answered([row()], *rules)
+    assert (found.reason if isinstance(found, Reject) else None) == reason
+    assert (found.reply if reason else found.output) == text
+
+
+def test_one_failed_request_harms_no_other(row, engine):
+    engine(
+        lambda asked: reply(asked.key, "Yes.", "length" if "long" in asked.messages[0].content else "stop")
+    )
+    found = answered([row("A long one."), row("A short one.")])
+    assert {type(each) for each in found} == {Instruction, Reject}
+    assert next(each for each in found if isinstance(each, Reject)).reason == "truncated"
+
+
+@pytest.mark.parametrize(("keep", "asked"), [("keep", 1), ("replace", 2)])
+def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep, asked):
+    fake = engine(lambda request: "The Nile.")
+    rows = [row("Name a river.", output="Sorry, I know none."), row("Name another.")]
+    pool = tmp_path / "r0.parquet"
+    tables.write(pool, tables.frame(tables.INSTRUCTIONS, rows))
+    before = pool.read_bytes()
+    outs = [tmp_path / name for name in ("responses.parquet", "rejects.parquet", "counts.json", "usage.json")]
+    respond = PARAMS.respond.model_copy(update={"seed_answers": keep, "rules": ["auto_evol", "wizardlm"]})
+    STAGE(PARAMS.model_copy(update={"respond": respond}), pool, *outs)
+    assert len(fake.asked) == asked
+    found = tables.read(outs[0], tables.INSTRUCTIONS)
+    assert set(found["output"]) == ({"Sorry, I know none.", "The Nile."} if keep == "keep" else {"The Nile."})
+    assert pool.read_bytes() == before

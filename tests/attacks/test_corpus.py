@@ -1,0 +1,53 @@
+"""The whole corpus, against every isolation of this machine, by root and by a normal user."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from attacks import nobody
+
+HERE = Path(nobody.__file__).parent
+
+HOLD = [sys.executable, str(HERE / "hold.py")]
+DENY = [sys.executable, str(HERE / "deny.py")]
+
+
+def found(command):
+    """What the corpus came to, in a session of its own."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=400, start_new_session=True, cwd="/tmp"
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def users():
+    yield pytest.param(list, id="this user")
+    root = os.geteuid() == 0 and shutil.which("setpriv") and shutil.which("unshare")
+    why = "needs root, setpriv and unshare (util-linux) to become another user"
+    skip = pytest.mark.skipif(not root, reason=why)
+    yield pytest.param(nobody.command, id="nobody", marks=skip)
+    yield pytest.param(nobody.opened, id="root that becomes nobody", marks=skip)
+
+
+@pytest.mark.parametrize("user", list(users()))
+@pytest.mark.parametrize("isolation", ["bubblewrap", "landlock"])
+def test_no_attack_gets_out_and_no_benign_program_is_misjudged(user, isolation):
+    counts = found(user([*HOLD, "--isolation", isolation]))
+    if not counts["isolations"]:
+        pytest.skip(f"{isolation} does not work on this machine")
+    assert counts["failures"] == []
+    assert counts["attacks"] >= 60 and counts["benign"] >= 40
+
+
+@pytest.mark.parametrize("user", list(users()))
+def test_where_namespaces_are_forbidden_the_corpus_holds_all_the_same(user):
+    counts = found(user([*DENY, *HOLD]))
+    assert [name.partition(" ")[0] for name in counts["isolations"]] in (["landlock"], ["landlock"] * 2)
+    assert counts["failures"] == []

@@ -1,0 +1,84 @@
+"""Answers of the branch: several of each row, each on its own; the same answers are kept later on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from branch_rows import changed, of_branch, write_rows
+from fakes import reply
+
+from evobuild.autoif.records import ANSWERS
+from evobuild.core import params, pools, tables
+from evobuild.scoring import reward
+from stages import answers as stage
+from stages import respond
+
+
+@pytest.fixture(autouse=True)
+def progress(tmp_path, monkeypatch):
+    monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / "progress")
+
+
+def run(tmp_path, count, *rows):
+    (tmp_path / "autoif").mkdir()
+    given = write_rows(tmp_path / "rows", *rows)
+    outs = [tmp_path / "autoif" / name for name in ("answers", "rejects", "counts", "usage")]
+    stage.main(changed("answers", count=count), given, *outs)
+    found, lost = tables.read(outs[0], ANSWERS), tables.read(outs[1], tables.REJECTS)
+    return found, lost, *(json.loads(out.read_text()) for out in outs[2:])
+
+
+def test_each_row_is_asked_so_often_each_time_with_the_next_seed(tmp_path, row, engine):
+    fake = engine(lambda asked: f" {asked.messages[0].content} {asked.sampling.seed} ")
+    rows = [of_branch(row("A river?", input="In Asia.")), of_branch(row("A lake?"))]
+    found, _, counts, usage = run(tmp_path, 3, *rows)
+    assert counts == {"in": 6, "out": 6, "rejects": {}} and usage[0]["role"] == "responder"
+    assert found["id"].n_unique() == 6 and set(found["row"]) == {each.id for each in rows}
+    texts = dict(found.filter(found["row"] == rows[0].id).select("number", "answer").rows())
+    assert sorted(texts) == [0, 1, 2]
+    assert [texts[number][-2:] for number in range(3)] == ["42", "43", "44"]
+    assert all("In Asia." in text for text in texts.values())
+    assert {request.purpose for request in fake.asked} == {"respond"}
+
+
+def test_one_failed_sample_harms_no_other(tmp_path, row, engine):
+    answers = {42: "The Nile.", 43: "Sorry, no.", 44: "cut", 45: ""}
+    engine(
+        lambda asked: (
+            reply(asked.key, answers[asked.sampling.seed], "length")
+            if asked.sampling.seed == 44
+            else answers[asked.sampling.seed]
+        )
+    )
+    found, lost, counts, _ = run(tmp_path, 4, of_branch(row()))
+    assert found.select("number", "answer").rows() == [(0, "The Nile.")]
+    assert counts == {"in": 4, "out": 1, "rejects": {"empty": 1, "sorry": 1, "truncated": 1}}
+    assert "Sorry, no." in set(lost["reply"])
+
+
+def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
+    fake = engine(lambda asked: "The Nile.")
+    found, lost, counts, usage = run(tmp_path, 0, of_branch(row()))
+    assert found.is_empty() and lost.is_empty() and counts == pools.OFF and usage == [] and not fake.asked
+
+
+@pytest.mark.parametrize("seed_answers", ["keep", "replace"])
+def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers):
+    engine(lambda asked: "The Nile.")
+    given = params.load(params.Path("params.yaml"))
+    chosen = of_branch(row("A river?"))._replace(output="The Ganges", model="simulated:chosen")
+    pool = write_rows(
+        tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")
+    )
+    outs = [tmp_path / name for name in ("responses", "rejects", "counts", "usage")]
+    own = given.respond.model_copy(update={"seed_answers": seed_answers})
+    respond.main(given.model_copy(update={"respond": own}), pool, *outs)
+    found = dict(tables.read(outs[0], tables.INSTRUCTIONS).select("instruction", "output").rows())
+    seed = "A" if seed_answers == "keep" else "The Nile."
+    assert found == {"A river?": "The Ganges", "Another?": "The Nile.", "A lake?": seed}
+
+
+def test_a_row_of_the_branch_is_not_what_an_evolver_made(row):
+    assert not reward.is_evolved(of_branch(row()))
+    assert reward.is_evolved(of_branch(row())._replace(operation="deepening"))

@@ -1,0 +1,243 @@
+"""Shared text is found wherever it stands and however it is written, and nothing else is."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import reach
+import tiny
+
+from evobuild.__main__ import main
+from evobuild.contamination import decontaminate as contamination
+from evobuild.contamination import hits as overlaps
+from evobuild.contamination.decontaminate import Index, words
+from evobuild.contamination.evaluation_sets import Question
+from evobuild.core import tables
+from evobuild.core.stage import _call
+
+LONG = "a bat can drink eleven full glasses hourly in june keeping lively minds"
+"""Thirteen words."""
+
+
+def ask(*asked: str, answers=(), place="q:1") -> Question:
+    return Question(place, asked, answers)
+
+
+def hits(row, *questions: Question, lengths=(13, 8)):
+    """Measures and overlaps of one row held against one set."""
+    found = Index({"set": questions}, lengths).search([row])
+    assert found.rows == 1
+    return [(hit.measure, hit.overlap) for hit in found.hits]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A cat's 3.5 snake_case", ["a", "cat", "s", "3", "5", "snake_case"]),
+        ("ＦＵＬＬ ﬁne STRASSE straße", ["full", "fine", "strasse", "strasse"]),
+        ("你好，world。", ["你", "好", "world"]),
+        ("カタ ｶﾀ", ["カ", "タ", "カ", "タ"]),
+        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
+        ("Café cafe\u0301", ["café", "café"]),
+        ("--- !? \u2028", []),
+    ],
+)
+def test_words_are_what_is_left_of_layout_case_and_width(text, expected) -> None:
+    assert words(text) == expected
+
+
+def test_a_shared_run_of_n_words_is_a_hit_and_one_of_fewer_is_none() -> None:
+    question = ask(f"Before. {LONG}! After that, more.")
+    assert hits(tiny.row(instruction=f"We know {LONG}, or so."), question) == [
+        ("13-gram", LONG),
+        ("8-gram", LONG),
+    ]
+    eight = " ".join(LONG.split()[:8])
+    assert hits(tiny.row(instruction=f"We know {eight}, or so."), question) == [("8-gram", eight)]
+    assert hits(tiny.row(instruction=f"We know {eight.rpartition(' ')[0]}, or so."), question) == []
+
+
+@pytest.mark.parametrize("field", ["instruction", "input", "output", "history"])
+def test_every_part_of_a_row_counts_against_questions_and_answers(field) -> None:
+    given = {field: (("user", LONG),) if field == "history" else LONG}
+    for question in (ask(LONG), ask("Say something.", answers=(LONG,))):
+        assert ("13-gram", LONG) in hits(tiny.row(**given), question)
+
+
+def test_text_that_one_side_parts_and_the_other_does_not_is_found() -> None:
+    first, last = LONG.split()[:6], LONG.split()[6:]
+    row = tiny.row(instruction=" ".join(first) + ":", input=" ".join(last))
+    assert hits(row, ask(LONG))[0] == ("13-gram", f"{' '.join(first)}:\n{' '.join(last)}")
+
+
+def test_layout_case_and_width_hide_nothing() -> None:
+    row = tiny.row(
+        output="A  BAT—can\u2028drink\n\neleven *full* glasses hourly ｉｎ June; keeping 'lively' minds"
+    )
+    assert [kind for kind, _ in hits(row, ask(LONG))] == ["13-gram", "8-gram"]
+
+
+def test_scripts_without_spaces_count_by_character() -> None:
+    text = "小明有三个苹果和五个橘子"
+    assert hits(tiny.row(instruction=f"请看：{text}。"), ask(f"{text}，一共多少？")) == [("8-gram", text)]
+
+
+def test_words_of_two_evaluation_rows_make_no_hit() -> None:
+    first, last = " ".join(LONG.split()[:6]), " ".join(LONG.split()[6:])
+    assert hits(tiny.row(instruction=LONG), ask(first), ask(last), lengths=(8,)) == []
+
+
+def test_the_longest_overlap_is_told_and_of_equal_ones_the_first() -> None:
+    short = " ".join(LONG.split()[:9])
+    questions = [ask(f"x {short}", place="1"), ask(f"y {LONG}", place="2"), ask(LONG, place="3")]
+    found = Index({"set": questions}, [8]).search([tiny.row(instruction=LONG)])
+    assert [(hit.place, hit.overlap) for hit in found.hits] == [("2", LONG)]
+    assert found.touched == {("set", "8-gram"): 3}
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"instruction": "NAME a river!"}, ["13-gram", "8-gram"]),
+        ({"instruction": "Name a", "input": "river."}, ["13-gram", "8-gram"]),
+        ({"instruction": "Name a river.", "history": (("user", "Hi."),)}, ["13-gram", "8-gram"]),
+        ({"instruction": "Name a river in France."}, []),
+        ({"instruction": "Say it.", "output": "Name a river."}, []),
+        ({"instruction": "Name a"}, []),
+    ],
+)
+def test_a_question_shorter_than_n_is_hit_only_by_a_row_that_asks_just_this(row, expected) -> None:
+    found = hits(
+        tiny.row(**row), ask("Name a river.", answers=("The Rhine, which flows through six states.",))
+    )
+    assert [kind for kind, _ in found] == expected
+
+
+def test_a_question_as_long_as_n_needs_no_rule_of_its_own() -> None:
+    eight = " ".join(LONG.split()[:8])
+    assert hits(tiny.row(instruction=eight), ask(eight)) == [("13-gram", eight), ("8-gram", eight)]
+    assert hits(tiny.row(instruction=eight), ask(f"{eight} and so on")) == [("8-gram", eight)]
+
+
+def naive(row, questions, n) -> bool:
+    """Whether the row shares n adjacent words with a question, looked up one by one."""
+    own = words(contamination.text_of(row))
+    grams = {tuple(own[at : at + n]) for at in range(len(own) - n + 1)}
+    for question in questions:
+        text, asked = words(question.text), words("\n".join(question.asked))
+        if any(tuple(text[at : at + n]) in grams for at in range(len(text) - n + 1)):
+            return True
+        if len(asked) < n and asked == words(f"{row.instruction}\n{row.input}"):
+            return True
+    return False
+
+
+def test_what_is_found_is_what_looking_up_one_by_one_finds(monkeypatch) -> None:
+    monkeypatch.setattr(contamination, "BATCH", 7)
+    chance = random.Random(5)
+
+    def text(most):
+        return " ".join(chance.choices("abc", k=chance.randint(0, most)))
+
+    questions = [ask(text(7), answers=(text(5),), place=str(at)) for at in range(12)]
+    rows = [
+        tiny.row(instruction=f"x{at} {text(9)}" if at % 2 else text(4), input=text(3), output=text(9))
+        for at in range(60)
+    ]
+    lengths = (2, 5, 7, 9)
+    found = Index({"set": questions}, lengths).search(rows)
+    expected = {(row.id, f"{n}-gram") for row in rows for n in lengths if naive(row, questions, n)}
+    assert {(hit.row, hit.measure) for hit in found.hits} == expected
+    assert 60 < len(expected) < 240
+    for n in lengths:
+        touched = sum(any(naive(row, [question], n) for row in rows) for question in questions)
+        assert found.touched["set", f"{n}-gram"] == touched
+    for hit in found.hits:
+        assert " ".join(words(hit.overlap)) in " ".join(words(hit.evaluation))
+
+
+def test_sets_are_told_apart() -> None:
+    sets = {
+        "one": [ask(LONG, place="1")],
+        "none": [ask("other words")],
+        "two": [ask(f"so {LONG}", place="2")],
+    }
+    found = Index(sets, [8]).search([tiny.row(instruction=LONG)])
+    assert [(hit.set, hit.place) for hit in found.hits] == [("one", "1"), ("two", "2")]
+    assert found.touched == {("one", "8-gram"): 1, ("none", "8-gram"): 0, ("two", "8-gram"): 1}
+
+
+def test_nothing_is_found_in_no_rows() -> None:
+    assert Index({"set": [ask(LONG)]}, [8]).search([]) == (0, [], {("set", "8-gram"): 0})
+
+
+def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkeypatch) -> None:
+    from stages import decontaminate
+
+    root = Path(__file__).parents[2]
+    (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "responses").mkdir()
+    leaked, plain = tiny.row(instruction=LONG), tiny.row()
+    for pool, rows in {"r0": [leaked, plain], "r1": [plain], "r2": [], "r3": [], "autoif": []}.items():
+        tables.write(tmp_path / f"responses/{pool}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+    (tmp_path / "test.jsonl").write_text(f'{{"question": "{LONG}", "answer": "no"}}')
+    files = {
+        "params": "params.yaml",
+        "responses": "responses",
+        "evaluation": "test.jsonl",
+        "contamination": "out/gsm8k.parquet",
+        "counts": "out/counts.json",
+    }
+    reads = reach.params("decontaminate")
+    _call(decontaminate.main, {name: Path(file) for name, file in files.items()}, reads)
+    found = tables.read(Path("out/gsm8k.parquet"), tables.CONTAMINATION)
+    assert found.drop("id", "overlap", "evaluation").rows() == [
+        (leaked.id, "r0", "gsm8k", "test.jsonl:1", kind) for kind in ("13-gram", "8-gram")
+    ]
+    (ledger,) = [overlaps.lines("gsm8k", _json("out/counts.json"), ["r0", "r1"])]
+    assert [line["pools"]["r0"] for line in ledger] == [{"rows": 1, "questions": 1, "of": 2}] * 2
+    assert [line["pools"]["r1"]["rows"] for line in ledger] == [0, 0]
+
+
+def _json(name: str):
+    import json
+
+    return json.loads(Path(name).read_text())
+
+
+def test_the_command_counts_and_shows_what_is_shared(tmp_path: Path, capsys) -> None:
+    (tmp_path / "rows.jsonl").write_text(f'{{"instruction": "{LONG}", "output": "\\u001b[1mbold"}}\n')
+    (tmp_path / "test.jsonl").write_text(f'{{"task": "So {LONG}."}}\n{{"task": "else"}}\n')
+    command = [
+        "contamination",
+        "--rows",
+        str(tmp_path / "rows.jsonl"),
+        "--set",
+        f"own={tmp_path / 'test.jsonl'}",
+    ]
+    assert main([*command, "--columns", "own=task", "--ngrams", "13", "--show", "5"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == ["rows.jsonl", "(1)", "own", "2", "13-gram", "1", "100.000%", "1"]
+    assert lines[2:] == [f"  rows.jsonl:1 | own test.jsonl:1 | 13 words: {LONG}"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "own"], "'own' is not NAME=…"),
+        (["--set", "own={file}"], "no column of questions is known"),
+        (["--set", "a={file}", "--set", "a={file}"], "--set a=… is given twice"),
+        (["--set", "a={file}", "--columns", "b=task"], "--columns b=… is of no set; expected one of a"),
+        (["--set", "a={file}", "--columns", "a=task", "--ngrams", "0"], "expected positive lengths"),
+        (["--set", "a=none.jsonl"], "no such file"),
+    ],
+)
+def test_a_mistaken_command_is_said_in_a_line(tmp_path: Path, capsys, options, message) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"instruction": "x", "task": "y"}\n'.replace("instruction", "title"))
+    given = [option.replace("{file}", str(file)) for option in options]
+    assert main(["contamination", "--rows", str(file), *given]) == 1
+    assert message in capsys.readouterr().err

@@ -1,0 +1,481 @@
+"""The reply store: what was written comes back as it was or not at all, whatever happens to the file."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from fakes import reply
+
+from evobuild.cli.store import archive, salvage
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.core.errors import BadInput, UserError
+from evobuild.models.reply_cache import APPLICATION, Store
+
+ROOT = Path(__file__).parents[2]
+WRITER = """
+import sys
+from pathlib import Path
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.models.reply_cache import Store
+
+def text(number):
+    return f"{number} " + "The river turns west at the old mill. " * 12
+
+def fill(file, first, last, said=0):
+    with Store(Path(file), "m") as store:
+        for number in range(first, last):
+            asked = Request("k", "respond", (Message("user", str(number)),), Sampling())
+            store.put(store.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
+            if said and number % said == 0:
+                store.flush()
+                print(number, flush=True)
+"""
+
+
+def request(text, key=None, **sampling):
+    return Request(key or text, "respond", (Message("user", text),), Sampling(**sampling))
+
+
+def fill(file, numbers, identity="m"):
+    """Store a reply of some 500 characters to each number, all in one commit."""
+    with Store(file, identity) as store:
+        for number in numbers:
+            store.put(store.key(request(str(number))), reply("k", words(number)))
+    return file
+
+
+def words(number):
+    return f"{number} " + "The river turns west at the old mill. " * 12
+
+
+def found(file, numbers, identity="m"):
+    """What the store has of the numbers: number -> text."""
+    numbers = list(numbers)
+    with Store(file, identity) as store:
+        keys = {store.key(request(str(number))): number for number in numbers}
+        every = list(keys)
+        chunks = [every[start : start + 500] for start in range(0, len(every), 500)]
+        return {keys[key]: each.text for chunk in chunks for key, each in store.get(chunk).items()}
+
+
+def python(code, *words, **options):
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER + code, *map(str, words)], cwd=ROOT, text=True, **options
+    )
+
+
+def test_two_open_stores_share_one_file(store):
+    with Store(store, "m") as one, Store(store, "m") as two:
+        key = one.key(request("a"))
+        one.put(key, reply("k", "A"))
+        one.flush()
+        assert two.get([key])[key].text == "A"
+        two.put(key, reply("k", "later"))
+        two.flush()
+        assert one.get([key])[key].text == "A"
+
+
+def test_many_processes_open_and_fill_one_new_file(store):
+    code = "fill(sys.argv[1], int(sys.argv[2]) * 50, int(sys.argv[2]) * 50 + 50, said=1)"
+    running = [python(code, store, number, stdout=subprocess.DEVNULL) for number in range(4)]
+    assert [process.wait() for process in running] == [0] * 4
+    assert len(found(store, range(200))) == 200
+
+
+def test_two_processes_write_20000_replies_each_half_of_them_the_same(store):
+    code = "fill(sys.argv[1], int(sys.argv[2]), int(sys.argv[2]) + 20_000)"
+    running = [python(code, store, first) for first in (0, 10_000)]
+    assert [process.wait() for process in running] == [0, 0]
+    assert found(store, range(30_000)) == {number: words(number) for number in range(30_000)}
+    assert archive.stats(store)[0].replies == 30_000
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3])
+def test_a_killed_writer_loses_nothing_that_it_had_flushed(store, moment):
+    writer = python("fill(sys.argv[1], 0, 10**9, said=700)", store, stdout=subprocess.PIPE)
+    for _ in range(moment):
+        flushed = int(writer.stdout.readline())
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    writer.stdout.close()
+    kept = found(store, range(flushed + 5000))
+    assert {number: words(number) for number in range(flushed + 1)}.items() <= kept.items()
+    assert all(text == words(number) for number, text in kept.items())
+    fill(store, range(20_000, 20_100))
+    assert len(found(store, range(20_000, 20_100))) == 100
+
+
+def test_neither_key_nor_purpose_counts_and_all_else_does(store):
+    asked = request("a", temperature=0.5, seed=1)
+    changes = [{"seed": 2}, {"temperature": 0.6}, {"top_p": 0.9}, {"max_tokens": 9}, {"n": 2}]
+    changes += [{"stop": ("x",)}, {"logprobs": 1}]
+    others = [
+        *(replace(asked, sampling=replace(asked.sampling, **change)) for change in changes),
+        replace(asked, messages=(Message("system", "a"),)),
+        replace(asked, messages=(Message("user", "a "),)),
+        replace(asked, messages=(*asked.messages, *asked.messages)),
+    ]
+    with Store(store, "m") as same, Store(store, "other") as other:
+        assert same.key(replace(asked, key="b", purpose="evolve")) == same.key(asked)
+        assert len({same.key(each) for each in [asked, *others]} | {other.key(asked)}) == len(others) + 2
+
+
+def test_a_stored_reply_comes_back_whole(store):
+    choices = (Choice("é\ud800\0山", "length", 3, ((-0.5, -1.25), (-2.0,))), Choice("", "content_filter", 0))
+    given = Reply("k", choices, 11)
+    with Store(store, "m") as first:
+        key = first.key(request("a"))
+        first.put(key, given)
+        assert first.get([key]) == {key: replace(given, key="", cached=True)}
+    with Store(store, "m") as second:
+        assert second.get([key]) == {key: replace(given, key="", cached=True)}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "reply = replace(reply, 'mill', 'Mill')",
+        "reply = CAST(replace(reply, 'mill', 'Mill') AS BLOB)",
+        "checksum = zeroblob(8)",
+        "reply = x'ff00'",
+        "reply = CAST(x'ff00' AS TEXT)",
+        "reply = 7",
+        "reply = (SELECT reply FROM replies ORDER BY rowid DESC), "
+        "checksum = (SELECT checksum FROM replies ORDER BY rowid DESC)",
+    ],
+)
+def test_a_damaged_reply_is_missing_said_once_asked_again_and_replaced(store, capsys, damage):
+    fill(store, range(5))
+    with sqlite3.connect(store) as connection:
+        connection.execute(f"UPDATE replies SET {damage} WHERE rowid <= 2")
+    connection.close()
+    assert found(store, range(5)) == {number: words(number) for number in (2, 3, 4)}
+    assert capsys.readouterr().err.count("such replies") == 1
+    with Store(store, "m") as again:
+        keys = [again.key(request(str(number))) for number in range(5)]
+        assert len(again.get(keys)) == 3
+        for number in (0, 1, 2):
+            again.put(keys[number], reply("k", f"asked again {number}"))
+    assert found(store, range(3)) == {0: "asked again 0", 1: "asked again 1", 2: words(2)}
+    assert capsys.readouterr().err.count("such replies") == 1
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A closed store of 3,000 replies in some 400 pages; copy it before you harm it."""
+    return fill(tmp_path_factory.mktemp("whole") / "whole.sqlite", range(3000))
+
+
+def truncate(data, dice):
+    del data[dice.randrange(1, len(data)) :]
+
+
+def overwrite(data, dice):
+    place = dice.randrange(100, len(data))
+    data[place : place + 4096] = dice.randbytes(len(data[place : place + 4096]))
+
+
+def flip(data, dice):
+    for _ in range(40):
+        data[dice.randrange(100, len(data))] ^= 1 << dice.randrange(8)
+
+
+def blank(data, dice):
+    page = dice.randrange(1, len(data) // 4096)
+    data[page * 4096 : (page + 4) * 4096] = bytes(len(data[page * 4096 : (page + 4) * 4096]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("harm", [truncate, overwrite, flip, blank])
+def test_a_harmed_file_never_gives_a_wrong_reply_and_can_be_rebuilt(tmp_path, whole, harm, seed):
+    file = Path(shutil.copy(whole, tmp_path / "replies.sqlite"))
+    data = bytearray(file.read_bytes())
+    harm(data, random.Random(seed))
+    file.write_bytes(data)
+    right = {number: words(number) for number in range(3000)}
+    try:
+        fill(file, range(2990, 3010))
+        assert found(file, range(3000)).items() <= right.items()
+    except UserError as error:
+        assert "store rebuild" in str(error)
+        assert str(file) in str(error)
+    harmed = file.read_bytes()
+    done = salvage.rebuild(file)
+    assert done.old.read_bytes() == harmed
+    kept = found(file, range(3000))
+    assert kept.items() <= right.items()
+    assert len(kept) >= {truncate: len(data) // 4096 * 5, blank: 2900}.get(harm, 2940)
+    fill(file, range(3000))
+    assert found(file, range(3000)) == right
+
+
+@pytest.mark.parametrize(("name", "kept"), [("model ", 3000), ("replies", 0)])
+def test_a_harmed_schema_is_said_and_rebuilt(tmp_path, whole, name, kept):
+    file = tmp_path / "replies.sqlite"
+    file.write_bytes(whole.read_bytes().replace(f"{name}".encode(), f"x{name[1:]}".encode()))
+    if not kept:
+        with pytest.raises(UserError, match="store rebuild"):
+            found(file, range(3))
+    assert salvage.rebuild(file).replies == kept
+
+
+def test_a_sound_store_is_rebuilt_with_every_reply_and_model(tmp_path):
+    file = fill(fill(tmp_path / "replies.sqlite", range(700), "one"), range(40), "two")
+    before = archive.stats(file)
+    assert salvage.rebuild(file)[:2] == (740, 0)
+    assert archive.stats(file) == before
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["replies.sqlite", "replies.sqlite.broken-1"]
+
+
+def test_what_still_lies_in_the_log_of_a_killed_writer_is_rebuilt_too(store):
+    writer = python("fill(sys.argv[1], 0, 10**9, said=100)", store, stdout=subprocess.PIPE)
+    flushed = int([writer.stdout.readline() for _ in range(5)][-1])
+    writer.kill()
+    writer.wait()
+    writer.stdout.close()
+    assert salvage.rebuild(store).replies > flushed
+    assert len(found(store, range(flushed + 1))) == flushed + 1
+
+
+def test_a_store_in_use_is_not_rebuilt(store):
+    with Store(store, "m"), pytest.raises(UserError, match="another process has the reply store open"):
+        salvage.rebuild(store)
+    assert salvage.rebuild(store).replies == 0
+
+
+def newer(path):
+    Store(path, "m").__exit__(None, None, None)
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version=99")
+    connection.close()
+
+
+def foreign(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE replies (key BLOB)")
+    connection.close()
+
+
+def foreign_and_named(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA application_id={APPLICATION + 1}")
+    connection.close()
+
+
+def below_a_file(path):
+    path.parent.rmdir()
+    path.parent.write_text("no folder")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fragment"),
+    [
+        (newer, "version 99, this program knows 1; update"),
+        (foreign, "no reply store; it is left as it is"),
+        (foreign_and_named, "no reply store; it is left as it is"),
+        (lambda path: path.write_text("id,text\n1,no database at all\n" * 99), "not a database"),
+        (Path.mkdir, "unable to open"),
+        (below_a_file, "reply store cannot be used"),
+    ],
+)
+def test_a_file_that_is_no_usable_store_is_refused_and_left_as_it_is(tmp_path, spoil, fragment):
+    path = tmp_path / "folder" / "replies.sqlite"
+    path.parent.mkdir()
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(UserError) as caught:
+        Store(path, "m")
+    assert fragment in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert str(caught.value).count("\n") <= 1
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+@pytest.mark.parametrize("spoil", [newer, foreign])
+def test_another_programs_file_is_not_rebuilt(tmp_path, spoil):
+    path = tmp_path / "replies.sqlite"
+    spoil(path)
+    with pytest.raises(UserError):
+        salvage.rebuild(path)
+    assert path.exists()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def on_disk(folder, size, code):
+    """Run the writer on a small file system of its own, mounted for it alone; what it said at the end."""
+    script = (
+        f'mount -t tmpfs -o size={size} tmpfs "$1" && mkdir "$1/shut" && cp "$2" "$1/shut" && shift 2 '
+        '&& exec "$@"'
+    )
+    code = f"try:\n    {code}\nexcept Exception as error:\n    print(type(error).__name__, error)"
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", str(folder)]
+    empty = folder.parent / "empty"
+    fill(empty, range(3))
+    done = subprocess.run(
+        [*command, str(empty), sys.executable, "-c", WRITER + code, str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unshare" in done.stderr or "mount" in done.stderr:
+        pytest.skip("no user namespaces here")
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_a_full_disk_is_said(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    said = on_disk(disk, "2m", "fill(sys.argv[1] + '/replies.sqlite', 0, 100_000)")
+    assert said.startswith(f"UserError {disk}/replies.sqlite: the reply store cannot be used")
+    assert "free space" in said
+
+
+def test_a_folder_that_may_not_be_written_is_said(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    code = (
+        "import os; os.system('mount -o remount,ro ' + sys.argv[1]); fill(sys.argv[1] + '/shut/empty', 0, 9)"
+    )
+    said = on_disk(disk, "2m", code)
+    assert said.startswith(f"UserError {disk}/shut/empty: the reply store cannot be used")
+    assert "permissions" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_store_that_may_not_be_written_is_the_users_to_mend(store):
+    Store(store, "m").__exit__(None, None, None)
+    store.chmod(0o444)
+    with pytest.raises(UserError, match="readonly"):
+        Store(store, "m")
+
+
+def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):
+    one = fill(fill(tmp_path / "one.sqlite", range(900), "vllm:a"), range(60), "openai:b")
+    file = tmp_path / "replies.parquet"
+    assert archive.export(one, file) == (960, 0)
+    two = tmp_path / "new" / "two.sqlite"
+    assert archive.merge(two, file) == (960, 0)
+    assert archive.stats(two) == archive.stats(one)
+    assert found(two, range(900), "vllm:a") == {number: words(number) for number in range(900)}
+    assert archive.merge(two, file) == (0, 960)
+    three = fill(fill(tmp_path / "three.sqlite", range(60), "openai:b"), reversed(range(900)), "vllm:a")
+    for other in (two, three):
+        archive.export(other, tmp_path / "again.parquet")
+        assert (tmp_path / "again.parquet").read_bytes() == file.read_bytes()
+    assert sorted(pl.read_parquet(file)["identity"].unique()) == ["openai:b", "vllm:a"]
+
+
+def test_an_archive_may_hold_the_models_of_one_prefix(tmp_path):
+    file = fill(fill(tmp_path / "s.sqlite", range(9), "vllm:a_b"), range(5), "vllm:axb")
+    assert archive.export(file, tmp_path / "a.parquet", "vllm:a_") == (9, 0)
+    with pytest.raises(UserError, match="begins with 'openai:'"):
+        archive.export(file, tmp_path / "b.parquet", "openai:")
+    assert not (tmp_path / "b.parquet").exists()
+
+
+def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
+    one, two = (fill(tmp_path / name, range(9)) for name in ("1.sqlite", "2.sqlite"))
+    with sqlite3.connect(one) as connection:
+        connection.execute("UPDATE replies SET reply = CAST(x'ff' AS TEXT) WHERE rowid <= 2")
+    connection.close()
+    with Store(two, "m") as store:
+        store.put(store.key(request("new")), reply("k", "of two"))
+    assert archive.export(one, tmp_path / "1.parquet") == (7, 2)
+    assert archive.merge(two, tmp_path / "1.parquet") == (0, 7)
+    assert found(two, [*range(9), "new"]) == {number: words(number) for number in range(9)} | {
+        "new": "of two"
+    }
+
+
+def spoil_reply(rows):
+    return rows.with_columns(reply=pl.lit(b"[1,[]]"))
+
+
+def spoil_null(rows):
+    return rows.with_columns(key=pl.lit(None, pl.Binary))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fragment"),
+    [
+        (lambda file, rows: file.unlink(), "no such file"),
+        (lambda file, rows: file.write_text("key,reply\n"), "no readable Parquet"),
+        (lambda file, rows: file.write_bytes(file.read_bytes()[:-300]), "no readable Parquet"),
+        (lambda file, rows: rows.write_parquet(file), "no archive of replies"),
+        (lambda file, rows: mark(rows.drop("checksum"), file), "no archive of replies"),
+        (lambda file, rows: mark(rows, file, "99"), "version 99"),
+        (lambda file, rows: mark(spoil_reply(rows), file), "row 1 is damaged"),
+        (lambda file, rows: mark(spoil_null(rows), file), "row 1 is damaged"),
+    ],
+)
+def test_a_file_that_is_no_sound_archive_is_refused(tmp_path, spoil, fragment):
+    source = fill(tmp_path / "s.sqlite", range(9))
+    file = tmp_path / "a.parquet"
+    archive.export(source, file)
+    spoil(file, pl.read_parquet(file))
+    with pytest.raises(BadInput) as caught:
+        archive.merge(tmp_path / "t.sqlite", file)
+    assert f"{file}: " in str(caught.value)
+    assert fragment in str(caught.value)
+
+
+def mark(rows, file, version="1"):
+    rows.write_parquet(file, metadata={archive.MARK: version})
+
+
+def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_path):
+    file = fill(fill(tmp_path / "s.sqlite", range(3000), "vllm:a"), range(7), "vllm:b")
+    before = file.stat().st_size
+    with Store(file, "vllm:a") as still_open:
+        assert archive.prune(file, archive.beginning("vllm:a")) == (3000, 7)
+        still_open.put(still_open.key(request("new")), reply("k", "new"))
+    assert file.stat().st_size < before / 10
+    assert [(each.identity, each.replies) for each in archive.stats(file)] == [("vllm:b", 7), ("vllm:a", 1)]
+    with pytest.raises(UserError, match="--model is empty"):
+        archive.beginning("")
+
+
+def test_what_params_name_is_kept(tmp_path):
+    from evobuild.core.uri import ChatModel
+    from evobuild.models import engine
+
+    current = engine.identity(ChatModel("simulated", "small"))
+    file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
+    assert archive.prune(file, archive.unused(ROOT / "params.yaml")) == (9, 4)
+
+
+BEGINNERS = """
+import os, sys, time
+from pathlib import Path
+from evobuild.models.reply_cache import Store
+
+for number in range(50):
+    at = time.time() + 0.01
+    children = []
+    for _ in range(3):
+        if not (child := os.fork()):
+            while time.time() < at:
+                pass
+            with Store(Path(sys.argv[1]) / f"{number}.sqlite", "m"):
+                os._exit(0)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+"""
+
+
+def test_processes_that_begin_a_store_at_once_can_all_use_it(tmp_path):
+    command = [sys.executable, "-c", BEGINNERS, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

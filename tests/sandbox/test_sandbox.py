@@ -1,0 +1,294 @@
+"""The sandbox: what it answers, and what it says where there is none. Attacks: tests/attacks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from attacks.attacks import ATTACKS
+from attacks.forgeries import FORGERIES
+
+from evobuild import sandbox
+from evobuild.core.errors import UserError
+from evobuild.sandbox import Answer, choice, reading, syscalls
+from evobuild.sandbox.inside.values import decode, encode
+from evobuild.sandbox.isolation import Isolation
+from evobuild.sandbox.schedule import READY, Ending
+
+ROOT = Path(__file__).parents[2]
+LIMITS = sandbox.Limits(seconds=20.0, memory=256, output=10_000, modules=None, allow_weaker_isolation=False)
+QUICK = LIMITS.model_copy(update={"seconds": 0.3})
+DENIED = [sys.executable, str(ROOT / "tests/support/attacks/deny.py")]
+isolated = pytest.mark.skipif(not choice.usable(), reason="this machine offers no isolation")
+
+
+def answers(code, *cases, limits=LIMITS, **options):
+    job = sandbox.Job("job", code, "f", cases or ((),))
+    (outcome,) = sandbox.run([job], limits, **options)
+    return outcome
+
+
+def ending(*lines, over=None, status=0):
+    return Ending(READY + b"".join(line.encode() + b"\n" for line in lines), over, status)
+
+
+def read(*lines, cases=2, **options):
+    job = sandbox.Job("job", "", "f", ((),) * cases)
+    return reading.outcome(job, Isolation("landlock"), ending(*lines, **options))
+
+
+VALUES = [
+    None,
+    True,
+    0,
+    -(2**70),
+    1.5,
+    float("-inf"),
+    1e300,
+    "é\n\0😀",
+    b"\x00\xff",
+    2 - 3j,
+    [[], {}],
+    (1, (2,)),
+    {"a": {1: [None]}, (1, 2): {3}},
+    frozenset({1}),
+    set(),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_plain_value_comes_out_as_it_went_in(value):
+    decoded = decode(json.loads(encode(value)))
+    assert decoded == value and type(decoded) is type(value)
+    assert "\n" not in encode(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        '{"tuple": 1}',
+        '{"tuple": [1], "set": [2]}',
+        '{"dict": [[1, 2, 3]]}',
+        '{"dict": [[[1], 2]]}',
+        '{"set": [[1]]}',
+        '{"complex": ["a"]}',
+        '{"float": "12"}',
+        '{"iterator": [1]}',
+        '{"range": [0, 1]}',
+        '{"opaque": [0, "Match", true]}',
+        '"\\ud800"',
+    ],
+)
+def test_what_is_no_plain_value_is_none(text):
+    with pytest.raises(ValueError):
+        decode(json.loads(text))
+
+
+def test_answers_are_read_as_data():
+    outcome = read('["loaded"]', '["value", "True"]', '["raised", "KeyError"]')
+    assert outcome.answers == (
+        Answer(value="True"),
+        Answer(error="raised", detail="KeyError"),
+    )
+    assert outcome.error is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "options", "errors"),
+    [
+        (['["syntax", "SyntaxError"]'], {}, ("syntax", "syntax")),
+        (['["missing", ""]'], {}, ("missing", "missing")),
+        (['["loaded"]', '["value", 1]'], {"over": "time", "status": -9}, (None, "time")),
+        (['["loaded"]'], {"over": "output"}, ("output", "unreached")),
+        (['["loaded"]', '["value", 1]'], {"status": 0}, (None, "exited")),
+        (['["loaded"]'], {"status": -11}, ("killed", "unreached")),
+        (['["loaded"]'], {"status": -24}, ("time", "unreached")),
+        ([], {"status": 1}, ("exited", "unreached")),
+        ([], {"over": "time"}, ("time", "unreached")),
+        (['["loaded"]', *['["value", 1]'] * 3], {}, ("garbled", "garbled")),
+        (['["loaded"]', '["value", 1]', '["passed"]'], {}, ("garbled", "garbled")),
+        (['["loaded"]', '["value", 1]', '["value", {"a": 1}]'], {}, ("garbled", "garbled")),
+        (['["loaded"]', '["value", 1]', "True"], {}, ("garbled", "garbled")),
+        (['["loaded"]', '["time", ""]'], {}, ("garbled", "garbled")),
+        (['["loaded"]', '["value", 1, 2]'], {}, ("garbled", "garbled")),
+        (['["value", true]', '["value", true]'], {}, ("garbled", "garbled")),
+        (['["syntax", ""]', '["value", true]'], {}, ("garbled", "garbled")),
+        (["[" * 100_000], {}, ("garbled", "garbled")),
+        (["null", "1"], {}, ("garbled", "garbled")),
+    ],
+)
+def test_whatever_comes_out_of_a_process_there_is_an_answer_for_every_case(lines, options, errors):
+    outcome = read(*lines, **options)
+    assert tuple(answer.error for answer in outcome.answers) == errors
+    assert (outcome.error in errors) or outcome.error is None
+
+
+def test_an_unfinished_line_is_no_answer():
+    cut = Ending(READY + b'["loaded"]\n["value", true]\n["val', "time", -9)
+    outcome = reading.outcome(sandbox.Job("job", "", "f", ((), ())), Isolation("landlock"), cut)
+    assert [answer.error for answer in outcome.answers] == [None, "time"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "passed"),
+    [
+        (['["passed"]'], True),
+        (['["passed"]', '["passed"]'], False),
+        (['["failed", "AssertionError"]'], False),
+        ([], False),
+        (["true"], False),
+        (["[]"], False),
+    ],
+)
+def test_only_the_one_word_of_the_examiner_passes_a_program(lines, passed):
+    exam = sandbox.Exam("exam", "", "", "", "f")
+    assert reading.verdict(exam, Isolation("landlock"), ending(*lines)).passed is passed
+    assert not reading.verdict(exam, Isolation("landlock"), ending(*lines, over="time")).passed
+
+
+@isolated
+@pytest.mark.parametrize("isolation", choice.usable(), ids=lambda isolation: isolation.name)
+def test_each_case_has_arguments_of_its_own(isolation):
+    code = "def f(items):\n    items.append(len(items))\n    return items\n"
+    outcome = answers(code, ([],), ([7],), (None,), isolation=isolation)
+    assert [answer.value for answer in outcome.answers] == [[0], [7, 1], None]
+    assert outcome.answers[2] == Answer(error="raised", detail="AttributeError")
+    assert outcome.isolation == isolation.name
+
+
+@isolated
+@pytest.mark.parametrize("isolation", choice.usable(), ids=lambda isolation: isolation.name)
+def test_a_hanging_case_costs_the_time_and_keeps_what_came_before(isolation):
+    code = "def f(n):\n    while n: pass\n    return True\n"
+    outcome = answers(code, (0,), (1,), (0,), limits=QUICK, isolation=isolation)
+    assert [answer.error for answer in outcome.answers] == [None, "time", "unreached"]
+    assert outcome.error == "time"
+
+
+@isolated
+def test_jobs_are_joined_by_key_and_come_as_they_end():
+    jobs = [sandbox.Job(str(n), f"def f(): return {n}", "f", ((),)) for n in range(5)]
+    found = {outcome.key: outcome.answers[0].value for outcome in sandbox.run(iter(jobs), LIMITS, at_once=2)}
+    assert found == {str(n): n for n in range(5)}
+
+
+@isolated
+def test_only_the_modules_that_are_allowed_can_be_imported():
+    limits = LIMITS.model_copy(update={"modules": ["re", "collections"]})
+    code = "import re, collections.abc\ndef f(): return bool(re.match('a', 'a'))"
+    assert answers(code, limits=limits).answers[0].value is True
+    assert answers("import json\ndef f(): return True", limits=limits).answers[0].detail == "ImportError"
+
+
+@isolated
+def test_runs_that_are_given_up_leave_no_process():
+    jobs = [sandbox.Job(str(n), "import time\ndef f(n): time.sleep(n)", "f", ((n,),)) for n in (0, 600, 600)]
+    found = sandbox.run(jobs, LIMITS, at_once=3)
+    assert next(found).key == "0"
+    found.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def started(isolation):
+    """A process in a session of its own that runs a hanging job, and what says which processes it has."""
+    code = (
+        "from evobuild import sandbox\n"
+        f"limits = sandbox.Limits(**{LIMITS.model_dump()})\n"
+        "job = sandbox.Job('k', 'import time\\ndef f(): time.sleep(600)', 'f', ((),))\n"
+        f"list(sandbox.run([job], limits, sandbox.{isolation}))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
+
+    def inside():
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (
+                    os.getsid(int(entry.name)) == process.pid
+                    and b"marshal" in (entry / "cmdline").read_bytes()
+                ):
+                    yield entry.name
+
+    return process, inside
+
+
+@isolated
+@pytest.mark.parametrize("isolation", choice.usable(), ids=lambda isolation: isolation.name)
+def test_a_run_whose_parent_is_killed_leaves_no_process(isolation):
+    process, inside = started(isolation)
+    try:
+        assert any(eventually(lambda: list(inside())))
+    finally:
+        process.kill()
+        process.wait()
+    assert eventually(lambda: not list(inside()))
+
+
+def eventually(holds):
+    """The first thing that holds, within 20 seconds."""
+    until = time.monotonic() + 20
+    while not (found := holds()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return found
+
+
+def asked(*words):
+    """What a process says that runs one job where words[0] denies it something."""
+    code = (
+        "import sys; from evobuild import sandbox\n"
+        "from evobuild.core.errors import UserError\n"
+        "limits = sandbox.Limits(seconds=20, memory=256, output=9999, modules=None,"
+        f" allow_weaker_isolation={words[-1]})\n"
+        "job = sandbox.Job('k', 'import os\\ndef f(): return os.path.exists(\"/etc/passwd\")', 'f', ((),))\n"
+        "try: print(*[(o.isolation, o.answers[0].value) for o in sandbox.run([job], limits)])\n"
+        "except UserError as error: print(error)\n"
+    )
+    command = [*DENIED, *words[:-1], sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True).stdout
+
+
+@isolated
+def test_without_any_isolation_it_says_what_to_install_or_to_switch_off():
+    said = asked("--landlock", "False")
+    assert said.startswith("no sandbox for code that a model wrote: bubblewrap: ")
+    assert "landlock: " in said and "--allow-weaker-isolation" in said
+    assert len(said.splitlines()) == 2
+
+
+@isolated
+def test_weaker_isolation_is_only_what_is_asked_for_and_says_so():
+    assert asked("--landlock", "True") == "('none', True)\n"
+    assert asked("True").startswith("('landlock', ")
+
+
+def test_a_machine_without_libseccomp_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyseccomp", None)
+    monkeypatch.setattr(syscalls, "program", syscalls.program.__wrapped__)
+    choice._tried.cache_clear()
+    try:
+        with pytest.raises(UserError, match="libseccomp"):
+            choice.choose(LIMITS)
+    finally:
+        choice._tried.cache_clear()
+
+
+def test_another_system_than_linux_is_refused(monkeypatch):
+    monkeypatch.setattr(choice.sys, "platform", "darwin")
+    with pytest.raises(UserError, match="it needs Linux"):
+        choice.choose(LIMITS.model_copy(update={"allow_weaker_isolation": True}))
+
+
+def test_the_readme_counts_the_attacks_as_they_are():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| attack | programs |")[2]
+    counted = [int(row.split("|")[2]) for row in table.partition("\n\n")[0].splitlines()[2:]]
+    kinds = Counter(each.kind for each in ATTACKS)
+    assert sorted(counted) == sorted([*kinds.values(), len(FORGERIES)])
+    assert len({each.name for each in ATTACKS}) == len(ATTACKS)

@@ -1,0 +1,198 @@
+"""Rewards: of an evolved instruction as the answer to its parent's evolving prompt, by a model made here."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import polars as pl
+import pytest
+import tiny
+
+from evobuild.core import params, pools, tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import Reward as RewardParams
+from evobuild.core.params import Round
+from evobuild.core.tables import Reject
+from evobuild.core.uri import Weights
+from evobuild.evolution import methods, prompts_sent
+from evobuild.scoring import reward
+from evobuild.scoring.reward import Reward, Turns
+from evobuild.weights import checkpoints
+from stages import reward as stage
+
+SETTINGS = RewardParams(dtype="float32", max_length=64, batch_tokens=256)
+LONG = SETTINGS.model_copy(update={"max_length": 2048})
+
+
+def child(parent, text, **fields):
+    given = {"parent_id": parent.id, "round": "r1", "operation": "deepening", "seed_id": parent.id} | fields
+    own = tables.row_id("r1", parent.id, text)
+    return parent._replace(id=own, instruction=text, **given)
+
+
+@pytest.fixture
+def known(tmp_path):
+    (tmp_path / "e.txt").write_text("Make it harder.\n\n#Instruction#:\n{instruction}")
+    return prompts_sent.plans(prompts_sent.method_texts(tmp_path / "e.txt", tmp_path / "none.txt"))
+
+
+def test_the_prompt_is_the_parents_and_the_answer_the_childs(row, known):
+    parent = row("Name a river.", input="In Asia.")
+    turns = reward.turns(child(parent, "Name a long river."), parent, known)
+    assert "Name a river." in turns.prompt and "In Asia." in turns.prompt
+    assert "long" not in turns.prompt and turns.answer == "Name a long river."
+    method = methods.digest("Make it harder.\n\n#Instruction#:\n{instruction}")
+    turns = reward.turns(child(parent, "Name a long river.", operation=f"method-{method}"), parent, known)
+    assert turns.prompt == "Make it harder.\n\n#Instruction#:\nName a river.\n\n#Input#:\nIn Asia."
+
+
+def test_an_input_is_part_of_the_answer_if_the_evolver_gave_it(row, known):
+    parent = row("Name a river.", input="In Asia.")
+    assert reward.turns(child(parent, "New"), parent, known).answer == "New"
+    changed = child(parent, "New", input="In Africa.")
+    assert reward.turns(changed, parent, known).answer == "New\n\n#Input#:\nIn Africa."
+
+
+def test_what_cannot_be_rendered_is_a_reject(row, known):
+    parent = row()
+    lost = reward.turns(child(parent, "New"), None, known)
+    assert (lost.reason, parent.id in lost.detail) == ("no parent", True)
+    unknown = reward.turns(child(parent, "New", operation="method-000000000000"), parent, known)
+    assert unknown.reason == "no prompt" and "method-000000000000" in unknown.detail
+
+
+def test_only_what_an_evolver_made_has_a_reward(row):
+    parent = row()
+    assert not reward.is_evolved(parent)
+    assert not reward.is_evolved(child(parent, parent.instruction, operation="kept"))
+    assert reward.is_evolved(child(parent, "New"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A classifier of one output, as a folder; and in others ones that cannot be used."""
+    import transformers
+
+    base = tmp_path_factory.mktemp("reward")
+    sizes = {"vocab_size": 300, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 32, "max_position_embeddings": 128, "num_key_value_heads": 2}
+    for name, labels in (("one", 1), ("two", 2)):
+        transformers.set_seed(1)
+        model = transformers.LlamaForSequenceClassification(
+            transformers.LlamaConfig(**sizes, num_labels=labels)
+        )
+        model.save_pretrained(base / name)
+        tiny.tokenizer().save_pretrained(base / name)
+    return base
+
+
+@pytest.fixture
+def measured(store, folder):
+    def measure(given, settings=SETTINGS, name="one"):
+        return {each.id: each for each in reward.measure(given, Weights(str(folder / name)), settings)}
+
+    return measure
+
+
+TURNS = [
+    Turns("a", "Harder: hi", "Hello."),
+    Turns("b", "Harder: yo", "Hello!"),
+    Turns("c", "Now", "Longer one."),
+]
+
+
+def test_rewards_are_what_the_model_gives_one_by_one(measured, folder):
+    import torch
+
+    found = measured(TURNS, SETTINGS.model_copy(update={"batch_tokens": 10_000}))
+    model = checkpoints.classifier(Weights(str(folder / "one")), "float32")
+    for each in TURNS:
+        messages = [{"role": "user", "content": each.prompt}, {"role": "assistant", "content": each.answer}]
+        ids = tiny.tokenizer().apply_chat_template(messages, tokenize=True, return_dict=False)
+        with torch.inference_mode():
+            alone = model(input_ids=torch.tensor([ids])).logits.item()
+        assert found[each.id] == Reward(each.id, pytest.approx(alone, abs=1e-6))
+    assert len({each.reward for each in found.values()}) == 3
+
+
+def test_rejects_pass_and_what_is_too_long_is_one(measured):
+    lost = Reject("z", "no parent", "", "")
+    found = measured([lost, TURNS[0], Turns("d", "word " * 90, "x"), Turns("e", "word " * 400, "x")], LONG)
+    assert found["z"] == lost and isinstance(found["a"], Reward)
+    # The model takes 128 tokens, whatever params allow.
+    assert [found[key].reason for key in "de"] == ["too long", "too long"]
+
+
+def test_what_was_too_long_is_measured_once_it_may_be(measured):
+    turns = [Turns("a", "Harder: " + "hi " * 10, "Hello.")]
+    short = SETTINGS.model_copy(update={"max_length": 20})
+    assert measured(turns, short)["a"].reason == "too long"
+    assert isinstance(measured(turns)["a"], Reward)
+    assert measured(turns, short)["a"].reason == "too long"
+
+
+def test_a_full_hit_loads_nothing(measured, monkeypatch):
+    first = measured(TURNS)
+    monkeypatch.setattr(checkpoints, "classifier", None)
+    monkeypatch.setattr(checkpoints, "tokenizer", None)
+    assert measured(TURNS) == first
+
+
+def test_a_reward_that_is_no_number_is_a_reject(measured, monkeypatch):
+    model = checkpoints.classifier
+
+    def broken(*given):
+        network = model(*given)
+        network.score.weight.data[:] = math.nan
+        return network
+
+    monkeypatch.setattr(checkpoints, "classifier", broken)
+    assert measured(TURNS)["a"] == Reject("a", "reward not finite", "", "")
+
+
+def test_a_model_with_two_outputs_is_refused(measured):
+    with pytest.raises(UserError, match="has 2 outputs; expected 1"):
+        measured(TURNS, name="two")
+
+
+def test_a_language_model_gets_no_output_at_random(store):
+    with pytest.raises(UserError, match="is no sequence classifier: it has no weights for score"):
+        list(reward.measure(TURNS, Weights(str(tiny.folder())), SETTINGS))
+
+
+def run(tmp_path, row, model):
+    parent = row("Name a river.")
+    rows = {
+        "r0": [parent],
+        "r1": [child(parent, "Name a long river."), child(parent, "Kept", operation="kept")],
+    }
+    (tmp_path / "rounds").mkdir()
+    for name, own in rows.items():
+        tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
+    given = params.load(Path("params.yaml"))
+    update = {
+        "models": given.models.model_copy(update={"reward": model}),
+        "pools": {name: given.pools["r0"] for name in rows},
+        "rounds": {"r1": Round(parent="r0")},
+        "reward": LONG,
+    }
+    outs = (tmp_path / name for name in ("rewards", "rejects", "counts", "metrics", "histogram"))
+    stage.main(given.model_copy(update=update), tmp_path / "rounds", tmp_path / "m", tmp_path / "o", *outs)
+    return json.loads((tmp_path / "counts").read_text()), json.loads((tmp_path / "metrics").read_text())
+
+
+def test_the_stage_rewards_evolved_rows_and_counts_the_others(tmp_path, row, store, folder, monkeypatch):
+    monkeypatch.setattr(reward.checkpoints, "context", lambda model: 4096)
+    counts, metrics = run(tmp_path, row, Weights(str(folder / "one")))
+    assert counts["r0"] == {"in": 0, "out": 0, "rejects": {}, "not_evolved": 1}
+    assert counts["r1"] == {"in": 1, "out": 1, "rejects": {}, "not_evolved": 1}
+    assert pl.read_parquet(tmp_path / "rewards/r1.parquet").schema == tables.REWARDS
+    assert metrics["rows"] == {"r0": 0, "r1": 1} and metrics["mean"]["r0"] is None
+
+
+def test_without_a_reward_model_nothing_is_measured(tmp_path, row):
+    counts, metrics = run(tmp_path, row, None)
+    assert counts == {"r0": pools.OFF, "r1": pools.OFF} and metrics["model"] is None
+    assert pl.read_parquet(tmp_path / "rewards/r1.parquet").is_empty()

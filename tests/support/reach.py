@@ -1,0 +1,113 @@
+"""What each stage script reaches, read from the code alone and never from dvc.yaml.
+
+Modules: the project's own that its imports lead to, function-level imports included, through one
+another. Prompts: every name ending in .jinja that one of these modules holds. Params: the `reads`
+that the script hands to `run`.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def stages() -> list[str]:
+    """Names of the stage scripts."""
+    return sorted(path.stem for path in (ROOT / "stages").glob("*.py"))
+
+
+@cache
+def modules(stage: str) -> frozenset[str]:
+    """Paths of the library modules that a stage reaches, such as evobuild/core/tables.py."""
+    found: set[str] = set()
+    queue = [f"stages/{stage}.py"]
+    while queue:
+        path = queue.pop()
+        for other in (_imports(path) | _templates(path)) - found:
+            found.add(other)
+            queue.append(other)
+    return frozenset(found)
+
+
+def _templates(path: str) -> set[str]:
+    """Page templates lie in the library; a module that names their folder reaches them all."""
+    tree = _tree(path) if path.endswith(".py") else ast.Module([], [])
+    names = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return (
+        {str(file.relative_to(ROOT)) for file in (ROOT / "evobuild/reporting/pages").iterdir()}
+        if "pages" in names
+        else set()
+    )
+
+
+@cache
+def prompts(stage: str) -> frozenset[str]:
+    """Paths of the prompts that a stage reaches, such as prompts/evolve/e0.jinja."""
+    return frozenset(
+        f"prompts/{node.value}"
+        for path in modules(stage)
+        if path.endswith(".py")
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".jinja")
+        if (ROOT / "prompts" / node.value).exists()
+    )
+
+
+@cache
+def params(stage: str) -> tuple[str, ...] | None:
+    """The keys of params.yaml that a stage gets; None means the whole file."""
+    for node in ast.walk(_tree(f"stages/{stage}.py")):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run":
+            reads = {keyword.arg: keyword.value for keyword in node.keywords}["reads"]
+            value: tuple[str, ...] | None = ast.literal_eval(reads)
+            return value
+    raise AssertionError(f"stages/{stage}.py never calls run")
+
+
+def arguments(stage: str) -> dict[str, str]:
+    """The paths that a stage takes: name to Path (read) or Out (written)."""
+    for node in _tree(f"stages/{stage}.py").body:
+        if isinstance(node, ast.FunctionDef) and node.name == "main":
+            return {arg.arg: ast.unparse(arg.annotation) for arg in node.args.args[1:] if arg.annotation}
+    raise AssertionError(f"stages/{stage}.py has no main")
+
+
+@cache
+def _tree(path: str) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
+
+
+def _imports(path: str) -> set[str]:
+    """Project modules that a file imports, with the packages around them."""
+    names: set[str] = set()
+    for node in _statements(_tree(path)) if path.endswith(".py") else ():
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    found: set[str] = set()
+    for name in names:
+        parts = name.split(".")
+        for length in range(1, len(parts) + 1):
+            base = "/".join(parts[:length])
+            found.update(
+                option for option in (f"{base}.py", f"{base}/__init__.py") if (ROOT / option).exists()
+            )
+    return {path for path in found if path.startswith("evobuild/")}
+
+
+def _statements(tree: ast.Module) -> list[ast.AST]:
+    """All nodes but those under `if TYPE_CHECKING`, which never run."""
+    nodes: list[ast.AST] = []
+    queue: list[ast.AST] = [tree]
+    while queue:
+        node = queue.pop()
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            continue
+        nodes.append(node)
+        queue.extend(ast.iter_child_nodes(node))
+    return nodes

@@ -1,0 +1,123 @@
+"""A few trees of evolution as tables: what the explorer is tested with, by its bytes and in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from evobuild.core import params, pools, tables
+from evobuild.core.params import Params
+from evobuild.core.tables import Instruction
+from evobuild.reporting import outcomes
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>\u2028{{7*7}}\0 end"
+"""What would run, break out of its script, or steer a page, if anything took it for more than text."""
+
+
+def settings(**changes: Any) -> Params:
+    """The shipped params with rounds r1 and r2, pools r0 to r2, and a selection from r1 and r2."""
+    content = params.read(ROOT / "params.yaml")
+    content |= {
+        "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
+        "branches": {},
+        "pools": {"r0": {}, "r1": {}, "r2": {}},
+        "select": content["select"] | {"pools": ["r1", "r2"]},
+    }
+    return Params.model_validate(content | changes)
+
+
+def row(key: str, parent: str = "", **fields: str) -> Instruction:
+    """A row whose id says its seed and round: "a-r1" is the child of "a-r0"."""
+    seed, name = key.split("-")
+    made = Instruction(
+        key, "", f"{seed}-r0", parent, name, "chat", (), f"Name {seed}.", "", "", "deepening", "m"
+    )
+    return made._replace(**({"operation": "", "model": ""} if name == "r0" else {}) | fields)
+
+
+_MEASURED = {"diversity": tables.DIVERSITY, "rewards": tables.REWARDS, "tags": tables.TAGS}
+
+
+def write(
+    root: Path,
+    rows: list[Instruction],
+    failures: dict[str, list[tuple[Any, ...]]],
+    rejects: dict[str, list[tuple[str, str, str, str]]],
+    selected: tuple[str, ...] = (),
+    ratings: dict[str, float] | None = None,
+    measured: dict[str, list[tuple[Any, ...]]] | None = None,
+) -> outcomes.Tables:
+    """Write tables of rows. Every row that respond does not reject is answered "An answer to <id>.".
+
+    measured: rows of diversity, rewards, tags, and of contamination without their ids.
+    """
+    where = outcomes.Tables(*(root / name for name in outcomes.Tables._fields))
+    for folder in where[:-1]:
+        folder.mkdir(parents=True)
+    for name in ("r0", "r1", "r2"):
+        own = [each for each in rows if each.round == name]
+        tables.write(where.rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
+        lost = {reject[0] for reject in rejects.get(f"respond-{name}", [])}
+        answered = [each._replace(output=f"An answer to {each.id}.") for each in own if each.id not in lost]
+        tables.write(where.responses / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, answered))
+        rated = [(each.id, "hard", (ratings or {}).get(each.id, 50.0)) for each in own]
+        tables.write(where.ratings / f"{name}.parquet", tables.frame(tables.RATINGS, rated))
+        scores = [(each.id, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.123456789) for each in answered]
+        tables.write(where.scores / f"{name}.parquet", tables.frame(tables.SCORES, scores))
+        tables.write(
+            where.failures / f"{name}.parquet", tables.frame(tables.FAILURES, failures.get(name, []))
+        )
+        for folder, schema in _MEASURED.items():
+            own_ids = {each.id for each in own}
+            found = [each for each in (measured or {}).get(folder, []) if each[0] in own_ids]
+            tables.write(root / folder / f"{name}.parquet", tables.frame(schema, found))
+    hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
+    tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
+    for stem in [*pools.stems(["r0", "r1", "r2"]), "select", "finetune"]:
+        path = where.rejects / f"{stem}.parquet"
+        tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
+    chosen = [each for each in rows if each.id in selected]
+    tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, chosen))
+    return where
+
+
+def small(root: Path) -> outcomes.Tables:
+    """Four trees: a whole one, one that was retried and then lost, a hostile one, and one in Japanese."""
+    rows = [
+        row("a-r0", instruction="Name a bird.", domain="code", input="a list"),
+        row("a-r1", "a-r0", instruction="Name a red bird.", domain="code", input="a list"),
+        row("a-r2", "a-r1", instruction="Name a red bird and say why.", domain="code", operation="reasoning"),
+        row("b-r0", domain="math", history=(("user", "Hello."), ("assistant", "Hi."))),  # type: ignore[arg-type]
+        row("b-r1", "b-r0", domain="math"),
+        row("c-r0", instruction=HOSTILE, domain=HOSTILE),
+        row("c-r1", "c-r0", instruction=f"{HOSTILE} more", domain=HOSTILE, operation=HOSTILE, model=HOSTILE),
+        row("d-r0", instruction="鳥の名前を書いてください。"),
+    ]
+    failures = {
+        "r1": [
+            ("b-r0-0", "b-r0", 0, "deepening", "math", "unparsable", "no final label", "I would rather not."),
+            ("d-r0-0", "d-r0", 0, "deepening", "chat", "empty", "", ""),
+        ],
+        "r2": [
+            ("b-r1-0", "b-r1", 0, "deepening", "math", HOSTILE, HOSTILE, HOSTILE),
+            ("b-r1-1", "b-r1", 1, "deepening", "math", "truncated", "", "Name b, and"),
+        ],
+    }
+    rejects = {
+        "respond-r1": [("b-r1", "stagnant complexity", "", "Great, which one?")],
+        "select": [("a-r2", "below the cut", "0.123", "")],
+        "rate-r2": [("a-r2", "unparsed level", "", "It depends.")],
+    }
+    ratings = {"a-r0": 10.0, "a-r1": 60.0, "a-r2": 90.0}
+    measured = {
+        "diversity": [("a-r1", "c-r1", 0.75), ("c-r1", "a-r1", 0.75), ("a-r2", "gone-r2", 0.5)],
+        "rewards": [("a-r1", -1.5)],
+        "tags": [("a-r1", ["ornithology", "colours"]), ("c-r1", [HOSTILE]), ("b-r1", [])],
+        "contamination": [
+            ("a-r1", "r1", "held_out", "held.parquet[3]", "13-gram", "name a red bird", "Name a red bird!"),
+            ("a-r1", "r1", "held_out", "held.parquet[4]", "8-gram", "a red bird", "A red bird?"),
+            ("c-r1", "r1", "held_out", HOSTILE, "8-gram", HOSTILE, HOSTILE),
+        ],
+    }
+    return write(root, rows, failures, rejects, ("a-r1",), ratings, measured)

@@ -1,0 +1,120 @@
+"""A copy of the project as a user's clone, small enough to build in a test, and commands run in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TRACKED = ("stages", "evobuild", "prompts", "data/raw/sample.jsonl", "dvc.yaml", "params.yaml", ".dvcignore")
+TRACKED += ("data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+SECONDS = 240
+
+SMALL: dict[str, Any] = {
+    "seed": {"rows": 24},
+    "models": {"embedder": None},  # its library takes longer to import than all else takes
+    "scratch": {"steps": 2, "vocabulary": 400, "batch": 2},
+    "optimize": {"steps": 2, "batch": 4},
+    "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
+    "keywords": {"rows": 3},
+    "pools": {"r0": {}, "r1": {}, "autoif": {}},
+    "autoif": {
+        "augment": {"rounds": 1, "count": 4},
+        "verifiers": {"count": 2},
+        "crosscheck": {"constraints": 4},
+        "compose": {"queries": 2},
+        "answers": {"count": 2},
+    },
+    "select": {"pools": "all", "share": 0.5},
+    "finetune": {"epochs": 1, "max_length": 256},
+    "report": {"examples": 2},
+}
+
+
+def environment() -> dict[str, str]:
+    """What a user's shell would have, with this Python first on the path and nothing of ours."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("DVC_", "EVOBUILD_", "PYTEST_"))
+    }
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_AUTHOR_NAME": "t",
+        "GIT_AUTHOR_EMAIL": "t@example.org",
+        "GIT_COMMITTER_NAME": "t",
+        "GIT_COMMITTER_EMAIL": "t@example.org",
+    }
+
+
+def make(root: Path, changes: Mapping[str, Any] = SMALL) -> Path:
+    """Lay a clone out in an empty folder, its params changed by section, and commit it."""
+    for name in TRACKED:
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, target)
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    for section, values in changes.items():
+        params[section] = values if section in ("rounds", "pools") else _changed(params[section], values)
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run(root, "git", "init", "-q", "-b", "main")
+    run(root, "git", "add", "-A")
+    run(root, "git", "commit", "-q", "-m", "Begin")
+    return root
+
+
+def _changed(section: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A section with some values changed; those of its own sections are changed in these."""
+    return section | {
+        key: _changed(section[key], value) if isinstance(value, dict) and section.get(key) else value
+        for key, value in values.items()
+    }
+
+
+def run(root: Path, *command: str, expect: int = 0) -> str:
+    """Run a command in a clone; give what it printed. Fails if its exit code is another one."""
+    done = subprocess.run(
+        command, cwd=root, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def stored(root: Path) -> int:
+    """Replies in a clone's store."""
+    file = root / ".evobuild" / "replies.sqlite"
+    if not file.exists():
+        return 0
+    with sqlite3.connect(file) as connection:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'replies'").fetchone()[0]
+        count: int = connection.execute("SELECT count(*) FROM replies").fetchone()[0] if tables else 0
+    connection.close()
+    return count
+
+
+def ids(table: Path) -> set[str]:
+    """The ids of a table."""
+    return set(pl.read_parquet(table, columns=["id"])["id"])
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """Every out's hash as dvc.lock has it, without usage, which varies, and the report that shows it."""
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    outs = [out for stage in lock["stages"].values() for out in stage["outs"]]
+    return {
+        out["path"]: out["md5"] for out in outs if "usage" not in out["path"] and "report" not in out["path"]
+    }

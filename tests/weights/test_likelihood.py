@@ -1,0 +1,147 @@
+"""Documents are read as each is by itself, whatever they are batched with, packed or padded."""
+
+from __future__ import annotations
+
+import random
+from copy import deepcopy
+from typing import Any
+
+import pytest
+import tiny
+import torch
+from known import Known
+
+from evobuild.weights import packing
+from evobuild.weights.likelihood import Document, Reader
+
+
+def documents(count: int = 14, size: int = 300) -> list[Document]:
+    """Documents of random ids and many lengths, some of the same; each has two spans."""
+    draw = random.Random(5)
+    lengths = [draw.randint(2, 60) for _ in range(count - 3)] + [17, 17, 17]
+    made = [[draw.randrange(6, size) for _ in range(length)] for length in lengths]
+    return [Document(ids, ((1, len(ids) // 2), (max(1, len(ids) // 2), len(ids)))) for ids in made]
+
+
+def alone(model: Any, document: Document) -> list[float]:
+    """The mean losses of a document's spans by plain transformers, in fp64 after the logits."""
+    with torch.inference_mode():
+        logits_T_V = model(input_ids=torch.tensor([document.ids]), use_cache=False).logits[0].double()
+    losses = -logits_T_V.log_softmax(1)
+    tokens = [losses[place - 1, document.ids[place]].item() for place in range(1, len(document.ids))]
+    parts = [tokens[first - 1 : end - 1] for first, end in document.spans]
+    return [sum(part) / len(part) if part else 0.0 for part in parts]
+
+
+def padded(model: Any, batch_tokens: int) -> Reader:
+    reader = Reader(model, batch_tokens)
+    reader._packs = False
+    return reader
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 90, 400, 10_000])
+@pytest.mark.parametrize("make", [Reader, padded])
+def test_losses_do_not_depend_on_batches_or_order(make: Any, batch_tokens: int) -> None:
+    model, given = tiny.model(), documents()
+    shuffled = random.Random(batch_tokens).sample(given, len(given))
+    found = dict(make(model, batch_tokens).read(shuffled))
+    assert found.keys() == set(range(len(given)))
+    for place, document in enumerate(shuffled):
+        assert found[place] == pytest.approx(alone(model, document), abs=1e-5)
+
+
+@pytest.mark.parametrize("window", [None, 1, 7, 40])
+@pytest.mark.parametrize("block", [1, 8, 64])
+def test_packed_attention_is_that_of_transformers(monkeypatch, window: int | None, block: int) -> None:
+    from transformers import MistralConfig, MistralForCausalLM
+
+    monkeypatch.setattr(packing, "BLOCK", block)
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = MistralConfig(vocab_size=300, num_key_value_heads=2, sliding_window=window, **shape)
+    model = MistralForCausalLM(config).eval()
+    given, reader = documents(), Reader(model, 300)
+    assert reader._packs
+    for place, means in reader.read(given):
+        assert means == pytest.approx(alone(model, given[place]), abs=1e-5)
+
+
+@pytest.mark.parametrize("make", [Reader, padded])
+def test_what_stands_beside_a_document_does_not_reach_it(make: Any) -> None:
+    first, *others = documents()
+    # The same lengths, other tokens: only what leaks could tell them apart.
+    changed = [Document([ids % 290 + 7 for ids in other.ids], other.spans) for other in others]
+    one, two = (dict(make(tiny.model(), 10_000).read([first, *rest]))[0] for rest in (others, changed))
+    assert one == two
+
+
+def test_a_model_of_the_attention_interface_is_packed_without_padding() -> None:
+    reader = Reader(tiny.model(), 10_000)
+    seen = []
+    reader._decoder, decoder = lambda **given: seen.append(given) or decoder(**given), reader._decoder
+    given = documents()
+    list(reader.read(given))
+    (batch,) = seen
+    assert batch["input_ids"].shape == (1, sum(len(document.ids) for document in given))
+
+
+def test_documents_that_would_see_others_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_length = packing._by_length
+
+    def leaks(query, key, value, lengths, *rest):
+        return by_length(query, key, value, [sum(lengths)], *rest)
+
+    monkeypatch.setattr(packing, "_by_length", leaks)
+    assert not Reader(tiny.model(), 100)._packs
+
+
+def test_the_models_own_attention_is_back_afterwards() -> None:
+    model = tiny.model()
+    before = model.config._attn_implementation
+    list(Reader(model, 100).read(documents()))
+    assert model.config._attn_implementation == before != "evobuild_documents"
+
+
+def test_scaled_logits_are_not_taken_for_those_of_the_output_layer() -> None:
+    model = deepcopy(tiny.model())
+    plain = dict(Reader(model, 500).read(documents()))
+    forward = model.forward
+    model.forward = lambda *args, **options: _scaled(forward(*args, **options))
+    reader = Reader(model, 500)
+    assert reader._head is None
+    found = dict(reader.read(documents()))
+    assert found[0] == pytest.approx(alone(model, documents()[0]), abs=1e-5)
+    assert found[0] != pytest.approx(plain[0], abs=1e-3)
+
+
+def _scaled(out: Any) -> Any:
+    out.logits = out.logits / 3
+    return out
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_the_output_layer_sees_wanted_positions_only_a_chunk_at_a_time(size: int) -> None:
+    reader, seen = Reader(tiny.model(), 500), []
+    reader._chunk = size * 300
+    reader._head, head = lambda states: seen.append(len(states)) or head(states), reader._head
+    document = Document(list(range(10, 40)), ((20, 30),))
+    assert dict(reader.read([document]))[0] == pytest.approx(alone(tiny.model(), document), abs=1e-5)
+    assert sum(seen) == 10 and max(seen) <= max(size, 1)
+
+
+@pytest.mark.parametrize(("batch_tokens", "sizes"), [(1, [1, 1, 1]), (6, [1, 2]), (12, [3])])
+def test_a_batch_holds_no_more_padded_tokens_than_allowed(batch_tokens: int, sizes: list[int]) -> None:
+    model = Known(0.5)
+    reader = Reader(model, batch_tokens)
+    model.seen.clear()
+    list(reader.read([Document([7] * length, ((1, length),)) for length in (3, 3, 4)]))
+    assert [len(ids) for ids in model.seen] == sizes
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_near_and_its_losses_are_taken_in_fp32(dtype: Any) -> None:
+    model = deepcopy(tiny.model()).to(dtype)
+    found, wanted = (dict(Reader(each, 500).read(documents())) for each in (model, tiny.model()))
+    for place, means in wanted.items():
+        assert found[place] == pytest.approx(means, rel=5e-3)
+        assert found[place] != means
