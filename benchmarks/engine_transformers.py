@@ -20,10 +20,10 @@ from typing import Any
 from figures import Figures
 
 from evobuild.core.chat import Message, Request, Sampling
-from evobuild.core.params import Scratch
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.client import Model
 from evobuild.training import scratch
+from evobuild.training.params import Scratch
 from evobuild.weights import checkpoints
 
 PROMPTS = 256

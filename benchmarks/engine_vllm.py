@@ -22,14 +22,15 @@ from unittest import mock
 
 from figures import Figures
 
-from evobuild.core import params, tables
+from evobuild.cli.check.params import Params, load_all_params
+from evobuild.core import tables
 from evobuild.core.chat import Message, Request, Sampling
-from evobuild.core.params import Scratch
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.models import vllm_engine
 from evobuild.training import scratch
+from evobuild.training.params import Scratch
 
 ROOT = Path(__file__).parent.parent
 PROMPTS = 2000
@@ -101,7 +102,7 @@ def _timed(engine: vllm_engine.VllmEngine, work: Callable[[], None]) -> list[flo
     return [after - before for before, after in pairwise(marks)]
 
 
-def _requests(table: Path, settings: params.Params) -> list[Request]:
+def _requests(table: Path, settings: Params) -> list[Request]:
     """What the stage asks, in its order."""
     evolve, method = settings.evolve, methods.initial("e0")
     sampling = Sampling(evolve.temperature, evolve.top_p, MAX_TOKENS, seed=settings.random_seed)
@@ -118,7 +119,7 @@ def _chat(llm: Any, engine: vllm_engine.VllmEngine, requests: list[Request]) -> 
     assert len(outputs) == len(requests)
 
 
-def _evolve(folder: Path, settings: params.Params, engine: vllm_engine.VllmEngine) -> None:
+def _evolve(folder: Path, settings: Params, engine: vllm_engine.VllmEngine) -> None:
     from stages import evolve
 
     for file in folder.glob("store.sqlite*"):
@@ -133,9 +134,9 @@ def _evolve(folder: Path, settings: params.Params, engine: vllm_engine.VllmEngin
         evolve.main(settings, *(folder / name for name in files))
 
 
-def _params(model: ChatModel) -> params.Params:
+def _params(model: ChatModel) -> Params:
     """Of the default line, with this model and short replies."""
-    given = params.load(ROOT / "params.yaml", ("random_seed", "evolve", "models.evolver", "models.judge"))
+    given = load_all_params(ROOT / "params.yaml", ("random_seed", "evolve", "models.evolver", "models.judge"))
     changes = {"max_tokens": MAX_TOKENS, "strategy": "auto", "method": "e0"}
     evolve = given.evolve.model_copy(update=changes)
     models = given.models.model_copy(update={"evolver": model})

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild.core import params, pools, tables
-from evobuild.core.params import Params
+from evobuild.cli.check.params import Params, load_all_params
+from evobuild.core import pools, tables
 from evobuild.reporting import explorer, outcomes
 
 ROOT = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ LISTED = "performance.getEntriesByName('listed')[0]?.startTime"
 
 def settings() -> Params:
     """The shipped params with four pools and without options that name files."""
-    return params.load(ROOT / "params.yaml")
+    return load_all_params(ROOT / "params.yaml")
 
 
 def fill(where: outcomes.Tables, rows: int) -> None:

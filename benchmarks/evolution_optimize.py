@@ -26,9 +26,9 @@ from unittest import mock
 import yaml
 from figures import Figures
 
-from evobuild.core import params, tables
+from evobuild.cli.check.params import Params, load_all_params
+from evobuild.core import tables
 from evobuild.core.chat import Sampling
-from evobuild.core.params import Params
 from evobuild.core.tables import Instruction, content_id, row_id
 from evobuild.evolution import methods, optimize
 from evobuild.evolution.method_evaluation import Examiner
@@ -129,7 +129,7 @@ def seconds(given: Path, rows: list[Instruction], changes: dict[str, object]) ->
 def run(figures: Figures) -> None:
     """Take the loop's figures."""
     file = ROOT / "params.yaml"
-    given, rows = params.load(file), made_rows(ROWS)
+    given, rows = load_all_params(file), made_rows(ROWS)
     found = [rates(given, rows, seed) for seed in range(SEEDS)]
     figures.at_least(
         "optimize: seeds with lower λ on unseen rows", sum(b < a for a, b in found), SEEDS, "seeds"

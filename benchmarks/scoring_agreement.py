@@ -20,9 +20,9 @@ from pathlib import Path
 import polars as pl
 from scoring import rows
 
-from evobuild.core.params import Score as ScoreParams
 from evobuild.core.tables import SCORES
 from evobuild.core.uri import Weights
+from evobuild.scoring.params import Score as ScoreParams
 from evobuild.scoring.score import Score, Scorer
 
 ROWS = 5000

@@ -21,7 +21,8 @@ import yaml
 from figures import Figures, of_parts
 from line import ROOT, measured, stage
 
-from evobuild.core import params, tables
+from evobuild.core import tables
+from evobuild.core.params import read_yaml
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, RATINGS, SCORES, Instruction, content_id, row_id
 from evobuild.seeds import formats
 
@@ -128,7 +129,7 @@ def write(folder: Path, pools: dict[str, pl.DataFrame]) -> None:
 
 def select(folder: Path, pools: list[str], changes: dict[str, Any]) -> tuple[float, float]:
     """Seconds and peak GB of the stage, with some params changed."""
-    content = params.read(ROOT / "params.yaml")
+    content = read_yaml(ROOT / "params.yaml")
     content["rounds"] = {name: {"parent": "r0"} for name in pools if name != "r0"}
     content |= {
         "pools": {name: {} for name in pools},

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, log, run
+from evobuild.autoif.params import Augment
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, log, out, run
+from evobuild.models.params import ChatRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class AutoIF(Part):
+    augment: Augment
 
 
-def main(params: Params, seeds: Path, constraints: Out, rejects: Out, counts: Out, usage: Out) -> None:
+class Models(Part):
+    evolver: ChatRole
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    autoif: AutoIF
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    branch: str
+    seeds: Path
+    constraints: Out = out("data/{branch}/constraints.parquet")
+    rejects: Out = out("data/rejects/augment-{branch}.parquet")
+    counts: Out = out("data/counts/augment-{branch}.json")
+    usage: Out = out("data/usage/augment-{branch}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.augment import Constraint, Known, counted, invent, read_seeds
     from evobuild.autoif.records import CONSTRAINTS
     from evobuild.core import tables
@@ -19,10 +43,10 @@ def main(params: Params, seeds: Path, constraints: Out, rejects: Out, counts: Ou
 
     settings = params.autoif.augment
     known = Known(settings.near_duplicate)
-    results = list(read_seeds(seeds, known))
+    results = list(read_seeds(args.seeds, known))
     used = []
     if settings.rounds:
-        with Model(params.models.evolver, "evolver", "augment", settings.rounds) as model:
+        with Model(params.models.evolver, "evolver", f"augment-{args.branch}", settings.rounds) as model:
             results += invent(known, settings, model, params.random_seed)
             used = [model.usage.as_dict()]
     kept = tables.frame(CONSTRAINTS, (each for each in results if isinstance(each, Constraint)))
@@ -30,11 +54,11 @@ def main(params: Params, seeds: Path, constraints: Out, rejects: Out, counts: Ou
     balance = tables.ledger(len(results), kept.height, lost) | {"origins": counted(results)}
     if settings.rounds and set(balance["origins"]) == {"seed"}:
         log(f"no constraint came of {settings.rounds} rounds, the seeds stand alone: {balance['rejects']}")
-    tables.write(constraints, kept)
-    tables.write(rejects, lost)
-    tables.write_json(counts, balance)
-    tables.write_json(usage, used)
+    tables.write(args.constraints, kept)
+    tables.write(args.rejects, lost)
+    tables.write_json(args.counts, balance)
+    tables.write_json(args.usage, used)
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "autoif.augment", "models.evolver"))
+    run(main)

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.autoif.params import Backtranslate
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.models.params import ChatRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class AutoIF(Part):
+    backtranslate: Backtranslate
 
 
-def main(params: Params, checked: Path, backtranslations: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild.autoif import backtranslate as texts
-    from evobuild.autoif import verified
+class Models(Part):
+    evolver: ChatRole
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    autoif: AutoIF
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    branch: str
+    checked: Path = Path("data/{branch}/checked.parquet")
+    backtranslations: Out = out("data/{branch}/backtranslations.parquet")
+    rejects: Out = out("data/rejects/backtranslate-{branch}.parquet")
+    counts: Out = out("data/counts/backtranslate-{branch}.json")
+    usage: Out = out("data/usage/backtranslate-{branch}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.autoif import backtranslate, verified
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED
-    from evobuild.core import pools, tables
-    from evobuild.core.chat import Sampling
+    from evobuild.core import tables
     from evobuild.models.client import Model
 
     given = params.autoif.backtranslate
     if not given.functions:
-        pools.leave(BACKTRANSLATIONS, backtranslations, rejects, counts)
-        tables.write_json(usage, [])
+        tables.leave_empty(
+            BACKTRANSLATIONS, out=args.backtranslations, rejects=args.rejects, counts=args.counts
+        )
+        tables.write_json(args.usage, [])
         return
-    sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=params.random_seed)
-    asked = texts.asked(verified.of_table(tables.read(checked, VERIFIED)), given.functions)
+    asked = backtranslate.asked(verified.of_table(tables.read(args.checked, VERIFIED)), given.functions)
     results = tables.Results(BACKTRANSLATIONS)
-    task = f"backtranslate-{backtranslations.parent.name}"
-    with Model(params.models.evolver, "evolver", task, len(asked)) as model:
-        results.take(texts.backtranslate(asked, model, sampling))
-    results.write(backtranslations, rejects, counts, len(asked))
-    tables.write_json(usage, [model.usage.as_dict()])
+    with Model(params.models.evolver, "evolver", f"backtranslate-{args.branch}", len(asked)) as model:
+        results.take(backtranslate.backtranslate(asked, model, given.sampling(params.random_seed)))
+    results.write(len(asked), out=args.backtranslations, rejects=args.rejects, counts=args.counts)
+    tables.write_json(args.usage, [model.usage.as_dict()])
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "autoif.backtranslate", "models.evolver"))
+    run(main)

@@ -5,23 +5,26 @@ Its out is constant, so that a harmless edit of params.yaml reruns only this sta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from evobuild.core.stage import Out, log, run
-
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+from evobuild.cli.check.params import Params
+from evobuild.core.stage import Out, log, out, run
 
 
-def main(params: Params, checked: Out) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    checked: Out = out("data/check.txt")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.cli.check import consistency
     from evobuild.models import roles
 
-    consistency.check(params)
-    if roles.is_dry_run(params):
+    consistency.check_params(params)
+    if roles.is_dry_run(params.models):
         log("DRY RUN: a chat role is simulated; nothing that comes of it is a result")
-    checked.write_text("params.yaml is sound\n", encoding="utf-8")
+    args.checked.write_text("params.yaml is sound\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    run(main, reads=None)
+    run(main)

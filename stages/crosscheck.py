@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, log, run
+from evobuild.autoif.params import Crosscheck
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, log, out, run
+from evobuild.sandbox.params import Limits
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class AutoIF(Part):
+    crosscheck: Crosscheck
 
 
-def main(
-    params: Params,
-    constraints: Path,
-    verifiers: Path,
-    checked: Out,
-    functions: Out,
-    cases: Out,
-    rejects: Out,
-    counts: Out,
-) -> None:
+class Params(Part):
+    random_seed: RandomSeed
+    autoif: AutoIF
+    sandbox: Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    branch: str
+    constraints: Path = Path("data/{branch}/constraints.parquet")
+    verifiers: Path = Path("data/{branch}/verifiers.parquet")
+    checked: Out = out("data/{branch}/checked.parquet")
+    functions: Out = out("data/{branch}/function_verdicts.parquet")
+    cases: Out = out("data/{branch}/case_verdicts.parquet")
+    rejects: Out = out("data/rejects/crosscheck-{branch}.parquet")
+    counts: Out = out("data/counts/crosscheck-{branch}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import crosscheck, function_verdicts, records
     from evobuild.core import tables
 
-    given, written = (
-        tables.read(path, schema)
-        for path, schema in ((constraints, records.CONSTRAINTS), (verifiers, records.VERIFIERS))
-    )
+    given = tables.read(args.constraints, records.CONSTRAINTS)
     settings = params.autoif.crosscheck
-    every = function_verdicts.panels(given, written)
+    every = function_verdicts.panels(given, tables.read(args.verifiers, records.VERIFIERS))
     heard = dict(function_verdicts.run(every, params.sandbox))
     judged = [crosscheck.judge(panel, heard, settings) for panel in every]
     figures = crosscheck.figures(judged, heard)
@@ -40,15 +50,15 @@ def main(
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(given.height, kept.height, lost)
     tables.refuse_empty(f"{given.height} constraints came in", balance)
-    tables.write(checked, kept)
-    tables.write(rejects, lost)
-    for out, schema, rows in (
-        (functions, records.FUNCTION_VERDICTS, crosscheck.function_verdicts),
-        (cases, records.CASE_VERDICTS, crosscheck.case_verdicts),
+    tables.write(args.checked, kept)
+    tables.write(args.rejects, lost)
+    for path, schema, rows in (
+        (args.functions, records.FUNCTION_VERDICTS, crosscheck.function_verdicts),
+        (args.cases, records.CASE_VERDICTS, crosscheck.case_verdicts),
     ):
-        tables.write(out, tables.frame(schema, (row for each in judged for row in rows(each))))
-    tables.write_json(counts, balance | figures)
+        tables.write(path, tables.frame(schema, (row for each in judged for row in rows(each))))
+    tables.write_json(args.counts, balance | figures)
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "autoif.crosscheck", "sandbox"))
+    run(main)

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evobuild.contamination.params import Ngrams, SetColumns
 from evobuild.core.errors import BadParams
-from evobuild.core.stage import Out, log, run
+from evobuild.core.params import Part, Pools, Share
+from evobuild.core.stage import Out, log, out, run
+from evobuild.weights.params import WeightsRole
 
 if TYPE_CHECKING:
-    from evobuild.core.params import Params
     from evobuild.scoring.embeddings import Embedder
+
+
+class Decontaminate(Part):
+    ngrams: Ngrams
+    columns: SetColumns
+    embedding: Share | None
+
+
+class Models(Part):
+    embedder: WeightsRole | None
+
+
+class Params(Part):
+    pools: Pools
+    decontaminate: Decontaminate
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    name: str
+    evaluation: Path
+    responses: Path = Path("data/responses")
+    contamination: Out = out("data/contamination/{name}.parquet")
+    counts: Out = out("data/counts/decontaminate-{name}.json")
 
 
 def _embedder(params: Params, models: ExitStack) -> Embedder | None:
@@ -24,39 +52,29 @@ def _embedder(params: Params, models: ExitStack) -> Embedder | None:
     return models.enter_context(Embedder(params.models.embedder))
 
 
-def main(params: Params, responses: Path, evaluation: Path, contamination: Out, counts: Out) -> None:
+def main(params: Params, args: Arguments) -> None:
     from evobuild.contamination import embedding_overlap, evaluation_sets, hits
     from evobuild.contamination.decontaminate import Index
     from evobuild.core import tables
 
-    given = params.decontaminate
-    name = contamination.name.removeprefix(".").split(".")[0]
-    questions = evaluation_sets.read(evaluation, given.columns.get(name, ()))
+    given, name = params.decontaminate, args.name
+    questions = evaluation_sets.read(args.evaluation, given.columns.get(name, ()))
     index = Index({name: questions}, given.ngrams)
     found = {}
     with ExitStack() as models:
         embedder = _embedder(params, models)
         for pool in params.pools:
-            rows = tables.read(responses / f"{pool}.parquet", tables.INSTRUCTIONS)
+            rows = tables.read(args.responses / f"{pool}.parquet", tables.INSTRUCTIONS)
             found[pool] = index.search(tables.instructions(rows))
             if embedder is not None and given.embedding is not None:
                 again = tables.instructions(rows)
                 alike = embedding_overlap.search(again, name, questions, embedder, given.embedding)
                 found[pool] = found[pool].together(alike)
-    tables.write(contamination, hits.table(found))
-    tables.write_json(counts, hits.ledger(found, len(questions)))
+    tables.write(args.contamination, hits.table(found))
+    tables.write_json(args.counts, hits.ledger(found, len(questions)))
     hit = len({hit.row for each in found.values() for hit in each.hits})
     log(f"{hit} of {sum(each.rows for each in found.values())} rows share text with {name}")
 
 
 if __name__ == "__main__":
-    run(
-        main,
-        reads=(
-            "pools",
-            "decontaminate.ngrams",
-            "decontaminate.columns",
-            "decontaminate.embedding",
-            "models.embedder",
-        ),
-    )
+    run(main)

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, Pools
+from evobuild.core.stage import Out, out, run
+from evobuild.scoring.params import Diversity
+from evobuild.weights.params import WeightsRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    embedder: WeightsRole | None
 
 
-def main(
-    params: Params,
-    rounds: Path,
-    embeddings: Out,
-    diversity: Out,
-    rejects: Out,
-    counts: Out,
-    metrics: Out,
-    histogram: Out,
-) -> None:
+class Params(Part):
+    pools: Pools
+    diversity: Diversity
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    rounds: Path = Path("data/rounds")
+    embeddings: Out = out("data/embeddings")
+    diversity: Out = out("data/diversity")
+    rejects: Out = out("data/rejects/diversity.parquet")
+    counts: Out = out("data/counts/diversity.json")
+    metrics: Out = out("metrics/diversity.json")
+    histogram: Out = out("metrics/diversity.csv")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
+    from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
-    from evobuild.scoring import distributions
-    from evobuild.scoring import diversity as measures
+    from evobuild.scoring import distributions, diversity
     from evobuild.scoring.embeddings import Embedder, text_of
 
-    model, given = params.models.embedder, params.diversity
-    vectors, results = AllPools(tables.EMBEDDINGS, embeddings), AllPools(tables.DIVERSITY, diversity)
+    model, given, schema = params.models.embedder, params.diversity, measure_of("diversity").schema
+    vectors = AllPools(tables.EMBEDDINGS, args.embeddings)
+    results = AllPools(schema, args.diversity)
     if model is None:
         for pool in params.pools:
             vectors.leave(pool)
@@ -36,22 +49,22 @@ def main(
     else:
         texts: dict[str, dict[str, str]] = {}
         for pool in params.pools:
-            rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
+            rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
             texts[pool] = {row.id: text_of(row) for row in tables.instructions(rows)}
         with Embedder(model) as embedder:
             # All at once: more of them have as many tokens as each other.
             embedder.keep(text for own in texts.values() for text in own.values())
             for pool, own in texts.items():
                 ids, found = list(own), embedder.embed(list(own.values()))
-                tables.write(embeddings / f"{pool}.parquet", measures.table(ids, found))
-                results.take(pool, measures.measure(ids, found, given), len(ids), may_be_empty=True)
-    results.write(rejects, counts)
+                tables.write(args.embeddings / f"{pool}.parquet", diversity.table(ids, found))
+                results.take(pool, diversity.measure(ids, found, given), len(ids), may_be_empty=True)
+    results.write(args.rejects, args.counts)
     pools = params.pools if model else []
-    measured = {pool: tables.read(diversity / f"{pool}.parquet", tables.DIVERSITY) for pool in pools}
+    measured = {pool: tables.read(args.diversity / f"{pool}.parquet", schema) for pool in pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}
-    tables.write_json(metrics, measures.figures(measured, str(model) if model else None, given))
-    distributions.histogram(far, "distance", 0.0).write_csv(histogram)
+    tables.write_json(args.metrics, diversity.figures(measured, str(model) if model else None, given))
+    distributions.histogram(far, "distance", 0.0).write_csv(args.histogram)
 
 
 if __name__ == "__main__":
-    run(main, reads=("pools", "diversity", "models.embedder"))
+    run(main)

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part
+from evobuild.core.stage import Out, out, run
+from evobuild.evaluation.params import Evaluate
+from evobuild.weights.params import WeightsRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    base: WeightsRole
 
 
-def main(
-    params: Params, held_out: Path, scratch: Path, tuned: Path, losses: Out, rejects: Out, metrics: Out
-) -> None:
+class Params(Part):
+    evaluate: Evaluate
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    held_out: Path = Path("data/held_out.parquet")
+    scratch: Path = Path("models/scratch")
+    tuned: Path = Path("models/tuned")
+    losses: Out = out("data/evaluation.parquet")
+    rejects: Out = out("data/rejects/evaluate.parquet")
+    metrics: Out = out("metrics/evaluation.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.evaluation import evaluate
 
-    rows = list(tables.instructions(tables.read(held_out, tables.INSTRUCTIONS)))
-    table, lost = evaluate.compare(rows, params.models.base, tuned, params.evaluate)
+    rows = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
+    table, lost = evaluate.compare(rows, params.models.base, args.tuned, params.evaluate)
     tables.ledger(len(rows), table.height, lost)
-    tables.write(losses, table)
-    tables.write(rejects, lost)
-    tables.write_json(metrics, evaluate.figures(table, lost))
+    tables.write(args.losses, table)
+    tables.write(args.rejects, lost)
+    tables.write_json(args.metrics, evaluate.figures(table, lost))
 
 
 if __name__ == "__main__":
-    run(main, reads=("evaluate", "models.base"))
+    run(main)

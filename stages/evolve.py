@@ -3,51 +3,67 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.evolution.params import Evolve
+from evobuild.models.params import ChatRole
 
 if TYPE_CHECKING:
-    from evobuild.core.params import Params
     from evobuild.evolution.step import Plan
 
 
-def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
+class Models(Part):
+    evolver: ChatRole
+    judge: ChatRole
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    evolve: Evolve
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    round: str
+    parent: str
+    own: Path
+    parents: Path = Path("data/rounds/{parent}.parquet")
+    method: Path = Path("data/method.txt")
+    child: Out = out("data/rounds/{round}.parquet")
+    rejects: Out = out("data/rejects/evolve-{round}.parquet")
+    failures: Out = out("data/failures/{round}.parquet")
+    replies: Out = out("data/replies/{round}.parquet")
+    counts: Out = out("data/counts/evolve-{round}.json")
+    usage: Out = out("data/usage/evolve-{round}.json")
+
+
+def _plan(params: Params, args: Arguments) -> Plan:
     from evobuild.evolution import methods, operations, step
 
     settings = params.evolve
     if settings.strategy == "evol" and settings.schedule == "random":
-        return operations.at_random(settings.operations, round, params.random_seed)
+        return operations.at_random(settings.operations, args.round, params.random_seed)
     if settings.strategy == "evol":
-        return operations.in_turn(settings.operations, round)
+        return operations.in_turn(settings.operations, args.round)
     if settings.method in ("optimized", "file"):
-        file = optimized if settings.method == "optimized" else own
-        return step.by_method(methods.of_file(file))
+        return step.by_method(methods.of_file(args.method if settings.method == "optimized" else args.own))
     return step.by_method(methods.initial(settings.method))
 
 
-def main(
-    params: Params,
-    parent: Path,
-    method: Path,
-    own: Path,
-    child: Out,
-    rejects: Out,
-    failures: Out,
-    replies: Out,
-    counts: Out,
-    usage: Out,
-) -> None:
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.evolution import evolve
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
-    name = child.name.removeprefix(".").split(".")[0]
-    rows = tables.read(parent, tables.INSTRUCTIONS)
-    made = evolve.Tables(name, keep=params.evolve.on_failure == "keep_parent")
-    task = f"evolve-{name}"
+    rows = tables.read(args.parents, tables.INSTRUCTIONS)
+    made = evolve.Tables(args.round, keep=params.evolve.on_failure == "keep_parent")
+    task = f"evolve-{args.round}"
     total = None if params.evolve.on_failure == "retry" else rows.height
     engines = Engines()
     with ExitStack() as models:
@@ -56,12 +72,12 @@ def main(
         if params.evolve.failures.equal:
             judge = models.enter_context(Model(params.models.judge, "judge", task, engines=engines))
         round = evolve.Round(
-            name, _plan(params, name, method, own), params.evolve, params.random_seed, evolver, judge
+            args.round, _plan(params, args), params.evolve, params.random_seed, evolver, judge
         )
         made.take(round.evolve(lambda: tables.instructions(rows)))
-    made.write(child, rejects, failures, replies, counts, rows.height)
-    tables.write_json(usage, [model.usage.as_dict() for model in (evolver, judge) if model])
+    made.write(args.child, args.rejects, args.failures, args.replies, args.counts, rows.height)
+    tables.write_json(args.usage, [model.usage.as_dict() for model in (evolver, judge) if model])
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "evolve", "models.evolver", "models.judge"))
+    run(main)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
-
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+from evobuild.core.stage import Out, out, run
+from evobuild.export.params import ExportParams
 
 
-def main(params: Params, dataset: Path, exports: Out, rejects: Out, counts: Out) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    dataset: Path = Path("data/dataset.parquet")
+    exports: Out = out("data/export")
+    rejects: Out = out("data/rejects/export.parquet")
+    counts: Out = out("data/counts/export.json")
+
+
+def main(params: ExportParams, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.export import export as formats
+    from evobuild.export import export
 
-    rows = tables.read(dataset, tables.INSTRUCTIONS)
-    lost = formats.export(rows, params, exports)
-    tables.write(rejects, lost)
-    tables.write_json(counts, tables.ledger(rows.height, rows.height - lost.height, lost))
+    rows = tables.read(args.dataset, tables.INSTRUCTIONS)
+    lost = export.export(rows, params, args.exports)
+    tables.write(args.rejects, lost)
+    tables.write_json(args.counts, tables.ledger(rows.height, rows.height - lost.height, lost))
 
 
 if __name__ == "__main__":
-    run(main, reads=("export", "models"))
+    run(main)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Name, Part
+from evobuild.core.stage import Out, out, run
+from evobuild.seeds.params import Fetch
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Params(Part):
+    fetch: dict[Name, Fetch]
 
 
-def main(params: Params, rows: Out) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    name: str
+    rows: Out = out("data/raw/{name}.parquet")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.seeds import fetch
 
-    name = rows.name.removeprefix(".").split(".")[0]
-    fetch.fetch(params.fetch[name], rows)
+    fetch.fetch(params.fetch[args.name], args.rows)
 
 
 if __name__ == "__main__":
-    run(main, reads=("fetch",))
+    run(main)

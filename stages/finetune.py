@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.training.params import Finetune
+from evobuild.weights.params import WeightsRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    base: WeightsRole
 
 
-def main(
-    params: Params, dataset: Path, scratch: Path, tuned: Out, rejects: Out, counts: Out, curve: Out
-) -> None:
+class Params(Part):
+    random_seed: RandomSeed
+    finetune: Finetune
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    dataset: Path = Path("data/dataset.parquet")
+    scratch: Path = Path("models/scratch")
+    tuned: Out = out("models/tuned")
+    rejects: Out = out("data/rejects/finetune.parquet")
+    counts: Out = out("data/counts/finetune.json")
+    curve: Out = out("metrics/training.csv")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.training import finetune
 
-    rows = list(tables.instructions(tables.read(dataset, tables.INSTRUCTIONS)))
-    steps, lost = finetune.finetune(rows, params.models.base, params.finetune, params.random_seed, tuned)
+    rows = list(tables.instructions(tables.read(args.dataset, tables.INSTRUCTIONS)))
+    steps, lost = finetune.finetune(rows, params.models.base, params.finetune, params.random_seed, args.tuned)
     table = tables.frame(tables.REJECTS, lost)
-    tables.write(rejects, table)
-    tables.write_json(counts, tables.ledger(len(rows), len(rows) - len(lost), table))
-    tables.write_csv(curve, steps)
+    tables.write(args.rejects, table)
+    tables.write_json(args.counts, tables.ledger(len(rows), len(rows) - len(lost), table))
+    tables.write_csv(args.curve, steps)
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "finetune", "models.base"))
+    run(main)

@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, log, run
+from evobuild.core.params import Part, RandomSeed, Rounds
+from evobuild.core.stage import Out, log, out, run
+from evobuild.evolution.params import Keywords
+from evobuild.models.params import ChatRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    judge: ChatRole
 
 
-def main(
-    params: Params,
-    replies: Path,
-    rounds: Path,
-    keywords: Out,
-    rejects: Out,
-    counts: Out,
-    metrics: Out,
-    frequencies: Out,
-    usage: Out,
-) -> None:
+class Params(Part):
+    random_seed: RandomSeed
+    keywords: Keywords
+    rounds: Rounds
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    replies: Path = Path("data/replies")
+    rounds: Path = Path("data/rounds")
+    keywords: Out = out("data/keywords.parquet")
+    rejects: Out = out("data/rejects/keywords.parquet")
+    counts: Out = out("data/counts/keywords.json")
+    metrics: Out = out("metrics/keywords.json")
+    frequencies: Out = out("metrics/keywords.csv")
+    usage: Out = out("data/usage/keywords.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.core.chat import Sampling
     from evobuild.evolution.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
     from evobuild.models.client import Model
 
     settings, names = params.keywords, list(params.rounds)
-    drawn = draw(replies, rounds, names, settings.rows, params.random_seed)
+    drawn = draw(args.replies, args.rounds, names, settings.rows, params.random_seed)
     lists = [each for each in drawn if each.methods]
     results: list[Keyword | tables.Reject] = []
     used: list[dict[str, object]] = []
     if lists:
-        sampling = Sampling(
-            settings.temperature, settings.top_p, settings.max_tokens, seed=params.random_seed
-        )
         with Model(params.models.judge, "judge", "keywords", len(lists)) as model:
-            results = list(summarise(lists, model, sampling))
+            results = list(summarise(lists, model, settings.sampling(params.random_seed)))
             used = [model.usage.as_dict()]
     else:
         log(f"none of {len(drawn)} replies lists methods: nothing to name")
@@ -47,13 +56,13 @@ def main(
     if lists and not found:
         # A figure to read beside the data set: it does not stop the line.
         log(f"none of {balance['in']} methods could be named: {balance['rejects']}")
-    tables.write(keywords, tables.frame(KEYWORDS, found))
-    tables.write(rejects, lost)
-    tables.write_json(counts, balance)
-    tables.write_json(metrics, figures(drawn, found, names))
-    counted(found).write_csv(frequencies)
-    tables.write_json(usage, used)
+    tables.write(args.keywords, tables.frame(KEYWORDS, found))
+    tables.write(args.rejects, lost)
+    tables.write_json(args.counts, balance)
+    tables.write_json(args.metrics, figures(drawn, found, names))
+    counted(found).write_csv(args.frequencies)
+    tables.write_json(args.usage, used)
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "keywords", "rounds", "models.judge"))
+    run(main)

@@ -6,40 +6,60 @@ Nothing is asked of a model if evolve does not use the optimized method.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, log, run
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, log, out, run
+from evobuild.evolution.params import Failures, MethodName, Optimize, Strategy
+from evobuild.models.params import ChatRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Evolve(Part):
+    strategy: Strategy
+    method: MethodName
+    failures: Failures
 
 
-def main(
-    params: Params,
-    r0: Path,
-    own: Path,
-    method: Out,
-    candidates: Out,
-    trajectories: Out,
-    failures: Out,
-    metrics: Out,
-    curve: Out,
-    usage: Out,
-) -> None:
+class Models(Part):
+    evolver: ChatRole
+    optimizer: ChatRole
+    judge: ChatRole
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    optimize: Optimize
+    evolve: Evolve
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    own: Path
+    r0: Path = Path("data/rounds/r0.parquet")
+    method: Out = out("data/method.txt")
+    candidates: Out = out("data/optimization/candidates.parquet")
+    trajectories: Out = out("data/optimization/trajectories.parquet")
+    failures: Out = out("data/optimization/failures.parquet")
+    metrics: Out = out("metrics/optimization.json")
+    curve: Out = out("metrics/optimization.csv")
+    usage: Out = out("data/usage/optimize.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
-    from evobuild.evolution import methods, optimize
-    from evobuild.evolution import optimization_history as told
+    from evobuild.evolution import methods, optimization_history, optimize
     from evobuild.evolution.method_evaluation import Examiner
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
     given = params.optimize
-    initial = methods.of_file(own) if given.initial == "file" else methods.initial(given.initial)
-    history, counts = told.History(), []
+    initial = methods.of_file(args.own) if given.initial == "file" else methods.initial(given.initial)
+    history, usage = optimization_history.History(), []
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
-        rows = list(tables.instructions(tables.read(r0, tables.INSTRUCTIONS)))
+        rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
         drawn = optimize.draw_rows(rows, given, params.random_seed)
         judged = given.difficulty_weight > 0 or params.evolve.failures.equal
         roles = ("evolver", "optimizer", "judge")[: 2 + judged]
@@ -55,30 +75,18 @@ def main(
             examiner = Examiner(models["evolver"], models.get("judge"), sampling, params.evolve.failures)
             loop = optimize.Optimizer(examiner, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
-            counts = [model.usage.as_dict() for model in models.values()]
+            usage = [model.usage.as_dict() for model in models.values()]
     best = history.best
     if best:
         log(f"failure rate {history.candidates[0].trial.failure_rate:.2f} -> {best.trial.failure_rate:.2f}")
-    method.write_text((best.method if best else initial) + "\n", encoding="utf-8")
-    tables.write(candidates, told.candidate_table(history))
-    tables.write(trajectories, told.trajectory_table(history))
-    tables.write(failures, told.failure_table(history))
-    tables.write_json(metrics, told.figures(history))
-    tables.write_csv(curve, told.curve(history))
-    tables.write_json(usage, counts)
+    args.method.write_text((best.method if best else initial) + "\n", encoding="utf-8")
+    tables.write(args.candidates, optimization_history.candidate_table(history))
+    tables.write(args.trajectories, optimization_history.trajectory_table(history))
+    tables.write(args.failures, optimization_history.failure_table(history))
+    tables.write_json(args.metrics, optimization_history.figures(history))
+    tables.write_csv(args.curve, optimization_history.curve(history))
+    tables.write_json(args.usage, usage)
 
 
 if __name__ == "__main__":
-    run(
-        main,
-        reads=(
-            "random_seed",
-            "optimize",
-            "evolve.strategy",
-            "evolve.method",
-            "evolve.failures",
-            "models.evolver",
-            "models.optimizer",
-            "models.judge",
-        ),
-    )
+    run(main)

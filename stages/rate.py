@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.models.params import ChatRole
+from evobuild.scoring.params import Rate
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    judge: ChatRole
 
 
-def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild.core import pools, tables
-    from evobuild.core.chat import Sampling
+class Params(Part):
+    random_seed: RandomSeed
+    rate: Rate
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    pool: str
+    rows: Path = Path("data/rounds/{pool}.parquet")
+    ratings: Out = out("data/ratings/{pool}.parquet")
+    rejects: Out = out("data/rejects/rate-{pool}.parquet")
+    counts: Out = out("data/counts/rate-{pool}.json")
+    usage: Out = out("data/usage/rate-{pool}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.core import tables
+    from evobuild.core.measures import measure_of
     from evobuild.models.client import Model
     from evobuild.scoring.rate import rate
 
-    sampling = Sampling(
-        params.rate.temperature, params.rate.top_p, params.rate.max_tokens, seed=params.random_seed
-    )
-    measures = params.rate.measures
+    measures, schema = params.rate.measures, measure_of("rate").schema
     if not measures:
-        pools.leave(tables.RATINGS, ratings, rejects, counts)
-        tables.write_json(usage, [])
+        tables.leave_empty(schema, out=args.ratings, rejects=args.rejects, counts=args.counts)
+        tables.write_json(args.usage, [])
         return
-    rows = tables.read(pool, tables.INSTRUCTIONS)
-    results = tables.Results(tables.RATINGS)
-    with Model(params.models.judge, "judge", f"rate-{pool.stem}", len(measures) * rows.height) as model:
+    rows = tables.read(args.rows, tables.INSTRUCTIONS)
+    results = tables.Results(schema)
+    with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * rows.height) as model:
+        sampling = params.rate.sampling(params.random_seed)
         results.take(rate(tables.instructions(rows), model, sampling, measures))
-    results.write(ratings, rejects, counts, rows.height)
-    tables.write_json(usage, [model.usage.as_dict()])
+    results.write(rows.height, out=args.ratings, rejects=args.rejects, counts=args.counts)
+    tables.write_json(args.usage, [model.usage.as_dict()])
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "rate", "models.judge"))
+    run(main)

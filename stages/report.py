@@ -2,61 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
-
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+from evobuild.core.measures import measure_folders
+from evobuild.core.stage import Folders, Out, out, run
+from evobuild.reporting.params import ReportParams
 
 
-def main(
-    params: Params,
-    rounds: Path,
-    responses: Path,
-    ratings: Path,
-    scores: Path,
-    rejects: Path,
-    failures: Path,
-    counts: Path,
-    contamination: Path,
-    usage: Path,
-    optimization: Path,
-    tallies: Path,
-    keywords: Path,
-    token_probability: Path,
-    dataset: Path,
-    curve: Path,
-    evaluation: Path,
-    diversity: Path,
-    rewards: Path,
-    tags: Path,
-    page: Out,
-    explorer: Out,
-    totals: Out,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    settings: Path = Path("params.yaml")
+    rounds: Path = Path("data/rounds")
+    responses: Path = Path("data/responses")
+    measures: Folders = field(default_factory=measure_folders)
+    rejects: Path = Path("data/rejects")
+    failures: Path = Path("data/failures")
+    counts: Path = Path("data/counts")
+    contamination: Path = Path("data/contamination")
+    usage: Path = Path("data/usage")
+    optimization: Path = Path("data/optimization")
+    failure_counts: Path = Path("metrics/failures.csv")
+    keywords: Path = Path("metrics/keywords.csv")
+    token_probability: Path = Path("metrics/token_probability.csv")
+    dataset: Path = Path("data/dataset.parquet")
+    curve: Path = Path("metrics/training.csv")
+    evaluation: Path = Path("metrics/evaluation.json")
+    page: Out = out("data/report.html")
+    explorer: Out = out("data/explorer")
+    totals: Out = out("metrics/usage.json")
+
+
+def main(params: ReportParams, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.reporting import explorer as explored
-    from evobuild.reporting import outcomes, report, stage_counts, summarize
+    from evobuild.reporting import explorer, outcomes, report, summarize
 
-    measured = (responses, ratings, scores, diversity, rewards, tags, contamination)
-    rows = outcomes.Tables(rounds, *measured, rejects, failures, dataset)
-    figures = (
-        counts,
-        usage,
-        optimization,
-        tallies,
-        keywords,
-        token_probability,
-        curve,
-        evaluation,
+    rows = outcomes.Tables(
+        rounds=args.rounds,
+        responses=args.responses,
+        measures=args.measures,
+        contamination=args.contamination,
+        rejects=args.rejects,
+        failures=args.failures,
+        dataset=args.dataset,
     )
-    page.write_text(report.page(params, report.Sources(rows, *figures)), encoding="utf-8")
-    explored.write(explorer, params, rows)
-    names = [stage_counts.stem(*each) for each in stage_counts.asking(params)]
-    tables.write_json(totals, summarize.usage_by_role(usage, names))
+    sources = report.Sources(
+        rows=rows,
+        settings=args.settings,
+        counts=args.counts,
+        usage=args.usage,
+        optimization=args.optimization,
+        failure_counts=args.failure_counts,
+        keywords=args.keywords,
+        token_probability=args.token_probability,
+        curve=args.curve,
+        evaluation=args.evaluation,
+    )
+    args.page.write_text(report.report_page(params, sources), encoding="utf-8")
+    explorer.write_explorer(args.explorer, params, rows)
+    tables.write_json(args.totals, summarize.usage_by_role(params, args.usage))
 
 
 if __name__ == "__main__":
-    run(main, reads=None)
+    run(main)

@@ -5,36 +5,54 @@ Answers that a branch has chosen are kept in any case.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.answering.params import Respond
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.models.params import ChatRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    responder: ChatRole
 
 
-def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, usage: Out) -> None:
+class Params(Part):
+    random_seed: RandomSeed
+    respond: Respond
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    pool: str
+    rows: Path = Path("data/rounds/{pool}.parquet")
+    responses: Out = out("data/responses/{pool}.parquet")
+    rejects: Out = out("data/rejects/respond-{pool}.parquet")
+    counts: Out = out("data/counts/respond-{pool}.json")
+    usage: Out = out("data/usage/respond-{pool}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.answering import respond
     from evobuild.autoif.records import OPERATION
     from evobuild.core import tables
-    from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
 
-    sampling = Sampling(
-        params.respond.temperature, params.respond.top_p, params.respond.max_tokens, seed=params.random_seed
-    )
-    rows = tables.read(pool, tables.INSTRUCTIONS)
+    given = params.respond
+    rows = tables.read(args.rows, tables.INSTRUCTIONS)
     of_branch = rows["operation"].str.starts_with(OPERATION)
-    kept = (rows["output"] != "") & (of_branch | (params.respond.seed_answers == "keep"))
+    kept = (rows["output"] != "") & (of_branch | (given.seed_answers == "keep"))
     unanswered = rows.filter(~kept)
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))
-    with Model(params.models.responder, "responder", f"respond-{pool.stem}", unanswered.height) as model:
-        results.take(respond.respond(tables.instructions(unanswered), model, sampling, params.respond.rules))
-    results.write(responses, rejects, counts, rows.height)
-    tables.write_json(usage, [model.usage.as_dict()])
+    with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered.height) as model:
+        sampling = given.sampling(params.random_seed)
+        results.take(respond.respond(tables.instructions(unanswered), model, sampling, given.rules))
+    results.write(rows.height, out=args.responses, rejects=args.rejects, counts=args.counts)
+    tables.write_json(args.usage, [model.usage.as_dict()])
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "respond", "models.responder"))
+    run(main)

@@ -2,54 +2,68 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, Pools, Rounds
+from evobuild.core.stage import Out, out, run
+from evobuild.scoring.params import Reward
+from evobuild.weights.params import WeightsRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    reward: WeightsRole | None
 
 
-def main(
-    params: Params,
-    rounds: Path,
-    method: Path,
-    own: Path,
-    rewards: Out,
-    rejects: Out,
-    counts: Out,
-    metrics: Out,
-    histogram: Out,
-) -> None:
+class Params(Part):
+    rounds: Rounds
+    pools: Pools
+    reward: Reward
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    own: Path
+    rounds: Path = Path("data/rounds")
+    method: Path = Path("data/method.txt")
+    rewards: Out = out("data/rewards")
+    rejects: Out = out("data/rejects/reward.parquet")
+    counts: Out = out("data/counts/reward.json")
+    metrics: Out = out("metrics/reward.json")
+    histogram: Out = out("metrics/reward.csv")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
+    from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.evolution import prompts_sent
-    from evobuild.scoring import distributions
-    from evobuild.scoring import reward as measures
+    from evobuild.scoring import distributions, reward
 
-    model, results = params.models.reward, AllPools(tables.REWARDS, rewards)
-    known = prompts_sent.plans(prompts_sent.method_texts(method, own))
+    model, schema = params.models.reward, measure_of("reward").schema
+    results = AllPools(schema, args.rewards)
+    known = prompts_sent.plans(prompts_sent.method_texts(args.method, args.own))
     for pool in params.pools:
         if model is None:
             results.leave(pool)
             continue
-        rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-        evolved = [row for row in tables.instructions(rows) if measures.is_evolved(row)]
+        rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
+        evolved = [row for row in tables.instructions(rows) if reward.is_evolved(row)]
         parents = {}
         if evolved:
-            above = tables.read(rounds / f"{params.rounds[pool].parent}.parquet", tables.INSTRUCTIONS)
+            above = tables.read(args.rounds / f"{params.rounds[pool].parent}.parquet", tables.INSTRUCTIONS)
             parents = {row.id: row for row in tables.instructions(above)}
-        given = (measures.turns(row, parents.get(row.parent_id), known) for row in evolved)
-        found = measures.measure(given, model, params.reward)
+        given = (reward.turns(row, parents.get(row.parent_id), known) for row in evolved)
+        found = reward.measure(given, model, params.reward)
         rest = rows.height - len(evolved)
         results.take(pool, found, len(evolved), may_be_empty=not evolved, not_evolved=rest)
-    results.write(rejects, counts)
+    results.write(args.rejects, args.counts)
     pools = params.pools if model else []
-    given_out = {pool: tables.read(rewards / f"{pool}.parquet", tables.REWARDS)["reward"] for pool in pools}
-    tables.write_json(metrics, {"model": str(model) if model else None} | distributions.figures(given_out))
-    distributions.histogram(given_out, "reward").write_csv(histogram)
+    rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}
+    tables.write_json(args.metrics, {"model": str(model) if model else None} | distributions.figures(rewards))
+    distributions.histogram(rewards, "reward").write_csv(args.histogram)
 
 
 if __name__ == "__main__":
-    run(main, reads=("rounds", "pools", "reward", "models.reward"))
+    run(main)

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, Pools
+from evobuild.core.stage import Out, out, run
+from evobuild.scoring.params import Score
+from evobuild.weights.params import AdaptedRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    scorer: AdaptedRole | None
 
 
-def main(params: Params, responses: Path, scratch: Path, scores: Out, rejects: Out, counts: Out) -> None:
+class Params(Part):
+    pools: Pools
+    score: Score
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    responses: Path = Path("data/responses")
+    scratch: Path = Path("models/scratch")
+    scores: Out = out("data/scores")
+    rejects: Out = out("data/rejects/score.parquet")
+    counts: Out = out("data/counts/score.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
+    from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.scoring.score import Scorer
 
-    results = AllPools(tables.SCORES, scores)
+    results = AllPools(measure_of("score").schema, args.scores)
     if params.models.scorer is None:
         for pool in params.pools:
             results.leave(pool)
     else:
         with Scorer(params.models.scorer, params.score) as scorer:
             for pool in params.pools:
-                height, rows = tables.stream(responses / f"{pool}.parquet")
+                height, rows = tables.stream(args.responses / f"{pool}.parquet")
                 results.take(pool, scorer.score(rows), height)
-    results.write(rejects, counts)
+    results.write(args.rejects, args.counts)
 
 
 if __name__ == "__main__":
-    run(main, reads=("pools", "score", "models.scorer"))
+    run(main)

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.training.params import Scratch
+from evobuild.weights.params import AdaptedRole, WeightsRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    base: WeightsRole
+    scorer: AdaptedRole | None
 
 
-def main(params: Params, r0: Path, model: Out) -> None:
+class Params(Part):
+    random_seed: RandomSeed
+    scratch: Scratch
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    r0: Path = Path("data/rounds/r0.parquet")
+    model: Out = out("models/scratch")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
 
     scorer = params.models.scorer
     if not (params.models.base.is_scratch or (scorer and scorer.is_scratch)):
-        model.mkdir()
-        (model / "README.md").write_text(
+        args.model.mkdir()
+        (args.model / "README.md").write_text(
             "Not trained: neither models.base nor models.scorer is models/scratch.\n"
         )
         return
     from evobuild.training import scratch
 
-    rows = tables.instructions(tables.read(r0, tables.INSTRUCTIONS))
+    rows = tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS))
     texts = ["\n".join(filter(None, (row.instruction, row.input, row.output))) for row in rows]
-    scratch.train(texts, params.scratch, params.random_seed, model)
+    scratch.train(texts, params.scratch, params.random_seed, args.model)
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "scratch", "models.base", "models.scorer"))
+    run(main)

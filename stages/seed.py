@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
-
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.seeds.params import Seed
 
 
-def main(
-    params: Params,
-    source: Path,
-    r0: Out,
-    held_out: Out,
-    failures: Out,
-    replies: Out,
-    rejects: Out,
-    counts: Out,
-) -> None:
+class Params(Part):
+    random_seed: RandomSeed
+    seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    source: Path
+    r0: Out = out("data/rounds/r0.parquet")
+    held_out: Out = out("data/held_out.parquet")
+    failures: Out = out("data/failures/r0.parquet")
+    replies: Out = out("data/replies/r0.parquet")
+    rejects: Out = out("data/rejects/seed.parquet")
+    counts: Out = out("data/counts/seed.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.seeds import formats, seed
 
-    rows = list(formats.read(source, params.seed.format))
+    rows = list(formats.read(args.source, params.seed.format))
     split = seed.split(rows, params.seed, params.random_seed)
     kept, held, lost = (
         tables.frame(tables.INSTRUCTIONS, split.r0),
@@ -32,15 +38,15 @@ def main(
         tables.frame(tables.REJECTS, split.rejects),
     )
     ledger = tables.ledger(len(rows), kept.height + held.height, lost)
-    tables.refuse_empty(f"{source}: {len(rows)} rows came in", ledger | {"out": kept.height})
-    tables.write(r0, kept)
-    tables.write(held_out, held)
+    tables.refuse_empty(f"{args.source}: {len(rows)} rows came in", ledger | {"out": kept.height})
+    tables.write(args.r0, kept)
+    tables.write(args.held_out, held)
     # Nothing evolved r0. Its empty tables are for what reads those of all rounds, even if there is none.
-    tables.write(failures, tables.FAILURES.to_frame())
-    tables.write(replies, tables.REPLIES.to_frame())
-    tables.write(rejects, lost)
-    tables.write_json(counts, ledger | {"held_out": held.height})
+    tables.write(args.failures, tables.FAILURES.to_frame())
+    tables.write(args.replies, tables.REPLIES.to_frame())
+    tables.write(args.rejects, lost)
+    tables.write_json(args.counts, ledger | {"held_out": held.height})
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "seed"))
+    run(main)

@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, log, run
-
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+from evobuild.core.measures import measure_folders
+from evobuild.core.stage import Folders, Out, log, out, run
+from evobuild.selection.params import SelectParams
 
 
-def main(
-    params: Params,
-    rounds: Path,
-    responses: Path,
-    scores: Path,
-    ratings: Path,
-    diversity: Path,
-    rewards: Path,
-    tags: Path,
-    embeddings: Path,
-    contamination: Path,
-    dataset: Out,
-    rejects: Out,
-    counts: Out,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    rounds: Path = Path("data/rounds")
+    responses: Path = Path("data/responses")
+    embeddings: Path = Path("data/embeddings")
+    contamination: Path = Path("data/contamination")
+    measures: Folders = field(default_factory=measure_folders)
+    dataset: Out = out("data/dataset.parquet")
+    rejects: Out = out("data/rejects/select.parquet")
+    counts: Out = out("data/counts/select.json")
+
+
+def main(params: SelectParams, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.selection import select
     from evobuild.selection.candidate_rows import Sources
 
-    folders = rounds, responses, scores, ratings, diversity, rewards, tags, embeddings, contamination
-    kept, lost, rows_in = select.run(params, Sources(*folders))
+    sources = Sources(args.rounds, args.responses, args.measures, args.embeddings, args.contamination)
+    kept, lost, rows_in = select.run(params, sources)
     ledger = tables.ledger(rows_in, kept.height, lost)
     tables.refuse_empty(f"{rows_in} rows came in", ledger)
-    tables.write(dataset, kept)
-    tables.write(rejects, lost)
-    tables.write_json(counts, ledger)
+    tables.write(args.dataset, kept)
+    tables.write(args.rejects, lost)
+    tables.write_json(args.counts, ledger)
     log(f"kept {kept.height} of {rows_in} rows by {', '.join(params.select.by)}")
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "pools", "select", "decontaminate.sets"))
+    run(main)

@@ -2,59 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.contamination.params import Sets
+from evobuild.core.measures import measure_folders
+from evobuild.core.params import Branches, Part, Pools, Rounds
+from evobuild.core.stage import Folders, Out, out, run
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Decontaminate(Part):
+    sets: Sets
 
 
-def main(
-    params: Params,
-    counts: Path,
-    ratings: Path,
-    scores: Path,
-    rounds: Path,
-    failures: Path,
-    rejects: Path,
-    replies: Path,
-    rows: Out,
-    difficulty: Out,
-    score_means: Out,
-    levels: Out,
-    histogram: Out,
-    evolution: Out,
-    reasons: Out,
-    token_probability: Out,
-    probability_bins: Out,
-    contamination: Out,
-    branches: Out,
-    funnel: Out,
-) -> None:
-    from evobuild.core import branches as steps
+class Params(Part):
+    rounds: Rounds
+    branches: Branches
+    pools: Pools
+    decontaminate: Decontaminate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    counts: Path = Path("data/counts")
+    rounds: Path = Path("data/rounds")
+    failures: Path = Path("data/failures")
+    rejects: Path = Path("data/rejects")
+    replies: Path = Path("data/replies")
+    measures: Folders = field(default_factory=measure_folders)
+    row_counts: Out = out("metrics/rows.json")
+    means: Out = out("metrics/measures.json")
+    levels: Out = out("metrics/difficulty.csv")
+    histogram: Out = out("metrics/scores.csv")
+    evolution: Out = out("metrics/evolution.json")
+    reasons: Out = out("metrics/failures.csv")
+    token_probability: Out = out("metrics/token_probability.json")
+    probability_bins: Out = out("metrics/token_probability.csv")
+    contamination: Out = out("metrics/contamination.json")
+    branches: Out = out("metrics/branches.json")
+    funnel: Out = out("metrics/branches.csv")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.evolution import token_probability as probability
-    from evobuild.reporting import failure_counts, summarize
+    from evobuild.evolution import token_probability
+    from evobuild.reporting import failure_counts, funnel, summarize
 
     pools, names = list(params.pools), list(params.rounds)
-    tables.write_json(rows, summarize.row_counts(counts, names, pools, list(params.branches)))
-    tables.write_json(difficulty, summarize.difficulty(ratings, counts, pools))
-    tables.write_json(score_means, summarize.score_means(scores, pools))
-    tables.write_csv(levels, summarize.level_counts(ratings, pools))
-    tables.write_csv(histogram, summarize.score_histogram(scores, pools))
-    failed = failure_counts.count(rounds, failures, rejects, names, pools)
-    tables.write_json(evolution, failure_counts.figures(failed, counts, names, pools))
-    failed.write_csv(reasons)
-    found = probability.read(replies, rounds, names)
-    tables.write_json(token_probability, probability.figures(found, names))
-    probability.histogram(found).write_csv(probability_bins)
-    tables.write_json(contamination, summarize.contaminated(counts, list(params.decontaminate.sets), pools))
-    kept = steps.read(counts, list(params.branches))
-    tables.write_json(branches, steps.figures(kept))
-    tables.write_csv(funnel, steps.lines(kept))
+    rows = summarize.row_counts(args.counts, names, pools, list(params.branches))
+    tables.write_json(args.row_counts, rows)
+    tables.write_json(args.means, summarize.measure_means(args.measures, args.counts, pools))
+    tables.write_csv(args.levels, summarize.level_counts(args.measures, pools))
+    tables.write_csv(args.histogram, summarize.score_histogram(args.measures, pools))
+    failed = failure_counts.count_failures(args.rounds, args.failures, args.rejects, names, pools)
+    tables.write_json(args.evolution, failure_counts.failure_figures(failed, args.counts, names, pools))
+    failed.write_csv(args.reasons)
+    found = token_probability.read(args.replies, args.rounds, names)
+    tables.write_json(args.token_probability, token_probability.figures(found, names))
+    token_probability.histogram(found).write_csv(args.probability_bins)
+    hits = summarize.contaminated(args.counts, list(params.decontaminate.sets), pools)
+    tables.write_json(args.contamination, hits)
+    steps = funnel.read_funnels(args.counts, list(params.branches))
+    tables.write_json(args.branches, funnel.funnel_figures(steps))
+    tables.write_csv(args.funnel, funnel.funnel_lines(steps))
 
 
 if __name__ == "__main__":
-    run(main, reads=("rounds", "branches", "pools", "decontaminate.sets"))
+    run(main)

@@ -2,56 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.core.params import Part, Pools, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.models.params import ChatRole
+from evobuild.scoring.params import Tag
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class Models(Part):
+    tagger: ChatRole | None
 
 
-def main(
-    params: Params,
-    rounds: Path,
-    tags: Out,
-    rejects: Out,
-    counts: Out,
-    metrics: Out,
-    histogram: Out,
-    usage: Out,
-) -> None:
+class Params(Part):
+    random_seed: RandomSeed
+    pools: Pools
+    tag: Tag
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    rounds: Path = Path("data/rounds")
+    tags: Out = out("data/tags")
+    rejects: Out = out("data/rejects/tag.parquet")
+    counts: Out = out("data/counts/tag.json")
+    metrics: Out = out("metrics/tags.json")
+    histogram: Out = out("metrics/tags.csv")
+    usage: Out = out("data/usage/tag.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.core.chat import Sampling
+    from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
-    from evobuild.scoring import tag as measures
+    from evobuild.scoring import tag
 
     tagger, given, seed = params.models.tagger, params.tag, params.random_seed
-    results, used = AllPools(tables.TAGS, tags), []
+    schema = measure_of("tag").schema
+    results, used = AllPools(schema, args.tags), []
     if tagger is None:
         for pool in params.pools:
             results.leave(pool)
     else:
-        sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=seed)
         found, sizes = {}, {}
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
-                rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-                drawn = measures.draw(rows["id"], given.rows, pool, seed)
+                rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
+                drawn = tag.draw(rows["id"], given.rows, pool, seed)
                 sizes[pool] = len(drawn), rows.height - len(drawn)
                 own = (row for row in tables.instructions(rows) if row.id in drawn)
-                found[pool] = list(measures.tag(own, model, sampling))
+                found[pool] = list(tag.tag(own, model, given.sampling(seed)))
             used = [model.usage.as_dict()]
         for pool, (taken, left) in sizes.items():
             results.take(pool, found[pool], taken, not_drawn=left)
-    results.write(rejects, counts)
+    results.write(args.rejects, args.counts)
     pools = params.pools if tagger else []
-    measured = {pool: tables.read(tags / f"{pool}.parquet", tables.TAGS) for pool in pools}
-    tables.write_json(metrics, measures.figures(measured, str(tagger) if tagger else None))
-    measures.frequencies(measured).write_csv(histogram)
-    tables.write_json(usage, used)
+    measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
+    tables.write_json(args.metrics, tag.figures(measured, str(tagger) if tagger else None))
+    tag.frequencies(measured).write_csv(args.histogram)
+    tables.write_json(args.usage, used)
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "pools", "tag", "models.tagger"))
+    run(main)

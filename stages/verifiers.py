@@ -2,36 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, run
+from evobuild.autoif.params import Verifiers
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.models.params import ChatRole
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class AutoIF(Part):
+    verifiers: Verifiers
 
 
-def main(params: Params, constraints: Path, verifiers: Out, rejects: Out, counts: Out, usage: Out) -> None:
+class Models(Part):
+    evolver: ChatRole
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    autoif: AutoIF
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    branch: str
+    constraints: Path = Path("data/{branch}/constraints.parquet")
+    verifiers: Out = out("data/{branch}/verifiers.parquet")
+    rejects: Out = out("data/rejects/verifiers-{branch}.parquet")
+    counts: Out = out("data/counts/verifiers-{branch}.json")
+    usage: Out = out("data/usage/verifiers-{branch}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import CONSTRAINTS, VERIFIERS
     from evobuild.autoif.verifiers import Verifier, figures, write
     from evobuild.core import tables
     from evobuild.models.client import Model
 
     settings = params.autoif.verifiers
-    texts = dict(tables.read(constraints, CONSTRAINTS).select("id", "constraint").iter_rows())
+    texts = dict(tables.read(args.constraints, CONSTRAINTS).select("id", "constraint").iter_rows())
     asked = len(texts) * settings.count
-    with Model(params.models.evolver, "evolver", "verifiers", asked) as model:
+    with Model(params.models.evolver, "evolver", f"verifiers-{args.branch}", asked) as model:
         results = list(write(texts, model, settings, params.random_seed))
     made = [each.made for each in results]
     kept = tables.frame(VERIFIERS, (each for each in made if isinstance(each, Verifier)))
     lost = tables.frame(tables.REJECTS, (each for each in made if isinstance(each, tables.Reject)))
     balance = tables.ledger(asked, kept.height, lost)
     tables.refuse_empty(f"{asked} verifiers were asked for", balance)
-    tables.write(verifiers, kept)
-    tables.write(rejects, lost)
-    tables.write_json(counts, balance | figures(results))
-    tables.write_json(usage, [model.usage.as_dict()])
+    tables.write(args.verifiers, kept)
+    tables.write(args.rejects, lost)
+    tables.write_json(args.counts, balance | figures(results))
+    tables.write_json(args.usage, [model.usage.as_dict()])
 
 
 if __name__ == "__main__":
-    run(main, reads=("random_seed", "autoif.verifiers", "models.evolver"))
+    run(main)

@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from evobuild.core.stage import Out, log, run
+from evobuild.autoif.params import Sample, Verify
+from evobuild.core.params import Part
+from evobuild.core.stage import Out, log, out, run
+from evobuild.sandbox.params import Limits
 
-if TYPE_CHECKING:
-    from evobuild.core.params import Params
+
+class AutoIF(Part):
+    sample: Sample
+    verify: Verify
 
 
-def main(
-    params: Params, verified: Path, rows: Path, answers: Path, checks: Out, rejects: Out, counts: Out
-) -> None:
-    from evobuild.autoif import verify as measures
+class Params(Part):
+    autoif: AutoIF
+    sandbox: Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    branch: str
+    verified: Path = Path("data/{branch}/verified.parquet")
+    rows: Path = Path("data/{branch}/rows.parquet")
+    answers: Path = Path("data/{branch}/answers.parquet")
+    checks: Out = out("data/{branch}/checks.parquet")
+    rejects: Out = out("data/rejects/verify-{branch}.parquet")
+    counts: Out = out("data/counts/verify-{branch}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.autoif import verified, verify
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED, Answer
-    from evobuild.autoif.verified import of_table
-    from evobuild.core import pools, tables
+    from evobuild.core import tables
     from evobuild.sandbox.choice import choose
 
-    if not params.autoif.answers.count:
-        pools.leave(CHECKS, checks, rejects, counts)
+    if not params.autoif.sample.count:
+        tables.leave_empty(CHECKS, out=args.checks, rejects=args.rejects, counts=args.counts)
         return
-    given = [Answer._make(row) for row in tables.read(answers, ANSWERS).select(Answer._fields).iter_rows()]
-    own = tables.instructions(tables.read(rows, tables.INSTRUCTIONS))
-    functions = measures.functions_of(own, of_table(tables.read(verified, VERIFIED)))
+    answers = tables.read(args.answers, ANSWERS)
+    given = [Answer._make(row) for row in answers.select(Answer._fields).iter_rows()]
+    own = tables.instructions(tables.read(args.rows, tables.INSTRUCTIONS))
+    functions = verify.functions_of(own, verified.of_table(tables.read(args.verified, VERIFIED)))
     isolation = choose(params.sandbox)
     if isolation.name == "none":
         log("sandbox.allow_weaker_isolation: code that a model wrote runs here without isolation")
-    found = sorted(measures.check(given, functions, params.sandbox, isolation))
+    found = sorted(verify.check(given, functions, params.sandbox, isolation))
     texts = {answer.id: answer.answer for answer in given}
-    lost = tables.frame(tables.REJECTS, measures.lost(found, texts, params.autoif.answers.accuracy))
+    lost = tables.frame(tables.REJECTS, verify.lost(found, texts, params.autoif.verify.accuracy))
     ledger = tables.ledger(len(given), len(given) - lost.height, lost)
     tables.refuse_empty(f"{len(given)} answers came in", ledger)
-    tables.write(checks, tables.frame(CHECKS, found))
-    tables.write(rejects, lost)
+    tables.write(args.checks, tables.frame(CHECKS, found))
+    tables.write(args.rejects, lost)
     weaker = {"weaker_isolation": True} if isolation.name == "none" else {}
-    tables.write_json(counts, ledger | {"no_verdict": measures.no_verdicts(found)} | weaker)
+    tables.write_json(args.counts, ledger | {"no_verdict": verify.no_verdicts(found)} | weaker)
 
 
 if __name__ == "__main__":
-    run(main, reads=("autoif.answers", "sandbox"))
+    run(main)

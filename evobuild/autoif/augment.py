@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.answering import failures
+from evobuild.autoif.params import Augment
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Augment
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
 from evobuild.models.client import Model

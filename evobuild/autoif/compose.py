@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 
+from evobuild.autoif.params import Compose
 from evobuild.autoif.records import OPERATION
 from evobuild.autoif.verified import Verified
-from evobuild.core.params import Compose
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
 

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evobuild.autoif.function_verdicts import SILENT, Panel, Said
+from evobuild.autoif.params import Crosscheck
 from evobuild.autoif.records import meets
-from evobuild.core.params import Crosscheck
 from evobuild.core.tables import Reject, count_reasons, row_id
 
 

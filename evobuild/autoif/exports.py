@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from evobuild.autoif.params import BranchModels
 from evobuild.autoif.records import constraint_of
 from evobuild.autoif.verified import Verified
 from evobuild.core import json_lines, tables
 from evobuild.core.chat import Message
 from evobuild.core.conversation import messages
 from evobuild.core.json_lines import Record
-from evobuild.core.params import Models
 from evobuild.core.tables import Instruction
 
 LLAMA_FACTORY = {
@@ -51,7 +51,7 @@ def export(
     rows: Sequence[Instruction],
     verified: Mapping[str, Verified],
     pairs: Sequence[Pair],
-    models: Models,
+    models: BranchModels,
 ) -> None:
     """Write the files, and what they are, into a new folder, in the order of the ids.
 
@@ -68,7 +68,7 @@ def export(
     (folder / "README.md").write_text(_card(len(rows), len(pairs), models), encoding="utf-8")
 
 
-def _card(rows: int, pairs: int, models: Models) -> str:
+def _card(rows: int, pairs: int, models: BranchModels) -> str:
     simulated = ", ".join(role for role in ROLES if getattr(models, role).simulated)
     dry = f"**DRY RUN**: simulated, with no language model behind: {simulated}. Nothing here is a result."
     lines = [

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from evobuild.answering import failures
 from evobuild.autoif import booleans
+from evobuild.autoif.params import Verifiers
 from evobuild.autoif.records import FUNCTION, Case
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.params import Verifiers
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, count_reasons
 from evobuild.models.client import Model

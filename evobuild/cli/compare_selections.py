@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from evobuild.core import params
 from evobuild.core.errors import UserError
-from evobuild.core.params import Metric
+from evobuild.core.params import load_params
 from evobuild.reporting import outcomes
 from evobuild.selection import compare
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.compare import Comparison, Group
+from evobuild.selection.params import ChoiceParams, Metric
 from evobuild.text.control_characters import on_terminal
 
 WIDTH = 110
@@ -24,7 +24,7 @@ def report(path: Path, examples: int, between: Sequence[Metric]) -> str:
     """Compare the metrics on what the last select left. Raises UserError as `comparison.compare`."""
     if examples < 0:
         raise UserError(f"--examples is {examples}; expected 0 or more")
-    given = params.load(path)
+    given = load_params(path, ChoiceParams)
     where = outcomes.Tables()
     found = compare.compare(
         given, Sources(), where.dataset, where.rejects / "select.parquet", examples, between

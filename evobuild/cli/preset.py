@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from evobuild.core import sections
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.params import read_yaml
 
 FOLDER = Path("presets")
 _BARE = re.compile(r"[\w./:@+-]+", re.ASCII)
@@ -43,7 +43,7 @@ def _names() -> list[str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    content = sections.read(path)
+    content = read_yaml(path)
     if not isinstance(content.get("about"), str) or not isinstance(content.get("set"), dict):
         raise BadInput(f"{path}: expected 'about', a line, and 'set', params by dotted key")
     return content

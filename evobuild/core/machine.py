@@ -16,10 +16,9 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from evobuild.core.errors import BadParams
-from evobuild.core.sections import Section, explained, read
+from evobuild.core.params import Section, load_params
 
 FILE = "machine.yaml"
 Count = Annotated[int, Field(ge=1)]
@@ -87,7 +86,4 @@ def load() -> Machine:
     path = root() / FILE
     if not path.exists():
         return Machine()
-    try:
-        return Machine.model_validate(read(path))
-    except ValidationError as error:
-        raise BadParams(explained(path, error, Machine)) from error
+    return load_params(path, Machine)

@@ -1,45 +1,56 @@
-"""params.yaml as typed records: the one place that knows every key, its type and its range.
+"""params.yaml as typed records: strict sections, what a stage declares of them, and mistakes said in a line.
 
-There are no defaults here: params.yaml shows every value that defines a result. A stage gets only
-the parts that it names (`load`), so that it cannot depend on a value that dvc.yaml does not list.
+There are no defaults: params.yaml shows every value that defines a result. The schema of a section lies
+with its domain, in `evobuild/<domain>/params.py`; only `check` knows them all. A stage is given a `Part`,
+which has the keys that it declares and no other, so that mypy refuses what dvc.yaml does not list.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadParams
-from evobuild.core.sections import Section, explained, first_line, read
-from evobuild.core.uri import ChatModel, Weights, parse_chat_model, parse_weights
-from evobuild.sandbox.params import Limits
+
+
+class Section(BaseModel):
+    """A part of params.yaml as it stands there: unknown keys, wrong types and NaN are errors.
+
+    renamed: keys that are no more, each with what is given instead.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+    renamed: ClassVar[dict[str, str]] = {}
+
+
+class Part(BaseModel):
+    """What a stage reads of params.yaml: its fields are sections, or Parts with keys of a section.
+
+    All else in the file is left out, for `check` has held all of it against its schema before.
+    """
+
+    model_config = ConfigDict(
+        extra="ignore", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+    )
+
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int, Field(ge=0)]
+"""A count of which 0 switches something off."""
 Positive = Annotated[float, Field(gt=0)]
+RandomSeed = Annotated[int, Field(ge=0, lt=2**31)]
 Dtype = Literal["float32", "bfloat16", "float16"]
-Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
-Operations = Annotated[list[Operation], Field(min_length=1)]
-Measure = Literal["level", "score"]
-Metric = Literal[
-    "ic_ifd",
-    "ifd",
-    "ifd_ppl",
-    "perplexity",
-    "length",
-    "difficulty",
-    "reward",
-    "diversity",
-    "tags",
-    "random",
-]
-Range = Annotated[list[float | None], Field(min_length=2, max_length=2)]
-"""The least and the most, each of them null for no bound."""
 
 
 def _name(value: str) -> str:
@@ -54,414 +65,143 @@ def _bound(value: object) -> object:
     return value
 
 
-def _all_or_names(value: object) -> object:
-    if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
-        raise ValueError("expected 'all' or a list of names")
-    return value
-
-
-def _weighted(value: object) -> object:
-    """Read what rows are chosen by: one metric, or a weight for each of several."""
-    if isinstance(value, str) and value in get_args(Metric):
-        return {value: 1.0}
-    if not isinstance(value, dict) or not value:
-        raise ValueError(
-            f"expected {', '.join(get_args(Metric))}, or several with weights, {{ic_ifd: 1, difficulty: 0.5}}"
-        )
-    return value
-
-
 Name = Annotated[str, AfterValidator(_name)]
 Bound = Annotated[str, BeforeValidator(_bound)]
 """What a figure must be: above a number, or from one on."""
 
-OF_THE_SERVER = ("dtype", "quantization", "adapter")
-"""Options of a role that only whoever loads the model can heed: a server's are given at its start."""
 
+class Decoding(Section):
+    """How a chat model writes: the keys that every section has whose stage asks one."""
 
-class Fetch(Section):
-    """A data set of the hub, pinned."""
-
-    hub: str
-    config: str | None
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    split: str
-
-
-class Seed(Section):
-    source: str
-    format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
-    domain: str | None
-    rows: Count | None
-    held_out: Annotated[float, Field(gt=0, lt=1)]
-    near_duplicate: Share
-
-
-class Role(Section):
-    """A chat role whose model has options; a role without is just its URI."""
-
-    uri: str
-    dtype: Dtype | None = None
-    quantization: str | None = None
-    max_length: Count | None = None
-    adapter: str | None = None
-
-
-def _chat_model(value: object) -> object:
-    """Read a role: its URI, or a mapping with the URI and options."""
-    if isinstance(value, str):
-        return parse_chat_model(value)
-    if not isinstance(value, dict):
-        return value
-    try:
-        role = Role.model_validate(value)
-    except ValidationError as error:
-        raise ValueError(f"expected a URI, or {{uri: …, option: …}}: {first_line(error, Role)}") from error
-    model = replace(parse_chat_model(role.uri), **role.model_dump(exclude={"uri"}, exclude_none=True))
-    if model.engine == "openai" and (given := [name for name in OF_THE_SERVER if getattr(model, name)]):
-        raise ValueError(
-            f"expected no {' and no '.join(given)} beside openai:, which cannot ask for it; "
-            "start the server with it, and give the name that it serves the model under"
-        )
-    return model
-
-
-Chat = Annotated[ChatModel, BeforeValidator(_chat_model)]
-CausalLM = Annotated[
-    Weights, BeforeValidator(lambda value: parse_weights(value) if isinstance(value, str) else value)
-]
-
-
-class Adapted(Section):
-    """A scorer with a LoRA folder; one without is just its hub id or folder."""
-
-    uri: str
-    adapter: str | None = None
-
-
-def _adapted(value: object) -> object:
-    """Read a scorer: its name, or a mapping with the name and an adapter."""
-    if isinstance(value, str):
-        return parse_weights(value)
-    if not isinstance(value, dict):
-        return value
-    try:
-        given = Adapted.model_validate(value)
-    except ValidationError as error:
-        raise ValueError(
-            f"expected a name, or {{uri: …, adapter: …}}: {first_line(error, Adapted)}"
-        ) from error
-    return replace(parse_weights(given.uri), adapter=given.adapter or "")
-
-
-AdaptedLM = Annotated[Weights, BeforeValidator(_adapted)]
-
-
-class Models(Section):
-    """Who plays which role; null where there is none, and nothing is measured."""
-
-    evolver: Chat
-    optimizer: Chat
-    responder: Chat
-    judge: Chat
-    scorer: AdaptedLM | None
-    base: CausalLM
-    embedder: CausalLM | None
-    reward: CausalLM | None
-    tagger: Chat | None
-    entailment: CausalLM | None
-
-
-class Scratch(Section):
-    vocabulary: Annotated[int, Field(ge=300)]
-    steps: Count
-    batch: Count
-    length: Annotated[int, Field(ge=8, le=2048)]
-    learning_rate: Positive
-
-
-class Optimize(Section):
-    initial: Literal["e0", "weak", "file"]
-    pool: Count
-    development: Count
-    holdout: Annotated[int, Field(ge=0)]
-    batch: Count
-    trajectory_rounds: Count
-    candidates: Count
-    steps: Annotated[int, Field(ge=0)]
-    incumbent: bool
-    patience: Count
-    ties: Literal["shorter", "first"]
-    halving: Annotated[int, Field(ge=2)] | None
-    difficulty_weight: Annotated[float, Field(ge=0)]
-    evolver_temperature: Temperature
     temperature: Temperature
     top_p: Share
     max_tokens: Count
+
+    def sampling(self, seed: int, logprobs: int = 0) -> Sampling:
+        """The settings of a request. logprobs: tokens at each position whose probability is told."""
+        return Sampling(self.temperature, self.top_p, self.max_tokens, seed=seed, logprobs=logprobs)
 
 
 class Round(Section):
     parent: Name
 
 
-class Failures(Section):
-    """What counts as a failed evolution, besides what cannot be used at all."""
-
-    max_growth: Count | None
-    language: bool
-    lost_content: bool
-    equal: bool
-
-
-class Evolve(Section):
-    strategy: Literal["auto", "evol"]
-    method: Literal["optimized", "e0", "weak", "file"]
-    file: str
-    operations: dict[str, Operations]
-    schedule: Literal["fixed", "random"]
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-    failures: Failures
-    on_failure: Literal["drop", "keep_parent", "retry"]
-    retries: Count
-    token_probability: bool
-
-
 class Branch(Section):
     pass
-
-
-class Augment(Section):
-    rounds: Annotated[int, Field(ge=0)]
-    count: Count
-    examples: Count
-    near_duplicate: Share
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class Verifiers(Section):
-    count: Count
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class Crosscheck(Section):
-    case: Bound
-    function: Bound
-    min_functions: Count
-    min_cases: Count
-    constraints: Count | None
-
-
-class Backtranslate(Section):
-    functions: Annotated[int, Field(ge=0)]
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class Compose(Section):
-    queries: Count
-    min_characters: Count
-    max_characters: Count
-    domains: list[str]
-
-
-class Answers(Section):
-    count: Annotated[int, Field(ge=0)]
-    accuracy: Bound
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class Quality(Section):
-    score: Bound | None
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class AutoIF(Section):
-    seeds: str
-    augment: Augment
-    verifiers: Verifiers
-    crosscheck: Crosscheck
-    backtranslate: Backtranslate
-    compose: Compose
-    answers: Answers
-    quality: Quality
 
 
 class Pool(Section):
     pass
 
 
-class Respond(Section):
-    seed_answers: Literal["keep", "replace"]
-    rules: list[Literal["auto_evol", "wizardlm"]]
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
+Rounds = dict[Name, Round]
+Branches = dict[Literal["autoif"], Branch]
+Pools = dict[Name, Pool]
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
-class Keywords(Section):
-    rows: Annotated[int, Field(ge=0)]
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class Rate(Section):
-    measures: list[Measure]
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class Score(Section):
-    template: Literal["plain", "chat", "authors", "superfiltering"]
-    dtype: Dtype
-    max_length: Annotated[int, Field(ge=8)]
-    batch_tokens: Count
-
-
-class Diversity(Section):
-    distance: Literal["l2", "squared", "cosine"]
-    exact_rows: Count
-
-
-class Reward(Section):
-    dtype: Literal["float32", "bfloat16", "float16"]
-    max_length: Annotated[int, Field(ge=8)]
-    batch_tokens: Count
-
-
-class Tag(Section):
-    rows: Count | None
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Count
-
-
-class Decontaminate(Section):
-    ngrams: list[Count]
-    embedding: Share | None
-    sets: dict[Name, str]
-    columns: dict[Name, Annotated[list[str], Field(min_length=1)]]
-
-
-class Filters(Section):
-    """What a row must be like. ranges: of any metric but random."""
-
-    max_ifd: Positive | None
-    ranges: dict[Metric, Range]
-    min_words: Count | None
-    max_words: Count | None
-    languages: list[str]
-
-
-class Duplicates(Section):
-    """How alike two rows may be, besides equal ones, of which always one stays."""
-
-    near: Share | None
-    embedding: Share | None
-
-
-class Select(Section):
-    pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
-    weights: dict[Name, Positive]
-    keep_seeds: bool
-    filters: Filters
-    duplicates: Duplicates
-    contamination: list[Annotated[str, Field(pattern=r"^([1-9][0-9]*-gram|embedding)$")]]
-    by: Annotated[dict[Metric, Positive], BeforeValidator(_weighted)]
-    share: Share | None
-    count: Count | None
-    per_domain: bool
-    greedy: Annotated[float, Field(gt=0, le=2)] | None
-
-
-class Export(Section):
-    formats: list[Literal["alpaca", "sharegpt", "messages", "trl", "datasets"]]
-
-
-class Finetune(Section):
-    epochs: Positive
-    batch: Count
-    learning_rate: Positive
-    warmup: Annotated[float, Field(ge=0, lt=1)]
-    max_length: Annotated[int, Field(ge=8)]
-    lora_rank: Annotated[int, Field(ge=0)]
-
-
-class Evaluate(Section):
-    max_length: Annotated[int, Field(ge=8)]
-    batch_tokens: Count
-
-
-class Report(Section):
-    examples: Count
-
-
-class Params(Section):
-    """The whole of params.yaml."""
-
-    random_seed: Annotated[int, Field(ge=0, lt=2**31)]
-    fetch: dict[Name, Fetch]
-    seed: Seed
-    models: Models
-    scratch: Scratch
-    optimize: Optimize
-    rounds: dict[Name, Round]
-    evolve: Evolve
-    branches: dict[Literal["autoif"], Branch]
-    autoif: AutoIF
-    sandbox: Limits
-    pools: dict[Name, Pool]
-    keywords: Keywords
-    respond: Respond
-    rate: Rate
-    score: Score
-    diversity: Diversity
-    reward: Reward
-    tag: Tag
-    decontaminate: Decontaminate
-    select: Select
-    export: Export
-    finetune: Finetune
-    evaluate: Evaluate
-    report: Report
-
-
-def load(path: Path, names: tuple[str, ...] | None = None) -> Params:
-    """Read and check a params file, and give the named parts of it.
-
-    names: sections or keys of sections, such as ("random_seed", "evolve", "models.evolver");
-    None means all. Anything else is absent from the result: reading it is an AttributeError.
+def load_params(path: Path, schema: type[Schema]) -> Schema:
+    """Read what a schema names of a YAML file.
 
     Raises BadParams naming the first wrong keys, their values and what was wanted.
     """
     try:
-        params = Params.model_validate(read(path))
+        return schema.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise BadParams(explained(path, error, Params)) from error
-    return params if names is None else _view(params, names)
+        raise BadParams(explain_errors(path, error, schema)) from error
 
 
-def _view(params: Params, names: tuple[str, ...]) -> Params:
-    parts: dict[str, Any] = {}
-    keys: dict[str, dict[str, Any]] = {}
-    for name in names:
-        section, _, key = name.partition(".")
-        if key:
-            keys.setdefault(section, {})[key] = getattr(getattr(params, section), key)
+def declared_keys(schema: type[BaseModel]) -> Iterator[str]:
+    """The keys of params.yaml that a Part reads, such as "evolve" and "models.evolver"."""
+    for name, field in schema.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Part):
+            yield from (f"{name}.{key}" for key in declared_keys(kind))
         else:
-            parts[section] = getattr(params, section)
-    for section, values in keys.items():
-        parts[section] = type(getattr(params, section)).model_construct(**values)
-    return Params.model_construct(**parts)
+            yield name
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as ruamel, and so DVC, writes it: 1e-05 is a number; a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise BadParams(f"{_at(key.start_mark)}: the key '{key.value}' is given twice")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a params file as a plain mapping. Raises BadParams if it is no YAML mapping."""
+    try:
+        with path.open(encoding="utf-8") as stream:
+            content = yaml.load(stream, _Loader)
+    except FileNotFoundError:
+        raise BadParams(f"{path}: no such file; run in the folder that holds it") from None
+    except yaml.MarkedYAMLError as error:
+        raise BadParams(f"{_at(error.problem_mark)}: not YAML: {error.problem}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadParams(f"{path}: not UTF-8 YAML text: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise BadParams(f"{path}: expected a mapping of sections, found {type(content).__name__}")
+    return content
+
+
+def explain_errors(path: Path, error: ValidationError, schema: type[BaseModel]) -> str:
+    """Say what is wrong with a file, in two lines at the most."""
+    lines = list(_lines(error, schema))
+    more = f" (and {len(lines) - 2} more)" if len(lines) > 2 else ""
+    return "\n".join(f"{path}: {line}" for line in lines[:2]) + more
+
+
+def first_error(error: ValidationError, schema: type[BaseModel]) -> str:
+    """Say the first thing that is wrong with a section."""
+    return next(_lines(error, schema))
+
+
+def _lines(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
+    # A misspelt key is also a missing one: name the cause first.
+    for item in sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden"):
+        place = ".".join(str(part) for part in item["loc"] if part != "[key]")
+        if item["type"] == "extra_forbidden":
+            yield _unknown_key(place, schema, item["loc"])
+        elif item["type"] == "missing":
+            yield f"the key '{place}' is missing"
+        else:
+            message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            wanted = message if message.startswith(("expected", "the ")) else f"expected {message}"
+            yield f"{place} is {item['input']!r}; {wanted}"
+
+
+def _unknown_key(place: str, schema: type[BaseModel], location: tuple[Any, ...]) -> str:
+    section = _schema_at(schema, location[:-1])
+    key, known = str(location[-1]), list(section.model_fields)
+    if new := getattr(section, "renamed", {}).get(key):
+        return f"the key '{place}' is now {new}"
+    close = difflib.get_close_matches(key, known, 1)
+    hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(known)}"
+    return f"unknown key '{place}'{hint}"
+
+
+def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
+    """The schema of a place of a file: of a section, or of an entry of a dict of sections."""
+    annotation: Any = schema
+    for part in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            annotation = annotation.model_fields[str(part)].annotation
+        else:
+            annotation = get_args(annotation)[1]
+    found: type[BaseModel] = annotation
+    return found
+
+
+def _at(mark: yaml.Mark | None) -> str:
+    return f"{Path(mark.name).name}:{mark.line + 1}" if mark else "params.yaml"

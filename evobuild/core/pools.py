@@ -1,8 +1,7 @@
-"""Stages that handle pools: where what they leave lies, and how those that take all at once write it.
+"""How a stage that takes all pools in one run writes what it leaves.
 
-A stage that runs once a pool has rejects and a ledger of each, `<stage>-<pool>`. One that takes all
-pools in one run, since what it loads costs more than what it does, has one table of rejects,
-`<stage>`, for ids are unique over all pools, and one file of ledgers by pool.
+It has a folder with a table of each pool, one table of rejects, for ids are unique over all pools, and one
+file with the counts of each pool. A stage that is run for each pool has files of each (`core/stages.py`).
 """
 
 from __future__ import annotations
@@ -11,56 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from evobuild.core import tables
-from evobuild.core.params import Select
-from evobuild.core.tables import REJECTS, SEED_ROUND, Columns, Reject
-
-STAGES = ("respond", "rate", "score", "diversity", "reward", "tag")
-"""In order."""
-AT_ONCE = ("score", "diversity", "reward", "tag")
-"""Those that take all pools in one run."""
-
-NOT_ANSWERED = "not answered"
-"""Why select rejects a row that an earlier stage lost, which says why itself."""
-
-OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}
-"""The ledger of a measure that is switched off."""
+from evobuild.core.stages import OF_ALL_POOLS
+from evobuild.core.tables import OFF, REJECTS, Columns, Reject
 
 
-def chosen_from(select: Select, every: Iterable[str]) -> list[str]:
-    """Names of the pools that select reads: those that it names, and the seed's if it is kept."""
-    names = list(every) if select.pools == "all" else list(select.pools)
-    return [SEED_ROUND, *names] if select.keep_seeds and SEED_ROUND not in names else names
-
-
-def stem(stage: str, pool: str) -> str:
-    """The name of a stage's rejects and ledgers of a pool: "respond-r1", or "score"."""
-    return stage if stage in AT_ONCE else f"{stage}-{pool}"
-
-
-def stems(pools: Iterable[str]) -> list[str]:
-    """The names of all that stages leave of some pools, in the order of the pipeline."""
-    return list(dict.fromkeys(stem(stage, pool) for stage in STAGES for pool in pools))
-
-
-def addresses(pools: Sequence[str]) -> list[str]:
-    """What DVC calls the stages of some pools: "respond@r1", …, "score"."""
-    found = [stage if stage in AT_ONCE else f"{stage}@{pool}" for stage in STAGES for pool in pools]
-    return list(dict.fromkeys(found))
-
-
-def of_pool(ledgers: Mapping[str, Any], stage: str, pool: str) -> Any:
-    """A pool's ledger in the content of its file; None if a stage that takes all pools has none of it."""
-    return ledgers.get(pool) if stage in AT_ONCE else ledgers
-
-
-def leave(schema: pl.Schema, out: Path, rejects: Path, counts: Path) -> None:
-    """Write what a stage of one pool leaves if it measures nothing: empty tables, a ledger that says so."""
-    tables.write(out, schema.to_frame())
-    tables.write(rejects, REJECTS.to_frame())
-    tables.write_json(counts, OFF)
+def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
+    """A pool's counts in the content of a stage's file; None if a stage of all pools has none of it."""
+    return content.get(pool) if stage in OF_ALL_POOLS else content
 
 
 class AllPools:

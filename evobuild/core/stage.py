@@ -1,27 +1,39 @@
-"""The frame around every stage script: arguments, params, locks, whole outs, errors.
+"""What runs every stage script: arguments, params, locks, whole outs, errors.
 
-A script defines `main(params, parent: Path, child: Out, …)` and ends with `run(main, reads=…)`.
-Each `Path` argument becomes a required option that is read, each `Out` one that is written: main
-gets a temporary path beside it, which takes the real name when main returns. So an out is whole or
-absent, a second writer is refused, and a stage dies with the process that started it.
+A script defines what it reads of params.yaml and what it is given, and ends with `run(main)`:
+
+    class Params(Part):                                        # the sections of params.yaml that it reads
+        rate: Rate
+
+    @dataclass(frozen=True, kw_only=True)
+    class Arguments:
+        pool: str                                              # a name: --pool, wanted
+        rows: Path = Path("data/rounds/{pool}.parquet")        # read: --rows, this path unless given
+        ratings: Out = out("data/ratings/{pool}.parquet")      # written
+
+    def main(params: Params, args: Arguments) -> None: ...
+
+main gets a temporary path for each `Out`, which takes the real name when main returns. So an out is whole
+or absent, a second writer is refused, and a stage dies with the process that started it.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import dataclasses
 import fcntl
 import hashlib
-import inspect
 import os
+import re
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, NewType, NoReturn
+from typing import Any, NewType, NoReturn, get_type_hints
 
 from evobuild.core.errors import UserError
 
@@ -32,6 +44,16 @@ if Path(sys.path[0]).name == "stages":
 
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
+
+
+class Folders(dict[str, Path]):
+    """Folders that a stage reads, by name; each is an option of its own."""
+
+
+def out(path: str) -> Out:
+    """A path that a stage writes."""
+    return Out(Path(path))
+
 
 LOCKS = Path(".evobuild/locks")
 
@@ -47,19 +69,17 @@ QUIET = {
 }
 
 
-def run(main: Callable[..., None], reads: tuple[str, ...] | None = ()) -> NoReturn:
-    """Run a stage's main with the paths of the command line, and exit.
-
-    reads: what it reads of params.yaml, as `params.load` takes it; None is the whole file.
+def run(main: Callable[..., None]) -> NoReturn:
+    """Run a stage's main with what the command line gives, and exit.
 
     Exit code 0; 1 after a UserError or a failing disk, said in one or two lines; 130 if interrupted.
     """
     _die_with_parent()
     os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
-    arguments = _parser(main).parse_args()
+    words = vars(_parser(main).parse_args())
     name = Path(sys.argv[0]).stem
     try:
-        _call(main, vars(arguments), reads)
+        call_stage(main, words.pop("params"), words)
     except UserError as error:
         sys.exit(f"{name}: {error}")
     except OSError as error:
@@ -70,18 +90,73 @@ def run(main: Callable[..., None], reads: tuple[str, ...] | None = ()) -> NoRetu
     sys.exit(0)
 
 
-def _call(main: Callable[..., None], arguments: dict[str, Path], reads: tuple[str, ...] | None) -> None:
-    from evobuild.core.params import load
+def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str | None]) -> None:
+    """Call a stage's main: read its params, hold its inputs and locks, and give its outs their names.
 
-    params = load(arguments.pop("params"), reads)
-    outs = [name for name, kind in paths(main).items() if kind == "Out"]
-    for name in arguments.keys() - outs:
-        if not arguments[name].exists():
-            raise UserError(
-                f"--{name.replace('_', '-')}: {arguments[name]} does not exist; run the stage that makes it"
+    params: params.yaml. given: names and paths of the command line; None where it gives none.
+
+    Raises UserError if an input is missing, or an out is being written by another process.
+    """
+    from evobuild.core.params import load_params
+
+    kinds, arguments = argument_kinds(main), stage_arguments(main, given)
+    read = load_params(params, params_schema(main))
+    for option, path in _paths_read(arguments, kinds).items():
+        if not path.exists():
+            raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
+    outs = [name for name, kind in kinds.items() if kind is Out]
+    with whole(*(getattr(arguments, name) for name in outs)) as temporary:
+        main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
+
+
+def params_schema(main: Callable[..., None]) -> Any:
+    """The record of what a stage reads of params.yaml."""
+    return get_type_hints(main)["params"]
+
+
+def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
+    """What a stage is given: name to str, Path (read), Folders (read) or Out (written)."""
+    return get_type_hints(get_type_hints(main)["args"])
+
+
+def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
+    """A stage's arguments: what is given, else the default paths, with the given names put into these.
+
+    Raises UserError at a name that is none, or that is missing.
+    """
+    kind = get_type_hints(main)["args"]
+    kinds = argument_kinds(main)
+    names = {name: given.get(name) for name, kind_ in kinds.items() if kind_ is str}
+    for name, value in names.items():
+        if value is None or not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+            raise UserError(f"--{name}: {value!r}; expected a name of small letters, digits and '_'")
+    values: dict[str, Any] = dict(names)
+    for field in dataclasses.fields(kind):
+        if kinds[field.name] is Folders:
+            values[field.name] = Folders(
+                {name: Path(given.get(name) or path) for name, path in _default_folders(field).items()}
             )
-    with whole(*(arguments[name] for name in outs)) as temporary:
-        main(params, **arguments | dict(zip(outs, temporary, strict=True)))
+        elif kinds[field.name] is not str:
+            path = given.get(field.name) or str(field.default).format_map(names)
+            values[field.name] = Path(path)
+    return kind(**values)
+
+
+def _default_folders(field: dataclasses.Field[Any]) -> Folders:
+    assert field.default_factory is not dataclasses.MISSING, "folders have a default factory"
+    folders: Folders = field.default_factory()
+    return folders
+
+
+def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
+    """The paths that a stage reads, by option."""
+    found: dict[str, Path] = {}
+    for name, kind in kinds.items():
+        if kind is Folders:
+            found |= getattr(arguments, name)
+        elif kind is Path:
+            found[name.replace("_", "-")] = getattr(arguments, name)
+    return found
 
 
 @contextmanager
@@ -130,21 +205,25 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def paths(main: Callable[..., None]) -> dict[str, str]:
-    """The arguments of a stage's main after `params`: name to 'Path' or 'Out'."""
-    parameters = list(inspect.signature(main).parameters.values())[1:]
-    return {parameter.name: str(parameter.annotation) for parameter in parameters}
-
-
 def _parser(main: Callable[..., None]) -> argparse.ArgumentParser:
-    description = sys.modules[main.__module__].__doc__
     parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        description=sys.modules[main.__module__].__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    for name, kind in paths(main).items():
-        verb = "written" if kind == "Out" else "read"
+    kinds = argument_kinds(main)
+    for field in dataclasses.fields(get_type_hints(main)["args"]):
+        kind, wanted = kinds[field.name], field.default is dataclasses.MISSING
+        if kind is Folders:
+            for name, path in _default_folders(field).items():
+                parser.add_argument(f"--{name}", metavar="PATH", help=f"read; {path}")
+            continue
+        verb = {str: "name", Out: "written"}.get(kind, "read")
         parser.add_argument(
-            f"--{name.replace('_', '-')}", type=Path, required=True, metavar="PATH", help=verb
+            f"--{field.name.replace('_', '-')}",
+            required=wanted,
+            metavar="NAME" if kind is str else "PATH",
+            help=verb if wanted else f"{verb}; {field.default}",
         )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="PATH", help="read")
     return parser

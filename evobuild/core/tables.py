@@ -27,6 +27,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.measures import MEASURES
+from evobuild.core.reasons import MEANINGS
 
 Turn = tuple[str, str]
 
@@ -60,26 +62,8 @@ class Reject(NamedTuple):
 _HISTORY = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 INSTRUCTIONS = pl.Schema({name: _HISTORY if name == "history" else pl.String for name in Instruction._fields})
 REJECTS = pl.Schema(dict.fromkeys(Reject._fields, pl.String))
-RATINGS = pl.Schema({"id": pl.String, "level": pl.String, "score": pl.Float64})
-SCORES = pl.Schema(
-    {
-        "id": pl.String,
-        "question_tokens": pl.Int64,
-        "answer_tokens": pl.Int64,
-        "truncated": pl.Boolean,
-        "loss_q": pl.Float64,
-        "loss_a_given_q": pl.Float64,
-        "loss_a": pl.Float64,
-        "ifd": pl.Float64,
-        "ifd_ppl": pl.Float64,
-        "ic_ifd": pl.Float64,
-    }
-)
+RATINGS, SCORES, DIVERSITY, REWARDS, TAGS = (measure.schema for measure in MEASURES[:5])
 EMBEDDINGS = pl.Schema({"id": pl.String(), "embedding": pl.List(pl.Float32)})
-DIVERSITY = pl.Schema({"id": pl.String, "neighbour": pl.String, "distance": pl.Float64})
-"""The nearest other instruction of the same pool."""
-REWARDS = pl.Schema({"id": pl.String, "reward": pl.Float64})
-TAGS = pl.Schema({"id": pl.String(), "tags": pl.List(pl.String)})
 FAILURES = pl.Schema(
     {
         "id": pl.String,
@@ -305,14 +289,25 @@ class Results:
         for result in results:
             (self._lost if isinstance(result, Reject) else self._kept).append(result)
 
-    def write(self, out: Path, rejects: Path, counts: Path, rows_in: int) -> None:
-        """Write the out, the rejects and the ledger. Raises BadInput if nothing is left."""
+    def write(self, rows_in: int, *, out: Path, rejects: Path, counts: Path) -> None:
+        """Write the out, the rejects and the counts. Raises BadInput if nothing is left."""
         kept, lost = self._kept.frame(), self._lost.frame()
         balance = ledger(rows_in, kept.height, lost)
         refuse_empty(f"{rows_in} rows came in", balance)
         write(out, kept)
         write(rejects, lost)
         write_json(counts, balance)
+
+
+OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}
+"""The counts of a stage that is switched off."""
+
+
+def leave_empty(schema: pl.Schema, *, out: Path, rejects: Path, counts: Path) -> None:
+    """Write what a stage leaves if it is switched off: empty tables, and counts that say so."""
+    write(out, schema.to_frame())
+    write(rejects, REJECTS.to_frame())
+    write_json(counts, OFF)
 
 
 def frame(schema: pl.Schema, rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
@@ -339,8 +334,10 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 def ledger(rows_in: int, rows_out: int, rejects: pl.DataFrame) -> dict[str, Any]:
     """Count what came in, went out and was lost, by reason: {"in": 3, "out": 2, "rejects": {"empty": 1}}.
 
-    Raises ValueError if they do not add up: that is a bug of ours.
+    Raises ValueError if they do not add up, or at a reason that `reasons` does not have: a bug of ours.
     """
+    if unknown := set(rejects["reason"]) - MEANINGS.keys():
+        raise ValueError(f"rejects for {', '.join(sorted(unknown))}, which core/reasons.py does not have")
     if rows_in != rows_out + rejects.height:
         raise ValueError(f"{rows_in} rows in, but {rows_out} out and {rejects.height} rejected")
     return {"in": rows_in, "out": rows_out, "rejects": count_reasons(rejects["reason"])}

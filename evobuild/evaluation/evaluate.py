@@ -16,9 +16,9 @@ import polars as pl
 
 from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.params import Evaluate
 from evobuild.core.tables import EVALUATION, REJECTS, Instruction, Reject, frame
 from evobuild.core.uri import Weights
+from evobuild.evaluation.params import Evaluate
 from evobuild.weights import checkpoints, losses, tokenized_pairs
 from evobuild.weights.likelihood import Reader
 

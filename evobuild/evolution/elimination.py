@@ -10,8 +10,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction
+from evobuild.evolution.params import Failures
 from evobuild.text import assistant_phrases, content, language, words
 
 _MARKER = re.compile(

@@ -16,11 +16,11 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
-from evobuild.core.params import Evolve
 from evobuild.core.stage import log
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
 from evobuild.evolution import elimination, equality
+from evobuild.evolution.params import Evolve
 from evobuild.evolution.step import Plan, Step, child
 from evobuild.models.client import Model
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.conversation import messages
-from evobuild.core.params import Failures
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.evolution import equality
+from evobuild.evolution.params import Failures
 from evobuild.evolution.step import Plan, by_method, child
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score

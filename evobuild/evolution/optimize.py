@@ -29,12 +29,12 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Optimize
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import UNTRIED, Examiner, Trajectory, Trial, turns
 from evobuild.evolution.optimization_history import Candidate, History
+from evobuild.evolution.params import Optimize
 from evobuild.models.client import Model
 
 _TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Reply
-from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
 from evobuild.evolution import elimination, methods
+from evobuild.evolution.params import Failures
 
 _LABEL = r"[ \t>*_`]*#+[ \t]*{name}[ \t]*#[*_`]*[ \t]*:?[ \t]*[*_`]*"
 _INPUT = re.compile("^" + _LABEL.format(name="input"), re.IGNORECASE | re.MULTILINE)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from evobuild.core.params import Params
 from evobuild.core.tables import INSTRUCTIONS
+from evobuild.export.params import ExportParams
 from evobuild.models.roles import CHAT_ROLES, is_dry_run
 
 FILES = {
@@ -29,7 +29,7 @@ configs:
 """
 
 
-def folder(rows: int, lost: int, params: Params) -> str:
+def folder(rows: int, lost: int, params: ExportParams) -> str:
     """Describe the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
     formats = params.export.formats
     lines = ["# Exports", "", *_dry_run(params), f"{rows:,} rows, in the order of their ids.", ""]
@@ -44,7 +44,7 @@ def folder(rows: int, lost: int, params: Params) -> str:
     return "\n".join(lines) + "\n"
 
 
-def data_set(rows: pl.DataFrame, params: Params) -> str:
+def data_set(rows: pl.DataFrame, params: ExportParams) -> str:
     """Write the card of the `datasets` folder, with the `configs` by which load_dataset finds its rows."""
     rounds = rows.group_by("round").len().sort("round").rows()
     measures = [name for name in rows.columns if name not in INSTRUCTIONS]
@@ -62,8 +62,8 @@ def data_set(rows: pl.DataFrame, params: Params) -> str:
     return _CONFIGS + "\n".join(lines) + "\n"
 
 
-def _dry_run(params: Params) -> list[str]:
-    if not is_dry_run(params):
+def _dry_run(params: ExportParams) -> list[str]:
+    if not is_dry_run(params.models):
         return []
     roles = ", ".join(role for role in CHAT_ROLES if getattr(params.models, role).simulated)
     return [f"**DRY RUN**: simulated, with no language model behind: {roles}. Nothing here is a result.", ""]

@@ -25,9 +25,9 @@ from evobuild.core import json_lines, tables
 from evobuild.core.chat import Message
 from evobuild.core.conversation import messages
 from evobuild.core.json_lines import Record
-from evobuild.core.params import Params
 from evobuild.core.tables import Instruction, Reject
 from evobuild.export import cards
+from evobuild.export.params import ExportParams
 
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 IN_PAIRS = ("alpaca", "sharegpt")
@@ -60,7 +60,7 @@ LLAMA_FACTORY = {
 """What dataset_info.json says of a format; the data set is called evobuild_<format> there."""
 
 
-def export(rows: pl.DataFrame, params: Params, folder: Path) -> pl.DataFrame:
+def export(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl.DataFrame:
     """Write a data set into a new folder, in each format that params.export names; give the rejects.
 
     A reject is a row that is in some of the files only; its detail names the formats that lack it.

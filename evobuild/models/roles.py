@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Models, Params
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.params import Models
 
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 """Those that every line has."""
@@ -16,9 +16,9 @@ OPTIONAL_CHAT_ROLES = ("tagger",)
 WEIGHTS_ROLES = ("scorer", "base", "embedder", "reward", "entailment")
 
 
-def is_dry_run(params: Params) -> bool:
+def is_dry_run(models: Models) -> bool:
     """Whether a chat role is simulated, so that nothing downstream is a result."""
-    return any(model.simulated for model in chat_models(params.models).values())
+    return any(model.simulated for model in chat_models(models).values())
 
 
 def chat_models(models: Models) -> dict[str, ChatModel]:
@@ -35,7 +35,7 @@ def _given(models: Models, roles: tuple[str, ...]) -> dict[str, Any]:
     return {role: model for role in roles if (model := getattr(models, role)) is not None}
 
 
-def check(models: Models) -> None:
+def check_models(models: Models) -> None:
     """Raise BadParams at the first model that cannot be where it is said to be."""
     _check_adapter(models)
     _check_folders(models)

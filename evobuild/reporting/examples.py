@@ -16,10 +16,11 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Params, Round
+from evobuild.core.params import Round
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 from evobuild.reporting import outcomes
-from evobuild.reporting.outcomes import Fate
+from evobuild.reporting.outcomes import RowOutcome
+from evobuild.reporting.params import ReportParams
 from evobuild.text.word_differences import Words, difference
 
 LOST = 8
@@ -31,7 +32,7 @@ class Stage(NamedTuple):
 
     row: Instruction
     words: Words
-    fate: Fate
+    outcome: RowOutcome
 
 
 class Lost(NamedTuple):
@@ -45,7 +46,7 @@ class Lost(NamedTuple):
     instruction: str
 
 
-def lineages(params: Params, where: outcomes.Tables) -> list[list[Stage]]:
+def lineages(params: ReportParams, where: outcomes.Tables) -> list[list[Stage]]:
     """Draw `report.examples` rows of the last round, each with its ancestors, the seed row first.
 
     Raises BadInput if a table is missing or lacks a parent.
@@ -64,12 +65,12 @@ def lineages(params: Params, where: outcomes.Tables) -> list[list[Stage]]:
             )
         rows |= found
         wanted = [found[key].parent_id for key in wanted]
-    fate = outcomes.of(rows, params, where)
+    found_outcomes = outcomes.row_outcomes(rows, params, where)
 
     def stage(key: str) -> Stage:
         row, parent = rows[key], rows.get(rows[key].parent_id)
         words = difference(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
-        return Stage(row, words, fate[key])
+        return Stage(row, words, found_outcomes[key])
 
     return [[stage(key) for key in _ancestry(rows, key)] for key in picked]
 
@@ -107,7 +108,7 @@ def _ancestry(rows: Mapping[str, Instruction], key: str) -> list[str]:
     return line
 
 
-def lost(params: Params, rounds: Path, rejects: Path) -> list[Lost]:
+def lost_rows(params: ReportParams, rounds: Path, rejects: Path) -> list[Lost]:
     """Take one row of each reason and kind of stage, in the order of the pipeline; at most LOST.
 
     Raises BadInput if a table is missing.

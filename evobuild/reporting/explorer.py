@@ -24,12 +24,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.params import Params
+from evobuild.core.measures import METRICS
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 from evobuild.models.roles import chat_models
-from evobuild.reporting import outcomes as fates
 from evobuild.reporting import templates
-from evobuild.reporting.outcomes import Fate, Loss
+from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
+from evobuild.reporting.params import ReportParams
 
 MOST = 100_000
 """Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""
@@ -38,15 +38,15 @@ PART = 1_000
 """Entries of a part, and what its last tree has beyond."""
 
 SCRIPTS = ("explorer.js", "explorer_tree.js")
-MEASURES = ("difficulty", "ic_ifd", "ifd", "diversity", "reward")
-"""Figures to filter and to order by, as long as any entry has them. diversity: distance to the neighbour."""
+METRICS_EXPLORED = tuple(name for name, metric in METRICS.items() if metric.explored)
+"""What can be filtered and ordered by, as long as any entry has it."""
 
 
 class Entry(NamedTuple):
     """A row or a failed attempt.
 
     parent: number of the entry that it hangs below, -1 for a seed row. attempt: which failed attempt
-    it is, from 0; None for a row. measures: in the order of MEASURES, None where not measured.
+    it is, from 0; None for a row. measures: in the order of METRICS_EXPLORED, None where not measured.
     """
 
     id: str
@@ -61,15 +61,15 @@ class Entry(NamedTuple):
     attempt: int | None
     history: tuple[Turn, ...]
     model: str
-    fate: Fate
+    outcome: RowOutcome
 
     @property
     def shared(self) -> tuple[str, ...]:
         """The evaluation sets that it shares text with, by measure: "gsm8k: 13-gram"."""
-        return tuple(sorted({f"{each.set}: {each.measure}" for each in self.fate.overlaps or ()}))
+        return tuple(sorted({f"{each.set}: {each.measure}" for each in self.outcome.overlaps or ()}))
 
 
-def write(folder: Path, params: Params, where: fates.Tables) -> None:
+def write_explorer(folder: Path, params: ReportParams, where: Tables) -> None:
     """Write the explorer of all rounds and branches into a new folder.
 
     Raises BadInput if a table is missing or not as it should be.
@@ -96,7 +96,7 @@ def write(folder: Path, params: Params, where: fates.Tables) -> None:
             (folder / kind / f"{part:03d}.js").write_text(_script(kind, part, content), encoding="ascii")
 
 
-def _entries(params: Params, where: fates.Tables, seeds: pl.Series) -> Iterator[Entry]:
+def _entries(params: ReportParams, where: Tables, seeds: pl.Series) -> Iterator[Entry]:
     """All entries of some trees: below each row its failed attempts and its children, round by round."""
     rows: dict[str, Instruction] = {}
     below: defaultdict[str, list[Instruction | dict[str, Any]]] = defaultdict(list)
@@ -109,38 +109,36 @@ def _entries(params: Params, where: fates.Tables, seeds: pl.Series) -> Iterator[
         for row in tables.instructions(table.filter(pl.col("seed_id").is_in(seeds)).sort("id")):
             rows[row.id] = row
             below[row.parent_id].append(row)
-    fate = fates.of(rows, params, where)
+    outcomes = row_outcomes(rows, params, where)
     number = 0
     for seed in seeds:
         stack: list[tuple[int, Instruction | dict[str, Any]]] = [(-1, rows[seed])]
         while stack:
             parent, each = stack.pop()
             if isinstance(each, Instruction):
-                yield _row(each, parent, fate[each.id])
+                yield _row(each, parent, outcomes[each.id])
                 stack += [(number, child) for child in reversed(below[each.id])]
             else:
                 yield _attempt(each, parent)
             number += 1
 
 
-def _row(row: Instruction, parent: int, fate: Fate) -> Entry:
-    difficulty = fate.rating[1] if fate.rating else None
-    distance = fate.neighbour.distance if fate.neighbour else None
+def _row(row: Instruction, parent: int, outcome: RowOutcome) -> Entry:
+    measures = tuple(outcome.measured.get(METRICS[name].column) for name in METRICS_EXPLORED)
     return Entry(
-        row.id, parent, row.round, row.domain, row.operation, fate.outcomes,
-        (difficulty, fate.scores.get("ic_ifd"), fate.scores.get("ifd"), distance, fate.reward),
-        row.instruction, row.input, None, row.history, row.model, fate,
+        row.id, parent, row.round, row.domain, row.operation, outcome.labels, measures,
+        row.instruction, row.input, None, row.history, row.model, outcome,
     )  # fmt: skip
 
 
 def _attempt(failure: dict[str, Any], parent: int) -> Entry:
     loss = Loss("evolve", failure["reason"], failure["detail"], "")
-    fate = Fate(None, "", None, {}, None, None, None, None, False, (loss,))
+    outcome = RowOutcome(None, "", {}, None, False, (loss,))
     # The table's id tells no rounds apart that have the same parent.
     key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"
     return Entry(
-        key, parent, failure["round"], failure["domain"], failure["operation"],
-        fate.outcomes, (None,) * len(MEASURES), failure["reply"], "", failure["attempt"], (), "", fate,
+        key, parent, failure["round"], failure["domain"], failure["operation"], outcome.labels,
+        (None,) * len(METRICS_EXPLORED), failure["reply"], "", failure["attempt"], (), "", outcome,
     )  # fmt: skip
 
 
@@ -174,11 +172,12 @@ def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> di
         every = sorted(set(found))
         columns[name] = _numbers(found, every)
         sets[name] = [_numbers(each, names[name]) for each in every]
-    for place, measure in enumerate(MEASURES):
+    for place, measure in enumerate(METRICS_EXPLORED):
         values = [_short(entry.measures[place]) for entry in entries]
         if any(value is not None for value in values):
             columns[measure] = values
-    return {"starts": starts, "names": names, "sets": sets, "columns": columns}
+    labels = {name: METRICS[name].label or name for name in METRICS_EXPLORED}
+    return {"starts": starts, "names": names, "sets": sets, "columns": columns, "metrics": labels}
 
 
 def _numbers(values: Iterable[object], names: Sequence[object]) -> list[int]:
@@ -192,16 +191,14 @@ def _short(value: float | None) -> float | None:
 
 
 def _text(entry: Entry) -> list[str]:
-    return [entry.id, entry.text, entry.input, *(entry.fate.tags or ())]
+    return [entry.id, entry.text, entry.input, *(entry.outcome.measured.get("tags") or ())]
 
 
 def _rest(entry: Entry) -> list[Any]:
-    fate = entry.fate
-    level = fate.rating[0] if fate.rating else None
-    near = fate.neighbour and fate.neighbour.id
+    outcome = entry.outcome
     return [
-        entry.attempt, entry.history, entry.model, level or "", fate.answer, fate.responder, fate.losses,
-        near, fate.overlaps or (),
+        entry.attempt, entry.history, entry.model, outcome.measured.get("level") or "", outcome.answer,
+        outcome.responder, outcome.losses, outcome.measured.get("neighbour"), outcome.overlaps or (),
     ]  # fmt: skip
 
 

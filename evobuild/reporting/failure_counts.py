@@ -14,35 +14,9 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.reasons import reasons_of
 
-OF_EVOLUTIONS = (
-    "unparsable",
-    "empty",
-    "unchanged",
-    "truncated",
-    "markers copied",
-    "answered",
-    "language changed",
-    "grew too long",
-    "lost content",
-    "equal",
-    "content filter",
-    "model error",
-)
-OF_RESPONSES = (
-    "stagnant complexity",
-    "insufficient qualification",
-    "loss of key information",
-    "sorry",
-    "stop words only",
-    "empty",
-    "truncated",
-    "content filter",
-    "model error",
-)
-"""The reasons that metrics always show, so that their keys do not come and go."""
-
-TALLIES = pl.Schema(
+FAILURE_COUNTS = pl.Schema(
     {
         "round": pl.String,
         "stage": pl.String,
@@ -69,44 +43,44 @@ _KIND = ["operation", "domain"]
 _COUNTS = ("failed_attempts", "kept_parents", "unclear_verdicts")
 
 
-def count(
+def count_failures(
     rounds: Path, failures: Path, rejects: Path, names: Sequence[str], pools: Sequence[str]
 ) -> pl.DataFrame:
-    """Count failures: a table as TALLIES says.
+    """Count failures: a table as FAILURE_COUNTS says.
 
     rounds, failures: folders with one table a round. rejects: with those of respond, one a pool.
     """
     found = [_of_evolutions(name, rounds, failures) for name in names]
     found += [_of_responses(name, rounds, rejects) for name in pools]
-    return pl.concat([TALLIES.to_frame(), *found])
+    return pl.concat([FAILURE_COUNTS.to_frame(), *found])
 
 
 def _of_evolutions(name: str, rounds: Path, failures: Path) -> pl.DataFrame:
     failed = _scan(failures, name).select("row", _OPERATION, "domain", "reason").unique()
     # A parent that was kept is there too, as a failure, by the operation that failed.
     evolved = _scan(rounds, name).select(pl.col("parent_id").alias("row"), _OPERATION, "domain")
-    return _tally(name, "evolve", failed, pl.concat([evolved, failed.drop("reason")]).unique())
+    return _count(name, "evolve", failed, pl.concat([evolved, failed.drop("reason")]).unique())
 
 
 def _of_responses(name: str, rounds: Path, rejects: Path) -> pl.DataFrame:
     tried = _scan(rounds, name).select("id", _OPERATION, "domain")
     failed = _scan(rejects, f"respond-{name}").select("id", "reason").join(tried, on="id")
-    return _tally(name, "respond", failed, tried)
+    return _count(name, "respond", failed, tried)
 
 
-def _tally(round: str, stage: str, failed: pl.LazyFrame, tried: pl.LazyFrame) -> pl.DataFrame:
+def _count(round: str, stage: str, failed: pl.LazyFrame, tried: pl.LazyFrame) -> pl.DataFrame:
     rows = failed.group_by(*_KIND, "reason").agg(rows=pl.len())
     rows = rows.join(tried.group_by(_KIND).agg(of=pl.len()), on=_KIND).sort(*_KIND, "reason")
     rows = rows.with_columns(round=pl.lit(round), stage=pl.lit(stage))
-    return rows.select(pl.col(name).cast(kind) for name, kind in TALLIES.items()).collect()
+    return rows.select(pl.col(name).cast(kind) for name, kind in FAILURE_COUNTS.items()).collect()
 
 
 def _scan(folder: Path, name: str) -> pl.LazyFrame:
     return pl.scan_parquet(folder / f"{name}.parquet", glob=False)
 
 
-def figures(
-    tallies: pl.DataFrame, counts: Path, names: Sequence[str], pools: Sequence[str]
+def failure_figures(
+    failure_counts: pl.DataFrame, counts: Path, names: Sequence[str], pools: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Rows that failed by round, then by reason over all rounds, and what evolve counted besides.
 
@@ -117,19 +91,19 @@ def figures(
     lost = [ledger["lost_content"] for ledger in ledgers]
     return {
         "failed": {
-            "evolve": _sums(tallies, "evolve", "round", names),
-            "respond": _sums(tallies, "respond", "round", pools),
+            "evolve": _sums(failure_counts, "evolve", "round", names),
+            "respond": _sums(failure_counts, "respond", "round", pools),
         },
         "reasons": {
-            "evolve": _sums(tallies, "evolve", "reason", OF_EVOLUTIONS),
-            "respond": _sums(tallies, "respond", "reason", OF_RESPONSES),
+            "evolve": _sums(failure_counts, "evolve", "reason", reasons_of("evolve")),
+            "respond": _sums(failure_counts, "respond", "reason", reasons_of("respond")),
         },
         **{key: sum(ledger[key] for ledger in ledgers) for key in _COUNTS},
         "lost_content": {kind: sum(each[kind] for each in lost) for kind in tables.CONTENT},
     }
 
 
-def _sums(tallies: pl.DataFrame, stage: str, column: str, known: Sequence[str]) -> dict[str, int]:
+def _sums(failure_counts: pl.DataFrame, stage: str, column: str, known: Sequence[str]) -> dict[str, int]:
     """Rows by one column; of those that are known also where there are none."""
-    rows = tallies.filter(stage=stage).group_by(column).agg(pl.col("rows").sum()).sort(column)
+    rows = failure_counts.filter(stage=stage).group_by(column).agg(pl.col("rows").sum()).sort(column)
     return dict.fromkeys(known, 0) | dict(rows.iter_rows())

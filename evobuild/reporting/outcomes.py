@@ -1,4 +1,4 @@
-"""What became of rows after they were evolved: answered, rated, measured, selected, or lost and why.
+"""Row outcomes: what became of rows after they were evolved: answered, measured, selected, or lost and why.
 
 Names of pools and of evaluation sets come from params, so the tables of a removed one stay unread.
 """
@@ -12,19 +12,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core import pools as pool_stages
 from evobuild.core import tables
-from evobuild.core.params import Params
-from evobuild.core.tables import (
-    CONTAMINATION,
-    DIVERSITY,
-    INSTRUCTIONS,
-    RATINGS,
-    REJECTS,
-    REWARDS,
-    SCORES,
-    TAGS,
-)
+from evobuild.core.measures import COLUMNS, MEASURES, measure_folders
+from evobuild.core.reasons import NOT_ANSWERED
+from evobuild.core.stages import pool_stems
+from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, REJECTS
+from evobuild.reporting.params import ReportParams
 
 SELECTED = "selected"
 NOT_UP = "not up for selection"
@@ -32,15 +25,14 @@ NOT_UP = "not up for selection"
 
 
 class Tables(NamedTuple):
-    """Where rows lie: folders with one table a round, pool or evaluation set, then the data set."""
+    """Where rows lie: folders with one table a round, pool or evaluation set, then the data set.
+
+    measures: the folder of each measure, by its name.
+    """
 
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
-    ratings: Path = Path("data/ratings")
-    scores: Path = Path("data/scores")
-    diversity: Path = Path("data/diversity")
-    rewards: Path = Path("data/rewards")
-    tags: Path = Path("data/tags")
+    measures: Mapping[str, Path] = measure_folders()
     contamination: Path = Path("data/contamination")
     rejects: Path = Path("data/rejects")
     failures: Path = Path("data/failures")
@@ -56,13 +48,6 @@ class Loss(NamedTuple):
     reply: str
 
 
-class Neighbour(NamedTuple):
-    """The nearest other instruction of a row's pool; distance as diversity.distance of params says."""
-
-    id: str
-    distance: float
-
-
 class Overlap(NamedTuple):
     """What a row shares with a row of an evaluation set.
 
@@ -76,37 +61,51 @@ class Overlap(NamedTuple):
     shared: str
 
 
-class Fate(NamedTuple):
-    """What became of one row. What was not measured of it is None; scores are then empty.
+class RowOutcome(NamedTuple):
+    """What became of one row.
 
     answer: None if there is none. responder: URI of the model that answered, '' if the answer came with
-    the seed. rating: level and difficulty, 0 to 100, each None if it was not asked for. overlaps: () if
-    it was held against the evaluation sets and shares nothing, None if there are none.
+    the seed. measured: what was measured of it, by column; what was not asked for is None, what was not
+    measured is not there. overlaps: () if it was held against the evaluation sets and shares nothing, None
+    if there are none.
     """
 
     answer: str | None
     responder: str
-    rating: tuple[str | None, float | None] | None
-    scores: Mapping[str, float]
-    neighbour: Neighbour | None
-    reward: float | None
-    tags: tuple[str, ...] | None
+    measured: Mapping[str, Any]
     overlaps: tuple[Overlap, ...] | None
     selected: bool
     losses: tuple[Loss, ...]
 
     @property
-    def outcomes(self) -> tuple[str, ...]:
+    def labels(self) -> tuple[str, ...]:
         """In words that can be counted: "selected", "respond: stagnant complexity"; at least one."""
         found = [f"{loss.stage}: {loss.reason}" for loss in self.losses]
         return (*([SELECTED] if self.selected else []), *found) or (NOT_UP,)
+
+    def measured_lines(self) -> Iterator[tuple[str, str]]:
+        """What was measured of it as text, a line a measure: ("rated", "hard, difficulty 70 of 100")."""
+        for measure in MEASURES:
+            own = [column for column in measure.columns if self.measured.get(column.name) is not None]
+            values = [say_value(column.name, self.measured[column.name]) for column in own]
+            if own:
+                yield measure.said, ", ".join(values)
+
+
+def say_value(column: str, value: Any) -> str:
+    """A measured value as text. Instance: ("difficulty", 70.0) -> "difficulty 70 of 100"."""
+    if isinstance(value, list | tuple):
+        value = ", ".join(map(str, value)) or "none"
+    return COLUMNS[column].text.format(value)
 
 
 Reader = Callable[[Path, pl.Schema], pl.DataFrame]
 _Rows = Iterator[tuple[Any, ...]]
 
 
-def of(ids: Collection[str], params: Params, where: Tables, read: Reader = tables.read) -> dict[str, Fate]:
+def row_outcomes(
+    ids: Collection[str], params: ReportParams, where: Tables, read: Reader = tables.read
+) -> dict[str, RowOutcome]:
     """Look up what became of some rows.
 
     Raises BadInput if a table is missing or not as it should be, as `read` does.
@@ -121,12 +120,7 @@ def of(ids: Collection[str], params: Params, where: Tables, read: Reader = table
             yield from some(folder / f"{pool}.parquet", schema, "id", *columns)
 
     answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, "output", "model")}
-    ratings = {key: (level, score) for key, level, score in pools(where.ratings, RATINGS, "level", "score")}
-    names = list(SCORES)[1:]
-    scores = {key: dict(zip(names, rest, strict=True)) for key, *rest in pools(where.scores, SCORES, *names)}
-    near = {key: Neighbour(*rest) for key, *rest in pools(where.diversity, DIVERSITY, *list(DIVERSITY)[1:])}
-    rewards = {key: reward for key, reward in pools(where.rewards, REWARDS, "reward")}
-    tags = {key: tuple(own) for key, own in pools(where.tags, TAGS, "tags")}
+    measured = _measured(where, pools)
     overlaps = _overlaps(params, where, some)
     losses = _losses(params, where, some)
     selected = {key for (key,) in some(where.dataset, INSTRUCTIONS, "id")}
@@ -134,15 +128,24 @@ def of(ids: Collection[str], params: Params, where: Tables, read: Reader = table
     for key in ids:
         answer, responder = answers.get(key, (None, ""))
         compared = key in overlaps or (answer is not None and params.decontaminate.sets)
-        found[key] = Fate(
-            answer, responder, ratings.get(key), scores.get(key, {}), near.get(key), rewards.get(key),
-            tags.get(key), tuple(overlaps.get(key, ())) if compared else None,
+        found[key] = RowOutcome(
+            answer, responder, measured.get(key, {}),
+            tuple(overlaps.get(key, ())) if compared else None,
             key in selected, tuple(losses.get(key, ())),
         )  # fmt: skip
     return found
 
 
-def _overlaps(params: Params, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Overlap]]:
+def _measured(where: Tables, pools: Callable[..., _Rows]) -> dict[str, dict[str, Any]]:
+    found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for measure in MEASURES:
+        names = measure.renamed
+        for key, *values in pools(where.measures[measure.folder], measure.schema, *names):
+            found[key] |= dict(zip(names.values(), values, strict=True))
+    return found
+
+
+def _overlaps(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Overlap]]:
     found: defaultdict[str, list[Overlap]] = defaultdict(list)
     for name in params.decontaminate.sets:
         path = where.contamination / f"{name}.parquet"
@@ -151,10 +154,10 @@ def _overlaps(params: Params, where: Tables, some: Callable[..., _Rows]) -> dict
     return found
 
 
-def _losses(params: Params, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Loss]]:
+def _losses(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Loss]]:
     found: defaultdict[str, list[Loss]] = defaultdict(list)
-    for stem in [*pool_stages.stems(params.pools), "select", "finetune"]:
+    for stem in [*pool_stems(params.pools), "select", "finetune"]:
         for key, *why in some(where.rejects / f"{stem}.parquet", REJECTS, *REJECTS):
-            if not (found[key] and why[0] == pool_stages.NOT_ANSWERED):
+            if not (found[key] and why[0] == NOT_ANSWERED):
                 found[key].append(Loss(stem.partition("-")[0], *why))
     return found

@@ -16,22 +16,24 @@ import polars as pl
 import yaml
 
 from evobuild.contamination import hits
-from evobuild.core import branches, pools, tables
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Params
+from evobuild.core.params import read_yaml
+from evobuild.core.reasons import MEANINGS
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.models.roles import chat_models, weights_models
 from evobuild.reporting import (
     charts,
     examples,
+    funnel,
     improvement,
     outcomes,
     score_sections,
     stage_counts,
     templates,
 )
-from evobuild.reporting.glossary import MEANINGS
-from evobuild.reporting.stage_counts import Ledger
+from evobuild.reporting.params import ReportParams
+from evobuild.reporting.stage_counts import StageCounts
 from evobuild.selection import candidate_rows, compare, ranks
 
 COMPARED = 2
@@ -40,9 +42,9 @@ PANELS = 4
 """Metrics drawn against length."""
 DOMAINS = 20
 """Domains shown by name; smaller ones are summed up."""
-TALLIES = 60
+FAILURE_LINES = 60
 """Failures shown by operation and domain, the commonest first."""
-TALLIED = {
+FAILURE_COLUMNS = {
     "round": str, "stage": str, "operation": str, "domain": str, "reason": str, "rows": int, "of": int
 }  # fmt: skip
 
@@ -51,55 +53,60 @@ class Sources(NamedTuple):
     """Where the report reads: rows and what became of them, folders of figures, then single files."""
 
     rows: outcomes.Tables
+    settings: Path
     counts: Path
     usage: Path
     optimization: Path
-    tallies: Path
+    failure_counts: Path
     keywords: Path
     token_probability: Path
     curve: Path
     evaluation: Path
 
 
-def page(params: Params, sources: Sources) -> str:
+def report_page(params: ReportParams, sources: Sources) -> str:
     """Write the page.
 
     Raises BadInput naming the file that is missing or not as it should be; MissingExtra without matplotlib.
     """
     where = sources.rows
-    found = stage_counts.read(params, sources.counts, where.rejects, sources.evaluation)
+    found = stage_counts.read_stage_counts(
+        params, counts=sources.counts, rejects=where.rejects, evaluation=sources.evaluation
+    )
     curve = _csv(sources.curve, {"step": float, "loss": float})
-    selected_pools = pools.chosen_from(params.select, params.pools)
+    selected_pools = params.select.pools_read(params.pools)
     return templates.render(
         "report.html.jinja",
         params=params,
         roles=chat_models(params.models) | weights_models(params.models),
         simulated=[role for role, model in chat_models(params.models).items() if model.simulated],
-        ledgers=found,
+        stage_counts=found,
         **_evolution(sources, found),
         **_branches(params, sources.counts),
         lineages=examples.lineages(params, where),
-        lost=examples.lost(params, where.rounds, where.rejects),
+        lost=examples.lost_rows(params, where.rounds, where.rejects),
         **_worth(params, where, found),
         selected=_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
         selected_pools=selected_pools,
         **_choice(params, sources),
         **_contamination(params, sources),
-        **score_sections.sections(
-            params, score_sections.Sources(where.diversity, where.rewards, where.tags), found
-        ),
+        **score_sections.measure_sections(params, where.measures, found),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
         evaluation=stage_counts.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
-        usage=list(stage_counts.usage(params, sources.usage)),
-        settings=_settings(params),
+        usage=list(stage_counts.stage_usage(params, sources.usage)),
+        settings=_settings(sources.settings),
     )
 
 
-def _evolution(sources: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
+def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, Any]:
     """What the report says of the evolving method, of failures, and of the evolver's ideas and words."""
     method = improvement.read(sources.optimization)
-    tallies = [each for each in _csv(sources.tallies, TALLIED) if f"{each['stage']}-{each['round']}" in found]
+    failed = [
+        each
+        for each in _csv(sources.failure_counts, FAILURE_COLUMNS)
+        if f"{each['stage']}-{each['round']}" in found
+    ]
     keywords = _csv(sources.keywords, {"evolver": str, "keyword": str, "count": int})
     tokens = _csv(
         sources.token_probability, {"round": str, "evolver": str, "probability": float, "share": float}
@@ -108,28 +115,27 @@ def _evolution(sources: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
         "method": method,
         "method_chart": charts.failure_rates(method.candidates) if method else "",
         "meanings": MEANINGS,
-        "failures": _failures(tallies, found),
-        "tallies": sorted(tallies, key=lambda row: -row["rows"])[:TALLIES],
-        "more_tallies": max(0, len(tallies) - TALLIES),
+        "failures": _failures(failed, found),
+        "failure_lines": sorted(failed, key=lambda row: -row["rows"])[:FAILURE_LINES],
+        "more_failure_lines": max(0, len(failed) - FAILURE_LINES),
         "ideas": _ideas(keywords),
         "keyword_chart": charts.keywords(keywords) if keywords else "",
         "token_chart": charts.token_probability(tokens) if tokens else "",
     }
 
 
-def _branches(params: Params, counts: Path) -> dict[str, Any]:
+def _branches(params: ReportParams, counts: Path) -> dict[str, Any]:
     """What the report says of branches: their funnels."""
-    found = branches.read(counts, list(params.branches))
-    lines = branches.lines(found)
+    found = funnel.read_funnels(counts, list(params.branches))
+    lines = funnel.funnel_lines(found)
     drawn = {name: [line for line in lines if line["branch"] == name] for name in found}
     return {"funnels": found, "funnel_chart": charts.funnel(drawn) if lines else ""}
 
 
-def _choice(params: Params, sources: Sources) -> dict[str, Any]:
+def _choice(params: ReportParams, sources: Sources) -> dict[str, Any]:
     """What the report says of the metrics that rows could be chosen by."""
     where = sources.rows
-    folders = (where.rounds, where.responses, where.scores, where.ratings)
-    measured = candidate_rows.Sources(*folders, where.diversity, where.rewards, where.tags)
+    measured = candidate_rows.Sources(where.rounds, where.responses, where.measures)
     rejects = where.rejects / "select.parquet"
     found = compare.compare(params, measured, where.dataset, rejects, COMPARED)
     own = [metric for metric in params.select.by if metric in found.metrics]
@@ -141,7 +147,7 @@ def _choice(params: Params, sources: Sources) -> dict[str, Any]:
     return {"comparison": found, "length_chart": charts.lengths(panels) if panels else ""}
 
 
-def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
+def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
     """What the report says of text shared with evaluation sets."""
     sets, pools = list(params.decontaminate.sets), list(params.pools)
     return {
@@ -162,10 +168,14 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
     }
 
 
-def _worth(params: Params, where: outcomes.Tables, found: Mapping[str, Ledger]) -> dict[str, Any]:
+def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, StageCounts]) -> dict[str, Any]:
     """What the report says of difficulty and scores, by pool."""
-    ratings = {pool: tables.read(where.ratings / f"{pool}.parquet", RATINGS) for pool in params.pools}
-    scores = {pool: tables.read(where.scores / f"{pool}.parquet", SCORES) for pool in params.pools}
+    ratings = {
+        pool: tables.read(where.measures["ratings"] / f"{pool}.parquet", RATINGS) for pool in params.pools
+    }
+    scores = {
+        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", SCORES) for pool in params.pools
+    }
     measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     means = [
         {"pool": pool, "difficulty": _mean(ratings[pool]["score"]), "rate": found[f"rate-{pool}"]}
@@ -177,10 +187,10 @@ def _worth(params: Params, where: outcomes.Tables, found: Mapping[str, Ledger]) 
     return {"level_chart": levels, "score_chart": drawn, "means": means}
 
 
-def _failures(tallies: Sequence[Mapping[str, Any]], found: Mapping[str, Ledger]) -> list[dict[str, Any]]:
+def _failures(failed: Sequence[Mapping[str, Any]], found: Mapping[str, StageCounts]) -> list[dict[str, Any]]:
     """One line a stage and reason: rows that failed so in each round, and of how many."""
     lines: dict[tuple[str, str], dict[str, int]] = {}
-    for each in tallies:
+    for each in failed:
         line = lines.setdefault((each["stage"], each["reason"]), {})
         line[each["round"]] = line.get(each["round"], 0) + each["rows"]
     order = sorted(lines, key=lambda key: (key[0], -sum(lines[key].values()), key[1]))
@@ -237,8 +247,6 @@ def _csv(path: Path, columns: Mapping[str, Callable[[str], Any]]) -> list[dict[s
         raise BadInput(f"{path}: not a readable table of {wanted}: {error}") from error
 
 
-def _settings(params: Params) -> str:
-    content = params.model_dump()
-    content["models"] = {role: model and str(model) for role, model in params.models}
-    text: str = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+def _settings(path: Path) -> str:
+    text: str = yaml.safe_dump(read_yaml(path), sort_keys=False, allow_unicode=True)
     return text

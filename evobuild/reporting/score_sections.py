@@ -1,51 +1,72 @@
-"""What the report says of diversity, reward and tags: figures of each pool, of what was measured only."""
+"""What the report says of the measures, by pool: of those alone that were measured."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 from markupsafe import Markup
 
 from evobuild.core import tables
-from evobuild.core.params import Params
-from evobuild.core.tables import DIVERSITY, REWARDS, TAGS
+from evobuild.core.measures import MEASURES, METRICS, Measure, measure_of
 from evobuild.reporting import charts
-from evobuild.reporting.stage_counts import Ledger
+from evobuild.reporting.params import ReportParams
+from evobuild.reporting.stage_counts import StageCounts
 from evobuild.scoring import distributions
 from evobuild.scoring import tag as tagging
 from evobuild.scoring.diversity import is_exact
 
 DISTANCES = {"l2": "Euclidean (L2)", "squared": "squared Euclidean", "cosine": "1 − cosine"}
 """What each distance is called."""
+TOLD_APART = ("rate", "score", "diversity", "tag")
+"""Measures that the report tells of in words of their own; any other has a section like each other's."""
 
 
-class Sources(NamedTuple):
-    """Folders with one table a pool."""
+def measure_sections(
+    params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
+) -> dict[str, Any]:
+    """Values for the page: `diversity` and `tags`, each None if it is switched off, and `measures`, a list.
 
-    diversity: Path = Path("data/diversity")
-    rewards: Path = Path("data/rewards")
-    tags: Path = Path("data/tags")
+    folders: of measures, by name. counts: by stage and pool.
 
-
-def sections(params: Params, where: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
-    """Values for the page: `diversity`, `reward` and `tags`, each None if it is switched off.
-
-    found: ledgers by stage and pool. Raises BadInput if a table is missing or not as it should be.
+    Raises BadInput if a table is missing or not as it should be.
     """
-    models = params.models
+    others = [measure for measure in MEASURES if measure.stage not in TOLD_APART]
+    sections = [_section(params, measure, folders, counts) for measure in others]
     return {
-        "diversity": _diversity(params, where, found) if models.embedder else None,
-        "reward": _reward(params, where, found) if models.reward else None,
-        "tags": _tags(params, where, found) if models.tagger else None,
+        "diversity": _diversity(params, folders, counts) if params.models.embedder else None,
+        "tags": _tags(params, folders, counts) if params.models.tagger else None,
+        "measures": [section for section in sections if section],
     }
 
 
-def _diversity(params: Params, where: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
-    values = _values(params, where.diversity, DIVERSITY, "distance")
-    lines = _lines("diversity", values, found)
+def _section(
+    params: ReportParams, measure: Measure, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
+) -> dict[str, Any] | None:
+    """What is said of any measure: the spread of each of its metrics. None if it is switched off."""
+    lines = {pool: counts[f"{measure.stage}-{pool}"] for pool in params.pools}
+    if all(each.off for each in lines.values()):
+        return None
+    rows = _tables(params, folders, measure)
+    spread = []
+    for name, metric in METRICS.items():
+        if metric.column in measure.renamed.values():
+            renamed = {pool: table.rename(measure.renamed) for pool, table in rows.items()}
+            values = {pool: table.select(metric.expression).to_series() for pool, table in renamed.items()}
+            spread.append({"name": metric.label or name, "lines": _lines(measure, values, counts),
+                           "chart": _chart(values, metric.label or name)})  # fmt: skip
+    meanings = {column.name: column.meaning for column in measure.columns}
+    return {"stage": measure.stage, "switch": measure.switch, "meanings": meanings, "spread": spread}
+
+
+def _diversity(
+    params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
+) -> dict[str, Any]:
+    measure = measure_of("diversity")
+    values = {pool: rows["distance"] for pool, rows in _tables(params, folders, measure).items()}
+    lines = _lines(measure, values, counts)
     for line in lines:
         rows = values[line["pool"]]
         line["copies"] = int((rows == 0).sum())
@@ -54,35 +75,31 @@ def _diversity(params: Params, where: Sources, found: Mapping[str, Ledger]) -> d
     return {"lines": lines, "distance": DISTANCES[params.diversity.distance], "chart": _chart(values, title)}
 
 
-def _reward(params: Params, where: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
-    values = _values(params, where.rewards, REWARDS, "reward")
-    return {"lines": _lines("reward", values, found), "chart": _chart(values, "reward")}
-
-
-def _tags(params: Params, where: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
-    measured = _tables(params, where.tags, TAGS)
+def _tags(
+    params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
+) -> dict[str, Any]:
+    measured = _tables(params, folders, measure_of("tag"))
     figures = tagging.figures(measured, None)
     names = ("complexity", "diversity", "unique")
     lines = [
-        {"pool": pool, "ledger": found[f"tag-{pool}"]} | {name: figures[name][pool] for name in names}
+        {"pool": pool, "counts": counts[f"tag-{pool}"]} | {name: figures[name][pool] for name in names}
         for pool in measured
     ]
     numbers = {pool: rows["tags"].list.len().cast(pl.Float64) for pool, rows in measured.items()}
     return {"lines": lines, "chart": _chart(numbers, "tags of an instruction")}
 
 
-def _tables(params: Params, folder: Path, schema: pl.Schema) -> dict[str, pl.DataFrame]:
-    return {pool: tables.read(folder / f"{pool}.parquet", schema) for pool in params.pools}
+def _tables(params: ReportParams, folders: Mapping[str, Path], measure: Measure) -> dict[str, pl.DataFrame]:
+    folder = folders[measure.folder]
+    return {pool: tables.read(folder / f"{pool}.parquet", measure.schema) for pool in params.pools}
 
 
-def _values(params: Params, folder: Path, schema: pl.Schema, column: str) -> dict[str, pl.Series]:
-    return {pool: rows[column] for pool, rows in _tables(params, folder, schema).items()}
-
-
-def _lines(stage: str, values: Mapping[str, pl.Series], found: Mapping[str, Ledger]) -> list[dict[str, Any]]:
+def _lines(
+    measure: Measure, values: Mapping[str, pl.Series], counts: Mapping[str, StageCounts]
+) -> list[dict[str, Any]]:
     figures = distributions.figures(values)
     return [
-        {"pool": pool, "ledger": found[f"{stage}-{pool}"]}
+        {"pool": pool, "counts": counts[f"{measure.stage}-{pool}"]}
         | {name: figures[name][pool] for name in ("mean", "median")}
         for pool in values
     ]

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.core import branches, pools, tables
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Params
+from evobuild.core.pools import counts_of_pool
+from evobuild.core.stages import OF_BRANCHES, OF_POOLS, STAGES, file_stem
 from evobuild.core.tables import REJECTS
+from evobuild.reporting.params import ReportParams
 
 COUNTED = ("calls", "cached", "failed", "prompt_tokens", "completion_tokens")
 
 
-class Ledger(NamedTuple):
-    """What a stage did with its rows. rows_out: without those held out. rejects: by reason."""
+class StageCounts(NamedTuple):
+    """What a stage did with its rows. rows_out: without those held out. rejects: by reason.
+
+    off: the stage is switched off.
+    """
 
     stage: str
     name: str
@@ -24,56 +29,67 @@ class Ledger(NamedTuple):
     rows_out: int
     held_out: int
     rejects: dict[str, int]
+    off: bool = False
 
     @property
     def rejected(self) -> int:
         return sum(self.rejects.values())
 
 
-def read(params: Params, counts: Path, rejects: Path, evaluation: Path) -> dict[str, Ledger]:
-    """All ledgers in the order of the pipeline, by stage and round or pool, such as "evolve-r1".
+def read_stage_counts(
+    params: ReportParams, *, counts: Path, rejects: Path, evaluation: Path
+) -> dict[str, StageCounts]:
+    """The counts of all stages in the order of the pipeline, by stage and round or pool: "evolve-r1".
 
-    That of the evaluation, "evaluate-", is made up of its files.
+    Those of the evaluation, "evaluate-", are made up of its files.
 
     Raises BadInput naming the file that is missing or not as it should be.
     """
     names = [("seed", ""), *(("evolve", name) for name in params.rounds)]
-    names += [(step, name) for name in params.branches for step in branches.STEPS]
-    names += [(stage, pool) for stage in pools.STAGES for pool in params.pools]
-    found = {f"{stage}-{name}": _ledger(stage, name, counts) for stage, name in [*names, ("select", "")]}
+    names += [(step.name, name) for name in params.branches for step in OF_BRANCHES]
+    names += [(stage, pool) for stage in OF_POOLS for pool in params.pools]
+    found = {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in [*names, ("select", "")]}
     measured = read_json(evaluation, "held_out")["held_out"]
     reasons = tables.count_reasons(tables.read(rejects / "evaluate.parquet", REJECTS)["reason"])
     rows_in = measured["measured"] + measured["rejected"]
-    return found | {"evaluate-": Ledger("evaluate", "", rows_in, measured["measured"], 0, reasons)}
+    return found | {"evaluate-": StageCounts("evaluate", "", rows_in, measured["measured"], 0, reasons)}
 
 
-def _ledger(stage: str, name: str, counts: Path) -> Ledger:
-    path = counts / f"{pools.stem(stage, name) if name else stage}.json"
-    content = pools.of_pool(read_json(path), stage, name)
+def read_counts(stage: str, name: str, counts: Path) -> StageCounts:
+    """The counts of one stage. Raises BadInput as `read_stage_counts`."""
+    path = counts / f"{file_stem(stage, name)}.json"
+    content = counts_of_pool(read_json(path), stage, name)
     _hold(path, content, "in", "out", "rejects")
     held_out = content.get("held_out", 0)
-    return Ledger(stage, name, content["in"], content["out"] - held_out, held_out, content["rejects"])
+    return StageCounts(
+        stage,
+        name,
+        content["in"],
+        content["out"] - held_out,
+        held_out,
+        content["rejects"],
+        content.get("off", False),
+    )
 
 
-def asking(params: Params) -> list[tuple[str, str]]:
+def asking_stages(params: ReportParams) -> list[tuple[str, str]]:
     """Stages that ask chat models, in the order of the pipeline, each with its round, pool, branch or ''."""
-    found = [("optimize", ""), *(("evolve", name) for name in params.rounds), ("keywords", "")]
-    found += [(step, name) for name in params.branches for step in branches.ASKING]
-    return found + [(stage, pool) for stage in ("respond", "rate") for pool in params.pools] + [("tag", "")]
+    entries: dict[str, Iterable[str]] = {
+        "rounds": params.rounds,
+        "branches": params.branches,
+        "pools": params.pools,
+        "": [""],
+    }
+    return [(stage.name, name) for stage in STAGES if stage.asks for name in entries[stage.per]]
 
 
-def stem(stage: str, name: str) -> str:
-    """The name of what a stage leaves of a round, pool or branch: "evolve-r1"; or of all: "tag"."""
-    return f"{stage}-{name}" if name else stage
-
-
-def usage(params: Params, folder: Path) -> Iterator[dict[str, Any]]:
+def stage_usage(params: ReportParams, folder: Path) -> Iterator[dict[str, Any]]:
     """One line a stage and role: what was asked of its model; a stage that asked nothing has none.
 
-    Raises BadInput as `read`.
+    Raises BadInput as `read_stage_counts`.
     """
-    for stage, name in asking(params):
-        for entry in read_json(folder / f"{stem(stage, name)}.json"):
+    for stage, name in asking_stages(params):
+        for entry in read_json(folder / f"{file_stem(stage, name)}.json"):
             purposes = list(entry["purposes"].values())
             sums = {key: sum(purpose[key] for purpose in purposes) for key in COUNTED}
             yield (

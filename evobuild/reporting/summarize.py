@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from evobuild.core import branches as branch_steps
-from evobuild.core import pools as pool_stages
 from evobuild.core import tables
+from evobuild.core.measures import MEASURES, METRICS
+from evobuild.core.pools import counts_of_pool
+from evobuild.core.stages import LAST_OF_BRANCH, OF_POOLS, file_stem
 from evobuild.core.tables import LEVELS, RATINGS, SCORES
+from evobuild.reporting.params import ReportParams
+from evobuild.reporting.stage_counts import asking_stages
 
 BINS = 20
 """Bins of a score histogram."""
+DIGITS = 4
+"""Of a mean, after the point: so many do not show on which machine a network computed."""
 
 
 def row_counts(
@@ -27,13 +32,12 @@ def row_counts(
     """
     ledgers = {"r0": _ledger(counts, "seed")} | {name: _ledger(counts, f"evolve-{name}") for name in rounds}
     selected = _ledger(counts, "select")
-    ledgers |= {name: _ledger(counts, branch_steps.stem(branch_steps.LAST, name)) for name in branches}
+    ledgers |= {name: _ledger(counts, file_stem(LAST_OF_BRANCH, name)) for name in branches}
     kept = {name: ledger["out"] for name, ledger in ledgers.items()}
     kept["r0"] -= ledgers["r0"]["held_out"]
     rejected = {"seed": _lost(ledgers["r0"]), "evolve": sum(_lost(ledgers[name]) for name in rounds)}
-    for stage in pool_stages.STAGES:
-        found = {pool: _ledger(counts, pool_stages.stem(stage, pool)) for pool in pools}
-        rejected[stage] = sum(_lost(pool_stages.of_pool(found[pool], stage, pool)) for pool in pools)
+    for stage in OF_POOLS:
+        rejected[stage] = sum(_lost(_pool_counts(counts, stage, pool)) for pool in pools)
     return {"rows": kept | {"selected": selected["out"]}, "rejected": rejected}
 
 
@@ -42,30 +46,44 @@ def _ledger(counts: Path, name: str) -> dict[str, Any]:
     return content
 
 
+def _pool_counts(counts: Path, stage: str, pool: str) -> dict[str, Any]:
+    content: dict[str, Any] = counts_of_pool(_ledger(counts, file_stem(stage, pool)), stage, pool)
+    return content
+
+
 def _lost(ledger: dict[str, Any]) -> int:
     return sum(ledger["rejects"].values())
 
 
-def difficulty(ratings: Path, counts: Path, pools: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Mean difficulty score, 0 to 100, of each pool, null if it was not asked for; rows rated and asked."""
-    found = {pool: _ledger(counts, f"rate-{pool}") for pool in pools}
-    return {
-        "difficulty": {pool: rounded_mean(_table(ratings, pool, RATINGS)["score"], 2) for pool in pools},
-        "rated": {pool: ledger["out"] for pool, ledger in found.items()},
-        "asked": {pool: ledger["in"] for pool, ledger in found.items()},
-    }
+def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[str]) -> dict[str, Any]:
+    """The mean of every metric in each pool, null where nothing was measured, and the rows it stands on.
+
+    measures: the folder of each measure. Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …},
+    "measured": {"rate": {"r0": 130, …}, …}, "asked": {"rate": {"r0": 133, …}, …}, "truncated": {"r0": 0, …}}
+    """
+    mean: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
+    asked: dict[str, Any] = {}
+    for measure in MEASURES:
+        found = {
+            pool: _table(measures[measure.folder], pool, measure.schema).rename(measure.renamed)
+            for pool in pools
+        }
+        for name, metric in METRICS.items():
+            if metric.column in measure.renamed.values():
+                values = {pool: rows.select(metric.expression).to_series() for pool, rows in found.items()}
+                mean[name] = {pool: rounded_mean(own, DIGITS) for pool, own in values.items()}
+        ledgers = {pool: _pool_counts(counts, measure.stage, pool) for pool in pools}
+        measured[measure.stage] = {pool: own["out"] for pool, own in ledgers.items()}
+        asked[measure.stage] = {pool: own["in"] for pool, own in ledgers.items()}
+    scores = {pool: _table(measures["scores"], pool, SCORES) for pool in pools}
+    truncated = {pool: int(rows["truncated"].sum()) for pool, rows in scores.items()}
+    return {"mean": mean, "measured": measured, "asked": asked, "truncated": truncated}
 
 
-def score_means(scores: Path, pools: Sequence[str]) -> dict[str, dict[str, float | None]]:
-    """Mean IFD and IC-IFD of each pool, null if none was scored, and rows whose answer was cut."""
-    rows = {pool: _table(scores, pool, SCORES) for pool in pools}
-    means = {name: {pool: rounded_mean(rows[pool][name], 4) for pool in pools} for name in ("ifd", "ic_ifd")}
-    return means | {"truncated": {pool: int(rows[pool]["truncated"].sum()) for pool in pools}}
-
-
-def level_counts(ratings: Path, pools: Sequence[str]) -> list[dict[str, object]]:
+def level_counts(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool at each difficulty level, levels in order."""
-    rows = {pool: _table(ratings, pool, RATINGS)["level"] for pool in pools}
+    rows = {pool: _table(measures["ratings"], pool, RATINGS)["level"] for pool in pools}
     return [
         {"pool": pool, "level": level, "rows": int((rows[pool] == level).sum())}
         for pool in pools
@@ -73,9 +91,9 @@ def level_counts(ratings: Path, pools: Sequence[str]) -> list[dict[str, object]]
     ]
 
 
-def score_histogram(scores: Path, pools: Sequence[str]) -> list[dict[str, object]]:
+def score_histogram(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool by IC-IFD, in equal bins from 0 to the 99th percentile of all, the last open."""
-    rows = {pool: _table(scores, pool, SCORES)["ic_ifd"] for pool in pools}
+    rows = {pool: _table(measures["scores"], pool, SCORES)["ic_ifd"] for pool in pools}
     top = pl.concat(list(rows.values())).quantile(0.99, "nearest") or 1.0
     histogram: list[dict[str, object]] = []
     for pool in pools:
@@ -101,14 +119,12 @@ def contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dic
     return {"rows": rows, "share": share}
 
 
-def usage_by_role(usage: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price.
-
-    names: of the files, such as "evolve-r1".
-    """
+def usage_by_role(params: ReportParams, usage: Path) -> dict[str, dict[str, Any]]:
+    """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price."""
     totals: dict[str, dict[str, Any]] = {}
-    for name in names:
-        for entry in json.loads((usage / f"{name}.json").read_text(encoding="utf-8")):
+    for stage, name in asking_stages(params):
+        path = usage / f"{file_stem(stage, name)}.json"
+        for entry in json.loads(path.read_text(encoding="utf-8")):
             none = {"calls": 0, "tokens": 0, "seconds": 0.0, "cost": None}
             total = totals.setdefault(entry["role"], none)
             for counts in entry["purposes"].values():

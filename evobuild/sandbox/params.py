@@ -1,4 +1,4 @@
-"""What one sandbox may use, as params.yaml says it: the section `sandbox`."""
+"""The section `sandbox` of params.yaml: what one sandbox may use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evobuild.core.sections import Section
+from evobuild.core.params import Section
 
 
 class Limits(Section):
@@ -23,3 +23,7 @@ class Limits(Section):
     output: Annotated[int, Field(ge=1024, le=2**30)]
     modules: list[str] | None
     allow_weaker_isolation: bool
+
+
+class Sections(Section):
+    sandbox: Limits

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild.core.params import Diversity
 from evobuild.core.tables import EMBEDDINGS, Reject
 from evobuild.scoring import distributions, neighbours
 from evobuild.scoring.neighbours import Vectors
+from evobuild.scoring.params import Diversity
 
 
 class Nearest(NamedTuple):

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.params import Measure
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
+from evobuild.scoring.params import Measure
 from evobuild.text import json_replies
 
 Kind = Literal["rate_level", "rate_score"]

@@ -21,11 +21,11 @@ from jinja2 import TemplateError
 from evobuild.autoif.records import constraint_of
 from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
-from evobuild.core.params import Reward as RewardParams
 from evobuild.core.tables import KEPT, Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.evolution import prompts_sent
 from evobuild.evolution.prompts_sent import Plans
+from evobuild.scoring.params import Reward as RewardParams
 from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild.cache.measurements import Measurements
-from evobuild.core.params import Score as ScoreParams
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
+from evobuild.scoring.params import Score as ScoreParams
 from evobuild.weights import checkpoints, losses, tokenized_pairs
 from evobuild.weights.losses import Losses, Pair
 

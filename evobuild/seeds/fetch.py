@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evobuild.core.errors import UserError, require
-from evobuild.core.params import Fetch
+from evobuild.seeds.params import Fetch
 
 
 def fetch(source: Fetch, path: Path) -> None:

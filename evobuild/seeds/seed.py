@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Seed
 from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
 from evobuild.seeds.formats import SourceRow
+from evobuild.seeds.params import Seed
 from evobuild.text import minhash
 
 

@@ -7,7 +7,7 @@ given is null.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,33 +16,28 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import (
-    CONTAMINATION,
-    DIVERSITY,
-    EMBEDDINGS,
-    INSTRUCTIONS,
-    RATINGS,
-    REWARDS,
-    SCORES,
-    TAGS,
-)
+from evobuild.core.measures import MEASURES, measure_folders
+from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS
 
 FACTS = ("id", "content_id", "round", "domain")
 """What is read of an instruction at once."""
 
 
 class Sources(NamedTuple):
-    """Folders with a table a pool, of contamination an evaluation set; None for what was not measured."""
+    """Folders with a table a pool, of contamination an evaluation set; None for what was not measured.
+
+    measures: the folder of each measure, by its name; one that is not there was not measured.
+    """
 
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
-    scores: Path | None = Path("data/scores")
-    ratings: Path | None = Path("data/ratings")
-    diversity: Path | None = Path("data/diversity")
-    rewards: Path | None = Path("data/rewards")
-    tags: Path | None = Path("data/tags")
+    measures: Mapping[str, Path] = measure_folders()
     embeddings: Path | None = Path("data/embeddings")
     contamination: Path | None = Path("data/contamination")
+
+
+MEASURED = tuple(column.name for measure in MEASURES for column in measure.columns if column.in_dataset)
+"""Columns of what was measured."""
 
 
 def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
@@ -56,26 +51,18 @@ def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
         answered = tables.read(sources.responses / file, INSTRUCTIONS, ["id"]).with_columns(answered=True)
         own = tables.read(sources.rounds / file, INSTRUCTIONS, FACTS).join(answered, on="id", how="left")
         own = own.with_columns(pl.col("answered").fill_null(value=False))
-        for field, schema, names in _MEASURES:
-            folder: Path | None = getattr(sources, field)
-            measured = (
-                tables.read(folder / file, schema, ["id", *names]) if folder else pl.DataFrame(schema=schema)
+        for measure in MEASURES:
+            names = {column.stored: column.name for column in measure.columns if column.in_dataset}
+            folder = sources.measures.get(measure.folder)
+            table = (
+                tables.read(folder / file, measure.schema, ["id", *names])
+                if folder
+                else measure.schema.to_frame()
             )
-            measured = measured.select("id", *names).rename(names)
-            own = own.join(measured, on="id", how="left", maintain_order="left")
+            table = table.select("id", *names).rename(names)
+            own = own.join(table, on="id", how="left", maintain_order="left")
         found.append(own)
     return pl.concat(found)
-
-
-_MEASURES: tuple[tuple[str, pl.Schema, dict[str, str]], ...] = (
-    ("scores", SCORES, {name: name for name in SCORES if name != "id"}),
-    ("ratings", RATINGS, {"level": "level", "score": "difficulty"}),
-    ("diversity", DIVERSITY, {"distance": "diversity"}),
-    ("rewards", REWARDS, {"reward": "reward"}),
-    ("tags", TAGS, {"tags": "tags"}),
-)
-MEASURED = tuple(name for _, _, names in _MEASURES for name in names.values())
-"""Columns of what was measured."""
 
 
 def texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:

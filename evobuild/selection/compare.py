@@ -14,12 +14,12 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import Metric, Params, Select
-from evobuild.core.pools import chosen_from
+from evobuild.core.measures import METRICS
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
 from evobuild.selection import candidate_rows, ranks
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.params import ChoiceParams, Metric, Select
 from evobuild.text import words
 
 
@@ -69,7 +69,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    params: Params,
+    params: ChoiceParams,
     sources: Sources,
     dataset: Path,
     rejects: Path,
@@ -84,7 +84,7 @@ def compare(
     Raises BadInput if a table is missing; UserError if one of `between` was not measured.
     """
     table = candidates(params, sources, dataset, rejects)
-    metrics = [name for name, kind in ranks.KINDS.items() if table[kind.column].count() * 2 > table.height]
+    metrics = [name for name, kind in METRICS.items() if table[kind.column].count() * 2 > table.height]
     for metric in between:
         if metric not in metrics:
             raise UserError(f"{metric} was not measured; expected two of {', '.join(metrics) or 'none'}")
@@ -92,14 +92,14 @@ def compare(
     found = {(one, other): _overlap(sets[one], sets[other]) for one in metrics for other in metrics}
     pair = tuple(between) or _rivals(metrics, found, params.select)
     biases = {metric: _bias(table, metric) for metric in metrics}
-    names = chosen_from(params.select, params.pools)
+    names = params.select.pools_read(params.pools)
     groups = _groups(table, metrics, pair, examples, names, sources)
     return Comparison(table.height, int(table["kept"].sum()), metrics, found, biases, groups, table)
 
 
-def candidates(params: Params, sources: Sources, dataset: Path, rejects: Path) -> pl.DataFrame:
+def candidates(params: ChoiceParams, sources: Sources, dataset: Path, rejects: Path) -> pl.DataFrame:
     """Gather the rows that select kept or cut off, by id: as `gathering.rows`, and uncut, words, kept."""
-    names = chosen_from(params.select, params.pools)
+    names = params.select.pools_read(params.pools)
     lost = tables.read(rejects, REJECTS, ["id", "reason"])
     cut_off = lost.filter(pl.col("reason").is_in(selection.COULD_BE_CHOSEN))
     kept = tables.read(dataset, INSTRUCTIONS, ["id"]).with_columns(kept=True)
@@ -115,7 +115,7 @@ def candidates(params: Params, sources: Sources, dataset: Path, rejects: Path) -
 def chosen(table: pl.DataFrame, metric: Metric, select: Select) -> pl.Series:
     """Ids that a metric alone would choose. table: of `candidates`."""
     ranked = _ranked(table, metric)
-    return selection.cut(ranked, select.model_copy(update={"greedy": None}))[0]["id"]
+    return selection.cut(ranked, select.model_copy(update={"diversity_filter": None}))[0]["id"]
 
 
 def _ranked(table: pl.DataFrame, metric: Metric) -> pl.DataFrame:

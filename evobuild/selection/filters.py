@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core.params import Filters, Metric
-from evobuild.selection.ranks import KINDS
+from evobuild.core.measures import METRICS
+from evobuild.selection.params import Filters, Metric
 from evobuild.text import language, words
 
 TEXT: dict[str, Callable[[str], object]] = {"words": words.count, "language": language.of}
@@ -34,7 +34,7 @@ def of_text(filters: Filters) -> list[str]:
 
 def metrics(filters: Filters) -> list[Metric]:
     """Metrics that some filters read."""
-    return list(dict.fromkeys([*(["ifd"] if filters.max_ifd else []), *filters.ranges]))  # type: ignore[list-item]
+    return list(dict.fromkeys([*(["ifd"] if filters.max_ifd else []), *filters.ranges]))
 
 
 def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl.DataFrame:
@@ -50,7 +50,7 @@ def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl
             _Bound(pl.col("ifd") >= filters.max_ifd, "IFD too high", _said("ifd", "≥", filters.max_ifd))
         )
     for metric, (least, most) in filters.ranges.items():
-        bounds += _between(KINDS[metric].value, metric, least, most)
+        bounds += _between(METRICS[metric].expression, metric, least, most)
     if "words" in of_text(filters):
         bounds += _between(pl.col("words"), "words", filters.min_words, filters.max_words)
     if filters.languages:
@@ -66,7 +66,7 @@ def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl
 
 
 def _missing(metric: Metric, where: pl.Expr) -> _Bound:
-    return _Bound(pl.col(KINDS[metric].column).is_null() & where, f"no {metric}", pl.lit(""))
+    return _Bound(pl.col(METRICS[metric].column).is_null() & where, f"no {metric}", pl.lit(""))
 
 
 def _between(value: pl.Expr, name: str, least: float | None, most: float | None) -> list[_Bound]:

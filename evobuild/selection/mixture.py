@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from evobuild.core.params import Select
+from evobuild.selection.params import Select
 
 Part = TypeVar("Part", bound=Hashable)
 

@@ -8,43 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core.params import Metric
-
-
-class Kind(NamedTuple):
-    """A metric: how it is read from which column, whether the highest are kept and who says so.
-
-    switch: the param that switches its measurement off.
-    """
-
-    value: pl.Expr
-    column: str
-    highest: bool
-    switch: str
-    source: str
-
-
-def _plain(column: str, highest: bool, switch: str, source: str) -> Kind:
-    return Kind(pl.col(column), column, highest, switch, source)
-
-
-SCORER, JUDGE = "models.scorer", "rate.measures"
-KINDS: dict[Metric, Kind] = {
-    "ic_ifd": _plain("ic_ifd", True, SCORER, "arXiv:2412.11231, Table 5"),
-    "ifd": _plain("ifd", True, SCORER, "arXiv:2308.12032"),
-    "ifd_ppl": _plain("ifd_ppl", True, SCORER, "arXiv:2402.00530"),
-    "difficulty": _plain("difficulty", True, JUDGE, "complexity in arXiv:2312.15685"),
-    "reward": _plain("reward", True, "models.reward", "arXiv:2412.11231, Table 14"),
-    "diversity": _plain("diversity", True, "models.embedder", "arXiv:2412.11231, Figure 4"),
-    "tags": Kind(pl.col("tags").list.len(), "tags", True, "models.tagger", "complexity in arXiv:2308.07074"),
-    "perplexity": Kind(pl.col("loss_q").exp(), "loss_q", False, SCORER, "arXiv:2412.11231, Table 5"),
-    "length": _plain("question_tokens", False, SCORER, "arXiv:2412.11231, Table 5"),
-}
-"""All but `random`, by name."""
+from evobuild.core.measures import METRICS, RANDOM
+from evobuild.selection.params import Metric
 
 
 def valued(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.DataFrame:
@@ -61,15 +29,15 @@ def valued(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Data
 
 def values(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.Series:
     """Give the value of each row in one metric, null where it has none."""
-    if metric == "random":
+    if metric == RANDOM:
         # By each id's own hash, so that a row's luck does not depend on which others there are.
         return pl.Series(metric, [_lot(seed, key) for key in rows["id"]], pl.Float64)
-    return rows.select(KINDS[metric].value.cast(pl.Float64).alias(metric)).to_series()
+    return rows.select(METRICS[metric].expression.cast(pl.Float64).alias(metric)).to_series()
 
 
 def is_highest(metric: Metric) -> bool:
     """Whether the highest values of a metric are kept."""
-    return metric == "random" or KINDS[metric].highest
+    return metric == RANDOM or METRICS[metric].highest
 
 
 def _lot(seed: int, key: str) -> float:

@@ -15,15 +15,14 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Params, Select
-from evobuild.core.pools import NOT_ANSWERED, chosen_from
+from evobuild.core.measures import METRICS, RANDOM
+from evobuild.core.reasons import BELOW_THE_CUT, NOT_ANSWERED, TOO_NEAR
 from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND
 from evobuild.selection import candidate_rows, deduplicate, diversity_filter, filters, mixture, ranks
 from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.params import Select, SelectParams
 
-BELOW = "below the cut"
-TOO_NEAR = "near a better row"
-COULD_BE_CHOSEN = (BELOW, TOO_NEAR)
+COULD_BE_CHOSEN = (BELOW_THE_CUT, TOO_NEAR)
 """Reasons of rows that got as far as the cut."""
 
 Step = Callable[[pl.DataFrame], pl.DataFrame]
@@ -38,20 +37,20 @@ class Selection(NamedTuple):
     rows_in: int
 
 
-def run(params: Params, sources: Sources) -> Selection:
+def run(params: SelectParams, sources: Sources) -> Selection:
     """Select rows. params: random_seed, pools, select and decontaminate.sets.
 
     Raises BadInput if something that the params ask for was measured of no row.
     """
     select, seed = params.select, params.random_seed
-    names = chosen_from(select, params.pools)
+    names = select.pools_read(params.pools)
     is_seed = pl.col("round") == SEED_ROUND
     rows = candidate_rows.rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
     _refuse_unmeasured(rows, select, names)
     open_, lost = _sift(rows, _gates(params, names, sources))
     ordered = ranks.order(ranks.valued(open_, select.by, seed))
     open_, repeated = _sift(ordered, _alike(select, names, sources, seed))
-    chosen, cut_off = cut(open_, select, _vectors(open_, names, sources) if select.greedy else None)
+    chosen, cut_off = cut(open_, select, _vectors(open_, names, sources) if select.diversity_filter else None)
     rejects = pl.concat([*lost, *repeated, cut_off]).with_columns(reply=pl.lit(""))
     texts = candidate_rows.texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
     kept = texts.join(chosen.select("id", *candidate_rows.MEASURED, "metric"), on="id", how="left")
@@ -67,7 +66,7 @@ def _sift(rows: pl.DataFrame, steps: Iterable[Step]) -> tuple[pl.DataFrame, list
     return rows, lost
 
 
-def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]:
+def _gates(params: SelectParams, names: Sequence[str], sources: Sources) -> list[Step]:
     """What a row must pass by itself."""
     measures = params.select.contamination
 
@@ -94,7 +93,7 @@ def _gates(params: Params, names: Sequence[str], sources: Sources) -> list[Step]
 
 def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
     """What a row must not be to a better one."""
-    near, similarity = select.duplicates.near, select.duplicates.embedding
+    near, similarity = select.deduplicate.near, select.deduplicate.embedding
     steps: list[Step] = [deduplicate.exact]
     if near is not None:
 
@@ -106,7 +105,7 @@ def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) ->
             return deduplicate.near(rows, ordered["asked"], near, seed)
 
         steps.append(nearly)
-    if similarity is not None or select.greedy is not None:
+    if similarity is not None or select.diversity_filter is not None:
         steps.append(lambda rows: _reject(_without_vector(rows, names, sources), "no embedding"))
     if similarity is not None:
         steps.append(lambda rows: deduplicate.by_embedding(rows, _vectors(rows, names, sources), similarity))
@@ -122,19 +121,21 @@ def cut(
     choice. At least one row is kept where any can be chosen.
     """
     rows = mixture.planned(rows, select)
-    if vectors_N_D is None or select.greedy is None:
+    if vectors_N_D is None or select.diversity_filter is None:
         kept, near = pl.int_range(pl.len()).over("part") < pl.col("quota"), None
         rows = rows.with_columns(kept=kept.fill_null(value=True))
     else:
         quotas = dict(rows.select("part", "quota").drop_nulls().unique().iter_rows())
-        choice = diversity_filter.choose(vectors_N_D, 1 - select.greedy, rows["part"].to_numpy(), quotas)
+        choice = diversity_filter.choose(
+            vectors_N_D, 1 - select.diversity_filter, rows["part"].to_numpy(), quotas
+        )
         rows = rows.with_columns(kept=pl.Series(choice.kept))
         near = deduplicate.too_near(rows, choice, TOO_NEAR)
     last = pl.col("metric").filter(pl.col("kept")).last().over("part")
     shown = rows.with_columns(
         detail=pl.format("{}, the last kept has {}", pl.col("metric").round(6), last.round(6))
     )
-    below = _reject(shown.filter(~pl.col("kept")), BELOW, "detail")
+    below = _reject(shown.filter(~pl.col("kept")), BELOW_THE_CUT, "detail")
     if near is not None:
         below = pl.concat([below.join(near, on="id", how="anti"), near])
     return rows.filter("kept"), below
@@ -153,8 +154,8 @@ def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) 
     missing_N = np.isnan(_vectors(rows, names, sources)[:, 0])
     if rows.height and missing_N.all():
         raise BadInput(
-            f"no row of {', '.join(names)} has an embedding, which select.greedy and "
-            "select.duplicates.embedding compare; set models.embedder, or both to null"
+            f"no row of {', '.join(names)} has an embedding, which select.diversity_filter and "
+            "select.deduplicate.embedding compare; set models.embedder, or both to null"
         )
     return rows.filter(pl.Series(missing_N))
 
@@ -164,8 +165,8 @@ def _refuse_unmeasured(rows: pl.DataFrame, select: Select, names: Sequence[str])
     asked = [(metric, "select.by") for metric in select.by]
     asked += [(metric, "select.filters") for metric in filters.metrics(select.filters)]
     for metric, key in asked:
-        if metric != "random" and rows[ranks.KINDS[metric].column].is_null().all():
+        if metric != RANDOM and rows[METRICS[metric].column].is_null().all():
             raise BadInput(
                 f"{key} asks for {metric}, but no row of {', '.join(names)} has one; "
-                f"see {ranks.KINDS[metric].switch}, or choose by another metric"
+                f"see {METRICS[metric].switch}, or choose by another metric"
             )

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, require
-from evobuild.core.params import Finetune
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
+from evobuild.training.params import Finetune
 from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:

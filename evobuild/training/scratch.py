@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild.core.errors import require
-from evobuild.core.params import Scratch
+from evobuild.training.params import Scratch
 from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import polars as pl
 
-from evobuild.core import branches
-from evobuild.core.params import Metric
+from evobuild.core.stages import OF_BRANCHES, file_stem
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
 from evobuild.evolution import token_probability
+from evobuild.reporting.funnel import branch_funnel
 from evobuild.selection import candidate_rows, compare
+from evobuild.selection.params import Metric
 from evobuild.text import words
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Measure
@@ -96,15 +97,16 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     Columns: share, metric (ALL: no cut), id, words, difficulty, ic_ifd, shared (IC-IFD chooses it, too).
     """
     pool = list(outs.params.pools)[-1]
-    folders = [
-        outs.path(f"data/{name}/{pool}.parquet").parent
+    folders = {
+        name: outs.path(f"data/{name}/{pool}.parquet").parent
         for name in ("rounds", "responses", "scores", "ratings")
-    ]
-    sources = candidate_rows.Sources(*folders)._replace(diversity=None, rewards=None, tags=None)
+    }
+    measures = {name: folders[name] for name in ("scores", "ratings")}
+    sources = candidate_rows.Sources(folders["rounds"], folders["responses"], measures)
     rows = (
         candidate_rows.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
     )
-    texts = candidate_rows.texts([pool], folders[1], rows["id"], ["instruction"])
+    texts = candidate_rows.texts([pool], folders["responses"], rows["id"], ["instruction"])
     counted = texts.select("id", words=pl.Series(map(words.count, texts["instruction"]), dtype=pl.Int64))
     table = rows.join(counted, on="id", how="left").select("id", "words", "difficulty", "ic_ifd").sort("id")
     found = []
@@ -195,8 +197,8 @@ def _funnel(outs: Outs) -> pl.DataFrame:
     """What each step of each branch took, let pass and gave: step, in, passed, out."""
     found = []
     for branch in outs.params.branches:
-        files = {step: f"data/counts/{branches.stem(step, branch)}.json" for step in branches.STEPS}
-        for step in branches.funnel(branch, {step: outs.json(file) for step, file in files.items()}):
+        files = {step.name: f"data/counts/{file_stem(step.name, branch)}.json" for step in OF_BRANCHES}
+        for step in branch_funnel(branch, {step: outs.json(file) for step, file in files.items()}):
             found.append({"step": step.name, "in": step.rows_in, "passed": step.passed, "out": step.rows_out})
     return pl.DataFrame(found)
 

@@ -14,7 +14,8 @@ from typing import Any, Self
 
 import polars as pl
 
-from evobuild.core import params, tables
+from evobuild.cli.check.params import Params, load_all_params
+from evobuild.core import tables
 from evobuild.core.errors import UserError
 
 
@@ -58,9 +59,9 @@ class Outs:
         return target
 
     @cached_property
-    def params(self) -> params.Params:
+    def params(self) -> Params:
         """All params that it ran with."""
-        return params.load(self.path("params.yaml"))
+        return load_all_params(self.path("params.yaml"))
 
     def table(self, name: str, schema: pl.Schema) -> pl.DataFrame:
         """Read a Parquet table."""

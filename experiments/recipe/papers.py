@@ -59,7 +59,7 @@ SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
     "autoif.crosscheck.constraints": "420",
     "autoif.backtranslate.functions": "0",
     "autoif.compose.queries": "16",
-    "autoif.answers.count": "0",
+    "autoif.sample.count": "0",
     "autoif.quality.score": "null",
     "~rounds.r1": "",
     "~rounds.r2": "",

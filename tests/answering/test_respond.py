@@ -9,13 +9,14 @@ import pytest
 from fakes import reply
 
 from evobuild.answering import respond as answers
-from evobuild.core import params, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 
-PARAMS = params.load(Path("params.yaml"))
+PARAMS = load_all_params(Path("params.yaml"))
 STAGE = runpy.run_path("stages/respond.py")["main"]
 
 

@@ -13,7 +13,7 @@ from fakes import reply
 
 from evobuild.autoif import augment
 from evobuild.autoif.augment import Constraint, Known, cleaned, fault, invent, read_seeds
-from evobuild.core import params
+from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
@@ -21,7 +21,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from stages import augment as stage
 
-GIVEN = params.load(Path("params.yaml"))
+GIVEN = load_all_params(Path("params.yaml"))
 SETTINGS = GIVEN.autoif.augment.model_copy(update={"rounds": 1, "count": 5, "examples": 3})
 
 

@@ -13,13 +13,14 @@ from evobuild.autoif import booleans, crosscheck, function_verdicts, records
 from evobuild.autoif.booleans import NO_BOOLEAN
 from evobuild.autoif.function_verdicts import Said
 from evobuild.autoif.records import Case, meets
-from evobuild.core import params, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Reject
 from evobuild.sandbox import Answer, Outcome, choice
 from stages import crosscheck as stage
 
-GIVEN = params.load(Path("params.yaml"))
+GIVEN = load_all_params(Path("params.yaml"))
 PAPER = GIVEN.autoif.crosscheck.model_copy(
     update={
         "case": "above:0.5",

@@ -13,7 +13,8 @@ from branch_rows import constraint, write_constraints
 
 from evobuild.autoif import entailment
 from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
-from evobuild.core import params, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
@@ -140,7 +141,7 @@ def test_any_contradiction_drops_the_constraint(judged):
 def run(tmp_path, model, *constraints, texts=()):
     checked = write_constraints(tmp_path / "checked", *constraints)
     tables.write(tmp_path / "texts", tables.frame(BACKTRANSLATIONS, texts))
-    given = params.load(Path("params.yaml"))
+    given = load_all_params(Path("params.yaml"))
     models = given.models.model_copy(update={"entailment": model})
     outs = [tmp_path / name for name in ("verified", "rejects", "counts")]
     stage.main(given.model_copy(update={"models": models}), checked, tmp_path / "texts", *outs)

@@ -9,7 +9,8 @@ from branch_rows import changed, of_branch, write_rows
 from fakes import reply
 
 from evobuild.autoif.records import ANSWERS
-from evobuild.core import params, pools, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import pools, tables
 from evobuild.scoring import reward
 from stages import answers as stage
 from stages import respond
@@ -66,7 +67,7 @@ def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
 @pytest.mark.parametrize("seed_answers", ["keep", "replace"])
 def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers):
     engine(lambda asked: "The Nile.")
-    given = params.load(params.Path("params.yaml"))
+    given = load_all_params()
     chosen = of_branch(row("A river?"))._replace(output="The Ganges", model="simulated:chosen")
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")

@@ -13,7 +13,8 @@ from fakes import reply
 
 from evobuild.autoif import booleans, records, verifiers
 from evobuild.autoif.verifiers import Unreadable, read
-from evobuild.core import params, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.text import json_repairs
 from stages import verifiers as stage
 
@@ -169,7 +170,7 @@ def test_a_reply_of_slips_takes_no_longer_than_their_bound():
 @pytest.fixture
 def ran(tmp_path, store):
     """Run the stage on two constraints and give the folder of its outs."""
-    given = params.load(Path("params.yaml"))
+    given = load_all_params(Path("params.yaml"))
     rows = [("c1", "Use no comma.", "seed", ""), ("c2", "Use no colon.", "seed", "")]
     tables.write(tmp_path / "constraints", tables.frame(records.CONSTRAINTS, rows))
 

@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from evobuild.cli.check import consistency
+from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import params
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Pool, Round
+from evobuild.core.params import Pool, Round, read_yaml
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import roles
 
 
 @pytest.fixture
 def shipped():
-    return params.load(Path("params.yaml"))
+    return load_all_params(Path("params.yaml"))
 
 
 def changed(shipped, section, **values):
@@ -32,13 +33,15 @@ def refused(given):
 
 def test_the_shipped_params_contradict_nothing_and_are_a_dry_run(shipped):
     consistency.check(shipped)
-    assert roles.is_dry_run(shipped)
+    assert roles.is_dry_run(shipped.models)
 
 
 def test_one_simulated_role_makes_a_dry_run(shipped):
     real = dict.fromkeys(roles.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
-    assert not roles.is_dry_run(changed(shipped, "models", **real))
-    assert roles.is_dry_run(changed(shipped, "models", **real | {"judge": ChatModel("simulated", "large")}))
+    assert not roles.is_dry_run(changed(shipped, "models", **real).models)
+    assert roles.is_dry_run(
+        changed(shipped, "models", **real | {"judge": ChatModel("simulated", "large")}).models
+    )
 
 
 def test_a_simulated_tagger_makes_a_dry_run_and_what_is_null_plays_no_role(shipped):
@@ -47,7 +50,7 @@ def test_a_simulated_tagger_makes_a_dry_run_and_what_is_null_plays_no_role(shipp
     assert "embedder" not in roles.weights_models(models)
     real = dict.fromkeys(roles.CHAT_ROLES, ChatModel("transformers", "models/scratch"))
     dry = changed(shipped, "models", **real | {"tagger": ChatModel("simulated", "large")})
-    assert roles.is_dry_run(dry)
+    assert roles.is_dry_run(dry.models)
 
 
 @pytest.mark.parametrize(
@@ -252,10 +255,10 @@ def test_an_evaluation_set_may_be_fetched_later_or_be_made_here(shipped, tmp_pat
 
 @pytest.mark.parametrize("name", ["GSM8K", "mt-bench", "8k", "a/b", ""])
 def test_the_name_of_a_set_is_one_of_a_file(name):
-    given = params.read(Path("params.yaml"))
+    given = read_yaml(Path("params.yaml"))
     given["decontaminate"]["sets"] = {name: "data/held_out.parquet"}
     with pytest.raises(ValueError, match="expected a name of small letters"):
-        params.Params.model_validate(given)
+        Params.model_validate(given)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 from evobuild import __main__ as command
+from evobuild.cli.check.params import load_all_params
 from evobuild.cli.explain import provenance
-from evobuild.core import params, pools, tables
+from evobuild.core import pools, tables
+from evobuild.core.params import read_yaml
 from evobuild.evolution import methods, step
 
 ROOT = Path(__file__).parents[2]
@@ -34,12 +36,12 @@ def build(root, changes):
     shutil.copytree(ROOT / "prompts", root / "prompts")
     (root / "data/raw").mkdir(parents=True)
     shutil.copy(ROOT / "data/raw/sample.jsonl", root / "data/raw")
-    content = params.read(ROOT / "params.yaml")
+    content = read_yaml(ROOT / "params.yaml")
     for section, values in changes.items():
         content[section] = values if section in ("rounds", "pools", "branches") else content[section] | values
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     (root / "dvc.yaml").touch()
-    given = params.load(root / "params.yaml")
+    given = load_all_params(root / "params.yaml")
 
     def stage(name, stem, **paths):
         for path in paths.values():

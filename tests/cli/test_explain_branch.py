@@ -12,7 +12,8 @@ import yaml
 
 from evobuild import __main__ as command
 from evobuild.autoif import records
-from evobuild.core import params, tables
+from evobuild.core import tables
+from evobuild.core.params import read_yaml
 
 ROOT = Path(__file__).parents[2]
 DATA = Path("data")
@@ -47,7 +48,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EVOBUILD_STORE", str(tmp_path / "replies.sqlite"))
     shutil.copytree(ROOT / "prompts", "prompts")
-    content = params.read(ROOT / "params.yaml")
+    content = read_yaml(ROOT / "params.yaml")
     content |= {"rounds": {}, "pools": {"r0": {}, "autoif": {}}}
     content["select"]["pools"] = ["autoif"]
     Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))

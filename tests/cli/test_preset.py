@@ -13,8 +13,9 @@ from dvc.utils.hydra import apply_overrides
 from evobuild import __main__ as command
 from evobuild.cli import preset
 from evobuild.cli.check import consistency
-from evobuild.core import params
+from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.params import read_yaml
 
 NAMES = sorted(path.stem for path in preset.FOLDER.glob("*.yaml"))
 
@@ -37,7 +38,7 @@ def at(content: dict[str, Any], key: str) -> Any:
 def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> None:
     wanted = yaml.safe_load((preset.FOLDER / f"{name}.yaml").read_text())["set"]
     path = applied(tmp_path, preset.options(name))
-    found, shipped = (params.read(each) for each in (path, Path("params.yaml")))
+    found, shipped = (read_yaml(each) for each in (path, Path("params.yaml")))
     assert {key: at(found, key) for key in wanted} == wanted
     for key in wanted:
         *sections, last = key.split(".")
@@ -48,7 +49,7 @@ def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     needed = {"deita": ["-S", "models.reward=some/reward"]}.get(name, [])
-    consistency.check(params.load(applied(tmp_path, [*preset.options(name), *needed])))
+    consistency.check(load_all_params(applied(tmp_path, [*preset.options(name), *needed])))
 
 
 @pytest.mark.parametrize(
@@ -60,14 +61,14 @@ def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     ids=["no branch", "no round"],
 )
 def test_dvc_takes_all_branches_and_all_rounds_away(tmp_path: Path, changes: list[str]) -> None:
-    found = params.load(applied(tmp_path, [word for each in changes for word in ("-S", each)]))
+    found = load_all_params(applied(tmp_path, [word for each in changes for word in ("-S", each)]))
     consistency.check(found)
     assert not found.branches or not found.rounds
 
 
 def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
     after = applied(tmp_path, preset.options("deita") + preset.options("cherry"))
-    assert params.read(after) == params.read(applied(tmp_path, preset.options("cherry")))
+    assert read_yaml(after) == read_yaml(applied(tmp_path, preset.options("cherry")))
 
 
 @pytest.mark.parametrize("name", NAMES)

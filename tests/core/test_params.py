@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.core import params
+from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadParams
+from evobuild.core.params import read_yaml
 from evobuild.core.uri import ChatModel, Weights
 
 SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
@@ -31,7 +32,7 @@ def small(tmp_path):
 
 
 def test_the_shipped_file_is_right():
-    loaded = params.load(Path("params.yaml"))
+    loaded = load_all_params(Path("params.yaml"))
     assert loaded.models.evolver == ChatModel("simulated", "small")
     assert loaded.rounds["r2"].parent == "r1"
 
@@ -47,11 +48,11 @@ def test_the_shipped_file_is_right():
 )
 def test_a_scorer_may_have_an_adapter_or_be_none(tmp_path, given, scorer):
     file = written(tmp_path, "  scorer: models/scratch  ", f"  scorer: {given}  ")
-    assert params.load(file).models.scorer == scorer
+    assert load_all_params(file).models.scorer == scorer
 
 
 def test_a_part_that_was_not_asked_for_cannot_be_read():
-    view = params.load(Path("params.yaml"), ("random_seed", "rate", "models.judge", "evolve.strategy"))
+    view = load_all_params(Path("params.yaml"), ("random_seed", "rate", "models.judge", "evolve.strategy"))
     assert view.random_seed == 42
     assert view.rate.max_tokens == 512
     assert str(view.models.judge) == "simulated:large"
@@ -156,7 +157,7 @@ def test_a_part_that_was_not_asked_for_cannot_be_read():
 )
 def test_a_wrong_value_is_named_with_its_place_and_what_was_wanted(tmp_path, old, new, message):
     with pytest.raises(BadParams) as caught:
-        params.load(written(tmp_path, old, new))
+        load_all_params(written(tmp_path, old, new))
     first = str(caught.value).splitlines()[0]
     assert message in first
     assert first.count("params.yaml") == 1
@@ -180,23 +181,23 @@ def test_a_wrong_value_is_named_with_its_place_and_what_was_wanted(tmp_path, old
 )
 def test_a_file_that_is_no_mapping_is_named_with_its_line(small, text, message):
     with pytest.raises(BadParams) as caught:
-        params.read(small(text))
+        read_yaml(small(text))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(BadParams, match="no such file"):
-        params.read(tmp_path / "params.yaml")
+        read_yaml(tmp_path / "params.yaml")
 
 
 @pytest.mark.parametrize(
     ("text", "number"), [("1e-05", 1e-05), ("-2.5E+3", -2500.0), ("1.e3", 1000.0), ("3", 3)]
 )
 def test_a_number_as_dvc_writes_it_is_a_number(small, text, number):
-    assert params.read(small(f"a: {text}\n")) == {"a": number}
+    assert read_yaml(small(f"a: {text}\n")) == {"a": number}
 
 
 @pytest.mark.parametrize("text", ["1e", "e5", "1e-05x", "r1e5"])
 def test_a_word_that_looks_like_a_number_stays_a_word(small, text):
-    assert params.read(small(f"a: {text}\n")) == {"a": text}
+    assert read_yaml(small(f"a: {text}\n")) == {"a": text}

@@ -10,9 +10,9 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub's client is imported
 os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
 
-from evobuild.core.params import Scratch
 from evobuild.models import engine as engines
 from evobuild.training import scratch
+from evobuild.training.params import Scratch
 from evobuild.weights import checkpoints
 
 checkpoints.THREADS = 1  # at this size two threads only wait for each other

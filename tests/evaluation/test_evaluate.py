@@ -10,9 +10,9 @@ import torch
 
 from evobuild.core import conversation, tables
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.params import Evaluate
 from evobuild.core.uri import Weights
 from evobuild.evaluation import evaluate
+from evobuild.evaluation.params import Evaluate
 from evobuild.weights import losses
 
 PARAMS = Evaluate(max_length=128, batch_tokens=512)

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from fakes import reply
 
-from evobuild.core import params, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Instruction, Reject
@@ -20,7 +21,7 @@ from evobuild.evolution import evolve, operations, step
 from evobuild.models.client import Model
 
 STAGE = runpy.run_path("stages/evolve.py")["main"]
-PARAMS = params.load(Path("params.yaml"))
+PARAMS = load_all_params(Path("params.yaml"))
 LABEL = "#Finally Rewritten Instruction#:"
 PLAN = step.by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SEED = 42

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from fakes import reply
 
-from evobuild.core import params, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
@@ -284,7 +285,7 @@ def stage(tmp_path, store, monkeypatch):
     main = importlib.import_module("stages.keywords").main
 
     def run(folders, rows=12):
-        values = params.load(Path("params.yaml"))
+        values = load_all_params(Path("params.yaml"))
         changes = {"keywords": values.keywords.model_copy(update={"rows": rows}), "rounds": {"r1": None}}
         paths = {name: tmp_path / name for name in OUTS}
         main(values.model_copy(update=changes), *folders, **paths)

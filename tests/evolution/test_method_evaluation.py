@@ -8,10 +8,10 @@ import pytest
 from fakes import reply
 
 from evobuild.core.chat import Sampling
-from evobuild.core.params import Failures
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import Examiner, Trial
+from evobuild.evolution.params import Failures
 from evobuild.models.client import Model
 
 RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from evobuild.core import params, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.evolution import methods
 from evobuild.models import progress
 from evobuild.reporting import charts
@@ -23,7 +24,7 @@ def stage(row, tmp_path, store, monkeypatch):
     asks = ("Name", "Explain", "Compare", "Describe the use of", "Write a poem about")
     r0 = [row(f"{ask} {number} rivers of Europe.") for ask in asks for number in range(3, 15)]
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, r0))
-    given = params.load(Path("params.yaml"))
+    given = load_all_params(Path("params.yaml"))
     monkeypatch.setattr(progress, "FOLDER", tmp_path / "progress")
     monkeypatch.syspath_prepend(Path.cwd())
     main = importlib.import_module("stages.optimize").main
@@ -142,7 +143,7 @@ def test_the_loop_begins_with_the_method_that_params_name(stage, tmp_path, initi
 
 def test_the_judge_is_used_only_if_difficulty_or_equality_counts(stage):
     assert stage(difficulty_weight=0.5).usage == ["evolver", "optimizer", "judge"]
-    given = params.load(Path("params.yaml")).evolve.failures
+    given = load_all_params(Path("params.yaml")).evolve.failures
     made = stage(evolve={"failures": given.model_copy(update={"equal": True})})
     assert made.usage == ["evolver", "optimizer", "judge"]
 

@@ -10,11 +10,11 @@ from fakes import reply
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Failures, Optimize
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods, optimize
 from evobuild.evolution.method_evaluation import Examiner
 from evobuild.evolution.optimize import Rows
+from evobuild.evolution.params import Failures, Optimize
 from evobuild.models.client import Model
 
 PARAMS = Optimize(

@@ -18,9 +18,9 @@ import yaml
 from dvc.utils.hydra import apply_overrides
 
 from evobuild.cli.check.consistency import check
+from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import load
 from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.evolution import keywords, optimization_history
 from evobuild.evolution.method_evaluation import Failed, Trial
@@ -48,7 +48,7 @@ def applied(tmp_path):
     def read(experiment):
         shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
         apply_overrides(str(tmp_path / "params.yaml"), experiment.overrides[1::2])
-        return load(tmp_path / "params.yaml")
+        return load_all_params(tmp_path / "params.yaml")
 
     return read
 
@@ -60,7 +60,7 @@ def test_a_recipe_sets_only_what_params_know(name, applied, monkeypatch):
     for each in experiments(recipe, command.SAMPLE, {"seed.rows": "24"}, {}):
         params = applied(each)
         check(params)
-        assert not is_dry_run(params), "a role is left to a simulated model"
+        assert not is_dry_run(params.models), "a role is left to a simulated model"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,10 +15,10 @@ from reported import REAL, settings
 
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Export
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.export import export as exports
+from evobuild.export.params import Export
 from evobuild.seeds import formats
 from evobuild.weights import checkpoints
 

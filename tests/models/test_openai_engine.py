@@ -22,7 +22,7 @@ import yaml
 from asker import NAME, questions
 from faults import KEY, Answer, FaultServer, content, failing, faults, good, seeded, text_for
 
-from evobuild.core import params
+from evobuild.cli.check.params import load_all_params
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.uri import ChatModel
@@ -626,10 +626,10 @@ def test_an_option_that_only_the_server_can_heed_is_refused_in_params(tmp_path, 
     path = tmp_path / "params.yaml"
     judge = '  judge: {uri: "openai:tiny", max_length: 2048%s}'
     path.write_text(text.replace("  judge: simulated:large", judge % ""), encoding="utf-8")
-    assert params.load(path).models.judge == replace(NAME, max_length=2048)
+    assert load_all_params(path).models.judge == replace(NAME, max_length=2048)
     path.write_text(text.replace("  judge: simulated:large", judge % f", {options}"), encoding="utf-8")
     with pytest.raises(BadParams) as caught:
-        params.load(path)
+        load_all_params(path)
     assert str(caught.value).startswith(f"{path}: models.judge is ")
     assert f"expected no {given} beside openai:" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from evobuild.cli.check.params import Params
 from evobuild.cli.plan import estimates, plan
-from evobuild.core import branches, machine, params
+from evobuild.core import branches, machine
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
+from evobuild.core.params import read_yaml
 from evobuild.core.uri import ChatModel
 from evobuild.models import planning
 from evobuild.models.client import Model
@@ -21,7 +23,7 @@ from evobuild.models.usage import Usage
 
 NAME = ChatModel("simulated", "fake")
 REAL = ChatModel("openai", "fake")
-SHIPPED = params.read(Path("params.yaml"))
+SHIPPED = read_yaml(Path("params.yaml"))
 
 
 @pytest.fixture
@@ -183,6 +185,6 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     given["autoif"]["augment"]["rounds"] = 0
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["answers"]["count"] = count
-    values = params.Params.model_validate(given)
+    values = Params.model_validate(given)
     asked = bounds_of(values, machine.load(), "verifiers@autoif", "answers@autoif", "respond@autoif")
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]

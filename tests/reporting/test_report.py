@@ -10,8 +10,9 @@ import pytest
 from markupsafe import escape
 from reported import REAL, ROOT, SIMULATED, build, hostile, settings
 
-from evobuild.core import params, tables
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.params import read_yaml
 from evobuild.reporting import charts, examples, report
 from evobuild.reporting.report import Sources
 from evobuild.text import word_differences
@@ -119,7 +120,7 @@ def test_no_optimization_is_said(tmp_path: Path):
     for name, kind in (("candidates", tables.CANDIDATES), ("failures", tables.CANDIDATE_FAILURES)):
         tables.write(sources.optimization / f"{name}.parquet", tables.frame(kind, []))
     tables.write(sources.optimization / "trajectories.parquet", tables.frame(tables.TRAJECTORIES, []))
-    evolve = params.read(ROOT / "params.yaml")["evolve"]
+    evolve = read_yaml(ROOT / "params.yaml")["evolve"]
     page = report.page(settings(evolve=evolve | {"strategy": "evol"}), sources)
     assert (
         "Nothing was optimized: rows evolve by fixed operations, in turn. <bdi>default</bdi>: constraints"

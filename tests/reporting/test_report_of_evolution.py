@@ -7,11 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from evobuild.reporting.glossary import MEANINGS
 from reported import ROOT, build, settings
 
-from evobuild.core import params, tables
+from evobuild.core import tables
+from evobuild.core.params import read_yaml
 from evobuild.reporting import charts, failure_counts, report
-from evobuild.reporting.glossary import MEANINGS
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def test_the_chosen_methods_are_shown_with_their_differences(shown: str):
 
 
 def test_what_optimize_was_told_to_weigh_is_shown(tmp_path: Path):
-    optimize = params.read(ROOT / "params.yaml")["optimize"]
+    optimize = read_yaml(ROOT / "params.yaml")["optimize"]
     page = report.page(
         settings(optimize=optimize | {"holdout": 9, "halving": 2, "difficulty_weight": 0.5}), build(tmp_path)
     )

@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from evobuild.core import params, pools, tables
-from evobuild.core.params import Diversity
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import pools, tables
 from evobuild.core.tables import Reject
 from evobuild.scoring import diversity, embeddings
 from evobuild.scoring.diversity import Nearest
+from evobuild.scoring.params import Diversity
 from stages import diversity as stage
 
 L2 = Diversity(distance="l2", exact_rows=100)
@@ -72,7 +73,7 @@ def ran(tmp_path, store, row):
     outs = ("embeddings", "diversity", "rejects", "counts", "metrics", "histogram")
 
     def run(embedder):
-        given = params.load(Path("params.yaml"))
+        given = load_all_params(Path("params.yaml"))
         models = given.models.model_copy(update={"embedder": embedder})
         own = {name: given.pools["r0"] for name in texts}
         stage.main(

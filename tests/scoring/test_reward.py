@@ -10,14 +10,15 @@ import polars as pl
 import pytest
 import tiny
 
-from evobuild.core import params, pools, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import pools, tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import Reward as RewardParams
 from evobuild.core.params import Round
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.evolution import methods, prompts_sent
 from evobuild.scoring import reward
+from evobuild.scoring.params import Reward as RewardParams
 from evobuild.scoring.reward import Reward, Turns
 from evobuild.weights import checkpoints
 from stages import reward as stage
@@ -171,7 +172,7 @@ def run(tmp_path, row, model):
     (tmp_path / "rounds").mkdir()
     for name, own in rows.items():
         tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
-    given = params.load(Path("params.yaml"))
+    given = load_all_params(Path("params.yaml"))
     update = {
         "models": given.models.model_copy(update={"reward": model}),
         "pools": {name: given.pools["r0"] for name in rows},

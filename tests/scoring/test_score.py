@@ -14,13 +14,14 @@ import polars as pl
 import pytest
 import tiny
 
+from evobuild.cli.check.params import Params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import Params, read
-from evobuild.core.params import Score as ScoreParams
+from evobuild.core.params import read_yaml
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring import score
+from evobuild.scoring.params import Score as ScoreParams
 from evobuild.scoring.score import Score, Scorer
 from evobuild.seeds import formats
 from evobuild.weights import checkpoints, losses
@@ -199,7 +200,7 @@ def test_an_adapter_changes_scores_and_is_never_taken_for_its_base(tmp_path: Pat
 
 
 def run_stage(tmp_path: Path, **models) -> None:
-    content = read(ROOT / "params.yaml")
+    content = read_yaml(ROOT / "params.yaml")
     content |= {"pools": {"r0": {}, "r1": {}}, "models": content["models"] | models}
     for name, rows in (("r0", ROWS[:2]), ("r1", [ROWS[0]._replace(id="x"), ROWS[3]._replace(id="y")])):
         (tmp_path / "in").mkdir(exist_ok=True)

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from fakes import reply
 
-from evobuild.core import params, pools, tables
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import pools, tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
@@ -114,7 +115,7 @@ def ran(tmp_path, row, store):
         tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
 
     def run(tagger):
-        given = params.load(Path("params.yaml"))
+        given = load_all_params(Path("params.yaml"))
         update = {
             "models": given.models.model_copy(update={"tagger": tagger}),
             "pools": {name: given.pools["r0"] for name in ("r0", "r1")},

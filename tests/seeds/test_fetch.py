@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evobuild.core.errors import UserError
-from evobuild.core.params import Fetch
 from evobuild.seeds import fetch, formats
+from evobuild.seeds.params import Fetch
 
 
 def wanted(name: str, split: str = "train") -> Fetch:

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Seed
 from evobuild.seeds import seed as seeds
 from evobuild.seeds.formats import SourceRow
+from evobuild.seeds.params import Seed
 from evobuild.seeds.seed import Split
 from evobuild.text import minhash
 

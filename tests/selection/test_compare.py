@@ -9,9 +9,10 @@ import pytest
 import tiny
 
 from evobuild import __main__ as command
-from evobuild.core import params, tables
+from evobuild.cli.check.params import Params
+from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import Params
+from evobuild.core.params import read_yaml
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
 from evobuild.selection import compare
 from evobuild.selection.candidate_rows import Sources
@@ -64,7 +65,7 @@ def write(root: Path, rows: list[tuple[Any, ...]] = ROWS) -> list[str]:
 
 
 def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Comparison:
-    content = params.read(Path("params.yaml"))
+    content = read_yaml(Path("params.yaml"))
     select = content["select"] | {"pools": ["r1"], "share": 0.5} | changes
     given = Params.model_validate(content | {"select": select})
     folders = (root / name for name in ("rounds", "responses", "scores", "ratings"))

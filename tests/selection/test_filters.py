@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 from candidate_rows import rows
 
-from evobuild.core.params import Filters, load
+from evobuild.cli.check.params import load_all_params
 from evobuild.selection import filters
+from evobuild.selection.params import Filters
 
-SHIPPED = load(Path("params.yaml")).select.filters.model_dump()
+SHIPPED = load_all_params(Path("params.yaml")).select.filters.model_dump()
 
 
 def lost(table: pl.DataFrame, needed: tuple[str, ...] = (), **given) -> dict[str, tuple[str, str]]:

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 from candidate_rows import rows
 
-from evobuild.core.params import Select, load
+from evobuild.cli.check.params import load_all_params
 from evobuild.selection import mixture
+from evobuild.selection.params import Select
 
-SHIPPED = load(Path("params.yaml")).select.model_dump()
+SHIPPED = load_all_params(Path("params.yaml")).select.model_dump()
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,17 @@ import pytest
 import tiny
 from candidate_rows import rows
 
-from evobuild.core import params, tables
+from evobuild.cli.check.params import Params, load_all_params
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Params, Select
+from evobuild.core.params import read_yaml
 from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
 from evobuild.selection import ranks
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.params import Select
 
-SHIPPED = params.load(Path("params.yaml"))
+SHIPPED = load_all_params(Path("params.yaml"))
 SELECT = SHIPPED.select.model_dump() | {"pools": "all", "by": "ifd", "share": 0.5}
 
 
@@ -133,7 +135,7 @@ def sources(tmp_path: Path) -> Sources:
 
 def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Counter[str]]:
     """What select makes of all, and its reasons; rows in are rows out and rejects."""
-    content = params.read(Path("params.yaml")) | {
+    content = read_yaml(Path("params.yaml")) | {
         "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes,
         "decontaminate": {
             "ngrams": [13, 8], "embedding": None, "sets": {"held_out": "", "gsm8k": ""}, "columns": {}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from evobuild.autoif.records import OPERATION, VERIFIED, Case
 from evobuild.autoif.verified import Function, Verified
-from evobuild.core import params, tables
+from evobuild.cli.check.params import Params, load_all_params
+from evobuild.core import tables
 
 NO_COMMA = "def evaluate(response):\n    return ',' not in response"
 SHORT = "def evaluate(response):\n    return len(response) < 20"
@@ -40,8 +41,8 @@ def of_branch(parent: tables.Instruction, own="c1") -> tables.Instruction:
     return parent._replace(id=name, parent_id=parent.id, round="autoif", operation=OPERATION + own, output="")
 
 
-def changed(section: str, **values: object) -> params.Params:
+def changed(section: str, **values: object) -> Params:
     """The params of the repository with some values of a section of autoif changed."""
-    given = params.load(Path("params.yaml"))
+    given = load_all_params(Path("params.yaml"))
     part = getattr(given.autoif, section).model_copy(update=values)
     return given.model_copy(update={"autoif": given.autoif.model_copy(update={section: part})})

@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 from workspace import ROOT
 
-from evobuild.core import branches, params, pools, tables
-from evobuild.core.params import Params
+from evobuild.cli.check.params import Params
+from evobuild.core import branches, pools, tables
+from evobuild.core.params import read_yaml
 from evobuild.reporting import outcomes
 from evobuild.reporting.report import Sources
 
@@ -24,7 +25,7 @@ def hostile(field: str) -> str:
 
 
 def settings(models: dict[str, str] = SIMULATED, **changes: Any) -> Params:
-    content = params.read(ROOT / "params.yaml")
+    content = read_yaml(ROOT / "params.yaml")
     content |= {
         "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
         "branches": {},

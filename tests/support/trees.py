@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from evobuild.core import params, pools, tables
-from evobuild.core.params import Params
+from evobuild.cli.check.params import Params
+from evobuild.core import pools, tables
+from evobuild.core.params import read_yaml
 from evobuild.core.tables import Instruction
 from evobuild.reporting import outcomes
 
@@ -17,7 +18,7 @@ HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked =
 
 def settings(**changes: Any) -> Params:
     """The shipped params with rounds r1 and r2, pools r0 to r2, and a selection from r1 and r2."""
-    content = params.read(ROOT / "params.yaml")
+    content = read_yaml(ROOT / "params.yaml")
     content |= {
         "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
         "branches": {},

@@ -13,10 +13,10 @@ import trl
 
 from evobuild.core import conversation
 from evobuild.core.errors import BadInput
-from evobuild.core.params import Finetune
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
+from evobuild.training.params import Finetune
 from evobuild.weights import checkpoints
 
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output=f"Cod, {number} times.") for number in range(8)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from evobuild.autoif.params import AutoIF, Sample, Verifiers
 from evobuild.autoif.records import meets
 from evobuild.cli.check import selection
+from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Answers, AutoIF, Params, Verifiers
 from evobuild.core.tables import SEED_ROUND
 from evobuild.models import roles
 
@@ -16,7 +17,7 @@ HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""
 
 
-def check(params: Params) -> None:
+def check_params(params: Params) -> None:
     """Raise BadParams at the first contradiction, or at a model that is not there."""
     _check_rounds(params)
     _check_pools(params)
@@ -25,8 +26,8 @@ def check(params: Params) -> None:
     _check_optimize(params)
     _check_evolve(params)
     _check_autoif(params)
-    selection.check(params)
-    roles.check(params.models)
+    selection.check_selection(params)
+    roles.check_models(params.models)
 
 
 def _check_rounds(params: Params) -> None:
@@ -162,7 +163,7 @@ def _check_autoif(params: Params) -> None:
             "autoif.backtranslate.functions is 0, so that it has nothing to compare; "
             "expected functions to turn back, or null"
         )
-    sampled: dict[str, Verifiers | Answers] = {"verifiers": given.verifiers, "answers": given.answers}
+    sampled: dict[str, Verifiers | Sample] = {"verifiers": given.verifiers, "sample": given.sample}
     for name, each in sampled.items():
         if each.count > 1 and each.temperature == 0:
             raise BadParams(
@@ -177,7 +178,7 @@ def _check_bounds(given: AutoIF) -> None:
     bounds = {
         "crosscheck.case": (given.crosscheck.case, 1),
         "crosscheck.function": (given.crosscheck.function, 1),
-        "answers.accuracy": (given.answers.accuracy, 1),
+        "verify.accuracy": (given.verify.accuracy, 1),
         "quality.score": (given.quality.score, 10),
     }
     for key, (bound, most) in bounds.items():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Params
+from evobuild.core.measures import METRICS
 from evobuild.core.tables import SEED_ROUND
-from evobuild.selection.ranks import KINDS
 from evobuild.text import language
 
 
-def check(params: Params) -> None:
+def check_selection(params: Params) -> None:
     """Raise BadParams at the first contradiction."""
     given, known = params.select, ", ".join(params.pools)
     if given.pools == []:
@@ -53,10 +53,16 @@ def _check_measured(params: Params) -> None:
         ("filters.ranges", name) for name in given.filters.ranges
     ]
     asked += [("filters.max_ifd", "ifd")] if given.filters.max_ifd is not None else []
-    needed = [(f"{key} asks for {metric}", KINDS[metric].switch) for key, metric in asked if metric in KINDS]
-    needed += [("greedy compares embeddings", "models.embedder")] if given.greedy is not None else []
-    compares = given.duplicates.embedding is not None
-    needed += [("duplicates.embedding compares embeddings", "models.embedder")] if compares else []
+    needed = [
+        (f"{key} asks for {metric}", METRICS[metric].switch) for key, metric in asked if metric in METRICS
+    ]
+    needed += (
+        [("diversity_filter compares embeddings", "models.embedder")]
+        if given.diversity_filter is not None
+        else []
+    )
+    compares = given.deduplicate.embedding is not None
+    needed += [("deduplicate.embedding compares embeddings", "models.embedder")] if compares else []
     for what, switch in needed:
         if off[switch]:
             raise BadParams(

@@ -10,20 +10,22 @@ from pathlib import Path
 
 import yaml
 
-from evobuild.cli.explain import life as biography
 from evobuild.cli.explain import provenance, verdicts
-from evobuild.cli.explain.life import Attempt, Chapter, Life, Origin, Sequel
+from evobuild.cli.explain.life import Attempt, Chapter, Life, Origin, Sequel, read_life
 from evobuild.cli.explain.lines import in_line, quoted, why
+from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint
-from evobuild.core import branches, pools
-from evobuild.core.params import Params, load
+from evobuild.core.measures import measure_of
+from evobuild.core.params import load_params
+from evobuild.core.stages import branch_addresses, pool_addresses
 from evobuild.core.tables import Instruction
 from evobuild.evolution.evolve import KEPT
 from evobuild.reporting import outcomes
-from evobuild.reporting.outcomes import Fate
+from evobuild.reporting.outcomes import RowOutcome
 from evobuild.text.word_differences import difference
 
 PARAMS = Path("params.yaml")
+NEIGHBOUR = measure_of("diversity").said
 
 
 def explain(beginning: str) -> str:
@@ -31,11 +33,11 @@ def explain(beginning: str) -> str:
 
     Raises UserError if no id or more than one begins so, or if what is needed is not here.
     """
-    params = load(PARAMS)
-    return "\n".join(_lines(biography.read(beginning, params), params)) + "\n"
+    params = load_params(PARAMS, ExplainParams)
+    return "\n".join(_lines(read_life(beginning, params), params)) + "\n"
 
 
-def _lines(life: Life, params: Params) -> Iterator[str]:
+def _lines(life: Life, params: ExplainParams) -> Iterator[str]:
     if life.lost:
         yield f"{life.id}: lost by the stage seed: {why(life.lost.reason, life.lost.detail)}"
         return
@@ -57,9 +59,9 @@ def _of_constraint(constraint: Constraint) -> Iterator[str]:
     yield from verdicts.of_constraint(constraint)
 
 
-def _of_row(life: Life, params: Params) -> Iterator[str]:
+def _of_row(life: Life, params: ExplainParams) -> Iterator[str]:
     row = life.chapters[-1].row
-    yield f"{row.id}: {_outcome(life)}"
+    yield f"{row.id}: {_headline(life)}"
     yield in_line(f"round {row.round}, domain {row.domain}")
     above: Instruction | None = None
     for chapter in life.chapters:
@@ -71,17 +73,17 @@ def _of_row(life: Life, params: Params) -> Iterator[str]:
         yield from _sequel(sequel)
 
 
-def _outcome(life: Life) -> str:
-    fate = life.chapters[-1].fate
-    if fate is None:
+def _headline(life: Life) -> str:
+    outcome = life.chapters[-1].outcome
+    if outcome is None:
         return "held out: nothing evolves, trains or optimizes on it"
-    if fate.selected:
-        return ", ".join(fate.outcomes)
+    if outcome.selected:
+        return ", ".join(outcome.labels)
     lost = [sequel.round for sequel in life.sequels if sequel.failed and not sequel.children]
-    return in_line(", ".join([*fate.outcomes, *(f"lost on the way to {name}" for name in lost)]))
+    return in_line(", ".join([*outcome.labels, *(f"lost on the way to {name}" for name in lost)]))
 
 
-def _chapter(chapter: Chapter, above: Instruction | None, params: Params) -> Iterator[str]:
+def _chapter(chapter: Chapter, above: Instruction | None, params: ExplainParams) -> Iterator[str]:
     row, origin = chapter.row, chapter.origin
     yield in_line(f"{row.round}  {row.id}")
     if above is None:
@@ -97,8 +99,8 @@ def _chapter(chapter: Chapter, above: Instruction | None, params: Params) -> Ite
         yield "  input: the same"
     elif row.input:
         yield from quoted("input", row.input)
-    if chapter.fate:
-        yield from _fate(chapter.fate, row.round, params)
+    if chapter.outcome:
+        yield from _outcome(chapter.outcome, row.round, params)
 
 
 def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[str]:
@@ -137,41 +139,31 @@ def _attempts(failed: Sequence[Attempt]) -> Iterator[str]:
         yield from quoted("its reply", each.reply) if each.reply else ["  its reply was empty"]
 
 
-def _fate(fate: Fate, pool: str, params: Params) -> Iterator[str]:
-    if fate.answer is not None:
-        by = f"answer by {fate.responder}" if fate.responder else "answer, as the seed has it"
-        yield from quoted(by, fate.answer)
-    if fate.rating:
-        level, difficulty = fate.rating
-        number = f"difficulty {difficulty:g} of 100" if difficulty is not None else ""
-        yield in_line(f"  rated: {', '.join(filter(None, (number, level)))}")
-    if fate.scores:
-        yield "  scored: " + ", ".join(f"{name} {value:.5g}" for name, value in fate.scores.items())
-    yield from _measured(fate, pool, params)
-    for loss in fate.losses:
+def _outcome(outcome: RowOutcome, pool: str, params: ExplainParams) -> Iterator[str]:
+    if outcome.answer is not None:
+        by = f"answer by {outcome.responder}" if outcome.responder else "answer, as the seed has it"
+        yield from quoted(by, outcome.answer)
+    yield from _measured(outcome, pool, params)
+    for loss in outcome.losses:
         verb = "not selected" if loss.stage == "select" else f"lost by {loss.stage}"
         yield in_line(f"  {verb}: {why(loss.reason, loss.detail)}")
         if loss.reply:
             yield from quoted("the reply", loss.reply)
-    if fate.selected:
+    if outcome.selected:
         yield "  selected: it is in the data set"
-    elif not fate.losses:
+    elif not outcome.losses:
         yield f"  {outcomes.NOT_UP}"
 
 
-def _measured(fate: Fate, pool: str, params: Params) -> Iterator[str]:
-    """What was measured beside difficulty and losses."""
-    if fate.neighbour:
-        distance = f"{params.diversity.distance} distance {fate.neighbour.distance:.5g}"
-        yield in_line(f"  nearest other instruction of {pool}: {fate.neighbour.id}, {distance}")
-    if fate.reward is not None:
-        yield f"  reward: {fate.reward:.5g}"
-    if fate.tags is not None:
-        yield in_line(f"  tags: {', '.join(fate.tags) or 'none'}")
-    for overlap in fate.overlaps or ():
+def _measured(outcome: RowOutcome, pool: str, params: ExplainParams) -> Iterator[str]:
+    """What was measured of the row, and what it shares with evaluation sets."""
+    for said, values in outcome.measured_lines():
+        where = f" of {pool}, {params.diversity.distance} distance" if said == NEIGHBOUR else ""
+        yield in_line(f"  {said}{where}: {values}")
+    for overlap in outcome.overlaps or ():
         where = f"{overlap.place} of {overlap.set}"
         yield from quoted(f"shared with {where}, by {overlap.measure}", overlap.shared)
-    if fate.overlaps == ():
+    if outcome.overlaps == ():
         yield f"  shares nothing with {', '.join(params.decontaminate.sets)}"
 
 
@@ -185,7 +177,7 @@ def _sequel(sequel: Sequel) -> Iterator[str]:
         yield f"In {sequel.round} nothing came of it"
 
 
-def _sources(life: Life, params: Params) -> Iterator[str]:
+def _sources(life: Life, params: ExplainParams) -> Iterator[str]:
     """The params and texts behind the line, by stage; as they are now where dvc.lock knows nothing."""
     used = {chapter.origin.source for chapter in life.chapters if chapter.origin}
     sources = provenance.read(_stages(life, params))
@@ -210,17 +202,17 @@ def _sources(life: Life, params: Params) -> Iterator[str]:
         yield from _yaml(source.params)
 
 
-def _stages(life: Life, params: Params) -> list[str]:
+def _stages(life: Life, params: ExplainParams) -> list[str]:
     """The stages that the line went through, in order."""
     if life.constraint:
-        return branches.addresses(params.branches)
+        return branch_addresses(params.branches)
     line = [chapter.row.round for chapter in life.chapters]
     rounds = [name for name in line if name not in params.branches]
     optimized = params.evolve.strategy == "auto" and params.evolve.method == "optimized"
     stages = ["seed", *(["optimize"] if optimized and rounds[1:] else [])]
     stages += [f"evolve@{name}" for name in rounds[1:]]
-    stages += branches.addresses([name for name in line if name in params.branches])
-    stages += pools.addresses([name for name in line if name in params.pools])
+    stages += branch_addresses([name for name in line if name in params.branches])
+    stages += pool_addresses([name for name in line if name in params.pools])
     stages += [f"decontaminate@{name}" for name in params.decontaminate.sets]
     return [*stages, "select"]
 

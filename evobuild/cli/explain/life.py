@@ -14,11 +14,11 @@ import polars as pl
 
 from evobuild.autoif.records import ANSWERS, CONSTRAINTS
 from evobuild.cli.explain import verification
+from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint, Verification
 from evobuild.core import tables
 from evobuild.core.chat import Message, Request
 from evobuild.core.errors import UserError
-from evobuild.core.params import Params
 from evobuild.core.tables import (
     CANDIDATES,
     FAILURES,
@@ -32,7 +32,7 @@ from evobuild.core.tables import (
 from evobuild.evolution import evolve, prompts_sent
 from evobuild.models import engine, reply_cache
 from evobuild.reporting import outcomes
-from evobuild.reporting.outcomes import Fate
+from evobuild.reporting.outcomes import RowOutcome
 from evobuild.text.control_characters import on_terminal
 
 DATA = Path("data")
@@ -69,14 +69,14 @@ class Origin(NamedTuple):
 
 
 class Chapter(NamedTuple):
-    """A row of the line. origin: None for a seed row and in a branch; fate: None for a held-out row.
+    """A row of the line. origin: None for a seed row and in a branch; outcome: None for a held-out row.
 
     verification: of a row of a branch.
     """
 
     row: Instruction
     origin: Origin | None
-    fate: Fate | None
+    outcome: RowOutcome | None
     verification: Verification | None
 
 
@@ -103,7 +103,7 @@ class Life(NamedTuple):
     missing: tuple[Path, ...]
 
 
-def read(beginning: str, params: Params) -> Life:
+def read_life(beginning: str, params: ExplainParams) -> Life:
     """Read the life of the row whose id begins so; that of a failed attempt is the life of its parent.
 
     Raises UserError if no id or more than one begins so, or if an ancestor's table is not here;
@@ -115,7 +115,7 @@ def read(beginning: str, params: Params) -> Life:
 class _Reader:
     """Reads tables that are here, and remembers those that are not."""
 
-    def __init__(self, params: Params, where: outcomes.Tables) -> None:
+    def __init__(self, params: ExplainParams, where: outcomes.Tables) -> None:
         self._params = params
         self._where = where
         self._missing: dict[Path, None] = {}
@@ -139,27 +139,29 @@ class _Reader:
         row, held_out = what
         line = list(self._line(row))
         ids = [each.id for each in line]
-        fate = {} if held_out else self._fates(ids)
+        outcome = {} if held_out else self._outcomes(ids)
         chapters = [
-            self._chapter(each, parent, fate.get(each.id))
+            self._chapter(each, parent, outcome.get(each.id))
             for parent, each in zip([None, *line], line, strict=False)
         ]
         sequels = () if held_out else tuple(self._sequels(row))
         return Life(key, tuple(chapters), sequels, None, None, tuple(self._missing))
 
-    def _chapter(self, row: Instruction, parent: Instruction | None, fate: Fate | None) -> Chapter:
+    def _chapter(self, row: Instruction, parent: Instruction | None, outcome: RowOutcome | None) -> Chapter:
         if row.round in self._params.branches:
-            count = self._params.autoif.answers.count
+            count = self._params.autoif.sample.count
             known = verification.of_row(row, row.round, count, self._table)
-            return Chapter(row, None, fate and fate._replace(losses=known.losses + fate.losses), known)
-        return Chapter(row, self._origin(row, parent) if parent else None, fate, None)
+            return Chapter(
+                row, None, outcome and outcome._replace(losses=known.losses + outcome.losses), known
+            )
+        return Chapter(row, self._origin(row, parent) if parent else None, outcome, None)
 
-    def _fates(self, ids: Sequence[str]) -> dict[str, Fate]:
-        found = outcomes.of(ids, self._params, self._where, self._table)
+    def _outcomes(self, ids: Sequence[str]) -> dict[str, RowOutcome]:
+        found = outcomes.row_outcomes(ids, self._params, self._where, self._table)
         if not any(path.parent == self._where.contamination for path in self._missing):
             return found
         # Of sets that are not here it is not known whether a row shares text with them.
-        return {key: fate._replace(overlaps=fate.overlaps or None) for key, fate in found.items()}
+        return {key: outcome._replace(overlaps=outcome.overlaps or None) for key, outcome in found.items()}
 
     def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject | str]]:
         """Rows, held-out rows and lost seed rows whose id begins so; of a constraint the branch."""

@@ -24,7 +24,7 @@ from evobuild.autoif.records import (
     answer_id,
     constraint_of,
 )
-from evobuild.core import branches
+from evobuild.core.stages import file_stem
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction
 from evobuild.reporting.outcomes import Loss, Reader
 
@@ -112,7 +112,7 @@ def of_constraint(key: str, branch: str, table: Reader) -> Constraint | None:
         failed = sorted(_numbered(key, branch, table))
         lost = [
             loss
-            for step in ("crosscheck", "nli")
+            for step in ("crosscheck", "entailment")
             for loss in _losses(branch, step, table, lambda each: each == key)
         ]
         functions, trials = _functions(key, branch, table), _trials(key, branch, table)
@@ -128,7 +128,7 @@ def path(branch: str, name: str) -> Path:
 
 
 def _losses(branch: str, step: str, table: Reader, wanted: Callable[[str], bool]) -> Iterator[Loss]:
-    rejects = table(DATA / f"rejects/{branches.stem(step, branch)}.parquet", REJECTS)
+    rejects = table(DATA / f"rejects/{file_stem(step, branch)}.parquet", REJECTS)
     for key, *why in rejects.select(list(REJECTS)).iter_rows():
         if wanted(key):
             yield Loss(step, *why)
@@ -136,7 +136,7 @@ def _losses(branch: str, step: str, table: Reader, wanted: Callable[[str], bool]
 
 def _numbered(key: str, branch: str, table: Reader) -> Iterator[tuple[int, Loss]]:
     """The replies about a constraint that hold no function."""
-    rejects = table(DATA / f"rejects/{branches.stem('verifiers', branch)}.parquet", REJECTS)
+    rejects = table(DATA / f"rejects/{file_stem('verifiers', branch)}.parquet", REJECTS)
     own = rejects.filter(pl.col("id").str.starts_with(f"{key}-"))
     for each, *why in own.select(list(REJECTS)).iter_rows():
         yield int(each.rpartition("-")[2]), Loss("verifiers", *why)
@@ -179,8 +179,8 @@ def _answers(row: Instruction, branch: str, count: int, table: Reader) -> Iterat
     given = table(path(branch, "answers"), ANSWERS).filter(**own)
     found = {number: (key, text) for key, number, text in given.select("id", "number", "answer").iter_rows()}
     taken = min((number for number, (_, text) in found.items() if output and text == output), default=None)
-    rejects = table(DATA / f"rejects/{branches.stem('answers', branch)}.parquet", REJECTS)
-    lost = {key: Loss("answers", *why) for key, *why in rejects.select(list(REJECTS)).iter_rows()}
+    rejects = table(DATA / f"rejects/{file_stem('sample', branch)}.parquet", REJECTS)
+    lost = {key: Loss("sample", *why) for key, *why in rejects.select(list(REJECTS)).iter_rows()}
     for number in range(max([count, *(number + 1 for number in found)])):
         key, text = found.get(number, (answer_id(row.id, number), ""))
         if number in found or key in lost:

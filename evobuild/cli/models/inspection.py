@@ -14,9 +14,11 @@ from importlib import metadata, util
 from pathlib import Path
 
 from evobuild.cli.models import checkpoint_config
-from evobuild.core import machine, params
+from evobuild.core import machine
 from evobuild.core.errors import UserError
+from evobuild.core.params import load_params
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models, weights_models
 from evobuild.simulation.constants import TRAITS
 
@@ -42,7 +44,7 @@ def inspect(file: Path) -> list[Inspected]:
 
     Raises BadParams if params.yaml or machine.yaml is not as it should be.
     """
-    models = params.load(file, ("models",)).models
+    models = load_params(file, RoleParams).models
     settings = machine.load()
     roles: dict[str, ChatModel | Weights] = {**chat_models(models), **weights_models(models)}
     found: dict[ChatModel | Weights, tuple[str, str | None]] = {}

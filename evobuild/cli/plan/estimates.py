@@ -7,6 +7,7 @@ round to round.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import io
 import itertools
@@ -22,9 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild.core import branches, machine, params
+from evobuild.cli.check.params import PARAMS, Params
+from evobuild.core import machine
 from evobuild.core.errors import BadInput
-from evobuild.core.stage import paths
+from evobuild.core.params import load_params
+from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
+from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
 from evobuild.evolution import optimize
 from evobuild.models import planning
@@ -38,20 +42,7 @@ GUESSED_COMPLETION = 300
 """Tokens of a reply, where none has been measured yet."""
 GUESSED_PROMPT = 400
 
-ROLES = {
-    "optimize": "evolver",
-    "evolve": "evolver",
-    "keywords": "judge",
-    "augment": "evolver",
-    "verifiers": "evolver",
-    "backtranslate": "evolver",
-    "answers": "responder",
-    "quality": "judge",
-    "respond": "responder",
-    "rate": "judge",
-    "tag": "tagger",
-}
-"""The stages that ask chat models, and whom they ask most."""
+_ASKING_STEPS = frozenset(step.name for step in OF_BRANCHES if step.asks)
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,7 @@ class Estimate:
 class Estimator:
     """Knows the params, what earlier replies were like, and how many rows a stage may get."""
 
-    def __init__(self, values: params.Params, settings: machine.Machine, stale: set[str]) -> None:
+    def __init__(self, values: Params, settings: machine.Machine, stale: set[str]) -> None:
         self._params = values
         self._machine = settings
         self._averages = averages(Path("data/usage").glob("*.json"))
@@ -84,17 +75,17 @@ class Estimator:
     def estimate(self, stage: Stage, fresh: bool) -> Estimate:
         """Estimate one stale stage."""
         name, _, key = str(stage.addressing).partition("@")
-        if name not in ROLES:
+        if name not in ASKED:
             return Estimate(stage.addressing)
-        model = getattr(self._params.models, ROLES[name])
+        model = getattr(self._params.models, ASKED[name])
         if fresh:
-            usages = counted(name, stage.cmd, self._params)
+            usages = count_calls(name, stage.cmd)
             # What a real model would reply is not known, nor then what would be asked next.
             if not self._asks_by_replies(name) or all(use.model.startswith("simulated:") for use in usages):
                 return self._priced(Estimate(stage.addressing, *_sums(usages)), usages)
         calls = self._bound(name, key)
         bound = Estimate(stage.addressing, calls, None, exact=False)
-        return self._priced(bound, [Usage(str(model), ROLES[name])])
+        return self._priced(bound, [Usage(str(model), ASKED[name])])
 
     def _asks_by_replies(self, name: str) -> bool:
         """Whether a stage decides by one reply what it asks next."""
@@ -113,9 +104,9 @@ class Estimator:
             return self._params.keywords.rows * len(self._params.rounds)
         if name == "tag":
             return self._tagged()
-        if name in branches.ASKING:
+        if name in _ASKING_STEPS:
             return self._branched(name, key)
-        if name == "respond" and key in self._params.branches and self._params.autoif.answers.count:
+        if name == "respond" and key in self._params.branches and self._params.autoif.sample.count:
             return 0
         rows = self._rows(self._params.rounds[key].parent if name == "evolve" else key)
         if name == "evolve":
@@ -134,7 +125,7 @@ class Estimator:
             return given.backtranslate.functions * self._checked(branch)
         if step == "quality" and given.quality.score is None:
             return 0
-        return given.answers.count * self._composed(branch)
+        return given.sample.count * self._composed(branch)
 
     def _constraints(self, branch: str) -> int:
         """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
@@ -167,7 +158,7 @@ class Estimator:
 
     def _rows(self, round_: str) -> int:
         """Rows that a round can have at most: as many as its nearest current parent, or the seed file."""
-        if round_ in self._params.branches and f"{branches.LAST}@{round_}" in self._stale:
+        if round_ in self._params.branches and f"{LAST_OF_BRANCH}@{round_}" in self._stale:
             return self._composed(round_)
         while round_ in self._params.rounds and f"evolve@{round_}" in self._stale:
             round_ = self._params.rounds[round_].parent
@@ -208,24 +199,19 @@ def _sums(usages: Iterable[Usage]) -> tuple[int, int]:
     return sum(usage.total("calls") for usage in found), sum(usage.total("cached") for usage in found)
 
 
-def counted(name: str, command: str, values: params.Params) -> list[Usage]:
+def count_calls(name: str, command: str) -> list[Usage]:
     """Run a stage's main with its calls only counted and its outs thrown away."""
     main = importlib.import_module(f"stages.{name}").main
     words = shlex.split(command)
-    options = dict(itertools.pairwise(words))
+    options = {word.removeprefix("--").replace("-", "_"): value for word, value in itertools.pairwise(words)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        arguments: dict[str, Path] = {}
-        for argument, kind in paths(main).items():
-            path = Path(options[f"--{argument.replace('_', '-')}"])
-            # A stage may take its round's name from the out's.
-            arguments[argument] = folder / argument / path.name if kind == "Out" else path
-            if kind == "Out":
-                arguments[argument].parent.mkdir()
+        arguments = stage_arguments(main, options)
+        outs = {field: folder / field for field, kind in argument_kinds(main).items() if kind is Out}
         usages = stack.enter_context(planning.counting())
         # Without replies nothing is left of the rows; the calls are counted all the same.
         with suppress(BadInput), redirect_stderr(io.StringIO()):
-            main(values, **arguments)
+            main(load_params(PARAMS, params_schema(main)), dataclasses.replace(arguments, **outs))
     return usages
 
 

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
-from evobuild.core import machine, params
+from evobuild.core import machine
 from evobuild.core.errors import BadParams, UserError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
     from dvc.stage import Stage
-
-PARAMS = Path("params.yaml")
 
 
 def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Estimate]:
@@ -30,7 +28,7 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Est
     Raises UserError if DVC cannot tell, as while it runs a stage.
     """
     with _overridden(overrides):
-        values = params.load(PARAMS)
+        values = load_all_params(PARAMS)
         stale = _stale(targets)
         estimator = Estimator(values, machine.load(), {stage.addressing for stage, _ in stale})
         return [estimator.estimate(stage, fresh) for stage, fresh in stale]

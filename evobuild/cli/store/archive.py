@@ -19,9 +19,10 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.params import load
+from evobuild.core.params import load_params
 from evobuild.core.stage import whole
 from evobuild.models import engine, record, reply_cache
+from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
@@ -179,7 +180,7 @@ def unused(params: Path) -> Callable[[str], bool]:
 
     Raises UserError if one of the roles' models cannot be found, and so has no identity.
     """
-    models = load(params, ("models",)).models
+    models = load_params(params, RoleParams).models
     current = {engine.identity(model) for model in chat_models(models).values()}
     return lambda identity: identity not in current
 

@@ -55,7 +55,7 @@ function partOf(row) {
 async function begin() {
   const { columns } = index;
   count = columns.round.length;
-  names = { ...columns };
+  names = { ...columns, metrics: index.metrics };
   for (const name of SINGLE) names[name] = columns[name].map((code) => index.names[name][code]);
   for (const name of SEVERAL) {
     const sets = index.sets[name].map((set) => set.map((code) => index.names[name][code]));
@@ -63,7 +63,7 @@ async function begin() {
   }
   for (const name of [...SINGLE, ...SEVERAL]) offer(name);
   at("shared").parentElement.style.display = index.names.shared.length ? "" : "none";
-  const measured = Object.entries(MEASURES).filter(([name]) => columns[name]);
+  const measured = Object.entries(index.metrics).filter(([name]) => columns[name]);
   at("measure").replaceChildren(...measured.map(([name, label]) => new Option(label, name)));
   update();
   for (let part = 0; part < index.starts.length; part += 1) {

@@ -86,8 +86,6 @@ function folded(title, content, open = false) {
   return details;
 }
 
-const MEASURES = { difficulty: "difficulty", ic_ifd: "IC-IFD", ifd: "IFD", diversity: "distance to nearest", reward: "reward" };
-
 // What is said of an entry in a line.
 function facts(row, names, measures) {
   const about = made("span", "about", made("b", "", names.round[row]));
@@ -99,7 +97,7 @@ function facts(row, names, measures) {
   for (const each of names.shared[row]) about.append(made("bdi", "outcome lost", `shares text with ${each}`));
   for (const measure of measures) {
     const value = names[measure]?.[row] ?? null;
-    if (value !== null) about.append(made("span", "", `${MEASURES[measure]} ${Number(value.toPrecision(4))}`));
+    if (value !== null) about.append(made("span", "", `${names.metrics[measure]} ${Number(value.toPrecision(4))}`));
   }
   return about;
 }
@@ -113,7 +111,7 @@ function address(id) {
 // One entry in full. before: id, instruction and input of its parent, null for a seed row.
 function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
   const [attempt, history, model, level, answer, responder, losses, nearest, overlaps] = rest;
-  const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(MEASURES)));
+  const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(names.metrics)));
   box.classList.toggle("opened", opened);
   if (attempt !== null) {
     const [, reason, detail] = losses[0];

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Choice, Reply
-from evobuild.core.params import Failures
 from evobuild.core.tables import Instruction
 from evobuild.evolution import elimination, methods
+from evobuild.evolution.params import Failures
 
 RULES = Failures(max_growth=40, language=True, lost_content=False, equal=False)
 LABEL = "#Finally Rewritten Instruction#"

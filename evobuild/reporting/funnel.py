@@ -1,36 +1,14 @@
-"""Branches: pools that are not evolved, each made by steps of its own. Where those leave what they count.
-
-The only one is `autoif`. Its steps count what they handle: lines, replies, constraints or rows. So
-ledgers of one branch have units of their own, and the funnel says them.
-"""
+"""The funnel of a branch: what each of its steps let through, in the units of `core/stages.py`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-STEPS = {
-    "augment": "constraints proposed",
-    "verifiers": "replies with a function",
-    "crosscheck": "constraints",
-    "backtranslate": "functions",
-    "nli": "constraints",
-    "compose": "seed rows",
-    "answers": "replies",
-    "verify": "answers",
-    "quality": "rows",
-}
-"""The steps in order, and what each counts."""
-ASKING = ("augment", "verifiers", "backtranslate", "answers", "quality")
-"""Those that ask chat models."""
-LAST = "quality"
-"""The step that gives the pool."""
-
-
-NOT_DRAWN = "not drawn"
-"""Why a step drops what is good enough, since it was to keep only so many."""
+from evobuild.core.reasons import NOT_DRAWN
+from evobuild.core.stages import OF_BRANCHES, file_stem
 
 
 class Step(NamedTuple):
@@ -55,40 +33,32 @@ class Step(NamedTuple):
         return self.passed / self.rows_in if self.rows_in and not self.off else None
 
 
-def stem(step: str, branch: str) -> str:
-    """The name of a step's rejects, ledger and usage: "augment-autoif"."""
-    return f"{step}-{branch}"
-
-
-def addresses(branches: Iterable[str]) -> list[str]:
-    """What DVC calls the steps: "augment@autoif", …"""
-    return [f"{step}@{branch}" for branch in branches for step in STEPS]
-
-
-def funnel(branch: str, ledgers: Mapping[str, Any]) -> list[Step]:
+def branch_funnel(branch: str, ledgers: Mapping[str, Any]) -> list[Step]:
     """The steps of a branch in order. ledgers: by step."""
     return [
         Step(branch, name, unit, each["in"], each["out"], each["rejects"], each.get("off", False))
-        for name, unit in STEPS.items()
+        for name, _, _, unit in OF_BRANCHES
         for each in [ledgers[name]]
     ]
 
 
-def read(counts: Path, branches: Sequence[str]) -> dict[str, list[Step]]:
+def read_funnels(counts: Path, branches: Sequence[str]) -> dict[str, list[Step]]:
     """The funnel of each branch, from its ledgers."""
     return {
-        branch: funnel(
+        branch: branch_funnel(
             branch,
             {
-                step: json.loads((counts / f"{stem(step, branch)}.json").read_text(encoding="utf-8"))
-                for step in STEPS
+                step.name: json.loads(
+                    (counts / f"{file_stem(step.name, branch)}.json").read_text(encoding="utf-8")
+                )
+                for step in OF_BRANCHES
             },
         )
         for branch in branches
     }
 
 
-def figures(found: Mapping[str, Sequence[Step]]) -> dict[str, Any]:
+def funnel_figures(found: Mapping[str, Sequence[Step]]) -> dict[str, Any]:
     """What each step kept, and its share: {"autoif": {"kept": {"augment": 49, …}, "share": {…}}}."""
     return {
         branch: {
@@ -99,7 +69,7 @@ def figures(found: Mapping[str, Sequence[Step]]) -> dict[str, Any]:
     }
 
 
-def lines(found: Mapping[str, Sequence[Step]]) -> list[dict[str, object]]:
+def funnel_lines(found: Mapping[str, Sequence[Step]]) -> list[dict[str, object]]:
     """The funnels as lines of a table to plot; a step that is off has none."""
     return [
         {"branch": branch, "step": step.name, "unit": step.unit, "in": step.rows_in,

@@ -1,0 +1,53 @@
+"""The whole of params.yaml: the sections of every domain. `check` and the commands alone know it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evobuild.answering import params as answering
+from evobuild.autoif import params as autoif
+from evobuild.contamination import params as contamination
+from evobuild.core.params import Branches, Pools, RandomSeed, Rounds, Section, load_params
+from evobuild.evaluation import params as evaluation
+from evobuild.evolution import params as evolution
+from evobuild.export import params as export
+from evobuild.models import params as models
+from evobuild.reporting import params as reporting
+from evobuild.sandbox import params as sandbox
+from evobuild.scoring import params as scoring
+from evobuild.seeds import params as seeds
+from evobuild.selection import params as selection
+from evobuild.training import params as training
+
+PARAMS = Path("params.yaml")
+
+
+class Own(Section):
+    random_seed: RandomSeed
+    rounds: Rounds
+    branches: Branches
+    pools: Pools
+
+
+class Params(
+    Own,
+    seeds.Sections,
+    models.Sections,
+    training.Sections,
+    evolution.Sections,
+    autoif.Sections,
+    sandbox.Sections,
+    answering.Sections,
+    scoring.Sections,
+    contamination.Sections,
+    selection.Sections,
+    export.Sections,
+    evaluation.Sections,
+    reporting.Sections,
+):
+    """The whole of params.yaml. A domain adds a section in its `Sections`."""
+
+
+def load_all_params(path: Path = PARAMS) -> Params:
+    """Read and check the whole of a params file. Raises BadParams naming the first wrong keys."""
+    return load_params(path, Params)

@@ -1,0 +1,25 @@
+"""The section `decontaminate` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from evobuild.core.params import Count, Name, Section, Share
+
+Sets = dict[Name, str]
+"""Files of evaluation sets, by name."""
+SetColumns = dict[Name, Annotated[list[str], Field(min_length=1)]]
+Ngrams = list[Count]
+
+
+class Decontaminate(Section):
+    ngrams: Ngrams
+    embedding: Share | None
+    sets: Sets
+    columns: SetColumns
+
+
+class Sections(Section):
+    decontaminate: Decontaminate

@@ -1,0 +1,166 @@
+"""What is measured of rows, and what rows can be chosen by: the one list that everything else reads.
+
+A measure is what one stage writes, a table of each pool in `data/<folder>/`. Its columns make that table's
+schema. `select`, the metrics, the report, the explorer and `explain` take them from here, so a measure that
+is added here is chosen by, filtered by, counted and shown.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import polars as pl
+
+from evobuild.core.stage import Folders
+
+
+class Column(NamedTuple):
+    """A measured column.
+
+    text: how a value is said in a line of text. field: its name in its own table, if that is another than
+    everywhere else. in_dataset: whether the data set has it.
+    """
+
+    name: str
+    kind: pl.DataType | type[pl.DataType]
+    meaning: str
+    text: str
+    field: str = ""
+    in_dataset: bool = True
+
+    @property
+    def stored(self) -> str:
+        """Its name in its own table."""
+        return self.field or self.name
+
+
+class Measure(NamedTuple):
+    """What one stage measures. said: what a line of text calls it. switch: the param that switches it off.
+
+    once: whether one run of the stage takes all pools. asks: the role of the chat model that it asks, if any.
+    """
+
+    stage: str
+    folder: str
+    said: str
+    switch: str
+    columns: tuple[Column, ...]
+    once: bool = True
+    asks: str = ""
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Of its table: the row's id, then its columns."""
+        return pl.Schema({"id": pl.String(), **{column.stored: column.kind for column in self.columns}})
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """Its columns by their names in its table."""
+        return {column.stored: column.name for column in self.columns}
+
+
+_DIFFICULTY = "difficulty {:g} of 100"
+_LOSS = "mean loss in nats per token of the {}"
+
+MEASURES = (
+    Measure(
+        "rate", "ratings", "rated", "rate.measures",
+        (
+            Column("level", pl.String, "difficulty by the judge, from very easy to very hard", "{}"),
+            Column("difficulty", pl.Float64, "difficulty by the judge, 0 to 100", _DIFFICULTY, "score"),
+        ),
+        once=False, asks="judge",
+    ),
+    Measure(
+        "score", "scores", "scored", "models.scorer",
+        (
+            Column("question_tokens", pl.Int64, "tokens of the question", "question_tokens {}"),
+            Column("answer_tokens", pl.Int64, "tokens of the answer", "answer_tokens {}"),
+            Column("truncated", pl.Boolean, "whether the answer was cut at score.max_length", "truncated {}"),
+            Column("loss_q", pl.Float64, _LOSS.format("question"), "loss_q {:.5g}"),
+            Column("loss_a_given_q", pl.Float64, _LOSS.format("answer after it"), "loss_a_given_q {:.5g}"),
+            Column("loss_a", pl.Float64, _LOSS.format("answer alone"), "loss_a {:.5g}"),
+            Column("ifd", pl.Float64, "L(A|Q) / L(A)", "ifd {:.5g}"),
+            Column("ifd_ppl", pl.Float64, "the same of perplexities", "ifd_ppl {:.5g}"),
+            Column("ic_ifd", pl.Float64, "L(A|Q) / (L(Q) · L(A))", "ic_ifd {:.5g}"),
+        ),
+    ),
+    Measure(
+        "diversity", "diversity", "nearest other instruction", "models.embedder",
+        (
+            Column("neighbour", pl.String, "the nearest other row of the same pool", "{}", in_dataset=False),
+            Column("diversity", pl.Float64, "how far away that is", "distance {:.5g}", "distance"),
+        ),
+    ),
+    Measure(
+        "reward", "rewards", "reward", "models.reward",
+        (
+            Column("reward", pl.Float64, "of the instruction as answer to its evolving prompt", "{:.5g}"),
+        ),
+    ),
+    Measure(
+        "tag", "tags", "tags", "models.tagger",
+        (Column("tags", pl.List(pl.String), "every intention of the instruction, a phrase each", "{}"),),
+        asks="tagger",
+    ),
+)  # fmt: skip
+"""In the order of the pipeline."""
+
+COLUMNS = {column.name: column for measure in MEASURES for column in measure.columns}
+
+
+def measure_of(stage: str) -> Measure:
+    """The measure that a stage writes. Raises KeyError for any other stage."""
+    return {measure.stage: measure for measure in MEASURES}[stage]
+
+
+def measure_folders() -> Folders:
+    """The folder of each measure, by name: a table of each pool lies in each."""
+    return Folders({measure.folder: Path("data", measure.folder) for measure in MEASURES})
+
+
+class Metric(NamedTuple):
+    """What rows can be chosen by.
+
+    column: what it is computed from; '' for nothing. highest: whether the highest are chosen first.
+    source: who chooses so. label: what a page calls it, if not by its name. explored: whether the explorer
+    orders and filters by it. value: how it is computed from the column, if it is not the column itself.
+    """
+
+    column: str
+    highest: bool
+    source: str
+    label: str = ""
+    explored: bool = False
+    value: Literal["itself", "exp", "length"] = "itself"
+
+    @property
+    def expression(self) -> pl.Expr:
+        """Its value of a row."""
+        own = pl.col(self.column)
+        return {"itself": own, "exp": own.exp(), "length": own.list.len()}[self.value]
+
+    @property
+    def switch(self) -> str:
+        """The param that switches its measurement off."""
+        return next(m.switch for m in MEASURES for column in m.columns if column.name == self.column)
+
+
+METRICS: dict[str, Metric] = {
+    "ic_ifd": Metric("ic_ifd", True, "arXiv:2412.11231, Table 5", "IC-IFD", explored=True),
+    "ifd": Metric("ifd", True, "arXiv:2308.12032", "IFD", explored=True),
+    "ifd_ppl": Metric("ifd_ppl", True, "arXiv:2402.00530"),
+    "difficulty": Metric("difficulty", True, "complexity in arXiv:2312.15685", explored=True),
+    "reward": Metric("reward", True, "arXiv:2412.11231, Table 14", explored=True),
+    "diversity": Metric(
+        "diversity", True, "arXiv:2412.11231, Figure 4", "distance to nearest", explored=True
+    ),
+    "tags": Metric("tags", True, "complexity in arXiv:2308.07074", value="length"),
+    "perplexity": Metric("loss_q", False, "arXiv:2412.11231, Table 5", value="exp"),
+    "length": Metric("question_tokens", False, "arXiv:2412.11231, Table 5"),
+}
+"""By name."""
+
+RANDOM = "random"
+"""What rows can be chosen by, too: a draw, of which nothing is measured."""

@@ -1,0 +1,65 @@
+"""The sections of params.yaml on evolution."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from evobuild.core.params import Count, CountOrNone, Decoding, Section, Share, Temperature
+
+Strategy = Literal["auto", "evol"]
+MethodName = Literal["optimized", "e0", "weak", "file"]
+Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
+Operations = Annotated[list[Operation], Field(min_length=1)]
+
+
+class Optimize(Section):
+    initial: Literal["e0", "weak", "file"]
+    pool: Count
+    development: Count
+    holdout: CountOrNone
+    batch: Count
+    trajectory_rounds: Count
+    candidates: Count
+    steps: CountOrNone
+    incumbent: bool
+    patience: Count
+    ties: Literal["shorter", "first"]
+    halving: Annotated[int, Field(ge=2)] | None
+    difficulty_weight: Annotated[float, Field(ge=0)]
+    evolver_temperature: Temperature
+    temperature: Temperature
+    top_p: Share
+    max_tokens: Count
+
+
+class Failures(Section):
+    """What counts as a failed evolution, besides what cannot be used at all."""
+
+    max_growth: Count | None
+    language: bool
+    lost_content: bool
+    equal: bool
+
+
+class Evolve(Decoding):
+    strategy: Strategy
+    method: MethodName
+    file: str
+    operations: dict[str, Operations]
+    schedule: Literal["fixed", "random"]
+    failures: Failures
+    on_failure: Literal["drop", "keep_parent", "retry"]
+    retries: Count
+    token_probability: bool
+
+
+class Keywords(Decoding):
+    rows: CountOrNone
+
+
+class Sections(Section):
+    optimize: Optimize
+    evolve: Evolve
+    keywords: Keywords

@@ -1,0 +1,73 @@
+"""The section `models` of params.yaml: who plays which role."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationError
+
+from evobuild.core.params import Count, Dtype, Part, Section, first_error
+from evobuild.core.uri import ChatModel, parse_chat_model
+from evobuild.weights.params import AdaptedRole, WeightsRole
+
+OF_THE_SERVER = ("dtype", "quantization", "adapter")
+"""Options of a role that only whoever loads the model can heed: a server's are given at its start."""
+
+
+class Role(Section):
+    """A chat role whose model has options; a role without is just its URI."""
+
+    uri: str
+    dtype: Dtype | None = None
+    quantization: str | None = None
+    max_length: Count | None = None
+    adapter: str | None = None
+
+
+def _chat_model(value: object) -> object:
+    """Read a role: its URI, or a mapping with the URI and options."""
+    if isinstance(value, str):
+        return parse_chat_model(value)
+    if not isinstance(value, dict):
+        return value
+    try:
+        role = Role.model_validate(value)
+    except ValidationError as error:
+        raise ValueError(f"expected a URI, or {{uri: …, option: …}}: {first_error(error, Role)}") from error
+    model = replace(parse_chat_model(role.uri), **role.model_dump(exclude={"uri"}, exclude_none=True))
+    if model.engine == "openai" and (given := [name for name in OF_THE_SERVER if getattr(model, name)]):
+        raise ValueError(
+            f"expected no {' and no '.join(given)} beside openai:, which cannot ask for it; "
+            "start the server with it, and give the name that it serves the model under"
+        )
+    return model
+
+
+ChatRole = Annotated[ChatModel, BeforeValidator(_chat_model)]
+"""A chat model by its URI, alone or with options."""
+
+
+class Models(Section):
+    """Who plays which role; null where there is none, and nothing is measured."""
+
+    evolver: ChatRole
+    optimizer: ChatRole
+    responder: ChatRole
+    judge: ChatRole
+    scorer: AdaptedRole | None
+    base: WeightsRole
+    embedder: WeightsRole | None
+    reward: WeightsRole | None
+    tagger: ChatRole | None
+    entailment: WeightsRole | None
+
+
+class RoleParams(Part):
+    """The roles alone."""
+
+    models: Models
+
+
+class Sections(Section):
+    models: Models

@@ -1,0 +1,36 @@
+"""The section `report` of params.yaml, and what report and explorer read of the others."""
+
+from __future__ import annotations
+
+from evobuild.contamination.params import Decontaminate
+from evobuild.core.params import Branches, Count, RandomSeed, Rounds, Section
+from evobuild.evolution.params import Evolve, Keywords, Optimize
+from evobuild.models.params import Models
+from evobuild.scoring.params import Diversity, Rate
+from evobuild.seeds.params import Seed
+from evobuild.selection.params import ChoiceParams
+
+
+class Report(Section):
+    examples: Count
+
+
+class Sections(Section):
+    report: Report
+
+
+class ReportParams(ChoiceParams):
+    """What report, explorer and `explain` read."""
+
+    random_seed: RandomSeed
+    seed: Seed
+    rounds: Rounds
+    branches: Branches
+    models: Models
+    optimize: Optimize
+    evolve: Evolve
+    keywords: Keywords
+    rate: Rate
+    diversity: Diversity
+    decontaminate: Decontaminate
+    report: Report

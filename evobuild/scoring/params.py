@@ -1,0 +1,45 @@
+"""The sections of params.yaml on measures of rows."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from evobuild.core.params import Count, Decoding, Dtype, Section
+
+Measure = Literal["level", "score"]
+
+
+class Rate(Decoding):
+    measures: list[Measure]
+
+
+class Score(Section):
+    template: Literal["plain", "chat", "authors", "superfiltering"]
+    dtype: Dtype
+    max_length: Annotated[int, Field(ge=8)]
+    batch_tokens: Count
+
+
+class Diversity(Section):
+    distance: Literal["l2", "squared", "cosine"]
+    exact_rows: Count
+
+
+class Reward(Section):
+    dtype: Dtype
+    max_length: Annotated[int, Field(ge=8)]
+    batch_tokens: Count
+
+
+class Tag(Decoding):
+    rows: Count | None
+
+
+class Sections(Section):
+    rate: Rate
+    score: Score
+    diversity: Diversity
+    reward: Reward
+    tag: Tag

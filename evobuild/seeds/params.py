@@ -1,0 +1,32 @@
+"""The sections of params.yaml on seed data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from evobuild.core.params import Count, Name, Section, Share
+
+
+class Fetch(Section):
+    """A data set of the hub, pinned."""
+
+    hub: str
+    config: str | None
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    split: str
+
+
+class Seed(Section):
+    source: str
+    format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
+    domain: str | None
+    rows: Count | None
+    held_out: Annotated[float, Field(gt=0, lt=1)]
+    near_duplicate: Share
+
+
+class Sections(Section):
+    fetch: dict[Name, Fetch]
+    seed: Seed

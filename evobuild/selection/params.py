@@ -1,0 +1,107 @@
+"""The section `select` of params.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from evobuild.core.measures import METRICS, RANDOM
+from evobuild.core.params import Count, Name, Part, Pools, Positive, RandomSeed, Section, Share
+from evobuild.core.tables import SEED_ROUND
+
+CHOICES = (*METRICS, RANDOM)
+
+Range = Annotated[list[float | None], Field(min_length=2, max_length=2)]
+"""The least and the most, each of them null for no bound."""
+
+
+def _metric(value: str) -> str:
+    if value not in CHOICES:
+        raise ValueError(f"expected {', '.join(CHOICES)}")
+    return value
+
+
+def _all_or_names(value: object) -> object:
+    if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        raise ValueError("expected 'all' or a list of names")
+    return value
+
+
+def _weighted(value: object) -> object:
+    """Read what rows are chosen by: one metric, or a weight for each of several."""
+    if isinstance(value, str) and value in CHOICES:
+        return {value: 1.0}
+    if not isinstance(value, dict) or not value:
+        raise ValueError(
+            f"expected {', '.join(CHOICES)}, or several with weights, {{ic_ifd: 1, difficulty: 0.5}}"
+        )
+    return value
+
+
+Metric = Annotated[str, AfterValidator(_metric)]
+"""What rows can be chosen by; the registry has them."""
+
+
+class Filters(Section):
+    """What a row must be like. ranges: of any metric but random."""
+
+    max_ifd: Positive | None
+    ranges: dict[Metric, Range]
+    min_words: Count | None
+    max_words: Count | None
+    languages: list[str]
+
+
+class Deduplicate(Section):
+    """How alike two rows may be, besides equal ones, of which always one stays."""
+
+    near: Share | None
+    embedding: Share | None
+
+
+class Select(Section):
+    renamed: ClassVar[dict[str, str]] = {
+        "duplicates": "select.deduplicate",
+        "greedy": "select.diversity_filter",
+    }
+
+    pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
+    weights: dict[Name, Positive]
+    keep_seeds: bool
+    filters: Filters
+    deduplicate: Deduplicate
+    contamination: list[Annotated[str, Field(pattern=r"^([1-9][0-9]*-gram|embedding)$")]]
+    by: Annotated[dict[Metric, Positive], BeforeValidator(_weighted)]
+    share: Share | None
+    count: Count | None
+    per_domain: bool
+    diversity_filter: Annotated[float, Field(gt=0, le=2)] | None
+
+    def pools_read(self, every: Iterable[str]) -> list[str]:
+        """Names of the pools that are chosen from: those that it names, and the seed's if it is kept."""
+        names = list(every) if self.pools == "all" else list(self.pools)
+        return [SEED_ROUND, *names] if self.keep_seeds and SEED_ROUND not in names else names
+
+
+class Sections(Section):
+    select: Select
+
+
+class ChoiceParams(Part):
+    """What is read to say which rows could be chosen."""
+
+    pools: Pools
+    select: Select
+
+
+class Decontaminate(Part):
+    sets: dict[Name, str]
+
+
+class SelectParams(ChoiceParams):
+    """What the stage `select` reads."""
+
+    random_seed: RandomSeed
+    decontaminate: Decontaminate

@@ -1,0 +1,54 @@
+"""Drop constraints that contradict what their functions check, by a model of natural language inference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evobuild.core.params import Part
+from evobuild.core.stage import Out, out, run
+from evobuild.weights.params import WeightsRole
+
+
+class Models(Part):
+    entailment: WeightsRole | None
+
+
+class Params(Part):
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    branch: str
+    checked: Path = Path("data/{branch}/checked.parquet")
+    backtranslations: Path = Path("data/{branch}/backtranslations.parquet")
+    verified: Out = out("data/{branch}/verified.parquet")
+    rejects: Out = out("data/rejects/entailment-{branch}.parquet")
+    counts: Out = out("data/counts/entailment-{branch}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.autoif import entailment, verified
+    from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
+    from evobuild.core import tables
+
+    rows, lost = tables.read(args.checked, VERIFIED), tables.frame(tables.REJECTS, [])
+    texts = tables.read(args.backtranslations, BACKTRANSLATIONS)
+    beside: dict[str, object] = {"off": True}
+    if params.models.entailment is not None:
+        given = map(BackTranslation._make, texts.select(BackTranslation._fields).iter_rows())
+        found = entailment.compare(verified.of_table(rows), given, params.models.entailment)
+        lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
+        without = rows.filter(~rows["id"].is_in(texts["constraint_id"].implode()))
+        beside = {"not_compared": without.height}
+    left = rows.filter(~rows["id"].is_in(lost["id"].implode()))
+    ledger = tables.ledger(rows.height, left.height, lost)
+    tables.refuse_empty(f"{rows.height} constraints came in", ledger)
+    tables.write(args.verified, left)
+    tables.write(args.rejects, lost)
+    tables.write_json(args.counts, ledger | beside)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,66 @@
+"""Sample several answers to each row of the branch; code checks them afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evobuild.answering.params import Rules
+from evobuild.autoif.params import Sample
+from evobuild.core.params import Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.models.params import ChatRole
+
+
+class AutoIF(Part):
+    sample: Sample
+
+
+class Respond(Part):
+    rules: Rules
+
+
+class Models(Part):
+    responder: ChatRole
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    autoif: AutoIF
+    respond: Respond
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    branch: str
+    rows: Path = Path("data/{branch}/rows.parquet")
+    answers: Out = out("data/{branch}/answers.parquet")
+    rejects: Out = out("data/rejects/sample-{branch}.parquet")
+    counts: Out = out("data/counts/sample-{branch}.json")
+    usage: Out = out("data/usage/sample-{branch}.json")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.autoif import sample
+    from evobuild.autoif.records import ANSWERS
+    from evobuild.core import tables
+    from evobuild.models.client import Model
+
+    given = params.autoif.sample
+    if not given.count:
+        tables.leave_empty(ANSWERS, out=args.answers, rejects=args.rejects, counts=args.counts)
+        tables.write_json(args.usage, [])
+        return
+    sampling = given.sampling(params.random_seed)
+    table, results = tables.read(args.rows, tables.INSTRUCTIONS), tables.Results(ANSWERS)
+    asked = table.height * given.count
+    with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
+        own = tables.instructions(table)
+        results.take(sample.respond(own, given.count, model, sampling, params.respond.rules))
+    results.write(asked, out=args.answers, rejects=args.rejects, counts=args.counts)
+    tables.write_json(args.usage, [model.usage.as_dict()])
+
+
+if __name__ == "__main__":
+    run(main)
