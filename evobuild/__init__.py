@@ -1,1 +1,3 @@
-"""The library that the stages share: one module per noun of the domain, and `models/` behind one door."""
+"""evobuild: a declarative build system, on DVC, for evolved instruction-tuning data."""
+
+__version__ = "0.2.0"

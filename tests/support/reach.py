@@ -1,17 +1,24 @@
 """What each stage script reaches, read from the code alone and never from dvc.yaml.
 
 Modules: the project's own that its imports lead to, function-level imports included, through one
-another. Prompts: every name ending in .jinja that one of these modules holds. Params: the `reads`
-that the script hands to `run`.
+another. Prompts: every name ending in .jinja that one of these modules holds. Params and paths: what the
+script's `main` is given.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from evobuild.core.params import declared_keys
+from evobuild.core.stage import Folders, Out, argument_kinds, params_schema, stage_arguments
+
 ROOT = Path(__file__).parents[2]
+WHOLE_FILE = ("check", "report")
+"""Stages that read the whole of params.yaml."""
 
 
 def stages() -> list[str]:
@@ -56,23 +63,30 @@ def prompts(stage: str) -> frozenset[str]:
     )
 
 
-@cache
 def params(stage: str) -> tuple[str, ...] | None:
-    """The keys of params.yaml that a stage gets; None means the whole file."""
-    for node in ast.walk(_tree(f"stages/{stage}.py")):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run":
-            reads = {keyword.arg: keyword.value for keyword in node.keywords}["reads"]
-            value: tuple[str, ...] | None = ast.literal_eval(reads)
-            return value
-    raise AssertionError(f"stages/{stage}.py never calls run")
+    """The keys of params.yaml that a stage gets; None means the whole file, as a dep."""
+    if stage in WHOLE_FILE:
+        return None
+    return tuple(declared_keys(params_schema(_main(stage))))
 
 
-def arguments(stage: str) -> dict[str, str]:
-    """The paths that a stage takes: name to Path (read) or Out (written)."""
-    for node in _tree(f"stages/{stage}.py").body:
-        if isinstance(node, ast.FunctionDef) and node.name == "main":
-            return {arg.arg: ast.unparse(arg.annotation) for arg in node.args.args[1:] if arg.annotation}
-    raise AssertionError(f"stages/{stage}.py has no main")
+def paths(stage: str, names: dict[str, str]) -> tuple[set[str], set[str]]:
+    """The paths that a stage reads, and those that it writes. names: what the command line gives."""
+    main = _main(stage)
+    found = stage_arguments(main, names)
+    read, written = set(), set()
+    for name, kind in argument_kinds(main).items():
+        value = getattr(found, name)
+        if kind is Folders:
+            read.update(str(path) for path in value.values())
+        elif kind is not str:
+            (written if kind is Out else read).add(str(value))
+    return read, written
+
+
+def _main(stage: str) -> Callable[..., None]:
+    main: Callable[..., None] = importlib.import_module(f"stages.{stage}").main
+    return main
 
 
 @cache
