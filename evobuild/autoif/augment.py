@@ -24,6 +24,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
 from evobuild.models.client import Model
 from evobuild.text import assistant_phrases
+from evobuild.text.words import split_word_runs, split_words_and_signs
 
 LONGEST = 300
 """Characters of a constraint; what is longer is a task of its own."""
@@ -36,8 +37,6 @@ _ITEM = re.compile(r"[ \t>]*(?:[-*•+–]|[*_]{0,2}\(?\d{1,3}[.):][*_]{0,2})[ \
 _LABEL = re.compile(r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:–—-])[ \t]*(?=\S)")
 _BOLD = re.compile(r"(\*\*|__)([^\n]+)\1")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`"}
-# Scripts without spaces count by character, and signs count: "no '!'" is another constraint than "no '?'".
-_TOKEN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|[^\w\s]")
 _QUOTE = re.compile('["“”‘’«»`]')
 _OF_THE_LIST = re.compile(
     r"(?:sure|certainly|of course|absolutely|okay|great)\b[,.!]"
@@ -107,7 +106,7 @@ def _normal(text: str) -> str:
 
 
 def _pairs(text: str) -> set[tuple[str, ...]]:
-    tokens = _TOKEN.findall(_normal(text))
+    tokens = split_words_and_signs(_normal(text))
     return set(pairwise(tokens)) or {tuple(tokens)}
 
 
@@ -195,7 +194,7 @@ def fault(line: str, text: str) -> tuple[str, str] | None:
 
     text: the line, cleaned.
     """
-    words = len(re.findall(r"\w+", text))
+    words = len(split_word_runs(text))
     if not (mark := _ITEM.match(line)):
         return "no list item", ""
     if text.endswith((":", "：")) or text.startswith("#"):
@@ -223,7 +222,7 @@ def _about_the_list(text: str) -> str | None:
 
 
 def _has_characters_for_words(text: str) -> bool:
-    return len(_TOKEN.findall(text)) >= 2 * SHORTEST and not text.isascii()
+    return len(split_words_and_signs(text)) >= 2 * SHORTEST and not text.isascii()
 
 
 def counted(results: Sequence[Constraint | Reject]) -> dict[str, int]:

@@ -49,9 +49,9 @@ def of_evolution(parent: Instruction, evolved: str, rules: Failures) -> Failure 
         return Failure("answered", answer)
     if rules.language and (changed := language.changed(parent.instruction, evolved)):
         return Failure("language changed", "parent {}, child {}".format(*changed))
-    more = words.count(evolved) - words.count(parent.instruction)
+    more = words.count_words(evolved) - words.count_words(parent.instruction)
     if parent.input and parent.input.strip() in evolved:
-        more -= words.count(parent.input)
+        more -= words.count_words(parent.input)
     if rules.max_growth is not None and more > rules.max_growth:
         return Failure("grew too long", f"{more} words more than its parent; at most {rules.max_growth}")
     return None

@@ -9,7 +9,6 @@ cannot be read is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; a
 from __future__ import annotations
 
 import random
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,11 +21,10 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.text import json_replies
+from evobuild.text.words import split_alphanumerics
 
 LONGEST = 60
 """Characters of a tag; what is longer is an explanation."""
-
-_GAPS = re.compile(r"[\W_]+")
 
 
 class Tagged(NamedTuple):
@@ -88,7 +86,7 @@ def _phrase(item: object) -> str | None:
         item = next((value for key, value in item.items() if key.casefold() == "tag"), None)
     if not isinstance(item, str):
         return None
-    phrase = _GAPS.sub(" ", unicodedata.normalize("NFKC", item).casefold()).strip()
+    phrase = " ".join(split_alphanumerics(unicodedata.normalize("NFKC", item).casefold()))
     return phrase if 0 < len(phrase) <= LONGEST else None
 
 

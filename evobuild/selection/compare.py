@@ -108,7 +108,7 @@ def candidates(params: Params, sources: Sources, dataset: Path, rejects: Path) -
     if params.select.keep_seeds:
         rows = rows.filter(pl.col("round") != SEED_ROUND)
     texts = candidate_rows.texts(names, sources.responses, rows["id"], ["instruction"])
-    counted = pl.Series("words", map(words.count, texts["instruction"]), pl.Int64)
+    counted = pl.Series("words", map(words.count_words, texts["instruction"]), pl.Int64)
     return rows.join(texts.select("id", counted), on="id", how="left").sort("id")
 
 

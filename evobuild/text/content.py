@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+from evobuild.text.words import split_alphanumerics
+
 Kind = Literal["prose", "code", "table"]
 _FENCE = re.compile(r"[ \t>]*(```|~~~)")
 _CODE = re.compile(
@@ -33,7 +35,7 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|[\w.+-]{1,64}@[\w-]+\.
 _QUOTED = re.compile(
     r'"([^"\n]{2,200})"|“([^”\n]{2,200})”|«([^»\n]{2,200})»|「([^」\n]{2,200})」|`([^`\n]{2,200})`'
 )
-_WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
+_NUMERAL = re.compile(r"[a-z]+(?:-[a-z]+)?")
 _SMALL_TEXT = """
 one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
 eighteen nineteen
@@ -49,7 +51,6 @@ _NUMERALS |= {
 }
 # Said of anything, and parts of other numbers: these can stand for a figure, but are none to be missed.
 _LOOSE = {"one": _NUMERALS.pop("one"), "hundred": "100", "thousand": "1000", "million": "1000000"}
-_NOT_SAID = re.compile(r"[\W_]+")
 
 
 class Part(NamedTuple):
@@ -120,7 +121,7 @@ def missing(text: str, child: str) -> list[str]:
     if text in child:
         return []
     whole = "".join(child.split()).casefold()
-    said = _NOT_SAID.sub("", whole)
+    said = _letters(whole)
     lost = []
     for part in parts(text):
         if part.kind != "prose":
@@ -133,7 +134,12 @@ def missing(text: str, child: str) -> list[str]:
 def _kept(kind: Kind, line: str, whole: str, said: str) -> bool:
     if kind == "code":
         return "".join(line.split()).casefold() in whole
-    return _NOT_SAID.sub("", line).casefold() in said
+    return _letters(line).casefold() in said
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text."""
+    return "".join(split_alphanumerics(text))
 
 
 def _lost_figures(text: str, child: str, said: str) -> list[str]:
@@ -144,7 +150,7 @@ def _lost_figures(text: str, child: str, said: str) -> list[str]:
         lost += [f"address {address}" for address in addresses if address not in child]
         text = _ADDRESS.sub(" ", text)
     quoted = ["".join(found) for found in _QUOTED.findall(text)]
-    lost += [f'quoted "{each[:40]}"' for each in quoted if _NOT_SAID.sub("", each).casefold() not in said]
+    lost += [f'quoted "{each[:40]}"' for each in quoted if _letters(each).casefold() not in said]
     rest = _QUOTED.sub(" ", text)
     words = child.casefold()
     there = numbers(child) | {value for word, value in _LOOSE.items() if word in words}
@@ -155,7 +161,7 @@ def numbers(text: str) -> set[str]:
     """The values of the numbers in a text, in digits, those in English words too."""
     text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     found = {_value(number) for number in _NUMBER.findall(_BULLET.sub("", text))}
-    return found | {_NUMERALS[word] for word in _WORD.findall(text.casefold()) if word in _NUMERALS}
+    return found | {_NUMERALS[word] for word in _NUMERAL.findall(text.casefold()) if word in _NUMERALS}
 
 
 def _value(number: str) -> str:

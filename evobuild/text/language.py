@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evobuild.text import content
+from evobuild.text.words import split_at_blanks, split_letter_runs
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -44,7 +45,6 @@ write explain create generate give find identify list using make must should of 
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
 """Words by which most English texts show what they are, at a hundredth of the cost."""
 _NOT_OWN = re.compile(r'"[^"\n]*"|“[^”]*”|«[^»]*»|「[^」]*」|`[^`]*`|https?://\S+')
-_WORD = re.compile(r"[^\W\d_]{2,}")
 _END = re.compile(r"[.!?:;\n。！？：；]+\s*")
 
 
@@ -93,12 +93,12 @@ def _sentences(text: str) -> list[str]:
 
 def _tells(text: str) -> bool:
     """Whether there are words enough; a few letters tell if they are not of the alphabet of most names."""
-    words = _WORD.findall(text)
+    words = split_letter_runs(text)
     return len(words) > 1 or not "".join(words).isascii()
 
 
 def _is_english(text: str) -> bool:
-    return sum(map(_ENGLISH.__contains__, text.lower().split())) > 1
+    return sum(map(_ENGLISH.__contains__, split_at_blanks(text.lower()))) > 1
 
 
 def _guess(text: str) -> tuple[str, float]:

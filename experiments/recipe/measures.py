@@ -105,7 +105,9 @@ def _cuts(outs: Outs) -> pl.DataFrame:
         candidate_rows.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
     )
     texts = candidate_rows.texts([pool], folders[1], rows["id"], ["instruction"])
-    counted = texts.select("id", words=pl.Series(map(words.count, texts["instruction"]), dtype=pl.Int64))
+    counted = texts.select(
+        "id", words=pl.Series(map(words.count_words, texts["instruction"]), dtype=pl.Int64)
+    )
     table = rows.join(counted, on="id", how="left").select("id", "words", "difficulty", "ic_ifd").sort("id")
     found = []
     for share in SHARES:
