@@ -204,8 +204,8 @@ def fault(line: str, text: str) -> tuple[str, str] | None:
     if text.endswith(("?", "？")):
         return "chatter", "a question"
     if (
-        said := assistant_phrases.of_answer(text)
-        or assistant_phrases.of_rewriting(text)
+        said := assistant_phrases.find_answer_opening(text)
+        or assistant_phrases.find_rewriting_opening(text)
         or _about_the_list(text)
     ):
         return "chatter", said

@@ -93,7 +93,9 @@ def read(text: str) -> Written:
     Raises Unreadable: unparsed, no function, syntax (it does not compile), several functions.
     """
     # Of an object that cannot be read there may be cases left.
-    found = [each for each in json_repairs.objects(text) if _value(each, (*_CODE, "cases")) is not None]
+    found = [
+        each for each in json_repairs.find_json_objects(text) if _value(each, (*_CODE, "cases")) is not None
+    ]
     if not found:
         raise Unreadable("unparsed")
     for each in found:
@@ -106,7 +108,7 @@ def read(text: str) -> Written:
 
 def _function(written: str) -> tuple[str, bool]:
     """The code as it compiles, and whether a level of escapes had to be taken off it."""
-    found = json_repairs.compiling(written)
+    found = json_repairs.find_compiling_code(written)
     if found is None:
         raise Unreadable("syntax")
     code, tree = found
@@ -124,7 +126,9 @@ def _with_cases(code: str, cases: object, escaped_twice: bool) -> Written:
         if isinstance(case, str):
             dropped.append(case)
         else:
-            read.append(case._replace(input=json_repairs.unescaped(case.input)) if escaped_twice else case)
+            read.append(
+                case._replace(input=json_repairs.take_off_escapes(case.input)) if escaped_twice else case
+            )
     return Written(code, read, dropped)
 
 

@@ -20,7 +20,7 @@ from evobuild.core.params import Params, Round
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import Fate
-from evobuild.text.word_differences import Words, difference
+from evobuild.text.word_differences import WordDifferences, compare_words
 
 LOST = 8
 """Rejects shown."""
@@ -30,7 +30,7 @@ class Stage(NamedTuple):
     """A row of a lineage and what became of it; words: its instruction against its parent's."""
 
     row: Instruction
-    words: Words
+    words: WordDifferences
     fate: Fate
 
 
@@ -68,7 +68,7 @@ def lineages(params: Params, where: outcomes.Tables) -> list[list[Stage]]:
 
     def stage(key: str) -> Stage:
         row, parent = rows[key], rows.get(rows[key].parent_id)
-        words = difference(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
+        words = compare_words(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
         return Stage(row, words, fate[key])
 
     return [[stage(key) for key in _ancestry(rows, key)] for key in picked]

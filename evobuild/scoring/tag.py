@@ -70,7 +70,7 @@ def read_tags(text: str) -> list[str] | None:
     Tags come in their normal form, each once. Instance: '[{"tag": "Word-Limit"}, {"tag": "word limit"}]'
     -> ["word limit"].
     """
-    for value in reversed(list(json_replies.found(text))):
+    for value in reversed(list(json_replies.find_json_values(text))):
         if isinstance(value, dict):
             value = next((item for key, item in value.items() if key.casefold() == "tags"), None)
         if isinstance(value, list):

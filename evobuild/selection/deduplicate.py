@@ -24,7 +24,7 @@ def near(rows: pl.DataFrame, asked: pl.Series, threshold: float, seed: int) -> p
     asked: texts of the rows. threshold: Jaccard similarity of word pairs, see `duplicates`, whose groups
     are closed: a row goes, too, if only one between it and the first is near to both.
     """
-    groups = pl.Series(minhash.groups(asked.to_list(), threshold, seed), dtype=pl.Int64)
+    groups = pl.Series(minhash.group_near_duplicates(asked.to_list(), threshold, seed), dtype=pl.Int64)
     return _followers(rows, groups, "near duplicate")
 
 

@@ -14,7 +14,7 @@ from evobuild.core.params import Filters, Metric
 from evobuild.selection.ranks import KINDS
 from evobuild.text import language, words
 
-TEXT: dict[str, Callable[[str], object]] = {"words": words.count_words, "language": language.of}
+TEXT: dict[str, Callable[[str], object]] = {"words": words.count_words, "language": language.detect_language}
 """What filters read of the instruction's text: column to what computes it."""
 
 

@@ -20,7 +20,7 @@ BANDS = 16
 """16 bands of 4 hashes: a pair of similarity 0.7 is proposed with probability 1 - (1 - 0.7^4)^16 = 0.99."""
 
 
-def groups(texts: Sequence[str], threshold: float, seed: int) -> list[int]:
+def group_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> list[int]:
     """Number the near-duplicate group of each text by the first place that belongs to it.
 
     threshold: Jaccard similarity, 0 to 1. Instance: ["a b c", "x y", "A b c!"] -> [0, 1, 0].

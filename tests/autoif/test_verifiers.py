@@ -162,8 +162,8 @@ def test_answers_are_escaped_once_less_only_where_the_code_was_escaped_twice():
 
 def test_a_reply_of_slips_takes_no_longer_than_their_bound():
     text = '{"a": [' + "True, " * (json_repairs.MOST_REPAIRS + 1) + "1]}"
-    assert list(json_repairs.objects(text)) == []
-    assert len(list(json_repairs.objects(text.replace("True, ", "", 1)))) == 1
+    assert list(json_repairs.find_json_objects(text)) == []
+    assert len(list(json_repairs.find_json_objects(text.replace("True, ", "", 1)))) == 1
 
 
 @pytest.fixture
