@@ -25,11 +25,13 @@ def main(params: Params, checked: Path, backtranslations: Out, rejects: Out, cou
         tables.write_json(usage, [])
         return
     sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=params.random_seed)
-    asked = texts.asked(verified.of_table(tables.read(checked, VERIFIED)), given.functions)
+    asked = texts.functions_to_translate(
+        verified.read_verified_constraints(tables.read(checked, VERIFIED)), given.functions
+    )
     results = tables.Results(BACKTRANSLATIONS)
     task = f"backtranslate-{backtranslations.parent.name}"
     with Model(params.models.evolver, "evolver", task, len(asked)) as model:
-        results.take(texts.backtranslate(asked, model, sampling))
+        results.take(texts.backtranslate_functions(asked, model, sampling))
     results.write(backtranslations, rejects, counts, len(asked))
     tables.write_json(usage, [model.usage.as_dict()])
 

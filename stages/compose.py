@@ -19,11 +19,11 @@ def main(params: Params, r0: Path, verified: Path, rows: Out, rejects: Out, coun
     from evobuild.core.errors import BadInput
 
     given = params.autoif.compose
-    kept = list(constraints.of_table(tables.read(verified, VERIFIED)))
+    kept = list(constraints.read_verified_constraints(tables.read(verified, VERIFIED)))
     if not kept:
         raise BadInput(f"{verified}: holds no constraint, so there is nothing to put to the seed rows")
     seeds = tables.read(r0, tables.INSTRUCTIONS)
-    found = list(compose.eligible(tables.instructions(seeds), given))
+    found = list(compose.sift_queries(tables.instructions(seeds), given))
     lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
     drawn_from = [each for each in found if isinstance(each, tables.Instruction)]
     ledger = tables.ledger(seeds.height, len(drawn_from), lost)
@@ -31,7 +31,7 @@ def main(params: Params, r0: Path, verified: Path, rows: Out, rejects: Out, coun
         f"{seeds.height} seed rows came in to compose with, as autoif.compose has it,", ledger
     )
     name = rows.parent.name
-    made = list(compose.compose(drawn_from, kept, name, given.queries, params.random_seed))
+    made = list(compose.compose_rows(drawn_from, kept, name, given.queries, params.random_seed))
     tables.write(rows, tables.frame(tables.INSTRUCTIONS, made))
     tables.write(rejects, lost)
     tables.write_json(counts, ledger | {"constraints": len(kept), "rows": len(made)})

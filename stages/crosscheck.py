@@ -29,13 +29,13 @@ def main(
         for path, schema in ((constraints, records.CONSTRAINTS), (verifiers, records.VERIFIERS))
     )
     settings = params.autoif.crosscheck
-    every = function_verdicts.panels(given, written)
-    heard = dict(function_verdicts.run(every, params.sandbox))
-    judged = [crosscheck.judge(panel, heard, settings) for panel in every]
-    figures = crosscheck.figures(judged, heard)
+    every = function_verdicts.gather_verifiers(given, written)
+    verdicts = dict(function_verdicts.run_functions(every, params.sandbox))
+    found = [crosscheck.crosscheck_constraint(each, verdicts, settings) for each in every]
+    figures = crosscheck.crosscheck_figures(found, verdicts)
     if "weaker_isolation" in figures:
         log("sandbox.allow_weaker_isolation: code that a model wrote ran here without isolation")
-    results = crosscheck.results(judged, settings, params.random_seed)
+    results = crosscheck.keep_verified_constraints(found, settings, params.random_seed)
     kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, tables.Reject)))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(given.height, kept.height, lost)
@@ -43,10 +43,10 @@ def main(
     tables.write(checked, kept)
     tables.write(rejects, lost)
     for out, schema, rows in (
-        (functions, records.FUNCTION_VERDICTS, crosscheck.function_verdicts),
-        (cases, records.CASE_VERDICTS, crosscheck.case_verdicts),
+        (functions, records.FUNCTION_VERDICTS, crosscheck.function_verdict_rows),
+        (cases, records.CASE_VERDICTS, crosscheck.case_verdict_rows),
     ):
-        tables.write(out, tables.frame(schema, (row for each in judged for row in rows(each))))
+        tables.write(out, tables.frame(schema, (row for each in found for row in rows(each))))
     tables.write_json(counts, balance | figures)
 
 

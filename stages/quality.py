@@ -18,7 +18,7 @@ def _judged(
     params: Params, kept: list[Answer], rows: dict[str, Instruction], task: str
 ) -> tuple[list[Quality], list[dict[str, Any]]]:
     """The quality of each answer, and what it took; nothing if none is wanted."""
-    from evobuild.autoif.quality import judge
+    from evobuild.autoif.quality import judge_answers
     from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
 
@@ -27,7 +27,7 @@ def _judged(
         return [], []
     sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=params.random_seed)
     with Model(params.models.judge, "judge", task, len(kept)) as model:
-        return sorted(judge(kept, rows, model, sampling)), [model.usage.as_dict()]
+        return sorted(judge_answers(kept, rows, model, sampling)), [model.usage.as_dict()]
 
 
 def main(
@@ -56,17 +56,21 @@ def main(
     accuracies = dict(checked.select("id", "accuracy").iter_rows())
     kept = [answer for answer in given if meets(bounds[0], accuracies[answer.id])]
     judged, used = _judged(params, kept, own, f"quality-{qualities.parent.name}")
-    candidates = measures.candidates(given, accuracies, judged)
+    candidates = measures.gather_candidates(given, accuracies, judged)
     responder = params.models.responder if params.autoif.answers.count else None
-    found = [measures.result(row, candidates.get(row.id, []), *bounds, responder) for row in own.values()]
+    found = [
+        measures.choose_answer(row, candidates.get(row.id, []), *bounds, responder) for row in own.values()
+    ]
     left = [each for each in found if isinstance(each, tables.Instruction)]
     lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
     ledger = tables.ledger(len(own), len(left), lost)
     tables.refuse_empty(f"{len(own)} rows came in", ledger)
     refused = checked.filter(checked["verdicts"].list.contains("false"))["id"]
-    pairs = measures.pairs(left, candidates, set(refused))
-    by_constraint = {each.id: each for each in constraints.of_table(tables.read(verified, VERIFIED))}
-    formats.export(exports, left, by_constraint, pairs, params.models)
+    pairs = measures.make_preference_pairs(left, candidates, set(refused))
+    by_constraint = {
+        each.id: each for each in constraints.read_verified_constraints(tables.read(verified, VERIFIED))
+    }
+    formats.export_branch(exports, left, by_constraint, pairs, params.models)
     tables.write(qualities, tables.frame(QUALITIES, judged))
     tables.write(pool, tables.frame(tables.INSTRUCTIONS, left))
     tables.write(rejects, lost)

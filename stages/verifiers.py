@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def main(params: Params, constraints: Path, verifiers: Out, rejects: Out, counts: Out, usage: Out) -> None:
     from evobuild.autoif.records import CONSTRAINTS, VERIFIERS
-    from evobuild.autoif.verifiers import Verifier, figures, write
+    from evobuild.autoif.verifiers import Verifier, request_verifiers, verifier_figures
     from evobuild.core import tables
     from evobuild.models.client import Model
 
@@ -21,7 +21,7 @@ def main(params: Params, constraints: Path, verifiers: Out, rejects: Out, counts
     texts = dict(tables.read(constraints, CONSTRAINTS).select("id", "constraint").iter_rows())
     asked = len(texts) * settings.count
     with Model(params.models.evolver, "evolver", "verifiers", asked) as model:
-        results = list(write(texts, model, settings, params.random_seed))
+        results = list(request_verifiers(texts, model, settings, params.random_seed))
     made = [each.made for each in results]
     kept = tables.frame(VERIFIERS, (each for each in made if isinstance(each, Verifier)))
     lost = tables.frame(tables.REJECTS, (each for each in made if isinstance(each, tables.Reject)))
@@ -29,7 +29,7 @@ def main(params: Params, constraints: Path, verifiers: Out, rejects: Out, counts
     tables.refuse_empty(f"{asked} verifiers were asked for", balance)
     tables.write(verifiers, kept)
     tables.write(rejects, lost)
-    tables.write_json(counts, balance | figures(results))
+    tables.write_json(counts, balance | verifier_figures(results))
     tables.write_json(usage, [model.usage.as_dict()])
 
 

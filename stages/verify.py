@@ -16,7 +16,7 @@ def main(
 ) -> None:
     from evobuild.autoif import verify as measures
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED, Answer
-    from evobuild.autoif.verified import of_table
+    from evobuild.autoif.verified import read_verified_constraints
     from evobuild.core import pools, tables
     from evobuild.sandbox.choice import choose
 
@@ -25,19 +25,19 @@ def main(
         return
     given = [Answer._make(row) for row in tables.read(answers, ANSWERS).select(Answer._fields).iter_rows()]
     own = tables.instructions(tables.read(rows, tables.INSTRUCTIONS))
-    functions = measures.functions_of(own, of_table(tables.read(verified, VERIFIED)))
+    functions = measures.functions_by_row(own, read_verified_constraints(tables.read(verified, VERIFIED)))
     isolation = choose(params.sandbox)
     if isolation.name == "none":
         log("sandbox.allow_weaker_isolation: code that a model wrote runs here without isolation")
-    found = sorted(measures.check(given, functions, params.sandbox, isolation))
+    found = sorted(measures.check_answers(given, functions, params.sandbox, isolation))
     texts = {answer.id: answer.answer for answer in given}
-    lost = tables.frame(tables.REJECTS, measures.lost(found, texts, params.autoif.answers.accuracy))
+    lost = tables.frame(tables.REJECTS, measures.reject_answers(found, texts, params.autoif.answers.accuracy))
     ledger = tables.ledger(len(given), len(given) - lost.height, lost)
     tables.refuse_empty(f"{len(given)} answers came in", ledger)
     tables.write(checks, tables.frame(CHECKS, found))
     tables.write(rejects, lost)
     weaker = {"weaker_isolation": True} if isolation.name == "none" else {}
-    tables.write_json(counts, ledger | {"no_verdict": measures.no_verdicts(found)} | weaker)
+    tables.write_json(counts, ledger | {"no_verdict": measures.count_missing_verdicts(found)} | weaker)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Constraint(NamedTuple):
     model: str
 
 
-class Known:
+class KnownConstraints:
     """The constraints so far, and which of them another one is like.
 
     threshold: Jaccard similarity of word pairs from which two are near-duplicates.
@@ -110,7 +110,7 @@ def _pairs(text: str) -> set[tuple[str, ...]]:
     return set(pairwise(tokens)) or {tuple(tokens)}
 
 
-def read_seeds(path: Path, known: Known) -> Iterator[Constraint | Reject]:
+def read_seed_constraints(path: Path, known: KnownConstraints) -> Iterator[Constraint | Reject]:
     """Read constraints from a text file, one a line; every line is one or a reject with its place.
 
     Raises BadInput if the file is no UTF-8 text or has no constraint.
@@ -132,7 +132,9 @@ def read_seeds(path: Path, known: Known) -> Iterator[Constraint | Reject]:
         raise BadInput(f"{path}: has no constraint; expected one a line, such as: Use no comma.")
 
 
-def invent(known: Known, params: Augment, model: Model, seed: int) -> Iterator[Constraint | Reject]:
+def invent_constraints(
+    known: KnownConstraints, params: Augment, model: Model, seed: int
+) -> Iterator[Constraint | Reject]:
     """Ask for more in rounds; every line of a reply is a constraint or a reject, as is a reply of none."""
     for number in range(1, params.rounds + 1):
         texts = sorted(known.texts)
@@ -144,7 +146,7 @@ def invent(known: Known, params: Augment, model: Model, seed: int) -> Iterator[C
             yield from _taken(reply, known, str(model.model), params.count)
 
 
-def _taken(reply: Reply, known: Known, model: str, most: int) -> Iterator[Constraint | Reject]:
+def _taken(reply: Reply, known: KnownConstraints, model: str, most: int) -> Iterator[Constraint | Reject]:
     reason = failures.of_reply(reply)
     if reason and (reason != "truncated" or not reply.text.strip()):
         yield Reject(reply.key, reason, "", reply.error or reply.text)
@@ -155,8 +157,8 @@ def _taken(reply: Reply, known: Known, model: str, most: int) -> Iterator[Constr
         if reason and number == len(lines):
             yield Reject(key, reason, "", line)
             continue
-        text = cleaned(line)
-        if lost := fault(line, text) or _repeated(text, known):
+        text = clean_list_item(line)
+        if lost := find_constraint_fault(line, text) or _repeated(text, known):
             yield Reject(key, *lost, line)
         elif not most:
             yield Reject(key, "more than asked for", "", line)
@@ -166,14 +168,14 @@ def _taken(reply: Reply, known: Known, model: str, most: int) -> Iterator[Constr
             yield Constraint(row_id("constraint", "", text), text, reply.key, model)
 
 
-def _repeated(text: str, known: Known) -> tuple[str, str] | None:
+def _repeated(text: str, known: KnownConstraints) -> tuple[str, str] | None:
     if earlier := known.equal(text):
         return "exact duplicate", earlier
     earlier = known.near(text)
     return ("near duplicate", earlier) if earlier else None
 
 
-def cleaned(line: str) -> str:
+def clean_list_item(line: str) -> str:
     """Take the mark of its item, a label, bold letters and quotes off a line.
 
     Instance: '1. **Length:** "Use at most 50 words."' -> 'Use at most 50 words.'
@@ -189,7 +191,7 @@ def cleaned(line: str) -> str:
     return " ".join(text.split())
 
 
-def fault(line: str, text: str) -> tuple[str, str] | None:
+def find_constraint_fault(line: str, text: str) -> tuple[str, str] | None:
     """Name why a line of a reply is no constraint, with a detail; None if it is one.
 
     text: the line, cleaned.
@@ -225,6 +227,6 @@ def _has_characters_for_words(text: str) -> bool:
     return len(split_words_and_signs(text)) >= 2 * SHORTEST and not text.isascii()
 
 
-def counted(results: Sequence[Constraint | Reject]) -> dict[str, int]:
+def count_origins(results: Sequence[Constraint | Reject]) -> dict[str, int]:
     """Count the constraints by where they come from: {"seed": 36, "round-1": 9}."""
     return dict(Counter(each.origin for each in results if isinstance(each, Constraint)))

@@ -20,7 +20,9 @@ from evobuild.models.client import Model
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("**", "**"), ("`", "`"))
 
 
-def asked(constraints: Iterable[Verified], functions: int) -> dict[str, tuple[str, int, str]]:
+def functions_to_translate(
+    constraints: Iterable[Verified], functions: int
+) -> dict[str, tuple[str, int, str]]:
     """The functions to say in words, by an id of each: its constraint, its number and its code."""
     return {
         row_id("backtranslation", each.id, str(number)): (each.id, number, function.code)
@@ -29,7 +31,7 @@ def asked(constraints: Iterable[Verified], functions: int) -> dict[str, tuple[st
     }
 
 
-def backtranslate(
+def backtranslate_functions(
     wanted: dict[str, tuple[str, int, str]], model: Model, sampling: Sampling
 ) -> Iterator[BackTranslation | Reject]:
     """Say each function in words; every one gives one back-translation or one reject, in any order."""
@@ -46,13 +48,13 @@ def backtranslate(
         constraint, number, _ = wanted[reply.key]
         if reason := failures.of_reply(reply):
             yield Reject(reply.key, reason, reply.error or "", reply.text)
-        elif (text := read(reply.text)) is None:
+        elif (text := read_backtranslation(reply.text)) is None:
             yield Reject(reply.key, "not one line", "", reply.text)
         else:
             yield BackTranslation(reply.key, constraint, number, text)
 
 
-def read(text: str) -> str | None:
+def read_backtranslation(text: str) -> str | None:
     """The sentence of a reply: its only line, without quotes around it, or the only one below "…:".
 
     Instances: '"Use no comma."' -> "Use no comma."; "Here it is:\\n\\nUse no comma." -> the same.

@@ -46,7 +46,7 @@ class Pair(NamedTuple):
     rejected: str
 
 
-def export(
+def export_branch(
     folder: Path,
     rows: Sequence[Instruction],
     verified: Mapping[str, Verified],

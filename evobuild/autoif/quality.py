@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
     score: float | None
 
 
-def judge(
+def judge_answers(
     kept: Iterable[Answer], rows: Mapping[str, Instruction], model: Model, sampling: Sampling
 ) -> Iterator[Quality]:
     """Judge each answer, in any order."""
@@ -71,7 +71,7 @@ def _quality(answer: Answer, reply: Reply) -> Quality:
     return Quality(answer.id, answer.row, score, "", "")
 
 
-def candidates(
+def gather_candidates(
     answers: Iterable[Answer], accuracies: Mapping[str, float], judged: Iterable[Quality]
 ) -> dict[str, list[Candidate]]:
     """The answers to each row, by its id, in their order. accuracies: by the id of the answer."""
@@ -82,7 +82,7 @@ def candidates(
     return dict(found)
 
 
-def result(
+def choose_answer(
     row: Instruction,
     given: Sequence[Candidate],
     accuracy: str,
@@ -112,7 +112,7 @@ def result(
     return row._replace(output=best_one.answer.answer, model=str(responder))
 
 
-def pairs(
+def make_preference_pairs(
     rows: Iterable[Instruction], given: Mapping[str, Sequence[Candidate]], refused: Container[str]
 ) -> list[Pair]:
     """A pair of each row that has a worse answer: the first that no function finds to keep the constraint.

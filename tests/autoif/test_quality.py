@@ -53,7 +53,7 @@ def candidates(*known):
     ],
 )
 def test_the_best_answer_is_by_accuracy_then_score_then_number(row, known, score, chosen):
-    found = qualities.result(row(), candidates(*known), "above:0.5", score, RESPONDER)
+    found = qualities.choose_answer(row(), candidates(*known), "above:0.5", score, RESPONDER)
     if isinstance(found, Reject):
         assert found.reason == chosen and found.id == row().id
     else:
@@ -62,7 +62,7 @@ def test_the_best_answer_is_by_accuracy_then_score_then_number(row, known, score
 
 def test_the_details_of_a_reject_have_the_figures(row):
     def detail(*known):
-        return qualities.result(row(), candidates(*known), "above:0.5", "from:8", RESPONDER).detail
+        return qualities.choose_answer(row(), candidates(*known), "above:0.5", "from:8", RESPONDER).detail
 
     assert detail((0.5, None), (0.25, None)) == "2 answers, the best accuracy 0.5"
     assert detail((1.0, 7), (0.75, None), (0, None)) == "2 of 3 answers kept it; scores 7, none"
@@ -70,12 +70,12 @@ def test_the_details_of_a_reject_have_the_figures(row):
 
 def test_an_answer_that_every_function_failed_on_is_no_worse_one(row):
     own, known = row(output="2"), candidates((0.0, None), (0.0, None), (1.0, 9))
-    assert qualities.pairs([own], {own.id: known}, {"a1"}) == [Pair(own, "1")]
-    assert qualities.pairs([own], {own.id: known}, set()) == []
+    assert qualities.make_preference_pairs([own], {own.id: known}, {"a1"}) == [Pair(own, "1")]
+    assert qualities.make_preference_pairs([own], {own.id: known}, set()) == []
 
 
 def test_a_row_nobody_answered_stays_as_it_is(row):
-    assert qualities.result(row(), [], "above:0.5", "from:8", None) == row()
+    assert qualities.choose_answer(row(), [], "above:0.5", "from:8", None) == row()
 
 
 @pytest.fixture
