@@ -77,7 +77,7 @@ class KnownConstraints:
         return list(self._normal.values())
 
     def add(self, text: str) -> None:
-        """Take one in that is like none so far."""
+        """Add one that is like none so far."""
         pairs = _pairs(text)
         for pair in pairs:
             self._places[pair].append(len(self._sizes))
@@ -143,22 +143,23 @@ def invent_constraints(
         sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
         request = Request(f"round-{number}", "augment", (Message("user", prompt),), sampling)
         for reply in model.generate([request]):
-            yield from _taken(reply, known, str(model.model), params.count)
+            yield from _read_constraints(reply, known, str(model.model), params.count)
 
 
-def _taken(reply: Reply, known: KnownConstraints, model: str, most: int) -> Iterator[Constraint | Reject]:
+def _read_constraints(
+    reply: Reply, known: KnownConstraints, model: str, most: int
+) -> Iterator[Constraint | Reject]:
+    """Read at most so many constraints of a reply; each of its other lines is a reject."""
     reason = failures.of_reply(reply)
-    if reason and (reason != "truncated" or not reply.text.strip()):
+    # The lines above the one at which it was cut are whole.
+    is_cut = reason == "truncated" and bool(reply.text.strip())
+    if reason and not is_cut:
         yield Reject(reply.key, reason, "", reply.error or reply.text)
         return
     lines = [line for line in reply.text.splitlines() if line.strip()]
     for number, line in enumerate(lines, 1):
-        key = f"{reply.key}-{number:04}"
-        if reason and number == len(lines):
-            yield Reject(key, reason, "", line)
-            continue
-        text = clean_list_item(line)
-        if lost := find_constraint_fault(line, text) or _repeated(text, known):
+        key, text = f"{reply.key}-{number:04}", clean_list_item(line)
+        if lost := _find_loss(line, text, known, is_cut and number == len(lines)):
             yield Reject(key, *lost, line)
         elif not most:
             yield Reject(key, "more than asked for", "", line)
@@ -168,7 +169,13 @@ def _taken(reply: Reply, known: KnownConstraints, model: str, most: int) -> Iter
             yield Constraint(row_id("constraint", "", text), text, reply.key, model)
 
 
-def _repeated(text: str, known: KnownConstraints) -> tuple[str, str] | None:
+def _find_loss(line: str, text: str, known: KnownConstraints, is_cut: bool) -> tuple[str, str] | None:
+    if is_cut:
+        return "truncated", ""
+    return find_constraint_fault(line, text) or _find_duplicate(text, known)
+
+
+def _find_duplicate(text: str, known: KnownConstraints) -> tuple[str, str] | None:
     if earlier := known.equal(text):
         return "exact duplicate", earlier
     earlier = known.near(text)
@@ -194,28 +201,38 @@ def clean_list_item(line: str) -> str:
 def find_constraint_fault(line: str, text: str) -> tuple[str, str] | None:
     """Name why a line of a reply is no constraint, with a detail; None if it is one.
 
-    text: the line, cleaned.
+    text: the line as `clean_list_item` gives it.
     """
-    words = len(split_word_runs(text))
     if not (mark := _ITEM.match(line)):
         return "no list item", ""
-    if text.endswith((":", "：")) or text.startswith("#"):
+    if _is_heading(line[mark.end() :].strip(), text):
         return "heading", ""
-    if _BOLD.fullmatch(line[mark.end() :].strip()) and words <= HEADING and not text.endswith((".", "!")):
-        return "heading", ""
-    if text.endswith(("?", "？")):
-        return "chatter", "a question"
-    if (
-        said := assistant_phrases.find_answer_opening(text)
-        or assistant_phrases.find_rewriting_opening(text)
-        or _about_the_list(text)
-    ):
-        return "chatter", said
+    if talk := _find_talk(text):
+        return "chatter", talk
     if len(text) > LONGEST:
         return "too long", f"{len(text)} characters; at most {LONGEST}"
-    if words < SHORTEST and not _has_characters_for_words(text):
+    if len(split_word_runs(text)) < SHORTEST and not _has_characters_for_words(text):
         return "too short", f"fewer than {SHORTEST} words"
     return None
+
+
+def _is_heading(item: str, text: str) -> bool:
+    """Whether an item is a heading: marked as one, or a few words in bold letters that are no sentence."""
+    if text.endswith((":", "：")) or text.startswith("#"):
+        return True
+    is_short = len(split_word_runs(text)) <= HEADING and not text.endswith((".", "!"))
+    return is_short and _BOLD.fullmatch(item) is not None
+
+
+def _find_talk(text: str) -> str | None:
+    """The words by which a text talks to the reader, None if it does not."""
+    if text.endswith(("?", "？")):
+        return "a question"
+    return (
+        assistant_phrases.find_answer_opening(text)
+        or assistant_phrases.find_rewriting_opening(text)
+        or _about_the_list(text)
+    )
 
 
 def _about_the_list(text: str) -> str | None:
