@@ -16,7 +16,7 @@ def main(params: Params, dataset: Path, exports: Out, rejects: Out, counts: Out)
     from evobuild.export import export as formats
 
     rows = tables.read(dataset, tables.INSTRUCTIONS)
-    lost = formats.export(rows, params, exports)
+    lost = formats.export_dataset(rows, params, exports)
     tables.write(rejects, lost)
     tables.write_json(counts, tables.ledger(rows.height, rows.height - lost.height, lost))
 

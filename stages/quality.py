@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING, Any
 from evobuild.core.stage import Out, run
 
 if TYPE_CHECKING:
-    from evobuild.autoif.quality import Quality
-    from evobuild.autoif.records import Answer
+    from evobuild.autoif.quality import BranchTables, Quality
     from evobuild.core.params import Params
-    from evobuild.core.tables import Instruction
 
 
-def _judged(
-    params: Params, kept: list[Answer], rows: dict[str, Instruction], task: str
-) -> tuple[list[Quality], list[dict[str, Any]]]:
-    """The quality of each answer, and what it took; nothing if none is wanted."""
-    from evobuild.autoif.quality import judge_answers
+def _judged(params: Params, branch: BranchTables, task: str) -> tuple[list[Quality], list[dict[str, Any]]]:
+    """The quality of each answer that keeps its constraint, and what it took; nothing if none is wanted."""
+    from evobuild.autoif.quality import answers_that_keep, judge_answers
+    from evobuild.core import tables
     from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
 
-    given = params.autoif.quality
+    given, kept = params.autoif.quality, answers_that_keep(branch, params.autoif.answers.accuracy)
     if given.score is None or not kept:
         return [], []
     sampling = Sampling(given.temperature, given.top_p, given.max_tokens, seed=params.random_seed)
+    rows = {row.id: row for row in tables.instructions(branch.rows)}
     with Model(params.models.judge, "judge", task, len(kept)) as model:
         return sorted(judge_answers(kept, rows, model, sampling)), [model.usage.as_dict()]
 
@@ -43,41 +41,29 @@ def main(
     counts: Out,
     usage: Out,
 ) -> None:
-    from evobuild.autoif import exports as formats
-    from evobuild.autoif import quality as measures
-    from evobuild.autoif import verified as constraints
-    from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED, Answer, meets
+    from evobuild.autoif.exports import export_branch
+    from evobuild.autoif.quality import Bounds, BranchTables, make_pool, quality_figures
+    from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED
+    from evobuild.autoif.verified import read_verified_constraints
     from evobuild.core import tables
 
-    bounds = params.autoif.answers.accuracy, params.autoif.quality.score
-    own = {row.id: row for row in tables.instructions(tables.read(rows, tables.INSTRUCTIONS))}
-    given = [Answer._make(row) for row in tables.read(answers, ANSWERS).select(Answer._fields).iter_rows()]
-    checked = tables.read(checks, CHECKS)
-    accuracies = dict(checked.select("id", "accuracy").iter_rows())
-    kept = [answer for answer in given if meets(bounds[0], accuracies[answer.id])]
-    judged, used = _judged(params, kept, own, f"quality-{qualities.parent.name}")
-    candidates = measures.gather_candidates(given, accuracies, judged)
+    branch = BranchTables(
+        tables.read(rows, tables.INSTRUCTIONS), tables.read(answers, ANSWERS), tables.read(checks, CHECKS)
+    )
+    judged, used = _judged(params, branch, f"quality-{qualities.parent.name}")
     responder = params.models.responder if params.autoif.answers.count else None
-    found = [
-        measures.choose_answer(row, candidates.get(row.id, []), *bounds, responder) for row in own.values()
-    ]
-    left = [each for each in found if isinstance(each, tables.Instruction)]
-    lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
-    ledger = tables.ledger(len(own), len(left), lost)
-    tables.refuse_empty(f"{len(own)} rows came in", ledger)
-    refused = checked.filter(checked["verdicts"].list.contains("false"))["id"]
-    pairs = measures.make_preference_pairs(left, candidates, set(refused))
-    by_constraint = {
-        each.id: each for each in constraints.read_verified_constraints(tables.read(verified, VERIFIED))
-    }
-    formats.export_branch(exports, left, by_constraint, pairs, params.models)
+    bounds = Bounds(params.autoif.answers.accuracy, params.autoif.quality.score)
+    found = make_pool(branch, judged, bounds, responder)
+    ledger = tables.ledger(branch.rows.height, found.rows.height, found.rejects)
+    tables.refuse_empty(f"{branch.rows.height} rows came in", ledger)
+    constraints = {each.id: each for each in read_verified_constraints(tables.read(verified, VERIFIED))}
+    left = list(tables.instructions(found.rows))
+    export_branch(exports, left, constraints, found.pairs, params.models)
     tables.write(qualities, tables.frame(QUALITIES, judged))
-    tables.write(pool, tables.frame(tables.INSTRUCTIONS, left))
-    tables.write(rejects, lost)
-    unread = tables.count_reasons(each.reason for each in judged if each.reason)
-    beside = {"judged": len(judged), "unread": unread, "pairs": len(pairs), "no_pair": len(left) - len(pairs)}
+    tables.write(pool, found.rows)
+    tables.write(rejects, found.rejects)
     off = {} if responder else {"off": True}
-    tables.write_json(counts, ledger | beside | off)
+    tables.write_json(counts, ledger | quality_figures(judged, found) | off)
     tables.write_json(usage, used)
 
 

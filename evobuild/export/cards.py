@@ -5,9 +5,11 @@ Values are params and counts only; no text of a row enters a card.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
-from evobuild.core.params import Params
+from evobuild.core.params import Models, Params
 from evobuild.core.tables import INSTRUCTIONS
 from evobuild.models.roles import CHAT_ROLES, is_dry_run
 
@@ -29,8 +31,8 @@ configs:
 """
 
 
-def folder(rows: int, lost: int, params: Params) -> str:
-    """Describe the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
+def render_exports_card(rows: int, lost: int, params: Params) -> str:
+    """Make the card of the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
     formats = params.export.formats
     lines = ["# Exports", "", *_dry_run(params), f"{rows:,} rows, in the order of their ids.", ""]
     lines += [f"- {FILES[name]}" for name in formats]
@@ -44,8 +46,8 @@ def folder(rows: int, lost: int, params: Params) -> str:
     return "\n".join(lines) + "\n"
 
 
-def data_set(rows: pl.DataFrame, params: Params) -> str:
-    """Write the card of the `datasets` folder, with the `configs` by which load_dataset finds its rows."""
+def render_dataset_card(rows: pl.DataFrame, params: Params) -> str:
+    """Make the card of the `datasets` folder, with the `configs` by which load_dataset finds its rows."""
     rounds = rows.group_by("round").len().sort("round").rows()
     measures = [name for name in rows.columns if name not in INSTRUCTIONS]
     lines = ["# Evolved instruction data", "", *_dry_run(params)]
@@ -62,11 +64,17 @@ def data_set(rows: pl.DataFrame, params: Params) -> str:
     return _CONFIGS + "\n".join(lines) + "\n"
 
 
+def dry_run_lines(models: Models, roles: Sequence[str]) -> list[str]:
+    """Say which of some roles are simulated."""
+    simulated = ", ".join(role for role in roles if getattr(models, role).simulated)
+    return [
+        f"**DRY RUN**: simulated, with no language model behind: {simulated}. Nothing here is a result.",
+        "",
+    ]
+
+
 def _dry_run(params: Params) -> list[str]:
-    if not is_dry_run(params):
-        return []
-    roles = ", ".join(role for role in CHAT_ROLES if getattr(params.models, role).simulated)
-    return [f"**DRY RUN**: simulated, with no language model behind: {roles}. Nothing here is a result.", ""]
+    return dry_run_lines(params.models, CHAT_ROLES) if is_dry_run(params) else []
 
 
 def _code(text: str) -> str:
