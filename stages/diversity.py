@@ -25,7 +25,7 @@ def main(
     from evobuild.core.pools import AllPools
     from evobuild.scoring import distributions
     from evobuild.scoring import diversity as measures
-    from evobuild.scoring.embeddings import Embedder, text_of
+    from evobuild.scoring.embeddings import Embedder, embedded_text
 
     model, given = params.models.embedder, params.diversity
     vectors, results = AllPools(tables.EMBEDDINGS, embeddings), AllPools(tables.DIVERSITY, diversity)
@@ -37,20 +37,20 @@ def main(
         texts: dict[str, dict[str, str]] = {}
         for pool in params.pools:
             rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
-            texts[pool] = {row.id: text_of(row) for row in tables.instructions(rows)}
+            texts[pool] = {row.id: embedded_text(row) for row in tables.instructions(rows)}
         with Embedder(model) as embedder:
             # All at once: more of them have as many tokens as each other.
             embedder.keep(text for own in texts.values() for text in own.values())
             for pool, own in texts.items():
                 ids, found = list(own), embedder.embed(list(own.values()))
-                tables.write(embeddings / f"{pool}.parquet", measures.table(ids, found))
-                results.take(pool, measures.measure(ids, found, given), len(ids), may_be_empty=True)
+                tables.write(embeddings / f"{pool}.parquet", measures.embedding_table(ids, found))
+                results.take(pool, measures.measure_diversity(ids, found, given), len(ids), may_be_empty=True)
     results.write(rejects, counts)
     pools = params.pools if model else []
     measured = {pool: tables.read(diversity / f"{pool}.parquet", tables.DIVERSITY) for pool in pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}
-    tables.write_json(metrics, measures.figures(measured, str(model) if model else None, given))
-    distributions.histogram(far, "distance", 0.0).write_csv(histogram)
+    tables.write_json(metrics, measures.diversity_figures(measured, str(model) if model else None, given))
+    distributions.pool_histogram(far, "distance", 0.0).write_csv(histogram)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, us
     from evobuild.core import pools, tables
     from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
-    from evobuild.scoring.rate import rate
+    from evobuild.scoring.rate import rate_rows
 
     sampling = Sampling(
         params.rate.temperature, params.rate.top_p, params.rate.max_tokens, seed=params.random_seed
@@ -28,7 +28,7 @@ def main(params: Params, pool: Path, ratings: Out, rejects: Out, counts: Out, us
     rows = tables.read(pool, tables.INSTRUCTIONS)
     results = tables.Results(tables.RATINGS)
     with Model(params.models.judge, "judge", f"rate-{pool.stem}", len(measures) * rows.height) as model:
-        results.take(rate(tables.instructions(rows), model, sampling, measures))
+        results.take(rate_rows(tables.instructions(rows), model, sampling, measures))
     results.write(ratings, rejects, counts, rows.height)
     tables.write_json(usage, [model.usage.as_dict()])
 

@@ -47,8 +47,10 @@ def main(
     results.write(rejects, counts)
     pools = params.pools if model else []
     given_out = {pool: tables.read(rewards / f"{pool}.parquet", tables.REWARDS)["reward"] for pool in pools}
-    tables.write_json(metrics, {"model": str(model) if model else None} | distributions.figures(given_out))
-    distributions.histogram(given_out, "reward").write_csv(histogram)
+    tables.write_json(
+        metrics, {"model": str(model) if model else None} | distributions.distribution_figures(given_out)
+    )
+    distributions.pool_histogram(given_out, "reward").write_csv(histogram)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(
     from evobuild.selection.candidate_rows import Sources
 
     folders = rounds, responses, scores, ratings, diversity, rewards, tags, embeddings, contamination
-    kept, lost, rows_in = select.run(params, Sources(*folders))
+    kept, lost, rows_in = select.select_rows(params, Sources(*folders))
     ledger = tables.ledger(rows_in, kept.height, lost)
     tables.refuse_empty(f"{rows_in} rows came in", ledger)
     tables.write(dataset, kept)

@@ -38,18 +38,18 @@ def main(
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
                 rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-                drawn = measures.draw(rows["id"], given.rows, pool, seed)
+                drawn = measures.draw_rows_to_tag(rows["id"], given.rows, pool, seed)
                 sizes[pool] = len(drawn), rows.height - len(drawn)
                 own = (row for row in tables.instructions(rows) if row.id in drawn)
-                found[pool] = list(measures.tag(own, model, sampling))
+                found[pool] = list(measures.tag_rows(own, model, sampling))
             used = [model.usage.as_dict()]
         for pool, (taken, left) in sizes.items():
             results.take(pool, found[pool], taken, not_drawn=left)
     results.write(rejects, counts)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(tags / f"{pool}.parquet", tables.TAGS) for pool in pools}
-    tables.write_json(metrics, measures.figures(measured, str(tagger) if tagger else None))
-    measures.frequencies(measured).write_csv(histogram)
+    tables.write_json(metrics, measures.tag_figures(measured, str(tagger) if tagger else None))
+    measures.count_tags(measured).write_csv(histogram)
     tables.write_json(usage, used)
 
 

@@ -61,7 +61,7 @@ def _reward(params: Params, where: Sources, found: Mapping[str, Ledger]) -> dict
 
 def _tags(params: Params, where: Sources, found: Mapping[str, Ledger]) -> dict[str, Any]:
     measured = _tables(params, where.tags, TAGS)
-    figures = tagging.figures(measured, None)
+    figures = tagging.tag_figures(measured, None)
     names = ("complexity", "diversity", "unique")
     lines = [
         {"pool": pool, "ledger": found[f"tag-{pool}"]} | {name: figures[name][pool] for name in names}
@@ -80,7 +80,7 @@ def _values(params: Params, folder: Path, schema: pl.Schema, column: str) -> dic
 
 
 def _lines(stage: str, values: Mapping[str, pl.Series], found: Mapping[str, Ledger]) -> list[dict[str, Any]]:
-    figures = distributions.figures(values)
+    figures = distributions.distribution_figures(values)
     return [
         {"pool": pool, "ledger": found[f"{stage}-{pool}"]}
         | {name: figures[name][pool] for name in ("mean", "median")}

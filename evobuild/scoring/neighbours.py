@@ -40,7 +40,7 @@ Candidates = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
 """Pairs of rows that may be neighbours, in parts; all pairs of a row in one part."""
 
 
-def nearest(
+def find_nearest(
     vectors: Vectors, distance: Distance, exact: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find the nearest other row of each row, ties to the first, and the distance to it.

@@ -97,7 +97,7 @@ def _of_object(text: str, keys: Sequence[str]) -> str | None:
     return None
 
 
-def rate(
+def rate_rows(
     rows: Iterable[Instruction], model: Model, sampling: Sampling, measures: Collection[Measure]
 ) -> Iterator[Rating | Reject]:
     """Rate each row by one measure or both; every row gives one rating or one reject, in any order."""

@@ -34,7 +34,7 @@ class Tagged(NamedTuple):
     tags: list[str]
 
 
-def draw(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]:
+def draw_rows_to_tag(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]:
     """Draw so many rows of a pool by seed, or all."""
     ordered = sorted(ids)
     if rows is None or rows >= len(ordered):
@@ -42,7 +42,7 @@ def draw(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]
     return set(random.Random(f"{seed} tag {pool}").sample(ordered, rows))
 
 
-def tag(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:
+def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:
     """Tag each row; every row gives tags or one reject, in any order."""
 
     def requests() -> Iterator[Request]:
@@ -90,7 +90,7 @@ def _phrase(item: object) -> str | None:
     return phrase if 0 < len(phrase) <= LONGEST else None
 
 
-def figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
+def tag_figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
     """Complexity and diversity of each pool, null where nothing was tagged.
 
     found: TAGS table by pool. Instance: {"complexity": {"r0": 2.5}, "diversity": {"r0": 1.5}, "unique": …}
@@ -109,7 +109,7 @@ def _mean(total: int, rows: pl.DataFrame) -> float | None:
     return round(total / rows.height, 4) if rows.height else None
 
 
-def frequencies(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def count_tags(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Count the rows of each pool by number of tags, from one to the most of all pools."""
     schema = pl.Schema({"pool": pl.String, "tags": pl.Int64, "rows": pl.Int64, "share": pl.Float64})
     numbers = {pool: rows["tags"].list.len().to_list() for pool, rows in found.items() if rows.height}

@@ -45,7 +45,7 @@ class Sources(NamedTuple):
     contamination: Path | None = Path("data/contamination")
 
 
-def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
+def read_candidate_rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
     """All rows of some pools, whether they were answered, and what was measured of them.
 
     Columns: id, content_id, round, domain, answered, and MEASURED.
@@ -78,7 +78,7 @@ MEASURED = tuple(name for _, _, names in _MEASURES for name in names.values())
 """Columns of what was measured."""
 
 
-def texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+def read_texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
     """Read some columns of instruction tables for some rows, and `id`."""
     wanted = pl.LazyFrame({"id": ids})
     found = []
@@ -89,13 +89,13 @@ def texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[
     return pl.concat(found)
 
 
-def asked() -> pl.Expr:
+def join_asked_text() -> pl.Expr:
     """All that a model is asked, as one text: earlier turns, instruction and input."""
     turns = pl.col("history").list.eval(pl.element().struct.field("content")).list.join("\n")
     return pl.concat_str(turns, "instruction", "input", separator="\n").alias("asked")
 
 
-def vectors(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.ndarray:
+def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.ndarray:
     """Embeddings of some rows, in their order, N x D in fp32; of a row without one all is NaN.
 
     Raises BadInput if embeddings differ in length.
@@ -116,7 +116,7 @@ def vectors(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.nda
     return found_N_D
 
 
-def contaminated(sets: Sequence[str], measures: Sequence[str], folder: Path) -> pl.DataFrame:
+def read_contaminated_rows(sets: Sequence[str], measures: Sequence[str], folder: Path) -> pl.DataFrame:
     """Each row that shares text with an evaluation set: id, and in `hit` where its longest hit is.
 
     measures: those that count, such as 13-gram.

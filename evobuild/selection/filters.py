@@ -19,31 +19,31 @@ TEXT: dict[str, Callable[[str], object]] = {"words": words.count_words, "languag
 
 
 class _Bound(NamedTuple):
-    """lost: whether a row is beyond it."""
+    """beyond: whether a row is lost."""
 
-    lost: pl.Expr
+    beyond: pl.Expr
     reason: str
     detail: pl.Expr
 
 
-def of_text(filters: Filters) -> list[str]:
-    """Which columns of TEXT some filters read."""
+def text_columns(filters: Filters) -> list[str]:
+    """Name the columns of TEXT that some filters read."""
     counted = filters.min_words is not None or filters.max_words is not None
     return [name for name, used in (("words", counted), ("language", bool(filters.languages))) if used]
 
 
-def metrics(filters: Filters) -> list[Metric]:
-    """Metrics that some filters read."""
+def filter_metrics(filters: Filters) -> list[Metric]:
+    """Name the metrics that some filters read."""
     return list(dict.fromkeys([*(["ifd"] if filters.max_ifd else []), *filters.ranges]))  # type: ignore[list-item]
 
 
-def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl.DataFrame:
+def find_filtered_rows(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl.DataFrame:
     """Give the rows beyond a bound: id, reason, detail, the first bound that a row is beyond.
 
-    rows: have the columns of `of_text`, the metrics, and `uncut`. needed: metrics that a row must have to
-    be ranked; one that is uncut need not.
+    rows: have the columns of `text_columns`, the metrics, and `uncut`. needed: metrics that a row must
+    have to be ranked; one that is uncut need not.
     """
-    bounds = [_missing(metric, pl.lit(value=True)) for metric in metrics(filters)]
+    bounds = [_missing(metric, pl.lit(value=True)) for metric in filter_metrics(filters)]
     bounds += [_missing(metric, ~pl.col("uncut")) for metric in needed if metric != "random"]
     if filters.max_ifd is not None:
         bounds.append(
@@ -51,13 +51,13 @@ def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl
         )
     for metric, (least, most) in filters.ranges.items():
         bounds += _between(KINDS[metric].value, metric, least, most)
-    if "words" in of_text(filters):
+    if "words" in text_columns(filters):
         bounds += _between(pl.col("words"), "words", filters.min_words, filters.max_words)
     if filters.languages:
         other = ~pl.col("language").is_in(filters.languages)
         bounds.append(_Bound(other, "other language", pl.col("language")))
     reason, detail = (
-        pl.coalesce(pl.when(each.lost).then(part(each)) for each in bounds)
+        pl.coalesce(pl.when(each.beyond).then(part(each)) for each in bounds)
         if bounds
         else pl.lit(None, pl.String)
         for part in (lambda each: pl.lit(each.reason), lambda each: each.detail)

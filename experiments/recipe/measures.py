@@ -102,9 +102,11 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     ]
     sources = candidate_rows.Sources(*folders)._replace(diversity=None, rewards=None, tags=None)
     rows = (
-        candidate_rows.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
+        candidate_rows.read_candidate_rows([pool], sources)
+        .filter(pl.col("ic_ifd").is_not_null())
+        .with_columns(uncut=False)
     )
-    texts = candidate_rows.texts([pool], folders[1], rows["id"], ["instruction"])
+    texts = candidate_rows.read_texts([pool], folders[1], rows["id"], ["instruction"])
     counted = texts.select(
         "id", words=pl.Series(map(words.count_words, texts["instruction"]), dtype=pl.Int64)
     )
@@ -112,7 +114,9 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     found = []
     for share in SHARES:
         given = outs.params.select.model_copy(update={"share": share, "count": None, "weights": {}})
-        chosen: dict[str, pl.Series] = {metric: compare.chosen(rows, metric, given) for metric in CUT_BY}
+        chosen: dict[str, pl.Series] = {
+            metric: compare.choose_by_metric(rows, metric, given) for metric in CUT_BY
+        }
         for metric, ids in {ALL: rows["id"], **chosen}.items():
             own = table.filter(pl.col("id").is_in(ids.implode()))
             shared = pl.col("id").is_in(chosen["ic_ifd"].implode())
