@@ -30,7 +30,7 @@ def read_boolean(value: object) -> bool | None:
 
 
 def read_case_verdict(answer: Answer) -> bool | str:
-    """What a function says of a case, or why it says nothing."""
+    """Read what a function says of a case, or why it says nothing."""
     if answer.error:
         return f"{answer.error}: {answer.detail}" if answer.detail else answer.error
     value = read_boolean(answer.value)

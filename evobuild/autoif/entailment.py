@@ -52,7 +52,10 @@ def drop_contradicted_constraints(
 
 
 def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
-    """Label each pair, in small letters, such as contradiction. Raises UserError as `compare`."""
+    """Label each pair, in small letters, such as contradiction.
+
+    Raises UserError as `drop_contradicted_constraints` does.
+    """
     with Measurements(f"entailment {checkpoints.identity(model)} {DTYPE}") as kept:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
         found = {key: value.decode() for key, value in kept.get(list(set(keys.values()))).items()}

@@ -92,7 +92,7 @@ def _result(reply: Reply) -> VerifierResult:
 def read_verifier_reply(text: str) -> VerifierReply:
     """Read the function and the cases of a reply: of the first JSON object in it that has code.
 
-    Raises Unreadable: unparsed, no function, syntax (it does not compile), several functions.
+    Raises UnreadableVerifier: unparsed, no function, syntax (it does not compile), several functions.
     """
     # Of an object that cannot be read there may be cases left.
     found = [

@@ -35,7 +35,7 @@ class Check(NamedTuple):
 def functions_by_row(
     rows: Iterable[Instruction], constraints: Iterable[Verified]
 ) -> dict[str, tuple[Function, ...]]:
-    """The functions of each row, by its id. Raises BadInput if its constraint is not there."""
+    """Give the functions of each row, by its id. Raises BadInput if its constraint is not there."""
     known = {each.id: each.functions for each in constraints}
     found = {}
     for row in rows:
@@ -86,7 +86,7 @@ def _verdicts(outcome: Outcome) -> list[str]:
 
 
 def reject_answers(checks: Iterable[Check], texts: Mapping[str, str], bound: str) -> Iterator[Reject]:
-    """A reject for each answer whose accuracy is not as params want it. texts: the answers by id."""
+    """Give a reject for each answer whose accuracy is not as params want it. texts: the answers by id."""
     for each in checks:
         if not meets(bound, each.accuracy):
             reason = "accuracy too low" if each.accuracy else "accuracy 0"
@@ -94,7 +94,7 @@ def reject_answers(checks: Iterable[Check], texts: Mapping[str, str], bound: str
 
 
 def count_missing_verdicts(checks: Iterable[Check]) -> dict[str, int]:
-    """How often functions gave no verdict on an answer, by kind, the commonest first."""
+    """Count how often functions gave no verdict on an answer, by kind, the commonest first."""
     kinds = Counter(
         verdict.partition(":")[0]
         for each in checks

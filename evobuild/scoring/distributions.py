@@ -1,4 +1,4 @@
-"""How a measure is spread over the rows of each pool: mean, median and histogram."""
+"""Distribution of a measure over the rows of each pool: mean, median and histogram."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BINS = 40
 
 
 def distribution_figures(values: Mapping[str, pl.Series]) -> dict[str, Any]:
-    """Rows measured, mean and median of each pool; null where there is no row.
+    """Count the rows measured, and take mean and median of each pool; null where there is no row.
 
     Instance: {"rows": {"r0": 3, "r1": 0}, "mean": {"r0": 0.5, "r1": None}, "median": …}
     """

@@ -49,14 +49,14 @@ def is_exact(rows: int, params: Diversity) -> bool:
 
 
 def embedding_table(ids: Sequence[str], vectors: Vectors) -> pl.DataFrame:
-    """Embeddings as a table."""
+    """Lay out embeddings as a table."""
     return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDINGS)
 
 
 def diversity_figures(
     found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity
 ) -> dict[str, Any]:
-    """Mean and median distance of each pool, null where none was measured, and how it was measured."""
+    """Give mean and median distance of each pool, null where none was measured, and how it was measured."""
     exact = {pool: is_exact(rows.height, params) for pool, rows in found.items()}
     far = {pool: rows["distance"] for pool, rows in found.items()}
     return {

@@ -27,7 +27,7 @@ BATCH_TOKENS = 8192
 
 
 def embedded_text(row: Instruction) -> str:
-    """What is embedded of a row: the instruction, without input and history; these if there is none."""
+    """Give what is embedded of a row: the instruction, without input and history; these if there is none."""
     turns = [content for _, content in row.history]
     return row.instruction if row.instruction.strip() else "\n".join([*turns, row.input])
 

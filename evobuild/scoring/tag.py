@@ -91,7 +91,7 @@ def _phrase(item: object) -> str | None:
 
 
 def tag_figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
-    """Complexity and diversity of each pool, null where nothing was tagged.
+    """Give complexity and diversity of each pool, null where nothing was tagged.
 
     found: TAGS table by pool. Instance: {"complexity": {"r0": 2.5}, "diversity": {"r0": 1.5}, "unique": …}
     """

@@ -46,7 +46,7 @@ class Sources(NamedTuple):
 
 
 def read_candidate_rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
-    """All rows of some pools, whether they were answered, and what was measured of them.
+    """Read all rows of some pools, whether they were answered, and what was measured of them.
 
     Columns: id, content_id, round, domain, answered, and MEASURED.
     """
@@ -90,13 +90,13 @@ def read_texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequ
 
 
 def join_asked_text() -> pl.Expr:
-    """All that a model is asked, as one text: earlier turns, instruction and input."""
+    """Join all that a model is asked to one text: earlier turns, instruction and input."""
     turns = pl.col("history").list.eval(pl.element().struct.field("content")).list.join("\n")
     return pl.concat_str(turns, "instruction", "input", separator="\n").alias("asked")
 
 
 def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.ndarray:
-    """Embeddings of some rows, in their order, N x D in fp32; of a row without one all is NaN.
+    """Read the embeddings of some rows, in their order, N x D in fp32; of a row without one all is NaN.
 
     Raises BadInput if embeddings differ in length.
     """
@@ -117,7 +117,7 @@ def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -
 
 
 def read_contaminated_rows(sets: Sequence[str], measures: Sequence[str], folder: Path) -> pl.DataFrame:
-    """Each row that shares text with an evaluation set: id, and in `hit` where its longest hit is.
+    """Read which rows share text with an evaluation set: id, and in `hit` where its longest hit is.
 
     measures: those that count, such as 13-gram.
     """

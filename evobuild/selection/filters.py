@@ -5,7 +5,7 @@ What was not measured passes no bound: it is a reject of its own, never a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -56,13 +56,16 @@ def find_filtered_rows(rows: pl.DataFrame, filters: Filters, needed: Collection[
     if filters.languages:
         other = ~pl.col("language").is_in(filters.languages)
         bounds.append(_Bound(other, "other language", pl.col("language")))
-    reason, detail = (
-        pl.coalesce(pl.when(each.beyond).then(part(each)) for each in bounds)
-        if bounds
-        else pl.lit(None, pl.String)
-        for part in (lambda each: pl.lit(each.reason), lambda each: each.detail)
-    )
+    reason = _of_first(bounds, [pl.lit(each.reason) for each in bounds])
+    detail = _of_first(bounds, [each.detail for each in bounds])
     return rows.select("id", reason=reason, detail=detail).filter(pl.col("reason").is_not_null())
+
+
+def _of_first(bounds: Sequence[_Bound], values: Sequence[pl.Expr]) -> pl.Expr:
+    """The value of the first bound that a row is beyond, null if it is beyond none."""
+    if not bounds:
+        return pl.lit(None, pl.String)
+    return pl.coalesce(pl.when(bound.beyond).then(value) for bound, value in zip(bounds, values, strict=True))
 
 
 def _missing(metric: Metric, where: pl.Expr) -> _Bound:

@@ -116,12 +116,12 @@ def strip_assistant_phrases(text: str) -> str:
 
 
 def find_rewriting_opening(text: str) -> str | None:
-    """The words with which a text begins to talk of the rewriting, None if it does not."""
+    """Find the words with which a text begins to talk of the rewriting, None if it does not."""
     found = _OF_REWRITING.match(text)
     return found and found[0].strip()
 
 
 def find_answer_opening(text: str) -> str | None:
-    """The words with which a text begins as an answer or a refusal does, None if it does not."""
+    """Find the words with which a text begins as an answer or a refusal does, None if it does not."""
     found = _ANSWER.match(text)
     return found and found[0].strip()

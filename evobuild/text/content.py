@@ -68,7 +68,7 @@ def split_content(text: str) -> list[Part]:
 
 
 def extract_prose(text: str) -> str:
-    """What of a text is neither code nor a table."""
+    """Give what of a text is neither code nor a table."""
     if "\n" not in text and "`" not in text and not _CODE.match(text):
         return text
     return "\n".join(line for part in split_content(text) if part.kind == "prose" for line in part.lines)
@@ -166,7 +166,7 @@ def _lost_figures(text: str, child: str, said: str) -> list[str]:
 
 
 def read_numbers(text: str) -> set[str]:
-    """The values of the numbers in a text, in digits, those in English words too."""
+    """Read the values of the numbers in a text, in digits, those in English words too."""
     text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     found = {_value(number) for number in _NUMBER.findall(_BULLET.sub("", text))}
     return found | {_NUMERALS[word] for word in _NUMERAL.findall(text.casefold()) if word in _NUMERALS}
