@@ -30,7 +30,7 @@ def run(figures: Figures) -> None:
     vectors = _vectors()
     memory.now()
     began = time.perf_counter()
-    found, far = neighbours.nearest(vectors, "l2")
+    found, far = neighbours.find_nearest(vectors, "l2")
     seconds, most = time.perf_counter() - began, memory.peak()
     figures.at_most(f"diversity: exact MND of {ROWS:,} x {WIDTH}", seconds, 60, "s")
     figures.at_most("diversity: memory of it, vectors included", most / 1000, 2, "GB")
@@ -64,7 +64,7 @@ def _right(vectors: neighbours.Vectors, found: np.ndarray) -> float:
 def _index(vectors: neighbours.Vectors, exact: np.ndarray) -> None:
     try:
         began = time.perf_counter()
-        found, _ = neighbours.nearest(vectors, "l2", exact=False)
+        found, _ = neighbours.find_nearest(vectors, "l2", exact=False)
     except MissingExtra:
         return
     print(f"index: {time.perf_counter() - began:.1f} s, finds {(found == exact).mean():.1%} of random ones")

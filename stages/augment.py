@@ -36,22 +36,28 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.autoif.augment import Constraint, Known, counted, invent, read_seeds
+    from evobuild.autoif.augment import (
+        Constraint,
+        KnownConstraints,
+        count_origins,
+        invent_constraints,
+        read_seed_constraints,
+    )
     from evobuild.autoif.records import CONSTRAINTS
     from evobuild.core import tables
     from evobuild.models.client import Model
 
     settings = params.autoif.augment
-    known = Known(settings.near_duplicate)
-    results = list(read_seeds(args.seeds, known))
+    known = KnownConstraints(settings.near_duplicate)
+    results = list(read_seed_constraints(args.seeds, known))
     used = []
     if settings.rounds:
         with Model(params.models.evolver, "evolver", f"augment-{args.branch}", settings.rounds) as model:
-            results += invent(known, settings, model, params.random_seed)
+            results += invent_constraints(known, settings, model, params.random_seed)
             used = [model.usage.as_dict()]
     kept = tables.frame(CONSTRAINTS, (each for each in results if isinstance(each, Constraint)))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
-    balance = tables.ledger(len(results), kept.height, lost) | {"origins": counted(results)}
+    balance = tables.ledger(len(results), kept.height, lost) | {"origins": count_origins(results)}
     if settings.rounds and set(balance["origins"]) == {"seed"}:
         log(f"no constraint came of {settings.rounds} rounds, the seeds stand alone: {balance['rejects']}")
     tables.write(args.constraints, kept)

@@ -48,10 +48,12 @@ def main(params: Params, args: Arguments) -> None:
         )
         tables.write_json(args.usage, [])
         return
-    asked = backtranslate.asked(verified.of_table(tables.read(args.checked, VERIFIED)), given.functions)
+    asked = backtranslate.functions_to_translate(
+        verified.read_verified_constraints(tables.read(args.checked, VERIFIED)), given.functions
+    )
     results = tables.Results(BACKTRANSLATIONS)
     with Model(params.models.evolver, "evolver", f"backtranslate-{args.branch}", len(asked)) as model:
-        results.take(backtranslate.backtranslate(asked, model, given.sampling(params.random_seed)))
+        results.take(backtranslate.backtranslate_functions(asked, model, given.sampling(params.random_seed)))
     results.write(len(asked), out=args.backtranslations, rejects=args.rejects, counts=args.counts)
     tables.write_json(args.usage, [model.usage.as_dict()])
 

@@ -36,18 +36,18 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.errors import BadInput
 
     given = params.autoif.compose
-    kept = list(verified.of_table(tables.read(args.verified, VERIFIED)))
+    kept = list(verified.read_verified_constraints(tables.read(args.verified, VERIFIED)))
     if not kept:
         raise BadInput(f"{args.verified}: holds no constraint, so there is nothing to put to the seed rows")
     seeds = tables.read(args.r0, tables.INSTRUCTIONS)
-    found = list(compose.eligible(tables.instructions(seeds), given))
+    found = list(compose.sift_queries(tables.instructions(seeds), given))
     lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
     drawn_from = [each for each in found if isinstance(each, tables.Instruction)]
     ledger = tables.ledger(seeds.height, len(drawn_from), lost)
     tables.refuse_empty(
         f"{seeds.height} seed rows came in to compose with, as autoif.compose has it,", ledger
     )
-    made = list(compose.compose(drawn_from, kept, args.branch, given.queries, params.random_seed))
+    made = list(compose.compose_rows(drawn_from, kept, args.branch, given.queries, params.random_seed))
     tables.write(args.rows, tables.frame(tables.INSTRUCTIONS, made))
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, ledger | {"constraints": len(kept), "rows": len(made)})

@@ -39,13 +39,13 @@ def main(params: Params, args: Arguments) -> None:
 
     given = tables.read(args.constraints, records.CONSTRAINTS)
     settings = params.autoif.crosscheck
-    every = function_verdicts.panels(given, tables.read(args.verifiers, records.VERIFIERS))
-    heard = dict(function_verdicts.run(every, params.sandbox))
-    judged = [crosscheck.judge(panel, heard, settings) for panel in every]
-    figures = crosscheck.figures(judged, heard)
+    every = function_verdicts.gather_verifiers(given, tables.read(args.verifiers, records.VERIFIERS))
+    heard = dict(function_verdicts.run_functions(every, params.sandbox))
+    judged = [crosscheck.crosscheck_constraint(each, heard, settings) for each in every]
+    figures = crosscheck.crosscheck_figures(judged, heard)
     if "weaker_isolation" in figures:
         log("sandbox.allow_weaker_isolation: code that a model wrote ran here without isolation")
-    results = crosscheck.results(judged, settings, params.random_seed)
+    results = crosscheck.keep_verified_constraints(judged, settings, params.random_seed)
     kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, tables.Reject)))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(given.height, kept.height, lost)
@@ -53,8 +53,8 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.checked, kept)
     tables.write(args.rejects, lost)
     for path, schema, rows in (
-        (args.functions, records.FUNCTION_VERDICTS, crosscheck.function_verdicts),
-        (args.cases, records.CASE_VERDICTS, crosscheck.case_verdicts),
+        (args.functions, records.FUNCTION_VERDICTS, crosscheck.function_verdict_rows),
+        (args.cases, records.CASE_VERDICTS, crosscheck.case_verdict_rows),
     ):
         tables.write(path, tables.frame(schema, (row for each in judged for row in rows(each))))
     tables.write_json(args.counts, balance | figures)

@@ -37,7 +37,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.scoring import distributions, diversity
-    from evobuild.scoring.embeddings import Embedder, text_of
+    from evobuild.scoring.embeddings import Embedder, embedded_text
 
     model, given, schema = params.models.embedder, params.diversity, measure_of("diversity").schema
     vectors = AllPools(tables.EMBEDDINGS, args.embeddings)
@@ -50,20 +50,24 @@ def main(params: Params, args: Arguments) -> None:
         texts: dict[str, dict[str, str]] = {}
         for pool in params.pools:
             rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
-            texts[pool] = {row.id: text_of(row) for row in tables.instructions(rows)}
+            texts[pool] = {row.id: embedded_text(row) for row in tables.instructions(rows)}
         with Embedder(model) as embedder:
             # All at once: more of them have as many tokens as each other.
             embedder.keep(text for own in texts.values() for text in own.values())
             for pool, own in texts.items():
                 ids, found = list(own), embedder.embed(list(own.values()))
-                tables.write(args.embeddings / f"{pool}.parquet", diversity.table(ids, found))
-                results.take(pool, diversity.measure(ids, found, given), len(ids), may_be_empty=True)
+                tables.write(args.embeddings / f"{pool}.parquet", diversity.embedding_table(ids, found))
+                results.take(
+                    pool, diversity.measure_diversity(ids, found, given), len(ids), may_be_empty=True
+                )
     results.write(args.rejects, args.counts)
     pools = params.pools if model else []
     measured = {pool: tables.read(args.diversity / f"{pool}.parquet", schema) for pool in pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}
-    tables.write_json(args.metrics, diversity.figures(measured, str(model) if model else None, given))
-    distributions.histogram(far, "distance", 0.0).write_csv(args.histogram)
+    tables.write_json(
+        args.metrics, diversity.diversity_figures(measured, str(model) if model else None, given)
+    )
+    distributions.pool_histogram(far, "distance", 0.0).write_csv(args.histogram)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def main(params: Params, args: Arguments) -> None:
     beside: dict[str, object] = {"off": True}
     if params.models.entailment is not None:
         given = map(BackTranslation._make, texts.select(BackTranslation._fields).iter_rows())
-        found = entailment.compare(verified.of_table(rows), given, params.models.entailment)
+        found = entailment.drop_contradicted_constraints(
+            verified.read_verified_constraints(rows), given, params.models.entailment
+        )
         lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
         without = rows.filter(~rows["id"].is_in(texts["constraint_id"].implode()))
         beside = {"not_compared": without.height}

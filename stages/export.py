@@ -22,7 +22,7 @@ def main(params: ExportParams, args: Arguments) -> None:
     from evobuild.export import export
 
     rows = tables.read(args.dataset, tables.INSTRUCTIONS)
-    lost = export.export(rows, params, args.exports)
+    lost = export.export_dataset(rows, params, args.exports)
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, tables.ledger(rows.height, rows.height - lost.height, lost))
 

@@ -11,9 +11,8 @@ from evobuild.core.params import Part, RandomSeed
 from evobuild.core.stage import Out, out, run
 
 if TYPE_CHECKING:
-    from evobuild.autoif import quality
-    from evobuild.autoif.records import Answer
-    from evobuild.core.tables import Instruction
+    from evobuild.autoif.quality import BranchTables
+    from evobuild.autoif.quality import Quality as Judged
 
 
 class AutoIF(Part):
@@ -43,52 +42,47 @@ class Arguments:
     usage: Out = out("data/usage/quality-{branch}.json")
 
 
-def _judged(
-    params: Params, kept: list[Answer], rows: dict[str, Instruction], task: str
-) -> tuple[list[quality.Quality], list[dict[str, Any]]]:
-    """The quality of each answer, and what it took; nothing if none is wanted."""
-    from evobuild.autoif import quality
+def _judged(params: Params, branch: BranchTables, task: str) -> tuple[list[Judged], list[dict[str, Any]]]:
+    """The quality of each answer that keeps its constraint, and what it took; nothing if none is wanted."""
+    from evobuild.autoif.quality import answers_that_keep, judge_answers
+    from evobuild.core import tables
     from evobuild.models.client import Model
 
-    given = params.autoif.quality
+    given, kept = params.autoif.quality, answers_that_keep(branch, params.autoif.verify.accuracy)
     if given.score is None or not kept:
         return [], []
+    rows = {row.id: row for row in tables.instructions(branch.rows)}
     with Model(params.models.judge, "judge", task, len(kept)) as model:
-        judged = quality.judge(kept, rows, model, given.sampling(params.random_seed))
+        judged = judge_answers(kept, rows, model, given.sampling(params.random_seed))
         return sorted(judged), [model.usage.as_dict()]
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.autoif import exports, quality, verified
-    from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED, Answer, meets
+    from evobuild.autoif.exports import export_branch
+    from evobuild.autoif.quality import Bounds, BranchTables, make_pool, quality_figures
+    from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED
+    from evobuild.autoif.verified import read_verified_constraints
     from evobuild.core import tables
 
-    bounds = params.autoif.verify.accuracy, params.autoif.quality.score
-    own = {row.id: row for row in tables.instructions(tables.read(args.rows, tables.INSTRUCTIONS))}
-    answers = tables.read(args.answers, ANSWERS)
-    given = [Answer._make(row) for row in answers.select(Answer._fields).iter_rows()]
-    checked = tables.read(args.checks, CHECKS)
-    accuracies = dict(checked.select("id", "accuracy").iter_rows())
-    kept = [answer for answer in given if meets(bounds[0], accuracies[answer.id])]
-    judged, used = _judged(params, kept, own, f"quality-{args.branch}")
-    candidates = quality.candidates(given, accuracies, judged)
+    branch = BranchTables(
+        tables.read(args.rows, tables.INSTRUCTIONS),
+        tables.read(args.answers, ANSWERS),
+        tables.read(args.checks, CHECKS),
+    )
+    judged, used = _judged(params, branch, f"quality-{args.branch}")
     responder = params.models.responder if params.autoif.sample.count else None
-    found = [quality.result(row, candidates.get(row.id, []), *bounds, responder) for row in own.values()]
-    left = [each for each in found if isinstance(each, tables.Instruction)]
-    lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
-    ledger = tables.ledger(len(own), len(left), lost)
-    tables.refuse_empty(f"{len(own)} rows came in", ledger)
-    refused = checked.filter(checked["verdicts"].list.contains("false"))["id"]
-    pairs = quality.pairs(left, candidates, set(refused))
-    by_constraint = {each.id: each for each in verified.of_table(tables.read(args.verified, VERIFIED))}
-    exports.export(args.exports, left, by_constraint, pairs, params.models)
+    bounds = Bounds(params.autoif.verify.accuracy, params.autoif.quality.score)
+    found = make_pool(branch, judged, bounds, responder)
+    ledger = tables.ledger(branch.rows.height, found.rows.height, found.rejects)
+    tables.refuse_empty(f"{branch.rows.height} rows came in", ledger)
+    constraints = {each.id: each for each in read_verified_constraints(tables.read(args.verified, VERIFIED))}
+    left = list(tables.instructions(found.rows))
+    export_branch(args.exports, left, constraints, found.pairs, params.models)
     tables.write(args.qualities, tables.frame(QUALITIES, judged))
-    tables.write(args.pool, tables.frame(tables.INSTRUCTIONS, left))
-    tables.write(args.rejects, lost)
-    unread = tables.count_reasons(each.reason for each in judged if each.reason)
-    beside = {"judged": len(judged), "unread": unread, "pairs": len(pairs), "no_pair": len(left) - len(pairs)}
+    tables.write(args.pool, found.rows)
+    tables.write(args.rejects, found.rejects)
     off = {} if responder else {"off": True}
-    tables.write_json(args.counts, ledger | beside | off)
+    tables.write_json(args.counts, ledger | quality_figures(judged, found) | off)
     tables.write_json(args.usage, used)
 
 

@@ -35,7 +35,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.measures import measure_of
     from evobuild.models.client import Model
-    from evobuild.scoring.rate import rate
+    from evobuild.scoring.rate import rate_rows
 
     measures, schema = params.rate.measures, measure_of("rate").schema
     if not measures:
@@ -46,7 +46,7 @@ def main(params: Params, args: Arguments) -> None:
     results = tables.Results(schema)
     with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * rows.height) as model:
         sampling = params.rate.sampling(params.random_seed)
-        results.take(rate(tables.instructions(rows), model, sampling, measures))
+        results.take(rate_rows(tables.instructions(rows), model, sampling, measures))
     results.write(rows.height, out=args.ratings, rejects=args.rejects, counts=args.counts)
     tables.write_json(args.usage, [model.usage.as_dict()])
 

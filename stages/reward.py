@@ -61,8 +61,10 @@ def main(params: Params, args: Arguments) -> None:
     results.write(args.rejects, args.counts)
     pools = params.pools if model else []
     rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}
-    tables.write_json(args.metrics, {"model": str(model) if model else None} | distributions.figures(rewards))
-    distributions.histogram(rewards, "reward").write_csv(args.histogram)
+    tables.write_json(
+        args.metrics, {"model": str(model) if model else None} | distributions.distribution_figures(rewards)
+    )
+    distributions.pool_histogram(rewards, "reward").write_csv(args.histogram)
 
 
 if __name__ == "__main__":

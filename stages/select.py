@@ -28,7 +28,7 @@ def main(params: SelectParams, args: Arguments) -> None:
     from evobuild.selection.candidate_rows import Sources
 
     sources = Sources(args.rounds, args.responses, args.measures, args.embeddings, args.contamination)
-    kept, lost, rows_in = select.run(params, sources)
+    kept, lost, rows_in = select.select_rows(params, sources)
     ledger = tables.ledger(rows_in, kept.height, lost)
     tables.refuse_empty(f"{rows_in} rows came in", ledger)
     tables.write(args.dataset, kept)

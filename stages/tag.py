@@ -51,18 +51,18 @@ def main(params: Params, args: Arguments) -> None:
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
                 rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-                drawn = tag.draw(rows["id"], given.rows, pool, seed)
+                drawn = tag.draw_rows_to_tag(rows["id"], given.rows, pool, seed)
                 sizes[pool] = len(drawn), rows.height - len(drawn)
                 own = (row for row in tables.instructions(rows) if row.id in drawn)
-                found[pool] = list(tag.tag(own, model, given.sampling(seed)))
+                found[pool] = list(tag.tag_rows(own, model, given.sampling(seed)))
             used = [model.usage.as_dict()]
         for pool, (taken, left) in sizes.items():
             results.take(pool, found[pool], taken, not_drawn=left)
     results.write(args.rejects, args.counts)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
-    tables.write_json(args.metrics, tag.figures(measured, str(tagger) if tagger else None))
-    tag.frequencies(measured).write_csv(args.histogram)
+    tables.write_json(args.metrics, tag.tag_figures(measured, str(tagger) if tagger else None))
+    tag.count_tags(measured).write_csv(args.histogram)
     tables.write_json(args.usage, used)
 
 

@@ -37,7 +37,7 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import CONSTRAINTS, VERIFIERS
-    from evobuild.autoif.verifiers import Verifier, figures, write
+    from evobuild.autoif.verifiers import Verifier, request_verifiers, verifier_figures
     from evobuild.core import tables
     from evobuild.models.client import Model
 
@@ -45,7 +45,7 @@ def main(params: Params, args: Arguments) -> None:
     texts = dict(tables.read(args.constraints, CONSTRAINTS).select("id", "constraint").iter_rows())
     asked = len(texts) * settings.count
     with Model(params.models.evolver, "evolver", f"verifiers-{args.branch}", asked) as model:
-        results = list(write(texts, model, settings, params.random_seed))
+        results = list(request_verifiers(texts, model, settings, params.random_seed))
     made = [each.made for each in results]
     kept = tables.frame(VERIFIERS, (each for each in made if isinstance(each, Verifier)))
     lost = tables.frame(tables.REJECTS, (each for each in made if isinstance(each, tables.Reject)))
@@ -53,7 +53,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.refuse_empty(f"{asked} verifiers were asked for", balance)
     tables.write(args.verifiers, kept)
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, balance | figures(results))
+    tables.write_json(args.counts, balance | verifier_figures(results))
     tables.write_json(args.usage, [model.usage.as_dict()])
 
 

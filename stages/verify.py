@@ -44,19 +44,21 @@ def main(params: Params, args: Arguments) -> None:
     answers = tables.read(args.answers, ANSWERS)
     given = [Answer._make(row) for row in answers.select(Answer._fields).iter_rows()]
     own = tables.instructions(tables.read(args.rows, tables.INSTRUCTIONS))
-    functions = verify.functions_of(own, verified.of_table(tables.read(args.verified, VERIFIED)))
+    functions = verify.functions_by_row(
+        own, verified.read_verified_constraints(tables.read(args.verified, VERIFIED))
+    )
     isolation = choose(params.sandbox)
     if isolation.name == "none":
         log("sandbox.allow_weaker_isolation: code that a model wrote runs here without isolation")
-    found = sorted(verify.check(given, functions, params.sandbox, isolation))
+    found = sorted(verify.check_answers(given, functions, params.sandbox, isolation))
     texts = {answer.id: answer.answer for answer in given}
-    lost = tables.frame(tables.REJECTS, verify.lost(found, texts, params.autoif.verify.accuracy))
+    lost = tables.frame(tables.REJECTS, verify.reject_answers(found, texts, params.autoif.verify.accuracy))
     ledger = tables.ledger(len(given), len(given) - lost.height, lost)
     tables.refuse_empty(f"{len(given)} answers came in", ledger)
     tables.write(args.checks, tables.frame(CHECKS, found))
     tables.write(args.rejects, lost)
     weaker = {"weaker_isolation": True} if isolation.name == "none" else {}
-    tables.write_json(args.counts, ledger | {"no_verdict": verify.no_verdicts(found)} | weaker)
+    tables.write_json(args.counts, ledger | {"no_verdict": verify.count_missing_verdicts(found)} | weaker)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Collection
 
 from evobuild.core.chat import Reply
-from evobuild.text.words import STOP_WORDS, count
+from evobuild.text.words import STOP_WORDS, count_words, split_alphanumerics
 
 STAGNANT = ("understood", "thank you", "what", "that is correct", "great")
 _STAGNANT = re.compile(rf"(?:{'|'.join(STAGNANT)})\b")
@@ -22,7 +22,6 @@ _SPACE = "".join(character for character in map(chr, range(0x3001)) if character
 _AROUND = _SPACE + "\"'*_`~>#“”‘’«»「」"
 SORRY_WORDS = 80
 """Words from which a response with "sorry" in it may well be an answer."""
-_WORD = re.compile(r"[^\W_]+")
 
 
 def of_response(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
@@ -43,7 +42,7 @@ def of_response(text: str, rules: Collection[str] = ("auto_evol",)) -> str | Non
         if "provide" in folded and _PLEASE_PROVIDE.search(folded):
             return "loss of key information"
     if "wizardlm" in rules:
-        if "sorry" in folded and count(text) < SORRY_WORDS:
+        if "sorry" in folded and count_words(text) < SORRY_WORDS:
             return "sorry"
         if _says_nothing(folded):
             return "stop words only"
@@ -62,7 +61,7 @@ def of_reply(reply: Reply) -> str | None:
 
 
 def _says_nothing(folded: str) -> bool:
-    if any(word[0] not in STOP_WORDS for word in _WORD.finditer(folded)):
+    if not STOP_WORDS.issuperset(split_alphanumerics(folded)):
         return False
     # A sign such as an emoji or a plus may be the answer.
     return all(unicodedata.category(sign)[0] != "S" or sign in "`^~|" for sign in folded)

@@ -24,6 +24,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
 from evobuild.models.client import Model
 from evobuild.text import assistant_phrases
+from evobuild.text.words import split_word_runs, split_words_and_signs
 
 LONGEST = 300
 """Characters of a constraint; what is longer is a task of its own."""
@@ -36,8 +37,6 @@ _ITEM = re.compile(r"[ \t>]*(?:[-*•+–]|[*_]{0,2}\(?\d{1,3}[.):][*_]{0,2})[ \
 _LABEL = re.compile(r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:–—-])[ \t]*(?=\S)")
 _BOLD = re.compile(r"(\*\*|__)([^\n]+)\1")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`"}
-# Scripts without spaces count by character, and signs count: "no '!'" is another constraint than "no '?'".
-_TOKEN = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|[^\w\s]")
 _QUOTE = re.compile('["“”‘’«»`]')
 _OF_THE_LIST = re.compile(
     r"(?:sure|certainly|of course|absolutely|okay|great)\b[,.!]"
@@ -60,7 +59,7 @@ class Constraint(NamedTuple):
     model: str
 
 
-class Known:
+class KnownConstraints:
     """The constraints so far, and which of them another one is like.
 
     threshold: Jaccard similarity of word pairs from which two are near-duplicates.
@@ -78,7 +77,7 @@ class Known:
         return list(self._normal.values())
 
     def add(self, text: str) -> None:
-        """Take one in that is like none so far."""
+        """Add one that is like none so far."""
         pairs = _pairs(text)
         for pair in pairs:
             self._places[pair].append(len(self._sizes))
@@ -107,11 +106,11 @@ def _normal(text: str) -> str:
 
 
 def _pairs(text: str) -> set[tuple[str, ...]]:
-    tokens = _TOKEN.findall(_normal(text))
+    tokens = split_words_and_signs(_normal(text))
     return set(pairwise(tokens)) or {tuple(tokens)}
 
 
-def read_seeds(path: Path, known: Known) -> Iterator[Constraint | Reject]:
+def read_seed_constraints(path: Path, known: KnownConstraints) -> Iterator[Constraint | Reject]:
     """Read constraints from a text file, one a line; every line is one or a reject with its place.
 
     Raises BadInput if the file is no UTF-8 text or has no constraint.
@@ -133,7 +132,9 @@ def read_seeds(path: Path, known: Known) -> Iterator[Constraint | Reject]:
         raise BadInput(f"{path}: has no constraint; expected one a line, such as: Use no comma.")
 
 
-def invent(known: Known, params: Augment, model: Model, seed: int) -> Iterator[Constraint | Reject]:
+def invent_constraints(
+    known: KnownConstraints, params: Augment, model: Model, seed: int
+) -> Iterator[Constraint | Reject]:
     """Ask for more in rounds; every line of a reply is a constraint or a reject, as is a reply of none."""
     for number in range(1, params.rounds + 1):
         texts = sorted(known.texts)
@@ -142,22 +143,23 @@ def invent(known: Known, params: Augment, model: Model, seed: int) -> Iterator[C
         sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
         request = Request(f"round-{number}", "augment", (Message("user", prompt),), sampling)
         for reply in model.generate([request]):
-            yield from _taken(reply, known, str(model.model), params.count)
+            yield from _read_constraints(reply, known, str(model.model), params.count)
 
 
-def _taken(reply: Reply, known: Known, model: str, most: int) -> Iterator[Constraint | Reject]:
+def _read_constraints(
+    reply: Reply, known: KnownConstraints, model: str, most: int
+) -> Iterator[Constraint | Reject]:
+    """Read at most so many constraints of a reply; each of its other lines is a reject."""
     reason = failures.of_reply(reply)
-    if reason and (reason != "truncated" or not reply.text.strip()):
+    # The lines above the one at which it was cut are whole.
+    is_cut = reason == "truncated" and bool(reply.text.strip())
+    if reason and not is_cut:
         yield Reject(reply.key, reason, "", reply.error or reply.text)
         return
     lines = [line for line in reply.text.splitlines() if line.strip()]
     for number, line in enumerate(lines, 1):
-        key = f"{reply.key}-{number:04}"
-        if reason and number == len(lines):
-            yield Reject(key, reason, "", line)
-            continue
-        text = cleaned(line)
-        if lost := fault(line, text) or _repeated(text, known):
+        key, text = f"{reply.key}-{number:04}", clean_list_item(line)
+        if lost := _find_loss(line, text, known, is_cut and number == len(lines)):
             yield Reject(key, *lost, line)
         elif not most:
             yield Reject(key, "more than asked for", "", line)
@@ -167,14 +169,20 @@ def _taken(reply: Reply, known: Known, model: str, most: int) -> Iterator[Constr
             yield Constraint(row_id("constraint", "", text), text, reply.key, model)
 
 
-def _repeated(text: str, known: Known) -> tuple[str, str] | None:
+def _find_loss(line: str, text: str, known: KnownConstraints, is_cut: bool) -> tuple[str, str] | None:
+    if is_cut:
+        return "truncated", ""
+    return find_constraint_fault(line, text) or _find_duplicate(text, known)
+
+
+def _find_duplicate(text: str, known: KnownConstraints) -> tuple[str, str] | None:
     if earlier := known.equal(text):
         return "exact duplicate", earlier
     earlier = known.near(text)
     return ("near duplicate", earlier) if earlier else None
 
 
-def cleaned(line: str) -> str:
+def clean_list_item(line: str) -> str:
     """Take the mark of its item, a label, bold letters and quotes off a line.
 
     Instance: '1. **Length:** "Use at most 50 words."' -> 'Use at most 50 words.'
@@ -190,31 +198,41 @@ def cleaned(line: str) -> str:
     return " ".join(text.split())
 
 
-def fault(line: str, text: str) -> tuple[str, str] | None:
+def find_constraint_fault(line: str, text: str) -> tuple[str, str] | None:
     """Name why a line of a reply is no constraint, with a detail; None if it is one.
 
-    text: the line, cleaned.
+    text: the line as `clean_list_item` gives it.
     """
-    words = len(re.findall(r"\w+", text))
     if not (mark := _ITEM.match(line)):
         return "no list item", ""
-    if text.endswith((":", "：")) or text.startswith("#"):
+    if _is_heading(line[mark.end() :].strip(), text):
         return "heading", ""
-    if _BOLD.fullmatch(line[mark.end() :].strip()) and words <= HEADING and not text.endswith((".", "!")):
-        return "heading", ""
-    if text.endswith(("?", "？")):
-        return "chatter", "a question"
-    if (
-        said := assistant_phrases.of_answer(text)
-        or assistant_phrases.of_rewriting(text)
-        or _about_the_list(text)
-    ):
-        return "chatter", said
+    if talk := _find_talk(text):
+        return "chatter", talk
     if len(text) > LONGEST:
         return "too long", f"{len(text)} characters; at most {LONGEST}"
-    if words < SHORTEST and not _has_characters_for_words(text):
+    if len(split_word_runs(text)) < SHORTEST and not _has_characters_for_words(text):
         return "too short", f"fewer than {SHORTEST} words"
     return None
+
+
+def _is_heading(item: str, text: str) -> bool:
+    """Whether an item is a heading: marked as one, or a few words in bold letters that are no sentence."""
+    if text.endswith((":", "：")) or text.startswith("#"):
+        return True
+    is_short = len(split_word_runs(text)) <= HEADING and not text.endswith((".", "!"))
+    return is_short and _BOLD.fullmatch(item) is not None
+
+
+def _find_talk(text: str) -> str | None:
+    """The words by which a text talks to the reader, None if it does not."""
+    if text.endswith(("?", "？")):
+        return "a question"
+    return (
+        assistant_phrases.find_answer_opening(text)
+        or assistant_phrases.find_rewriting_opening(text)
+        or _about_the_list(text)
+    )
 
 
 def _about_the_list(text: str) -> str | None:
@@ -223,9 +241,9 @@ def _about_the_list(text: str) -> str | None:
 
 
 def _has_characters_for_words(text: str) -> bool:
-    return len(_TOKEN.findall(text)) >= 2 * SHORTEST and not text.isascii()
+    return len(split_words_and_signs(text)) >= 2 * SHORTEST and not text.isascii()
 
 
-def counted(results: Sequence[Constraint | Reject]) -> dict[str, int]:
+def count_origins(results: Sequence[Constraint | Reject]) -> dict[str, int]:
     """Count the constraints by where they come from: {"seed": 36, "round-1": 9}."""
     return dict(Counter(each.origin for each in results if isinstance(each, Constraint)))

@@ -7,7 +7,8 @@ Source: AutoIF, arXiv:2406.13542, section 3.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.autoif.records import BackTranslation
@@ -20,40 +21,48 @@ from evobuild.models.client import Model
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("**", "**"), ("`", "`"))
 
 
-def asked(constraints: Iterable[Verified], functions: int) -> dict[str, tuple[str, int, str]]:
-    """The functions to say in words, by an id of each: its constraint, its number and its code."""
+class FunctionToTranslate(NamedTuple):
+    """A function to say in words. number: its place among those of its constraint, from 0."""
+
+    constraint_id: str
+    number: int
+    code: str
+
+
+def functions_to_translate(constraints: Iterable[Verified], functions: int) -> dict[str, FunctionToTranslate]:
+    """Give so many of the best functions of each constraint, by an id of each."""
     return {
-        row_id("backtranslation", each.id, str(number)): (each.id, number, function.code)
+        row_id("backtranslation", each.id, str(number)): FunctionToTranslate(each.id, number, function.code)
         for each in constraints
         for number, function in enumerate(each.functions[:functions])
     }
 
 
-def backtranslate(
-    wanted: dict[str, tuple[str, int, str]], model: Model, sampling: Sampling
+def backtranslate_functions(
+    functions: Mapping[str, FunctionToTranslate], model: Model, sampling: Sampling
 ) -> Iterator[BackTranslation | Reject]:
     """Say each function in words; every one gives one back-translation or one reject, in any order."""
     requests = (
         Request(
             key,
             "backtranslate",
-            (Message("user", render("autoif/backtranslate.jinja", code=code)),),
+            (Message("user", render("autoif/backtranslate.jinja", code=function.code)),),
             sampling,
         )
-        for key, (_, _, code) in wanted.items()
+        for key, function in functions.items()
     )
     for reply in model.generate(requests):
-        constraint, number, _ = wanted[reply.key]
+        function = functions[reply.key]
         if reason := failures.of_reply(reply):
             yield Reject(reply.key, reason, reply.error or "", reply.text)
-        elif (text := read(reply.text)) is None:
+        elif (text := read_backtranslation(reply.text)) is None:
             yield Reject(reply.key, "not one line", "", reply.text)
         else:
-            yield BackTranslation(reply.key, constraint, number, text)
+            yield BackTranslation(reply.key, function.constraint_id, function.number, text)
 
 
-def read(text: str) -> str | None:
-    """The sentence of a reply: its only line, without quotes around it, or the only one below "…:".
+def read_backtranslation(text: str) -> str | None:
+    """Read the sentence of a reply: its only line, without quotes around it, or the only one below "…:".
 
     Instances: '"Use no comma."' -> "Use no comma."; "Here it is:\\n\\nUse no comma." -> the same.
     """

@@ -17,7 +17,7 @@ _SPELLINGS = {"true": True, "yes": True, "1": True, "false": False, "no": False,
 _AROUND = " \t\r\n\"'`."
 
 
-def read(value: object) -> bool | None:
+def read_boolean(value: object) -> bool | None:
     """Read a boolean in any of its spellings, None if it is none.
 
     Instances: True, 1, "True", " yes." -> True; "false ", 0 -> False; "maybe", 2, [], None -> None.
@@ -29,9 +29,9 @@ def read(value: object) -> bool | None:
     return None
 
 
-def verdict(answer: Answer) -> bool | str:
-    """What a function says of a case, or why it says nothing."""
+def read_case_verdict(answer: Answer) -> bool | str:
+    """Read what a function says of a case, or why it says nothing."""
     if answer.error:
         return f"{answer.error}: {answer.detail}" if answer.detail else answer.error
-    value = read(answer.value)
+    value = read_boolean(answer.value)
     return NO_BOOLEAN if value is None else value

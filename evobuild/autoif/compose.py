@@ -16,7 +16,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
 
 
-def eligible(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
+def sift_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
     """Give each seed row, or a reject if it is no query."""
     for row in rows:
         reason, detail = _reason(row, params)
@@ -37,7 +37,7 @@ def _reason(row: Instruction, params: Compose) -> tuple[str, str]:
     return "", ""
 
 
-def compose(
+def compose_rows(
     queries: Sequence[Instruction], constraints: Iterable[Verified], round: str, count: int, seed: int
 ) -> Iterator[Instruction]:
     """Put each constraint to some queries, or to all if there are no more.

@@ -21,22 +21,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evobuild.autoif.function_verdicts import SILENT, Panel, Said
+from evobuild.autoif.function_verdicts import (
+    NO_VERDICTS,
+    ConstraintVerifiers,
+    Function,
+    FunctionVerdicts,
+)
 from evobuild.autoif.params import Crosscheck
-from evobuild.autoif.records import meets
+from evobuild.autoif.records import Case, meets
 from evobuild.core.tables import Reject, count_reasons, row_id
 
 
 @dataclass(frozen=True)
-class Judged:
-    """How the functions and cases of a panel did, by their places in it.
+class Crosschecked:
+    """How the functions and cases of a constraint did, by their places among them.
 
     agreement: of each case, None if no function ran. accuracy: of each function, None if it did not run
     or no case is kept. ran, good: functions, the good ones by accuracy, ties by number. kept: cases.
     contradicted: cases that are not, since another that expects the opposite meets the bound as well.
     """
 
-    panel: Panel
+    verifiers: ConstraintVerifiers
     errors: tuple[str, ...]
     agreement: tuple[float | None, ...]
     accuracy: tuple[float | None, ...]
@@ -46,28 +51,63 @@ class Judged:
     contradicted: tuple[int, ...]
 
 
-def judge(panel: Panel, heard: Mapping[str, Said], params: Crosscheck) -> Judged:
-    """Hold the functions of a constraint against its cases. heard: what each function says, by its id."""
-    expected = [case.expected for case in panel.cases]
-    said = [heard.get(function.id, SILENT) for function in panel.functions]
-    ran = tuple(place for place, each in enumerate(said) if each.ran)
-    right = {
-        place: [verdict == wanted for verdict, wanted in zip(said[place].verdicts, expected, strict=True)]
-        for place in ran
-    }
-    agreement = tuple(_share([right[place][case] for place in ran]) for case in range(len(expected)))
-    enough = [case for case, share in enumerate(agreement) if _meets(params.case, share)]
-    often = Counter(panel.cases[case].input for case in enough)
-    kept = tuple(case for case in enough if often[panel.cases[case].input] == 1)
-    accuracy = tuple(
-        _share([right[place][case] for case in kept]) if place in right else None
-        for place in range(len(said))
+Right = Mapping[int, Sequence[bool]]
+"""Of each function that ran, by its place, whether its verdict on each case is the one that is expected."""
+
+
+def crosscheck_constraint(
+    verifiers: ConstraintVerifiers, verdicts: Mapping[str, FunctionVerdicts], params: Crosscheck
+) -> Crosschecked:
+    """Hold the functions of a constraint against its cases. verdicts: of each function, by its id."""
+    given = [verdicts.get(function.id, NO_VERDICTS) for function in verifiers.functions]
+    right = _right_verdicts(given, verifiers.cases)
+    agreement = tuple(_share([own[place] for own in right.values()]) for place in range(len(verifiers.cases)))
+    kept, contradicted = _sift_cases(verifiers.cases, agreement, params.case)
+    accuracy = tuple(_accuracy(right.get(place), kept) for place in range(len(given)))
+    return Crosschecked(
+        verifiers=verifiers,
+        errors=tuple(each.error for each in given),
+        agreement=agreement,
+        accuracy=accuracy,
+        ran=tuple(right),
+        good=_good_functions(verifiers.functions, accuracy, params.function),
+        kept=kept,
+        contradicted=contradicted,
     )
-    good = [place for place in ran if _meets(params.function, accuracy[place])]
-    good.sort(key=lambda place: (-(accuracy[place] or 0.0), panel.functions[place].number))
-    errors = tuple(each.error for each in said)
-    contradicted = tuple(case for case in enough if case not in kept)
-    return Judged(panel, errors, agreement, accuracy, ran, tuple(good), kept, contradicted)
+
+
+def _right_verdicts(given: Sequence[FunctionVerdicts], cases: Sequence[Case]) -> Right:
+    return {
+        place: [verdict == case.expected for verdict, case in zip(each.verdicts, cases, strict=True)]
+        for place, each in enumerate(given)
+        if each.ran
+    }
+
+
+def _sift_cases(
+    cases: Sequence[Case], agreement: Sequence[float | None], bound: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The places of the cases that stay, and of those that meet the bound but contradict each other."""
+    enough = [place for place, share in enumerate(agreement) if _meets(bound, share)]
+    # Equal cases are one, so two of one answer expect opposites.
+    often = Counter(cases[place].input for place in enough)
+    kept = tuple(place for place in enough if often[cases[place].input] == 1)
+    return kept, tuple(place for place in enough if place not in kept)
+
+
+def _accuracy(right: Sequence[bool] | None, kept: Sequence[int]) -> float | None:
+    return None if right is None else _share([right[place] for place in kept])
+
+
+def _good_functions(
+    functions: Sequence[Function], accuracy: Sequence[float | None], bound: str
+) -> tuple[int, ...]:
+    """The places of the functions that stay, the most accurate first, ties by number."""
+    good = [
+        (share, place) for place, share in enumerate(accuracy) if share is not None and meets(bound, share)
+    ]
+    good.sort(key=lambda each: (-each[0], functions[each[1]].number))
+    return tuple(place for _, place in good)
 
 
 def _share(right: Sequence[bool]) -> float | None:
@@ -78,48 +118,63 @@ def _meets(bound: str, share: float | None) -> bool:
     return share is not None and meets(bound, share)
 
 
-def fault(judged: Judged, params: Crosscheck) -> tuple[str, str] | None:
+def find_crosscheck_fault(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
     """Name why a constraint is lost, with a detail; None if it is not."""
-    panel, ran = judged.panel, len(judged.ran)
-    if not panel.functions:
+    return _fault_of_what_ran(crosschecked, params) or _fault_of_what_is_left(crosschecked, params)
+
+
+def _fault_of_what_ran(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
+    """Step 1: whether there are functions that ran, and cases, enough of each."""
+    functions, cases = crosschecked.verifiers.functions, crosschecked.verifiers.cases
+    ran = len(crosschecked.ran)
+    if not functions:
         return "no verifier", ""
-    if not panel.cases:
+    if not cases:
         return "no case", ""
     if not ran:
-        return "no function ran", ", ".join(sorted({error for error in judged.errors if error}))
+        return "no function ran", ", ".join(sorted({error for error in crosschecked.errors if error}))
     if ran < params.min_functions:
         return "too few functions", f"{ran} ran; at least {params.min_functions}"
-    if len(panel.cases) < params.min_cases:
-        return "too few cases", f"{len(panel.cases)}; at least {params.min_cases}"
-    if not judged.kept:
-        best = max(share for share in judged.agreement if share is not None)
-        opposed = f"; {len(judged.contradicted)} contradict each other" if judged.contradicted else ""
+    if len(cases) < params.min_cases:
+        return "too few cases", f"{len(cases)}; at least {params.min_cases}"
+    return None
+
+
+def _fault_of_what_is_left(crosschecked: Crosschecked, params: Crosscheck) -> tuple[str, str] | None:
+    """Step 4: whether a case and a function are left."""
+    if not crosschecked.kept:
+        best = max(share for share in crosschecked.agreement if share is not None)
+        number = len(crosschecked.contradicted)
+        opposed = f"; {number} contradict each other" if number else ""
         return "no case left", f"agreement is {best:.3g} at best; wanted {params.case}{opposed}"
-    if not judged.good:
-        best = max(share for share in judged.accuracy if share is not None)
+    if not crosschecked.good:
+        best = max(share for share in crosschecked.accuracy if share is not None)
         return "no function left", f"accuracy is {best:.3g} at best; wanted {params.function}"
     return None
 
 
-def verified(judged: Judged) -> tuple[Any, ...]:
-    """The row of VERIFIED."""
-    panel = judged.panel
+def verified_row(crosschecked: Crosschecked) -> tuple[Any, ...]:
+    """Make the row of VERIFIED."""
+    verifiers = crosschecked.verifiers
     functions = [
-        {"code": panel.functions[place].code, "accuracy": judged.accuracy[place]} for place in judged.good
+        {"code": verifiers.functions[place].code, "accuracy": crosschecked.accuracy[place]}
+        for place in crosschecked.good
     ]
-    cases = [panel.cases[place]._asdict() for place in judged.kept]
-    return panel.id, panel.constraint, panel.model, functions, cases
+    cases = [verifiers.cases[place]._asdict() for place in crosschecked.kept]
+    return verifiers.id, verifiers.constraint, verifiers.model, functions, cases
 
 
-def results(every: Iterable[Judged], params: Crosscheck, seed: int) -> list[tuple[Any, ...] | Reject]:
+def keep_verified_constraints(
+    every: Iterable[Crosschecked], params: Crosscheck, seed: int
+) -> list[tuple[Any, ...] | Reject]:
     """Give a row of VERIFIED or a reject for each constraint; so many of those left are drawn."""
     rows: dict[str, tuple[Any, ...]] = {}
     lost: list[Reject] = []
-    for judged in every:
-        if reason := fault(judged, params):
-            lost.append(Reject(judged.panel.id, *reason, ""))
+    for each in every:
+        if reason := find_crosscheck_fault(each, params):
+            lost.append(Reject(each.verifiers.id, *reason, ""))
         else:
-            rows[judged.panel.id] = verified(judged)
+            rows[each.verifiers.id] = verified_row(each)
     wanted, left = params.constraints, sorted(rows)
     if wanted is not None and wanted < len(left):
         left = random.Random(f"{seed} crosscheck").sample(left, wanted)
@@ -127,56 +182,69 @@ def results(every: Iterable[Judged], params: Crosscheck, seed: int) -> list[tupl
     return [*(rows[id] for id in left), *lost]
 
 
-def function_verdicts(judged: Judged) -> Iterator[tuple[Any, ...]]:
-    """Rows of FUNCTION_VERDICTS."""
-    for place, function in enumerate(judged.panel.functions):
+def function_verdict_rows(crosschecked: Crosschecked) -> Iterator[tuple[Any, ...]]:
+    """Make the rows of FUNCTION_VERDICTS."""
+    for place, function in enumerate(crosschecked.verifiers.functions):
         yield (
             function.id,
-            judged.panel.id,
+            crosschecked.verifiers.id,
             function.number,
-            judged.accuracy[place],
-            judged.errors[place],
-            place in judged.good,
+            crosschecked.accuracy[place],
+            crosschecked.errors[place],
+            place in crosschecked.good,
         )
 
 
-def case_verdicts(judged: Judged) -> Iterator[tuple[Any, ...]]:
-    """Rows of CASE_VERDICTS."""
-    panel = judged.panel
-    for place, case in enumerate(panel.cases):
-        identity = row_id("case", panel.id, f"{case.expected} {case.input}")
-        fate = place in judged.kept, place in judged.contradicted
-        yield identity, panel.id, *case, judged.agreement[place], *fate
+def case_verdict_rows(crosschecked: Crosschecked) -> Iterator[tuple[Any, ...]]:
+    """Make the rows of CASE_VERDICTS."""
+    verifiers = crosschecked.verifiers
+    for place, case in enumerate(verifiers.cases):
+        identity = row_id("case", verifiers.id, f"{case.expected} {case.input}")
+        kept, contradicted = place in crosschecked.kept, place in crosschecked.contradicted
+        yield identity, verifiers.id, *case, crosschecked.agreement[place], kept, contradicted
 
 
-def figures(every: Iterable[Judged], heard: Mapping[str, Said]) -> dict[str, Any]:
+def crosscheck_figures(
+    every: Sequence[Crosschecked], verdicts: Mapping[str, FunctionVerdicts]
+) -> dict[str, Any]:
     """Count functions and cases along the way, and say so if any function ran without isolation.
 
     Instance: {"functions": {"written": 8, "distinct": 7, "ran": 6, "kept": 5}, "cases": {"written": 24,
     "distinct": 20, "contradicted": 2, "kept": 15}, "errors": {"time": 1}, "weaker_isolation": true};
     errors: why functions did not run, by kind
     """
-    judged = list(every)
-    panels = [each.panel for each in judged]
-    found: dict[str, Any] = {
-        "functions": {
-            "written": sum(panel.written[0] for panel in panels),
-            "distinct": sum(len(panel.functions) for panel in panels),
-            "ran": sum(len(each.ran) for each in judged),
-            "kept": sum(len(each.good) for each in judged),
-        },
-        "cases": {
-            "written": sum(panel.written[1] for panel in panels),
-            "distinct": sum(len(panel.cases) for panel in panels),
-            "contradicted": sum(len(each.contradicted) for each in judged),
-            "kept": sum(len(each.kept) for each in judged),
-        },
-        # By kind: the rest is a name that the code chose.
-        "errors": count_reasons(
-            error.partition(":")[0]
-            for each in judged
-            for place, error in enumerate(each.errors)
-            if error and place not in each.ran
-        ),
+    found = {
+        "functions": _count_functions(every),
+        "cases": _count_cases(every),
+        "errors": _count_errors(every),
     }
-    return found if all(said.isolated for said in heard.values()) else found | {"weaker_isolation": True}
+    isolated = all(each.isolated for each in verdicts.values())
+    return found if isolated else found | {"weaker_isolation": True}
+
+
+def _count_functions(every: Sequence[Crosschecked]) -> dict[str, int]:
+    return {
+        "written": sum(each.verifiers.functions_written for each in every),
+        "distinct": sum(len(each.verifiers.functions) for each in every),
+        "ran": sum(len(each.ran) for each in every),
+        "kept": sum(len(each.good) for each in every),
+    }
+
+
+def _count_cases(every: Sequence[Crosschecked]) -> dict[str, int]:
+    return {
+        "written": sum(each.verifiers.cases_written for each in every),
+        "distinct": sum(len(each.verifiers.cases) for each in every),
+        "contradicted": sum(len(each.contradicted) for each in every),
+        "kept": sum(len(each.kept) for each in every),
+    }
+
+
+def _count_errors(every: Sequence[Crosschecked]) -> dict[str, int]:
+    """Count the functions that did not run by kind of error; the rest of it is a name that the code chose."""
+    return count_reasons(
+        error.partition(":")[0]
+        for each in every
+        for place, error in enumerate(each.errors)
+        if error and place not in each.ran
+    )

@@ -32,7 +32,7 @@ Pair = tuple[str, str]
 """Premise and hypothesis."""
 
 
-def compare(
+def drop_contradicted_constraints(
     constraints: Iterable[Verified], translations: Iterable[BackTranslation], model: Weights
 ) -> Iterator[Verified | Reject]:
     """Give each constraint, or a reject with the first back-translation that contradicts it.
@@ -44,15 +44,18 @@ def compare(
         by_constraint[translation.constraint_id].append(translation)
     given = list(constraints)
     pairs = [(each.constraint, other.text) for each in given for other in by_constraint[each.id]]
-    found = labels(pairs, model) if pairs else {}
+    found = label_pairs(pairs, model) if pairs else {}
     for each in given:
         texts = (other.text for other in by_constraint[each.id])
         against = [text for text in texts if found[each.constraint, text] == CONTRADICTION]
         yield Reject(each.id, CONTRADICTION, against[0], "") if against else each
 
 
-def labels(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
-    """Label each pair, in small letters, such as contradiction. Raises UserError as `compare`."""
+def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
+    """Label each pair, in small letters, such as contradiction.
+
+    Raises UserError as `drop_contradicted_constraints` does.
+    """
     with Measurements(f"entailment {checkpoints.identity(model)} {DTYPE}") as kept:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
         found = {key: value.decode() for key, value in kept.get(list(set(keys.values()))).items()}

@@ -18,14 +18,15 @@ from typing import NamedTuple
 from evobuild.autoif.params import BranchModels
 from evobuild.autoif.records import constraint_of
 from evobuild.autoif.verified import Verified
-from evobuild.core import json_lines, tables
+from evobuild.core import json_lines
 from evobuild.core.chat import Message
-from evobuild.core.conversation import messages
 from evobuild.core.json_lines import Record
 from evobuild.core.tables import Instruction
+from evobuild.export import formats
+from evobuild.export.cards import dry_run_lines
 
 LLAMA_FACTORY = {
-    "evobuild_preferences": {
+    "preferences": {
         "file_name": "preferences_sharegpt.json",
         "formatting": "sharegpt",
         "ranking": True,
@@ -34,23 +35,22 @@ LLAMA_FACTORY = {
 }
 """What dataset_info.json says (LLaMA-Factory's data/README.md): turns from human and gpt by default."""
 
-
 ROLES = ("evolver", "responder", "judge")
 """Those that play in the branch."""
 
 
-class Pair(NamedTuple):
+class PreferencePair(NamedTuple):
     """A row with its own answer, and a worse one."""
 
     row: Instruction
     rejected: str
 
 
-def export(
+def export_branch(
     folder: Path,
     rows: Sequence[Instruction],
     verified: Mapping[str, Verified],
-    pairs: Sequence[Pair],
+    pairs: Sequence[PreferencePair],
     models: BranchModels,
 ) -> None:
     """Write the files, and what they are, into a new folder, in the order of the ids.
@@ -60,21 +60,23 @@ def export(
     folder.mkdir()
     ordered = sorted(pairs, key=lambda pair: pair.row.id)
     given = ((row, verified[constraint_of(row)]) for row in sorted(rows, key=lambda row: row.id))
-    json_lines.write(folder / "verifiers.jsonl", ((row.id, _verifier(row, by)) for row, by in given))
-    json_lines.write(folder / "preferences.jsonl", ((pair.row.id, _preference(pair)) for pair in ordered))
-    turns = ((pair.row.id, _turns(pair)) for pair in ordered)
-    json_lines.write(folder / "preferences_sharegpt.json", turns)
-    tables.write_json(folder / "dataset_info.json", LLAMA_FACTORY)
+    verifiers = ((row.id, _verifier_record(row, constraint)) for row, constraint in given)
+    json_lines.write(folder / "verifiers.jsonl", verifiers)
+    for name, record in (
+        ("preferences.jsonl", _preference_record),
+        ("preferences_sharegpt.json", _sharegpt_preference_record),
+    ):
+        json_lines.write(folder / name, ((pair.row.id, record(pair)) for pair in ordered))
+    formats.write_dataset_info(folder, LLAMA_FACTORY)
     (folder / "README.md").write_text(_card(len(rows), len(pairs), models), encoding="utf-8")
 
 
 def _card(rows: int, pairs: int, models: BranchModels) -> str:
-    simulated = ", ".join(role for role in ROLES if getattr(models, role).simulated)
-    dry = f"**DRY RUN**: simulated, with no language model behind: {simulated}. Nothing here is a result."
+    simulated = [role for role in ROLES if getattr(models, role).simulated]
     lines = [
         "# Verifiers and preferences",
         "",
-        *([dry, ""] if simulated else []),
+        *(dry_run_lines(simulated) if simulated else []),
         f"- `verifiers.jsonl`: {rows:,} instructions with the functions that check them. Models wrote these:",
         "  run them in a sandbox.",
         f"- `preferences.jsonl`: {pairs:,} pairs of answers, for TRL",
@@ -83,31 +85,32 @@ def _card(rows: int, pairs: int, models: BranchModels) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _verifier(row: Instruction, by: Verified) -> Record:
+def _verifier_record(row: Instruction, constraint: Verified) -> Record:
     return {
         "id": row.id,
         "instruction": row.instruction,
         "input": row.input,
-        "constraint": by.constraint,
-        "functions": [each._asdict() for each in by.functions],
-        "cases": [each._asdict() for each in by.cases],
+        "constraint": constraint.constraint,
+        "functions": [each._asdict() for each in constraint.functions],
+        "cases": [each._asdict() for each in constraint.cases],
     }
 
 
-def _preference(pair: Pair) -> Record:
+def _preference_record(pair: PreferencePair) -> Record:
+    *prompt, chosen = formats.answered_messages(pair.row)
     return {
         "id": pair.row.id,
-        "prompt": [turn._asdict() for turn in messages(pair.row)],
-        "chosen": [Message("assistant", pair.row.output)._asdict()],
+        "prompt": [turn._asdict() for turn in prompt],
+        "chosen": [chosen._asdict()],
         "rejected": [Message("assistant", pair.rejected)._asdict()],
     }
 
 
-def _turns(pair: Pair) -> Record:
+def _sharegpt_preference_record(pair: PreferencePair) -> Record:
+    *prompt, chosen = formats.answered_messages(pair.row)
     return {
         "id": pair.row.id,
-        # Rows of the branch have no earlier turns.
-        "conversations": [{"from": "human", "value": turn.content} for turn in messages(pair.row)],
-        "chosen": {"from": "gpt", "value": pair.row.output},
-        "rejected": {"from": "gpt", "value": pair.rejected},
+        "conversations": [formats.sharegpt_turn(turn) for turn in prompt],
+        "chosen": formats.sharegpt_turn(chosen),
+        "rejected": formats.sharegpt_turn(Message("assistant", pair.rejected)),
     }

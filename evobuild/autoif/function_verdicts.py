@@ -28,10 +28,10 @@ class Function(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Panel:
-    """What is there of one constraint, each thing once, in the order of the verifiers.
+class ConstraintVerifiers:
+    """The functions and cases that were written for a constraint, each once, in the order of the verifiers.
 
-    written: functions and cases before equal ones were taken together.
+    functions_written, cases_written: how many there were before equal ones were taken together.
     """
 
     id: str
@@ -39,10 +39,11 @@ class Panel:
     model: str
     functions: tuple[Function, ...]
     cases: tuple[Case, ...]
-    written: tuple[int, int]
+    functions_written: int
+    cases_written: int
 
 
-class Said(NamedTuple):
+class FunctionVerdicts(NamedTuple):
     """What a function says about each case; None where it gives no verdict, `errors` says why."""
 
     verdicts: tuple[bool | None, ...]
@@ -51,6 +52,7 @@ class Said(NamedTuple):
 
     @property
     def ran(self) -> bool:
+        """Whether it gave a verdict on any case."""
         return any(verdict is not None for verdict in self.verdicts)
 
     @property
@@ -60,45 +62,56 @@ class Said(NamedTuple):
         return min(counted, key=lambda reason: (-counted[reason], reason), default="")
 
 
-SILENT = Said((), (), True)
+NO_VERDICTS = FunctionVerdicts((), (), True)
 """Of a function that there was no case for."""
 
 
-def panels(constraints: pl.DataFrame, verifiers: pl.DataFrame) -> list[Panel]:
+def gather_verifiers(constraints: pl.DataFrame, verifiers: pl.DataFrame) -> list[ConstraintVerifiers]:
     """Gather what was written for each constraint, by its id."""
     written: dict[str, list[Mapping[str, Any]]] = {}
     for row in verifiers.sort("number").iter_rows(named=True):
         written.setdefault(row["constraint_id"], []).append(row)
     return [
-        _panel(row["id"], row["constraint"], row["model"], written.get(row["id"], []))
+        _merge_verifiers(row, written.get(row["id"], []))
         for row in constraints.sort("id").iter_rows(named=True)
     ]
 
 
-def _panel(id: str, constraint: str, model: str, rows: Sequence[Mapping[str, Any]]) -> Panel:
+def _merge_verifiers(
+    constraint: Mapping[str, Any], verifiers: Sequence[Mapping[str, Any]]
+) -> ConstraintVerifiers:
     functions: dict[str, Function] = {}
-    for row in rows:
+    for row in verifiers:
         functions.setdefault(row["code"].strip(), Function(row["id"], row["number"], row["code"]))
-    every = [Case(**case) for row in rows for case in row["cases"]]
-    distinct = tuple(dict.fromkeys(every))
-    return Panel(id, constraint, model, tuple(functions.values()), distinct, (len(rows), len(every)))
+    cases = [Case(**case) for row in verifiers for case in row["cases"]]
+    return ConstraintVerifiers(
+        constraint["id"],
+        constraint["constraint"],
+        constraint["model"],
+        tuple(functions.values()),
+        tuple(dict.fromkeys(cases)),
+        functions_written=len(verifiers),
+        cases_written=len(cases),
+    )
 
 
-def run(panels: Iterable[Panel], limits: Limits) -> Iterator[tuple[str, Said]]:
-    """Have every function judge all cases of its panel, and give what it says by its id, in any order."""
+def run_functions(
+    constraints: Iterable[ConstraintVerifiers], limits: Limits
+) -> Iterator[tuple[str, FunctionVerdicts]]:
+    """Run every function on all cases of its constraint; give its verdicts by its id, in any order."""
     jobs = (
-        sandbox.Job(function.id, function.code, FUNCTION, tuple((case.input,) for case in panel.cases))
-        for panel in panels
-        for function in panel.functions
-        if panel.cases
+        sandbox.Job(function.id, function.code, FUNCTION, tuple((case.input,) for case in each.cases))
+        for each in constraints
+        for function in each.functions
+        if each.cases
     )
     for outcome in sandbox.run(jobs, limits):
-        yield outcome.key, said(outcome)
+        yield outcome.key, read_function_verdicts(outcome)
 
 
-def said(outcome: sandbox.Outcome) -> Said:
+def read_function_verdicts(outcome: sandbox.Outcome) -> FunctionVerdicts:
     """Read what a function answered; whatever reads as a boolean is a verdict."""
-    found = [booleans.verdict(each) for each in outcome.answers]
+    found = [booleans.read_case_verdict(each) for each in outcome.answers]
     verdicts = tuple(each if isinstance(each, bool) else None for each in found)
     errors = tuple(
         verdict
@@ -106,4 +119,4 @@ def said(outcome: sandbox.Outcome) -> Said:
         # A case that was not reached says nothing of its own.
         if isinstance(verdict, str) and each.error != "unreached"
     )
-    return Said(verdicts, errors, outcome.isolation != "none")
+    return FunctionVerdicts(verdicts, errors, outcome.isolation != "none")

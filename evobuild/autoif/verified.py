@@ -27,7 +27,7 @@ class Verified(NamedTuple):
     cases: tuple[Case, ...]
 
 
-def of_table(rows: pl.DataFrame) -> Iterator[Verified]:
+def read_verified_constraints(rows: pl.DataFrame) -> Iterator[Verified]:
     """Go through a VERIFIED table in the order of the ids."""
     for own, constraint, model, functions, cases in rows.select(list(VERIFIED)).sort("id").iter_rows():
         yield Verified(

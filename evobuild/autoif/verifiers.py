@@ -39,7 +39,7 @@ class Verifier(NamedTuple):
     cases: list[dict[str, object]]
 
 
-class Written(NamedTuple):
+class VerifierReply(NamedTuple):
     """What a reply holds. dropped: why each case that is none was dropped."""
 
     code: str
@@ -47,18 +47,20 @@ class Written(NamedTuple):
     dropped: list[str]
 
 
-class Result(NamedTuple):
+class VerifierResult(NamedTuple):
     """What came of one reply: a verifier or a reject, and why cases were dropped."""
 
     made: Verifier | Reject
     dropped: list[str]
 
 
-class Unreadable(Exception):
+class UnreadableVerifier(Exception):
     """A reply holds no verifier; the message is the reason."""
 
 
-def write(constraints: Mapping[str, str], model: Model, params: Verifiers, seed: int) -> Iterator[Result]:
+def request_verifiers(
+    constraints: Mapping[str, str], model: Model, params: Verifiers, seed: int
+) -> Iterator[VerifierResult]:
     """Have verifiers written for each constraint, so many samples each, in any order.
 
     constraints: text by id. A sample has a seed of its own, so that more of them ask only for the new ones.
@@ -75,48 +77,50 @@ def write(constraints: Mapping[str, str], model: Model, params: Verifiers, seed:
         yield _result(reply)
 
 
-def _result(reply: Reply) -> Result:
+def _result(reply: Reply) -> VerifierResult:
     if reason := failures.of_reply(reply):
-        return Result(Reject(reply.key, reason, "", reply.error or reply.text), [])
+        return VerifierResult(Reject(reply.key, reason, "", reply.error or reply.text), [])
     try:
-        found = read(reply.text)
-    except Unreadable as error:
-        return Result(Reject(reply.key, str(error), "", reply.text), [])
+        found = read_verifier_reply(reply.text)
+    except UnreadableVerifier as error:
+        return VerifierResult(Reject(reply.key, str(error), "", reply.text), [])
     constraint_id, _, number = reply.key.rpartition("-")
     cases = [case._asdict() for case in found.cases]
-    return Result(Verifier(reply.key, constraint_id, int(number), found.code, cases), found.dropped)
+    return VerifierResult(Verifier(reply.key, constraint_id, int(number), found.code, cases), found.dropped)
 
 
-def read(text: str) -> Written:
+def read_verifier_reply(text: str) -> VerifierReply:
     """Read the function and the cases of a reply: of the first JSON object in it that has code.
 
-    Raises Unreadable: unparsed, no function, syntax (it does not compile), several functions.
+    Raises UnreadableVerifier: unparsed, no function, syntax (it does not compile), several functions.
     """
     # Of an object that cannot be read there may be cases left.
-    found = [each for each in json_repairs.objects(text) if _value(each, (*_CODE, "cases")) is not None]
+    found = [
+        each for each in json_repairs.find_json_objects(text) if _value(each, (*_CODE, "cases")) is not None
+    ]
     if not found:
-        raise Unreadable("unparsed")
+        raise UnreadableVerifier("unparsed")
     for each in found:
         written = _value(each, _CODE)
         if isinstance(written, str) and written.strip():
             code, escaped_twice = _function(written)
             return _with_cases(code, _value(each, ("cases",)), escaped_twice)
-    raise Unreadable("no function")
+    raise UnreadableVerifier("no function")
 
 
 def _function(written: str) -> tuple[str, bool]:
     """The code as it compiles, and whether a level of escapes had to be taken off it."""
-    found = json_repairs.compiling(written)
+    found = json_repairs.find_compiling_code(written)
     if found is None:
-        raise Unreadable("syntax")
+        raise UnreadableVerifier("syntax")
     code, tree = found
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == FUNCTION]
     if len(functions) != 1:
-        raise Unreadable("several functions" if functions else "no function")
+        raise UnreadableVerifier("several functions" if functions else "no function")
     return code.strip("\r\n"), "\n" in code.strip() and "\n" not in written.strip()
 
 
-def _with_cases(code: str, cases: object, escaped_twice: bool) -> Written:
+def _with_cases(code: str, cases: object, escaped_twice: bool) -> VerifierReply:
     read: list[Case] = []
     dropped: list[str] = []
     for each in cases if isinstance(cases, list) else []:
@@ -124,15 +128,17 @@ def _with_cases(code: str, cases: object, escaped_twice: bool) -> Written:
         if isinstance(case, str):
             dropped.append(case)
         else:
-            read.append(case._replace(input=json_repairs.unescaped(case.input)) if escaped_twice else case)
-    return Written(code, read, dropped)
+            read.append(
+                case._replace(input=json_repairs.take_off_escapes(case.input)) if escaped_twice else case
+            )
+    return VerifierReply(code, read, dropped)
 
 
 def _case(found: object) -> Case | str:
     """A case, or why it is none."""
     if not isinstance(found, dict):
         return "no case"
-    answer, expected = _value(found, _INPUT), booleans.read(_value(found, _OUTPUT))
+    answer, expected = _value(found, _INPUT), booleans.read_boolean(_value(found, _OUTPUT))
     if not isinstance(answer, str) or not _is_text(answer):
         return "no text as input"
     return "no boolean as output" if expected is None else Case(answer, expected)
@@ -149,7 +155,7 @@ def _is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def figures(results: Iterable[Result]) -> dict[str, Any]:
+def verifier_figures(results: Iterable[VerifierResult]) -> dict[str, Any]:
     """Count cases: {"cases": 30, "dropped_cases": {"no boolean as output": 2}, "without_cases": 1}.
 
     without_cases: verifiers that have none left.

@@ -32,10 +32,10 @@ class Check(NamedTuple):
     verdicts: tuple[str, ...]
 
 
-def functions_of(
+def functions_by_row(
     rows: Iterable[Instruction], constraints: Iterable[Verified]
 ) -> dict[str, tuple[Function, ...]]:
-    """The functions of each row, by its id. Raises BadInput if its constraint is not there."""
+    """Give the functions of each row, by its id. Raises BadInput if its constraint is not there."""
     known = {each.id: each.functions for each in constraints}
     found = {}
     for row in rows:
@@ -45,7 +45,7 @@ def functions_of(
     return found
 
 
-def check(
+def check_answers(
     answers: Iterable[Answer],
     functions: Mapping[str, Sequence[Function]],
     limits: Limits,
@@ -81,20 +81,20 @@ def _jobs(
 
 def _verdicts(outcome: Outcome) -> list[str]:
     """What a function says of each case: true, false, or why it says neither."""
-    found = (booleans.verdict(answer) for answer in outcome.answers)
+    found = (booleans.read_case_verdict(answer) for answer in outcome.answers)
     return [each if isinstance(each, str) else VERDICTS[each] for each in found]
 
 
-def lost(checks: Iterable[Check], texts: Mapping[str, str], bound: str) -> Iterator[Reject]:
-    """A reject for each answer whose accuracy is not as params want it. texts: the answers by id."""
+def reject_answers(checks: Iterable[Check], texts: Mapping[str, str], bound: str) -> Iterator[Reject]:
+    """Give a reject for each answer whose accuracy is not as params want it. texts: the answers by id."""
     for each in checks:
         if not meets(bound, each.accuracy):
             reason = "accuracy too low" if each.accuracy else "accuracy 0"
             yield Reject(each.id, reason, ", ".join(each.verdicts), texts[each.id])
 
 
-def no_verdicts(checks: Iterable[Check]) -> dict[str, int]:
-    """How often functions gave no verdict on an answer, by kind, the commonest first."""
+def count_missing_verdicts(checks: Iterable[Check]) -> dict[str, int]:
+    """Count how often functions gave no verdict on an answer, by kind, the commonest first."""
     kinds = Counter(
         verdict.partition(":")[0]
         for each in checks

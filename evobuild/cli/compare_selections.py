@@ -26,8 +26,12 @@ def report(path: Path, examples: int, between: Sequence[Metric]) -> str:
         raise UserError(f"--examples is {examples}; expected 0 or more")
     given = load_params(path, ChoiceParams)
     where = outcomes.Tables()
-    found = compare.compare(
-        given, Sources(), where.dataset, where.rejects / "select.parquet", examples, between
+    found = compare.compare_metrics(
+        given,
+        Sources(),
+        dataset=where.dataset,
+        rejects=where.rejects / "select.parquet",
+        examples=compare.Examples(examples, between),
     )
     return "\n".join(_lines(found, examples)) + "\n"
 

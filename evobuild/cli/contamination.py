@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from evobuild.contamination import evaluation_sets
-from evobuild.contamination.decontaminate import Found, Hit, Index, words
+from evobuild.contamination.decontaminate import Found, Hit, Index
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.core.errors import UserError
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.seeds import formats
 from evobuild.text.control_characters import on_terminal
+from evobuild.text.words import split_normalised_words
 
 HEADER = (
     f"{'rows':<28} {'set':<16} {'questions':>9}  {'measure':<8} "
@@ -83,8 +84,9 @@ def _longest(found: Found, name: str, show: int) -> Iterator[str]:
     """The longest overlaps with a set, one a row."""
     own = [hit for hit in found.hits if hit.set == name]
     best: dict[str, Hit] = {}
-    for hit in sorted(own, key=lambda hit: (-len(words(hit.overlap)), hit.row)):
+    for hit in sorted(own, key=lambda hit: (-len(split_normalised_words(hit.overlap)), hit.row)):
         best.setdefault(hit.row, hit)
     for hit in list(best.values())[:show]:
         shared = on_terminal(" ".join(hit.overlap[:CLIP].split()))
-        yield f"  {hit.row} | {name} {hit.place} | {len(words(hit.overlap))} words: {shared}\n"
+        words = len(split_normalised_words(hit.overlap))
+        yield f"  {hit.row} | {name} {hit.place} | {words} words: {shared}\n"

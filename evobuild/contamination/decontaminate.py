@@ -13,8 +13,6 @@ A hit says that text stands in both, be it a leaked question or a common phrase:
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 from typing import NamedTuple
@@ -24,19 +22,10 @@ import numpy as np
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.ngrams import NO_WORD, RUN, Grams, Texts, first_of
 from evobuild.core.tables import Instruction
+from evobuild.text.words import locate_normalised_words, normalise, split_normalised_words
 
 BATCH = 2048
 """Rows that are compared at a time."""
-
-_PLAIN = re.compile(r"\w+", re.ASCII)
-_ALONE = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff"
-    "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_MARKS = "".join(
-    char for char in map(chr, range(0x300, 0xFFFF)) if unicodedata.category(char) in ("Mn", "Mc")
-)
-_WORD = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}](?:(?![{_ALONE}])[\w{_MARKS}])*")
 
 
 class Hit(NamedTuple):
@@ -64,21 +53,6 @@ class Found(NamedTuple):
     def together(self, other: Found) -> Found:
         """Put what another measure found in the same rows beside it."""
         return Found(self.rows, self.hits + other.hits, self.touched | other.touched)
-
-
-def normalised(text: str) -> str:
-    """Fold what looks or reads alike into one: NFKC, then letters without case."""
-    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-
-
-def words(text: str) -> list[str]:
-    """Split into words: "A cat's 3.5" -> ["a", "cat", "s", "3", "5"], "你好 B" -> ["你", "好", "b"]"""
-    folded = normalised(text)
-    return _pattern(folded).findall(folded)
-
-
-def _pattern(folded: str) -> re.Pattern[str]:
-    return _PLAIN if folded.isascii() else _WORD
 
 
 def text_of(row: Instruction) -> str:
@@ -109,14 +83,14 @@ class Index:
         number = self._numbers
         texts = Texts(
             [
-                [number.setdefault(word, len(number) + 1) for word in words(question.text)]
+                [number.setdefault(word, len(number) + 1) for word in split_normalised_words(question.text)]
                 for _, question in self._questions
             ]
         )
         self._grams = {n: Grams(texts, n, len(number)) for n in lengths}
         self._short: dict[str, list[int]] = {}
         for place, (_, question) in enumerate(self._questions):
-            asked = words("\n".join(question.asked))
+            asked = split_normalised_words("\n".join(question.asked))
             if 0 < len(asked) < max(lengths, default=0):
                 self._short.setdefault(" ".join(asked), []).append(place)
 
@@ -127,7 +101,7 @@ class Index:
         source, count = iter(rows), 0
         while batch := list(islice(source, BATCH)):
             count += len(batch)
-            parts = [[words(part) for part in _parts(row)] for row in batch]
+            parts = [[split_normalised_words(part) for part in _parts(row)] for row in batch]
             text = Texts([[self._numbers.get(word, NO_WORD) for word in chain(*row)] for row in parts])
             for n, grams in self._grams.items():
                 runs = np.concatenate([self._equal(parts, n), grams.runs_in(text)])
@@ -161,7 +135,7 @@ class Index:
 
     def _hit(self, row: Instruction, run: np.void, n: int) -> Hit:
         name, question = self._questions[run["text"]]
-        folded = normalised(text_of(row))
-        spans = [found.span() for found in _pattern(folded).finditer(folded)]
+        folded = normalise(text_of(row))
+        spans = locate_normalised_words(folded)
         first, last = spans[run["start"]], spans[run["start"] + run["length"] - 1]
         return Hit(row.id, name, question.place, measure(n), folded[first[0] : last[1]], question.text)

@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.contamination.decontaminate import Found, text_of, words
+from evobuild.contamination.decontaminate import Found, text_of
 from evobuild.core import tables
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS
+from evobuild.text.words import split_normalised_words
 
 SHOWN = 12
 """Hits of a set that a report shows."""
@@ -67,7 +68,7 @@ def longest(contamination: Path, responses: Path, name: str, pools: Sequence[str
     Raises BadInput naming the table that is missing or not as it should be.
     """
     hits = tables.read(contamination / f"{name}.parquet", CONTAMINATION).to_dicts()
-    order = sorted(hits, key=lambda hit: (-len(words(hit["overlap"])), hit["id"]))
+    order = sorted(hits, key=lambda hit: (-len(split_normalised_words(hit["overlap"])), hit["id"]))
     best: dict[str, dict[str, Any]] = {}
     for hit in order:
         best.setdefault(hit["row"], hit)

@@ -47,11 +47,11 @@ def of_evolution(parent: Instruction, evolved: str, rules: Failures) -> Failure 
         return Failure("unchanged", "the parent but for case, space and punctuation")
     if answer := _answer(parent, evolved, said, before):
         return Failure("answered", answer)
-    if rules.language and (changed := language.changed(parent.instruction, evolved)):
+    if rules.language and (changed := language.detect_language_change(parent.instruction, evolved)):
         return Failure("language changed", "parent {}, child {}".format(*changed))
-    more = words.count(evolved) - words.count(parent.instruction)
+    more = words.count_words(evolved) - words.count_words(parent.instruction)
     if parent.input and parent.input.strip() in evolved:
-        more -= words.count(parent.input)
+        more -= words.count_words(parent.input)
     if rules.max_growth is not None and more > rules.max_growth:
         return Failure("grew too long", f"{more} words more than its parent; at most {rules.max_growth}")
     return None
@@ -63,7 +63,11 @@ def lost_content(parent: Instruction, evolved: str, given: str) -> list[str]:
     Instance: ["number 12", "table of 3 lines: | Name | Age |"].
     """
     child = f"{evolved}\n{given}"
-    return [lost for text in (parent.instruction, parent.input) for lost in content.missing(text, child)]
+    return [
+        lost
+        for text in (parent.instruction, parent.input)
+        for lost in content.find_missing_content(text, child)
+    ]
 
 
 def _answer(parent: Instruction, evolved: str, said: str, before: str) -> str | None:
@@ -76,9 +80,9 @@ def _answer(parent: Instruction, evolved: str, said: str, before: str) -> str | 
         return None
     if len(output) >= ENOUGH and output[:MORE] in said and output[:MORE] not in given:
         return "the parent's own output"
-    if (opening := assistant_phrases.of_answer(evolved)) and not assistant_phrases.of_answer(
-        parent.instruction
-    ):
+    if (
+        opening := assistant_phrases.find_answer_opening(evolved)
+    ) and not assistant_phrases.find_answer_opening(parent.instruction):
         return f"begins as an answer does: {opening}"
     if content.is_code(evolved) and not content.is_code(parent.instruction):
         return "code alone"

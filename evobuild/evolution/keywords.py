@@ -23,6 +23,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.evolution import replies
 from evobuild.models.client import Model
+from evobuild.text.words import split_marked_words
 
 LONGEST = 60
 """Characters of a phrase; what is longer is an explanation."""
@@ -192,8 +193,7 @@ def normal(phrase: str) -> str:
     Instance: '**Add a Real-World Example.**' -> 'add real world example'.
     """
     text = re.sub(r"['’]", "", unicodedata.normalize("NFKC", phrase)).casefold()
-    kept = "".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in text)
-    return " ".join(word for word in kept.split() if word not in _ARTICLES)
+    return " ".join(word for word in split_marked_words(text) if word not in _ARTICLES)
 
 
 def merged(keywords: Iterable[Keyword]) -> list[Keyword]:

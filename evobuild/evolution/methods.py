@@ -138,8 +138,8 @@ def bare(reply: str) -> str:
 
     Raises Unparsable if the rest still begins by talking of the rewriting.
     """
-    text = _unwrapped(assistant_phrases.stripped(_unwrapped(reply)))
-    if talk := assistant_phrases.of_rewriting(text):
+    text = _unwrapped(assistant_phrases.strip_assistant_phrases(_unwrapped(reply)))
+    if talk := assistant_phrases.find_rewriting_opening(text):
         raise Unparsable(f"talk of the rewriting where the instruction should begin: {talk}")
     return text
 

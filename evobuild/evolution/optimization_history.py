@@ -11,6 +11,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.evolution.method_evaluation import UNTRIED, Trajectory, Trial
+from evobuild.text.words import split_at_blanks
 
 CALLS = 2
 """Calls that a method costs per row: one evolves it, one answers it."""
@@ -38,7 +39,7 @@ class Candidate:
     @property
     def words(self) -> int:
         """Length of the method."""
-        return len(self.method.split())
+        return len(split_at_blanks(self.method))
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ Values are params and counts only; no text of a row enters a card.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from evobuild.core.tables import INSTRUCTIONS
 from evobuild.export.params import ExportParams
-from evobuild.models.roles import CHAT_ROLES, is_dry_run
+from evobuild.models.roles import CHAT_ROLES, chat_models
 
 FILES = {
     "alpaca": "`alpaca.json`: Alpaca's columns, LLaMA-Factory's `evobuild_alpaca`",
@@ -29,8 +31,8 @@ configs:
 """
 
 
-def folder(rows: int, lost: int, params: ExportParams) -> str:
-    """Describe the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
+def render_exports_card(rows: int, lost: int, params: ExportParams) -> str:
+    """Make the card of the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
     formats = params.export.formats
     lines = ["# Exports", "", *_dry_run(params), f"{rows:,} rows, in the order of their ids.", ""]
     lines += [f"- {FILES[name]}" for name in formats]
@@ -44,8 +46,8 @@ def folder(rows: int, lost: int, params: ExportParams) -> str:
     return "\n".join(lines) + "\n"
 
 
-def data_set(rows: pl.DataFrame, params: ExportParams) -> str:
-    """Write the card of the `datasets` folder, with the `configs` by which load_dataset finds its rows."""
+def render_dataset_card(rows: pl.DataFrame, params: ExportParams) -> str:
+    """Make the card of the `datasets` folder, with the `configs` by which load_dataset finds its rows."""
     rounds = rows.group_by("round").len().sort("round").rows()
     measures = [name for name in rows.columns if name not in INSTRUCTIONS]
     lines = ["# Evolved instruction data", "", *_dry_run(params)]
@@ -62,11 +64,15 @@ def data_set(rows: pl.DataFrame, params: ExportParams) -> str:
     return _CONFIGS + "\n".join(lines) + "\n"
 
 
-def _dry_run(params: ExportParams) -> list[str]:
-    if not is_dry_run(params.models):
-        return []
-    roles = ", ".join(role for role in CHAT_ROLES if getattr(params.models, role).simulated)
+def dry_run_lines(simulated: Sequence[str]) -> list[str]:
+    """Say that roles are simulated, so that nothing is a result."""
+    roles = ", ".join(simulated)
     return [f"**DRY RUN**: simulated, with no language model behind: {roles}. Nothing here is a result.", ""]
+
+
+def _dry_run(params: ExportParams) -> list[str]:
+    simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
+    return dry_run_lines(simulated) if simulated else []
 
 
 def _code(text: str) -> str:

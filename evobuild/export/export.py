@@ -9,27 +9,21 @@ datasets  datasets/: Parquet with all columns and a card, which `datasets.load_d
 dataset_info.json names the first two to LLaMA-Factory (its data/README.md). It wants turns of user and
 assistant in pairs, after at most one system turn, and drops other rows with no more than a warning; so
 these are rejects of both formats here. Rows stand in the order of their ids in every file.
-
-Instruction and input are one turn, as the responder and the tuned model see them; only alpaca keeps them
-apart, and LLaMA-Factory joins them by a line end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from evobuild.core import json_lines, tables
-from evobuild.core.chat import Message
-from evobuild.core.conversation import messages
 from evobuild.core.json_lines import Record
 from evobuild.core.tables import Instruction, Reject
-from evobuild.export import cards
+from evobuild.export import cards, formats
 from evobuild.export.params import ExportParams
 
-SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 IN_PAIRS = ("alpaca", "sharegpt")
 """Formats whose turns must go in pairs of user and assistant."""
 
@@ -59,85 +53,52 @@ LLAMA_FACTORY = {
 }
 """What dataset_info.json says of a format; the data set is called evobuild_<format> there."""
 
+WRITERS: dict[str, tuple[str, Callable[[Instruction], Record]]] = {
+    "alpaca": ("alpaca.json", formats.alpaca_record),
+    "sharegpt": ("sharegpt.json", formats.sharegpt_record),
+    "messages": ("messages.jsonl", formats.messages_record),
+    "trl": ("prompt_completion.jsonl", formats.prompt_completion_record),
+}
+"""The file of a format, and how a row is laid out in it."""
 
-def export(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl.DataFrame:
+
+def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl.DataFrame:
     """Write a data set into a new folder, in each format that params.export names; give the rejects.
 
     A reject is a row that is in some of the files only; its detail names the formats that lack it.
 
     Raises BadInput naming a row whose text cannot be written.
     """
-    formats = params.export.formats
+    names = params.export.formats
     folder.mkdir()
     ordered = rows.sort("id")
-    paired = [name for name in formats if name in IN_PAIRS]
-    lost = [
-        Reject(row.id, "turns not in pairs", ", ".join(paired), "")
-        for row in tables.instructions(ordered)
-        if paired and not in_pairs(row)
-    ]
-    for name in formats:
+    for name in names:
         if name in WRITERS:
-            _write(folder / WRITERS[name][0], name, tables.instructions(ordered))
-    if paired:
-        entries = {f"evobuild_{name}": LLAMA_FACTORY[name] for name in paired}
-        tables.write_json(folder / "dataset_info.json", entries)
-    if "datasets" in formats:
-        (folder / "datasets/data").mkdir(parents=True)
-        tables.write(folder / "datasets/data/train.parquet", ordered)
-        card = cards.data_set(ordered, params)
-        (folder / "datasets/README.md").write_text(card, encoding="utf-8")
-    (folder / "README.md").write_text(cards.folder(rows.height, len(lost), params), encoding="utf-8")
+            _write_records(folder, name, tables.instructions(ordered))
+    if "datasets" in names:
+        _write_parquet(folder / "datasets", ordered, params)
+    lost = []
+    if paired := [name for name in names if name in IN_PAIRS]:
+        formats.write_dataset_info(folder, {name: LLAMA_FACTORY[name] for name in paired})
+        lost = list(_reject_unpaired(tables.instructions(ordered), paired))
+    card = cards.render_exports_card(rows.height, len(lost), params)
+    (folder / "README.md").write_text(card, encoding="utf-8")
     return tables.frame(tables.REJECTS, lost)
 
 
-def in_pairs(row: Instruction) -> bool:
-    """Whether a history is one system turn or none, and then pairs of user and assistant."""
-    roles = [role for role, _ in _after_system(row)]
-    return roles == ["user", "assistant"] * (len(roles) // 2)
+def _reject_unpaired(rows: Iterable[Instruction], names: Sequence[str]) -> Iterator[Reject]:
+    for row in rows:
+        if not formats.has_paired_turns(row):
+            yield Reject(row.id, "turns not in pairs", ", ".join(names), "")
 
 
-def _after_system(row: Instruction) -> Sequence[tuple[str, str]]:
-    return row.history[1:] if row.history and row.history[0][0] == "system" else row.history
+def _write_records(folder: Path, name: str, rows: Iterable[Instruction]) -> None:
+    file, record = WRITERS[name]
+    fit = (row for row in rows if name not in IN_PAIRS or formats.has_paired_turns(row))
+    json_lines.write(folder / file, ((row.id, record(row)) for row in fit))
 
 
-def _alpaca(row: Instruction) -> Record:
-    turns = [content for _, content in _after_system(row)]
-    return {
-        "instruction": row.instruction,
-        "input": row.input,
-        "output": row.output,
-        "system": row.history[0][1] if len(turns) < len(row.history) else "",
-        "history": [list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)],
-    }
-
-
-def _sharegpt(row: Instruction) -> Record:
-    return {"conversations": [{"from": SPEAKERS[turn.role], "value": turn.content} for turn in _turns(row)]}
-
-
-def _messages(row: Instruction) -> Record:
-    return {"messages": [turn._asdict() for turn in _turns(row)]}
-
-
-def _prompt_completion(row: Instruction) -> Record:
-    turns = [turn._asdict() for turn in _turns(row)]
-    return {"prompt": turns[:-1], "completion": turns[-1:]}
-
-
-def _turns(row: Instruction) -> tuple[Message, ...]:
-    return (*messages(row), Message("assistant", row.output))
-
-
-WRITERS: dict[str, tuple[str, Callable[[Instruction], Record]]] = {
-    "alpaca": ("alpaca.json", _alpaca),
-    "sharegpt": ("sharegpt.json", _sharegpt),
-    "messages": ("messages.jsonl", _messages),
-    "trl": ("prompt_completion.jsonl", _prompt_completion),
-}
-
-
-def _write(path: Path, name: str, rows: Iterable[Instruction]) -> None:
-    record = WRITERS[name][1]
-    fit = (row for row in rows if name not in IN_PAIRS or in_pairs(row))
-    json_lines.write(path, ((row.id, record(row)) for row in fit))
+def _write_parquet(folder: Path, rows: pl.DataFrame, params: ExportParams) -> None:
+    (folder / "data").mkdir(parents=True)
+    tables.write(folder / "data/train.parquet", rows)
+    (folder / "README.md").write_text(cards.render_dataset_card(rows, params), encoding="utf-8")

@@ -21,7 +21,7 @@ from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 from evobuild.reporting.params import ReportParams
-from evobuild.text.word_differences import Words, difference
+from evobuild.text.word_differences import WordDifferences, compare_words
 
 LOST = 8
 """Rejects shown."""
@@ -31,7 +31,7 @@ class Stage(NamedTuple):
     """A row of a lineage and what became of it; words: its instruction against its parent's."""
 
     row: Instruction
-    words: Words
+    words: WordDifferences
     outcome: RowOutcome
 
 
@@ -69,7 +69,7 @@ def lineages(params: ReportParams, where: outcomes.Tables) -> list[list[Stage]]:
 
     def stage(key: str) -> Stage:
         row, parent = rows[key], rows.get(rows[key].parent_id)
-        words = difference(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
+        words = compare_words(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
         return Stage(row, words, found_outcomes[key])
 
     return [[stage(key) for key in _ancestry(rows, key)] for key in picked]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from evobuild.core import tables
 from evobuild.core.tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
-from evobuild.text.word_differences import Words, difference
+from evobuild.text.word_differences import WordDifferences, compare_words
 
 Row = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Step(NamedTuple):
     number: int
     candidates: list[Row]
     in_use: Row
-    words: Words
+    words: WordDifferences
     cases: int
     failed: dict[str, int]
 
@@ -49,7 +49,7 @@ class Improvement(NamedTuple):
 
     e0: Row
     best: Row
-    words: Words
+    words: WordDifferences
     candidates: list[Row]
     steps: list[Step]
     kinds: list[Kind]
@@ -79,7 +79,7 @@ def read(folder: Path) -> Improvement | None:
     return Improvement(
         e0,
         best,
-        difference(e0["method"], best["method"]),
+        compare_words(e0["method"], best["method"]),
         candidates,
         _steps(candidates, cases),
         _kinds(of_e0, of_best),
@@ -96,7 +96,7 @@ def _steps(candidates: Sequence[Row], cases: Sequence[Row]) -> list[Step]:
         chosen = next((each for each in own if each["chosen"]), before)
         assert chosen is not None, "the method of step 0 is chosen"
         changed = before is not None and chosen is not before
-        words = difference(before["method"], chosen["method"]) if before and changed else []
+        words = compare_words(before["method"], chosen["method"]) if before and changed else []
         verdicts = [each["verdicts"] for each in cases if each["step"] == number]
         failed = tables.count_reasons(reason for each in verdicts for reason in each if reason)
         steps.append(Step(number, own, chosen, words, len(verdicts), failed))

@@ -137,11 +137,13 @@ def _choice(params: ReportParams, sources: Sources) -> dict[str, Any]:
     where = sources.rows
     measured = candidate_rows.Sources(where.rounds, where.responses, where.measures)
     rejects = where.rejects / "select.parquet"
-    found = compare.compare(params, measured, where.dataset, rejects, COMPARED)
+    found = compare.compare_metrics(
+        params, measured, dataset=where.dataset, rejects=rejects, examples=compare.Examples(COMPARED)
+    )
     own = [metric for metric in params.select.by if metric in found.metrics]
     drawn = list(dict.fromkeys([*own, *(metric for metric in found.metrics if metric != "length")]))[:PANELS]
     panels: dict[str, pl.DataFrame] = {
-        metric: found.table.select("words", "kept", value=ranks.values(found.table, metric, 0))
+        metric: found.table.select("words", "kept", value=ranks.metric_values(found.table, metric, 0))
         for metric in drawn
     }
     return {"comparison": found, "length_chart": charts.lengths(panels) if panels else ""}

@@ -79,7 +79,7 @@ def _tags(
     params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
 ) -> dict[str, Any]:
     measured = _tables(params, folders, measure_of("tag"))
-    figures = tagging.figures(measured, None)
+    figures = tagging.tag_figures(measured, None)
     names = ("complexity", "diversity", "unique")
     lines = [
         {"pool": pool, "counts": counts[f"tag-{pool}"]} | {name: figures[name][pool] for name in names}
@@ -97,7 +97,7 @@ def _tables(params: ReportParams, folders: Mapping[str, Path], measure: Measure)
 def _lines(
     measure: Measure, values: Mapping[str, pl.Series], counts: Mapping[str, StageCounts]
 ) -> list[dict[str, Any]]:
-    figures = distributions.figures(values)
+    figures = distributions.distribution_figures(values)
     return [
         {"pool": pool, "counts": counts[f"{measure.stage}-{pool}"]}
         | {name: figures[name][pool] for name in ("mean", "median")}

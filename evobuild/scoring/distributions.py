@@ -1,4 +1,4 @@
-"""How a measure is spread over the rows of each pool: mean, median and histogram."""
+"""Distribution of a measure over the rows of each pool: mean, median and histogram."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import polars as pl
 BINS = 40
 
 
-def figures(values: Mapping[str, pl.Series]) -> dict[str, Any]:
-    """Rows measured, mean and median of each pool; null where there is no row.
+def distribution_figures(values: Mapping[str, pl.Series]) -> dict[str, Any]:
+    """Count the rows measured, and take mean and median of each pool; null where there is no row.
 
     Instance: {"rows": {"r0": 3, "r1": 0}, "mean": {"r0": 0.5, "r1": None}, "median": …}
     """
@@ -27,7 +27,7 @@ def _rounded(value: object) -> float | None:
     return round(value, 4) if isinstance(value, float) else None
 
 
-def histogram(values: Mapping[str, pl.Series], name: str, least: float | None = None) -> pl.DataFrame:
+def pool_histogram(values: Mapping[str, pl.Series], name: str, least: float | None = None) -> pl.DataFrame:
     """Count the rows of each pool that has some in equal bins from the least to the greatest of all pools.
 
     name: of the column with a bin's lower edge. least: where the first bin begins instead.

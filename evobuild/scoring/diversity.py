@@ -26,7 +26,7 @@ class Nearest(NamedTuple):
     distance: float
 
 
-def measure(ids: Sequence[str], vectors: Vectors, params: Diversity) -> Iterator[Nearest | Reject]:
+def measure_diversity(ids: Sequence[str], vectors: Vectors, params: Diversity) -> Iterator[Nearest | Reject]:
     """Find the nearest other row of each, ties to the first; every row gives one or a reject. ids: rising."""
     sound = np.isfinite(vectors).all(axis=1)
     if params.distance == "cosine":
@@ -38,7 +38,7 @@ def measure(ids: Sequence[str], vectors: Vectors, params: Diversity) -> Iterator
         yield Reject(ids[rows[0]], "no other row", "", "")
     if len(rows) < 2:
         return
-    places, far = neighbours.nearest(vectors[rows], params.distance, is_exact(len(rows), params))
+    places, far = neighbours.find_nearest(vectors[rows], params.distance, is_exact(len(rows), params))
     for row, place, distance in zip(rows, rows[places], far.tolist(), strict=True):
         yield Nearest(ids[row], ids[place], distance)
 
@@ -48,13 +48,19 @@ def is_exact(rows: int, params: Diversity) -> bool:
     return rows <= params.exact_rows
 
 
-def table(ids: Sequence[str], vectors: Vectors) -> pl.DataFrame:
-    """Embeddings as a table."""
+def embedding_table(ids: Sequence[str], vectors: Vectors) -> pl.DataFrame:
+    """Lay out embeddings as a table."""
     return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDINGS)
 
 
-def figures(found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity) -> dict[str, Any]:
-    """Mean and median distance of each pool, null where none was measured, and how it was measured."""
+def diversity_figures(
+    found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity
+) -> dict[str, Any]:
+    """Give mean and median distance of each pool, null where none was measured, and how it was measured."""
     exact = {pool: is_exact(rows.height, params) for pool, rows in found.items()}
     far = {pool: rows["distance"] for pool, rows in found.items()}
-    return {"embedder": embedder, "distance": params.distance, "exact": exact} | distributions.figures(far)
+    return {
+        "embedder": embedder,
+        "distance": params.distance,
+        "exact": exact,
+    } | distributions.distribution_figures(far)

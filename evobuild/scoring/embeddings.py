@@ -26,8 +26,8 @@ BATCH_TOKENS = 8192
 """Tokens that go through the model at once."""
 
 
-def text_of(row: Instruction) -> str:
-    """What is embedded of a row: the instruction, without input and history; these if there is none."""
+def embedded_text(row: Instruction) -> str:
+    """Give what is embedded of a row: the instruction, without input and history; these if there is none."""
     turns = [content for _, content in row.history]
     return row.instruction if row.instruction.strip() else "\n".join([*turns, row.input])
 

@@ -40,7 +40,7 @@ Candidates = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
 """Pairs of rows that may be neighbours, in parts; all pairs of a row in one part."""
 
 
-def nearest(
+def find_nearest(
     vectors: Vectors, distance: Distance, exact: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Find the nearest other row of each row, ties to the first, and the distance to it.
@@ -101,12 +101,12 @@ def _close(vectors: Vectors, rows: NDArray[np.int64]) -> Candidates:
     step = max(1, BLOCK_BYTES // (4 * len(vectors)))
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
-        likeness = vectors[part] @ vectors.T
-        likeness -= halves
-        likeness[np.arange(len(part)), part] = -np.inf
-        best = likeness.max(axis=1)
-        places, others = np.nonzero(likeness >= (best - room)[:, None])
-        del likeness
+        closeness = vectors[part] @ vectors.T
+        closeness -= halves
+        closeness[np.arange(len(part)), part] = -np.inf
+        best = closeness.max(axis=1)
+        places, others = np.nonzero(closeness >= (best - room)[:, None])
+        del closeness
         yield part[places], others
 
 

@@ -89,7 +89,7 @@ def _of_object(text: str, keys: Sequence[str]) -> str | None:
 
     Keys count in any case, with blanks, '_' or '-' between their words. true is no number.
     """
-    for value in reversed(list(json_replies.found(text)) if "{" in text else []):
+    for value in reversed(list(json_replies.find_json_values(text)) if "{" in text else []):
         if isinstance(value, dict):
             plain = {re.sub(r"[ _-]+", " ", key.casefold()): item for key, item in value.items()}
             if found := [plain[key] for key in keys if key in plain]:
@@ -97,7 +97,7 @@ def _of_object(text: str, keys: Sequence[str]) -> str | None:
     return None
 
 
-def rate(
+def rate_rows(
     rows: Iterable[Instruction], model: Model, sampling: Sampling, measures: Collection[Measure]
 ) -> Iterator[Rating | Reject]:
     """Rate each row by one measure or both; every row gives one rating or one reject, in any order."""

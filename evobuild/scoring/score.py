@@ -1,7 +1,7 @@
 """Scores of answered instructions by a causal language model, one row a score or a reject.
 
-What was measured is kept by content (`measurements`), so that nothing is measured twice; if all is
-kept, no model is loaded. Held in memory: a window of rows with their token ids, however many there are.
+Losses stay in the measurement cache by content, so that nothing is measured twice; if all are there,
+no model is loaded. Held in memory: a window of rows with their token ids, however many there are.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 WINDOW = 8192
 """Rows that are sorted by length together."""
 _VALUES = struct.Struct("<II?ddd")
-"""Losses as they are kept, without the id, after MEASURED; after LOST stands a reject's reason and detail."""
+"""Losses as the cache has them, without the id, after _MEASURED; after _LOST a reject's reason and detail."""
 _MEASURED, _LOST = b"M", b"L"
 
 
@@ -50,7 +50,7 @@ class Score(NamedTuple):
 
 
 class Scorer:
-    """A causal language model that scores rows; it is loaded when a row comes that is not kept.
+    """A causal language model that scores rows; it is loaded when a row comes that is not in the cache.
 
     Raises UserError if it cannot be found or loaded, or has not what the template needs.
     """

@@ -9,7 +9,6 @@ cannot be read is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; a
 from __future__ import annotations
 
 import random
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,11 +21,10 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.text import json_replies
+from evobuild.text.words import split_alphanumerics
 
 LONGEST = 60
 """Characters of a tag; what is longer is an explanation."""
-
-_GAPS = re.compile(r"[\W_]+")
 
 
 class Tagged(NamedTuple):
@@ -36,7 +34,7 @@ class Tagged(NamedTuple):
     tags: list[str]
 
 
-def draw(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]:
+def draw_rows_to_tag(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]:
     """Draw so many rows of a pool by seed, or all."""
     ordered = sorted(ids)
     if rows is None or rows >= len(ordered):
@@ -44,7 +42,7 @@ def draw(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]
     return set(random.Random(f"{seed} tag {pool}").sample(ordered, rows))
 
 
-def tag(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:
+def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:
     """Tag each row; every row gives tags or one reject, in any order."""
 
     def requests() -> Iterator[Request]:
@@ -72,7 +70,7 @@ def read_tags(text: str) -> list[str] | None:
     Tags come in their normal form, each once. Instance: '[{"tag": "Word-Limit"}, {"tag": "word limit"}]'
     -> ["word limit"].
     """
-    for value in reversed(list(json_replies.found(text))):
+    for value in reversed(list(json_replies.find_json_values(text))):
         if isinstance(value, dict):
             value = next((item for key, item in value.items() if key.casefold() == "tags"), None)
         if isinstance(value, list):
@@ -88,12 +86,12 @@ def _phrase(item: object) -> str | None:
         item = next((value for key, value in item.items() if key.casefold() == "tag"), None)
     if not isinstance(item, str):
         return None
-    phrase = _GAPS.sub(" ", unicodedata.normalize("NFKC", item).casefold()).strip()
+    phrase = " ".join(split_alphanumerics(unicodedata.normalize("NFKC", item).casefold()))
     return phrase if 0 < len(phrase) <= LONGEST else None
 
 
-def figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
-    """Complexity and diversity of each pool, null where nothing was tagged.
+def tag_figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
+    """Give complexity and diversity of each pool, null where nothing was tagged.
 
     found: TAGS table by pool. Instance: {"complexity": {"r0": 2.5}, "diversity": {"r0": 1.5}, "unique": …}
     """
@@ -111,7 +109,7 @@ def _mean(total: int, rows: pl.DataFrame) -> float | None:
     return round(total / rows.height, 4) if rows.height else None
 
 
-def frequencies(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def count_tags(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Count the rows of each pool by number of tags, from one to the most of all pools."""
     schema = pl.Schema({"pool": pl.String, "tags": pl.Int64, "rows": pl.Int64, "share": pl.Float64})
     numbers = {pool: rows["tags"].list.len().to_list() for pool, rows in found.items() if rows.height}

@@ -99,7 +99,9 @@ def _instruction(source: SourceRow, domain: str | None) -> Instruction:
 
 def _groups(kept: Sequence[tuple[SourceRow, Instruction]], threshold: float, seed: int) -> list[list[int]]:
     """Places that must stay together: near-duplicates, and the turns of one conversation."""
-    near = minhash.groups([f"{row.instruction}\n{row.input}" for _, row in kept], threshold, seed)
+    near = minhash.group_near_duplicates(
+        [f"{row.instruction}\n{row.input}" for _, row in kept], threshold, seed
+    )
     together: dict[int, int] = {}
     joined = [
         together.setdefault(source.conversation, group) for (source, _), group in zip(kept, near, strict=True)

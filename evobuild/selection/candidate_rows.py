@@ -40,8 +40,8 @@ MEASURED = tuple(column.name for measure in MEASURES for column in measure.colum
 """Columns of what was measured."""
 
 
-def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
-    """All rows of some pools, whether they were answered, and what was measured of them.
+def read_candidate_rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
+    """Read all rows of some pools, whether they were answered, and what was measured of them.
 
     Columns: id, content_id, round, domain, answered, and MEASURED.
     """
@@ -65,7 +65,7 @@ def rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
+def read_texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:
     """Read some columns of instruction tables for some rows, and `id`."""
     wanted = pl.LazyFrame({"id": ids})
     found = []
@@ -76,14 +76,14 @@ def texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[
     return pl.concat(found)
 
 
-def asked() -> pl.Expr:
-    """All that a model is asked, as one text: earlier turns, instruction and input."""
+def join_asked_text() -> pl.Expr:
+    """Join all that a model is asked to one text: earlier turns, instruction and input."""
     turns = pl.col("history").list.eval(pl.element().struct.field("content")).list.join("\n")
     return pl.concat_str(turns, "instruction", "input", separator="\n").alias("asked")
 
 
-def vectors(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.ndarray:
-    """Embeddings of some rows, in their order, N x D in fp32; of a row without one all is NaN.
+def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.ndarray:
+    """Read the embeddings of some rows, in their order, N x D in fp32; of a row without one all is NaN.
 
     Raises BadInput if embeddings differ in length.
     """
@@ -103,8 +103,8 @@ def vectors(pools: Sequence[str], folder: Path | None, ids: pl.Series) -> np.nda
     return found_N_D
 
 
-def contaminated(sets: Sequence[str], measures: Sequence[str], folder: Path) -> pl.DataFrame:
-    """Each row that shares text with an evaluation set: id, and in `hit` where its longest hit is.
+def read_contaminated_rows(sets: Sequence[str], measures: Sequence[str], folder: Path) -> pl.DataFrame:
+    """Read which rows share text with an evaluation set: id, and in `hit` where its longest hit is.
 
     measures: those that count, such as 13-gram.
     """

@@ -1,12 +1,12 @@
 """The metrics side by side: which rows each alone would choose of those that got as far as the cut.
 
-All cut the same rows by the same mixture, so that only the metric differs; the greedy choice is left out.
+All cut the same rows by the same mixture, so that only the metric differs; the diversity filter is left out.
 A metric counts if more than half of these rows have it; seeds that are kept in any case do not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +57,7 @@ class Group(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The metrics side by side. rows: of which `kept` were chosen. table: see `candidates`."""
+    """The metrics side by side. rows: of which `kept` were chosen. table: see `read_compared_rows`."""
 
     rows: int
     kept: int
@@ -68,58 +68,71 @@ class Comparison(NamedTuple):
     table: pl.DataFrame
 
 
-def compare(
-    params: ChoiceParams,
-    sources: Sources,
-    dataset: Path,
-    rejects: Path,
-    examples: int,
-    between: Sequence[Metric] = (),
-) -> Comparison:
-    """Compare all metrics that were measured.
+class Examples(NamedTuple):
+    """Which rows to look at. rows: how many of each kind.
 
-    dataset, rejects: what select wrote. examples: rows of each kind. between: the two metrics whose
-    disagreement is shown; else the one that is chosen by, and that with which it shares least.
-
-    Raises BadInput if a table is missing; UserError if one of `between` was not measured.
+    between: the two metrics whose disagreement is shown; else the one that is chosen by, and that with
+    which it shares least.
     """
-    table = candidates(params, sources, dataset, rejects)
+
+    rows: int
+    between: Sequence[Metric] = ()
+
+
+def compare_metrics(
+    params: ChoiceParams, sources: Sources, *, dataset: Path, rejects: Path, examples: Examples
+) -> Comparison:
+    """Compare all metrics that were measured. dataset, rejects: what select wrote.
+
+    Raises BadInput if a table is missing; UserError if a metric of `examples` was not measured.
+    """
+    table = read_compared_rows(params, sources, dataset=dataset, rejects=rejects)
     metrics = [name for name, kind in METRICS.items() if table[kind.column].count() * 2 > table.height]
-    for metric in between:
+    for metric in examples.between:
         if metric not in metrics:
             raise UserError(f"{metric} was not measured; expected two of {', '.join(metrics) or 'none'}")
-    sets = {metric: set(chosen(table, metric, params.select)) for metric in metrics}
+    sets = {metric: set(choose_by_metric(table, metric, params.select)) for metric in metrics}
     found = {(one, other): _overlap(sets[one], sets[other]) for one in metrics for other in metrics}
-    pair = tuple(between) or _rivals(metrics, found, params.select)
     biases = {metric: _bias(table, metric) for metric in metrics}
-    names = params.select.pools_read(params.pools)
-    groups = _groups(table, metrics, pair, examples, names, sources)
+    places = _rank_places(table, metrics)
+    ids = _pick_ends(places, metrics, examples.rows)
+    pair = tuple(examples.between) or _rivals(metrics, found, params.select)
+    ids |= _pick_disagreements(places, pair, examples.rows)
+    texts = _read_instructions(params, sources, ids)
+    groups = _gather_groups(ids, places, metrics, texts)
     return Comparison(table.height, int(table["kept"].sum()), metrics, found, biases, groups, table)
 
 
-def candidates(params: ChoiceParams, sources: Sources, dataset: Path, rejects: Path) -> pl.DataFrame:
-    """Gather the rows that select kept or cut off, by id: as `gathering.rows`, and uncut, words, kept."""
+def read_compared_rows(
+    params: ChoiceParams, sources: Sources, *, dataset: Path, rejects: Path
+) -> pl.DataFrame:
+    """Gather the rows that select kept or cut off, by id, with uncut, words and kept beside their columns.
+
+    Columns: those of `read_candidate_rows`, and these three.
+    """
     names = params.select.pools_read(params.pools)
     lost = tables.read(rejects, REJECTS, ["id", "reason"])
     cut_off = lost.filter(pl.col("reason").is_in(selection.COULD_BE_CHOSEN))
     kept = tables.read(dataset, INSTRUCTIONS, ["id"]).with_columns(kept=True)
     ids = pl.concat([kept, cut_off.select("id", kept=False)])
-    rows = candidate_rows.rows(names, sources).join(ids, on="id").with_columns(uncut=False)
+    rows = candidate_rows.read_candidate_rows(names, sources).join(ids, on="id").with_columns(uncut=False)
     if params.select.keep_seeds:
         rows = rows.filter(pl.col("round") != SEED_ROUND)
-    texts = candidate_rows.texts(names, sources.responses, rows["id"], ["instruction"])
-    counted = pl.Series("words", map(words.count, texts["instruction"]), pl.Int64)
+    texts = candidate_rows.read_texts(names, sources.responses, rows["id"], ["instruction"])
+    counted = pl.Series("words", map(words.count_words, texts["instruction"]), pl.Int64)
     return rows.join(texts.select("id", counted), on="id", how="left").sort("id")
 
 
-def chosen(table: pl.DataFrame, metric: Metric, select: Select) -> pl.Series:
-    """Ids that a metric alone would choose. table: of `candidates`."""
+def choose_by_metric(table: pl.DataFrame, metric: Metric, select: Select) -> pl.Series:
+    """Choose by a metric alone; give the ids. table: of `read_compared_rows`."""
     ranked = _ranked(table, metric)
-    return selection.cut(ranked, select.model_copy(update={"diversity_filter": None}))[0]["id"]
+    return selection.cut_by_mixture(ranked, select.model_copy(update={"diversity_filter": None}))[0]["id"]
 
 
 def _ranked(table: pl.DataFrame, metric: Metric) -> pl.DataFrame:
-    return ranks.order(ranks.valued(table, {metric: 1.0}, 0)).filter(pl.col("worth").is_not_null())
+    return ranks.order_by_worth(ranks.add_worth(table, {metric: 1.0}, 0)).filter(
+        pl.col("worth").is_not_null()
+    )
 
 
 def _overlap(own: set[str], others: set[str]) -> Overlap:
@@ -138,7 +151,7 @@ def _rivals(
 
 
 def _bias(table: pl.DataFrame, metric: Metric) -> Bias:
-    value = ranks.values(table, metric, 0)
+    value = ranks.metric_values(table, metric, 0)
     return Bias(*(_spearman(value, table[length]) for length in ("question_tokens", "words")))
 
 
@@ -149,31 +162,51 @@ def _spearman(one: pl.Series, other: pl.Series) -> float | None:
     return float(both.select(pl.corr("one", "other", method="spearman")).item())
 
 
-def _groups(
-    table: pl.DataFrame,
-    metrics: Sequence[Metric],
-    pair: Sequence[Metric],
-    count: int,
-    names: Sequence[str],
-    sources: Sources,
-) -> list[Group]:
-    """Rows at both ends of each metric, and those on which two disagree most."""
+def _rank_places(table: pl.DataFrame, metrics: Sequence[Metric]) -> pl.DataFrame:
+    """Of each row its value in each metric, and in `<metric> place` where it ranks, 1 being chosen first."""
     places = table.select("id")
     for metric in metrics:
         ranked = _ranked(table, metric).select("id", pl.col("metric").alias(metric))
         numbered = ranked.with_row_index(f"{metric} place", offset=1)
         places = places.join(numbered, on="id", how="left", maintain_order="left")
+    return places
+
+
+def _pick_ends(places: pl.DataFrame, metrics: Sequence[Metric], count: int) -> dict[str, list[str]]:
+    """Ids at both ends of each metric, by the title of their group."""
     ids: dict[str, list[str]] = {}
     for metric in metrics:
         ordered = places.drop_nulls(metric).sort(f"{metric} place")["id"]
         ids[f"{metric}: chosen first"] = ordered.head(count).to_list()
         ids[f"{metric}: chosen last"] = ordered.tail(count).reverse().to_list()
+    return ids
+
+
+def _pick_disagreements(places: pl.DataFrame, pair: Sequence[Metric], count: int) -> dict[str, list[str]]:
+    """Ids on which the two metrics of a pair disagree most, either way, by the title of their group."""
+    ids: dict[str, list[str]] = {}
     for one, other in [pair, pair[::-1]] if pair else []:
         behind = pl.col(f"{other} place").cast(pl.Int64) - pl.col(f"{one} place").cast(pl.Int64)
         apart = places.drop_nulls([one, other]).sort(behind, "id", descending=[True, False])
         ids[f"{one} would choose, {other} would not"] = apart["id"].head(count).to_list()
+    return ids
+
+
+def _read_instructions(
+    params: ChoiceParams, sources: Sources, ids: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    names = params.select.pools_read(params.pools)
     wanted = pl.Series("id", sorted({key for keys in ids.values() for key in keys}), pl.String)
-    texts = dict(candidate_rows.texts(names, sources.responses, wanted, ["instruction"]).iter_rows())
+    return dict(candidate_rows.read_texts(names, sources.responses, wanted, ["instruction"]).iter_rows())
+
+
+def _gather_groups(
+    ids: Mapping[str, Sequence[str]],
+    places: pl.DataFrame,
+    metrics: Sequence[Metric],
+    texts: Mapping[str, str],
+) -> list[Group]:
+    wanted = pl.Series("id", list(texts), pl.String)
     rows = {row["id"]: row for row in places.filter(pl.col("id").is_in(wanted.implode())).to_dicts()}
     return [
         Group(title, [_example(rows[key], texts[key], metrics) for key in keys])

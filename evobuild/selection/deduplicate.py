@@ -1,4 +1,4 @@
-"""Repeats: of rows that are equal or much alike, within and across rounds, only one stays.
+"""Deduplication: of rows that are equal or much alike, within and across rounds, only one stays.
 
 Rows come in the order in which they would be chosen, and the first of its like stays. What is compared
 is all that a model is asked; answers do not count.
@@ -13,29 +13,32 @@ from evobuild.selection import diversity_filter
 from evobuild.text import minhash
 
 
-def exact(rows: pl.DataFrame) -> pl.DataFrame:
+def find_exact_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
     """Give the rows whose content an earlier one has: id, reason, detail (id of the one that stays)."""
-    return _followers(rows, rows["content_id"], "exact duplicate")
+    return _all_but_first(rows, rows["content_id"], "exact duplicate")
 
 
-def near(rows: pl.DataFrame, asked: pl.Series, threshold: float, seed: int) -> pl.DataFrame:
-    """Give the near-duplicates of earlier rows, as `exact`.
+def find_near_duplicates(rows: pl.DataFrame, asked: pl.Series, threshold: float, seed: int) -> pl.DataFrame:
+    """Give the near-duplicates of earlier rows, as `find_exact_duplicates`.
 
-    asked: texts of the rows. threshold: Jaccard similarity of word pairs, see `duplicates`, whose groups
+    asked: texts of the rows. threshold: Jaccard similarity of word pairs, see `minhash`, whose groups
     are closed: a row goes, too, if only one between it and the first is near to both.
     """
-    groups = pl.Series(minhash.groups(asked.to_list(), threshold, seed), dtype=pl.Int64)
-    return _followers(rows, groups, "near duplicate")
+    groups = pl.Series(minhash.group_near_duplicates(asked.to_list(), threshold, seed), dtype=pl.Int64)
+    return _all_but_first(rows, groups, "near duplicate")
 
 
-def by_embedding(rows: pl.DataFrame, vectors_N_D: np.ndarray, threshold: float) -> pl.DataFrame:
-    """Give the rows too like to an earlier one that stays, as `exact`. threshold: cosine similarity."""
-    choice = diversity_filter.choose(vectors_N_D, threshold, np.zeros(rows.height, np.int64), {})
-    return too_near(rows, choice, "duplicate by embedding")
+def find_embedding_duplicates(rows: pl.DataFrame, vectors_N_D: np.ndarray, threshold: float) -> pl.DataFrame:
+    """Give the rows too near to an earlier one that stays, as `find_exact_duplicates`, with the similarity.
+
+    threshold: cosine similarity.
+    """
+    choice = diversity_filter.choose_diverse(vectors_N_D, threshold, np.zeros(rows.height, np.int64), {})
+    return rows_too_near(rows, choice, "duplicate by embedding")
 
 
-def too_near(rows: pl.DataFrame, choice: diversity_filter.Choice, reason: str) -> pl.DataFrame:
-    """Give the rows that a greedy choice found too near to a kept one, as `exact`, with the similarity."""
+def rows_too_near(rows: pl.DataFrame, choice: diversity_filter.Choice, reason: str) -> pl.DataFrame:
+    """Give the rows that the diversity filter found too near to a kept one, with it and the similarity."""
     places_N = np.flatnonzero(choice.near >= 0)
     similarity = pl.Series(choice.similarity[places_N]).round(4)
     others = rows["id"].gather(choice.near[places_N])
@@ -44,7 +47,7 @@ def too_near(rows: pl.DataFrame, choice: diversity_filter.Choice, reason: str) -
     ).select("id", reason=pl.lit(reason), detail=pl.format("{}, cosine similarity {}", "other", "similarity"))
 
 
-def _followers(rows: pl.DataFrame, like: pl.Series, reason: str) -> pl.DataFrame:
-    first = pl.col("id").first().over("like")
-    found = rows.select("id", like=like).with_columns(detail=first).filter(pl.col("id") != pl.col("detail"))
-    return found.select("id", reason=pl.lit(reason), detail="detail")
+def _all_but_first(rows: pl.DataFrame, groups: pl.Series, reason: str) -> pl.DataFrame:
+    first = pl.col("id").first().over("group")
+    found = rows.select("id", group=groups).with_columns(detail=first)
+    return found.filter(pl.col("id") != pl.col("detail")).select("id", reason=pl.lit(reason), detail="detail")

@@ -1,12 +1,12 @@
-"""The greedy choice: rows in order of worth, each skipped that is too near to one already kept.
+"""The diversity filter: rows in order of worth, each skipped that is too near to one already kept.
 
-After DEITA's filter (Liu et al. 2024, arXiv:2312.15685), whose script skips above a cosine similarity
+After that of DEITA (Liu et al. 2024, arXiv:2312.15685), whose script skips above a cosine similarity
 of 0.9. It compares each row with all that are kept, so its time grows with rows times rows kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +59,43 @@ class _Kept:
         return best_B, place_B
 
 
-def choose(
+class _Filter:
+    """The choice as it grows. left: rows that each part may still give, by part; without one any number."""
+
+    def __init__(self, shape: tuple[int, ...], bound: float, quotas: Mapping[int, int]) -> None:
+        rows = shape[0]
+        self.choice = Choice(np.zeros(rows, bool), np.full(rows, -1), np.zeros(rows))
+        self._bound = bound
+        self._left = dict(quotas)
+        self._kept = _Kept(shape)
+
+    def is_open(self, part: int) -> bool:
+        """Whether a part may give more rows."""
+        return self._left.get(part, 1) > 0
+
+    def take(self, start: int, block_B_D: np.ndarray, parts_B: Sequence[int]) -> None:
+        """Go through a block in its order. start: the place of its first row."""
+        best_B, place_B = self._kept.nearest(block_B_D)
+        among_B_B = block_B_D @ block_B_D.T
+        own_B = np.zeros(len(block_B_D), bool)
+        for at, part in enumerate(parts_B):
+            if not self.is_open(part):
+                continue
+            if best_B[at] >= self._bound:
+                self.choice.near[start + at] = place_B[at]
+                self.choice.similarity[start + at] = best_B[at]
+                continue
+            own_B[at] = True
+            if part in self._left:
+                self._left[part] -= 1
+            # Rows further down may be nearer to this one than to those of the blocks before.
+            nearer_B = among_B_B[at] > best_B
+            best_B[nearer_B], place_B[nearer_B] = among_B_B[at][nearer_B], start + at
+        self.choice.kept[start : start + len(own_B)] = own_B
+        self._kept.add(block_B_D[own_B], start + np.flatnonzero(own_B))
+
+
+def choose_diverse(
     vectors_N_D: np.ndarray, similarity: float, parts_N: np.ndarray, quotas: Mapping[int, int]
 ) -> Choice:
     """Keep rows in the order given until each part has its quota.
@@ -67,50 +103,16 @@ def choose(
     vectors_N_D: embeddings, any length. similarity: cosine similarity from which a row is too near to a
     kept one. parts_N: the part of the mixture that a row counts for; one without a quota has no bound.
     """
-    vectors_N_D = unit(vectors_N_D)
-    rows = len(vectors_N_D)
-    choice = Choice(np.zeros(rows, bool), np.full(rows, -1), np.zeros(rows))
-    kept, left = _Kept(vectors_N_D.shape), dict(quotas)
-    for start in range(0, rows, BLOCK):
-        if not any(left.get(part, 1) for part in np.unique(parts_N[start:]).tolist()):
+    vectors_N_D = scale_to_length_1(vectors_N_D)
+    filtered = _Filter(vectors_N_D.shape, similarity - ROUNDING, quotas)
+    for start in range(0, len(vectors_N_D), BLOCK):
+        if not any(filtered.is_open(part) for part in np.unique(parts_N[start:]).tolist()):
             break
-        block_B_D = vectors_N_D[start : start + BLOCK]
-        own_B = _block(
-            choice, start, block_B_D, kept.nearest(block_B_D), similarity - ROUNDING, parts_N, left
-        )
-        kept.add(block_B_D[own_B], start + np.flatnonzero(own_B))
-    return choice
+        filtered.take(start, vectors_N_D[start : start + BLOCK], parts_N[start : start + BLOCK].tolist())
+    return filtered.choice
 
 
-def _block(
-    choice: Choice,
-    start: int,
-    block_B_D: np.ndarray,
-    nearest: tuple[np.ndarray, np.ndarray],
-    bound: float,
-    parts_N: np.ndarray,
-    left: dict[int, int],
-) -> np.ndarray:
-    """Go through one block, note in `choice` and `left` what becomes of it, and give which rows are kept."""
-    best_B, place_B = nearest
-    among_B_B = block_B_D @ block_B_D.T
-    for at, part in enumerate(parts_N[start : start + len(block_B_D)].tolist()):
-        if not left.get(part, 1):
-            continue
-        row = start + at
-        if best_B[at] >= bound:
-            choice.near[row], choice.similarity[row] = place_B[at], best_B[at]
-            continue
-        choice.kept[row] = True
-        if part in left:
-            left[part] -= 1
-        nearer_B = among_B_B[at] > best_B
-        best_B[nearer_B], place_B[nearer_B] = among_B_B[at][nearer_B], row
-    kept_B: np.ndarray = choice.kept[start : start + len(block_B_D)]
-    return kept_B
-
-
-def unit(vectors_N_D: np.ndarray) -> np.ndarray:
+def scale_to_length_1(vectors_N_D: np.ndarray) -> np.ndarray:
     """Scale vectors to length 1; one of zeros stays as it is."""
     length_N = np.linalg.norm(vectors_N_D, axis=1, keepdims=True)
     scaled_N_D: np.ndarray = (vectors_N_D / np.where(length_N == 0, 1, length_N)).astype(np.float32)

@@ -5,7 +5,7 @@ What was not measured passes no bound: it is a reject of its own, never a value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -14,36 +14,36 @@ from evobuild.core.measures import METRICS
 from evobuild.selection.params import Filters, Metric
 from evobuild.text import language, words
 
-TEXT: dict[str, Callable[[str], object]] = {"words": words.count, "language": language.of}
+TEXT: dict[str, Callable[[str], object]] = {"words": words.count_words, "language": language.detect_language}
 """What filters read of the instruction's text: column to what computes it."""
 
 
 class _Bound(NamedTuple):
-    """lost: whether a row is beyond it."""
+    """beyond: whether a row is lost."""
 
-    lost: pl.Expr
+    beyond: pl.Expr
     reason: str
     detail: pl.Expr
 
 
-def of_text(filters: Filters) -> list[str]:
-    """Which columns of TEXT some filters read."""
+def text_columns(filters: Filters) -> list[str]:
+    """Name the columns of TEXT that some filters read."""
     counted = filters.min_words is not None or filters.max_words is not None
     return [name for name, used in (("words", counted), ("language", bool(filters.languages))) if used]
 
 
-def metrics(filters: Filters) -> list[Metric]:
-    """Metrics that some filters read."""
+def filter_metrics(filters: Filters) -> list[Metric]:
+    """Name the metrics that some filters read."""
     return list(dict.fromkeys([*(["ifd"] if filters.max_ifd else []), *filters.ranges]))
 
 
-def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl.DataFrame:
+def find_filtered_rows(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl.DataFrame:
     """Give the rows beyond a bound: id, reason, detail, the first bound that a row is beyond.
 
-    rows: have the columns of `of_text`, the metrics, and `uncut`. needed: metrics that a row must have to
-    be ranked; one that is uncut need not.
+    rows: have the columns of `text_columns`, the metrics, and `uncut`. needed: metrics that a row must
+    have to be ranked; one that is uncut need not.
     """
-    bounds = [_missing(metric, pl.lit(value=True)) for metric in metrics(filters)]
+    bounds = [_missing(metric, pl.lit(value=True)) for metric in filter_metrics(filters)]
     bounds += [_missing(metric, ~pl.col("uncut")) for metric in needed if metric != "random"]
     if filters.max_ifd is not None:
         bounds.append(
@@ -51,18 +51,21 @@ def lost(rows: pl.DataFrame, filters: Filters, needed: Collection[Metric]) -> pl
         )
     for metric, (least, most) in filters.ranges.items():
         bounds += _between(METRICS[metric].expression, metric, least, most)
-    if "words" in of_text(filters):
+    if "words" in text_columns(filters):
         bounds += _between(pl.col("words"), "words", filters.min_words, filters.max_words)
     if filters.languages:
         other = ~pl.col("language").is_in(filters.languages)
         bounds.append(_Bound(other, "other language", pl.col("language")))
-    reason, detail = (
-        pl.coalesce(pl.when(each.lost).then(part(each)) for each in bounds)
-        if bounds
-        else pl.lit(None, pl.String)
-        for part in (lambda each: pl.lit(each.reason), lambda each: each.detail)
-    )
+    reason = _of_first(bounds, [pl.lit(each.reason) for each in bounds])
+    detail = _of_first(bounds, [each.detail for each in bounds])
     return rows.select("id", reason=reason, detail=detail).filter(pl.col("reason").is_not_null())
+
+
+def _of_first(bounds: Sequence[_Bound], values: Sequence[pl.Expr]) -> pl.Expr:
+    """The value of the first bound that a row is beyond, null if it is beyond none."""
+    if not bounds:
+        return pl.lit(None, pl.String)
+    return pl.coalesce(pl.when(bound.beyond).then(value) for bound, value in zip(bounds, values, strict=True))
 
 
 def _missing(metric: Metric, where: pl.Expr) -> _Bound:

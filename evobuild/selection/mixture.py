@@ -13,7 +13,7 @@ from evobuild.selection.params import Select
 Part = TypeVar("Part", bound=Hashable)
 
 
-def quotas(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, int]) -> dict[Part, int]:
+def share_out(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, int]) -> dict[Part, int]:
     """Share so many rows out by weight, by the largest remainder, ties in the order given.
 
     sizes: rows that each part has. A part that has too few gives all it has, and the others, by their
@@ -22,15 +22,17 @@ def quotas(total: int, weights: Mapping[Part, float], sizes: Mapping[Part, int])
     Instance: (10, {"r1": 1, "r2": 2}, {"r1": 9, "r2": 9}) -> {"r1": 3, "r2": 7}.
     """
     found = dict.fromkeys(weights, 0)
-    open_ = [part for part in weights if sizes.get(part, 0)]
-    left = min(total, sum(sizes.get(part, 0) for part in open_))
+    remaining = {part: weight for part, weight in weights.items() if sizes.get(part, 0)}
+    left = min(total, sum(sizes[part] for part in remaining))
     while left:
-        shares = _largest_remainder(left, {part: weights[part] for part in open_})
-        scarce = [part for part in open_ if shares[part] >= sizes[part]]
-        for part in scarce or open_:
-            found[part] = sizes[part] if scarce else shares[part]
-        left = left - sum(sizes[part] for part in scarce) if scarce else 0
-        open_ = [part for part in open_ if part not in scarce]
+        shares = _largest_remainder(left, remaining)
+        scarce = {part: sizes[part] for part in remaining if shares[part] >= sizes[part]}
+        if not scarce:
+            return found | shares
+        # What they lack goes to the others, in whose shares some may prove scarce in turn.
+        found |= scarce
+        left -= sum(scarce.values())
+        remaining = {part: weight for part, weight in remaining.items() if part not in scarce}
     return found
 
 
@@ -46,7 +48,7 @@ def _largest_remainder(total: int, weights: Mapping[Part, float]) -> dict[Part, 
     return found
 
 
-def planned(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
+def plan_mixture(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
     """Say which part of the mixture each row counts for, and how many rows that part gives.
 
     rows: round, domain, uncut. Adds part and quota; of uncut rows -1 and null.
@@ -62,11 +64,11 @@ def planned(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
         sizes.setdefault(pool, {})[kind] = size
     whole = {pool: sum(kinds.values()) for pool, kinds in sizes.items()}
     total = select.count or max(1, round(sum(whole.values()) * (select.share or 1)))
-    by_pool = quotas(total, select.weights or {"": 1.0}, whole)
+    by_pool = share_out(total, select.weights or {"": 1.0}, whole)
     found = [
         (pool, kind, quota)
         for pool, kinds in sizes.items()
-        for kind, quota in quotas(by_pool.get(pool, 0), kinds, kinds).items()
+        for kind, quota in share_out(by_pool.get(pool, 0), kinds, kinds).items()
     ]
     parts = pl.DataFrame(found, {"pool": pl.String, "kind": pl.String, "quota": pl.Int64}, orient="row")
     numbered = labelled.join(parts.with_row_index("part"), on=list(labels), how="left", maintain_order="left")

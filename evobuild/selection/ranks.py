@@ -15,7 +15,7 @@ from evobuild.core.measures import METRICS, RANDOM
 from evobuild.selection.params import Metric
 
 
-def valued(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.DataFrame:
+def add_worth(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.DataFrame:
     """Add `metric` and `worth`, both null where a row lacks one of the metrics.
 
     metric: the value by which rows are chosen; by several, the same as worth. worth: higher is sooner.
@@ -23,11 +23,11 @@ def valued(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Data
     if len(by) > 1:
         return rows.with_columns(worth=_mean_rank(rows, by, seed)).with_columns(metric="worth")
     (metric,) = by
-    value = values(rows, metric, seed)
+    value = metric_values(rows, metric, seed)
     return rows.with_columns(metric=value, worth=value if is_highest(metric) else -value)
 
 
-def values(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.Series:
+def metric_values(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.Series:
     """Give the value of each row in one metric, null where it has none."""
     if metric == RANDOM:
         # By each id's own hash, so that a row's luck does not depend on which others there are.
@@ -46,7 +46,7 @@ def _lot(seed: int, key: str) -> float:
 
 def _mean_rank(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Series:
     """Mean fractional rank, 0 to 1; equal values share the mean of their ranks."""
-    found = pl.DataFrame([values(rows, metric, seed) for metric in by])
+    found = pl.DataFrame([metric_values(rows, metric, seed) for metric in by])
     # A row that lacks one metric takes no part in the ranks of the others.
     whole = pl.all_horizontal(pl.col(metric).is_not_null() for metric in by)
     parts = [
@@ -57,6 +57,6 @@ def _mean_rank(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.
     return found.select(worth=mean).to_series()
 
 
-def order(rows: pl.DataFrame) -> pl.DataFrame:
+def order_by_worth(rows: pl.DataFrame) -> pl.DataFrame:
     """Sort valued rows, the one to choose first first: uncut rows, then by worth, ties by id."""
     return rows.sort("uncut", "worth", "id", descending=[True, True, False], nulls_last=True)

@@ -37,7 +37,7 @@ class Selection(NamedTuple):
     rows_in: int
 
 
-def run(params: SelectParams, sources: Sources) -> Selection:
+def select_rows(params: SelectParams, sources: Sources) -> Selection:
     """Select rows. params: random_seed, pools, select and decontaminate.sets.
 
     Raises BadInput if something that the params ask for was measured of no row.
@@ -45,14 +45,16 @@ def run(params: SelectParams, sources: Sources) -> Selection:
     select, seed = params.select, params.random_seed
     names = select.pools_read(params.pools)
     is_seed = pl.col("round") == SEED_ROUND
-    rows = candidate_rows.rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
+    rows = candidate_rows.read_candidate_rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
     _refuse_unmeasured(rows, select, names)
     open_, lost = _sift(rows, _gates(params, names, sources))
-    ordered = ranks.order(ranks.valued(open_, select.by, seed))
+    ordered = ranks.order_by_worth(ranks.add_worth(open_, select.by, seed))
     open_, repeated = _sift(ordered, _alike(select, names, sources, seed))
-    chosen, cut_off = cut(open_, select, _vectors(open_, names, sources) if select.diversity_filter else None)
+    chosen, cut_off = cut_by_mixture(
+        open_, select, _vectors(open_, names, sources) if select.diversity_filter else None
+    )
     rejects = pl.concat([*lost, *repeated, cut_off]).with_columns(reply=pl.lit(""))
-    texts = candidate_rows.texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
+    texts = candidate_rows.read_texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
     kept = texts.join(chosen.select("id", *candidate_rows.MEASURED, "metric"), on="id", how="left")
     return Selection(kept, rejects.match_to_schema(tables.REJECTS), rows.height)
 
@@ -76,16 +78,18 @@ def _gates(params: SelectParams, names: Sequence[str], sources: Sources) -> list
     def contaminated(rows: pl.DataFrame) -> pl.DataFrame:
         if sources.contamination is None:
             raise ValueError("nobody looked for contamination")
-        hits = candidate_rows.contaminated(list(params.decontaminate.sets), measures, sources.contamination)
+        hits = candidate_rows.read_contaminated_rows(
+            list(params.decontaminate.sets), measures, sources.contamination
+        )
         return _reject(rows.join(hits, on="id"), "contaminated", "hit")
 
     def filtered(rows: pl.DataFrame) -> pl.DataFrame:
         given = params.select.filters
-        if columns := filters.of_text(given):
-            texts = candidate_rows.texts(names, sources.responses, rows["id"], ["instruction"])
+        if columns := filters.text_columns(given):
+            texts = candidate_rows.read_texts(names, sources.responses, rows["id"], ["instruction"])
             read = [texts["instruction"].map_elements(filters.TEXT[name]).alias(name) for name in columns]
             rows = rows.join(texts.select("id", *read), on="id", how="left", maintain_order="left")
-        return filters.lost(rows, given, list(params.select.by))
+        return filters.find_filtered_rows(rows, given, list(params.select.by))
 
     gates = [contaminated] if measures else []
     return [unanswered, *gates, filtered]
@@ -94,43 +98,47 @@ def _gates(params: SelectParams, names: Sequence[str], sources: Sources) -> list
 def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
     """What a row must not be to a better one."""
     near, similarity = select.deduplicate.near, select.deduplicate.embedding
-    steps: list[Step] = [deduplicate.exact]
+    steps: list[Step] = [deduplicate.find_exact_duplicates]
     if near is not None:
 
         def nearly(rows: pl.DataFrame) -> pl.DataFrame:
             columns = ["history", "instruction", "input"]
-            texts = candidate_rows.texts(names, sources.responses, rows["id"], columns)
-            asked = texts.select("id", candidate_rows.asked())
+            texts = candidate_rows.read_texts(names, sources.responses, rows["id"], columns)
+            asked = texts.select("id", candidate_rows.join_asked_text())
             ordered = rows.select("id").join(asked, on="id", how="left", maintain_order="left")
-            return deduplicate.near(rows, ordered["asked"], near, seed)
+            return deduplicate.find_near_duplicates(rows, ordered["asked"], near, seed)
 
         steps.append(nearly)
     if similarity is not None or select.diversity_filter is not None:
         steps.append(lambda rows: _reject(_without_vector(rows, names, sources), "no embedding"))
     if similarity is not None:
-        steps.append(lambda rows: deduplicate.by_embedding(rows, _vectors(rows, names, sources), similarity))
+        steps.append(
+            lambda rows: deduplicate.find_embedding_duplicates(
+                rows, _vectors(rows, names, sources), similarity
+            )
+        )
     return steps
 
 
-def cut(
+def cut_by_mixture(
     rows: pl.DataFrame, select: Select, vectors_N_D: np.ndarray | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Cut ordered rows by the mixture; give the rows kept, and those lost: id, reason, detail.
 
-    rows: id, round, domain, uncut, metric, in order of worth. vectors_N_D: their embeddings, for the greedy
-    choice. At least one row is kept where any can be chosen.
+    rows: id, round, domain, uncut, metric, in order of worth. vectors_N_D: their embeddings, for the
+    diversity filter. At least one row is kept where any can be chosen.
     """
-    rows = mixture.planned(rows, select)
+    rows = mixture.plan_mixture(rows, select)
     if vectors_N_D is None or select.diversity_filter is None:
         kept, near = pl.int_range(pl.len()).over("part") < pl.col("quota"), None
         rows = rows.with_columns(kept=kept.fill_null(value=True))
     else:
         quotas = dict(rows.select("part", "quota").drop_nulls().unique().iter_rows())
-        choice = diversity_filter.choose(
+        choice = diversity_filter.choose_diverse(
             vectors_N_D, 1 - select.diversity_filter, rows["part"].to_numpy(), quotas
         )
         rows = rows.with_columns(kept=pl.Series(choice.kept))
-        near = deduplicate.too_near(rows, choice, TOO_NEAR)
+        near = deduplicate.rows_too_near(rows, choice, TOO_NEAR)
     last = pl.col("metric").filter(pl.col("kept")).last().over("part")
     shown = rows.with_columns(
         detail=pl.format("{}, the last kept has {}", pl.col("metric").round(6), last.round(6))
@@ -147,7 +155,7 @@ def _reject(rows: pl.DataFrame, reason: str, detail: str | None = None) -> pl.Da
 
 
 def _vectors(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> np.ndarray:
-    return candidate_rows.vectors(names, sources.embeddings, rows["id"])
+    return candidate_rows.read_embeddings(names, sources.embeddings, rows["id"])
 
 
 def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) -> pl.DataFrame:
@@ -163,7 +171,7 @@ def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) 
 def _refuse_unmeasured(rows: pl.DataFrame, select: Select, names: Sequence[str]) -> None:
     """Say before any work that something which is asked for was measured of no row at all."""
     asked = [(metric, "select.by") for metric in select.by]
-    asked += [(metric, "select.filters") for metric in filters.metrics(select.filters)]
+    asked += [(metric, "select.filters") for metric in filters.filter_metrics(select.filters)]
     for metric, key in asked:
         if metric != RANDOM and rows[METRICS[metric].column].is_null().all():
             raise BadInput(

@@ -101,7 +101,7 @@ _ANSWER = _compiled(
 )
 
 
-def stripped(text: str) -> str:
+def strip_assistant_phrases(text: str) -> str:
     """Take off a lead-in such as "Sure! Here is the rewritten prompt:", with the remarks after the text.
 
     Offers of more at the end go in any case; without a lead-in a remark may belong to the instruction.
@@ -115,13 +115,13 @@ def stripped(text: str) -> str:
     return text
 
 
-def of_rewriting(text: str) -> str | None:
-    """The words with which a text begins to talk of the rewriting, None if it does not."""
+def find_rewriting_opening(text: str) -> str | None:
+    """Find the words with which a text begins to talk of the rewriting, None if it does not."""
     found = _OF_REWRITING.match(text)
     return found and found[0].strip()
 
 
-def of_answer(text: str) -> str | None:
-    """The words with which a text begins as an answer or a refusal does, None if it does not."""
+def find_answer_opening(text: str) -> str | None:
+    """Find the words with which a text begins as an answer or a refusal does, None if it does not."""
     found = _ANSWER.match(text)
     return found and found[0].strip()

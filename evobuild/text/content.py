@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Literal, NamedTuple
 
+from evobuild.text.words import split_alphanumerics
+
 Kind = Literal["prose", "code", "table"]
 _FENCE = re.compile(r"[ \t>]*(```|~~~)")
 _CODE = re.compile(
@@ -33,7 +35,7 @@ _ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|[\w.+-]{1,64}@[\w-]+\.
 _QUOTED = re.compile(
     r'"([^"\n]{2,200})"|“([^”\n]{2,200})”|«([^»\n]{2,200})»|「([^」\n]{2,200})」|`([^`\n]{2,200})`'
 )
-_WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
+_NUMERAL = re.compile(r"[a-z]+(?:-[a-z]+)?")
 _SMALL_TEXT = """
 one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
 eighteen nineteen
@@ -49,7 +51,6 @@ _NUMERALS |= {
 }
 # Said of anything, and parts of other numbers: these can stand for a figure, but are none to be missed.
 _LOOSE = {"one": _NUMERALS.pop("one"), "hundred": "100", "thousand": "1000", "million": "1000000"}
-_NOT_SAID = re.compile(r"[\W_]+")
 
 
 class Part(NamedTuple):
@@ -59,27 +60,28 @@ class Part(NamedTuple):
     lines: tuple[str, ...]
 
 
-def parts(text: str) -> list[Part]:
+def split_content(text: str) -> list[Part]:
     """Cut a text into prose, code and tables, in order; the fences themselves are left out."""
     grouped = groupby(_kinds(text.splitlines()), key=lambda each: each[0])
     found = [Part(kind, tuple(line for _, line in lines)) for kind, lines in grouped]
     return [part for part in found if any(line.strip() for line in part.lines)]
 
 
-def prose(text: str) -> str:
-    """What of a text is neither code nor a table."""
+def extract_prose(text: str) -> str:
+    """Give what of a text is neither code nor a table."""
     if "\n" not in text and "`" not in text and not _CODE.match(text):
         return text
-    return "\n".join(line for part in parts(text) if part.kind == "prose" for line in part.lines)
+    return "\n".join(line for part in split_content(text) if part.kind == "prose" for line in part.lines)
 
 
 def is_code(text: str) -> bool:
     """Whether a text is code and nothing else."""
-    found = parts(text)
+    found = split_content(text)
     return bool(found) and all(part.kind == "code" for part in found)
 
 
 def _kinds(lines: list[str]) -> Iterator[tuple[Kind, str]]:
+    """Say of each line what it is, and leave out the fences."""
     fence = ""
     separated = _separated(lines)
     kind: Kind = "prose"
@@ -88,14 +90,21 @@ def _kinds(lines: list[str]) -> Iterator[tuple[Kind, str]]:
         if mark and (not fence or mark[1] == fence):
             fence = "" if fence else mark[1]
             continue
-        # Below a line of code, what is indented is code, too, and so are comments.
-        follows = kind == "code" and line.startswith((" ", "\t", "#"))
-        if fence or follows or _CODE.match(line.strip()):
+        if fence or _is_code_line(line, below_code=kind == "code"):
             kind = "code"
         else:
-            bars = number in separated or line.count("|") > 1 or line.count("\t") > 1
-            kind = "table" if bars else "prose"
+            kind = "table" if number in separated or _has_cells(line) else "prose"
         yield kind, line
+
+
+def _is_code_line(line: str, below_code: bool) -> bool:
+    # Below a line of code, what is indented is code, too, and so are comments.
+    continues = below_code and line.startswith((" ", "\t", "#"))
+    return continues or _CODE.match(line.strip()) is not None
+
+
+def _has_cells(line: str) -> bool:
+    return line.count("|") > 1 or line.count("\t") > 1
 
 
 def _separated(lines: list[str]) -> set[int]:
@@ -110,7 +119,7 @@ def _separated(lines: list[str]) -> set[int]:
     return found
 
 
-def missing(text: str, child: str) -> list[str]:
+def find_missing_content(text: str, child: str) -> list[str]:
     """Say which code, tables and figures of a text are not in another.
 
     A block is missing if less than half of its lines are there, whatever their space, case and, in a
@@ -120,20 +129,25 @@ def missing(text: str, child: str) -> list[str]:
     if text in child:
         return []
     whole = "".join(child.split()).casefold()
-    said = _NOT_SAID.sub("", whole)
+    said = _letters(whole)
     lost = []
-    for part in parts(text):
+    for part in split_content(text):
         if part.kind != "prose":
             kept = [_kept(part.kind, line, whole, said) for line in part.lines if any(map(str.isalnum, line))]
             if kept and sum(kept) * 2 < len(kept):
                 lost.append(f"{part.kind} of {len(kept)} lines: {part.lines[0].strip()[:40]}")
-    return lost + _lost_figures(prose(text), child, said)
+    return lost + _lost_figures(extract_prose(text), child, said)
 
 
 def _kept(kind: Kind, line: str, whole: str, said: str) -> bool:
     if kind == "code":
         return "".join(line.split()).casefold() in whole
-    return _NOT_SAID.sub("", line).casefold() in said
+    return _letters(line).casefold() in said
+
+
+def _letters(text: str) -> str:
+    """The letters and digits of a text."""
+    return "".join(split_alphanumerics(text))
 
 
 def _lost_figures(text: str, child: str, said: str) -> list[str]:
@@ -144,18 +158,18 @@ def _lost_figures(text: str, child: str, said: str) -> list[str]:
         lost += [f"address {address}" for address in addresses if address not in child]
         text = _ADDRESS.sub(" ", text)
     quoted = ["".join(found) for found in _QUOTED.findall(text)]
-    lost += [f'quoted "{each[:40]}"' for each in quoted if _NOT_SAID.sub("", each).casefold() not in said]
+    lost += [f'quoted "{each[:40]}"' for each in quoted if _letters(each).casefold() not in said]
     rest = _QUOTED.sub(" ", text)
     words = child.casefold()
-    there = numbers(child) | {value for word, value in _LOOSE.items() if word in words}
-    return lost + [f"number {number}" for number in sorted(numbers(rest) - there)]
+    there = read_numbers(child) | {value for word, value in _LOOSE.items() if word in words}
+    return lost + [f"number {number}" for number in sorted(read_numbers(rest) - there)]
 
 
-def numbers(text: str) -> set[str]:
-    """The values of the numbers in a text, in digits, those in English words too."""
+def read_numbers(text: str) -> set[str]:
+    """Read the values of the numbers in a text, in digits, those in English words too."""
     text = text if text.isascii() else unicodedata.normalize("NFKC", text)
     found = {_value(number) for number in _NUMBER.findall(_BULLET.sub("", text))}
-    return found | {_NUMERALS[word] for word in _WORD.findall(text.casefold()) if word in _NUMERALS}
+    return found | {_NUMERALS[word] for word in _NUMERAL.findall(text.casefold()) if word in _NUMERALS}
 
 
 def _value(number: str) -> str:

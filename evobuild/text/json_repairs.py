@@ -30,7 +30,7 @@ _BREAK_IN_CODE = re.compile(
 )
 
 
-def objects(text: str) -> Iterator[dict[str, object]]:
+def find_json_objects(text: str) -> Iterator[dict[str, object]]:
     """Go through the JSON objects of a text, in order, without those within others."""
     end, repairs = 0, MOST_REPAIRS
     for _ in range(MOST_TRIES):
@@ -69,7 +69,7 @@ def _mended(text: str, error: JSONDecodeError) -> str | None:
     return None
 
 
-def code(text: str) -> ast.Module | None:
+def parse_code(text: str) -> ast.Module | None:
     """Parse code, None if it does not compile."""
     try:
         with warnings.catch_warnings():
@@ -81,7 +81,7 @@ def code(text: str) -> ast.Module | None:
         return None
 
 
-def compiling(text: str) -> tuple[str, ast.Module] | None:
+def find_compiling_code(text: str) -> tuple[str, ast.Module] | None:
     """Give the first reading of some code that compiles, and it parsed; None if none does.
 
     Tried are the code as it is, without its fence, with one level of escapes less, in quotes alone, in all
@@ -90,12 +90,12 @@ def compiling(text: str) -> tuple[str, ast.Module] | None:
     fenced = _FENCE.fullmatch(text)
     bare = fenced[1] if fenced else text
     between = _BREAK_IN_CODE.sub(lambda found: found[1] or "\n", bare)
-    for candidate in (bare, bare.replace(r"\'", "'"), unescaped(bare), between):
-        if (tree := code(candidate)) and tree.body:
+    for candidate in (bare, bare.replace(r"\'", "'"), take_off_escapes(bare), between):
+        if (tree := parse_code(candidate)) and tree.body:
             return candidate, tree
     return None
 
 
-def unescaped(text: str) -> str:
+def take_off_escapes(text: str) -> str:
     """Take one level of escapes off."""
     return _ESCAPED.sub(lambda found: _ESCAPES[found[0]], text)

@@ -19,7 +19,7 @@ def _no_constant(name: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
-def found(text: str) -> Iterator[object]:
+def find_json_values(text: str) -> Iterator[object]:
     """Go through the objects and arrays of a text, in order, without those within others.
 
     Instance: 'So: {"a": [1]} and [2]' -> {"a": [1]}, then [2].

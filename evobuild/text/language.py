@@ -8,10 +8,12 @@ language, or mixes both as a task of translation does, is no change.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
 from evobuild.text import content
+from evobuild.text.words import split_at_blanks, split_letter_runs
 
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
@@ -44,11 +46,10 @@ write explain create generate give find identify list using make must should of 
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
 """Words by which most English texts show what they are, at a hundredth of the cost."""
 _NOT_OWN = re.compile(r'"[^"\n]*"|“[^”]*”|«[^»]*»|「[^」]*」|`[^`]*`|https?://\S+')
-_WORD = re.compile(r"[^\W\d_]{2,}")
 _END = re.compile(r"[.!?:;\n。！？：；]+\s*")
 
 
-def changed(parent: str, child: str) -> tuple[str, str] | None:
+def detect_language_change(parent: str, child: str) -> tuple[str, str] | None:
     """Name the languages of a parent and of a child in another one; None if it is the same or may be.
 
     Instance: ("Nombra tres ríos.", "Name three rivers in Africa.") -> ("Spanish", "English").
@@ -57,22 +58,10 @@ def changed(parent: str, child: str) -> tuple[str, str] | None:
     if _is_english(parent) and _is_english(rest):
         return None
     old = _sentences(parent)
-    new = [sentence for sentence in _sentences(rest) if sentence not in old]
-    own, text = ". ".join(old), ". ".join(new)
-    if not _tells(own) or not _tells(text) or len(text.encode(errors="replace")) < SHORT:
-        return None
-    (before, _), (after, probability) = _guess(own), _guess(text)
-    if before == after or probability < SURE:
-        return None
-    # By the sentence, too, as one who asks for a translation writes in two languages.
-    if any(after in _likely(each) for each in (own, *old)):
-        return None
-    if any(before in _likely(each) for each in (text, *new)):
-        return None
-    return NAMES[before], NAMES[after]
+    return _compare_languages(old, [sentence for sentence in _sentences(rest) if sentence not in old])
 
 
-def of(text: str) -> str | None:
+def detect_language(text: str) -> str | None:
     """Give the code of the language that a text is in; None if it does not tell, as where it has no words.
 
     Instance: "Nombra tres ríos de España y di dónde nacen." -> "es".
@@ -80,25 +69,51 @@ def of(text: str) -> str | None:
     if _is_english(text):
         return "en"
     prose = ". ".join(_sentences(text))
-    if not _tells(prose) or len(prose.encode(errors="replace")) < SHORT:
+    if not _tells_enough(prose):
         return None
     found, probability = _guess(prose)
     return found if probability >= SURE else None
 
 
+def _compare_languages(old: Sequence[str], new: Sequence[str]) -> tuple[str, str] | None:
+    """Name the languages of the sentences of a parent, and of those that its child adds, if they differ."""
+    before, after = ". ".join(old), ". ".join(new)
+    if not _tells(before) or not _tells_enough(after):
+        return None
+    (was, _), (became, probability) = _guess(before), _guess(after)
+    if was == became or probability < SURE:
+        return None
+    if _may_be_in(became, [before, *old]) or _may_be_in(was, [after, *new]):
+        return None
+    return NAMES[was], NAMES[became]
+
+
 def _sentences(text: str) -> list[str]:
-    found = _END.split(_NOT_OWN.sub(" ", content.prose(text)))
+    found = _END.split(_NOT_OWN.sub(" ", content.extract_prose(text)))
     return [sentence for each in found if (sentence := each.strip())]
 
 
 def _tells(text: str) -> bool:
     """Whether there are words enough; a few letters tell if they are not of the alphabet of most names."""
-    words = _WORD.findall(text)
+    words = split_letter_runs(text)
     return len(words) > 1 or not "".join(words).isascii()
 
 
+def _tells_enough(text: str) -> bool:
+    """Whether a text is long enough for its likeliest language to be taken for its own."""
+    return _tells(text) and len(text.encode(errors="replace")) >= SHORT
+
+
+def _may_be_in(language: str, texts: Iterable[str]) -> bool:
+    """Whether any text, a whole or one of its sentences, may be in a language.
+
+    By the sentence, too, as one who asks for a translation writes in two languages.
+    """
+    return any(language in _likely(each) for each in texts)
+
+
 def _is_english(text: str) -> bool:
-    return sum(map(_ENGLISH.__contains__, text.lower().split())) > 1
+    return sum(map(_ENGLISH.__contains__, split_at_blanks(text.lower()))) > 1
 
 
 def _guess(text: str) -> tuple[str, float]:

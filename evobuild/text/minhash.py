@@ -7,22 +7,20 @@ Words are case-folded; scripts without spaces count by character.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from evobuild.core.errors import require
+from evobuild.text.words import split_words
 
 PERMUTATIONS = 64
 BANDS = 16
 """16 bands of 4 hashes: a pair of similarity 0.7 is proposed with probability 1 - (1 - 0.7^4)^16 = 0.99."""
 
-_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+")
 
-
-def groups(texts: Sequence[str], threshold: float, seed: int) -> list[int]:
+def group_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> list[int]:
     """Number the near-duplicate group of each text by the first place that belongs to it.
 
     threshold: Jaccard similarity, 0 to 1. Instance: ["a b c", "x y", "A b c!"] -> [0, 1, 0].
@@ -41,7 +39,7 @@ def groups(texts: Sequence[str], threshold: float, seed: int) -> list[int]:
 
 
 def _pairs(text: str) -> set[str]:
-    words = _WORD.findall(text.casefold())
+    words = split_words(text.casefold())
     return {f"{one} {other}" for one, other in pairwise(words)} or set(words) or {text}
 
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import difflib
-import re
+
+from evobuild.text.words import split_keeping_spaces
 
 LONGEST = 20_000
 """Characters of a text that are compared; longer ones are shown without their difference."""
 
-# Characters of scripts without spaces are words of their own, as in pages/explorer_tree.js.
-_DENSE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_DENSE}]\s*|[^\s{_DENSE}]+\s*|\s+")
-
-Words = list[tuple[str, str]]
+WordDifferences = list[tuple[str, str]]
 """A text in parts, each ("equal" | "insert" | "delete", text)."""
 
 
-def difference(before: str, after: str) -> Words:
+def compare_words(before: str, after: str) -> WordDifferences:
     """Compare two texts word by word.
 
     Instance: "Name a bird.", "Name a red bird." -> equal "Name a ", insert "red ", equal "bird."
     """
     if max(len(before), len(after)) > LONGEST:
         return [("equal", after)]
-    old, new = _WORD.findall(before), _WORD.findall(after)
-    parts: Words = []
+    old, new = split_keeping_spaces(before), split_keeping_spaces(after)
+    parts: WordDifferences = []
     # The space after a word is no part of it: a last word stays the same when more follows.
     old_words, new_words = [token.strip() for token in old], [token.strip() for token in new]
     for kind, i1, i2, j1, j2 in difflib.SequenceMatcher(

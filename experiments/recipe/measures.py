@@ -104,15 +104,21 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     measures = {name: folders[name] for name in ("scores", "ratings")}
     sources = candidate_rows.Sources(folders["rounds"], folders["responses"], measures)
     rows = (
-        candidate_rows.rows([pool], sources).filter(pl.col("ic_ifd").is_not_null()).with_columns(uncut=False)
+        candidate_rows.read_candidate_rows([pool], sources)
+        .filter(pl.col("ic_ifd").is_not_null())
+        .with_columns(uncut=False)
     )
-    texts = candidate_rows.texts([pool], folders["responses"], rows["id"], ["instruction"])
-    counted = texts.select("id", words=pl.Series(map(words.count, texts["instruction"]), dtype=pl.Int64))
+    texts = candidate_rows.read_texts([pool], folders["responses"], rows["id"], ["instruction"])
+    counted = texts.select(
+        "id", words=pl.Series(map(words.count_words, texts["instruction"]), dtype=pl.Int64)
+    )
     table = rows.join(counted, on="id", how="left").select("id", "words", "difficulty", "ic_ifd").sort("id")
     found = []
     for share in SHARES:
         given = outs.params.select.model_copy(update={"share": share, "count": None, "weights": {}})
-        chosen: dict[str, pl.Series] = {metric: compare.chosen(rows, metric, given) for metric in CUT_BY}
+        chosen: dict[str, pl.Series] = {
+            metric: compare.choose_by_metric(rows, metric, given) for metric in CUT_BY
+        }
         for metric, ids in {ALL: rows["id"], **chosen}.items():
             own = table.filter(pl.col("id").is_in(ids.implode()))
             shared = pl.col("id").is_in(chosen["ic_ifd"].implode())

@@ -7,7 +7,6 @@ from fakes import reply
 from verdicts.responses import RESPONSES
 
 from evobuild.answering import failures
-from evobuild.text import words
 
 
 def test_the_table_of_responses_is_as_large_as_it_is_said_to_be():
@@ -36,19 +35,3 @@ def test_a_response_fails_by_the_rules_that_are_asked_for(response):
 )
 def test_a_reply_is_unusable_by_its_error_its_finish_or_its_emptiness(given, reason):
     assert failures.of_reply(given) == reason
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("", 0),
-        ("one two  three\nfour", 4),
-        ("Zwölf Boxkämpfer jagen Viktor", 4),
-        ("写一首关于大海的诗。", 5),
-        ("请用 Python 写", 3),
-        ("你好！", 1),
-        ("เขียนบทกวี", 5),
-    ],
-)
-def test_words_are_counted_also_where_no_spaces_are(text, count):
-    assert words.count(text) == count

@@ -12,7 +12,14 @@ import pytest
 from fakes import reply
 
 from evobuild.autoif import augment
-from evobuild.autoif.augment import Constraint, Known, cleaned, fault, invent, read_seeds
+from evobuild.autoif.augment import (
+    Constraint,
+    KnownConstraints,
+    clean_list_item,
+    find_constraint_fault,
+    invent_constraints,
+    read_seed_constraints,
+)
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
@@ -54,7 +61,7 @@ SETTINGS = GIVEN.autoif.augment.model_copy(update={"rounds": 1, "count": 5, "exa
     ],
 )
 def test_a_line_is_rid_of_what_makes_it_an_item(line, text):
-    assert cleaned(line) == text
+    assert clean_list_item(line) == text
 
 
 @pytest.mark.parametrize(
@@ -88,7 +95,7 @@ def test_a_line_is_rid_of_what_makes_it_an_item(line, text):
     ],
 )
 def test_what_is_no_constraint_is_named(line, reason):
-    found = fault(line, cleaned(line))
+    found = find_constraint_fault(line, clean_list_item(line))
     assert (found and found[0]) == reason
 
 
@@ -115,14 +122,14 @@ def test_what_is_no_constraint_is_named(line, reason):
     ],
 )
 def test_of_alike_constraints_one_is_known(first, second, like):
-    known = Known(0.7)
+    known = KnownConstraints(0.7)
     known.add(first)
     assert (known.equal(second) == first) is (like == "equal")
     assert (known.near(second) == first) is (like is not None)
 
 
 def test_what_is_near_two_is_told_the_earlier():
-    known = Known(0.5)
+    known = KnownConstraints(0.5)
     for text in ("a b c d e", "x y", "a b c d f"):
         known.add(text)
     assert known.near("a b c d g") == "a b c d e"
@@ -131,8 +138,8 @@ def test_what_is_near_two_is_told_the_earlier():
 def seeds(tmp_path, content):
     path = tmp_path / "own.txt"
     path.write_bytes(content)
-    known = Known(0.7)
-    return list(read_seeds(path, known)), known
+    known = KnownConstraints(0.7)
+    return list(read_seed_constraints(path, known)), known
 
 
 def test_every_line_of_the_seeds_is_a_constraint_or_a_reject_with_its_place(tmp_path):
@@ -161,11 +168,11 @@ def test_a_file_without_constraints_is_refused(tmp_path, content, message):
 
 def augmented(answer, engine, seeds=("Use no comma.",), **changes):
     fake = engine(answer)
-    known = Known(0.7)
+    known = KnownConstraints(0.7)
     for text in seeds:
         known.add(text)
     with Model(ChatModel("simulated", "evolver")) as model:
-        results = list(invent(known, SETTINGS.model_copy(update=changes), model, 42))
+        results = list(invent_constraints(known, SETTINGS.model_copy(update=changes), model, 42))
     return results, fake, known
 
 
@@ -289,13 +296,13 @@ def test_without_rounds_the_seeds_are_all_there_is(ran, engine):
 )
 def test_all_seeds_of_the_authors_are_constraints_and_none_is_taken_for_chatter():
     path = Path(os.environ["EVOBUILD_REAL_DATA"]) / "autoif/seed_instruction.txt"
-    found = list(read_seeds(path, Known(0.7)))
+    found = list(read_seed_constraints(path, KnownConstraints(0.7)))
     assert len(found) == 36 and all(isinstance(each, Constraint) for each in found)
     texts = [each.constraint for each in found]
-    assert [fault(f"- {text}", cleaned(f"- {text}")) for text in texts] == [None] * 36
-    assert [cleaned(f"- {text}") for text in texts] == texts
-    known = Known(0.7)
+    assert [find_constraint_fault(f"- {text}", clean_list_item(f"- {text}")) for text in texts] == [None] * 36
+    assert [clean_list_item(f"- {text}") for text in texts] == texts
+    known = KnownConstraints(0.7)
     for text in texts:
         assert known.near(text) is None
         known.add(text)
-    assert augment.counted(found) == {"seed": 36}
+    assert augment.count_origins(found) == {"seed": 36}

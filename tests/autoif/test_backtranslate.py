@@ -37,7 +37,7 @@ def progress(tmp_path, monkeypatch):
     ],
 )
 def test_a_reply_is_one_line(reply, text):
-    assert backtranslate.read(reply) == text
+    assert backtranslate.read_backtranslation(reply) == text
 
 
 def run(tmp_path, functions, *constraints):

@@ -37,13 +37,13 @@ def settings(**values):
 )
 def test_which_seed_rows_are_queries(row, fields, domains, reason):
     given = row(**fields)
-    (found,) = compose.eligible([given], settings(domains=domains))
+    (found,) = compose.sift_queries([given], settings(domains=domains))
     assert (found.reason if isinstance(found, Reject) else None) == reason
     assert found.id == given.id
 
 
 def composed(seeds, constraints, count=2, seed=42):
-    return list(compose.compose(seeds, constraints, "autoif", count, seed))
+    return list(compose.compose_rows(seeds, constraints, "autoif", count, seed))
 
 
 def test_a_row_is_the_seeds_instruction_and_the_constraint(row):

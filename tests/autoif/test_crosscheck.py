@@ -11,7 +11,7 @@ import pytest
 from evobuild import sandbox
 from evobuild.autoif import booleans, crosscheck, function_verdicts, records
 from evobuild.autoif.booleans import NO_BOOLEAN
-from evobuild.autoif.function_verdicts import Said
+from evobuild.autoif.function_verdicts import FunctionVerdicts
 from evobuild.autoif.records import Case, meets
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
@@ -60,13 +60,13 @@ def tables_of(written, constraint="c"):
     return tables.frame(records.CONSTRAINTS, given), tables.frame(records.VERIFIERS, rows)
 
 
-def panel(written):
-    (found,) = function_verdicts.panels(*tables_of(written))
+def verifiers_of(written):
+    (found,) = function_verdicts.gather_verifiers(*tables_of(written))
     return found
 
 
 def test_equal_functions_and_cases_count_once():
-    found = panel(
+    found = verifiers_of(
         [
             ("A", [("x", True), ("y", True), ("z", False)]),
             ("B\n", [("x", True), ("y", False)]),
@@ -76,28 +76,30 @@ def test_equal_functions_and_cases_count_once():
     )
     assert [(each.id, each.code) for each in found.functions] == [("c-0", "A"), ("c-1", "B\n")]
     assert found.cases == (("x", True), ("y", True), ("z", False), ("y", False), ("w", True))
-    assert found.written == (4, 6)
+    assert (found.functions_written, found.cases_written) == (4, 6)
 
 
 def test_the_order_of_samples_is_that_of_their_numbers():
-    found = panel([(f"f{number}", [(f"case {number}", True)]) for number in range(12)])
+    found = verifiers_of([(f"f{number}", [(f"case {number}", True)]) for number in range(12)])
     assert [each.number for each in found.functions] == list(range(12))
     assert [case.input for case in found.cases] == [f"case {number}" for number in range(12)]
 
 
-def heard(table):
-    """What functions say: a letter a case, T, F or - for no verdict; an error, if all are -."""
+def verdicts_of(table):
+    """The verdicts of functions: a letter a case, T, F or - for no verdict; an error, if all are -."""
     meant = {"T": True, "F": False, "-": None}
     return {
-        f"c-{number}": Said(tuple(meant[letter] for letter in row), ("time",) if "-" in row else (), True)
+        f"c-{number}": FunctionVerdicts(
+            tuple(meant[letter] for letter in row), ("time",) if "-" in row else (), True
+        )
         for number, row in enumerate(table)
     }
 
 
-def judged(expected, table, settings):
+def crosschecked(expected, table, settings):
     cases = [(f"case {number}", letter == "T") for number, letter in enumerate(expected)]
-    found = panel([(f"function {number}", cases) for number in range(len(table))])
-    return crosscheck.judge(found, heard(table), settings)
+    found = verifiers_of([(f"function {number}", cases) for number in range(len(table))])
+    return crosscheck.crosscheck_constraint(found, verdicts_of(table), settings)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def judged(expected, table, settings):
 def test_cases_stay_by_agreement_and_functions_by_accuracy(
     expected, table, settings, agreement, kept, accuracy, good
 ):
-    found = judged(expected, table, settings)
+    found = crosschecked(expected, table, settings)
     assert found.agreement == tuple(agreement)
     assert found.kept == tuple(kept)
     assert found.accuracy == tuple(accuracy)
@@ -148,16 +150,16 @@ def test_cases_stay_by_agreement_and_functions_by_accuracy(
 )
 def test_why_a_constraint_is_lost_is_named(expected, table, changes, reason):
     settings = PAPER.model_copy(update=changes)
-    found = judged(expected, table, settings)
-    (result,) = crosscheck.results([found], settings, 1)
+    found = crosschecked(expected, table, settings)
+    (result,) = crosscheck.keep_verified_constraints([found], settings, 1)
     assert (result.reason if isinstance(result, Reject) else None) == reason
     assert result[0] == "c"
 
 
 def test_a_row_has_the_best_function_first_and_the_cases_that_are_left():
     # Of the fourth case one function of three says what it expects.
-    found = judged("TTTF", ["FTTT", "TTTT", "TTFF"], PAPER)
-    assert crosscheck.verified(found) == (
+    found = crosschecked("TTTF", ["FTTT", "TTTT", "TTFF"], PAPER)
+    assert crosscheck.verified_row(found) == (
         "c",
         "Use no comma.",
         "",
@@ -173,12 +175,16 @@ def test_a_row_has_the_best_function_first_and_the_cases_that_are_left():
 def test_so_many_constraints_are_drawn_by_seed_whatever_their_order():
     every = []
     for number in range(20):
-        (found,) = function_verdicts.panels(*tables_of([("f", [("x", True)])], f"k{number:02}"))
-        every.append(crosscheck.judge(found, {f"k{number:02}-0": Said((True,), (), True)}, PAPER))
+        (found,) = function_verdicts.gather_verifiers(*tables_of([("f", [("x", True)])], f"k{number:02}"))
+        every.append(
+            crosscheck.crosscheck_constraint(
+                found, {f"k{number:02}-0": FunctionVerdicts((True,), (), True)}, PAPER
+            )
+        )
     settings = PAPER.model_copy(update={"constraints": 5})
 
     def drawn(given, seed):
-        results = crosscheck.results(given, settings, seed)
+        results = crosscheck.keep_verified_constraints(given, settings, seed)
         assert len(results) == 20
         assert {each.reason for each in results if isinstance(each, Reject)} == {"not drawn"}
         return {each[0] for each in results if not isinstance(each, Reject)}
@@ -202,9 +208,9 @@ def test_so_many_constraints_are_drawn_by_seed_whatever_their_order():
     ],
 )
 def test_what_reads_as_a_boolean_is_a_verdict_and_else_there_is_a_reason(answers, verdicts, error):
-    said = function_verdicts.said(Outcome("f", tuple(answers), None, "", "bubblewrap"))
-    assert (said.verdicts, said.error, said.isolated) == (verdicts, error, True)
-    assert said.ran is any(verdict is not None for verdict in verdicts)
+    read = function_verdicts.read_function_verdicts(Outcome("f", tuple(answers), None, "", "bubblewrap"))
+    assert (read.verdicts, read.error, read.isolated) == (verdicts, error, True)
+    assert read.ran is any(verdict is not None for verdict in verdicts)
 
 
 def check(code):
@@ -324,12 +330,12 @@ def test_if_no_constraint_is_left_the_stage_says_why(ran):
 
 def test_of_two_cases_that_contradict_each_other_the_one_that_enough_agree_with_stays():
     cases = [("a", True), ("a", False), ("b", True)]
-    found = panel([(f"function {number}", cases) for number in range(3)])
-    said = heard(["TTT", "TTT", "FFT"])
-    paper = crosscheck.judge(found, said, PAPER)
+    found = verifiers_of([(f"function {number}", cases) for number in range(3)])
+    verdicts = verdicts_of(["TTT", "TTT", "FFT"])
+    paper = crosscheck.crosscheck_constraint(found, verdicts, PAPER)
     assert (paper.kept, paper.contradicted) == ((0, 2), ())
     # Any function agrees with either: neither tells.
-    authors = crosscheck.judge(found, said, AUTHORS)
+    authors = crosscheck.crosscheck_constraint(found, verdicts, AUTHORS)
     assert (authors.kept, authors.contradicted) == ((2,), (0, 1))
 
 
@@ -346,9 +352,11 @@ def published(name):
 
 def measured(functions, cases):
     """The accuracy of functions over cases, by their place, as the project reads and runs them."""
-    read = [Case(text, booleans.read(expected)) for text, expected in cases]
-    found = panel([(code, read if place == 0 else []) for place, (code, _) in enumerate(functions)])
-    checked = crosscheck.judge(found, dict(function_verdicts.run([found], GIVEN.sandbox)), AUTHORS)
+    read = [Case(text, booleans.read_boolean(expected)) for text, expected in cases]
+    found = verifiers_of([(code, read if place == 0 else []) for place, (code, _) in enumerate(functions)])
+    checked = crosscheck.crosscheck_constraint(
+        found, dict(function_verdicts.run_functions([found], GIVEN.sandbox)), AUTHORS
+    )
     assert len(found.functions) == len(functions)
     return checked
 
@@ -385,6 +393,6 @@ def test_a_function_of_theirs_that_returns_text_gives_verdicts():
         functions[0] for _, functions, _ in published("dpo_query_w_funcs.jsonl")
     )
     assert code == same and (recorded, other) == (13 / 19, 13 / 17)
-    found = panel([(code, [("2, 3, 5", True), ("2, 4", False), ("seven", False)])])
-    ((_, said),) = function_verdicts.run([found], GIVEN.sandbox)
-    assert said == Said((True, False, None), ("raised: ValueError",), True)
+    found = verifiers_of([(code, [("2, 3, 5", True), ("2, 4", False), ("seven", False)])])
+    ((_, verdicts),) = function_verdicts.run_functions([found], GIVEN.sandbox)
+    assert verdicts == FunctionVerdicts((True, False, None), ("raised: ValueError",), True)

@@ -52,7 +52,7 @@ def model(store, folder) -> Weights:
 def test_labels_are_what_the_model_gives_each_pair_alone(model, folder):
     import torch
 
-    found = entailment.labels(PAIRS, model)
+    found = entailment.label_pairs(PAIRS, model)
     network = checkpoints.classifier(model, "float32", outputs=None)
     for premise, hypothesis in PAIRS:
         inputs = tiny.tokenizer()(premise, hypothesis, return_tensors="pt")
@@ -64,19 +64,19 @@ def test_labels_are_what_the_model_gives_each_pair_alone(model, folder):
 
 def test_premise_and_hypothesis_are_not_the_same(model):
     pairs = [(a, b) for _, a in PAIRS for _, b in PAIRS]
-    found = entailment.labels(pairs, model)
+    found = entailment.label_pairs(pairs, model)
     assert any(found[a, b] != found[b, a] for a, b in pairs)
 
 
 def test_a_pair_that_is_too_long_is_cut(model):
-    assert entailment.labels([("word " * 400, "word " * 400)], model)
+    assert entailment.label_pairs([("word " * 400, "word " * 400)], model)
 
 
 def test_a_full_hit_loads_nothing(model, monkeypatch):
-    first = entailment.labels(PAIRS, model)
+    first = entailment.label_pairs(PAIRS, model)
     monkeypatch.setattr(checkpoints, "classifier", None)
     monkeypatch.setattr(checkpoints, "tokenizer", None)
-    assert entailment.labels(PAIRS, model) == first
+    assert entailment.label_pairs(PAIRS, model) == first
 
 
 @pytest.mark.parametrize("names", [{0: "LABEL_0", 1: "LABEL_1"}, {0: "entailment", 1: "not_entailment"}])
@@ -85,12 +85,12 @@ def test_a_model_without_contradiction_is_refused(folder, store, tmp_path, names
     config = json.loads((other / "config.json").read_text()) | {"id2label": {**names, 2: "other"}}
     (other / "config.json").write_text(json.dumps(config | {"label2id": {}}))
     with pytest.raises(UserError, match=rf"outputs are '{names[0]}'.*\bnamed contradiction"):
-        entailment.labels(PAIRS, Weights(str(other)))
+        entailment.label_pairs(PAIRS, Weights(str(other)))
 
 
 def test_a_language_model_gets_no_labels_at_random(store):
     with pytest.raises(UserError, match="is no sequence classifier"):
-        entailment.labels(PAIRS, Weights(str(tiny.folder())))
+        entailment.label_pairs(PAIRS, Weights(str(tiny.folder())))
 
 
 def test_a_model_that_gives_no_numbers_is_refused(model, monkeypatch):
@@ -104,7 +104,7 @@ def test_a_model_that_gives_no_numbers_is_refused(model, monkeypatch):
 
     monkeypatch.setattr(checkpoints, "classifier", lambda *given, **options: Broken())
     with pytest.raises(UserError, match="gives no number"):
-        entailment.labels(PAIRS[:1], model)
+        entailment.label_pairs(PAIRS[:1], model)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def judged(monkeypatch):
         def labels(pairs, model):
             return {pair: meanings[pair[1]] for pair in pairs}
 
-        monkeypatch.setattr(entailment, "labels", labels)
+        monkeypatch.setattr(entailment, "label_pairs", labels)
 
     return install
 
@@ -128,7 +128,7 @@ def test_any_contradiction_drops_the_constraint(judged):
     judged(yes="entailment", maybe="neutral", no="contradiction", never="contradiction")
     given = [constraint(own) for own in ("c1", "c2", "c3", "c4")]
     texts = [*said("c1", "yes", "maybe"), *said("c2", "yes", "never", "no"), *said("c3", "no")]
-    found = list(entailment.compare(given, reversed(texts), Weights("any")))
+    found = list(entailment.drop_contradicted_constraints(given, reversed(texts), Weights("any")))
     assert found == [
         given[0],
         Reject("c2", "contradiction", "never", ""),

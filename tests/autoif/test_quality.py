@@ -11,8 +11,8 @@ from branch_rows import changed, constraint, of_branch, write_constraints, write
 from fakes import reply
 
 from evobuild.autoif import quality as qualities
-from evobuild.autoif.exports import LLAMA_FACTORY, Pair
-from evobuild.autoif.quality import Candidate
+from evobuild.autoif.exports import LLAMA_FACTORY, PreferencePair
+from evobuild.autoif.quality import Bounds, Candidate
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
@@ -23,6 +23,7 @@ from stages import quality as stage
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")
 RESPONDER = ChatModel("simulated", "r")
+BOUNDS = Bounds("above:0.5", "from:8")
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def candidates(*known):
     ],
 )
 def test_the_best_answer_is_by_accuracy_then_score_then_number(row, known, score, chosen):
-    found = qualities.result(row(), candidates(*known), "above:0.5", score, RESPONDER)
+    found = qualities.choose_answer(row(), candidates(*known), Bounds("above:0.5", score), RESPONDER)
     if isinstance(found, Reject):
         assert found.reason == chosen and found.id == row().id
     else:
@@ -62,7 +63,7 @@ def test_the_best_answer_is_by_accuracy_then_score_then_number(row, known, score
 
 def test_the_details_of_a_reject_have_the_figures(row):
     def detail(*known):
-        return qualities.result(row(), candidates(*known), "above:0.5", "from:8", RESPONDER).detail
+        return qualities.choose_answer(row(), candidates(*known), BOUNDS, RESPONDER).detail
 
     assert detail((0.5, None), (0.25, None)) == "2 answers, the best accuracy 0.5"
     assert detail((1.0, 7), (0.75, None), (0, None)) == "2 of 3 answers kept it; scores 7, none"
@@ -70,12 +71,12 @@ def test_the_details_of_a_reject_have_the_figures(row):
 
 def test_an_answer_that_every_function_failed_on_is_no_worse_one(row):
     own, known = row(output="2"), candidates((0.0, None), (0.0, None), (1.0, 9))
-    assert qualities.pairs([own], {own.id: known}, {"a1"}) == [Pair(own, "1")]
-    assert qualities.pairs([own], {own.id: known}, set()) == []
+    assert qualities.make_preference_pairs([own], {own.id: known}, {"a1"}) == [PreferencePair(own, "1")]
+    assert qualities.make_preference_pairs([own], {own.id: known}, set()) == []
 
 
 def test_a_row_nobody_answered_stays_as_it_is(row):
-    assert qualities.result(row(), [], "above:0.5", "from:8", None) == row()
+    assert qualities.choose_answer(row(), [], BOUNDS, None) == row()
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def test_llama_factory_finds_what_it_wants(tmp_path, tree, engine):
     tree([("Good 1", 1.0), ("Worse", 0.0)])
     run(tmp_path)
     described = json.loads((tmp_path / "exports/dataset_info.json").read_text())["evobuild_preferences"]
-    assert described == LLAMA_FACTORY["evobuild_preferences"] and described["ranking"] is True
+    assert described == LLAMA_FACTORY["preferences"] and described["ranking"] is True
     (found,) = json.loads((tmp_path / "exports" / described["file_name"]).read_text())
     columns = described["columns"]
     # Its converter takes chosen and rejected as one turn, and an odd number of turns before.

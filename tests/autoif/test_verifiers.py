@@ -12,7 +12,7 @@ import pytest
 from fakes import reply
 
 from evobuild.autoif import booleans, records, verifiers
-from evobuild.autoif.verifiers import Unreadable, read
+from evobuild.autoif.verifiers import UnreadableVerifier, read_verifier_reply
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.text import json_repairs
@@ -55,7 +55,7 @@ PLAIN = replied()
     ids=repr,
 )
 def test_booleans_are_read_in_all_their_spellings(value, meant):
-    assert booleans.read(value) is meant
+    assert booleans.read_boolean(value) is meant
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_booleans_are_read_in_all_their_spellings(value, meant):
     ],
 )
 def test_a_function_is_read_through_the_slips_of_models(text, code):
-    assert read(text).code == code
+    assert read_verifier_reply(text).code == code
 
 
 def test_code_that_compiles_keeps_its_escapes():
     # Read once less, the two would be one line each and the string would be cut.
     for code in (SPLIT, "def evaluate(response): return '\\\\n' in response", CODE + " or '\\t' in response"):
-        assert read(replied(code)).code == code
+        assert read_verifier_reply(replied(code)).code == code
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def test_code_that_compiles_keeps_its_escapes():
     ],
 )
 def test_what_holds_no_function_is_named(text, reason):
-    with pytest.raises(Unreadable, match=f"^{reason}$"):
-        read(text)
+    with pytest.raises(UnreadableVerifier, match=f"^{reason}$"):
+        read_verifier_reply(text)
 
 
 def test_reading_a_reply_runs_none_of_it(tmp_path):
     canary = tmp_path / "canary"
     code = f"open({str(canary)!r}, 'w').write('out')\n{CODE}"
-    assert read(replied(code)).code == code
+    assert read_verifier_reply(replied(code)).code == code
     assert not canary.exists()
 
 
@@ -141,7 +141,7 @@ def test_cases_need_a_text_and_a_boolean_and_others_are_dropped_with_a_reason():
     text = replied(cases=[*cases, (None, True), ("\ud800", True)]).replace(
         '{"input": "a"', '7, {"Input": "a"'
     )
-    found = read(text)
+    found = read_verifier_reply(text)
     assert found.cases == [("a", True), ("b", False), ("c", True), ("d", False)]
     assert Counter(found.dropped) == {"no case": 1, "no boolean as output": 2, "no text as input": 3}
 
@@ -150,21 +150,21 @@ def test_cases_need_a_text_and_a_boolean_and_others_are_dropped_with_a_reason():
     "cases", ["", ', "cases": null', ', "cases": {}', ', "cases": "none"', ', "cases": []']
 )
 def test_a_function_without_a_case_is_one(cases):
-    assert read(f'{{"func": {json.dumps(CODE)}{cases}}}') == (CODE, [], [])
+    assert read_verifier_reply(f'{{"func": {json.dumps(CODE)}{cases}}}') == (CODE, [], [])
 
 
 def test_answers_are_escaped_once_less_only_where_the_code_was_escaped_twice():
     cases = [("a\\nb", True)]
     for once in (SPLIT, "def evaluate(response): return '\\n' in response"):
-        assert read(replied(once, cases)).cases == cases
+        assert read_verifier_reply(replied(once, cases)).cases == cases
     twice = SPLIT.replace("\\", "\\\\").replace("\n", "\\n")
-    assert read(replied(twice, cases)).cases == [("a\nb", True)]
+    assert read_verifier_reply(replied(twice, cases)).cases == [("a\nb", True)]
 
 
 def test_a_reply_of_slips_takes_no_longer_than_their_bound():
     text = '{"a": [' + "True, " * (json_repairs.MOST_REPAIRS + 1) + "1]}"
-    assert list(json_repairs.objects(text)) == []
-    assert len(list(json_repairs.objects(text.replace("True, ", "", 1)))) == 1
+    assert list(json_repairs.find_json_objects(text)) == []
+    assert len(list(json_repairs.find_json_objects(text.replace("True, ", "", 1)))) == 1
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_more_samples_ask_only_for_the_new_ones(ran, engine):
 def test_all_replies_that_the_authors_publish_can_be_read():
     path = Path(os.environ["EVOBUILD_REAL_DATA"]) / "autoif/eval_func_rft.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    found = [verifiers.read(text) for line in lines for text in line["gpt-answer"]]
+    found = [verifiers.read_verifier_reply(text) for line in lines for text in line["gpt-answer"]]
     assert len(found) == 40
     assert [(len(each.cases), each.dropped) for each in found] == [(3, [])] * 40
 

@@ -27,7 +27,7 @@ HANGS = "def evaluate(response):\n    while response == 'b': pass\n    return Tr
 def checked(codes, *texts):
     answers = [Answer(f"a{number}", "row", number, text) for number, text in enumerate(texts)]
     functions = {"row": [Function(code, 1.0) for code in codes]}
-    return sorted(verify.check(reversed(answers), functions, LIMITS))
+    return sorted(verify.check_answers(reversed(answers), functions, LIMITS))
 
 
 def test_accuracy_is_the_share_of_functions_that_find_it_kept():
@@ -46,7 +46,7 @@ def test_no_verdict_is_not_true_and_says_why():
     assert first == ["true", "false", "true", "no boolean", "raised: KeyError"]
     assert found[0].verdicts[1:] == ("syntax: SyntaxError", "missing", "raised: AttributeError")
     assert [each.accuracy for each in found] == [0.25, 0.0, 0.25, 0.0, 0.0]
-    assert verify.no_verdicts(found) == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
+    assert verify.count_missing_verdicts(found) == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
 
 
 def test_one_that_hangs_costs_its_time_and_no_other_function_its_verdict():
@@ -149,7 +149,7 @@ def verdicts_on(rows, texts):
     answers = [
         Answer(f"{row}/{number}", row, number, text) for row in rows for number, text in enumerate(texts(row))
     ]
-    found = list(verify.check(answers, functions, LIMITS.model_copy(update={"seconds": 10.0})))
+    found = list(verify.check_answers(answers, functions, LIMITS.model_copy(update={"seconds": 10.0})))
     return {each.id: each.verdicts for each in found}
 
 
@@ -159,12 +159,15 @@ def test_the_authors_functions_are_as_accurate_on_their_cases_as_they_say():
     found = verdicts_on(rows, lambda row: [text for text, _ in rows[row]["cases"]])
     for row, sample in rows.items():
         for place, (_, accuracy) in enumerate(sample["eval_func"]):
-            said = [booleans.read(found[f"{row}/{number}"][place]) for number in range(len(sample["cases"]))]
+            said = [
+                booleans.read_boolean(found[f"{row}/{number}"][place])
+                for number in range(len(sample["cases"]))
+            ]
             # As they compare: what they wrote as text is never equal to a boolean.
             right = [one is value for one, (_, value) in zip(said, sample["cases"], strict=True)]
             assert sum(right) / len(right) == pytest.approx(accuracy), (row, place)
-    expected = [booleans.read(value) for _, value in rows["query_rft.jsonl-16"]["cases"]]
-    said = [booleans.read(found[f"query_rft.jsonl-16/{number}"][0]) for number in range(8)]
+    expected = [booleans.read_boolean(value) for _, value in rows["query_rft.jsonl-16"]["cases"]]
+    said = [booleans.read_boolean(found[f"query_rft.jsonl-16/{number}"][0]) for number in range(8)]
     # Six are given as "True", two as "False", and none is military enough for the function.
     assert (sum(expected), sum(said)) == (6, 0)
 

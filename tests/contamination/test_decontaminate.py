@@ -12,10 +12,11 @@ import tiny
 from evobuild.__main__ import main
 from evobuild.contamination import decontaminate as contamination
 from evobuild.contamination import hits as overlaps
-from evobuild.contamination.decontaminate import Index, words
+from evobuild.contamination.decontaminate import Index
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.core import tables
 from evobuild.core.stage import _call
+from evobuild.text.words import split_normalised_words
 
 LONG = "a bat can drink eleven full glasses hourly in june keeping lively minds"
 """Thirteen words."""
@@ -30,22 +31,6 @@ def hits(row, *questions: Question, lengths=(13, 8)):
     found = Index({"set": questions}, lengths).search([row])
     assert found.rows == 1
     return [(hit.measure, hit.overlap) for hit in found.hits]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("A cat's 3.5 snake_case", ["a", "cat", "s", "3", "5", "snake_case"]),
-        ("ＦＵＬＬ ﬁne STRASSE straße", ["full", "fine", "strasse", "strasse"]),
-        ("你好，world。", ["你", "好", "world"]),
-        ("カタ ｶﾀ", ["カ", "タ", "カ", "タ"]),
-        ("नमस्ते दुनिया", ["नमस्ते", "दुनिया"]),
-        ("Café cafe\u0301", ["café", "café"]),
-        ("--- !? \u2028", []),
-    ],
-)
-def test_words_are_what_is_left_of_layout_case_and_width(text, expected) -> None:
-    assert words(text) == expected
 
 
 def test_a_shared_run_of_n_words_is_a_hit_and_one_of_fewer_is_none() -> None:
@@ -123,13 +108,13 @@ def test_a_question_as_long_as_n_needs_no_rule_of_its_own() -> None:
 
 def naive(row, questions, n) -> bool:
     """Whether the row shares n adjacent words with a question, looked up one by one."""
-    own = words(contamination.text_of(row))
+    own = split_normalised_words(contamination.text_of(row))
     grams = {tuple(own[at : at + n]) for at in range(len(own) - n + 1)}
     for question in questions:
-        text, asked = words(question.text), words("\n".join(question.asked))
+        text, asked = split_normalised_words(question.text), split_normalised_words("\n".join(question.asked))
         if any(tuple(text[at : at + n]) in grams for at in range(len(text) - n + 1)):
             return True
-        if len(asked) < n and asked == words(f"{row.instruction}\n{row.input}"):
+        if len(asked) < n and asked == split_normalised_words(f"{row.instruction}\n{row.input}"):
             return True
     return False
 
@@ -155,7 +140,9 @@ def test_what_is_found_is_what_looking_up_one_by_one_finds(monkeypatch) -> None:
         touched = sum(any(naive(row, [question], n) for row in rows) for question in questions)
         assert found.touched["set", f"{n}-gram"] == touched
     for hit in found.hits:
-        assert " ".join(words(hit.overlap)) in " ".join(words(hit.evaluation))
+        assert " ".join(split_normalised_words(hit.overlap)) in " ".join(
+            split_normalised_words(hit.evaluation)
+        )
 
 
 def test_sets_are_told_apart() -> None:

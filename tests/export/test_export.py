@@ -18,6 +18,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.export import export as exports
+from evobuild.export import formats as export_formats
 from evobuild.export.params import Export
 from evobuild.seeds import formats
 from evobuild.weights import checkpoints
@@ -56,7 +57,7 @@ LOST = [tiny.row(instruction=name, history=turns) for name, turns in UNPAIRED.it
 def export(folder: Path, rows: list[Instruction], names: list[str] = ALL, **changes: Any) -> pl.DataFrame:
     given = settings(**changes).model_copy(update={"export": Export(formats=names)})
     table = tables.frame(INSTRUCTIONS, rows).with_columns(ifd=pl.lit(0.5))
-    return exports.export(table, given, folder)
+    return exports.export_dataset(table, given, folder)
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +221,7 @@ def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
 def test_half_a_character_is_an_error_that_names_the_row(tmp_path: Path) -> None:
     row = tiny.row(output="broken \ud800")
     with pytest.raises(BadInput, match=rf"row {row.id}: its text holds the lone surrogate U\+D800"):
-        json_lines.line(row.id, exports._messages(row))
+        json_lines.line(row.id, export_formats.messages_record(row))
     # No table can bring it so far: polars takes whole characters only.
     with pytest.raises(UnicodeEncodeError):
         export(tmp_path / "export", [row])

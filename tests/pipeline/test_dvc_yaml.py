@@ -92,9 +92,7 @@ def test_the_check_of_params_depends_on_all_of_the_library() -> None:
 
 
 @pytest.mark.parametrize(("name", "domain"), [("finetune", "training"), ("evaluate", "evaluation")])
-def test_what_costs_gpu_hours_reaches_its_own_domain_weights_and_core(
-    name: str, domain: str
-) -> None:
+def test_what_costs_gpu_hours_reaches_its_own_domain_weights_and_core(name: str, domain: str) -> None:
     code = {dep for dep in body(name)["deps"] if dep.startswith("evobuild")}
     assert code == {"evobuild/core", "evobuild/weights", f"evobuild/{domain}"}
     keys = {key.split(".")[0] for key in body(name)["params"]}

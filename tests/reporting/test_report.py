@@ -200,8 +200,8 @@ def test_a_lacking_parent_is_named(tmp_path: Path):
         ("x" * 20_001, "y", [("equal", "y")]),
     ],
 )
-def test_texts_are_compared_word_by_word(before: str, after: str, parts: word_differences.Words):
-    assert word_differences.difference(before, after) == parts
+def test_texts_are_compared_word_by_word(before: str, after: str, parts: word_differences.WordDifferences):
+    assert word_differences.compare_words(before, after) == parts
 
 
 def test_examples_are_spread_over_domains():

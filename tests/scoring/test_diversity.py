@@ -22,7 +22,7 @@ VECTORS = np.array([[0, 0], [3, 4], [3, 4], [0, 1]], np.float32)
 
 
 def test_each_row_gets_its_nearest_other():
-    found = list(diversity.measure(["a", "b", "c", "d"], VECTORS, L2))
+    found = list(diversity.measure_diversity(["a", "b", "c", "d"], VECTORS, L2))
     assert found == [
         Nearest("a", "d", 1.0),
         Nearest("b", "c", 0.0),
@@ -32,15 +32,15 @@ def test_each_row_gets_its_nearest_other():
 
 
 def test_a_row_alone_has_no_neighbour():
-    assert list(diversity.measure(["a"], VECTORS[:1], L2)) == [Reject("a", "no other row", "", "")]
+    assert list(diversity.measure_diversity(["a"], VECTORS[:1], L2)) == [Reject("a", "no other row", "", "")]
 
 
 def test_what_cannot_be_measured_is_a_reject_and_nobodys_neighbour():
     vectors = np.array([[0, 0], [np.nan, 1], [1, 0], [2, 2]], np.float32)
-    found = {each.id: each for each in diversity.measure(["a", "b", "c", "d"], vectors, L2)}
+    found = {each.id: each for each in diversity.measure_diversity(["a", "b", "c", "d"], vectors, L2)}
     assert isinstance(found["b"], Reject) and found["a"] == Nearest("a", "c", 1.0)
     cosine = Diversity(distance="cosine", exact_rows=100)
-    found = {each.id: each for each in diversity.measure(["a", "b", "c", "d"], vectors, cosine)}
+    found = {each.id: each for each in diversity.measure_diversity(["a", "b", "c", "d"], vectors, cosine)}
     assert {id for id, each in found.items() if isinstance(each, Reject)} == {"a", "b"}
     assert found["c"].distance == pytest.approx(1 - 0.5**0.5)
 
@@ -51,7 +51,7 @@ def table(*distances):
 
 
 def test_figures_are_of_each_pool_and_say_how_they_were_taken():
-    assert diversity.figures({"r0": table(0.0, 0.25, 1.0), "r1": table()}, "some/model", L2) == {
+    assert diversity.diversity_figures({"r0": table(0.0, 0.25, 1.0), "r1": table()}, "some/model", L2) == {
         "embedder": "some/model",
         "distance": "l2",
         "rows": {"r0": 3, "r1": 0},

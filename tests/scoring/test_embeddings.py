@@ -14,7 +14,7 @@ import tiny
 from evobuild.core.errors import MissingExtra, UserError
 from evobuild.core.uri import Weights
 from evobuild.scoring import embeddings
-from evobuild.scoring.embeddings import Embedder, text_of
+from evobuild.scoring.embeddings import Embedder, embedded_text
 
 
 class FakeModel:
@@ -110,8 +110,8 @@ def test_a_package_that_is_not_installed_is_named(store):
 
 def test_it_is_the_instruction_alone_that_is_embedded(row):
     turns = (("user", "Hello."), ("assistant", "Hi."))
-    assert text_of(row("Name a river.", input="In Asia.", history=turns)) == "Name a river."
-    assert text_of(row(" ", input="In Asia.", history=turns)) == "Hello.\nHi.\nIn Asia."
+    assert embedded_text(row("Name a river.", input="In Asia.", history=turns)) == "Name a river."
+    assert embedded_text(row(" ", input="In Asia.", history=turns)) == "Hello.\nHi.\nIn Asia."
 
 
 @pytest.fixture(scope="module")

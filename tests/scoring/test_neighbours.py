@@ -35,7 +35,7 @@ def cloud(rows, width=16, seed=1):
     [("l2", [1, 0, 1, 5, 0]), ("squared", [1, 0, 1, 25, 0])],
 )
 def test_distances_by_hand(distance, lengths):
-    found, far = neighbours.nearest(CORNERS, distance)
+    found, far = neighbours.find_nearest(CORNERS, distance)
     # Of the equal second and last each is the other's; the fourth's nearest is the first of them.
     assert found.tolist() == [2, 4, 0, 1, 1]
     assert far.tolist() == lengths
@@ -43,7 +43,7 @@ def test_distances_by_hand(distance, lengths):
 
 def test_cosine_by_hand():
     vectors = np.array([[1, 0], [0, 2], [5, 5], [-3, 0]], np.float32)
-    found, far = neighbours.nearest(vectors, "cosine")
+    found, far = neighbours.find_nearest(vectors, "cosine")
     assert found.tolist() == [2, 2, 0, 1]
     assert far == pytest.approx([1 - 0.5**0.5, 1 - 0.5**0.5, 1 - 0.5**0.5, 1], abs=1e-7)
 
@@ -55,18 +55,18 @@ def test_it_is_the_least_of_all_pairs(distance, scale):
     vectors[7] = vectors[200]
     vectors[9] = vectors[7]
     place, least = by_definition(vectors, distance)
-    found, far = neighbours.nearest(vectors, distance)
+    found, far = neighbours.find_nearest(vectors, distance)
     assert found.tolist() == place.tolist()
     assert far == pytest.approx(least, rel=1e-12)
 
 
 def test_ties_go_to_the_first():
     square = np.array([[0, 0], [1, 0], [0, 1], [1, 1]], np.float32)
-    assert neighbours.nearest(square, "l2")[0].tolist() == [1, 0, 0, 1]
+    assert neighbours.find_nearest(square, "l2")[0].tolist() == [1, 0, 0, 1]
     same = np.ones((5, 3), np.float32)
-    assert neighbours.nearest(same, "l2")[0].tolist() == [1, 0, 0, 0, 0]
+    assert neighbours.find_nearest(same, "l2")[0].tolist() == [1, 0, 0, 0, 0]
     zeros = np.array([[0.0], [-0.0], [9.0]], np.float32)
-    assert neighbours.nearest(zeros, "l2")[0].tolist() == [1, 0, 0]
+    assert neighbours.find_nearest(zeros, "l2")[0].tolist() == [1, 0, 0]
 
 
 def test_what_single_precision_cannot_tell_apart_is_told_apart():
@@ -75,17 +75,17 @@ def test_what_single_precision_cannot_tell_apart_is_told_apart():
     for number, gap in enumerate((1e-6, 2e-6, 4e-6), start=1):
         vectors[100 * number : 100 * (number + 1)] = vectors[:100] + cloud(100, 64, number) * np.float32(gap)
     place, least = by_definition(vectors, "l2")
-    found, far = neighbours.nearest(vectors, "l2")
+    found, far = neighbours.find_nearest(vectors, "l2")
     assert found.tolist() == place.tolist() and found[:100].tolist() == list(range(100, 200))
     assert far == pytest.approx(least, rel=1e-12) and 0 < far.max() < 1e-5
 
 
 def test_blocks_do_not_show(monkeypatch):
     vectors = cloud(150)
-    whole = neighbours.nearest(vectors, "l2")
+    whole = neighbours.find_nearest(vectors, "l2")
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", 4 * 150 * 7)
     monkeypatch.setattr(neighbours, "PAIRS", 5)
-    split = neighbours.nearest(vectors, "l2")
+    split = neighbours.find_nearest(vectors, "l2")
     assert all((one == other).all() for one, other in zip(whole, split, strict=True))
 
 
@@ -93,11 +93,11 @@ def test_an_index_finds_nearly_all_and_measures_them_exactly():
     pytest.importorskip("faiss")
     vectors = cloud(3000, 8)
     vectors[5] = vectors[17]
-    exact, indexed = (neighbours.nearest(vectors, "l2", exact) for exact in (True, False))
+    exact, indexed = (neighbours.find_nearest(vectors, "l2", exact) for exact in (True, False))
     same = exact[0] == indexed[0]
     assert same.mean() > 0.95 and same[5] and same[17]
     assert (exact[1][same] == indexed[1][same]).all()
-    again = neighbours.nearest(vectors, "l2", False)
+    again = neighbours.find_nearest(vectors, "l2", False)
     assert (again[0] == indexed[0]).all() and (again[1] == indexed[1]).all()
 
 
@@ -105,11 +105,11 @@ def test_what_an_index_does_not_find_is_found_all_the_same(monkeypatch):
     pytest.importorskip("faiss")
     monkeypatch.setattr(neighbours, "FINDS", 1)  # each finds itself only
     vectors = cloud(200)
-    exact, indexed = (neighbours.nearest(vectors, "l2", exact) for exact in (True, False))
+    exact, indexed = (neighbours.find_nearest(vectors, "l2", exact) for exact in (True, False))
     assert all((one == other).all() for one, other in zip(exact, indexed, strict=True))
 
 
 def test_without_its_package_the_index_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
     with pytest.raises(MissingExtra, match=r"evobuild\[neighbours\]"):
-        neighbours.nearest(cloud(200), "l2", exact=False)
+        neighbours.find_nearest(cloud(200), "l2", exact=False)

@@ -155,7 +155,7 @@ def test_a_score_may_be_of_another_scale(text, score):
 def judged(row, engine, level, score, measures=("level", "score")):
     engine(lambda asked: level if asked.purpose == "rate_level" else score)
     with Model(ChatModel("simulated", "judge")) as model:
-        return list(rate.rate([row()], model, Sampling(), measures))
+        return list(rate.rate_rows([row()], model, Sampling(), measures))
 
 
 def test_a_rating_joins_both_replies(row, engine):
@@ -166,7 +166,7 @@ def test_a_rating_joins_both_replies(row, engine):
 def test_only_what_is_wanted_is_asked_for(row, engine, measures, values):
     fake = engine(lambda asked: "Difficulty: hard" if asked.purpose == "rate_level" else "Score: 70")
     with Model(ChatModel("simulated", "judge")) as model:
-        found = list(rate.rate([row()], model, Sampling(), measures))
+        found = list(rate.rate_rows([row()], model, Sampling(), measures))
     assert [request.purpose for request in fake.asked] == [f"rate_{name}" for name in measures]
     assert found == [rate.Rating(row().id, *values)]
 
@@ -187,6 +187,6 @@ def test_a_rating_that_cannot_be_read_is_one_reject(row, engine, level, score, r
 
     engine(with_key)
     with Model(ChatModel("simulated", "judge")) as model:
-        (rejected,) = rate.rate([row()], model, Sampling(), ("level", "score"))
+        (rejected,) = rate.rate_rows([row()], model, Sampling(), ("level", "score"))
     assert isinstance(rejected, Reject)
     assert (rejected.id, rejected.reason) == (row().id, reason)

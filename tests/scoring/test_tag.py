@@ -56,7 +56,7 @@ def test_tags_are_the_last_list_of_short_phrases(text, found):
 def test_a_reply_without_tags_is_a_reject(row, engine, said, reason):
     engine(lambda asked: said if isinstance(said, str) else reply(asked.key, *said))
     with Model(ChatModel("simulated", "tagger")) as model:
-        (lost,) = tag.tag([row()], model, Sampling())
+        (lost,) = tag.tag_rows([row()], model, Sampling())
     assert isinstance(lost, Reject) and (lost.id, lost.reason) == (row().id, reason)
 
 
@@ -66,25 +66,25 @@ def table(*rows):
 
 def test_complexity_is_tags_a_row_and_diversity_distinct_tags_a_row():
     found = {"r0": table(["a", "b"], ["a"]), "r1": table(["a", "b", "c", "d"], ["a", "e"]), "r2": table()}
-    assert tag.figures(found, "m") == {
+    assert tag.tag_figures(found, "m") == {
         "tagger": "m",
         "rows": {"r0": 2, "r1": 2, "r2": 0},
         "unique": {"r0": 2, "r1": 5, "r2": 0},
         "complexity": {"r0": 1.5, "r1": 3.0, "r2": None},
         "diversity": {"r0": 1.0, "r1": 2.5, "r2": None},
     }
-    counted = tag.frequencies(found)
+    counted = tag.count_tags(found)
     assert counted.filter(pool="r0")["rows"].to_list() == [1, 1, 0, 0]
     assert counted.filter(pool="r1")["share"].to_list() == [0, 0.5, 0, 0.5]
-    assert tag.frequencies({"r2": table()}).is_empty()
+    assert tag.count_tags({"r2": table()}).is_empty()
 
 
 def test_rows_are_drawn_by_seed_and_pool_whatever_their_order():
     ids = [f"{number}" for number in range(50)]
-    drawn = tag.draw(ids, 10, "r0", 1)
-    assert len(drawn) == 10 and drawn == tag.draw(reversed(ids), 10, "r0", 1)
-    assert drawn != tag.draw(ids, 10, "r1", 1) and drawn != tag.draw(ids, 10, "r0", 2)
-    assert tag.draw(ids, None, "r0", 1) == tag.draw(ids, 99, "r0", 1) == set(ids)
+    drawn = tag.draw_rows_to_tag(ids, 10, "r0", 1)
+    assert len(drawn) == 10 and drawn == tag.draw_rows_to_tag(reversed(ids), 10, "r0", 1)
+    assert drawn != tag.draw_rows_to_tag(ids, 10, "r1", 1) and drawn != tag.draw_rows_to_tag(ids, 10, "r0", 2)
+    assert tag.draw_rows_to_tag(ids, None, "r0", 1) == tag.draw_rows_to_tag(ids, 99, "r0", 1) == set(ids)
 
 
 def simulated(seed, instruction="Name a river."):

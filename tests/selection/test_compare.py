@@ -70,8 +70,12 @@ def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Compa
     given = Params.model_validate(content | {"select": select})
     folders = (root / name for name in ("rounds", "responses", "scores", "ratings"))
     sources = Sources(*folders, diversity=None, rewards=None, tags=None)
-    return compare.compare(
-        given, sources, root / "dataset.parquet", root / "rejects/select.parquet", 1, between
+    return compare.compare_metrics(
+        given,
+        sources,
+        dataset=root / "dataset.parquet",
+        rejects=root / "rejects/select.parquet",
+        examples=compare.Examples(1, between),
     )
 
 

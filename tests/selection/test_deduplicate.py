@@ -1,4 +1,4 @@
-"""Repeats: of rows alike the first stays, and each other says which that is."""
+"""Deduplication: of rows alike the first stays, and each other says which that is."""
 
 from __future__ import annotations
 
@@ -17,35 +17,38 @@ def said(found: pl.DataFrame) -> dict[str, tuple[str, str]]:
 
 def test_of_equal_rows_the_first_stays_whatever_its_round() -> None:
     table = rows(content_id=["x", "y", "x", "x"], round=["r2", "r1", "r1", "r3"])
-    assert said(deduplicate.exact(table)) == {"c": ("exact duplicate", "a"), "d": ("exact duplicate", "a")}
-    assert set(said(deduplicate.exact(table.reverse()))) == {"a", "c"}
+    assert said(deduplicate.find_exact_duplicates(table)) == {
+        "c": ("exact duplicate", "a"),
+        "d": ("exact duplicate", "a"),
+    }
+    assert set(said(deduplicate.find_exact_duplicates(table.reverse()))) == {"a", "c"}
 
 
 def test_of_near_rows_the_first_stays() -> None:
     texts = pl.Series([SENTENCE, "something else altogether", f"{SENTENCE} twelve"])
     table = rows(ifd=[0.1, 0.2, 0.3])
-    assert said(deduplicate.near(table, texts, 0.9, 1)) == {"c": ("near duplicate", "a")}
-    assert deduplicate.near(table, texts, 0.95, 1).height == 0
+    assert said(deduplicate.find_near_duplicates(table, texts, 0.9, 1)) == {"c": ("near duplicate", "a")}
+    assert deduplicate.find_near_duplicates(table, texts, 0.95, 1).height == 0
 
 
 def test_a_row_goes_if_one_between_it_and_the_first_is_near_to_both() -> None:
     words = [f"w{number}" for number in range(40)]
     texts = pl.Series([" ".join(words[start : start + 30]) for start in range(4)])
-    found = said(deduplicate.near(rows(ifd=[0.1] * 4), texts, 0.9, 1))
+    found = said(deduplicate.find_near_duplicates(rows(ifd=[0.1] * 4), texts, 0.9, 1))
     assert found == {key: ("near duplicate", "a") for key in "bcd"}
 
 
 def test_by_embedding_the_similarity_is_said() -> None:
     vectors = np.array([[1, 0], [0, 1], [1, 0.01]], np.float32)
-    found = said(deduplicate.by_embedding(rows(ifd=[0.1, 0.2, 0.3]), vectors, 0.95))
+    found = said(deduplicate.find_embedding_duplicates(rows(ifd=[0.1, 0.2, 0.3]), vectors, 0.95))
     assert found == {"c": ("duplicate by embedding", "a, cosine similarity 1.0")}
 
 
-def test_no_rows_have_no_repeats() -> None:
+def test_no_rows_have_no_duplicates() -> None:
     none = rows(ifd=[0.1]).clear()
     assert (
-        deduplicate.exact(none).height
-        == deduplicate.near(none, pl.Series([], dtype=pl.String), 0.9, 1).height
+        deduplicate.find_exact_duplicates(none).height
+        == deduplicate.find_near_duplicates(none, pl.Series([], dtype=pl.String), 0.9, 1).height
         == 0
     )
-    assert deduplicate.by_embedding(none, np.empty((0, 3)), 0.9).height == 0
+    assert deduplicate.find_embedding_duplicates(none, np.empty((0, 3)), 0.9).height == 0

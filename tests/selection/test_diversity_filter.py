@@ -1,4 +1,4 @@
-"""The greedy choice: held against one row at a time, and its quotas."""
+"""The diversity filter: held against one row at a time, and its quotas."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AXES = np.array([[1, 0], [0.99, 0.1], [0, 1], [1, 0.01], [-1, 0]], float)
 
 def choose(vectors, similarity=0.9, parts=None, quotas=None):
     parts = np.zeros(len(vectors), int) if parts is None else np.array(parts)
-    return diversity_filter.choose(np.array(vectors, float), similarity, parts, quotas or {})
+    return diversity_filter.choose_diverse(np.array(vectors, float), similarity, parts, quotas or {})
 
 
 def test_a_row_near_to_a_kept_one_is_skipped_and_says_to_which() -> None:
@@ -66,7 +66,7 @@ def test_blocks_change_nothing(monkeypatch, block) -> None:
 
 def plainly(vectors, similarity, parts, quotas):
     """The same, row by row, without blocks."""
-    unit, kept, left = diversity_filter.unit(vectors), [], dict(quotas)
+    unit, kept, left = diversity_filter.scale_to_length_1(vectors), [], dict(quotas)
     for row, part in enumerate(parts.tolist()):
         far = all(unit[row] @ unit[other] < similarity for other in kept)
         if far and left.get(part, 1):

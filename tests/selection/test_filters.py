@@ -17,7 +17,7 @@ SHIPPED = load_all_params(Path("params.yaml")).select.filters.model_dump()
 
 def lost(table: pl.DataFrame, needed: tuple[str, ...] = (), **given) -> dict[str, tuple[str, str]]:
     """Id -> reason and detail."""
-    found = filters.lost(table, Filters.model_validate(SHIPPED | given), needed)  # type: ignore[arg-type]
+    found = filters.find_filtered_rows(table, Filters.model_validate(SHIPPED | given), needed)  # type: ignore[arg-type]
     return {key: (reason, detail) for key, reason, detail in found.iter_rows()}
 
 
@@ -87,4 +87,4 @@ def test_the_first_bound_names_the_reason() -> None:
     [({}, []), ({"min_words": 1}, ["words"]), ({"max_words": 9, "languages": ["en"]}, ["words", "language"])],
 )
 def test_text_is_read_only_where_it_counts(given, columns) -> None:
-    assert filters.of_text(Filters.model_validate(SHIPPED | given)) == columns
+    assert filters.text_columns(Filters.model_validate(SHIPPED | given)) == columns

@@ -32,13 +32,13 @@ SHIPPED = load_all_params(Path("params.yaml")).select.model_dump()
     ],
 )
 def test_rows_are_shared_out_by_the_largest_remainder(total, weights, sizes, expected) -> None:
-    assert mixture.quotas(total, weights, sizes) == expected
+    assert mixture.share_out(total, weights, sizes) == expected
 
 
 @pytest.mark.parametrize("total", range(0, 40, 3))
 def test_all_rows_wanted_are_given_while_there_are_any(total) -> None:
     sizes = {"a": 1, "b": 17, "c": 4, "d": 9}
-    found = mixture.quotas(total, {"a": 5, "b": 0.3, "c": 2, "d": 1.1}, sizes)
+    found = mixture.share_out(total, {"a": 5, "b": 0.3, "c": 2, "d": 1.1}, sizes)
     assert sum(found.values()) == min(total, sum(sizes.values()))
     assert all(found[part] <= sizes[part] for part in sizes)
 
@@ -46,7 +46,7 @@ def test_all_rows_wanted_are_given_while_there_are_any(total) -> None:
 def planned(table: pl.DataFrame, **changes) -> dict[tuple[str, str], int | None]:
     """Quota of each pool and domain."""
     select = Select.model_validate(SHIPPED | {"share": 0.5} | changes)
-    found = mixture.planned(table, select).select("round", "domain", "quota").unique()
+    found = mixture.plan_mixture(table, select).select("round", "domain", "quota").unique()
     return {(pool, domain): quota for pool, domain, quota in found.iter_rows()}
 
 

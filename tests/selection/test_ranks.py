@@ -11,7 +11,7 @@ from evobuild.selection import ranks
 
 def ordered(table: pl.DataFrame, by: dict, seed: int = 1) -> str:
     """Ids in order of worth."""
-    return "".join(ranks.order(ranks.valued(table, by, seed))["id"])
+    return "".join(ranks.order_by_worth(ranks.add_worth(table, by, seed))["id"])
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,9 @@ def test_each_metric_counts_in_its_own_direction(metric, column, values, order) 
 
 
 def test_the_value_is_kept_as_it_is_whichever_way_it_counts() -> None:
-    valued = ranks.valued(rows(loss_q=[0.0, 1.0], question_tokens=[7, 9]), {"length": 1.0}, 1)
+    valued = ranks.add_worth(rows(loss_q=[0.0, 1.0], question_tokens=[7, 9]), {"length": 1.0}, 1)
     assert valued["metric"].to_list() == [7, 9]
-    assert ranks.values(valued, "perplexity", 1).round(3).to_list() == [1.0, 2.718]
+    assert ranks.metric_values(valued, "perplexity", 1).round(3).to_list() == [1.0, 2.718]
 
 
 def test_ties_go_by_id_whatever_the_order() -> None:
@@ -63,13 +63,13 @@ def test_uncut_rows_come_first() -> None:
 def test_several_metrics_are_the_weighted_mean_of_their_fractional_ranks(weights, worth) -> None:
     table = rows(ifd=[0.1, 0.2, 0.3, 40.0], question_tokens=[5, 8, 8, 9])
     by = dict(zip(("ifd", "length"), weights, strict=True))
-    assert ranks.valued(table, by, 1)["worth"].to_list() == pytest.approx(worth)
+    assert ranks.add_worth(table, by, 1)["worth"].to_list() == pytest.approx(worth)
 
 
 def test_a_row_that_lacks_one_of_several_metrics_has_no_rank_and_moves_no_other() -> None:
     by = {"ifd": 1.0, "difficulty": 1.0}
-    whole = ranks.valued(rows(ifd=[0.1, 0.2], difficulty=[1, 2]), by, 1)
-    more = ranks.valued(rows(ifd=[0.1, 0.2, 0.9], difficulty=[1, 2, None]), by, 1)
+    whole = ranks.add_worth(rows(ifd=[0.1, 0.2], difficulty=[1, 2]), by, 1)
+    more = ranks.add_worth(rows(ifd=[0.1, 0.2, 0.9], difficulty=[1, 2, None]), by, 1)
     assert more["worth"].to_list() == [*whole["worth"], None] == [0.5, 1.0, None]
 
 
@@ -77,6 +77,6 @@ def test_a_random_choice_is_seeded_and_a_rows_luck_does_not_depend_on_the_others
     table = rows(ifd=[None] * 20)
     by = {"random": 1.0}
     assert ordered(table, by) == ordered(table.reverse(), by) != ordered(table, by, seed=2)
-    luck, fewer = ranks.values(table, "random", 1), ranks.values(table.head(7), "random", 1)
+    luck, fewer = ranks.metric_values(table, "random", 1), ranks.metric_values(table.head(7), "random", 1)
     assert fewer.to_list() == luck.head(7).to_list()
     assert luck.n_unique() == 20

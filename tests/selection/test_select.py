@@ -35,10 +35,10 @@ def kept(
 ) -> tuple[list[str], dict[str, tuple[str, str]]]:
     """Ids kept by the cut, and why the others are not; each row is in one of the two."""
     given = select(**changes)
-    ordered = ranks.order(ranks.valued(table, given.by, 1))
+    ordered = ranks.order_by_worth(ranks.add_worth(table, given.by, 1))
     if vectors is not None:
         vectors = np.array([vectors[key] for key in ordered["id"]], float)
-    keep, lost = selection.cut(ordered, given, vectors)
+    keep, lost = selection.cut_by_mixture(ordered, given, vectors)
     assert sorted([*keep["id"], *lost["id"]]) == sorted(table["id"])
     return sorted(keep["id"]), {key: (reason, detail) for key, reason, detail in lost.iter_rows()}
 
@@ -82,7 +82,7 @@ def test_seeds_are_kept_uncut_and_do_not_count() -> None:
     assert kept(table)[0] == ["a", "b", "e", "f"]
 
 
-def test_the_greedy_choice_skips_what_is_near_and_goes_on() -> None:
+def test_the_diversity_filter_skips_what_is_near_and_goes_on() -> None:
     table = rows(ifd=[0.9, 0.8, 0.7, 0.6])
     vectors = {"a": [1, 0, 0], "b": [1, 0.01, 0], "c": [0, 1, 0], "d": [0, 0, 1]}
     keep, lost = kept(table, vectors, greedy=0.1)
@@ -141,7 +141,7 @@ def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Count
             "ngrams": [13, 8], "embedding": None, "sets": {"held_out": "", "gsm8k": ""}, "columns": {}
         },
     }  # fmt: skip
-    found = selection.run(Params.model_validate(content), sources)
+    found = selection.select_rows(Params.model_validate(content), sources)
     everyone = [*found.kept["id"], *found.rejects["id"]]
     assert len(everyone) == len(set(everyone)) == found.rows_in
     assert found.rejects.schema == tables.REJECTS
@@ -246,7 +246,7 @@ def test_what_was_measured_of_no_row_is_said_at_once(
         chosen(sources, **changes)
 
 
-def test_a_greedy_choice_needs_embeddings(sources: Sources) -> None:
+def test_the_diversity_filter_needs_embeddings(sources: Sources) -> None:
     with pytest.raises(BadInput, match=r"set models\.embedder"):
         chosen(sources._replace(embeddings=None), greedy=0.1)
     assert chosen(sources, greedy=0.1)[0].kept.height == 3

@@ -29,7 +29,7 @@ LOOP = "for i in range(3):\n    print(i)"
 )
 def test_code_is_known_by_its_fence_or_its_look(code):
     assert content.is_code(code)
-    prose = content.prose(f"Explain this.\n\n{code}\n\nThank you.")
+    prose = content.extract_prose(f"Explain this.\n\n{code}\n\nThank you.")
     assert " ".join(prose.split()) == "Explain this. Thank you."
 
 
@@ -50,7 +50,7 @@ def test_code_is_known_by_its_fence_or_its_look(code):
 )
 def test_prose_is_no_code_and_no_table(text):
     assert not content.is_code(text)
-    assert content.prose(text) == text
+    assert content.extract_prose(text) == text
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_prose_is_no_code_and_no_table(text):
     ],
 )
 def test_a_table_is_lines_of_cells(table):
-    found = content.parts(f"Sort this.\n{table}\nUse a table.")
+    found = content.split_content(f"Sort this.\n{table}\nUse a table.")
     assert [part.kind for part in found] == ["prose", "table", "prose"]
     assert found[1].lines == tuple(table.splitlines())
 
@@ -92,7 +92,7 @@ def test_a_table_is_lines_of_cells(table):
     ],
 )
 def test_content_that_is_there_in_another_form_is_not_missing(text, child):
-    assert content.missing(text, child) == []
+    assert content.find_missing_content(text, child) == []
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_content_that_is_there_in_another_form_is_not_missing(text, child):
     ],
 )
 def test_content_that_is_not_there_is_missing(text, child, lost):
-    assert content.missing(text, child) == lost
+    assert content.find_missing_content(text, child) == lost
 
 
 def test_a_block_is_missing_if_less_than_half_of_it_is_there():
     code = "a = 1\nb = 2\nc = 3\nd = 4"
-    assert content.missing(code, "Explain a = 1 and b = 2.") == []
-    assert content.missing(code, "Explain a = 1.") == ["code of 4 lines: a = 1"]
+    assert content.find_missing_content(code, "Explain a = 1 and b = 2.") == []
+    assert content.find_missing_content(code, "Explain a = 1.") == ["code of 4 lines: a = 1"]

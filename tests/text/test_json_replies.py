@@ -25,9 +25,9 @@ from evobuild.text import json_replies
     ],
 )
 def test_outermost_objects_and_arrays_are_found_in_order(text, values):
-    assert list(json_replies.found(text)) == values
+    assert list(json_replies.find_json_values(text)) == values
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{" * 100_000, '{"a":' * 50_000, "[1" * 50_000])
 def test_a_reply_of_brackets_holds_nothing(text):
-    assert list(json_replies.found(text)) == []
+    assert list(json_replies.find_json_values(text)) == []

@@ -36,7 +36,7 @@ PUMP = {
 def test_a_child_in_another_language_has_changed_it(parent):
     for child, text in SEA.items():
         expected = None if child == parent else (parent, child)
-        assert language.changed(PUMP[parent], text) == expected
+        assert language.detect_language_change(PUMP[parent], text) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_child_in_another_language_has_changed_it(parent):
     ids=["short parent", "Chinese", "English", "added", "code"],
 )
 def test_short_parents_and_additions_are_told_too(parent, child):
-    assert language.changed(parent, child)
+    assert language.detect_language_change(parent, child)
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,14 @@ def test_short_parents_and_additions_are_told_too(parent, child):
     ],
 )
 def test_a_task_about_languages_a_short_text_and_code_change_none(parent, child):
-    assert language.changed(parent, child) is None
+    assert language.detect_language_change(parent, child) is None
 
 
 def test_half_a_character_is_no_obstacle():
-    assert language.changed(SEA["English"], f"{SEA['Spanish']} \ud800") == ("English", "Spanish")
+    assert language.detect_language_change(SEA["English"], f"{SEA['Spanish']} \ud800") == (
+        "English",
+        "Spanish",
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,4 +102,4 @@ def test_half_a_character_is_no_obstacle():
     ],
 )
 def test_the_language_of_a_text_is_told_where_it_tells(text, code):
-    assert language.of(text) == code
+    assert language.detect_language(text) == code

@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from evobuild.text.minhash import groups
+from evobuild.text.minhash import group_near_duplicates
 
 SENTENCE = "one two three four five six seven eight nine ten eleven"
 
 
 def test_case_and_punctuation_do_not_count() -> None:
-    assert groups(["a b c", "x y", "A b c!"], 0.7, 1) == [0, 1, 0]
+    assert group_near_duplicates(["a b c", "x y", "A b c!"], 0.7, 1) == [0, 1, 0]
 
 
 # SENTENCE has 10 pairs of words; a twelfth word shares 10 of 11, another last word 9 of 11.
@@ -31,7 +31,7 @@ def test_case_and_punctuation_do_not_count() -> None:
 def test_the_threshold_is_the_jaccard_similarity_of_word_pairs(
     other: str, threshold: float, together: bool
 ) -> None:
-    assert groups([SENTENCE, other], threshold, 1) == ([0, 0] if together else [0, 1])
+    assert group_near_duplicates([SENTENCE, other], threshold, 1) == ([0, 0] if together else [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_the_threshold_is_the_jaccard_similarity_of_word_pairs(
     ],
 )
 def test_scripts_without_spaces_count_by_character(one: str, other: str, together: bool) -> None:
-    assert groups([one, other], 0.7, 1) == ([0, 0] if together else [0, 1])
+    assert group_near_duplicates([one, other], 0.7, 1) == ([0, 0] if together else [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -56,17 +56,19 @@ def test_scripts_without_spaces_count_by_character(one: str, other: str, togethe
     ],
 )
 def test_the_shortest_texts_have_groups_too(texts: list[str], numbers: list[int]) -> None:
-    assert groups(texts, 0.7, 1) == numbers
+    assert group_near_duplicates(texts, 0.7, 1) == numbers
 
 
 def test_many_copies_are_one_group() -> None:
-    assert groups([f"{SENTENCE}{'!' * copy}" for copy in range(500)] + ["x y z"], 0.7, 1) == [0] * 500 + [500]
+    assert group_near_duplicates([f"{SENTENCE}{'!' * copy}" for copy in range(500)] + ["x y z"], 0.7, 1) == [
+        0
+    ] * 500 + [500]
 
 
 def test_a_chain_of_near_duplicates_is_one_group() -> None:
     words = [f"w{number}" for number in range(40)]
     chain = [" ".join(words[start : start + 30]) for start in (0, 1, 2, 3, 4, 5, 6, 7, 8)]
-    assert groups(chain, 0.9, 1) == [0] * 9
+    assert group_near_duplicates(chain, 0.9, 1) == [0] * 9
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,6 +80,6 @@ def test_the_partition_does_not_depend_on_order_or_seed(seed: int) -> None:
     ]
     order = list(range(len(texts)))
     random.Random(seed).shuffle(order)
-    numbers = groups([texts[place] for place in order], 0.8, seed)
+    numbers = group_near_duplicates([texts[place] for place in order], 0.8, seed)
     by_topic = {(order[at] // 3, number) for at, number in enumerate(numbers)}
     assert len(by_topic) == 30

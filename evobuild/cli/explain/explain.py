@@ -22,7 +22,7 @@ from evobuild.core.tables import Instruction
 from evobuild.evolution.evolve import KEPT
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
-from evobuild.text.word_differences import difference
+from evobuild.text.word_differences import compare_words
 
 PARAMS = Path("params.yaml")
 NEIGHBOUR = measure_of("diversity").said
@@ -127,7 +127,7 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
 def _compared(above: Instruction, row: Instruction) -> str:
     marks = {"equal": ("", ""), "delete": ("[-", "-]"), "insert": ("{+", "+}")}
     parts = []
-    for kind, text in difference(above.instruction, row.instruction):
+    for kind, text in compare_words(above.instruction, row.instruction):
         words = text.rstrip()
         parts.append(f"{marks[kind][0]}{words}{marks[kind][1]}{text[len(words) :]}" if words else text)
     return "".join(parts)

@@ -26,7 +26,7 @@ from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
-MARK = "evobuild.evolution.replies"
+MARK = "evobuild.replies"
 """Key of the file's metadata that holds the version of the store it came from."""
 
 CHUNK = 20_000

@@ -1,0 +1,77 @@
+"""Rows in the formats of those who train on them: one record each, as its trainer reads it.
+
+Instruction and input are one turn, as the responder and the tuned model see them; only Alpaca keeps them
+apart, and LLaMA-Factory joins them by a line end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evobuild.core import tables
+from evobuild.core.chat import Message
+from evobuild.core.conversation import messages
+from evobuild.core.json_lines import Record
+from evobuild.core.tables import Instruction
+
+SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
+"""ShareGPT's names of the roles."""
+
+
+def alpaca_record(row: Instruction) -> Record:
+    """Lay a row out as Alpaca does; history: pairs [user, assistant]."""
+    turns = [content for _, content in _after_system(row)]
+    return {
+        "instruction": row.instruction,
+        "input": row.input,
+        "output": row.output,
+        "system": row.history[0][1] if len(turns) < len(row.history) else "",
+        "history": [list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)],
+    }
+
+
+def sharegpt_record(row: Instruction) -> Record:
+    """Lay a row out as ShareGPT does: a list of turns, see `sharegpt_turn`."""
+    return {"conversations": [sharegpt_turn(turn) for turn in answered_messages(row)]}
+
+
+def messages_record(row: Instruction) -> Record:
+    """Lay a row out as OpenAI fine-tunes on it: messages of {role, content} and nothing else."""
+    return {"messages": [turn._asdict() for turn in answered_messages(row)]}
+
+
+def prompt_completion_record(row: Instruction) -> Record:
+    """Lay a row out as TRL's conversational prompt and completion, each a list of messages."""
+    turns = [turn._asdict() for turn in answered_messages(row)]
+    return {"prompt": turns[:-1], "completion": turns[-1:]}
+
+
+def answered_messages(row: Instruction) -> tuple[Message, ...]:
+    """Give the messages of a row's conversation, its answer the last."""
+    return (*messages(row), Message("assistant", row.output))
+
+
+def sharegpt_turn(turn: Message) -> dict[str, str]:
+    """Lay a message out as ShareGPT does: {"from": "human", "value": "Name a river."}."""
+    return {"from": SPEAKERS[turn.role], "value": turn.content}
+
+
+def has_paired_turns(row: Instruction) -> bool:
+    """Whether a history is one system turn or none, and then pairs of user and assistant."""
+    roles = [role for role, _ in _after_system(row)]
+    return roles == ["user", "assistant"] * (len(roles) // 2)
+
+
+def _after_system(row: Instruction) -> Sequence[tuple[str, str]]:
+    return row.history[1:] if row.history and row.history[0][0] == "system" else row.history
+
+
+def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write dataset_info.json, by which LLaMA-Factory finds files (its data/README.md).
+
+    entries: what it says of each data set, by a name that evobuild_ is put before.
+    """
+    named = {f"evobuild_{name}": entry for name, entry in entries.items()}
+    tables.write_json(folder / "dataset_info.json", named)
