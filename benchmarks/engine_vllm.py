@@ -146,7 +146,7 @@ def _parent(number: int) -> Instruction:
     text = f"Explain topic {number} to a child, " + "with care and an example, " * (number % 12)
     content = tables.content_id((), text, "")
     own = tables.row_id(SEED_ROUND, "", content)
-    return Instruction(own, content, own, "", SEED_ROUND, "chat", (), text, "", "", "", "")
+    return Instruction(own, content, own, "", SEED_ROUND, "chat", (), text, "", "")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def made_rows(count: int) -> list[Instruction]:
 def _row(text: str, domain: str) -> Instruction:
     content = content_id((), text, "")
     own = row_id("r0", "", content)
-    return Instruction(own, content, own, "", "r0", domain, (), text, "", "", "", "")
+    return Instruction(own, content, own, "", "r0", domain, (), text, "", "")
 
 
 def unchanged(traits: object, prompt: str, dice: Dice) -> tuple[str, str]:

@@ -54,7 +54,7 @@ def _prompts() -> Iterable[str]:
     method = methods.initial("e0")
     for seed in formats.read(SEEDS):
         row = tables.Instruction(
-            "", "", "", "", "r0", "", seed.history, seed.instruction, seed.input, seed.output, "", ""
+            "", "", "", "", "r0", "", seed.history, seed.instruction, seed.input, seed.output
         )
         yield from [methods.fill(method, row)] * COPIES
 

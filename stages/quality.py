@@ -65,8 +65,8 @@ def main(
     tables.refuse_empty(f"{len(own)} rows came in", ledger)
     refused = checked.filter(checked["verdicts"].list.contains("false"))["id"]
     pairs = measures.pairs(left, candidates, set(refused))
-    by_constraint = {each.id: each for each in constraints.of_table(tables.read(verified, VERIFIED))}
-    formats.export(exports, left, by_constraint, pairs, params.models)
+    by = constraints.of_table(tables.read(verified, VERIFIED))
+    formats.export(exports, left, by, pairs, params.models)
     tables.write(qualities, tables.frame(QUALITIES, judged))
     tables.write(pool, tables.frame(tables.INSTRUCTIONS, left))
     tables.write(rejects, lost)

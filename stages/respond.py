@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, usage: Out) -> None:
     from evobuild.answering import respond
-    from evobuild.autoif.records import OPERATION
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
@@ -25,8 +24,8 @@ def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, 
         params.respond.temperature, params.respond.top_p, params.respond.max_tokens, seed=params.random_seed
     )
     rows = tables.read(pool, tables.INSTRUCTIONS)
-    of_branch = rows["operation"].str.starts_with(OPERATION)
-    kept = (rows["output"] != "") & (of_branch | (params.respond.seed_answers == "keep"))
+    of_responder = rows["responder"] != ""
+    kept = (rows["output"] != "") & (of_responder | (params.respond.seed_answers == "keep"))
     unanswered = rows.filter(~kept)
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))

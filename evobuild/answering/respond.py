@@ -36,4 +36,4 @@ def respond(
         if reason:
             yield Reject(row.id, reason, reply.error or "", reply.text)
         else:
-            yield row._replace(output=reply.text.strip(), model=str(model.model))
+            yield row._replace(output=reply.text.strip(), responder=str(model.model))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 
-from evobuild.autoif.records import OPERATION
+from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core.params import Compose
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction, Reject, content_id, row_id
+from evobuild.core.tables import AUTOIF, Instruction, Reject, content_id, row_id
 
 
 def eligible(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
@@ -53,7 +53,7 @@ def compose(
 
 
 def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
-    operation = OPERATION + constraint.id
+    operation = constraint_operation(constraint.id)
     text = render("autoif/compose.jinja", query=query.instruction, constraint=constraint.constraint)
     content = content_id((), text, query.input)
     return Instruction(
@@ -67,6 +67,7 @@ def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
         instruction=text,
         input=query.input,
         output="",
+        strategy=AUTOIF,
         operation=operation,
-        model=constraint.model,
+        evolver=constraint.model,
     )

@@ -11,11 +11,11 @@ Chosen is the answer of the row, rejected one that none of the functions finds t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild.autoif.records import constraint_of
+from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core import json_lines, tables
 from evobuild.core.chat import Message
@@ -49,17 +49,18 @@ class Pair(NamedTuple):
 def export(
     folder: Path,
     rows: Sequence[Instruction],
-    verified: Mapping[str, Verified],
+    verified: Iterable[Verified],
     pairs: Sequence[Pair],
     models: Models,
 ) -> None:
     """Write the files, and what they are, into a new folder, in the order of the ids.
 
-    verified: by constraint. Raises BadInput naming a row whose text cannot be written.
+    Raises BadInput naming a row whose text cannot be written.
     """
     folder.mkdir()
     ordered = sorted(pairs, key=lambda pair: pair.row.id)
-    given = ((row, verified[constraint_of(row)]) for row in sorted(rows, key=lambda row: row.id))
+    by_operation = {constraint_operation(each.id): each for each in verified}
+    given = ((row, by_operation[row.operation]) for row in sorted(rows, key=lambda row: row.id))
     json_lines.write(folder / "verifiers.jsonl", ((row.id, _verifier(row, by)) for row, by in given))
     json_lines.write(folder / "preferences.jsonl", ((pair.row.id, _preference(pair)) for pair in ordered))
     turns = ((pair.row.id, _turns(pair)) for pair in ordered)

@@ -109,7 +109,7 @@ def result(
         detail = f"{len(kept)} of {len(given)} answers kept it; scores {scores}"
         return Reject(row.id, "no answer of quality", detail, "")
     best_one = min(good, key=lambda each: (-each.accuracy, -(each.score or 0), each.answer.number))
-    return row._replace(output=best_one.answer.answer, model=str(responder))
+    return row._replace(output=best_one.answer.answer, responder=str(responder))
 
 
 def pairs(

@@ -9,8 +9,12 @@ An instruction table has one row per instruction:
   domain       chat, math, code, … as the seed says
   history      earlier turns, [{role, content}], often empty
   instruction, input, output
-  operation    how it was made: an operation, or method-<hash>; '' in r0
-  model        URI of the model that wrote its last written column; '' if none did
+  strategy     how it was made: evol, by a fixed operation; auto, by an evolving method; autoif, of a seed
+               row and a constraint; '' in r0. Of a row kept as its parent is, how a child was tried for
+  operation    what made it, within the strategy: a fixed operation, method-<hash> or autoif-<constraint>;
+               'kept' if it is its parent, unevolved; '' in r0
+  evolver      URI of the model that wrote the instruction, or its constraint; '' if the seed has it
+  responder    URI of the model that wrote the output; '' if the seed has it, or nobody answered yet
 Rejects have id, reason, detail and the raw reply.
 """
 
@@ -44,8 +48,10 @@ class Instruction(NamedTuple):
     instruction: str
     input: str
     output: str
-    operation: str
-    model: str
+    strategy: str = ""
+    operation: str = ""
+    evolver: str = ""
+    responder: str = ""
 
 
 class Reject(NamedTuple):
@@ -85,6 +91,7 @@ FAILURES = pl.Schema(
         "id": pl.String,
         "row": pl.String,
         "attempt": pl.Int64,
+        "strategy": pl.String,
         "operation": pl.String,
         "domain": pl.String,
         "reason": pl.String,
@@ -92,7 +99,10 @@ FAILURES = pl.Schema(
         "reply": pl.String,
     }
 )
-"""Every failed attempt at an evolution, also of rows that were not lost. row: id of the parent."""
+"""Every failed attempt at an evolution, also of rows that were not lost. row: id of the parent.
+
+strategy, operation: of the child that was tried for.
+"""
 REPLIES = pl.Schema(
     {
         "id": pl.String(),
@@ -172,6 +182,11 @@ CONTENT = ("code", "tables", "figures")
 """What a child may lack of its parent's."""
 
 SEED_ROUND = "r0"
+
+EVOL = "evol"
+AUTO = "auto"
+AUTOIF = "autoif"
+"""The strategies, as the column has them."""
 
 KEPT = "kept"
 """The operation of a row that is its parent, unevolved."""

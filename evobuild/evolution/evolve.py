@@ -18,8 +18,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.params import Evolve
 from evobuild.core.stage import log
-from evobuild.core.tables import KEPT as KEPT
-from evobuild.core.tables import Columns, Instruction, Reject
+from evobuild.core.tables import KEPT, Columns, Instruction, Reject
 from evobuild.evolution import elimination, equality
 from evobuild.evolution.step import Plan, Step, child
 from evobuild.models.client import Model
@@ -183,12 +182,12 @@ class Tables:
         key = f"{parent.id}-{number}"
         is_lost = attempt.last and not self._keep
         self._rows["failures"].append(
-            (key, parent.id, number, step.operation, parent.domain, *reject[1:], is_lost)
+            (key, parent.id, number, step.strategy, step.operation, parent.domain, *reject[1:], is_lost)
         )
         self._counts["failed_attempts"] += 1
         if attempt.last and self._keep:
             self._counts["kept_parents"] += 1
-            self._rows["child"].append(kept(parent, self._round))
+            self._rows["child"].append(kept(parent, self._round, step.strategy))
 
     def write(
         self, child: Path, rejects: Path, failed: Path, replies: Path, counts: Path, rows_in: int
@@ -221,12 +220,17 @@ def _kind(lost: str) -> str:
     return {"code": "code", "table": "tables"}.get(lost.split()[0], "figures")
 
 
-def kept(parent: Instruction, round: str) -> Instruction:
-    """The parent as a row of the next round, unevolved; without an output, as all there are answered."""
+def kept(parent: Instruction, round: str, strategy: str) -> Instruction:
+    """The parent as a row of the next round, unevolved; without an output, as all there are answered.
+
+    strategy: by which a child was tried for.
+    """
     return parent._replace(
         id=tables.row_id(round, parent.id, parent.content_id),
         parent_id=parent.id,
         round=round,
         output="",
+        strategy=strategy,
         operation=KEPT,
+        responder="",
     )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
+from evobuild.core.tables import EVOL, Instruction
 from evobuild.evolution import methods
 from evobuild.evolution.step import Plan, Step
 
@@ -62,4 +62,4 @@ def _of(sets: Sets, row: Instruction) -> Sequence[str]:
 def _step(name: str, row: Instruction) -> Step:
     turns = [{"role": role, "content": content} for role, content in row.history]
     prompt = render(OPERATIONS[name], history=turns, instruction=row.instruction, input=row.input)
-    return Step(name, prompt, methods.bare, name != "breadth")
+    return Step(EVOL, name, prompt, methods.bare, name != "breadth")

@@ -9,7 +9,7 @@ from pathlib import Path
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.evolution import methods, operations
-from evobuild.evolution.step import Plan, Step, by_method
+from evobuild.evolution.step import Plan, Step, by_method, method_operation
 
 Plans = Mapping[str, tuple[Plan, str]]
 """From an operation's name to how it asks, and the place of its text."""
@@ -21,7 +21,7 @@ def plans(texts: Iterable[tuple[str, str]]) -> Plans:
     for name, prompt in operations.OPERATIONS.items():
         found[name] = operations.in_turn({operations.DEFAULT: [name]}, SEED_ROUND), f"prompts/{prompt}"
     for place, method in texts:
-        found.setdefault(f"method-{methods.digest(method)}", (by_method(method), place))
+        found.setdefault(method_operation(method), (by_method(method), place))
     return found
 
 

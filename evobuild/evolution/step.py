@@ -15,7 +15,7 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core.chat import Reply
 from evobuild.core.params import Failures
-from evobuild.core.tables import Instruction, Reject, content_id, row_id
+from evobuild.core.tables import AUTO, Instruction, Reject, content_id, row_id
 from evobuild.evolution import elimination, methods
 
 _LABEL = r"[ \t>*_`]*#+[ \t]*{name}[ \t]*#[*_`]*[ \t]*:?[ \t]*[*_`]*"
@@ -27,11 +27,12 @@ _NO_INPUT = re.compile(
 
 
 class Step(NamedTuple):
-    """How one row is evolved: the operation's name, the prompt, how its reply is read, if input stays.
+    """How one row is evolved: strategy and operation, the prompt, how its reply is read, if input stays.
 
     read takes the new instruction out of a reply, and raises methods.Unparsable.
     """
 
+    strategy: str
     operation: str
     prompt: str
     read: Callable[[str], str]
@@ -42,14 +43,19 @@ Plan = Callable[[int, Instruction], Step]
 """From a row's place in its table and the row, how it is evolved."""
 
 
+def method_operation(method: str) -> str:
+    """Name the operation of a method: "method-" and its digest."""
+    return f"method-{methods.digest(method)}"
+
+
 def by_method(method: str) -> Plan:
     """Evolve every row with one method."""
-    name = f"method-{methods.digest(method)}"
-    return lambda place, row: Step(name, methods.fill(method, row), methods.read_evolved, True)
+    name = method_operation(method)
+    return lambda place, row: Step(AUTO, name, methods.fill(method, row), methods.read_evolved, True)
 
 
 def child(
-    parent: Instruction, step: Step, reply: Reply, round: str, model: str, rules: Failures
+    parent: Instruction, step: Step, reply: Reply, round: str, evolver: str, rules: Failures
 ) -> Instruction | Reject:
     """Read a reply: the child that it holds, without an output yet, or why it holds none.
 
@@ -78,8 +84,9 @@ def child(
         instruction=evolved,
         input=given,
         output="",
+        strategy=step.strategy,
         operation=step.operation,
-        model=model,
+        evolver=evolver,
     )
 
 

@@ -55,7 +55,9 @@ def data_set(rows: pl.DataFrame, params: Params) -> str:
     lines += [f"| {role} | {_code(str(getattr(params.models, role)))} |" for role in CHAT_ROLES]
     lines += [
         "",
-        "`id`, `parent_id` and `seed_id` name a row, what it was evolved from and the seed of both.",
+        "`id`, `parent_id` and `seed_id` name a row, what it was evolved from and the seed of both;",
+        "`strategy` and `operation` say how it was made, `evolver` and `responder` which models wrote the",
+        "instruction and the output. They are empty where the seed has these.",
     ]
     lines += [f"Measures, null where not taken: {', '.join(map(_code, measures)) or 'none'}.", ""]
     lines += ["The licences of the seed data and of the models' output apply."]

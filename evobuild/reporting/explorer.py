@@ -60,7 +60,7 @@ class Entry(NamedTuple):
     input: str
     attempt: int | None
     history: tuple[Turn, ...]
-    model: str
+    evolver: str
     fate: Fate
 
     @property
@@ -129,7 +129,7 @@ def _row(row: Instruction, parent: int, fate: Fate) -> Entry:
     return Entry(
         row.id, parent, row.round, row.domain, row.operation, fate.outcomes,
         (difficulty, fate.scores.get("ic_ifd"), fate.scores.get("ifd"), distance, fate.reward),
-        row.instruction, row.input, None, row.history, row.model, fate,
+        row.instruction, row.input, None, row.history, row.evolver, fate,
     )  # fmt: skip
 
 
@@ -200,7 +200,7 @@ def _rest(entry: Entry) -> list[Any]:
     level = fate.rating[0] if fate.rating else None
     near = fate.neighbour and fate.neighbour.id
     return [
-        entry.attempt, entry.history, entry.model, level or "", fate.answer, fate.responder, fate.losses,
+        entry.attempt, entry.history, entry.evolver, level or "", fate.answer, fate.responder, fate.losses,
         near, fate.overlaps or (),
     ]  # fmt: skip
 

@@ -120,7 +120,7 @@ def of(ids: Collection[str], params: Params, where: Tables, read: Reader = table
         for pool in params.pools:
             yield from some(folder / f"{pool}.parquet", schema, "id", *columns)
 
-    answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, "output", "model")}
+    answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, "output", "responder")}
     ratings = {key: (level, score) for key, level, score in pools(where.ratings, RATINGS, "level", "score")}
     names = list(SCORES)[1:]
     scores = {key: dict(zip(names, rest, strict=True)) for key, *rest in pools(where.scores, SCORES, *names)}

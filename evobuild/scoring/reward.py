@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
-from evobuild.autoif.records import constraint_of
 from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
 from evobuild.core.params import Reward as RewardParams
-from evobuild.core.tables import KEPT, Instruction, Reject
+from evobuild.core.tables import AUTO, EVOL, KEPT, Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.evolution import prompts_sent
 from evobuild.evolution.prompts_sent import Plans
@@ -52,7 +51,7 @@ class Turns(NamedTuple):
 
 def is_evolved(row: Instruction) -> bool:
     """Whether a row is what an evolver made of its parent."""
-    return bool(row.parent_id) and row.operation != KEPT and not constraint_of(row)
+    return row.strategy in (EVOL, AUTO) and row.operation != KEPT
 
 
 def turns(row: Instruction, parent: Instruction | None, known: Plans) -> Turns | Reject:

@@ -32,9 +32,9 @@ def answered(rows, *rules):
 
 def test_a_row_gets_its_answer_and_who_wrote_it(row, engine):
     fake = engine(lambda asked: " The Nile. ")
-    parent = row(input="in Africa", history=(("user", "Hi."), ("assistant", "Hello.")))
+    parent = row(input="in Africa", history=(("user", "Hi."), ("assistant", "Hello.")), evolver="an evolver")
     (found,) = answered([parent], "auto_evol")
-    assert found == parent._replace(output="The Nile.", model="simulated:fake")
+    assert found == parent._replace(output="The Nile.", responder="simulated:fake")
     assert [message.role for message in fake.asked[0].messages] == ["user", "assistant", "user"]
     assert "in Africa" in fake.asked[0].messages[-1].content
 

@@ -67,7 +67,7 @@ def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
 def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers):
     engine(lambda asked: "The Nile.")
     given = params.load(params.Path("params.yaml"))
-    chosen = of_branch(row("A river?"))._replace(output="The Ganges", model="simulated:chosen")
+    chosen = of_branch(row("A river?"))._replace(output="The Ganges", responder="simulated:chosen")
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")
     )
@@ -81,4 +81,4 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
 
 def test_a_row_of_the_branch_is_not_what_an_evolver_made(row):
     assert not reward.is_evolved(of_branch(row()))
-    assert reward.is_evolved(of_branch(row())._replace(operation="deepening"))
+    assert reward.is_evolved(of_branch(row())._replace(strategy="evol", operation="deepening"))

@@ -440,7 +440,7 @@ def test_what_it_came_from_is_what_dvc_ran(clone, capsys):
     assert "weak.jinja" not in end and "seeds.py" not in end and "data/raw/sample.jsonl" in end
     Path(deps[0]).write_text(Path(deps[0]).read_text() + "{# changed #}")
     Path("data/method.txt").unlink()
-    tables.write(DATA / "rounds/r1.parquet", table("rounds/r1.parquet").with_columns(model=pl.lit("x")))
+    tables.write(DATA / "rounds/r1.parquet", table("rounds/r1.parquet").with_columns(evolver=pl.lit("x")))
     end = explain(capsys, key).partition("What it came from")[2]
     assert re.search(r"e0\.jinja  md5 \w{32}, now \w{32}\n", end)
     assert re.search(r"data/method\.txt  md5 \w{32}, not here\n", end)

@@ -299,7 +299,7 @@ def test_rows_in_are_rows_out_and_rejects_and_every_failed_attempt_is_kept(row, 
         dict(rejects.select("id", "reply").iter_rows()).items()
         <= dict(last.select("row", "reply").iter_rows()).items()
     )
-    evolved = children.filter(pl.col("operation") != evolve.KEPT)
+    evolved = children.filter(pl.col("operation") != tables.KEPT)
     assert set(replies["id"]) == set(evolved["id"])
     texts = dict(replies.select("id", "reply").iter_rows())
     assert all(texts[child.id].endswith(child.instruction) for child in tables.instructions(evolved))
@@ -309,12 +309,21 @@ def test_rows_in_are_rows_out_and_rejects_and_every_failed_attempt_is_kept(row, 
 def test_a_parent_that_is_kept_is_itself_in_the_next_round(row, engine, tmp_path):
     engine(mixed)
     parent = row(
-        "Row 1.", id="p", seed_id="s", parent_id="g", round="r0", input="in", output="out", model="m"
+        "Row 1.",
+        id="p",
+        seed_id="s",
+        parent_id="g",
+        round="r0",
+        input="in",
+        output="out",
+        evolver="m",
+        responder="n",
     )
     made = written(tmp_path, attempts([parent, row("Row 2.")], on_failure="keep_parent"), 2, keep=True)
     (kept,) = tables.instructions(made["child"].filter(operation="kept"))
     identity = tables.row_id("r1", "p", parent.content_id)
-    assert kept == parent._replace(id=identity, parent_id="p", round="r1", output="", operation="kept")
+    made_by = {"strategy": "auto", "operation": "kept", "evolver": "m", "responder": ""}
+    assert kept == parent._replace(id=identity, parent_id="p", round="r1", output="", **made_by)
     assert made["counts"]["kept_parents"] == 1
     assert made["counts"]["rejects"] == {}
 

@@ -204,7 +204,7 @@ def write(tmp_path, row):
 
     def make(name, *texts, evolver="simulated:small"):
         children = [
-            row(id=f"{name}{at:02}", round=name, model=evolver)._replace(history=[])
+            row(id=f"{name}{at:02}", round=name, evolver=evolver)._replace(history=[])
             for at in range(len(texts))
         ]
         replies = [(f"{name}{at:02}", 0, 1, 1, text, None) for at, text in enumerate(texts)]

@@ -100,7 +100,16 @@ def test_every_operation_asks_for_something_else(row):
 
 
 def test_a_child_descends_from_its_parent(row):
-    parent = row(id="p", seed_id="s", parent_id="g", round="r1", domain="math", output="Nile", model="old")
+    parent = row(
+        id="p",
+        seed_id="s",
+        parent_id="g",
+        round="r1",
+        domain="math",
+        output="Nile",
+        evolver="old",
+        responder="old",
+    )
     child = child_of(parent, HARDER)
     assert child == Instruction(
         id=row_id("r1", "p", child.content_id),
@@ -113,8 +122,10 @@ def test_a_child_descends_from_its_parent(row):
         instruction="Name a long river in Asia.",
         input="",
         output="",
+        strategy="auto",
         operation=BY_METHOD(0, parent).operation,
-        model="fake:model",
+        evolver="fake:model",
+        responder="",
     )
 
 

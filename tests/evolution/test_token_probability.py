@@ -19,7 +19,7 @@ def write(tmp_path, row):
 
     def make(name, *probabilities, evolver="simulated:small"):
         children = [
-            row(id=f"{name}{at}", round=name, model=evolver)._replace(history=[])
+            row(id=f"{name}{at}", round=name, evolver=evolver)._replace(history=[])
             for at in range(len(probabilities))
         ]
         replies = [(f"{name}{at}", 0, 1, 1, "text", values) for at, values in enumerate(probabilities)]

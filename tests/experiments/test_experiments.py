@@ -266,7 +266,9 @@ def outs(tmp_path, row):
         tables.write(path, tables.frame(schema, rows))
 
     seeds = [row(f"Name {number} rivers.", id=f"s{number}") for number in range(4)]
-    children = [row("Name a very long river.", id=f"c{number}", round="r1", model="m") for number in range(3)]
+    children = [
+        row("Name a very long river.", id=f"c{number}", round="r1", evolver="m") for number in range(3)
+    ]
     write("rounds/r0", INSTRUCTIONS, seeds)
     write("rounds/r1", INSTRUCTIONS, children)
     write("responses/r1", INSTRUCTIONS, children[:2])

@@ -27,7 +27,8 @@ LONG = SETTINGS.model_copy(update={"max_length": 2048})
 
 
 def child(parent, text, **fields):
-    given = {"parent_id": parent.id, "round": "r1", "operation": "deepening", "seed_id": parent.id} | fields
+    made = {"parent_id": parent.id, "seed_id": parent.id, "round": "r1", "strategy": "evol"}
+    given = made | {"operation": "deepening"} | fields
     own = tables.row_id("r1", parent.id, text)
     return parent._replace(id=own, instruction=text, **given)
 

@@ -17,8 +17,7 @@ from evobuild.cli.explain.lines import in_line, quoted, why
 from evobuild.cli.explain.verification import Constraint
 from evobuild.core import branches, pools
 from evobuild.core.params import Params, load
-from evobuild.core.tables import Instruction
-from evobuild.evolution.evolve import KEPT
+from evobuild.core.tables import KEPT, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import Fate
 from evobuild.text.word_differences import difference
@@ -105,7 +104,7 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
     if row.operation == KEPT:
         yield f"  kept as its parent {above.id} was, since no attempt gave a child"
     else:
-        yield in_line(f"  by {row.operation} with {row.model}, from {above.id}")
+        yield in_line(f"  by {row.operation} with {row.evolver}, from {above.id}")
     if origin.prompt:
         yield from quoted(f"prompt, rendered from {origin.source}", origin.prompt)
     else:

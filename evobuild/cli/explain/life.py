@@ -23,6 +23,7 @@ from evobuild.core.tables import (
     CANDIDATES,
     FAILURES,
     INSTRUCTIONS,
+    KEPT,
     REJECTS,
     REPLIES,
     SEED_ROUND,
@@ -217,11 +218,11 @@ class _Reader:
 
     def _origin(self, row: Instruction, parent: Instruction) -> Origin:
         operation, failed = self._failed(row.round, parent.id)
-        if row.operation != evolve.KEPT:
+        if row.operation != KEPT:
             operation = row.operation
         step, source = prompts_sent.step(operation, parent, prompts_sent.plans(self._methods()))
         prompt = step.prompt if step else ""
-        if row.operation == evolve.KEPT:
+        if row.operation == KEPT:
             return Origin(prompt, source, failed, None, None, "")
         path = REPLIES_OF / f"{row.round}.parquet"
         kept = self._table(path, REPLIES).filter(id=row.id)
@@ -241,7 +242,7 @@ class _Reader:
     def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
         """Look a reply up in the store by what was asked."""
         file, evolver = reply_cache.path(), self._params.models.evolver
-        if not file.exists() or str(evolver) != row.model:
+        if not file.exists() or str(evolver) != row.evolver:
             return None
         sampling = evolve.sampling(self._params.evolve, self._params.random_seed, number)
         with reply_cache.Store(file, engine.identity(evolver)) as opened:

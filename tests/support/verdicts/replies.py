@@ -41,7 +41,7 @@ class Case(NamedTuple):
 
 def verdict(case: Case) -> tuple[str, str, str]:
     """What the library makes of a case: the new instruction, or reason and detail of the failure."""
-    parent = Instruction("", "", "", "", "r0", "chat", (), case.parent, case.input, case.output, "", "")
+    parent = Instruction("", "", "", "", "r0", "chat", (), case.parent, case.input, case.output)
     reply = Reply("", (Choice(case.reply, case.finish, 1),), 1)  # type: ignore[arg-type]
     if reason := failures.of_reply(reply):
         return "", reason, ""
