@@ -9,35 +9,18 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.errors import UserError
+from evobuild.core.chat import Sampling
 from evobuild.core.params import Evolve
 from evobuild.core.stage import log
 from evobuild.core.tables import KEPT, Columns, Instruction, Reject
-from evobuild.evolution import elimination, equality
-from evobuild.evolution.step import Plan, Step, child
+from evobuild.evolution import elimination
+from evobuild.evolution.attempts import Attempt, Evolution
+from evobuild.evolution.step import Plan
 from evobuild.models.client import Model
-
-
-class Attempt(NamedTuple):
-    """One try at evolving a parent: the child that came of it, or why there is none.
-
-    number: 0, and from 1 on with a new sample. last: nothing more is tried for this parent.
-    judged: False if a judge was asked and gave no clear verdict.
-    """
-
-    number: int
-    parent: Instruction
-    step: Step
-    reply: Reply
-    result: Instruction | Reject
-    last: bool = True
-    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,68 +43,25 @@ class Round:
         Raises UserError if token probabilities are wanted and the engine gives none.
         """
         passes = 1 + (self.params.retries if self.params.on_failure == "retry" else 0)
+        evolution = Evolution(self.name, self.evolver, self.judge, self.params.failures)
         waiting: set[str] | None = None
         for number in range(passes):
             rows = ((at, row) for at, row in enumerate(parents()) if waiting is None or row.id in waiting)
+            tasks = ((row.id, self.plan(at, row)) for at, row in rows)
             failed = set()
-            for attempt in self._judged(self._asked(number, rows)):
+            for attempt in evolution.attempt(tasks, evolver_sampling(self.params, self.seed, number)):
                 # Where there was no reply the engine has tried again already.
                 fails = isinstance(attempt.result, Reject) and attempt.reply.error is None
-                if fails and number + 1 < passes:
-                    failed.add(attempt.parent.id)
-                    attempt = attempt._replace(last=False)
-                yield attempt
+                again = fails and number + 1 < passes
+                if again:
+                    failed.add(attempt.key)
+                yield attempt._replace(number=number, last=not again)
             if not failed:
                 break
             waiting = failed
 
-    def _asked(self, number: int, rows: Iterable[tuple[int, Instruction]]) -> Iterator[Attempt]:
-        """Ask the evolver once about each row."""
-        name = str(self.evolver.model)
-        asking = sampling(self.params, self.seed, number)
-        asked: dict[str, tuple[Instruction, Step]] = {}
 
-        def requests() -> Iterator[Request]:
-            for place, parent in rows:
-                step = self.plan(place, parent)
-                asked[parent.id] = parent, step
-                yield Request(parent.id, "evolve", (Message("user", step.prompt),), asking)
-
-        for reply in self.evolver.generate(requests()):
-            parent, step = asked.pop(reply.key)
-            result = child(parent, step, reply, self.name, name, self.params.failures)
-            if asking.logprobs and isinstance(result, Instruction) and not reply.choices[0].logprobs:
-                raise UserError(
-                    f"{name} gives no token probabilities; set evolve.token_probability to false, "
-                    "or take an engine that does: vllm or transformers"
-                )
-            yield Attempt(number, parent, step, reply, result)
-
-    def _judged(self, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
-        """Ask the judge, if there is one, about each child; one that is equal to its parent has failed."""
-        if self.judge is None:
-            yield from attempts
-            return
-        waiting: dict[str, Attempt] = {}
-        failed: list[Attempt] = []
-
-        def pairs() -> Iterator[tuple[Instruction, Instruction]]:
-            for attempt in attempts:
-                if isinstance(attempt.result, Reject):
-                    failed.append(attempt)
-                else:
-                    waiting[attempt.result.id] = attempt
-                    yield attempt.parent, attempt.result
-
-        judging = Sampling(max_tokens=self.params.max_tokens)
-        for verdict in equality.judge(pairs(), self.judge, judging):
-            yield _with(verdict, waiting.pop(verdict.id))
-            while failed:
-                yield failed.pop()
-        yield from failed
-
-
-def sampling(params: Evolve, seed: int, number: int) -> Sampling:
+def evolver_sampling(params: Evolve, seed: int, number: int) -> Sampling:
     """How the evolver is asked in an attempt, counted from 0: each has another seed."""
     return Sampling(
         params.temperature,
@@ -130,13 +70,6 @@ def sampling(params: Evolve, seed: int, number: int) -> Sampling:
         seed=seed + number,
         logprobs=int(params.token_probability),
     )
-
-
-def _with(verdict: equality.Verdict, attempt: Attempt) -> Attempt:
-    if verdict.equal:
-        detail = f"the judge: {' '.join(verdict.reply.split())[:200]}"
-        return attempt._replace(result=Reject(attempt.parent.id, "equal", detail, attempt.reply.text))
-    return attempt._replace(judged=verdict.equal is not None)
 
 
 class Tables:
@@ -164,26 +97,27 @@ class Tables:
                 self._take_child(attempt, attempt.result)
 
     def _take_child(self, attempt: Attempt, row: Instruction) -> None:
-        number, parent, step, reply = attempt[:4]
+        step, reply = attempt.step, attempt.reply
         self._rows["child"].append(row)
         choice = reply.choices[0]
         best = None
         if choice.logprobs:
             best = [min(1.0, math.exp(max(position))) for position in choice.logprobs]
-        self._rows["replies"].append((row.id, number, reply.prompt_tokens, choice.tokens, choice.text, best))
+        self._rows["replies"].append(
+            (row.id, attempt.number, reply.prompt_tokens, choice.tokens, choice.text, best)
+        )
         self._counts["unclear_verdicts"] += not attempt.judged
         if step.keeps_input:
-            lost = elimination.lost_content(parent, row.instruction, row.input)
+            lost = elimination.lost_content(step.parent, row.instruction, row.input)
             for kind in {_kind(each) for each in lost}:
                 self._lost[kind] += 1
 
     def _take_failure(self, attempt: Attempt, reject: Reject) -> None:
-        number, parent, step = attempt[:3]
+        number, step, parent = attempt.number, attempt.step, attempt.step.parent
         key = f"{parent.id}-{number}"
         is_lost = attempt.last and not self._keep
-        self._rows["failures"].append(
-            (key, parent.id, number, step.strategy, step.operation, parent.domain, *reject[1:], is_lost)
-        )
+        made = step.strategy, step.operation, parent.domain
+        self._rows["failures"].append((key, parent.id, number, *made, *reject[1:], is_lost))
         self._counts["failed_attempts"] += 1
         if attempt.last and self._keep:
             self._counts["kept_parents"] += 1

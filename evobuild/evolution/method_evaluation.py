@@ -18,8 +18,8 @@ from evobuild.core.conversation import messages
 from evobuild.core.params import Failures
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
-from evobuild.evolution import equality
-from evobuild.evolution.step import Plan, by_method, child
+from evobuild.evolution.attempts import Evolution
+from evobuild.evolution.step import Step, by_method, earlier_turns
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score
 
@@ -106,8 +106,8 @@ class Examiner:
         failed: dict[int, list[Failed]] = {number: [] for number in texts}
         children: dict[Place, Instruction] = {}
         plans = {number: by_method(text) for number, text in texts.items()}
-        tasks = {(number, key): (row, plans[number]) for number in texts for key, row in parents.items()}
-        for (number, key), result in self._evolved(tasks).items():
+        steps = {(number, key): plans[number](0, row) for number in texts for key, row in parents.items()}
+        for (number, key), result in self._evolved(steps).items():
             if isinstance(result, Instruction):
                 children[number, key] = result
             else:
@@ -130,7 +130,7 @@ class Examiner:
         plan = by_method(method)
         alive = {(each.number, each.row.id): each.row for each in found}
         for _ in range(rounds):
-            results = self._evolved({place: (row, plan) for place, row in alive.items()})
+            results = self._evolved({place: plan(0, row) for place, row in alive.items()})
             alive = {place: row for place, row in results.items() if isinstance(row, Instruction)}
             for (number, _), result in results.items():
                 trajectory = found[number - 1]
@@ -142,38 +142,14 @@ class Examiner:
                     trajectory.verdicts.append(result.reason)
         return found
 
-    def _evolved(self, tasks: Mapping[Place, tuple[Instruction, Plan]]) -> dict[Place, Instruction | Reject]:
-        """Evolve rows, each with its plan; with the judge's word on what is equal, if the rules want it."""
-        asked = {_name(place): (place, row, plan(0, row)) for place, (row, plan) in tasks.items()}
-        requests = (
-            Request(name, "evolve", (Message("user", step.prompt),), self.sampling)
-            for name, (_, _, step) in asked.items()
-        )
-        found: dict[Place, Instruction | Reject] = {}
-        texts: dict[Place, str] = {}
-        for reply in self.evolver.generate(requests):
-            place, row, step = asked[reply.key]
-            found[place] = child(row, step, reply, "", "", self.rules)
-            texts[place] = reply.text
-        for place, said in self._equal(tasks, found).items():
-            found[place] = Reject(place[1], "equal", f"the judge: {said}", texts[place])
-        return found
-
-    def _equal(
-        self,
-        tasks: Mapping[Place, tuple[Instruction, Plan]],
-        found: Mapping[Place, Instruction | Reject],
-    ) -> dict[Place, str]:
-        """What the judge says of each child that it finds equal to its parent, if the rules ask for it."""
-        if not self.rules.equal:
-            return {}
-        assert self.judge is not None, "equality is asked for without a judge"
-        children = {place: row for place, row in sorted(found.items()) if isinstance(row, Instruction)}
-        # By id, the key it is asked under: equal children of one parent are one question.
-        pairs = {row.id: (tasks[place][0], row) for place, row in children.items()}
-        verdicts = equality.judge(pairs.values(), self.judge, self.sampling)
-        said = {verdict.id: verdict.reply for verdict in verdicts if verdict.equal}
-        return {place: said[row.id] for place, row in children.items() if row.id in said}
+    def _evolved(self, steps: Mapping[Place, Step]) -> dict[Place, Instruction | Reject]:
+        """Evolve rows; with the judge's word on what is equal, if the rules want it."""
+        assert self.judge or not self.rules.equal, "equality is asked for without a judge"
+        judge = self.judge if self.rules.equal else None
+        places = {_name(place): place for place in steps}
+        tasks = ((key, steps[place]) for key, place in places.items())
+        attempts = Evolution("", self.evolver, judge, self.rules).attempt(tasks, self.sampling)
+        return {places[attempt.key]: attempt.result for attempt in attempts}
 
     def _unanswered(self, children: Mapping[Place, Instruction]) -> list[tuple[Place, Reply, str]]:
         """Answer evolved rows, and give those answers that fail, with the reason."""
@@ -208,7 +184,7 @@ class Examiner:
             for key, row in rows.items():
                 prompt = render(
                     "judge/difficulty_score.jinja",
-                    history=turns(row),
+                    history=earlier_turns(row),
                     instruction=row.instruction,
                     input=row.input,
                 )
@@ -223,11 +199,6 @@ class Examiner:
 def shown(row: Instruction) -> str:
     """A row as the optimizer sees it: its instruction, and its input if it has one."""
     return f"{row.instruction}\n\n{row.input}" if row.input else row.instruction
-
-
-def turns(row: Instruction) -> list[dict[str, str]]:
-    """The earlier turns of a row, as prompts take them."""
-    return [{"role": role, "content": content} for role, content in row.history]
 
 
 def _name(place: Place) -> str:

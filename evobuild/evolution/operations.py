@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from evobuild.core.prompts import render
 from evobuild.core.tables import EVOL, Instruction
 from evobuild.evolution import methods
-from evobuild.evolution.step import Plan, Step
+from evobuild.evolution.step import Plan, Step, earlier_turns
 
 OPERATIONS = {
     "constraints": "evolve/constraints.jinja",
@@ -60,6 +60,7 @@ def _of(sets: Sets, row: Instruction) -> Sequence[str]:
 
 
 def _step(name: str, row: Instruction) -> Step:
-    turns = [{"role": role, "content": content} for role, content in row.history]
-    prompt = render(OPERATIONS[name], history=turns, instruction=row.instruction, input=row.input)
-    return Step(EVOL, name, prompt, methods.bare, name != "breadth")
+    prompt = render(
+        OPERATIONS[name], history=earlier_turns(row), instruction=row.instruction, input=row.input
+    )
+    return Step(row, EVOL, name, prompt, methods.bare, name != "breadth")

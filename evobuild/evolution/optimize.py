@@ -33,8 +33,9 @@ from evobuild.core.params import Optimize
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
 from evobuild.evolution import methods
-from evobuild.evolution.method_evaluation import UNTRIED, Examiner, Trajectory, Trial, turns
+from evobuild.evolution.method_evaluation import UNTRIED, Examiner, Trajectory, Trial
 from evobuild.evolution.optimization_history import Candidate, History
+from evobuild.evolution.step import earlier_turns
 from evobuild.models.client import Model
 
 _TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)
@@ -127,7 +128,10 @@ class Optimizer:
 
     def _proposed(self, step: int, method: str, cases: Sequence[Trajectory]) -> list[Candidate]:
         """The m candidates of a step, each from an analysis of its own."""
-        shown = [{"number": each.number, "history": turns(each.row), "stages": each.stages} for each in cases]
+        shown = [
+            {"number": each.number, "history": earlier_turns(each.row), "stages": each.stages}
+            for each in cases
+        ]
         analysis = render("optimize/analyse.jinja", cases=shown)
         runs = range(self.params.candidates)
         analyses = self._ask("analyse", step, dict.fromkeys(runs, analysis))

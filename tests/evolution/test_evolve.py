@@ -120,7 +120,7 @@ def test_what_failed_is_asked_again_with_the_next_seed_until_it_succeeds(row, en
         "A hard one.": 3,
         "Another easy one.": 1,
     }
-    again = [each for each in found if each.parent is parents[1]]
+    again = [each for each in found if each.step.parent is parents[1]]
     assert [each.number for each in again] == [0, 1, 2]
     assert [each.last for each in again] == [False, False, True]
     assert isinstance(again[-1].result, Instruction)
@@ -159,7 +159,7 @@ def test_a_row_keeps_its_operation_when_it_is_tried_again(row, engine):
     names = ["constraints", "deepening", "reasoning"]
     parents = [row(f"Row {number}.") for number in range(6)]
     found = attempts(parents, operations.in_turn({"default": names}, "r1"), on_failure="retry")
-    tried = {(each.parent.instruction, each.step.operation) for each in found}
+    tried = {(each.step.parent.instruction, each.step.operation) for each in found}
     assert tried == {(f"Row {number}.", names[(number + 1) % 3]) for number in range(6)}
     assert len(found) == 9
 

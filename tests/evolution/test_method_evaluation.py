@@ -108,11 +108,12 @@ def groups(monkeypatch):
 
 
 def test_equality_is_asked_only_if_the_rules_want_it_and_once_for_equal_children(row, engine, groups):
-    engine(answering())
+    fake = engine(answering())
     texts = {0: METHOD, 1: f"Please!\n{METHOD}"}
     examine(row, texts=texts)
     examine(row, RULES.model_copy(update={"equal": True}), texts=texts)
-    assert groups == [("evolve", 8), ("respond", 8), ("evolve", 8), ("equal", 4), ("respond", 8)]
+    assert groups == [("evolve", 8), ("respond", 8), ("evolve", 8), ("equal", 8), ("respond", 8)]
+    assert sum(asked.purpose == "equal" for asked in fake.asked) == 4
 
 
 def test_each_method_is_tried_on_each_row_in_one_call_and_answered_in_one(row, engine, groups):

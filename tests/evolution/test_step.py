@@ -26,8 +26,7 @@ def by(*names, **domains):
 
 
 def child_of(parent, text, plan=BY_METHOD, rules=RULES, **given):
-    step = plan(0, parent)
-    return evolution.child(parent, step, reply("k", text, **given), "r1", "fake:model", rules)
+    return evolution.read_child(plan(0, parent), reply("k", text, **given), "r1", "fake:model", rules)
 
 
 def reason_of(*arguments, **given):
@@ -272,7 +271,7 @@ def test_a_new_task_loses_nothing(row):
 def test_a_child_is_another_row_in_another_round(row):
     step = BY_METHOD(0, row())
     first, second = (
-        evolution.child(row(), step, reply("k", HARDER), name, "fake:model", RULES) for name in ("r1", "r2")
+        evolution.read_child(step, reply("k", HARDER), name, "fake:model", RULES) for name in ("r1", "r2")
     )
     assert first.content_id == second.content_id
     assert first.id != second.id

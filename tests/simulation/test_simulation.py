@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evobuild.core.chat import Choice, Message, Purpose, Request, Sampling
 from evobuild.core.errors import UserError
-from evobuild.evolution.equality import read_verdict
+from evobuild.evolution.equality import read_equality_verdict
 from evobuild.evolution.keywords import methods_of
 from evobuild.simulation import answer
 from evobuild.simulation.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS
@@ -414,7 +414,7 @@ def test_equal_instructions_are_told_from_evolved_ones(second: str, equal: bool)
     pair = {"first": {"instruction": SEED, "input": "a"}, "second": {"instruction": second, "input": "a"}}
     prompt = render("judge/equal.jinja", history=[], **pair)
     replies = [ask(prompt, "equal", sampling=Sampling(0.5, seed=seed)).text for seed in range(500)]
-    verdicts = Counter(read_verdict(reply) for reply in replies)
+    verdicts = Counter(read_equality_verdict(reply) for reply in replies)
     assert verdicts[equal] > 450
     assert 0 < verdicts[None] < 30
     assert 0 < verdicts[not equal] < 40

@@ -244,7 +244,7 @@ class _Reader:
         file, evolver = reply_cache.path(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.evolver:
             return None
-        sampling = evolve.sampling(self._params.evolve, self._params.random_seed, number)
+        sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
         with reply_cache.Store(file, engine.identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
