@@ -46,7 +46,7 @@ def main(
 
     name = child.name.removeprefix(".").split(".")[0]
     rows = tables.read(parent, tables.INSTRUCTIONS)
-    made = evolve.Tables(name, keep=params.evolve.on_failure == "keep_parent")
+    made = evolve.RoundTables(name, keep=params.evolve.on_failure == "keep_parent")
     task = f"evolve-{name}"
     total = None if params.evolve.on_failure == "retry" else rows.height
     engines = Engines()
@@ -59,7 +59,8 @@ def main(
             name, _plan(params, name, method, own), params.evolve, params.random_seed, evolver, judge
         )
         made.take(round.evolve(lambda: tables.instructions(rows)))
-    made.write(child, rejects, failures, replies, counts, rows.height)
+    outs = evolve.RoundOuts(child=child, rejects=rejects, failures=failures, replies=replies, counts=counts)
+    made.write(outs, rows.height)
     tables.write_json(usage, [model.usage.as_dict() for model in (evolver, judge) if model])
 
 

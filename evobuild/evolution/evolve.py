@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -72,7 +73,17 @@ def evolver_sampling(params: Evolve, seed: int, number: int) -> Sampling:
     )
 
 
-class Tables:
+class RoundOuts(NamedTuple):
+    """The files of a round: its rows, the rows lost, all failed attempts, the replies, the stage counts."""
+
+    child: Path
+    rejects: Path
+    failures: Path
+    replies: Path
+    counts: Path
+
+
+class RoundTables:
     """What comes of a round, gathered attempt by attempt.
 
     keep: whether the parent of a failed evolution stays in the round.
@@ -121,11 +132,9 @@ class Tables:
         self._counts["failed_attempts"] += 1
         if attempt.last and self._keep:
             self._counts["kept_parents"] += 1
-            self._rows["child"].append(kept(parent, self._round, step.strategy))
+            self._rows["child"].append(keep_parent(parent, self._round, step.strategy))
 
-    def write(
-        self, child: Path, rejects: Path, failed: Path, replies: Path, counts: Path, rows_in: int
-    ) -> None:
+    def write(self, outs: RoundOuts, rows_in: int) -> None:
         """Write the children, the rows lost, all failed attempts, the replies and the counts.
 
         One table after another, each let go once it is written: a million rows of all take gigabytes.
@@ -139,14 +148,14 @@ class Tables:
         tables.refuse_empty(f"{rows_in} rows came in", {"out": children.height, "rejects": reasons})
         if not evolved:
             log(f"none of {rows_in} rows has evolved, all are kept as they were: {reasons}")
-        tables.write(rejects, lost)
+        tables.write(outs.rejects, lost)
         del lost
-        tables.write(failed, attempts.drop("lost"))
+        tables.write(outs.failures, attempts.drop("lost"))
         del attempts
-        tables.write(child, children)
+        tables.write(outs.child, children)
         del children
-        tables.write(replies, self._rows.pop("replies").frame())
-        tables.write_json(counts, balance | self._counts | {"lost_content": self._lost})
+        tables.write(outs.replies, self._rows.pop("replies").frame())
+        tables.write_json(outs.counts, balance | self._counts | {"lost_content": self._lost})
 
 
 def _kind(lost: str) -> str:
@@ -154,8 +163,8 @@ def _kind(lost: str) -> str:
     return {"code": "code", "table": "tables"}.get(lost.split()[0], "figures")
 
 
-def kept(parent: Instruction, round: str, strategy: str) -> Instruction:
-    """The parent as a row of the next round, unevolved; without an output, as all there are answered.
+def keep_parent(parent: Instruction, round: str, strategy: str) -> Instruction:
+    """Give the parent as a row of the next round, unevolved; without an output, as all there are answered.
 
     strategy: by which a child was tried for.
     """

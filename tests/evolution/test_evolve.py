@@ -262,10 +262,10 @@ def test_an_engine_without_probabilities_is_told_in_a_line(row, engine):
 
 def written(folder, found, rows_in, keep=False):
     """Write the tables of attempts, and read them again."""
-    made = evolve.Tables("r1", keep)
+    made = evolve.RoundTables("r1", keep)
     made.take(found)
     paths = [folder / f"{name}.parquet" for name in OUTS[:4]]
-    made.write(*paths, folder / "counts.json", rows_in)
+    made.write(evolve.RoundOuts(*paths, folder / "counts.json"), rows_in)
     schemas = (tables.INSTRUCTIONS, tables.REJECTS, tables.FAILURES, tables.REPLIES)
     read = {name: tables.read(path, schema) for name, path, schema in zip(OUTS, paths, schemas, strict=False)}
     return read | {"counts": json.loads((folder / "counts.json").read_text())}
