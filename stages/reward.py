@@ -26,22 +26,22 @@ def main(
     from evobuild.core.pools import AllPools
     from evobuild.evolution import prompts_sent
     from evobuild.scoring import distributions
-    from evobuild.scoring import reward as measures
+    from evobuild.scoring.reward import measure_rewards
 
     model, results = params.models.reward, AllPools(tables.REWARDS, rewards)
-    known = prompts_sent.plans(prompts_sent.method_texts(method, own))
+    known = prompts_sent.known_plans(prompts_sent.known_methods(method, own))
     for pool in params.pools:
         if model is None:
             results.leave(pool)
             continue
         rows = tables.read(rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-        evolved = [row for row in tables.instructions(rows) if measures.is_evolved(row)]
+        evolved = [row for row in tables.instructions(rows) if prompts_sent.is_evolved(row)]
         parents = {}
         if evolved:
             above = tables.read(rounds / f"{params.rounds[pool].parent}.parquet", tables.INSTRUCTIONS)
             parents = {row.id: row for row in tables.instructions(above)}
-        given = (measures.turns(row, parents.get(row.parent_id), known) for row in evolved)
-        found = measures.measure(given, model, params.reward)
+        given = (prompts_sent.evolver_turns(row, parents.get(row.parent_id), known) for row in evolved)
+        found = measure_rewards(given, model, params.reward)
         rest = rows.height - len(evolved)
         results.take(pool, found, len(evolved), may_be_empty=not evolved, not_evolved=rest)
     results.write(rejects, counts)

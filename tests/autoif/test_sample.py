@@ -10,7 +10,6 @@ from fakes import reply
 
 from evobuild.autoif.records import ANSWERS
 from evobuild.core import params, pools, tables
-from evobuild.scoring import reward
 from stages import answers as stage
 from stages import respond
 
@@ -77,8 +76,3 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
     found = dict(tables.read(outs[0], tables.INSTRUCTIONS).select("instruction", "output").rows())
     seed = "A" if seed_answers == "keep" else "The Nile."
     assert found == {"A river?": "The Ganges", "Another?": "The Nile.", "A lake?": seed}
-
-
-def test_a_row_of_the_branch_is_not_what_an_evolver_made(row):
-    assert not reward.is_evolved(of_branch(row()))
-    assert reward.is_evolved(of_branch(row())._replace(strategy="evol", operation="deepening"))

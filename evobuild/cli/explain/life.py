@@ -220,7 +220,8 @@ class _Reader:
         operation, failed = self._failed(row.round, parent.id)
         if row.operation != KEPT:
             operation = row.operation
-        step, source = prompts_sent.step(operation, parent, prompts_sent.plans(self._methods()))
+        known = prompts_sent.known_plans(self._methods())
+        step, source = prompts_sent.step_sent(operation, parent, known)
         prompt = step.prompt if step else ""
         if row.operation == KEPT:
             return Origin(prompt, source, failed, None, None, "")
@@ -233,7 +234,7 @@ class _Reader:
 
     def _methods(self) -> Iterator[tuple[str, str]]:
         """Every method that may have been used, with the place of its text."""
-        yield from prompts_sent.method_texts(METHOD, Path(self._params.evolve.file))
+        yield from prompts_sent.known_methods(METHOD, Path(self._params.evolve.file))
         if CANDIDATES_IN.exists():
             table = tables.read(CANDIDATES_IN, CANDIDATES)
             for key, method in table.select("id", "method").iter_rows():
