@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, rows: Path, answers: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild.autoif import sample as samples
+    from evobuild.answering.respond import sample_responses
+    from evobuild.autoif.answers import numbered_answer
     from evobuild.autoif.records import ANSWERS
     from evobuild.core import pools, tables
     from evobuild.core.chat import Sampling
@@ -28,7 +29,8 @@ def main(params: Params, rows: Path, answers: Out, rejects: Out, counts: Out, us
     asked = table.height * given.count
     with Model(params.models.responder, "responder", f"answers-{answers.parent.name}", asked) as model:
         own = tables.instructions(table)
-        results.take(samples.respond(own, given.count, model, sampling, params.respond.rules))
+        responses = sample_responses(own, given.count, model, sampling, params.respond.rules)
+        results.take(map(numbered_answer, responses))
     results.write(answers, rejects, counts, asked)
     tables.write_json(usage, [model.usage.as_dict()])
 

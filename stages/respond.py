@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, usage: Out) -> None:
-    from evobuild.answering import respond
+    from evobuild.answering.respond import answer_rows
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
     from evobuild.models.client import Model
@@ -30,7 +30,7 @@ def main(params: Params, pool: Path, responses: Out, rejects: Out, counts: Out, 
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))
     with Model(params.models.responder, "responder", f"respond-{pool.stem}", unanswered.height) as model:
-        results.take(respond.respond(tables.instructions(unanswered), model, sampling, params.respond.rules))
+        results.take(answer_rows(tables.instructions(unanswered), model, sampling, params.respond.rules))
     results.write(responses, rejects, counts, rows.height)
     tables.write_json(usage, [model.usage.as_dict()])
 

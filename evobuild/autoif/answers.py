@@ -1,0 +1,15 @@
+"""Answers of the branch: the responses to its rows, several to each, as records of their table."""
+
+from __future__ import annotations
+
+from evobuild.answering.respond import Response
+from evobuild.autoif.records import Answer, answer_id
+from evobuild.core.tables import Reject
+
+
+def numbered_answer(response: Response) -> Answer | Reject:
+    """Give a response its id: an answer, or a reject if it is none."""
+    key = answer_id(response.row.id, response.number)
+    if response.failure:
+        return response.reject(key)
+    return Answer(key, response.row.id, response.number, response.answer)
