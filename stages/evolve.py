@@ -18,13 +18,13 @@ def _plan(params: Params, round: str, optimized: Path, own: Path) -> Plan:
 
     settings = params.evolve
     if settings.strategy == "evol" and settings.schedule == "random":
-        return operations.at_random(settings.operations, round, params.random_seed)
+        return operations.plan_at_random(settings.operations, round, params.random_seed)
     if settings.strategy == "evol":
-        return operations.in_turn(settings.operations, round)
+        return operations.plan_in_turn(settings.operations, round)
     if settings.method in ("optimized", "file"):
         file = optimized if settings.method == "optimized" else own
-        return step.by_method(methods.of_file(file))
-    return step.by_method(methods.initial(settings.method))
+        return step.plan_by_method(methods.read_method_file(file))
+    return step.plan_by_method(methods.initial_method(settings.method))
 
 
 def main(

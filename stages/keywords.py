@@ -24,11 +24,14 @@ def main(
 ) -> None:
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
-    from evobuild.evolution.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
+    from evobuild.evolution import keywords as phrases
+    from evobuild.evolution.keywords import KEYWORDS, Keyword
     from evobuild.models.client import Model
 
     settings, names = params.keywords, list(params.rounds)
-    drawn = draw(replies, rounds, names, settings.rows, params.random_seed)
+    drawn = phrases.draw_method_lists(
+        names, replies=replies, rounds=rounds, count=settings.rows, seed=params.random_seed
+    )
     lists = [each for each in drawn if each.methods]
     results: list[Keyword | tables.Reject] = []
     used: list[dict[str, object]] = []
@@ -37,11 +40,11 @@ def main(
             settings.temperature, settings.top_p, settings.max_tokens, seed=params.random_seed
         )
         with Model(params.models.judge, "judge", "keywords", len(lists)) as model:
-            results = list(summarise(lists, model, sampling))
+            results = list(phrases.name_methods(lists, model, sampling))
             used = [model.usage.as_dict()]
     else:
         log(f"none of {len(drawn)} replies lists methods: nothing to name")
-    found = merged(each for each in results if isinstance(each, Keyword))
+    found = phrases.merge_plural_phrases(each for each in results if isinstance(each, Keyword))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(sum(len(each.methods) for each in lists), len(found), lost)
     if lists and not found:
@@ -50,8 +53,8 @@ def main(
     tables.write(keywords, tables.frame(KEYWORDS, found))
     tables.write(rejects, lost)
     tables.write_json(counts, balance)
-    tables.write_json(metrics, figures(drawn, found, names))
-    counted(found).write_csv(frequencies)
+    tables.write_json(metrics, phrases.keyword_figures(drawn, found, names))
+    phrases.count_keywords(found).write_csv(frequencies)
     tables.write_json(usage, used)
 
 

@@ -31,16 +31,18 @@ def main(
     from evobuild.core.chat import Sampling
     from evobuild.evolution import methods, optimize
     from evobuild.evolution import optimization_history as told
-    from evobuild.evolution.method_evaluation import Examiner
+    from evobuild.evolution.method_evaluation import MethodEvaluator
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
     given = params.optimize
-    initial = methods.of_file(own) if given.initial == "file" else methods.initial(given.initial)
+    initial = (
+        methods.read_method_file(own) if given.initial == "file" else methods.initial_method(given.initial)
+    )
     history, counts = told.History(), []
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
         rows = list(tables.instructions(tables.read(r0, tables.INSTRUCTIONS)))
-        drawn = optimize.draw_rows(rows, given, params.random_seed)
+        drawn = optimize.draw_optimization_rows(rows, given, params.random_seed)
         judged = given.difficulty_weight > 0 or params.evolve.failures.equal
         roles = ("evolver", "optimizer", "judge")[: 2 + judged]
         engines = Engines()
@@ -52,19 +54,22 @@ def main(
                 for role in roles
             }
             sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
-            examiner = Examiner(models["evolver"], models.get("judge"), sampling, params.evolve.failures)
-            loop = optimize.Optimizer(examiner, models["optimizer"], given, drawn, params.random_seed)
+            evaluator = MethodEvaluator(
+                models["evolver"], models.get("judge"), sampling, params.evolve.failures
+            )
+            loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
             counts = [model.usage.as_dict() for model in models.values()]
     best = history.best
     if best:
-        log(f"failure rate {history.candidates[0].trial.failure_rate:.2f} -> {best.trial.failure_rate:.2f}")
+        before, after = (each.evaluation.failure_rate for each in (history.candidates[0], best))
+        log(f"failure rate {before:.2f} -> {after:.2f}")
     method.write_text((best.method if best else initial) + "\n", encoding="utf-8")
     tables.write(candidates, told.candidate_table(history))
     tables.write(trajectories, told.trajectory_table(history))
-    tables.write(failures, told.failure_table(history))
-    tables.write_json(metrics, told.figures(history))
-    tables.write_csv(curve, told.curve(history))
+    tables.write(failures, told.candidate_failure_table(history))
+    tables.write_json(metrics, told.optimization_figures(history))
+    tables.write_csv(curve, told.optimization_curve(history))
     tables.write_json(usage, counts)
 
 

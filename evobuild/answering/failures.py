@@ -25,7 +25,7 @@ SORRY_WORDS = 80
 _WORD = re.compile(r"[^\W_]+")
 
 
-def of_response(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
+def response_failure(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
     """Name the failure of a response, None if it is none.
 
     rules: auto_evol for F(r), wizardlm, or both. The words of "stop words only" are English.
@@ -50,7 +50,7 @@ def of_response(text: str, rules: Collection[str] = ("auto_evol",)) -> str | Non
     return None
 
 
-def of_reply(reply: Reply) -> str | None:
+def reply_failure(reply: Reply) -> str | None:
     """Name what makes a whole reply unusable, before it is read: its error, truncation, emptiness."""
     if reply.error is not None:
         return "model error"

@@ -42,7 +42,7 @@ def sample_responses(
     """Ask about each row `count` times, and give each response, in any order; one that fails harms no other.
 
     sampling: its seed is the first sample's; each further one has the next. rules: whose failures of a
-    response count, as failures.of_response takes them.
+    response count, as failures.response_failure takes them.
     """
     asked: dict[str, tuple[Instruction, int]] = {}
 
@@ -56,7 +56,7 @@ def sample_responses(
 
     for reply in model.generate(requests()):
         row, number = asked.pop(reply.key)
-        failure = failures.of_reply(reply) or failures.of_response(reply.text, rules)
+        failure = failures.reply_failure(reply) or failures.response_failure(reply.text, rules)
         yield Response(row, number, reply, failure or "")
 
 

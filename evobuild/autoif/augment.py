@@ -146,7 +146,7 @@ def invent(known: Known, params: Augment, model: Model, seed: int) -> Iterator[C
 
 
 def _taken(reply: Reply, known: Known, model: str, most: int) -> Iterator[Constraint | Reject]:
-    reason = failures.of_reply(reply)
+    reason = failures.reply_failure(reply)
     if reason and (reason != "truncated" or not reply.text.strip()):
         yield Reject(reply.key, reason, "", reply.error or reply.text)
         return

@@ -44,7 +44,7 @@ def backtranslate(
     )
     for reply in model.generate(requests):
         constraint, number, _ = wanted[reply.key]
-        if reason := failures.of_reply(reply):
+        if reason := failures.reply_failure(reply):
             yield Reject(reply.key, reason, reply.error or "", reply.text)
         elif (text := read(reply.text)) is None:
             yield Reject(reply.key, "not one line", "", reply.text)

@@ -63,7 +63,7 @@ def judge(
 
 
 def _quality(answer: Answer, reply: Reply) -> Quality:
-    if reason := failures.of_reply(reply):
+    if reason := failures.reply_failure(reply):
         return Quality(answer.id, answer.row, None, reason, reply.error or reply.text)
     score = read_score(reply.text, MOST)
     if score is None:

@@ -76,7 +76,7 @@ def write(constraints: Mapping[str, str], model: Model, params: Verifiers, seed:
 
 
 def _result(reply: Reply) -> Result:
-    if reason := failures.of_reply(reply):
+    if reason := failures.reply_failure(reply):
         return Result(Reject(reply.key, reason, "", reply.error or reply.text), [])
     try:
         found = read(reply.text)

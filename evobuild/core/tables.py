@@ -134,7 +134,8 @@ CANDIDATES = pl.Schema(
         "method": pl.String,
     }
 )
-"""Evolving methods that were tried. rows: development rows tried on; of these `rated` have a known gain.
+"""Evolving methods that were evaluated. rows: of the development set, evolved by it;
+`rated` of these have a known gain.
 
 chosen: it became e(t). best: it is e*. reason: why the optimizer's replies held no method, else ''.
 """

@@ -53,7 +53,7 @@ def judge_equality(pairs: Iterable[Pair], model: Model, sampling: Sampling) -> I
             yield Request(key, "equal", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
-        equal = None if failures.of_reply(reply) else read_equality_verdict(reply.text)
+        equal = None if failures.reply_failure(reply) else read_equality_verdict(reply.text)
         yield Verdict(reply.key, equal, reply.text)
 
 

@@ -1,7 +1,7 @@
-"""Methods tried on rows: what the evolver makes of the rows, and on which of them a method fails.
+"""Evolving methods evaluated on rows: what the evolver makes of these, and on which of them one fails.
 
 A method fails on a row if what comes back is no evolution of it, or if the answer to the evolved
-instruction fails F(r). The failure rate λ counts both, of every kind, over all rows tried: else a
+instruction fails F(r). The failure rate λ counts both, of every kind, over all these rows: else a
 method that always breaks the format would win. Source: Zeng et al. 2024, arXiv:2406.00770, section 3.
 """
 
@@ -19,12 +19,12 @@ from evobuild.core.params import Failures
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.evolution.attempts import Evolution
-from evobuild.evolution.step import Step, by_method, earlier_turns
+from evobuild.evolution.step import Step, earlier_turns, plan_by_method
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score
 
 
-class Failed(NamedTuple):
+class FailedRow(NamedTuple):
     """A row that a method failed on. stage: evolve or respond. instruction: what was asked of it there."""
 
     row: str
@@ -36,15 +36,15 @@ class Failed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How a method did on rows; without any it has not been tried.
+class Evaluation:
+    """How a method did on rows; without any it was not evaluated.
 
     gains: difficulty of a child less that of its parent, in points of 100, of each row that did not
     fail and whose two ratings could be read.
     """
 
     rows: int = 0
-    failed: tuple[Failed, ...] = ()
+    failed: tuple[FailedRow, ...] = ()
     gains: tuple[float, ...] = ()
 
     @property
@@ -57,12 +57,12 @@ class Trial:
         """The mean gain; None if no gain is known."""
         return fmean(self.gains) if self.gains else None
 
-    def and_then(self, other: Trial) -> Trial:
-        """The trial on the rows of both."""
-        return Trial(self.rows + other.rows, self.failed + other.failed, self.gains + other.gains)
+    def and_then(self, other: Evaluation) -> Evaluation:
+        """The evaluation on the rows of both."""
+        return Evaluation(self.rows + other.rows, self.failed + other.failed, self.gains + other.gains)
 
 
-UNTRIED = Trial()
+NOT_EVALUATED = Evaluation()
 
 
 class Trajectory(NamedTuple):
@@ -80,11 +80,11 @@ class Trajectory(NamedTuple):
 
 
 Place = tuple[int, str]
-"""Number of a method and id of a row that it is tried on."""
+"""Number of a method and id of a row that it evolves."""
 
 
 @dataclass(frozen=True)
-class Examiner:
+class MethodEvaluator:
     """Who evolves and answers, who judges, how, and what counts as a failed evolution.
 
     judge: None unless gains are asked for or the rules want to know what is equal.
@@ -95,30 +95,32 @@ class Examiner:
     sampling: Sampling
     rules: Failures
 
-    def examine(
+    def evaluate(
         self, texts: Mapping[int, str], rows: Sequence[Instruction], rated: bool = False
-    ) -> dict[int, Trial]:
-        """Try each method on each row: all evolutions in one call of the door, all answers in another.
+    ) -> dict[int, Evaluation]:
+        """Have each method evolve each row: all evolutions in one call of the client, all answers in another.
 
         texts: methods by number. rated: ask the judge for the gains, too.
         """
         parents = {row.id: row for row in rows}
-        failed: dict[int, list[Failed]] = {number: [] for number in texts}
+        failed: dict[int, list[FailedRow]] = {number: [] for number in texts}
         children: dict[Place, Instruction] = {}
-        plans = {number: by_method(text) for number, text in texts.items()}
+        plans = {number: plan_by_method(text) for number, text in texts.items()}
         steps = {(number, key): plans[number](0, row) for number in texts for key, row in parents.items()}
         for (number, key), result in self._evolved(steps).items():
             if isinstance(result, Instruction):
                 children[number, key] = result
             else:
                 _, reason, detail, reply = result
-                failed[number].append(Failed(key, "evolve", reason, detail, parents[key].instruction, reply))
+                failed[number].append(
+                    FailedRow(key, "evolve", reason, detail, parents[key].instruction, reply)
+                )
         for (number, key), answer, reason in self._unanswered(children):
             asked = children.pop((number, key)).instruction
-            failed[number].append(Failed(key, "respond", reason, answer.error or "", asked, answer.text))
+            failed[number].append(FailedRow(key, "respond", reason, answer.error or "", asked, answer.text))
         gains = self._gains(children, parents) if rated else {}
         return {
-            number: Trial(len(rows), tuple(sorted(failed[number])), tuple(gains.get(number, ())))
+            number: Evaluation(len(rows), tuple(sorted(failed[number])), tuple(gains.get(number, ())))
             for number in texts
         }
 
@@ -126,8 +128,11 @@ class Examiner:
         self, step: int, method: str, batch: Sequence[Instruction], rounds: int
     ) -> list[Trajectory]:
         """Evolve a mini-batch for some rounds, each on the children of the one before."""
-        found = [Trajectory(step, number, row, [shown(row)], []) for number, row in enumerate(batch, start=1)]
-        plan = by_method(method)
+        found = [
+            Trajectory(step, number, row, [instruction_with_input(row)], [])
+            for number, row in enumerate(batch, start=1)
+        ]
+        plan = plan_by_method(method)
         alive = {(each.number, each.row.id): each.row for each in found}
         for _ in range(rounds):
             results = self._evolved({place: plan(0, row) for place, row in alive.items()})
@@ -135,7 +140,7 @@ class Examiner:
             for (number, _), result in results.items():
                 trajectory = found[number - 1]
                 if isinstance(result, Instruction):
-                    trajectory.stages.append(shown(result))
+                    trajectory.stages.append(instruction_with_input(result))
                     trajectory.verdicts.append(None)
                 else:
                     trajectory.stages.append(result.reply or "(no reply)")
@@ -162,7 +167,7 @@ class Examiner:
         return [
             (asked[reply.key], reply, reason)
             for reply in self.evolver.generate(requests)
-            if (reason := failures.of_reply(reply) or failures.of_response(reply.text))
+            if (reason := failures.reply_failure(reply) or failures.response_failure(reply.text))
         ]
 
     def _gains(
@@ -192,11 +197,11 @@ class Examiner:
 
         assert self.judge is not None, "gains are asked for without a judge"
         replies = self.judge.generate(requests())
-        scores = {reply.key: read_score(reply.text) for reply in replies if not failures.of_reply(reply)}
+        scores = {reply.key: read_score(reply.text) for reply in replies if not failures.reply_failure(reply)}
         return {key: score for key, score in scores.items() if score is not None}
 
 
-def shown(row: Instruction) -> str:
+def instruction_with_input(row: Instruction) -> str:
     """A row as the optimizer sees it: its instruction, and its input if it has one."""
     return f"{row.instruction}\n\n{row.input}" if row.input else row.instruction
 

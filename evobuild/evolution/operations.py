@@ -31,7 +31,7 @@ Sets = Mapping[str, Sequence[str]]
 """Names of operations by domain."""
 
 
-def in_turn(sets: Sets, round: str) -> Plan:
+def plan_in_turn(sets: Sets, round: str) -> Plan:
     """Give row i of round r the operation number (i + r) mod n of its domain's n (arXiv:2412.11231)."""
     number = round_number(round)
 
@@ -42,7 +42,7 @@ def in_turn(sets: Sets, round: str) -> Plan:
     return step
 
 
-def at_random(sets: Sets, round: str, seed: int) -> Plan:
+def plan_at_random(sets: Sets, round: str, seed: int) -> Plan:
     """Draw each row's operation from its domain's; what is drawn depends on seed, round and row alone."""
     return lambda place, row: _step(random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row)
 
@@ -63,4 +63,4 @@ def _step(name: str, row: Instruction) -> Step:
     prompt = render(
         OPERATIONS[name], history=earlier_turns(row), instruction=row.instruction, input=row.input
     )
-    return Step(row, EVOL, name, prompt, methods.bare, name != "breadth")
+    return Step(row, EVOL, name, prompt, methods.bare_instruction, name != "breadth")

@@ -9,7 +9,7 @@ from pathlib import Path
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import AUTO, EVOL, KEPT, SEED_ROUND, Instruction, Reject
 from evobuild.evolution import methods, operations
-from evobuild.evolution.step import Plan, Step, by_method, method_operation
+from evobuild.evolution.step import Plan, Step, method_operation, plan_by_method
 from evobuild.scoring.reward import EvolverTurns
 
 KnownPlans = Mapping[str, tuple[Plan, str]]
@@ -20,9 +20,9 @@ def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
     """How each fixed operation asks, and each of some methods, given as place and text; the first counts."""
     found: dict[str, tuple[Plan, str]] = {}
     for name, prompt in operations.OPERATIONS.items():
-        found[name] = operations.in_turn({operations.DEFAULT: [name]}, SEED_ROUND), f"prompts/{prompt}"
+        found[name] = operations.plan_in_turn({operations.DEFAULT: [name]}, SEED_ROUND), f"prompts/{prompt}"
     for place, method in texts:
-        found.setdefault(method_operation(method), (by_method(method), place))
+        found.setdefault(method_operation(method), (plan_by_method(method), place))
     return found
 
 
@@ -32,9 +32,9 @@ def known_methods(*files: Path) -> Iterator[tuple[str, str]]:
         # What is no method was not used.
         with suppress(BadInput):
             if path.exists():
-                yield str(path), methods.of_file(path)
-    yield "prompts/evolve/e0.jinja", methods.initial("e0")
-    yield "prompts/evolve/weak.jinja", methods.initial("weak")
+                yield str(path), methods.read_method_file(path)
+    yield "prompts/evolve/e0.jinja", methods.initial_method("e0")
+    yield "prompts/evolve/weak.jinja", methods.initial_method("weak")
 
 
 def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[Step | None, str]:

@@ -46,13 +46,15 @@ Plan = Callable[[int, Instruction], Step]
 
 def method_operation(method: str) -> str:
     """Name the operation of a method: "method-" and its digest."""
-    return f"method-{methods.digest(method)}"
+    return f"method-{methods.method_digest(method)}"
 
 
-def by_method(method: str) -> Plan:
+def plan_by_method(method: str) -> Plan:
     """Evolve every row with one method."""
     name = method_operation(method)
-    return lambda place, row: Step(row, AUTO, name, methods.fill(method, row), methods.read_evolved, True)
+    return lambda place, row: Step(
+        row, AUTO, name, methods.fill_method(method, row), methods.read_evolved_instruction, True
+    )
 
 
 def earlier_turns(row: Instruction) -> list[dict[str, str]]:
@@ -66,7 +68,7 @@ def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failur
     round: the child's. evolver: URI of who replied. A reject has the parent's id.
     """
     parent = step.parent
-    if reason := failures.of_reply(reply):
+    if reason := failures.reply_failure(reply):
         return Reject(parent.id, reason, reply.error or "", reply.text)
     try:
         evolved, new = _parts(step.read(reply.text), step)
@@ -119,9 +121,9 @@ def _failure(step: Step, evolved: str, given: str, rules: Failures) -> eliminati
     """Say why it is no evolution; unless the input just stays, by instruction and input as one text."""
     parent = step.parent
     if given == parent.input or not step.keeps_input:
-        return elimination.of_evolution(parent, evolved, rules)
+        return elimination.evolution_failure(parent, evolved, rules)
     whole = parent._replace(instruction=f"{parent.instruction}\n\n{parent.input}".strip(), input="")
-    return elimination.of_evolution(whole, f"{evolved}\n\n{given}".strip(), rules)
+    return elimination.evolution_failure(whole, f"{evolved}\n\n{given}".strip(), rules)
 
 
 def _kept_input(evolved: str, step: Step) -> str:

@@ -15,7 +15,7 @@ from evobuild.models.client import Model
 
 LABEL = "#Final Rewritten Instruction#:"
 RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
-PLAN = step.by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
+PLAN = step.plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SAMPLING = Sampling(0.7, 0.9, 99, seed=5)
 
 

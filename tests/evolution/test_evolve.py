@@ -22,7 +22,7 @@ from evobuild.models.client import Model
 STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = params.load(Path("params.yaml"))
 LABEL = "#Finally Rewritten Instruction#:"
-PLAN = step.by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
+PLAN = step.plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SEED = 42
 OUTS = ("child", "rejects", "failures", "replies", "counts", "usage")
 
@@ -158,7 +158,7 @@ def test_a_row_keeps_its_operation_when_it_is_tried_again(row, engine):
     engine(answer)
     names = ["constraints", "deepening", "reasoning"]
     parents = [row(f"Row {number}.") for number in range(6)]
-    found = attempts(parents, operations.in_turn({"default": names}, "r1"), on_failure="retry")
+    found = attempts(parents, operations.plan_in_turn({"default": names}, "r1"), on_failure="retry")
     tried = {(each.step.parent.instruction, each.step.operation) for each in found}
     assert tried == {(f"Row {number}.", names[(number + 1) % 3]) for number in range(6)}
     assert len(found) == 9
@@ -358,9 +358,9 @@ def test_lost_content_is_counted_by_rows_even_where_it_is_no_failure(row, engine
         row("Sum up.\n\n| a | b |\n|---|---|\n| x | y |\n| z | u |"),
         row("Sum up all.", input="17"),
     ]
-    made = written(tmp_path, attempts(parents, operations.in_turn({"default": ["deepening"]}, "r0")), 4)
+    made = written(tmp_path, attempts(parents, operations.plan_in_turn({"default": ["deepening"]}, "r0")), 4)
     assert made["counts"]["lost_content"] == {"code": 1, "tables": 1, "figures": 1}
-    plan = operations.in_turn({"default": ["breadth"]}, "r0")
+    plan = operations.plan_in_turn({"default": ["breadth"]}, "r0")
     assert sum(written(tmp_path, attempts(parents, plan), 4)["counts"]["lost_content"].values()) == 0
 
 
@@ -409,7 +409,11 @@ def test_the_stage_takes_the_operations_of_params_by_their_schedule(row, engine,
     given = {"strategy": "evol", "schedule": schedule, "operations": sets}
     outs = run(tmp_path, tmp_path / "r0.parquet", rows=rows, **given)
     found = dict(tables.read(outs["child"], tables.INSTRUCTIONS).select("parent_id", "operation").iter_rows())
-    plan = operations.at_random(sets, "r1", SEED) if schedule == "random" else operations.in_turn(sets, "r1")
+    plan = (
+        operations.plan_at_random(sets, "r1", SEED)
+        if schedule == "random"
+        else operations.plan_in_turn(sets, "r1")
+    )
     assert found == {each.id: plan(place, each).operation for place, each in enumerate(rows)}
     in_turn = [found[each.id] for each in rows] == ["breadth", "constraints"] * 4
     assert in_turn == (schedule == "fixed")

@@ -27,7 +27,7 @@ def test_the_prompt_is_the_parents_and_the_answer_the_childs(row, known):
     turns = prompts_sent.evolver_turns(child(parent, "Name a long river."), parent, known)
     assert "Name a river." in turns.prompt and "In Asia." in turns.prompt
     assert "long" not in turns.prompt and turns.answer == "Name a long river."
-    method = methods.digest("Make it harder.\n\n#Instruction#:\n{instruction}")
+    method = methods.method_digest("Make it harder.\n\n#Instruction#:\n{instruction}")
     turns = prompts_sent.evolver_turns(
         child(parent, "Name a long river.", operation=f"method-{method}"), parent, known
     )
