@@ -40,7 +40,7 @@ def main(
             settings.temperature, settings.top_p, settings.max_tokens, seed=params.random_seed
         )
         with Model(params.models.judge, "judge", "keywords", len(lists)) as model:
-            results = list(phrases.name_methods(lists, model, sampling))
+            results = list(phrases.summarise_methods(lists, model, sampling))
             used = [model.usage.as_dict()]
     else:
         log(f"none of {len(drawn)} replies lists methods: nothing to name")

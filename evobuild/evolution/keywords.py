@@ -139,7 +139,9 @@ def draw_method_lists(
     return drawn
 
 
-def name_methods(drawn: Iterable[MethodList], model: Model, sampling: Sampling) -> Iterator[Keyword | Reject]:
+def summarise_methods(
+    drawn: Iterable[MethodList], model: Model, sampling: Sampling
+) -> Iterator[Keyword | Reject]:
     """Ask a judge for phrases, once a reply; every method gives one keyword or one reject, in any order."""
     asked: dict[str, MethodList] = {}
 

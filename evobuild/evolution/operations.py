@@ -27,11 +27,11 @@ OPERATIONS = {
 DEFAULT = "default"
 """The key of the operations of every domain that has none of its own."""
 
-Sets = Mapping[str, Sequence[str]]
+OperationSets = Mapping[str, Sequence[str]]
 """Names of operations by domain."""
 
 
-def plan_in_turn(sets: Sets, round: str) -> Plan:
+def plan_in_turn(sets: OperationSets, round: str) -> Plan:
     """Give row i of round r the operation number (i + r) mod n of its domain's n (arXiv:2412.11231)."""
     number = round_number(round)
 
@@ -42,7 +42,7 @@ def plan_in_turn(sets: Sets, round: str) -> Plan:
     return step
 
 
-def plan_at_random(sets: Sets, round: str, seed: int) -> Plan:
+def plan_at_random(sets: OperationSets, round: str, seed: int) -> Plan:
     """Draw each row's operation from its domain's; what is drawn depends on seed, round and row alone."""
     return lambda place, row: _step(random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row)
 
@@ -55,7 +55,7 @@ def round_number(name: str) -> int:
     return int(found[0])
 
 
-def _of(sets: Sets, row: Instruction) -> Sequence[str]:
+def _of(sets: OperationSets, row: Instruction) -> Sequence[str]:
     return sets.get(row.domain) or sets[DEFAULT]
 
 

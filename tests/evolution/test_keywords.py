@@ -149,7 +149,7 @@ def test_other_phrases_stay_apart(phrases):
 def summarised(engine, lists, judge):
     fake = engine(judge)
     with Model(JUDGE) as model:
-        return fake, sorted(keywords.name_methods(lists, model, Sampling()))
+        return fake, sorted(keywords.summarise_methods(lists, model, Sampling()))
 
 
 LISTED = MethodList("c1", "r1", "simulated:small", WAYS)
