@@ -51,7 +51,7 @@ def run(figures: Figures) -> None:
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
         parents = [_parent(number) for number in range(PROMPTS)]
         tables.write(folder / "r0.parquet", tables.frame(tables.INSTRUCTIONS, parents))
-        prompts = [methods.fill(methods.initial("e0"), parent) for parent in parents[:200]]
+        prompts = [methods.fill_method(methods.initial_method("e0"), parent) for parent in parents[:200]]
         toy = Scratch(vocabulary=2000, steps=20, batch=4, length=64, learning_rate=0.003)
         scratch.train(prompts, toy, 1, folder / "model")
         model = ChatModel("vllm", str(folder / "model"), dtype="float32")
@@ -104,10 +104,10 @@ def _timed(engine: vllm_engine.VllmEngine, work: Callable[[], None]) -> list[flo
 
 def _requests(table: Path, settings: Params) -> list[Request]:
     """What the stage asks, in its order."""
-    evolve, method = settings.evolve, methods.initial("e0")
+    evolve, method = settings.evolve, methods.initial_method("e0")
     sampling = Sampling(evolve.temperature, evolve.top_p, MAX_TOKENS, seed=settings.random_seed)
     return [
-        Request(parent.id, "evolve", (Message("user", methods.fill(method, parent)),), sampling)
+        Request(parent.id, "evolve", (Message("user", methods.fill_method(method, parent)),), sampling)
         for parent in tables.instructions(tables.read(table, tables.INSTRUCTIONS))
     ]
 
@@ -147,7 +147,7 @@ def _parent(number: int) -> Instruction:
     text = f"Explain topic {number} to a child, " + "with care and an example, " * (number % 12)
     content = tables.content_id((), text, "")
     own = tables.row_id(SEED_ROUND, "", content)
-    return Instruction(own, content, own, "", SEED_ROUND, "chat", (), text, "", "", "", "")
+    return Instruction(own, content, own, "", SEED_ROUND, "chat", (), text, "", "")
 
 
 if __name__ == "__main__":

@@ -91,15 +91,17 @@ def _round(
         own = tables.row_id(name, above or str(number), content)
         seed = own if parent is None else parent.seed_id
         domain = ("chat", "math", "code")[number % 3]
-        how = "" if parent is None else ("deepening", "reasoning")[number % 2]
+        strategy, how = ("", "") if parent is None else ("evol", ("deepening", "reasoning")[number % 2])
         made.append(
             tables.Instruction(
-                own, content, seed, above, name, domain, (), text, "", "", how, "simulated:small"
+                own, content, seed, above, name, domain, (), text, "", "", strategy, how, "simulated:small"
             )
         )
         if parent is not None and number % 10 == 0:
             reply = " ".join(draw.choices(WORDS, k=60))
-            failed.append((f"{name}-{own}", above, 0, how, domain, "unparsable", "no final label", reply))
+            failed.append(
+                (f"{name}-{own}", above, 0, strategy, how, domain, "unparsable", "no final label", reply)
+            )
     return made, failed
 
 

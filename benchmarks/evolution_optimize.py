@@ -31,7 +31,7 @@ from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.tables import Instruction, content_id, row_id
 from evobuild.evolution import methods, optimize
-from evobuild.evolution.method_evaluation import Examiner
+from evobuild.evolution.method_evaluation import MethodEvaluator
 from evobuild.models.client import Model
 from evobuild.simulation.dice import Dice
 from evobuild.simulation.topics import new_instruction
@@ -55,7 +55,7 @@ def made_rows(count: int) -> list[Instruction]:
 def _row(text: str, domain: str) -> Instruction:
     content = content_id((), text, "")
     own = row_id("r0", "", content)
-    return Instruction(own, content, own, "", "r0", domain, (), text, "", "", "", "")
+    return Instruction(own, content, own, "", "r0", domain, (), text, "", "")
 
 
 def unchanged(traits: object, prompt: str, dice: Dice) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def numbered(traits: object, prompt: str, dice: Dice) -> tuple[str, str]:
 
 def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, float]:
     """λ of e0 and of e* on rows that the loop did not draw."""
-    drawn = optimize.draw_rows(rows, given.optimize, seed)
+    drawn = optimize.draw_optimization_rows(rows, given.optimize, seed)
     seen = {row.id for part in drawn for row in part}
     unseen = [row for row in rows if row.id not in seen][:UNSEEN]
     with (
@@ -82,14 +82,14 @@ def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, flo
         sampling = Sampling(
             given.optimize.evolver_temperature, max_tokens=given.optimize.max_tokens, seed=seed
         )
-        examiner = Examiner(evolver, None, sampling, given.evolve.failures)
-        loop = optimize.Optimizer(examiner, optimizer, given.optimize, drawn, seed)
-        history = loop.run(methods.initial(given.optimize.initial))
+        evaluator = MethodEvaluator(evolver, None, sampling, given.evolve.failures)
+        loop = optimize.Optimizer(evaluator, optimizer, given.optimize, drawn, seed)
+        history = loop.run(methods.initial_method(given.optimize.initial))
         best = history.best
         assert best is not None
-        trials = examiner.examine({0: history.candidates[0].method, 1: best.method}, unseen)
-    before, after = (len(trials[number].failed) / len(unseen) for number in (0, 1))
-    drop = f"{history.candidates[0].trial.failure_rate:.2f} -> {best.trial.failure_rate:.2f}"
+        evaluations = evaluator.evaluate({0: history.candidates[0].method, 1: best.method}, unseen)
+    before, after = (len(evaluations[number].failed) / len(unseen) for number in (0, 1))
+    drop = f"{history.candidates[0].evaluation.failure_rate:.2f} -> {best.evaluation.failure_rate:.2f}"
     print(
         f"seed {seed}: e* of step {best.step}, {best.words} words, λ {drop} on the rows that chose it, "
         f"{before:.3f} -> {after:.3f} on unseen ones",

@@ -57,7 +57,7 @@ def rows(data: Path, count: int, answered: bool = True) -> list[Instruction]:
     texts = json.loads((data / "alpaca/alpaca_data.json").read_text())
     texts = [row for row in texts if row["output"] or not answered]
     return [
-        Instruction(str(n), "", "", "", "r0", "", (), row["instruction"], row["input"], row["output"], "", "")
+        Instruction(str(n), "", "", "", "r0", "", (), row["instruction"], row["input"], row["output"])
         for n, row in enumerate(texts[:count])
     ]
 

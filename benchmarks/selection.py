@@ -79,7 +79,7 @@ def alpaca() -> list[tuple[Any, ...]]:
         content = content_id((), row.instruction, row.input)
         own = row_id("r0", "", content)
         texts = row.instruction, row.input, row.output
-        found.append(tuple(Instruction(own, content, own, "", "r0", "chat", (), *texts, "", "")))
+        found.append(tuple(Instruction(own, content, own, "", "r0", "chat", (), *texts)))
     return found
 
 
@@ -91,7 +91,8 @@ def made_up(pool: str, count: int) -> pl.DataFrame:
         name: [" ".join(WORDS[draw.integers(0, len(WORDS), words)]) for _ in range(count)]
         for name, words in (("instruction", 40), ("output", 150))
     }
-    same = {"parent_id": "", "round": pool, "input": "", "operation": "", "model": ""}
+    empty = ("parent_id", "input", "strategy", "operation", "evolver", "responder")
+    same = dict.fromkeys(empty, "") | {"round": pool}
     columns = {
         "id": ids,
         "content_id": ids,

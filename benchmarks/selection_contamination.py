@@ -60,7 +60,7 @@ def run(figures: Figures) -> None:
 def _rows(path: Path) -> list[Instruction]:
     return [
         Instruction(
-            row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output, "", ""
+            row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output
         )
         for row in formats.read(path)
     ]

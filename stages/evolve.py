@@ -47,12 +47,14 @@ def _plan(params: Params, args: Arguments) -> Plan:
 
     settings = params.evolve
     if settings.strategy == "evol" and settings.schedule == "random":
-        return operations.at_random(settings.operations, args.round, params.random_seed)
+        return operations.plan_at_random(settings.operations, args.round, params.random_seed)
     if settings.strategy == "evol":
-        return operations.in_turn(settings.operations, args.round)
+        return operations.plan_in_turn(settings.operations, args.round)
     if settings.method in ("optimized", "file"):
-        return step.by_method(methods.of_file(args.method if settings.method == "optimized" else args.own))
-    return step.by_method(methods.initial(settings.method))
+        return step.plan_by_method(
+            methods.read_method_file(args.method if settings.method == "optimized" else args.own)
+        )
+    return step.plan_by_method(methods.initial_method(settings.method))
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -62,7 +64,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.models.sharing import Engines
 
     rows = tables.read(args.parents, tables.INSTRUCTIONS)
-    made = evolve.Tables(args.round, keep=params.evolve.on_failure == "keep_parent")
+    made = evolve.RoundTables(args.round, keep=params.evolve.on_failure == "keep_parent")
     task = f"evolve-{args.round}"
     total = None if params.evolve.on_failure == "retry" else rows.height
     engines = Engines()
@@ -75,7 +77,14 @@ def main(params: Params, args: Arguments) -> None:
             args.round, _plan(params, args), params.evolve, params.random_seed, evolver, judge
         )
         made.take(round.evolve(lambda: tables.instructions(rows)))
-    made.write(args.child, args.rejects, args.failures, args.replies, args.counts, rows.height)
+    outs = evolve.RoundOuts(
+        child=args.child,
+        rejects=args.rejects,
+        failures=args.failures,
+        replies=args.replies,
+        counts=args.counts,
+    )
+    made.write(outs, rows.height)
     tables.write_json(args.usage, [model.usage.as_dict() for model in (evolver, judge) if model])
 
 

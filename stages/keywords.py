@@ -36,21 +36,31 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.evolution.keywords import KEYWORDS, Keyword, counted, draw, figures, merged, summarise
+    from evobuild.evolution.keywords import (
+        KEYWORDS,
+        Keyword,
+        count_keywords,
+        draw_method_lists,
+        keyword_figures,
+        merge_plural_phrases,
+        summarise_methods,
+    )
     from evobuild.models.client import Model
 
     settings, names = params.keywords, list(params.rounds)
-    drawn = draw(args.replies, args.rounds, names, settings.rows, params.random_seed)
+    drawn = draw_method_lists(
+        names, replies=args.replies, rounds=args.rounds, count=settings.rows, seed=params.random_seed
+    )
     lists = [each for each in drawn if each.methods]
     results: list[Keyword | tables.Reject] = []
     used: list[dict[str, object]] = []
     if lists:
         with Model(params.models.judge, "judge", "keywords", len(lists)) as model:
-            results = list(summarise(lists, model, settings.sampling(params.random_seed)))
+            results = list(summarise_methods(lists, model, settings.sampling(params.random_seed)))
             used = [model.usage.as_dict()]
     else:
         log(f"none of {len(drawn)} replies lists methods: nothing to name")
-    found = merged(each for each in results if isinstance(each, Keyword))
+    found = merge_plural_phrases(each for each in results if isinstance(each, Keyword))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(sum(len(each.methods) for each in lists), len(found), lost)
     if lists and not found:
@@ -59,8 +69,8 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.keywords, tables.frame(KEYWORDS, found))
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, balance)
-    tables.write_json(args.metrics, figures(drawn, found, names))
-    counted(found).write_csv(args.frequencies)
+    tables.write_json(args.metrics, keyword_figures(drawn, found, names))
+    count_keywords(found).write_csv(args.frequencies)
     tables.write_json(args.usage, used)
 
 

@@ -51,16 +51,20 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.chat import Sampling
     from evobuild.evolution import methods, optimization_history, optimize
-    from evobuild.evolution.method_evaluation import Examiner
+    from evobuild.evolution.method_evaluation import MethodEvaluator
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
     given = params.optimize
-    initial = methods.of_file(args.own) if given.initial == "file" else methods.initial(given.initial)
+    initial = (
+        methods.read_method_file(args.own)
+        if given.initial == "file"
+        else methods.initial_method(given.initial)
+    )
     history, usage = optimization_history.History(), []
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
         rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
-        drawn = optimize.draw_rows(rows, given, params.random_seed)
+        drawn = optimize.draw_optimization_rows(rows, given, params.random_seed)
         judged = given.difficulty_weight > 0 or params.evolve.failures.equal
         roles = ("evolver", "optimizer", "judge")[: 2 + judged]
         engines = Engines()
@@ -72,19 +76,22 @@ def main(params: Params, args: Arguments) -> None:
                 for role in roles
             }
             sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
-            examiner = Examiner(models["evolver"], models.get("judge"), sampling, params.evolve.failures)
-            loop = optimize.Optimizer(examiner, models["optimizer"], given, drawn, params.random_seed)
+            evaluator = MethodEvaluator(
+                models["evolver"], models.get("judge"), sampling, params.evolve.failures
+            )
+            loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
             usage = [model.usage.as_dict() for model in models.values()]
     best = history.best
     if best:
-        log(f"failure rate {history.candidates[0].trial.failure_rate:.2f} -> {best.trial.failure_rate:.2f}")
+        before, after = (each.evaluation.failure_rate for each in (history.candidates[0], best))
+        log(f"failure rate {before:.2f} -> {after:.2f}")
     args.method.write_text((best.method if best else initial) + "\n", encoding="utf-8")
     tables.write(args.candidates, optimization_history.candidate_table(history))
     tables.write(args.trajectories, optimization_history.trajectory_table(history))
-    tables.write(args.failures, optimization_history.failure_table(history))
-    tables.write_json(args.metrics, optimization_history.figures(history))
-    tables.write_csv(args.curve, optimization_history.curve(history))
+    tables.write(args.failures, optimization_history.candidate_failure_table(history))
+    tables.write_json(args.metrics, optimization_history.optimization_figures(history))
+    tables.write_csv(args.curve, optimization_history.optimization_curve(history))
     tables.write_json(args.usage, usage)
 
 

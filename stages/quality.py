@@ -75,7 +75,7 @@ def main(params: Params, args: Arguments) -> None:
     found = make_pool(branch, judged, bounds, responder)
     ledger = tables.ledger(branch.rows.height, found.rows.height, found.rejects)
     tables.refuse_empty(f"{branch.rows.height} rows came in", ledger)
-    constraints = {each.id: each for each in read_verified_constraints(tables.read(args.verified, VERIFIED))}
+    constraints = read_verified_constraints(tables.read(args.verified, VERIFIED))
     left = list(tables.instructions(found.rows))
     export_branch(args.exports, left, constraints, found.pairs, params.models)
     tables.write(args.qualities, tables.frame(QUALITIES, judged))

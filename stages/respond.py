@@ -35,21 +35,20 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.answering import respond
-    from evobuild.autoif.records import OPERATION
+    from evobuild.answering.respond import answer_rows
     from evobuild.core import tables
     from evobuild.models.client import Model
 
     given = params.respond
     rows = tables.read(args.rows, tables.INSTRUCTIONS)
-    of_branch = rows["operation"].str.starts_with(OPERATION)
-    kept = (rows["output"] != "") & (of_branch | (given.seed_answers == "keep"))
+    of_responder = rows["responder"] != ""
+    kept = (rows["output"] != "") & (of_responder | (given.seed_answers == "keep"))
     unanswered = rows.filter(~kept)
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))
     with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered.height) as model:
         sampling = given.sampling(params.random_seed)
-        results.take(respond.respond(tables.instructions(unanswered), model, sampling, given.rules))
+        results.take(answer_rows(tables.instructions(unanswered), model, sampling, given.rules))
     results.write(rows.height, out=args.responses, rejects=args.rejects, counts=args.counts)
     tables.write_json(args.usage, [model.usage.as_dict()])
 

@@ -43,19 +43,19 @@ def main(params: Params, args: Arguments) -> None:
 
     model, schema = params.models.reward, measure_of("reward").schema
     results = AllPools(schema, args.rewards)
-    known = prompts_sent.plans(prompts_sent.method_texts(args.method, args.own))
+    known = prompts_sent.known_plans(prompts_sent.known_methods(args.method, args.own))
     for pool in params.pools:
         if model is None:
             results.leave(pool)
             continue
         rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-        evolved = [row for row in tables.instructions(rows) if reward.is_evolved(row)]
+        evolved = [row for row in tables.instructions(rows) if prompts_sent.is_evolved(row)]
         parents = {}
         if evolved:
             above = tables.read(args.rounds / f"{params.rounds[pool].parent}.parquet", tables.INSTRUCTIONS)
             parents = {row.id: row for row in tables.instructions(above)}
-        given = (reward.turns(row, parents.get(row.parent_id), known) for row in evolved)
-        found = reward.measure(given, model, params.reward)
+        given = (prompts_sent.evolver_turns(row, parents.get(row.parent_id), known) for row in evolved)
+        found = reward.measure_rewards(given, model, params.reward)
         rest = rows.height - len(evolved)
         results.take(pool, found, len(evolved), may_be_empty=not evolved, not_evolved=rest)
     results.write(args.rejects, args.counts)

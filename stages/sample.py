@@ -42,6 +42,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
+    from evobuild.answering.respond import sample_responses
     from evobuild.autoif import sample
     from evobuild.autoif.records import ANSWERS
     from evobuild.core import tables
@@ -57,7 +58,8 @@ def main(params: Params, args: Arguments) -> None:
     asked = table.height * given.count
     with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
         own = tables.instructions(table)
-        results.take(sample.respond(own, given.count, model, sampling, params.respond.rules))
+        responses = sample_responses(own, given.count, model, sampling, params.respond.rules)
+        results.take(map(sample.numbered_answer, responses))
     results.write(asked, out=args.answers, rejects=args.rejects, counts=args.counts)
     tables.write_json(args.usage, [model.usage.as_dict()])
 

@@ -25,7 +25,7 @@ def row():
     def make(instruction="Name a river.", **fields):
         content = content_id(fields.get("history", ()), instruction, fields.get("input", ""))
         identity = row_id("r0", fields.get("parent_id", ""), content)
-        empty = Instruction(identity, content, identity, "", "r0", "chat", (), instruction, "", "", "", "")
+        empty = Instruction(identity, content, identity, "", "r0", "chat", (), instruction, "", "")
         return empty._replace(**fields)
 
     return make

@@ -24,7 +24,7 @@ SORRY_WORDS = 80
 """Words from which a response with "sorry" in it may well be an answer."""
 
 
-def of_response(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
+def response_failure(text: str, rules: Collection[str] = ("auto_evol",)) -> str | None:
     """Name the failure of a response, None if it is none.
 
     rules: auto_evol for F(r), wizardlm, or both. The words of "stop words only" are English.
@@ -49,7 +49,7 @@ def of_response(text: str, rules: Collection[str] = ("auto_evol",)) -> str | Non
     return None
 
 
-def of_reply(reply: Reply) -> str | None:
+def reply_failure(reply: Reply) -> str | None:
     """Name what makes a whole reply unusable, before it is read: its error, truncation, emptiness."""
     if reply.error is not None:
         return "model error"

@@ -1,4 +1,4 @@
-"""Responses: what a model is asked as a user would ask it, and what its reply becomes.
+"""Responses: what a model is asked as a user would ask it, once or more often, and what its replies become.
 
 A row whose response fails is lost to its own pool alone. No round waits for answers, so the next one
 evolves the row all the same; its parent stays in the pool before. WizardLM (arXiv:2304.12244) puts the
@@ -8,32 +8,68 @@ parent back into the next round instead, as `evolve.on_failure: keep_parent` doe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 from evobuild.answering import failures
-from evobuild.core.chat import Request, Sampling
+from evobuild.core.chat import Reply, Request, Sampling
 from evobuild.core.conversation import messages
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 
 
-def respond(
+class Response(NamedTuple):
+    """A reply to a row. number: of the sample, from 0. failure: why it is no answer, '' if it is one."""
+
+    row: Instruction
+    number: int
+    reply: Reply
+    failure: str
+
+    @property
+    def answer(self) -> str:
+        """The text, without blank space around it."""
+        return self.reply.text.strip()
+
+    def reject(self, key: str) -> Reject:
+        """Give the reject of a response that is no answer. key: its id."""
+        return Reject(key, self.failure, self.reply.error or "", self.reply.text)
+
+
+def sample_responses(
+    rows: Iterable[Instruction], count: int, model: Model, sampling: Sampling, rules: Collection[str]
+) -> Iterator[Response]:
+    """Ask about each row `count` times, and give each response, in any order; one that fails harms no other.
+
+    sampling: its seed is the first sample's; each further one has the next. rules: whose failures of a
+    response count, as failures.response_failure takes them.
+    """
+    asked: dict[str, tuple[Instruction, int]] = {}
+
+    def requests() -> Iterator[Request]:
+        for row in rows:
+            for number in range(count):
+                key = f"{row.id}/{number}"
+                asked[key] = row, number
+                seeded = replace(sampling, seed=sampling.seed + number)
+                yield Request(key, "respond", messages(row), seeded)
+
+    for reply in model.generate(requests()):
+        row, number = asked.pop(reply.key)
+        failure = failures.reply_failure(reply) or failures.response_failure(reply.text, rules)
+        yield Response(row, number, reply, failure or "")
+
+
+def answer_rows(
     rows: Iterable[Instruction], model: Model, sampling: Sampling, rules: Collection[str]
 ) -> Iterator[Instruction | Reject]:
     """Answer each row once; every row gives itself with its output, or one reject, in any order.
 
-    rules: whose failures of a response lose a row, as failures.of_response takes them.
+    rules: as sample_responses takes them.
     """
-    asked: dict[str, Instruction] = {}
-
-    def requests() -> Iterator[Request]:
-        for row in rows:
-            asked[row.id] = row
-            yield Request(row.id, "respond", messages(row), sampling)
-
-    for reply in model.generate(requests()):
-        row = asked.pop(reply.key)
-        reason = failures.of_reply(reply) or failures.of_response(reply.text, rules)
-        if reason:
-            yield Reject(row.id, reason, reply.error or "", reply.text)
+    for response in sample_responses(rows, 1, model, sampling, rules):
+        row = response.row
+        if response.failure:
+            yield response.reject(row.id)
         else:
-            yield row._replace(output=reply.text.strip(), model=str(model.model))
+            yield row._replace(output=response.answer, responder=str(model.model))

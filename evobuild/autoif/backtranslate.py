@@ -53,7 +53,7 @@ def backtranslate_functions(
     )
     for reply in model.generate(requests):
         function = functions[reply.key]
-        if reason := failures.of_reply(reply):
+        if reason := failures.reply_failure(reply):
             yield Reject(reply.key, reason, reply.error or "", reply.text)
         elif (text := read_backtranslation(reply.text)) is None:
             yield Reject(reply.key, "not one line", "", reply.text)

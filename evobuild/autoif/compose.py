@@ -10,10 +10,10 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 
 from evobuild.autoif.params import Compose
-from evobuild.autoif.records import OPERATION
+from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction, Reject, content_id, row_id
+from evobuild.core.tables import AUTOIF, Instruction, Reject, content_id, row_id
 
 
 def sift_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
@@ -53,7 +53,7 @@ def compose_rows(
 
 
 def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
-    operation = OPERATION + constraint.id
+    operation = constraint_operation(constraint.id)
     text = render("autoif/compose.jinja", query=query.instruction, constraint=constraint.constraint)
     content = content_id((), text, query.input)
     return Instruction(
@@ -67,6 +67,7 @@ def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
         instruction=text,
         input=query.input,
         output="",
+        strategy=AUTOIF,
         operation=operation,
-        model=constraint.model,
+        evolver=constraint.model,
     )

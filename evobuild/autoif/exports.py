@@ -11,12 +11,12 @@ Chosen is the answer of the row, rejected one that none of the functions finds t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.autoif.params import BranchModels
-from evobuild.autoif.records import constraint_of
+from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core import json_lines
 from evobuild.core.chat import Message
@@ -49,17 +49,18 @@ class PreferencePair(NamedTuple):
 def export_branch(
     folder: Path,
     rows: Sequence[Instruction],
-    verified: Mapping[str, Verified],
+    verified: Iterable[Verified],
     pairs: Sequence[PreferencePair],
     models: BranchModels,
 ) -> None:
     """Write the files, and what they are, into a new folder, in the order of the ids.
 
-    verified: by constraint. Raises BadInput naming a row whose text cannot be written.
+    Raises BadInput naming a row whose text cannot be written.
     """
     folder.mkdir()
     ordered = sorted(pairs, key=lambda pair: pair.row.id)
-    given = ((row, verified[constraint_of(row)]) for row in sorted(rows, key=lambda row: row.id))
+    by_operation = {constraint_operation(each.id): each for each in verified}
+    given = ((row, by_operation[row.operation]) for row in sorted(rows, key=lambda row: row.id))
     verifiers = ((row.id, _verifier_record(row, constraint)) for row, constraint in given)
     json_lines.write(folder / "verifiers.jsonl", verifiers)
     for name, record in (

@@ -106,7 +106,7 @@ def judge_answers(
 
 
 def _quality(answer: Answer, reply: Reply) -> Quality:
-    if reason := failures.of_reply(reply):
+    if reason := failures.reply_failure(reply):
         return Quality(answer.id, answer.row, None, reason, reply.error or reply.text)
     score = read_score(reply.text, MOST)
     if score is None:
@@ -167,7 +167,7 @@ def choose_answer(
         detail = f"{len(kept)} of {len(given)} answers kept it; scores {_list_scores(kept)}"
         return Reject(row.id, "no answer of quality", detail, "")
     best_one = min(good, key=lambda each: (-each.accuracy, -(each.score or 0), each.answer.number))
-    return row._replace(output=best_one.answer.answer, model=str(responder))
+    return row._replace(output=best_one.answer.answer, responder=str(responder))
 
 
 def _is_good(candidate: Candidate, bound: str | None) -> bool:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core.tables import Instruction, row_id
+from evobuild.core.tables import row_id
 
 _CASES = pl.List(pl.Struct({"input": pl.String, "expected": pl.Boolean}))
 
@@ -93,9 +93,6 @@ reason and reply are why and what it was, else ''."""
 FUNCTION = "evaluate"
 """The name of every function."""
 
-OPERATION = "autoif-"
-"""How the operation of a row of the branch begins; the id of its constraint follows."""
-
 
 class Case(NamedTuple):
     """An answer and whether it keeps the constraint, as the writer of a verifier has it."""
@@ -122,9 +119,9 @@ class Answer(NamedTuple):
     answer: str
 
 
-def constraint_of(row: Instruction) -> str:
-    """The id of the constraint of a row, '' if it is none of the branch."""
-    return row.operation.removeprefix(OPERATION) if row.operation.startswith(OPERATION) else ""
+def constraint_operation(constraint_id: str) -> str:
+    """Name the operation of the rows that have a constraint."""
+    return f"autoif-{constraint_id}"
 
 
 def meets(bound: str, value: float) -> bool:

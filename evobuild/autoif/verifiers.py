@@ -78,7 +78,7 @@ def request_verifiers(
 
 
 def _result(reply: Reply) -> VerifierResult:
-    if reason := failures.of_reply(reply):
+    if reason := failures.reply_failure(reply):
         return VerifierResult(Reject(reply.key, reason, "", reply.error or reply.text), [])
     try:
         found = read_verifier_reply(reply.text)

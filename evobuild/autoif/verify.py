@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from evobuild import sandbox
 from evobuild.autoif import booleans
-from evobuild.autoif.records import FUNCTION, Answer, constraint_of, meets
+from evobuild.autoif.records import FUNCTION, Answer, constraint_operation, meets
 from evobuild.autoif.verified import Function, Verified
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Instruction, Reject
@@ -36,12 +36,12 @@ def functions_by_row(
     rows: Iterable[Instruction], constraints: Iterable[Verified]
 ) -> dict[str, tuple[Function, ...]]:
     """Give the functions of each row, by its id. Raises BadInput if its constraint is not there."""
-    known = {each.id: each.functions for each in constraints}
+    known = {constraint_operation(each.id): each.functions for each in constraints}
     found = {}
     for row in rows:
-        if constraint_of(row) not in known:
+        if row.operation not in known:
             raise BadInput(f"row {row.id}: its constraint, of '{row.operation}', is none of those verified")
-        found[row.id] = known[constraint_of(row)]
+        found[row.id] = known[row.operation]
     return found
 
 

@@ -65,7 +65,7 @@ def report(
 def _rows(file: Path) -> Iterator[Instruction]:
     for row in formats.read(file):
         yield Instruction(
-            row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output, "", ""
+            row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output
         )
 
 

@@ -9,8 +9,12 @@ An instruction table has one row per instruction:
   domain       chat, math, code, … as the seed says
   history      earlier turns, [{role, content}], often empty
   instruction, input, output
-  operation    how it was made: an operation, or method-<hash>; '' in r0
-  model        URI of the model that wrote its last written column; '' if none did
+  strategy     how it was made: evol, by a fixed operation; auto, by an evolving method; autoif, of a seed
+               row and a constraint; '' in r0. Of a row kept as its parent is, how a child was tried for
+  operation    what made it, within the strategy: a fixed operation, method-<hash> or autoif-<constraint>;
+               'kept' if it is its parent, unevolved; '' in r0
+  evolver      URI of the model that wrote the instruction, or its constraint; '' if the seed has it
+  responder    URI of the model that wrote the output; '' if the seed has it, or nobody answered yet
 Rejects have id, reason, detail and the raw reply.
 """
 
@@ -46,8 +50,10 @@ class Instruction(NamedTuple):
     instruction: str
     input: str
     output: str
-    operation: str
-    model: str
+    strategy: str = ""
+    operation: str = ""
+    evolver: str = ""
+    responder: str = ""
 
 
 class Reject(NamedTuple):
@@ -69,6 +75,7 @@ FAILURES = pl.Schema(
         "id": pl.String,
         "row": pl.String,
         "attempt": pl.Int64,
+        "strategy": pl.String,
         "operation": pl.String,
         "domain": pl.String,
         "reason": pl.String,
@@ -76,7 +83,10 @@ FAILURES = pl.Schema(
         "reply": pl.String,
     }
 )
-"""Every failed attempt at an evolution, also of rows that were not lost. row: id of the parent."""
+"""Every failed attempt at an evolution, also of rows that were not lost. row: id of the parent.
+
+strategy, operation: of the child that was tried for.
+"""
 REPLIES = pl.Schema(
     {
         "id": pl.String(),
@@ -108,7 +118,8 @@ CANDIDATES = pl.Schema(
         "method": pl.String,
     }
 )
-"""Evolving methods that were tried. rows: development rows tried on; of these `rated` have a known gain.
+"""Evolving methods that were evaluated. rows: of the development set, evolved by it;
+`rated` of these have a known gain.
 
 chosen: it became e(t). best: it is e*. reason: why the optimizer's replies held no method, else ''.
 """
@@ -156,6 +167,11 @@ CONTENT = ("code", "tables", "figures")
 """What a child may lack of its parent's."""
 
 SEED_ROUND = "r0"
+
+EVOL = "evol"
+AUTO = "auto"
+AUTOIF = "autoif"
+"""The strategies, as the column has them."""
 
 KEPT = "kept"
 """The operation of a row that is its parent, unevolved."""

@@ -33,20 +33,33 @@ class Failure(NamedTuple):
     detail: str
 
 
-def of_evolution(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
+def evolution_failure(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
     """Say why an evolved instruction is no evolution of its parent, None if it is one.
 
     The parent with its input is no evolution of it either.
     """
+    return _malformed(parent, evolved) or _not_new(parent, evolved) or _against_rules(parent, evolved, rules)
+
+
+def _malformed(parent: Instruction, evolved: str) -> Failure | None:
     if not evolved.strip():
         return Failure("empty", "nothing stands where the new instruction should")
     if copied := _markers(evolved) - _markers(parent.instruction):
         return Failure("markers copied", ", ".join(sorted(copied)))
+    return None
+
+
+def _not_new(parent: Instruction, evolved: str) -> Failure | None:
+    """A text that repeats the parent, or answers it."""
     said, before = _said(evolved), _said(parent.instruction)
     if said == before or (parent.input and said == before + _said(parent.input)):
         return Failure("unchanged", "the parent but for case, space and punctuation")
     if answer := _answer(parent, evolved, said, before):
         return Failure("answered", answer)
+    return None
+
+
+def _against_rules(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
     if rules.language and (changed := language.detect_language_change(parent.instruction, evolved)):
         return Failure("language changed", "parent {}, child {}".format(*changed))
     more = words.count_words(evolved) - words.count_words(parent.instruction)

@@ -14,6 +14,7 @@ from evobuild.answering import failures
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
+from evobuild.evolution.step import earlier_turns
 from evobuild.models.client import Model
 
 _SIGNS = re.compile(r"[*_`\"“”#{}\[\]()<>-]+")
@@ -26,32 +27,37 @@ _LABELLED = re.compile(r"\b(?:verdict|judge?ment|answer|decision|conclusion|resu
 _LINE = re.compile(rf"^\W*(?:{_SAID.pattern})\W*$", re.MULTILINE)
 
 
-class Verdict(NamedTuple):
-    """What a judge says of the row with this id. equal: None if that is not clear from its reply."""
+class Pair(NamedTuple):
+    """A parent and its child. key: unique among the pairs that a judge is asked about together."""
 
-    id: str
+    key: str
+    parent: Instruction
+    child: Instruction
+
+
+class Verdict(NamedTuple):
+    """What a judge says of the pair with this key. equal: None if that is not clear from its reply."""
+
+    key: str
     equal: bool | None
     reply: str
 
 
-def judge(
-    pairs: Iterable[tuple[Instruction, Instruction]], model: Model, sampling: Sampling
-) -> Iterator[Verdict]:
-    """Ask about each parent and child; give a verdict on each child, in any order."""
+def judge_equality(pairs: Iterable[Pair], model: Model, sampling: Sampling) -> Iterator[Verdict]:
+    """Ask about each parent and child; give a verdict on each pair, in any order."""
 
     def requests() -> Iterator[Request]:
-        for parent, child in pairs:
-            turns = [{"role": role, "content": content} for role, content in parent.history]
+        for key, parent, child in pairs:
             first, second = parent._asdict(), child._asdict()
-            text = render("judge/equal.jinja", history=turns, first=first, second=second)
-            yield Request(child.id, "equal", (Message("user", text),), sampling)
+            text = render("judge/equal.jinja", history=earlier_turns(parent), first=first, second=second)
+            yield Request(key, "equal", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
-        equal = None if failures.of_reply(reply) else read_verdict(reply.text)
+        equal = None if failures.reply_failure(reply) else read_equality_verdict(reply.text)
         yield Verdict(reply.key, equal, reply.text)
 
 
-def read_verdict(text: str) -> bool | None:
+def read_equality_verdict(text: str) -> bool | None:
     """Read whether a reply says equal: as labelled last, else alone on a line, else throughout.
 
     Instances: "**Not** equal." -> False; '{"equal": true}' -> True; "Equal or Not Equal?" -> None.

@@ -14,31 +14,15 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.errors import UserError
+from evobuild.core.chat import Sampling
 from evobuild.core.stage import log
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
-from evobuild.evolution import elimination, equality
+from evobuild.evolution import elimination
+from evobuild.evolution.attempts import Attempt, Evolution
 from evobuild.evolution.params import Evolve
-from evobuild.evolution.step import Plan, Step, child
+from evobuild.evolution.step import Plan
 from evobuild.models.client import Model
-
-
-class Attempt(NamedTuple):
-    """One try at evolving a parent: the child that came of it, or why there is none.
-
-    number: 0, and from 1 on with a new sample. last: nothing more is tried for this parent.
-    judged: False if a judge was asked and gave no clear verdict.
-    """
-
-    number: int
-    parent: Instruction
-    step: Step
-    reply: Reply
-    result: Instruction | Reject
-    last: bool = True
-    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,68 +45,25 @@ class Round:
         Raises UserError if token probabilities are wanted and the engine gives none.
         """
         passes = 1 + (self.params.retries if self.params.on_failure == "retry" else 0)
+        evolution = Evolution(self.name, self.evolver, self.judge, self.params.failures)
         waiting: set[str] | None = None
         for number in range(passes):
             rows = ((at, row) for at, row in enumerate(parents()) if waiting is None or row.id in waiting)
+            tasks = ((row.id, self.plan(at, row)) for at, row in rows)
             failed = set()
-            for attempt in self._judged(self._asked(number, rows)):
+            for attempt in evolution.attempt(tasks, evolver_sampling(self.params, self.seed, number)):
                 # Where there was no reply the engine has tried again already.
                 fails = isinstance(attempt.result, Reject) and attempt.reply.error is None
-                if fails and number + 1 < passes:
-                    failed.add(attempt.parent.id)
-                    attempt = attempt._replace(last=False)
-                yield attempt
+                again = fails and number + 1 < passes
+                if again:
+                    failed.add(attempt.key)
+                yield attempt._replace(number=number, last=not again)
             if not failed:
                 break
             waiting = failed
 
-    def _asked(self, number: int, rows: Iterable[tuple[int, Instruction]]) -> Iterator[Attempt]:
-        """Ask the evolver once about each row."""
-        name = str(self.evolver.model)
-        asking = sampling(self.params, self.seed, number)
-        asked: dict[str, tuple[Instruction, Step]] = {}
 
-        def requests() -> Iterator[Request]:
-            for place, parent in rows:
-                step = self.plan(place, parent)
-                asked[parent.id] = parent, step
-                yield Request(parent.id, "evolve", (Message("user", step.prompt),), asking)
-
-        for reply in self.evolver.generate(requests()):
-            parent, step = asked.pop(reply.key)
-            result = child(parent, step, reply, self.name, name, self.params.failures)
-            if asking.logprobs and isinstance(result, Instruction) and not reply.choices[0].logprobs:
-                raise UserError(
-                    f"{name} gives no token probabilities; set evolve.token_probability to false, "
-                    "or take an engine that does: vllm or transformers"
-                )
-            yield Attempt(number, parent, step, reply, result)
-
-    def _judged(self, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
-        """Ask the judge, if there is one, about each child; one that is equal to its parent has failed."""
-        if self.judge is None:
-            yield from attempts
-            return
-        waiting: dict[str, Attempt] = {}
-        failed: list[Attempt] = []
-
-        def pairs() -> Iterator[tuple[Instruction, Instruction]]:
-            for attempt in attempts:
-                if isinstance(attempt.result, Reject):
-                    failed.append(attempt)
-                else:
-                    waiting[attempt.result.id] = attempt
-                    yield attempt.parent, attempt.result
-
-        judging = Sampling(max_tokens=self.params.max_tokens)
-        for verdict in equality.judge(pairs(), self.judge, judging):
-            yield _with(verdict, waiting.pop(verdict.id))
-            while failed:
-                yield failed.pop()
-        yield from failed
-
-
-def sampling(params: Evolve, seed: int, number: int) -> Sampling:
+def evolver_sampling(params: Evolve, seed: int, number: int) -> Sampling:
     """How the evolver is asked in an attempt, counted from 0: each has another seed."""
     return Sampling(
         params.temperature,
@@ -133,14 +74,17 @@ def sampling(params: Evolve, seed: int, number: int) -> Sampling:
     )
 
 
-def _with(verdict: equality.Verdict, attempt: Attempt) -> Attempt:
-    if verdict.equal:
-        detail = f"the judge: {' '.join(verdict.reply.split())[:200]}"
-        return attempt._replace(result=Reject(attempt.parent.id, "equal", detail, attempt.reply.text))
-    return attempt._replace(judged=verdict.equal is not None)
+class RoundOuts(NamedTuple):
+    """The files of a round: its rows, the rows lost, all failed attempts, the replies, the stage counts."""
+
+    child: Path
+    rejects: Path
+    failures: Path
+    replies: Path
+    counts: Path
 
 
-class Tables:
+class RoundTables:
     """What comes of a round, gathered attempt by attempt.
 
     keep: whether the parent of a failed evolution stays in the round.
@@ -165,34 +109,33 @@ class Tables:
                 self._take_child(attempt, attempt.result)
 
     def _take_child(self, attempt: Attempt, row: Instruction) -> None:
-        number, parent, step, reply = attempt[:4]
+        step, reply = attempt.step, attempt.reply
         self._rows["child"].append(row)
         choice = reply.choices[0]
         best = None
         if choice.logprobs:
             best = [min(1.0, math.exp(max(position))) for position in choice.logprobs]
-        self._rows["replies"].append((row.id, number, reply.prompt_tokens, choice.tokens, choice.text, best))
+        self._rows["replies"].append(
+            (row.id, attempt.number, reply.prompt_tokens, choice.tokens, choice.text, best)
+        )
         self._counts["unclear_verdicts"] += not attempt.judged
         if step.keeps_input:
-            lost = elimination.lost_content(parent, row.instruction, row.input)
+            lost = elimination.lost_content(step.parent, row.instruction, row.input)
             for kind in {_kind(each) for each in lost}:
                 self._lost[kind] += 1
 
     def _take_failure(self, attempt: Attempt, reject: Reject) -> None:
-        number, parent, step = attempt[:3]
+        number, step, parent = attempt.number, attempt.step, attempt.step.parent
         key = f"{parent.id}-{number}"
         is_lost = attempt.last and not self._keep
-        self._rows["failures"].append(
-            (key, parent.id, number, step.operation, parent.domain, *reject[1:], is_lost)
-        )
+        made = step.strategy, step.operation, parent.domain
+        self._rows["failures"].append((key, parent.id, number, *made, *reject[1:], is_lost))
         self._counts["failed_attempts"] += 1
         if attempt.last and self._keep:
             self._counts["kept_parents"] += 1
-            self._rows["child"].append(kept(parent, self._round))
+            self._rows["child"].append(keep_parent(parent, self._round, step.strategy))
 
-    def write(
-        self, child: Path, rejects: Path, failed: Path, replies: Path, counts: Path, rows_in: int
-    ) -> None:
+    def write(self, outs: RoundOuts, rows_in: int) -> None:
         """Write the children, the rows lost, all failed attempts, the replies and the counts.
 
         One table after another, each let go once it is written: a million rows of all take gigabytes.
@@ -206,14 +149,14 @@ class Tables:
         tables.refuse_empty(f"{rows_in} rows came in", {"out": children.height, "rejects": reasons})
         if not evolved:
             log(f"none of {rows_in} rows has evolved, all are kept as they were: {reasons}")
-        tables.write(rejects, lost)
+        tables.write(outs.rejects, lost)
         del lost
-        tables.write(failed, attempts.drop("lost"))
+        tables.write(outs.failures, attempts.drop("lost"))
         del attempts
-        tables.write(child, children)
+        tables.write(outs.child, children)
         del children
-        tables.write(replies, self._rows.pop("replies").frame())
-        tables.write_json(counts, balance | self._counts | {"lost_content": self._lost})
+        tables.write(outs.replies, self._rows.pop("replies").frame())
+        tables.write_json(outs.counts, balance | self._counts | {"lost_content": self._lost})
 
 
 def _kind(lost: str) -> str:
@@ -221,12 +164,17 @@ def _kind(lost: str) -> str:
     return {"code": "code", "table": "tables"}.get(lost.split()[0], "figures")
 
 
-def kept(parent: Instruction, round: str) -> Instruction:
-    """The parent as a row of the next round, unevolved; without an output, as all there are answered."""
+def keep_parent(parent: Instruction, round: str, strategy: str) -> Instruction:
+    """Give the parent as a row of the next round, unevolved; without an output, as all there are answered.
+
+    strategy: by which a child was tried for.
+    """
     return parent._replace(
         id=tables.row_id(round, parent.id, parent.content_id),
         parent_id=parent.id,
         round=round,
         output="",
+        strategy=strategy,
         operation=KEPT,
+        responder="",
     )

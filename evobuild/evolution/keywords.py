@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
-from evobuild.evolution import replies
+from evobuild.evolution.replies import scan_evolver_replies
 from evobuild.models.client import Model
 from evobuild.text.words import split_marked_words
 
@@ -55,7 +56,7 @@ _ARTICLES = {"a", "an", "the"}
 _PLURAL = re.compile(r"(?<=\w\w)(?:(ies)|(?<!s)s)\b")
 
 
-class Listed(NamedTuple):
+class MethodList(NamedTuple):
     """An evolver's reply: the id of its child, and the methods that it lists, perhaps none."""
 
     id: str
@@ -76,10 +77,10 @@ class Keyword(NamedTuple):
 
 
 KEYWORDS = pl.Schema(dict.fromkeys(Keyword._fields, pl.String))
-COUNTS = pl.Schema({"evolver": pl.String, "keyword": pl.String, "count": pl.Int64})
+KEYWORD_COUNTS = pl.Schema({"evolver": pl.String, "keyword": pl.String, "count": pl.Int64})
 
 
-def methods_of(reply: str) -> tuple[str, ...]:
+def listed_methods(reply: str) -> tuple[str, ...]:
     """Take the numbered or bulleted methods that stand below the label `#Methods List#`; () if none do.
 
     The list ends at the next step or label. Lines and sub-items below a method belong to it; a
@@ -92,24 +93,25 @@ def methods_of(reply: str) -> tuple[str, ...]:
 
 
 def _items(lines: Iterable[str]) -> tuple[str, ...]:
+    """Take the items of a list, each with the lines and the sub-items that belong to it."""
     items: list[str] = []
     first: re.Match[str] | None = None
-    open_item = False
-    for line in lines:
-        if _END.match(line):
-            break
-        if _RULE.fullmatch(line):
-            open_item = False
-            continue
+    is_open = False
+    for line in takewhile(lambda line: not _END.match(line), lines):
         item = _ITEM.match(line)
-        if item and (first is None or _same_level(item, first)):
+        if _RULE.fullmatch(line):
+            is_open = False
+        elif item and (first is None or _same_level(item, first)):
             first = first or item
             items.append(item["text"])
-            open_item = True
-        elif items and (item or open_item or line[0] in " \t"):
+            is_open = True
+        elif items and (item or is_open or line[0] in " \t"):
             items[-1] += f" {item['text'] if item else line}"
-    plain = (" ".join(re.sub(r"\*\*|__|`", "", text).split()) for text in items)
-    return tuple(text for text in plain if text)
+    return tuple(filter(None, map(_plain_text, items)))
+
+
+def _plain_text(text: str) -> str:
+    return " ".join(re.sub(r"\*\*|__|`", "", text).split())
 
 
 def _same_level(item: re.Match[str], first: re.Match[str]) -> bool:
@@ -117,26 +119,32 @@ def _same_level(item: re.Match[str], first: re.Match[str]) -> bool:
     return numbered and len(item["indent"]) <= len(first["indent"]) + 1
 
 
-def draw(folder: Path, rounds: Path, names: Sequence[str], rows: int, seed: int) -> list[Listed]:
+def draw_method_lists(
+    names: Sequence[str], *, replies: Path, rounds: Path, count: int, seed: int
+) -> list[MethodList]:
     """Draw at most so many replies of each round, by seed, and read the methods that they list.
 
-    folder, rounds: the replies and the children, one table a round. names: of the rounds.
+    names: of the rounds. replies, rounds: folders with a table of each.
 
     Raises BadInput if a table is missing or not as it should be.
     """
-    drawn: list[Listed] = []
-    for name in names if rows else ():
-        table = replies.scan(folder, rounds, name)
+    drawn: list[MethodList] = []
+    for name in names if count else ():
+        table = scan_evolver_replies(name, replies=replies, rounds=rounds)
         ids = sorted(table.select("id").collect()["id"])
-        chosen = random.Random(f"{seed} keywords {name}").sample(ids, min(rows, len(ids)))
+        chosen = random.Random(f"{seed} keywords {name}").sample(ids, min(count, len(ids)))
         own = table.filter(pl.col("id").is_in(chosen)).select("id", "evolver", "reply").collect().sort("id")
-        drawn += [Listed(id, name, evolver, methods_of(reply)) for id, evolver, reply in own.iter_rows()]
+        drawn += [
+            MethodList(id, name, evolver, listed_methods(reply)) for id, evolver, reply in own.iter_rows()
+        ]
     return drawn
 
 
-def summarise(drawn: Iterable[Listed], model: Model, sampling: Sampling) -> Iterator[Keyword | Reject]:
-    """Ask for phrases, once a reply; every method gives one keyword or one reject, in any order."""
-    asked: dict[str, Listed] = {}
+def summarise_methods(
+    drawn: Iterable[MethodList], model: Model, sampling: Sampling
+) -> Iterator[Keyword | Reject]:
+    """Ask a judge for phrases, once a reply; every method gives one keyword or one reject, in any order."""
+    asked: dict[str, MethodList] = {}
 
     def requests() -> Iterator[Request]:
         for each in drawn:
@@ -149,12 +157,12 @@ def summarise(drawn: Iterable[Listed], model: Model, sampling: Sampling) -> Iter
         yield from _read(asked.pop(reply.key), reply)
 
 
-def _read(listed: Listed, reply: Reply) -> Iterator[Keyword | Reject]:
-    unusable = failures.of_reply(reply)
-    phrases = {} if unusable else read_phrases(reply.text, len(listed.methods))
+def _read(listed: MethodList, reply: Reply) -> Iterator[Keyword | Reject]:
+    unusable = failures.reply_failure(reply)
+    phrases = {} if unusable else read_keyword_phrases(reply.text, len(listed.methods))
     for number, method in enumerate(listed.methods, start=1):
         id = f"{listed.id}-{number:03}"
-        given = [normal(phrase) for phrase in phrases.get(number, [])]
+        given = [normal_phrase(phrase) for phrase in phrases.get(number, [])]
         if reason := unusable or _failure(given):
             yield Reject(id, reason, method, reply.error or reply.text)
         else:
@@ -170,7 +178,7 @@ def _failure(given: Sequence[str]) -> str | None:
     return "long phrase" if len(given[0]) > LONGEST else None
 
 
-def read_phrases(text: str, count: int) -> dict[int, list[str]]:
+def read_keyword_phrases(text: str, count: int) -> dict[int, list[str]]:
     """Read the phrases of so many methods, by the method's number from 1.
 
     Bullets in place of numbers are read in order if there are just as many. A reply that numbers
@@ -187,7 +195,7 @@ def read_phrases(text: str, count: int) -> dict[int, list[str]]:
     return phrases if all(1 <= number <= count for number in phrases) else {}
 
 
-def normal(phrase: str) -> str:
+def normal_phrase(phrase: str) -> str:
     """Bring a phrase to its normal form: small letters and digits, without articles and punctuation.
 
     Instance: '**Add a Real-World Example.**' -> 'add real world example'.
@@ -196,7 +204,7 @@ def normal(phrase: str) -> str:
     return " ".join(word for word in split_marked_words(text) if word not in _ARTICLES)
 
 
-def merged(keywords: Iterable[Keyword]) -> list[Keyword]:
+def merge_plural_phrases(keywords: Iterable[Keyword]) -> list[Keyword]:
     """Give phrases that differ only in singular and plural one form: the commonest, ties by alphabet."""
     found = list(keywords)
     forms: dict[str, Counter[str]] = {}
@@ -210,7 +218,9 @@ def _singular(phrase: str) -> str:
     return _PLURAL.sub(lambda ending: "y" if ending[1] else "", phrase)
 
 
-def figures(drawn: Sequence[Listed], keywords: Sequence[Keyword], names: Sequence[str]) -> dict[str, Any]:
+def keyword_figures(
+    drawn: Sequence[MethodList], keywords: Sequence[Keyword], names: Sequence[str]
+) -> dict[str, Any]:
     """Count the replies drawn, those that list methods, the methods, and the distinct phrases.
 
     names: of the rounds; distinct phrases are counted in all, by round, be it 0, and by evolver.
@@ -230,10 +240,10 @@ def figures(drawn: Sequence[Listed], keywords: Sequence[Keyword], names: Sequenc
     }
 
 
-def counted(keywords: Iterable[Keyword]) -> pl.DataFrame:
+def count_keywords(keywords: Iterable[Keyword]) -> pl.DataFrame:
     """Count the methods behind each phrase by evolver, the commonest first, ties by alphabet."""
     counted = Counter((each.evolver, each.keyword) for each in keywords)
     rows = sorted(
         ((*key, count) for key, count in counted.items()), key=lambda row: (row[0], -row[2], row[1])
     )
-    return pl.DataFrame(rows, schema=COUNTS, orient="row")
+    return pl.DataFrame(rows, schema=KEYWORD_COUNTS, orient="row")

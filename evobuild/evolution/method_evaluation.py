@@ -1,7 +1,7 @@
-"""Methods tried on rows: what the evolver makes of the rows, and on which of them a method fails.
+"""Evolving methods evaluated on rows: what the evolver makes of these, and on which of them one fails.
 
 A method fails on a row if what comes back is no evolution of it, or if the answer to the evolved
-instruction fails F(r). The failure rate λ counts both, of every kind, over all rows tried: else a
+instruction fails F(r). The failure rate λ counts both, of every kind, over all these rows: else a
 method that always breaks the format would win. Source: Zeng et al. 2024, arXiv:2406.00770, section 3.
 """
 
@@ -17,14 +17,14 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.conversation import messages
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
-from evobuild.evolution import equality
+from evobuild.evolution.attempts import Evolution
 from evobuild.evolution.params import Failures
-from evobuild.evolution.step import Plan, by_method, child
+from evobuild.evolution.step import Step, earlier_turns, plan_by_method
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score
 
 
-class Failed(NamedTuple):
+class FailedRow(NamedTuple):
     """A row that a method failed on. stage: evolve or respond. instruction: what was asked of it there."""
 
     row: str
@@ -36,15 +36,15 @@ class Failed(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Trial:
-    """How a method did on rows; without any it has not been tried.
+class Evaluation:
+    """How a method did on rows; without any it was not evaluated.
 
     gains: difficulty of a child less that of its parent, in points of 100, of each row that did not
     fail and whose two ratings could be read.
     """
 
     rows: int = 0
-    failed: tuple[Failed, ...] = ()
+    failed: tuple[FailedRow, ...] = ()
     gains: tuple[float, ...] = ()
 
     @property
@@ -57,12 +57,12 @@ class Trial:
         """The mean gain; None if no gain is known."""
         return fmean(self.gains) if self.gains else None
 
-    def and_then(self, other: Trial) -> Trial:
-        """The trial on the rows of both."""
-        return Trial(self.rows + other.rows, self.failed + other.failed, self.gains + other.gains)
+    def and_then(self, other: Evaluation) -> Evaluation:
+        """The evaluation on the rows of both."""
+        return Evaluation(self.rows + other.rows, self.failed + other.failed, self.gains + other.gains)
 
 
-UNTRIED = Trial()
+NOT_EVALUATED = Evaluation()
 
 
 class Trajectory(NamedTuple):
@@ -80,11 +80,11 @@ class Trajectory(NamedTuple):
 
 
 Place = tuple[int, str]
-"""Number of a method and id of a row that it is tried on."""
+"""Number of a method and id of a row that it evolves."""
 
 
 @dataclass(frozen=True)
-class Examiner:
+class MethodEvaluator:
     """Who evolves and answers, who judges, how, and what counts as a failed evolution.
 
     judge: None unless gains are asked for or the rules want to know what is equal.
@@ -95,30 +95,32 @@ class Examiner:
     sampling: Sampling
     rules: Failures
 
-    def examine(
+    def evaluate(
         self, texts: Mapping[int, str], rows: Sequence[Instruction], rated: bool = False
-    ) -> dict[int, Trial]:
-        """Try each method on each row: all evolutions in one call of the door, all answers in another.
+    ) -> dict[int, Evaluation]:
+        """Have each method evolve each row: all evolutions in one call of the client, all answers in another.
 
         texts: methods by number. rated: ask the judge for the gains, too.
         """
         parents = {row.id: row for row in rows}
-        failed: dict[int, list[Failed]] = {number: [] for number in texts}
+        failed: dict[int, list[FailedRow]] = {number: [] for number in texts}
         children: dict[Place, Instruction] = {}
-        plans = {number: by_method(text) for number, text in texts.items()}
-        tasks = {(number, key): (row, plans[number]) for number in texts for key, row in parents.items()}
-        for (number, key), result in self._evolved(tasks).items():
+        plans = {number: plan_by_method(text) for number, text in texts.items()}
+        steps = {(number, key): plans[number](0, row) for number in texts for key, row in parents.items()}
+        for (number, key), result in self._evolved(steps).items():
             if isinstance(result, Instruction):
                 children[number, key] = result
             else:
                 _, reason, detail, reply = result
-                failed[number].append(Failed(key, "evolve", reason, detail, parents[key].instruction, reply))
+                failed[number].append(
+                    FailedRow(key, "evolve", reason, detail, parents[key].instruction, reply)
+                )
         for (number, key), answer, reason in self._unanswered(children):
             asked = children.pop((number, key)).instruction
-            failed[number].append(Failed(key, "respond", reason, answer.error or "", asked, answer.text))
+            failed[number].append(FailedRow(key, "respond", reason, answer.error or "", asked, answer.text))
         gains = self._gains(children, parents) if rated else {}
         return {
-            number: Trial(len(rows), tuple(sorted(failed[number])), tuple(gains.get(number, ())))
+            number: Evaluation(len(rows), tuple(sorted(failed[number])), tuple(gains.get(number, ())))
             for number in texts
         }
 
@@ -126,54 +128,33 @@ class Examiner:
         self, step: int, method: str, batch: Sequence[Instruction], rounds: int
     ) -> list[Trajectory]:
         """Evolve a mini-batch for some rounds, each on the children of the one before."""
-        found = [Trajectory(step, number, row, [shown(row)], []) for number, row in enumerate(batch, start=1)]
-        plan = by_method(method)
+        found = [
+            Trajectory(step, number, row, [instruction_with_input(row)], [])
+            for number, row in enumerate(batch, start=1)
+        ]
+        plan = plan_by_method(method)
         alive = {(each.number, each.row.id): each.row for each in found}
         for _ in range(rounds):
-            results = self._evolved({place: (row, plan) for place, row in alive.items()})
+            results = self._evolved({place: plan(0, row) for place, row in alive.items()})
             alive = {place: row for place, row in results.items() if isinstance(row, Instruction)}
             for (number, _), result in results.items():
                 trajectory = found[number - 1]
                 if isinstance(result, Instruction):
-                    trajectory.stages.append(shown(result))
+                    trajectory.stages.append(instruction_with_input(result))
                     trajectory.verdicts.append(None)
                 else:
                     trajectory.stages.append(result.reply or "(no reply)")
                     trajectory.verdicts.append(result.reason)
         return found
 
-    def _evolved(self, tasks: Mapping[Place, tuple[Instruction, Plan]]) -> dict[Place, Instruction | Reject]:
-        """Evolve rows, each with its plan; with the judge's word on what is equal, if the rules want it."""
-        asked = {_name(place): (place, row, plan(0, row)) for place, (row, plan) in tasks.items()}
-        requests = (
-            Request(name, "evolve", (Message("user", step.prompt),), self.sampling)
-            for name, (_, _, step) in asked.items()
-        )
-        found: dict[Place, Instruction | Reject] = {}
-        texts: dict[Place, str] = {}
-        for reply in self.evolver.generate(requests):
-            place, row, step = asked[reply.key]
-            found[place] = child(row, step, reply, "", "", self.rules)
-            texts[place] = reply.text
-        for place, said in self._equal(tasks, found).items():
-            found[place] = Reject(place[1], "equal", f"the judge: {said}", texts[place])
-        return found
-
-    def _equal(
-        self,
-        tasks: Mapping[Place, tuple[Instruction, Plan]],
-        found: Mapping[Place, Instruction | Reject],
-    ) -> dict[Place, str]:
-        """What the judge says of each child that it finds equal to its parent, if the rules ask for it."""
-        if not self.rules.equal:
-            return {}
-        assert self.judge is not None, "equality is asked for without a judge"
-        children = {place: row for place, row in sorted(found.items()) if isinstance(row, Instruction)}
-        # By id, the key it is asked under: equal children of one parent are one question.
-        pairs = {row.id: (tasks[place][0], row) for place, row in children.items()}
-        verdicts = equality.judge(pairs.values(), self.judge, self.sampling)
-        said = {verdict.id: verdict.reply for verdict in verdicts if verdict.equal}
-        return {place: said[row.id] for place, row in children.items() if row.id in said}
+    def _evolved(self, steps: Mapping[Place, Step]) -> dict[Place, Instruction | Reject]:
+        """Evolve rows; with the judge's word on what is equal, if the rules want it."""
+        assert self.judge or not self.rules.equal, "equality is asked for without a judge"
+        judge = self.judge if self.rules.equal else None
+        places = {_name(place): place for place in steps}
+        tasks = ((key, steps[place]) for key, place in places.items())
+        attempts = Evolution("", self.evolver, judge, self.rules).attempt(tasks, self.sampling)
+        return {places[attempt.key]: attempt.result for attempt in attempts}
 
     def _unanswered(self, children: Mapping[Place, Instruction]) -> list[tuple[Place, Reply, str]]:
         """Answer evolved rows, and give those answers that fail, with the reason."""
@@ -186,7 +167,7 @@ class Examiner:
         return [
             (asked[reply.key], reply, reason)
             for reply in self.evolver.generate(requests)
-            if (reason := failures.of_reply(reply) or failures.of_response(reply.text))
+            if (reason := failures.reply_failure(reply) or failures.response_failure(reply.text))
         ]
 
     def _gains(
@@ -208,7 +189,7 @@ class Examiner:
             for key, row in rows.items():
                 prompt = render(
                     "judge/difficulty_score.jinja",
-                    history=turns(row),
+                    history=earlier_turns(row),
                     instruction=row.instruction,
                     input=row.input,
                 )
@@ -216,18 +197,13 @@ class Examiner:
 
         assert self.judge is not None, "gains are asked for without a judge"
         replies = self.judge.generate(requests())
-        scores = {reply.key: read_score(reply.text) for reply in replies if not failures.of_reply(reply)}
+        scores = {reply.key: read_score(reply.text) for reply in replies if not failures.reply_failure(reply)}
         return {key: score for key, score in scores.items() if score is not None}
 
 
-def shown(row: Instruction) -> str:
+def instruction_with_input(row: Instruction) -> str:
     """A row as the optimizer sees it: its instruction, and its input if it has one."""
     return f"{row.instruction}\n\n{row.input}" if row.input else row.instruction
-
-
-def turns(row: Instruction) -> list[dict[str, str]]:
-    """The earlier turns of a row, as prompts take them."""
-    return [{"role": role, "content": content} for role, content in row.history]
 
 
 def _name(place: Place) -> str:

@@ -45,12 +45,12 @@ class Unparsable(ValueError):
     """A reply that does not hold what it was asked for; its message says what was missing."""
 
 
-def initial(name: str) -> str:
+def initial_method(name: str) -> str:
     """The method that optimization starts from: e0 or weak."""
-    return with_slot(render("evolve/weak.jinja") if name == "weak" else render("evolve/e0.jinja"))
+    return with_instruction_slot(render("evolve/weak.jinja") if name == "weak" else render("evolve/e0.jinja"))
 
 
-def of_file(path: Path) -> str:
+def read_method_file(path: Path) -> str:
     """Read a method from a file, with its slot.
 
     Raises BadInput if the file is no UTF-8 text, or if nothing stands in it but a slot.
@@ -60,19 +60,19 @@ def of_file(path: Path) -> str:
     except UnicodeDecodeError as error:
         what = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
         raise BadInput(f"{path}: {what} is not UTF-8; save the method as UTF-8 text") from error
-    method = with_slot(text)
+    method = with_instruction_slot(text)
     if not method.replace(SLOT, "").replace(_LABEL, "").strip():
         found = f"holds {text!r} alone" if text else "is empty"
         raise BadInput(f"{path}: {found}; expected a method, the prompt that says how to evolve {SLOT}")
     return method
 
 
-def digest(method: str) -> str:
+def method_digest(method: str) -> str:
     """Name a method by its text: 12 hex digits."""
     return hashlib.blake2b(method.encode(), digest_size=6).hexdigest()
 
 
-def with_slot(method: str) -> str:
+def with_instruction_slot(method: str) -> str:
     """Give a method exactly one instruction slot: the last that it has, or a new one at its end.
 
     Instances: "{{ Instruction }}" and "<instruction>" are slots where no "{instruction}" stands.
@@ -84,7 +84,7 @@ def with_slot(method: str) -> str:
     return SLOT.join(_SLOT.sub("the instruction", part) for part in (head, tail))
 
 
-def fill(method: str, row: Instruction) -> str:
+def fill_method(method: str, row: Instruction) -> str:
     """Put a row into a method's slot: its conversation so far, its instruction, its input."""
     before, _, after = method.rpartition(SLOT)
     if row.history:
@@ -96,11 +96,11 @@ def fill(method: str, row: Instruction) -> str:
     return f"{before}{row.instruction}{given}{after}"
 
 
-def read_evolved(reply: str) -> str:
+def read_evolved_instruction(reply: str) -> str:
     """Take the evolved instruction out of a reply to a method.
 
     It follows the last final label, on the same line or below, without what models put around it
-    (`bare`). A later step, if the model wrote one, is not part of it; steps that the instruction
+    (`bare_instruction`). A later step, if the model wrote one, is not part of it; steps that the instruction
     itself counts from 1 are.
 
     Raises Unparsable if no final label stands in the reply, or if talk stands after it.
@@ -112,7 +112,7 @@ def read_evolved(reply: str) -> str:
         steps = _STEP.findall(reply[:end])
         if int(later[1]) > (int(steps[-1]) if steps else 1):
             text = text[: later.start()]
-    return bare(text)
+    return bare_instruction(text)
 
 
 def _end_of_label(reply: str) -> int:
@@ -130,11 +130,11 @@ def _end_of_label(reply: str) -> int:
     raise Unparsable(f"no final label; {f'labels found: {labels}' if labels else 'no label at all'}")
 
 
-def bare(reply: str) -> str:
+def bare_instruction(reply: str) -> str:
     """Take a new instruction out of a reply that should hold nothing else.
 
     Blank space, and a fence, quotes or asterisks around the whole of it, are taken off, and so are a
-    lead-in line and offers of more (`chatter`).
+    lead-in line and offers of more (`assistant_phrases`).
 
     Raises Unparsable if the rest still begins by talking of the rewriting.
     """
@@ -157,7 +157,7 @@ def _unwrapped(text: str) -> str:
     return _unwrapped(inner) if inner and _AROUND[opening] not in inner else text
 
 
-def read_method(reply: str) -> str:
+def read_improved_method(reply: str) -> str:
     """Take an improved method out of an optimizer's fence.
 
     Raises Unparsable if there is no such fence or it is empty.
@@ -172,4 +172,4 @@ def read_method(reply: str) -> str:
     method = (text[: closing[-1].start()] if closing else text).strip()
     if not method:
         raise Unparsable("the fence labelled Optimized Method is empty")
-    return with_slot(method)
+    return with_instruction_slot(method)

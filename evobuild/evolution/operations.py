@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
+from evobuild.core.tables import EVOL, Instruction
 from evobuild.evolution import methods
-from evobuild.evolution.step import Plan, Step
+from evobuild.evolution.step import Plan, Step, earlier_turns
 
 OPERATIONS = {
     "constraints": "evolve/constraints.jinja",
@@ -27,11 +27,11 @@ OPERATIONS = {
 DEFAULT = "default"
 """The key of the operations of every domain that has none of its own."""
 
-Sets = Mapping[str, Sequence[str]]
+OperationSets = Mapping[str, Sequence[str]]
 """Names of operations by domain."""
 
 
-def in_turn(sets: Sets, round: str) -> Plan:
+def plan_in_turn(sets: OperationSets, round: str) -> Plan:
     """Give row i of round r the operation number (i + r) mod n of its domain's n (arXiv:2412.11231)."""
     number = round_number(round)
 
@@ -42,7 +42,7 @@ def in_turn(sets: Sets, round: str) -> Plan:
     return step
 
 
-def at_random(sets: Sets, round: str, seed: int) -> Plan:
+def plan_at_random(sets: OperationSets, round: str, seed: int) -> Plan:
     """Draw each row's operation from its domain's; what is drawn depends on seed, round and row alone."""
     return lambda place, row: _step(random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row)
 
@@ -55,11 +55,12 @@ def round_number(name: str) -> int:
     return int(found[0])
 
 
-def _of(sets: Sets, row: Instruction) -> Sequence[str]:
+def _of(sets: OperationSets, row: Instruction) -> Sequence[str]:
     return sets.get(row.domain) or sets[DEFAULT]
 
 
 def _step(name: str, row: Instruction) -> Step:
-    turns = [{"role": role, "content": content} for role, content in row.history]
-    prompt = render(OPERATIONS[name], history=turns, instruction=row.instruction, input=row.input)
-    return Step(name, prompt, methods.bare, name != "breadth")
+    prompt = render(
+        OPERATIONS[name], history=earlier_turns(row), instruction=row.instruction, input=row.input
+    )
+    return Step(row, EVOL, name, prompt, methods.bare_instruction, name != "breadth")

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.evolution.method_evaluation import UNTRIED, Trajectory, Trial
+from evobuild.evolution.method_evaluation import NOT_EVALUATED, Evaluation, Trajectory
 from evobuild.text.words import split_at_blanks
 
 CALLS = 2
@@ -21,9 +21,9 @@ CALLS = 2
 class Candidate:
     """A method that was proposed; step 0 has one, the initial method.
 
-    reason: why the replies held no method, '' if they did. trial: on the development set; with
+    reason: why the replies held no method, '' if they did. evaluation: on the development set; with
     halving, on the part of it that the method came to. holdout: on rows that no choice sees.
-    objective: what is minimised, ∞ if not tried on the whole development set. chosen: it became e(t).
+    objective: what is minimised, ∞ if not evaluated on the whole development set. chosen: it became e(t).
     """
 
     step: int
@@ -31,8 +31,8 @@ class Candidate:
     feedback: str
     method: str
     reason: str = ""
-    trial: Trial = UNTRIED
-    holdout: Trial = UNTRIED
+    evaluation: Evaluation = NOT_EVALUATED
+    holdout: Evaluation = NOT_EVALUATED
     objective: float = math.inf
     chosen: bool = False
 
@@ -58,9 +58,9 @@ class History:
 
     @property
     def calls_saved(self) -> int:
-        """Calls that halving saved, at CALLS for each row that a method was not tried on."""
-        tried = [each.trial.rows for each in self.candidates if each.method]
-        return CALLS * sum(tried[0] - rows for rows in tried)
+        """Calls that halving saved, at CALLS for each row that a method was spared."""
+        rows = [each.evaluation.rows for each in self.candidates if each.method]
+        return CALLS * sum(rows[0] - each for each in rows)
 
 
 def candidate_table(history: History) -> pl.DataFrame:
@@ -73,13 +73,13 @@ def candidate_table(history: History) -> pl.DataFrame:
                 f"{each.step:03d}-{each.number:03d}",
                 each.step,
                 each.number,
-                each.trial.failure_rate,
+                each.evaluation.failure_rate,
                 each.objective if each.objective < math.inf else None,
-                each.trial.difficulty_gain,
-                len(each.trial.gains),
+                each.evaluation.difficulty_gain,
+                len(each.evaluation.gains),
                 each.holdout.failure_rate,
-                each.trial.rows,
-                _counted(each.trial),
+                each.evaluation.rows,
+                _counted(each.evaluation),
                 each.words,
                 each.chosen,
                 each is best,
@@ -92,9 +92,9 @@ def candidate_table(history: History) -> pl.DataFrame:
     )
 
 
-def _counted(trial: Trial) -> str:
+def _counted(evaluation: Evaluation) -> str:
     """Instance: "unparsable 2, loss of key information 1"."""
-    counts = tables.count_reasons(each.reason for each in trial.failed)
+    counts = tables.count_reasons(each.reason for each in evaluation.failed)
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
@@ -116,26 +116,26 @@ def trajectory_table(history: History) -> pl.DataFrame:
     )
 
 
-def failure_table(history: History) -> pl.DataFrame:
+def candidate_failure_table(history: History) -> pl.DataFrame:
     """Every row that a candidate failed on."""
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for each in history.candidates:
-            for among, trial in (("development", each.trial), ("holdout", each.holdout)):
-                for failed in trial.failed:
+            for among, evaluation in (("development", each.evaluation), ("holdout", each.holdout)):
+                for failed in evaluation.failed:
                     place = f"{each.step:03d}-{each.number:03d}-{failed.row}"
                     yield (place, each.step, each.number, among, *failed)
 
     return tables.frame(tables.CANDIDATE_FAILURES, rows())
 
 
-def figures(history: History) -> dict[str, Any]:
+def optimization_figures(history: History) -> dict[str, Any]:
     """λ of e0 and of e*, length of e* in words, steps made, calls; null where nothing was optimized."""
     first, best = next(iter(history.candidates), None), history.best
     return {
         "failure_rate": {
-            "e0": first and first.trial.failure_rate,
-            "best": best and best.trial.failure_rate,
+            "e0": first and first.evaluation.failure_rate,
+            "best": best and best.evaluation.failure_rate,
         },
         "holdout_rate": {
             "e0": first and first.holdout.failure_rate,
@@ -146,7 +146,7 @@ def figures(history: History) -> dict[str, Any]:
     }
 
 
-def curve(history: History) -> list[dict[str, object]]:
+def optimization_curve(history: History) -> list[dict[str, object]]:
     """λ and length of e(t), the method after each step; None where there is none, or no holdout."""
     points: list[dict[str, object]] = []
     for step in range(_steps(history) + 1):
@@ -155,7 +155,7 @@ def curve(history: History) -> list[dict[str, object]]:
         points.append(
             {
                 "step": step,
-                "failure_rate": now and now.trial.failure_rate,
+                "failure_rate": now and now.evaluation.failure_rate,
                 "words": now and now.words,
                 "holdout_rate": now and now.holdout.failure_rate,
             }

@@ -12,8 +12,8 @@ ties       which of equal candidates is taken; e* is the first of equal methods
 
 Beyond the paper: the objective is λ - difficulty_weight x (mean gain in difficulty) / 100, the gain
 in the judge's points on those rows that did not fail and whose two ratings can be read; where none
-can, no gain counts. With halving, candidates are first tried on few rows, and the worse ones on no
-more; only a method tried on the whole development set can be chosen. Of the holdout λ alone is
+can, no gain counts. With halving, candidates are first evaluated on few rows, and the worse ones on
+no more; only one evaluated on the whole development set can be chosen. Of the holdout λ alone is
 measured, for each method that is chosen.
 """
 
@@ -32,15 +32,16 @@ from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
 from evobuild.evolution import methods
-from evobuild.evolution.method_evaluation import UNTRIED, Examiner, Trajectory, Trial, turns
+from evobuild.evolution.method_evaluation import NOT_EVALUATED, Evaluation, MethodEvaluator, Trajectory
 from evobuild.evolution.optimization_history import Candidate, History
 from evobuild.evolution.params import Optimize
+from evobuild.evolution.step import earlier_turns
 from evobuild.models.client import Model
 
 _TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)
 
 
-class Rows(NamedTuple):
+class OptimizationRows(NamedTuple):
     """The rows that the loop may use, disjoint. pool: for mini-batches; development: to choose by."""
 
     pool: Sequence[Instruction]
@@ -48,7 +49,7 @@ class Rows(NamedTuple):
     holdout: Sequence[Instruction]
 
 
-def draw_rows(rows: Sequence[Instruction], params: Optimize, seed: int) -> Rows:
+def draw_optimization_rows(rows: Sequence[Instruction], params: Optimize, seed: int) -> OptimizationRows:
     """Draw pool, development set and holdout, disjoint.
 
     The paper takes 2,000 rows and of these 50 for development. A smaller set gives half of its rows
@@ -64,17 +65,17 @@ def draw_rows(rows: Sequence[Instruction], params: Optimize, seed: int) -> Rows:
             "methods on; expected at least 6 rows and a pool of 3"
         )
     drawn = random.Random(f"{seed} optimize").sample(list(rows), size)
-    return Rows(drawn[development : size - holdout], drawn[:development], drawn[size - holdout :])
+    return OptimizationRows(drawn[development : size - holdout], drawn[:development], drawn[size - holdout :])
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """The loop: who tries methods, who improves them, the settings, and the rows to use."""
+    """The loop: who evaluates methods, who improves them, the settings, and the rows to use."""
 
-    examiner: Examiner
+    evaluator: MethodEvaluator
     optimizer: Model
     params: Optimize
-    rows: Rows
+    rows: OptimizationRows
     seed: int
 
     def run(self, method: str) -> History:
@@ -83,8 +84,8 @@ class Optimizer:
         Raises BadInput if gains in difficulty count and none can be read.
         """
         before = self._asked()
-        [start] = self._tried([Candidate(0, 0, "", method)])
-        if self._rated and start.trial.failure_rate != 1 and not start.trial.gains:
+        [start] = self._evaluated([Candidate(0, 0, "", method)])
+        if self._rated and start.evaluation.failure_rate != 1 and not start.evaluation.gains:
             raise BadInput(
                 "optimize.difficulty_weight is above 0, but no rating by models.judge can be read; "
                 "expected replies such as 'Score: 70'"
@@ -98,14 +99,14 @@ class Optimizer:
             if idle == self.params.patience or self._is_settled(best):
                 break
             batch = draw.sample(self.rows.pool, min(self.params.batch, len(self.rows.pool)))
-            cases = self.examiner.trajectories(step, current.method, batch, self.params.trajectory_rounds)
-            tried = self._tried(self._proposed(step, current.method, cases))
-            winner = min(tried, key=lambda each: self._rank(each, each.objective))
+            cases = self.evaluator.trajectories(step, current.method, batch, self.params.trajectory_rounds)
+            evaluated = self._evaluated(self._proposed(step, current.method, cases))
+            winner = min(evaluated, key=lambda each: self._rank(each, each.objective))
             better = winner.objective < best.objective
             if better or (not self.params.incumbent and winner.objective < math.inf):
-                current = tried[winner.number] = self._chosen(winner)
+                current = evaluated[winner.number] = self._chosen(winner)
             best, idle = (current, 0) if better else (best, idle + 1)
-            candidates += tried
+            candidates += evaluated
             trajectories += cases
         return History(candidates, trajectories, self._asked() - before)
 
@@ -115,26 +116,29 @@ class Optimizer:
 
     def _asked(self) -> int:
         """Requests made so far, stored replies among them: the same in every run."""
-        models = (self.examiner.evolver, self.optimizer, self.examiner.judge)
+        models = (self.evaluator.evolver, self.optimizer, self.evaluator.judge)
         return sum(model.usage.total(kind) for model in models if model for kind in ("calls", "cached"))
 
     def _is_settled(self, best: Candidate) -> bool:
-        return self.params.incumbent and not self._rated and best.trial.failure_rate == 0
+        return self.params.incumbent and not self._rated and best.evaluation.failure_rate == 0
 
     def _chosen(self, candidate: Candidate) -> Candidate:
-        found = self.examiner.examine({0: candidate.method}, self.rows.holdout)
+        found = self.evaluator.evaluate({0: candidate.method}, self.rows.holdout)
         return replace(candidate, holdout=found[0], chosen=True)
 
     def _proposed(self, step: int, method: str, cases: Sequence[Trajectory]) -> list[Candidate]:
         """The m candidates of a step, each from an analysis of its own."""
-        shown = [{"number": each.number, "history": turns(each.row), "stages": each.stages} for each in cases]
+        shown = [
+            {"number": each.number, "history": earlier_turns(each.row), "stages": each.stages}
+            for each in cases
+        ]
         analysis = render("optimize/analyse.jinja", cases=shown)
         runs = range(self.params.candidates)
         analyses = self._ask("analyse", step, dict.fromkeys(runs, analysis))
         prompts = {
             run: render("optimize/improve.jinja", feedback=reply.text, method=method)
             for run, reply in analyses.items()
-            if not failures.of_reply(reply)
+            if not failures.reply_failure(reply)
         }
         improved = self._ask("improve", step, prompts)
         return [_candidate(step, run, analyses[run], improved.get(run)) for run in runs]
@@ -155,28 +159,30 @@ class Optimizer:
         ]
         return {int(reply.key): reply for reply in self.optimizer.generate(requests)}
 
-    def _tried(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Try the methods on the development set, with halving the worse ones on its first rows only."""
-        trials = {each.number: UNTRIED for each in candidates if each.method}
-        left, whole, done = list(trials), len(self.rows.development), 0
-        for rows, kept in rungs(whole, len(left), self.params.halving):
+    def _evaluated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Evaluate the methods on the development set, with halving the worse ones on its first rows only."""
+        evaluations = {each.number: NOT_EVALUATED for each in candidates if each.method}
+        left, whole, done = list(evaluations), len(self.rows.development), 0
+        for rows, kept in halving_rungs(whole, len(left), self.params.halving):
             texts = {number: candidates[number].method for number in left}
-            found = self.examiner.examine(texts, self.rows.development[done:rows], self._rated)
-            trials |= {number: trials[number].and_then(trial) for number, trial in found.items()}
-            left.sort(key=lambda number: self._rank(candidates[number], self._objective(trials[number])))
+            found = self.evaluator.evaluate(texts, self.rows.development[done:rows], self._rated)
+            evaluations |= {
+                number: evaluations[number].and_then(evaluation) for number, evaluation in found.items()
+            }
+            left.sort(key=lambda number: self._rank(candidates[number], self._objective(evaluations[number])))
             left, done = left[:kept], rows
         return [
             replace(
                 each,
-                trial=(trial := trials.get(each.number, UNTRIED)),
-                objective=self._objective(trial) if trial.rows == whole else math.inf,
+                evaluation=(evaluation := evaluations.get(each.number, NOT_EVALUATED)),
+                objective=self._objective(evaluation) if evaluation.rows == whole else math.inf,
             )
             for each in candidates
         ]
 
-    def _objective(self, trial: Trial) -> float:
-        rate, gain = trial.failure_rate, trial.difficulty_gain
-        assert rate is not None, "only a method that was tried has an objective"
+    def _objective(self, evaluation: Evaluation) -> float:
+        rate, gain = evaluation.failure_rate, evaluation.difficulty_gain
+        assert rate is not None, "only a method that was evaluated has an objective"
         return rate - self.params.difficulty_weight * (gain or 0.0) / 100
 
     def _rank(self, candidate: Candidate, objective: float) -> tuple[float, int, int]:
@@ -189,7 +195,7 @@ def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) 
     if fault := _fault(improved):
         return Candidate(step, number, analysis.text, "", fault)
     try:
-        method = methods.read_method(improved.text)
+        method = methods.read_improved_method(improved.text)
     except methods.Unparsable as error:
         return Candidate(step, number, analysis.text, "", str(error))
     # So that method.txt differs only where its words do.
@@ -198,11 +204,11 @@ def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) 
 
 def _fault(reply: Reply) -> str:
     """Say why a reply is none, '' if it is one. Instance: "model error: prompt too long"."""
-    return ": ".join(part for part in (failures.of_reply(reply), reply.error) if part)
+    return ": ".join(part for part in (failures.reply_failure(reply), reply.error) if part)
 
 
-def rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple[int, int]]:
-    """Give the rungs of successive halving: rows that methods have been tried on, and how many go on.
+def halving_rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple[int, int]]:
+    """Give the rungs of successive halving: rows that methods have evolved so far, and how many go on.
 
     Each has some `factor` times the rows of the one before, for 1/factor of the methods; the last has
     all rows, for one method. Without a factor there is one rung, for all.
@@ -217,16 +223,16 @@ def rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple[int, in
         yield -(-rows // factor ** (last - rung)), -(-methods // factor ** (rung + 1))
 
 
-def most_calls(params: Optimize, equal: bool) -> int:
+def most_optimization_calls(params: Optimize, equal: bool) -> int:
     """Count the calls that the loop makes at most. equal: whether the judge is asked what is equal."""
     evolved = 1 + equal
-    tried = evolved + 1
+    evaluated = evolved + 1
     # Of each row the judge rates the child and its parent.
-    rated = tried + 2 * (params.difficulty_weight > 0)
+    rated = evaluated + 2 * (params.difficulty_weight > 0)
     rows, left, done = 0, params.candidates, 0
-    for until, kept in rungs(params.development, params.candidates, params.halving):
+    for until, kept in halving_rungs(params.development, params.candidates, params.halving):
         rows, left, done = rows + left * (until - done), kept, until
-    begun = rated * params.development + tried * params.holdout
+    begun = rated * params.development + evaluated * params.holdout
     cases = evolved * params.batch * params.trajectory_rounds
-    step = cases + 2 * params.candidates + rated * rows + tried * params.holdout
+    step = cases + 2 * params.candidates + rated * rows + evaluated * params.holdout
     return begun + params.steps * step

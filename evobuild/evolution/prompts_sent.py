@@ -7,38 +7,59 @@ from contextlib import suppress
 from pathlib import Path
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import SEED_ROUND, Instruction
+from evobuild.core.tables import AUTO, EVOL, KEPT, SEED_ROUND, Instruction, Reject
 from evobuild.evolution import methods, operations
-from evobuild.evolution.step import Plan, Step, by_method
+from evobuild.evolution.step import Plan, Step, method_operation, plan_by_method
+from evobuild.scoring.reward import EvolverTurns
 
-Plans = Mapping[str, tuple[Plan, str]]
+KnownPlans = Mapping[str, tuple[Plan, str]]
 """From an operation's name to how it asks, and the place of its text."""
 
 
-def plans(texts: Iterable[tuple[str, str]]) -> Plans:
+def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
     """How each fixed operation asks, and each of some methods, given as place and text; the first counts."""
     found: dict[str, tuple[Plan, str]] = {}
     for name, prompt in operations.OPERATIONS.items():
-        found[name] = operations.in_turn({operations.DEFAULT: [name]}, SEED_ROUND), f"prompts/{prompt}"
+        found[name] = operations.plan_in_turn({operations.DEFAULT: [name]}, SEED_ROUND), f"prompts/{prompt}"
     for place, method in texts:
-        found.setdefault(f"method-{methods.digest(method)}", (by_method(method), place))
+        found.setdefault(method_operation(method), (plan_by_method(method), place))
     return found
 
 
-def method_texts(*files: Path) -> Iterator[tuple[str, str]]:
+def known_methods(*files: Path) -> Iterator[tuple[str, str]]:
     """Methods that may have been used, by place and text: those of some files, if they hold one, e0, weak."""
     for path in files:
         # What is no method was not used.
         with suppress(BadInput):
             if path.exists():
-                yield str(path), methods.of_file(path)
-    yield "prompts/evolve/e0.jinja", methods.initial("e0")
-    yield "prompts/evolve/weak.jinja", methods.initial("weak")
+                yield str(path), methods.read_method_file(path)
+    yield "prompts/evolve/e0.jinja", methods.initial_method("e0")
+    yield "prompts/evolve/weak.jinja", methods.initial_method("weak")
 
 
-def step(operation: str, parent: Instruction, known: Plans) -> tuple[Step | None, str]:
+def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[Step | None, str]:
     """What the evolver was asked, and of what it is rendered; None if that is not here."""
     if operation not in known:
         return None, f"the text of {operation or 'its method'} is not here"
     plan, place = known[operation]
     return plan(0, parent), place
+
+
+def is_evolved(row: Instruction) -> bool:
+    """Whether a row is what an evolver made of its parent: not of the seed, kept as it was, or composed."""
+    return row.strategy in (EVOL, AUTO) and row.operation != KEPT
+
+
+def evolver_turns(row: Instruction, parent: Instruction | None, known: KnownPlans) -> EvolverTurns | Reject:
+    """Give what the evolver was asked for a row, and the row as its answer.
+
+    The question is rendered for the parent, never for the row. The answer is the row's instruction, with
+    its input if the evolver gave a new one. A reject if the parent or the text of the operation is not here.
+    """
+    if parent is None:
+        return Reject(row.id, "no parent", f"{row.parent_id} is not in its table", "")
+    step, place = step_sent(row.operation, parent, known)
+    if step is None:
+        return Reject(row.id, "no prompt", place, "")
+    new = f"\n\n#Input#:\n{row.input}" if row.input and row.input != parent.input else ""
+    return EvolverTurns(row.id, step.prompt, row.instruction + new)

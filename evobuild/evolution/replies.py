@@ -10,14 +10,14 @@ from evobuild.core.errors import BadInput
 from evobuild.core.tables import INSTRUCTIONS, REPLIES
 
 
-def scan(replies: Path, rounds: Path, name: str) -> pl.LazyFrame:
-    """Give the replies of a round to be read as needed: a REPLIES table with the column `evolver`, a URI.
+def scan_evolver_replies(name: str, *, replies: Path, rounds: Path) -> pl.LazyFrame:
+    """Give the replies of a round to be read as needed: a REPLIES table with the column `evolver` beside.
 
-    replies, rounds: folders with one table a round. name: of the round, such as r1.
+    name: of the round, such as r1. replies, rounds: folders with a table of each round.
 
     Raises BadInput if a table is missing, is no Parquet file, or lacks a column.
     """
-    children = _scan(rounds / f"{name}.parquet", INSTRUCTIONS).select("id", evolver="model")
+    children = _scan(rounds / f"{name}.parquet", INSTRUCTIONS).select("id", "evolver")
     return _scan(replies / f"{name}.parquet", REPLIES).join(children, on="id")
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Reply
-from evobuild.core.tables import Instruction, Reject, content_id, row_id
+from evobuild.core.tables import AUTO, Instruction, Reject, content_id, row_id
 from evobuild.evolution import elimination, methods
 from evobuild.evolution.params import Failures
 
@@ -27,11 +27,13 @@ _NO_INPUT = re.compile(
 
 
 class Step(NamedTuple):
-    """How one row is evolved: the operation's name, the prompt, how its reply is read, if input stays.
+    """How one row is evolved: strategy and operation, the prompt, how its reply is read, if input stays.
 
     read takes the new instruction out of a reply, and raises methods.Unparsable.
     """
 
+    parent: Instruction
+    strategy: str
     operation: str
     prompt: str
     read: Callable[[str], str]
@@ -42,27 +44,38 @@ Plan = Callable[[int, Instruction], Step]
 """From a row's place in its table and the row, how it is evolved."""
 
 
-def by_method(method: str) -> Plan:
+def method_operation(method: str) -> str:
+    """Name the operation of a method: "method-" and its digest."""
+    return f"method-{methods.method_digest(method)}"
+
+
+def plan_by_method(method: str) -> Plan:
     """Evolve every row with one method."""
-    name = f"method-{methods.digest(method)}"
-    return lambda place, row: Step(name, methods.fill(method, row), methods.read_evolved, True)
+    name = method_operation(method)
+    return lambda place, row: Step(
+        row, AUTO, name, methods.fill_method(method, row), methods.read_evolved_instruction, True
+    )
 
 
-def child(
-    parent: Instruction, step: Step, reply: Reply, round: str, model: str, rules: Failures
-) -> Instruction | Reject:
+def earlier_turns(row: Instruction) -> list[dict[str, str]]:
+    """Give the earlier turns of a row as prompts take them."""
+    return [{"role": role, "content": content} for role, content in row.history]
+
+
+def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failures) -> Instruction | Reject:
     """Read a reply: the child that it holds, without an output yet, or why it holds none.
 
-    A reject has the parent's id.
+    round: the child's. evolver: URI of who replied. A reject has the parent's id.
     """
-    if reason := failures.of_reply(reply):
+    parent = step.parent
+    if reason := failures.reply_failure(reply):
         return Reject(parent.id, reason, reply.error or "", reply.text)
     try:
-        evolved, new = _parts(step.read(reply.text), parent, step)
+        evolved, new = _parts(step.read(reply.text), step)
     except methods.Unparsable as error:
         return Reject(parent.id, "unparsable", str(error), reply.text)
-    given = _kept_input(parent, evolved, step) if new is None else new
-    if failure := _failure(parent, evolved, given, step, rules):
+    given = _kept_input(evolved, step) if new is None else new
+    if failure := _failure(step, evolved, given, rules):
         return Reject(parent.id, *failure, reply.text)
     if rules.lost_content and step.keeps_input and (lost := elimination.lost_content(parent, evolved, given)):
         return Reject(parent.id, "lost content", ", ".join(lost), reply.text)
@@ -78,12 +91,13 @@ def child(
         instruction=evolved,
         input=given,
         output="",
+        strategy=step.strategy,
         operation=step.operation,
-        model=model,
+        evolver=evolver,
     )
 
 
-def _parts(text: str, parent: Instruction, step: Step) -> tuple[str, str | None]:
+def _parts(text: str, step: Step) -> tuple[str, str | None]:
     """Cut an evolved text into instruction and new input; None if it has none.
 
     A label without an instruction before it is no part but an echo of the prompt; so is any label
@@ -92,7 +106,7 @@ def _parts(text: str, parent: Instruction, step: Step) -> tuple[str, str | None]
     if "#" not in text or not step.keeps_input:
         return text, None
     # The parent may be about such labels itself.
-    own = len(_INPUT.findall(parent.instruction))
+    own = len(_INPUT.findall(step.parent.instruction))
     label = next(iter(list(_INPUT.finditer(text))[own:]), None)
     head = text[: label.start()].strip() if label else ""
     if label is None or not head:
@@ -103,18 +117,18 @@ def _parts(text: str, parent: Instruction, step: Step) -> tuple[str, str | None]
     return head, None if _NO_INPUT.fullmatch(new) else new
 
 
-def _failure(
-    parent: Instruction, evolved: str, given: str, step: Step, rules: Failures
-) -> elimination.Failure | None:
+def _failure(step: Step, evolved: str, given: str, rules: Failures) -> elimination.Failure | None:
     """Say why it is no evolution; unless the input just stays, by instruction and input as one text."""
+    parent = step.parent
     if given == parent.input or not step.keeps_input:
-        return elimination.of_evolution(parent, evolved, rules)
+        return elimination.evolution_failure(parent, evolved, rules)
     whole = parent._replace(instruction=f"{parent.instruction}\n\n{parent.input}".strip(), input="")
-    return elimination.of_evolution(whole, f"{evolved}\n\n{given}".strip(), rules)
+    return elimination.evolution_failure(whole, f"{evolved}\n\n{given}".strip(), rules)
 
 
-def _kept_input(parent: Instruction, evolved: str, step: Step) -> str:
+def _kept_input(evolved: str, step: Step) -> str:
     """The parent's input, but nothing in a new task, nor what was taken in and would be said twice."""
+    parent = step.parent
     if not step.keeps_input or not parent.input:
         return ""
     taken = parent.input.strip()

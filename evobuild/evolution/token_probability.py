@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild.evolution import replies as evolver_replies
+from evobuild.evolution.replies import scan_evolver_replies
 
 BINS = 20
 """Bins of the histogram, from 0 to 1."""
@@ -48,27 +48,27 @@ class Positions(NamedTuple):
     counts: np.ndarray
 
 
-def read(replies: Path, rounds: Path, names: Sequence[str]) -> list[Positions]:
+def read_token_probabilities(names: Sequence[str], *, replies: Path, rounds: Path) -> list[Positions]:
     """Gather the probabilities of each round in bounded memory; a round without any gives nothing.
 
-    replies, rounds: folders with one table a round. names: of the rounds.
+    names: of the rounds. replies, rounds: folders with a table of each.
 
     Raises BadInput if a table is missing or not as it should be.
     """
-    return [found for name in names for found in _of_round(replies, rounds, name)]
+    return [found for name in names for found in _of_round(name, replies, rounds)]
 
 
-def _of_round(replies: Path, rounds: Path, name: str) -> Iterable[Positions]:
-    table = evolver_replies.scan(replies, rounds, name).select("evolver", "top_probability")
+def _of_round(name: str, replies: Path, rounds: Path) -> Iterable[Positions]:
+    table = scan_evolver_replies(name, replies=replies, rounds=rounds)
     counts: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(_STEPS + 1, dtype=np.int64))
-    for rows in table.collect_batches(chunk_size=_ROWS):
+    for rows in table.select("evolver", "top_probability").collect_batches(chunk_size=_ROWS):
         for (evolver,), own in rows.partition_by("evolver", as_dict=True).items():
             values = own["top_probability"].explode().drop_nulls().to_numpy()
             counts[evolver] += np.bincount(np.rint(values * _STEPS).astype(np.int64), minlength=_STEPS + 1)
     return [Positions(name, evolver, found) for evolver, found in sorted(counts.items()) if found.any()]
 
 
-def figures(positions: Sequence[Positions], names: Sequence[str]) -> dict[str, Any]:
+def probability_figures(positions: Sequence[Positions], names: Sequence[str]) -> dict[str, Any]:
     """Mean and median of each round, and the share above SURE; null where there is no probability."""
     by_round = {name: [each for each in positions if each.round == name] for name in names}
     return {"token_probability": {name: _figures(found) for name, found in by_round.items()}}
@@ -86,7 +86,7 @@ def _figures(found: Sequence[Positions]) -> dict[str, float | None]:
     }
 
 
-def histogram(positions: Iterable[Positions]) -> pl.DataFrame:
+def probability_histogram(positions: Iterable[Positions]) -> pl.DataFrame:
     """Count positions by probability, BINS rows a round and evolver, in a HISTOGRAM table."""
     rows = []
     for each in positions:

@@ -57,7 +57,9 @@ def render_dataset_card(rows: pl.DataFrame, params: ExportParams) -> str:
     lines += [f"| {role} | {_code(str(getattr(params.models, role)))} |" for role in CHAT_ROLES]
     lines += [
         "",
-        "`id`, `parent_id` and `seed_id` name a row, what it was evolved from and the seed of both.",
+        "`id`, `parent_id` and `seed_id` name a row, what it was evolved from and the seed of both;",
+        "`strategy` and `operation` say how it was made, `evolver` and `responder` which models wrote the",
+        "instruction and the output. They are empty where the seed has these.",
     ]
     lines += [f"Measures, null where not taken: {', '.join(map(_code, measures)) or 'none'}.", ""]
     lines += ["The licences of the seed data and of the models' output apply."]

@@ -60,7 +60,7 @@ class Entry(NamedTuple):
     input: str
     attempt: int | None
     history: tuple[Turn, ...]
-    model: str
+    evolver: str
     outcome: RowOutcome
 
     @property
@@ -127,7 +127,7 @@ def _row(row: Instruction, parent: int, outcome: RowOutcome) -> Entry:
     measures = tuple(outcome.measured.get(METRICS[name].column) for name in METRICS_EXPLORED)
     return Entry(
         row.id, parent, row.round, row.domain, row.operation, outcome.labels, measures,
-        row.instruction, row.input, None, row.history, row.model, outcome,
+        row.instruction, row.input, None, row.history, row.evolver, outcome,
     )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ def _text(entry: Entry) -> list[str]:
 def _rest(entry: Entry) -> list[Any]:
     outcome = entry.outcome
     return [
-        entry.attempt, entry.history, entry.model, outcome.measured.get("level") or "", outcome.answer,
+        entry.attempt, entry.history, entry.evolver, outcome.measured.get("level") or "", outcome.answer,
         outcome.responder, outcome.losses, outcome.measured.get("neighbour"), outcome.overlaps or (),
     ]  # fmt: skip
 

@@ -31,12 +31,11 @@ FAILURE_COUNTS = pl.Schema(
 operation: method for any method, autoif for any constraint, seed for rows of r0. Where nothing failed
 there is no row."""
 
+_OF_STRATEGY = {"": "seed", tables.AUTO: "method", tables.AUTOIF: "autoif"}
 _OPERATION = (
-    pl.when(pl.col("operation").str.starts_with("method-"))
-    .then(pl.lit("method"))
-    .when(pl.col("operation").str.starts_with("autoif-"))
-    .then(pl.lit("autoif"))
-    .otherwise(pl.col("operation").replace("", "seed"))
+    pl.when(pl.col("operation") == tables.KEPT)
+    .then("operation")
+    .otherwise(pl.col("strategy").replace_strict(_OF_STRATEGY, default=pl.col("operation")))
     .alias("operation")
 )
 _KIND = ["operation", "domain"]

@@ -119,7 +119,7 @@ def row_outcomes(
         for pool in params.pools:
             yield from some(folder / f"{pool}.parquet", schema, "id", *columns)
 
-    answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, "output", "model")}
+    answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, "output", "responder")}
     measured = _measured(where, pools)
     overlaps = _overlaps(params, where, some)
     losses = _losses(params, where, some)

@@ -121,7 +121,7 @@ def rate_rows(
 
 def _rating(key: str, replies: Mapping[str, Reply]) -> Rating | Reject:
     for kind, reply in sorted(replies.items()):
-        if reason := failures.of_reply(reply):
+        if reason := failures.reply_failure(reply):
             return Reject(key, reason, kind, reply.error or reply.text)
     texts = {kind: reply.text for kind, reply in replies.items()}
     level = read_level(texts["rate_level"]) if "rate_level" in texts else None

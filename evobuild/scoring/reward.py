@@ -1,8 +1,7 @@
 """Rewards: how good a reward model finds an evolved instruction as the answer to what its evolver was asked.
 
-The user turn is the evolving prompt rendered for the parent, never for the evolved row; the assistant
-turn is the evolved instruction, with its input if the evolver gave a new one. A row without a parent, one
-that was kept as its parent is, and one of a branch has no reward. Source: Hui et al. 2024, arXiv:2412.11231.
+The user turn is the evolving prompt of the row's parent, the assistant turn the evolved instruction. Only
+what an evolver made of its parent has a reward. Source: Hui et al. 2024, arXiv:2412.11231.
 
 Texts of as many tokens go through the model together, without padding, so that no reward depends on
 the batch. Rewards are kept by prompt and answer. A text that is too long is rejected, not cut.
@@ -18,13 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
-from evobuild.autoif.records import constraint_of
 from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
-from evobuild.core.tables import KEPT, Instruction, Reject
+from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
-from evobuild.evolution import prompts_sent
-from evobuild.evolution.prompts_sent import Plans
 from evobuild.scoring.params import Reward as RewardParams
 from evobuild.weights import checkpoints
 
@@ -42,38 +38,22 @@ class Reward(NamedTuple):
     reward: float
 
 
-class Turns(NamedTuple):
-    """A row's conversation: what the evolver was asked, and what came of it."""
+class EvolverTurns(NamedTuple):
+    """The conversation behind the row with this id: what its evolver was asked, and what it made."""
 
     id: str
     prompt: str
     answer: str
 
 
-def is_evolved(row: Instruction) -> bool:
-    """Whether a row is what an evolver made of its parent."""
-    return bool(row.parent_id) and row.operation != KEPT and not constraint_of(row)
-
-
-def turns(row: Instruction, parent: Instruction | None, known: Plans) -> Turns | Reject:
-    """Put a row's conversation together; a reject if its parent or its evolver's prompt is not here."""
-    if parent is None:
-        return Reject(row.id, "no parent", f"{row.parent_id} is not in its table", "")
-    step, place = prompts_sent.step(row.operation, parent, known)
-    if step is None:
-        return Reject(row.id, "no prompt", place, "")
-    new = f"\n\n#Input#:\n{row.input}" if row.input and row.input != parent.input else ""
-    return Turns(row.id, step.prompt, row.instruction + new)
-
-
-def measure(
-    given: Iterable[Turns | Reject], model: Weights, params: RewardParams
+def measure_rewards(
+    given: Iterable[EvolverTurns | Reject], model: Weights, params: RewardParams
 ) -> Iterator[Reward | Reject]:
     """Give each conversation its reward, in any order; rejects pass through.
 
     Raises UserError if the model cannot be loaded, or refuses a conversation.
     """
-    asked: list[Turns] = []
+    asked: list[EvolverTurns] = []
     for each in given:
         if isinstance(each, Reject):
             yield each
@@ -98,7 +78,7 @@ def _is_settled(reward: float, tokens: int, params: RewardParams) -> bool:
     return not math.isnan(reward) or tokens > params.max_length
 
 
-def _result(each: Turns, reward: float, tokens: int, params: RewardParams) -> Reward | Reject:
+def _result(each: EvolverTurns, reward: float, tokens: int, params: RewardParams) -> Reward | Reject:
     if math.isnan(reward) or tokens > params.max_length:
         return Reject(each.id, "too long", f"{tokens} tokens", "")
     if math.isinf(reward):
@@ -107,7 +87,7 @@ def _result(each: Turns, reward: float, tokens: int, params: RewardParams) -> Re
 
 
 def _measured(
-    fresh: Mapping[bytes, Turns], model: Weights, params: RewardParams
+    fresh: Mapping[bytes, EvolverTurns], model: Weights, params: RewardParams
 ) -> Iterator[tuple[bytes, float, int]]:
     """Rewards by key, and tokens: NaN of what is too long for params or model, infinite if not a number."""
     torch: Any = require("torch", "train")
@@ -134,7 +114,7 @@ def _measured(
                 yield key, reward if math.isfinite(reward) else math.inf, length
 
 
-def _ids(tokenizer: PreTrainedTokenizerBase, each: Turns) -> list[int]:
+def _ids(tokenizer: PreTrainedTokenizerBase, each: EvolverTurns) -> list[int]:
     """Token ids of a conversation by the model's chat template, else of its two texts as a pair."""
     if not tokenizer.chat_template:
         pair: list[int] = tokenizer(each.prompt, each.answer)["input_ids"]

@@ -56,7 +56,7 @@ def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> I
 
 
 def _result(reply: Reply) -> Tagged | Reject:
-    if reason := failures.of_reply(reply):
+    if reason := failures.reply_failure(reply):
         return Reject(reply.key, reason, "", reply.error or reply.text)
     tags = read_tags(reply.text)
     if tags is None:

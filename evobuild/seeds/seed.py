@@ -92,8 +92,6 @@ def _instruction(source: SourceRow, domain: str | None) -> Instruction:
         instruction=instruction,
         input=given,
         output=source.output.strip(),
-        operation="",
-        model="",
     )
 
 

@@ -161,8 +161,10 @@ def _probabilities(outs: Outs) -> pl.DataFrame:
     """
     names = list(outs.params.rounds)
     files = [outs.path(f"data/{folder}/{name}.parquet") for folder in ("replies", "rounds") for name in names]
-    found = token_probability.read(files[0].parent, files[-1].parent, names)
-    return token_probability.histogram(found).select("round", "probability", "positions")
+    found = token_probability.read_token_probabilities(
+        names, replies=files[0].parent, rounds=files[-1].parent
+    )
+    return token_probability.probability_histogram(found).select("round", "probability", "positions")
 
 
 def _keywords(outs: Outs) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import reply
 
-from evobuild.answering import respond as answers
+from evobuild.answering import respond
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
@@ -28,14 +28,14 @@ def progress(tmp_path, monkeypatch):
 
 def answered(rows, *rules):
     with Model(ChatModel("simulated", "fake")) as model:
-        return list(answers.respond(rows, model, Sampling(), rules))
+        return list(respond.answer_rows(rows, model, Sampling(), rules))
 
 
 def test_a_row_gets_its_answer_and_who_wrote_it(row, engine):
     fake = engine(lambda asked: " The Nile. ")
-    parent = row(input="in Africa", history=(("user", "Hi."), ("assistant", "Hello.")))
+    parent = row(input="in Africa", history=(("user", "Hi."), ("assistant", "Hello.")), evolver="an evolver")
     (found,) = answered([parent], "auto_evol")
-    assert found == parent._replace(output="The Nile.", model="simulated:fake")
+    assert found == parent._replace(output="The Nile.", responder="simulated:fake")
     assert [message.role for message in fake.asked[0].messages] == ["user", "assistant", "user"]
     assert "in Africa" in fake.asked[0].messages[-1].content
 
@@ -67,6 +67,16 @@ def test_one_failed_request_harms_no_other(row, engine):
     assert next(each for each in found if isinstance(each, Reject)).reason == "truncated"
 
 
+def test_each_row_has_so_many_responses_each_with_the_next_seed(row, engine):
+    engine(lambda asked: "" if asked.sampling.seed == 8 else f" {asked.sampling.seed} ")
+    rows = [row("Name a river."), row("Name a lake.")]
+    with Model(ChatModel("simulated", "fake")) as model:
+        found = list(respond.sample_responses(rows, 3, model, Sampling(seed=7), ()))
+    told = {(each.row.instruction, each.number): each.failure or each.answer for each in found}
+    said = enumerate(("7", "empty", "9"))
+    assert told == {(each.instruction, number): text for number, text in said for each in rows}
+
+
 @pytest.mark.parametrize(("keep", "asked"), [("keep", 1), ("replace", 2)])
 def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep, asked):
     fake = engine(lambda request: "The Nile.")
@@ -75,8 +85,8 @@ def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep,
     tables.write(pool, tables.frame(tables.INSTRUCTIONS, rows))
     before = pool.read_bytes()
     outs = [tmp_path / name for name in ("responses.parquet", "rejects.parquet", "counts.json", "usage.json")]
-    respond = PARAMS.respond.model_copy(update={"seed_answers": keep, "rules": ["auto_evol", "wizardlm"]})
-    STAGE(PARAMS.model_copy(update={"respond": respond}), pool, *outs)
+    section = PARAMS.respond.model_copy(update={"seed_answers": keep, "rules": ["auto_evol", "wizardlm"]})
+    STAGE(PARAMS.model_copy(update={"respond": section}), pool, *outs)
     assert len(fake.asked) == asked
     found = tables.read(outs[0], tables.INSTRUCTIONS)
     assert set(found["output"]) == ({"Sorry, I know none.", "The Nile."} if keep == "keep" else {"The Nile."})

@@ -8,7 +8,7 @@ import pytest
 from branch_rows import changed, constraint, write_constraints, write_rows
 
 from evobuild.autoif import compose
-from evobuild.autoif.records import VERIFIED, constraint_of
+from evobuild.autoif.records import VERIFIED
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Reject
@@ -51,10 +51,10 @@ def test_a_row_is_the_seeds_instruction_and_the_constraint(row):
     (found,) = composed([seed], [constraint("c1", "Use no comma.", model="simulated:small")])
     assert found.instruction == "Name a {{ river }}.\n\nUse no comma."
     assert (found.seed_id, found.parent_id) == (seed.id, seed.id)
-    assert (found.round, found.operation, found.model) == ("autoif", "autoif-c1", "simulated:small")
+    assert (found.round, found.strategy, found.operation) == ("autoif", "autoif", "autoif-c1")
+    assert (found.evolver, found.responder) == ("simulated:small", "")
     assert (found.domain, found.history, found.input, found.output) == ("geo", (), "In Asia.", "")
     assert found.content_id == tables.content_id((), found.instruction, "In Asia.")
-    assert constraint_of(found) == "c1"
 
 
 def test_every_row_has_an_id_of_its_own(row):
@@ -67,7 +67,7 @@ def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row):
     seeds = [row(f"Name river {number}.") for number in range(30)]
     given = [constraint(own) for own in ("c1", "c2", "c3")]
     first = composed(seeds, given, 3)
-    assert [constraint_of(each) for each in first] == ["c1"] * 3 + ["c2"] * 3 + ["c3"] * 3
+    assert [each.operation for each in first] == ["autoif-c1"] * 3 + ["autoif-c2"] * 3 + ["autoif-c3"] * 3
     assert composed(seeds[::-1], given, 3) == first
     # One constraint fewer changes nothing of the others.
     assert composed(seeds, given[1:], 3) == first[3:]

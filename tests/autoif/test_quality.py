@@ -58,7 +58,7 @@ def test_the_best_answer_is_by_accuracy_then_score_then_number(row, known, score
     if isinstance(found, Reject):
         assert found.reason == chosen and found.id == row().id
     else:
-        assert found == row()._replace(output=chosen, model="simulated:r")
+        assert found == row()._replace(output=chosen, responder="simulated:r")
 
 
 def test_the_details_of_a_reject_have_the_figures(row):
@@ -135,8 +135,8 @@ def test_the_pool_has_the_best_of_each_row_and_every_loss_its_reason(tmp_path, t
         each.id: each for each in tables.instructions(tables.read(tmp_path / "pool", tables.INSTRUCTIONS))
     }
     assert {key: each.output for key, each in pool.items()} == {rows[0].id: "Good 1", rows[1].id: "Good 4"}
-    assert {each.model for each in pool.values()} == {"simulated:large"}
-    assert pool[rows[0].id]._replace(output="", model="") == rows[0]
+    assert {each.responder for each in pool.values()} == {"simulated:large"}
+    assert pool[rows[0].id]._replace(output="", responder="") == rows[0]
     lost = tables.read(tmp_path / "rejects", tables.REJECTS)
     assert dict(lost.select("id", "reason").rows()) == {
         rows[2].id: "no answer of quality",

@@ -11,7 +11,6 @@ from fakes import reply
 from evobuild.autoif.records import ANSWERS
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import pools, tables
-from evobuild.scoring import reward
 from stages import answers as stage
 from stages import respond
 
@@ -68,7 +67,7 @@ def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
 def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers):
     engine(lambda asked: "The Nile.")
     given = load_all_params()
-    chosen = of_branch(row("A river?"))._replace(output="The Ganges", model="simulated:chosen")
+    chosen = of_branch(row("A river?"))._replace(output="The Ganges", responder="simulated:chosen")
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")
     )
@@ -78,8 +77,3 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
     found = dict(tables.read(outs[0], tables.INSTRUCTIONS).select("instruction", "output").rows())
     seed = "A" if seed_answers == "keep" else "The Nile."
     assert found == {"A river?": "The Ganges", "Another?": "The Nile.", "A lake?": seed}
-
-
-def test_a_row_of_the_branch_is_not_what_an_evolver_made(row):
-    assert not reward.is_evolved(of_branch(row()))
-    assert reward.is_evolved(of_branch(row())._replace(operation="deepening"))

@@ -163,7 +163,7 @@ def test_a_selected_row_is_told_from_the_seed_to_the_data_set(clone, capsys):
 def test_the_prompt_is_the_one_that_was_asked(clone, capsys):
     row = selected("r1")
     seed = next(tables.instructions(table("rounds/r0.parquet").filter(id=row["seed_id"])))
-    prompt = step.by_method(methods.initial("e0"))(0, seed).prompt
+    prompt = step.plan_by_method(methods.initial_method("e0"))(0, seed).prompt
     assert f"  prompt, rendered from prompts/evolve/e0.jinja\n{barred(prompt)}\n" in explain(
         capsys, row["id"]
     )
@@ -368,9 +368,9 @@ def test_texts_can_neither_steer_the_terminal_nor_pass_for_what_is_said_of_them(
 
 @pytest.mark.parametrize("text", ["data/method.txt", "prompts/evolve/own.txt", "a candidate", "nowhere"])
 def test_the_method_is_found_by_its_hash_wherever_it_lies(clone, capsys, text):
-    method = methods.with_slot("Another method.\n{instruction}")
+    method = methods.with_instruction_slot("Another method.\n{instruction}")
     row = selected("r1")
-    operation = pl.when(pl.col("id") == row["id"]).then(pl.lit(f"method-{methods.digest(method)}"))
+    operation = pl.when(pl.col("id") == row["id"]).then(pl.lit(f"method-{methods.method_digest(method)}"))
     tables.write(
         DATA / "rounds/r1.parquet",
         table("rounds/r1.parquet").with_columns(operation=operation.otherwise("operation")),
@@ -386,7 +386,7 @@ def test_the_method_is_found_by_its_hash_wherever_it_lies(clone, capsys, text):
         Path(text).write_text(method)
     said = explain(capsys, row["id"])
     if text == "nowhere":
-        assert f"prompt: the text of method-{methods.digest(method)} is not here" in said
+        assert f"prompt: the text of method-{methods.method_digest(method)} is not here" in said
     else:
         assert f"prompt, rendered from {text}\n  │ Another method." in said
 
@@ -442,7 +442,7 @@ def test_what_it_came_from_is_what_dvc_ran(clone, capsys):
     assert "weak.jinja" not in end and "seeds.py" not in end and "data/raw/sample.jsonl" in end
     Path(deps[0]).write_text(Path(deps[0]).read_text() + "{# changed #}")
     Path("data/method.txt").unlink()
-    tables.write(DATA / "rounds/r1.parquet", table("rounds/r1.parquet").with_columns(model=pl.lit("x")))
+    tables.write(DATA / "rounds/r1.parquet", table("rounds/r1.parquet").with_columns(evolver=pl.lit("x")))
     end = explain(capsys, key).partition("What it came from")[2]
     assert re.search(r"e0\.jinja  md5 \w{32}, now \w{32}\n", end)
     assert re.search(r"data/method\.txt  md5 \w{32}, not here\n", end)

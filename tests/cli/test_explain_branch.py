@@ -25,7 +25,11 @@ SEED = {"id": "5eed", "seed_id": "5eed", "round": "r0", "domain": "chat", "instr
 def row(key, constraint, **fields):
     made = {"id": key, "seed_id": "5eed", "parent_id": "5eed", "round": "autoif", "domain": "chat"}
     text = f"Name a bird.\n\nConstraint {constraint}."
-    return made | {"instruction": text, "operation": f"autoif-{constraint}", "output": ""} | fields
+    return (
+        made
+        | {"instruction": text, "strategy": "autoif", "operation": f"autoif-{constraint}", "output": ""}
+        | fields
+    )
 
 
 def put(path, schema, *rows):
@@ -54,7 +58,9 @@ def project(tmp_path, monkeypatch):
     Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     Path("dvc.yaml").touch()
     put("rounds/r0", tables.INSTRUCTIONS, SEED)
-    put("rounds/autoif", tables.INSTRUCTIONS, row("b1ad", "c0de", output="Robin", model="simulated:large"))
+    put(
+        "rounds/autoif", tables.INSTRUCTIONS, row("b1ad", "c0de", output="Robin", responder="simulated:large")
+    )
     put("autoif/rows", tables.INSTRUCTIONS, row("b1ad", "c0de"), row("b2ad", "c0de"))
     write_constraints()
     write_answers()

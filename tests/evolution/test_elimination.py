@@ -58,7 +58,7 @@ EVOLVED = [
 
 
 def reason(parent, evolved, **rules):
-    failure = elimination.of_evolution(parent, evolved, RULES.model_copy(update=rules))
+    failure = elimination.evolution_failure(parent, evolved, RULES.model_copy(update=rules))
     return failure and failure.reason
 
 

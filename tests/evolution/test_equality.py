@@ -70,12 +70,13 @@ UNCLEAR = [
     ],
 )
 def test_a_verdict_is_read_in_any_wording_and_none_is_made_up(text, equal):
-    assert equality.read_verdict(text) is equal
+    assert equality.read_equality_verdict(text) is equal
 
 
 def judged(pairs):
     with Model(ChatModel("simulated", "fake")) as model:
-        return {each.id: each for each in equality.judge(pairs, model, Sampling())}
+        keyed = (equality.Pair(child.id, parent, child) for parent, child in pairs)
+        return {each.key: each for each in equality.judge_equality(keyed, model, Sampling())}
 
 
 def test_each_child_gets_the_verdict_on_itself(row, engine):

@@ -23,7 +23,7 @@ from evobuild.models.client import Model
 STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = load_all_params(Path("params.yaml"))
 LABEL = "#Finally Rewritten Instruction#:"
-PLAN = step.by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
+PLAN = step.plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SEED = 42
 OUTS = ("child", "rejects", "failures", "replies", "counts", "usage")
 
@@ -121,7 +121,7 @@ def test_what_failed_is_asked_again_with_the_next_seed_until_it_succeeds(row, en
         "A hard one.": 3,
         "Another easy one.": 1,
     }
-    again = [each for each in found if each.parent is parents[1]]
+    again = [each for each in found if each.step.parent is parents[1]]
     assert [each.number for each in again] == [0, 1, 2]
     assert [each.last for each in again] == [False, False, True]
     assert isinstance(again[-1].result, Instruction)
@@ -159,8 +159,8 @@ def test_a_row_keeps_its_operation_when_it_is_tried_again(row, engine):
     engine(answer)
     names = ["constraints", "deepening", "reasoning"]
     parents = [row(f"Row {number}.") for number in range(6)]
-    found = attempts(parents, operations.in_turn({"default": names}, "r1"), on_failure="retry")
-    tried = {(each.parent.instruction, each.step.operation) for each in found}
+    found = attempts(parents, operations.plan_in_turn({"default": names}, "r1"), on_failure="retry")
+    tried = {(each.step.parent.instruction, each.step.operation) for each in found}
     assert tried == {(f"Row {number}.", names[(number + 1) % 3]) for number in range(6)}
     assert len(found) == 9
 
@@ -263,10 +263,10 @@ def test_an_engine_without_probabilities_is_told_in_a_line(row, engine):
 
 def written(folder, found, rows_in, keep=False):
     """Write the tables of attempts, and read them again."""
-    made = evolve.Tables("r1", keep)
+    made = evolve.RoundTables("r1", keep)
     made.take(found)
     paths = [folder / f"{name}.parquet" for name in OUTS[:4]]
-    made.write(*paths, folder / "counts.json", rows_in)
+    made.write(evolve.RoundOuts(*paths, folder / "counts.json"), rows_in)
     schemas = (tables.INSTRUCTIONS, tables.REJECTS, tables.FAILURES, tables.REPLIES)
     read = {name: tables.read(path, schema) for name, path, schema in zip(OUTS, paths, schemas, strict=False)}
     return read | {"counts": json.loads((folder / "counts.json").read_text())}
@@ -300,7 +300,7 @@ def test_rows_in_are_rows_out_and_rejects_and_every_failed_attempt_is_kept(row, 
         dict(rejects.select("id", "reply").iter_rows()).items()
         <= dict(last.select("row", "reply").iter_rows()).items()
     )
-    evolved = children.filter(pl.col("operation") != evolve.KEPT)
+    evolved = children.filter(pl.col("operation") != tables.KEPT)
     assert set(replies["id"]) == set(evolved["id"])
     texts = dict(replies.select("id", "reply").iter_rows())
     assert all(texts[child.id].endswith(child.instruction) for child in tables.instructions(evolved))
@@ -310,12 +310,21 @@ def test_rows_in_are_rows_out_and_rejects_and_every_failed_attempt_is_kept(row, 
 def test_a_parent_that_is_kept_is_itself_in_the_next_round(row, engine, tmp_path):
     engine(mixed)
     parent = row(
-        "Row 1.", id="p", seed_id="s", parent_id="g", round="r0", input="in", output="out", model="m"
+        "Row 1.",
+        id="p",
+        seed_id="s",
+        parent_id="g",
+        round="r0",
+        input="in",
+        output="out",
+        evolver="m",
+        responder="n",
     )
     made = written(tmp_path, attempts([parent, row("Row 2.")], on_failure="keep_parent"), 2, keep=True)
     (kept,) = tables.instructions(made["child"].filter(operation="kept"))
     identity = tables.row_id("r1", "p", parent.content_id)
-    assert kept == parent._replace(id=identity, parent_id="p", round="r1", output="", operation="kept")
+    made_by = {"strategy": "auto", "operation": "kept", "evolver": "m", "responder": ""}
+    assert kept == parent._replace(id=identity, parent_id="p", round="r1", output="", **made_by)
     assert made["counts"]["kept_parents"] == 1
     assert made["counts"]["rejects"] == {}
 
@@ -350,9 +359,9 @@ def test_lost_content_is_counted_by_rows_even_where_it_is_no_failure(row, engine
         row("Sum up.\n\n| a | b |\n|---|---|\n| x | y |\n| z | u |"),
         row("Sum up all.", input="17"),
     ]
-    made = written(tmp_path, attempts(parents, operations.in_turn({"default": ["deepening"]}, "r0")), 4)
+    made = written(tmp_path, attempts(parents, operations.plan_in_turn({"default": ["deepening"]}, "r0")), 4)
     assert made["counts"]["lost_content"] == {"code": 1, "tables": 1, "figures": 1}
-    plan = operations.in_turn({"default": ["breadth"]}, "r0")
+    plan = operations.plan_in_turn({"default": ["breadth"]}, "r0")
     assert sum(written(tmp_path, attempts(parents, plan), 4)["counts"]["lost_content"].values()) == 0
 
 
@@ -401,7 +410,11 @@ def test_the_stage_takes_the_operations_of_params_by_their_schedule(row, engine,
     given = {"strategy": "evol", "schedule": schedule, "operations": sets}
     outs = run(tmp_path, tmp_path / "r0.parquet", rows=rows, **given)
     found = dict(tables.read(outs["child"], tables.INSTRUCTIONS).select("parent_id", "operation").iter_rows())
-    plan = operations.at_random(sets, "r1", SEED) if schedule == "random" else operations.in_turn(sets, "r1")
+    plan = (
+        operations.plan_at_random(sets, "r1", SEED)
+        if schedule == "random"
+        else operations.plan_in_turn(sets, "r1")
+    )
     assert found == {each.id: plan(place, each).operation for place, each in enumerate(rows)}
     in_turn = [found[each.id] for each in rows] == ["breadth", "constraints"] * 4
     assert in_turn == (schedule == "fixed")

@@ -19,7 +19,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import keywords
-from evobuild.evolution.keywords import Keyword, Listed
+from evobuild.evolution.keywords import Keyword, MethodList
 from evobuild.models.client import Model
 from evobuild.reporting import charts
 from evobuild.simulation import answer
@@ -57,7 +57,7 @@ LISTS = {
 
 @pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
 def test_methods_are_the_items_below_their_label(text):
-    assert keywords.methods_of(text) == WAYS
+    assert keywords.listed_methods(text) == WAYS
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_methods_are_the_items_below_their_label(text):
     ],
 )
 def test_where_no_list_stands_there_is_no_method(text, methods):
-    assert keywords.methods_of(text) == methods
+    assert keywords.listed_methods(text) == methods
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_where_no_list_stands_there_is_no_method(text, methods):
     ],
 )
 def test_phrases_are_read_by_number_else_by_the_order_of_bullets(text, phrases):
-    found = keywords.read_phrases(text, 2)
+    found = keywords.read_keyword_phrases(text, 2)
     assert {number: [phrase.strip() for phrase in given] for number, given in found.items()} == phrases
 
 
@@ -122,7 +122,7 @@ def test_phrases_are_read_by_number_else_by_the_order_of_bullets(text, phrases):
     ],
 )
 def test_the_normal_form_has_neither_case_nor_punctuation_nor_articles(phrase, form):
-    assert keywords.normal(phrase) == form
+    assert keywords.normal_phrase(phrase) == form
 
 
 def named(*phrases):
@@ -130,7 +130,7 @@ def named(*phrases):
 
 
 def test_singular_and_plural_are_one_phrase_in_its_commonest_form():
-    found = keywords.merged(
+    found = keywords.merge_plural_phrases(
         named(
             "add limits", "add limit", "add limits", "rare case", "rare cases", "pose query", "pose queries"
         )
@@ -144,16 +144,16 @@ def test_singular_and_plural_are_one_phrase_in_its_commonest_form():
     ids="-".join,
 )
 def test_other_phrases_stay_apart(phrases):
-    assert [each.keyword for each in keywords.merged(named(*phrases))] == list(phrases)
+    assert [each.keyword for each in keywords.merge_plural_phrases(named(*phrases))] == list(phrases)
 
 
 def summarised(engine, lists, judge):
     fake = engine(judge)
     with Model(JUDGE) as model:
-        return fake, sorted(keywords.summarise(lists, model, Sampling()))
+        return fake, sorted(keywords.summarise_methods(lists, model, Sampling()))
 
 
-LISTED = Listed("c1", "r1", "simulated:small", WAYS)
+LISTED = MethodList("c1", "r1", "simulated:small", WAYS)
 
 
 def test_one_request_names_all_methods_of_a_reply(engine):
@@ -201,11 +201,11 @@ def test_a_template_in_a_method_stays_text(engine):
 
 @pytest.fixture
 def write(tmp_path, row):
-    """Write a round of children and the replies behind them; give the two folders."""
+    """Write a round of children and the replies behind them; give the two folders by name."""
 
     def make(name, *texts, evolver="simulated:small"):
         children = [
-            row(id=f"{name}{at:02}", round=name, model=evolver)._replace(history=[])
+            row(id=f"{name}{at:02}", round=name, evolver=evolver)._replace(history=[])
             for at in range(len(texts))
         ]
         replies = [(f"{name}{at:02}", 0, 1, 1, text, None) for at, text in enumerate(texts)]
@@ -213,7 +213,7 @@ def write(tmp_path, row):
         for folder, (schema, rows) in content.items():
             (tmp_path / folder).mkdir(exist_ok=True)
             tables.write(tmp_path / folder / f"{name}.parquet", tables.frame(schema, rows))
-        return tmp_path / "replies", tmp_path / "rounds"
+        return {"replies": tmp_path / "replies", "rounds": tmp_path / "rounds"}
 
     return make
 
@@ -225,13 +225,15 @@ def listing(*ways):
 def test_at_most_so_many_replies_of_each_round_are_drawn_by_seed(write):
     write("r1", *[listing(f"Way {at}.") for at in range(20)])
     folders = write("r2", listing("Add a limit."), "no list")
-    drawn = keywords.draw(*folders, ["r1", "r2"], 5, 42)
+    drawn = keywords.draw_method_lists(["r1", "r2"], **folders, count=5, seed=42)
     assert Counter(each.round for each in drawn) == {"r1": 5, "r2": 2}
-    assert drawn == keywords.draw(*folders, ["r1", "r2"], 5, 42)
-    assert {each.id for each in drawn} != {each.id for each in keywords.draw(*folders, ["r1", "r2"], 5, 43)}
+    assert drawn == keywords.draw_method_lists(["r1", "r2"], **folders, count=5, seed=42)
+    assert {each.id for each in drawn} != {
+        each.id for each in keywords.draw_method_lists(["r1", "r2"], **folders, count=5, seed=43)
+    }
     assert drawn[-2:] == [
-        Listed("r200", "r2", "simulated:small", ("Add a limit.",)),
-        Listed("r201", "r2", "simulated:small", ()),
+        MethodList("r200", "r2", "simulated:small", ("Add a limit.",)),
+        MethodList("r201", "r2", "simulated:small", ()),
     ]
     assert all(each.methods == (f"Way {int(each.id[2:])}.",) for each in drawn[:5])
 
@@ -239,15 +241,15 @@ def test_at_most_so_many_replies_of_each_round_are_drawn_by_seed(write):
 def test_only_the_rounds_named_are_read_and_none_for_no_rows(write, tmp_path):
     folders = write("r1", listing("Add a limit."))
     (tmp_path / "replies/r9.parquet").write_text("left over")
-    assert [each.round for each in keywords.draw(*folders, ["r1"], 9, 42)] == ["r1"]
-    assert keywords.draw(*folders, ["r9"], 0, 42) == []
+    assert [each.round for each in keywords.draw_method_lists(["r1"], **folders, count=9, seed=42)] == ["r1"]
+    assert keywords.draw_method_lists(["r9"], **folders, count=0, seed=42) == []
 
 
 def test_figures_count_distinct_phrases_in_all_by_round_and_by_evolver():
     drawn = [
-        Listed("a", "r1", "e:small", ("x", "y")),
-        Listed("b", "r1", "e:small", ()),
-        Listed("c", "r2", "e:large", ("z", "w", "v")),
+        MethodList("a", "r1", "e:small", ("x", "y")),
+        MethodList("b", "r1", "e:small", ()),
+        MethodList("c", "r2", "e:large", ("z", "w", "v")),
     ]
     found = [
         Keyword("a-1", "a", "r1", "e:small", "x", "limit"),
@@ -255,7 +257,7 @@ def test_figures_count_distinct_phrases_in_all_by_round_and_by_evolver():
         Keyword("c-1", "c", "r2", "e:large", "z", "limit"),
         Keyword("c-2", "c", "r2", "e:large", "w", "limit"),
     ]
-    assert keywords.figures(drawn, found, ["r1", "r2", "r3"]) == {
+    assert keywords.keyword_figures(drawn, found, ["r1", "r2", "r3"]) == {
         "keywords": {
             "replies": 3,
             "lists": 2,
@@ -267,7 +269,7 @@ def test_figures_count_distinct_phrases_in_all_by_round_and_by_evolver():
 
 def test_keywords_are_counted_by_evolver_the_commonest_first():
     large = named("z", "a", "z", "b")
-    assert keywords.counted([each._replace(evolver="e:n") for each in named("z")] + large).rows() == [
+    assert keywords.count_keywords([each._replace(evolver="e:n") for each in named("z")] + large).rows() == [
         ("e:m", "z", 2),
         ("e:m", "a", 1),
         ("e:m", "b", 1),
@@ -288,7 +290,7 @@ def stage(tmp_path, store, monkeypatch):
         values = load_all_params(Path("params.yaml"))
         changes = {"keywords": values.keywords.model_copy(update={"rows": rows}), "rounds": {"r1": None}}
         paths = {name: tmp_path / name for name in OUTS}
-        main(values.model_copy(update=changes), *folders, **paths)
+        main(values.model_copy(update=changes), **folders, **paths)
         return {
             "keywords": tables.read(paths["keywords"], keywords.KEYWORDS),
             "rejects": tables.read(paths["rejects"], tables.REJECTS),
@@ -349,8 +351,8 @@ def simulated(model, number):
 def test_both_simulated_judges_name_methods_alike_and_fail_at_the_stated_rate(model):
     asked = 3000
     texts = [simulated(model, number) for number in range(asked)]
-    whole = [phrases for text in texts if len(phrases := keywords.read_phrases(text, 3)) == 3]
-    assert {keywords.normal(phrases[1][0]) for phrases in whole} == {"add limit"}
+    whole = [phrases for text in texts if len(phrases := keywords.read_keyword_phrases(text, 3)) == 3]
+    assert {keywords.normal_phrase(phrases[1][0]) for phrases in whole} == {"add limit"}
     assert abs(1 - len(whole) / asked - sum(FAILURES.values())) < 0.01
     assert abs(texts.count("") / asked - FAILURES["empty"]) < 0.006
     assert 0.1 < sum(bool(re.search("Add Limit", text)) for text in texts) / asked < 0.2

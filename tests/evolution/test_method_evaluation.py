@@ -1,4 +1,4 @@
-"""Methods tried on rows: every kind of failure counts in λ, gains come from readable ratings alone."""
+"""Methods evaluated on rows: every kind of failure counts in λ, gains come from readable ratings alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fakes import reply
 from evobuild.core.chat import Sampling
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
-from evobuild.evolution.method_evaluation import Examiner, Trial
+from evobuild.evolution.method_evaluation import Evaluation, MethodEvaluator
 from evobuild.evolution.params import Failures
 from evobuild.models.client import Model
 
 RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
-METHOD = methods.with_slot("Make it harder.")
+METHOD = methods.with_instruction_slot("Make it harder.")
 LABEL = "#Final Rewritten Instruction#:"
 SAMPLING = Sampling(0.3, max_tokens=99, seed=5)
 
@@ -39,10 +39,10 @@ def answering(evolved=None, answered=None, score="Score: 20", equal="Not Equal")
     return answer
 
 
-def examine(row, rules=RULES, rated=False, texts=None, rows=None):
+def evaluate(row, rules=RULES, rated=False, texts=None, rows=None):
     rows = rows or [row(f"row {number}") for number in range(4)]
     with Model(ChatModel("simulated", "small")) as evolver, Model(ChatModel("simulated", "large")) as judge:
-        return Examiner(evolver, judge, SAMPLING, rules).examine(texts or {0: METHOD}, rows, rated)
+        return MethodEvaluator(evolver, judge, SAMPLING, rules).evaluate(texts or {0: METHOD}, rows, rated)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def examine(row, rules=RULES, rated=False, texts=None, rows=None):
 def test_every_kind_of_failure_counts_over_all_rows_and_is_told(row, engine, changes, stage, reason):
     rules = RULES.model_copy(update=changes.pop("rules", {}))
     engine(answering(**changes))
-    trial = examine(row, rules)[0]
-    assert trial.failure_rate == 1 / 4
-    [failed] = trial.failed
+    evaluation = evaluate(row, rules)[0]
+    assert evaluation.failure_rate == 1 / 4
+    [failed] = evaluation.failed
     assert (failed.row, failed.stage, failed.reason) == (row("row 3").id, stage, reason)
     assert failed.instruction == ("row 3" if stage == "evolve" else "row 3 but harder")
     given = changes.get("evolved", changes.get("answered", f"{LABEL} row 3 but harder"))
@@ -82,18 +82,18 @@ def test_every_kind_of_failure_counts_over_all_rows_and_is_told(row, engine, cha
 
 def test_without_failures_the_rate_is_zero_and_before_any_row_there_is_none(row, engine):
     engine(answering())
-    assert examine(row)[0].failure_rate == 0
-    assert Trial().failure_rate is None
+    assert evaluate(row)[0].failure_rate == 0
+    assert Evaluation().failure_rate is None
 
 
 def test_an_error_is_told_with_what_the_engine_said(row, engine):
     engine(answering(answered=("", "stop", "timeout")))
-    assert examine(row)[0].failed[0].detail == "timeout"
+    assert evaluate(row)[0].failed[0].detail == "timeout"
 
 
 @pytest.fixture
 def groups(monkeypatch):
-    """Purpose and number of the requests of each call of the door; keys are unique in each."""
+    """Purpose and number of the requests of each call of the chat client; keys are unique in each."""
     found = []
     generate = Model.generate
 
@@ -108,18 +108,21 @@ def groups(monkeypatch):
 
 
 def test_equality_is_asked_only_if_the_rules_want_it_and_once_for_equal_children(row, engine, groups):
-    engine(answering())
+    fake = engine(answering())
     texts = {0: METHOD, 1: f"Please!\n{METHOD}"}
-    examine(row, texts=texts)
-    examine(row, RULES.model_copy(update={"equal": True}), texts=texts)
-    assert groups == [("evolve", 8), ("respond", 8), ("evolve", 8), ("equal", 4), ("respond", 8)]
+    evaluate(row, texts=texts)
+    evaluate(row, RULES.model_copy(update={"equal": True}), texts=texts)
+    assert groups == [("evolve", 8), ("respond", 8), ("evolve", 8), ("equal", 8), ("respond", 8)]
+    assert sum(asked.purpose == "equal" for asked in fake.asked) == 4
 
 
 def test_each_method_is_tried_on_each_row_in_one_call_and_answered_in_one(row, engine, groups):
     fake = engine(answering(evolved="No."))
-    trials = examine(row, texts={number: f"{number}!\n{METHOD}" for number in range(5)})
+    evaluations = evaluate(row, texts={number: f"{number}!\n{METHOD}" for number in range(5)})
     assert groups == [("evolve", 20), ("respond", 15)]
-    assert {number: trial.failure_rate for number, trial in trials.items()} == dict.fromkeys(range(5), 1 / 4)
+    assert {number: evaluation.failure_rate for number, evaluation in evaluations.items()} == dict.fromkeys(
+        range(5), 1 / 4
+    )
     assert {asked.sampling for asked in fake.asked} == {SAMPLING}
 
 
@@ -127,7 +130,7 @@ def test_each_method_is_tried_on_each_row_in_one_call_and_answered_in_one(row, e
 def test_what_is_asked_does_not_depend_on_the_order_of_replies(row, engine, capacity):
     fake = engine(answering(), capacity)
     rows = [row(f"row {number}") for number in range(4)]
-    examine(row, rows=rows)
+    evaluate(row, rows=rows)
     answered = [asked.messages[0].content for asked in fake.asked if asked.purpose == "respond"]
     assert answered == [f"{each.instruction} but harder" for each in sorted(rows, key=lambda each: each.id)]
 
@@ -142,31 +145,31 @@ def scored(prompt):
 
 def test_the_gain_is_the_mean_over_rows_with_two_readable_ratings(row, engine):
     fake = engine(answering(score=scored))
-    trial = examine(row, rated=True)[0]
-    assert sorted(trial.gains) == [-10, 30]
-    assert trial.difficulty_gain == 10
+    evaluation = evaluate(row, rated=True)[0]
+    assert sorted(evaluation.gains) == [-10, 30]
+    assert evaluation.difficulty_gain == 10
     assert sum(asked.purpose == "rate_score" for asked in fake.asked) == 8
 
 
 def test_a_row_that_failed_has_no_gain(row, engine):
     engine(answering(answered="Sure?", score=scored))
-    assert examine(row, rated=True)[0].gains == (30,)
+    assert evaluate(row, rated=True)[0].gains == (30,)
 
 
 def test_the_judge_is_not_asked_for_gains_that_nobody_wants(row, engine):
     fake = engine(answering())
-    assert examine(row)[0].difficulty_gain is None
+    assert evaluate(row)[0].difficulty_gain is None
     assert {asked.purpose for asked in fake.asked} == {"evolve", "respond"}
 
 
 def test_no_readable_rating_is_no_gain_of_zero(row, engine):
     engine(answering(score="Hard to say."))
-    assert examine(row, rated=True)[0].difficulty_gain is None
+    assert evaluate(row, rated=True)[0].difficulty_gain is None
 
 
 def trajectories(row, rounds, rows):
     with Model(ChatModel("simulated", "small")) as evolver:
-        return Examiner(evolver, None, SAMPLING, RULES).trajectories(4, METHOD, rows, rounds)
+        return MethodEvaluator(evolver, None, SAMPLING, RULES).trajectories(4, METHOD, rows, rounds)
 
 
 def test_a_trajectory_holds_every_stage_and_ends_where_it_fails(row, engine):

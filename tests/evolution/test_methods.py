@@ -33,13 +33,13 @@ LABELLED = "Rewrite it.\n\n#Instruction#:\n{instruction}"
     ],
 )
 def test_a_method_has_exactly_one_slot(method, expected):
-    assert methods.with_slot(method) == expected
-    assert methods.with_slot(expected) == expected
+    assert methods.with_instruction_slot(method) == expected
+    assert methods.with_instruction_slot(expected) == expected
 
 
 @pytest.mark.parametrize("name", ["e0", "weak"])
 def test_the_initial_methods_end_with_their_slot(name):
-    method = methods.initial(name)
+    method = methods.initial_method(name)
     assert method.count(methods.SLOT) == 1
     assert method.endswith("#Instruction#:\n{instruction}")
     assert "#Finally Rewritten Instruction#" in method
@@ -61,7 +61,7 @@ def test_a_file_that_is_no_method_is_refused(tmp_path, content, fragment):
     path = tmp_path / "own.txt"
     path.write_bytes(content)
     with pytest.raises(BadInput, match=r"own\.txt: ") as error:
-        methods.of_file(path)
+        methods.read_method_file(path)
     assert fragment in str(error.value)
 
 
@@ -69,13 +69,13 @@ def test_a_file_that_is_no_method_is_refused(tmp_path, content, fragment):
 def test_a_method_of_a_file_gets_its_slot(tmp_path, mark):
     path = tmp_path / "own.txt"
     path.write_text(f"{mark}Rewrite it.\n", encoding="utf-8")
-    assert methods.of_file(path) == LABELLED
+    assert methods.read_method_file(path) == LABELLED
 
 
 @pytest.mark.parametrize("text", ["Explain {instruction}.", "{{ 7*7 }}", "{input} {0} %s \\1 ${x}"])
 def test_an_instruction_is_filled_in_as_it_is(row, text):
-    assert methods.fill(LABELLED, row(text)) == f"Rewrite it.\n\n#Instruction#:\n{text}"
-    assert methods.fill(LABELLED, row("Say it.", input=text)).endswith(f"Say it.\n\n#Input#:\n{text}")
+    assert methods.fill_method(LABELLED, row(text)) == f"Rewrite it.\n\n#Instruction#:\n{text}"
+    assert methods.fill_method(LABELLED, row("Say it.", input=text)).endswith(f"Say it.\n\n#Input#:\n{text}")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_instruction_is_filled_in_as_it_is(row, text):
     ],
 )
 def test_the_conversation_stands_before_the_instruction(row, method, filled):
-    assert methods.fill(method, row("Go on.", history=(("user", "hi"),))) == filled
+    assert methods.fill_method(method, row("Go on.", history=(("user", "hi"),))) == filled
 
 
 LABEL = "#Finally Rewritten Instruction#"
@@ -133,7 +133,7 @@ LABEL = "#Finally Rewritten Instruction#"
     ],
 )
 def test_the_evolved_instruction_stands_after_the_last_final_label(reply):
-    assert methods.read_evolved(reply) == "Name it."
+    assert methods.read_evolved_instruction(reply) == "Name it."
 
 
 @pytest.mark.parametrize(
@@ -150,19 +150,19 @@ def test_the_evolved_instruction_stands_after_the_last_final_label(reply):
 )
 def test_a_reply_that_holds_no_instruction_is_unparsable_for_a_reason(reply, why):
     with pytest.raises(methods.Unparsable, match=re.escape(why)):
-        methods.read_evolved(reply)
+        methods.read_evolved_instruction(reply)
 
 
 def test_lower_case_keeps_all_places_but_one_letters():
     longer = [code for code in range(sys.maxunicode) if len(chr(code).lower()) != 1]
     assert longer == [ord("İ")]
-    assert methods.read_evolved(f"{'İ' * 99}\n## Final Rewritten Prompt\nName it.") == "Name it."
+    assert methods.read_evolved_instruction(f"{'İ' * 99}\n## Final Rewritten Prompt\nName it.") == "Name it."
 
 
 def test_a_label_named_in_a_remark_afterwards_is_no_label():
     reply = f"{LABEL}:\nName it."
     remark = f"\n\nIn short, the {LABEL} is harder."
-    assert methods.read_evolved(reply + remark) == f"Name it.{remark}"
+    assert methods.read_evolved_instruction(reply + remark) == f"Name it.{remark}"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_label_named_in_a_remark_afterwards_is_no_label():
     ],
 )
 def test_what_belongs_to_the_instruction_stays(text):
-    assert methods.read_evolved(f"Step 4 {LABEL}:\n{text}") == text
+    assert methods.read_evolved_instruction(f"Step 4 {LABEL}:\n{text}") == text
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_what_belongs_to_the_instruction_stays(text):
     ],
 )
 def test_what_a_model_says_around_an_instruction_is_taken_off(reply, text):
-    assert methods.bare(reply) == text
+    assert methods.bare_instruction(reply) == text
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_what_a_model_says_around_an_instruction_is_taken_off(reply, text):
     ],
 )
 def test_what_only_sounds_like_talk_of_the_rewriting_stays(text):
-    assert methods.bare(text) == text
+    assert methods.bare_instruction(text) == text
 
 
 METHOD = "Rewrite it.\n{instruction}"
@@ -241,12 +241,12 @@ METHOD = "Rewrite it.\n{instruction}"
     ],
 )
 def test_a_method_stands_in_the_last_fence_with_its_label(reply):
-    assert methods.read_method(reply) == METHOD
+    assert methods.read_improved_method(reply) == METHOD
 
 
 def test_a_method_may_hold_fences():
     method = "Reply in a fence:\n```\n(text)\n```\n{instruction}"
-    assert methods.read_method(f"```Optimized Method\n{method}\n```") == method
+    assert methods.read_improved_method(f"```Optimized Method\n{method}\n```") == method
 
 
 @pytest.mark.parametrize(
@@ -260,10 +260,10 @@ def test_a_method_may_hold_fences():
 )
 def test_a_reply_without_a_labelled_fence_is_unparsable_for_a_reason(reply, why):
     with pytest.raises(methods.Unparsable, match=f"^{re.escape(why)}$"):
-        methods.read_method(reply)
+        methods.read_improved_method(reply)
 
 
 def test_equal_methods_have_equal_names():
-    assert methods.digest(METHOD) == methods.digest(f"{METHOD}")
-    assert len(methods.digest(METHOD)) == 12
-    assert methods.digest(METHOD) != methods.digest(f"{METHOD} ")
+    assert methods.method_digest(METHOD) == methods.method_digest(f"{METHOD}")
+    assert len(methods.method_digest(METHOD)) == 12
+    assert methods.method_digest(METHOD) != methods.method_digest(f"{METHOD} ")

@@ -12,8 +12,8 @@ from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods, optimize
-from evobuild.evolution.method_evaluation import Examiner
-from evobuild.evolution.optimize import Rows
+from evobuild.evolution.method_evaluation import MethodEvaluator
+from evobuild.evolution.optimize import OptimizationRows
 from evobuild.evolution.params import Failures, Optimize
 from evobuild.models.client import Model
 
@@ -46,7 +46,7 @@ def changed(**values):
 
 def method(failing, words="", holdout=0, gain=0):
     """A method that fails on the development rows below a number, and on so many rows of the holdout."""
-    return methods.with_slot(f"fails={failing} holdout={holdout} gain={gain} {words}".strip())
+    return methods.with_instruction_slot(f"fails={failing} holdout={holdout} gain={gain} {words}".strip())
 
 
 def fenced(*given, **more):
@@ -83,18 +83,20 @@ def answering(proposals=()):
 
 def loop(row, params=PARAMS, start=None, development=4, holdout=0):
     numbers = range(100, 110), range(development), range(200, 200 + holdout)
-    rows = Rows(*([row(f"row {number}") for number in each] for each in numbers))
+    rows = OptimizationRows(*([row(f"row {number}") for number in each] for each in numbers))
     with (
         Model(ChatModel("simulated", "small"), "evolver") as evolver,
         Model(ChatModel("simulated", "large"), "optimizer") as optimizer,
         Model(ChatModel("simulated", "large"), "judge") as judge,
     ):
-        examiner = Examiner(evolver, judge, Sampling(max_tokens=99), RULES)
-        return optimize.Optimizer(examiner, optimizer, params, rows, SEED).run(start or method(2))
+        evaluator = MethodEvaluator(evolver, judge, Sampling(max_tokens=99), RULES)
+        return optimize.Optimizer(evaluator, optimizer, params, rows, SEED).run(start or method(2))
 
 
 def rates(history):
-    return [(each.step, each.number, each.trial.failure_rate, each.chosen) for each in history.candidates]
+    return [
+        (each.step, each.number, each.evaluation.failure_rate, each.chosen) for each in history.candidates
+    ]
 
 
 def chosen(history):
@@ -145,7 +147,7 @@ def test_who_follows_and_how_long_a_better_one_is_waited_for(
     engine(answering([[fenced(a, f"{step}"), fenced(b, f"{step}")] for step, (a, b) in enumerate(rounds)]))
     history = loop(row, changed(incumbent=incumbent, patience=patience, steps=7))
     assert chosen(history) == expected
-    assert (history.best.step, history.best.trial.failure_rate) == (best, dict(expected)[best])
+    assert (history.best.step, history.best.evaluation.failure_rate) == (best, dict(expected)[best])
 
 
 def test_the_loop_makes_no_more_steps_than_it_may(row, engine):
@@ -249,7 +251,7 @@ def test_each_run_analyses_and_improves_once_with_a_seed_of_its_own(row, engine)
     assert [each.feedback for each in history.candidates] == ["", *(f"feedback {n}" for n in range(7, 11))]
 
 
-def test_a_group_of_calls_goes_through_the_door_at_once(row, engine, monkeypatch):
+def test_a_group_of_calls_is_asked_at_once(row, engine, monkeypatch):
     groups = []
     generate = Model.generate
 
@@ -278,11 +280,11 @@ def test_a_group_of_calls_goes_through_the_door_at_once(row, engine, monkeypatch
 def test_the_optimizer_sees_every_stage_and_the_conversation_before(row, engine):
     fake = engine(answering([[fenced(1), fenced(1, "b")]]))
     talk = (("user", "Hello there"), ("assistant", "Good morning"))
-    rows = Rows([row("row 100", history=talk)], [row("row 1")], [])
+    rows = OptimizationRows([row("row 100", history=talk)], [row("row 1")], [])
     with Model(ChatModel("simulated", "small")) as evolver, Model(ChatModel("simulated", "large")) as other:
-        examiner = Examiner(evolver, None, Sampling(), RULES)
+        evaluator = MethodEvaluator(evolver, None, Sampling(), RULES)
         params = changed(steps=1, trajectory_rounds=2)
-        history = optimize.Optimizer(examiner, other, params, rows, SEED).run(method(2))
+        history = optimize.Optimizer(evaluator, other, params, rows, SEED).run(method(2))
     prompt = next(asked.messages[0].content for asked in fake.asked if asked.purpose == "analyse")
     assert "user: Hello there\nassistant: Good morning" in prompt
     assert re.findall(r"^#(?:Case|Stage) \d#:", prompt, re.MULTILINE) == [
@@ -345,15 +347,20 @@ def test_a_crash_at_step_7_resumes_there_and_asks_nothing_again(row, engine, sto
     ],
 )
 def test_halving_gives_more_rows_to_fewer_methods(rows, candidates, factor, expected):
-    assert list(optimize.rungs(rows, candidates, factor)) == expected
+    assert list(optimize.halving_rungs(rows, candidates, factor)) == expected
 
 
 def test_halving_tries_the_worse_candidates_on_fewer_rows_and_counts_what_it_saves(row, engine):
     engine(answering([[fenced(number) for number in (8, 1, 9, 0)]]))
     history = loop(row, changed(steps=1, candidates=4, halving=2), method(10), development=12)
-    tried = {each.number: each.trial for each in history.candidates if each.step}
-    assert {number: trial.rows for number, trial in tried.items()} == {0: 3, 1: 6, 2: 3, 3: 12}
-    assert {number: len(trial.failed) for number, trial in tried.items()} == {0: 3, 1: 1, 2: 3, 3: 0}
+    tried = {each.number: each.evaluation for each in history.candidates if each.step}
+    assert {number: evaluation.rows for number, evaluation in tried.items()} == {0: 3, 1: 6, 2: 3, 3: 12}
+    assert {number: len(evaluation.failed) for number, evaluation in tried.items()} == {
+        0: 3,
+        1: 1,
+        2: 3,
+        3: 0,
+    }
     assert history.calls_saved == 2 * (9 + 6 + 9)
     assert [each.number for each in history.candidates if each.step and each.chosen] == [3]
 
@@ -383,7 +390,7 @@ def test_the_objective_weighs_failures_against_the_gain_in_difficulty(row, engin
     assert not any(asked.purpose == "rate_score" for asked in fake.asked)
     engine(answering(proposals))
     weighed = loop(row, changed(steps=1, difficulty_weight=1.0))
-    assert [each.trial.difficulty_gain for each in weighed.candidates] == [0, 10, 60]
+    assert [each.evaluation.difficulty_gain for each in weighed.candidates] == [0, 10, 60]
     assert [each.objective for each in weighed.candidates] == pytest.approx([0.5, 0.25 - 0.1, 0.5 - 0.6])
     assert weighed.best.number == 1
     assert loop(row, changed(steps=1, difficulty_weight=0.4)).best.number == 0
@@ -413,7 +420,7 @@ def test_the_holdout_is_measured_for_what_is_chosen_and_changes_no_choice(row, e
     assert rates(history) == rates(without)
     measured = [each.holdout.failure_rate for each in history.candidates]
     assert measured == [0.0, 1.0, None, 0.4, None]
-    assert [each.trial.rows for each in history.candidates] == [4] * 5
+    assert [each.evaluation.rows for each in history.candidates] == [4] * 5
 
 
 def test_the_mini_batches_are_drawn_from_the_pool_alone_each_step_anew(row, engine):
@@ -441,20 +448,23 @@ def test_the_mini_batches_are_drawn_from_the_pool_alone_each_step_anew(row, engi
 def test_pool_development_and_holdout_are_drawn_disjoint(row, rows, pool, development, holdout, sizes):
     table = [row(f"row {number}") for number in range(rows)]
     params = changed(pool=pool, development=development, holdout=holdout)
-    drawn = optimize.draw_rows(table, params, 7)
+    drawn = optimize.draw_optimization_rows(table, params, 7)
     assert tuple(map(len, drawn)) == sizes
     assert len({each.id for part in drawn for each in part}) == sum(sizes)
-    assert optimize.draw_rows(table, params, 7) == drawn
-    assert drawn.development == optimize.draw_rows(table, changed(pool=pool, development=development), 7)[1]
+    assert optimize.draw_optimization_rows(table, params, 7) == drawn
+    assert (
+        drawn.development
+        == optimize.draw_optimization_rows(table, changed(pool=pool, development=development), 7)[1]
+    )
     if rows > 6:
-        assert optimize.draw_rows(table, params, 8) != drawn
+        assert optimize.draw_optimization_rows(table, params, 8) != drawn
 
 
 @pytest.mark.parametrize(("rows", "pool"), [(0, 20), (5, 20), (500, 2)])
 def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
     table = [row(f"row {number}") for number in range(rows)]
     with pytest.raises(BadInput, match=rf"{rows} rows in r0 .*optimize.pool = {pool}"):
-        optimize.draw_rows(table, changed(pool=pool), 7)
+        optimize.draw_optimization_rows(table, changed(pool=pool), 7)
 
 
 @pytest.mark.parametrize(
@@ -470,7 +480,7 @@ def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
 )
 def test_the_calls_of_the_loop_have_a_bound(row, engine, values, judged, expected):
     params = changed(incumbent=False, patience=3, **values)
-    assert optimize.most_calls(params, judged) == expected
+    assert optimize.most_optimization_calls(params, judged) == expected
     engine(answering([[fenced(0, f"{step}"), fenced(0, f"{step} again")] for step in range(3)]))
     history = loop(row, params, start=method(0), holdout=params.holdout)
     # Nothing fails here and each step has a new method: only the judge is asked less, of a parent just once.

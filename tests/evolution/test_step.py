@@ -13,7 +13,7 @@ from evobuild.evolution import operations
 from evobuild.evolution import step as evolution
 
 METHOD = "Rewrite it.\n\n#Instruction#:\n{instruction}"
-BY_METHOD = evolution.by_method(METHOD)
+BY_METHOD = evolution.plan_by_method(METHOD)
 NAMES = ["constraints", "deepening", "breadth"]
 LABEL = "#Finally Rewritten Instruction#:"
 HARDER = f"{LABEL} Name a long river in Asia."
@@ -22,12 +22,11 @@ IN_DEPTH = [name for name in operations.OPERATIONS if name != "breadth"]
 
 
 def by(*names, **domains):
-    return operations.in_turn({"default": names} | domains, "r0")
+    return operations.plan_in_turn({"default": names} | domains, "r0")
 
 
 def child_of(parent, text, plan=BY_METHOD, rules=RULES, **given):
-    step = plan(0, parent)
-    return evolution.child(parent, step, reply("k", text, **given), "r1", "fake:model", rules)
+    return evolution.read_child(plan(0, parent), reply("k", text, **given), "r1", "fake:model", rules)
 
 
 def reason_of(*arguments, **given):
@@ -47,7 +46,7 @@ def reason_of(*arguments, **given):
     ],
 )
 def test_row_i_of_round_r_gets_operation_i_plus_r(row, place, round, name):
-    assert operations.in_turn({"default": NAMES}, round)(place, row()).operation == name
+    assert operations.plan_in_turn({"default": NAMES}, round)(place, row()).operation == name
 
 
 @pytest.mark.parametrize(("name", "number"), [("r1", 1), ("r12", 12), ("r3b", 3)])
@@ -59,7 +58,11 @@ def test_a_round_is_numbered_by_its_name(name, number):
 @pytest.mark.parametrize("schedule", ["fixed", "random"])
 def test_a_domain_has_its_own_operations_and_every_other_the_default(row, schedule, domain, names):
     sets = {"default": NAMES[2:], "chat": NAMES[:2]}
-    plan = operations.at_random(sets, "r1", 7) if schedule == "random" else operations.in_turn(sets, "r1")
+    plan = (
+        operations.plan_at_random(sets, "r1", 7)
+        if schedule == "random"
+        else operations.plan_in_turn(sets, "r1")
+    )
     rows = [row(f"Row {number}.", domain=domain) for number in range(20)]
     assert {plan(place, each).operation for place, each in enumerate(rows)} == set(names)
 
@@ -68,7 +71,7 @@ def test_a_draw_depends_on_seed_round_and_row_and_on_no_place(row):
     rows = [row(f"Row {number}.") for number in range(60)]
 
     def drawn(seed, round, rows=rows):
-        plan = operations.at_random({"default": NAMES}, round, seed)
+        plan = operations.plan_at_random({"default": NAMES}, round, seed)
         return {each.id: plan(place, each).operation for place, each in enumerate(rows)}
 
     first = drawn(1, "r1")
@@ -100,7 +103,16 @@ def test_every_operation_asks_for_something_else(row):
 
 
 def test_a_child_descends_from_its_parent(row):
-    parent = row(id="p", seed_id="s", parent_id="g", round="r1", domain="math", output="Nile", model="old")
+    parent = row(
+        id="p",
+        seed_id="s",
+        parent_id="g",
+        round="r1",
+        domain="math",
+        output="Nile",
+        evolver="old",
+        responder="old",
+    )
     child = child_of(parent, HARDER)
     assert child == Instruction(
         id=row_id("r1", "p", child.content_id),
@@ -113,13 +125,15 @@ def test_a_child_descends_from_its_parent(row):
         instruction="Name a long river in Asia.",
         input="",
         output="",
+        strategy="auto",
         operation=BY_METHOD(0, parent).operation,
-        model="fake:model",
+        evolver="fake:model",
+        responder="",
     )
 
 
 def test_another_method_is_another_operation(row):
-    names = {evolution.by_method(text)(0, row()).operation for text in (METHOD, METHOD + " ")}
+    names = {evolution.plan_by_method(text)(0, row()).operation for text in (METHOD, METHOD + " ")}
     assert len(names) == 2
     assert all(name.startswith("method-") for name in names)
 
@@ -261,7 +275,7 @@ def test_a_new_task_loses_nothing(row):
 def test_a_child_is_another_row_in_another_round(row):
     step = BY_METHOD(0, row())
     first, second = (
-        evolution.child(row(), step, reply("k", HARDER), name, "fake:model", RULES) for name in ("r1", "r2")
+        evolution.read_child(step, reply("k", HARDER), name, "fake:model", RULES) for name in ("r1", "r2")
     )
     assert first.content_id == second.content_id
     assert first.id != second.id

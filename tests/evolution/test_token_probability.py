@@ -7,7 +7,13 @@ import pytest
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.evolution import token_probability
+from evobuild.evolution.token_probability import (
+    BINS,
+    HISTOGRAM,
+    probability_figures,
+    probability_histogram,
+    read_token_probabilities,
+)
 from evobuild.reporting import charts
 
 OFF = {"mean": None, "median": None, "above_0_9": None}
@@ -15,11 +21,11 @@ OFF = {"mean": None, "median": None, "above_0_9": None}
 
 @pytest.fixture
 def write(tmp_path, row):
-    """Write a round of children and of replies with these probabilities; give the two folders."""
+    """Write a round of children and of replies with these probabilities; give the two folders by name."""
 
     def make(name, *probabilities, evolver="simulated:small"):
         children = [
-            row(id=f"{name}{at}", round=name, model=evolver)._replace(history=[])
+            row(id=f"{name}{at}", round=name, evolver=evolver)._replace(history=[])
             for at in range(len(probabilities))
         ]
         replies = [(f"{name}{at}", 0, 1, 1, "text", values) for at, values in enumerate(probabilities)]
@@ -27,14 +33,14 @@ def write(tmp_path, row):
         for folder, (schema, rows) in content.items():
             (tmp_path / folder).mkdir(exist_ok=True)
             tables.write(tmp_path / folder / f"{name}.parquet", tables.frame(schema, rows))
-        return tmp_path / "replies", tmp_path / "rounds"
+        return {"replies": tmp_path / "replies", "rounds": tmp_path / "rounds"}
 
     return make
 
 
 def test_figures_of_a_round_are_over_all_positions_of_all_replies(write):
     folders = write("r1", [0.25, 0.9375], [1.0, 0.5, 0.75])
-    found = token_probability.figures(token_probability.read(*folders, ["r1"]), ["r1"])
+    found = probability_figures(read_token_probabilities(["r1"], **folders), ["r1"])
     assert found == {"token_probability": {"r1": {"mean": 0.6875, "median": 0.75, "above_0_9": 0.4}}}
 
 
@@ -43,7 +49,7 @@ def test_each_round_has_figures_of_its_own(write):
     write("r2", None)
     folders = write("r3", [1.0], [0.75])
     names = ["r1", "r2", "r3"]
-    assert token_probability.figures(token_probability.read(*folders, names), names)["token_probability"] == {
+    assert probability_figures(read_token_probabilities(names, **folders), names)["token_probability"] == {
         "r1": {"mean": 0.25, "median": 0.25, "above_0_9": 0.0},
         "r2": OFF,
         "r3": {"mean": 0.875, "median": 0.75, "above_0_9": 0.5},
@@ -52,7 +58,7 @@ def test_each_round_has_figures_of_its_own(write):
 
 def test_the_share_above_nine_tenths_is_without_nine_tenths(write):
     folders = write("r1", [0.85, 0.9, 0.9004, 1.0])
-    assert token_probability.figures(token_probability.read(*folders, ["r1"]), ["r1"])["token_probability"][
+    assert probability_figures(read_token_probabilities(["r1"], **folders), ["r1"])["token_probability"][
         "r1"
     ] == {
         "mean": 0.9126,
@@ -63,17 +69,17 @@ def test_the_share_above_nine_tenths_is_without_nine_tenths(write):
 
 def test_positions_after_the_first_five_count(write):
     folders = write("r1", [0.5] * 5 + [1.0] * 95)
-    (found,) = token_probability.read(*folders, ["r1"])
+    (found,) = read_token_probabilities(["r1"], **folders)
     assert (found.counts[5000], found.counts[10000], found.counts.sum()) == (5, 95, 100)
-    assert token_probability.figures([found], ["r1"])["token_probability"]["r1"]["median"] == 1.0
+    assert probability_figures([found], ["r1"])["token_probability"]["r1"]["median"] == 1.0
 
 
 def test_a_histogram_has_every_bin_of_every_round_and_its_evolver(write):
     write("r1", [0.25, 0.9375], [1.0, 0.5, 0.75])
     folders = write("r2", [0.0, 0.0, 0.04, 1.0], evolver="vllm:large")
-    rows = token_probability.histogram(token_probability.read(*folders, ["r1", "r2"]))
-    assert rows.schema == token_probability.HISTOGRAM
-    assert rows.height == 2 * token_probability.BINS
+    rows = probability_histogram(read_token_probabilities(["r1", "r2"], **folders))
+    assert rows.schema == HISTOGRAM
+    assert rows.height == 2 * BINS
     assert [row for row in rows.iter_rows() if row[3]] == [
         ("r1", "simulated:small", 0.25, 1, 0.2),
         ("r1", "simulated:small", 0.5, 1, 0.2),
@@ -87,21 +93,21 @@ def test_a_histogram_has_every_bin_of_every_round_and_its_evolver(write):
 
 def test_without_probabilities_figures_are_null_and_the_histogram_keeps_its_header(write, tmp_path):
     folders = write("r1", None, None)
-    found = token_probability.read(*folders, ["r1"])
-    assert token_probability.figures(found, ["r1"]) == {"token_probability": {"r1": OFF}}
-    token_probability.histogram(found).write_csv(tmp_path / "bins.csv")
+    found = read_token_probabilities(["r1"], **folders)
+    assert probability_figures(found, ["r1"]) == {"token_probability": {"r1": OFF}}
+    probability_histogram(found).write_csv(tmp_path / "bins.csv")
     assert (tmp_path / "bins.csv").read_text() == "round,evolver,probability,positions,share\n"
 
 
 def test_an_empty_reply_has_no_position(write):
-    (found,) = token_probability.read(*write("r1", [], [0.5], None), ["r1"])
+    (found,) = read_token_probabilities(["r1"], **write("r1", [], [0.5], None))
     assert found.counts.sum() == 1
 
 
 def test_only_the_rounds_named_are_read(write):
     write("r1", [0.5])
     folders = write("r2", [1.0])
-    assert [found.round for found in token_probability.read(*folders, ["r2"])] == ["r2"]
+    assert [found.round for found in read_token_probabilities(["r2"], **folders)] == ["r2"]
 
 
 def test_a_row_without_a_reply_is_no_position(write, tmp_path):
@@ -109,7 +115,7 @@ def test_a_row_without_a_reply_is_no_position(write, tmp_path):
     folders = write("r1", [0.5], [1.0])
     replies = tables.read(tmp_path / "replies/r1.parquet", tables.REPLIES)
     tables.write(tmp_path / "replies/r1.parquet", replies.filter(pl.col("id") == "r11"))
-    (found,) = token_probability.read(*folders, ["r1"])
+    (found,) = read_token_probabilities(["r1"], **folders)
     assert (found.counts[10000], found.counts.sum()) == (1, 1)
 
 
@@ -129,13 +135,13 @@ def test_a_table_that_is_none_is_named(write, tmp_path, damage, message):
     folders = write("r1", [0.5])
     damage(tmp_path / "replies/r1.parquet")
     with pytest.raises(BadInput, match=rf"replies/r1\.parquet: {message}"):
-        token_probability.read(*folders, ["r1"])
+        read_token_probabilities(["r1"], **folders)
 
 
 def test_the_chart_has_a_panel_for_each_round(write):
     write("r1", [0.5, 1.0])
     folders = write("r2", [1.0])
-    bins = token_probability.histogram(token_probability.read(*folders, ["r1", "r2"])).to_dicts()
+    bins = probability_histogram(read_token_probabilities(["r1", "r2"], **folders)).to_dicts()
     drawn = charts.token_probability(bins)
     assert drawn.count(">r1<") == drawn.count(">r2<") == 1
     assert drawn == charts.token_probability(bins)

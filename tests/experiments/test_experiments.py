@@ -23,7 +23,7 @@ from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.evolution import keywords, optimization_history
-from evobuild.evolution.method_evaluation import Failed, Trial
+from evobuild.evolution.method_evaluation import Evaluation, FailedRow
 from evobuild.evolution.optimization_history import Candidate
 from evobuild.models.roles import CHAT_ROLES, is_dry_run
 from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
@@ -266,7 +266,9 @@ def outs(tmp_path, row):
         tables.write(path, tables.frame(schema, rows))
 
     seeds = [row(f"Name {number} rivers.", id=f"s{number}") for number in range(4)]
-    children = [row("Name a very long river.", id=f"c{number}", round="r1", model="m") for number in range(3)]
+    children = [
+        row("Name a very long river.", id=f"c{number}", round="r1", evolver="m") for number in range(3)
+    ]
     write("rounds/r0", INSTRUCTIONS, seeds)
     write("rounds/r1", INSTRUCTIONS, children)
     write("responses/r1", INSTRUCTIONS, children[:2])
@@ -398,23 +400,31 @@ def test_usage_counts_stored_replies_too(outs):
 def test_keywords_are_counted_as_the_pipeline_does(outs):
     (outs.folder / "metrics").mkdir()
     listed = [
-        keywords.Listed("c0", "r1", "m", ("add steps", "add a limit")),
-        keywords.Listed("c1", "r1", "m", ()),
+        keywords.MethodList("c0", "r1", "m", ("add steps", "add a limit")),
+        keywords.MethodList("c1", "r1", "m", ()),
     ]
     named = [keywords.Keyword(f"c0-{number}", "c0", "r1", "m", "add steps", "add step") for number in (1, 2)]
-    figures = keywords.figures(listed, named, ["r1"])
+    figures = keywords.keyword_figures(listed, named, ["r1"])
     (outs.folder / "metrics/keywords.json").write_text(json.dumps(figures))
     assert measures.KEYWORDS.read(outs).to_dicts() == [{"replies": 2, "methods": 2, "distinct": 1}]
 
 
 def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     (outs.folder / "metrics").mkdir()
-    trial = Trial(4, tuple(Failed(f"s{number}", "evolve", "empty", "", "", "") for number in range(2)))
-    first = Candidate(0, 0, "", "three words here", trial=trial, objective=0.5, chosen=True)
-    better = Candidate(1, 0, "", "two words", trial=Trial(4), holdout=trial, objective=0.0, chosen=True)
+    evaluation = Evaluation(
+        4, tuple(FailedRow(f"s{number}", "evolve", "empty", "", "", "") for number in range(2))
+    )
+    first = Candidate(0, 0, "", "three words here", evaluation=evaluation, objective=0.5, chosen=True)
+    better = Candidate(
+        1, 0, "", "two words", evaluation=Evaluation(4), holdout=evaluation, objective=0.0, chosen=True
+    )
     history = optimization_history.History([first, better], calls=40)
-    (outs.folder / "metrics/optimization.json").write_text(json.dumps(optimization_history.figures(history)))
-    tables.write_csv(outs.folder / "metrics/optimization.csv", optimization_history.curve(history))
+    (outs.folder / "metrics/optimization.json").write_text(
+        json.dumps(optimization_history.optimization_figures(history))
+    )
+    tables.write_csv(
+        outs.folder / "metrics/optimization.csv", optimization_history.optimization_curve(history)
+    )
     found = measures.OPTIMIZATION.read(outs)
     table = recipe_of("optimization_candidates").views[0]
     assert found.select(**table.cells).rows() == [(0.5, 0.0, None, 0.5, 1, 2, 40)]

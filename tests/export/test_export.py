@@ -267,3 +267,4 @@ def test_cards_hold_no_text_of_rows(folder: Path) -> None:
     cards = (folder / "README.md").read_text() + (folder / "datasets/README.md").read_text()
     assert "script" not in cards and "colours" not in cards
     assert "`ifd`" in cards and "| r0 | 20 |" in cards and "Of these 4 have turns" in cards
+    assert "`strategy`" in cards and "`evolver`" in cards and "`responder`" in cards

@@ -25,7 +25,6 @@ ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
-from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.models.reply_cache import Store
 
 def text(number):
@@ -459,7 +458,6 @@ def test_what_params_name_is_kept(tmp_path):
 BEGINNERS = """
 import os, sys, time
 from pathlib import Path
-from evobuild.models.reply_cache import Store
 
 for number in range(50):
     at = time.time() + 0.01

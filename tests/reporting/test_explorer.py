@@ -79,7 +79,7 @@ def test_the_rest_is_read_with_the_tree(written):
         ["held_out", "held.parquet[3]", "13-gram", "name a red bird"],
         ["held_out", "held.parquet[4]", "8-gram", "a red bird"],
     ]
-    assert rests[1] == [None, [], "m", "hard", "An answer to a-r1.", "m", [], "c-r1", overlaps]
+    assert rests[1] == [None, [], "m", "hard", "An answer to a-r1.", "n", [], "c-r1", overlaps]
     assert rests[3][7:] == [None, []]
     assert rests[3][1] == [["user", "Hello."], ["assistant", "Hi."]]
     assert rests[4][0] == 0 and rests[4][6] == [["evolve", "unparsable", "no final label", ""]]
@@ -154,7 +154,7 @@ def test_of_too_many_rows_the_first_trees_are_shown_whole(tmp_path, monkeypatch)
 
 def test_rounds_may_stand_in_any_order_and_branch(tmp_path):
     rows = [trees.row("a-r0"), trees.row("a-r1", "a-r0"), trees.row("a-r2", "a-r0")]
-    failed = [("a-r0-0", "a-r0", 0, "deepening", "chat", "empty", "", "")]
+    failed = [trees.attempt("a-r0", 0, "deepening", "chat", "empty", "", "")]
     where = trees.write(tmp_path, rows, {"r1": failed, "r2": failed}, {})
     rounds = {"r2": {"parent": "r0"}, "r1": {"parent": "r0"}}
     explorer.write(tmp_path / "explorer", trees.settings(rounds=rounds), where)

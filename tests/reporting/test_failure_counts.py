@@ -21,7 +21,8 @@ def folder(tmp_path: Path, row) -> Path:
         tables.write(tmp_path / f"{name}.parquet", tables.frame(schema, rows))
 
     def child(parent, operation, domain="chat"):
-        return row(id=f"child-{parent}", parent_id=parent, operation=operation, domain=domain)
+        made = {"strategy": "auto", "operation": operation, "domain": domain}
+        return row(id=f"child-{parent}", parent_id=parent, **made)
 
     write("rounds/r0", tables.INSTRUCTIONS, [row(id=name) for name in "abcdef"])
     children = [
@@ -32,19 +33,19 @@ def folder(tmp_path: Path, row) -> Path:
     ]
     write("rounds/r1", tables.INSTRUCTIONS, children)
     failed = [
-        ("b", 0, "method-123", "chat", "empty"),
-        ("b", 1, "method-123", "chat", "empty"),
-        ("d", 0, "method-123", "chat", "empty"),
-        ("d", 1, "method-123", "chat", "equal"),
-        ("e", 0, "method-123", "math", "unparsable"),
-        ("f", 0, "breadth", "chat", "a new kind"),
+        ("b", 0, "auto", "method-123", "chat", "empty"),
+        ("b", 1, "auto", "method-123", "chat", "empty"),
+        ("d", 0, "auto", "method-123", "chat", "empty"),
+        ("d", 1, "auto", "method-123", "chat", "equal"),
+        ("e", 0, "auto", "method-123", "math", "unparsable"),
+        ("f", 0, "evol", "breadth", "chat", "a new kind"),
     ]
     write(
         "failures/r1",
         tables.FAILURES,
         [
-            (f"{parent}-{number}", parent, number, operation, domain, reason, "", "")
-            for parent, number, operation, domain, reason in failed
+            (f"{parent}-{number}", parent, number, *made, reason, "", "")
+            for parent, number, *made, reason in failed
         ],
     )
     write("rejects/respond-r0", tables.REJECTS, [("a", "sorry", "", "Sorry.")])

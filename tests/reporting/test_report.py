@@ -204,9 +204,14 @@ def test_texts_are_compared_word_by_word(before: str, after: str, parts: word_di
     assert word_differences.compare_words(before, after) == parts
 
 
+def row_of(key: str, round: str, domain: str) -> tables.Instruction:
+    """A row of which nothing else matters."""
+    return tables.Instruction(key, "", "", "", round, domain, (), "", "", "")
+
+
 def test_examples_are_spread_over_domains():
-    rows = [(f"{number:02d}", "", "", "", "r0", domain, (), "", "", "", "", "") for number, domain in
-            enumerate(["a"] * 9 + ["b"] * 2 + ["c"])]  # fmt: skip
+    domains = ["a"] * 9 + ["b"] * 2 + ["c"]
+    rows = [row_of(f"{number:02d}", "r0", domain) for number, domain in enumerate(domains)]
     picked = examples._pick(tables.frame(tables.INSTRUCTIONS, rows), 5, 1)
     domains = [rows[int(key)][5] for key in picked]
     assert domains == ["a", "b", "c", "a", "b"]
@@ -226,9 +231,7 @@ def test_charts_follow_the_colours_of_the_page(shown: str):
 
 
 def test_long_numbers_of_domains_are_summed_up():
-    rows = [
-        (f"{number:02d}", "", "", "", "r1", f"d{number:02d}", (), "", "", "", "", "") for number in range(23)
-    ]
+    rows = [row_of(f"{number:02d}", "r1", f"d{number:02d}") for number in range(23)]
     lines = report._selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
     assert len(lines) == 21 and lines[-1] == {"domain": "3 smaller domains", "pools": {"r1": 3}, "rows": 3}
 

@@ -16,10 +16,9 @@ from evobuild.core.errors import UserError
 from evobuild.core.params import Round
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
-from evobuild.evolution import methods, prompts_sent
 from evobuild.scoring import reward
 from evobuild.scoring.params import Reward as RewardParams
-from evobuild.scoring.reward import Reward, Turns
+from evobuild.scoring.reward import EvolverTurns, Reward
 from evobuild.weights import checkpoints
 from stages import reward as stage
 
@@ -28,47 +27,10 @@ LONG = SETTINGS.model_copy(update={"max_length": 2048})
 
 
 def child(parent, text, **fields):
-    given = {"parent_id": parent.id, "round": "r1", "operation": "deepening", "seed_id": parent.id} | fields
+    made = {"parent_id": parent.id, "seed_id": parent.id, "round": "r1", "strategy": "evol"}
+    given = made | {"operation": "deepening"} | fields
     own = tables.row_id("r1", parent.id, text)
     return parent._replace(id=own, instruction=text, **given)
-
-
-@pytest.fixture
-def known(tmp_path):
-    (tmp_path / "e.txt").write_text("Make it harder.\n\n#Instruction#:\n{instruction}")
-    return prompts_sent.plans(prompts_sent.method_texts(tmp_path / "e.txt", tmp_path / "none.txt"))
-
-
-def test_the_prompt_is_the_parents_and_the_answer_the_childs(row, known):
-    parent = row("Name a river.", input="In Asia.")
-    turns = reward.turns(child(parent, "Name a long river."), parent, known)
-    assert "Name a river." in turns.prompt and "In Asia." in turns.prompt
-    assert "long" not in turns.prompt and turns.answer == "Name a long river."
-    method = methods.digest("Make it harder.\n\n#Instruction#:\n{instruction}")
-    turns = reward.turns(child(parent, "Name a long river.", operation=f"method-{method}"), parent, known)
-    assert turns.prompt == "Make it harder.\n\n#Instruction#:\nName a river.\n\n#Input#:\nIn Asia."
-
-
-def test_an_input_is_part_of_the_answer_if_the_evolver_gave_it(row, known):
-    parent = row("Name a river.", input="In Asia.")
-    assert reward.turns(child(parent, "New"), parent, known).answer == "New"
-    changed = child(parent, "New", input="In Africa.")
-    assert reward.turns(changed, parent, known).answer == "New\n\n#Input#:\nIn Africa."
-
-
-def test_what_cannot_be_rendered_is_a_reject(row, known):
-    parent = row()
-    lost = reward.turns(child(parent, "New"), None, known)
-    assert (lost.reason, parent.id in lost.detail) == ("no parent", True)
-    unknown = reward.turns(child(parent, "New", operation="method-000000000000"), parent, known)
-    assert unknown.reason == "no prompt" and "method-000000000000" in unknown.detail
-
-
-def test_only_what_an_evolver_made_has_a_reward(row):
-    parent = row()
-    assert not reward.is_evolved(parent)
-    assert not reward.is_evolved(child(parent, parent.instruction, operation="kept"))
-    assert reward.is_evolved(child(parent, "New"))
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +54,17 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def measured(store, folder):
     def measure(given, settings=SETTINGS, name="one"):
-        return {each.id: each for each in reward.measure(given, Weights(str(folder / name)), settings)}
+        return {
+            each.id: each for each in reward.measure_rewards(given, Weights(str(folder / name)), settings)
+        }
 
     return measure
 
 
 TURNS = [
-    Turns("a", "Harder: hi", "Hello."),
-    Turns("b", "Harder: yo", "Hello!"),
-    Turns("c", "Now", "Longer one."),
+    EvolverTurns("a", "Harder: hi", "Hello."),
+    EvolverTurns("b", "Harder: yo", "Hello!"),
+    EvolverTurns("c", "Now", "Longer one."),
 ]
 
 
@@ -120,14 +84,16 @@ def test_rewards_are_what_the_model_gives_one_by_one(measured, folder):
 
 def test_rejects_pass_and_what_is_too_long_is_one(measured):
     lost = Reject("z", "no parent", "", "")
-    found = measured([lost, TURNS[0], Turns("d", "word " * 90, "x"), Turns("e", "word " * 400, "x")], LONG)
+    found = measured(
+        [lost, TURNS[0], EvolverTurns("d", "word " * 90, "x"), EvolverTurns("e", "word " * 400, "x")], LONG
+    )
     assert found["z"] == lost and isinstance(found["a"], Reward)
     # The model takes 128 tokens, whatever params allow.
     assert [found[key].reason for key in "de"] == ["too long", "too long"]
 
 
 def test_what_was_too_long_is_measured_once_it_may_be(measured):
-    turns = [Turns("a", "Harder: " + "hi " * 10, "Hello.")]
+    turns = [EvolverTurns("a", "Harder: " + "hi " * 10, "Hello.")]
     short = SETTINGS.model_copy(update={"max_length": 20})
     assert measured(turns, short)["a"].reason == "too long"
     assert isinstance(measured(turns)["a"], Reward)
@@ -160,7 +126,7 @@ def test_a_model_with_two_outputs_is_refused(measured):
 
 def test_a_language_model_gets_no_output_at_random(store):
     with pytest.raises(UserError, match="is no sequence classifier: it has no weights for score"):
-        list(reward.measure(TURNS, Weights(str(tiny.folder())), SETTINGS))
+        list(reward.measure_rewards(TURNS, Weights(str(tiny.folder())), SETTINGS))
 
 
 def run(tmp_path, row, model):

@@ -13,8 +13,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evobuild.core.chat import Choice, Message, Purpose, Request, Sampling
 from evobuild.core.errors import UserError
-from evobuild.evolution.equality import read_verdict
-from evobuild.evolution.keywords import methods_of
+from evobuild.evolution.equality import read_equality_verdict
+from evobuild.evolution.keywords import listed_methods
 from evobuild.simulation import answer
 from evobuild.simulation.constants import CLAUSE_FACTORS, KINDS, METHOD_WORDS, TRAITS
 from evobuild.simulation.method import FINAL_LABEL, clauses_of, failure_rates, read_method
@@ -298,7 +298,7 @@ def test_a_method_gets_every_step_it_asks_for() -> None:
 @pytest.mark.parametrize("model", TRAITS)
 def test_some_of_the_methods_listed_are_about_the_subject(model: str) -> None:
     prompts = [method().replace("{instruction}", f"Name {row} rivers of Europe.") for row in range(500)]
-    lists = [methods_of(ask(prompt, model=model).text) for prompt in prompts]
+    lists = [listed_methods(ask(prompt, model=model).text) for prompt in prompts]
     found = [each for each in lists if each]
     assert {len(each) for each in found} == {4}
     own = sum(way not in WAYS for each in found for way in each)
@@ -414,7 +414,7 @@ def test_equal_instructions_are_told_from_evolved_ones(second: str, equal: bool)
     pair = {"first": {"instruction": SEED, "input": "a"}, "second": {"instruction": second, "input": "a"}}
     prompt = render("judge/equal.jinja", history=[], **pair)
     replies = [ask(prompt, "equal", sampling=Sampling(0.5, seed=seed)).text for seed in range(500)]
-    verdicts = Counter(read_verdict(reply) for reply in replies)
+    verdicts = Counter(read_equality_verdict(reply) for reply in replies)
     assert verdicts[equal] > 450
     assert 0 < verdicts[None] < 30
     assert 0 < verdicts[not equal] < 40

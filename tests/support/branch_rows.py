@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evobuild.autoif.records import OPERATION, VERIFIED, Case
+from evobuild.autoif.records import VERIFIED, Case, constraint_operation
 from evobuild.autoif.verified import Function, Verified
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
@@ -38,7 +38,8 @@ def write_rows(path: Path, *given: tables.Instruction) -> Path:
 def of_branch(parent: tables.Instruction, own="c1") -> tables.Instruction:
     """A row that puts a constraint to a seed row."""
     name = tables.row_id("autoif", parent.id, own)
-    return parent._replace(id=name, parent_id=parent.id, round="autoif", operation=OPERATION + own, output="")
+    made = {"strategy": "autoif", "operation": constraint_operation(own), "output": ""}
+    return parent._replace(id=name, parent_id=parent.id, round="autoif", **made)
 
 
 def changed(section: str, **values: object) -> Params:

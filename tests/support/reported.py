@@ -41,11 +41,12 @@ def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
     """Three rounds of rows in two domains, each row a child of the one with its number before."""
     for place, name in enumerate(ROUNDS):
         parent = ROUNDS[place - 1] if place else ""
-        texts = [text(f"{field}{name}") for field in ("instruction", "input", "output", "operation")]
+        texts = [text(f"{field}{name}") for field in ("instruction", "input", "output")]
+        made_by = ("evol", text(f"operation{name}"), "", "")
         rows = [
             (
                 f"{name}-{row:02d}", "", text(f"seed_id{row}"), f"{parent}-{row:02d}" if parent else "",
-                name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, "",
+                name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, *made_by,
             )
             for row in range(number)
         ]  # fmt: skip

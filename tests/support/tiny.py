@@ -36,7 +36,7 @@ def row(**fields: Any) -> Instruction:
     given: dict[str, Any] = plain | {"parent_id": "", "round": SEED_ROUND, "domain": "chat"} | fields
     content = content_id(given["history"], given["instruction"], given["input"])
     own = row_id(given["round"], given["parent_id"], content)
-    ids = {"id": own, "content_id": content, "seed_id": own, "operation": "", "model": ""}
+    ids = {"id": own, "content_id": content, "seed_id": own}
     return Instruction(**(ids | given))
 
 

@@ -31,10 +31,14 @@ def settings(**changes: Any) -> Params:
 def row(key: str, parent: str = "", **fields: str) -> Instruction:
     """A row whose id says its seed and round: "a-r1" is the child of "a-r0"."""
     seed, name = key.split("-")
-    made = Instruction(
-        key, "", f"{seed}-r0", parent, name, "chat", (), f"Name {seed}.", "", "", "deepening", "m"
-    )
-    return made._replace(**({"operation": "", "model": ""} if name == "r0" else {}) | fields)
+    made = Instruction(key, "", f"{seed}-r0", parent, name, "chat", (), f"Name {seed}.", "", "")
+    evolved = {"strategy": "evol", "operation": "deepening", "evolver": "m"} if name != "r0" else {}
+    return made._replace(**evolved | fields)
+
+
+def attempt(parent: str, number: int, *rest: str) -> tuple[Any, ...]:
+    """A failed attempt with a fixed operation. rest: operation, domain, reason, detail and reply."""
+    return f"{parent}-{number}", parent, number, "evol", *rest
 
 
 _MEASURED = {"diversity": tables.DIVERSITY, "rewards": tables.REWARDS, "tags": tables.TAGS}
@@ -60,7 +64,11 @@ def write(
         own = [each for each in rows if each.round == name]
         tables.write(where.rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
         lost = {reject[0] for reject in rejects.get(f"respond-{name}", [])}
-        answered = [each._replace(output=f"An answer to {each.id}.") for each in own if each.id not in lost]
+        answered = [
+            each._replace(output=f"An answer to {each.id}.", responder="n" if each.parent_id else "")
+            for each in own
+            if each.id not in lost
+        ]
         tables.write(where.responses / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, answered))
         rated = [(each.id, "hard", (ratings or {}).get(each.id, 50.0)) for each in own]
         tables.write(where.ratings / f"{name}.parquet", tables.frame(tables.RATINGS, rated))
@@ -92,17 +100,19 @@ def small(root: Path) -> outcomes.Tables:
         row("b-r0", domain="math", history=(("user", "Hello."), ("assistant", "Hi."))),  # type: ignore[arg-type]
         row("b-r1", "b-r0", domain="math"),
         row("c-r0", instruction=HOSTILE, domain=HOSTILE),
-        row("c-r1", "c-r0", instruction=f"{HOSTILE} more", domain=HOSTILE, operation=HOSTILE, model=HOSTILE),
+        row(
+            "c-r1", "c-r0", instruction=f"{HOSTILE} more", domain=HOSTILE, operation=HOSTILE, evolver=HOSTILE
+        ),
         row("d-r0", instruction="鳥の名前を書いてください。"),
     ]
     failures = {
         "r1": [
-            ("b-r0-0", "b-r0", 0, "deepening", "math", "unparsable", "no final label", "I would rather not."),
-            ("d-r0-0", "d-r0", 0, "deepening", "chat", "empty", "", ""),
+            attempt("b-r0", 0, "deepening", "math", "unparsable", "no final label", "I would rather not."),
+            attempt("d-r0", 0, "deepening", "chat", "empty", "", ""),
         ],
         "r2": [
-            ("b-r1-0", "b-r1", 0, "deepening", "math", HOSTILE, HOSTILE, HOSTILE),
-            ("b-r1-1", "b-r1", 1, "deepening", "math", "truncated", "", "Name b, and"),
+            attempt("b-r1", 0, "deepening", "math", HOSTILE, HOSTILE, HOSTILE),
+            attempt("b-r1", 1, "deepening", "math", "truncated", "", "Name b, and"),
         ],
     }
     rejects = {

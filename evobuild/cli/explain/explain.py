@@ -18,8 +18,7 @@ from evobuild.cli.explain.verification import Constraint
 from evobuild.core.measures import measure_of
 from evobuild.core.params import load_params
 from evobuild.core.stages import branch_addresses, pool_addresses
-from evobuild.core.tables import Instruction
-from evobuild.evolution.evolve import KEPT
+from evobuild.core.tables import KEPT, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 from evobuild.text.word_differences import compare_words
@@ -107,7 +106,7 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
     if row.operation == KEPT:
         yield f"  kept as its parent {above.id} was, since no attempt gave a child"
     else:
-        yield in_line(f"  by {row.operation} with {row.model}, from {above.id}")
+        yield in_line(f"  by {row.operation} with {row.evolver}, from {above.id}")
     if origin.prompt:
         yield from quoted(f"prompt, rendered from {origin.source}", origin.prompt)
     else:

@@ -23,6 +23,7 @@ from evobuild.core.tables import (
     CANDIDATES,
     FAILURES,
     INSTRUCTIONS,
+    KEPT,
     REJECTS,
     REPLIES,
     SEED_ROUND,
@@ -219,11 +220,12 @@ class _Reader:
 
     def _origin(self, row: Instruction, parent: Instruction) -> Origin:
         operation, failed = self._failed(row.round, parent.id)
-        if row.operation != evolve.KEPT:
+        if row.operation != KEPT:
             operation = row.operation
-        step, source = prompts_sent.step(operation, parent, prompts_sent.plans(self._methods()))
+        known = prompts_sent.known_plans(self._methods())
+        step, source = prompts_sent.step_sent(operation, parent, known)
         prompt = step.prompt if step else ""
-        if row.operation == evolve.KEPT:
+        if row.operation == KEPT:
             return Origin(prompt, source, failed, None, None, "")
         path = REPLIES_OF / f"{row.round}.parquet"
         kept = self._table(path, REPLIES).filter(id=row.id)
@@ -234,7 +236,7 @@ class _Reader:
 
     def _methods(self) -> Iterator[tuple[str, str]]:
         """Every method that may have been used, with the place of its text."""
-        yield from prompts_sent.method_texts(METHOD, Path(self._params.evolve.file))
+        yield from prompts_sent.known_methods(METHOD, Path(self._params.evolve.file))
         if CANDIDATES_IN.exists():
             table = tables.read(CANDIDATES_IN, CANDIDATES)
             for key, method in table.select("id", "method").iter_rows():
@@ -243,9 +245,9 @@ class _Reader:
     def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
         """Look a reply up in the store by what was asked."""
         file, evolver = reply_cache.path(), self._params.models.evolver
-        if not file.exists() or str(evolver) != row.model:
+        if not file.exists() or str(evolver) != row.evolver:
             return None
-        sampling = evolve.sampling(self._params.evolve, self._params.random_seed, number)
+        sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
         with reply_cache.Store(file, engine.identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)

@@ -22,7 +22,7 @@ from evobuild.autoif.records import (
     QUALITIES,
     VERIFIERS,
     answer_id,
-    constraint_of,
+    constraint_operation,
 )
 from evobuild.core.stages import file_stem
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction
@@ -103,7 +103,9 @@ def of_row(row: Instruction, branch: str, count: int, table: Reader) -> Verifica
     """Read what the branch knows of a row. count: of replies to it. Raises BadInput as `table` does."""
     losses = tuple(_losses(branch, "quality", table, lambda key: key == row.id))
     found = tuple(_answers(row, branch, count, table))
-    return Verification(of_constraint(constraint_of(row), branch, table), found, losses)
+    ids = table(path(branch, "constraints"), CONSTRAINTS)["id"]
+    own = [key for key in ids if constraint_operation(key) == row.operation]
+    return Verification(of_constraint(own[0], branch, table) if own else None, found, losses)
 
 
 def of_constraint(key: str, branch: str, table: Reader) -> Constraint | None:

@@ -99,7 +99,7 @@ class Estimator:
         if name == "optimize":
             if (evolve.strategy, evolve.method) != ("auto", "optimized"):
                 return 0
-            return optimize.most_calls(self._params.optimize, evolve.failures.equal)
+            return optimize.most_optimization_calls(self._params.optimize, evolve.failures.equal)
         if name == "keywords":
             return self._params.keywords.rows * len(self._params.rounds)
         if name == "tag":

@@ -110,7 +110,7 @@ function address(id) {
 
 // One entry in full. before: id, instruction and input of its parent, null for a seed row.
 function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
-  const [attempt, history, model, level, answer, responder, losses, nearest, overlaps] = rest;
+  const [attempt, history, evolver, level, answer, responder, losses, nearest, overlaps] = rest;
   const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(names.metrics)));
   box.classList.toggle("opened", opened);
   if (attempt !== null) {
@@ -129,7 +129,7 @@ function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
     if (reply) box.append(folded(`the reply, ${reply.length} characters`, reply));
   }
   if (answer !== null) box.append(folded(responder ? `answer by ${responder}` : "answer, as given", answer));
-  const about = [model && `by ${model}`, level && `level ${level}`].filter(Boolean).join(", ");
+  const about = [evolver && `evolver ${evolver}`, level && `level ${level}`].filter(Boolean).join(", ");
   for (const [set, place, measure, shared] of overlaps) box.append(folded(`shared with ${place} of ${set}, by ${measure}`, shared));
   if (tags.length) box.append(made("p", "about", "tags:", ...tags.map((tag) => made("bdi", "", tag))));
   const near = nearest ? [made("span", "", `nearest of ${names.round[row]}: `, address(nearest))] : [];

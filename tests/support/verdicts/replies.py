@@ -41,15 +41,19 @@ class Case(NamedTuple):
 
 def verdict(case: Case) -> tuple[str, str, str]:
     """What the library makes of a case: the new instruction, or reason and detail of the failure."""
-    parent = Instruction("", "", "", "", "r0", "chat", (), case.parent, case.input, case.output, "", "")
+    parent = Instruction("", "", "", "", "r0", "chat", (), case.parent, case.input, case.output)
     reply = Reply("", (Choice(case.reply, case.finish, 1),), 1)  # type: ignore[arg-type]
-    if reason := failures.of_reply(reply):
+    if reason := failures.reply_failure(reply):
         return "", reason, ""
     try:
-        evolved = methods.read_evolved(case.reply) if case.by_method else methods.bare(case.reply)
+        evolved = (
+            methods.read_evolved_instruction(case.reply)
+            if case.by_method
+            else methods.bare_instruction(case.reply)
+        )
     except methods.Unparsable as error:
         return "", "unparsable", str(error)
-    reason, detail = elimination.of_evolution(parent, evolved, RULES) or ("", "")
+    reason, detail = elimination.evolution_failure(parent, evolved, RULES) or ("", "")
     return ("" if reason else evolved), reason, detail
 
 

@@ -1,0 +1,115 @@
+"""Evolve rows and judge what came of them: for a round of the data set, and to evaluate a method.
+
+The evolver is asked once about each row. A judge, if there is one, is asked about each child: one that it
+finds equal to its parent has failed, one without a clear verdict stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.errors import UserError
+from evobuild.core.tables import Instruction, Reject
+from evobuild.evolution import equality
+from evobuild.evolution.equality import Pair, Verdict
+from evobuild.evolution.params import Failures
+from evobuild.evolution.step import Step, read_child
+from evobuild.models.client import Model
+
+SHOWN = 200
+"""Characters of a judge's reply in the detail of a reject."""
+
+Task = tuple[str, Step]
+"""A key, unique among the rows that are tried together, and how its row is evolved."""
+
+
+class Attempt(NamedTuple):
+    """One try at evolving a row: the child that came of it, or why there is none.
+
+    key: of its task. judged: False if a judge was asked and gave no clear verdict. number: 0, and from 1
+    on with a new sample. last: nothing more is tried for this row.
+    """
+
+    key: str
+    step: Step
+    reply: Reply
+    result: Instruction | Reject
+    judged: bool = True
+    number: int = 0
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """Who evolves, who judges, and what counts as a failure.
+
+    round: name of the round that the children are in. judge: None if nobody is asked what is equal.
+    """
+
+    round: str
+    evolver: Model
+    judge: Model | None
+    rules: Failures
+
+    def attempt(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
+        """Try each task once, and give one attempt of each, in any order. sampling: of the evolver.
+
+        Raises UserError if token probabilities are wanted and the engine gives none.
+        """
+        attempts = self._evolved(tasks, sampling)
+        return attempts if self.judge is None else _judged(attempts, self.judge, judge_sampling(sampling))
+
+    def _evolved(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
+        name = str(self.evolver.model)
+        asked: dict[str, Step] = {}
+
+        def requests() -> Iterator[Request]:
+            for key, step in tasks:
+                asked[key] = step
+                yield Request(key, "evolve", (Message("user", step.prompt),), sampling)
+
+        for reply in self.evolver.generate(requests()):
+            step = asked.pop(reply.key)
+            result = read_child(step, reply, self.round, name, self.rules)
+            if sampling.logprobs and isinstance(result, Instruction) and not reply.choices[0].logprobs:
+                raise UserError(
+                    f"{name} gives no token probabilities; set evolve.token_probability to false, "
+                    "or take an engine that does: vllm or transformers"
+                )
+            yield Attempt(reply.key, step, reply, result)
+
+
+def judge_sampling(sampling: Sampling) -> Sampling:
+    """How the judge is asked: greedily, with as many tokens as the evolver may write."""
+    return Sampling(max_tokens=sampling.max_tokens)
+
+
+def _judged(attempts: Iterable[Attempt], judge: Model, sampling: Sampling) -> Iterator[Attempt]:
+    """Ask the judge about each child; one that is equal to its parent has failed."""
+    waiting: dict[str, Attempt] = {}
+    failed: list[Attempt] = []
+
+    def pairs() -> Iterator[Pair]:
+        for attempt in attempts:
+            if isinstance(attempt.result, Reject):
+                failed.append(attempt)
+            else:
+                waiting[attempt.key] = attempt
+                yield Pair(attempt.key, attempt.step.parent, attempt.result)
+
+    for verdict in equality.judge_equality(pairs(), judge, sampling):
+        yield _with_verdict(waiting.pop(verdict.key), verdict)
+        while failed:
+            yield failed.pop()
+    yield from failed
+
+
+def _with_verdict(attempt: Attempt, verdict: Verdict) -> Attempt:
+    if verdict.equal:
+        detail = f"the judge: {' '.join(verdict.reply.split())[:SHOWN]}"
+        reject = Reject(attempt.step.parent.id, "equal", detail, attempt.reply.text)
+        return attempt._replace(result=reject)
+    return attempt._replace(judged=verdict.equal is not None)
