@@ -20,7 +20,7 @@ from figures import Figures
 
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.models.client import CHUNK
-from evobuild.models.reply_cache import Store
+from evobuild.models.reply_cache import ReplyCache
 
 ROWS = 1_000_000
 SENTENCE = "The river rises in the hills, turns west at the old mill and reaches the sea after ninety miles. "
@@ -54,7 +54,7 @@ def run(figures: Figures) -> None:
 def _written(file: Path, asked: list[bytes]) -> float:
     """Seconds to write a reply to each key, until the last is on disk."""
     began = time.monotonic()
-    with Store(file, "benchmark") as store:
+    with ReplyCache(file, "benchmark") as store:
         for key, reply in zip(asked, replies(), strict=False):
             store.put(key, reply)
     return time.monotonic() - began
@@ -63,7 +63,7 @@ def _written(file: Path, asked: list[bytes]) -> float:
 def _found(file: Path, asked: list[bytes]) -> float:
     """Seconds to look up each key, by the chunk."""
     began = time.monotonic()
-    with Store(file, "benchmark") as store:
+    with ReplyCache(file, "benchmark") as store:
         found = sum(len(store.get(asked[start : start + CHUNK])) for start in range(0, len(asked), CHUNK))
     assert found == len(asked), f"{found} of {len(asked)} replies found"
     return time.monotonic() - began
@@ -71,7 +71,7 @@ def _found(file: Path, asked: list[bytes]) -> float:
 
 def _keyed(file: Path, request: Request) -> float:
     """Seconds to make 100,000 keys."""
-    with Store(file, "benchmark") as store:
+    with ReplyCache(file, "benchmark") as store:
         began = time.monotonic()
         for _ in range(100_000):
             store.key(request)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from fakes import FakeEngine
 
+from evobuild.cache import files
 from evobuild.core.tables import Instruction, content_id, row_id
-from evobuild.models import reply_cache as stores
 
 SLOWEST = ("test_line", "test_kill", "test_pipeline")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""
@@ -36,7 +36,7 @@ def store(tmp_path, monkeypatch):
     """The path of an empty reply store, which every model of the test uses."""
     path = tmp_path / "replies.sqlite"
     monkeypatch.setenv("EVOBUILD_STORE", str(path))
-    assert stores.path() == path
+    assert files.replies_file() == path
     return path
 
 

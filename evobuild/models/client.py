@@ -18,13 +18,15 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
+from evobuild.cache.checksums import Key
+from evobuild.cache.files import replies_file
 from evobuild.core import machine
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine, planning
-from evobuild.models import reply_cache as stores
 from evobuild.models.progress import Progress
+from evobuild.models.reply_cache import ReplyCache
 from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
 
@@ -55,7 +57,7 @@ class Model:
         self.usage = Usage(str(model), role, price)
         self._planned = planning.begin(self.usage)
         self._progress = Progress(task, self.usage, total) if task and not self._planned else None
-        self._store = stores.Store(stores.path(), engine.identity(model))
+        self._cache = ReplyCache(replies_file(), engine.identity(model))
         self._engine: engine.Engine | None = None
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
@@ -63,13 +65,13 @@ class Model:
 
         Raises UserError if the engine cannot start, the store cannot be used or the budget is spent.
         """
-        waiting: dict[stores.Key, list[Request]] = {}
+        waiting: dict[Key, list[Request]] = {}
         incoming = iter(requests)
         while chunk := list(islice(incoming, CHUNK)):
-            asked: dict[stores.Key, list[Request]] = {}
+            asked: dict[Key, list[Request]] = {}
             for request in chunk:
-                asked.setdefault(self._store.key(request), []).append(request)
-            stored = self._store.get(list(asked))
+                asked.setdefault(self._cache.key(request), []).append(request)
+            stored = self._cache.get(list(asked))
             # Before anything is awaited below, after which these would look as if never asked.
             for key in waiting.keys() & asked.keys():
                 waiting[key] += asked.pop(key)
@@ -85,9 +87,9 @@ class Model:
                     self._started().submit(replace(same[0], key=key.hex()))
         while waiting:
             yield from self._finished(waiting)
-        self._store.flush()
+        self._cache.flush()
 
-    def _within_budget(self, waiting: dict[stores.Key, list[Request]]) -> Iterator[Reply]:
+    def _within_budget(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         """Once the budget is spent, wait for what is in flight, and stop."""
         budget = self._machine.budget
         if self._planned or not self.usage.spent(budget, len(waiting)):
@@ -100,14 +102,14 @@ class Model:
                 "raise budget and run again, nothing is asked twice"
             )
 
-    def _finished(self, waiting: dict[stores.Key, list[Request]]) -> Iterator[Reply]:
+    def _finished(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         with self.usage.clock():
             replies = self._started().collect()
         # All are kept before the first is given away: the consumer may never come back.
         for reply in replies:
             if reply.error is None and not self._planned:
-                self._store.put(bytes.fromhex(reply.key), reply)
-        self._store.settle()
+                self._cache.put(bytes.fromhex(reply.key), reply)
+        self._cache.settle()
         for reply in replies:
             key = bytes.fromhex(reply.key)
             first, *others = waiting.pop(key)
@@ -135,7 +137,7 @@ class Model:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._store.__exit__(kind, error, trace)
+            self._cache.__exit__(kind, error, trace)
         finally:
             if self._progress is not None:
                 self._progress.close(finished=kind is None)

@@ -24,7 +24,7 @@ from evobuild.weights.losses import Losses, Pair
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from evobuild.models.record import Key
+    from evobuild.cache.checksums import Key
     from evobuild.weights.likelihood import Reader
 
 WINDOW = 8192

@@ -16,23 +16,24 @@ import polars as pl
 import pytest
 from fakes import reply
 
+from evobuild.cache.checksums import checksum
 from evobuild.cli.store import archive, salvage
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.errors import BadInput, UserError
-from evobuild.models.reply_cache import APPLICATION, Store
+from evobuild.models.reply_cache import KIND, ReplyCache, decode_reply, encode_reply
 
 ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
-from evobuild.models.reply_cache import Store
+from evobuild.models.reply_cache import ReplyCache
 
 def text(number):
     return f"{number} " + "The river turns west at the old mill. " * 12
 
 def fill(file, first, last, said=0):
-    with Store(Path(file), "m") as store:
+    with ReplyCache(Path(file), "m") as store:
         for number in range(first, last):
             asked = Request("k", "respond", (Message("user", str(number)),), Sampling())
             store.put(store.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
@@ -48,7 +49,7 @@ def request(text, key=None, **sampling):
 
 def fill(file, numbers, identity="m"):
     """Store a reply of some 500 characters to each number, all in one commit."""
-    with Store(file, identity) as store:
+    with ReplyCache(file, identity) as store:
         for number in numbers:
             store.put(store.key(request(str(number))), reply("k", words(number)))
     return file
@@ -61,7 +62,7 @@ def words(number):
 def found(file, numbers, identity="m"):
     """What the store has of the numbers: number -> text."""
     numbers = list(numbers)
-    with Store(file, identity) as store:
+    with ReplyCache(file, identity) as store:
         keys = {store.key(request(str(number))): number for number in numbers}
         every = list(keys)
         chunks = [every[start : start + 500] for start in range(0, len(every), 500)]
@@ -75,7 +76,7 @@ def python(code, *words, **options):
 
 
 def test_two_open_stores_share_one_file(store):
-    with Store(store, "m") as one, Store(store, "m") as two:
+    with ReplyCache(store, "m") as one, ReplyCache(store, "m") as two:
         key = one.key(request("a"))
         one.put(key, reply("k", "A"))
         one.flush()
@@ -125,19 +126,33 @@ def test_neither_key_nor_purpose_counts_and_all_else_does(store):
         replace(asked, messages=(Message("user", "a "),)),
         replace(asked, messages=(*asked.messages, *asked.messages)),
     ]
-    with Store(store, "m") as same, Store(store, "other") as other:
+    with ReplyCache(store, "m") as same, ReplyCache(store, "other") as other:
         assert same.key(replace(asked, key="b", purpose="evolve")) == same.key(asked)
         assert len({same.key(each) for each in [asked, *others]} | {other.key(asked)}) == len(others) + 2
+
+
+def test_keys_and_stored_bytes_stay_what_they_were_so_that_an_old_file_still_serves_its_replies(store):
+    turns = (Message("system", "Be brief."), Message("user", "Name a river."))
+    asked = Request("k", "respond", turns, Sampling(0.5, 0.9, 64, 2, 7, ("END",), 1))
+    key = bytes.fromhex("14fe9b7d856b2b71b3688aa9d3d5d541")
+    written = '[9,[["Rhône 😀","stop",3,[[-0.1,-0.1]]],["Po","length",1,null]]]'.encode()
+    choices = (Choice("Rhône 😀", "stop", 3, ((-0.1, -0.1),)), Choice("Po", "length", 1))
+    assert decode_reply(written) == Reply("", choices, 9, None, True)
+    assert encode_reply(Reply("k", choices, 9)) == written
+    assert checksum(key, written).hex() == "cc163045730c9624"
+    with ReplyCache(store, "vllm:m@1") as cache:
+        assert cache.key(asked) == key
+    assert (KIND.application, KIND.version, archive.MARK) == (b"evob", 1, "evobuild.replies")
 
 
 def test_a_stored_reply_comes_back_whole(store):
     choices = (Choice("é\ud800\0山", "length", 3, ((-0.5, -1.25), (-2.0,))), Choice("", "content_filter", 0))
     given = Reply("k", choices, 11)
-    with Store(store, "m") as first:
+    with ReplyCache(store, "m") as first:
         key = first.key(request("a"))
         first.put(key, given)
         assert first.get([key]) == {key: replace(given, key="", cached=True)}
-    with Store(store, "m") as second:
+    with ReplyCache(store, "m") as second:
         assert second.get([key]) == {key: replace(given, key="", cached=True)}
 
 
@@ -161,7 +176,7 @@ def test_a_damaged_reply_is_missing_said_once_asked_again_and_replaced(store, ca
     connection.close()
     assert found(store, range(5)) == {number: words(number) for number in (2, 3, 4)}
     assert capsys.readouterr().err.count("such replies") == 1
-    with Store(store, "m") as again:
+    with ReplyCache(store, "m") as again:
         keys = [again.key(request(str(number))) for number in range(5)]
         assert len(again.get(keys)) == 3
         for number in (0, 1, 2):
@@ -248,13 +263,13 @@ def test_what_still_lies_in_the_log_of_a_killed_writer_is_rebuilt_too(store):
 
 
 def test_a_store_in_use_is_not_rebuilt(store):
-    with Store(store, "m"), pytest.raises(UserError, match="another process has the reply store open"):
+    with ReplyCache(store, "m"), pytest.raises(UserError, match="another process has the reply store open"):
         salvage.rebuild(store)
     assert salvage.rebuild(store).replies == 0
 
 
 def newer(path):
-    Store(path, "m").__exit__(None, None, None)
+    ReplyCache(path, "m").__exit__(None, None, None)
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
@@ -268,7 +283,7 @@ def foreign(path):
 
 def foreign_and_named(path):
     with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA application_id={APPLICATION + 1}")
+        connection.execute(f"PRAGMA application_id={KIND.number + 1}")
     connection.close()
 
 
@@ -294,7 +309,7 @@ def test_a_file_that_is_no_usable_store_is_refused_and_left_as_it_is(tmp_path, s
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(UserError) as caught:
-        Store(path, "m")
+        ReplyCache(path, "m")
     assert fragment in str(caught.value)
     assert str(path) in str(caught.value)
     assert str(caught.value).count("\n") <= 1
@@ -355,10 +370,10 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_store_that_may_not_be_written_is_the_users_to_mend(store):
-    Store(store, "m").__exit__(None, None, None)
+    ReplyCache(store, "m").__exit__(None, None, None)
     store.chmod(0o444)
     with pytest.raises(UserError, match="readonly"):
-        Store(store, "m")
+        ReplyCache(store, "m")
 
 
 def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):
@@ -390,7 +405,7 @@ def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
     with sqlite3.connect(one) as connection:
         connection.execute("UPDATE replies SET reply = CAST(x'ff' AS TEXT) WHERE rowid <= 2")
     connection.close()
-    with Store(two, "m") as store:
+    with ReplyCache(two, "m") as store:
         store.put(store.key(request("new")), reply("k", "of two"))
     assert archive.export(one, tmp_path / "1.parquet") == (7, 2)
     assert archive.merge(two, tmp_path / "1.parquet") == (0, 7)
@@ -438,7 +453,7 @@ def mark(rows, file, version="1"):
 def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_path):
     file = fill(fill(tmp_path / "s.sqlite", range(3000), "vllm:a"), range(7), "vllm:b")
     before = file.stat().st_size
-    with Store(file, "vllm:a") as still_open:
+    with ReplyCache(file, "vllm:a") as still_open:
         assert archive.prune(file, archive.beginning("vllm:a")) == (3000, 7)
         still_open.put(still_open.key(request("new")), reply("k", "new"))
     assert file.stat().st_size < before / 10
@@ -459,7 +474,7 @@ def test_what_params_name_is_kept(tmp_path):
 BEGINNERS = """
 import os, sys, time
 from pathlib import Path
-from evobuild.models.reply_cache import Store
+from evobuild.models.reply_cache import ReplyCache
 
 for number in range(50):
     at = time.time() + 0.01
@@ -468,7 +483,7 @@ for number in range(50):
         if not (child := os.fork()):
             while time.time() < at:
                 pass
-            with Store(Path(sys.argv[1]) / f"{number}.sqlite", "m"):
+            with ReplyCache(Path(sys.argv[1]) / f"{number}.sqlite", "m"):
                 os._exit(0)
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]

@@ -18,14 +18,16 @@ from typing import NamedTuple
 
 import polars as pl
 
+from evobuild.cache.checksums import is_sound
+from evobuild.cache.sqlite_cache import model_number
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.params import load
 from evobuild.core.stage import whole
-from evobuild.models import engine, record, reply_cache
+from evobuild.models import engine, reply_cache
 from evobuild.models.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
-MARK = "evobuild.evolution.replies"
+MARK = "evobuild.replies"
 """Key of the file's metadata that holds the version of the store it came from."""
 
 CHUNK = 20_000
@@ -53,10 +55,10 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
     if not file.exists():
         raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
     try:
-        with closing(reply_cache.connect(file)) as connection:
+        with closing(reply_cache.open_reply_cache(file)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise reply_cache.explained(file, error) from error
+        raise reply_cache.reply_cache_error(file, error) from error
 
 
 def stats(file: Path) -> list[Share]:
@@ -92,7 +94,7 @@ def export(file: Path, archive: Path, prefix: str = "") -> Moved:
         with opened(file) as connection:
             cursor = connection.execute(query, (prefix, prefix))
             while rows := cursor.fetchmany(CHUNK):
-                sound = [row for row in rows if record.is_sound(row[0], row[2], row[3])]
+                sound = [row for row in rows if is_sound(row[0], row[2], row[3])]
                 taken, left = taken + len(sound), left + len(rows) - len(sound)
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
                 _write(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
@@ -117,7 +119,7 @@ def merge(file: Path, archive: Path) -> Moved:
     rows = _read(archive)
     height: int = rows.select(pl.len()).collect().item()
     taken = 0
-    with closing(reply_cache.connect(file)) as connection:
+    with closing(reply_cache.open_reply_cache(file)) as connection:
         try:
             for start in range(0, height, CHUNK):
                 chunk = rows.slice(start, CHUNK).collect().rows()
@@ -126,13 +128,11 @@ def merge(file: Path, archive: Path) -> Moved:
                         raise BadInput(f"{archive}: row {place} is damaged; get the file again")
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
-                    numbers = {
-                        name: reply_cache.number(connection, name) for name in {row[1] for row in chunk}
-                    }
+                    numbers = {name: model_number(connection, name) for name in {row[1] for row in chunk}}
                     given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
-                    taken += reply_cache.insert(connection, given)
+                    taken += reply_cache.insert_replies(connection, given)
         except sqlite3.Error as error:
-            raise reply_cache.explained(file, error) from error
+            raise reply_cache.reply_cache_error(file, error) from error
         except pl.exceptions.PolarsError as error:
             raise BadInput(f"{archive}: is damaged: {str(error).splitlines()[0]}") from error
     return Moved(taken, height - taken)
@@ -158,10 +158,10 @@ def _read(archive: Path) -> pl.LazyFrame:
 
 
 def _is_sound(key: bytes, identity: str | None, reply: bytes, check: bytes) -> bool:
-    if identity is None or not record.is_sound(key, reply, check):
+    if identity is None or not is_sound(key, reply, check):
         return False
     try:
-        record.decode(reply)
+        reply_cache.decode_reply(reply)
     except (ValueError, TypeError):
         return False
     return True
