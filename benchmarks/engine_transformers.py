@@ -24,7 +24,7 @@ from evobuild.core.params import Scratch
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.client import Model
 from evobuild.training import scratch
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, threads
 
 PROMPTS = 256
 ROOM = 64
@@ -108,9 +108,9 @@ def run(figures: Figures) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         # One long text: a model that has seen no end makes replies as long as they may be.
-        scratch.train(["\n".join(prompts)], TOY, 1, path)
+        scratch.train_scratch_model(["\n".join(prompts)], TOY, 1, path)
         # A second thread has nothing to do at this size, and waits for the first by turning in circles.
-        with checkpoints.threads(1):
+        with threads.cpu_threads(1):
             for varied in (False, True):
                 _compare(figures, path, prompts, varied)
 
@@ -118,7 +118,7 @@ def run(figures: Figures) -> None:
 def _compare(figures: Figures, path: Path, prompts: list[str], varied: bool) -> None:
     """All three ways, side by side; only with equal rooms is the engine's speed a promise."""
     name, most = Weights(str(path)), rooms(varied)
-    model, tokenizer = checkpoints.causal_lm(name), checkpoints.tokenizer(name)
+    model, tokenizer = checkpoints.load_causal_lm(name), checkpoints.load_tokenizer(name)
     kind = "replies of 8 to 247 tokens" if varied else f"replies of up to {ROOM} tokens"
     plain, wanted = one_by_one(model, tokenizer, prompts, most)
     took, found, tokens = through_the_door(path, prompts, most)

@@ -52,7 +52,7 @@ def run(figures: Figures) -> None:
         tables.write(folder / "r0.parquet", tables.frame(tables.INSTRUCTIONS, parents))
         prompts = [methods.fill(methods.initial("e0"), parent) for parent in parents[:200]]
         toy = Scratch(vocabulary=2000, steps=20, batch=4, length=64, learning_rate=0.003)
-        scratch.train(prompts, toy, 1, folder / "model")
+        scratch.train_scratch_model(prompts, toy, 1, folder / "model")
         model = ChatModel("vllm", str(folder / "model"), dtype="float32")
         engine = vllm_engine.start(model)
         try:

@@ -98,7 +98,7 @@ def _solve(figures: Figures, folder: Path) -> None:
         problems = code_benchmarks.read_problems(folder / name)
         samples = [code_benchmarks.Sample(each.task, each.canonical) for each in problems.values()]
         began = time.perf_counter()
-        passed = sum(verdict.passed for verdict in code_benchmarks.examine(problems, samples, LIMITS))
+        passed = sum(verdict.passed for verdict in code_benchmarks.examine_samples(problems, samples, LIMITS))
         print(f"{name}: {time.perf_counter() - began:.1f} s", flush=True)
         figures.at_least(f"sandbox: known solutions that pass, {name}", passed, len(problems), "problems")
 

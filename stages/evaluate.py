@@ -18,11 +18,11 @@ def main(
     from evobuild.evaluation import evaluate
 
     rows = list(tables.instructions(tables.read(held_out, tables.INSTRUCTIONS)))
-    table, lost = evaluate.compare(rows, params.models.base, tuned, params.evaluate)
+    table, lost = evaluate.compare_models(rows, params.models.base, tuned, params.evaluate)
     tables.ledger(len(rows), table.height, lost)
     tables.write(losses, table)
     tables.write(rejects, lost)
-    tables.write_json(metrics, evaluate.figures(table, lost))
+    tables.write_json(metrics, evaluate.evaluation_metrics(table, lost))
 
 
 if __name__ == "__main__":

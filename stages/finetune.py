@@ -18,7 +18,9 @@ def main(
     from evobuild.training import finetune
 
     rows = list(tables.instructions(tables.read(dataset, tables.INSTRUCTIONS)))
-    steps, lost = finetune.finetune(rows, params.models.base, params.finetune, params.random_seed, tuned)
+    steps, lost = finetune.finetune_model(
+        rows, params.models.base, params.finetune, params.random_seed, tuned
+    )
     table = tables.frame(tables.REJECTS, lost)
     tables.write(rejects, table)
     tables.write_json(counts, tables.ledger(len(rows), len(rows) - len(lost), table))

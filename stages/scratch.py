@@ -25,7 +25,7 @@ def main(params: Params, r0: Path, model: Out) -> None:
 
     rows = tables.instructions(tables.read(r0, tables.INSTRUCTIONS))
     texts = ["\n".join(filter(None, (row.instruction, row.input, row.output))) for row in rows]
-    scratch.train(texts, params.scratch, params.random_seed, model)
+    scratch.train_scratch_model(texts, params.scratch, params.random_seed, model)
 
 
 if __name__ == "__main__":

@@ -101,15 +101,15 @@ def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
     return found
 
 
-def examine(
+def examine_samples(
     problems: dict[str, Problem], samples: Sequence[Sample], limits: sandbox.Limits
 ) -> list[sandbox.Verdict]:
     """Give the verdict on every sample, in the samples' order; keys are their places in it."""
-    exams = (exam(problems[sample.task], sample, str(place)) for place, sample in enumerate(samples))
+    exams = (sample_exam(problems[sample.task], sample, str(place)) for place, sample in enumerate(samples))
     return sorted(sandbox.examine(exams, limits), key=lambda verdict: int(verdict.key))
 
 
-def exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:
+def sample_exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:
     """Make the exam of one sample."""
     return sandbox.Exam(
         key,
@@ -121,7 +121,7 @@ def exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:
     )
 
 
-def score(samples: Sequence[Sample], verdicts: Iterable[sandbox.Verdict], ks: Sequence[int]) -> Score:
+def score_samples(samples: Sequence[Sample], verdicts: Iterable[sandbox.Verdict], ks: Sequence[int]) -> Score:
     """Gather verdicts, one a sample, into pass@k: the mean over the problems that have samples."""
     total, passed, failed = Counter[str](), Counter[str](), Counter[str]()
     for sample, verdict in zip(samples, verdicts, strict=True):

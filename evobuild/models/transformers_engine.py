@@ -24,7 +24,7 @@ from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.sampling import Draw, uniforms
 from evobuild.models.stopping import Endings, Going, Halt
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, identities, threads
 
 AHEAD = 16
 """Batches that requests are held for, to find those of like length."""
@@ -45,10 +45,10 @@ def identity(model: ChatModel) -> str:
     options = {
         "dtype": model.dtype,
         "max_length": model.max_length,
-        "adapter": checkpoints.adapter_identity(model.adapter) if model.adapter else "",
+        "adapter": identities.adapter_identity(model.adapter) if model.adapter else "",
     }
     given = ",".join(f"{name}={value}" for name, value in options.items() if value)
-    return f"transformers:{checkpoints.identity(_weights(model))}" + (f"[{given}]" if given else "")
+    return f"transformers:{identities.weights_identity(_weights(model))}" + (f"[{given}]" if given else "")
 
 
 def start(model: ChatModel) -> TransformersEngine:
@@ -69,7 +69,7 @@ def _weights(model: ChatModel) -> Weights:
 
 
 def _context(model: ChatModel) -> int:
-    most = checkpoints.context(_weights(model))
+    most = checkpoints.context_length(_weights(model))
     if model.max_length > most:
         raise UserError(f"the model '{model}' takes {most} tokens; lower its max_length")
     return model.max_length or most
@@ -104,11 +104,11 @@ class TransformersEngine:
     def __init__(self, model: ChatModel) -> None:
         _check(model)
         self._torch = require("torch", "train")
-        self._tokenizer = checkpoints.tokenizer(_weights(model))
+        self._tokenizer = checkpoints.load_tokenizer(_weights(model))
         if not self._tokenizer.chat_template:
             raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
         self._context = _context(model)
-        self._model: Any = checkpoints.causal_lm(_weights(model), model.dtype, model.adapter)
+        self._model: Any = checkpoints.load_causal_lm(_weights(model), model.dtype, model.adapter)
         self._endings = Endings(self._tokenizer, self._ends())
         pad = self._tokenizer.pad_token_id
         # Masked, so any token will do.
@@ -190,7 +190,7 @@ class TransformersEngine:
         ]
         numbers = [uniforms(row.request, row.number, len(row.made), steps) for row in batch]
         draw = Draw(torch, [row.request.sampling for row in batch], numbers, device)
-        with torch.inference_mode(), checkpoints.threads(1 if self._single else torch.get_num_threads()):
+        with torch.inference_mode(), threads.cpu_threads(1 if self._single else torch.get_num_threads()):
             out_B_T = self._model.generate(
                 torch.tensor([[self._pad] * (width - len(each)) + each for each in ids], device=device),
                 attention_mask=torch.tensor(
@@ -206,7 +206,7 @@ class TransformersEngine:
         ]
 
     def _config(self, steps: int) -> Any:
-        return checkpoints.library().GenerationConfig(
+        return checkpoints.transformers_library().GenerationConfig(
             do_sample=False, use_cache=True, max_new_tokens=steps, pad_token_id=self._pad
         )
 

@@ -28,7 +28,7 @@ from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, identities, sources
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -60,9 +60,9 @@ def identity(model: ChatModel) -> str:
 
     vLLM's version does not count: a stored reply is found where there is another, or none.
     """
-    adapter = checkpoints.adapter_identity(model.adapter) if model.adapter else ""
+    adapter = identities.adapter_identity(model.adapter) if model.adapter else ""
     options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
-    return f"vllm:{checkpoints.identity(_weights(model))}[{','.join(options)}]"
+    return f"vllm:{identities.weights_identity(_weights(model))}[{','.join(options)}]"
 
 
 def start(model: ChatModel) -> VllmEngine:
@@ -82,7 +82,7 @@ class VllmEngine:
         with _quiet():
             # Before the hub is asked for anything.
             self._vllm = require("vllm", "vllm")
-        self._tokenizer = checkpoints.tokenizer(_weights(model))
+        self._tokenizer = checkpoints.load_tokenizer(_weights(model))
         if not self._tokenizer.chat_template:
             raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
         sequences = machine.load().vllm.max_num_seqs
@@ -194,7 +194,7 @@ def _weights(model: ChatModel) -> Weights:
 
 
 def _options(model: ChatModel) -> dict[str, Any]:
-    name, revision = checkpoints.source(_weights(model))
+    name, revision = sources.weights_source(_weights(model))
     options: dict[str, Any] = machine.load().vllm.model_dump() | {
         "model": name,
         "revision": revision,
@@ -212,7 +212,7 @@ def _options(model: ChatModel) -> dict[str, Any]:
         # 0.32 dies of it (RuntimeError, "CPU Generator does not use offset").
         options["enable_chunked_prefill"] = False
     if model.adapter:
-        checkpoints.adapter_identity(model.adapter)
+        identities.check_adapter(model.adapter)
         rank = json.loads((Path(model.adapter) / "adapter_config.json").read_text(encoding="utf-8"))["r"]
         ranks = get_args(require("vllm.config.lora", "vllm").MaxLoRARanks)
         options |= {"enable_lora": True, "max_lora_rank": min(each for each in ranks if each >= rank)}

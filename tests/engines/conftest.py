@@ -13,9 +13,9 @@ os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
 from evobuild.core.params import Scratch
 from evobuild.models import engine as engines
 from evobuild.training import scratch
-from evobuild.weights import checkpoints
+from evobuild.weights import threads
 
-checkpoints.THREADS = 1  # at this size two threads only wait for each other
+threads.THREADS = 1  # at this size two threads only wait for each other
 
 TEXTS = (
     "Name three colours.\nRed, green and blue.",
@@ -28,7 +28,9 @@ TEXTS = (
 def folder(tmp_path_factory):
     """A Llama of two layers with a chat template, trained just enough not to repeat one token."""
     path = tmp_path_factory.mktemp("model") / "tiny"
-    scratch.train(TEXTS, Scratch(vocabulary=300, steps=40, batch=4, length=48, learning_rate=0.003), 1, path)
+    scratch.train_scratch_model(
+        TEXTS, Scratch(vocabulary=300, steps=40, batch=4, length=48, learning_rate=0.003), 1, path
+    )
     return path
 
 

@@ -36,7 +36,7 @@ def test_replies_are_joined_by_key_whatever_the_order(peer: Peer) -> None:
 def greedy(folder: Path) -> dict[str, str]:
     """What a plain loop of transformers makes of each prompt."""
     name = Weights(str(folder))
-    model, tokenizer, texts = checkpoints.causal_lm(name), checkpoints.tokenizer(name), {}
+    model, tokenizer, texts = checkpoints.load_causal_lm(name), checkpoints.load_tokenizer(name), {}
     for prompt in PROMPTS:
         inputs = tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt"

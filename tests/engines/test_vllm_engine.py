@@ -68,7 +68,7 @@ def lora(folder: Path, to: Path) -> Path:
 
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
-    peft.get_peft_model(checkpoints.causal_lm(Weights(str(folder))), config).save_pretrained(to)
+    peft.get_peft_model(checkpoints.load_causal_lm(Weights(str(folder))), config).save_pretrained(to)
     return to
 
 
@@ -85,7 +85,7 @@ def test_greedy_agrees_with_transformers_under_a_template_that_begins_with_the_b
         ours = answer(engine, *asked)
     with started(ChatModel("transformers", str(with_bos))) as engine:
         others = answer(engine, *asked)
-    tokenizer = checkpoints.tokenizer(Weights(str(with_bos)))
+    tokenizer = checkpoints.load_tokenizer(Weights(str(with_bos)))
     for request, our, other in zip(asked, ours, others, strict=True):
         text = "<|begin|><|user|>\n\n" + request.messages[0].content + "<|end|><|assistant|>\n\n"
         assert our.prompt_tokens == len(tokenizer(text, add_special_tokens=False)["input_ids"])

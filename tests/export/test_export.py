@@ -166,7 +166,7 @@ def test_readers_that_split_at_any_line_end_read_it_too(folder: Path, name: str)
 def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: Path, tmp_path: Path) -> None:
     from trl import data_utils
 
-    tokenizer = checkpoints.chat_tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.load_chat_tokenizer(Weights(str(tiny.folder())))
     found = load(folder / "prompt_completion.jsonl", tmp_path)
     for row, given in zip(EVERY, found, strict=True):
         assert data_utils.is_conversational(given)
@@ -183,7 +183,7 @@ def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: 
 def test_trl_takes_the_messages_too(folder: Path, tmp_path: Path) -> None:
     from trl import data_utils
 
-    tokenizer = checkpoints.chat_tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.load_chat_tokenizer(Weights(str(tiny.folder())))
     found = load(folder / "messages.jsonl", tmp_path)
     for row, given in zip(EVERY, found, strict=True):
         assert data_utils.is_conversational(given)

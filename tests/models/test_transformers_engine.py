@@ -175,7 +175,7 @@ def test_the_models_own_generation_config_does_not_leak_in(
         "min_length": 30,
     }
     file.write_text(json.dumps(json.loads(file.read_text()) | opinions))
-    assert checkpoints.causal_lm(Weights(str(folder))).generation_config.repetition_penalty == 9
+    assert checkpoints.load_causal_lm(Weights(str(folder))).generation_config.repetition_penalty == 9
     other = TransformersEngine(ChatModel("transformers", str(folder)))
     asked = [ask("Name three colours.", Sampling(max_tokens=40, logprobs=2)), ask("Name a fish.", SAMPLED)]
     assert answer(other, *asked) == answer(engine, *asked)

@@ -30,7 +30,9 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     folder = tmp_path_factory.mktemp("adapter")
-    peft.get_peft_model(checkpoints.causal_lm(Weights(str(tiny.folder()))), config).save_pretrained(folder)
+    peft.get_peft_model(checkpoints.load_causal_lm(Weights(str(tiny.folder()))), config).save_pretrained(
+        folder
+    )
     return folder
 
 
