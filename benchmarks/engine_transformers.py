@@ -3,7 +3,7 @@
     python benchmarks/engines.py transformers
 
 A toy model is made for it. Prompts are of the lengths of $EVOBUILD_REAL_DATA/alpaca/alpaca_data.json,
-else of data/raw/sample.jsonl. Replies are greedy, in fp32 on a CPU, and go through the door and an
+else of data/raw/sample.jsonl. Replies are greedy, in fp32 on a CPU, and go through the chat client and an
 empty store. For comparison it also prints what transformers' continuous batching makes of the same prompts,
 all of the same room and each with a room of its own.
 """
@@ -58,10 +58,10 @@ def through_the_door(model: Path, prompts: list[str], most: list[int]) -> tuple[
         Request(str(place), "respond", (Message("user", prompt),), Sampling(max_tokens=room))
         for place, (prompt, room) in enumerate(zip(prompts, most, strict=True))
     ]
-    with Model(ChatModel("transformers", str(model))) as door:
-        door._started()
+    with Model(ChatModel("transformers", str(model))) as client:
+        client.started_engine()
         began = time.monotonic()
-        replies = {int(reply.key): reply for reply in door.generate(requests)}
+        replies = {int(reply.key): reply for reply in client.generate(requests)}
         seconds = time.monotonic() - began
     ordered = [replies[place] for place in range(PROMPTS)]
     return seconds, [reply.text for reply in ordered], sum(reply.choices[0].tokens for reply in ordered)

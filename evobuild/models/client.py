@@ -1,4 +1,4 @@
-"""One door to every chat model: requests in, replies out, each paid for once.
+"""The chat client, the one way to every chat model: requests in, replies out, each paid for once.
 
     with Model(params.models.evolver) as model:
         for reply in model.generate(requests):
@@ -31,11 +31,11 @@ from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
 
 CHUNK = 500
-"""Requests looked up in the store at once; below SQLite's limit of variables."""
+"""Requests looked up in the reply cache at once; below SQLite's limit of variables."""
 
 
 class Model:
-    """A chat model behind the reply store; the engine starts at the first reply that is not stored.
+    """A chat model behind the reply cache; the engine starts at the first reply that is not stored.
 
     role and task (evolver, evolve-r1) name its usage and its progress; without a task there is no
     progress to show. total: number of requests to come, if it is known, for the progress. engines:
@@ -51,19 +51,19 @@ class Model:
         engines: Engines | None = None,
     ) -> None:
         self.model = model
-        self._start = engines.start if engines else engine.start
+        self._start = engines.start if engines else engine.start_engine
         self._machine = machine.load()
         price = self._machine.prices.get(str(model))
         self.usage = Usage(str(model), role, price)
-        self._planned = planning.begin(self.usage)
+        self._planned = planning.note_usage(self.usage)
         self._progress = Progress(task, self.usage, total) if task and not self._planned else None
-        self._cache = ReplyCache(replies_file(), engine.identity(model))
+        self._cache = ReplyCache(replies_file(), engine.engine_identity(model))
         self._engine: engine.Engine | None = None
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask each request once and give its reply, by key, in any order.
 
-        Raises UserError if the engine cannot start, the store cannot be used or the budget is spent.
+        Raises UserError if the engine cannot start, the reply cache cannot be used or the budget is spent.
         """
         waiting: dict[Key, list[Request]] = {}
         incoming = iter(requests)
@@ -80,11 +80,11 @@ class Model:
                     for request in same:
                         yield self._counted(request, reply)
                 else:
-                    while len(waiting) >= self._started().capacity:
+                    while len(waiting) >= self.started_engine().capacity:
                         yield from self._finished(waiting)
                     yield from self._within_budget(waiting)
                     waiting[key] = same
-                    self._started().submit(replace(same[0], key=key.hex()))
+                    self.started_engine().submit(replace(same[0], key=key.hex()))
         while waiting:
             yield from self._finished(waiting)
         self._cache.flush()
@@ -104,7 +104,7 @@ class Model:
 
     def _finished(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         with self.usage.clock():
-            replies = self._started().collect()
+            replies = self.started_engine().collect()
         # All are kept before the first is given away: the consumer may never come back.
         for reply in replies:
             if reply.error is None and not self._planned:
@@ -123,7 +123,8 @@ class Model:
             self._progress.step()
         return replace(reply, key=request.key)
 
-    def _started(self) -> engine.Engine:
+    def started_engine(self) -> engine.Engine:
+        """Give the running engine; start it if it is not. Raises UserError if it cannot be."""
         if self._engine is None:
             with self.usage.clock():
                 planned = self._planned and not self.model.simulated

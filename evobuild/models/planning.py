@@ -19,7 +19,7 @@ _counted: ContextVar[list[Usage] | None] = ContextVar("counted", default=None)
 
 
 @contextmanager
-def counting() -> Iterator[list[Usage]]:
+def counting_calls() -> Iterator[list[Usage]]:
     """Give the usage of every Model that is opened inside, as it would be."""
     usages: list[Usage] = []
     token = _counted.set(usages)
@@ -29,7 +29,7 @@ def counting() -> Iterator[list[Usage]]:
         _counted.reset(token)
 
 
-def begin(usage: Usage) -> bool:
+def note_usage(usage: Usage) -> bool:
     """Whether calls are only counted now; if so the usage is taken down."""
     usages = _counted.get()
     if usages is None:

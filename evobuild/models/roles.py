@@ -35,7 +35,7 @@ def _given(models: Models, roles: tuple[str, ...]) -> dict[str, Any]:
     return {role: model for role in roles if (model := getattr(models, role)) is not None}
 
 
-def check(models: Models) -> None:
+def check_models(models: Models) -> None:
     """Raise BadParams at the first model that cannot be where it is said to be."""
     _check_adapter(models)
     _check_folders(models)

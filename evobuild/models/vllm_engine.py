@@ -12,7 +12,6 @@ otherwise share their noise. The model's generation_config.json gives its end to
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -28,6 +27,7 @@ from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.sampling import noise_seed
 from evobuild.weights import checkpoints, identities, sources
 
 if TYPE_CHECKING:
@@ -55,27 +55,22 @@ DEVICE = ("device type", "Device string", "No CUDA", "NVIDIA driver", "no accele
 """What vLLM's errors hold where memory runs out, and where there is nothing to run on."""
 
 
-def identity(model: ChatModel) -> str:
-    """Name the weights by commit or content, and the role's options; an adapter by its content.
-
-    vLLM's version does not count: a stored reply is found where there is another, or none.
-    """
-    adapter = identities.adapter_identity(model.adapter) if model.adapter else ""
-    options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
-    return f"vllm:{identities.weights_identity(_weights(model))}[{','.join(options)}]"
-
-
-def start(model: ChatModel) -> VllmEngine:
-    """Load the model.
+class VllmEngine:
+    """A running vLLM engine.
 
     Raises MissingExtra without vLLM; UserError if the model has no chat template, cannot be loaded,
     does not fit into memory, or there is no device to run it on.
     """
-    return VllmEngine(model)
 
+    @staticmethod
+    def identity(model: ChatModel) -> str:
+        """Name the weights by commit or content, and the role's options; an adapter by its content.
 
-class VllmEngine:
-    """A running vLLM engine. Raises as `start`."""
+        vLLM's version does not count: a stored reply is found where there is another, or none.
+        """
+        adapter = identities.adapter_identity(model.adapter) if model.adapter else ""
+        options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
+        return f"vllm:{identities.weights_identity(_weights(model))}[{','.join(options)}]"
 
     def __init__(self, model: ChatModel) -> None:
         self._model = model
@@ -170,7 +165,8 @@ class VllmEngine:
             temperature=given.temperature,
             top_p=given.top_p,
             max_tokens=min(given.max_tokens, room),
-            seed=_seed(request) if given.temperature else None,
+            # vLLM adds the choice's number to it.
+            seed=noise_seed(request) if given.temperature else None,
             stop=list(given.stop),
             logprobs=given.logprobs or None,
             output_kind=self._final,
@@ -242,12 +238,6 @@ def _position(token: int, position: dict[int, Logprob], most: int) -> tuple[floa
     """The chosen token's log-probability, then the most probable ones; vLLM gives the chosen one anyway."""
     best = sorted((each.logprob for each in position.values()), reverse=True)
     return position[token].logprob, *best[:most]
-
-
-def _seed(request: Request) -> int:
-    """One stream of noise per prompt and seed; vLLM adds the choice's number to it."""
-    text = repr((request.messages, request.sampling.seed)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
 
 
 def _line(error: Exception) -> str:

@@ -54,6 +54,6 @@ def running(request, folder):
 def peer(running, store, monkeypatch):
     """A running engine with a reply store of the test's own."""
     running.engine.asked.clear()
-    monkeypatch.setattr(engines, "start", lambda model: running.engine)
+    monkeypatch.setattr(engines, "start_engine", lambda model: running.engine)
     yield running
     assert running.engine.in_flight == 0

@@ -57,7 +57,7 @@ def questions() -> Iterator[Request]:
 def ask(model: ChatModel, folder: Path, table: Path) -> None:
     """Ask all questions and write the replies sorted by key, and every key that goes to the engine."""
     os.environ |= {"DVC_ROOT": str(folder), "EVOBUILD_STORE": str(folder / "store.sqlite")}
-    start = engines.start
+    start = engines.start_engine
 
     def told(model: ChatModel) -> Engine:
         engine = start(model)
@@ -71,7 +71,7 @@ def ask(model: ChatModel, folder: Path, table: Path) -> None:
         return engine
 
     asked = os.open(folder / "asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    with mock.patch.object(engines, "start", told), Model(model) as door:
+    with mock.patch.object(engines, "start_engine", told), Model(model) as door:
         found = sorted((each.key, each.text, each.error) for each in door.generate(questions()))
     table.write_text(json.dumps(found))
 

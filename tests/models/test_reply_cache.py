@@ -466,7 +466,7 @@ def test_what_params_name_is_kept(tmp_path):
     from evobuild.core.uri import ChatModel
     from evobuild.models import engine
 
-    current = engine.identity(ChatModel("simulated", "small"))
+    current = engine.engine_identity(ChatModel("simulated", "small"))
     file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
     assert archive.prune(file, archive.unused(ROOT / "params.yaml")) == (9, 4)
 

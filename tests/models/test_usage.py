@@ -121,7 +121,7 @@ def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkey
 def test_counting_asks_nothing_and_keeps_nothing(here, engine):
     fake = engine(lambda request: "word")
     ask(3, REAL)
-    with planning.counting() as usages:
+    with planning.counting_calls() as usages:
         replies, _ = ask(5, REAL)
     assert [usage.total("calls") for usage in usages] == [2]
     assert [usage.total("cached") for usage in usages] == [3]

@@ -100,7 +100,7 @@ def test_an_engine_that_is_not_installed_is_said_before_the_hub_is_asked(monkeyp
     monkeypatch.setitem(sys.modules, "vllm", None)
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: pytest.fail("the hub was asked"))
     with pytest.raises(MissingExtra, match=r"evobuild\[vllm\]"):
-        vllm_engine.start(ChatModel("vllm", "someone/model", "12fd25f"))
+        vllm_engine.VllmEngine(ChatModel("vllm", "someone/model", "12fd25f"))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

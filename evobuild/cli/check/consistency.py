@@ -26,7 +26,7 @@ def check(params: Params) -> None:
     _check_evolve(params)
     _check_autoif(params)
     selection.check(params)
-    roles.check(params.models)
+    roles.check_models(params.models)
 
 
 def _check_rounds(params: Params) -> None:

@@ -245,7 +245,7 @@ class _Reader:
         if not file.exists() or str(evolver) != row.model:
             return None
         sampling = evolve.sampling(self._params.evolve, self._params.random_seed, number)
-        with reply_cache.ReplyCache(file, engine.identity(evolver)) as opened:
+        with reply_cache.ReplyCache(file, engine.engine_identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
         return reply.text if reply else None

@@ -222,7 +222,7 @@ def counted(name: str, command: str, values: params.Params) -> list[Usage]:
             arguments[argument] = folder / argument / path.name if kind == "Out" else path
             if kind == "Out":
                 arguments[argument].parent.mkdir()
-        usages = stack.enter_context(planning.counting())
+        usages = stack.enter_context(planning.counting_calls())
         # Without replies nothing is left of the rows; the calls are counted all the same.
         with suppress(BadInput), redirect_stderr(io.StringIO()):
             main(values, **arguments)

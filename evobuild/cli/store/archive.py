@@ -180,7 +180,7 @@ def unused(params: Path) -> Callable[[str], bool]:
     Raises UserError if one of the roles' models cannot be found, and so has no identity.
     """
     models = load(params, ("models",)).models
-    current = {engine.identity(model) for model in chat_models(models).values()}
+    current = {engine.engine_identity(model) for model in chat_models(models).values()}
     return lambda identity: identity not in current
 
 
