@@ -4,8 +4,8 @@
 
 A toy model is made for it. Prompts are of the lengths of $EVOBUILD_REAL_DATA/alpaca/alpaca_data.json,
 else of data/raw/sample.jsonl. Replies are greedy, in fp32 on a CPU, and go through the chat client and an
-empty store. For comparison it also prints what transformers' continuous batching makes of the same prompts,
-all of the same room and each with a room of its own.
+empty reply cache. For comparison it also prints what transformers' continuous batching makes of the same
+prompts, all of the same room and each with a room of its own.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The library that the stages share: one module per noun of the domain, and `models/` behind one door."""
+"""The library that the stages share: one folder a part of the pipeline."""

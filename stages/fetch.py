@@ -14,7 +14,7 @@ def main(params: Params, rows: Out) -> None:
     from evobuild.seeds import fetch
 
     name = rows.name.removeprefix(".").split(".")[0]
-    fetch.fetch(params.fetch[name], rows)
+    fetch.download_dataset(params.fetch[name], rows)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ def main(
     from evobuild.core import tables
     from evobuild.seeds import formats, seed
 
-    rows = list(formats.read(source, params.seed.format))
-    split = seed.split(rows, params.seed, params.random_seed)
+    rows = list(formats.read_seed_rows(source, params.seed.format))
+    split = seed.split_seed_rows(rows, params.seed, params.random_seed)
     kept, held, lost = (
         tables.frame(tables.INSTRUCTIONS, split.r0),
         tables.frame(tables.INSTRUCTIONS, split.held_out),

@@ -1,4 +1,4 @@
-"""What several tests share: a row of an instruction table, and a reply store of one's own."""
+"""What several tests share: a row of an instruction table, and a reply cache of one's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def row():
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """The path of an empty reply store, which every model of the test uses."""
+    """The path of an empty reply cache, which every model of the test uses."""
     path = tmp_path / "replies.sqlite"
     monkeypatch.setenv("EVOBUILD_STORE", str(path))
     assert files.replies_file() == path

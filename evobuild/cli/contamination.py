@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from evobuild.contamination import evaluation_sets
-from evobuild.contamination.decontaminate import Found, Hit, Index, words
+from evobuild.contamination.decontaminate import Found, Hit, NgramIndex, split_words
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.core.errors import UserError
 from evobuild.core.tables import SEED_ROUND, Instruction
@@ -33,7 +33,7 @@ def named(sets: Sequence[str], columns: Sequence[str]) -> dict[str, list[Questio
         raise UserError(f"--set {twice[0]}=… is given twice; expected each name once")
     if unknown := sorted(own.keys() - set(names)):
         raise UserError(f"--columns {unknown[0]}=… is of no set; expected one of {', '.join(names)}")
-    return {name: evaluation_sets.read(Path(file), own.get(name, ())) for name, file in files}
+    return {name: evaluation_sets.read_evaluation_set(Path(file), own.get(name, ())) for name, file in files}
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -52,7 +52,7 @@ def report(
     """
     if not all(n > 0 for n in lengths) or len(set(lengths)) < len(lengths):
         raise UserError(f"--ngrams is {lengths}; expected positive lengths, each once")
-    index = Index(sets, lengths)
+    index = NgramIndex(sets, lengths)
     yield HEADER
     for file in files:
         found = index.search(_rows(file))
@@ -62,7 +62,7 @@ def report(
 
 
 def _rows(file: Path) -> Iterator[Instruction]:
-    for row in formats.read(file):
+    for row in formats.read_seed_rows(file):
         yield Instruction(
             row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output, "", ""
         )
@@ -83,8 +83,8 @@ def _longest(found: Found, name: str, show: int) -> Iterator[str]:
     """The longest overlaps with a set, one a row."""
     own = [hit for hit in found.hits if hit.set == name]
     best: dict[str, Hit] = {}
-    for hit in sorted(own, key=lambda hit: (-len(words(hit.overlap)), hit.row)):
+    for hit in sorted(own, key=lambda hit: (-len(split_words(hit.overlap)), hit.row)):
         best.setdefault(hit.row, hit)
     for hit in list(best.values())[:show]:
         shared = on_terminal(" ".join(hit.overlap[:CLIP].split()))
-        yield f"  {hit.row} | {name} {hit.place} | {len(words(hit.overlap))} words: {shared}\n"
+        yield f"  {hit.row} | {name} {hit.place} | {len(split_words(hit.overlap))} words: {shared}\n"

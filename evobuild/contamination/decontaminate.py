@@ -71,7 +71,7 @@ def normalised(text: str) -> str:
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Split into words: "A cat's 3.5" -> ["a", "cat", "s", "3", "5"], "你好 B" -> ["你", "好", "b"]"""
     folded = normalised(text)
     return _pattern(folded).findall(folded)
@@ -81,7 +81,7 @@ def _pattern(folded: str) -> re.Pattern[str]:
     return _PLAIN if folded.isascii() else _WORD
 
 
-def text_of(row: Instruction) -> str:
+def row_text(row: Instruction) -> str:
     """All of a row that counts, a text a paragraph."""
     return "\n".join(_parts(row))
 
@@ -90,12 +90,12 @@ def _parts(row: Instruction) -> list[str]:
     return [*(content for _, content in row.history), row.instruction, row.input, row.output]
 
 
-def measure(n: int) -> str:
+def ngram_measure(n: int) -> str:
     """Name the measure of an overlap of n words."""
     return f"{n}-gram"
 
 
-class Index:
+class NgramIndex:
     """The n-grams of some evaluation sets, to hold rows against.
 
     sets: questions by the name of their set. lengths: the n of the n-grams, in words.
@@ -109,14 +109,14 @@ class Index:
         number = self._numbers
         texts = Texts(
             [
-                [number.setdefault(word, len(number) + 1) for word in words(question.text)]
+                [number.setdefault(word, len(number) + 1) for word in split_words(question.text)]
                 for _, question in self._questions
             ]
         )
         self._grams = {n: Grams(texts, n, len(number)) for n in lengths}
         self._short: dict[str, list[int]] = {}
         for place, (_, question) in enumerate(self._questions):
-            asked = words("\n".join(question.asked))
+            asked = split_words("\n".join(question.asked))
             if 0 < len(asked) < max(lengths, default=0):
                 self._short.setdefault(" ".join(asked), []).append(place)
 
@@ -127,14 +127,14 @@ class Index:
         source, count = iter(rows), 0
         while batch := list(islice(source, BATCH)):
             count += len(batch)
-            parts = [[words(part) for part in _parts(row)] for row in batch]
+            parts = [[split_words(part) for part in _parts(row)] for row in batch]
             text = Texts([[self._numbers.get(word, NO_WORD) for word in chain(*row)] for row in parts])
             for n, grams in self._grams.items():
                 runs = np.concatenate([self._equal(parts, n), grams.runs_in(text)])
                 touched_Q[n][runs["text"]] = True
                 hits += [self._hit(batch[run["row"]], run, n) for run in self._longest(runs)]
         touched = {
-            (name, measure(n)): int(seen_Q[self._set_Q == place].sum())
+            (name, ngram_measure(n)): int(seen_Q[self._set_Q == place].sum())
             for n, seen_Q in touched_Q.items()
             for place, name in enumerate(self._sets)
         }
@@ -161,7 +161,7 @@ class Index:
 
     def _hit(self, row: Instruction, run: np.void, n: int) -> Hit:
         name, question = self._questions[run["text"]]
-        folded = normalised(text_of(row))
+        folded = normalised(row_text(row))
         spans = [found.span() for found in _pattern(folded).finditer(folded)]
         first, last = spans[run["start"]], spans[run["start"] + run["length"] - 1]
-        return Hit(row.id, name, question.place, measure(n), folded[first[0] : last[1]], question.text)
+        return Hit(row.id, name, question.place, ngram_measure(n), folded[first[0] : last[1]], question.text)

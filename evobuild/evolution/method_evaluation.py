@@ -98,7 +98,7 @@ class Examiner:
     def examine(
         self, texts: Mapping[int, str], rows: Sequence[Instruction], rated: bool = False
     ) -> dict[int, Trial]:
-        """Try each method on each row: all evolutions in one call of the door, all answers in another.
+        """Try each method on each row: all evolutions in one call of the client, all answers in another.
 
         texts: methods by number. rated: ask the judge for the gains, too.
         """

@@ -148,7 +148,7 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
         "overlaps": [
             line
             for name in sets
-            for line in hits.lines(
+            for line in hits.hit_lines(
                 name,
                 stage_counts.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
                 pools,
@@ -157,7 +157,7 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
         "shared": [
             hit
             for name in sets
-            for hit in hits.longest(sources.rows.contamination, sources.rows.responses, name, pools)
+            for hit in hits.longest_hits(sources.rows.contamination, sources.rows.responses, name, pools)
         ],
     }
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from evobuild.core.errors import BadInput
-from evobuild.seeds.fields import Record, compact, kind, listed
+from evobuild.seeds.fields import Record, compact_json, json_kind, listed_fields
 
 if TYPE_CHECKING:
     import polars
@@ -38,7 +38,7 @@ DUPLICATED = re.compile(r"(.*)_duplicated_\d+")  # how polars renames a column w
 ROWS_PER_SLICE = 8192  # rows of a table that are Python objects at a time
 
 
-def read(path: Path) -> Iterator[tuple[str, Record]]:
+def read_records(path: Path) -> Iterator[tuple[str, Record]]:
     """Read the records of a file, each with its place.
 
     Yields in file order, e.g. ("seeds.jsonl:17", {"instruction": "Name three colours."}); at least one.
@@ -50,7 +50,9 @@ def read(path: Path) -> Iterator[tuple[str, Record]]:
     record = None
     for place, record in read_container(path):
         if not isinstance(record, dict):
-            raise BadInput(f"{place}: the record is {kind(record)}; expected an object with named fields")
+            raise BadInput(
+                f"{place}: the record is {json_kind(record)}; expected an object with named fields"
+            )
         yield place, record
     if record is None:
         raise BadInput(f"{path}: holds no records; expected at least one")
@@ -136,9 +138,9 @@ def _read_json(path: Path) -> Iterator[tuple[str, object]]:
         return
     records = _parse(text, path)
     if not isinstance(records, list):
-        fields = f" with the fields {listed(records)}" if isinstance(records, dict) else ""
+        fields = f" with the fields {listed_fields(records)}" if isinstance(records, dict) else ""
         raise BadInput(
-            f"{path}: holds {kind(records)}{fields}; expected an array of records, or one per line"
+            f"{path}: holds {json_kind(records)}{fields}; expected an array of records, or one per line"
         )
     escaped = SURROGATE.search(text) is not None
     for index, record in enumerate(records):
@@ -180,7 +182,7 @@ def _check_characters(record: object, place: str) -> None:
     """Raise BadInput if a text holds half a character, which no file and no model could take."""
     for field, value in record.items() if isinstance(record, dict) else [("record", record)]:
         try:
-            compact([field, value], place).encode()
+            compact_json([field, value], place).encode()
         except UnicodeEncodeError as error:
             found = f"{field[:40]!r} holds the lone surrogate U+{ord(error.object[error.start]):04X}"
             raise BadInput(f"{place}: {found}; expected whole characters") from None
@@ -208,7 +210,7 @@ def _header(columns: list[str], path: Path) -> list[str]:
     if not any(names):
         raise BadInput(f"{path}: the header row has no column names; expected e.g. instruction,input,output")
     if twice := sorted({name for name in names if name and names.count(name) > 1}):
-        raise BadInput(f"{path}: the header row has {listed(twice)} twice or more; expected it once")
+        raise BadInput(f"{path}: the header row has {listed_fields(twice)} twice or more; expected it once")
     return [name or f"column {index}" for index, name in enumerate(names)]
 
 

@@ -1,4 +1,4 @@
-"""One engine at a time, started once, behind the door of every test that asks for a peer."""
+"""One engine at a time, started once, behind the chat client of every test that asks for a peer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def running(request, folder):
 
 @pytest.fixture
 def peer(running, store, monkeypatch):
-    """A running engine with a reply store of the test's own."""
+    """A running engine with a reply cache of the test's own."""
     running.engine.asked.clear()
     monkeypatch.setattr(engines, "start_engine", lambda model: running.engine)
     yield running

@@ -66,7 +66,7 @@ def test_a_seed_repeats_its_text_and_another_gives_another(peer: Peer) -> None:
         )
         among = [ask(text, temperature=0.9, max_tokens=9, seed=seed) for text in others]
         text = peer.ask(*among, wanted)["wanted"].text
-        assert len(peer.engine.asked) == 1 + len(others), "it came from the store"
+        assert len(peer.engine.asked) == 1 + len(others), "it came from the reply cache"
         return text
 
     one, again, other = drawn(1), drawn(1, *PROMPTS[1:]), drawn(2)

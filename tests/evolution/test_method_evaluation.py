@@ -93,7 +93,7 @@ def test_an_error_is_told_with_what_the_engine_said(row, engine):
 
 @pytest.fixture
 def groups(monkeypatch):
-    """Purpose and number of the requests of each call of the door; keys are unique in each."""
+    """Purpose and number of the requests of each call of the client; keys are unique in each."""
     found = []
     generate = Model.generate
 

@@ -206,7 +206,7 @@ def test_load_dataset_opens_the_folder_with_all_columns(folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("name", ["alpaca.json", "sharegpt.json", "messages.jsonl"])
 def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
-    last = {row.conversation: row for row in formats.read(folder / name)}
+    last = {row.conversation: row for row in formats.read_seed_rows(folder / name)}
     rows = EVERY if name == "messages.jsonl" else PAIRED
     for row, found in zip(rows, last.values(), strict=True):
         asked = (found.instruction, found.input)

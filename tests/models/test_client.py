@@ -1,4 +1,4 @@
-"""The door: each question paid for once, whatever happens."""
+"""The chat client: each question paid for once, whatever happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reply store: what was written comes back as it was or not at all, whatever happens to the file."""
+"""The reply cache: what was written comes back as it was or not at all, whatever happens to the file."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def text(number):
     return f"{number} " + "The river turns west at the old mill. " * 12
 
 def fill(file, first, last, said=0):
-    with ReplyCache(Path(file), "m") as store:
+    with ReplyCache(Path(file), "m") as cache:
         for number in range(first, last):
             asked = Request("k", "respond", (Message("user", str(number)),), Sampling())
-            store.put(store.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
+            cache.put(cache.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
             if said and number % said == 0:
-                store.flush()
+                cache.flush()
                 print(number, flush=True)
 """
 
@@ -49,9 +49,9 @@ def request(text, key=None, **sampling):
 
 def fill(file, numbers, identity="m"):
     """Store a reply of some 500 characters to each number, all in one commit."""
-    with ReplyCache(file, identity) as store:
+    with ReplyCache(file, identity) as cache:
         for number in numbers:
-            store.put(store.key(request(str(number))), reply("k", words(number)))
+            cache.put(cache.key(request(str(number))), reply("k", words(number)))
     return file
 
 
@@ -60,13 +60,13 @@ def words(number):
 
 
 def found(file, numbers, identity="m"):
-    """What the store has of the numbers: number -> text."""
+    """What the cache has of the numbers: number -> text."""
     numbers = list(numbers)
-    with ReplyCache(file, identity) as store:
-        keys = {store.key(request(str(number))): number for number in numbers}
+    with ReplyCache(file, identity) as cache:
+        keys = {cache.key(request(str(number))): number for number in numbers}
         every = list(keys)
         chunks = [every[start : start + 500] for start in range(0, len(every), 500)]
-        return {keys[key]: each.text for chunk in chunks for key, each in store.get(chunk).items()}
+        return {keys[key]: each.text for chunk in chunks for key, each in cache.get(chunk).items()}
 
 
 def python(code, *words, **options):
@@ -187,7 +187,7 @@ def test_a_damaged_reply_is_missing_said_once_asked_again_and_replaced(store, ca
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A closed store of 3,000 replies in some 400 pages; copy it before you harm it."""
+    """A closed cache of 3,000 replies in some 400 pages; copy it before you harm it."""
     return fill(tmp_path_factory.mktemp("whole") / "whole.sqlite", range(3000))
 
 
@@ -405,8 +405,8 @@ def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
     with sqlite3.connect(one) as connection:
         connection.execute("UPDATE replies SET reply = CAST(x'ff' AS TEXT) WHERE rowid <= 2")
     connection.close()
-    with ReplyCache(two, "m") as store:
-        store.put(store.key(request("new")), reply("k", "of two"))
+    with ReplyCache(two, "m") as cache:
+        cache.put(cache.key(request("new")), reply("k", "of two"))
     assert archive.export(one, tmp_path / "1.parquet") == (7, 2)
     assert archive.merge(two, tmp_path / "1.parquet") == (0, 7)
     assert found(two, [*range(9), "new"]) == {number: words(number) for number in range(9)} | {

@@ -229,7 +229,7 @@ real_data = pytest.mark.skipif(REAL_DATA is None, reason="EVOBUILD_REAL_DATA nam
 
 
 def alpaca(count: int) -> list[Instruction]:
-    sources = formats.read(Path(REAL_DATA or "") / "alpaca/alpaca_data.json")
+    sources = formats.read_seed_rows(Path(REAL_DATA or "") / "alpaca/alpaca_data.json")
     return [
         tiny.row(id=str(number), instruction=each.instruction, input=each.input, output=each.output)
         for number, each in zip(range(count), sources, strict=False)

@@ -177,7 +177,7 @@ class Estimator:
         source = Path(self._params.seed.source)
         if not source.exists():
             return drawn or 0
-        there = sum(1 for _ in formats.read(source, self._params.seed.format))
+        there = sum(1 for _ in formats.read_seed_rows(source, self._params.seed.format))
         return min(drawn or there, there)
 
     def _priced(self, found: Estimate, usages: Sequence[Usage]) -> Estimate:

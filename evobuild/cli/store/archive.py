@@ -1,6 +1,6 @@
-"""The reply store as a whole: counted, pruned, and carried from one machine to another as Parquet.
+"""The reply cache as a whole: counted, pruned, and carried from one machine to another as Parquet.
 
-An archive has a row per reply, sorted by key, so that equal stores give equal files:
+An archive has a row per reply, sorted by key, so that equal caches give equal files:
   key        what was asked of which model, 16 bytes
   identity   the model's full name
   reply      as JSON, in UTF-8
@@ -28,14 +28,14 @@ from evobuild.models.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
 MARK = "evobuild.replies"
-"""Key of the file's metadata that holds the version of the store it came from."""
+"""Key of the file's metadata that holds the version of the reply cache it came from."""
 
 CHUNK = 20_000
 """Replies in memory at once."""
 
 
 class Share(NamedTuple):
-    """What one model has in the store."""
+    """What one model has in the reply cache."""
 
     identity: str
     replies: int
@@ -51,7 +51,7 @@ class Moved(NamedTuple):
 
 @contextmanager
 def opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store that is there. Raises UserError if it is not, and whenever SQLite fails."""
+    """Open a reply cache that is there. Raises UserError if it is not, and whenever SQLite fails."""
     if not file.exists():
         raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
     try:
@@ -112,7 +112,7 @@ def _write(rows: pl.LazyFrame, path: Path) -> None:
 
 
 def merge(file: Path, archive: Path) -> Moved:
-    """Take an archive's replies into a store, which is begun if need be; known keys stay as they are.
+    """Take an archive's replies into a reply cache, begun if need be; known keys stay as they are.
 
     Raises BadInput if the file is no archive, or a row is damaged; sound rows before it are kept.
     """
@@ -191,7 +191,7 @@ def prune(file: Path, drop: Callable[[str], bool]) -> Moved:
     """
     with opened(file) as connection:
         models = connection.execute("SELECT number, identity FROM models").fetchall()
-        # A model's own row stays: a process that has the store open knows it by its number.
+        # A model's own row stays: a process that has the cache open knows it by its number.
         dropped = [(number,) for number, identity in models if drop(identity)]
         removed = 0
         with connection:

@@ -1,4 +1,4 @@
-"""The commands of `python -m evobuild store`: each does one thing to the whole store and says what."""
+"""The commands of `python -m evobuild store`: each does one thing to the whole reply cache and says what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A damaged reply store rebuilt: what can be read of it goes into a fresh file, the old one is kept.
+"""A damaged reply cache rebuilt: what can be read of it goes into a fresh file, the old one is kept.
 
 Each row is held against its checksum, so that nothing wrong comes through. A row is lost if its page
 is damaged or missing.
@@ -33,7 +33,7 @@ UNKNOWN = "unknown"
 
 
 class Rebuilt(NamedTuple):
-    """replies: how many the fresh store holds; damaged: read, but wrong; old: where the old file lies."""
+    """replies: how many the fresh cache holds; damaged: read, but wrong; old: where the old file lies."""
 
     replies: int
     damaged: int
@@ -41,9 +41,9 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild(file: Path) -> Rebuilt:
-    """Put the sound replies of a store into a fresh file in its place, and move the old one aside.
+    """Put the sound replies of a reply cache into a fresh file in its place, and move the old one aside.
 
-    Raises UserError if there is no store, another process has it open, or it is another program's.
+    Raises UserError if there is no reply cache, another process has it open, or it is another program's.
     """
     if not file.is_file():
         raise UserError(f"{file}: there is no reply store to rebuild")
