@@ -18,7 +18,7 @@ def main(
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED, Answer
     from evobuild.autoif.verified import of_table
     from evobuild.core import pools, tables
-    from evobuild.sandbox.choice import choose
+    from evobuild.sandbox.choice import best_isolation
 
     if not params.autoif.answers.count:
         pools.leave(CHECKS, checks, rejects, counts)
@@ -26,7 +26,7 @@ def main(
     given = [Answer._make(row) for row in tables.read(answers, ANSWERS).select(Answer._fields).iter_rows()]
     own = tables.instructions(tables.read(rows, tables.INSTRUCTIONS))
     functions = measures.functions_of(own, of_table(tables.read(verified, VERIFIED)))
-    isolation = choose(params.sandbox)
+    isolation = best_isolation(params.sandbox)
     if isolation.name == "none":
         log("sandbox.allow_weaker_isolation: code that a model wrote runs here without isolation")
     found = sorted(measures.check(given, functions, params.sandbox, isolation))

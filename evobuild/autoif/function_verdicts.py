@@ -92,7 +92,7 @@ def run(panels: Iterable[Panel], limits: Limits) -> Iterator[tuple[str, Said]]:
         for function in panel.functions
         if panel.cases
     )
-    for outcome in sandbox.run(jobs, limits):
+    for outcome in sandbox.run_jobs(jobs, limits):
         yield outcome.key, said(outcome)
 
 

@@ -62,7 +62,7 @@ def hit_lines(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> lis
 
 
 def longest_hits(
-    contamination: Path, responses: Path, name: str, pools: Sequence[str]
+    name: str, pools: Sequence[str], *, contamination: Path, responses: Path
 ) -> list[dict[str, Any]]:
     """The rows of some pools that share most with a set, each with its longest hit and its own text.
 

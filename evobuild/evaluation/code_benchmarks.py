@@ -106,7 +106,7 @@ def examine_samples(
 ) -> list[sandbox.Verdict]:
     """Give the verdict on every sample, in the samples' order; keys are their places in it."""
     exams = (sample_exam(problems[sample.task], sample, str(place)) for place, sample in enumerate(samples))
-    return sorted(sandbox.examine(exams, limits), key=lambda verdict: int(verdict.key))
+    return sorted(sandbox.run_exams(exams, limits), key=lambda verdict: int(verdict.key))
 
 
 def sample_exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:

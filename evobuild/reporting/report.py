@@ -157,7 +157,9 @@ def _contamination(params: Params, sources: Sources) -> dict[str, Any]:
         "shared": [
             hit
             for name in sets
-            for hit in hits.longest_hits(sources.rows.contamination, sources.rows.responses, name, pools)
+            for hit in hits.longest_hits(
+                name, pools, contamination=sources.rows.contamination, responses=sources.rows.responses
+            )
         ],
     }
 

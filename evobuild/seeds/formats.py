@@ -98,7 +98,7 @@ def _list_format(fields: set[str], format: Format) -> Convert | None:
 
 
 def _flat_format(fields: set[str], format: Format) -> Convert | None:
-    """The reader of flat records, if these are the fields of one; only `instruction` needs no answer beside."""
+    """The reader of flat records, if these are the fields of one: all but `instruction` need an answer."""
     for name, spellings in FLAT.items():
         for spelling in spellings:
             answered = spelling.instruction == "instruction" or not fields.isdisjoint(spelling.outputs)

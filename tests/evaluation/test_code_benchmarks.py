@@ -19,7 +19,7 @@ from evobuild.sandbox import choice
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
 LIMITS = sandbox.Limits(seconds=20.0, memory=512, output=2**20, modules=None, allow_weaker_isolation=False)
-isolated = pytest.mark.skipif(not choice.usable(), reason="this machine offers no isolation")
+isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machine offers no isolation")
 
 HUMAN_EVAL = {
     "task_id": "HumanEval/0",
