@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from evobuild.answering import failures
 from evobuild.core.chat import Request, Sampling
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 
@@ -28,7 +28,7 @@ def respond(
     def requests() -> Iterator[Request]:
         for row in rows:
             asked[row.id] = row
-            yield Request(row.id, "respond", messages(row), sampling)
+            yield Request(row.id, "respond", chat_messages(row), sampling)
 
     for reply in model.generate(requests()):
         row = asked.pop(reply.key)

@@ -19,7 +19,7 @@ from evobuild.autoif.records import constraint_of
 from evobuild.autoif.verified import Verified
 from evobuild.core import json_lines, tables
 from evobuild.core.chat import Message
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.json_lines import Record
 from evobuild.core.params import Models
 from evobuild.core.tables import Instruction
@@ -60,10 +60,14 @@ def export(
     folder.mkdir()
     ordered = sorted(pairs, key=lambda pair: pair.row.id)
     given = ((row, verified[constraint_of(row)]) for row in sorted(rows, key=lambda row: row.id))
-    json_lines.write(folder / "verifiers.jsonl", ((row.id, _verifier(row, by)) for row, by in given))
-    json_lines.write(folder / "preferences.jsonl", ((pair.row.id, _preference(pair)) for pair in ordered))
+    json_lines.write_json_lines(
+        folder / "verifiers.jsonl", ((row.id, _verifier(row, by)) for row, by in given)
+    )
+    json_lines.write_json_lines(
+        folder / "preferences.jsonl", ((pair.row.id, _preference(pair)) for pair in ordered)
+    )
     turns = ((pair.row.id, _turns(pair)) for pair in ordered)
-    json_lines.write(folder / "preferences_sharegpt.json", turns)
+    json_lines.write_json_lines(folder / "preferences_sharegpt.json", turns)
     tables.write_json(folder / "dataset_info.json", LLAMA_FACTORY)
     (folder / "README.md").write_text(_card(len(rows), len(pairs), models), encoding="utf-8")
 
@@ -97,7 +101,7 @@ def _verifier(row: Instruction, by: Verified) -> Record:
 def _preference(pair: Pair) -> Record:
     return {
         "id": pair.row.id,
-        "prompt": [turn._asdict() for turn in messages(pair.row)],
+        "prompt": [turn._asdict() for turn in chat_messages(pair.row)],
         "chosen": [Message("assistant", pair.row.output)._asdict()],
         "rejected": [Message("assistant", pair.rejected)._asdict()],
     }
@@ -107,7 +111,7 @@ def _turns(pair: Pair) -> Record:
     return {
         "id": pair.row.id,
         # Rows of the branch have no earlier turns.
-        "conversations": [{"from": "human", "value": turn.content} for turn in messages(pair.row)],
+        "conversations": [{"from": "human", "value": turn.content} for turn in chat_messages(pair.row)],
         "chosen": {"from": "gpt", "value": pair.row.output},
         "rejected": {"from": "gpt", "value": pair.rejected},
     }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from evobuild.answering import failures
 from evobuild.autoif.records import Answer, answer_id
 from evobuild.core.chat import Request, Sampling
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 
@@ -23,7 +23,10 @@ def respond(
     """
     requests = (
         Request(
-            f"{row.id}/{number}", "respond", messages(row), replace(sampling, seed=sampling.seed + number)
+            f"{row.id}/{number}",
+            "respond",
+            chat_messages(row),
+            replace(sampling, seed=sampling.seed + number),
         )
         for row in rows
         for number in range(count)

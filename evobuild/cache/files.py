@@ -15,7 +15,7 @@ def replies_file() -> Path:
     """
     if explicit := os.environ.get("EVOBUILD_STORE"):
         return Path(explicit)
-    return machine.root() / ".evobuild" / "replies.sqlite"
+    return machine.repository_root() / ".evobuild" / "replies.sqlite"
 
 
 def measurements_file() -> Path:

@@ -10,17 +10,18 @@ the tests run apart from it (see sandbox/inside/examiner.py).
 from __future__ import annotations
 
 import ast
-import gzip
-import json
 import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from evobuild import sandbox
 from evobuild.core.errors import BadInput
+from evobuild.core.json_lines import NotJson, parse_json, read_json_lines
+from evobuild.core.text_files import decode_utf8, opened_file
 
 
 @dataclass(frozen=True)
@@ -174,26 +175,17 @@ def _tested(program: str, tests: str) -> str:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    """The objects of a JSON array or of JSON lines, gzipped or not, each with its place."""
-    data = path.read_bytes()
+    """The objects of a JSON array or of JSON lines, gzipped if named .gz, each with its place."""
     try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: neither UTF-8 text nor gzip of it: {error}") from error
-    if text.lstrip().startswith("["):
-        yield from _objects((f"{path}: row {i}", row) for i, row in enumerate(_parsed(str(path), text), 1))
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            yield from _objects([(f"{path}:{number}", _parsed(f"{path}:{number}", line))])
-
-
-def _parsed(place: str, text: str) -> list[object]:
-    try:
-        found: list[object] = json.loads(text)
-    except ValueError as error:
-        raise BadInput(f"{place}: no JSON: {error}") from error
-    return found
+        with opened_file(path) as file:
+            text = decode_utf8(file.read(), path)
+        if text.lstrip().startswith("["):
+            rows = cast(list[object], parse_json(text, path))
+            yield from _objects((f"{path}: row {number}", row) for number, row in enumerate(rows, 1))
+        else:
+            yield from _objects(read_json_lines(path))
+    except NotJson as error:
+        raise BadInput(f"{error.place}: no JSON: {error.reason}") from error
 
 
 def _objects(rows: Iterable[tuple[str, object]]) -> Iterator[tuple[str, dict[str, object]]]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.params import Failures
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
@@ -180,7 +180,7 @@ class Examiner:
         # Replies came in any order; what is asked of them should not.
         asked = {_name(place): place for place in sorted(children)}
         requests = (
-            Request(name, "respond", messages(children[place]), self.sampling)
+            Request(name, "respond", chat_messages(children[place]), self.sampling)
             for name, place in asked.items()
         )
         return [

@@ -23,7 +23,7 @@ import polars as pl
 
 from evobuild.core import json_lines, tables
 from evobuild.core.chat import Message
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.json_lines import Record
 from evobuild.core.params import Params
 from evobuild.core.tables import Instruction, Reject
@@ -126,7 +126,7 @@ def _prompt_completion(row: Instruction) -> Record:
 
 
 def _turns(row: Instruction) -> tuple[Message, ...]:
-    return (*messages(row), Message("assistant", row.output))
+    return (*chat_messages(row), Message("assistant", row.output))
 
 
 WRITERS: dict[str, tuple[str, Callable[[Instruction], Record]]] = {
@@ -140,4 +140,4 @@ WRITERS: dict[str, tuple[str, Callable[[Instruction], Record]]] = {
 def _write(path: Path, name: str, rows: Iterable[Instruction]) -> None:
     record = WRITERS[name][1]
     fit = (row for row in rows if name not in IN_PAIRS or in_pairs(row))
-    json_lines.write(path, ((row.id, record(row)) for row in fit))
+    json_lines.write_json_lines(path, ((row.id, record(row)) for row in fit))

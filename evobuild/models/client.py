@@ -52,7 +52,7 @@ class Model:
     ) -> None:
         self.model = model
         self._start = engines.start if engines else engine.start_engine
-        self._machine = machine.load()
+        self._machine = machine.load_machine()
         price = self._machine.prices.get(str(model))
         self.usage = Usage(str(model), role, price)
         self._planned = planning.note_usage(self.usage)

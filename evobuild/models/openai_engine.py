@@ -31,7 +31,7 @@ class OpenAIEngine:
         return str(model)
 
     def __init__(self, model: ChatModel, options: machine.OpenAI | None = None) -> None:
-        options = options or machine.load().openai
+        options = options or machine.load_machine().openai
         self.capacity = 2 * options.concurrency
         self._server = Server(model, options)
         self._submitted: deque[Request] = deque()

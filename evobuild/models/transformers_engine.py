@@ -114,7 +114,7 @@ class TransformersEngine:
         # What it does not name is filled in from the model's own: a penalty or a top_k nobody asked for.
         self._model.generation_config = self._config(1)
         self._single = self._model.device.type == "cpu" and self._model.num_parameters() < SMALL
-        batch = machine.load().transformers.batch
+        batch = machine.load_machine().transformers.batch
         self.capacity = AHEAD * batch
         self._batch: defaultdict[int, int] = defaultdict(lambda: batch)
         self._rows: list[_Row] = []

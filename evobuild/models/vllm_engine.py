@@ -12,7 +12,6 @@ otherwise share their noise. The model's generation_config.json gives its end to
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import warnings
@@ -26,6 +25,7 @@ from jinja2 import TemplateError
 from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
+from evobuild.core.json_files import read_json_file
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.sampling import noise_seed
 from evobuild.weights import checkpoints, identities, sources
@@ -80,7 +80,7 @@ class VllmEngine:
         self._tokenizer = checkpoints.load_tokenizer(_weights(model))
         if not self._tokenizer.chat_template:
             raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
-        sequences = machine.load().vllm.max_num_seqs
+        sequences = machine.load_machine().vllm.max_num_seqs
         self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
             self._final = require("vllm.sampling_params", "vllm").RequestOutputKind.FINAL_ONLY
@@ -191,7 +191,7 @@ def _weights(model: ChatModel) -> Weights:
 
 def _options(model: ChatModel) -> dict[str, Any]:
     name, revision = sources.weights_source(_weights(model))
-    options: dict[str, Any] = machine.load().vllm.model_dump() | {
+    options: dict[str, Any] = machine.load_machine().vllm.model_dump() | {
         "model": name,
         "revision": revision,
         "dtype": model.dtype or "auto",
@@ -209,7 +209,7 @@ def _options(model: ChatModel) -> dict[str, Any]:
         options["enable_chunked_prefill"] = False
     if model.adapter:
         identities.check_adapter(model.adapter)
-        rank = json.loads((Path(model.adapter) / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+        rank = read_json_file(Path(model.adapter) / "adapter_config.json")["r"]
         ranks = get_args(require("vllm.config.lora", "vllm").MaxLoRARanks)
         options |= {"enable_lora": True, "max_lora_rank": min(each for each in ranks if each >= rank)}
     return options

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import polars as pl
 from evobuild.core import branches as branch_steps
 from evobuild.core import pools as pool_stages
 from evobuild.core import tables
+from evobuild.core.json_files import read_json_file
 from evobuild.core.tables import LEVELS, RATINGS, SCORES
 
 BINS = 20
@@ -38,7 +38,7 @@ def row_counts(
 
 
 def _ledger(counts: Path, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((counts / f"{name}.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_json_file(counts / f"{name}.json")
     return content
 
 
@@ -108,7 +108,7 @@ def usage_by_role(usage: Path, names: Iterable[str]) -> dict[str, dict[str, Any]
     """
     totals: dict[str, dict[str, Any]] = {}
     for name in names:
-        for entry in json.loads((usage / f"{name}.json").read_text(encoding="utf-8")):
+        for entry in read_json_file(usage / f"{name}.json"):
             none = {"calls": 0, "tokens": 0, "seconds": 0.0, "cost": None}
             total = totals.setdefault(entry["role"], none)
             for counts in entry["purposes"].values():

@@ -16,7 +16,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
-from evobuild.seeds.fields import Record, compact_json, json_kind, listed_fields, text_field
+from evobuild.core.json_lines import compact_json
+from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
 
 Turns = tuple[tuple[str, str], ...]  # (role, content), role being system, user or assistant
 

@@ -5,7 +5,6 @@ Failure is a field that holds something else where text is wanted: it raises Bad
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 
@@ -40,11 +39,3 @@ def text_field(record: Record, fields: Iterable[str], place: str) -> str:
         if value is not None:
             raise BadInput(f"{place}: '{field}' is {json_kind(value)}; expected text")
     return ""
-
-
-def compact_json(value: object, place: str) -> str:
-    """Write a value as JSON on one line, letters beyond ASCII as they are."""
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        raise BadInput(f"{place}: nested too deeply to be read; expected fields of text") from None

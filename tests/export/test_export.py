@@ -75,7 +75,10 @@ EVERY = sorted([*ROWS, *LOST], key=lambda row: row.id)
 
 def turns(row: Instruction) -> list[tuple[str, str]]:
     """What a consumer must get: the conversation as the responder and the tuned model see it."""
-    return [*((turn.role, turn.content) for turn in conversation.messages(row)), ("assistant", row.output)]
+    return [
+        *((turn.role, turn.content) for turn in conversation.chat_messages(row)),
+        ("assistant", row.output),
+    ]
 
 
 def load(path: Path, cache: Path) -> list[dict[str, Any]]:
@@ -173,7 +176,7 @@ def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: 
         both = given["prompt"] + given["completion"]
         assert [(turn["role"], turn["content"]) for turn in both] == turns(row)
         rendered = data_utils.maybe_apply_chat_template(given, tokenizer)
-        asked = [turn._asdict() for turn in conversation.messages(row)]
+        asked = [turn._asdict() for turn in conversation.chat_messages(row)]
         assert rendered["prompt"] == tokenizer.apply_chat_template(
             asked, add_generation_prompt=True, tokenize=False
         )
@@ -211,7 +214,9 @@ def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
     for row, found in zip(rows, last.values(), strict=True):
         asked = (found.instruction, found.input)
         expected = (row.instruction, row.input)
-        assert asked == (expected if name == "alpaca.json" else (conversation.messages(row)[-1].content, ""))
+        assert asked == (
+            expected if name == "alpaca.json" else (conversation.chat_messages(row)[-1].content, "")
+        )
         assert found.output == row.output
         if row not in LOST:
             assert found.history == row.history
@@ -220,7 +225,7 @@ def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
 def test_half_a_character_is_an_error_that_names_the_row(tmp_path: Path) -> None:
     row = tiny.row(output="broken \ud800")
     with pytest.raises(BadInput, match=rf"row {row.id}: its text holds the lone surrogate U\+D800"):
-        json_lines.line(row.id, exports._messages(row))
+        json_lines.json_line(row.id, exports._messages(row))
     # No table can bring it so far: polars takes whole characters only.
     with pytest.raises(UnicodeEncodeError):
         export(tmp_path / "export", [row])

@@ -98,7 +98,7 @@ def test_two_processes_write_20000_replies_each_half_of_them_the_same(store):
     running = [python(code, store, first) for first in (0, 10_000)]
     assert [process.wait() for process in running] == [0, 0]
     assert found(store, range(30_000)) == {number: words(number) for number in range(30_000)}
-    assert archive.stats(store)[0].replies == 30_000
+    assert archive.count_replies(store)[0].replies == 30_000
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3])
@@ -225,7 +225,7 @@ def test_a_harmed_file_never_gives_a_wrong_reply_and_can_be_rebuilt(tmp_path, wh
         assert "store rebuild" in str(error)
         assert str(file) in str(error)
     harmed = file.read_bytes()
-    done = salvage.rebuild(file)
+    done = salvage.rebuild_reply_cache(file)
     assert done.old.read_bytes() == harmed
     kept = found(file, range(3000))
     assert kept.items() <= right.items()
@@ -241,14 +241,14 @@ def test_a_harmed_schema_is_said_and_rebuilt(tmp_path, whole, name, kept):
     if not kept:
         with pytest.raises(UserError, match="store rebuild"):
             found(file, range(3))
-    assert salvage.rebuild(file).replies == kept
+    assert salvage.rebuild_reply_cache(file).replies == kept
 
 
 def test_a_sound_store_is_rebuilt_with_every_reply_and_model(tmp_path):
     file = fill(fill(tmp_path / "replies.sqlite", range(700), "one"), range(40), "two")
-    before = archive.stats(file)
-    assert salvage.rebuild(file)[:2] == (740, 0)
-    assert archive.stats(file) == before
+    before = archive.count_replies(file)
+    assert salvage.rebuild_reply_cache(file)[:2] == (740, 0)
+    assert archive.count_replies(file) == before
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["replies.sqlite", "replies.sqlite.broken-1"]
 
 
@@ -258,14 +258,14 @@ def test_what_still_lies_in_the_log_of_a_killed_writer_is_rebuilt_too(store):
     writer.kill()
     writer.wait()
     writer.stdout.close()
-    assert salvage.rebuild(store).replies > flushed
+    assert salvage.rebuild_reply_cache(store).replies > flushed
     assert len(found(store, range(flushed + 1))) == flushed + 1
 
 
 def test_a_store_in_use_is_not_rebuilt(store):
     with ReplyCache(store, "m"), pytest.raises(UserError, match="another process has the reply store open"):
-        salvage.rebuild(store)
-    assert salvage.rebuild(store).replies == 0
+        salvage.rebuild_reply_cache(store)
+    assert salvage.rebuild_reply_cache(store).replies == 0
 
 
 def newer(path):
@@ -321,7 +321,7 @@ def test_another_programs_file_is_not_rebuilt(tmp_path, spoil):
     path = tmp_path / "replies.sqlite"
     spoil(path)
     with pytest.raises(UserError):
-        salvage.rebuild(path)
+        salvage.rebuild_reply_cache(path)
     assert path.exists()
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -379,24 +379,24 @@ def test_a_store_that_may_not_be_written_is_the_users_to_mend(store):
 def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):
     one = fill(fill(tmp_path / "one.sqlite", range(900), "vllm:a"), range(60), "openai:b")
     file = tmp_path / "replies.parquet"
-    assert archive.export(one, file) == (960, 0)
+    assert archive.export_replies(one, file) == (960, 0)
     two = tmp_path / "new" / "two.sqlite"
-    assert archive.merge(two, file) == (960, 0)
-    assert archive.stats(two) == archive.stats(one)
+    assert archive.import_replies(two, file) == (960, 0)
+    assert archive.count_replies(two) == archive.count_replies(one)
     assert found(two, range(900), "vllm:a") == {number: words(number) for number in range(900)}
-    assert archive.merge(two, file) == (0, 960)
+    assert archive.import_replies(two, file) == (0, 960)
     three = fill(fill(tmp_path / "three.sqlite", range(60), "openai:b"), reversed(range(900)), "vllm:a")
     for other in (two, three):
-        archive.export(other, tmp_path / "again.parquet")
+        archive.export_replies(other, tmp_path / "again.parquet")
         assert (tmp_path / "again.parquet").read_bytes() == file.read_bytes()
     assert sorted(pl.read_parquet(file)["identity"].unique()) == ["openai:b", "vllm:a"]
 
 
 def test_an_archive_may_hold_the_models_of_one_prefix(tmp_path):
     file = fill(fill(tmp_path / "s.sqlite", range(9), "vllm:a_b"), range(5), "vllm:axb")
-    assert archive.export(file, tmp_path / "a.parquet", "vllm:a_") == (9, 0)
+    assert archive.export_replies(file, tmp_path / "a.parquet", "vllm:a_") == (9, 0)
     with pytest.raises(UserError, match="begins with 'openai:'"):
-        archive.export(file, tmp_path / "b.parquet", "openai:")
+        archive.export_replies(file, tmp_path / "b.parquet", "openai:")
     assert not (tmp_path / "b.parquet").exists()
 
 
@@ -407,8 +407,8 @@ def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
     connection.close()
     with ReplyCache(two, "m") as cache:
         cache.put(cache.key(request("new")), reply("k", "of two"))
-    assert archive.export(one, tmp_path / "1.parquet") == (7, 2)
-    assert archive.merge(two, tmp_path / "1.parquet") == (0, 7)
+    assert archive.export_replies(one, tmp_path / "1.parquet") == (7, 2)
+    assert archive.import_replies(two, tmp_path / "1.parquet") == (0, 7)
     assert found(two, [*range(9), "new"]) == {number: words(number) for number in range(9)} | {
         "new": "of two"
     }
@@ -438,10 +438,10 @@ def spoil_null(rows):
 def test_a_file_that_is_no_sound_archive_is_refused(tmp_path, spoil, fragment):
     source = fill(tmp_path / "s.sqlite", range(9))
     file = tmp_path / "a.parquet"
-    archive.export(source, file)
+    archive.export_replies(source, file)
     spoil(file, pl.read_parquet(file))
     with pytest.raises(BadInput) as caught:
-        archive.merge(tmp_path / "t.sqlite", file)
+        archive.import_replies(tmp_path / "t.sqlite", file)
     assert f"{file}: " in str(caught.value)
     assert fragment in str(caught.value)
 
@@ -454,12 +454,15 @@ def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_pat
     file = fill(fill(tmp_path / "s.sqlite", range(3000), "vllm:a"), range(7), "vllm:b")
     before = file.stat().st_size
     with ReplyCache(file, "vllm:a") as still_open:
-        assert archive.prune(file, archive.beginning("vllm:a")) == (3000, 7)
+        assert archive.prune_replies(file, archive.begins_with("vllm:a")) == (3000, 7)
         still_open.put(still_open.key(request("new")), reply("k", "new"))
     assert file.stat().st_size < before / 10
-    assert [(each.identity, each.replies) for each in archive.stats(file)] == [("vllm:b", 7), ("vllm:a", 1)]
+    assert [(each.identity, each.replies) for each in archive.count_replies(file)] == [
+        ("vllm:b", 7),
+        ("vllm:a", 1),
+    ]
     with pytest.raises(UserError, match="--model is empty"):
-        archive.beginning("")
+        archive.begins_with("")
 
 
 def test_what_params_name_is_kept(tmp_path):
@@ -468,7 +471,7 @@ def test_what_params_name_is_kept(tmp_path):
 
     current = engine.engine_identity(ChatModel("simulated", "small"))
     file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
-    assert archive.prune(file, archive.unused(ROOT / "params.yaml")) == (9, 4)
+    assert archive.prune_replies(file, archive.unused_models(ROOT / "params.yaml")) == (9, 4)
 
 
 BEGINNERS = """

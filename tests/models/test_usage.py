@@ -81,7 +81,7 @@ def test_a_budget_of_exactly_what_is_needed_is_enough(here, engine):
 def test_a_wrong_machine_file_is_said(here, text, fragment):
     (here / "machine.yaml").write_text(text)
     with pytest.raises(BadParams, match=r"machine\.yaml") as error:
-        machine.load()
+        machine.load_machine()
     assert fragment in str(error.value)
 
 
@@ -184,5 +184,5 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["answers"]["count"] = count
     values = params.Params.model_validate(given)
-    asked = bounds_of(values, machine.load(), "verifiers@autoif", "answers@autoif", "respond@autoif")
+    asked = bounds_of(values, machine.load_machine(), "verifiers@autoif", "answers@autoif", "respond@autoif")
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]

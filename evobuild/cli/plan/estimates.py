@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import io
 import itertools
-import json
 import shlex
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import polars as pl
 
 from evobuild.core import branches, machine, params
 from evobuild.core.errors import BadInput
+from evobuild.core.json_files import read_json_file
 from evobuild.core.stage import paths
 from evobuild.core.tables import SEED_ROUND
 from evobuild.evolution import optimize
@@ -233,7 +233,7 @@ def averages(files: Iterable[Path]) -> dict[str, tuple[float, float, float | Non
     """Mean prompt and completion tokens of each role's replies, and seconds per call really made."""
     totals: dict[str, list[float]] = {}
     for file in sorted(files):
-        for usage in json.loads(file.read_text(encoding="utf-8")):
+        for usage in read_json_file(file):
             sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
             for counts in usage["purposes"].values():
                 sums[0] += counts["calls"]

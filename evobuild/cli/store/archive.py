@@ -50,7 +50,7 @@ class Moved(NamedTuple):
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[sqlite3.Connection]:
+def opened_reply_cache(file: Path) -> Iterator[sqlite3.Connection]:
     """Open a reply cache that is there. Raises UserError if it is not, and whenever SQLite fails."""
     if not file.exists():
         raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
@@ -61,17 +61,17 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
         raise reply_cache.reply_cache_error(file, error) from error
 
 
-def stats(file: Path) -> list[Share]:
+def count_replies(file: Path) -> list[Share]:
     """Count the replies of each model and the bytes of their text, the most first."""
     query = (
         "SELECT identity, count(*), sum(length(reply)) FROM replies JOIN models ON number = model "
         "GROUP BY identity ORDER BY count(*) DESC, identity"
     )
-    with opened(file) as connection:
+    with opened_reply_cache(file) as connection:
         return [Share(*row) for row in connection.execute(query)]
 
 
-def table(shares: Sequence[Share]) -> str:
+def reply_table(shares: Sequence[Share]) -> str:
     """Lay the counts out as text, with their sum."""
     total = Share("all", sum(each.replies for each in shares), sum(each.bytes for each in shares))
     lines = [f"{'replies':>12}  {'MB':>9}  model"]
@@ -79,7 +79,7 @@ def table(shares: Sequence[Share]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def export(file: Path, archive: Path, prefix: str = "") -> Moved:
+def export_replies(file: Path, archive: Path, prefix: str = "") -> Moved:
     """Write the sound replies of the models whose identity begins with a prefix to an archive.
 
     Raises UserError if there are none, or the archive cannot be written.
@@ -91,7 +91,7 @@ def export(file: Path, archive: Path, prefix: str = "") -> Moved:
     taken = left = 0
     with whole(archive) as (partial,), tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         parts: list[Path] = []
-        with opened(file) as connection:
+        with opened_reply_cache(file) as connection:
             cursor = connection.execute(query, (prefix, prefix))
             while rows := cursor.fetchmany(CHUNK):
                 sound = [row for row in rows if is_sound(row[0], row[2], row[3])]
@@ -111,7 +111,7 @@ def _write(rows: pl.LazyFrame, path: Path) -> None:
         raise UserError(f"{path.parent}: cannot be written: {str(error).splitlines()[0]}") from error
 
 
-def merge(file: Path, archive: Path) -> Moved:
+def import_replies(file: Path, archive: Path) -> Moved:
     """Take an archive's replies into a reply cache, begun if need be; known keys stay as they are.
 
     Raises BadInput if the file is no archive, or a row is damaged; sound rows before it are kept.
@@ -167,14 +167,14 @@ def _is_sound(key: bytes, identity: str | None, reply: bytes, check: bytes) -> b
     return True
 
 
-def beginning(prefix: str) -> Callable[[str], bool]:
+def begins_with(prefix: str) -> Callable[[str], bool]:
     """Tell the models whose identity begins with a prefix. Raises UserError if it is empty."""
     if not prefix:
         raise UserError("--model is empty; expected how a model's identity begins, as `store stats` shows it")
     return lambda identity: identity.startswith(prefix)
 
 
-def unused(params: Path) -> Callable[[str], bool]:
+def unused_models(params: Path) -> Callable[[str], bool]:
     """Tell the models that no chat role of a params file names now.
 
     Raises UserError if one of the roles' models cannot be found, and so has no identity.
@@ -184,12 +184,12 @@ def unused(params: Path) -> Callable[[str], bool]:
     return lambda identity: identity not in current
 
 
-def prune(file: Path, drop: Callable[[str], bool]) -> Moved:
+def prune_replies(file: Path, drop: Callable[[str], bool]) -> Moved:
     """Remove the replies of each model whose identity `drop` says yes to, and give their space back.
 
     Returns what was removed, and what is left.
     """
-    with opened(file) as connection:
+    with opened_reply_cache(file) as connection:
         models = connection.execute("SELECT number, identity FROM models").fetchall()
         # A model's own row stays: a process that has the cache open knows it by its number.
         dropped = [(number,) for number, identity in models if drop(identity)]

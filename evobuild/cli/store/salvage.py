@@ -40,7 +40,7 @@ class Rebuilt(NamedTuple):
     old: Path
 
 
-def rebuild(file: Path) -> Rebuilt:
+def rebuild_reply_cache(file: Path) -> Rebuilt:
     """Put the sound replies of a reply cache into a fresh file in its place, and move the old one aside.
 
     Raises UserError if there is no reply cache, another process has it open, or it is another program's.
