@@ -51,7 +51,7 @@ def rooms(varied: bool) -> list[int]:
     return [8 + 53 * place % 240 if varied else ROOM for place in range(PROMPTS)]
 
 
-def through_the_door(model: Path, prompts: list[str], most: list[int]) -> tuple[float, list[str], int]:
+def through_client(model: Path, prompts: list[str], most: list[int]) -> tuple[float, list[str], int]:
     """Seconds without the start of the engine, the replies' texts, and their tokens."""
     os.environ["EVOBUILD_STORE"] = str(Path(tempfile.mkdtemp(dir=model)) / "store.sqlite")
     requests = [
@@ -121,7 +121,7 @@ def _compare(figures: Figures, path: Path, prompts: list[str], varied: bool) -> 
     model, tokenizer = checkpoints.load_causal_lm(name), checkpoints.load_tokenizer(name)
     kind = "replies of 8 to 247 tokens" if varied else f"replies of up to {ROOM} tokens"
     plain, wanted = one_by_one(model, tokenizer, prompts, most)
-    took, found, tokens = through_the_door(path, prompts, most)
+    took, found, tokens = through_client(path, prompts, most)
     other, _ = continuous(model, tokenizer, prompts, most)
     for way, seconds in (("one by one", plain), ("engine", took), ("continuous batching", other)):
         print(f"{kind}, {way}: {seconds:.2f} s, {tokens / seconds:,.0f} tokens/s", flush=True)

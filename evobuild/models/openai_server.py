@@ -50,7 +50,7 @@ class Server:
         self._model, self._options = model, options
         self._url = base_url(options)
         self._key = api_key()
-        self._pace = RateLimit(options.concurrency)
+        self._rate_limit = RateLimit(options.concurrency)
         self._session: aiohttp.ClientSession
         self._length_field = "max_tokens"
         self._repeats = self._told_uncounted = False
@@ -132,7 +132,7 @@ class Server:
     async def _call(self, request: Request, n: int, number: int) -> Answer:
         call = Call(self._model.name, request, n, number, self._length_field)
         try:
-            async with self._pace:
+            async with self._rate_limit:
                 status, headers, data = await self._post(call.body())
             return read_answer(call, status, headers, data)
         except Unsupported as error:
@@ -157,7 +157,7 @@ class Server:
         except (aiohttp.ClientError, OSError) as error:
             raise Retry(f"connection lost: {type(error).__name__}") from error
         finally:
-            self._pace.count(refused)
+            self._rate_limit.count(refused)
 
     async def _get(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
         limit = aiohttp.ClientTimeout(total=min(PROBE_SECONDS, self._options.timeout))

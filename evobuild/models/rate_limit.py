@@ -29,7 +29,7 @@ LONGEST_WAIT = 60.0
 
 
 class RateLimit:
-    """A gate that lets at most `limit` calls through at once; `async with` it around each call.
+    """A limit that lets at most `limit` calls through at once; `async with` it around each call.
 
     most: the limit never exceeds it.
     """

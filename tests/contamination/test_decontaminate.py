@@ -14,8 +14,7 @@ from evobuild.contamination import decontaminate as contamination
 from evobuild.contamination.decontaminate import NgramIndex, split_words
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import hit_lines
-from evobuild.core import tables
-from evobuild.core.stage import _call
+from evobuild.core import params, tables
 
 LONG = "a bat can drink eleven full glasses hourly in june keeping lively minds"
 """Thirteen words."""
@@ -184,15 +183,10 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
     for pool, rows in {"r0": [leaked, plain], "r1": [plain], "r2": [], "r3": [], "autoif": []}.items():
         tables.write(tmp_path / f"responses/{pool}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
     (tmp_path / "test.jsonl").write_text(f'{{"question": "{LONG}", "answer": "no"}}')
-    files = {
-        "params": "params.yaml",
-        "responses": "responses",
-        "evaluation": "test.jsonl",
-        "contamination": "out/gsm8k.parquet",
-        "counts": "out/counts.json",
-    }
-    reads = reach.params("decontaminate")
-    _call(decontaminate.main, {name: Path(file) for name, file in files.items()}, reads)
+    Path("out").mkdir()
+    given = params.load(Path("params.yaml"), reach.params("decontaminate"))
+    outs = {"contamination": Path("out/gsm8k.parquet"), "counts": Path("out/counts.json")}
+    decontaminate.main(given, responses=Path("responses"), evaluation=Path("test.jsonl"), **outs)
     found = tables.read(Path("out/gsm8k.parquet"), tables.CONTAMINATION)
     assert found.drop("id", "overlap", "evaluation").rows() == [
         (leaked.id, "r0", "gsm8k", "test.jsonl:1", kind) for kind in ("13-gram", "8-gram")

@@ -497,16 +497,16 @@ def test_calls_in_flight_fall_to_what_a_full_server_takes(serve):
 
 
 def test_a_window_halves_only_above_a_quarter_refused():
-    gate = rate_limit.RateLimit(64)
+    limit = rate_limit.RateLimit(64)
     for number in range(16):
-        gate.count(refused=number % 4 == 0)
-    assert gate.limit == 32
+        limit.count(refused=number % 4 == 0)
+    assert limit.limit == 32
     for number in range(32):
-        gate.count(refused=number % 3 == 0)
-    assert gate.limit == 16
+        limit.count(refused=number % 3 == 0)
+    assert limit.limit == 16
     for _ in range(16):
-        gate.count(refused=False)
-    assert gate.limit == 20
+        limit.count(refused=False)
+    assert limit.limit == 20
 
 
 @pytest.mark.parametrize(

@@ -379,24 +379,24 @@ def test_a_store_that_may_not_be_written_is_the_users_to_mend(store):
 def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):
     one = fill(fill(tmp_path / "one.sqlite", range(900), "vllm:a"), range(60), "openai:b")
     file = tmp_path / "replies.parquet"
-    assert archive.export_replies(one, file) == (960, 0)
+    assert archive.export_replies(cache=one, archive=file) == (960, 0)
     two = tmp_path / "new" / "two.sqlite"
-    assert archive.import_replies(two, file) == (960, 0)
+    assert archive.import_replies(cache=two, archive=file) == (960, 0)
     assert archive.count_replies(two) == archive.count_replies(one)
     assert found(two, range(900), "vllm:a") == {number: words(number) for number in range(900)}
-    assert archive.import_replies(two, file) == (0, 960)
+    assert archive.import_replies(cache=two, archive=file) == (0, 960)
     three = fill(fill(tmp_path / "three.sqlite", range(60), "openai:b"), reversed(range(900)), "vllm:a")
     for other in (two, three):
-        archive.export_replies(other, tmp_path / "again.parquet")
+        archive.export_replies(cache=other, archive=tmp_path / "again.parquet")
         assert (tmp_path / "again.parquet").read_bytes() == file.read_bytes()
     assert sorted(pl.read_parquet(file)["identity"].unique()) == ["openai:b", "vllm:a"]
 
 
 def test_an_archive_may_hold_the_models_of_one_prefix(tmp_path):
     file = fill(fill(tmp_path / "s.sqlite", range(9), "vllm:a_b"), range(5), "vllm:axb")
-    assert archive.export_replies(file, tmp_path / "a.parquet", "vllm:a_") == (9, 0)
+    assert archive.export_replies(cache=file, archive=tmp_path / "a.parquet", prefix="vllm:a_") == (9, 0)
     with pytest.raises(UserError, match="begins with 'openai:'"):
-        archive.export_replies(file, tmp_path / "b.parquet", "openai:")
+        archive.export_replies(cache=file, archive=tmp_path / "b.parquet", prefix="openai:")
     assert not (tmp_path / "b.parquet").exists()
 
 
@@ -407,8 +407,8 @@ def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
     connection.close()
     with ReplyCache(two, "m") as cache:
         cache.put(cache.key(request("new")), reply("k", "of two"))
-    assert archive.export_replies(one, tmp_path / "1.parquet") == (7, 2)
-    assert archive.import_replies(two, tmp_path / "1.parquet") == (0, 7)
+    assert archive.export_replies(cache=one, archive=tmp_path / "1.parquet") == (7, 2)
+    assert archive.import_replies(cache=two, archive=tmp_path / "1.parquet") == (0, 7)
     assert found(two, [*range(9), "new"]) == {number: words(number) for number in range(9)} | {
         "new": "of two"
     }
@@ -438,10 +438,10 @@ def spoil_null(rows):
 def test_a_file_that_is_no_sound_archive_is_refused(tmp_path, spoil, fragment):
     source = fill(tmp_path / "s.sqlite", range(9))
     file = tmp_path / "a.parquet"
-    archive.export_replies(source, file)
+    archive.export_replies(cache=source, archive=file)
     spoil(file, pl.read_parquet(file))
     with pytest.raises(BadInput) as caught:
-        archive.import_replies(tmp_path / "t.sqlite", file)
+        archive.import_replies(cache=tmp_path / "t.sqlite", archive=file)
     assert f"{file}: " in str(caught.value)
     assert fragment in str(caught.value)
 

@@ -79,7 +79,7 @@ def reply_table(shares: Sequence[Share]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def export_replies(file: Path, archive: Path, prefix: str = "") -> Moved:
+def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
     """Write the sound replies of the models whose identity begins with a prefix to an archive.
 
     Raises UserError if there are none, or the archive cannot be written.
@@ -91,7 +91,7 @@ def export_replies(file: Path, archive: Path, prefix: str = "") -> Moved:
     taken = left = 0
     with whole(archive) as (partial,), tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         parts: list[Path] = []
-        with opened_reply_cache(file) as connection:
+        with opened_reply_cache(cache) as connection:
             cursor = connection.execute(query, (prefix, prefix))
             while rows := cursor.fetchmany(CHUNK):
                 sound = [row for row in rows if is_sound(row[0], row[2], row[3])]
@@ -99,7 +99,7 @@ def export_replies(file: Path, archive: Path, prefix: str = "") -> Moved:
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
                 _write(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
         if not taken:
-            raise UserError(f"{file}: holds no reply of a model whose identity begins with '{prefix}'")
+            raise UserError(f"{cache}: holds no reply of a model whose identity begins with '{prefix}'")
         _write(pl.scan_parquet(parts), partial)
     return Moved(taken, left)
 
@@ -111,7 +111,7 @@ def _write(rows: pl.LazyFrame, path: Path) -> None:
         raise UserError(f"{path.parent}: cannot be written: {str(error).splitlines()[0]}") from error
 
 
-def import_replies(file: Path, archive: Path) -> Moved:
+def import_replies(*, cache: Path, archive: Path) -> Moved:
     """Take an archive's replies into a reply cache, begun if need be; known keys stay as they are.
 
     Raises BadInput if the file is no archive, or a row is damaged; sound rows before it are kept.
@@ -119,7 +119,7 @@ def import_replies(file: Path, archive: Path) -> Moved:
     rows = _read(archive)
     height: int = rows.select(pl.len()).collect().item()
     taken = 0
-    with closing(reply_cache.open_reply_cache(file)) as connection:
+    with closing(reply_cache.open_reply_cache(cache)) as connection:
         try:
             for start in range(0, height, CHUNK):
                 chunk = rows.slice(start, CHUNK).collect().rows()
@@ -132,7 +132,7 @@ def import_replies(file: Path, archive: Path) -> Moved:
                     given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
                     taken += reply_cache.insert_replies(connection, given)
         except sqlite3.Error as error:
-            raise reply_cache.reply_cache_error(file, error) from error
+            raise reply_cache.reply_cache_error(cache, error) from error
         except pl.exceptions.PolarsError as error:
             raise BadInput(f"{archive}: is damaged: {str(error).splitlines()[0]}") from error
     return Moved(taken, height - taken)

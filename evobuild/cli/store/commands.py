@@ -41,7 +41,9 @@ def _stats(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
-    taken, damaged = archive.export_replies(replies_file(), arguments.file, arguments.model)
+    taken, damaged = archive.export_replies(
+        cache=replies_file(), archive=arguments.file, prefix=arguments.model
+    )
     left = f", {damaged:,} damaged ones left out" if damaged else ""
     sys.stdout.write(f"{taken:,} replies written to {arguments.file}{left}\n")
     return 0
@@ -50,7 +52,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
-    taken, known = archive.import_replies(replies_file(), arguments.file)
+    taken, known = archive.import_replies(cache=replies_file(), archive=arguments.file)
     sys.stdout.write(f"{taken:,} replies taken in, {known:,} were there already\n")
     return 0
 
