@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     contamination.set_defaults(run=_contamination)
     store = commands.add_parser("store", help="the kept replies: count, share, prune, rebuild")
-    store_commands.add(store.add_subparsers(required=True, metavar="COMMAND"))
+    store_commands.add_store_commands(store.add_subparsers(required=True, metavar="COMMAND"))
     scores = commands.add_parser("pass-at-k", help="completions of HumanEval or MBPP, run in the sandbox")
     pass_at_k.add(scores)
     scores.set_defaults(run=_pass_at_k)

@@ -1,1 +1,1 @@
-"""What models gave, kept in SQLite files that processes share."""
+"""What models gave, kept in SQLite files that processes share: replies and measurements."""

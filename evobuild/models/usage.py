@@ -1,4 +1,4 @@
-"""What a stage asked of a model: calls, store hits, tokens, seconds; cost where a price is known."""
+"""What a stage asked of a model: calls, cached replies, tokens, seconds; cost where a price is known."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ COUNTS = ("calls", "cached", "failed", *TOKENS)
 class Usage:
     """Counts by purpose, and the seconds spent waiting for the engine.
 
-    calls: really made, in this run and in interrupted ones before it. cached: replies from the
-    store in this run. failed: calls that ended in an error. Tokens of calls are paid for, those of
+    calls: really made, in this run and in interrupted ones before it. cached: replies from
+    the reply cache in this run. failed: calls that ended in an error. Tokens of calls are paid for, those of
     cached replies were.
     """
 

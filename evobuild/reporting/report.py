@@ -156,7 +156,7 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
         "overlaps": [
             line
             for name in sets
-            for line in hits.lines(
+            for line in hits.hit_lines(
                 name,
                 stage_counts.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
                 pools,
@@ -165,7 +165,9 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
         "shared": [
             hit
             for name in sets
-            for hit in hits.longest(sources.rows.contamination, sources.rows.responses, name, pools)
+            for hit in hits.longest_hits(
+                name, pools, contamination=sources.rows.contamination, responses=sources.rows.responses
+            )
         ],
     }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.json_files import read_json_file
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import OF_BRANCHES, OF_POOLS, STAGES, file_stem
 from evobuild.core.tables import REJECTS
@@ -101,10 +101,7 @@ def stage_usage(params: ReportParams, folder: Path) -> Iterator[dict[str, Any]]:
 
 def read_json(path: Path, *keys: str) -> Any:
     """Read a JSON file that has some keys. Raises BadInput naming it if it cannot be read or lacks one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: not a readable JSON file: {error}") from error
+    content = read_json_file(path)
     _hold(path, content, *keys)
     return content
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.json_files import read_json_file
 from evobuild.core.measures import MEASURES, METRICS
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import LAST_OF_BRANCH, OF_POOLS, file_stem
@@ -42,7 +43,7 @@ def row_counts(
 
 
 def _ledger(counts: Path, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((counts / f"{name}.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_json_file(counts / f"{name}.json")
     return content
 
 

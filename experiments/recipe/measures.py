@@ -189,7 +189,7 @@ def _optimization(outs: Outs) -> pl.DataFrame:
 
 
 def _usage(outs: Outs) -> pl.DataFrame:
-    """What was asked, the store included: task (optimize, evolve or respond), calls, tokens."""
+    """What was asked, the reply cache included: task (optimize, evolve or respond), calls, tokens."""
     names = ["optimize", *(f"evolve-{name}" for name in outs.params.rounds)]
     names += [f"respond-{name}" for name in outs.params.pools]
     found = []

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.autoif.records import ANSWERS, CONSTRAINTS
+from evobuild.cache import files
 from evobuild.cli.explain import verification
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint, Verification
@@ -244,11 +245,11 @@ class _Reader:
 
     def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
         """Look a reply up in the store by what was asked."""
-        file, evolver = reply_cache.path(), self._params.models.evolver
+        file, evolver = files.replies_file(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.evolver:
             return None
         sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
-        with reply_cache.Store(file, engine.identity(evolver)) as opened:
+        with reply_cache.ReplyCache(file, engine.engine_identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
         return reply.text if reply else None

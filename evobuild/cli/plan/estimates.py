@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 import io
 import itertools
-import json
 import shlex
 import sys
 import tempfile
@@ -26,6 +25,7 @@ import polars as pl
 from evobuild.cli.check.params import PARAMS, Params
 from evobuild.core import machine
 from evobuild.core.errors import BadInput
+from evobuild.core.json_files import read_json_file
 from evobuild.core.params import load_params
 from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
@@ -168,7 +168,7 @@ class Estimator:
         source = Path(self._params.seed.source)
         if not source.exists():
             return drawn or 0
-        there = sum(1 for _ in formats.read(source, self._params.seed.format))
+        there = sum(1 for _ in formats.read_seed_rows(source, self._params.seed.format))
         return min(drawn or there, there)
 
     def _priced(self, found: Estimate, usages: Sequence[Usage]) -> Estimate:
@@ -208,7 +208,7 @@ def count_calls(name: str, command: str) -> list[Usage]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         arguments = stage_arguments(main, options)
         outs = {field: folder / field for field, kind in argument_kinds(main).items() if kind is Out}
-        usages = stack.enter_context(planning.counting())
+        usages = stack.enter_context(planning.counting_calls())
         # Without replies nothing is left of the rows; the calls are counted all the same.
         with suppress(BadInput), redirect_stderr(io.StringIO()):
             main(load_params(PARAMS, params_schema(main)), dataclasses.replace(arguments, **outs))
@@ -219,7 +219,7 @@ def averages(files: Iterable[Path]) -> dict[str, tuple[float, float, float | Non
     """Mean prompt and completion tokens of each role's replies, and seconds per call really made."""
     totals: dict[str, list[float]] = {}
     for file in sorted(files):
-        for usage in json.loads(file.read_text(encoding="utf-8")):
+        for usage in read_json_file(file):
             sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
             for counts in usage["purposes"].values():
                 sums[0] += counts["calls"]
