@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fakes import FakeEngine
 
-from evobuild.cache import files
+from evobuild.core import cache_files
 from evobuild.core.tables import Instruction, content_id, row_id
 
 SLOWEST = ("test_line", "test_kill", "test_pipeline")
@@ -36,7 +36,7 @@ def store(tmp_path, monkeypatch):
     """The path of an empty reply cache, which every model of the test uses."""
     path = tmp_path / "replies.sqlite"
     monkeypatch.setenv("EVOBUILD_STORE", str(path))
-    assert files.replies_file() == path
+    assert cache_files.replies_file() == path
     return path
 
 

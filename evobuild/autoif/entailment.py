@@ -17,8 +17,8 @@ from typing import Any
 
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
-from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError, require
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.weights import checkpoints, identities

@@ -18,10 +18,10 @@ from itertools import islice
 from types import TracebackType
 from typing import Self
 
-from evobuild.cache.checksums import Key
-from evobuild.cache.files import replies_file
 from evobuild.core import machine
+from evobuild.core.cache_files import replies_file
 from evobuild.core.chat import Reply, Request
+from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine, planning

@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild.cache.checksums import Key
-from evobuild.cache.sqlite_cache import CacheKind, SqliteCache, open_sqlite_cache
 from evobuild.core.chat import Choice, Reply, Request
+from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
+from evobuild.core.sqlite_cache import CacheKind, SqliteCache, open_sqlite_cache
 
 VERSION = 1
 """Of the schema and of what goes into a key."""

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError, require
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.scoring.neighbours import Vectors

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
-from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Reward as RewardParams

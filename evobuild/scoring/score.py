@@ -14,7 +14,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from evobuild.cache.measurements import Measurements
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Score as ScoreParams
@@ -24,7 +24,7 @@ from evobuild.weights.losses import Losses, Pair
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from evobuild.cache.checksums import Key
+    from evobuild.core.checksums import Key
     from evobuild.weights.likelihood import Reader
 
 WINDOW = 8192

@@ -16,9 +16,9 @@ import polars as pl
 import pytest
 from fakes import reply
 
-from evobuild.cache.checksums import checksum
 from evobuild.cli.store import archive, salvage
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.core.checksums import checksum
 from evobuild.core.errors import BadInput, UserError
 from evobuild.models.reply_cache import KIND, ReplyCache, decode_reply, encode_reply
 

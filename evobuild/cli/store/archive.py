@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.cache.checksums import is_sound
-from evobuild.cache.sqlite_cache import model_number
+from evobuild.core.checksums import is_sound
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.params import load_params
+from evobuild.core.sqlite_cache import model_number
 from evobuild.core.stage import whole
 from evobuild.models import engine, reply_cache
 from evobuild.models.params import RoleParams

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from evobuild.cache.files import replies_file
+from evobuild.core.cache_files import replies_file
 
 PARAMS = Path("params.yaml")
 

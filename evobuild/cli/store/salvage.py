@@ -12,9 +12,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.cache.checksums import is_sound
-from evobuild.cache.sqlite_cache import model_number
+from evobuild.core.checksums import is_sound
 from evobuild.core.errors import UserError
+from evobuild.core.sqlite_cache import model_number
 from evobuild.models import reply_cache
 
 CHUNK = 20_000

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evobuild.cache import files
-from evobuild.cache.checksums import Key
-from evobuild.cache.sqlite_cache import CacheKind, SqliteCache
+from evobuild.core import cache_files
+from evobuild.core.checksums import Key
+from evobuild.core.sqlite_cache import CacheKind, SqliteCache
 
 KIND = CacheKind(
     "file of measurements",
@@ -31,7 +31,7 @@ class Measurements(SqliteCache):
     """
 
     def __init__(self, identity: str) -> None:
-        super().__init__(files.measurements_file(), KIND, identity)
+        super().__init__(cache_files.measurements_file(), KIND, identity)
 
     def key(self, content: str | bytes) -> Key:
         """Hash what is measured, with the identity: 16 bytes."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evobuild.cache.checksums import Key, checksum, is_sound
+from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
 from evobuild.core.stage import log
 

@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from evobuild.cache import files
-from evobuild.cache.measurements import Measurements
+from evobuild.core import cache_files
 from evobuild.core.errors import UserError
+from evobuild.core.measurement_cache import Measurements
 from evobuild.models.reply_cache import ReplyCache
 
 
@@ -26,8 +26,8 @@ def found(identity: str, contents: list[str]) -> dict[str, bytes]:
 
 def test_it_lies_beside_the_reply_store(store) -> None:
     fill("losses m", {"a": b"1"})
-    assert files.measurements_file() == store.with_name("measurements.sqlite")
-    assert files.measurements_file().exists() and not store.exists()
+    assert cache_files.measurements_file() == store.with_name("measurements.sqlite")
+    assert cache_files.measurements_file().exists() and not store.exists()
 
 
 def test_what_was_put_is_found_by_content_of_the_same_identity_only(store) -> None:
@@ -63,7 +63,7 @@ def test_what_was_put_before_an_error_is_kept(store) -> None:
 
 def test_a_damaged_value_is_missing_said_and_replaced(store, capsys) -> None:
     fill("m", {"a": b"1", "b": b"2"})
-    with sqlite3.connect(files.measurements_file()) as connection:
+    with sqlite3.connect(cache_files.measurements_file()) as connection:
         connection.execute("UPDATE measurements SET measurement = x'39' WHERE measurement = x'31'")
     connection.close()
     with Measurements("m") as kept:
@@ -76,12 +76,12 @@ def test_a_damaged_value_is_missing_said_and_replaced(store, capsys) -> None:
 
 def test_a_reply_store_is_not_taken_for_measurements(store, monkeypatch) -> None:
     ReplyCache(store, "m").__exit__(None, None, None)
-    monkeypatch.setattr(files, "measurements_file", lambda: store)
+    monkeypatch.setattr(cache_files, "measurements_file", lambda: store)
     with pytest.raises(UserError, match="no file of measurements"):
         Measurements("m")
 
 
 def test_a_file_that_is_no_sqlite_is_said_with_what_to_do(store) -> None:
-    files.measurements_file().write_bytes(b"no database at all, but some text" * 99)
+    cache_files.measurements_file().write_bytes(b"no database at all, but some text" * 99)
     with pytest.raises(UserError, match=r"damaged.*move it away"):
         Measurements("m")
