@@ -18,8 +18,9 @@ from evobuild.core.conversation import chat_messages
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.evolution.attempts import Evolution
+from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.params import Failures
-from evobuild.evolution.step import Step, earlier_turns, plan_by_method
+from evobuild.evolution.step import Step, earlier_turns
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score
 
