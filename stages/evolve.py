@@ -35,7 +35,6 @@ class Arguments:
     failures: Out = out("data/failures/{round}.parquet")
     replies: Out = out("data/replies/{round}.parquet")
     counts: Out = out("data/counts/evolve-{round}.json")
-    usage: Out = out("data/usage/evolve-{round}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -67,8 +66,7 @@ def main(params: Params, args: Arguments) -> None:
         replies=args.replies,
         counts=args.counts,
     )
-    made.write(outs, rows.height)
-    tables.write_json(args.usage, [model.usage.as_dict() for model in (evolver, judge) if model])
+    made.write(outs, rows.height, [model.usage.asked() for model in (evolver, judge) if model])
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ A parent without a child is lost, or kept as it was, as params say; no failed at
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -158,10 +158,12 @@ class RoundTables:
             self._counts["kept_parents"] += 1
             self._rows["child"].append(keep_parent(parent, self._round, step.strategy))
 
-    def write(self, outs: RoundOuts, rows_in: int) -> None:
+    def write(self, outs: RoundOuts, rows_in: int, asked: Sequence[Mapping[str, object]] = ()) -> None:
         """Write the children, the rows lost, all failed attempts, the replies and the counts.
 
-        One table after another, each let go once it is written: a million rows of all take gigabytes.
+        asked: what was asked of each model. One table after another, each let go once it is written: a
+        million rows of all take gigabytes.
+
         Raises BadInput if no row is left. A round of nothing but kept parents goes on, and says so.
         """
         children, attempts = self._rows.pop("child").frame(), self._rows.pop("failures").frame()
@@ -180,7 +182,9 @@ class RoundTables:
         tables.write(outs.child, children)
         del children
         tables.write(outs.replies, self._rows.pop("replies").frame())
-        tables.write_json(outs.counts, balance | self._counts | {"lost_content": self._lost})
+        tables.write_json(
+            outs.counts, balance | self._counts | {"lost_content": self._lost, "asked": list(asked)}
+        )
 
 
 def _is_first(attempt: Attempt) -> bool:

@@ -194,10 +194,10 @@ def _usage(outs: Outs) -> pl.DataFrame:
     names += [f"respond-{name}" for name in outs.params.pools]
     found = []
     for name in names:
-        for model in outs.json(f"data/usage/{name}.json"):
-            for counts in model["purposes"].values():
-                tokens = sum(value for key, value in counts.items() if key.endswith("tokens"))
-                found.append((name.partition("-")[0], counts["calls"] + counts["cached"], tokens))
+        for model in outs.json(f"data/counts/{name}.json")["asked"]:
+            for asked in model["purposes"].values():
+                tokens = asked["prompt_tokens"] + asked["completion_tokens"]
+                found.append((name.partition("-")[0], asked["requests"], tokens))
     return pl.DataFrame(found, {"task": pl.String, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
 
 

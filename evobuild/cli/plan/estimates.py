@@ -32,6 +32,7 @@ from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
 from evobuild.evolution import optimize
 from evobuild.models import planning
+from evobuild.models.progress import FOLDER as PROGRESS
 from evobuild.models.usage import Usage
 from evobuild.seeds import formats
 
@@ -69,7 +70,7 @@ class Estimator:
     def __init__(self, values: Params, settings: machine.Machine, stale: set[str]) -> None:
         self._params = values
         self._machine = settings
-        self._averages = averages(Path("data/usage").glob("*.json"))
+        self._averages = average_replies(PROGRESS.glob("*.json"))
         self._stale = stale
 
     def estimate(self, stage: Stage, fresh: bool) -> Estimate:
@@ -215,18 +216,18 @@ def count_calls(name: str, command: str) -> list[Usage]:
     return usages
 
 
-def averages(files: Iterable[Path]) -> dict[str, tuple[float, float, float | None]]:
+def average_replies(files: Iterable[Path]) -> dict[str, tuple[float, float, float | None]]:
     """Mean prompt and completion tokens of each role's replies, and seconds per call really made."""
     totals: dict[str, list[float]] = {}
     for file in sorted(files):
-        for usage in read_json_file(file):
-            sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
-            for counts in usage["purposes"].values():
-                sums[0] += counts["calls"]
-                sums[1] += counts["calls"] + counts["cached"]
-                sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
-                sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
-            sums[4] += usage["seconds"]
+        usage = read_json_file(file)
+        sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
+        for counts in usage["purposes"].values():
+            sums[0] += counts["calls"]
+            sums[1] += counts["calls"] + counts["cached"]
+            sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
+            sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
+        sums[4] += usage["seconds"]
     return {
         role: (prompt / replies, completion / replies, seconds / calls if calls else None)
         for role, (calls, replies, prompt, completion, seconds) in totals.items()
