@@ -254,8 +254,8 @@ def ran(tmp_path, store):
                 update={"augment": SETTINGS.model_copy(update={"rounds": rounds})}
             )
         }
-        outs = [tmp_path / name for name in ("constraints", "rejects", "counts", "usage")]
-        stage.main(GIVEN.model_copy(update=update), seed, *outs)
+        outs = {name: tmp_path / name for name in ("constraints", "rejects", "counts", "usage")}
+        stage.main(GIVEN.model_copy(update=update), stage.Arguments(branch="autoif", seeds=seed, **outs))
         return tmp_path
 
     return run

@@ -9,7 +9,7 @@ from branch_rows import NO_COMMA, SHORT, changed, constraint, write_constraints
 
 from evobuild.autoif import backtranslate
 from evobuild.autoif.records import BACKTRANSLATIONS
-from evobuild.core import pools, tables
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from stages import backtranslate as stage
 
@@ -42,11 +42,12 @@ def test_a_reply_is_one_line(reply, text):
 
 def run(tmp_path, functions, *constraints):
     checked = write_constraints(tmp_path / "checked", *constraints)
-    outs = [tmp_path / name for name in ("out", "rejects", "counts", "usage")]
-    stage.main(changed("backtranslate", functions=functions), checked, *outs)
-    found = tables.read(outs[0], BACKTRANSLATIONS)
-    lost = tables.read(outs[1], tables.REJECTS)
-    return found, lost, *(json.loads(out.read_text()) for out in outs[2:])
+    outs = {name: tmp_path / name for name in ("backtranslations", "rejects", "counts", "usage")}
+    arguments = stage.Arguments(branch="autoif", checked=checked, **outs)
+    stage.main(changed("backtranslate", functions=functions), arguments)
+    found = tables.read(outs["backtranslations"], BACKTRANSLATIONS)
+    lost = tables.read(outs["rejects"], tables.REJECTS)
+    return found, lost, *(json.loads(outs[name].read_text()) for name in ("counts", "usage"))
 
 
 def test_only_the_best_functions_are_asked_for_by_their_code_alone(tmp_path, engine):
@@ -85,4 +86,4 @@ def test_if_none_can_be_read_the_stage_says_so(tmp_path, engine):
 def test_no_functions_is_off(tmp_path, engine):
     fake = engine(lambda asked: "Use no comma.")
     found, lost, counts, usage = run(tmp_path, 0, constraint())
-    assert found.is_empty() and lost.is_empty() and counts == pools.OFF and usage == [] and not fake.asked
+    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and usage == [] and not fake.asked

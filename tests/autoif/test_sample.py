@@ -10,9 +10,9 @@ from fakes import reply
 
 from evobuild.autoif.records import ANSWERS
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import pools, tables
-from stages import answers as stage
+from evobuild.core import tables
 from stages import respond
+from stages import sample as stage
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,11 @@ def progress(tmp_path, monkeypatch):
 
 
 def run(tmp_path, count, *rows):
-    (tmp_path / "autoif").mkdir()
     given = write_rows(tmp_path / "rows", *rows)
-    outs = [tmp_path / "autoif" / name for name in ("answers", "rejects", "counts", "usage")]
-    stage.main(changed("answers", count=count), given, *outs)
-    found, lost = tables.read(outs[0], ANSWERS), tables.read(outs[1], tables.REJECTS)
-    return found, lost, *(json.loads(out.read_text()) for out in outs[2:])
+    outs = {name: tmp_path / name for name in ("answers", "rejects", "counts", "usage")}
+    stage.main(changed("sample", count=count), stage.Arguments(branch="autoif", rows=given, **outs))
+    found, lost = tables.read(outs["answers"], ANSWERS), tables.read(outs["rejects"], tables.REJECTS)
+    return found, lost, *(json.loads(outs[name].read_text()) for name in ("counts", "usage"))
 
 
 def test_each_row_is_asked_so_often_each_time_with_the_next_seed(tmp_path, row, engine):
@@ -60,7 +59,7 @@ def test_one_failed_sample_harms_no_other(tmp_path, row, engine):
 def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
     fake = engine(lambda asked: "The Nile.")
     found, lost, counts, usage = run(tmp_path, 0, of_branch(row()))
-    assert found.is_empty() and lost.is_empty() and counts == pools.OFF and usage == [] and not fake.asked
+    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and usage == [] and not fake.asked
 
 
 @pytest.mark.parametrize("seed_answers", ["keep", "replace"])
@@ -71,9 +70,10 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")
     )
-    outs = [tmp_path / name for name in ("responses", "rejects", "counts", "usage")]
+    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts", "usage")}
     own = given.respond.model_copy(update={"seed_answers": seed_answers})
-    respond.main(given.model_copy(update={"respond": own}), pool, *outs)
-    found = dict(tables.read(outs[0], tables.INSTRUCTIONS).select("instruction", "output").rows())
+    arguments = respond.Arguments(pool="autoif", rows=pool, **outs)
+    respond.main(given.model_copy(update={"respond": own}), arguments)
+    found = dict(tables.read(outs["responses"], tables.INSTRUCTIONS).select("instruction", "output").rows())
     seed = "A" if seed_answers == "keep" else "The Nile."
     assert found == {"A river?": "The Ganges", "Another?": "The Nile.", "A lake?": seed}

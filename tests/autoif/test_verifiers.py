@@ -176,9 +176,10 @@ def ran(tmp_path, store):
 
     def run(count):
         update = {"verifiers": given.autoif.verifiers.model_copy(update={"count": count})}
-        outs = [tmp_path / name for name in ("verifiers", "rejects", "counts", "usage")]
+        names = ("constraints", "verifiers", "rejects", "counts", "usage")
+        paths = {name: tmp_path / name for name in names}
         changed = given.model_copy(update={"autoif": given.autoif.model_copy(update=update)})
-        stage.main(changed, tmp_path / "constraints", *outs)
+        stage.main(changed, stage.Arguments(branch="autoif", **paths))
         return tmp_path
 
     return run
