@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections import Counter
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import evolve, operations, step
 from evobuild.models.client import Model
+from stages import evolve as stage
 
-STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = load_all_params(Path("params.yaml"))
 LABEL = "#Finally Rewritten Instruction#:"
 PLAN = step.plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
@@ -375,7 +374,10 @@ def run(folder, parent, **changes):
     given = PARAMS.model_copy(update={"evolve": settings(**changes)})
     method = folder / "method.txt"
     method.write_text("This is e*.\n\n#Instruction#:\n{instruction}\n")
-    STAGE(given, parent, method, Path("prompts/evolve/own.txt"), **outs)
+    own = Path("prompts/evolve/own.txt")
+    stage.main(
+        given, stage.Arguments(round="r1", parent="r0", own=own, parents=parent, method=method, **outs)
+    )
     return outs
 
 

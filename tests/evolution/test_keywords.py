@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import re
 from collections import Counter
@@ -24,6 +23,7 @@ from evobuild.models.client import Model
 from evobuild.reporting import charts
 from evobuild.simulation import answer
 from evobuild.simulation.keywords import FAILURES
+from stages import keywords as script
 
 JUDGE = ChatModel("simulated", "judge")
 WAYS = ("Add a limit.", "Ask for causes.")
@@ -281,16 +281,14 @@ OUTS = ("keywords", "rejects", "counts", "metrics", "frequencies", "usage")
 
 
 @pytest.fixture
-def stage(tmp_path, store, monkeypatch):
+def stage(tmp_path, store):
     """Run the stage on round r1; give its outs, read."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
-    main = importlib.import_module("stages.keywords").main
 
     def run(folders, rows=12):
         values = load_all_params(Path("params.yaml"))
         changes = {"keywords": values.keywords.model_copy(update={"rows": rows}), "rounds": {"r1": None}}
         paths = {name: tmp_path / name for name in OUTS}
-        main(values.model_copy(update=changes), **folders, **paths)
+        script.main(values.model_copy(update=changes), script.Arguments(**folders, **paths))
         return {
             "keywords": tables.read(paths["keywords"], keywords.KEYWORDS),
             "rejects": tables.read(paths["rejects"], tables.REJECTS),

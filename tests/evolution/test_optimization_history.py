@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import re
 from pathlib import Path
@@ -16,6 +15,7 @@ from evobuild.core import tables
 from evobuild.evolution import methods
 from evobuild.models import progress
 from evobuild.reporting import charts
+from stages import optimize as script
 
 
 @pytest.fixture
@@ -26,8 +26,6 @@ def stage(row, tmp_path, store, monkeypatch):
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, r0))
     given = load_all_params(Path("params.yaml"))
     monkeypatch.setattr(progress, "FOLDER", tmp_path / "progress")
-    monkeypatch.syspath_prepend(Path.cwd())
-    main = importlib.import_module("stages.optimize").main
 
     def run(own=Path("prompts/evolve/own.txt"), evolve=None, **optimize):
         changes = {"steps": 2, "development": 10, "candidates": 2} | optimize
@@ -39,7 +37,7 @@ def stage(row, tmp_path, store, monkeypatch):
         )
         names = ("method", "candidates", "trajectories", "failures", "metrics", "curve", "usage")
         outs = {name: tmp_path / name for name in names}
-        main(values, tmp_path / "r0.parquet", own, **outs)
+        script.main(values, script.Arguments(own=own, r0=tmp_path / "r0.parquet", **outs))
         return SimpleNamespace(
             method=outs["method"].read_text(encoding="utf-8"),
             candidates=tables.read(outs["candidates"], tables.CANDIDATES).to_dicts(),

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from fakes import reply
 
-from evobuild.core import params
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
 from evobuild.evolution import operations
 from evobuild.evolution import step as evolution
+from evobuild.evolution.params import Failures
 
 METHOD = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 BY_METHOD = evolution.plan_by_method(METHOD)
 NAMES = ["constraints", "deepening", "breadth"]
 LABEL = "#Finally Rewritten Instruction#:"
 HARDER = f"{LABEL} Name a long river in Asia."
-RULES = params.Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
 IN_DEPTH = [name for name in operations.OPERATIONS if name != "breadth"]
 
 
