@@ -17,7 +17,7 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from evobuild.cli.check.consistency import check
+from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
@@ -59,7 +59,7 @@ def test_a_recipe_sets_only_what_params_know(name, applied, monkeypatch):
     recipe = recipe_of(name)
     for each in experiments(recipe, command.SAMPLE, {"seed.rows": "24"}, {}):
         params = applied(each)
-        check(params)
+        check_params(params)
         assert not is_dry_run(params.models), "a role is left to a simulated model"
 
 
@@ -563,15 +563,14 @@ def test_plans_are_summed_and_an_unknown_price_makes_a_cost_unknown(monkeypatch)
     ]
 
 
-def test_experiments_that_are_queued_or_run_are_waiting(monkeypatch):
+def test_experiments_that_are_queued_or_run_are_waiting():
     status = (
         "Task     Name       Created    Status\n"
         "4e7e11f  done-1     03:52 AM   Success\n6c02a77  next-1     03:52 AM   Queued\n"
         "6c02a78  now-1      03:52 AM   Running\n6c02a79  lost-1     03:52 AM   Failed\n\n"
         "Worker status: 1 active, 0 idle\n"
     )
-    monkeypatch.setattr(runs, "_asked", lambda *command: status)
-    assert runs.waiting() == {"next-1", "now-1"}
+    assert runs.read_queue_status(status) == {"next-1", "now-1"}
 
 
 def test_an_experiment_is_known_by_its_commit(tmp_path, monkeypatch):
