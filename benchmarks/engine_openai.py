@@ -60,7 +60,7 @@ def server(**options: float) -> Iterator[str]:
 
 @contextmanager
 def machine(folder: Path, url: str, **options: float) -> Iterator[Path]:
-    """Make `folder` the repository of what runs inside: a machine.yaml and an empty store."""
+    """Make `folder` the repository of what runs inside: a machine.yaml and an empty reply cache."""
     folder.mkdir()
     (folder / "machine.yaml").write_text(yaml.safe_dump({"openai": {"base_url": url} | options}))
     os.environ["DVC_ROOT"] = str(folder)
@@ -93,8 +93,8 @@ def through_engine(url: str, rows: int) -> float:
     return seconds
 
 
-def through_door(rows: int) -> float:
-    """Seconds for so many requests through the door, every reply stored."""
+def through_client(rows: int) -> float:
+    """Seconds for so many requests through the chat client, every reply stored."""
     with client.Model(NAME) as model:
         began = time.monotonic()
         failed = sum(reply.error is not None for reply in model.generate(questions(rows)))
@@ -129,11 +129,11 @@ def speed(figures: Figures, folder: Path) -> None:
     ideal = ROWS / IN_FLIGHT * LATENCY
     with server(latency=LATENCY) as url, machine(folder / "latency", url, concurrency=IN_FLIGHT):
         figures.at_most(
-            "openai: time over the ideal at a latency of 0.2 s", through_door(ROWS) / ideal, 1.10, "x"
+            "openai: time over the ideal at a latency of 0.2 s", through_client(ROWS) / ideal, 1.10, "x"
         )
     with server() as url, machine(folder / "none", url, concurrency=IN_FLIGHT):
         print(f"bare loop of aiohttp: {ROWS / bare(url, ROWS):,.0f} requests/s")
-        print(f"through the door and the store: {ROWS / through_door(ROWS):,.0f} requests/s")
+        print(f"through the client and the reply cache: {ROWS / through_client(ROWS):,.0f} requests/s")
         figures.at_least(
             "openai: requests to a server that answers at once", ROWS / through_engine(url, ROWS), 1500, "/s"
         )
@@ -154,7 +154,7 @@ def asker(rows: int, table: Path) -> subprocess.Popen[bytes]:
 
 
 def stored(path: Path) -> int:
-    """Replies in a store."""
+    """Replies in a reply cache."""
     connection = sqlite3.connect(path)
     count: int = connection.execute("SELECT count(*) FROM replies").fetchone()[0]
     connection.close()

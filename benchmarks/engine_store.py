@@ -1,9 +1,9 @@
-"""How fast the reply store writes and finds a million replies.
+"""How fast the reply cache writes and finds a million replies.
 
     python benchmarks/engines.py store
 
-Replies of some 500 characters, written through `Store.put` and looked up through `Store.get` by the
-chunk as the door does, in random order, by a second Store that has nothing in its cache.
+Replies of some 500 characters, written through `ReplyCache.put` and looked up through `ReplyCache.get` by the
+chunk as the client does, in random order, by a second one that has nothing in memory.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from figures import Figures
 
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.models.client import CHUNK
-from evobuild.models.reply_cache import Store
+from evobuild.models.reply_cache import ReplyCache
 
 ROWS = 1_000_000
 SENTENCE = "The river rises in the hills, turns west at the old mill and reaches the sea after ninety miles. "
 
 
 def keys(rows: int) -> list[bytes]:
-    """Keys as the store makes them: hashes."""
+    """Keys as the reply cache makes them: hashes."""
     return [hashlib.blake2b(number.to_bytes(8, "big"), digest_size=16).digest() for number in range(rows)]
 
 
@@ -38,7 +38,7 @@ def replies() -> Iterator[Reply]:
 
 
 def run(figures: Figures) -> None:
-    """Take the store's figures."""
+    """Take the reply cache's figures."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "replies.sqlite"
         asked = keys(ROWS)
@@ -54,25 +54,25 @@ def run(figures: Figures) -> None:
 def _written(file: Path, asked: list[bytes]) -> float:
     """Seconds to write a reply to each key, until the last is on disk."""
     began = time.monotonic()
-    with Store(file, "benchmark") as store:
+    with ReplyCache(file, "benchmark") as cache:
         for key, reply in zip(asked, replies(), strict=False):
-            store.put(key, reply)
+            cache.put(key, reply)
     return time.monotonic() - began
 
 
 def _found(file: Path, asked: list[bytes]) -> float:
     """Seconds to look up each key, by the chunk."""
     began = time.monotonic()
-    with Store(file, "benchmark") as store:
-        found = sum(len(store.get(asked[start : start + CHUNK])) for start in range(0, len(asked), CHUNK))
+    with ReplyCache(file, "benchmark") as cache:
+        found = sum(len(cache.get(asked[start : start + CHUNK])) for start in range(0, len(asked), CHUNK))
     assert found == len(asked), f"{found} of {len(asked)} replies found"
     return time.monotonic() - began
 
 
 def _keyed(file: Path, request: Request) -> float:
     """Seconds to make 100,000 keys."""
-    with Store(file, "benchmark") as store:
+    with ReplyCache(file, "benchmark") as cache:
         began = time.monotonic()
         for _ in range(100_000):
-            store.key(request)
+            cache.key(request)
         return time.monotonic() - began

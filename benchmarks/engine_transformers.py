@@ -3,9 +3,9 @@
     python benchmarks/engines.py transformers
 
 A toy model is made for it. Prompts are of the lengths of $EVOBUILD_REAL_DATA/alpaca/alpaca_data.json,
-else of data/raw/sample.jsonl. Replies are greedy, in fp32 on a CPU, and go through the door and an
-empty store. For comparison it also prints what transformers' continuous batching makes of the same prompts,
-all of the same room and each with a room of its own.
+else of data/raw/sample.jsonl. Replies are greedy, in fp32 on a CPU, and go through the chat client and an
+empty reply cache. For comparison it also prints what transformers' continuous batching makes of the same
+prompts, all of the same room and each with a room of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.client import Model
 from evobuild.training import scratch
 from evobuild.training.params import Scratch
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, threads
 
 PROMPTS = 256
 ROOM = 64
@@ -51,17 +51,17 @@ def rooms(varied: bool) -> list[int]:
     return [8 + 53 * place % 240 if varied else ROOM for place in range(PROMPTS)]
 
 
-def through_the_door(model: Path, prompts: list[str], most: list[int]) -> tuple[float, list[str], int]:
+def through_client(model: Path, prompts: list[str], most: list[int]) -> tuple[float, list[str], int]:
     """Seconds without the start of the engine, the replies' texts, and their tokens."""
     os.environ["EVOBUILD_STORE"] = str(Path(tempfile.mkdtemp(dir=model)) / "store.sqlite")
     requests = [
         Request(str(place), "respond", (Message("user", prompt),), Sampling(max_tokens=room))
         for place, (prompt, room) in enumerate(zip(prompts, most, strict=True))
     ]
-    with Model(ChatModel("transformers", str(model))) as door:
-        door._started()
+    with Model(ChatModel("transformers", str(model))) as client:
+        client.started_engine()
         began = time.monotonic()
-        replies = {int(reply.key): reply for reply in door.generate(requests)}
+        replies = {int(reply.key): reply for reply in client.generate(requests)}
         seconds = time.monotonic() - began
     ordered = [replies[place] for place in range(PROMPTS)]
     return seconds, [reply.text for reply in ordered], sum(reply.choices[0].tokens for reply in ordered)
@@ -108,9 +108,9 @@ def run(figures: Figures) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         # One long text: a model that has seen no end makes replies as long as they may be.
-        scratch.train(["\n".join(prompts)], TOY, 1, path)
+        scratch.train_scratch_model(["\n".join(prompts)], TOY, 1, path)
         # A second thread has nothing to do at this size, and waits for the first by turning in circles.
-        with checkpoints.threads(1):
+        with threads.cpu_threads(1):
             for varied in (False, True):
                 _compare(figures, path, prompts, varied)
 
@@ -118,10 +118,10 @@ def run(figures: Figures) -> None:
 def _compare(figures: Figures, path: Path, prompts: list[str], varied: bool) -> None:
     """All three ways, side by side; only with equal rooms is the engine's speed a promise."""
     name, most = Weights(str(path)), rooms(varied)
-    model, tokenizer = checkpoints.causal_lm(name), checkpoints.tokenizer(name)
+    model, tokenizer = checkpoints.load_causal_lm(name), checkpoints.load_tokenizer(name)
     kind = "replies of 8 to 247 tokens" if varied else f"replies of up to {ROOM} tokens"
     plain, wanted = one_by_one(model, tokenizer, prompts, most)
-    took, found, tokens = through_the_door(path, prompts, most)
+    took, found, tokens = through_client(path, prompts, most)
     other, _ = continuous(model, tokenizer, prompts, most)
     for way, seconds in (("one by one", plain), ("engine", took), ("continuous batching", other)):
         print(f"{kind}, {way}: {seconds:.2f} s, {tokens / seconds:,.0f} tokens/s", flush=True)

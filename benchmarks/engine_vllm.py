@@ -53,9 +53,9 @@ def run(figures: Figures) -> None:
         tables.write(folder / "r0.parquet", tables.frame(tables.INSTRUCTIONS, parents))
         prompts = [methods.fill_method(methods.initial_method("e0"), parent) for parent in parents[:200]]
         toy = Scratch(vocabulary=2000, steps=20, batch=4, length=64, learning_rate=0.003)
-        scratch.train(prompts, toy, 1, folder / "model")
+        scratch.train_scratch_model(prompts, toy, 1, folder / "model")
         model = ChatModel("vllm", str(folder / "model"), dtype="float32")
-        engine = vllm_engine.start(model)
+        engine = vllm_engine.VllmEngine(model)
         try:
             ours, bare = _turns(folder, model, engine)
         finally:
@@ -129,7 +129,7 @@ def _evolve(folder: Path, settings: Params, engine: vllm_engine.VllmEngine) -> N
     with (
         # A toy model writes nonsense, and the stage refuses to end with rejects alone.
         mock.patch("evobuild.core.tables.refuse_empty"),
-        mock.patch("evobuild.models.engine.start", lambda model: engine),
+        mock.patch("evobuild.models.engine.start_engine", lambda model: engine),
         mock.patch.object(type(engine), "close"),
     ):
         evolve.main(settings, evolve.Arguments(round="r1", parent="r0", **paths))

@@ -1,4 +1,4 @@
-"""What the engines, the reply store and a plan cost, against what is promised.
+"""What the engines, the reply cache and a plan cost, against what is promised.
 
     python benchmarks/engines.py [PART...]
 

@@ -5,7 +5,7 @@
 Run in the repository. λ is measured on rows that the loop never drew. There are two null controls:
 an optimizer that gives every method back unchanged, and one that adds a line of no use, so that
 candidates differ by luck alone and the lucky ones are chosen. Time is that of the stage alone, in a
-process of its own, with an empty reply store, and with all ten steps made. Nothing here says
+process of its own, with an empty reply cache, and with all ten steps made. Nothing here says
 anything about a real model.
 """
 
@@ -100,7 +100,7 @@ def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, flo
 
 @contextmanager
 def own_store() -> Iterator[None]:
-    """An empty reply store until the end of the block."""
+    """An empty reply cache until the end of the block."""
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch.dict(os.environ, EVOBUILD_STORE=f"{folder}/replies.sqlite"),

@@ -52,7 +52,7 @@ def run(figures: Figures) -> None:
 
 def _prompts() -> Iterable[str]:
     method = methods.initial_method("e0")
-    for seed in formats.read(SEEDS):
+    for seed in formats.read_seed_rows(SEEDS):
         row = tables.Instruction(
             "", "", "", "", "r0", "", seed.history, seed.instruction, seed.input, seed.output
         )

@@ -41,9 +41,9 @@ CASES = tuple((f"The answer number {n} is a sentence of some words" + "." * (n %
 def run(figures: Figures) -> None:
     """Take the figures of the sandbox."""
     _hold(figures)
-    for isolation in sandbox.usable():
+    for isolation in sandbox.usable_isolations():
         _speed(figures, isolation)
-    _hang(figures, sandbox.usable()[0])
+    _hang(figures, sandbox.usable_isolations()[0])
     if folder := os.environ.get("EVOBUILD_REAL_DATA"):
         _solve(figures, Path(folder))
 
@@ -70,7 +70,7 @@ def _hold(figures: Figures) -> None:
 def _speed(figures: Figures, isolation: sandbox.Isolation) -> None:
     jobs = [sandbox.Job(str(n), VERIFIER.format(n % 9), "evaluate", CASES) for n in range(FUNCTIONS)]
     began = time.perf_counter()
-    outcomes = list(sandbox.run(jobs, LIMITS, isolation, at_once=2))
+    outcomes = list(sandbox.run_jobs(jobs, LIMITS, isolation, at_once=2))
     seconds = time.perf_counter() - began
     wrong = sum(answer.error is not None for outcome in outcomes for answer in outcome.answers)
     figures.at_most(f"sandbox: cases without a verdict, {isolation.name}", wrong, 0, "cases")
@@ -80,7 +80,7 @@ def _speed(figures: Figures, isolation: sandbox.Isolation) -> None:
 def _hang(figures: Figures, isolation: sandbox.Isolation) -> None:
     jobs = [sandbox.Job(str(n), "def f():\n    while True: pass", "f", ((),) * 24) for n in range(HANGING)]
     began, before = time.perf_counter(), _resident()
-    for outcome in sandbox.run(jobs, SHORT, isolation, at_once=2):
+    for outcome in sandbox.run_jobs(jobs, SHORT, isolation, at_once=2):
         assert outcome.error == "time"
     each = (time.perf_counter() - began) * 2 / HANGING
     figures.at_most("sandbox: memory that 1,000 hanging functions add", _resident() - before, 8, "MiB")
@@ -98,7 +98,7 @@ def _solve(figures: Figures, folder: Path) -> None:
         problems = code_benchmarks.read_problems(folder / name)
         samples = [code_benchmarks.Sample(each.task, each.canonical) for each in problems.values()]
         began = time.perf_counter()
-        passed = sum(verdict.passed for verdict in code_benchmarks.examine(problems, samples, LIMITS))
+        passed = sum(verdict.passed for verdict in code_benchmarks.examine_samples(problems, samples, LIMITS))
         print(f"{name}: {time.perf_counter() - began:.1f} s", flush=True)
         figures.at_least(f"sandbox: known solutions that pass, {name}", passed, len(problems), "problems")
 

@@ -3,7 +3,7 @@
     EVOBUILD_REAL_DATA=<folder> python benchmarks/scoring.py [cpu] [tiny] [gpu]
 
 The reference is plain transformers and the three passes of IC-IFD's authors: question and answer for
-the question's loss, again for the answer's, and the answer alone, each with all its logits. Seams and
+the question's loss, again for the answer's, and the answer alone, each with all its logits. Pairs and
 losses are the same, so the figures also say how far results differ. Rows are Alpaca's.
 
 cpu: random weights in the shape of SmolLM2-135M, 48 rows, 2 threads, turns interleaved.
@@ -84,7 +84,7 @@ def reference(
     """One row at a time, three passes, two of them over the same tokens."""
     start = [tokenizer.bos_token_id]
     for row in some:
-        asked = tokenizer(tokenized_pairs.question(row), add_special_tokens=False)["input_ids"]
+        asked = tokenizer(tokenized_pairs.question_text(row), add_special_tokens=False)["input_ids"]
         answer = tokenizer(row.output, add_special_tokens=False)["input_ids"]
         answer = answer[: LONGEST - 1 - len(asked)]
         found = []
@@ -107,10 +107,10 @@ def by_us(model: Any, tokenizer: Any, some: Sequence[Instruction], budget: int) 
     def score() -> Found:
         pairs = [
             each
-            for each in tokenized_pairs.pairs(tokenizer, "plain", some, LONGEST)
+            for each in tokenized_pairs.tokenize_pairs(tokenizer, "plain", some, LONGEST)
             if isinstance(each, losses.Pair)
         ]
-        found: list[Losses] = list(losses.measure(reader, pairs))
+        found: list[Losses] = list(losses.pair_losses(reader, pairs))
         return {each.id: each[4:] for each in found}
 
     return score
@@ -201,7 +201,9 @@ def gpu(figures: Figures, data: Path) -> None:
 def operations(model: Any, words: Any, some: Sequence[Instruction]) -> float:
     """Multiplications and additions that scoring needs, those of attention left out."""
     pairs = [
-        each for each in tokenized_pairs.pairs(words, "plain", some, LONGEST) if isinstance(each, losses.Pair)
+        each
+        for each in tokenized_pairs.tokenize_pairs(words, "plain", some, LONGEST)
+        if isinstance(each, losses.Pair)
     ]
     tokens = sum(len(pair.both) + len(pair.alone) for pair in pairs)
     weights = sum(each.numel() for each in model.model.layers.parameters()) + model.lm_head.weight.numel()

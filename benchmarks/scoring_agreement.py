@@ -2,7 +2,7 @@
 
     EVOBUILD_REAL_DATA=<folder> python benchmarks/scoring_agreement.py
 
-The first 5,000 rows are scored with both tiny models, by the exact seam of the template `plain` and by
+The first 5,000 rows are scored with both tiny models, with the exact answers of the template `plain` and by
 the compatibility modes. Published are what the script of IC-IFD's authors gives on rows 0 to 299 and
 Superfiltering's on rows 0 to 499, both with stories260K. The agreement is Spearman's, on the rows that
 both could score; the ratio is ours over theirs, the largest difference of it from 1 for the modes.

@@ -75,7 +75,7 @@ def million(figures: Figures, folder: Path) -> None:
 def alpaca() -> list[tuple[Any, ...]]:
     """Alpaca as round r0."""
     found = []
-    for row in formats.read(Path(os.environ["EVOBUILD_REAL_DATA"]) / ALPACA):
+    for row in formats.read_seed_rows(Path(os.environ["EVOBUILD_REAL_DATA"]) / ALPACA):
         content = content_id((), row.instruction, row.input)
         own = row_id("r0", "", content)
         texts = row.instruction, row.input, row.output

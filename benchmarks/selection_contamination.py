@@ -14,8 +14,8 @@ from pathlib import Path
 import memory
 from figures import Figures
 
-from evobuild.contamination.decontaminate import Index
-from evobuild.contamination.evaluation_sets import Question, read
+from evobuild.contamination.decontaminate import NgramIndex
+from evobuild.contamination.evaluation_sets import Question, read_evaluation_set
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.seeds import formats
 
@@ -48,8 +48,10 @@ def run(figures: Figures) -> None:
         return
     memory.now()
     began = time.monotonic()
-    sets: dict[str, list[Question]] = {name: read(Path(folder) / file) for name, file in SETS.items()}
-    found = Index(sets, LENGTHS).search(_rows(Path(folder) / "alpaca/alpaca_data.json"))
+    sets: dict[str, list[Question]] = {
+        name: read_evaluation_set(Path(folder) / file) for name, file in SETS.items()
+    }
+    found = NgramIndex(sets, LENGTHS).search(_rows(Path(folder) / "alpaca/alpaca_data.json"))
     took = time.monotonic() - began
     questions = sum(map(len, sets.values()))
     print(f"contamination: {found.rows:,} rows, {questions:,} questions, {len(found.hits):,} hits")
@@ -62,7 +64,7 @@ def _rows(path: Path) -> list[Instruction]:
         Instruction(
             row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output
         )
-        for row in formats.read(path)
+        for row in formats.read_seed_rows(path)
     ]
 
 

@@ -1,5 +1,5 @@
 """The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… preset`,
-`… compare-selections`, `… contamination`, `… store` and `… pass-at-k`.
+`… compare-selections`, `… contamination`, `… usage`, `… store` and `… pass-at-k`.
 
 Exit code 0; 1 after a UserError, said in one or two lines, or if a model cannot be used; 130 if
 interrupted.
@@ -14,6 +14,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from evobuild import __version__
 from evobuild.cli import pass_at_k
 from evobuild.cli.store import commands as store_commands
 from evobuild.core.errors import UserError
@@ -42,6 +43,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evobuild", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"evobuild {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     plan = commands.add_parser("plan", help="what a dvc repro would run, ask and cost")
     plan.add_argument(
@@ -81,8 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         "--show", type=int, default=0, metavar="N", help="the N longest overlaps of each file and set"
     )
     contamination.set_defaults(run=_contamination)
+    usage = commands.add_parser("usage", help="what was really called and paid here, and how long it took")
+    usage.set_defaults(run=_usage)
     store = commands.add_parser("store", help="the kept replies: count, share, prune, rebuild")
-    store_commands.add(store.add_subparsers(required=True, metavar="COMMAND"))
+    store_commands.add_store_commands(store.add_subparsers(required=True, metavar="COMMAND"))
     scores = commands.add_parser("pass-at-k", help="completions of HumanEval or MBPP, run in the sandbox")
     pass_at_k.add(scores)
     scores.set_defaults(run=_pass_at_k)
@@ -131,6 +135,13 @@ def _contamination(arguments: argparse.Namespace) -> int:
     for text in contamination.report(arguments.rows, sets, arguments.ngrams, arguments.show):
         sys.stdout.write(text)
         sys.stdout.flush()
+    return 0
+
+
+def _usage(arguments: argparse.Namespace) -> int:
+    from evobuild.cli.usage import usage_table
+
+    sys.stdout.write(usage_table())
     return 0
 
 

@@ -32,7 +32,6 @@ class Arguments:
     constraints: Out = out("data/{branch}/constraints.parquet")
     rejects: Out = out("data/rejects/augment-{branch}.parquet")
     counts: Out = out("data/counts/augment-{branch}.json")
-    usage: Out = out("data/usage/augment-{branch}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -54,7 +53,7 @@ def main(params: Params, args: Arguments) -> None:
     if settings.rounds:
         with Model(params.models.evolver, "evolver", f"augment-{args.branch}", settings.rounds) as model:
             results += invent_constraints(known, settings, model, params.random_seed)
-            used = [model.usage.as_dict()]
+            used = [model.usage.asked()]
     kept = tables.frame(CONSTRAINTS, (each for each in results if isinstance(each, Constraint)))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(len(results), kept.height, lost) | {"origins": count_origins(results)}
@@ -62,8 +61,7 @@ def main(params: Params, args: Arguments) -> None:
         log(f"no constraint came of {settings.rounds} rounds, the seeds stand alone: {balance['rejects']}")
     tables.write(args.constraints, kept)
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, balance)
-    tables.write_json(args.usage, used)
+    tables.write_json(args.counts, balance | {"asked": used})
 
 
 if __name__ == "__main__":

@@ -32,7 +32,6 @@ class Arguments:
     backtranslations: Out = out("data/{branch}/backtranslations.parquet")
     rejects: Out = out("data/rejects/backtranslate-{branch}.parquet")
     counts: Out = out("data/counts/backtranslate-{branch}.json")
-    usage: Out = out("data/usage/backtranslate-{branch}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -46,7 +45,6 @@ def main(params: Params, args: Arguments) -> None:
         tables.leave_empty(
             BACKTRANSLATIONS, out=args.backtranslations, rejects=args.rejects, counts=args.counts
         )
-        tables.write_json(args.usage, [])
         return
     asked = backtranslate.functions_to_translate(
         verified.read_verified_constraints(tables.read(args.checked, VERIFIED)), given.functions
@@ -54,8 +52,13 @@ def main(params: Params, args: Arguments) -> None:
     results = tables.Results(BACKTRANSLATIONS)
     with Model(params.models.evolver, "evolver", f"backtranslate-{args.branch}", len(asked)) as model:
         results.take(backtranslate.backtranslate_functions(asked, model, given.sampling(params.random_seed)))
-    results.write(len(asked), out=args.backtranslations, rejects=args.rejects, counts=args.counts)
-    tables.write_json(args.usage, [model.usage.as_dict()])
+    results.write(
+        len(asked),
+        out=args.backtranslations,
+        rejects=args.rejects,
+        counts=args.counts,
+        asked=[model.usage.asked()],
+    )
 
 
 if __name__ == "__main__":

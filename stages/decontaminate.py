@@ -54,12 +54,12 @@ def _embedder(params: Params, models: ExitStack) -> Embedder | None:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.contamination import embedding_overlap, evaluation_sets, hits
-    from evobuild.contamination.decontaminate import Index
+    from evobuild.contamination.decontaminate import NgramIndex
     from evobuild.core import tables
 
     given, name = params.decontaminate, args.name
-    questions = evaluation_sets.read(args.evaluation, given.columns.get(name, ()))
-    index = Index({name: questions}, given.ngrams)
+    questions = evaluation_sets.read_evaluation_set(args.evaluation, given.columns.get(name, ()))
+    index = NgramIndex({name: questions}, given.ngrams)
     found = {}
     with ExitStack() as models:
         embedder = _embedder(params, models)
@@ -68,10 +68,12 @@ def main(params: Params, args: Arguments) -> None:
             found[pool] = index.search(tables.instructions(rows))
             if embedder is not None and given.embedding is not None:
                 again = tables.instructions(rows)
-                alike = embedding_overlap.search(again, name, questions, embedder, given.embedding)
+                alike = embedding_overlap.find_embedding_hits(
+                    again, name, questions, embedder, given.embedding
+                )
                 found[pool] = found[pool].together(alike)
-    tables.write(args.contamination, hits.table(found))
-    tables.write_json(args.counts, hits.ledger(found, len(questions)))
+    tables.write(args.contamination, hits.hit_table(found))
+    tables.write_json(args.counts, hits.count_hits(found, len(questions)))
     hit = len({hit.row for each in found.values() for hit in each.hits})
     log(f"{hit} of {sum(each.rows for each in found.values())} rows share text with {name}")
 

@@ -35,11 +35,11 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.evaluation import evaluate
 
     rows = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
-    table, lost = evaluate.compare(rows, params.models.base, args.tuned, params.evaluate)
+    table, lost = evaluate.compare_models(rows, params.models.base, args.tuned, params.evaluate)
     tables.ledger(len(rows), table.height, lost)
     tables.write(args.losses, table)
     tables.write(args.rejects, lost)
-    tables.write_json(args.metrics, evaluate.figures(table, lost))
+    tables.write_json(args.metrics, evaluate.evaluation_metrics(table, lost))
 
 
 if __name__ == "__main__":

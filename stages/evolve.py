@@ -5,15 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.stage import Out, out, run
 from evobuild.evolution.params import Evolve
 from evobuild.models.params import ChatRole
-
-if TYPE_CHECKING:
-    from evobuild.evolution.step import Plan
 
 
 class Models(Part):
@@ -39,27 +35,13 @@ class Arguments:
     failures: Out = out("data/failures/{round}.parquet")
     replies: Out = out("data/replies/{round}.parquet")
     counts: Out = out("data/counts/evolve-{round}.json")
-    usage: Out = out("data/usage/evolve-{round}.json")
-
-
-def _plan(params: Params, args: Arguments) -> Plan:
-    from evobuild.evolution import methods, operations, step
-
-    settings = params.evolve
-    if settings.strategy == "evol" and settings.schedule == "random":
-        return operations.plan_at_random(settings.operations, args.round, params.random_seed)
-    if settings.strategy == "evol":
-        return operations.plan_in_turn(settings.operations, args.round)
-    if settings.method in ("optimized", "file"):
-        return step.plan_by_method(
-            methods.read_method_file(args.method if settings.method == "optimized" else args.own)
-        )
-    return step.plan_by_method(methods.initial_method(settings.method))
 
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.evolution import evolve
+    from evobuild.evolution.step import RoundSource
+    from evobuild.evolution.strategies import plan_round
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
@@ -73,9 +55,9 @@ def main(params: Params, args: Arguments) -> None:
         judge = None
         if params.evolve.failures.equal:
             judge = models.enter_context(Model(params.models.judge, "judge", task, engines=engines))
-        round = evolve.Round(
-            args.round, _plan(params, args), params.evolve, params.random_seed, evolver, judge
-        )
+        source = RoundSource(args.round, params.random_seed, args.method, args.own)
+        plan = plan_round(params.evolve, source)
+        round = evolve.Round(args.round, plan, params.evolve, params.random_seed, evolver, judge)
         made.take(round.evolve(lambda: tables.instructions(rows)))
     outs = evolve.RoundOuts(
         child=args.child,
@@ -84,8 +66,7 @@ def main(params: Params, args: Arguments) -> None:
         replies=args.replies,
         counts=args.counts,
     )
-    made.write(outs, rows.height)
-    tables.write_json(args.usage, [model.usage.as_dict() for model in (evolver, judge) if model])
+    made.write(outs, rows.height, [model.usage.asked() for model in (evolver, judge) if model])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Arguments:
 def main(params: Params, args: Arguments) -> None:
     from evobuild.seeds import fetch
 
-    fetch.fetch(params.fetch[args.name], args.rows)
+    fetch.download_dataset(params.fetch[args.name], args.rows)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.training import finetune
 
     rows = list(tables.instructions(tables.read(args.dataset, tables.INSTRUCTIONS)))
-    steps, lost = finetune.finetune(rows, params.models.base, params.finetune, params.random_seed, args.tuned)
+    steps, lost = finetune.finetune_model(
+        rows, params.models.base, params.finetune, params.random_seed, args.tuned
+    )
     table = tables.frame(tables.REJECTS, lost)
     tables.write(args.rejects, table)
     tables.write_json(args.counts, tables.ledger(len(rows), len(rows) - len(lost), table))

@@ -31,7 +31,6 @@ class Arguments:
     counts: Out = out("data/counts/keywords.json")
     metrics: Out = out("metrics/keywords.json")
     frequencies: Out = out("metrics/keywords.csv")
-    usage: Out = out("data/usage/keywords.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -57,7 +56,7 @@ def main(params: Params, args: Arguments) -> None:
     if lists:
         with Model(params.models.judge, "judge", "keywords", len(lists)) as model:
             results = list(summarise_methods(lists, model, settings.sampling(params.random_seed)))
-            used = [model.usage.as_dict()]
+            used = [model.usage.asked()]
     else:
         log(f"none of {len(drawn)} replies lists methods: nothing to name")
     found = merge_plural_phrases(each for each in results if isinstance(each, Keyword))
@@ -68,10 +67,9 @@ def main(params: Params, args: Arguments) -> None:
         log(f"none of {balance['in']} methods could be named: {balance['rejects']}")
     tables.write(args.keywords, tables.frame(KEYWORDS, found))
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, balance)
+    tables.write_json(args.counts, balance | {"asked": used})
     tables.write_json(args.metrics, keyword_figures(drawn, found, names))
     count_keywords(found).write_csv(args.frequencies)
-    tables.write_json(args.usage, used)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,9 @@ class Arguments:
     candidates: Out = out("data/optimization/candidates.parquet")
     trajectories: Out = out("data/optimization/trajectories.parquet")
     failures: Out = out("data/optimization/failures.parquet")
+    counts: Out = out("data/counts/optimize.json")
     metrics: Out = out("metrics/optimization.json")
     curve: Out = out("metrics/optimization.csv")
-    usage: Out = out("data/usage/optimize.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -61,7 +61,7 @@ def main(params: Params, args: Arguments) -> None:
         if given.initial == "file"
         else methods.initial_method(given.initial)
     )
-    history, usage = optimization_history.History(), []
+    history, asked = optimization_history.History(), []
     if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
         rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
         drawn = optimize.draw_optimization_rows(rows, given, params.random_seed)
@@ -81,7 +81,7 @@ def main(params: Params, args: Arguments) -> None:
             )
             loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
-            usage = [model.usage.as_dict() for model in models.values()]
+            asked = [model.usage.asked() for model in models.values()]
     best = history.best
     if best:
         before, after = (each.evaluation.failure_rate for each in (history.candidates[0], best))
@@ -92,7 +92,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.failures, optimization_history.candidate_failure_table(history))
     tables.write_json(args.metrics, optimization_history.optimization_figures(history))
     tables.write_csv(args.curve, optimization_history.optimization_curve(history))
-    tables.write_json(args.usage, usage)
+    tables.write_json(args.counts, {"asked": asked})
 
 
 if __name__ == "__main__":

@@ -39,7 +39,6 @@ class Arguments:
     exports: Out = out("data/export_{branch}")
     rejects: Out = out("data/rejects/quality-{branch}.parquet")
     counts: Out = out("data/counts/quality-{branch}.json")
-    usage: Out = out("data/usage/quality-{branch}.json")
 
 
 def _judged(params: Params, branch: BranchTables, task: str) -> tuple[list[Judged], list[dict[str, Any]]]:
@@ -54,7 +53,7 @@ def _judged(params: Params, branch: BranchTables, task: str) -> tuple[list[Judge
     rows = {row.id: row for row in tables.instructions(branch.rows)}
     with Model(params.models.judge, "judge", task, len(kept)) as model:
         judged = judge_answers(kept, rows, model, given.sampling(params.random_seed))
-        return sorted(judged), [model.usage.as_dict()]
+        return sorted(judged), [model.usage.asked()]
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -82,8 +81,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.pool, found.rows)
     tables.write(args.rejects, found.rejects)
     off = {} if responder else {"off": True}
-    tables.write_json(args.counts, ledger | quality_figures(judged, found) | off)
-    tables.write_json(args.usage, used)
+    tables.write_json(args.counts, ledger | quality_figures(judged, found) | off | {"asked": used})
 
 
 if __name__ == "__main__":

@@ -28,7 +28,6 @@ class Arguments:
     ratings: Out = out("data/ratings/{pool}.parquet")
     rejects: Out = out("data/rejects/rate-{pool}.parquet")
     counts: Out = out("data/counts/rate-{pool}.json")
-    usage: Out = out("data/usage/rate-{pool}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -40,15 +39,15 @@ def main(params: Params, args: Arguments) -> None:
     measures, schema = params.rate.measures, measure_of("rate").schema
     if not measures:
         tables.leave_empty(schema, out=args.ratings, rejects=args.rejects, counts=args.counts)
-        tables.write_json(args.usage, [])
         return
     rows = tables.read(args.rows, tables.INSTRUCTIONS)
     results = tables.Results(schema)
     with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * rows.height) as model:
         sampling = params.rate.sampling(params.random_seed)
         results.take(rate_rows(tables.instructions(rows), model, sampling, measures))
-    results.write(rows.height, out=args.ratings, rejects=args.rejects, counts=args.counts)
-    tables.write_json(args.usage, [model.usage.as_dict()])
+    results.write(
+        rows.height, out=args.ratings, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]
+    )
 
 
 if __name__ == "__main__":

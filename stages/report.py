@@ -20,7 +20,6 @@ class Arguments:
     failures: Path = Path("data/failures")
     counts: Path = Path("data/counts")
     contamination: Path = Path("data/contamination")
-    usage: Path = Path("data/usage")
     optimization: Path = Path("data/optimization")
     failure_counts: Path = Path("metrics/failures.csv")
     keywords: Path = Path("metrics/keywords.csv")
@@ -30,12 +29,10 @@ class Arguments:
     evaluation: Path = Path("metrics/evaluation.json")
     page: Out = out("data/report.html")
     explorer: Out = out("data/explorer")
-    totals: Out = out("metrics/usage.json")
 
 
 def main(params: ReportParams, args: Arguments) -> None:
-    from evobuild.core import tables
-    from evobuild.reporting import explorer, outcomes, report, summarize
+    from evobuild.reporting import explorer, outcomes, report
 
     rows = outcomes.Tables(
         rounds=args.rounds,
@@ -50,7 +47,6 @@ def main(params: ReportParams, args: Arguments) -> None:
         rows=rows,
         settings=args.settings,
         counts=args.counts,
-        usage=args.usage,
         optimization=args.optimization,
         failure_counts=args.failure_counts,
         keywords=args.keywords,
@@ -60,7 +56,6 @@ def main(params: ReportParams, args: Arguments) -> None:
     )
     args.page.write_text(report.report_page(params, sources), encoding="utf-8")
     explorer.write_explorer(args.explorer, params, rows)
-    tables.write_json(args.totals, summarize.usage_by_role(params, args.usage))
 
 
 if __name__ == "__main__":

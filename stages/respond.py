@@ -31,7 +31,6 @@ class Arguments:
     responses: Out = out("data/responses/{pool}.parquet")
     rejects: Out = out("data/rejects/respond-{pool}.parquet")
     counts: Out = out("data/counts/respond-{pool}.json")
-    usage: Out = out("data/usage/respond-{pool}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -49,8 +48,9 @@ def main(params: Params, args: Arguments) -> None:
     with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered.height) as model:
         sampling = given.sampling(params.random_seed)
         results.take(answer_rows(tables.instructions(unanswered), model, sampling, given.rules))
-    results.write(rows.height, out=args.responses, rejects=args.rejects, counts=args.counts)
-    tables.write_json(args.usage, [model.usage.as_dict()])
+    results.write(
+        rows.height, out=args.responses, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]
+    )
 
 
 if __name__ == "__main__":

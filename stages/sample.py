@@ -38,7 +38,6 @@ class Arguments:
     answers: Out = out("data/{branch}/answers.parquet")
     rejects: Out = out("data/rejects/sample-{branch}.parquet")
     counts: Out = out("data/counts/sample-{branch}.json")
-    usage: Out = out("data/usage/sample-{branch}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -51,7 +50,6 @@ def main(params: Params, args: Arguments) -> None:
     given = params.autoif.sample
     if not given.count:
         tables.leave_empty(ANSWERS, out=args.answers, rejects=args.rejects, counts=args.counts)
-        tables.write_json(args.usage, [])
         return
     sampling = given.sampling(params.random_seed)
     table, results = tables.read(args.rows, tables.INSTRUCTIONS), tables.Results(ANSWERS)
@@ -60,8 +58,9 @@ def main(params: Params, args: Arguments) -> None:
         own = tables.instructions(table)
         responses = sample_responses(own, given.count, model, sampling, params.respond.rules)
         results.take(map(sample.numbered_answer, responses))
-    results.write(asked, out=args.answers, rejects=args.rejects, counts=args.counts)
-    tables.write_json(args.usage, [model.usage.as_dict()])
+    results.write(
+        asked, out=args.answers, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]
+    )
 
 
 if __name__ == "__main__":

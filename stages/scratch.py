@@ -42,7 +42,7 @@ def main(params: Params, args: Arguments) -> None:
 
     rows = tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS))
     texts = ["\n".join(filter(None, (row.instruction, row.input, row.output))) for row in rows]
-    scratch.train(texts, params.scratch, params.random_seed, args.model)
+    scratch.train_scratch_model(texts, params.scratch, params.random_seed, args.model)
 
 
 if __name__ == "__main__":

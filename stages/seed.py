@@ -30,8 +30,8 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.seeds import formats, seed
 
-    rows = list(formats.read(args.source, params.seed.format))
-    split = seed.split(rows, params.seed, params.random_seed)
+    rows = list(formats.read_seed_rows(args.source, params.seed.format))
+    split = seed.split_seed_rows(rows, params.seed, params.random_seed)
     kept, held, lost = (
         tables.frame(tables.INSTRUCTIONS, split.r0),
         tables.frame(tables.INSTRUCTIONS, split.held_out),

@@ -41,12 +41,13 @@ class Arguments:
     contamination: Out = out("metrics/contamination.json")
     branches: Out = out("metrics/branches.json")
     funnel: Out = out("metrics/branches.csv")
+    usage: Out = out("metrics/usage.json")
 
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.evolution import token_probability
-    from evobuild.reporting import failure_counts, funnel, summarize
+    from evobuild.reporting import failure_counts, funnel, stage_counts, summarize
 
     pools, names = list(params.pools), list(params.rounds)
     rows = summarize.row_counts(args.counts, names, pools, list(params.branches))
@@ -65,6 +66,8 @@ def main(params: Params, args: Arguments) -> None:
     steps = funnel.read_funnels(args.counts, list(params.branches))
     tables.write_json(args.branches, funnel.funnel_figures(steps))
     tables.write_csv(args.funnel, funnel.funnel_lines(steps))
+    stages = stage_counts.asking_stages(names, list(params.branches), pools)
+    tables.write_json(args.usage, summarize.usage_by_role(args.counts, stages))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ class Arguments:
     counts: Out = out("data/counts/tag.json")
     metrics: Out = out("metrics/tags.json")
     histogram: Out = out("metrics/tags.csv")
-    usage: Out = out("data/usage/tag.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -55,15 +54,14 @@ def main(params: Params, args: Arguments) -> None:
                 sizes[pool] = len(drawn), rows.height - len(drawn)
                 own = (row for row in tables.instructions(rows) if row.id in drawn)
                 found[pool] = list(tag.tag_rows(own, model, given.sampling(seed)))
-            used = [model.usage.as_dict()]
+            used = [model.usage.asked()]
         for pool, (taken, left) in sizes.items():
             results.take(pool, found[pool], taken, not_drawn=left)
-    results.write(args.rejects, args.counts)
+    results.write(args.rejects, args.counts, asked=used)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
     tables.write_json(args.metrics, tag.tag_figures(measured, str(tagger) if tagger else None))
     tag.count_tags(measured).write_csv(args.histogram)
-    tables.write_json(args.usage, used)
 
 
 if __name__ == "__main__":

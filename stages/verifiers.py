@@ -32,7 +32,6 @@ class Arguments:
     verifiers: Out = out("data/{branch}/verifiers.parquet")
     rejects: Out = out("data/rejects/verifiers-{branch}.parquet")
     counts: Out = out("data/counts/verifiers-{branch}.json")
-    usage: Out = out("data/usage/verifiers-{branch}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -53,8 +52,8 @@ def main(params: Params, args: Arguments) -> None:
     tables.refuse_empty(f"{asked} verifiers were asked for", balance)
     tables.write(args.verifiers, kept)
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, balance | verifier_figures(results))
-    tables.write_json(args.usage, [model.usage.as_dict()])
+    asked_of = [model.usage.asked()]
+    tables.write_json(args.counts, balance | verifier_figures(results) | {"asked": asked_of})
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import verified, verify
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED, Answer
     from evobuild.core import tables
-    from evobuild.sandbox.choice import choose
+    from evobuild.sandbox.choice import best_isolation
 
     if not params.autoif.sample.count:
         tables.leave_empty(CHECKS, out=args.checks, rejects=args.rejects, counts=args.counts)
@@ -47,7 +47,7 @@ def main(params: Params, args: Arguments) -> None:
     functions = verify.functions_by_row(
         own, verified.read_verified_constraints(tables.read(args.verified, VERIFIED))
     )
-    isolation = choose(params.sandbox)
+    isolation = best_isolation(params.sandbox)
     if isolation.name == "none":
         log("sandbox.allow_weaker_isolation: code that a model wrote runs here without isolation")
     found = sorted(verify.check_answers(given, functions, params.sandbox, isolation))

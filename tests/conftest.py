@@ -1,12 +1,12 @@
-"""What several tests share: a row of an instruction table, and a reply store of one's own."""
+"""What several tests share: a row of an instruction table, and a reply cache of one's own."""
 
 from __future__ import annotations
 
 import pytest
 from fakes import FakeEngine
 
+from evobuild.core import cache_files
 from evobuild.core.tables import Instruction, content_id, row_id
-from evobuild.models import reply_cache as stores
 
 SLOWEST = ("test_line", "test_kill", "test_pipeline")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""
@@ -33,10 +33,10 @@ def row():
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """The path of an empty reply store, which every model of the test uses."""
+    """The path of an empty reply cache, which every model of the test uses."""
     path = tmp_path / "replies.sqlite"
     monkeypatch.setenv("EVOBUILD_STORE", str(path))
-    assert stores.path() == path
+    assert cache_files.replies_file() == path
     return path
 
 
@@ -46,8 +46,8 @@ def engine(store, monkeypatch):
 
     def install(answer, capacity=8):
         fake = FakeEngine(answer, capacity)
-        monkeypatch.setattr("evobuild.models.engine.start", lambda model: fake)
-        monkeypatch.setattr("evobuild.models.engine.identity", str)
+        monkeypatch.setattr("evobuild.models.engine.start_engine", lambda model: fake)
+        monkeypatch.setattr("evobuild.models.engine.engine_identity", str)
         return fake
 
     return install

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Reply, Request, Sampling
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 
@@ -52,7 +52,7 @@ def sample_responses(
                 key = f"{row.id}/{number}"
                 asked[key] = row, number
                 seeded = replace(sampling, seed=sampling.seed + number)
-                yield Request(key, "respond", messages(row), seeded)
+                yield Request(key, "respond", chat_messages(row), seeded)
 
     for reply in model.generate(requests()):
         row, number = asked.pop(reply.key)

@@ -17,11 +17,11 @@ from typing import Any
 
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
-from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError, require
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, identities
 
 CONTRADICTION = "contradiction"
 DTYPE = "float32"
@@ -56,7 +56,7 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
 
     Raises UserError as `drop_contradicted_constraints` does.
     """
-    with Measurements(f"entailment {checkpoints.identity(model)} {DTYPE}") as kept:
+    with Measurements(f"entailment {identities.weights_identity(model)} {DTYPE}") as kept:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
         found = {key: value.decode() for key, value in kept.get(list(set(keys.values()))).items()}
         fresh = {pair: key for pair, key in keys.items() if key not in found}
@@ -68,7 +68,7 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
 
 def _labelled(pairs: Iterable[Pair], model: Weights) -> Iterator[tuple[Pair, str]]:
     torch: Any = require("torch", "train")
-    network: Any = checkpoints.classifier(model, DTYPE, outputs=None)
+    network: Any = checkpoints.load_classifier(model, DTYPE, outputs=None)
     names = _names(network.config.id2label, model)
     for inputs, group in _batches(pairs, model):
         tensors = {name: torch.tensor(rows, device=network.device) for name, rows in inputs.items()}
@@ -94,9 +94,9 @@ def _batches(
     pairs: Iterable[Pair], model: Weights
 ) -> Iterator[tuple[dict[str, list[list[int]]], list[Pair]]]:
     """Pairs of as many tokens, as the tokenizer gives them to the model."""
-    tokenizer: Any = checkpoints.tokenizer(model)
+    tokenizer: Any = checkpoints.load_tokenizer(model)
     # Some models count positions from behind a few of their own, and say less in their tokenizer.
-    longest = min(checkpoints.context(model), tokenizer.model_max_length)
+    longest = min(checkpoints.context_length(model), tokenizer.model_max_length)
     by_length: defaultdict[int, list[tuple[dict[str, list[int]], Pair]]] = defaultdict(list)
     for pair in pairs:
         read = dict(tokenizer(*pair, truncation=True, max_length=longest))

@@ -62,12 +62,12 @@ def export_branch(
     by_operation = {constraint_operation(each.id): each for each in verified}
     given = ((row, by_operation[row.operation]) for row in sorted(rows, key=lambda row: row.id))
     verifiers = ((row.id, _verifier_record(row, constraint)) for row, constraint in given)
-    json_lines.write(folder / "verifiers.jsonl", verifiers)
+    json_lines.write_json_lines(folder / "verifiers.jsonl", verifiers)
     for name, record in (
         ("preferences.jsonl", _preference_record),
         ("preferences_sharegpt.json", _sharegpt_preference_record),
     ):
-        json_lines.write(folder / name, ((pair.row.id, record(pair)) for pair in ordered))
+        json_lines.write_json_lines(folder / name, ((pair.row.id, record(pair)) for pair in ordered))
     formats.write_dataset_info(folder, LLAMA_FACTORY)
     (folder / "README.md").write_text(_card(len(rows), len(pairs), models), encoding="utf-8")
 

@@ -105,7 +105,7 @@ def run_functions(
         for function in each.functions
         if each.cases
     )
-    for outcome in sandbox.run(jobs, limits):
+    for outcome in sandbox.run_jobs(jobs, limits):
         yield outcome.key, read_function_verdicts(outcome)
 
 

@@ -61,7 +61,7 @@ def check_answers(
     for given in by_row.values():
         given.sort(key=lambda answer: answer.number)
     verdicts: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
-    for outcome in sandbox.run(_jobs(by_row, functions), limits, isolation):
+    for outcome in sandbox.run_jobs(_jobs(by_row, functions), limits, isolation):
         row, _, number = outcome.key.partition("/")
         verdicts[row][int(number)] = _verdicts(outcome)
         if len(verdicts[row]) == len(functions[row]):

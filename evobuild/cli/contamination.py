@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from evobuild.contamination import evaluation_sets
-from evobuild.contamination.decontaminate import Found, Hit, Index
+from evobuild.contamination.decontaminate import Found, Hit, NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.core.errors import UserError
 from evobuild.core.tables import SEED_ROUND, Instruction
@@ -34,7 +34,7 @@ def named(sets: Sequence[str], columns: Sequence[str]) -> dict[str, list[Questio
         raise UserError(f"--set {twice[0]}=… is given twice; expected each name once")
     if unknown := sorted(own.keys() - set(names)):
         raise UserError(f"--columns {unknown[0]}=… is of no set; expected one of {', '.join(names)}")
-    return {name: evaluation_sets.read(Path(file), own.get(name, ())) for name, file in files}
+    return {name: evaluation_sets.read_evaluation_set(Path(file), own.get(name, ())) for name, file in files}
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -53,7 +53,7 @@ def report(
     """
     if not all(n > 0 for n in lengths) or len(set(lengths)) < len(lengths):
         raise UserError(f"--ngrams is {lengths}; expected positive lengths, each once")
-    index = Index(sets, lengths)
+    index = NgramIndex(sets, lengths)
     yield HEADER
     for file in files:
         found = index.search(_rows(file))
@@ -63,7 +63,7 @@ def report(
 
 
 def _rows(file: Path) -> Iterator[Instruction]:
-    for row in formats.read(file):
+    for row in formats.read_seed_rows(file):
         yield Instruction(
             row.place, "", "", "", SEED_ROUND, "", row.history, row.instruction, row.input, row.output
         )

@@ -49,14 +49,14 @@ def run(arguments: argparse.Namespace) -> str:
         modules=None,
         allow_weaker_isolation=arguments.allow_weaker_isolation,
     )
-    verdicts = code_benchmarks.examine(problems, samples, limits)
+    verdicts = code_benchmarks.examine_samples(problems, samples, limits)
     if arguments.verdicts:
         rows = (
             {"task_id": sample.task, "passed": each.passed, "error": each.error, "detail": each.detail}
             for sample, each in zip(samples, verdicts, strict=True)
         )
         arguments.verdicts.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    score = code_benchmarks.score(samples, verdicts, arguments.k)
+    score = code_benchmarks.score_samples(samples, verdicts, arguments.k)
     shown = {
         **{f"pass@{k}": value for k, value in score.pass_at.items()},
         "problems": score.problems,

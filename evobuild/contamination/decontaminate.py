@@ -55,7 +55,7 @@ class Found(NamedTuple):
         return Found(self.rows, self.hits + other.hits, self.touched | other.touched)
 
 
-def text_of(row: Instruction) -> str:
+def row_text(row: Instruction) -> str:
     """All of a row that counts, a text a paragraph."""
     return "\n".join(_parts(row))
 
@@ -64,12 +64,12 @@ def _parts(row: Instruction) -> list[str]:
     return [*(content for _, content in row.history), row.instruction, row.input, row.output]
 
 
-def measure(n: int) -> str:
+def ngram_measure(n: int) -> str:
     """Name the measure of an overlap of n words."""
     return f"{n}-gram"
 
 
-class Index:
+class NgramIndex:
     """The n-grams of some evaluation sets, to hold rows against.
 
     sets: questions by the name of their set. lengths: the n of the n-grams, in words.
@@ -108,7 +108,7 @@ class Index:
                 touched_Q[n][runs["text"]] = True
                 hits += [self._hit(batch[run["row"]], run, n) for run in self._longest(runs)]
         touched = {
-            (name, measure(n)): int(seen_Q[self._set_Q == place].sum())
+            (name, ngram_measure(n)): int(seen_Q[self._set_Q == place].sum())
             for n, seen_Q in touched_Q.items()
             for place, name in enumerate(self._sets)
         }
@@ -135,7 +135,7 @@ class Index:
 
     def _hit(self, row: Instruction, run: np.void, n: int) -> Hit:
         name, question = self._questions[run["text"]]
-        folded = normalise(text_of(row))
+        folded = normalise(row_text(row))
         spans = locate_normalised_words(folded)
         first, last = spans[run["start"]], spans[run["start"] + run["length"] - 1]
-        return Hit(row.id, name, question.place, measure(n), folded[first[0] : last[1]], question.text)
+        return Hit(row.id, name, question.place, ngram_measure(n), folded[first[0] : last[1]], question.text)

@@ -29,7 +29,7 @@ class Embedder(Protocol):
         """Embed at least one text: a row each, in their order."""
 
 
-def search(
+def find_embedding_hits(
     rows: Iterable[Instruction],
     name: str,
     questions: Sequence[Question],

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
 from evobuild.seeds import records
-from evobuild.seeds.fields import Record, kind, listed
+from evobuild.seeds.fields import Record, json_kind, listed_fields
 
 QUESTIONS = ("question", "problem", "prompt", "instruction", "turns", "text", "messages", "conversations")
 """Names of the column with the question; the first that a set has counts."""
@@ -39,7 +39,7 @@ class Question(NamedTuple):
         return "\n".join((*self.asked, *self.answers))
 
 
-def read(path: Path, columns: Sequence[str] = ()) -> list[Question]:
+def read_evaluation_set(path: Path, columns: Sequence[str] = ()) -> list[Question]:
     """Read an evaluation set, in file order; rows without any text are passed over.
 
     columns: what to read, the question first; none: known by name.
@@ -48,7 +48,7 @@ def read(path: Path, columns: Sequence[str] = ()) -> list[Question]:
     """
     found: list[Question] = []
     names: tuple[list[str], list[str]] | None = None
-    for place, record in records.read(path):
+    for place, record in records.read_records(path):
         if names is None:
             names = _named(place, record, columns)
         asked, answers = (tuple(_all(record, part, place)) for part in names)
@@ -62,14 +62,16 @@ def read(path: Path, columns: Sequence[str] = ()) -> list[Question]:
 def _named(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str], list[str]]:
     """Choose the columns with questions and with answers by the first record."""
     if missing := [name for name in columns if name not in record]:
-        raise BadInput(f"{place}: has no column {listed(missing)}; its columns are {listed(record)}")
+        raise BadInput(
+            f"{place}: has no column {listed_fields(missing)}; its columns are {listed_fields(record)}"
+        )
     if columns:
         return [columns[0]], list(columns[1:])
     question = next((name for name in QUESTIONS if record.get(name) is not None), None)
     if question is None:
         raise BadInput(
             f"{place}: no column of questions is known; expected one of {', '.join(QUESTIONS)}, "
-            f"or the columns by name; its columns are {listed(record)}"
+            f"or the columns by name; its columns are {listed_fields(record)}"
         )
     asked = [name for name in (*BEFORE, question, *AFTER) if name in record]
     return asked, [name for name in ANSWERS if name in record]
@@ -90,7 +92,7 @@ def _texts(value: object, place: str) -> Iterator[str]:
         for index, part in enumerate(value):
             yield from _texts(_content(part), f"{place}[{index}]")
     elif value is not None:
-        raise BadInput(f"{place} is {kind(value)}; expected text, a number, or a list of texts or turns")
+        raise BadInput(f"{place} is {json_kind(value)}; expected text, a number, or a list of texts or turns")
 
 
 def _content(part: object) -> object:

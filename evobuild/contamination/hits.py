@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.contamination.decontaminate import Found, text_of
+from evobuild.contamination.decontaminate import Found, row_text
 from evobuild.core import tables
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS
 from evobuild.text.words import split_normalised_words
@@ -22,7 +22,7 @@ SHOWN = 12
 """Hits of a set that a report shows."""
 
 
-def table(found: Mapping[str, Found]) -> pl.DataFrame:
+def hit_table(found: Mapping[str, Found]) -> pl.DataFrame:
     """Lay out the hits of one set by pool."""
     rows = (
         (f"{hit.row}-{hit.measure}", hit.row, pool, *hit[1:])
@@ -32,7 +32,7 @@ def table(found: Mapping[str, Found]) -> pl.DataFrame:
     return tables.frame(CONTAMINATION, rows)
 
 
-def ledger(found: Mapping[str, Found], questions: int) -> dict[str, Any]:
+def count_hits(found: Mapping[str, Found], questions: int) -> dict[str, Any]:
     """Count the rows of each pool and those hit. questions: rows of the evaluation set."""
     rows = sum(each.rows for each in found.values())
     pools = {
@@ -48,7 +48,7 @@ def ledger(found: Mapping[str, Found], questions: int) -> dict[str, Any]:
     return {"in": rows, "out": rows, "rejects": {}, "questions": questions, "pools": pools}
 
 
-def lines(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> list[dict[str, Any]]:
+def hit_lines(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> list[dict[str, Any]]:
     """One line a measure of a set: of each pool the rows that are hit, of how many, and the questions."""
     own = {pool: ledger["pools"][pool] for pool in pools}
     return [
@@ -62,7 +62,9 @@ def lines(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> list[di
     ]
 
 
-def longest(contamination: Path, responses: Path, name: str, pools: Sequence[str]) -> list[dict[str, Any]]:
+def longest_hits(
+    name: str, pools: Sequence[str], *, contamination: Path, responses: Path
+) -> list[dict[str, Any]]:
     """The rows of some pools that share most with a set, each with its longest hit and its own text.
 
     Raises BadInput naming the table that is missing or not as it should be.
@@ -77,5 +79,5 @@ def longest(contamination: Path, responses: Path, name: str, pools: Sequence[str
     for pool in {hit["pool"] for hit in shown}:
         rows = tables.read(responses / f"{pool}.parquet", INSTRUCTIONS)
         wanted = rows.filter(pl.col("id").is_in([hit["row"] for hit in shown]))
-        texts |= {row.id: text_of(row) for row in tables.instructions(wanted)}
+        texts |= {row.id: row_text(row) for row in tables.instructions(wanted)}
     return [hit | {"text": texts.get(hit["row"], "")} for hit in shown]

@@ -1,4 +1,4 @@
-"""What goes through the one door, `generate`: a request in, a reply out, joined by key."""
+"""What the chat client is asked and answers: a request in, a reply out, joined by key."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Reply:
     """What came back for one request: choices, or an error and no choices.
 
     error: reason in a few words, such as "prompt too long"; None if the call succeeded.
-    cached: from the reply store, so that it cost nothing now.
+    cached: from the reply cache, so that it cost nothing now.
     """
 
     key: str

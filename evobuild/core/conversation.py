@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def messages(row: Instruction) -> tuple[Message, ...]:
+def chat_messages(row: Instruction) -> tuple[Message, ...]:
     """The conversation that ends with a row's instruction and input, as chat messages."""
     asked = render("respond/answer.jinja", instruction=row.instruction, input=row.input)
     return (*(Message(role, content) for role, content in row.history), Message("user", asked))  # type: ignore[arg-type]
@@ -26,7 +26,7 @@ def prompt_ids(tokenizer: PreTrainedTokenizerBase, row: Instruction) -> list[int
 
     Raises BadInput if the chat template refuses the conversation.
     """
-    turns = [message._asdict() for message in messages(row)]
+    turns = [message._asdict() for message in chat_messages(row)]
     try:
         ids: list[int] = tokenizer.apply_chat_template(
             turns, add_generation_prompt=True, tokenize=True, return_dict=False

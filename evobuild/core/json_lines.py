@@ -1,38 +1,107 @@
-"""Records as JSON, one on each line: what readers take, whatever the text in them.
+"""Records as JSON, one on each line: read with the line in every error, written so that readers take them.
 
-Every line is whole JSON in UTF-8, and characters that some readers take for line ends are escaped. A
-text that UTF-8 cannot hold is a BadInput naming the row.
+Every line that is written is whole JSON in UTF-8, and characters that some readers take for line ends are
+escaped. A text that UTF-8 cannot hold is a BadInput naming the row.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from evobuild.core.errors import BadInput
+from evobuild.core.text_files import decode_utf8, opened_file
 
 Record = dict[str, Any]
+
+# An escaped half of a character without its other half, or a backslash before it that may make it none.
+SURROGATE = re.compile(
+    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])|\\\\u[dD][89a-fA-F]"
+)
 
 _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 
 
-def write(path: Path, records: Iterable[tuple[str, Record]]) -> None:
+class NotJson(BadInput):
+    """A text that is no JSON. place: the file and the line; reason: what the parser says."""
+
+    def __init__(self, message: str, place: str, reason: str) -> None:
+        super().__init__(message)
+        self.place, self.reason = place, reason
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[str, object]]:
+    """Read one value per line, in bounded memory, each with its place: ("seeds.jsonl:17", {"id": 3}).
+
+    Blank lines are passed over; a file named .gz is unzipped. Raises BadInput, naming file and line, at what
+    is not UTF-8, no JSON or no whole character, and if the file is empty.
+    """
+    offset = 0
+    with opened_file(path) as file:
+        for number, data in enumerate(file, start=1):
+            text = decode_utf8(data, path, number, offset)
+            offset += len(data)
+            if not text or text.isspace():
+                continue
+            value, place = parse_json(text.rstrip(), path, number), f"{path.name}:{number}"
+            if SURROGATE.search(text):
+                check_characters(value, place)
+            yield place, value
+    if offset == 0:
+        raise BadInput(f"{path}: is empty; expected one JSON object per line")
+
+
+def parse_json(text: str, path: Path, line: int = 1) -> object:
+    """Parse JSON that begins on a line of a file. Raises BadInput with line and column, from 1."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place, what = f"{path.name}:{line + error.lineno - 1}", f"column {error.colno}: {error.msg}"
+        message = f"{place}: not JSON at {what}"
+        if text.lstrip()[:1] == "[" and text.rstrip()[-1:] != "]":
+            message = f"{place}: the JSON array is cut short, {what}; expected a closing ']'"
+        raise NotJson(message, place, str(error)) from None
+    except (RecursionError, ValueError) as error:  # Python refuses integers of more than 4300 digits
+        what = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
+        raise BadInput(f"{path.name}:{line}: {what} to be read; expected fields of text") from None
+
+
+def check_characters(record: object, place: str) -> None:
+    """Raise BadInput if a text holds half a character, which no file and no model could take."""
+    for field, value in record.items() if isinstance(record, dict) else [("record", record)]:
+        try:
+            compact_json([field, value], place).encode()
+        except UnicodeEncodeError as error:
+            found = f"{field[:40]!r} holds the lone surrogate U+{ord(error.object[error.start]):04X}"
+            raise BadInput(f"{place}: {found}; expected whole characters") from None
+
+
+def compact_json(value: object, place: str) -> str:
+    """Write a value as JSON on one line, letters beyond ASCII as they are."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except RecursionError:
+        raise BadInput(f"{place}: nested too deeply to be read; expected fields of text") from None
+
+
+def write_json_lines(path: Path, records: Iterable[tuple[str, Record]]) -> None:
     """Write records, each with the id of its row, one a line; in a .json file they make an array.
 
-    Raises BadInput as `line` does.
+    Raises BadInput as `json_line` does.
     """
     array = path.suffix == ".json"
     with path.open("wb") as stream:
         between = b"[\n" if array else b""
         for row, record in records:
-            stream.write(between + line(row, record))
+            stream.write(between + json_line(row, record))
             between = b",\n" if array else b"\n"
         stream.write({b"[\n": b"[]\n", b",\n": b"\n]\n", b"\n": b"\n", b"": b""}[between])
 
 
-def line(row: str, record: Record) -> bytes:
+def json_line(row: str, record: Record) -> bytes:
     """One record as JSON on one line. Raises BadInput if its text holds half a character."""
     try:
         return json.dumps(record, ensure_ascii=False).translate(_LINE_ENDS).encode()

@@ -74,16 +74,16 @@ class Machine(Section):
     prices: dict[str, Price] = Field(default_factory=dict)
 
 
-def root() -> Path:
+def repository_root() -> Path:
     """The repository: $DVC_ROOT, else the nearest folder up from here that holds dvc.yaml, else here."""
     here = Path.cwd()
     found = next((folder for folder in (here, *here.parents) if (folder / "dvc.yaml").exists()), here)
     return Path(os.environ.get("DVC_ROOT") or found)
 
 
-def load() -> Machine:
+def load_machine() -> Machine:
     """Read machine.yaml; without one, the defaults. Raises BadParams at a wrong key or value."""
-    path = root() / FILE
+    path = repository_root() / FILE
     if not path.exists():
         return Machine()
     return load_params(path, Machine)

@@ -60,7 +60,7 @@ class AllPools:
         tables.write(self._folder / f"{pool}.parquet", tables.frame(self._schema, []))
         self._ledgers[pool] = OFF
 
-    def write(self, rejects: Path, counts: Path) -> None:
-        """Write the rejects and the ledgers of all pools that were taken."""
+    def write(self, rejects: Path, counts: Path, **beside: object) -> None:
+        """Write the rejects, and the counts of all pools that were taken, with more beside them."""
         tables.write(rejects, self._lost.frame())
-        tables.write_json(counts, self._ledgers)
+        tables.write_json(counts, self._ledgers | beside)

@@ -74,7 +74,9 @@ REASONS = (
     Reason("model error", "the call failed, also when it was tried again", _ASKING),
     # of seed rows
     Reason("empty instruction", "the seed row has no instruction", ("seed",)),
-    Reason("exact duplicate", "it is equal to another one, which stays", ("seed", "augment", "select")),
+    Reason(
+        "exact duplicate", "it is equal to another one, which stays", ("seed", "evolve", "augment", "select")
+    ),
     Reason("near duplicate", "it is much like another one, which stays", ("augment", "select")),
     Reason(NOT_DRAWN, "nothing speaks against it, but only so many were to be kept", ("seed", "crosscheck")),
     # of keywords

@@ -305,14 +305,17 @@ class Results:
         for result in results:
             (self._lost if isinstance(result, Reject) else self._kept).append(result)
 
-    def write(self, rows_in: int, *, out: Path, rejects: Path, counts: Path) -> None:
-        """Write the out, the rejects and the counts. Raises BadInput if nothing is left."""
+    def write(self, rows_in: int, *, out: Path, rejects: Path, counts: Path, **beside: object) -> None:
+        """Write the out, the rejects, and the counts with more beside them.
+
+        Raises BadInput if nothing is left.
+        """
         kept, lost = self._kept.frame(), self._lost.frame()
         balance = ledger(rows_in, kept.height, lost)
         refuse_empty(f"{rows_in} rows came in", balance)
         write(out, kept)
         write(rejects, lost)
-        write_json(counts, balance)
+        write_json(counts, balance | beside)
 
 
 OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}

@@ -10,17 +10,18 @@ the tests run apart from it (see sandbox/inside/examiner.py).
 from __future__ import annotations
 
 import ast
-import gzip
-import json
 import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from evobuild import sandbox
 from evobuild.core.errors import BadInput
+from evobuild.core.json_lines import NotJson, parse_json, read_json_lines
+from evobuild.core.text_files import decode_utf8, opened_file
 
 
 @dataclass(frozen=True)
@@ -101,15 +102,15 @@ def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
     return found
 
 
-def examine(
+def examine_samples(
     problems: dict[str, Problem], samples: Sequence[Sample], limits: sandbox.Limits
 ) -> list[sandbox.Verdict]:
     """Give the verdict on every sample, in the samples' order; keys are their places in it."""
-    exams = (exam(problems[sample.task], sample, str(place)) for place, sample in enumerate(samples))
-    return sorted(sandbox.examine(exams, limits), key=lambda verdict: int(verdict.key))
+    exams = (sample_exam(problems[sample.task], sample, str(place)) for place, sample in enumerate(samples))
+    return sorted(sandbox.run_exams(exams, limits), key=lambda verdict: int(verdict.key))
 
 
-def exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:
+def sample_exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:
     """Make the exam of one sample."""
     return sandbox.Exam(
         key,
@@ -121,7 +122,7 @@ def exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:
     )
 
 
-def score(samples: Sequence[Sample], verdicts: Iterable[sandbox.Verdict], ks: Sequence[int]) -> Score:
+def score_samples(samples: Sequence[Sample], verdicts: Iterable[sandbox.Verdict], ks: Sequence[int]) -> Score:
     """Gather verdicts, one a sample, into pass@k: the mean over the problems that have samples."""
     total, passed, failed = Counter[str](), Counter[str](), Counter[str]()
     for sample, verdict in zip(samples, verdicts, strict=True):
@@ -174,26 +175,17 @@ def _tested(program: str, tests: str) -> str:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    """The objects of a JSON array or of JSON lines, gzipped or not, each with its place."""
-    data = path.read_bytes()
+    """The objects of a JSON array or of JSON lines, gzipped if named .gz, each with its place."""
     try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: neither UTF-8 text nor gzip of it: {error}") from error
-    if text.lstrip().startswith("["):
-        yield from _objects((f"{path}: row {i}", row) for i, row in enumerate(_parsed(str(path), text), 1))
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            yield from _objects([(f"{path}:{number}", _parsed(f"{path}:{number}", line))])
-
-
-def _parsed(place: str, text: str) -> list[object]:
-    try:
-        found: list[object] = json.loads(text)
-    except ValueError as error:
-        raise BadInput(f"{place}: no JSON: {error}") from error
-    return found
+        with opened_file(path) as file:
+            text = decode_utf8(file.read(), path)
+        if text.lstrip().startswith("["):
+            rows = cast(list[object], parse_json(text, path))
+            yield from _objects((f"{path}: row {number}", row) for number, row in enumerate(rows, 1))
+        else:
+            yield from _objects(read_json_lines(path))
+    except NotJson as error:
+        raise BadInput(f"{error.place}: no JSON: {error.reason}") from error
 
 
 def _objects(rows: Iterable[tuple[str, object]]) -> Iterator[tuple[str, dict[str, object]]]:

@@ -23,7 +23,7 @@ from evobuild.weights import checkpoints, losses, tokenized_pairs
 from evobuild.weights.likelihood import Reader
 
 
-def compare(
+def compare_models(
     rows: Sequence[Instruction], base: Weights, tuned: Path, params: Evaluate
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Measure both models on the same answer tokens; give a table of losses in nats, and the rejects.
@@ -32,13 +32,13 @@ def compare(
     """
     if not rows:
         raise BadInput("no row is held out, so nothing can be measured; raise seed.held_out")
-    tokenizer = checkpoints.chat_tokenizer(base)
-    limit = min(params.max_length, checkpoints.context(base))
+    tokenizer = checkpoints.load_chat_tokenizer(base)
+    limit = min(params.max_length, checkpoints.context_length(base))
     pairs: list[losses.Pair] = []
     rejects: list[Reject] = []
     for row in rows:
         answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
-        pair = tokenized_pairs.pair(row.id, prompt_ids(tokenizer, row), answer, limit)
+        pair = tokenized_pairs.tokenized_pair(row.id, prompt_ids(tokenizer, row), answer, limit)
         if isinstance(pair, str):
             rejects.append(Reject(row.id, pair, "", row.output))
         else:
@@ -46,12 +46,12 @@ def compare(
     if not pairs:
         raise BadInput(f"none of {len(rows)} held-out rows can be measured; the first: {rejects[0].reason}")
     before, after = _losses(base, pairs, params), _losses(Weights(str(tuned)), pairs, params)
-    table = [(pair.id, len(pair.both) - pair.seam, before[pair.id], after[pair.id]) for pair in pairs]
+    table = [(pair.id, len(pair.both) - pair.answer_start, before[pair.id], after[pair.id]) for pair in pairs]
     return frame(EVALUATION, table), frame(REJECTS, rejects)
 
 
 def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> dict[str, float]:
-    reader = Reader(checkpoints.causal_lm(model), params.batch_tokens)
+    reader = Reader(checkpoints.load_causal_lm(model), params.batch_tokens)
     found = dict(losses.answer_losses(reader, pairs))
     for row, loss in found.items():
         if not math.isfinite(loss):
@@ -62,7 +62,7 @@ def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> d
     return found
 
 
-def figures(table: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, Any]:
+def evaluation_metrics(table: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, Any]:
     """Sum an evaluation up: rows, and of each model the loss in nats per token and the perplexity."""
     tokens = table["answer_tokens"].to_list()
     loss = {

@@ -10,15 +10,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.tables import Instruction, Reject
-from evobuild.evolution import equality
+from evobuild.evolution import equality, methods
 from evobuild.evolution.equality import Pair, Verdict
 from evobuild.evolution.params import Failures
 from evobuild.evolution.step import Step, read_child
 from evobuild.models.client import Model
 
+MOST_CALLS = 8
+"""Calls about one row that a strategy may make in one attempt."""
 SHOWN = 200
 """Characters of a judge's reply in the detail of a reject."""
 
@@ -64,6 +67,25 @@ class Evolution:
 
     def _evolved(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
         name = str(self.evolver.model)
+        waiting: Iterable[Task] = tasks
+        for _ in range(MOST_CALLS):
+            following: list[Task] = []
+            for step, reply in self._asked(waiting, sampling):
+                found = _next_step(step, reply)
+                if isinstance(found, Step):
+                    following.append((reply.key, found))
+                    continue
+                result = found or read_child(step, reply, self.round, name, self.rules)
+                if sampling.logprobs and isinstance(result, Instruction):
+                    _check_logprobs(reply, name)
+                yield Attempt(reply.key, step, reply, result)
+            if not following:
+                return
+            waiting = following
+        raise ValueError(f"a strategy asks more than {MOST_CALLS} times about a row")
+
+    def _asked(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[tuple[Step, Reply]]:
+        """Ask once about each task."""
         asked: dict[str, Step] = {}
 
         def requests() -> Iterator[Request]:
@@ -72,14 +94,27 @@ class Evolution:
                 yield Request(key, "evolve", (Message("user", step.prompt),), sampling)
 
         for reply in self.evolver.generate(requests()):
-            step = asked.pop(reply.key)
-            result = read_child(step, reply, self.round, name, self.rules)
-            if sampling.logprobs and isinstance(result, Instruction) and not reply.choices[0].logprobs:
-                raise UserError(
-                    f"{name} gives no token probabilities; set evolve.token_probability to false, "
-                    "or take an engine that does: vllm or transformers"
-                )
-            yield Attempt(reply.key, step, reply, result)
+            yield asked.pop(reply.key), reply
+
+
+def _next_step(step: Step, reply: Reply) -> Step | Reject | None:
+    """What a reply leads to: the step that asks next, a failure, or None if it holds the child."""
+    if step.then is None:
+        return None
+    if reason := failures.reply_failure(reply):
+        return Reject(step.parent.id, reason, reply.error or "", reply.text)
+    try:
+        return step.then(reply.text)
+    except methods.Unparsable as error:
+        return Reject(step.parent.id, "unparsable", str(error), reply.text)
+
+
+def _check_logprobs(reply: Reply, evolver: str) -> None:
+    if not reply.choices[0].logprobs:
+        raise UserError(
+            f"{evolver} gives no token probabilities; set evolve.token_probability to false, "
+            "or take an engine that does: vllm or transformers"
+        )
 
 
 def judge_sampling(sampling: Sampling) -> Sampling:

@@ -6,7 +6,7 @@ A parent without a child is lost, or kept as it was, as params say; no failed at
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from evobuild.core.stage import log
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
 from evobuild.evolution import elimination
-from evobuild.evolution.attempts import Attempt, Evolution
+from evobuild.evolution.attempts import Attempt, Evolution, Task
 from evobuild.evolution.params import Evolve
 from evobuild.evolution.step import Plan
 from evobuild.models.client import Model
@@ -48,8 +48,7 @@ class Round:
         evolution = Evolution(self.name, self.evolver, self.judge, self.params.failures)
         waiting: set[str] | None = None
         for number in range(passes):
-            rows = ((at, row) for at, row in enumerate(parents()) if waiting is None or row.id in waiting)
-            tasks = ((row.id, self.plan(at, row)) for at, row in rows)
+            tasks = (task for task in self._tasks(parents()) if waiting is None or task[0] in waiting)
             failed = set()
             for attempt in evolution.attempt(tasks, evolver_sampling(self.params, self.seed, number)):
                 # Where there was no reply the engine has tried again already.
@@ -61,6 +60,14 @@ class Round:
             if not failed:
                 break
             waiting = failed
+
+    def _tasks(self, parents: Iterable[Instruction]) -> Iterator[Task]:
+        """Give the steps of each row: the first by the row's id, a further one by id and number."""
+        for place, row in enumerate(parents):
+            step = self.plan(place, row)
+            yield row.id, step
+            for number, other in enumerate(step.also, start=1):
+                yield f"{row.id}/{number}", other
 
 
 def evolver_sampling(params: Evolve, seed: int, number: int) -> Sampling:
@@ -94,19 +101,33 @@ class RoundTables:
         self._round, self._keep = round, keep
         self._rows = {
             "child": Columns(tables.INSTRUCTIONS),
-            "failures": Columns(pl.Schema(tables.FAILURES | {"lost": pl.Boolean})),
+            "failures": Columns(pl.Schema(tables.FAILURES | {"lost": pl.Boolean, "task": pl.String})),
             "replies": Columns(tables.REPLIES),
         }
         self._counts = dict.fromkeys(("failed_attempts", "kept_parents", "unclear_verdicts"), 0)
         self._lost = dict.fromkeys(tables.CONTENT, 0)
+        self._siblings: set[str] = set()
+        self._further_tasks = 0
 
     def take(self, attempts: Iterable[Attempt]) -> None:
         """Gather attempts."""
         for attempt in attempts:
-            if isinstance(attempt.result, Reject):
-                self._take_failure(attempt, attempt.result)
+            result = self._unless_equal_to_sibling(attempt)
+            self._further_tasks += attempt.last and not _is_first(attempt)
+            if isinstance(result, Reject):
+                self._take_failure(attempt, result)
             else:
-                self._take_child(attempt, attempt.result)
+                self._take_child(attempt, result)
+
+    def _unless_equal_to_sibling(self, attempt: Attempt) -> Instruction | Reject:
+        """The result, unless a strategy gave the same child of this parent before."""
+        result = attempt.result
+        if isinstance(result, Reject) or (_is_first(attempt) and not attempt.step.also):
+            return result
+        if result.id in self._siblings:
+            return Reject(result.parent_id, "exact duplicate", result.id, attempt.reply.text)
+        self._siblings.add(result.id)
+        return result
 
     def _take_child(self, attempt: Attempt, row: Instruction) -> None:
         step, reply = attempt.step, attempt.reply
@@ -126,23 +147,28 @@ class RoundTables:
 
     def _take_failure(self, attempt: Attempt, reject: Reject) -> None:
         number, step, parent = attempt.number, attempt.step, attempt.step.parent
-        key = f"{parent.id}-{number}"
-        is_lost = attempt.last and not self._keep
+        key = f"{attempt.key}-{number}"
+        # Of a row with several steps the parent is kept once.
+        keeps = self._keep and _is_first(attempt)
+        is_lost = attempt.last and not keeps
         made = step.strategy, step.operation, parent.domain
-        self._rows["failures"].append((key, parent.id, number, *made, *reject[1:], is_lost))
+        self._rows["failures"].append((key, parent.id, number, *made, *reject[1:], is_lost, attempt.key))
         self._counts["failed_attempts"] += 1
-        if attempt.last and self._keep:
+        if attempt.last and keeps:
             self._counts["kept_parents"] += 1
             self._rows["child"].append(keep_parent(parent, self._round, step.strategy))
 
-    def write(self, outs: RoundOuts, rows_in: int) -> None:
+    def write(self, outs: RoundOuts, rows_in: int, asked: Sequence[Mapping[str, object]] = ()) -> None:
         """Write the children, the rows lost, all failed attempts, the replies and the counts.
 
-        One table after another, each let go once it is written: a million rows of all take gigabytes.
+        asked: what was asked of each model. One table after another, each let go once it is written: a
+        million rows of all take gigabytes.
+
         Raises BadInput if no row is left. A round of nothing but kept parents goes on, and says so.
         """
         children, attempts = self._rows.pop("child").frame(), self._rows.pop("failures").frame()
-        lost = attempts.filter("lost").select(pl.col("row").alias("id"), "reason", "detail", "reply")
+        lost = attempts.filter("lost").select(pl.col("task").alias("id"), "reason", "detail", "reply")
+        rows_in += self._further_tasks
         balance = tables.ledger(rows_in, children.height, lost)
         evolved = children.height - self._counts["kept_parents"]
         reasons = tables.count_reasons(attempts["reason"])
@@ -151,12 +177,19 @@ class RoundTables:
             log(f"none of {rows_in} rows has evolved, all are kept as they were: {reasons}")
         tables.write(outs.rejects, lost)
         del lost
-        tables.write(outs.failures, attempts.drop("lost"))
+        tables.write(outs.failures, attempts.drop("lost", "task"))
         del attempts
         tables.write(outs.child, children)
         del children
         tables.write(outs.replies, self._rows.pop("replies").frame())
-        tables.write_json(outs.counts, balance | self._counts | {"lost_content": self._lost})
+        tables.write_json(
+            outs.counts, balance | self._counts | {"lost_content": self._lost, "asked": list(asked)}
+        )
+
+
+def _is_first(attempt: Attempt) -> bool:
+    """Whether it is of the first step of its row, or the only one."""
+    return attempt.key == attempt.step.parent.id
 
 
 def _kind(lost: str) -> str:

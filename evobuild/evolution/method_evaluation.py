@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.evolution.attempts import Evolution
+from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.params import Failures
-from evobuild.evolution.step import Step, earlier_turns, plan_by_method
+from evobuild.evolution.step import Step, earlier_turns
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score
 
@@ -161,7 +162,7 @@ class MethodEvaluator:
         # Replies came in any order; what is asked of them should not.
         asked = {_name(place): place for place in sorted(children)}
         requests = (
-            Request(name, "respond", messages(children[place]), self.sampling)
+            Request(name, "respond", chat_messages(children[place]), self.sampling)
             for name, place in asked.items()
         )
         return [

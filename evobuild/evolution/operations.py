@@ -1,4 +1,4 @@
-"""The fixed operations of Evol-Instruct (arXiv:2304.12244), in the order of arXiv:2412.11231.
+"""The strategy `evol`: fixed operations of Evol-Instruct (arXiv:2304.12244), ordered as in arXiv:2412.11231.
 
 Five work in depth: they keep the input, or give a new one; complicate_input is about the input
 alone. A child in breadth is a new task and starts without one. Which operations there are is a
@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from evobuild.core.prompts import render
 from evobuild.core.tables import EVOL, Instruction
 from evobuild.evolution import methods
-from evobuild.evolution.step import Plan, Step, earlier_turns
+from evobuild.evolution.params import Evolve
+from evobuild.evolution.step import Plan, RoundSource, Step, earlier_turns
 
 OPERATIONS = {
     "constraints": "evolve/constraints.jinja",
@@ -29,6 +30,13 @@ DEFAULT = "default"
 
 OperationSets = Mapping[str, Sequence[str]]
 """Names of operations by domain."""
+
+
+def plan_evol(params: Evolve, source: RoundSource) -> Plan:
+    """Evolve each row by an operation of its domain, in turn or drawn, as params have it."""
+    if params.schedule == "random":
+        return plan_at_random(params.operations, source.round, source.seed)
+    return plan_in_turn(params.operations, source.round)
 
 
 def plan_in_turn(sets: OperationSets, round: str) -> Plan:

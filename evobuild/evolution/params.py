@@ -9,6 +9,7 @@ from pydantic import Field
 from evobuild.core.params import Count, CountOrNone, Decoding, Section, Share, Temperature
 
 Strategy = Literal["auto", "evol"]
+"""See `strategies`, which has the function of each."""
 MethodName = Literal["optimized", "e0", "weak", "file"]
 Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
 Operations = Annotated[list[Operation], Field(min_length=1)]

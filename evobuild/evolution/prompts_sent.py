@@ -9,7 +9,8 @@ from pathlib import Path
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import AUTO, EVOL, KEPT, SEED_ROUND, Instruction, Reject
 from evobuild.evolution import methods, operations
-from evobuild.evolution.step import Plan, Step, method_operation, plan_by_method
+from evobuild.evolution.auto import method_operation, plan_by_method
+from evobuild.evolution.step import Plan, Step
 from evobuild.scoring.reward import EvolverTurns
 
 KnownPlans = Mapping[str, tuple[Plan, str]]

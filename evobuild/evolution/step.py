@@ -1,20 +1,20 @@
 """One row's evolution: what the evolver is asked for a parent, and what its reply becomes.
 
-Two strategies: `evol`, the fixed operations of Evol-Instruct (`operations`); `auto`, one evolving
-method for all rows (arXiv:2406.00770). The evolver sees the conversation and the input too. A reply
-may end with a line `#Input#:` and a new input below it; without one a child in depth keeps its
-parent's, unless it took it into the instruction.
+How rows are evolved is a matter of the strategy (`strategies`). The evolver sees the conversation and the
+input too. A reply may end with a line `#Input#:` and a new input below it; without one a child in depth
+keeps its parent's, unless it took it into the instruction.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Reply
-from evobuild.core.tables import AUTO, Instruction, Reject, content_id, row_id
+from evobuild.core.tables import Instruction, Reject, content_id, row_id
 from evobuild.evolution import elimination, methods
 from evobuild.evolution.params import Failures
 
@@ -29,7 +29,10 @@ _NO_INPUT = re.compile(
 class Step(NamedTuple):
     """How one row is evolved: strategy and operation, the prompt, how its reply is read, if input stays.
 
-    read takes the new instruction out of a reply, and raises methods.Unparsable.
+    read takes the new instruction out of a reply, and raises methods.Unparsable. A strategy may ask more
+    than once, and for more than one child: then gives the step that asks next, from the text of a reply
+    that holds no child yet (and raises as read does); also holds further steps of the same row, each for
+    a child of its own.
     """
 
     parent: Instruction
@@ -38,23 +41,21 @@ class Step(NamedTuple):
     prompt: str
     read: Callable[[str], str]
     keeps_input: bool
+    then: Callable[[str], Step] | None = None
+    also: tuple[Step, ...] = ()
 
 
 Plan = Callable[[int, Instruction], Step]
 """From a row's place in its table and the row, how it is evolved."""
 
 
-def method_operation(method: str) -> str:
-    """Name the operation of a method: "method-" and its digest."""
-    return f"method-{methods.method_digest(method)}"
+class RoundSource(NamedTuple):
+    """What a round is evolved from. seed: the random seed. optimized, own: files of methods."""
 
-
-def plan_by_method(method: str) -> Plan:
-    """Evolve every row with one method."""
-    name = method_operation(method)
-    return lambda place, row: Step(
-        row, AUTO, name, methods.fill_method(method, row), methods.read_evolved_instruction, True
-    )
+    round: str
+    seed: int
+    optimized: Path
+    own: Path
 
 
 def earlier_turns(row: Instruction) -> list[dict[str, str]]:

@@ -95,7 +95,7 @@ def _reject_unpaired(rows: Iterable[Instruction], names: Sequence[str]) -> Itera
 def _write_records(folder: Path, name: str, rows: Iterable[Instruction]) -> None:
     file, record = WRITERS[name]
     fit = (row for row in rows if name not in IN_PAIRS or formats.has_paired_turns(row))
-    json_lines.write(folder / file, ((row.id, record(row)) for row in fit))
+    json_lines.write_json_lines(folder / file, ((row.id, record(row)) for row in fit))
 
 
 def _write_parquet(folder: Path, rows: pl.DataFrame, params: ExportParams) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from evobuild.core import tables
 from evobuild.core.chat import Message
-from evobuild.core.conversation import messages
+from evobuild.core.conversation import chat_messages
 from evobuild.core.json_lines import Record
 from evobuild.core.tables import Instruction
 
@@ -50,7 +50,7 @@ def prompt_completion_record(row: Instruction) -> Record:
 
 def answered_messages(row: Instruction) -> tuple[Message, ...]:
     """Give the messages of a row's conversation, its answer the last."""
-    return (*messages(row), Message("assistant", row.output))
+    return (*chat_messages(row), Message("assistant", row.output))
 
 
 def sharegpt_turn(turn: Message) -> dict[str, str]:

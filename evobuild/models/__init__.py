@@ -1,1 +1,1 @@
-"""Chat models: the one door (`door`), what goes through it (`request`), the reply store, the engines."""
+"""Chat models: the chat client, the reply cache behind it, and the engines that answer."""

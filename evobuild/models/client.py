@@ -1,4 +1,4 @@
-"""One door to every chat model: requests in, replies out, each paid for once.
+"""The chat client, the one way to every chat model: requests in, replies out, each paid for once.
 
     with Model(params.models.evolver) as model:
         for reply in model.generate(requests):
@@ -19,21 +19,23 @@ from types import TracebackType
 from typing import Self
 
 from evobuild.core import machine
+from evobuild.core.cache_files import replies_file
 from evobuild.core.chat import Reply, Request
+from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine, planning
-from evobuild.models import reply_cache as stores
 from evobuild.models.progress import Progress
+from evobuild.models.reply_cache import ReplyCache
 from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
 
 CHUNK = 500
-"""Requests looked up in the store at once; below SQLite's limit of variables."""
+"""Requests looked up in the reply cache at once; below SQLite's limit of variables."""
 
 
 class Model:
-    """A chat model behind the reply store; the engine starts at the first reply that is not stored.
+    """A chat model behind the reply cache; the engine starts at the first reply that is not stored.
 
     role and task (evolver, evolve-r1) name its usage and its progress; without a task there is no
     progress to show. total: number of requests to come, if it is known, for the progress. engines:
@@ -49,27 +51,27 @@ class Model:
         engines: Engines | None = None,
     ) -> None:
         self.model = model
-        self._start = engines.start if engines else engine.start
-        self._machine = machine.load()
+        self._start = engines.start if engines else engine.start_engine
+        self._machine = machine.load_machine()
         price = self._machine.prices.get(str(model))
         self.usage = Usage(str(model), role, price)
-        self._planned = planning.begin(self.usage)
+        self._planned = planning.note_usage(self.usage)
         self._progress = Progress(task, self.usage, total) if task and not self._planned else None
-        self._store = stores.Store(stores.path(), engine.identity(model))
+        self._cache = ReplyCache(replies_file(), engine.engine_identity(model))
         self._engine: engine.Engine | None = None
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask each request once and give its reply, by key, in any order.
 
-        Raises UserError if the engine cannot start, the store cannot be used or the budget is spent.
+        Raises UserError if the engine cannot start, the reply cache cannot be used or the budget is spent.
         """
-        waiting: dict[stores.Key, list[Request]] = {}
+        waiting: dict[Key, list[Request]] = {}
         incoming = iter(requests)
         while chunk := list(islice(incoming, CHUNK)):
-            asked: dict[stores.Key, list[Request]] = {}
+            asked: dict[Key, list[Request]] = {}
             for request in chunk:
-                asked.setdefault(self._store.key(request), []).append(request)
-            stored = self._store.get(list(asked))
+                asked.setdefault(self._cache.key(request), []).append(request)
+            stored = self._cache.get(list(asked))
             # Before anything is awaited below, after which these would look as if never asked.
             for key in waiting.keys() & asked.keys():
                 waiting[key] += asked.pop(key)
@@ -78,16 +80,16 @@ class Model:
                     for request in same:
                         yield self._counted(request, reply)
                 else:
-                    while len(waiting) >= self._started().capacity:
+                    while len(waiting) >= self.started_engine().capacity:
                         yield from self._finished(waiting)
                     yield from self._within_budget(waiting)
                     waiting[key] = same
-                    self._started().submit(replace(same[0], key=key.hex()))
+                    self.started_engine().submit(replace(same[0], key=key.hex()))
         while waiting:
             yield from self._finished(waiting)
-        self._store.flush()
+        self._cache.flush()
 
-    def _within_budget(self, waiting: dict[stores.Key, list[Request]]) -> Iterator[Reply]:
+    def _within_budget(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         """Once the budget is spent, wait for what is in flight, and stop."""
         budget = self._machine.budget
         if self._planned or not self.usage.spent(budget, len(waiting)):
@@ -100,14 +102,14 @@ class Model:
                 "raise budget and run again, nothing is asked twice"
             )
 
-    def _finished(self, waiting: dict[stores.Key, list[Request]]) -> Iterator[Reply]:
+    def _finished(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         with self.usage.clock():
-            replies = self._started().collect()
+            replies = self.started_engine().collect()
         # All are kept before the first is given away: the consumer may never come back.
         for reply in replies:
             if reply.error is None and not self._planned:
-                self._store.put(bytes.fromhex(reply.key), reply)
-        self._store.settle()
+                self._cache.put(bytes.fromhex(reply.key), reply)
+        self._cache.settle()
         for reply in replies:
             key = bytes.fromhex(reply.key)
             first, *others = waiting.pop(key)
@@ -121,7 +123,8 @@ class Model:
             self._progress.step()
         return replace(reply, key=request.key)
 
-    def _started(self) -> engine.Engine:
+    def started_engine(self) -> engine.Engine:
+        """Give the running engine; start it if it is not. Raises UserError if it cannot be."""
         if self._engine is None:
             with self.usage.clock():
                 planned = self._planned and not self.model.simulated
@@ -135,7 +138,7 @@ class Model:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._store.__exit__(kind, error, trace)
+            self._cache.__exit__(kind, error, trace)
         finally:
             if self._progress is not None:
                 self._progress.close(finished=kind is None)

@@ -1,7 +1,12 @@
-"""What every engine offers the door: a place for requests in flight, and the replies as they finish."""
+"""The engines behind the chat client: what each offers, and which one runs a model.
+
+A new engine is its module, an entry of ENGINES here, and its name in `evobuild.core.uri.ENGINES`, which
+params are read with.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from evobuild.core.chat import Reply, Request
@@ -9,7 +14,7 @@ from evobuild.core.uri import ChatModel
 
 
 class Engine(Protocol):
-    """A loaded model or a connection to one."""
+    """A loaded model or a connection to one: a place for requests in flight, and replies as they finish."""
 
     capacity: int
     """Requests that may be in flight at once."""
@@ -30,45 +35,60 @@ class Engine(Protocol):
         """Let the model go; requests may still be in flight."""
 
 
-class Room(Protocol):
-    """An engine's module."""
+class EngineClass(Protocol):
+    """The class of an engine's module: made with a model, it loads it or reaches its server."""
+
+    def __call__(self, model: ChatModel) -> Engine:
+        """Load the model or reach its server."""
 
     def identity(self, model: ChatModel) -> str:
         """Name all that decides the model's replies besides the request."""
 
-    def start(self, model: ChatModel) -> Engine:
-        """Load the model or reach its server."""
+
+def _simulated() -> EngineClass:
+    from evobuild.models.simulated_engine import SimulatedEngine
+
+    return SimulatedEngine
 
 
-def identity(model: ChatModel) -> str:
+def _vllm() -> EngineClass:
+    from evobuild.models.vllm_engine import VllmEngine
+
+    return VllmEngine
+
+
+def _openai() -> EngineClass:
+    from evobuild.models.openai_engine import OpenAIEngine
+
+    return OpenAIEngine
+
+
+def _transformers() -> EngineClass:
+    from evobuild.models.transformers_engine import TransformersEngine
+
+    return TransformersEngine
+
+
+ENGINES: dict[str, Callable[[], EngineClass]] = {
+    "simulated": _simulated,
+    "vllm": _vllm,
+    "openai": _openai,
+    "transformers": _transformers,
+}
+"""The class of each engine by its name, imported only where it is needed: most are large."""
+
+
+def engine_identity(model: ChatModel) -> str:
     """Name all that decides a model's replies besides the request: engine, weights, options.
 
     Raises UserError if the model cannot be found.
     """
-    return _room(model).identity(model)
+    return ENGINES[model.engine]().identity(model)
 
 
-def start(model: ChatModel) -> Engine:
+def start_engine(model: ChatModel) -> Engine:
     """Load a model or reach its server; what takes time happens here and not before.
 
     Raises UserError if it cannot be used, MissingExtra if its package is not installed.
     """
-    return _room(model).start(model)
-
-
-def _room(model: ChatModel) -> Room:
-    if model.engine == "simulated":
-        from evobuild.models import simulated_engine
-
-        return simulated_engine
-    if model.engine == "vllm":
-        from evobuild.models import vllm_engine
-
-        return vllm_engine
-    if model.engine == "openai":
-        from evobuild.models import openai_engine
-
-        return openai_engine
-    from evobuild.models import transformers_engine
-
-    return transformers_engine
+    return ENGINES[model.engine]()(model)

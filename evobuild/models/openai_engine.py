@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's chat protocol (vLLM, Ollama, llama.cpp, hosted) behind the door.
+"""Any server that speaks OpenAI's chat protocol (vLLM, Ollama, llama.cpp, hosted) behind the chat client.
 
 The calls run on an event loop in a thread of its own, so that the network never waits for the stage.
 A failure is a reply with an error; what no retry and no other request can get past is a UserError.
@@ -18,24 +18,20 @@ from evobuild.core.uri import ChatModel
 from evobuild.models.openai_server import Server
 
 
-def identity(model: ChatModel) -> str:
-    """Name the model as its server does. Where the server is does not count."""
-    return str(model)
-
-
-def start(model: ChatModel) -> OpenAIEngine:
-    """Reach the server. Raises UserError if it cannot be reached or refuses the key."""
-    return OpenAIEngine(model, machine.load().openai)
-
-
 class OpenAIEngine:
-    """Requests to one server.
+    """Requests to one server. Raises UserError if it cannot be reached or refuses the key.
 
-    capacity: twice the calls in flight, so that none waits for the door while replies are stored or a
+    capacity: twice the calls in flight, so that none waits for the client while replies are stored or a
     request pauses before its next try.
     """
 
-    def __init__(self, model: ChatModel, options: machine.OpenAI) -> None:
+    @staticmethod
+    def identity(model: ChatModel) -> str:
+        """Name the model as its server does. Where the server is does not count."""
+        return str(model)
+
+    def __init__(self, model: ChatModel, options: machine.OpenAI | None = None) -> None:
+        options = options or machine.load_machine().openai
         self.capacity = 2 * options.concurrency
         self._server = Server(model, options)
         self._submitted: deque[Request] = deque()

@@ -7,7 +7,6 @@ request will never be answered) or `UserError` (no request will be).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from evobuild.core.chat import Choice, Finish, Request
 from evobuild.core.errors import UserError
 from evobuild.models import rate_limit
+from evobuild.models.sampling import noise_seed
 
 FINISHES: dict[str | None, Finish] = {
     "stop": "stop",
@@ -85,7 +85,7 @@ class Call:
         if self.n > 1:
             fields["n"] = self.n
         if sampling.temperature > 0:
-            fields["seed"] = seed(self.request) + self.number
+            fields["seed"] = noise_seed(self.request) + self.number
         if sampling.stop:
             fields["stop"] = list(sampling.stop)
         if sampling.logprobs:
@@ -143,7 +143,7 @@ class _Completion(BaseModel):
 _COMPLETION = TypeAdapter(_Completion)
 
 
-def read(call: Call, status: int, headers: Mapping[str, str], data: bytes) -> Answer:
+def read_answer(call: Call, status: int, headers: Mapping[str, str], data: bytes) -> Answer:
     """Take an HTTP answer for what it is.
 
     Raises Retry, Rejected, Unsupported or UserError if it is no reply.
@@ -167,12 +167,6 @@ def read(call: Call, status: int, headers: Mapping[str, str], data: bytes) -> An
     shares = _shared_out(usage.completion_tokens, len(completion.choices))
     choices = [_choice(call, *pair) for pair in zip(completion.choices, shares, strict=True)]
     return Answer(tuple(choices), usage.prompt_tokens, completion.usage is not None)
-
-
-def seed(request: Request) -> int:
-    """One stream of noise per prompt and seed: rows share their stage's seed, and would share its noise."""
-    text = repr((request.messages, request.sampling.seed)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest())
 
 
 def same_model(asked: str, answered: str) -> bool:
@@ -208,20 +202,31 @@ def _shared_out(total: int, parts: int) -> list[int]:
 def _failure(call: Call, status: int, headers: Mapping[str, str], data: bytes) -> Exception:
     message, code = _error(data)
     found = f"{status} {message}".strip()
-    if _POLICY.search(f"{code} {message}") and status in (400, 403):
+    if status in (400, 403) and _POLICY.search(f"{code} {message}"):
         return Rejected(f"content policy: {message}")
     if status == 402 or code == "insufficient_quota":
         return UserError(f"answered {found}; the account has no credit left")
     if status in (408, 409, 429) or status >= 500:
         return Retry(found, rate_limit.retry_after(headers.get("Retry-After")))
     if status in (400, 413, 422):
-        unsupported = "unsupported" in f"{code} {message}".casefold()
-        if unsupported and "max_completion_tokens" in message and call.length_field == "max_tokens":
-            return Unsupported("max_tokens")
-        if status == 413 or _TOO_LONG.search(f"{code} {message}"):
-            return Rejected(f"prompt too long: {found}")
-        # Some servers take one choice only, llama.cpp as many as it has slots.
-        return Unsupported("n") if call.n > 1 else Rejected(f"bad request: {found}")
+        return _refusal(call, status, message, code)
+    return _misaddressed(status, found)
+
+
+def _refusal(call: Call, status: int, message: str, code: str) -> Rejected | Unsupported:
+    """What a server means that does not take this request as it is."""
+    found, said = f"{status} {message}".strip(), f"{code} {message}"
+    unsupported = "unsupported" in said.casefold()
+    if unsupported and "max_completion_tokens" in message and call.length_field == "max_tokens":
+        return Unsupported("max_tokens")
+    if status == 413 or _TOO_LONG.search(said):
+        return Rejected(f"prompt too long: {found}")
+    # Some servers take one choice only, llama.cpp as many as it has slots.
+    return Unsupported("n") if call.n > 1 else Rejected(f"bad request: {found}")
+
+
+def _misaddressed(status: int, found: str) -> UserError:
+    """What a server means that will take no request: the key, the model or the URL is wrong."""
     if status in (401, 403):
         # Nothing of the message: it may repeat a part of the key.
         return UserError(f"answered {status}; check the key in $OPENAI_API_KEY and what it may use")

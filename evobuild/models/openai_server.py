@@ -29,10 +29,10 @@ from evobuild.models.openai_protocol import (
     Rejected,
     Retry,
     Unsupported,
-    read,
+    read_answer,
     same_model,
 )
-from evobuild.models.rate_limit import Pace, wait
+from evobuild.models.rate_limit import RateLimit, retry_wait
 
 PUBLIC_URL = "https://api.openai.com/v1"
 
@@ -49,8 +49,8 @@ class Server:
     def __init__(self, model: ChatModel, options: OpenAI) -> None:
         self._model, self._options = model, options
         self._url = base_url(options)
-        self._key = key()
-        self._pace = Pace(options.concurrency)
+        self._key = api_key()
+        self._rate_limit = RateLimit(options.concurrency)
         self._session: aiohttp.ClientSession
         self._length_field = "max_tokens"
         self._repeats = self._told_uncounted = False
@@ -75,7 +75,7 @@ class Server:
         if status == 401:
             raise self._explained("answered 401; check the key in $OPENAI_API_KEY")
         if status == 200:
-            self._check_fit(listed(data))
+            self._check_fit(listed_models(data))
 
     def _check_fit(self, lengths: dict[str, int | None]) -> None:
         # Some answer with the one model that they have, whatever the request calls it: llama.cpp does.
@@ -119,7 +119,7 @@ class Server:
                 patient = (error.after or 0.0) <= self._options.timeout
                 if attempt + 1 == tries or not patient:
                     raise self._given_up(error, attempt + 1) from error
-                await asyncio.sleep(wait(attempt, error.after))
+                await asyncio.sleep(retry_wait(attempt, error.after))
             except Rejected:
                 self._lost = 0
                 raise
@@ -132,9 +132,9 @@ class Server:
     async def _call(self, request: Request, n: int, number: int) -> Answer:
         call = Call(self._model.name, request, n, number, self._length_field)
         try:
-            async with self._pace:
+            async with self._rate_limit:
                 status, headers, data = await self._post(call.body())
-            return read(call, status, headers, data)
+            return read_answer(call, status, headers, data)
         except Unsupported as error:
             if error.field == "n":
                 return await self._call(request, 1, number)
@@ -157,7 +157,7 @@ class Server:
         except (aiohttp.ClientError, OSError) as error:
             raise Retry(f"connection lost: {type(error).__name__}") from error
         finally:
-            self._pace.count(refused)
+            self._rate_limit.count(refused)
 
     async def _get(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
         limit = aiohttp.ClientTimeout(total=min(PROBE_SECONDS, self._options.timeout))
@@ -208,7 +208,7 @@ def base_url(options: OpenAI) -> str:
     return url
 
 
-def key() -> str:
+def api_key() -> str:
     """The key in $OPENAI_API_KEY, '' without one. Raises UserError if no HTTP header can hold it."""
     found = os.environ.get("OPENAI_API_KEY", "").strip()
     if not (found.isascii() and found.isprintable()):
@@ -223,7 +223,7 @@ def _proxy(url: str) -> str | None:
     return urllib.request.getproxies().get(parts.scheme)
 
 
-def listed(data: bytes) -> dict[str, int | None]:
+def listed_models(data: bytes) -> dict[str, int | None]:
     """The models that a server lists; of each, if it says so as vLLM's does, its context in tokens."""
     try:
         return {str(entry["id"]): entry.get("max_model_len") for entry in json.loads(data)["data"]}

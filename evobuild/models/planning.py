@@ -1,7 +1,7 @@
 """Counting calls without making them: what `evobuild plan` runs a stage with.
 
-Inside `counting()` every Model looks its requests up in the store and asks no engine: what is not
-stored gets a reply with the error PLANNED, is counted, and is not kept. Only the simulated model,
+Inside `counting_calls()` every chat client looks its requests up in the reply cache and asks no engine: what
+is not stored gets a reply with the error PLANNED, is counted, and is not kept. Only the simulated model,
 which costs nothing, really answers, so that what depends on its answers is counted too.
 """
 
@@ -19,8 +19,8 @@ _counted: ContextVar[list[Usage] | None] = ContextVar("counted", default=None)
 
 
 @contextmanager
-def counting() -> Iterator[list[Usage]]:
-    """Give the usage of every Model that is opened inside, as it would be."""
+def counting_calls() -> Iterator[list[Usage]]:
+    """Give the usage of every chat client that is opened inside, as it would be."""
     usages: list[Usage] = []
     token = _counted.set(usages)
     try:
@@ -29,7 +29,7 @@ def counting() -> Iterator[list[Usage]]:
         _counted.reset(token)
 
 
-def begin(usage: Usage) -> bool:
+def note_usage(usage: Usage) -> bool:
     """Whether calls are only counted now; if so the usage is taken down."""
     usages = _counted.get()
     if usages is None:

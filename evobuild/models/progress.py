@@ -66,7 +66,7 @@ class Progress:
     def _write(self, state: str, now: float) -> None:
         self._written = now
         content: dict[str, Any] = {"state": state, "done": self._done, "total": self._total}
-        content |= {"elapsed": round(now - self._began, 1), **self._usage.as_dict()}
+        content |= {"elapsed": round(now - self._began, 1), **self._usage.taken()}
         partial = self._file.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(self._file)

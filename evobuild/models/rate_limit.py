@@ -28,8 +28,8 @@ LONGEST_WAIT = 60.0
 """Seconds before the first retry, doubled by each further one up to the longest."""
 
 
-class Pace:
-    """A gate that lets at most `limit` calls through at once; `async with` it around each call.
+class RateLimit:
+    """A limit that lets at most `limit` calls through at once; `async with` it around each call.
 
     most: the limit never exceeds it.
     """
@@ -74,7 +74,7 @@ class Pace:
         self._seen = self._refused = 0
 
 
-def wait(attempt: int, asked: float | None) -> float:
+def retry_wait(attempt: int, asked: float | None) -> float:
     """Draw the seconds before retry number `attempt`, from 0.
 
     asked: what the server's Retry-After says, in seconds, which is the least; None without one.

@@ -1,30 +1,26 @@
-"""The reply store: every reply ever paid for, by what was asked of which model.
+"""The reply cache: every reply ever paid for, by what was asked of which model.
 
-One shelf outside all DVC outs, so that a crash, a changed stage, `--temp`, `--queue` or a change there
-and back costs no call twice. The key is a hash of the engine, model, revision, options, messages and
-sampling; a reply is kept as JSON.
+An SQLite cache outside all DVC outs, so that a crash, a changed stage, `--temp`, `--queue` or a change
+there and back costs no call twice. The key is a hash of the engine, model, revision, options, messages and
+sampling; a reply is kept as JSON in UTF-8. `python -m evobuild store` is what users do with it as a whole.
 """
 
 from __future__ import annotations
 
-import os
+import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild.cache import sqlite_cache
-from evobuild.cache.sqlite_cache import Kind, Shelf
-from evobuild.cache.sqlite_cache import number as number
-from evobuild.core import machine
-from evobuild.core.chat import Reply, Request
+from evobuild.core.chat import Choice, Reply, Request
+from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
-from evobuild.models.record import Key as Key
-from evobuild.models.record import decode, encode
+from evobuild.core.sqlite_cache import CacheKind, SqliteCache, open_sqlite_cache
 
 VERSION = 1
 """Of the schema and of what goes into a key."""
 
-KIND = Kind(
+KIND = CacheKind(
     "reply store",
     b"evob",
     VERSION,
@@ -32,36 +28,47 @@ KIND = Kind(
     "reply",
     "`python -m evobuild store rebuild` keeps what can be read of it",
 )
-APPLICATION = KIND.number
+
+_DECODER = json.JSONDecoder()
 
 
-def path() -> Path:
-    """Where the store lies: $EVOBUILD_STORE, else `.evobuild/` of the repository.
-
-    DVC sets $DVC_ROOT in stages, to the main repository also under --temp and --queue.
-    """
-    if explicit := os.environ.get("EVOBUILD_STORE"):
-        return Path(explicit)
-    return machine.root() / ".evobuild" / "replies.sqlite"
+def encode_reply(reply: Reply) -> bytes:
+    """Write a reply without its key."""
+    choices = [(choice.text, choice.finish, choice.tokens, choice.logprobs) for choice in reply.choices]
+    text = json.dumps((reply.prompt_tokens, choices), separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
-def connect(file: Path) -> sqlite3.Connection:
-    """Open a reply store as `shelf.connect` does."""
-    return sqlite_cache.connect(file, KIND)
+def decode_reply(stored: bytes) -> Reply:
+    """Read a stored reply. Raises ValueError or TypeError if it is none."""
+    # raw_decode spares the search for white space that json.loads begins and ends with.
+    (prompt_tokens, choices), _ = _DECODER.raw_decode(stored.decode("utf-8", "surrogatepass"))
+    made = [
+        Choice(text, finish, tokens, logprobs and tuple(tuple(position) for position in logprobs))
+        for text, finish, tokens, logprobs in choices
+    ]
+    return Reply("", tuple(made), prompt_tokens, None, True)
 
 
-def explained(file: Path, error: Exception) -> UserError:
-    """Say what SQLite or the disk says of a store, and what to do."""
-    return KIND.explained(file, error)
+def open_reply_cache(file: Path) -> sqlite3.Connection:
+    """Open the file of a reply cache, or begin a new one. Raises UserError as `open_sqlite_cache`."""
+    return open_sqlite_cache(file, KIND)
 
 
-def insert(connection: sqlite3.Connection, rows: Sequence[tuple[Key, int, bytes, bytes]]) -> int:
+def reply_cache_error(file: Path, error: Exception) -> UserError:
+    """Say what SQLite or the disk says of a reply cache, and what to do."""
+    return KIND.user_error(file, error)
+
+
+def insert_replies(connection: sqlite3.Connection, rows: Sequence[tuple[Key, int, bytes, bytes]]) -> int:
     """Write rows of key, model, reply and checksum whose key is not there yet; count them."""
     return KIND.insert(connection, rows)
 
 
-class Store(Shelf):
-    """The open store, for one model. Raises UserError as `connect`, and later if the file fails.
+class ReplyCache(SqliteCache):
+    """The open reply cache, for one model.
+
+    Raises UserError as `open_reply_cache`, and later if the file fails.
 
     identity: the model's full name in the key: engine, name, revision and options that change results.
     """
@@ -76,8 +83,8 @@ class Store(Shelf):
 
     def get(self, keys: Sequence[Key]) -> dict[Key, Reply]:
         """Look replies up; their `key` is '' and they are marked as cached. Damaged ones are missing."""
-        return {key: decode(reply) for key, reply in self.found(keys).items()}
+        return {key: decode_reply(reply) for key, reply in self.found(keys).items()}
 
     def put(self, key: Key, reply: Reply) -> None:
         """Keep a reply; `settle` or `flush` brings it to disk."""
-        self.keep(key, encode(reply))
+        self.keep(key, encode_reply(reply))

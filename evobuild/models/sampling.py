@@ -22,6 +22,12 @@ NUCLEUS = 1024
 """Tokens looked at first for the nucleus: far fewer to order than a vocabulary, and mostly enough."""
 
 
+def noise_seed(request: Request) -> int:
+    """One stream of noise per prompt and seed: rows share their stage's seed, and would share its noise."""
+    text = repr((request.messages, request.sampling.seed)).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
+
+
 def uniforms(request: Request, number: int, start: int, count: int) -> list[float]:
     """Give the numbers in [0, 1) that decide a choice's tokens: `count` of them from position `start` on."""
     text = repr((request.messages, request.sampling.seed, number)).encode("utf-8", "surrogatepass")

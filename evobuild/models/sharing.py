@@ -27,7 +27,7 @@ class Engines:
         """Give an end of the model's engine; starts it if none is running. Raises as `engine.start`."""
         running = self._running.get(model)
         if running is None or not running.ends:
-            running = self._running[model] = _Running(engine.start(model))
+            running = self._running[model] = _Running(engine.start_engine(model))
         return End(running)
 
 

@@ -1,4 +1,4 @@
-"""The simulated model behind the door: answers at once, in the order asked."""
+"""The simulated model as an engine of the chat client: answers at once, in the order asked."""
 
 from __future__ import annotations
 
@@ -10,27 +10,22 @@ from evobuild.core.chat import Reply, Request
 from evobuild.core.uri import ChatModel
 
 
-def identity(model: ChatModel) -> str:
-    """Name the simulation by its own source: once that changes, its stored replies are another model's."""
-    total = hashlib.blake2b(digest_size=10)
-    for file in sorted(Path(simulation.__file__).parent.glob("*.py")):
-        total.update(file.read_bytes())
-    return f"{model}#{total.hexdigest()}"
-
-
-def start(model: ChatModel) -> SimulatedEngine:
-    """Begin to simulate; there is nothing to load."""
-    return SimulatedEngine(model.name)
-
-
 class SimulatedEngine:
     """No model: replies from `simulated.answer`."""
 
     capacity = 64
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, model: ChatModel) -> None:
+        self._name = model.name
         self._requests: list[Request] = []
+
+    @staticmethod
+    def identity(model: ChatModel) -> str:
+        """Name the simulation by its own source: once that changes, stored replies are another model's."""
+        total = hashlib.blake2b(digest_size=10)
+        for file in sorted(Path(simulation.__file__).parent.glob("*.py")):
+            total.update(file.read_bytes())
+        return f"{model}#{total.hexdigest()}"
 
     def submit(self, request: Request) -> None:
         """Take one request."""

@@ -1,7 +1,7 @@
 """Where a reply ends: at an end token, before a stop string, or where its room is used up.
 
-`Endings.choice` decides, on tokens alone; `Halt` tells a running batch when to stop, and may be late:
-whatever a row made beyond its end is cut off.
+`StopConditions.choice` decides, on tokens alone; `BatchStop` tells a running batch when to stop, and may be
+late: whatever a row made beyond its end is cut off.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from evobuild.core.chat import Choice, Sampling
+from evobuild.core.chat import Choice, Finish, Sampling
 
 FEW = 2
 """A batch stops when at most 1 row in this many is unfinished; those go on in another one.
@@ -19,7 +19,7 @@ With replies of 8 to 247 tokens 4 took a quarter more steps; 4/3 takes a tenth f
 """
 
 
-class Endings:
+class StopConditions:
     """What ends the replies of one model: its end tokens, and its tokenizer to find stop strings."""
 
     def __init__(self, tokenizer: Any, tokens: frozenset[int]) -> None:
@@ -34,19 +34,22 @@ class Endings:
         ids: the tokens made so far, maybe with more after the end. logprobs: of each of them, if asked for.
         room: tokens that the choice may have.
         """
-        length = next((place for place, token in enumerate(ids[:room]) if token in self.tokens), None)
-        kept = ids[: room if length is None else length]
+        kept = self._before_end_token(ids[:room])
+        has_end_token = len(kept) < len(ids[:room])
         cut = self.cut(kept, sampling.stop)
-        if length is None and cut is None and len(ids) < room:
+        has_ended = has_end_token or cut is not None
+        if not has_ended and len(ids) < room:
             return None
-        text = self._text(kept[:cut])
-        if cut is not None:
-            text = text[: min(place for stop in sampling.stop if (place := text.find(stop)) >= 0)]
-        tokens = cut if cut is not None else len(kept) + (length is not None)
+        text = _before_stop(self._text(kept[:cut]), sampling.stop)
+        tokens = len(kept) + has_end_token if cut is None else cut
         # A batch keeps as many as its neediest row asks for.
         told = tuple(tuple(each[: 1 + sampling.logprobs]) for each in logprobs[:tokens])
-        finish = "length" if length is None and cut is None else "stop"
-        return Choice(text, finish, tokens, told if sampling.logprobs else None)  # type: ignore[arg-type]
+        finish: Finish = "stop" if has_ended else "length"
+        return Choice(text, finish, tokens, told if sampling.logprobs else None)
+
+    def _before_end_token(self, ids: list[int]) -> list[int]:
+        end = next((place for place, token in enumerate(ids) if token in self.tokens), len(ids))
+        return ids[:end]
 
     def cut(self, ids: list[int], stops: tuple[str, ...]) -> int | None:
         """How many tokens it takes until the text holds a stop string; None if it never does."""
@@ -63,7 +66,12 @@ class Endings:
         return text
 
 
-class Going(NamedTuple):
+def _before_stop(text: str, stops: tuple[str, ...]) -> str:
+    """A text up to the first stop string in it; all of it if it has none."""
+    return text[: min((place for stop in stops if (place := text.find(stop)) >= 0), default=len(text))]
+
+
+class RunningRow(NamedTuple):
     """A row of a running batch: the tokens made before it, how many it may still make, its stop strings."""
 
     made: list[int]
@@ -71,18 +79,20 @@ class Going(NamedTuple):
     stops: tuple[str, ...]
 
 
-class Halt:
+class BatchStop:
     """A stopping criterion: the rows that have ended, and every row once few are left.
 
     width: tokens of the prompts, padding included.
     """
 
-    def __init__(self, torch: Any, endings: Endings, rows: Sequence[Going], width: int, device: Any) -> None:
+    def __init__(
+        self, torch: Any, conditions: StopConditions, rows: Sequence[RunningRow], width: int, device: Any
+    ) -> None:
         self._torch = torch
-        self._endings = endings
+        self._conditions = conditions
         self._rows = rows
         self._width = width
-        self._ends_E = torch.tensor(sorted(endings.tokens), dtype=torch.long, device=device)
+        self._ends_E = torch.tensor(sorted(conditions.tokens), dtype=torch.long, device=device)
         self._rooms_B = torch.tensor([row.room for row in rows], device=device)
         self._done_B = torch.zeros(len(rows), dtype=torch.bool, device=device)
         # A token has a byte at least; one more may begin before the stop string, and a character be cut.
@@ -108,6 +118,6 @@ class Halt:
         if len(last) < tail and row.made:
             last = row.made[len(last) - tail :] + last
         # The tail alone says so quickly; only the whole text knows what its first characters are.
-        return self._endings.hold(last, row.stops) and self._endings.hold(
+        return self._conditions.hold(last, row.stops) and self._conditions.hold(
             row.made + made_T.tolist(), row.stops
         )

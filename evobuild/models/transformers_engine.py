@@ -23,8 +23,8 @@ from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.sampling import Draw, uniforms
-from evobuild.models.stopping import Endings, Going, Halt
-from evobuild.weights import checkpoints
+from evobuild.models.stopping import BatchStop, RunningRow, StopConditions
+from evobuild.weights import checkpoints, identities, threads
 
 AHEAD = 16
 """Batches that requests are held for, to find those of like length."""
@@ -34,26 +34,6 @@ SHORT = 128
 
 SMALL = 10_000_000
 """Parameters; below, several CPU threads wait for each other longer than they compute."""
-
-
-def identity(model: ChatModel) -> str:
-    """Name the model by its resolved revision or content, and the options that change replies.
-
-    Raises UserError if it cannot be found, or an option is not supported.
-    """
-    _check(model)
-    options = {
-        "dtype": model.dtype,
-        "max_length": model.max_length,
-        "adapter": checkpoints.adapter_identity(model.adapter) if model.adapter else "",
-    }
-    given = ",".join(f"{name}={value}" for name, value in options.items() if value)
-    return f"transformers:{checkpoints.identity(_weights(model))}" + (f"[{given}]" if given else "")
-
-
-def start(model: ChatModel) -> TransformersEngine:
-    """Load the model. Raises UserError if it cannot be loaded or has no chat template."""
-    return TransformersEngine(model)
 
 
 def _check(model: ChatModel) -> None:
@@ -69,7 +49,7 @@ def _weights(model: ChatModel) -> Weights:
 
 
 def _context(model: ChatModel) -> int:
-    most = checkpoints.context(_weights(model))
+    most = checkpoints.context_length(_weights(model))
     if model.max_length > most:
         raise UserError(f"the model '{model}' takes {most} tokens; lower its max_length")
     return model.max_length or most
@@ -96,27 +76,45 @@ class _Row:
 
 
 class TransformersEngine:
-    """A loaded model that answers in batches.
+    """A loaded model that answers in batches. end_tokens: those that end a reply.
 
-    Raises UserError if the model cannot be loaded or has no chat template.
+    Raises UserError if the model cannot be loaded or has no chat template, or an option is not supported.
     """
+
+    @staticmethod
+    def identity(model: ChatModel) -> str:
+        """Name the model by its resolved revision or content, and the options that change replies.
+
+        Raises UserError if it cannot be found, or an option is not supported.
+        """
+        _check(model)
+        options = {
+            "dtype": model.dtype,
+            "max_length": model.max_length,
+            "adapter": identities.adapter_identity(model.adapter) if model.adapter else "",
+        }
+        given = ",".join(f"{name}={value}" for name, value in options.items() if value)
+        return f"transformers:{identities.weights_identity(_weights(model))}" + (
+            f"[{given}]" if given else ""
+        )
 
     def __init__(self, model: ChatModel) -> None:
         _check(model)
         self._torch = require("torch", "train")
-        self._tokenizer = checkpoints.tokenizer(_weights(model))
+        self._tokenizer = checkpoints.load_tokenizer(_weights(model))
         if not self._tokenizer.chat_template:
             raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
         self._context = _context(model)
-        self._model: Any = checkpoints.causal_lm(_weights(model), model.dtype, model.adapter)
-        self._endings = Endings(self._tokenizer, self._ends())
+        self._model: Any = checkpoints.load_causal_lm(_weights(model), model.dtype, model.adapter)
+        self.end_tokens = self._ends()
+        self._conditions = StopConditions(self._tokenizer, self.end_tokens)
         pad = self._tokenizer.pad_token_id
         # Masked, so any token will do.
         self._pad = 0 if pad is None else pad
         # What it does not name is filled in from the model's own: a penalty or a top_k nobody asked for.
         self._model.generation_config = self._config(1)
         self._single = self._model.device.type == "cpu" and self._model.num_parameters() < SMALL
-        batch = machine.load().transformers.batch
+        batch = machine.load_machine().transformers.batch
         self.capacity = AHEAD * batch
         self._batch: defaultdict[int, int] = defaultdict(lambda: batch)
         self._rows: list[_Row] = []
@@ -186,11 +184,12 @@ class TransformersEngine:
         # No row may pass the context, finished or not: a model may have learned no further positions.
         steps = min(max(rooms), self._context - width)
         going = [
-            Going(row.made, room, row.request.sampling.stop) for row, room in zip(batch, rooms, strict=True)
+            RunningRow(row.made, room, row.request.sampling.stop)
+            for row, room in zip(batch, rooms, strict=True)
         ]
         numbers = [uniforms(row.request, row.number, len(row.made), steps) for row in batch]
         draw = Draw(torch, [row.request.sampling for row in batch], numbers, device)
-        with torch.inference_mode(), checkpoints.threads(1 if self._single else torch.get_num_threads()):
+        with torch.inference_mode(), threads.cpu_threads(1 if self._single else torch.get_num_threads()):
             out_B_T = self._model.generate(
                 torch.tensor([[self._pad] * (width - len(each)) + each for each in ids], device=device),
                 attention_mask=torch.tensor(
@@ -198,7 +197,7 @@ class TransformersEngine:
                 ),
                 generation_config=self._config(steps),
                 logits_processor=[] if draw.idle else [draw],
-                stopping_criteria=[Halt(torch, self._endings, going, width, device)],
+                stopping_criteria=[BatchStop(torch, self._conditions, going, width, device)],
             )
         return [
             replace(row, made=row.made + made, logprobs=row.logprobs + logprobs)
@@ -206,13 +205,13 @@ class TransformersEngine:
         ]
 
     def _config(self, steps: int) -> Any:
-        return checkpoints.library().GenerationConfig(
+        return checkpoints.transformers_library().GenerationConfig(
             do_sample=False, use_cache=True, max_new_tokens=steps, pad_token_id=self._pad
         )
 
     def _keep(self, batch: list[_Row]) -> None:
         for row in batch:
-            choice = self._endings.choice(row.made, row.logprobs, row.request.sampling, self._room(row))
+            choice = self._conditions.choice(row.made, row.logprobs, row.request.sampling, self._room(row))
             if choice is None:
                 self._rows.append(row)
                 continue

@@ -1,4 +1,4 @@
-"""What a stage asked of a model: calls, store hits, tokens, seconds; cost where a price is known."""
+"""What a stage asked of a model, the same in every run; and what that took: calls, tokens, seconds, cost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from evobuild.core.machine import Budget, Price
 
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_prompt_tokens", "cached_completion_tokens")
 COUNTS = ("calls", "cached", "failed", *TOKENS)
+ASKED = ("requests", "prompt_tokens", "completion_tokens")
 
 
 class Usage:
     """Counts by purpose, and the seconds spent waiting for the engine.
 
-    calls: really made, in this run and in interrupted ones before it. cached: replies from the
-    store in this run. failed: calls that ended in an error. Tokens of calls are paid for, those of
+    calls: really made, in this run and in interrupted ones before it. cached: replies from
+    the reply cache in this run. failed: calls that ended in an error. Tokens of calls are paid for, those of
     cached replies were.
     """
 
@@ -29,6 +30,7 @@ class Usage:
         self.seconds = 0.0
         self._price = price
         self._counts: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
+        self._asked: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(ASKED, 0))
 
     def count(self, purpose: str, reply: Reply) -> None:
         """Add one reply."""
@@ -37,8 +39,13 @@ class Usage:
         if reply.error is not None:
             counts["failed"] += 1
         kind = "cached_" if reply.cached else ""
+        written = sum(choice.tokens for choice in reply.choices)
         counts[f"{kind}prompt_tokens"] += reply.prompt_tokens
-        counts[f"{kind}completion_tokens"] += sum(choice.tokens for choice in reply.choices)
+        counts[f"{kind}completion_tokens"] += written
+        asked = self._asked[purpose]
+        asked["requests"] += 1
+        asked["prompt_tokens"] += reply.prompt_tokens
+        asked["completion_tokens"] += written
 
     def total(self, name: str) -> int:
         """Sum one of COUNTS over all purposes."""
@@ -82,8 +89,13 @@ class Usage:
         finally:
             self.seconds += time.monotonic() - began
 
-    def as_dict(self) -> dict[str, Any]:
-        """As written to a usage file; seconds rounded to 0.01, cost null while no price is known."""
+    def asked(self) -> dict[str, Any]:
+        """What was asked in this run, kept replies included: the same whatever was kept before."""
+        purposes = {purpose: dict(asked) for purpose, asked in sorted(self._asked.items())}
+        return {"role": self.role, "model": self.model, "purposes": purposes}
+
+    def taken(self) -> dict[str, Any]:
+        """What it took, as a progress file has it; seconds rounded to 0.01, cost null without a price."""
         return {
             "role": self.role,
             "model": self.model,

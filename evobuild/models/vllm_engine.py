@@ -12,8 +12,6 @@ otherwise share their noise. The model's generation_config.json gives its end to
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import warnings
@@ -27,8 +25,10 @@ from jinja2 import TemplateError
 from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
+from evobuild.core.json_files import read_json_file
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.weights import checkpoints
+from evobuild.models.sampling import noise_seed
+from evobuild.weights import checkpoints, identities, sources
 
 if TYPE_CHECKING:
     from vllm import SamplingParams
@@ -55,37 +55,32 @@ DEVICE = ("device type", "Device string", "No CUDA", "NVIDIA driver", "no accele
 """What vLLM's errors hold where memory runs out, and where there is nothing to run on."""
 
 
-def identity(model: ChatModel) -> str:
-    """Name the weights by commit or content, and the role's options; an adapter by its content.
-
-    vLLM's version does not count: a stored reply is found where there is another, or none.
-    """
-    adapter = checkpoints.adapter_identity(model.adapter) if model.adapter else ""
-    options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
-    return f"vllm:{checkpoints.identity(_weights(model))}[{','.join(options)}]"
-
-
-def start(model: ChatModel) -> VllmEngine:
-    """Load the model.
+class VllmEngine:
+    """A running vLLM engine.
 
     Raises MissingExtra without vLLM; UserError if the model has no chat template, cannot be loaded,
     does not fit into memory, or there is no device to run it on.
     """
-    return VllmEngine(model)
 
+    @staticmethod
+    def identity(model: ChatModel) -> str:
+        """Name the weights by commit or content, and the role's options; an adapter by its content.
 
-class VllmEngine:
-    """A running vLLM engine. Raises as `start`."""
+        vLLM's version does not count: a stored reply is found where there is another, or none.
+        """
+        adapter = identities.adapter_identity(model.adapter) if model.adapter else ""
+        options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
+        return f"vllm:{identities.weights_identity(_weights(model))}[{','.join(options)}]"
 
     def __init__(self, model: ChatModel) -> None:
         self._model = model
         with _quiet():
             # Before the hub is asked for anything.
             self._vllm = require("vllm", "vllm")
-        self._tokenizer = checkpoints.tokenizer(_weights(model))
+        self._tokenizer = checkpoints.load_tokenizer(_weights(model))
         if not self._tokenizer.chat_template:
             raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
-        sequences = machine.load().vllm.max_num_seqs
+        sequences = machine.load_machine().vllm.max_num_seqs
         self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
             self._final = require("vllm.sampling_params", "vllm").RequestOutputKind.FINAL_ONLY
@@ -170,7 +165,8 @@ class VllmEngine:
             temperature=given.temperature,
             top_p=given.top_p,
             max_tokens=min(given.max_tokens, room),
-            seed=_seed(request) if given.temperature else None,
+            # vLLM adds the choice's number to it.
+            seed=noise_seed(request) if given.temperature else None,
             stop=list(given.stop),
             logprobs=given.logprobs or None,
             output_kind=self._final,
@@ -194,8 +190,8 @@ def _weights(model: ChatModel) -> Weights:
 
 
 def _options(model: ChatModel) -> dict[str, Any]:
-    name, revision = checkpoints.source(_weights(model))
-    options: dict[str, Any] = machine.load().vllm.model_dump() | {
+    name, revision = sources.weights_source(_weights(model))
+    options: dict[str, Any] = machine.load_machine().vllm.model_dump() | {
         "model": name,
         "revision": revision,
         "dtype": model.dtype or "auto",
@@ -212,8 +208,8 @@ def _options(model: ChatModel) -> dict[str, Any]:
         # 0.32 dies of it (RuntimeError, "CPU Generator does not use offset").
         options["enable_chunked_prefill"] = False
     if model.adapter:
-        checkpoints.adapter_identity(model.adapter)
-        rank = json.loads((Path(model.adapter) / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+        identities.check_adapter(model.adapter)
+        rank = read_json_file(Path(model.adapter) / "adapter_config.json")["r"]
         ranks = get_args(require("vllm.config.lora", "vllm").MaxLoRARanks)
         options |= {"enable_lora": True, "max_lora_rank": min(each for each in ranks if each >= rank)}
     return options
@@ -242,12 +238,6 @@ def _position(token: int, position: dict[int, Logprob], most: int) -> tuple[floa
     """The chosen token's log-probability, then the most probable ones; vLLM gives the chosen one anyway."""
     best = sorted((each.logprob for each in position.values()), reverse=True)
     return position[token].logprob, *best[:most]
-
-
-def _seed(request: Request) -> int:
-    """One stream of noise per prompt and seed; vLLM adds the choice's number to it."""
-    text = repr((request.messages, request.sampling.seed)).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
 
 
 def _line(error: Exception) -> str:

@@ -6,7 +6,6 @@ ids and short columns are read: no text, no reply.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.json_files import read_json_file
 from evobuild.core.reasons import reasons_of
 
 FAILURE_COUNTS = pl.Schema(
@@ -86,7 +86,7 @@ def failure_figures(
     Instance: {"failed": {"evolve": {"r1": 9, …}, "respond": …}, "reasons": {"evolve": {"unparsable": 3, …},
     …}, "kept_parents": 0, …, "lost_content": {"code": 1, …}}
     """
-    ledgers = [json.loads((counts / f"evolve-{name}.json").read_text(encoding="utf-8")) for name in names]
+    ledgers = [read_json_file(counts / f"evolve-{name}.json") for name in names]
     lost = [ledger["lost_content"] for ledger in ledgers]
     return {
         "failed": {

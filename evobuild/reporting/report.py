@@ -55,7 +55,6 @@ class Sources(NamedTuple):
     rows: outcomes.Tables
     settings: Path
     counts: Path
-    usage: Path
     optimization: Path
     failure_counts: Path
     keywords: Path
@@ -94,7 +93,11 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
         evaluation=stage_counts.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
-        usage=list(stage_counts.stage_usage(params, sources.usage)),
+        usage=list(
+            stage_counts.stage_usage(
+                sources.counts, stage_counts.asking_stages(params.rounds, params.branches, params.pools)
+            )
+        ),
         settings=_settings(sources.settings),
     )
 
@@ -156,7 +159,7 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
         "overlaps": [
             line
             for name in sets
-            for line in hits.lines(
+            for line in hits.hit_lines(
                 name,
                 stage_counts.read_json(sources.counts / f"decontaminate-{name}.json", "questions", "pools"),
                 pools,
@@ -165,7 +168,9 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
         "shared": [
             hit
             for name in sets
-            for hit in hits.longest(sources.rows.contamination, sources.rows.responses, name, pools)
+            for hit in hits.longest_hits(
+                name, pools, contamination=sources.rows.contamination, responses=sources.rows.responses
+            )
         ],
     }
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.json_files import read_json_file
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import OF_BRANCHES, OF_POOLS, STAGES, file_stem
 from evobuild.core.tables import REJECTS
+from evobuild.models.usage import ASKED
 from evobuild.reporting.params import ReportParams
-
-COUNTED = ("calls", "cached", "failed", "prompt_tokens", "completion_tokens")
 
 
 class StageCounts(NamedTuple):
@@ -72,39 +71,29 @@ def read_counts(stage: str, name: str, counts: Path) -> StageCounts:
     )
 
 
-def asking_stages(params: ReportParams) -> list[tuple[str, str]]:
+def asking_stages(
+    rounds: Iterable[str], branches: Iterable[str], pools: Iterable[str]
+) -> list[tuple[str, str]]:
     """Stages that ask chat models, in the order of the pipeline, each with its round, pool, branch or ''."""
-    entries: dict[str, Iterable[str]] = {
-        "rounds": params.rounds,
-        "branches": params.branches,
-        "pools": params.pools,
-        "": [""],
-    }
+    entries = {"rounds": list(rounds), "branches": list(branches), "pools": list(pools), "": [""]}
     return [(stage.name, name) for stage in STAGES if stage.asks for name in entries[stage.per]]
 
 
-def stage_usage(params: ReportParams, folder: Path) -> Iterator[dict[str, Any]]:
+def stage_usage(counts: Path, stages: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """One line a stage and role: what was asked of its model; a stage that asked nothing has none.
 
     Raises BadInput as `read_stage_counts`.
     """
-    for stage, name in asking_stages(params):
-        for entry in read_json(folder / f"{file_stem(stage, name)}.json"):
+    for stage, name in stages:
+        for entry in read_json(counts / f"{file_stem(stage, name)}.json").get("asked", []):
             purposes = list(entry["purposes"].values())
-            sums = {key: sum(purpose[key] for purpose in purposes) for key in COUNTED}
-            yield (
-                {"stage": stage, "name": name}
-                | {key: entry[key] for key in ("role", "model", "seconds")}
-                | sums
-            )
+            sums = {key: sum(purpose[key] for purpose in purposes) for key in ASKED}
+            yield {"stage": stage, "name": name, "role": entry["role"], "model": entry["model"]} | sums
 
 
 def read_json(path: Path, *keys: str) -> Any:
     """Read a JSON file that has some keys. Raises BadInput naming it if it cannot be read or lacks one."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path}: not a readable JSON file: {error}") from error
+    content = read_json_file(path)
     _hold(path, content, *keys)
     return content
 

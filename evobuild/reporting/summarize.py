@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.json_files import read_json_file
 from evobuild.core.measures import MEASURES, METRICS
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import LAST_OF_BRANCH, OF_POOLS, file_stem
 from evobuild.core.tables import LEVELS, RATINGS, SCORES
-from evobuild.reporting.params import ReportParams
-from evobuild.reporting.stage_counts import asking_stages
+from evobuild.reporting.stage_counts import stage_usage
 
 BINS = 20
 """Bins of a score histogram."""
@@ -42,7 +41,7 @@ def row_counts(
 
 
 def _ledger(counts: Path, name: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((counts / f"{name}.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = read_json_file(counts / f"{name}.json")
     return content
 
 
@@ -119,20 +118,13 @@ def contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dic
     return {"rows": rows, "share": share}
 
 
-def usage_by_role(params: ReportParams, usage: Path) -> dict[str, dict[str, Any]]:
-    """Calls, tokens, seconds and cost of each role over all stages; cost is null without a price."""
-    totals: dict[str, dict[str, Any]] = {}
-    for stage, name in asking_stages(params):
-        path = usage / f"{file_stem(stage, name)}.json"
-        for entry in json.loads(path.read_text(encoding="utf-8")):
-            none = {"calls": 0, "tokens": 0, "seconds": 0.0, "cost": None}
-            total = totals.setdefault(entry["role"], none)
-            for counts in entry["purposes"].values():
-                total["calls"] += counts["calls"]
-                total["tokens"] += counts["prompt_tokens"] + counts["completion_tokens"]
-            total["seconds"] = round(total["seconds"] + entry["seconds"], 2)
-            if entry["cost"] is not None:
-                total["cost"] = round((total["cost"] or 0.0) + entry["cost"], 6)
+def usage_by_role(counts: Path, stages: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """What was asked of each role in some stages: requests and tokens, kept replies included."""
+    totals: dict[str, dict[str, int]] = {}
+    for line in stage_usage(counts, stages):
+        total = totals.setdefault(line["role"], {"requests": 0, "tokens": 0})
+        total["requests"] += line["requests"]
+        total["tokens"] += line["prompt_tokens"] + line["completion_tokens"]
     return dict(sorted(totals.items()))
 
 

@@ -1,6 +1,6 @@
-"""Code that a model wrote, run where it can do no harm: `run` for functions, `examine` for programs.
+"""Code that a model wrote, run where it can do no harm: `run_jobs` for functions, `run_exams` for programs.
 
-    for outcome in sandbox.run([Job("f1", code, "evaluate", (("Hello.",),))], limits):
+    for outcome in sandbox.run_jobs([Job("f1", code, "evaluate", (("Hello.",),))], limits):
         outcome.answers[0].value
 
 One cold sandbox for each function, all its cases inside. What comes out is data, each answer a plain
@@ -15,11 +15,11 @@ import os
 from collections.abc import Iterable, Iterator
 
 from evobuild.sandbox import reading
-from evobuild.sandbox.choice import choose, usable
+from evobuild.sandbox.choice import best_isolation, usable_isolations
 from evobuild.sandbox.isolation import Isolation
 from evobuild.sandbox.params import Limits
 from evobuild.sandbox.records import Answer, Exam, Job, Kind, Outcome, Verdict
-from evobuild.sandbox.schedule import results
+from evobuild.sandbox.schedule import run_all
 
 __all__ = [
     "Answer",
@@ -30,13 +30,13 @@ __all__ = [
     "Limits",
     "Outcome",
     "Verdict",
-    "examine",
-    "run",
-    "usable",
+    "run_exams",
+    "run_jobs",
+    "usable_isolations",
 ]
 
 
-def run(
+def run_jobs(
     jobs: Iterable[Job], limits: Limits, isolation: Isolation | None = None, at_once: int | None = None
 ) -> Iterator[Outcome]:
     """Call each job's function with each of its cases and give what came of it, in any order.
@@ -45,18 +45,18 @@ def run(
 
     Raises UserError if this machine offers no isolation, or a sandbox does not start.
     """
-    means = isolation or choose(limits)
-    runs = (reading.run_of(job, limits, means) for job in jobs)
-    return results(runs, limits, at_once or len(os.sched_getaffinity(0)))
+    means = isolation or best_isolation(limits)
+    runs = (reading.prepare_job(job, limits, means) for job in jobs)
+    return run_all(runs, limits, at_once or len(os.sched_getaffinity(0)))
 
 
-def examine(
+def run_exams(
     exams: Iterable[Exam], limits: Limits, isolation: Isolation | None = None, at_once: int | None = None
 ) -> Iterator[Verdict]:
     """Hold each program against its tests and say whether it passed, in any order.
 
-    limits are those of the program's sandbox and of the tests', each; otherwise as `run`.
+    limits are those of the program's sandbox and of the tests', each; otherwise as `run_jobs`.
     """
-    means = isolation or choose(limits)
-    runs = (reading.exam_of(exam, limits, means) for exam in exams)
-    return results(runs, limits, at_once or len(os.sched_getaffinity(0)))
+    means = isolation or best_isolation(limits)
+    runs = (reading.prepare_exam(exam, limits, means) for exam in exams)
+    return run_all(runs, limits, at_once or len(os.sched_getaffinity(0)))

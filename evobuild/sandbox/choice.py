@@ -10,8 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evobuild.core.errors import UserError
-from evobuild.sandbox.interpreter import interpreter
-from evobuild.sandbox.isolation import Isolation, bubblewrap
+from evobuild.sandbox.interpreter import sandbox_interpreter
+from evobuild.sandbox.isolation import Isolation, bubblewrap_command
 from evobuild.sandbox.params import Limits
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ EMPTY: Task = {"program": "", "function": None, "modules": None, "cases": [], "c
 READY = b'["ready"]\n["loaded"]\n'
 
 
-def choose(limits: Limits) -> Isolation:
+def best_isolation(limits: Limits) -> Isolation:
     """Give the best isolation of this machine.
 
     Raises UserError, saying what to install or to switch off, if there is none and a weaker one is
@@ -46,7 +46,7 @@ def choose(limits: Limits) -> Isolation:
     )
 
 
-def usable() -> tuple[Isolation, ...]:
+def usable_isolations() -> tuple[Isolation, ...]:
     """Give every isolation that works here, the best first."""
     return _tried()[0]
 
@@ -87,6 +87,6 @@ def _said(isolation: Isolation) -> str:
     """What bubblewrap says when it is asked for the same without the project's code."""
     if isolation.name != "bubblewrap":
         return ""
-    command = [*bubblewrap(), "--", str(interpreter().executable), "--version"]
+    command = [*bubblewrap_command(), "--", str(sandbox_interpreter().executable), "--version"]
     told = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd="/", **isolation.user())
     return told.stderr.strip().partition("\n")[0].removeprefix("bwrap: ")

@@ -43,7 +43,7 @@ class Interpreter:
 
 
 @cache
-def interpreter() -> Interpreter:
+def sandbox_interpreter() -> Interpreter:
     """Find the Python that this one is an environment of. Raises UserError if it cannot be looked into."""
     executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
     library = Path(sysconfig.get_path("stdlib")).resolve()

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from evobuild.core.errors import UserError
 from evobuild.sandbox import syscalls
 from evobuild.sandbox.inside import confine, examiner, runner, steady, values
-from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, interpreter
+from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, sandbox_interpreter
 from evobuild.sandbox.params import Limits
 
 if TYPE_CHECKING:
@@ -86,12 +86,12 @@ class Isolation:
         }
         parts = _parts(main)
         payload = marshal.dumps((parts, parts[-1][0], task, place))  # type: ignore[arg-type]
-        command = [str(interpreter().executable), *SWITCHES, "-c", BOOT]
+        command = [str(sandbox_interpreter().executable), *SWITCHES, "-c", BOOT]
         kept = [*keep, *([lock[0]] if lock and lock[0] is not None else [])]
         with contextlib.ExitStack() as stack:
             if self.name == "bubblewrap":
-                kept.append(stack.enter_context(_sealed(syscalls.program(execute=True))))
-                command = [*bubblewrap(), "--seccomp", str(kept[-1]), "--", *command]
+                kept.append(stack.enter_context(_sealed(syscalls.seccomp_filter(execute=True))))
+                command = [*bubblewrap_command(), "--seccomp", str(kept[-1]), "--", *command]
             return self._process(command, stack.enter_context(_sealed(payload)), answers, kept)
 
     def _process(
@@ -103,7 +103,7 @@ class Isolation:
             stdout=stdout,
             stderr=subprocess.DEVNULL,
             # bubblewrap itself is to load no library but the system's.
-            env={} if self.name == "bubblewrap" else interpreter().environment(),
+            env={} if self.name == "bubblewrap" else sandbox_interpreter().environment(),
             cwd="/",
             pass_fds=kept,
             process_group=0,
@@ -117,7 +117,11 @@ class Isolation:
     def _lock(self) -> tuple[int | None, bytes, int] | None:
         if self.name == "bubblewrap":
             return None
-        return _ruleset() if self.name == "landlock" else None, syscalls.program(execute=False), os.getpid()
+        return (
+            _ruleset() if self.name == "landlock" else None,
+            syscalls.seccomp_filter(execute=False),
+            os.getpid(),
+        )
 
 
 @cache
@@ -145,12 +149,12 @@ def _sealed(data: bytes) -> Iterator[int]:
 
 
 @cache
-def bubblewrap() -> tuple[str, ...]:
+def bubblewrap_command() -> tuple[str, ...]:
     """The command that makes the namespaces and the root; what to run in them comes after it."""
     path = shutil.which("bwrap")
     if path is None:
         raise UserError("bubblewrap is not installed")
-    python = interpreter()
+    python = sandbox_interpreter()
     files = [(python.executable, python.executable), *python.libraries]
     library = str(python.standard_library)
     options = ["user", "ipc", "pid", "net", "uts", "cgroup-try"]
@@ -179,7 +183,7 @@ def _ruleset() -> int:
     from landlock.plumbing import FSAccess
 
     ctypes.set_errno(0)  # The package takes an error that is left from some earlier call for its own.
-    python = interpreter()
+    python = sandbox_interpreter()
     rules = landlock.Ruleset(FSAccess.all())
     rules.allow(python.standard_library, rules=FSAccess.READ_DIR)
     for entry in sorted(python.standard_library.iterdir()):

@@ -9,7 +9,7 @@ import subprocess
 from functools import partial
 from typing import TYPE_CHECKING, cast, get_args
 
-from evobuild.sandbox.inside.values import decode
+from evobuild.sandbox.inside.values import decode_value
 from evobuild.sandbox.isolation import Isolation
 from evobuild.sandbox.params import Limits
 from evobuild.sandbox.records import Answer, Exam, Job, Kind, Outcome, Verdict
@@ -26,7 +26,7 @@ XCPU = 24
 """Number of the signal that says that the limit of CPU time is reached."""
 
 
-def run_of(job: Job, limits: Limits, isolation: Isolation) -> Run[Outcome]:
+def prepare_job(job: Job, limits: Limits, isolation: Isolation) -> Run[Outcome]:
     """Prepare the run of a job."""
     task: Task = {
         "program": job.code,
@@ -39,10 +39,10 @@ def run_of(job: Job, limits: Limits, isolation: Isolation) -> Run[Outcome]:
     def start(answers: int) -> list[subprocess.Popen[bytes]]:
         return [isolation.start("runner", task, limits, answers)]
 
-    return Run(start, partial(outcome, job, isolation))
+    return Run(start, partial(read_outcome, job, isolation))
 
 
-def exam_of(exam: Exam, limits: Limits, isolation: Isolation) -> Run[Verdict]:
+def prepare_exam(exam: Exam, limits: Limits, isolation: Isolation) -> Run[Verdict]:
     """Prepare the run of an exam: the examiner, whose word counts, and the program."""
 
     def start(answers: int) -> list[subprocess.Popen[bytes]]:
@@ -75,34 +75,36 @@ def exam_of(exam: Exam, limits: Limits, isolation: Isolation) -> Run[Verdict]:
             for descriptor in (calls, calling, answered, answering):
                 os.close(descriptor)
 
-    return Run(start, partial(verdict, exam, isolation))
+    return Run(start, partial(read_verdict, exam, isolation))
 
 
-def outcome(job: Job, isolation: Isolation, ending: Ending) -> Outcome:
+def read_outcome(job: Job, isolation: Isolation, ending: Ending) -> Outcome:
     """Read the answers of a job."""
+    answers, end = _answers(len(job.cases), isolation, ending)
+    return Outcome(job.key, tuple(answers), end.error, end.detail, isolation.name)
 
-    def made(answers: list[Answer], error: Kind | None = None, detail: str = "") -> Outcome:
-        return Outcome(job.key, tuple(answers), error, detail, isolation.name)
 
+def _answers(cases: int, isolation: Isolation, ending: Ending) -> tuple[list[Answer], Answer]:
+    """The answer to each case, and what ended the process early; its error is None if nothing did."""
     lines = _lines(ending)
     if lines is None:
-        return made([GARBLED for _ in job.cases], "garbled")
+        return [GARBLED] * cases, GARBLED
     loaded, *rest = lines or [None]
     if loaded is not None and loaded != ["loaded"]:
         failed = _failure(loaded, OF_THE_LOAD) if not rest else GARBLED
-        return made([failed for _ in job.cases], failed.error, failed.detail)
+        return [failed] * cases, failed
     answers = [_answer(line) for line in rest]
-    if len(answers) > len(job.cases) or GARBLED in answers:
-        return made([GARBLED for _ in job.cases], "garbled")
-    missing = len(job.cases) - len(answers)
+    if len(answers) > cases or GARBLED in answers:
+        return [GARBLED] * cases, GARBLED
+    missing = cases - len(answers)
     if not missing and loaded:
-        return made(answers)
+        return answers, Answer()
     why = _why(ending, isolation)
     unreached = [Answer(error="unreached")] * (missing - 1)
-    return made([*answers, *[why][:missing], *unreached], why.error, why.detail)
+    return [*answers, *[why][:missing], *unreached], why
 
 
-def verdict(exam: Exam, isolation: Isolation, ending: Ending) -> Verdict:
+def read_verdict(exam: Exam, isolation: Isolation, ending: Ending) -> Verdict:
     """Read the verdict of an exam."""
     lines = _lines(ending)
     if lines == [["passed"]] and ending.over is None:
@@ -129,7 +131,7 @@ def _lines(ending: Ending) -> list[object] | None:
 def _answer(line: object) -> Answer:
     if isinstance(line, list) and len(line) == 2 and line[0] == "value":
         try:
-            return Answer(value=decode(line[1]))
+            return Answer(value=decode_value(line[1]))
         except UnicodeEncodeError:
             return Answer(error="unsuitable", detail="text with half a character")
         except (ValueError, RecursionError):

@@ -64,7 +64,7 @@ class Run(Generic[Made]):
     tries: int = 0
 
 
-def results(runs: Iterator[Run[Made]], limits: Limits, at_once: int) -> Iterator[Made]:
+def run_all(runs: Iterator[Run[Made]], limits: Limits, at_once: int) -> Iterator[Made]:
     """Give the result of every run as it ends, in any order.
 
     Raises UserError if a sandbox does not start; then, and if it is closed, all runs are killed.

@@ -37,7 +37,7 @@ IOCTL = (0x5401, 0x5450, 0x5451)
 
 
 @cache
-def program(execute: bool) -> bytes:
+def seccomp_filter(execute: bool) -> bytes:
     """Give the filter as the kernel takes it.
 
     execute: allow execve, for a filter that is set before the interpreter starts, and the wait4 of

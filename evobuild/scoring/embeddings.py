@@ -14,12 +14,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import UserError, require
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.scoring.neighbours import Vectors
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, identities, sources
 
 EXTRA = "diversity"
 BATCH_TOKENS = 8192
@@ -40,7 +40,7 @@ class Embedder:
 
     def __init__(self, model: Weights) -> None:
         self._weights = model
-        self._kept = Measurements(f"embedding {checkpoints.identity(model)}")
+        self._kept = Measurements(f"embedding {identities.weights_identity(model)}")
         self._model: Any = None
 
     def keep(self, texts: Iterable[str]) -> None:
@@ -71,8 +71,8 @@ class Embedder:
     def _loaded(self) -> Any:
         if self._model is None:
             torch, library = require("torch", EXTRA), require("sentence_transformers", EXTRA)
-            checkpoints.library()
-            name, revision = checkpoints.source(self._weights)
+            checkpoints.transformers_library()
+            name, revision = sources.weights_source(self._weights)
             device = "cuda" if torch.cuda.is_available() else "cpu"
             try:
                 self._model = library.SentenceTransformer(

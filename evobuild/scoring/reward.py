@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateError
 
-from evobuild.cache.measurements import Measurements
 from evobuild.core.errors import BadInput, require
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Reward as RewardParams
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, identities
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -59,7 +59,7 @@ def measure_rewards(
             yield each
         else:
             asked.append(each)
-    with Measurements(f"reward {checkpoints.identity(model)} {params.dtype}") as kept:
+    with Measurements(f"reward {identities.weights_identity(model)} {params.dtype}") as kept:
         keys = {each.id: kept.key(repr((each.prompt, each.answer))) for each in asked}
         stored = kept.get(list(set(keys.values())))
         found: dict[bytes, tuple[float, int]] = {key: _VALUE.unpack(value) for key, value in stored.items()}
@@ -91,8 +91,8 @@ def _measured(
 ) -> Iterator[tuple[bytes, float, int]]:
     """Rewards by key, and tokens: NaN of what is too long for params or model, infinite if not a number."""
     torch: Any = require("torch", "train")
-    tokenizer = checkpoints.tokenizer(model)
-    limit = min(params.max_length, checkpoints.context(model))
+    tokenizer = checkpoints.load_tokenizer(model)
+    limit = min(params.max_length, checkpoints.context_length(model))
     by_length: defaultdict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
     for key, each in fresh.items():
         ids = _ids(tokenizer, each)
@@ -100,7 +100,7 @@ def _measured(
             yield key, math.nan, len(ids)
         else:
             by_length[len(ids)].append((key, ids))
-    network: Any = checkpoints.classifier(model, params.dtype) if by_length else None
+    network: Any = checkpoints.load_classifier(model, params.dtype) if by_length else None
     if network and network.config.pad_token_id is None:
         # Some refuse two texts at once without one; here nothing is padded, so it is no token.
         network.config.pad_token_id = -1

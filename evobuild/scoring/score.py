@@ -14,17 +14,17 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from evobuild.cache.measurements import Measurements
+from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Score as ScoreParams
-from evobuild.weights import checkpoints, losses, tokenized_pairs
+from evobuild.weights import checkpoints, identities, losses, tokenized_pairs
 from evobuild.weights.losses import Losses, Pair
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from evobuild.models.record import Key
+    from evobuild.core.checksums import Key
     from evobuild.weights.likelihood import Reader
 
 WINDOW = 8192
@@ -57,9 +57,9 @@ class Scorer:
 
     def __init__(self, model: Weights, params: ScoreParams) -> None:
         self._weights, self._params = model, params
-        names = [checkpoints.identity(model), params.dtype, params.template, str(params.max_length)]
+        names = [identities.weights_identity(model), params.dtype, params.template, str(params.max_length)]
         if model.adapter:
-            names.append(checkpoints.adapter_identity(model.adapter))
+            names.append(identities.adapter_identity(model.adapter))
         self._kept = Measurements("losses " + " ".join(names))
         self._loaded: tuple[PreTrainedTokenizerBase, Reader] | None = None
 
@@ -97,21 +97,21 @@ class Scorer:
         if not rows:
             return
         tokenizer, reader = self._loaded = self._loaded or self._load()
-        limit = min(self._params.max_length, checkpoints.context(self._weights))
+        limit = min(self._params.max_length, checkpoints.context_length(self._weights))
         pairs: list[Pair] = []
-        for found in tokenized_pairs.pairs(tokenizer, self._params.template, rows, limit):
+        for found in tokenized_pairs.tokenize_pairs(tokenizer, self._params.template, rows, limit):
             if isinstance(found, Reject):
                 yield found.id, _LOST + json.dumps([found.reason, found.detail]).encode()
             else:
                 pairs.append(found)
-        for measured in losses.measure(reader, pairs):
+        for measured in losses.pair_losses(reader, pairs):
             yield measured.id, _MEASURED + _VALUES.pack(*measured[1:])
 
     def _load(self) -> tuple[PreTrainedTokenizerBase, Reader]:
         from evobuild.weights.likelihood import Reader
 
-        model = checkpoints.causal_lm(self._weights, self._params.dtype, self._weights.adapter)
-        return checkpoints.tokenizer(self._weights), Reader(model, self._params.batch_tokens)
+        model = checkpoints.load_causal_lm(self._weights, self._params.dtype, self._weights.adapter)
+        return checkpoints.load_tokenizer(self._weights), Reader(model, self._params.batch_tokens)
 
 
 def _content(row: Instruction) -> bytes:

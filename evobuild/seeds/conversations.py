@@ -16,7 +16,8 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
-from evobuild.seeds.fields import Record, compact, kind, listed, text
+from evobuild.core.json_lines import compact_json
+from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
 
 Turns = tuple[tuple[str, str], ...]  # (role, content), role being system, user or assistant
 
@@ -46,30 +47,35 @@ class Turn(NamedTuple):
     asks: bool
 
 
-def exchanges(record: Record, field: str, place: str) -> Iterator[Exchange]:
+def read_exchanges(record: Record, field: str, place: str) -> Iterator[Exchange]:
     """Give one exchange per turn of the user, or one without an instruction if there is none."""
-    said = record.get(field)
-    if not isinstance(said, list):
-        found = f"'{field}' is {kind(said)}" if field in record else f"lacks '{field}'"
-        raise BadInput(f"{place}: {found}; expected a list of turns; its fields are {listed(record)}")
-    turns = [_turn(turn, f"{place}: {field}[{index}]") for index, turn in enumerate(said)]
+    turns = _turns(record, field, place)
     first = next((index for index, turn in enumerate(turns) if turn.role != "system"), len(turns))
-    start = opening(record, [turn.content for turn in turns[:first]], place)
+    start = opening_turn(record, [turn.content for turn in turns[:first]], place)
     told = tuple((turn.role, turn.content) for turn in turns)
     asked = [index for index, turn in enumerate(turns) if turn.asks]
     chosen = _chosen(record, place)
+    if not asked:
+        yield Exchange(start + told[first:], "", chosen or "")
     for index in asked:
         output = chosen if chosen is not None and index == asked[-1] else _reply(turns[index + 1 :])
         yield Exchange(start + told[first:index], turns[index].content, output)
-    if not asked:
-        yield Exchange(start + told[first:], "", chosen or "")
 
 
-def opening(record: Record, spoken: Iterable[str], place: str) -> Turns:
+def _turns(record: Record, field: str, place: str) -> list[Turn]:
+    """Read the list of turns that a record holds."""
+    said = record.get(field)
+    if not isinstance(said, list):
+        found = f"'{field}' is {json_kind(said)}" if field in record else f"lacks '{field}'"
+        raise BadInput(f"{place}: {found}; expected a list of turns; its fields are {listed_fields(record)}")
+    return [_turn(turn, f"{place}: {field}[{index}]") for index, turn in enumerate(said)]
+
+
+def opening_turn(record: Record, spoken: Iterable[str], place: str) -> Turns:
     """Join the system prompt, system turns spoken first, and the tools, into at most one turn."""
     tools = record.get("tools") or ""
-    listing = tools if isinstance(tools, str) else compact(tools, place)
-    parts = [text(record, ("system",), place), *spoken]
+    listing = tools if isinstance(tools, str) else compact_json(tools, place)
+    parts = [text_field(record, ("system",), place), *spoken]
     if listing.strip() not in ("", "[]"):
         parts.append(f"Available tools:\n{listing}")
     content = "\n\n".join(part for part in parts if part)
@@ -79,18 +85,22 @@ def opening(record: Record, spoken: Iterable[str], place: str) -> Turns:
 def _turn(turn: object, place: str) -> Turn:
     """Read one turn: its role under `from` or `role`, its text under `value` or `content`."""
     if not isinstance(turn, dict):
-        raise BadInput(f"{place} is {kind(turn)}; expected a turn, an object with a role and text")
-    name = text(turn, ("from", "role"), place)
+        raise BadInput(f"{place} is {json_kind(turn)}; expected a turn, an object with a role and text")
+    name = text_field(turn, ("from", "role"), place)
     if name not in ROLES:
-        found = f"the unknown role {name[:40]!r}" if name else f"no role, its fields are {listed(turn)}"
+        found = (
+            f"the unknown role {name[:40]!r}" if name else f"no role, its fields are {listed_fields(turn)}"
+        )
         raise BadInput(f"{place} has {found}; expected one of {', '.join(ROLES)}")
     content = next((turn[key] for key in ("value", "content") if turn.get(key) is not None), None)
     calls = turn.get("tool_calls") or turn.get("function_call")
     parts = [] if content is None else [_joined(content, place)]
     if calls:
-        parts.append(compact(calls, place))
+        parts.append(compact_json(calls, place))
     if not parts:
-        raise BadInput(f"{place} has no text, its fields are {listed(turn)}; expected 'value' or 'content'")
+        raise BadInput(
+            f"{place} has no text, its fields are {listed_fields(turn)}; expected 'value' or 'content'"
+        )
     return Turn(ROLES[name], "\n".join(part for part in parts if part), name in PEOPLE)
 
 
@@ -99,18 +109,18 @@ def _joined(content: object, place: str) -> str:
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
-        raise BadInput(f"{place}: the content is {kind(content)}; expected text or a list of parts")
+        raise BadInput(f"{place}: the content is {json_kind(content)}; expected text or a list of parts")
     for part in content:
         if not isinstance(part, dict):
-            raise BadInput(f"{place}: a content part is {kind(part)}; expected an object of type 'text'")
+            raise BadInput(f"{place}: a content part is {json_kind(part)}; expected an object of type 'text'")
         if (part.get("type") or "text") != "text":
             found = f"of type {str(part['type'])[:40]!r}"
             raise BadInput(f"{place}: a content part is {found}; only parts of type 'text' can be read")
         if part.get("text") is None and part.get("value") is None:
             raise BadInput(
-                f"{place}: a content part has no text, its fields are {listed(part)}; expected 'text'"
+                f"{place}: a content part has no text, its fields are {listed_fields(part)}; expected 'text'"
             )
-    return "".join(text(part, ("text", "value"), place) for part in content)
+    return "".join(text_field(part, ("text", "value"), place) for part in content)
 
 
 def _reply(turns: Iterable[Turn]) -> str:

@@ -8,7 +8,7 @@ from evobuild.core.errors import UserError, require
 from evobuild.seeds.params import Fetch
 
 
-def fetch(source: Fetch, path: Path) -> None:
+def download_dataset(source: Fetch, path: Path) -> None:
     """Download one split and write it as Parquet, row by row as it is on the hub.
 
     Raises UserError naming the data set if it cannot be had.

@@ -5,7 +5,6 @@ Failure is a field that holds something else where text is wanted: it raises Bad
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 
@@ -14,7 +13,7 @@ from evobuild.core.errors import BadInput
 Record = dict[str, object]
 
 
-def kind(value: object) -> str:
+def json_kind(value: object) -> str:
     """Name the JSON type of a value for a message, e.g. "a list" or "a number (3.5)"."""
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -24,27 +23,19 @@ def kind(value: object) -> str:
     return names.get(type(value).__name__, f"a {type(value).__name__}")
 
 
-def listed(fields: Iterable[str]) -> str:
+def listed_fields(fields: Iterable[str]) -> str:
     """List names of fields for a message: quoted, shortened, at most twelve."""
     quoted = [repr(field[:40]) for field in fields]
     rest = f" and {len(quoted) - 12} more" if len(quoted) > 12 else ""
     return ", ".join(quoted[:12]) + rest or "none"
 
 
-def text(record: Record, fields: Iterable[str], place: str) -> str:
+def text_field(record: Record, fields: Iterable[str], place: str) -> str:
     """Take the first field that is there and not null, or ''; raises BadInput if it is no text."""
     for field in fields:
         value = record.get(field)
         if isinstance(value, str):
             return value
         if value is not None:
-            raise BadInput(f"{place}: '{field}' is {kind(value)}; expected text")
+            raise BadInput(f"{place}: '{field}' is {json_kind(value)}; expected text")
     return ""
-
-
-def compact(value: object, place: str) -> str:
-    """Write a value as JSON on one line, letters beyond ASCII as they are."""
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except RecursionError:
-        raise BadInput(f"{place}: nested too deeply to be read; expected fields of text") from None

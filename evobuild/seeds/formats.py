@@ -26,8 +26,8 @@ from typing import Literal, NamedTuple
 
 from evobuild.core.errors import BadInput
 from evobuild.seeds import records
-from evobuild.seeds.conversations import Turns, exchanges, opening
-from evobuild.seeds.fields import Record, kind, listed, text
+from evobuild.seeds.conversations import Turns, opening_turn, read_exchanges
+from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
 
 Format = Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
 
@@ -68,13 +68,13 @@ LISTS = {"sharegpt": "conversations", "messages": "messages"}  # the field with 
 Convert = Callable[[str, int, Record], Iterable[SourceRow]]
 
 
-def read(path: Path, format: Format = "auto") -> Iterator[SourceRow]:
+def read_seed_rows(path: Path, format: Format = "auto") -> Iterator[SourceRow]:
     """Read seed data as rows, in file order.
 
     Raises BadInput, when the row is asked for, if the file or a record is not as the module says.
     """
     convert: Convert | None = None
-    for number, (place, record) in enumerate(records.read(path)):
+    for number, (place, record) in enumerate(records.read_records(path)):
         if convert is None:
             convert = _recognised(place, record, format)
         yield from convert(place, number, record)
@@ -84,15 +84,27 @@ def _recognised(place: str, record: Record, format: Format) -> Convert:
     """Choose how records become rows by the fields of the first, null ones only if need be."""
     filled = {field for field, value in record.items() if value is not None}
     for fields in (filled, set(record)):
-        for name, field in LISTS.items():
-            if field in fields and format in ("auto", name):
-                return partial(_conversation_rows, field)
-        for name, spellings in FLAT.items():
-            for spelling in spellings:
-                answered = spelling.instruction == "instruction" or not fields.isdisjoint(spelling.outputs)
-                if spelling.instruction in fields and (format == name or (format == "auto" and answered)):
-                    return partial(_flat_rows, spelling)
-    raise BadInput(f"{place}: {_unrecognised(format)}; its fields are {listed(record)}")
+        if (convert := _list_format(fields, format) or _flat_format(fields, format)) is not None:
+            return convert
+    raise BadInput(f"{place}: {_unrecognised(format)}; its fields are {listed_fields(record)}")
+
+
+def _list_format(fields: set[str], format: Format) -> Convert | None:
+    """The reader of conversations, if these are the fields of one."""
+    for name, field in LISTS.items():
+        if field in fields and format in ("auto", name):
+            return partial(_conversation_rows, field)
+    return None
+
+
+def _flat_format(fields: set[str], format: Format) -> Convert | None:
+    """The reader of flat records, if these are the fields of one: all but `instruction` need an answer."""
+    for name, spellings in FLAT.items():
+        for spelling in spellings:
+            answered = spelling.instruction == "instruction" or not fields.isdisjoint(spelling.outputs)
+            if spelling.instruction in fields and (format == name or (format == "auto" and answered)):
+                return partial(_flat_rows, spelling)
+    return None
 
 
 def _unrecognised(format: Format) -> str:
@@ -107,11 +119,13 @@ def _unrecognised(format: Format) -> str:
 
 def _flat_rows(spelling: Spelling, place: str, number: int, record: Record) -> Iterator[SourceRow]:
     """Give the rows of a flat record: one, or one per self-instruct instance."""
-    instruction = text(record, (spelling.instruction,), place)
+    instruction = text_field(record, (spelling.instruction,), place)
     if not instruction and spelling.instruction not in record:
-        found = f"lacks '{spelling.instruction}', which the first record has; its fields are {listed(record)}"
-        raise BadInput(f"{place}: {found}; expected one format throughout the file")
-    history = opening(record, (), place) + _pairs(record, place)
+        raise BadInput(
+            f"{place}: lacks '{spelling.instruction}', which the first record has; "
+            f"its fields are {listed_fields(record)}; expected one format throughout the file"
+        )
+    history = opening_turn(record, (), place) + _pairs(record, place)
     domain = _domain(record)
     for answer in _instances(record):
         yield SourceRow(
@@ -119,8 +133,8 @@ def _flat_rows(spelling: Spelling, place: str, number: int, record: Record) -> I
             number,
             history,
             instruction,
-            text(answer, spelling.inputs, place),
-            text(answer, spelling.outputs, place),
+            text_field(answer, spelling.inputs, place),
+            text_field(answer, spelling.outputs, place),
             domain,
         )
 
@@ -145,7 +159,7 @@ def _pairs(record: Record, place: str) -> Turns:
     turns: list[tuple[str, str]] = []
     for pair in history if isinstance(history, list) else [history]:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, str) for each in pair)):
-            found = f"'history' is not a list of pairs: it has {kind(pair)}"
+            found = f"'history' is not a list of pairs: it has {json_kind(pair)}"
             raise BadInput(f"{place}: {found}; expected [[user, assistant], …], all text")
         turns += [("user", pair[0]), ("assistant", pair[1])]
     return tuple(turns)
@@ -154,5 +168,5 @@ def _pairs(record: Record, place: str) -> Turns:
 def _conversation_rows(field: str, place: str, number: int, record: Record) -> Iterator[SourceRow]:
     """Give one row per turn of the user, or one with an empty instruction if there is none."""
     domain = _domain(record)
-    for exchange in exchanges(record, field, place):
+    for exchange in read_exchanges(record, field, place):
         yield SourceRow(place, number, exchange.history, exchange.instruction, "", exchange.output, domain)

@@ -13,44 +13,39 @@ whole: it raises BadInput with the place, and no record is passed over.
 
 from __future__ import annotations
 
-import codecs
-import errno
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 from evobuild.core.errors import BadInput
-from evobuild.seeds.fields import Record, compact, kind, listed
+from evobuild.core.json_lines import SURROGATE, check_characters, parse_json, read_json_lines
+from evobuild.core.text_files import decode_utf8, opened_file
+from evobuild.seeds.fields import Record, json_kind, listed_fields
 
 if TYPE_CHECKING:
     import polars
 
-# An escaped half of a character without its other half, or a backslash before it that may make it none.
-SURROGATE = re.compile(
-    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])|\\\\u[dD][89a-fA-F]"
-)
 DUPLICATED = re.compile(r"(.*)_duplicated_\d+")  # how polars renames a column whose name is taken
 ROWS_PER_SLICE = 8192  # rows of a table that are Python objects at a time
 
 
-def read(path: Path) -> Iterator[tuple[str, Record]]:
+def read_records(path: Path) -> Iterator[tuple[str, Record]]:
     """Read the records of a file, each with its place.
 
     Yields in file order, e.g. ("seeds.jsonl:17", {"instruction": "Name three colours."}); at least one.
 
     Raises BadInput on the first thing that cannot be read, and if there is no record.
     """
-    with _opened(path):  # a missing file or a folder is said before a strange suffix
+    with opened_file(path):  # a missing file or a folder is said before a strange suffix
         read_container = _container(path)
     record = None
     for place, record in read_container(path):
         if not isinstance(record, dict):
-            raise BadInput(f"{place}: the record is {kind(record)}; expected an object with named fields")
+            raise BadInput(
+                f"{place}: the record is {json_kind(record)}; expected an object with named fields"
+            )
         yield place, record
     if record is None:
         raise BadInput(f"{path}: holds no records; expected at least one")
@@ -60,9 +55,9 @@ def _container(path: Path) -> Callable[[Path], Iterator[tuple[str, object]]]:
     """Choose the reader of a file by its suffix, whatever its case; raises BadInput if there is none."""
     readers = {
         ".json": _read_json,
-        ".jsonl": _read_lines,
+        ".jsonl": read_json_lines,
         ".json.gz": _read_json,
-        ".jsonl.gz": _read_lines,
+        ".jsonl.gz": read_json_lines,
         ".csv": _read_csv,
         ".parquet": _read_parquet,
     }
@@ -73,78 +68,26 @@ def _container(path: Path) -> Callable[[Path], Iterator[tuple[str, object]]]:
     return readers[ending]
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading, through gzip if it is named .gz; what the system refuses becomes BadInput."""
-    try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            yield cast(BinaryIO, file)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadInput(f"{path}: is no whole gzip file: {error}; compress it again") from None
-    except OSError as error:
-        common = {
-            errno.ENOENT: "no such file",
-            errno.EISDIR: "is a folder",
-            errno.EACCES: "permission denied",
-        }
-        found = common.get(error.errno or 0, f"cannot be read ({error.strerror})")
-        raise BadInput(f"{path}: {found}; expected a data file that can be read") from None
-
-
-def _decode(data: bytes, path: Path, line: int = 1, offset: int = 0) -> str:
-    """Decode UTF-8, without its byte order mark.
-
-    line and offset: where data begins in the file, line from 1, offset from 0 in bytes.
-
-    Raises BadInput with the line and the offset of the first byte that is not text in UTF-8.
-    """
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise BadInput(f"{path.name}:{line}: is UTF-16, see the byte order mark; save it as UTF-8")
-    at = data.find(0)
-    if at < 0:
-        try:
-            return data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            at = len(data) - len(error.object) + error.start
-    what = f"byte 0x{data[at]:02x}, not UTF-8," if data[at] else "a NUL byte"
-    place = f"{path.name}:{line + data.count(10, 0, at)}"
-    raise BadInput(f"{place}: {what} at offset {offset + at} of the file; save it as UTF-8 text")
-
-
-def _parse(text: str, path: Path, line: int = 1) -> object:
-    """Parse JSON that begins on a line of a file; raises BadInput with line and column, from 1."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        place, what = f"{path.name}:{line + error.lineno - 1}", f"column {error.colno}: {error.msg}"
-        if text.lstrip()[:1] == "[" and text.rstrip()[-1:] != "]":
-            raise BadInput(f"{place}: the JSON array is cut short, {what}; expected a closing ']'") from None
-        raise BadInput(f"{place}: not JSON at {what}") from None
-    except (RecursionError, ValueError) as error:  # Python refuses integers of more than 4300 digits
-        what = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
-        raise BadInput(f"{path.name}:{line}: {what} to be read; expected fields of text") from None
-
-
 def _read_json(path: Path) -> Iterator[tuple[str, object]]:
     """Read an array of records, or lines of records, as the first line shows."""
-    with _opened(path) as file:
-        text = _decode(file.read(), path)
+    with opened_file(path) as file:
+        text = decode_utf8(file.read(), path)
     if not text.strip():
         raise BadInput(f"{path}: is empty; expected a JSON array of records")
     if _holds_lines(text):
-        yield from _read_lines(path)
+        yield from read_json_lines(path)
         return
-    records = _parse(text, path)
+    records = parse_json(text, path)
     if not isinstance(records, list):
-        fields = f" with the fields {listed(records)}" if isinstance(records, dict) else ""
+        fields = f" with the fields {listed_fields(records)}" if isinstance(records, dict) else ""
         raise BadInput(
-            f"{path}: holds {kind(records)}{fields}; expected an array of records, or one per line"
+            f"{path}: holds {json_kind(records)}{fields}; expected an array of records, or one per line"
         )
     escaped = SURROGATE.search(text) is not None
     for index, record in enumerate(records):
         place = f"{path.name}[{index}]"
         if escaped:
-            _check_characters(record, place)
+            check_characters(record, place)
         yield place, record
 
 
@@ -159,40 +102,13 @@ def _holds_lines(text: str) -> bool:
         return False
 
 
-def _read_lines(path: Path) -> Iterator[tuple[str, object]]:
-    """Read one record per line, in bounded memory."""
-    offset = 0
-    with _opened(path) as file:
-        for number, data in enumerate(file, start=1):
-            text = _decode(data, path, number, offset)
-            offset += len(data)
-            if not text or text.isspace():
-                continue
-            record, place = _parse(text.rstrip(), path, number), f"{path.name}:{number}"
-            if SURROGATE.search(text):
-                _check_characters(record, place)
-            yield place, record
-    if offset == 0:
-        raise BadInput(f"{path}: is empty; expected one JSON object per line")
-
-
-def _check_characters(record: object, place: str) -> None:
-    """Raise BadInput if a text holds half a character, which no file and no model could take."""
-    for field, value in record.items() if isinstance(record, dict) else [("record", record)]:
-        try:
-            compact([field, value], place).encode()
-        except UnicodeEncodeError as error:
-            found = f"{field[:40]!r} holds the lone surrogate U+{ord(error.object[error.start]):04X}"
-            raise BadInput(f"{place}: {found}; expected whole characters") from None
-
-
 def _read_csv(path: Path) -> Iterator[tuple[str, object]]:
     """Read the rows of a CSV file, every cell as text."""
     import polars
 
-    with _opened(path) as file:
+    with opened_file(path) as file:
         data = file.read()
-    if not _decode(data, path).strip():
+    if not decode_utf8(data, path).strip():
         raise BadInput(f"{path}: is empty; expected a header row and records")
     try:
         frame = polars.read_csv(data, infer_schema=False)
@@ -208,7 +124,7 @@ def _header(columns: list[str], path: Path) -> list[str]:
     if not any(names):
         raise BadInput(f"{path}: the header row has no column names; expected e.g. instruction,input,output")
     if twice := sorted({name for name in names if name and names.count(name) > 1}):
-        raise BadInput(f"{path}: the header row has {listed(twice)} twice or more; expected it once")
+        raise BadInput(f"{path}: the header row has {listed_fields(twice)} twice or more; expected it once")
     return [name or f"column {index}" for index, name in enumerate(names)]
 
 

@@ -26,7 +26,7 @@ class Split(NamedTuple):
     rejects: list[Reject]
 
 
-def split(sources: Iterable[SourceRow], params: Seed, random_seed: int) -> Split:
+def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int) -> Split:
     """Normalise source rows, drop empty and equal ones, and split off the held-out set.
 
     The held-out set has `held_out` times the rows drawn, in whole groups: at least one, and never all.

@@ -16,7 +16,7 @@ from evobuild.core.errors import BadInput, require
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.training.params import Finetune
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, threads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,7 +25,7 @@ UNLABELLED = -100
 """The label of a token that is not in the loss, as torch has it."""
 
 
-def finetune(
+def finetune_model(
     rows: Sequence[Instruction], base: Weights, params: Finetune, seed: int, folder: Path
 ) -> tuple[list[dict[str, float]], list[Reject]]:
     """Fine-tune a base model on answered rows and save it with its tokenizer.
@@ -36,17 +36,19 @@ def finetune(
     Raises BadInput if no row is left.
     """
     datasets, trl = require("datasets", "data"), require("trl", "train")
-    torch, transformers = require("torch", "train"), checkpoints.library()
+    torch, transformers = require("torch", "train"), checkpoints.transformers_library()
     cuda = torch.cuda.is_available()
     if not cuda:
-        checkpoints.pin_threads()
+        threads.pin_threads()
     datasets.disable_progress_bars()
-    tokenizer = checkpoints.chat_tokenizer(base)
-    limit = min(params.max_length, checkpoints.context(base))
-    examples, rejects = _examples(tokenizer, rows, limit)
+    tokenizer = checkpoints.load_chat_tokenizer(base)
+    limit = min(params.max_length, checkpoints.context_length(base))
+    examples, rejects = labelled_examples(tokenizer, rows, limit)
     trainer = trl.SFTTrainer(
         # All weights are trained in fp32: in bf16 an update of 1e-5 would be rounded away.
-        model=checkpoints.causal_lm(base) if params.lora_rank else checkpoints.causal_lm(base).float(),
+        model=checkpoints.load_causal_lm(base)
+        if params.lora_rank
+        else checkpoints.load_causal_lm(base).float(),
         args=_arguments(trl, params, seed, folder, cuda),
         train_dataset=datasets.Dataset.from_list(examples),
         processing_class=tokenizer,
@@ -63,13 +65,13 @@ def finetune(
     return [{name: entry[name] for name in ("step", "loss", "learning_rate")} for entry in entries], rejects
 
 
-def _examples(
+def labelled_examples(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction], max_length: int
 ) -> tuple[list[dict[str, list[int]]], list[Reject]]:
     """Ids and labels of each row whose prompt leaves room for an answer; the others as rejects.
 
     Only the answer and the end token are labelled. Ids are concatenated, as in evaluation, since
-    text would be tokenized across the seam.
+    text would be tokenized across the place where they meet.
     """
     examples, rejects = [], []
     for row in rows:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from evobuild.core.errors import require
 from evobuild.training.params import Scratch
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, threads
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -22,10 +22,10 @@ CONTEXT = 2048
 """Positions, in tokens."""
 
 
-def train(texts: Sequence[str], params: Scratch, seed: int, folder: Path) -> list[float]:
+def train_scratch_model(texts: Sequence[str], params: Scratch, seed: int, folder: Path) -> list[float]:
     """Train tokenizer and model on texts and save both; give the loss of each step in nats."""
-    torch, transformers = require("torch", "train"), checkpoints.library()
-    checkpoints.pin_threads()
+    torch, transformers = require("torch", "train"), checkpoints.transformers_library()
+    threads.pin_threads()
     torch.manual_seed(seed)
     tokenizer = _tokenizer(texts, params.vocabulary)
     # 4 heads of 32: the smallest that vLLM's CPU attention takes too.

@@ -47,10 +47,11 @@ class Document(NamedTuple):
 class Reader:
     """A loaded model that reads documents.
 
-    batch_tokens: tokens per forward pass, padding included; a longer document is read alone.
+    batch_tokens: tokens per forward pass, padding included; a longer document is read alone. pack: stand
+    documents one after the other in one row if the model can; packs tells whether they do.
     """
 
-    def __init__(self, model: PreTrainedModel, batch_tokens: int) -> None:
+    def __init__(self, model: PreTrainedModel, batch_tokens: int, pack: bool = True) -> None:
         self._torch: Any = require("torch", "train")
         self._model: Any = model
         self._device = self._torch.device(model.device)
@@ -58,10 +59,15 @@ class Reader:
         self._chunk = CHUNK.get(self._device.type, CHUNK["cuda"])
         self._decoder: Any = None
         self._head: Callable[[torch.Tensor], torch.Tensor] | None = None
-        self._packs = False
+        self.packs = False
         with self._torch.inference_mode():
             self._split()
-            self._packs = packing.takes(model) and self._isolates()
+            self.packs = pack and packing.can_pack(model) and self._isolates()
+
+    @property
+    def is_split(self) -> bool:
+        """Whether decoder and output layer are called apart, the latter for the wanted positions alone."""
+        return self._head is not None
 
     def read(self, documents: Sequence[Document]) -> Iterator[tuple[int, tuple[float, ...]]]:
         """Give each document's place and the mean loss of its spans, in nats; the longest first.
@@ -86,7 +92,7 @@ class Reader:
         tokens = 0
         for place in order:
             length = len(documents[place].ids)
-            if self._packs:
+            if self.packs:
                 full = tokens + length > self._budget
             else:
                 width = len(documents[batch[0]].ids) if batch else length
@@ -106,17 +112,17 @@ class Reader:
         """The mean loss of each span of documents that are read together."""
         ids: list[int] = []
         positions, sizes = [], []
-        width = 1 if self._packs else max(len(document.ids) for document in documents)
+        width = 1 if self.packs else max(len(document.ids) for document in documents)
         for number, document in enumerate(documents):
-            start = len(ids) if self._packs else number * width
+            start = len(ids) if self.packs else number * width
             ids += document.ids
-            ids += [0] * (0 if self._packs else width - len(document.ids))
+            ids += [0] * (0 if self.packs else width - len(document.ids))
             for first, end in document.spans:
                 # Position t predicts token t + 1.
                 positions.append(np.arange(start + first - 1, start + end - 1))
                 sizes.append(end - first)
         where = np.concatenate([*positions, np.zeros(0, np.int64)])
-        ids_B_T = self._torch.tensor(ids).view(1 if self._packs else len(documents), -1)
+        ids_B_T = self._torch.tensor(ids).view(1 if self.packs else len(documents), -1)
         losses = self._losses(ids_B_T, [len(document.ids) for document in documents], where)
         means = iter(_means(losses, sizes))
         return [tuple(next(means) for _ in document.spans) for document in documents]
@@ -139,9 +145,9 @@ class Reader:
 
     def _states(self, ids_B_T: torch.Tensor, lengths: list[int]) -> torch.Tensor:
         """What the output layer is given; of a model that is not taken apart, the logits."""
-        extra: dict[str, Any] = packing.layout(lengths, self._device) if self._packs else {}
-        with packing.installed(self._model) if self._packs else _nothing():
-            if self._head is not None:
+        extra: dict[str, Any] = packing.packed_layout(lengths, self._device) if self.packs else {}
+        with packing.packed_attention(self._model) if self.packs else _nothing():
+            if self.is_split:
                 states: torch.Tensor = self._decoder(
                     input_ids=ids_B_T, use_cache=False, **extra
                 ).last_hidden_state
@@ -168,7 +174,7 @@ class Reader:
         draw = np.random.default_rng(0)
         ids = [torch.from_numpy(draw.integers(0, 99, size)).to(self._device) for size in PROBES]
         alone = torch.cat([self._states(each[None], [])[0] for each in ids]).float()
-        self._packs = True
+        self.packs = True
         try:
             packed = self._states(torch.cat(ids)[None], list(PROBES))[0].float()
         except (NotImplementedError, RuntimeError, TypeError, ValueError):

@@ -1,7 +1,7 @@
 """Losses of a causal language model on question and answer, and what is made of them.
 
 L(Q), L(A|Q) and L(A) are means of token cross-entropy in nats. Two documents give all three: question
-and answer, read together, and the answer alone. Where they meet is the business of `seams`.
+and answer, read together, and the answer alone. Where they meet `tokenized_pairs` decides.
 Sources: IFD, Li et al. 2024, arXiv:2308.12032; IC-IFD, Hui et al. 2024, arXiv:2412.11231.
 """
 
@@ -17,13 +17,13 @@ from evobuild.weights.likelihood import Document, Reader
 class Pair(NamedTuple):
     """A question and its answer as token ids.
 
-    both: question and answer; its first token is not scored. seam: where the answer begins in it.
+    both: question and answer; its first token is not scored. answer_start: where the answer begins in it.
     alone: what may stand before an answer, not scored, and the answer.
     """
 
     id: str
     both: list[int]
-    seam: int
+    answer_start: int
     alone: list[int]
     truncated: bool
 
@@ -64,13 +64,13 @@ def ic_ifd(question: float, given: float, alone: float) -> float:
     return given / (question * alone)
 
 
-def measure(reader: Reader, pairs: Sequence[Pair]) -> Iterator[Losses]:
+def pair_losses(reader: Reader, pairs: Sequence[Pair]) -> Iterator[Losses]:
     """Give each pair's losses, the longest pair about first."""
     documents = [
         document
         for pair in pairs
         for document in (
-            Document(pair.both, ((1, pair.seam), (pair.seam, len(pair.both)))),
+            Document(pair.both, ((1, pair.answer_start), (pair.answer_start, len(pair.both)))),
             Document(pair.alone, ((1, len(pair.alone)),)),
         )
     ]
@@ -82,11 +82,19 @@ def measure(reader: Reader, pairs: Sequence[Pair]) -> Iterator[Losses]:
             continue
         other, pair = found.pop(number), pairs[number]
         asked, given, alone = (*other, *means) if is_alone else (*means, *other)
-        yield Losses(pair.id, pair.seam - 1, len(pair.both) - pair.seam, pair.truncated, asked, given, alone)
+        yield Losses(
+            pair.id,
+            pair.answer_start - 1,
+            len(pair.both) - pair.answer_start,
+            pair.truncated,
+            asked,
+            given,
+            alone,
+        )
 
 
 def answer_losses(reader: Reader, pairs: Sequence[Pair]) -> Iterator[tuple[str, float]]:
-    """Give each pair's id and L(A|Q): the same as `measure` finds, from one document of its two."""
-    documents = [Document(pair.both, ((pair.seam, len(pair.both)),)) for pair in pairs]
+    """Give each pair's id and L(A|Q): the same as `pair_losses` finds, from one document of its two."""
+    documents = [Document(pair.both, ((pair.answer_start, len(pair.both)),)) for pair in pairs]
     for place, (given,) in reader.read(documents):
         yield pairs[place].id, given

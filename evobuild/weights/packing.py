@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import require
 
@@ -21,7 +21,22 @@ BLOCK = 128
 """Positions at a time on a CPU: its kernel computes what a causal mask hides, and blocks save some of it."""
 
 
-def takes(model: Any) -> bool:
+class Heads(NamedTuple):
+    """What an attention layer is given; window: positions that a token sees, None is all before it."""
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    scaling: float | None
+    window: int | None
+
+    @property
+    def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Query, key and value."""
+        return self.query, self.key, self.value
+
+
+def can_pack(model: Any) -> bool:
     """Whether a model's attention can be replaced by ours."""
     transformers = require("transformers", "train")
     if not isinstance(model, transformers.PreTrainedModel) or not model._can_set_attn_implementation():
@@ -32,7 +47,7 @@ def takes(model: Any) -> bool:
 
 
 @contextmanager
-def installed(model: Any) -> Iterator[None]:
+def packed_attention(model: Any) -> Iterator[None]:
     """Have the model attend by document inside."""
     config, before = model.config, model.config._attn_implementation
     config._attn_implementation = NAME
@@ -42,7 +57,7 @@ def installed(model: Any) -> Iterator[None]:
         config._attn_implementation = before
 
 
-def layout(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
+def packed_layout(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
     """What a model's forward pass is told of a row of documents: positions, and where each begins."""
     torch: Any = require("torch", "train")
     starts = torch.tensor([0, *lengths]).cumsum(0).to(device, torch.int32)
@@ -60,6 +75,7 @@ def _no_mask(*args: Any, **options: Any) -> None:
     """Our attention needs none."""
 
 
+# The parameters are those that transformers hands to an attention of its interface, by these names.
 def _attend(
     module: Any,
     query_1_N_T_D: torch.Tensor,
@@ -78,31 +94,29 @@ def _attend(
     """Attend causally within each document. N heads, K of keys; (1, T, N, D) is returned."""
     if softcap is not None or s_aux is not None:
         raise NotImplementedError("capped logits and sinks are left to the model's own attention")
-    heads = (query_1_N_T_D, key_1_K_T_D, value_1_K_T_D)
+    heads = Heads(query_1_N_T_D, key_1_K_T_D, value_1_K_T_D, scaling, sliding_window)
     if query_1_N_T_D.is_cuda:
         from torch.nn.attention.varlen import varlen_attn
 
         ends = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
         window = (-1 if sliding_window is None else sliding_window - 1, 0)
-        query, key, value = (each[0].transpose(0, 1) for each in heads)
+        query, key, value = (each[0].transpose(0, 1) for each in heads.parts)
         gqa = query.shape[1] != key.shape[1]
         return varlen_attn(query, key, value, *ends, scale=scaling, window_size=window, enable_gqa=gqa)[
             None
         ], None
-    return _by_length(*heads, cu_seq_lens_q.diff().tolist(), scaling, sliding_window), None
+    return attend_by_length(heads, cu_seq_lens_q.diff().tolist()), None
 
 
-def _by_length(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    lengths: list[int],
-    scaling: float | None,
-    window: int | None,
-) -> torch.Tensor:
+def attend_by_length(heads: Heads, lengths: list[int]) -> torch.Tensor:
+    """Attend within each of the documents of these lengths on a CPU, those of like length together."""
     torch_: Any = require("torch", "train")
+    query, key, value = heads.parts
     groups = query.shape[1] // key.shape[1]
-    heads = [query, *(each.repeat_interleave(groups, 1) if groups > 1 else each for each in (key, value))]
+    parts_1_N_T_D = [
+        query,
+        *(each.repeat_interleave(groups, 1) if groups > 1 else each for each in (key, value)),
+    ]
     found, start = [], 0
     for alike in _alike(lengths):
         longest, size = max(alike), sum(alike)
@@ -111,11 +125,11 @@ def _by_length(
         # (1, N, T, D) -> (C, N, L, D); what stands behind the end of a short one no position of it sees.
         parts = [
             each[0, :, start : start + size][:, places_C_L.clamp(max=size - 1)].transpose(0, 1)
-            for each in heads
+            for each in parts_1_N_T_D
         ]
+        alike_heads = Heads(parts[0], parts[1], parts[2], heads.scaling, heads.window)
         blocks = [
-            _block(parts, first, min(first + BLOCK, longest), scaling, window)
-            for first in range(0, longest, BLOCK)
+            _block(alike_heads, first, min(first + BLOCK, longest)) for first in range(0, longest, BLOCK)
         ]
         attended_C_L_N_D = torch_.cat(blocks, 2).transpose(1, 2)
         found.append(attended_C_L_N_D[torch_.arange(longest) < ends_C[:, None]])
@@ -135,24 +149,23 @@ def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
     yield run
 
 
-def _block(
-    parts: Sequence[torch.Tensor], first: int, end: int, scaling: float | None, window: int | None
-) -> torch.Tensor:
+def _block(heads: Heads, first: int, end: int) -> torch.Tensor:
     """Let some positions of documents of like length attend to what stands before them."""
     torch_: Any = require("torch", "train")
+    window = heads.window
     begin = 0 if window is None else max(0, first + 1 - window)
     mask = None
     if first or window is not None:
         mask = torch_.ones(end - first, end - begin, dtype=torch_.bool).tril_(first - begin)
         if window is not None:
             mask = mask.triu_(first - begin + 1 - window)
-    query, key, value = parts
+    query, key, value = heads.parts
     attended: torch.Tensor = torch_.nn.functional.scaled_dot_product_attention(
         query[:, :, first:end],
         key[:, :, begin:end],
         value[:, :, begin:end],
         attn_mask=mask,
         is_causal=mask is None,
-        scale=scaling,
+        scale=heads.scaling,
     )
     return attended

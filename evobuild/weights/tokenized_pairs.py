@@ -1,11 +1,11 @@
-"""Where a question ends and its answer begins: rows as token ids, by template.
+"""Rows as tokenized pairs: the token ids of a question and of its answer, by template.
 
 plain           question, newline, answer
 chat            the model's own chat template, then the answer
 authors         as the script of IC-IFD's authors does it (Hui et al. 2024, arXiv:2412.11231)
 superfiltering  as Superfiltering's script does it (Li et al. 2024, arXiv:2402.00530)
 
-With plain and chat the seam is exact: question and answer are tokenized apart and their ids are
+With plain and chat it is exact where the answer begins: both are tokenized apart and their ids are
 concatenated, so that both losses of the answer are over the same tokens; before the answer alone
 stands what the question begins with, a start token. The other two reproduce published figures, with
 their flaws: they tokenize question and answer as one text, count the question's tokens in another,
@@ -32,13 +32,13 @@ NO_ROOM = "no room for the answer"
 NO_TOKEN = "no answer token is scored"
 
 
-def question(row: Instruction) -> str:
+def question_text(row: Instruction) -> str:
     """The plain text before an answer: earlier turns, instruction and input, each on its own lines."""
     turns = [content for _, content in row.history]
     return "\n".join([*turns, row.instruction, *filter(None, [row.input])]) + "\n"
 
 
-def pairs(
+def tokenize_pairs(
     tokenizer: PreTrainedTokenizerBase, template: Template, rows: Sequence[Instruction], max_length: int
 ) -> Iterator[Pair | Reject]:
     """Tokenize rows. Gives one pair or one reject a row, in their order.
@@ -55,11 +55,11 @@ def pairs(
         return
     answers = _ids(tokenizer, [row.output for row in rows])
     for row, asked, answer in zip(rows, _questions(tokenizer, template, rows), answers, strict=True):
-        found = pair(row.id, asked, answer, max_length)
+        found = tokenized_pair(row.id, asked, answer, max_length)
         yield Reject(row.id, found, "", row.output) if isinstance(found, str) else found
 
 
-def pair(key: str, asked: list[int], answer: list[int], max_length: int) -> Pair | str:
+def tokenized_pair(key: str, asked: list[int], answer: list[int], max_length: int) -> Pair | str:
     """Put an answer beside its question, both as ids; say why if none of it is left.
 
     asked: all that stands before the answer, the first not scored.
@@ -89,7 +89,7 @@ def _questions(
 ) -> list[list[int]]:
     if template == "plain":
         start = start_token(tokenizer)
-        return [[start, *ids] for ids in _ids(tokenizer, [question(row) for row in rows])]
+        return [[start, *ids] for ids in _ids(tokenizer, [question_text(row) for row in rows])]
     if not tokenizer.chat_template:
         raise UserError("the scorer has no chat template; set score.template to plain")
     return [prompt_ids(tokenizer, row) for row in rows]
@@ -103,33 +103,33 @@ def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]
 
 
 def _as_authors(tokenizer: PreTrainedTokenizerBase, row: Instruction, max_length: int) -> Pair | Reject:
-    asked = question(row).removesuffix("\n")
+    asked = question_text(row).removesuffix("\n")
     both: list[int] = tokenizer(f"{asked}\n{row.output}", verbose=False)["input_ids"]
     alone: list[int] = tokenizer(row.output, verbose=False)["input_ids"]
-    seam = len(tokenizer(asked, verbose=False)["input_ids"])
+    answer_start = len(tokenizer(asked, verbose=False)["input_ids"])
     cut = max(len(both), len(alone)) > max_length
-    return _compatible(row, both[:max_length], seam, alone[:max_length], cut)
+    return _compatible(row, both[:max_length], answer_start, alone[:max_length], cut)
 
 
 def _as_superfiltering(
     tokenizer: PreTrainedTokenizerBase, row: Instruction, max_length: int
 ) -> Pair | Reject:
-    asked = question(row)
+    asked = question_text(row)
     whole = len(tokenizer(asked + row.output, verbose=False)["input_ids"])
-    seam = len(tokenizer(asked, verbose=False)["input_ids"])
-    room = max_length - min(seam, max_length) + 1
+    answer_start = len(tokenizer(asked, verbose=False)["input_ids"])
+    room = max_length - min(answer_start, max_length) + 1
     both = tokenizer.encode(asked + row.output, truncation=True, max_length=max_length)
     alone = tokenizer.encode(row.output, truncation=True, max_length=room)
-    return _compatible(row, both, seam, alone, whole > max_length)
+    return _compatible(row, both, answer_start, alone, whole > max_length)
 
 
 def _compatible(
-    row: Instruction, both: list[int], seam: int, alone: list[int], truncated: bool
+    row: Instruction, both: list[int], answer_start: int, alone: list[int], truncated: bool
 ) -> Pair | Reject:
     if not row.output:
         return Reject(row.id, EMPTY, "", row.output)
-    if seam >= len(both):
+    if answer_start >= len(both):
         return Reject(row.id, NO_ROOM if truncated else NO_TOKEN, "", row.output)
-    if len(alone) < 2 or seam < 1:
+    if len(alone) < 2 or answer_start < 1:
         return Reject(row.id, NO_TOKEN, "", row.output)
-    return Pair(row.id, both, seam, alone, truncated)
+    return Pair(row.id, both, answer_start, alone, truncated)

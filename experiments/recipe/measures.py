@@ -189,15 +189,15 @@ def _optimization(outs: Outs) -> pl.DataFrame:
 
 
 def _usage(outs: Outs) -> pl.DataFrame:
-    """What was asked, the store included: task (optimize, evolve or respond), calls, tokens."""
+    """What was asked, the reply cache included: task (optimize, evolve or respond), calls, tokens."""
     names = ["optimize", *(f"evolve-{name}" for name in outs.params.rounds)]
     names += [f"respond-{name}" for name in outs.params.pools]
     found = []
     for name in names:
-        for model in outs.json(f"data/usage/{name}.json"):
-            for counts in model["purposes"].values():
-                tokens = sum(value for key, value in counts.items() if key.endswith("tokens"))
-                found.append((name.partition("-")[0], counts["calls"] + counts["cached"], tokens))
+        for model in outs.json(f"data/counts/{name}.json")["asked"]:
+            for asked in model["purposes"].values():
+                tokens = asked["prompt_tokens"] + asked["completion_tokens"]
+                found.append((name.partition("-")[0], asked["requests"], tokens))
     return pl.DataFrame(found, {"task": pl.String, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
 
 

@@ -31,7 +31,7 @@ PAPER = GIVEN.autoif.crosscheck.model_copy(
     }
 )
 AUTHORS = PAPER.model_copy(update={"case": "above:0", "function": "from:0.8"})
-isolated = pytest.mark.skipif(not choice.usable(), reason="this machine offers no isolation")
+isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machine offers no isolation")
 
 
 @pytest.mark.parametrize(
@@ -307,8 +307,8 @@ def test_the_same_tables_come_out_however_the_functions_end(ran, monkeypatch):
     out = ran(written)
     names = ("checked", "functions", "cases", "rejects", "counts")
     before = [(out / name).read_bytes() for name in names]
-    run = sandbox.run
-    monkeypatch.setattr(sandbox, "run", lambda jobs, limits: reversed(list(run(jobs, limits))))
+    run = sandbox.run_jobs
+    monkeypatch.setattr(sandbox, "run_jobs", lambda jobs, limits: reversed(list(run(jobs, limits))))
     ran(written)
     assert [(out / name).read_bytes() for name in names] == before
 
@@ -318,7 +318,7 @@ def test_code_that_ran_without_isolation_is_said_to(ran, monkeypatch, capfd):
         for job in jobs:
             yield Outcome(job.key, tuple(Answer("," not in case) for (case,) in job.cases), None, "", "none")
 
-    monkeypatch.setattr(sandbox, "run", run)
+    monkeypatch.setattr(sandbox, "run_jobs", run)
     counts = json.loads((ran([(NO_COMMA, TWICE)]) / "counts").read_text())
     assert counts["weaker_isolation"] is True
     assert "without isolation" in capfd.readouterr().err

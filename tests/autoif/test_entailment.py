@@ -53,7 +53,7 @@ def test_labels_are_what_the_model_gives_each_pair_alone(model, folder):
     import torch
 
     found = entailment.label_pairs(PAIRS, model)
-    network = checkpoints.classifier(model, "float32", outputs=None)
+    network = checkpoints.load_classifier(model, "float32", outputs=None)
     for premise, hypothesis in PAIRS:
         inputs = tiny.tokenizer()(premise, hypothesis, return_tensors="pt")
         with torch.inference_mode():
@@ -74,8 +74,8 @@ def test_a_pair_that_is_too_long_is_cut(model):
 
 def test_a_full_hit_loads_nothing(model, monkeypatch):
     first = entailment.label_pairs(PAIRS, model)
-    monkeypatch.setattr(checkpoints, "classifier", None)
-    monkeypatch.setattr(checkpoints, "tokenizer", None)
+    monkeypatch.setattr(checkpoints, "load_classifier", None)
+    monkeypatch.setattr(checkpoints, "load_tokenizer", None)
     assert entailment.label_pairs(PAIRS, model) == first
 
 
@@ -102,7 +102,7 @@ def test_a_model_that_gives_no_numbers_is_refused(model, monkeypatch):
         def __call__(self, **inputs):
             return SimpleNamespace(logits=torch.full((1, 3), float("nan")))
 
-    monkeypatch.setattr(checkpoints, "classifier", lambda *given, **options: Broken())
+    monkeypatch.setattr(checkpoints, "load_classifier", lambda *given, **options: Broken())
     with pytest.raises(UserError, match="gives no number"):
         entailment.label_pairs(PAIRS[:1], model)
 

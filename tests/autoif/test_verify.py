@@ -115,7 +115,7 @@ def test_the_stage_keeps_all_checks_and_counts_what_falls_short(tmp_path, row):
 
 
 def test_weaker_isolation_is_said_and_recorded(tmp_path, row, monkeypatch, capsys):
-    monkeypatch.setattr("evobuild.sandbox.choice.choose", lambda limits: Isolation("none"))
+    monkeypatch.setattr("evobuild.sandbox.choice.best_isolation", lambda limits: Isolation("none"))
     one = of_branch(row())
     _, _, counts = run(tmp_path, [one], [Answer("a", one.id, 0, "Yes.")], [constraint()])
     assert counts["weaker_isolation"] is True and "without isolation" in capsys.readouterr().err

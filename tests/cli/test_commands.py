@@ -20,7 +20,7 @@ from fakes import reply
 from evobuild import __main__ as command
 from evobuild.cli.models import inspection, reachability
 from evobuild.core.chat import Message, Request, Sampling
-from evobuild.models.reply_cache import Store
+from evobuild.models.reply_cache import ReplyCache
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no test may ask the hub
 
@@ -260,7 +260,7 @@ def test_a_look_that_hangs_is_given_up(project, monkeypatch):
 
 
 def test_store_commands_say_what_they_did(project, store, tmp_path, capsys):
-    with Store(store, "vllm:a") as kept:
+    with ReplyCache(store, "vllm:a") as kept:
         for number in range(1200):
             asked = Request("k", "respond", (Message("user", str(number)),), Sampling())
             kept.put(kept.key(asked), reply("k", "x" * 1000))

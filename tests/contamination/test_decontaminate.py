@@ -11,9 +11,9 @@ import tiny
 
 from evobuild.__main__ import main
 from evobuild.contamination import decontaminate as contamination
-from evobuild.contamination import hits as overlaps
-from evobuild.contamination.decontaminate import Index
+from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
+from evobuild.contamination.hits import hit_lines
 from evobuild.core import tables
 from evobuild.core.stage import call_stage
 from evobuild.text.words import split_normalised_words
@@ -29,7 +29,7 @@ def ask(*asked: str, answers=(), place="q:1") -> Question:
 
 def hits(row, *questions: Question, lengths=(13, 8)):
     """Measures and overlaps of one row held against one set."""
-    found = Index({"set": questions}, lengths).search([row])
+    found = NgramIndex({"set": questions}, lengths).search([row])
     assert found.rows == 1
     return [(hit.measure, hit.overlap) for hit in found.hits]
 
@@ -78,7 +78,7 @@ def test_words_of_two_evaluation_rows_make_no_hit() -> None:
 def test_the_longest_overlap_is_told_and_of_equal_ones_the_first() -> None:
     short = " ".join(LONG.split()[:9])
     questions = [ask(f"x {short}", place="1"), ask(f"y {LONG}", place="2"), ask(LONG, place="3")]
-    found = Index({"set": questions}, [8]).search([tiny.row(instruction=LONG)])
+    found = NgramIndex({"set": questions}, [8]).search([tiny.row(instruction=LONG)])
     assert [(hit.place, hit.overlap) for hit in found.hits] == [("2", LONG)]
     assert found.touched == {("set", "8-gram"): 3}
 
@@ -109,7 +109,7 @@ def test_a_question_as_long_as_n_needs_no_rule_of_its_own() -> None:
 
 def naive(row, questions, n) -> bool:
     """Whether the row shares n adjacent words with a question, looked up one by one."""
-    own = split_normalised_words(contamination.text_of(row))
+    own = split_normalised_words(contamination.row_text(row))
     grams = {tuple(own[at : at + n]) for at in range(len(own) - n + 1)}
     for question in questions:
         text, asked = split_normalised_words(question.text), split_normalised_words("\n".join(question.asked))
@@ -133,7 +133,7 @@ def test_what_is_found_is_what_looking_up_one_by_one_finds(monkeypatch) -> None:
         for at in range(60)
     ]
     lengths = (2, 5, 7, 9)
-    found = Index({"set": questions}, lengths).search(rows)
+    found = NgramIndex({"set": questions}, lengths).search(rows)
     expected = {(row.id, f"{n}-gram") for row in rows for n in lengths if naive(row, questions, n)}
     assert {(hit.row, hit.measure) for hit in found.hits} == expected
     assert 60 < len(expected) < 240
@@ -152,13 +152,13 @@ def test_sets_are_told_apart() -> None:
         "none": [ask("other words")],
         "two": [ask(f"so {LONG}", place="2")],
     }
-    found = Index(sets, [8]).search([tiny.row(instruction=LONG)])
+    found = NgramIndex(sets, [8]).search([tiny.row(instruction=LONG)])
     assert [(hit.set, hit.place) for hit in found.hits] == [("one", "1"), ("two", "2")]
     assert found.touched == {("one", "8-gram"): 1, ("none", "8-gram"): 0, ("two", "8-gram"): 1}
 
 
 def test_nothing_is_found_in_no_rows() -> None:
-    assert Index({"set": [ask(LONG)]}, [8]).search([]) == (0, [], {("set", "8-gram"): 0})
+    assert NgramIndex({"set": [ask(LONG)]}, [8]).search([]) == (0, [], {("set", "8-gram"): 0})
 
 
 def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkeypatch) -> None:
@@ -182,7 +182,7 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
     assert found.drop("id", "overlap", "evaluation").rows() == [
         (leaked.id, "r0", "gsm8k", "test.jsonl:1", kind) for kind in ("13-gram", "8-gram")
     ]
-    (ledger,) = [overlaps.lines("gsm8k", json.loads(Path("out/counts.json").read_text()), ["r0", "r1"])]
+    (ledger,) = [hit_lines("gsm8k", json.loads(Path("out/counts.json").read_text()), ["r0", "r1"])]
     assert [line["pools"]["r0"] for line in ledger] == [{"rows": 1, "questions": 1, "of": 2}] * 2
     assert [line["pools"]["r1"]["rows"] for line in ledger] == [0, 0]
 

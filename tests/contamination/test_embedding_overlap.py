@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from evobuild.contamination import embedding_overlap
-from evobuild.contamination.decontaminate import Index
+from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 
 ANGLES = {
@@ -44,7 +44,7 @@ QUESTIONS = [
 
 
 def found(*rows, threshold=0.9):
-    return embedding_overlap.search(rows, "set", QUESTIONS, Compass(), threshold)
+    return embedding_overlap.find_embedding_hits(rows, "set", QUESTIONS, Compass(), threshold)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_rows_and_questions_are_counted_over_all_batches(monkeypatch) -> None:
 
 def test_it_stands_beside_what_n_grams_find() -> None:
     row = tiny.row(instruction="How many eggs?")
-    both = Index({"set": QUESTIONS}, [8]).search([row]).together(found(row))
+    both = NgramIndex({"set": QUESTIONS}, [8]).search([row]).together(found(row))
     assert [hit.measure for hit in both.hits] == ["8-gram", "embedding"]
     assert both.touched == {("set", "8-gram"): 2, ("set", "embedding"): 2}
     assert both.rows == 1

@@ -18,7 +18,7 @@ from evobuild.core.errors import BadInput
 
 def one(tmp_path: Path, record: dict, columns=()):
     (tmp_path / "set.jsonl").write_text(json.dumps(record), encoding="utf-8")
-    return evaluation_sets.read(tmp_path / "set.jsonl", columns)[0]
+    return evaluation_sets.read_evaluation_set(tmp_path / "set.jsonl", columns)[0]
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,12 @@ def test_what_cannot_be_read_is_said_with_its_place(tmp_path: Path, record, colu
 def test_a_set_without_any_text_is_refused_and_rows_without_are_passed_over(tmp_path: Path) -> None:
     lines = [{"prompt": " "}, {"prompt": "Q"}, {"prompt": ""}]
     (tmp_path / "set.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    assert [question.place for question in evaluation_sets.read(tmp_path / "set.jsonl")] == ["set.jsonl:2"]
+    assert [question.place for question in evaluation_sets.read_evaluation_set(tmp_path / "set.jsonl")] == [
+        "set.jsonl:2"
+    ]
     (tmp_path / "none.jsonl").write_text(json.dumps(lines[0]))
     with pytest.raises(BadInput, match="no row has text"):
-        evaluation_sets.read(tmp_path / "none.jsonl")
+        evaluation_sets.read_evaluation_set(tmp_path / "none.jsonl")
 
 
 def test_files_of_every_kind_give_the_same_questions(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_files_of_every_kind_give_the_same_questions(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(json.dumps(rows[0]).encode(), mtime=0))
     pl.DataFrame(rows).write_parquet(tmp_path / "a.parquet")
     pl.DataFrame(rows).write_csv(tmp_path / "a.csv")
-    found = [evaluation_sets.read(path)[0] for path in tmp_path.iterdir()]
+    found = [evaluation_sets.read_evaluation_set(path)[0] for path in tmp_path.iterdir()]
     assert len(found) == 4
     assert {question[1:] for question in found} == {(("Wie viele Äpfel?",), ("3",))}
 
@@ -84,7 +86,7 @@ def test_files_of_every_kind_give_the_same_questions(tmp_path: Path) -> None:
 def test_the_held_out_rows_are_a_set(tmp_path: Path) -> None:
     row = tiny.row(history=(("user", "Hi."), ("assistant", "Yes?")), instruction="Add.", input="1, 2")
     tables.write(tmp_path / "held_out.parquet", tables.frame(tables.INSTRUCTIONS, [row]))
-    found = evaluation_sets.read(tmp_path / "held_out.parquet")
+    found = evaluation_sets.read_evaluation_set(tmp_path / "held_out.parquet")
     assert found == [("held_out.parquet[0]", ("Hi.", "Yes?", "Add.", "1, 2"), (row.output,))]
 
 
@@ -103,6 +105,6 @@ REAL = {
 @pytest.mark.skipif("EVOBUILD_REAL_DATA" not in os.environ, reason="EVOBUILD_REAL_DATA is not set")
 @pytest.mark.parametrize("name", REAL)
 def test_the_published_sets_are_read(name: str) -> None:
-    found = evaluation_sets.read(Path(os.environ["EVOBUILD_REAL_DATA"]) / name)
+    found = evaluation_sets.read_evaluation_set(Path(os.environ["EVOBUILD_REAL_DATA"]) / name)
     assert len(found) == REAL[name]
     assert all(any(text.strip() for text in question.asked) for question in found)

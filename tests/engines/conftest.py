@@ -1,4 +1,4 @@
-"""One engine at a time, started once, behind the door of every test that asks for a peer."""
+"""One engine at a time, started once, behind the chat client of every test that asks for a peer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
 from evobuild.models import engine as engines
 from evobuild.training import scratch
 from evobuild.training.params import Scratch
-from evobuild.weights import checkpoints
+from evobuild.weights import threads
 
-checkpoints.THREADS = 1  # at this size two threads only wait for each other
+threads.THREADS = 1  # at this size two threads only wait for each other
 
 TEXTS = (
     "Name three colours.\nRed, green and blue.",
@@ -28,7 +28,9 @@ TEXTS = (
 def folder(tmp_path_factory):
     """A Llama of two layers with a chat template, trained just enough not to repeat one token."""
     path = tmp_path_factory.mktemp("model") / "tiny"
-    scratch.train(TEXTS, Scratch(vocabulary=300, steps=40, batch=4, length=48, learning_rate=0.003), 1, path)
+    scratch.train_scratch_model(
+        TEXTS, Scratch(vocabulary=300, steps=40, batch=4, length=48, learning_rate=0.003), 1, path
+    )
     return path
 
 
@@ -50,8 +52,8 @@ def running(request, folder):
 
 @pytest.fixture
 def peer(running, store, monkeypatch):
-    """A running engine with a reply store of the test's own."""
+    """A running engine with a reply cache of the test's own."""
     running.engine.asked.clear()
-    monkeypatch.setattr(engines, "start", lambda model: running.engine)
+    monkeypatch.setattr(engines, "start_engine", lambda model: running.engine)
     yield running
     assert running.engine.in_flight == 0

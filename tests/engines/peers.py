@@ -127,7 +127,7 @@ ALL = {
 def started(name: str, folder: Path) -> Iterator[Peer]:
     """One of ALL with its engine running, and stopped afterwards."""
     with ALL[name](folder) as peer:
-        engine = engines.start(peer.model)
+        engine = engines.start_engine(peer.model)
         peer.engine = Shared(engine)
         try:
             yield peer

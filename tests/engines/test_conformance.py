@@ -36,7 +36,7 @@ def test_replies_are_joined_by_key_whatever_the_order(peer: Peer) -> None:
 def greedy(folder: Path) -> dict[str, str]:
     """What a plain loop of transformers makes of each prompt."""
     name = Weights(str(folder))
-    model, tokenizer, texts = checkpoints.causal_lm(name), checkpoints.tokenizer(name), {}
+    model, tokenizer, texts = checkpoints.load_causal_lm(name), checkpoints.load_tokenizer(name), {}
     for prompt in PROMPTS:
         inputs = tokenizer.apply_chat_template(
             [{"role": "user", "content": prompt}], add_generation_prompt=True, return_tensors="pt"
@@ -66,7 +66,7 @@ def test_a_seed_repeats_its_text_and_another_gives_another(peer: Peer) -> None:
         )
         among = [ask(text, temperature=0.9, max_tokens=9, seed=seed) for text in others]
         text = peer.ask(*among, wanted)["wanted"].text
-        assert len(peer.engine.asked) == 1 + len(others), "it came from the store"
+        assert len(peer.engine.asked) == 1 + len(others), "it came from the reply cache"
         return text
 
     one, again, other = drawn(1), drawn(1, *PROMPTS[1:]), drawn(2)
@@ -178,7 +178,7 @@ def test_what_was_answered_before_the_consumer_left_is_not_asked_again(peer: Pee
     cached = sum(reply.cached for reply in replies.values())
     assert cached >= 5
     assert len(peer.engine.asked) == len(requests) - cached
-    assert engines.start(peer.model) is peer.engine
+    assert engines.start_engine(peer.model) is peer.engine
 
 
 @pytest.mark.parametrize("running", [name for name in peers.ALL if "server" in name], indirect=True)
@@ -187,7 +187,7 @@ def test_calls_that_are_cancelled_leave_the_server_to_others(
 ) -> None:
     monkeypatch.undo()
 
-    engine = engines.start(peer.model)
+    engine = engines.start_engine(peer.model)
     for number in range(16):
         engine.submit(ask(f"Name {number} things.", temperature=1.0, max_tokens=8 + 100 * number))
     assert engine.collect()

@@ -34,7 +34,7 @@ PRELOADED = ["vllm.v1.engine.llm_engine", "vllm.v1.worker.cpu_worker", "transfor
 """Imported once, in the process that all others are forked from: most of what a start takes."""
 
 UNCOMMITTED = 3 * SEQUENCES
-"""Replies that may have ended since the store's last commit, 0.02 s before: each of 8 steps or more."""
+"""Replies that may have ended since the cache's last commit, 0.02 s before: each of 8 steps or more."""
 
 IN_FLIGHT = {"vllm": vllm_engine.QUEUE * SEQUENCES, "transformers": transformers_engine.AHEAD * SEQUENCES}
 
@@ -57,7 +57,7 @@ def questions() -> Iterator[Request]:
 def ask(model: ChatModel, folder: Path, table: Path) -> None:
     """Ask all questions and write the replies sorted by key, and every key that goes to the engine."""
     os.environ |= {"DVC_ROOT": str(folder), "EVOBUILD_STORE": str(folder / "store.sqlite")}
-    start = engines.start
+    start = engines.start_engine
 
     def told(model: ChatModel) -> Engine:
         engine = start(model)
@@ -71,8 +71,8 @@ def ask(model: ChatModel, folder: Path, table: Path) -> None:
         return engine
 
     asked = os.open(folder / "asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    with mock.patch.object(engines, "start", told), Model(model) as door:
-        found = sorted((each.key, each.text, each.error) for each in door.generate(questions()))
+    with mock.patch.object(engines, "start_engine", told), Model(model) as client:
+        found = sorted((each.key, each.text, each.error) for each in client.generate(questions()))
     table.write_text(json.dumps(found))
 
 
@@ -85,7 +85,7 @@ def started(model: ChatModel, folder: Path, table: Path) -> BaseProcess:
 
 
 def stored(folder: Path) -> set[str]:
-    """Keys of the replies in the store."""
+    """Keys of the replies in the cache."""
     try:
         connection = sqlite3.connect(f"file:{folder / 'store.sqlite'}?mode=ro", uri=True, timeout=10)
         found = {key.hex() for (key,) in connection.execute("SELECT key FROM replies")}

@@ -18,6 +18,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import transformers_engine, vllm_engine
 from evobuild.models.engine import Engine
+from evobuild.models.vllm_engine import VllmEngine
 from evobuild.weights import checkpoints
 
 LLAMA_3 = (
@@ -68,7 +69,7 @@ def lora(folder: Path, to: Path) -> Path:
 
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
-    peft.get_peft_model(checkpoints.causal_lm(Weights(str(folder))), config).save_pretrained(to)
+    peft.get_peft_model(checkpoints.load_causal_lm(Weights(str(folder))), config).save_pretrained(to)
     return to
 
 
@@ -85,7 +86,7 @@ def test_greedy_agrees_with_transformers_under_a_template_that_begins_with_the_b
         ours = answer(engine, *asked)
     with started(ChatModel("transformers", str(with_bos))) as engine:
         others = answer(engine, *asked)
-    tokenizer = checkpoints.tokenizer(Weights(str(with_bos)))
+    tokenizer = checkpoints.load_tokenizer(Weights(str(with_bos)))
     for request, our, other in zip(asked, ours, others, strict=True):
         text = "<|begin|><|user|>\n\n" + request.messages[0].content + "<|end|><|assistant|>\n\n"
         assert our.prompt_tokens == len(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -120,10 +121,10 @@ def test_an_adapter_changes_the_replies_and_the_models_name(folder: Path, tmp_pa
     with started(model(folder)) as engine:
         plain = [reply.text for reply in answer(engine, *asked)]
     assert changed != plain
-    name = vllm_engine.identity(adapted)
+    name = VllmEngine.identity(adapted)
     file = Path(adapted.adapter) / "adapter_config.json"
     file.write_text(file.read_text() + "\n")
-    assert len({name, vllm_engine.identity(adapted), vllm_engine.identity(model(folder))}) == 3
+    assert len({name, VllmEngine.identity(adapted), VllmEngine.identity(model(folder))}) == 3
 
 
 def test_two_models_run_side_by_side_in_one_process(folder: Path) -> None:
@@ -138,7 +139,7 @@ def test_two_models_run_side_by_side_in_one_process(folder: Path) -> None:
 
 def test_each_option_that_changes_replies_is_in_the_models_name(folder: Path) -> None:
     options: list[dict[str, Any]] = [{}, {"dtype": "bfloat16"}, {"quantization": "fp8"}, {"max_length": 64}]
-    assert len({vllm_engine.identity(model(folder, **each)) for each in options}) == len(options)
+    assert len({VllmEngine.identity(model(folder, **each)) for each in options}) == len(options)
 
 
 @pytest.mark.parametrize(
@@ -154,21 +155,21 @@ def test_an_option_that_cannot_be_is_the_users_to_mend(
     folder: Path, options: dict[str, Any], part: str
 ) -> None:
     with pytest.raises(UserError, match=part) as caught:
-        vllm_engine.start(model(folder, **options))
+        VllmEngine(model(folder, **options))
     assert str(caught.value).count("\n") <= 1
 
 
 def test_too_little_memory_is_said_with_what_to_turn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "100000")
     with pytest.raises(UserError, match=r"machine\.yaml"):
-        vllm_engine.start(model(folder))
+        VllmEngine(model(folder))
 
 
 @REAL
 @pytest.mark.parametrize("name", ["TinyStories-656K-np", "stories260K"])
 def test_a_model_without_a_chat_template_is_refused_before_it_is_loaded(name: str) -> None:
     with pytest.raises(UserError, match="no chat template"):
-        vllm_engine.start(model(Path(os.environ["EVOBUILD_REAL_DATA"]) / "models" / name))
+        VllmEngine(model(Path(os.environ["EVOBUILD_REAL_DATA"]) / "models" / name))
 
 
 @REAL

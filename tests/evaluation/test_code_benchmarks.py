@@ -19,7 +19,7 @@ from evobuild.sandbox import choice
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
 LIMITS = sandbox.Limits(seconds=20.0, memory=512, output=2**20, modules=None, allow_weaker_isolation=False)
-isolated = pytest.mark.skipif(not choice.usable(), reason="this machine offers no isolation")
+isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machine offers no isolation")
 
 HUMAN_EVAL = {
     "task_id": "HumanEval/0",
@@ -70,7 +70,7 @@ def test_pass_at_k_of_nothing_is_an_error(samples, passed, k):
 def test_a_score_is_the_mean_over_problems_not_over_samples():
     verdicts = [sandbox.Verdict(str(n), n == 0, None if n == 0 else "time", "", "") for n in range(5)]
     samples = [Sample(task, "") for task in "aabbb"]
-    score = code_benchmarks.score(samples, verdicts, [1, 2, 3])
+    score = code_benchmarks.score_samples(samples, verdicts, [1, 2, 3])
     assert score == code_benchmarks.Score(2, 5, {1: 0.25, 2: 0.5}, {"time": 4})
 
 
@@ -86,7 +86,7 @@ def problems(tmp_path):
 
 def passed(problems, *completions):
     (task,) = problems
-    verdicts = code_benchmarks.examine(problems, [Sample(task, text) for text in completions], LIMITS)
+    verdicts = code_benchmarks.examine_samples(problems, [Sample(task, text) for text in completions], LIMITS)
     return [verdict.passed for verdict in verdicts]
 
 
@@ -207,4 +207,4 @@ def test_the_command_scores_harmful_and_right_samples(tmp_path, capsys):
 def test_known_solutions_pass(file, every):
     found = code_benchmarks.read_problems(Path(REAL) / file)
     samples = [Sample(each.task, each.canonical) for each in list(found.values())[::every]]
-    assert all(verdict.passed for verdict in code_benchmarks.examine(found, samples, LIMITS))
+    assert all(verdict.passed for verdict in code_benchmarks.examine_samples(found, samples, LIMITS))

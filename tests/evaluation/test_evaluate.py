@@ -20,14 +20,14 @@ ROWS = [tiny.row(instruction=f"Name {number} fish.", output="Cod. " * number) fo
 
 
 def compare(rows, params: Evaluate = PARAMS):
-    return evaluate.compare(rows, Weights(str(tiny.folder())), tiny.folder(), params)
+    return evaluate.compare_models(rows, Weights(str(tiny.folder())), tiny.folder(), params)
 
 
 def test_figures_weigh_rows_by_their_answer_tokens() -> None:
     # Base: (1 * 2 + 3 * 4) / 4 = 3.5; tuned: (1 * 1 + 3 * 3) / 4 = 2.5.
     table = tables.frame(tables.EVALUATION, [("a", 1, 2.0, 1.0), ("b", 3, 4.0, 3.0)])
     rejects = tables.frame(tables.REJECTS, [("c", "empty answer", "", "")])
-    assert evaluate.figures(table, rejects) == {
+    assert evaluate.evaluation_metrics(table, rejects) == {
         "held_out": {"measured": 2, "rejected": 1},
         "loss": {"base": 3.5, "tuned": 2.5},
         "perplexity": {"base": 33.1155, "tuned": 12.1825},

@@ -80,7 +80,10 @@ EVERY = sorted([*ROWS, *LOST], key=lambda row: row.id)
 
 def turns(row: Instruction) -> list[tuple[str, str]]:
     """What a consumer must get: the conversation as the responder and the tuned model see it."""
-    return [*((turn.role, turn.content) for turn in conversation.messages(row)), ("assistant", row.output)]
+    return [
+        *((turn.role, turn.content) for turn in conversation.chat_messages(row)),
+        ("assistant", row.output),
+    ]
 
 
 def load(path: Path, cache: Path) -> list[dict[str, Any]]:
@@ -171,14 +174,14 @@ def test_readers_that_split_at_any_line_end_read_it_too(folder: Path, name: str)
 def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: Path, tmp_path: Path) -> None:
     from trl import data_utils
 
-    tokenizer = checkpoints.chat_tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.load_chat_tokenizer(Weights(str(tiny.folder())))
     found = load(folder / "prompt_completion.jsonl", tmp_path)
     for row, given in zip(EVERY, found, strict=True):
         assert data_utils.is_conversational(given)
         both = given["prompt"] + given["completion"]
         assert [(turn["role"], turn["content"]) for turn in both] == turns(row)
         rendered = data_utils.maybe_apply_chat_template(given, tokenizer)
-        asked = [turn._asdict() for turn in conversation.messages(row)]
+        asked = [turn._asdict() for turn in conversation.chat_messages(row)]
         assert rendered["prompt"] == tokenizer.apply_chat_template(
             asked, add_generation_prompt=True, tokenize=False
         )
@@ -188,7 +191,7 @@ def test_trl_renders_prompt_and_completion_as_the_tuned_model_sees_them(folder: 
 def test_trl_takes_the_messages_too(folder: Path, tmp_path: Path) -> None:
     from trl import data_utils
 
-    tokenizer = checkpoints.chat_tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.load_chat_tokenizer(Weights(str(tiny.folder())))
     found = load(folder / "messages.jsonl", tmp_path)
     for row, given in zip(EVERY, found, strict=True):
         assert data_utils.is_conversational(given)
@@ -211,12 +214,14 @@ def test_load_dataset_opens_the_folder_with_all_columns(folder: Path, tmp_path: 
 
 @pytest.mark.parametrize("name", ["alpaca.json", "sharegpt.json", "messages.jsonl"])
 def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
-    last = {row.conversation: row for row in formats.read(folder / name)}
+    last = {row.conversation: row for row in formats.read_seed_rows(folder / name)}
     rows = EVERY if name == "messages.jsonl" else PAIRED
     for row, found in zip(rows, last.values(), strict=True):
         asked = (found.instruction, found.input)
         expected = (row.instruction, row.input)
-        assert asked == (expected if name == "alpaca.json" else (conversation.messages(row)[-1].content, ""))
+        assert asked == (
+            expected if name == "alpaca.json" else (conversation.chat_messages(row)[-1].content, "")
+        )
         assert found.output == row.output
         if row not in LOST:
             assert found.history == row.history
@@ -225,7 +230,7 @@ def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
 def test_half_a_character_is_an_error_that_names_the_row(tmp_path: Path) -> None:
     row = tiny.row(output="broken \ud800")
     with pytest.raises(BadInput, match=rf"row {row.id}: its text holds the lone surrogate U\+D800"):
-        json_lines.line(row.id, export_formats.messages_record(row))
+        json_lines.json_line(row.id, export_formats.messages_record(row))
     # No table can bring it so far: polars takes whole characters only.
     with pytest.raises(UnicodeEncodeError):
         export(tmp_path / "export", [row])

@@ -1,4 +1,4 @@
-"""The door: each question paid for once, whatever happens."""
+"""The chat client: each question paid for once, whatever happens."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_stored_reply_never_starts_an_engine(engine, monkeypatch):
     def refuse(model):
         raise AssertionError("started")
 
-    monkeypatch.setattr("evobuild.models.engine.start", refuse)
+    monkeypatch.setattr("evobuild.models.engine.start_engine", refuse)
     assert ask([request("b"), request("a", "other key")]) == {"b": "B", "other key": "A"}
     assert fake.closed
 

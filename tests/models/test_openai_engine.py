@@ -29,7 +29,9 @@ from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models import openai_engine, openai_server, rate_limit
 from evobuild.models.client import Model
-from evobuild.models.openai_protocol import same_model, seed
+from evobuild.models.openai_engine import OpenAIEngine
+from evobuild.models.openai_protocol import same_model
+from evobuild.models.sampling import noise_seed
 
 ASKER = Path(asker.__file__)
 ROWS = 5000
@@ -106,7 +108,7 @@ def test_a_good_reply_comes_back_whole(serve):
         "temperature": 0.5,
         "top_p": 0.9,
         "max_tokens": 9,
-        "seed": seed(request(seed=3)),
+        "seed": noise_seed(request(seed=3)),
         "stop": ["x", "y"],
     }
     assert (reply.text, reply.finish, reply.prompt_tokens) == (text_for(sent, 0), "stop", 7)
@@ -278,7 +280,7 @@ def test_replies_that_arrived_with_a_failure_are_given_before_it(serve):
     server = serve(
         lambda body, attempt: failing(401) if body["messages"][0]["content"] == "bad" else good(body)
     )
-    engine = openai_engine.start(NAME)
+    engine = openai_engine.OpenAIEngine(NAME)
     for text in ("a", "b", "bad", "c"):
         engine.submit(request(text))
     while server.asked.total() < 4:
@@ -360,7 +362,7 @@ def test_a_base_url_that_is_none(serve, monkeypatch, tmp_path, url):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     with pytest.raises(UserError, match=r"expected http\(s\)://"):
-        openai_engine.start(NAME)
+        openai_engine.OpenAIEngine(NAME)
 
 
 @pytest.mark.parametrize("url", [f"http://me:{KEY}@host/v1", f"http://host/v1?key={KEY}", f"x://{KEY}@host"])
@@ -368,7 +370,7 @@ def test_a_key_in_the_base_url_is_refused_and_not_shown(monkeypatch, tmp_path, u
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     with pytest.raises(UserError) as caught:
-        openai_engine.start(NAME)
+        openai_engine.OpenAIEngine(NAME)
     assert KEY not in str(caught.value)
 
 
@@ -380,8 +382,8 @@ def test_the_base_url_comes_from_the_environment_where_machine_yaml_has_none(ser
 
 
 def test_the_servers_address_is_no_part_of_the_identity_and_options_are():
-    assert openai_engine.identity(NAME) == engines.identity(NAME) == "openai:tiny"
-    assert openai_engine.identity(replace(NAME, max_length=512)) == "openai:tiny[max_length=512]"
+    assert OpenAIEngine.identity(NAME) == engines.engine_identity(NAME) == "openai:tiny"
+    assert OpenAIEngine.identity(replace(NAME, max_length=512)) == "openai:tiny[max_length=512]"
 
 
 def test_a_server_of_another_context_length_is_told_at_start(serve):
@@ -396,7 +398,7 @@ def test_n_by_repeats_where_the_server_ignores_it(serve, given):
     server = serve(
         lambda body, attempt: Answer(json.dumps(content(body, min(given, body.get("n", 1)))).encode())
     )
-    engine = openai_engine.start(NAME)
+    engine = openai_engine.OpenAIEngine(NAME)
     engine.submit(request(n=4, temperature=1.0, seed=10))
     first = engine.collect()[0]
     engine.submit(request("next", n=4, temperature=1.0, seed=20))
@@ -406,7 +408,7 @@ def test_n_by_repeats_where_the_server_ignores_it(serve, given):
         len({choice.text for choice in first.choices}) == len({choice.text for choice in second.choices}) == 4
     )
     sent = [(body["messages"][0]["content"], body.get("n", 1), body["seed"]) for body in server.bodies]
-    start, other = seed(request(seed=10)), seed(request("next", seed=20))
+    start, other = noise_seed(request(seed=10)), noise_seed(request("next", seed=20))
     assert sent[0] == ("hello", 4, start)
     assert [each[1:] for each in sent[1 : 5 - given]] == [(1, start + number) for number in range(given, 4)]
     # Remembered: the second request is asked one by one from the start.
@@ -416,7 +418,7 @@ def test_n_by_repeats_where_the_server_ignores_it(serve, given):
 
 def test_n_by_repeats_where_the_server_refuses_it(serve):
     server = serve(lambda body, attempt: failing(400, "n is at most 1") if "n" in body else good(body))
-    engine = openai_engine.start(NAME)
+    engine = openai_engine.OpenAIEngine(NAME)
     for text in ("hello", "next"):
         engine.submit(request(text, n=3, temperature=1.0))
         assert len({choice.text for choice in engine.collect()[0].choices}) == 3
@@ -427,7 +429,7 @@ def test_n_by_repeats_where_the_server_refuses_it(serve):
 def test_a_bad_request_of_several_choices_does_not_cost_the_others_theirs(serve):
     refusal = failing(400, "odd")
     server = serve(lambda body, attempt: refusal if body["messages"][0]["content"] == "bad" else good(body))
-    engine = openai_engine.start(NAME)
+    engine = openai_engine.OpenAIEngine(NAME)
     for text, error in (("bad", "bad request: 400 odd"), ("fine", None)):
         engine.submit(request(text, n=2, temperature=1.0))
         assert engine.collect()[0].error == error
@@ -495,16 +497,16 @@ def test_calls_in_flight_fall_to_what_a_full_server_takes(serve):
 
 
 def test_a_window_halves_only_above_a_quarter_refused():
-    gate = rate_limit.Pace(64)
+    limit = rate_limit.RateLimit(64)
     for number in range(16):
-        gate.count(refused=number % 4 == 0)
-    assert gate.limit == 32
+        limit.count(refused=number % 4 == 0)
+    assert limit.limit == 32
     for number in range(32):
-        gate.count(refused=number % 3 == 0)
-    assert gate.limit == 16
+        limit.count(refused=number % 3 == 0)
+    assert limit.limit == 16
     for _ in range(16):
-        gate.count(refused=False)
-    assert gate.limit == 20
+        limit.count(refused=False)
+    assert limit.limit == 20
 
 
 @pytest.mark.parametrize(
@@ -523,16 +525,16 @@ def test_retry_after_as_a_date():
 def test_waits_double_vary_and_are_never_below_what_the_server_asks():
     for attempt in range(12):
         backoff = min(60, 2**attempt)
-        waits = {rate_limit.wait(attempt, None) for _ in range(50)}
+        waits = {rate_limit.retry_wait(attempt, None) for _ in range(50)}
         assert backoff / 2 <= min(waits) < max(waits) <= backoff
-        assert all(20 <= rate_limit.wait(attempt, 20) <= 26 for _ in range(50))
+        assert all(20 <= rate_limit.retry_wait(attempt, 20) <= 26 for _ in range(50))
 
 
 @pytest.mark.parametrize("when", ["idle", "in flight", "hanging"])
 def test_closing_takes_no_time_and_leaves_no_thread(serve, when):
     server = serve(lambda body, attempt: replace(good(body), hang=when == "hanging"), latency=0.2)
     before = threading.active_count()
-    engine = openai_engine.start(NAME)
+    engine = openai_engine.OpenAIEngine(NAME)
     if when != "idle":
         for each in questions(engine.capacity):
             engine.submit(each)
@@ -549,7 +551,7 @@ def test_a_start_that_fails_leaves_no_thread(serve):
     serve(models=401)
     before = threading.active_count()
     with pytest.raises(UserError):
-        openai_engine.start(NAME)
+        openai_engine.OpenAIEngine(NAME)
     assert threading.active_count() == before
 
 
@@ -589,7 +591,7 @@ def test_a_fault_of_our_own_is_not_swallowed(serve, monkeypatch):
     def broken(*arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(openai_server, "read", broken)
+    monkeypatch.setattr(openai_server, "read_answer", broken)
     with pytest.raises(ZeroDivisionError):
         one()
 

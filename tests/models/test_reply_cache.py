@@ -1,4 +1,4 @@
-"""The reply store: what was written comes back as it was or not at all, whatever happens to the file."""
+"""The reply cache: what was written comes back as it was or not at all, whatever happens to the file."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ from fakes import reply
 
 from evobuild.cli.store import archive, salvage
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.core.checksums import checksum
 from evobuild.core.errors import BadInput, UserError
-from evobuild.models.reply_cache import APPLICATION, Store
+from evobuild.models.reply_cache import KIND, ReplyCache, decode_reply, encode_reply
 
 ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
 from evobuild.models.reply_cache import Store
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.models.reply_cache import ReplyCache
 
 def text(number):
     return f"{number} " + "The river turns west at the old mill. " * 12
 
 def fill(file, first, last, said=0):
-    with Store(Path(file), "m") as store:
+    with ReplyCache(Path(file), "m") as cache:
         for number in range(first, last):
             asked = Request("k", "respond", (Message("user", str(number)),), Sampling())
-            store.put(store.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
+            cache.put(cache.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
             if said and number % said == 0:
-                store.flush()
+                cache.flush()
                 print(number, flush=True)
 """
 
@@ -47,9 +50,9 @@ def request(text, key=None, **sampling):
 
 def fill(file, numbers, identity="m"):
     """Store a reply of some 500 characters to each number, all in one commit."""
-    with Store(file, identity) as store:
+    with ReplyCache(file, identity) as cache:
         for number in numbers:
-            store.put(store.key(request(str(number))), reply("k", words(number)))
+            cache.put(cache.key(request(str(number))), reply("k", words(number)))
     return file
 
 
@@ -58,13 +61,13 @@ def words(number):
 
 
 def found(file, numbers, identity="m"):
-    """What the store has of the numbers: number -> text."""
+    """What the cache has of the numbers: number -> text."""
     numbers = list(numbers)
-    with Store(file, identity) as store:
-        keys = {store.key(request(str(number))): number for number in numbers}
+    with ReplyCache(file, identity) as cache:
+        keys = {cache.key(request(str(number))): number for number in numbers}
         every = list(keys)
         chunks = [every[start : start + 500] for start in range(0, len(every), 500)]
-        return {keys[key]: each.text for chunk in chunks for key, each in store.get(chunk).items()}
+        return {keys[key]: each.text for chunk in chunks for key, each in cache.get(chunk).items()}
 
 
 def python(code, *words, **options):
@@ -74,7 +77,7 @@ def python(code, *words, **options):
 
 
 def test_two_open_stores_share_one_file(store):
-    with Store(store, "m") as one, Store(store, "m") as two:
+    with ReplyCache(store, "m") as one, ReplyCache(store, "m") as two:
         key = one.key(request("a"))
         one.put(key, reply("k", "A"))
         one.flush()
@@ -96,7 +99,7 @@ def test_two_processes_write_20000_replies_each_half_of_them_the_same(store):
     running = [python(code, store, first) for first in (0, 10_000)]
     assert [process.wait() for process in running] == [0, 0]
     assert found(store, range(30_000)) == {number: words(number) for number in range(30_000)}
-    assert archive.stats(store)[0].replies == 30_000
+    assert archive.count_replies(store)[0].replies == 30_000
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3])
@@ -124,19 +127,33 @@ def test_neither_key_nor_purpose_counts_and_all_else_does(store):
         replace(asked, messages=(Message("user", "a "),)),
         replace(asked, messages=(*asked.messages, *asked.messages)),
     ]
-    with Store(store, "m") as same, Store(store, "other") as other:
+    with ReplyCache(store, "m") as same, ReplyCache(store, "other") as other:
         assert same.key(replace(asked, key="b", purpose="evolve")) == same.key(asked)
         assert len({same.key(each) for each in [asked, *others]} | {other.key(asked)}) == len(others) + 2
+
+
+def test_keys_and_stored_bytes_stay_what_they_were_so_that_an_old_file_still_serves_its_replies(store):
+    turns = (Message("system", "Be brief."), Message("user", "Name a river."))
+    asked = Request("k", "respond", turns, Sampling(0.5, 0.9, 64, 2, 7, ("END",), 1))
+    key = bytes.fromhex("14fe9b7d856b2b71b3688aa9d3d5d541")
+    written = '[9,[["Rhône 😀","stop",3,[[-0.1,-0.1]]],["Po","length",1,null]]]'.encode()
+    choices = (Choice("Rhône 😀", "stop", 3, ((-0.1, -0.1),)), Choice("Po", "length", 1))
+    assert decode_reply(written) == Reply("", choices, 9, None, True)
+    assert encode_reply(Reply("k", choices, 9)) == written
+    assert checksum(key, written).hex() == "cc163045730c9624"
+    with ReplyCache(store, "vllm:m@1") as cache:
+        assert cache.key(asked) == key
+    assert (KIND.application, KIND.version, archive.MARK) == (b"evob", 1, "evobuild.replies")
 
 
 def test_a_stored_reply_comes_back_whole(store):
     choices = (Choice("é\ud800\0山", "length", 3, ((-0.5, -1.25), (-2.0,))), Choice("", "content_filter", 0))
     given = Reply("k", choices, 11)
-    with Store(store, "m") as first:
+    with ReplyCache(store, "m") as first:
         key = first.key(request("a"))
         first.put(key, given)
         assert first.get([key]) == {key: replace(given, key="", cached=True)}
-    with Store(store, "m") as second:
+    with ReplyCache(store, "m") as second:
         assert second.get([key]) == {key: replace(given, key="", cached=True)}
 
 
@@ -160,7 +177,7 @@ def test_a_damaged_reply_is_missing_said_once_asked_again_and_replaced(store, ca
     connection.close()
     assert found(store, range(5)) == {number: words(number) for number in (2, 3, 4)}
     assert capsys.readouterr().err.count("such replies") == 1
-    with Store(store, "m") as again:
+    with ReplyCache(store, "m") as again:
         keys = [again.key(request(str(number))) for number in range(5)]
         assert len(again.get(keys)) == 3
         for number in (0, 1, 2):
@@ -171,7 +188,7 @@ def test_a_damaged_reply_is_missing_said_once_asked_again_and_replaced(store, ca
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A closed store of 3,000 replies in some 400 pages; copy it before you harm it."""
+    """A closed cache of 3,000 replies in some 400 pages; copy it before you harm it."""
     return fill(tmp_path_factory.mktemp("whole") / "whole.sqlite", range(3000))
 
 
@@ -209,7 +226,7 @@ def test_a_harmed_file_never_gives_a_wrong_reply_and_can_be_rebuilt(tmp_path, wh
         assert "store rebuild" in str(error)
         assert str(file) in str(error)
     harmed = file.read_bytes()
-    done = salvage.rebuild(file)
+    done = salvage.rebuild_reply_cache(file)
     assert done.old.read_bytes() == harmed
     kept = found(file, range(3000))
     assert kept.items() <= right.items()
@@ -225,14 +242,14 @@ def test_a_harmed_schema_is_said_and_rebuilt(tmp_path, whole, name, kept):
     if not kept:
         with pytest.raises(UserError, match="store rebuild"):
             found(file, range(3))
-    assert salvage.rebuild(file).replies == kept
+    assert salvage.rebuild_reply_cache(file).replies == kept
 
 
 def test_a_sound_store_is_rebuilt_with_every_reply_and_model(tmp_path):
     file = fill(fill(tmp_path / "replies.sqlite", range(700), "one"), range(40), "two")
-    before = archive.stats(file)
-    assert salvage.rebuild(file)[:2] == (740, 0)
-    assert archive.stats(file) == before
+    before = archive.count_replies(file)
+    assert salvage.rebuild_reply_cache(file)[:2] == (740, 0)
+    assert archive.count_replies(file) == before
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["replies.sqlite", "replies.sqlite.broken-1"]
 
 
@@ -242,18 +259,18 @@ def test_what_still_lies_in_the_log_of_a_killed_writer_is_rebuilt_too(store):
     writer.kill()
     writer.wait()
     writer.stdout.close()
-    assert salvage.rebuild(store).replies > flushed
+    assert salvage.rebuild_reply_cache(store).replies > flushed
     assert len(found(store, range(flushed + 1))) == flushed + 1
 
 
 def test_a_store_in_use_is_not_rebuilt(store):
-    with Store(store, "m"), pytest.raises(UserError, match="another process has the reply store open"):
-        salvage.rebuild(store)
-    assert salvage.rebuild(store).replies == 0
+    with ReplyCache(store, "m"), pytest.raises(UserError, match="another process has the reply store open"):
+        salvage.rebuild_reply_cache(store)
+    assert salvage.rebuild_reply_cache(store).replies == 0
 
 
 def newer(path):
-    Store(path, "m").__exit__(None, None, None)
+    ReplyCache(path, "m").__exit__(None, None, None)
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version=99")
     connection.close()
@@ -267,7 +284,7 @@ def foreign(path):
 
 def foreign_and_named(path):
     with sqlite3.connect(path) as connection:
-        connection.execute(f"PRAGMA application_id={APPLICATION + 1}")
+        connection.execute(f"PRAGMA application_id={KIND.number + 1}")
     connection.close()
 
 
@@ -293,7 +310,7 @@ def test_a_file_that_is_no_usable_store_is_refused_and_left_as_it_is(tmp_path, s
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(UserError) as caught:
-        Store(path, "m")
+        ReplyCache(path, "m")
     assert fragment in str(caught.value)
     assert str(path) in str(caught.value)
     assert str(caught.value).count("\n") <= 1
@@ -305,7 +322,7 @@ def test_another_programs_file_is_not_rebuilt(tmp_path, spoil):
     path = tmp_path / "replies.sqlite"
     spoil(path)
     with pytest.raises(UserError):
-        salvage.rebuild(path)
+        salvage.rebuild_reply_cache(path)
     assert path.exists()
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -354,33 +371,33 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_store_that_may_not_be_written_is_the_users_to_mend(store):
-    Store(store, "m").__exit__(None, None, None)
+    ReplyCache(store, "m").__exit__(None, None, None)
     store.chmod(0o444)
     with pytest.raises(UserError, match="readonly"):
-        Store(store, "m")
+        ReplyCache(store, "m")
 
 
 def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):
     one = fill(fill(tmp_path / "one.sqlite", range(900), "vllm:a"), range(60), "openai:b")
     file = tmp_path / "replies.parquet"
-    assert archive.export(one, file) == (960, 0)
+    assert archive.export_replies(cache=one, archive=file) == (960, 0)
     two = tmp_path / "new" / "two.sqlite"
-    assert archive.merge(two, file) == (960, 0)
-    assert archive.stats(two) == archive.stats(one)
+    assert archive.import_replies(cache=two, archive=file) == (960, 0)
+    assert archive.count_replies(two) == archive.count_replies(one)
     assert found(two, range(900), "vllm:a") == {number: words(number) for number in range(900)}
-    assert archive.merge(two, file) == (0, 960)
+    assert archive.import_replies(cache=two, archive=file) == (0, 960)
     three = fill(fill(tmp_path / "three.sqlite", range(60), "openai:b"), reversed(range(900)), "vllm:a")
     for other in (two, three):
-        archive.export(other, tmp_path / "again.parquet")
+        archive.export_replies(cache=other, archive=tmp_path / "again.parquet")
         assert (tmp_path / "again.parquet").read_bytes() == file.read_bytes()
     assert sorted(pl.read_parquet(file)["identity"].unique()) == ["openai:b", "vllm:a"]
 
 
 def test_an_archive_may_hold_the_models_of_one_prefix(tmp_path):
     file = fill(fill(tmp_path / "s.sqlite", range(9), "vllm:a_b"), range(5), "vllm:axb")
-    assert archive.export(file, tmp_path / "a.parquet", "vllm:a_") == (9, 0)
+    assert archive.export_replies(cache=file, archive=tmp_path / "a.parquet", prefix="vllm:a_") == (9, 0)
     with pytest.raises(UserError, match="begins with 'openai:'"):
-        archive.export(file, tmp_path / "b.parquet", "openai:")
+        archive.export_replies(cache=file, archive=tmp_path / "b.parquet", prefix="openai:")
     assert not (tmp_path / "b.parquet").exists()
 
 
@@ -389,10 +406,10 @@ def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
     with sqlite3.connect(one) as connection:
         connection.execute("UPDATE replies SET reply = CAST(x'ff' AS TEXT) WHERE rowid <= 2")
     connection.close()
-    with Store(two, "m") as store:
-        store.put(store.key(request("new")), reply("k", "of two"))
-    assert archive.export(one, tmp_path / "1.parquet") == (7, 2)
-    assert archive.merge(two, tmp_path / "1.parquet") == (0, 7)
+    with ReplyCache(two, "m") as cache:
+        cache.put(cache.key(request("new")), reply("k", "of two"))
+    assert archive.export_replies(cache=one, archive=tmp_path / "1.parquet") == (7, 2)
+    assert archive.import_replies(cache=two, archive=tmp_path / "1.parquet") == (0, 7)
     assert found(two, [*range(9), "new"]) == {number: words(number) for number in range(9)} | {
         "new": "of two"
     }
@@ -422,10 +439,10 @@ def spoil_null(rows):
 def test_a_file_that_is_no_sound_archive_is_refused(tmp_path, spoil, fragment):
     source = fill(tmp_path / "s.sqlite", range(9))
     file = tmp_path / "a.parquet"
-    archive.export(source, file)
+    archive.export_replies(cache=source, archive=file)
     spoil(file, pl.read_parquet(file))
     with pytest.raises(BadInput) as caught:
-        archive.merge(tmp_path / "t.sqlite", file)
+        archive.import_replies(cache=tmp_path / "t.sqlite", archive=file)
     assert f"{file}: " in str(caught.value)
     assert fragment in str(caught.value)
 
@@ -437,27 +454,31 @@ def mark(rows, file, version="1"):
 def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_path):
     file = fill(fill(tmp_path / "s.sqlite", range(3000), "vllm:a"), range(7), "vllm:b")
     before = file.stat().st_size
-    with Store(file, "vllm:a") as still_open:
-        assert archive.prune(file, archive.beginning("vllm:a")) == (3000, 7)
+    with ReplyCache(file, "vllm:a") as still_open:
+        assert archive.prune_replies(file, archive.begins_with("vllm:a")) == (3000, 7)
         still_open.put(still_open.key(request("new")), reply("k", "new"))
     assert file.stat().st_size < before / 10
-    assert [(each.identity, each.replies) for each in archive.stats(file)] == [("vllm:b", 7), ("vllm:a", 1)]
+    assert [(each.identity, each.replies) for each in archive.count_replies(file)] == [
+        ("vllm:b", 7),
+        ("vllm:a", 1),
+    ]
     with pytest.raises(UserError, match="--model is empty"):
-        archive.beginning("")
+        archive.begins_with("")
 
 
 def test_what_params_name_is_kept(tmp_path):
     from evobuild.core.uri import ChatModel
     from evobuild.models import engine
 
-    current = engine.identity(ChatModel("simulated", "small"))
+    current = engine.engine_identity(ChatModel("simulated", "small"))
     file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
-    assert archive.prune(file, archive.unused(ROOT / "params.yaml")) == (9, 4)
+    assert archive.prune_replies(file, archive.unused_models(ROOT / "params.yaml")) == (9, 4)
 
 
 BEGINNERS = """
 import os, sys, time
 from pathlib import Path
+from evobuild.models.reply_cache import ReplyCache
 
 for number in range(50):
     at = time.time() + 0.01
@@ -466,7 +487,7 @@ for number in range(50):
         if not (child := os.fork()):
             while time.time() < at:
                 pass
-            with Store(Path(sys.argv[1]) / f"{number}.sqlite", "m"):
+            with ReplyCache(Path(sys.argv[1]) / f"{number}.sqlite", "m"):
                 os._exit(0)
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]

@@ -27,8 +27,8 @@ def started(store, monkeypatch):
         found.append(FakeEngine(lambda asked: f"{model.name}: {asked.messages[0].content}", capacity=4))
         return found[-1]
 
-    monkeypatch.setattr("evobuild.models.engine.start", start)
-    monkeypatch.setattr("evobuild.models.engine.identity", str)
+    monkeypatch.setattr("evobuild.models.engine.start_engine", start)
+    monkeypatch.setattr("evobuild.models.engine.engine_identity", str)
     return found
 
 
@@ -76,7 +76,7 @@ def test_one_that_comes_after_all_have_gone_starts_anew(started):
     engines = Engines()
     for _ in range(2):
         with Model(ONE, engines=engines) as model:
-            model._started()
+            model.started_engine()
     assert [each.closed for each in started] == [True, True]
 
 

@@ -1,4 +1,4 @@
-"""Endings: the end token, the stop string or the room, whichever comes first; and when a batch halts."""
+"""Where a reply ends: the end token, the stop string or the room; and when a batch stops."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tiny
 import torch
 
 from evobuild.core.chat import Sampling
-from evobuild.models.stopping import Endings, Going, Halt
+from evobuild.models.stopping import BatchStop, RunningRow, StopConditions
 
 END = 299
 
@@ -18,8 +18,8 @@ def ids(text: str) -> list[int]:
 
 
 @pytest.fixture
-def endings() -> Endings:
-    return Endings(tiny.tokenizer(), frozenset({END}))
+def conditions() -> StopConditions:
+    return StopConditions(tiny.tokenizer(), frozenset({END}))
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,29 @@ def endings() -> Endings:
     ],
 )
 def test_what_comes_first_ends_a_choice(
-    endings: Endings, made: list[int], stop: tuple[str, ...], room: int, wanted: tuple[str, str, int] | None
+    conditions: StopConditions,
+    made: list[int],
+    stop: tuple[str, ...],
+    room: int,
+    wanted: tuple[str, str, int] | None,
 ) -> None:
-    choice = endings.choice(made, [], Sampling(stop=stop), room)
+    choice = conditions.choice(made, [], Sampling(stop=stop), room)
     assert (choice and (choice.text, choice.finish, choice.tokens)) == wanted
 
 
 @pytest.mark.parametrize(
     ("first", "made", "done"),
     [
-        (Going([], 9, ("xy",)), "axy", True),
-        (Going([], 9, ("xy",)), "axz", False),
-        (Going(ids("ax"), 9, ("xy",)), "y", True),  # half of it was made in an earlier batch
-        (Going(ids("a"), 3, ()), "xyz", True),
-        (Going(ids("a"), 4, ()), "xyz", False),
+        (RunningRow([], 9, ("xy",)), "axy", True),
+        (RunningRow([], 9, ("xy",)), "axz", False),
+        (RunningRow(ids("ax"), 9, ("xy",)), "y", True),  # half of it was made in an earlier batch
+        (RunningRow(ids("a"), 3, ()), "xyz", True),
+        (RunningRow(ids("a"), 4, ()), "xyz", False),
     ],
 )
 def test_a_batch_halts_with_the_row_that_ends_half_of_it(
-    endings: Endings, first: Going, made: str, done: bool
+    conditions: StopConditions, first: RunningRow, made: str, done: bool
 ) -> None:
-    halt = Halt(torch, endings, [first, Going([], 99, ())], 2, "cpu")
-    told = halt(torch.tensor([[0, 0, *ids(made)]] * 2), None)
+    stop = BatchStop(torch, conditions, [first, RunningRow([], 99, ())], 2, "cpu")
+    told = stop(torch.tensor([[0, 0, *ids(made)]] * 2), None)
     assert told.tolist() == [done, done]

@@ -105,46 +105,56 @@ def test_the_size_of_the_batch_changes_no_reply(tmp_path: Path, monkeypatch: pyt
     assert found[1] == found[3] == found[16]
 
 
-def recorded(engine: TransformersEngine, fail: Callable[[int, int], bool] = lambda *_: False) -> list[int]:
-    """Let the engine note the size of each batch it runs, and run out of memory where asked to."""
+def recorded(
+    monkeypatch: pytest.MonkeyPatch, fail: Callable[[int, int], bool] = lambda *_: False
+) -> list[int]:
+    """Let the model note the size of each batch it runs, and run out of memory where asked to."""
     sizes: list[int] = []
-    generate = engine._model.generate
+    generate = transformers.LlamaForCausalLM.generate
 
-    def fake(ids_B_T, **options):
+    def fake(self, ids_B_T, **options):
         if fail(*ids_B_T.shape):
             raise torch.OutOfMemoryError("CUDA out of memory")
         sizes.append(len(ids_B_T))
-        return generate(ids_B_T, **options)
+        return generate(self, ids_B_T, **options)
 
-    engine._model.generate = fake
+    monkeypatch.setattr(transformers.LlamaForCausalLM, "generate", fake)
     return sizes
+
+
+def copied(to: Path, **generation: object) -> Path:
+    """A copy of the tiny model with some settings of its generation changed."""
+    folder = Path(shutil.copytree(tiny.folder(), to))
+    file = folder / "generation_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | generation))
+    return folder
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_a_straggler_goes_on_without_those_that_finished(
-    engine: TransformersEngine, temperature: float
+    engine: TransformersEngine, temperature: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = ask("Name a fish.", Sampling(temperature, max_tokens=40, seed=3, logprobs=1))
     (alone,) = answer(engine, long)
-    sizes = recorded(engine)
+    sizes = recorded(monkeypatch)
     *_, among = answer(engine, *(ask(f"Name {number}.", Sampling(max_tokens=2)) for number in range(9)), long)
     assert sizes == [10, 1]
     assert (among.text, among.finish) == (alone.text, alone.finish)
     assert len(among.choices[0].logprobs or ()) == among.choices[0].tokens > 2
 
 
-def test_a_batch_that_takes_too_much_memory_is_halved(engine: TransformersEngine) -> None:
+def test_a_batch_that_takes_too_much_memory_is_halved(engine: TransformersEngine, monkeypatch) -> None:
     asked = [ask(f"Name {number}.", SAMPLED) for number in range(11)]
     wanted = answer(engine, *asked)
-    sizes = recorded(engine, lambda rows, width: rows > 3)
+    sizes = recorded(monkeypatch, lambda rows, width: rows > 3)
     assert answer(engine, *asked) == wanted
     assert max(sizes) == 2  # 11, 5, 2
 
 
-def test_a_row_that_does_not_fit_alone_harms_no_other(engine: TransformersEngine) -> None:
+def test_a_row_that_does_not_fit_alone_harms_no_other(engine: TransformersEngine, monkeypatch) -> None:
     asked = [ask("Name a fish."), ask("%" * 80, Sampling(1.0, n=2)), ask("Name a stone.")]
     wanted = answer(engine, *asked)
-    recorded(engine, lambda rows, width: width > 80)
+    recorded(monkeypatch, lambda rows, width: width > 80)
     first, refused, last = answer(engine, *asked)
     assert [first, last] == [wanted[0], wanted[2]]
     assert (refused.choices, refused.error) == (
@@ -153,11 +163,11 @@ def test_a_row_that_does_not_fit_alone_harms_no_other(engine: TransformersEngine
     )
 
 
-def test_another_error_is_not_taken_for_memory(engine: TransformersEngine) -> None:
+def test_another_error_is_not_taken_for_memory(engine: TransformersEngine, monkeypatch) -> None:
     def broken(*_, **options):
         raise RuntimeError("a bug")
 
-    engine._model.generate = broken
+    monkeypatch.setattr(transformers.LlamaForCausalLM, "generate", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         answer(engine, ask("Name a fish."))
 
@@ -165,21 +175,13 @@ def test_another_error_is_not_taken_for_memory(engine: TransformersEngine) -> No
 def test_the_models_own_generation_config_does_not_leak_in(
     engine: TransformersEngine, tmp_path: Path
 ) -> None:
-    folder = Path(shutil.copytree(tiny.folder(), tmp_path / "opinionated"))
-    file = folder / "generation_config.json"
-    opinions = {
-        "do_sample": True,
-        "repetition_penalty": 9.0,
-        "top_k": 1,
-        "temperature": 0.1,
-        "min_length": 30,
-    }
-    file.write_text(json.dumps(json.loads(file.read_text()) | opinions))
-    assert checkpoints.causal_lm(Weights(str(folder))).generation_config.repetition_penalty == 9
+    opinions = {"repetition_penalty": 9.0, "top_k": 1, "temperature": 0.1, "min_length": 30}
+    folder = copied(tmp_path / "opinionated", do_sample=True, **opinions)
+    assert checkpoints.load_causal_lm(Weights(str(folder))).generation_config.repetition_penalty == 9
     other = TransformersEngine(ChatModel("transformers", str(folder)))
     asked = [ask("Name three colours.", Sampling(max_tokens=40, logprobs=2)), ask("Name a fish.", SAMPLED)]
     assert answer(other, *asked) == answer(engine, *asked)
-    assert other._endings.tokens == engine._endings.tokens != frozenset()
+    assert other.end_tokens == engine.end_tokens != frozenset()
 
 
 def test_learned_positions_are_not_overrun(tmp_path: Path) -> None:
@@ -195,8 +197,8 @@ def test_learned_positions_are_not_overrun(tmp_path: Path) -> None:
     assert [reply.choices for reply in answer(engine, *asked)] == alone
 
 
-def test_a_long_neighbour_takes_no_room(engine: TransformersEngine) -> None:
-    engine._context = 100
+def test_a_long_neighbour_takes_no_room() -> None:
+    engine = TransformersEngine(ChatModel("transformers", str(tiny.folder()), max_length=100))
     wanted = ask("Name a fish.", Sampling(temperature=1.0, max_tokens=60, seed=3))
     (alone,) = answer(engine, wanted)
     long = ask("%" * 80)
@@ -233,8 +235,9 @@ def test_max_tokens_ends_the_reply(engine: TransformersEngine) -> None:
     assert (reply.finish, reply.choices[0].tokens) == ("length", 4)
 
 
-def test_the_end_token_ends_the_reply_and_is_not_in_it(engine: TransformersEngine) -> None:
-    engine._endings.tokens = frozenset(range(engine._model.config.vocab_size))
+def test_the_end_token_ends_the_reply_and_is_not_in_it(tmp_path: Path) -> None:
+    every = list(range(len(tiny.tokenizer())))
+    engine = TransformersEngine(ChatModel("transformers", str(copied(tmp_path / "ends", eos_token_id=every))))
     (reply,) = answer(engine, ask("Name three colours.", Sampling(max_tokens=4, logprobs=1)))
     assert (reply.text, reply.finish, reply.choices[0].tokens) == ("", "stop", 1)
     assert len(reply.choices[0].logprobs or ()) == 1
@@ -267,9 +270,11 @@ def test_a_prompt_that_is_too_long_harms_no_other(engine: TransformersEngine) ->
     assert among == alone
 
 
-def test_a_conversation_that_the_template_refuses_harms_no_other(engine: TransformersEngine) -> None:
+def test_a_conversation_that_the_template_refuses_harms_no_other(tmp_path: Path) -> None:
     template = "{% if messages[0]['content'] == 'No.' %}{{ raise_exception('not so') }}{% endif %}go"
-    engine._tokenizer.chat_template = template
+    folder = copied(tmp_path / "strict")
+    (folder / "chat_template.jinja").write_text(template)
+    engine = TransformersEngine(ChatModel("transformers", str(folder)))
     refused, among = answer(engine, ask("No."), ask("Yes."))
     assert (refused.choices, refused.error) == ((), "refused by the chat template: not so")
     assert among.error is None

@@ -13,8 +13,9 @@ import torch
 
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import UserError
-from evobuild.core.uri import ChatModel
-from evobuild.models import transformers_engine
+from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.transformers_engine import TransformersEngine
+from evobuild.weights import checkpoints
 
 PLAIN = ChatModel("transformers", str(tiny.folder()))
 
@@ -24,18 +25,17 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA folder of random weights for the tiny model."""
     import peft
 
-    from evobuild.core.uri import Weights
-    from evobuild.weights import checkpoints
-
     torch.manual_seed(3)
     config = peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
     folder = tmp_path_factory.mktemp("adapter")
-    peft.get_peft_model(checkpoints.causal_lm(Weights(str(tiny.folder()))), config).save_pretrained(folder)
+    peft.get_peft_model(checkpoints.load_causal_lm(Weights(str(tiny.folder()))), config).save_pretrained(
+        folder
+    )
     return folder
 
 
 def reply(model: ChatModel) -> str:
-    engine = transformers_engine.start(model)
+    engine = TransformersEngine(model)
     sampling = Sampling(max_tokens=12)
     engine.submit(Request("key", "respond", (Message("user", "Name three colours."),), sampling))
     (found,) = engine.collect()
@@ -44,39 +44,44 @@ def reply(model: ChatModel) -> str:
 
 def test_an_adapter_changes_the_identity_and_the_reply(adapter: Path) -> None:
     adapted = replace(PLAIN, adapter=str(adapter))
-    assert transformers_engine.identity(adapted) != transformers_engine.identity(PLAIN)
+    assert TransformersEngine.identity(adapted) != TransformersEngine.identity(PLAIN)
     assert reply(adapted) != reply(PLAIN)
 
 
 def test_an_adapter_counts_by_content(adapter: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(adapter, tmp_path / "adapter"))
-    before = transformers_engine.identity(replace(PLAIN, adapter=str(folder)))
+    before = TransformersEngine.identity(replace(PLAIN, adapter=str(folder)))
     (folder / "adapter_config.json").write_text((folder / "adapter_config.json").read_text() + " ")
-    assert transformers_engine.identity(replace(PLAIN, adapter=str(folder))) != before
+    assert TransformersEngine.identity(replace(PLAIN, adapter=str(folder))) != before
 
 
-@pytest.mark.parametrize("use", [transformers_engine.identity, transformers_engine.start])
+@pytest.mark.parametrize("use", [TransformersEngine.identity, TransformersEngine])
 def test_a_folder_without_an_adapter_is_refused(use: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no adapter_config\.json; give a LoRA folder"):
         use(replace(PLAIN, adapter=str(tmp_path)))
 
 
-def test_the_dtype_is_in_the_identity_and_the_weights() -> None:
+def test_the_dtype_is_in_the_identity_and_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     half = replace(PLAIN, dtype="bfloat16")
-    assert transformers_engine.identity(half) != transformers_engine.identity(PLAIN)
-    assert transformers_engine.start(half)._model.dtype == torch.bfloat16
+    assert TransformersEngine.identity(half) != TransformersEngine.identity(PLAIN)
+    loaded: list[Any] = []
+    load = checkpoints.load_causal_lm
+    monkeypatch.setattr(
+        checkpoints, "load_causal_lm", lambda *given: loaded.append(load(*given)) or loaded[-1]
+    )
     assert reply(half)
+    assert [model.dtype for model in loaded] == [torch.bfloat16]
 
 
 def test_an_unknown_dtype_is_refused() -> None:
     with pytest.raises(UserError, match="is 'int4'; expected float32, bfloat16, float16"):
-        transformers_engine.start(replace(PLAIN, dtype="int4"))
+        TransformersEngine(replace(PLAIN, dtype="int4"))
 
 
 def test_max_length_is_the_context() -> None:
     short = replace(PLAIN, max_length=40)
-    assert transformers_engine.identity(short) != transformers_engine.identity(PLAIN)
-    engine = transformers_engine.start(short)
+    assert TransformersEngine.identity(short) != TransformersEngine.identity(PLAIN)
+    engine = TransformersEngine(short)
     for text in ("Name a fish.", "%" * 50):
         engine.submit(Request(text, "respond", (Message("user", text),), Sampling(1.0, seed=3)))
     replies = {}
@@ -89,10 +94,10 @@ def test_max_length_is_the_context() -> None:
 
 def test_more_than_the_model_takes_is_refused() -> None:
     with pytest.raises(UserError, match="takes 2048 tokens; lower its max_length"):
-        transformers_engine.start(replace(PLAIN, max_length=2049))
+        TransformersEngine(replace(PLAIN, max_length=2049))
 
 
-@pytest.mark.parametrize("use", [transformers_engine.identity, transformers_engine.start])
+@pytest.mark.parametrize("use", [TransformersEngine.identity, TransformersEngine])
 def test_quantization_is_refused(use: Any) -> None:
     with pytest.raises(UserError, match="asks for a quantization, which the transformers engine has not"):
         use(replace(PLAIN, quantization="gptq"))

@@ -83,7 +83,7 @@ def test_a_budget_of_exactly_what_is_needed_is_enough(here, engine):
 def test_a_wrong_machine_file_is_said(here, text, fragment):
     (here / "machine.yaml").write_text(text)
     with pytest.raises(BadParams, match=r"machine\.yaml") as error:
-        machine.load()
+        machine.load_machine()
     assert fragment in str(error.value)
 
 
@@ -123,7 +123,7 @@ def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkey
 def test_counting_asks_nothing_and_keeps_nothing(here, engine):
     fake = engine(lambda request: "word")
     ask(3, REAL)
-    with planning.counting() as usages:
+    with planning.counting_calls() as usages:
         replies, _ = ask(5, REAL)
     assert [usage.total("calls") for usage in usages] == [2]
     assert [usage.total("cached") for usage in usages] == [3]
@@ -186,5 +186,5 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["answers"]["count"] = count
     values = Params.model_validate(given)
-    asked = bounds_of(values, machine.load(), "verifiers@autoif", "answers@autoif", "respond@autoif")
+    asked = bounds_of(values, machine.load_machine(), "verifiers@autoif", "answers@autoif", "respond@autoif")
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]

@@ -17,8 +17,8 @@ from attacks.forgeries import FORGERIES
 
 from evobuild import sandbox
 from evobuild.core.errors import UserError
-from evobuild.sandbox import Answer, choice, reading, syscalls
-from evobuild.sandbox.inside.values import decode, encode
+from evobuild.sandbox import Answer, choice, reading
+from evobuild.sandbox.inside.values import decode_value, encode_value
 from evobuild.sandbox.isolation import Isolation
 from evobuild.sandbox.schedule import READY, Ending
 
@@ -26,12 +26,12 @@ ROOT = Path(__file__).parents[2]
 LIMITS = sandbox.Limits(seconds=20.0, memory=256, output=10_000, modules=None, allow_weaker_isolation=False)
 QUICK = LIMITS.model_copy(update={"seconds": 0.3})
 DENIED = [sys.executable, str(ROOT / "tests/support/attacks/deny.py")]
-isolated = pytest.mark.skipif(not choice.usable(), reason="this machine offers no isolation")
+isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machine offers no isolation")
 
 
 def answers(code, *cases, limits=LIMITS, **options):
     job = sandbox.Job("job", code, "f", cases or ((),))
-    (outcome,) = sandbox.run([job], limits, **options)
+    (outcome,) = sandbox.run_jobs([job], limits, **options)
     return outcome
 
 
@@ -41,7 +41,7 @@ def ending(*lines, over=None, status=0):
 
 def read(*lines, cases=2, **options):
     job = sandbox.Job("job", "", "f", ((),) * cases)
-    return reading.outcome(job, Isolation("landlock"), ending(*lines, **options))
+    return reading.read_outcome(job, Isolation("landlock"), ending(*lines, **options))
 
 
 VALUES = [
@@ -65,9 +65,9 @@ VALUES = [
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 def test_a_plain_value_comes_out_as_it_went_in(value):
-    decoded = decode(json.loads(encode(value)))
+    decoded = decode_value(json.loads(encode_value(value)))
     assert decoded == value and type(decoded) is type(value)
-    assert "\n" not in encode(value)
+    assert "\n" not in encode_value(value)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_plain_value_comes_out_as_it_went_in(value):
 )
 def test_what_is_no_plain_value_is_none(text):
     with pytest.raises(ValueError):
-        decode(json.loads(text))
+        decode_value(json.loads(text))
 
 
 def test_answers_are_read_as_data():
@@ -133,7 +133,7 @@ def test_whatever_comes_out_of_a_process_there_is_an_answer_for_every_case(lines
 
 def test_an_unfinished_line_is_no_answer():
     cut = Ending(READY + b'["loaded"]\n["value", true]\n["val', "time", -9)
-    outcome = reading.outcome(sandbox.Job("job", "", "f", ((), ())), Isolation("landlock"), cut)
+    outcome = reading.read_outcome(sandbox.Job("job", "", "f", ((), ())), Isolation("landlock"), cut)
     assert [answer.error for answer in outcome.answers] == [None, "time"]
 
 
@@ -150,12 +150,12 @@ def test_an_unfinished_line_is_no_answer():
 )
 def test_only_the_one_word_of_the_examiner_passes_a_program(lines, passed):
     exam = sandbox.Exam("exam", "", "", "", "f")
-    assert reading.verdict(exam, Isolation("landlock"), ending(*lines)).passed is passed
-    assert not reading.verdict(exam, Isolation("landlock"), ending(*lines, over="time")).passed
+    assert reading.read_verdict(exam, Isolation("landlock"), ending(*lines)).passed is passed
+    assert not reading.read_verdict(exam, Isolation("landlock"), ending(*lines, over="time")).passed
 
 
 @isolated
-@pytest.mark.parametrize("isolation", choice.usable(), ids=lambda isolation: isolation.name)
+@pytest.mark.parametrize("isolation", choice.usable_isolations(), ids=lambda isolation: isolation.name)
 def test_each_case_has_arguments_of_its_own(isolation):
     code = "def f(items):\n    items.append(len(items))\n    return items\n"
     outcome = answers(code, ([],), ([7],), (None,), isolation=isolation)
@@ -165,7 +165,7 @@ def test_each_case_has_arguments_of_its_own(isolation):
 
 
 @isolated
-@pytest.mark.parametrize("isolation", choice.usable(), ids=lambda isolation: isolation.name)
+@pytest.mark.parametrize("isolation", choice.usable_isolations(), ids=lambda isolation: isolation.name)
 def test_a_hanging_case_costs_the_time_and_keeps_what_came_before(isolation):
     code = "def f(n):\n    while n: pass\n    return True\n"
     outcome = answers(code, (0,), (1,), (0,), limits=QUICK, isolation=isolation)
@@ -176,7 +176,9 @@ def test_a_hanging_case_costs_the_time_and_keeps_what_came_before(isolation):
 @isolated
 def test_jobs_are_joined_by_key_and_come_as_they_end():
     jobs = [sandbox.Job(str(n), f"def f(): return {n}", "f", ((),)) for n in range(5)]
-    found = {outcome.key: outcome.answers[0].value for outcome in sandbox.run(iter(jobs), LIMITS, at_once=2)}
+    found = {
+        outcome.key: outcome.answers[0].value for outcome in sandbox.run_jobs(iter(jobs), LIMITS, at_once=2)
+    }
     assert found == {str(n): n for n in range(5)}
 
 
@@ -191,7 +193,7 @@ def test_only_the_modules_that_are_allowed_can_be_imported():
 @isolated
 def test_runs_that_are_given_up_leave_no_process():
     jobs = [sandbox.Job(str(n), "import time\ndef f(n): time.sleep(n)", "f", ((n,),)) for n in (0, 600, 600)]
-    found = sandbox.run(jobs, LIMITS, at_once=3)
+    found = sandbox.run_jobs(jobs, LIMITS, at_once=3)
     assert next(found).key == "0"
     found.close()
     with pytest.raises(ChildProcessError):
@@ -204,7 +206,7 @@ def started(isolation):
         "from evobuild import sandbox\n"
         f"limits = sandbox.Limits(**{LIMITS.model_dump()})\n"
         "job = sandbox.Job('k', 'import time\\ndef f(): time.sleep(600)', 'f', ((),))\n"
-        f"list(sandbox.run([job], limits, sandbox.{isolation}))\n"
+        f"list(sandbox.run_jobs([job], limits, sandbox.{isolation}))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
 
@@ -221,7 +223,7 @@ def started(isolation):
 
 
 @isolated
-@pytest.mark.parametrize("isolation", choice.usable(), ids=lambda isolation: isolation.name)
+@pytest.mark.parametrize("isolation", choice.usable_isolations(), ids=lambda isolation: isolation.name)
 def test_a_run_whose_parent_is_killed_leaves_no_process(isolation):
     process, inside = started(isolation)
     try:
@@ -240,15 +242,16 @@ def eventually(holds):
     return found
 
 
-def asked(*words):
-    """What a process says that runs one job where words[0] denies it something."""
+def asked(*words, before=""):
+    """What a process says that runs one job where words[0] denies it something. before: run first."""
     code = (
-        "import sys; from evobuild import sandbox\n"
+        f"import sys; {before}\n"
+        "from evobuild import sandbox\n"
         "from evobuild.core.errors import UserError\n"
         "limits = sandbox.Limits(seconds=20, memory=256, output=9999, modules=None,"
         f" allow_weaker_isolation={words[-1]})\n"
         "job = sandbox.Job('k', 'import os\\ndef f(): return os.path.exists(\"/etc/passwd\")', 'f', ((),))\n"
-        "try: print(*[(o.isolation, o.answers[0].value) for o in sandbox.run([job], limits)])\n"
+        "try: print(*[(o.isolation, o.answers[0].value) for o in sandbox.run_jobs([job], limits)])\n"
         "except UserError as error: print(error)\n"
     )
     command = [*DENIED, *words[:-1], sys.executable, "-c", code]
@@ -269,21 +272,15 @@ def test_weaker_isolation_is_only_what_is_asked_for_and_says_so():
     assert asked("True").startswith("('landlock', ")
 
 
-def test_a_machine_without_libseccomp_is_told_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyseccomp", None)
-    monkeypatch.setattr(syscalls, "program", syscalls.program.__wrapped__)
-    choice._tried.cache_clear()
-    try:
-        with pytest.raises(UserError, match="libseccomp"):
-            choice.choose(LIMITS)
-    finally:
-        choice._tried.cache_clear()
+def test_a_machine_without_libseccomp_is_told_what_to_install():
+    said = asked("False", before="sys.modules['pyseccomp'] = None")
+    assert "bubblewrap: libseccomp is not installed" in said and "landlock: libseccomp is not" in said
 
 
 def test_another_system_than_linux_is_refused(monkeypatch):
     monkeypatch.setattr(choice.sys, "platform", "darwin")
     with pytest.raises(UserError, match="it needs Linux"):
-        choice.choose(LIMITS.model_copy(update={"allow_weaker_isolation": True}))
+        choice.best_isolation(LIMITS.model_copy(update={"allow_weaker_isolation": True}))
 
 
 def test_the_readme_counts_the_attacks_as_they_are():

@@ -43,9 +43,9 @@ def fake(store, monkeypatch):
     library = types.ModuleType("sentence_transformers")
     library.SentenceTransformer = FakeModel
     monkeypatch.setitem(sys.modules, "sentence_transformers", library)
-    monkeypatch.setattr(embeddings.checkpoints, "identity", str)
-    monkeypatch.setattr(embeddings.checkpoints, "library", lambda: None)
-    monkeypatch.setattr(embeddings.checkpoints, "source", lambda model: (model.name, None))
+    monkeypatch.setattr(embeddings.identities, "weights_identity", str)
+    monkeypatch.setattr(embeddings.checkpoints, "transformers_library", lambda: None)
+    monkeypatch.setattr(embeddings.sources, "weights_source", lambda model: (model.name, None))
     return FakeModel
 
 

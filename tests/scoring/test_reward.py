@@ -72,7 +72,7 @@ def test_rewards_are_what_the_model_gives_one_by_one(measured, folder):
     import torch
 
     found = measured(TURNS, SETTINGS.model_copy(update={"batch_tokens": 10_000}))
-    model = checkpoints.classifier(Weights(str(folder / "one")), "float32")
+    model = checkpoints.load_classifier(Weights(str(folder / "one")), "float32")
     for each in TURNS:
         messages = [{"role": "user", "content": each.prompt}, {"role": "assistant", "content": each.answer}]
         ids = tiny.tokenizer().apply_chat_template(messages, tokenize=True, return_dict=False)
@@ -102,20 +102,20 @@ def test_what_was_too_long_is_measured_once_it_may_be(measured):
 
 def test_a_full_hit_loads_nothing(measured, monkeypatch):
     first = measured(TURNS)
-    monkeypatch.setattr(checkpoints, "classifier", None)
-    monkeypatch.setattr(checkpoints, "tokenizer", None)
+    monkeypatch.setattr(checkpoints, "load_classifier", None)
+    monkeypatch.setattr(checkpoints, "load_tokenizer", None)
     assert measured(TURNS) == first
 
 
 def test_a_reward_that_is_no_number_is_a_reject(measured, monkeypatch):
-    model = checkpoints.classifier
+    model = checkpoints.load_classifier
 
     def broken(*given):
         network = model(*given)
         network.score.weight.data[:] = math.nan
         return network
 
-    monkeypatch.setattr(checkpoints, "classifier", broken)
+    monkeypatch.setattr(checkpoints, "load_classifier", broken)
     assert measured(TURNS)["a"] == Reject("a", "reward not finite", "", "")
 
 
@@ -152,7 +152,7 @@ def run(tmp_path, row, model):
 
 
 def test_the_stage_rewards_evolved_rows_and_counts_the_others(tmp_path, row, store, folder, monkeypatch):
-    monkeypatch.setattr(reward.checkpoints, "context", lambda model: 4096)
+    monkeypatch.setattr(reward.checkpoints, "context_length", lambda model: 4096)
     counts, metrics = run(tmp_path, row, Weights(str(folder / "one")))
     assert counts["r0"] == {"in": 0, "out": 0, "rejects": {}, "not_evolved": 1}
     assert counts["r1"] == {"in": 1, "out": 1, "rejects": {}, "not_evolved": 1}

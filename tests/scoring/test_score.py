@@ -89,7 +89,7 @@ def test_ratios_are_those_of_the_rows_own_losses() -> None:
 
 def test_a_row_is_cut_to_the_models_context(monkeypatch: pytest.MonkeyPatch) -> None:
     row = tiny.row(output="Flint. " * 40)
-    monkeypatch.setattr(checkpoints, "context", lambda _: 50)
+    monkeypatch.setattr(checkpoints, "context_length", lambda _: 50)
     found = scores([row], max_length=2048)[row.id]
     assert isinstance(found, Score)
     assert found.truncated
@@ -108,7 +108,7 @@ def test_a_row_is_cut_to_the_models_context(monkeypatch: pytest.MonkeyPatch) -> 
 def test_losses_without_ratios_are_rejects(monkeypatch, asked, given, alone, reason: str) -> None:
     row = tiny.row()
     measured = losses.Losses(row.id, 3, 3, False, asked, given, alone)
-    monkeypatch.setattr(losses, "measure", lambda *_: iter([measured]))
+    monkeypatch.setattr(losses, "pair_losses", lambda *_: iter([measured]))
     found = scores([row])[row.id]
     assert isinstance(found, Reject)
     assert found.reason == reason
@@ -136,7 +136,7 @@ def test_whatever_changes_a_loss_is_measured_anew(monkeypatch, change: dict) -> 
 
 def test_what_came_before_a_crash_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [tiny.row(instruction=f"Name {number} fish.") for number in range(9)]
-    measure = losses.measure
+    measure = losses.pair_losses
 
     def dies(reader, pairs):
         for number, each in enumerate(measure(reader, pairs)):
@@ -144,12 +144,12 @@ def test_what_came_before_a_crash_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
                 raise ZeroDivisionError
             yield each
 
-    monkeypatch.setattr(losses, "measure", dies)
+    monkeypatch.setattr(losses, "pair_losses", dies)
     with pytest.raises(ZeroDivisionError):
         scores(rows)
     asked = []
     monkeypatch.setattr(
-        losses, "measure", lambda reader, pairs: asked.extend(pairs) or measure(reader, pairs)
+        losses, "pair_losses", lambda reader, pairs: asked.extend(pairs) or measure(reader, pairs)
     )
     assert len(scores(rows)) == 9 and len(asked) == 4
 
@@ -176,7 +176,7 @@ def adapter(folder: Path) -> Path:
     from peft import LoraConfig, get_peft_model
 
     model = get_peft_model(
-        checkpoints.causal_lm(Weights(str(tiny.folder()))),
+        checkpoints.load_causal_lm(Weights(str(tiny.folder()))),
         LoraConfig(r=2, target_modules=["q_proj", "v_proj"]),
     )
     torch.manual_seed(0)
@@ -230,7 +230,7 @@ real_data = pytest.mark.skipif(REAL_DATA is None, reason="EVOBUILD_REAL_DATA nam
 
 
 def alpaca(count: int) -> list[Instruction]:
-    sources = formats.read(Path(REAL_DATA or "") / "alpaca/alpaca_data.json")
+    sources = formats.read_seed_rows(Path(REAL_DATA or "") / "alpaca/alpaca_data.json")
     return [
         tiny.row(id=str(number), instruction=each.instruction, input=each.input, output=each.output)
         for number, each in zip(range(count), sources, strict=False)

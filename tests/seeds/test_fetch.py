@@ -25,8 +25,8 @@ def test_a_fetched_split_is_a_seed_file(tmp_path: Path) -> None:
     folder = tmp_path / "gsm"
     folder.mkdir()
     (folder / "train.jsonl").write_text('{"question": "2 + 2?", "answer": "#### 4"}\n')
-    fetch.fetch(wanted(str(folder)), tmp_path / "gsm.parquet")
-    (row,) = formats.read(tmp_path / "gsm.parquet")
+    fetch.download_dataset(wanted(str(folder)), tmp_path / "gsm.parquet")
+    (row,) = formats.read_seed_rows(tmp_path / "gsm.parquet")
     assert (row.instruction, row.output) == ("2 + 2?", "#### 4")
 
 
@@ -35,5 +35,5 @@ def test_what_cannot_be_had_is_said_in_a_line(tmp_path: Path, name: str | None, 
     (tmp_path / "gsm").mkdir()
     (tmp_path / "gsm/train.jsonl").write_text('{"question": "a", "answer": "b"}\n')
     with pytest.raises(UserError, match="cannot be had") as error:
-        fetch.fetch(wanted(name or str(tmp_path / "gsm"), split), tmp_path / "out.parquet")
+        fetch.download_dataset(wanted(name or str(tmp_path / "gsm"), split), tmp_path / "out.parquet")
     assert len(str(error.value).splitlines()) == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars
 import pytest
 
-from evobuild.seeds.formats import Format, SourceRow, read
+from evobuild.seeds.formats import Format, SourceRow, read_seed_rows
 
 ASK = {"from": "human", "value": "Q1"}
 ANSWER = {"from": "gpt", "value": "A1"}
@@ -27,7 +27,7 @@ def rows(tmp_path: Path, name: str, data: object, format: Format = "auto") -> li
     """Write bytes, text or JSON under a name and read it."""
     text = data if isinstance(data, bytes | str) else json.dumps(data)
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(read(tmp_path / name, format))
+    return list(read_seed_rows(tmp_path / name, format))
 
 
 def parquet(records: Sequence[Mapping[str, object]]) -> bytes:
@@ -196,7 +196,7 @@ def test_escaped_pairs_of_surrogates_are_characters(tmp_path: Path) -> None:
     ],
 )
 def test_real_files_are_read_whole(name: str, count: int, records: int, answered: int) -> None:
-    found = list(read(Path(REAL or "") / name))
+    found = list(read_seed_rows(Path(REAL or "") / name))
     assert len(found) == count
     assert len({row.conversation for row in found}) == records
     assert sum(bool(row.output) for row in found) == answered

@@ -13,7 +13,7 @@ import polars
 import pytest
 
 from evobuild.core.errors import BadInput
-from evobuild.seeds.formats import Format, SourceRow, read
+from evobuild.seeds.formats import Format, SourceRow, read_seed_rows
 
 ASK = {"from": "human", "value": "Q1"}
 DEEP = '{"instruction": ' + "[" * 100_000 + "]" * 100_000 + "}"
@@ -23,7 +23,7 @@ def rows(tmp_path: Path, name: str, data: object, format: Format = "auto") -> li
     """Write bytes, text or JSON under a name and read it."""
     text = data if isinstance(data, bytes | str) else json.dumps(data)
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(read(tmp_path / name, format))
+    return list(read_seed_rows(tmp_path / name, format))
 
 
 def parquet(records: Sequence[Mapping[str, object]]) -> bytes:
@@ -163,11 +163,11 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
         ("none", "no such file"),
     ]:
         with pytest.raises(BadInput, match=fragment):
-            list(read(tmp_path / name))
+            list(read_seed_rows(tmp_path / name))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_without_permission_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.json").touch(mode=0o000)
     with pytest.raises(BadInput, match="permission denied"):
-        list(read(tmp_path / "a.json"))
+        list(read_seed_rows(tmp_path / "a.json"))

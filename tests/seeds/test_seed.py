@@ -31,7 +31,7 @@ def params(held_out: float = 0.2, rows: int | None = None, domain: str | None = 
 
 def split(sources: list[SourceRow], seed: int = 1, **fields) -> Split:
     """Split rows; every source row must be in exactly one of the three."""
-    found = seeds.split(sources, params(**fields), seed)
+    found = seeds.split_seed_rows(sources, params(**fields), seed)
     ids = [each.id for part in found for each in part]
     assert len(ids) == len(set(ids)) == len(sources)
     return found

@@ -29,7 +29,7 @@ ANSWERS = (
     "首先要明确目标和条件。\n\n其次应当逐步处理。",
     "Sure! Which conditions do you have in mind?",
 )
-isolated = pytest.mark.skipif(not choice.usable(), reason="this machine offers no isolation")
+isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machine offers no isolation")
 
 
 def instances(family) -> list[Constraint]:
@@ -58,7 +58,7 @@ def verdicts() -> dict[tuple[Constraint, str], dict[str, object]]:
         texts = [text for text, _ in cases(constraint)] + [constraint.keep(text) for text in ANSWERS]
         asked += [(place, text) for text in texts]
     codes.append('def judge(place, text):\n    return globals()[f"evaluate_{place}"](text)')
-    (outcome,) = sandbox.run([sandbox.Job("bank", "\n\n".join(codes), "judge", tuple(asked))], LIMITS)
+    (outcome,) = sandbox.run_jobs([sandbox.Job("bank", "\n\n".join(codes), "judge", tuple(asked))], LIMITS)
     assert outcome.error is None
     found: dict[tuple[Constraint, str], dict[str, object]] = {each: {} for each in functions}
     for (place, text), given in zip(asked, outcome.answers, strict=True):

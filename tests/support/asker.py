@@ -1,4 +1,4 @@
-"""Ask a number of questions through the door and write all replies, sorted by key: what tests kill.
+"""Ask a number of questions through the chat client and write all replies, sorted by key: what tests kill.
 
 python tests/support/asker.py ROWS TABLE
 """

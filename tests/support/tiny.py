@@ -14,9 +14,9 @@ from evobuild.core.tables import SEED_ROUND, Instruction, content_id, row_id
 from evobuild.core.uri import Weights
 from evobuild.training import scratch
 from evobuild.training.params import Scratch
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, threads
 
-checkpoints.THREADS = 1  # at this size two threads only wait for each other
+threads.THREADS = 1  # at this size two threads only wait for each other
 
 TEXTS = (
     "Name three colours.\nRed, green and blue.",
@@ -44,7 +44,9 @@ def row(**fields: Any) -> Instruction:
 def folder() -> Path:
     """The model's folder, removed at the end of the process."""
     path = Path(_parent().name) / "tiny"
-    scratch.train(TEXTS, Scratch(vocabulary=300, steps=2, batch=2, length=16, learning_rate=0.003), 1, path)
+    scratch.train_scratch_model(
+        TEXTS, Scratch(vocabulary=300, steps=2, batch=2, length=16, learning_rate=0.003), 1, path
+    )
     return path
 
 
@@ -56,10 +58,10 @@ def _parent() -> tempfile.TemporaryDirectory[str]:
 @cache
 def model() -> Any:
     """The model, in fp32 on the CPU."""
-    return checkpoints.causal_lm(Weights(str(folder())))
+    return checkpoints.load_causal_lm(Weights(str(folder())))
 
 
 @cache
 def tokenizer() -> Any:
     """Its tokenizer."""
-    return checkpoints.tokenizer(Weights(str(folder())))
+    return checkpoints.load_tokenizer(Weights(str(folder())))

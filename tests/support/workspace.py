@@ -95,7 +95,7 @@ def run(root: Path, *command: str, expect: int = 0) -> str:
 
 
 def stored(root: Path) -> int:
-    """Replies in a clone's store."""
+    """Replies in a clone's reply cache."""
     file = root / ".evobuild" / "replies.sqlite"
     if not file.exists():
         return 0

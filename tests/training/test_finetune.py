@@ -28,13 +28,13 @@ def params(**fields) -> Finetune:
 
 
 def tune(folder: Path, rows: list[Instruction] = ROWS, base: Path | None = None, **fields) -> list[dict]:
-    return finetune.finetune(rows, Weights(str(base or tiny.folder())), params(**fields), 7, folder)
+    return finetune.finetune_model(rows, Weights(str(base or tiny.folder())), params(**fields), 7, folder)
 
 
 def labelled(row: Instruction, max_length: int = 128) -> tuple[str, str]:
     """The text that is not in the loss, and the text that is."""
     tokenizer = tiny.tokenizer()
-    (example,), _ = finetune._examples(tokenizer, [row], max_length)
+    (example,), _ = finetune.labelled_examples(tokenizer, [row], max_length)
     pairs = list(zip(example["input_ids"], example["labels"], strict=True))
     assert all(label in (token, finetune.UNLABELLED) for token, label in pairs)
     learnt = [label != finetune.UNLABELLED for _, label in pairs]
@@ -90,8 +90,8 @@ def test_weights_tokenizer_and_a_falling_curve_come_out(tmp_path: Path) -> None:
     assert curve[0]["loss"] > curve[-1]["loss"] > 0
     assert curve[0]["learning_rate"] == 0.01
     tuned = Weights(str(tmp_path / "tuned"))
-    assert checkpoints.tokenizer(tuned).chat_template == tiny.tokenizer().chat_template
-    assert checkpoints.causal_lm(tuned).config.vocab_size == tiny.model().config.vocab_size
+    assert checkpoints.load_tokenizer(tuned).chat_template == tiny.tokenizer().chat_template
+    assert checkpoints.load_causal_lm(tuned).config.vocab_size == tiny.model().config.vocab_size
 
 
 @pytest.mark.parametrize("rank", [0, 4])
@@ -103,7 +103,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path, rank: int) -> None:
 
 def test_adapters_are_merged_into_a_plain_model(tmp_path: Path) -> None:
     tune(tmp_path / "tuned", lora_rank=4)
-    tuned = checkpoints.causal_lm(Weights(str(tmp_path / "tuned")))
+    tuned = checkpoints.load_causal_lm(Weights(str(tmp_path / "tuned")))
     assert tuned.state_dict().keys() == tiny.model().state_dict().keys()
     assert not list((tmp_path / "tuned").glob("adapter*"))
 
@@ -111,7 +111,10 @@ def test_adapters_are_merged_into_a_plain_model(tmp_path: Path) -> None:
 def test_a_base_without_a_chat_template_can_be_tuned(tmp_path: Path) -> None:
     shutil.copytree(tiny.folder(), tmp_path / "base", ignore=shutil.ignore_patterns("chat_template*"))
     tune(tmp_path / "tuned", base=tmp_path / "base")
-    assert checkpoints.tokenizer(Weights(str(tmp_path / "tuned"))).chat_template == checkpoints.CHAT_TEMPLATE
+    assert (
+        checkpoints.load_tokenizer(Weights(str(tmp_path / "tuned"))).chat_template
+        == checkpoints.CHAT_TEMPLATE
+    )
 
 
 def test_no_room_for_any_answer_is_refused(tmp_path: Path) -> None:
@@ -121,12 +124,12 @@ def test_no_room_for_any_answer_is_refused(tmp_path: Path) -> None:
 
 def test_rows_without_room_are_left_out() -> None:
     rows = [tiny.row(), tiny.row(instruction="%" * 200)]
-    examples, rejects = finetune._examples(tiny.tokenizer(), rows, 128)
+    examples, rejects = finetune.labelled_examples(tiny.tokenizer(), rows, 128)
     assert (len(examples), len(rejects)) == (1, len(rows) - 1)
 
 
 def test_a_conversation_that_the_template_refuses_is_named() -> None:
-    tokenizer = checkpoints.tokenizer(Weights(str(tiny.folder())))
+    tokenizer = checkpoints.load_tokenizer(Weights(str(tiny.folder())))
     tokenizer.chat_template = "{{ raise_exception('no system turns') }}"
     with pytest.raises(BadInput, match=f"row {tiny.row().id}: .* refuses it: no system turns"):
         conversation.prompt_ids(tokenizer, tiny.row())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub
@@ -14,7 +13,7 @@ import tiny
 from evobuild.core.errors import MissingExtra, UserError
 from evobuild.core.uri import SCRATCH, ChatModel, Weights
 from evobuild.models import vllm_engine
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, identities
 
 COMMIT = "12fd25f0" * 5
 
@@ -40,7 +39,7 @@ def rename_a_file(folder: Path) -> None:
 
 
 def name(folder: Path) -> str:
-    return checkpoints.identity(Weights(str(folder))).rpartition("#")[2]
+    return identities.weights_identity(Weights(str(folder))).rpartition("#")[2]
 
 
 def test_equal_folders_have_equal_names(copy: Path) -> None:
@@ -55,30 +54,30 @@ def test_another_content_is_another_name(copy: Path, change) -> None:
 
 
 def test_a_pinned_hub_model_is_named_without_asking_the_hub() -> None:
-    assert checkpoints.identity(Weights("someone/model", "12fd25f")) == "someone/model@12fd25f"
+    assert identities.weights_identity(Weights("someone/model", "12fd25f")) == "someone/model@12fd25f"
 
 
 @pytest.mark.parametrize("name", ["someone/model", "no/such/folder/here", "./missing"])
 def test_an_unpinned_model_that_cannot_be_looked_up_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"give a folder, or pin it as <hub id>@<revision>") as error:
-        checkpoints.identity(Weights(name))
+        identities.weights_identity(Weights(name))
     assert str(error.value).count("\n") <= 1
 
 
 @pytest.fixture
-def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The hub's empty cache, on a machine that tries to reach the hub in vain and must not try again."""
     constants = huggingface_hub.constants
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")  # a port that nothing listens on
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: pytest.fail("tried again"))
-    checkpoints._on_hub.cache_clear()
-    yield tmp_path / "cache"
-    checkpoints._on_hub.cache_clear()
+    return tmp_path / "cache"
 
 
-@pytest.mark.parametrize("load", [checkpoints.tokenizer, checkpoints.causal_lm, checkpoints.context])
+@pytest.mark.parametrize(
+    "load", [checkpoints.load_tokenizer, checkpoints.load_causal_lm, checkpoints.context_length]
+)
 @pytest.mark.parametrize("name", ["someone/model", "no/such/folder/here"])
 def test_an_unknown_model_is_refused_at_once_naming_it_and_the_hub(cut_off: Path, load, name: str) -> None:
     with pytest.raises(UserError, match=rf"'{name}@12fd25f' .* http://127\.0\.0\.1:9 ") as error:
@@ -93,40 +92,40 @@ def test_a_cached_model_is_loaded_where_the_hub_cannot_be_reached(cut_off: Path,
     shutil.copytree(tiny.folder(), kept / "snapshots" / COMMIT)
     (kept / "refs").mkdir()
     (kept / "refs" / "main").write_text(COMMIT)
-    assert checkpoints.causal_lm(Weights("someone/model", revision)).num_parameters() > 0
-    assert checkpoints.tokenizer(Weights("someone/model", revision)).chat_template
+    assert checkpoints.load_causal_lm(Weights("someone/model", revision)).num_parameters() > 0
+    assert checkpoints.load_tokenizer(Weights("someone/model", revision)).chat_template
 
 
 def test_an_engine_that_is_not_installed_is_said_before_the_hub_is_asked(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: pytest.fail("the hub was asked"))
     with pytest.raises(MissingExtra, match=r"evobuild\[vllm\]"):
-        vllm_engine.start(ChatModel("vllm", "someone/model", "12fd25f"))
+        vllm_engine.VllmEngine(ChatModel("vllm", "someone/model", "12fd25f"))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no config\.json; give a folder"):
-        checkpoints.identity(Weights(str(tmp_path)))
+        identities.weights_identity(Weights(str(tmp_path)))
 
 
 def test_the_missing_toy_model_names_its_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="the stage scratch makes it"):
-        checkpoints.causal_lm(Weights(SCRATCH))
+        checkpoints.load_causal_lm(Weights(SCRATCH))
 
 
 def test_cut_off_weights_are_refused(copy: Path) -> None:
     content = (copy / "model.safetensors").read_bytes()
     (copy / "model.safetensors").write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match="cannot be loaded"):
-        checkpoints.causal_lm(Weights(str(copy)))
+        checkpoints.load_causal_lm(Weights(str(copy)))
 
 
 def test_the_context_is_the_configs_positions() -> None:
-    assert checkpoints.context(Weights(str(tiny.folder()))) == 2048
+    assert checkpoints.context_length(Weights(str(tiny.folder()))) == 2048
 
 
 def test_a_base_without_a_chat_template_gets_one(copy: Path) -> None:
     (copy / "chat_template.jinja").unlink()
-    assert checkpoints.tokenizer(Weights(str(copy))).chat_template is None
-    assert checkpoints.chat_tokenizer(Weights(str(copy))).chat_template == checkpoints.CHAT_TEMPLATE
+    assert checkpoints.load_tokenizer(Weights(str(copy))).chat_template is None
+    assert checkpoints.load_chat_tokenizer(Weights(str(copy))).chat_template == checkpoints.CHAT_TEMPLATE

@@ -11,7 +11,7 @@ import tiny
 import torch
 from known import Known
 
-from evobuild.weights import packing
+from evobuild.weights import likelihood, packing
 from evobuild.weights.likelihood import Document, Reader
 
 
@@ -34,9 +34,7 @@ def alone(model: Any, document: Document) -> list[float]:
 
 
 def padded(model: Any, batch_tokens: int) -> Reader:
-    reader = Reader(model, batch_tokens)
-    reader._packs = False
-    return reader
+    return Reader(model, batch_tokens, pack=False)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 90, 400, 10_000])
@@ -61,7 +59,7 @@ def test_packed_attention_is_that_of_transformers(monkeypatch, window: int | Non
     config = MistralConfig(vocab_size=300, num_key_value_heads=2, sliding_window=window, **shape)
     model = MistralForCausalLM(config).eval()
     given, reader = documents(), Reader(model, 300)
-    assert reader._packs
+    assert reader.packs
     for place, means in reader.read(given):
         assert means == pytest.approx(alone(model, given[place]), abs=1e-5)
 
@@ -76,9 +74,9 @@ def test_what_stands_beside_a_document_does_not_reach_it(make: Any) -> None:
 
 
 def test_a_model_of_the_attention_interface_is_packed_without_padding() -> None:
-    reader = Reader(tiny.model(), 10_000)
-    seen = []
-    reader._decoder, decoder = lambda **given: seen.append(given) or decoder(**given), reader._decoder
+    model = deepcopy(tiny.model())
+    reader, seen = Reader(model, 10_000), []
+    model.base_model.register_forward_pre_hook(lambda _, args, given: seen.append(given), with_kwargs=True)
     given = documents()
     list(reader.read(given))
     (batch,) = seen
@@ -86,13 +84,9 @@ def test_a_model_of_the_attention_interface_is_packed_without_padding() -> None:
 
 
 def test_documents_that_would_see_others_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
-    by_length = packing._by_length
-
-    def leaks(query, key, value, lengths, *rest):
-        return by_length(query, key, value, [sum(lengths)], *rest)
-
-    monkeypatch.setattr(packing, "_by_length", leaks)
-    assert not Reader(tiny.model(), 100)._packs
+    by_length = packing.attend_by_length
+    monkeypatch.setattr(packing, "attend_by_length", lambda heads, lengths: by_length(heads, [sum(lengths)]))
+    assert not Reader(tiny.model(), 100).packs
 
 
 def test_the_models_own_attention_is_back_afterwards() -> None:
@@ -108,7 +102,7 @@ def test_scaled_logits_are_not_taken_for_those_of_the_output_layer() -> None:
     forward = model.forward
     model.forward = lambda *args, **options: _scaled(forward(*args, **options))
     reader = Reader(model, 500)
-    assert reader._head is None
+    assert not reader.is_split
     found = dict(reader.read(documents()))
     assert found[0] == pytest.approx(alone(model, documents()[0]), abs=1e-5)
     assert found[0] != pytest.approx(plain[0], abs=1e-3)
@@ -120,10 +114,11 @@ def _scaled(out: Any) -> Any:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
-def test_the_output_layer_sees_wanted_positions_only_a_chunk_at_a_time(size: int) -> None:
-    reader, seen = Reader(tiny.model(), 500), []
-    reader._chunk = size * 300
-    reader._head, head = lambda states: seen.append(len(states)) or head(states), reader._head
+def test_the_output_layer_sees_wanted_positions_only_a_chunk_at_a_time(monkeypatch, size: int) -> None:
+    model = deepcopy(tiny.model())
+    monkeypatch.setitem(likelihood.CHUNK, "cpu", size * 300)
+    reader, seen = Reader(model, 500), []
+    model.get_output_embeddings().register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     document = Document(list(range(10, 40)), ((20, 30),))
     assert dict(reader.read([document]))[0] == pytest.approx(alone(tiny.model(), document), abs=1e-5)
     assert sum(seen) == 10 and max(seen) <= max(size, 1)

@@ -1,4 +1,4 @@
-"""Seams: which tokens are the question's and which the answer's, by template."""
+"""Tokenized pairs: which tokens are the question's and which the answer's, by template."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evobuild.weights.losses import Pair
 
 
 def made(template: str, max_length: int = 100, tokenizer=None, **fields) -> Pair | Reject:
-    (found,) = tokenized_pairs.pairs(
+    (found,) = tokenized_pairs.tokenize_pairs(
         tokenizer or tiny.tokenizer(), template, [tiny.row(**fields)], max_length
     )  # type: ignore[arg-type]
     return found
@@ -52,7 +52,7 @@ class Letters:
     ],
 )
 def test_the_question_is_history_instruction_and_input(fields: dict, text: str) -> None:
-    assert tokenized_pairs.question(tiny.row(**fields)) == text
+    assert tokenized_pairs.question_text(tiny.row(**fields)) == text
 
 
 def test_plain_concatenates_ids_and_scores_the_same_answer_tokens_twice() -> None:
@@ -60,7 +60,7 @@ def test_plain_concatenates_ids_and_scores_the_same_answer_tokens_twice() -> Non
     assert isinstance(found, Pair)
     start, asked, answer = tiny.tokenizer().bos_token_id, ids("Two an\n"), ids("d five")
     assert found.both == [start, *asked, *answer]
-    assert found.both[found.seam :] == answer and found.alone == [start, *answer]
+    assert found.both[found.answer_start :] == answer and found.alone == [start, *answer]
     assert not found.truncated
 
 
@@ -68,7 +68,7 @@ def test_chat_puts_the_answer_after_the_models_own_template() -> None:
     found = made("chat", instruction="Name a fish.", output="Cod.")
     assert isinstance(found, Pair)
     prompt = prompt_ids(tiny.tokenizer(), tiny.row(instruction="Name a fish."))
-    assert found.both == prompt + ids("Cod.") and found.seam == len(prompt)
+    assert found.both == prompt + ids("Cod.") and found.answer_start == len(prompt)
     assert found.alone == [prompt[0], *ids("Cod.")]
 
 
@@ -99,7 +99,7 @@ def test_superfiltering_counts_the_newline_to_the_question(start: bool) -> None:
     first = [1] if start else []
     assert isinstance(found, Pair)
     assert found.both == [*first, *map(ord, "Q?\nso\nyes")]
-    assert found.seam == 6 + start and found.alone == [*first, *map(ord, "yes")]
+    assert found.answer_start == 6 + start and found.alone == [*first, *map(ord, "yes")]
 
 
 def test_superfiltering_cuts_the_answer_alone_by_what_the_question_takes() -> None:
@@ -117,7 +117,11 @@ def test_a_longer_answer_is_cut_at_its_end_and_marked(room: int, kept: int, trun
     question = [0, *ids("x\n")]
     found = made("plain", len(question) + room, instruction="x", output="%%%%%")
     assert isinstance(found, Pair)
-    assert (len(found.both) - found.seam, len(found.alone) - 1, found.truncated) == (kept, kept, truncated)
+    assert (len(found.both) - found.answer_start, len(found.alone) - 1, found.truncated) == (
+        kept,
+        kept,
+        truncated,
+    )
 
 
 @pytest.mark.parametrize("template", ["plain", "chat", "authors", "superfiltering"])
@@ -136,7 +140,7 @@ def test_an_answer_of_one_token_that_nothing_stands_before_cannot_be_scored_alon
 
 
 def test_no_rows_give_no_pairs() -> None:
-    assert list(tokenized_pairs.pairs(tiny.tokenizer(), "plain", [], 9)) == []
+    assert list(tokenized_pairs.tokenize_pairs(tiny.tokenizer(), "plain", [], 9)) == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from evobuild.autoif.records import ANSWERS, CONSTRAINTS
 from evobuild.cli.explain import verification
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint, Verification
-from evobuild.core import tables
+from evobuild.core import cache_files, tables
 from evobuild.core.chat import Message, Request
 from evobuild.core.errors import UserError
 from evobuild.core.tables import (
@@ -244,11 +244,11 @@ class _Reader:
 
     def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
         """Look a reply up in the store by what was asked."""
-        file, evolver = reply_cache.path(), self._params.models.evolver
+        file, evolver = cache_files.replies_file(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.evolver:
             return None
         sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
-        with reply_cache.Store(file, engine.identity(evolver)) as opened:
+        with reply_cache.ReplyCache(file, engine.engine_identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
         return reply.text if reply else None

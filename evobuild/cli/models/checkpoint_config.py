@@ -13,7 +13,7 @@ from typing import Any
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import Weights
-from evobuild.weights.checkpoints import location
+from evobuild.weights.sources import local_folder
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 """Names that configurations have for the context length."""
@@ -44,7 +44,7 @@ def read(weights: Weights) -> Checkpoint:
     Raises UserError if it cannot be found, cannot be read, or lacks weights or a tokenizer.
     """
     local = weights.name.startswith(("/", ".", "~", "models/")) or weights.is_local
-    find = _in_folder(location(weights)) if local else _on_hub(weights)
+    find = _in_folder(local_folder(weights)) if local else _on_hub(weights)
     config = _json(find("config.json"))
     if not config:
         raise UserError(f"'{weights}' holds no config.json; give a model's folder or hub id")

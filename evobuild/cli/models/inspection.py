@@ -45,7 +45,7 @@ def inspect(file: Path) -> list[Inspected]:
     Raises BadParams if params.yaml or machine.yaml is not as it should be.
     """
     models = load_params(file, RoleParams).models
-    settings = machine.load()
+    settings = machine.load_machine()
     roles: dict[str, ChatModel | Weights] = {**chat_models(models), **weights_models(models)}
     found: dict[ChatModel | Weights, tuple[str, str | None]] = {}
 

@@ -24,7 +24,7 @@ def facts(model: ChatModel, settings: OpenAI) -> str:
 
     Raises UserError if it cannot be reached, refuses the key, or does not have the model.
     """
-    url, key = openai_server.base_url(settings), openai_server.key()
+    url, key = openai_server.base_url(settings), openai_server.api_key()
     try:
         context = asyncio.run(_asked(model.name, url, key))
     except (aiohttp.ClientError, OSError) as error:

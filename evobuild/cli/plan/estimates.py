@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 import io
 import itertools
-import json
 import shlex
 import sys
 import tempfile
@@ -26,12 +25,14 @@ import polars as pl
 from evobuild.cli.check.params import PARAMS, Params
 from evobuild.core import machine
 from evobuild.core.errors import BadInput
+from evobuild.core.json_files import read_json_file
 from evobuild.core.params import load_params
 from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
 from evobuild.evolution import optimize
 from evobuild.models import planning
+from evobuild.models.progress import FOLDER as PROGRESS
 from evobuild.models.usage import Usage
 from evobuild.seeds import formats
 
@@ -69,7 +70,7 @@ class Estimator:
     def __init__(self, values: Params, settings: machine.Machine, stale: set[str]) -> None:
         self._params = values
         self._machine = settings
-        self._averages = averages(Path("data/usage").glob("*.json"))
+        self._averages = average_replies(PROGRESS.glob("*.json"))
         self._stale = stale
 
     def estimate(self, stage: Stage, fresh: bool) -> Estimate:
@@ -168,7 +169,7 @@ class Estimator:
         source = Path(self._params.seed.source)
         if not source.exists():
             return drawn or 0
-        there = sum(1 for _ in formats.read(source, self._params.seed.format))
+        there = sum(1 for _ in formats.read_seed_rows(source, self._params.seed.format))
         return min(drawn or there, there)
 
     def _priced(self, found: Estimate, usages: Sequence[Usage]) -> Estimate:
@@ -208,25 +209,25 @@ def count_calls(name: str, command: str) -> list[Usage]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         arguments = stage_arguments(main, options)
         outs = {field: folder / field for field, kind in argument_kinds(main).items() if kind is Out}
-        usages = stack.enter_context(planning.counting())
+        usages = stack.enter_context(planning.counting_calls())
         # Without replies nothing is left of the rows; the calls are counted all the same.
         with suppress(BadInput), redirect_stderr(io.StringIO()):
             main(load_params(PARAMS, params_schema(main)), dataclasses.replace(arguments, **outs))
     return usages
 
 
-def averages(files: Iterable[Path]) -> dict[str, tuple[float, float, float | None]]:
+def average_replies(files: Iterable[Path]) -> dict[str, tuple[float, float, float | None]]:
     """Mean prompt and completion tokens of each role's replies, and seconds per call really made."""
     totals: dict[str, list[float]] = {}
     for file in sorted(files):
-        for usage in json.loads(file.read_text(encoding="utf-8")):
-            sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
-            for counts in usage["purposes"].values():
-                sums[0] += counts["calls"]
-                sums[1] += counts["calls"] + counts["cached"]
-                sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
-                sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
-            sums[4] += usage["seconds"]
+        usage = read_json_file(file)
+        sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
+        for counts in usage["purposes"].values():
+            sums[0] += counts["calls"]
+            sums[1] += counts["calls"] + counts["cached"]
+            sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
+            sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
+        sums[4] += usage["seconds"]
     return {
         role: (prompt / replies, completion / replies, seconds / calls if calls else None)
         for role, (calls, replies, prompt, completion, seconds) in totals.items()

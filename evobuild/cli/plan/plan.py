@@ -30,7 +30,7 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Est
     with _overridden(overrides):
         values = load_all_params(PARAMS)
         stale = _stale(targets)
-        estimator = Estimator(values, machine.load(), {stage.addressing for stage, _ in stale})
+        estimator = Estimator(values, machine.load_machine(), {stage.addressing for stage, _ in stale})
         return [estimator.estimate(stage, fresh) for stage, fresh in stale]
 
 

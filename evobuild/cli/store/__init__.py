@@ -1,1 +1,1 @@
-"""`python -m evobuild store`: the kept replies as a whole."""
+"""`python -m evobuild store`: the reply cache as a whole."""

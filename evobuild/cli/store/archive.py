@@ -1,6 +1,6 @@
-"""The reply store as a whole: counted, pruned, and carried from one machine to another as Parquet.
+"""The reply cache as a whole: counted, pruned, and carried from one machine to another as Parquet.
 
-An archive has a row per reply, sorted by key, so that equal stores give equal files:
+An archive has a row per reply, sorted by key, so that equal caches give equal files:
   key        what was asked of which model, 16 bytes
   identity   the model's full name
   reply      as JSON, in UTF-8
@@ -18,23 +18,25 @@ from typing import NamedTuple
 
 import polars as pl
 
+from evobuild.core.checksums import is_sound
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.params import load_params
+from evobuild.core.sqlite_cache import model_number
 from evobuild.core.stage import whole
-from evobuild.models import engine, record, reply_cache
+from evobuild.models import engine, reply_cache
 from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
 MARK = "evobuild.replies"
-"""Key of the file's metadata that holds the version of the store it came from."""
+"""Key of the file's metadata that holds the version of the reply cache it came from."""
 
 CHUNK = 20_000
 """Replies in memory at once."""
 
 
 class Share(NamedTuple):
-    """What one model has in the store."""
+    """What one model has in the reply cache."""
 
     identity: str
     replies: int
@@ -49,28 +51,28 @@ class Moved(NamedTuple):
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store that is there. Raises UserError if it is not, and whenever SQLite fails."""
+def opened_reply_cache(file: Path) -> Iterator[sqlite3.Connection]:
+    """Open a reply cache that is there. Raises UserError if it is not, and whenever SQLite fails."""
     if not file.exists():
         raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
     try:
-        with closing(reply_cache.connect(file)) as connection:
+        with closing(reply_cache.open_reply_cache(file)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise reply_cache.explained(file, error) from error
+        raise reply_cache.reply_cache_error(file, error) from error
 
 
-def stats(file: Path) -> list[Share]:
+def count_replies(file: Path) -> list[Share]:
     """Count the replies of each model and the bytes of their text, the most first."""
     query = (
         "SELECT identity, count(*), sum(length(reply)) FROM replies JOIN models ON number = model "
         "GROUP BY identity ORDER BY count(*) DESC, identity"
     )
-    with opened(file) as connection:
+    with opened_reply_cache(file) as connection:
         return [Share(*row) for row in connection.execute(query)]
 
 
-def table(shares: Sequence[Share]) -> str:
+def reply_table(shares: Sequence[Share]) -> str:
     """Lay the counts out as text, with their sum."""
     total = Share("all", sum(each.replies for each in shares), sum(each.bytes for each in shares))
     lines = [f"{'replies':>12}  {'MB':>9}  model"]
@@ -78,7 +80,7 @@ def table(shares: Sequence[Share]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def export(file: Path, archive: Path, prefix: str = "") -> Moved:
+def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
     """Write the sound replies of the models whose identity begins with a prefix to an archive.
 
     Raises UserError if there are none, or the archive cannot be written.
@@ -90,15 +92,15 @@ def export(file: Path, archive: Path, prefix: str = "") -> Moved:
     taken = left = 0
     with whole(archive) as (partial,), tempfile.TemporaryDirectory(dir=archive.parent) as folder:
         parts: list[Path] = []
-        with opened(file) as connection:
+        with opened_reply_cache(cache) as connection:
             cursor = connection.execute(query, (prefix, prefix))
             while rows := cursor.fetchmany(CHUNK):
-                sound = [row for row in rows if record.is_sound(row[0], row[2], row[3])]
+                sound = [row for row in rows if is_sound(row[0], row[2], row[3])]
                 taken, left = taken + len(sound), left + len(rows) - len(sound)
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
                 _write(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
         if not taken:
-            raise UserError(f"{file}: holds no reply of a model whose identity begins with '{prefix}'")
+            raise UserError(f"{cache}: holds no reply of a model whose identity begins with '{prefix}'")
         _write(pl.scan_parquet(parts), partial)
     return Moved(taken, left)
 
@@ -110,15 +112,15 @@ def _write(rows: pl.LazyFrame, path: Path) -> None:
         raise UserError(f"{path.parent}: cannot be written: {str(error).splitlines()[0]}") from error
 
 
-def merge(file: Path, archive: Path) -> Moved:
-    """Take an archive's replies into a store, which is begun if need be; known keys stay as they are.
+def import_replies(*, cache: Path, archive: Path) -> Moved:
+    """Take an archive's replies into a reply cache, begun if need be; known keys stay as they are.
 
     Raises BadInput if the file is no archive, or a row is damaged; sound rows before it are kept.
     """
     rows = _read(archive)
     height: int = rows.select(pl.len()).collect().item()
     taken = 0
-    with closing(reply_cache.connect(file)) as connection:
+    with closing(reply_cache.open_reply_cache(cache)) as connection:
         try:
             for start in range(0, height, CHUNK):
                 chunk = rows.slice(start, CHUNK).collect().rows()
@@ -127,13 +129,11 @@ def merge(file: Path, archive: Path) -> Moved:
                         raise BadInput(f"{archive}: row {place} is damaged; get the file again")
                 with connection:
                     connection.execute("BEGIN IMMEDIATE")
-                    numbers = {
-                        name: reply_cache.number(connection, name) for name in {row[1] for row in chunk}
-                    }
+                    numbers = {name: model_number(connection, name) for name in {row[1] for row in chunk}}
                     given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
-                    taken += reply_cache.insert(connection, given)
+                    taken += reply_cache.insert_replies(connection, given)
         except sqlite3.Error as error:
-            raise reply_cache.explained(file, error) from error
+            raise reply_cache.reply_cache_error(cache, error) from error
         except pl.exceptions.PolarsError as error:
             raise BadInput(f"{archive}: is damaged: {str(error).splitlines()[0]}") from error
     return Moved(taken, height - taken)
@@ -159,40 +159,40 @@ def _read(archive: Path) -> pl.LazyFrame:
 
 
 def _is_sound(key: bytes, identity: str | None, reply: bytes, check: bytes) -> bool:
-    if identity is None or not record.is_sound(key, reply, check):
+    if identity is None or not is_sound(key, reply, check):
         return False
     try:
-        record.decode(reply)
+        reply_cache.decode_reply(reply)
     except (ValueError, TypeError):
         return False
     return True
 
 
-def beginning(prefix: str) -> Callable[[str], bool]:
+def begins_with(prefix: str) -> Callable[[str], bool]:
     """Tell the models whose identity begins with a prefix. Raises UserError if it is empty."""
     if not prefix:
         raise UserError("--model is empty; expected how a model's identity begins, as `store stats` shows it")
     return lambda identity: identity.startswith(prefix)
 
 
-def unused(params: Path) -> Callable[[str], bool]:
+def unused_models(params: Path) -> Callable[[str], bool]:
     """Tell the models that no chat role of a params file names now.
 
     Raises UserError if one of the roles' models cannot be found, and so has no identity.
     """
     models = load_params(params, RoleParams).models
-    current = {engine.identity(model) for model in chat_models(models).values()}
+    current = {engine.engine_identity(model) for model in chat_models(models).values()}
     return lambda identity: identity not in current
 
 
-def prune(file: Path, drop: Callable[[str], bool]) -> Moved:
+def prune_replies(file: Path, drop: Callable[[str], bool]) -> Moved:
     """Remove the replies of each model whose identity `drop` says yes to, and give their space back.
 
     Returns what was removed, and what is left.
     """
-    with opened(file) as connection:
+    with opened_reply_cache(file) as connection:
         models = connection.execute("SELECT number, identity FROM models").fetchall()
-        # A model's own row stays: a process that has the store open knows it by its number.
+        # A model's own row stays: a process that has the cache open knows it by its number.
         dropped = [(number,) for number, identity in models if drop(identity)]
         removed = 0
         with connection:

@@ -1,4 +1,4 @@
-"""The commands of `python -m evobuild store`: each does one thing to the whole store and says what."""
+"""The commands of `python -m evobuild store`: each does one thing to the whole reply cache and says what."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from evobuild.models.reply_cache import path as store_path
+from evobuild.core.cache_files import replies_file
 
 PARAMS = Path("params.yaml")
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_store_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add stats, export, import, prune and rebuild; each sets `run`."""
     stats = commands.add_parser("stats", help="replies and bytes of each model")
     stats.set_defaults(run=_stats)
@@ -34,14 +34,16 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _stats(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
-    sys.stdout.write(archive.table(archive.stats(store_path())))
+    sys.stdout.write(archive.reply_table(archive.count_replies(replies_file())))
     return 0
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
-    taken, damaged = archive.export(store_path(), arguments.file, arguments.model)
+    taken, damaged = archive.export_replies(
+        cache=replies_file(), archive=arguments.file, prefix=arguments.model
+    )
     left = f", {damaged:,} damaged ones left out" if damaged else ""
     sys.stdout.write(f"{taken:,} replies written to {arguments.file}{left}\n")
     return 0
@@ -50,7 +52,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
-    taken, known = archive.merge(store_path(), arguments.file)
+    taken, known = archive.import_replies(cache=replies_file(), archive=arguments.file)
     sys.stdout.write(f"{taken:,} replies taken in, {known:,} were there already\n")
     return 0
 
@@ -58,8 +60,8 @@ def _import(arguments: argparse.Namespace) -> int:
 def _prune(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
-    drop = archive.unused(PARAMS) if arguments.keep_current else archive.beginning(arguments.model)
-    removed, left = archive.prune(store_path(), drop)
+    drop = archive.unused_models(PARAMS) if arguments.keep_current else archive.begins_with(arguments.model)
+    removed, left = archive.prune_replies(replies_file(), drop)
     sys.stdout.write(f"{removed:,} replies removed, {left:,} kept\n")
     return 0
 
@@ -67,7 +69,7 @@ def _prune(arguments: argparse.Namespace) -> int:
 def _rebuild(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import salvage
 
-    done = salvage.rebuild(store_path())
+    done = salvage.rebuild_reply_cache(replies_file())
     wrong = f", {done.damaged:,} damaged ones left out" if done.damaged else ""
     sys.stdout.write(f"{done.replies:,} replies kept{wrong}; the old file is {done.old}\n")
     return 0

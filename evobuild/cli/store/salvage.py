@@ -1,4 +1,4 @@
-"""A damaged reply store rebuilt: what can be read of it goes into a fresh file, the old one is kept.
+"""A damaged reply cache rebuilt: what can be read of it goes into a fresh file, the old one is kept.
 
 Each row is held against its checksum, so that nothing wrong comes through. A row is lost if its page
 is damaged or missing.
@@ -12,8 +12,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evobuild.core.checksums import is_sound
 from evobuild.core.errors import UserError
-from evobuild.models import record, reply_cache
+from evobuild.core.sqlite_cache import model_number
+from evobuild.models import reply_cache
 
 CHUNK = 20_000
 """Rows in memory at once."""
@@ -31,17 +33,17 @@ UNKNOWN = "unknown"
 
 
 class Rebuilt(NamedTuple):
-    """replies: how many the fresh store holds; damaged: read, but wrong; old: where the old file lies."""
+    """replies: how many the fresh cache holds; damaged: read, but wrong; old: where the old file lies."""
 
     replies: int
     damaged: int
     old: Path
 
 
-def rebuild(file: Path) -> Rebuilt:
-    """Put the sound replies of a store into a fresh file in its place, and move the old one aside.
+def rebuild_reply_cache(file: Path) -> Rebuilt:
+    """Put the sound replies of a reply cache into a fresh file in its place, and move the old one aside.
 
-    Raises UserError if there is no store, another process has it open, or it is another program's.
+    Raises UserError if there is no reply cache, another process has it open, or it is another program's.
     """
     if not file.is_file():
         raise UserError(f"{file}: there is no reply store to rebuild")
@@ -58,7 +60,7 @@ def rebuild(file: Path) -> Rebuilt:
         _remove(file)
         fresh.replace(file)
     except sqlite3.Error as error:
-        raise reply_cache.explained(fresh, error) from error
+        raise reply_cache.reply_cache_error(fresh, error) from error
     finally:
         _remove(fresh)
     return Rebuilt(kept, damaged, old)
@@ -76,7 +78,7 @@ def _refuse_shared(file: Path) -> None:
                 raise UserError(f"{file}: another process has the reply store open; stop it first") from error
             # Too damaged to say whose it is: nothing can be read, and moving it aside harms nobody.
             return
-    if application != reply_cache.APPLICATION:
+    if application != reply_cache.KIND.number:
         raise UserError(f"{file}: an SQLite file, but no reply store; it is left as it is")
     if version != reply_cache.VERSION:
         raise UserError(f"{file}: of version {version}, this program knows {reply_cache.VERSION}")
@@ -86,7 +88,7 @@ def _copy(file: Path, fresh: Path) -> tuple[int, int]:
     """Copy what is sound; how many rows, and how many were wrong."""
     kept = damaged = 0
     source = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    with closing(source), closing(reply_cache.connect(fresh)) as target:
+    with closing(source), closing(reply_cache.open_reply_cache(fresh)) as target:
         # Without it SQLite refuses a file that is shorter than its first page says.
         source.execute("PRAGMA writable_schema=ON")
         source.text_factory = bytes
@@ -97,9 +99,9 @@ def _copy(file: Path, fresh: Path) -> tuple[int, int]:
             with target:
                 target.execute("BEGIN IMMEDIATE")
                 for number in {row[1] for row in sound} - numbers.keys():
-                    numbers[number] = reply_cache.number(target, _identity(source, number))
+                    numbers[number] = model_number(target, _identity(source, number))
                 rows = [(key, numbers[number], reply, check) for key, number, reply, check in sound]
-                kept += reply_cache.insert(target, rows)
+                kept += reply_cache.insert_replies(target, rows)
     return kept, damaged
 
 
@@ -139,7 +141,7 @@ def _chunks(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 def _is_sound(row: tuple[Any, ...]) -> bool:
     key, number, reply, check = row
-    return isinstance(number, int) and record.is_sound(key, reply, check)
+    return isinstance(number, int) and is_sound(key, reply, check)
 
 
 def _identity(source: sqlite3.Connection, number: int) -> str:

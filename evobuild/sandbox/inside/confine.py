@@ -17,7 +17,7 @@ CAPABILITIES_VERSION_3 = 0x20080522
 SIGKILL = 9
 
 
-def limit(memory: int, seconds: int, strictly: bool) -> None:
+def limit_resources(memory: int, seconds: int, strictly: bool) -> None:
     """Set hard limits: memory in bytes, CPU time, and no file written, no core dumped.
 
     strictly: a limit that this system has not is an error, not left out.
@@ -31,7 +31,7 @@ def limit(memory: int, seconds: int, strictly: bool) -> None:
                 raise
 
 
-def lock(ruleset: int | None, program: bytes, parent: int) -> None:
+def lock_process(ruleset: int | None, program: bytes, parent: int) -> None:
     """Shut this process in: no privileges, no life beyond its parent's, no files, few system calls.
 
     ruleset: descriptor of a Landlock ruleset, or None; it is closed. program: a seccomp filter.

@@ -17,8 +17,8 @@ import marshal
 import posix
 import sys
 
-from evobuild.sandbox.inside.runner import begin
-from evobuild.sandbox.inside.values import decode, quoted
+from evobuild.sandbox.inside.runner import shut_in
+from evobuild.sandbox.inside.values import decode_value, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ class Program:
 
     def ask(self, expression: str) -> object:
         """Have an expression evaluated there. Raises the built-in exception that it raised."""
-        posix_write(self._calls, marshal.dumps(marshal.dumps(expression)))
+        write_whole(self._calls, marshal.dumps(marshal.dumps(expression)))
         kind, *rest = self._line()
         if kind == "value":
-            return decode(rest[0], self._reference)
+            return decode_value(rest[0], self._reference)
         error = getattr(builtins, str(rest[0]), None) if kind == "raised" else None
         if isinstance(error, type) and issubclass(error, Exception):
             raise error("raised by the program")
@@ -95,18 +95,18 @@ class Reference:
         vars(self).update(_program=program, _source=source, _truth=truth)
 
     def __call__(self, *arguments: object, **keywords: object) -> object:
-        given = [source(argument) for argument in arguments]
-        given += [f"{name}={source(argument)}" for name, argument in keywords.items()]
+        given = [source_of(argument) for argument in arguments]
+        given += [f"{name}={source_of(argument)}" for name, argument in keywords.items()]
         return self._program.ask(f"{self._source}({', '.join(given)})")
 
     def __getattr__(self, name: str) -> object:
         return self._program.ask(f"getattr({self._source}, {name!r})")
 
     def __setattr__(self, name: str, value: object) -> None:
-        self._program.ask(f"setattr({self._source}, {name!r}, {source(value)})")
+        self._program.ask(f"setattr({self._source}, {name!r}, {source_of(value)})")
 
     def __getitem__(self, key: object) -> object:
-        return self._program.ask(f"{self._source}[{source(key)}]")
+        return self._program.ask(f"{self._source}[{source_of(key)}]")
 
     def __len__(self) -> int:
         length = self._program.ask(f"len({self._source})")
@@ -122,18 +122,18 @@ class Reference:
         return bool(self._truth)
 
 
-def source(value: object) -> str:
+def source_of(value: object) -> str:
     """Write an argument as the source of an expression over `names` and `kept`."""
     if isinstance(value, Reference):
         return str(vars(value)["_source"])
     if isinstance(value, list):
-        return f"[{', '.join(map(source, value))}]"
+        return f"[{', '.join(map(source_of, value))}]"
     if isinstance(value, tuple):
-        return f"({''.join(f'{source(item)}, ' for item in value)})"
+        return f"({''.join(f'{source_of(item)}, ' for item in value)})"
     if isinstance(value, set | frozenset):
-        return f"{type(value).__name__}([{', '.join(map(source, value))}])"
+        return f"{type(value).__name__}([{', '.join(map(source_of, value))}])"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{source(key)}: {source(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{source_of(key)}: {source_of(item)}' for key, item in value.items())}}}"
     if isinstance(value, type) and value in vars(builtins).values():
         return value.__name__
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | range):
@@ -141,7 +141,7 @@ def source(value: object) -> str:
     raise TypeError(f"a test cannot hand over a {type(value).__name__}")
 
 
-def posix_write(descriptor: int, data: bytes) -> None:
+def write_whole(descriptor: int, data: bytes) -> None:
     """Write all of it; a program that is gone gives no answer."""
     try:
         while data:
@@ -153,7 +153,7 @@ def posix_write(descriptor: int, data: bytes) -> None:
 def main(task: Task, place: Place) -> None:
     """Send the parent the verdict, and end this process."""
     end = posix._exit
-    send = begin(place)
+    send = shut_in(place)
     try:
         _examine(task)
     except Lost as lost:

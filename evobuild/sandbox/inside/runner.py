@@ -18,9 +18,9 @@ import marshal
 import posix
 import sys
 
-from evobuild.sandbox.inside.confine import limit, lock
-from evobuild.sandbox.inside.steady import steady
-from evobuild.sandbox.inside.values import Unsuitable, encode, quoted
+from evobuild.sandbox.inside.confine import limit_resources, lock_process
+from evobuild.sandbox.inside.steady import stop_clock_and_chance
+from evobuild.sandbox.inside.values import Unsuitable, encode_value, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,21 +51,21 @@ DETAIL = 200
 
 def main(task: Task, place: Place) -> None:
     """Answer all calls, then end this process at once, whatever the code has left behind."""
-    send = begin(place)
+    send = shut_in(place)
     end = posix._exit
     calls = iter(task["cases"]) if task["calls"] is None else _arriving(open(task["calls"], "rb"))
-    names = load(task["program"], task["modules"], send)
+    names = load_program(task["program"], task["modules"], send)
     if names is not None:
         function = task["function"]
         if function is None or callable(names.get(function)):
             send('["loaded"]')
-            answer(calls, send, names, exam=function is None)
+            answer_calls(calls, send, names, exam=function is None)
         else:
             send('["missing", ""]')
     end(0)
 
 
-def begin(place: Place) -> Callable[[str], None]:
+def shut_in(place: Place) -> Callable[[str], None]:
     """Shut this process in; give what sends a line to where the answers go.
 
     Standard input and output are from here on the null device, which the code may use as it likes.
@@ -80,14 +80,16 @@ def begin(place: Place) -> Callable[[str], None]:
         while rest:
             rest = rest[write(out, rest) :]
 
-    limit(place["memory"], place["seconds"], place["strictly"])
+    limit_resources(place["memory"], place["seconds"], place["strictly"])
     if place["lock"]:
-        lock(*place["lock"])
+        lock_process(*place["lock"])
     send('["ready"]')
     return send
 
 
-def load(program: str, modules: list[str] | None, send: Callable[[str], None]) -> dict[str, object] | None:
+def load_program(
+    program: str, modules: list[str] | None, send: Callable[[str], None]
+) -> dict[str, object] | None:
     """Run a program as a module named `candidate` and give its names; if it fails, say why."""
     module = type(sys)("candidate")
     sys.modules["candidate"] = module
@@ -95,7 +97,7 @@ def load(program: str, modules: list[str] | None, send: Callable[[str], None]) -
     names["__builtins__"] = {**vars(builtins)}
     if modules is not None:
         names["__builtins__"]["__import__"] = _importer(frozenset(modules))
-    steady(program)
+    stop_clock_and_chance(program)
     try:
         code = compile(program, "<candidate>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, OverflowError, RecursionError) as error:
@@ -107,7 +109,7 @@ def load(program: str, modules: list[str] | None, send: Callable[[str], None]) -
     try:
         exec(code, names)
     except BaseException as error:
-        send(failure(error))
+        send(failure_line(error))
         return None
     return names
 
@@ -124,7 +126,9 @@ def _importer(modules: frozenset[str]) -> Callable[..., object]:
     return __import__
 
 
-def answer(calls: Iterable[bytes], send: Callable[[str], None], names: dict[str, object], exam: bool) -> None:
+def answer_calls(
+    calls: Iterable[bytes], send: Callable[[str], None], names: dict[str, object], exam: bool
+) -> None:
     """Answer each call in a line."""
     kept: list[object] = []
     scope = {"names": names, "kept": kept, "nan": float("nan"), "inf": float("inf")}
@@ -138,13 +142,13 @@ def answer(calls: Iterable[bytes], send: Callable[[str], None], names: dict[str,
         try:
             asked = marshal.loads(call)
             value = eval(asked, scope) if exam else names[asked[0]](*asked[1])  # type: ignore[operator]
-            line = f'["value", {encode(value, opaque if exam else None)}]'
+            line = f'["value", {encode_value(value, opaque if exam else None)}]'
         except BaseException as error:
-            line = failure(error)
+            line = failure_line(error)
         send(line)
 
 
-def failure(error: BaseException) -> str:
+def failure_line(error: BaseException) -> str:
     """Say in a line what an exception was, without asking it."""
     kind = type(error)
     if kind is MemoryError:

@@ -13,7 +13,7 @@ NOW = 1704067200
 """2024-01-01T00:00:00Z, in seconds."""
 
 
-def steady(program: str) -> None:
+def stop_clock_and_chance(program: str) -> None:
     """Fix the clock and the seed for a program that may use them."""
     if "random" in program:
         import random

@@ -15,7 +15,7 @@ from _json import encode_basestring_ascii
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
 quoted = encode_basestring_ascii
 """Text as a string of JSON."""
@@ -23,6 +23,7 @@ quoted = encode_basestring_ascii
 Plain: TypeAlias = object
 """None, bool, int, float, complex, str, bytes, and list, tuple, set, frozenset and dict of them."""
 
+COLLECTIONS = (tuple, set, frozenset, dict)
 SEQUENCES = {tuple: "tuple", set: "set", frozenset: "frozenset"}
 ITERATORS = (type(_ for _ in ()), map, zip, filter, reversed, enumerate)
 VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
@@ -36,7 +37,7 @@ class Unsuitable(Exception):
     """No plain value; the argument is the name of its type."""
 
 
-def encode(value: object, opaque: Callable[[object], str] | None = None) -> str:
+def encode_value(value: object, opaque: Callable[[object], str] | None = None) -> str:
     """Write a value as text in ASCII, without a line break.
 
     opaque: writes what is no plain value; without it that raises Unsuitable.
@@ -55,10 +56,20 @@ def encode(value: object, opaque: Callable[[object], str] | None = None) -> str:
         return text if text[-1] not in "fn" else f'{{"float": "{text}"}}'
     if isinstance(value, list):
         return _many(list.__iter__(value), opaque)
-    if opaque is None and isinstance(value, dict | set | frozenset) and len(value) > MANY:
+    if isinstance(value, COLLECTIONS):
+        return _collection(value, opaque)
+    return _rare(value, opaque)
+
+
+def _collection(
+    value: tuple[object, ...] | set[object] | frozenset[object] | dict[object, object],
+    opaque: Callable[[object], str] | None,
+) -> str:
+    if opaque is None and not isinstance(value, tuple) and len(value) > MANY:
         raise Unsuitable(f"{_name(value)} of {len(value)}")
     if isinstance(value, dict):
-        pairs = [f"[{encode(key, opaque)}, {encode(item, opaque)}]" for key, item in dict.items(value)]
+        entries = dict.items(value)
+        pairs = [f"[{encode_value(key, opaque)}, {encode_value(item, opaque)}]" for key, item in entries]
         return f'{{"dict": [{", ".join(pairs)}]}}'
     for kind, name in SEQUENCES.items():
         if isinstance(value, kind):
@@ -67,7 +78,7 @@ def encode(value: object, opaque: Callable[[object], str] | None = None) -> str:
 
 
 def _many(items: Iterable[object], opaque: Callable[[object], str] | None) -> str:
-    return f"[{', '.join([encode(item, opaque) for item in items])}]"
+    return f"[{', '.join([encode_value(item, opaque) for item in items])}]"
 
 
 def _rare(value: object, opaque: Callable[[object], str] | None) -> str:
@@ -75,7 +86,7 @@ def _rare(value: object, opaque: Callable[[object], str] | None) -> str:
         return f'{{"bytes": {quoted(bytes.decode(value, "latin-1"))}}}'
     if isinstance(value, complex):
         real, imaginary = complex.real.__get__(value), complex.imag.__get__(value)
-        return f'{{"complex": [{encode(real)}, {encode(imaginary)}]}}'
+        return f'{{"complex": [{encode_value(real)}, {encode_value(imaginary)}]}}'
     kind = type(value)
     if opaque is None:
         raise Unsuitable(_name(value))
@@ -91,10 +102,10 @@ def _name(value: object) -> str:
     return name
 
 
-def decode(found: object, opaque: Callable[[list[object]], object] | None = None) -> Plain:
+def decode_value(found: object, opaque: Callable[[list[object]], object] | None = None) -> Plain:
     """Make the value that parsed JSON stands for. Raises ValueError where it stands for none."""
     if isinstance(found, list):
-        return [decode(item, opaque) for item in found]
+        return [decode_value(item, opaque) for item in found]
     if isinstance(found, str):
         found.encode()  # A lone surrogate is no text: UnicodeEncodeError is a ValueError.
         return found
@@ -116,21 +127,37 @@ def _tagged(name: str, inner: object, opaque: Callable[[list[object]], object] |
         return inner.encode("latin-1")
     if name == "opaque" and opaque and isinstance(inner, list):
         return opaque(inner)
-    items = decode(inner, opaque)
+    items = decode_value(inner, opaque)
     if not isinstance(items, list):
         raise ValueError("a list was expected")
     if opaque is None and len(items) > MANY and name in ("dict", "set", "frozenset"):
         raise ValueError(f"a {name} of {len(items)}")
-    if name == "dict":
-        return dict(items)
-    if name == "complex":
-        return complex(*items)
-    makers = {"tuple": tuple, "set": set, "frozenset": frozenset}
-    if opaque and name == "range":
-        return range(*items)
-    if opaque and name == "iterator":
-        return iter(items)
-    if name not in makers:
+    return _made(name, items, to_examiner=opaque is not None)
+
+
+def _made(name: str, items: list[object], to_examiner: bool) -> Plain:
+    make = MAKERS.get(name) or (EXAMINER_MAKERS.get(name) if to_examiner else None)
+    if make is None:
         raise ValueError(f"unknown kind of value {name!r}")
-    made: Plain = makers[name](items)
-    return made
+    return make(items)
+
+
+def _complex(parts: list[float]) -> complex:
+    return complex(*parts)
+
+
+def _range(ends: list[int]) -> range:
+    return range(*ends)
+
+
+MAKERS: dict[str, Callable[[list[Any]], Plain]] = {
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "dict": dict,
+    "complex": _complex,
+}
+"""What makes the value that stands under a name, of the list there."""
+
+EXAMINER_MAKERS: dict[str, Callable[[list[Any]], Plain]] = {"range": _range, "iterator": iter}
+"""What an examiner gets besides."""

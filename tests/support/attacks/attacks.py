@@ -453,7 +453,7 @@ attack(
     """
     frame = sys._getframe()
     while frame:
-        if 'encode' in frame.f_globals: frame.f_globals['encode'] = lambda *a: 'true'
+        if 'encode_value' in frame.f_globals: frame.f_globals['encode_value'] = lambda *a: 'true'
         frame = frame.f_back
     return False
     """,

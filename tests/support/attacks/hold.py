@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--isolation")
     chosen = parser.parse_args().isolation
-    isolations = [each for each in sandbox.usable() if chosen in (None, each.name)]
+    isolations = [each for each in sandbox.usable_isolations() if chosen in (None, each.name)]
     failures = [f"{isolation.name}: {failure}" for isolation in isolations for failure in held(isolation)]
     counts = {"attacks": len(ATTACKS), "benign": len(BENIGN), "forgeries": len(exams()) - 1}
     names = [each.name + (" as nobody" if each.drop else "") for each in isolations]
@@ -59,7 +59,7 @@ def held(isolation: sandbox.Isolation) -> Iterator[str]:
 
 def _attacked(isolation: sandbox.Isolation, given: dict[str, object]) -> Iterator[str]:
     jobs = [sandbox.Job(each.name, each.code, "attack", ((given,),)) for each in ATTACKS]
-    found = {outcome.key: outcome for outcome in sandbox.run(jobs, LIMITS, isolation, at_once=4)}
+    found = {outcome.key: outcome for outcome in sandbox.run_jobs(jobs, LIMITS, isolation, at_once=4)}
     for each in ATTACKS:
         answer = found[each.name].answers[0]
         said = f"{answer.error} {answer.detail}" if answer.error else f"value {answer.value!r}"
@@ -72,7 +72,7 @@ def _judged(isolation: sandbox.Isolation) -> Iterator[str]:
         sandbox.Job(each.name, each.code, "evaluate", tuple((argument,) for argument, _ in each.expected))
         for each in BENIGN
     ]
-    found = {outcome.key: outcome for outcome in sandbox.run(jobs, PATIENT, isolation)}
+    found = {outcome.key: outcome for outcome in sandbox.run_jobs(jobs, PATIENT, isolation)}
     for each in BENIGN:
         for answer, (_, expected) in zip(found[each.name].answers, each.expected, strict=True):
             right = answer.value == expected and type(answer.value) is type(expected)
@@ -81,7 +81,7 @@ def _judged(isolation: sandbox.Isolation) -> Iterator[str]:
 
 
 def _examined(isolation: sandbox.Isolation) -> Iterator[str]:
-    for verdict in sandbox.examine(exams(), LIMITS, isolation, at_once=4):
+    for verdict in sandbox.run_exams(exams(), LIMITS, isolation, at_once=4):
         if verdict.passed != (verdict.key == "right"):
             yield f"exam: {verdict.key}: {verdict}"
 

@@ -1,20 +1,19 @@
 """Kept measurements: what a model that does not answer gave, losses, embeddings or rewards, by content.
 
-A shelf beside the reply store, so that a crash, a rerun, another order of pools or a change there and
-back measures nothing twice, and a stage that finds all of it kept loads no model. Values are bytes
+An SQLite cache beside that of replies, so that a crash, a rerun, another order of pools or a change there
+and back measures nothing twice, and a stage that finds all of it kept loads no model. Values are bytes
 that whoever measures packs itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from evobuild.cache.sqlite_cache import Kind, Shelf
-from evobuild.models import reply_cache
-from evobuild.models.record import Key
+from evobuild.core import cache_files
+from evobuild.core.checksums import Key
+from evobuild.core.sqlite_cache import CacheKind, SqliteCache
 
-KIND = Kind(
+KIND = CacheKind(
     "file of measurements",
     b"evom",
     1,
@@ -24,12 +23,7 @@ KIND = Kind(
 )
 
 
-def path() -> Path:
-    """Where measurements lie: beside the reply store, so that $EVOBUILD_STORE moves both."""
-    return reply_cache.path().with_name("measurements.sqlite")
-
-
-class Measurements(Shelf):
+class Measurements(SqliteCache):
     """Measurements of one kind by one model. Raises UserError if the file cannot be used.
 
     identity: whatever changes the numbers: kind, model by content or commit, dtype, adapter,
@@ -37,7 +31,7 @@ class Measurements(Shelf):
     """
 
     def __init__(self, identity: str) -> None:
-        super().__init__(path(), KIND, identity)
+        super().__init__(cache_files.measurements_file(), KIND, identity)
 
     def key(self, content: str | bytes) -> Key:
         """Hash what is measured, with the identity: 16 bytes."""

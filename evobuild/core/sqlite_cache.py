@@ -1,4 +1,4 @@
-"""A shelf: what models gave, kept by what they were asked, in an SQLite file (WAL) that processes share.
+"""An SQLite cache: what models gave, by what they were asked, in a file (WAL) that processes share.
 
 A file is of one kind, which its application_id tells; a file of anyone else's is refused. Every value
 has a checksum that ties it to its key. What is damaged is never used: a row whose checksum is wrong
@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
 from evobuild.core.stage import log
-from evobuild.models.record import Key, checksum, is_sound
 
 BUFFER_ROWS = 2048
 COMMIT_SECONDS = 0.02
@@ -33,7 +33,7 @@ ASKED = 10_000
 
 
 @dataclass(frozen=True)
-class Kind:
+class CacheKind:
     """A kind of file. name: what it is called; mend: what to do when it is damaged.
 
     application: SQLite's application_id; version: of the schema and of what goes into a key.
@@ -65,7 +65,7 @@ PRAGMA user_version={self.version};
 COMMIT;
 """
 
-    def explained(self, file: Path, error: Exception) -> UserError:
+    def user_error(self, file: Path, error: Exception) -> UserError:
         """Say what SQLite or the disk says of a file of this kind, and what to do."""
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         # SQLITE_ERROR: what is asked is always the same, so it is the table or its columns that are gone.
@@ -83,7 +83,7 @@ COMMIT;
         return connection.executemany(query, rows).rowcount
 
 
-def connect(file: Path, kind: Kind) -> sqlite3.Connection:
+def open_sqlite_cache(file: Path, kind: CacheKind) -> sqlite3.Connection:
     """Open a file of some kind, or begin a new one where there is none.
 
     Raises UserError if the file is of no or another kind, is newer than this program, is damaged or
@@ -93,7 +93,7 @@ def connect(file: Path, kind: Kind) -> sqlite3.Connection:
         file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
     except (sqlite3.Error, OSError) as error:
-        raise kind.explained(file, error) from error
+        raise kind.user_error(file, error) from error
     try:
         _begin(file, kind, connection)
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -101,14 +101,14 @@ def connect(file: Path, kind: Kind) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     except sqlite3.Error as error:
         connection.close()
-        raise kind.explained(file, error) from error
+        raise kind.user_error(file, error) from error
     except UserError:
         connection.close()
         raise
     return connection
 
 
-def _begin(file: Path, kind: Kind, connection: sqlite3.Connection) -> None:
+def _begin(file: Path, kind: CacheKind, connection: sqlite3.Connection) -> None:
     """Give a new file its schema. Raises UserError if it is another program's, which stays as it is."""
     deadline = time.monotonic() + BUSY_SECONDS
     while _is_new(file, kind, connection):
@@ -122,7 +122,7 @@ def _begin(file: Path, kind: Kind, connection: sqlite3.Connection) -> None:
             time.sleep(0.005)
 
 
-def _is_new(file: Path, kind: Kind, connection: sqlite3.Connection) -> bool:
+def _is_new(file: Path, kind: CacheKind, connection: sqlite3.Connection) -> bool:
     """Whether the file is still empty. Raises UserError if it is not, and none of this kind and version."""
     connection.execute("BEGIN")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
@@ -144,34 +144,36 @@ def _is_new(file: Path, kind: Kind, connection: sqlite3.Connection) -> bool:
     return False
 
 
-def number(connection: sqlite3.Connection, identity: str) -> int:
+def model_number(connection: sqlite3.Connection, identity: str) -> int:
     """The number of a model in the file; a new one is given where it has none."""
     connection.execute("INSERT OR IGNORE INTO models (identity) VALUES (?)", (identity,))
     found: int = connection.execute("SELECT number FROM models WHERE identity = ?", (identity,)).fetchone()[0]
     return found
 
 
-class Shelf:
-    """An open file, for one model: bytes by key. Raises UserError as `connect`, and later if the file fails.
+class SqliteCache:
+    """An open file, for one model: bytes by key.
+
+    Raises UserError as `open_sqlite_cache`, and later if the file fails.
 
     identity: the model's full name in the key: whatever changes what it gives.
     """
 
-    def __init__(self, file: Path, kind: Kind, identity: str) -> None:
+    def __init__(self, file: Path, kind: CacheKind, identity: str) -> None:
         self.file = file
         self._kind = kind
         self._prefix = f"{kind.version}\n{identity}\n".encode()
         self._buffer: dict[Key, bytes] = {}
         self._damaged: set[Key] = set()
         self._flushed = time.monotonic()
-        self._connection = connect(file, kind)
+        self._connection = open_sqlite_cache(file, kind)
         # Damage may turn bytes into a text that is no UTF-8, and SQLite would fail where we can say it.
         self._connection.text_factory = bytes
         try:
-            self._model = number(self._connection, identity)
+            self._model = model_number(self._connection, identity)
         except sqlite3.Error as error:
             self._connection.close()
-            raise kind.explained(file, error) from error
+            raise kind.user_error(file, error) from error
 
     def hashed(self, content: bytes) -> Key:
         """Hash a content for this model: 16 bytes."""
@@ -188,7 +190,7 @@ class Shelf:
             try:
                 rows = self._connection.execute(query, some).fetchall()
             except sqlite3.Error as error:
-                raise kind.explained(self.file, error) from error
+                raise kind.user_error(self.file, error) from error
             for key, value, check in rows:
                 if is_sound(key, value, check):
                     values[key] = value
@@ -232,7 +234,7 @@ class Shelf:
                     self._connection.executemany(f"DELETE FROM {self._kind.table} WHERE key = ?", damaged)
                     self._kind.insert(self._connection, rows)
         except sqlite3.Error as error:
-            raise self._kind.explained(self.file, error) from error
+            raise self._kind.user_error(self.file, error) from error
         self._damaged -= self._buffer.keys()
         self._buffer.clear()
         self._flushed = time.monotonic()

@@ -6,10 +6,10 @@ import sqlite3
 
 import pytest
 
-from evobuild.cache import measurements
-from evobuild.cache.measurements import Measurements
+from evobuild.core import cache_files
 from evobuild.core.errors import UserError
-from evobuild.models.reply_cache import Store
+from evobuild.core.measurement_cache import Measurements
+from evobuild.models.reply_cache import ReplyCache
 
 
 def fill(identity: str, values: dict[str, bytes]) -> None:
@@ -26,14 +26,19 @@ def found(identity: str, contents: list[str]) -> dict[str, bytes]:
 
 def test_it_lies_beside_the_reply_store(store) -> None:
     fill("losses m", {"a": b"1"})
-    assert measurements.path() == store.with_name("measurements.sqlite")
-    assert measurements.path().exists() and not store.exists()
+    assert cache_files.measurements_file() == store.with_name("measurements.sqlite")
+    assert cache_files.measurements_file().exists() and not store.exists()
 
 
 def test_what_was_put_is_found_by_content_of_the_same_identity_only(store) -> None:
     fill("losses m", {"a": b"1", "b": b"\0\xff", "Zoë": b""})
     assert found("losses m", ["a", "b", "c", "Zoë"]) == {"a": b"1", "b": b"\0\xff", "Zoë": b""}
     assert found("losses n", ["a", "b"]) == {}
+
+
+def test_keys_stay_what_they_were_so_that_an_old_file_still_serves_its_measurements(store) -> None:
+    with Measurements("losses m@1 float32") as kept:
+        assert kept.key("Name a river.\nRhône").hex() == "15e7c4b79f3e6cae965fc264219d4867"
 
 
 def test_the_key_of_a_text_is_that_of_its_bytes(store) -> None:
@@ -58,7 +63,7 @@ def test_what_was_put_before_an_error_is_kept(store) -> None:
 
 def test_a_damaged_value_is_missing_said_and_replaced(store, capsys) -> None:
     fill("m", {"a": b"1", "b": b"2"})
-    with sqlite3.connect(measurements.path()) as connection:
+    with sqlite3.connect(cache_files.measurements_file()) as connection:
         connection.execute("UPDATE measurements SET measurement = x'39' WHERE measurement = x'31'")
     connection.close()
     with Measurements("m") as kept:
@@ -70,13 +75,13 @@ def test_a_damaged_value_is_missing_said_and_replaced(store, capsys) -> None:
 
 
 def test_a_reply_store_is_not_taken_for_measurements(store, monkeypatch) -> None:
-    Store(store, "m").__exit__(None, None, None)
-    monkeypatch.setattr(measurements, "path", lambda: store)
+    ReplyCache(store, "m").__exit__(None, None, None)
+    monkeypatch.setattr(cache_files, "measurements_file", lambda: store)
     with pytest.raises(UserError, match="no file of measurements"):
         Measurements("m")
 
 
 def test_a_file_that_is_no_sqlite_is_said_with_what_to_do(store) -> None:
-    measurements.path().write_bytes(b"no database at all, but some text" * 99)
+    cache_files.measurements_file().write_bytes(b"no database at all, but some text" * 99)
     with pytest.raises(UserError, match=r"damaged.*move it away"):
         Measurements("m")

@@ -1,1 +1,0 @@
-"""What models gave, kept in SQLite files that processes share."""

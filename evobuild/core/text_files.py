@@ -1,0 +1,52 @@
+"""Files of text that users bring, opened and decoded: what is wrong with one is a BadInput with its place."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from evobuild.core.errors import BadInput
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, through gzip if it is named .gz; what the system refuses becomes BadInput."""
+    try:
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            yield cast(BinaryIO, file)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadInput(f"{path}: is no whole gzip file: {error}; compress it again") from None
+    except OSError as error:
+        common = {
+            errno.ENOENT: "no such file",
+            errno.EISDIR: "is a folder",
+            errno.EACCES: "permission denied",
+        }
+        found = common.get(error.errno or 0, f"cannot be read ({error.strerror})")
+        raise BadInput(f"{path}: {found}; expected a data file that can be read") from None
+
+
+def decode_utf8(data: bytes, path: Path, line: int = 1, offset: int = 0) -> str:
+    """Decode UTF-8, without its byte order mark.
+
+    line and offset: where data begins in the file, line from 1, offset from 0 in bytes.
+
+    Raises BadInput with the line and the offset of the first byte that is not text in UTF-8.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadInput(f"{path.name}:{line}: is UTF-16, see the byte order mark; save it as UTF-8")
+    at = data.find(0)
+    if at < 0:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            at = len(data) - len(error.object) + error.start
+    what = f"byte 0x{data[at]:02x}, not UTF-8," if data[at] else "a NUL byte"
+    place = f"{path.name}:{line + data.count(10, 0, at)}"
+    raise BadInput(f"{place}: {what} at offset {offset + at} of the file; save it as UTF-8 text")

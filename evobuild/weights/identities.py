@@ -1,0 +1,53 @@
+"""Weights named by what they hold, so that a measurement or a reply is that of one model and no other."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from evobuild.core.errors import UserError
+from evobuild.core.uri import Weights
+from evobuild.weights.sources import checkpoint_folder, hub_commit
+
+BLOCK = 1 << 20
+"""Bytes read at a time."""
+
+
+def weights_identity(weights: Weights) -> str:
+    """Name weights by what they hold: a folder by its content, a hub id by its commit.
+
+    Raises UserError if the folder is no model, or an unpinned hub id cannot be resolved.
+    """
+    if weights.is_local:
+        return f"{weights.name}#{_digest(checkpoint_folder(weights))}"
+    if weights.revision:
+        return str(weights)
+    try:
+        return f"{weights.name}@{hub_commit(weights)}"
+    except UserError as error:
+        raise UserError(
+            f"the model '{weights.name}' is no folder, its revision is not given, and {error}\n"
+            "give a folder, or pin it as <hub id>@<revision>"
+        ) from error
+
+
+def adapter_identity(adapter: str) -> str:
+    """Name a LoRA folder by what it holds. Raises UserError if it is none."""
+    check_adapter(adapter)
+    return f"{adapter}#{_digest(Path(adapter))}"
+
+
+def check_adapter(adapter: str) -> None:
+    """Raise UserError if a folder is no LoRA folder."""
+    if not (Path(adapter) / "adapter_config.json").exists():
+        raise UserError(f"the adapter '{adapter}' holds no adapter_config.json; give a LoRA folder")
+
+
+def _digest(folder: Path) -> str:
+    total = hashlib.blake2b(digest_size=10)
+    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(f"{file.relative_to(folder)}\n{file.stat().st_size}\n".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(BLOCK):
+                total.update(block)
+    return total.hexdigest()
