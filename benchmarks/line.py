@@ -102,7 +102,6 @@ def evolve(folder: Path, parents: Path) -> list[str]:
         failures=folder / "failures.parquet",
         replies=folder / "replies.parquet",
         counts=folder / "counts.json",
-        usage=folder / "usage.json",
     )
 
 

@@ -83,7 +83,7 @@ def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep,
     pool = tmp_path / "r0.parquet"
     tables.write(pool, tables.frame(tables.INSTRUCTIONS, rows))
     before = pool.read_bytes()
-    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts", "usage")}
+    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
     section = PARAMS.respond.model_copy(update={"seed_answers": keep, "rules": ["auto_evol", "wizardlm"]})
     given = PARAMS.model_copy(update={"respond": section})
     stage.main(given, stage.Arguments(pool="r0", rows=pool, **outs))

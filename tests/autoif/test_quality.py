@@ -105,7 +105,7 @@ def run(tmp_path, count=2, score="from:8"):
     given = changed("verify", given, accuracy="above:0.5")
     given = changed("quality", given, score=score)
     names = ("verified", "rows", "answers", "checks")
-    names += ("qualities", "pool", "exports", "rejects", "counts", "usage")
+    names += ("qualities", "pool", "exports", "rejects", "counts")
     paths = {name: tmp_path / name for name in names}
     stage.main(given, stage.Arguments(branch="autoif", **paths))
     return json.loads(paths["counts"].read_text())
@@ -144,6 +144,8 @@ def test_the_pool_has_the_best_of_each_row_and_every_loss_its_reason(tmp_path, t
     }
     reasons = {"no answer": 1, "no answer kept the constraint": 1, "no answer of quality": 1}
     unread = {"truncated": 1, "unparsed score": 1}
+    (asked,) = counts.pop("asked")
+    assert (asked["role"], asked["purposes"]["quality"]["requests"]) == ("judge", 7)
     assert counts == {
         "in": 5,
         "out": 2,
@@ -218,7 +220,7 @@ def test_without_a_score_nothing_is_judged(tmp_path, tree, engine):
     counts = run(tmp_path, score=None)
     assert counts["judged"] == 0 and not fake.asked
     assert tables.read(tmp_path / "pool", tables.INSTRUCTIONS)["output"].to_list() == ["Bad 2"]
-    assert json.loads((tmp_path / "usage").read_text()) == []
+    assert counts["asked"] == []
 
 
 def test_without_answers_the_rows_pass_unanswered(tmp_path, tree, engine):

@@ -22,17 +22,19 @@ def progress(tmp_path, monkeypatch):
 
 def run(tmp_path, count, *rows):
     given = write_rows(tmp_path / "rows", *rows)
-    outs = {name: tmp_path / name for name in ("answers", "rejects", "counts", "usage")}
+    outs = {name: tmp_path / name for name in ("answers", "rejects", "counts")}
     stage.main(changed("sample", count=count), stage.Arguments(branch="autoif", rows=given, **outs))
     found, lost = tables.read(outs["answers"], ANSWERS), tables.read(outs["rejects"], tables.REJECTS)
-    return found, lost, *(json.loads(outs[name].read_text()) for name in ("counts", "usage"))
+    return found, lost, json.loads(outs["counts"].read_text())
 
 
 def test_each_row_is_asked_so_often_each_time_with_the_next_seed(tmp_path, row, engine):
     fake = engine(lambda asked: f" {asked.messages[0].content} {asked.sampling.seed} ")
     rows = [of_branch(row("A river?", input="In Asia.")), of_branch(row("A lake?"))]
-    found, _, counts, usage = run(tmp_path, 3, *rows)
-    assert counts == {"in": 6, "out": 6, "rejects": {}} and usage[0]["role"] == "responder"
+    found, _, counts = run(tmp_path, 3, *rows)
+    (asked,) = counts.pop("asked")
+    assert (asked["role"], asked["purposes"]["respond"]["requests"]) == ("responder", 6)
+    assert counts == {"in": 6, "out": 6, "rejects": {}}
     assert found["id"].n_unique() == 6 and set(found["row"]) == {each.id for each in rows}
     texts = dict(found.filter(found["row"] == rows[0].id).select("number", "answer").rows())
     assert sorted(texts) == [0, 1, 2]
@@ -50,16 +52,17 @@ def test_one_failed_sample_harms_no_other(tmp_path, row, engine):
             else answers[asked.sampling.seed]
         )
     )
-    found, lost, counts, _ = run(tmp_path, 4, of_branch(row()))
+    found, lost, counts = run(tmp_path, 4, of_branch(row()))
     assert found.select("number", "answer").rows() == [(0, "The Nile.")]
-    assert counts == {"in": 4, "out": 1, "rejects": {"empty": 1, "sorry": 1, "truncated": 1}}
+    assert (counts["in"], counts["out"]) == (4, 1)
+    assert counts["rejects"] == {"empty": 1, "sorry": 1, "truncated": 1}
     assert "Sorry, no." in set(lost["reply"])
 
 
 def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
     fake = engine(lambda asked: "The Nile.")
-    found, lost, counts, usage = run(tmp_path, 0, of_branch(row()))
-    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and usage == [] and not fake.asked
+    found, lost, counts = run(tmp_path, 0, of_branch(row()))
+    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and not fake.asked
 
 
 @pytest.mark.parametrize("seed_answers", ["keep", "replace"])
@@ -70,7 +73,7 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")
     )
-    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts", "usage")}
+    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
     own = given.respond.model_copy(update={"seed_answers": seed_answers})
     arguments = respond.Arguments(pool="autoif", rows=pool, **outs)
     respond.main(given.model_copy(update={"respond": own}), arguments)

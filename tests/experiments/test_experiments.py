@@ -387,11 +387,11 @@ def test_the_seed_is_shown_once(outs):
 
 
 def test_usage_counts_stored_replies_too(outs):
-    counts = {"calls": 2, "cached": 3, "failed": 0, "prompt_tokens": 10, "completion_tokens": 20}
-    counts |= {"cached_prompt_tokens": 1, "cached_completion_tokens": 2}
-    (outs.folder / "data/usage").mkdir()
+    asked = {"requests": 5, "prompt_tokens": 11, "completion_tokens": 22}
+    (outs.folder / "data/counts").mkdir()
     for name in ("optimize", "evolve-r1", "respond-r0", "respond-r1"):
-        (outs.folder / f"data/usage/{name}.json").write_text(json.dumps([{"purposes": {"p": counts}}]))
+        counts = {"in": 9, "asked": [{"purposes": {"p": asked}}]}
+        (outs.folder / f"data/counts/{name}.json").write_text(json.dumps(counts))
     assert measures.USAGE.read(outs).rows() == [
         ("optimize", 5, 33), ("evolve", 5, 33), ("respond", 5, 33), ("respond", 5, 33)
     ]  # fmt: skip
