@@ -24,7 +24,7 @@ def render(name: str, **values: object) -> str:
     variable that it is not given.
     """
     try:
-        return _template(name).render(values).strip()
+        return _template(FOLDER, name).render(values).strip()
     except jinja2.UndefinedError as error:
         given = ", ".join(sorted(values)) or "nothing"
         raise BadInput(f"{FOLDER / name}: {error.message}; given are: {given}") from error
@@ -35,9 +35,9 @@ def render(name: str, **values: object) -> str:
 
 
 @cache
-def _environment() -> ImmutableSandboxedEnvironment:
+def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(FOLDER),
+        loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         trim_blocks=True,
@@ -46,10 +46,10 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def _template(folder: Path, name: str) -> jinja2.Template:
     try:
-        return _environment().get_template(name)
+        return _environment(folder).get_template(name)
     except jinja2.TemplateSyntaxError as error:
-        raise BadInput(f"{FOLDER / name}:{error.lineno}: not a Jinja template: {error.message}") from error
+        raise BadInput(f"{folder / name}:{error.lineno}: not a Jinja template: {error.message}") from error
     except (jinja2.TemplateNotFound, UnicodeDecodeError) as error:
-        raise BadInput(f"{FOLDER / name}: no such UTF-8 prompt file") from error
+        raise BadInput(f"{folder / name}: no such UTF-8 prompt file") from error

@@ -47,13 +47,9 @@ VALUES = {
 def folder(tmp_path, monkeypatch):
     """A prompt folder of one's own, and a way to write a prompt into it."""
     monkeypatch.setattr(prompts, "FOLDER", tmp_path)
-    prompts._environment.cache_clear()
-    prompts._template.cache_clear()
-    yield lambda text: (tmp_path / "one.jinja").write_bytes(
+    return lambda text: (tmp_path / "one.jinja").write_bytes(
         text if isinstance(text, bytes) else text.encode()
     )
-    prompts._environment.cache_clear()
-    prompts._template.cache_clear()
 
 
 def test_every_shipped_prompt_is_covered():

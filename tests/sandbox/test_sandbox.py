@@ -272,12 +272,12 @@ def test_weaker_isolation_is_only_what_is_asked_for_and_says_so():
 def test_a_machine_without_libseccomp_is_told_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyseccomp", None)
     monkeypatch.setattr(syscalls, "program", syscalls.program.__wrapped__)
-    choice._tried.cache_clear()
+    choice.try_isolations.cache_clear()
     try:
         with pytest.raises(UserError, match="libseccomp"):
             choice.choose(LIMITS)
     finally:
-        choice._tried.cache_clear()
+        choice.try_isolations.cache_clear()
 
 
 def test_another_system_than_linux_is_refused(monkeypatch):
