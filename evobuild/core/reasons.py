@@ -128,7 +128,7 @@ REASONS = (
     Reason("no prompt", "what its evolver was asked cannot be rendered again", ("reward",)),
     Reason("reward not finite", "the reward model gives no number", ("reward",)),
     Reason("unparsed tags", "the tagger's reply is not the list that was asked for", ("tag",)),
-    Reason("no tags", "the tagger names no tag", ("tag",)),
+    Reason("no tags", "the tagger names no tag, or was not asked about it", ("tag", "select")),
     # of the choice of rows
     Reason(NOT_ANSWERED, "an earlier stage lost its answer, and says why", ("select",)),
     Reason("contaminated", "it shares text with an evaluation set", ("select",)),
@@ -138,7 +138,12 @@ REASONS = (
     Reason("duplicate by embedding", "its embedding is much like that of a better row", ("select",)),
     Reason(BELOW_THE_CUT, "others are worth more by select.by", ("select",)),
     Reason(TOO_NEAR, "a better row is nearer than select.diversity_filter", ("select",)),
-    *(Reason(f"no {metric}", f"its {metric} was not measured", ("select",)) for metric in METRICS),
+    # "no tags" stands above: the tagger itself may give none.
+    *(
+        Reason(f"no {metric}", f"its {metric} was not measured", ("select",))
+        for metric in METRICS
+        if metric != "tags"
+    ),
     *(
         Reason(f"{name} too {end}", f"its {name} is beyond what select.filters allows", ("select",))
         for name in (*METRICS, "words")

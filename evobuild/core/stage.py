@@ -71,7 +71,7 @@ def run(main: Callable[..., None]) -> NoReturn:
     """
     _die_with_parent()
     os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
-    words = vars(_parser(main).parse_args())
+    words = vars(argument_parser(main).parse_args())
     name = Path(sys.argv[0]).stem
     try:
         call_stage(main, words.pop("params"), words)
@@ -200,7 +200,8 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _parser(main: Callable[..., None]) -> argparse.ArgumentParser:
+def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
+    """What a stage's command line takes: an option for each name, path and folder, shown with its default."""
     parser = argparse.ArgumentParser(
         description=sys.modules[main.__module__].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

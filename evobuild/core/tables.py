@@ -31,7 +31,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import measure_of
 from evobuild.core.reasons import MEANINGS
 
 Turn = tuple[str, str]
@@ -68,7 +68,11 @@ class Reject(NamedTuple):
 _HISTORY = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 INSTRUCTIONS = pl.Schema({name: _HISTORY if name == "history" else pl.String for name in Instruction._fields})
 REJECTS = pl.Schema(dict.fromkeys(Reject._fields, pl.String))
-RATINGS, SCORES, DIVERSITY, REWARDS, TAGS = (measure.schema for measure in MEASURES[:5])
+RATINGS = measure_of("rate").schema
+SCORES = measure_of("score").schema
+DIVERSITY = measure_of("diversity").schema
+REWARDS = measure_of("reward").schema
+TAGS = measure_of("tag").schema
 EMBEDDINGS = pl.Schema({"id": pl.String(), "embedding": pl.List(pl.Float32)})
 FAILURES = pl.Schema(
     {

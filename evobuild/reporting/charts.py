@@ -85,7 +85,7 @@ def failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
             _draw_line(panels[0], _by_step(held_out, "holdout_rate"), SECOND, "holdout")
             panels[0].legend()
 
-    return _drawn(draw, (9.6, 2.6), "Failure rate and length of the evolving method by step")
+    return draw_svg(draw, (9.6, 2.6), "Failure rate and length of the evolving method by step")
 
 
 def _by_step(points: Sequence[Mapping[str, Any]], key: str) -> tuple[list[Any], list[Any]]:
@@ -124,7 +124,7 @@ def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
         axes.spines[:].set_visible(False)
         axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=len(LEVELS), handlelength=1)
 
-    return _drawn(draw, (9.6, 0.6 + 0.4 * len(ratings)), "Difficulty levels of each pool")
+    return draw_svg(draw, (9.6, 0.6 + 0.4 * len(ratings)), "Difficulty levels of each pool")
 
 
 def histograms(scores: Mapping[str, pl.DataFrame]) -> Markup:
@@ -145,7 +145,7 @@ def histograms(scores: Mapping[str, pl.DataFrame]) -> Markup:
                 axes.set_ylabel(pool, rotation=0, ha="right", va="center", color=INK)
             grid[0, column].set_title(label)
 
-    return _drawn(draw, (9.6, 0.7 + 0.62 * len(scores)), "Distribution of " + " and ".join(MEASURES))
+    return draw_svg(draw, (9.6, 0.7 + 0.62 * len(scores)), "Distribution of " + " and ".join(MEASURES))
 
 
 def spread(values: Mapping[str, pl.Series], measure: str) -> Markup:
@@ -164,7 +164,7 @@ def spread(values: Mapping[str, pl.Series], measure: str) -> Markup:
             axes.set_ylabel(pool, rotation=0, ha="right", va="center", color=INK)
         grid[-1, 0].set_xlabel(measure)
 
-    return _drawn(draw, (9.6, 0.7 + 0.62 * len(found)), f"Distribution of {measure}")
+    return draw_svg(draw, (9.6, 0.7 + 0.62 * len(found)), f"Distribution of {measure}")
 
 
 def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
@@ -198,7 +198,7 @@ def token_probability(bins: Sequence[Mapping[str, Any]]) -> Markup:
             axes.spines["left"].set_visible(False)
         grid[-1, 0].set_xlabel("probability of the likeliest token")
 
-    return _drawn(draw, (9.6, 0.7 + 0.62 * len(panels)), "Top-1 probability at every output position")
+    return draw_svg(draw, (9.6, 0.7 + 0.62 * len(panels)), "Top-1 probability at every output position")
 
 
 def keywords(counts: Sequence[Mapping[str, Any]]) -> Markup:
@@ -226,7 +226,7 @@ def keywords(counts: Sequence[Mapping[str, Any]]) -> Markup:
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
 
-    return _drawn(draw, (9.6, 0.1 + sum(heights)), "Methods behind each keyword")
+    return draw_svg(draw, (9.6, 0.1 + sum(heights)), "Methods behind each keyword")
 
 
 def lengths(panels: Mapping[str, pl.DataFrame]) -> Markup:
@@ -249,7 +249,7 @@ def lengths(panels: Mapping[str, pl.DataFrame]) -> Markup:
         place = {"loc": "lower right", "bbox_to_anchor": (1.02, 0.98), "ncols": 2}
         grid[-1].legend(**place, handletextpad=0.1, columnspacing=0.8)
 
-    return _drawn(draw, (9.6, 2.6), "Metrics against the length of the instruction")
+    return draw_svg(draw, (9.6, 2.6), "Metrics against the length of the instruction")
 
 
 def funnel(branches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
@@ -273,7 +273,7 @@ def funnel(branches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
 
-    return _drawn(draw, (9.6, 0.3 + 0.3 * len(steps)), "Share that each step of a branch let through")
+    return draw_svg(draw, (9.6, 0.3 + 0.3 * len(steps)), "Share that each step of a branch let through")
 
 
 def training(points: Sequence[Mapping[str, float]]) -> Markup:
@@ -285,7 +285,7 @@ def training(points: Sequence[Mapping[str, float]]) -> Markup:
         axes.plot(steps, losses, color=ACCENT, linewidth=1.6, marker="o" if len(points) < 3 else "")
         _frame(axes, "training loss (nats per answer token)", "step")
 
-    return _drawn(draw, (9.6, 2.8), "Training loss by step")
+    return draw_svg(draw, (9.6, 2.8), "Training loss by step")
 
 
 def _frame(axes: Axes, title: str, below: str) -> None:
@@ -297,7 +297,7 @@ def _frame(axes: Axes, title: str, below: str) -> None:
     axes.margins(x=0.03, y=0.12)
 
 
-def _drawn(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> Markup:
+def draw_svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> Markup:
     """Draw on a figure of a size in inches and give it as SVG for a page, title as its spoken name."""
     matplotlib = require("matplotlib", "report")
     figures = require("matplotlib.figure", "report")

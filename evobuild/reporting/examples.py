@@ -54,7 +54,7 @@ def lineages(params: ReportParams, where: outcomes.Tables) -> list[list[Stage]]:
     chain = _chain(params.rounds)
     paths = {name: where.rounds / f"{name}.parquet" for name in chain}
     last = tables.read(paths[chain[-1]], INSTRUCTIONS)
-    picked = _pick(last, params.report.examples, params.random_seed)
+    picked = draw_ids(last, params.report.examples, params.random_seed)
     rows: dict[str, Instruction] = {}
     wanted = picked
     for name in reversed(chain):
@@ -86,7 +86,7 @@ def _chain(rounds: Mapping[str, Round]) -> list[str]:
     return max(reversed(chains), key=len)
 
 
-def _pick(rows: pl.DataFrame, number: int, seed: int) -> list[str]:
+def draw_ids(rows: pl.DataFrame, number: int, seed: int) -> list[str]:
     """Draw ids, from one domain after the other as long as each has some."""
     by_domain: dict[str, list[str]] = {}
     for domain, key in sorted(rows.select("domain", "id").iter_rows()):

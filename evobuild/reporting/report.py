@@ -85,7 +85,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         lineages=examples.lineages(params, where),
         lost=examples.lost_rows(params, where.rounds, where.rejects),
         **_worth(params, where, found),
-        selected=_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
+        selected=count_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
         selected_pools=selected_pools,
         **_choice(params, sources),
         **_contamination(params, sources),
@@ -228,7 +228,7 @@ def _mean(values: pl.Series) -> float:
     return float(mean) if isinstance(mean, (int, float)) else float("nan")
 
 
-def _selected(dataset: pl.DataFrame, pools: list[str]) -> list[dict[str, Any]]:
+def count_selected(dataset: pl.DataFrame, pools: list[str]) -> list[dict[str, Any]]:
     """Rows of the data set by domain, the largest first, and of each the rows by pool."""
     counted = dataset.group_by("domain", "round").len().sort("domain", "round")
     by_domain: dict[str, dict[str, int]] = {}

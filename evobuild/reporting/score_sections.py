@@ -46,7 +46,8 @@ def _section(
 ) -> dict[str, Any] | None:
     """What is said of any measure: the spread of each of its metrics. None if it is switched off."""
     lines = {pool: counts[f"{measure.stage}-{pool}"] for pool in params.pools}
-    if all(each.off for each in lines.values()):
+    nobody = getattr(params.models, measure.switch.removeprefix("models."), "") is None
+    if nobody or all(each.off for each in lines.values()):
         return None
     rows = _tables(params, folders, measure)
     spread = []

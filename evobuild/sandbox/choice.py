@@ -33,7 +33,7 @@ def best_isolation(limits: Limits) -> Isolation:
             "no sandbox for code that a model wrote: it needs Linux, and this is "
             f"{platform.system()}\nrun the project in a Linux container, or switch off what needs the sandbox"
         )
-    works, reasons = _tried()
+    works, reasons = try_isolations()
     if works:
         return works[0]
     if limits.allow_weaker_isolation:
@@ -48,11 +48,12 @@ def best_isolation(limits: Limits) -> Isolation:
 
 def usable_isolations() -> tuple[Isolation, ...]:
     """Give every isolation that works here, the best first."""
-    return _tried()[0]
+    return try_isolations()[0]
 
 
 @cache
-def _tried() -> tuple[tuple[Isolation, ...], tuple[str, ...]]:
+def try_isolations() -> tuple[tuple[Isolation, ...], tuple[str, ...]]:
+    """Start an empty program in every isolation: those that work here, and why others do not."""
     works, reasons = [], []
     for name in ("bubblewrap", "landlock"):
         for drop in (True, False) if os.geteuid() == 0 else (False,):

@@ -1,15 +1,23 @@
-"""params.yaml: every wrong value is named, with its place and what was wanted."""
+"""params.yaml: every wrong value is named, and a stage has what it declares and no more."""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from evobuild.cli.check.params import load_all_params
+from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core.errors import BadParams
-from evobuild.core.params import read_yaml
+from evobuild.core.params import Part, RandomSeed, declared_keys, load_params, read_yaml
+from evobuild.core.stage import params_schema
+from evobuild.core.stages import STAGES
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.evolution.params import Strategy
+from evobuild.models.params import ChatRole
+from evobuild.scoring.params import Rate
 
 SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
 
@@ -51,15 +59,97 @@ def test_a_scorer_may_have_an_adapter_or_be_none(tmp_path, given, scorer):
     assert load_all_params(file).models.scorer == scorer
 
 
-def test_a_part_that_was_not_asked_for_cannot_be_read():
-    view = load_all_params(Path("params.yaml"), ("random_seed", "rate", "models.judge", "evolve.strategy"))
-    assert view.random_seed == 42
-    assert view.rate.max_tokens == 512
-    assert str(view.models.judge) == "simulated:large"
-    assert view.evolve.strategy == "auto"
-    for read in (lambda: view.score, lambda: view.models.evolver, lambda: view.evolve.method):
+class OneRole(Part):
+    judge: ChatRole
+
+
+class OneKey(Part):
+    strategy: Strategy
+
+
+class Declared(Part):
+    random_seed: RandomSeed
+    rate: Rate
+    models: OneRole
+    evolve: OneKey
+
+
+def test_what_was_not_declared_cannot_be_read():
+    part = load_params(Path("params.yaml"), Declared)
+    assert part.random_seed == 42
+    assert part.rate.max_tokens == 512
+    assert str(part.models.judge) == "simulated:large"
+    assert part.evolve.strategy == "auto"
+    for owner, name in ((part, "score"), (part.models, "evolver"), (part.evolve, "method")):
         with pytest.raises(AttributeError):
-            read()
+            getattr(owner, name)
+
+
+def test_what_is_declared_is_told_by_section_or_by_key():
+    assert list(declared_keys(Declared)) == ["random_seed", "rate", "models.judge", "evolve.strategy"]
+
+
+def test_a_part_holds_its_own_keys_against_their_schema(tmp_path):
+    with pytest.raises(BadParams, match=r"models\.judge is 'opnai:gpt'; expected simulated:"):
+        load_params(written(tmp_path, "  judge: simulated:large", "  judge: opnai:gpt"), Declared)
+    with pytest.raises(BadParams, match=r"unknown key 'rate\.measure'; did you mean 'measures'\?"):
+        load_params(written(tmp_path, "rate:\n  measures:", "rate:\n  measure:"), Declared)
+
+
+def differing(part: type[BaseModel], whole: type[BaseModel], place: str = "") -> Iterator[str]:
+    """The keys of a part that are not of the type that the whole of params.yaml gives them."""
+    for name, field in part.model_fields.items():
+        there = whole.model_fields[name]
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Part):
+            assert isinstance(there.annotation, type) and issubclass(there.annotation, BaseModel)
+            yield from differing(kind, there.annotation, f"{place}{name}.")
+        elif (kind, field.metadata) != (there.annotation, there.metadata):
+            yield f"{place}{name}"
+
+
+@pytest.mark.parametrize("name", [stage.name for stage in STAGES])
+def test_a_stage_reads_each_key_as_the_whole_of_params_has_it(name):
+    schema = params_schema(importlib.import_module(f"stages.{name}").main)
+    assert not list(differing(schema, Params))
+
+
+def test_a_key_that_is_read_as_another_type_is_told_apart():
+    class Wrong(Part):
+        judge: str
+
+    class Other(Part):
+        rate: Rate
+        models: Wrong
+
+    assert list(differing(Other, Params)) == ["models.judge"]
+    assert list(differing(Declared, Params)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  diversity_filter: null", "greedy: null", "'select.greedy' is now select.diversity_filter"),
+        ("  deduplicate:   ", "duplicates:", "'select.duplicates' is now select.deduplicate"),
+        (
+            "  sample:   ",
+            "answers:",
+            "'autoif.answers' is now autoif.sample, and autoif.verify for its accuracy",
+        ),
+    ],
+)
+def test_an_old_key_is_refused_with_the_new_one(tmp_path, old, new, message):
+    with pytest.raises(BadParams) as caught:
+        load_all_params(written(tmp_path, old, f"  {new}"))
+    assert str(caught.value).splitlines()[0].endswith(f"/params.yaml: the key {message}")
+    assert str(caught.value).count("\n") <= 1
+
+
+def test_an_old_key_beside_the_new_one_is_all_that_is_said(tmp_path):
+    file = written(tmp_path, "  diversity_filter: null", "  greedy: null\n  diversity_filter: null")
+    with pytest.raises(BadParams) as caught:
+        load_all_params(file)
+    assert str(caught.value) == f"{file}: the key 'select.greedy' is now select.diversity_filter"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +214,7 @@ def test_a_part_that_was_not_asked_for_cannot_be_read():
         ),
         ("  by: ic_ifd", "  by: icifd", "select.by is 'icifd'; expected ic_ifd, ifd, "),
         ("  by: ic_ifd", "  by: {}", "select.by is {}; expected ic_ifd, ifd, "),
-        ("  by: ic_ifd", "  by: {icifd: 1}", "select.by.icifd is 'icifd'; expected 'ic_ifd', 'ifd'"),
+        ("  by: ic_ifd", "  by: {icifd: 1}", "select.by.icifd is 'icifd'; expected ic_ifd, ifd, "),
         ("  by: ic_ifd", "  by: {ifd: 0}", "select.by.ifd is 0; expected greater than 0"),
         ("ranges: {}", "ranges: {ifd: [1]}", "select.filters.ranges.ifd is [1]; expected"),
         ("ranges: {}", "ranges: {ifd: 1}", "select.filters.ranges.ifd is 1; expected a valid list"),

@@ -11,13 +11,13 @@ import trees
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.reporting import explorer
-from evobuild.reporting import outcomes as fates
+from evobuild.reporting.outcomes import row_outcomes
 
 
 @pytest.fixture
 def written(tmp_path):
     """The folder of the small trees."""
-    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
     return tmp_path / "explorer"
 
 
@@ -67,9 +67,12 @@ def test_entries_can_be_filtered_by_what_they_are(written):
 
 def test_what_was_not_measured_is_no_score_to_filter_by(tmp_path):
     where = trees.write(tmp_path, [trees.row("a-r0")], {}, {})
-    explorer.write(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
     index = content(tmp_path / "explorer/rows.js")
-    assert [name for name in explorer.MEASURES if name in index["columns"]] == ["difficulty", "ic_ifd", "ifd"]
+    measured = [name for name in explorer.METRICS_EXPLORED if name in index["columns"]]
+    assert measured == ["ic_ifd", "ifd", "difficulty"]
+    assert list(index["metrics"]) == list(explorer.METRICS_EXPLORED)
+    assert (index["metrics"]["ic_ifd"], index["metrics"]["reward"]) == ("IC-IFD", "reward")
     assert index["names"]["shared"] == [] and index["sets"]["shared"] == [[]]
 
 
@@ -89,7 +92,7 @@ def test_the_rest_is_read_with_the_tree(written):
 
 
 def test_equal_tables_give_equal_bytes(tmp_path, written):
-    explorer.write(tmp_path / "again", trees.settings(), trees.small(tmp_path / "same"))
+    explorer.write_explorer(tmp_path / "again", trees.settings(), trees.small(tmp_path / "same"))
     files = sorted(path.relative_to(written) for path in written.rglob("*") if path.is_file())
     assert len(files) == 6
     assert all((written / file).read_bytes() == (tmp_path / "again" / file).read_bytes() for file in files)
@@ -122,13 +125,13 @@ def test_a_dry_run_says_so(tmp_path, written):
     models = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "transformers:a/b@1234567")
     models |= {"scorer": "models/scratch", "base": "models/scratch"}
     models |= dict.fromkeys(("embedder", "reward", "tagger", "entailment"))
-    explorer.write(tmp_path / "real", trees.settings(models=models), trees.small(tmp_path / "same"))
+    explorer.write_explorer(tmp_path / "real", trees.settings(models=models), trees.small(tmp_path / "same"))
     assert "DRY RUN" not in (tmp_path / "real/index.html").read_text(encoding="utf-8")
 
 
 def test_a_tree_is_never_split_between_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(explorer, "PART", 4)
-    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
     folder = tmp_path / "explorer"
     starts = content(folder / "rows.js")["starts"]
     assert starts == [0, 8]
@@ -140,13 +143,13 @@ def test_a_tree_is_never_split_between_parts(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("part", "starts"), [(1, [0, 3, 8, 10]), (3, [0, 3, 8]), (9, [0, 10]), (99, [0])])
 def test_a_part_ends_with_the_tree_that_fills_it(tmp_path, monkeypatch, part, starts):
     monkeypatch.setattr(explorer, "PART", part)
-    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
     assert content(tmp_path / "explorer/rows.js")["starts"] == starts
 
 
 def test_of_too_many_rows_the_first_trees_are_shown_whole(tmp_path, monkeypatch):
     monkeypatch.setattr(explorer, "MOST", 6)
-    explorer.write(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
     assert [each[0] for each in content(tmp_path / "explorer/texts/000.js")][-1] == "b-r1-r2-1"
     page = (tmp_path / "explorer/index.html").read_text(encoding="utf-8")
     assert "5 rows in 2 trees" in page and "The first of 4 trees" in page
@@ -157,7 +160,7 @@ def test_rounds_may_stand_in_any_order_and_branch(tmp_path):
     failed = [trees.attempt("a-r0", 0, "deepening", "chat", "empty", "", "")]
     where = trees.write(tmp_path, rows, {"r1": failed, "r2": failed}, {})
     rounds = {"r2": {"parent": "r0"}, "r1": {"parent": "r0"}}
-    explorer.write(tmp_path / "explorer", trees.settings(rounds=rounds), where)
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(rounds=rounds), where)
     ids = [each[0] for each in content(tmp_path / "explorer/texts/000.js")]
     assert ids == ["a-r0", "a-r0-r2-0", "a-r2", "a-r0-r1-0", "a-r1"]
 
@@ -165,7 +168,7 @@ def test_rounds_may_stand_in_any_order_and_branch(tmp_path):
 def test_a_score_that_is_no_number_is_none(tmp_path):
     ratings = {"a-r0": float("nan"), "b-r0": 50.0}
     where = trees.write(tmp_path, [trees.row("a-r0"), trees.row("b-r0")], {}, {}, ratings=ratings)
-    explorer.write(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
     assert content(tmp_path / "explorer/rows.js")["columns"]["difficulty"] == [None, 50]
 
 
@@ -177,19 +180,33 @@ def test_a_missing_table_is_named(tmp_path, name):
     where = trees.small(tmp_path)
     (tmp_path / f"{name}.parquet").unlink()
     with pytest.raises(BadInput, match=re.escape(f"{name}.parquet")):
-        explorer.write(tmp_path / "explorer", trees.settings(), where)
+        explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
 
 
-def test_fates_are_told_of_the_rows_that_were_asked_for(tmp_path):
+def test_outcomes_are_told_of_the_rows_that_were_asked_for(tmp_path):
     where = trees.small(tmp_path)
-    found = fates.of(["a-r1", "b-r1"], trees.settings(), where)
+    found = row_outcomes(["a-r1", "b-r1"], trees.settings(), where)
     assert list(found) == ["a-r1", "b-r1"]
-    assert found["a-r1"].selected and found["a-r1"].rating == ("hard", 60.0)
-    assert found["a-r1"].scores["ic_ifd"] == 0.123456789 and found["a-r1"].outcomes == ("selected",)
-    assert found["a-r1"].neighbour == ("c-r1", 0.75) and found["a-r1"].reward == -1.5
-    assert found["a-r1"].tags == ("ornithology", "colours") and found["b-r1"].tags == ()
+    measured = found["a-r1"].measured
+    assert found["a-r1"].selected and (measured["level"], measured["difficulty"]) == ("hard", 60.0)
+    assert measured["ic_ifd"] == 0.123456789 and found["a-r1"].labels == ("selected",)
+    assert (measured["neighbour"], measured["diversity"]) == ("c-r1", 0.75) and measured["reward"] == -1.5
+    assert measured["tags"] == ["ornithology", "colours"] and found["b-r1"].measured["tags"] == []
     assert found["a-r1"].overlaps[0] == ("held_out", "held.parquet[3]", "13-gram", "name a red bird")
     assert found["b-r1"].answer is None and found["b-r1"].losses[0].stage == "respond"
+
+
+def test_what_was_measured_is_said_in_a_line_a_measure(tmp_path):
+    found = row_outcomes(["a-r1", "b-r1"], trees.settings(), trees.small(tmp_path))
+    assert list(found["a-r1"].measured_lines()) == [
+        ("rated", "hard, difficulty 60 of 100"),
+        ("scored", "question_tokens 9, answer_tokens 7, truncated False, loss_q 2, loss_a_given_q 1, "
+                   "loss_a 2, ifd 0.5, ifd_ppl 0.4, ic_ifd 0.12346"),
+        ("nearest other instruction", "c-r1, distance 0.75"),
+        ("reward", "-1.5"),
+        ("tags", "ornithology, colours"),
+    ]  # fmt: skip
+    assert list(found["b-r1"].measured_lines()) == [("rated", "hard, difficulty 50 of 100"), ("tags", "none")]
 
 
 def test_what_was_not_measured_is_none(tmp_path):
@@ -197,26 +214,27 @@ def test_what_was_not_measured_is_none(tmp_path):
         tmp_path, [trees.row("a-r0"), trees.row("b-r0")], {}, {"respond-r0": [("b-r0", "", "", "")]}
     )
     given = trees.settings(rounds={}, pools={"r0": {}})
-    found = fates.of(["a-r0", "b-r0"], given, where)
-    assert found["a-r0"][4:8] == (None, None, None, ())
+    found = row_outcomes(["a-r0", "b-r0"], given, where)
+    assert not found["a-r0"].measured.keys() & {"neighbour", "diversity", "reward", "tags"}
+    assert found["a-r0"].overlaps == ()
     assert found["b-r0"].overlaps is None, "what has no answer was held against no set"
     without = trees.settings(decontaminate=given.decontaminate.model_dump() | {"sets": {}})
-    assert fates.of(["a-r0"], without, where)["a-r0"].overlaps is None
+    assert row_outcomes(["a-r0"], without, where)["a-r0"].overlaps is None
 
 
 def test_a_selected_row_that_training_lost_is_both(tmp_path):
     lost = {"finetune": [("a-r0", "too long", "", "")]}
     where = trees.write(tmp_path, [trees.row("a-r0")], {}, lost, ("a-r0",))
-    assert fates.of(["a-r0"], trees.settings(), where)["a-r0"].outcomes == ("selected", "finetune: too long")
+    found = row_outcomes(["a-r0"], trees.settings(), where)
+    assert found["a-r0"].labels == ("selected", "finetune: too long")
 
 
 def test_a_removed_pool_is_not_read(tmp_path):
     where = trees.small(tmp_path)
-    folders = where.responses, where.ratings, where.scores, where.diversity, where.rewards, where.tags
-    for folder in folders:
+    for folder in (where.responses, *where.measures.values()):
         (folder / "r1.parquet").write_text("left behind")
     given = trees.settings(pools={"r0": {}, "r2": {}})
-    assert fates.of(["a-r1"], given, where)["a-r1"].answer is None
+    assert row_outcomes(["a-r1"], given, where)["a-r1"].answer is None
     assert tables.read(where.rounds / "r1.parquet", tables.INSTRUCTIONS).height == 3
 
 
@@ -226,6 +244,6 @@ def test_select_says_nothing_of_a_row_that_another_stage_lost(tmp_path):
         "select": [("a-r1", "not answered", "", ""), ("b-r1", "not answered", "", "")],
     }
     rows = [trees.row("a-r0"), trees.row("a-r1", "a-r0"), trees.row("b-r0"), trees.row("b-r1", "b-r0")]
-    found = fates.of(["a-r1", "b-r1"], trees.settings(), trees.write(tmp_path, rows, {}, rejects))
-    assert found["a-r1"].outcomes == ("respond: stagnant complexity",)
-    assert found["b-r1"].outcomes == ("select: not answered",)
+    found = row_outcomes(["a-r1", "b-r1"], trees.settings(), trees.write(tmp_path, rows, {}, rejects))
+    assert found["a-r1"].labels == ("respond: stagnant complexity",)
+    assert found["b-r1"].labels == ("select: not answered",)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from evobuild.core import tables
+from evobuild.core.reasons import reasons_of
 from evobuild.reporting import failure_counts
 
 
@@ -58,9 +59,8 @@ def folder(tmp_path: Path, row) -> Path:
 
 
 def counted(folder: Path) -> pl.DataFrame:
-    return failure_counts.count(
-        folder / "rounds", folder / "failures", folder / "rejects", ["r1"], ["r0", "r1"]
-    )
+    folders = folder / "rounds", folder / "failures", folder / "rejects"
+    return failure_counts.count_failures(*folders, ["r1"], ["r0", "r1"])
 
 
 def test_each_reason_is_counted_by_rows_against_all_that_were_tried(folder: Path) -> None:
@@ -76,12 +76,12 @@ def test_each_reason_is_counted_by_rows_against_all_that_were_tried(folder: Path
 
 
 def test_figures_have_all_reasons_known_and_found(folder: Path) -> None:
-    found = failure_counts.figures(counted(folder), folder / "counts", ["r1"], ["r0", "r1"])
+    found = failure_counts.failure_figures(counted(folder), folder / "counts", ["r1"], ["r0", "r1"])
     expected = {"empty": 2, "equal": 1, "unparsable": 1, "a new kind": 1}
     assert found["failed"] == {"evolve": {"r1": 5}, "respond": {"r0": 1, "r1": 2}}
     assert found["reasons"] == {
-        "evolve": dict.fromkeys(failure_counts.OF_EVOLUTIONS, 0) | expected,
-        "respond": dict.fromkeys(failure_counts.OF_RESPONSES, 0) | {"sorry": 2, "empty": 1},
+        "evolve": dict.fromkeys(reasons_of("evolve"), 0) | expected,
+        "respond": dict.fromkeys(reasons_of("respond"), 0) | {"sorry": 2, "empty": 1},
     }
     assert (found["kept_parents"], found["failed_attempts"], found["unclear_verdicts"]) == (1, 6, 2)
     assert found["lost_content"] == {"code": 1, "tables": 0, "figures": 3}
@@ -90,6 +90,7 @@ def test_figures_have_all_reasons_known_and_found(folder: Path) -> None:
 def test_without_a_failure_the_table_has_its_columns(folder: Path, tmp_path: Path) -> None:
     tables.write(folder / "failures/r1.parquet", tables.FAILURES.to_frame())
     tables.write(folder / "rejects/respond-r1.parquet", tables.REJECTS.to_frame())
-    found = failure_counts.count(folder / "rounds", folder / "failures", folder / "rejects", ["r1"], ["r1"])
-    assert found.schema == failure_counts.TALLIES
+    folders = folder / "rounds", folder / "failures", folder / "rejects"
+    found = failure_counts.count_failures(*folders, ["r1"], ["r1"])
+    assert found.schema == failure_counts.FAILURE_COUNTS
     assert found.height == 0

@@ -21,7 +21,7 @@ from evobuild.text import word_differences
 @pytest.fixture
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing, where a test is not about charts: they take most of the time."""
-    monkeypatch.setattr(charts, "_drawn", lambda *_: "")
+    monkeypatch.setattr(charts, "draw_svg", lambda *_: "")
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +31,19 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Sources:
 
 @pytest.fixture(scope="module")
 def shown(plain: Sources) -> str:
-    return report.page(settings(), plain)
+    return report.report_page(settings(), plain)
 
 
 def test_same_inputs_give_the_same_page(plain: Sources, shown: str):
-    assert report.page(settings(), plain) == shown
+    assert report.report_page(settings(), plain) == shown
 
 
 @pytest.mark.usefixtures("without_charts")
 def test_simulated_roles_are_called_a_dry_run(plain: Sources, shown: str):
     assert "DRY RUN" in shown and "evolver, optimizer, responder, judge" in shown
-    one = report.page(settings(REAL | {"judge": "simulated:small"}), plain)
+    one = report.report_page(settings(REAL | {"judge": "simulated:small"}), plain)
     assert "DRY RUN" in one and "with no language model behind: judge." in one
-    assert "DRY RUN" not in report.page(settings(REAL), plain)
+    assert "DRY RUN" not in report.report_page(settings(REAL), plain)
 
 
 def test_figures_are_shown(shown: str):
@@ -75,7 +75,7 @@ FIELDS = (
     + ["domain0", "domain1", "role", "turn", "level", "usage model", "usage role", "failures", "feedback"]
     + ["method_e0", "method_best", "no method", "kind", "why", "evolved", "answer_w", "verdict", "evolver"]
     + ["place", "overlap one two", "evaluation"]
-    + ["tallied", "tallied operation", "tallied domain"]
+    + ["failed reason", "failed operation", "failed domain"]
     + ["reason evolve-r1", "detail evolve-r1", "reply evolve-r1"]
     + ["counted seed", "counted select", "reply respond-r0"]
 )
@@ -84,8 +84,8 @@ FIELDS = (
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(charts, "_drawn", lambda *_: "")
-        return report.page(settings(), build(tmp_path_factory.mktemp("attacked"), hostile))
+        patch.setattr(charts, "draw_svg", lambda *_: "")
+        return report.report_page(settings(), build(tmp_path_factory.mktemp("attacked"), hostile))
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -108,7 +108,7 @@ def test_nothing_outside_the_page_is_asked_for(shown: str):
 @pytest.mark.usefixtures("without_charts")
 def test_strange_text_stays_readable(tmp_path: Path):
     sources = build(tmp_path, lambda field: f"{field}\0\x1b[0m\x85 " + "א" * 30_000)
-    page = report.page(settings(), sources)
+    page = report.report_page(settings(), sources)
     assert not re.search("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", page)
     assert "␀␛[0m�" in page and "more characters)" in page
     assert 'dir="auto"' in page and "overflow-wrap: anywhere" in page
@@ -121,43 +121,43 @@ def test_no_optimization_is_said(tmp_path: Path):
         tables.write(sources.optimization / f"{name}.parquet", tables.frame(kind, []))
     tables.write(sources.optimization / "trajectories.parquet", tables.frame(tables.TRAJECTORIES, []))
     evolve = read_yaml(ROOT / "params.yaml")["evolve"]
-    page = report.page(settings(evolve=evolve | {"strategy": "evol"}), sources)
+    page = report.report_page(settings(evolve=evolve | {"strategy": "evol"}), sources)
     assert (
         "Nothing was optimized: rows evolve by fixed operations, in turn. <bdi>default</bdi>: constraints"
         in page
     )
-    page = report.page(settings(evolve=evolve | {"strategy": "auto", "method": "e0"}), sources)
+    page = report.report_page(settings(evolve=evolve | {"strategy": "auto", "method": "e0"}), sources)
     assert "Nothing was optimized" in page and "is e0, used as it stands" in page
 
 
 def test_without_a_scorer_nothing_is_drawn_and_that_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for pool in ("r0", "r1", "r2"):
-        tables.write(sources.rows.scores / f"{pool}.parquet", tables.frame(tables.SCORES, []))
-    page = report.page(settings(REAL | {"scorer": None}), sources)
+        tables.write(sources.rows.measures["scores"] / f"{pool}.parquet", tables.frame(tables.SCORES, []))
+    page = report.report_page(settings(REAL | {"scorer": None}), sources)
     assert "Nothing was scored" in page and "Distribution of IC-IFD" not in page
 
 
 @pytest.mark.usefixtures("without_charts")
 def test_a_removed_pool_is_not_read(tmp_path: Path):
     sources = build(tmp_path)
-    for folder in (sources.rows.responses, sources.rows.ratings, sources.rows.scores):
+    for folder in (sources.rows.responses, *sources.rows.measures.values()):
         (folder / "r1.parquet").write_text("left behind")
-    page = report.page(settings(pools={"r0": {}, "r2": {}}), sources)
+    page = report.report_page(settings(pools={"r0": {}, "r2": {}}), sources)
     assert "counted respond-r2" in page and "counted respond-r1" not in page
 
 
 @pytest.mark.usefixtures("without_charts")
 def test_rounds_may_branch_or_be_none(tmp_path: Path):
     sources = build(tmp_path)
-    alone = report.page(settings(rounds={}, pools={"r0": {}}), sources)
+    alone = report.report_page(settings(rounds={}, pools={"r0": {}}), sources)
     assert re.findall(r"<h4>(\w+)</h4>", alone) == ["seed", "seed"]
     (sources.rows.rounds / "r2.parquet").rename(sources.rows.rounds / "r2b.parquet")
     for folder in (sources.rows.rejects, sources.counts, sources.usage):
         for path in sorted(folder.glob("evolve-r1.*")):
             (folder / f"evolve-r2b{path.suffix}").write_bytes(path.read_bytes())
     branched = settings(rounds={"r2b": {"parent": "r1"}, "r1": {"parent": "r0"}}, pools={"r0": {}})
-    assert "evolve r2b" in report.page(branched, sources)
+    assert "evolve r2b" in report.report_page(branched, sources)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
         "rounds/r1.parquet", "responses/r0.parquet", "ratings/r2.parquet", "scores/r1.parquet",
         "rejects/evolve-r1.parquet", "rejects/select.parquet", "counts/select.json", "usage/rate-r0.json",
         "optimization/candidates.parquet", "optimization/failures.parquet",
-        "optimization/trajectories.parquet", "tallies", "keywords", "token_probability",
+        "optimization/trajectories.parquet", "failure_counts", "keywords", "token_probability",
         "dataset", "curve", "evaluation",
     ],
 )  # fmt: skip
@@ -176,7 +176,7 @@ def test_a_bad_file_is_named(tmp_path: Path, name: str, broken: bool):
     sources = build(tmp_path)
     (tmp_path / name).write_text("{\n{") if broken else (tmp_path / name).unlink()
     with pytest.raises(BadInput, match=re.escape(str(tmp_path / name))):
-        report.page(settings(), sources)
+        report.report_page(settings(), sources)
 
 
 @pytest.mark.usefixtures("without_charts")
@@ -184,7 +184,7 @@ def test_a_lacking_parent_is_named(tmp_path: Path):
     sources = build(tmp_path)
     tables.write(sources.rows.rounds / "r1.parquet", tables.frame(tables.INSTRUCTIONS, []))
     with pytest.raises(BadInput, match=r"r1\.parquet: no row 'r1-0\d'"):
-        report.page(settings(), sources)
+        report.report_page(settings(), sources)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +212,10 @@ def row_of(key: str, round: str, domain: str) -> tables.Instruction:
 def test_examples_are_spread_over_domains():
     domains = ["a"] * 9 + ["b"] * 2 + ["c"]
     rows = [row_of(f"{number:02d}", "r0", domain) for number, domain in enumerate(domains)]
-    picked = examples._pick(tables.frame(tables.INSTRUCTIONS, rows), 5, 1)
+    picked = examples.draw_ids(tables.frame(tables.INSTRUCTIONS, rows), 5, 1)
     domains = [rows[int(key)][5] for key in picked]
     assert domains == ["a", "b", "c", "a", "b"]
-    assert picked == examples._pick(tables.frame(tables.INSTRUCTIONS, reversed(rows)), 5, 1)
+    assert picked == examples.draw_ids(tables.frame(tables.INSTRUCTIONS, reversed(rows)), 5, 1)
 
 
 def test_settings_are_shown_as_used(shown: str):
@@ -232,7 +232,7 @@ def test_charts_follow_the_colours_of_the_page(shown: str):
 
 def test_long_numbers_of_domains_are_summed_up():
     rows = [row_of(f"{number:02d}", "r1", f"d{number:02d}") for number in range(23)]
-    lines = report._selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
+    lines = report.count_selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
     assert len(lines) == 21 and lines[-1] == {"domain": "3 smaller domains", "pools": {"r1": 3}, "rows": 3}
 
 
@@ -240,9 +240,9 @@ def test_long_numbers_of_domains_are_summed_up():
 def test_what_was_not_rated_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for name in ("r0", "r1", "r2"):
-        tables.write(sources.rows.ratings / f"{name}.parquet", tables.RATINGS.to_frame())
+        tables.write(sources.rows.measures["ratings"] / f"{name}.parquet", tables.RATINGS.to_frame())
     rate = {"measures": [], "temperature": 0.0, "top_p": 1.0, "max_tokens": 512}
-    page = report.page(settings(rate=rate), sources)
+    page = report.report_page(settings(rate=rate), sources)
     assert "Nothing was rated" in page and "not rated<br>" in page and "nan" not in page
 
 
@@ -252,25 +252,25 @@ def test_ratings_are_shown_with_their_denominator(shown: str):
 
 def section(page: str) -> str:
     """The part of the page on diversity, reward and tags, without its charts."""
-    text = page[page.index('<h2 id="spread">') : page.index('<h2 id="contamination">')]
+    text = page[page.index('<h2 id="measures">') : page.index('<h2 id="contamination">')]
     return re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
 
 
 @pytest.mark.usefixtures("without_charts")
 def test_diversity_reward_and_tags_are_shown_as_far_as_they_were_measured(plain: Sources):
-    shown = section(report.page(settings(), plain))
+    shown = section(report.report_page(settings(), plain))
     # Distances 0, 0.25, 0.5 and 0.75 of each pool.
     cells = '<td class="n">0.3750</td><td class="n">0.3750</td><td class="n">1</td>'
     assert shown.count(cells) == 3 and "Euclidean (L2)" in shown
     assert "<h3>Reward" not in shown and "<h3>Tags" not in shown
     models = {"embedder": None, "reward": "some/model@1", "tagger": "simulated:large"}
-    shown = section(report.page(settings(SIMULATED | models), plain))
+    shown = section(report.report_page(settings(SIMULATED | models), plain))
     assert "<h3>Diversity" not in shown
     # Rewards -1, 0, 1 and 2 of evolved rows; 1, 2, 3 and 4 tags, of which 4 are distinct.
     assert shown.count('<td class="n">0.500</td><td class="n">0.500</td>') == 2
     cells = '<td class="n">2.50</td><td class="n">1.00</td><td class="n">4</td>'
     assert shown.count(cells) == 3
-    nothing = report.page(settings(SIMULATED | dict.fromkeys(models)), plain)
+    nothing = report.report_page(settings(SIMULATED | dict.fromkeys(models)), plain)
     assert "None was measured" in section(nothing)
 
 
@@ -280,9 +280,9 @@ def test_a_spread_is_drawn_of_pools_that_have_rows():
 
 
 def test_the_funnel_of_a_branch_is_shown_with_what_each_step_lost(plain: Sources):
-    found = report.page(settings(branches={"autoif": {}}), plain)
+    found = report.report_page(settings(branches={"autoif": {}}), plain)
     part = found.partition('id="verified"')[2].partition('id="examples"')[0]
     assert "8,324" in part and "6,243" in part and "75 %" in part and "counted crosscheck" in part
-    assert part.count("<tr><th>nli</th>") == 1 and '<td class="note">off</td>' in part
+    assert part.count("<tr><th>entailment</th>") == 1 and '<td class="note">off</td>' in part
     assert "6,243 rows" in found.partition('id="counts"')[0]
-    assert "<code>branches</code> is empty" in report.page(settings(), plain)
+    assert "<code>branches</code> is empty" in report.report_page(settings(), plain)

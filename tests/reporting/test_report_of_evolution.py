@@ -7,23 +7,23 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from evobuild.reporting.glossary import MEANINGS
 from reported import ROOT, build, settings
 
 from evobuild.core import tables
 from evobuild.core.params import read_yaml
-from evobuild.reporting import charts, failure_counts, report
+from evobuild.core.reasons import MEANINGS, reasons_of
+from evobuild.reporting import charts, report
 
 
 @pytest.fixture(autouse=True)
 def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing: it takes most of the time."""
-    monkeypatch.setattr(charts, "_drawn", lambda *_: "")
+    monkeypatch.setattr(charts, "draw_svg", lambda *_: "")
 
 
 @pytest.fixture
 def shown(tmp_path: Path) -> str:
-    return report.page(settings(), build(tmp_path))
+    return report.report_page(settings(), build(tmp_path))
 
 
 def part(shown: str, title: str) -> str:
@@ -54,7 +54,7 @@ def test_the_chosen_methods_are_shown_with_their_differences(shown: str):
 
 def test_what_optimize_was_told_to_weigh_is_shown(tmp_path: Path):
     optimize = read_yaml(ROOT / "params.yaml")["optimize"]
-    page = report.page(
+    page = report.report_page(
         settings(optimize=optimize | {"holdout": 9, "halving": 2, "difficulty_weight": 0.5}), build(tmp_path)
     )
     assert "the rows that no choice saw show by how much" in page
@@ -69,7 +69,7 @@ def test_an_e0_that_stays_is_said_to_stay(tmp_path: Path):
         chosen=pl.col("step") == 0, best=pl.col("step") == 0
     )
     tables.write(path, first)
-    page = report.page(settings(), sources)
+    page = report.report_page(settings(), sources)
     told = part(page, "The evolving method")
     assert "No rewritten method was better than e0, so e0 stays in use." in told and "mends" not in told
     assert "Step 1: 2 rows read, no method chosen." in part(page, "Step by step")
@@ -77,23 +77,24 @@ def test_an_e0_that_stays_is_said_to_stay(tmp_path: Path):
 
 def test_failures_are_counted_by_round_with_their_share(shown: str):
     told = part(shown, "What failed")
-    assert "of evolutions tallied – 700 9.5 % 0 unparsable the reply holds no" in told
+    assert "of evolutions failed reason – 700 9.5 % 0 unparsable the reply holds no" in told
     assert "of answers sorry a short answer that only apologises 0 0 9 0.1 %" in told
     assert "r1 evolve method chat unparsable 30 900" in told
 
 
 def test_every_reason_that_is_counted_is_explained():
-    assert set(failure_counts.OF_EVOLUTIONS) | set(failure_counts.OF_RESPONSES) == set(MEANINGS)
+    counted = {*reasons_of("evolve"), *reasons_of("respond")}
+    assert len(counted) == 17 and all(MEANINGS[reason] for reason in counted)
 
 
 def test_the_evolvers_ideas_are_counted_and_their_lack_is_said(tmp_path: Path):
     sources = build(tmp_path)
     assert "Evolver Ways read Distinct phrases evolver 7 2" in part(
-        report.page(settings(), sources), "What the evolver thinks up"
+        report.report_page(settings(), sources), "What the evolver thinks up"
     )
     for path in (sources.keywords, sources.token_probability):
         path.write_text(path.read_text().splitlines()[0] + "\n")
-    shown = part(report.page(settings(), sources), "What the evolver thinks up")
+    shown = part(report.report_page(settings(), sources), "What the evolver thinks up")
     assert "the replies that were read list none" in shown and "evolve.token_probability is off" in shown
 
 

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trees
 
 from evobuild.core import tables
+from evobuild.core.measures import MEASURES, METRICS, measure_folders
+from evobuild.core.stage import Folders
+from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
+from evobuild.reporting.stage_counts import asking_stages
+
+PARAMS = trees.settings()
 
 
 def write(folder: Path, pool: str, schema, rows) -> None:
@@ -17,81 +25,116 @@ def write(folder: Path, pool: str, schema, rows) -> None:
 
 
 @pytest.fixture
-def ratings(tmp_path: Path) -> Path:
-    folder = tmp_path / "ratings"
+def measures(tmp_path: Path) -> Folders:
+    """The folder of each measure."""
+    return Folders({name: tmp_path / name for name in measure_folders()})
+
+
+@pytest.fixture
+def ratings(measures: Folders) -> Path:
+    folder = measures["ratings"]
     write(folder, "r0", tables.RATINGS, [("a", "easy", 20.0), ("b", "easy", 25.0), ("c", "hard", 65.0)])
     write(folder, "r1", tables.RATINGS, [("d", "very hard", 88.888)])
     return folder
 
 
 @pytest.fixture
-def scores(tmp_path: Path) -> Path:
+def scores(measures: Folders) -> Path:
     def rows(prefix: str, values: list[float]):
         return [
             (f"{prefix}{at}", 1, 1, False, 2.0, 1.0, 1.0, 2 * value, 1.0, value)
             for at, value in enumerate(values)
         ]
 
-    folder = tmp_path / "scores"
+    folder = measures["scores"]
     write(folder, "r0", tables.SCORES, rows("a", [0.0, 0.1, 0.55, 1.0]))
     write(folder, "r1", tables.SCORES, rows("b", [0.3, 0.3]))
     return folder
 
 
+def means(measures: Folders, counts: Path, pools: list[str], asked: dict[str, Any]) -> dict[str, Any]:
+    """The means, where other measures than those that were written are switched off.
+
+    asked: of some stages the rows that came in, by pool; all of them were measured but for the first.
+    """
+    for measure in MEASURES:
+        rows = asked.get(measure.stage, {})
+        ledgers = {pool: {"in": rows[pool], "out": rows[pool] - (pool == "r0")} for pool in rows}
+        ledgers = dict.fromkeys(pools, tables.OFF) | ledgers
+        for pool in pools:
+            if not (measures[measure.folder] / f"{pool}.parquet").exists():
+                write(measures[measure.folder], pool, measure.schema, [])
+            content = ledgers if measure.stage in OF_ALL_POOLS else ledgers[pool]
+            (counts / f"{file_stem(measure.stage, pool)}.json").write_text(json.dumps(content))
+    return summarize.measure_means(measures, counts, pools)
+
+
 def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_were_rated(
-    ratings: Path, tmp_path: Path
+    measures: Folders, ratings: Path, tmp_path: Path
 ) -> None:
     write(ratings, "r2", tables.RATINGS, [("e", "hard", None)])
-    for pool, asked, rated in (("r0", 4, 3), ("r1", 1, 1), ("r2", 1, 1)):
-        (tmp_path / f"rate-{pool}.json").write_text(json.dumps({"in": asked, "out": rated}))
-    assert summarize.difficulty(ratings, tmp_path, ["r0", "r1", "r2"]) == {
-        "difficulty": {"r0": 36.67, "r1": 88.89, "r2": None},
-        "rated": {"r0": 3, "r1": 1, "r2": 1},
-        "asked": {"r0": 4, "r1": 1, "r2": 1},
-    }
+    found = means(measures, tmp_path, ["r0", "r1", "r2"], {"rate": {"r0": 4, "r1": 1, "r2": 1}})
+    assert found["mean"]["difficulty"] == {"r0": 36.6667, "r1": 88.888, "r2": None}
+    assert found["measured"]["rate"] == {"r0": 3, "r1": 1, "r2": 1}
+    assert found["asked"]["rate"] == {"r0": 4, "r1": 1, "r2": 1}
+    assert found["asked"]["score"] == {"r0": 0, "r1": 0, "r2": 0}
 
 
-def test_score_means_are_of_each_pool(scores: Path) -> None:
+def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path: Path) -> None:
     write(scores, "r2", tables.SCORES, [])
     write(scores, "r3", tables.SCORES, [("z", 1, 1, True, 2.0, 1.0, 2.0, 0.5, 0.4, 0.25)])
-    assert summarize.score_means(scores, ["r0", "r1", "r2", "r3"]) == {
-        "ifd": {"r0": 0.825, "r1": 0.6, "r2": None, "r3": 0.5},
-        "ic_ifd": {"r0": 0.4125, "r1": 0.3, "r2": None, "r3": 0.25},
-        "truncated": {"r0": 0, "r1": 0, "r2": 0, "r3": 1},
+    found = means(measures, tmp_path, ["r0", "r1", "r2", "r3"], {"score": {"r0": 5, "r1": 2, "r3": 1}})
+    assert found["mean"]["ifd"] == {"r0": 0.825, "r1": 0.6, "r2": None, "r3": 0.5}
+    assert found["mean"]["ic_ifd"] == {"r0": 0.4125, "r1": 0.3, "r2": None, "r3": 0.25}
+    assert found["truncated"] == {"r0": 0, "r1": 0, "r2": 0, "r3": 1}
+    assert found["measured"]["score"] == {"r0": 4, "r1": 2, "r2": 0, "r3": 1}
+
+
+def test_every_metric_has_a_mean_and_every_measure_its_rows(measures: Folders, tmp_path: Path) -> None:
+    write(measures["tags"], "r0", tables.TAGS, [("a", ["x", "y", "z"]), ("b", ["x"]), ("c", [])])
+    write(measures["rewards"], "r0", tables.REWARDS, [("a", -1.5), ("b", 1.0)])
+    found = means(measures, tmp_path, ["r0"], {"tag": {"r0": 4}, "reward": {"r0": 3}})
+    assert found["mean"] == {name: {"r0": None} for name in METRICS} | {
+        "tags": {"r0": 1.3333},
+        "reward": {"r0": -0.25},
     }
+    assert list(found["measured"]) == list(found["asked"]) == [measure.stage for measure in MEASURES]
+    assert (found["measured"]["tag"], found["asked"]["tag"]) == ({"r0": 3}, {"r0": 4})
 
 
-def test_without_a_score_the_histogram_is_of_zeros(tmp_path: Path) -> None:
-    write(tmp_path, "r0", tables.SCORES, [])
-    assert {entry["rows"] for entry in summarize.score_histogram(tmp_path, ["r0"])} == {0}
+def test_without_a_score_the_histogram_is_of_zeros(measures: Folders) -> None:
+    write(measures["scores"], "r0", tables.SCORES, [])
+    assert {entry["rows"] for entry in summarize.score_histogram(measures, ["r0"])} == {0}
 
 
-def test_levels_are_counted_in_order_and_none_is_left_out(ratings: Path) -> None:
-    found = summarize.level_counts(ratings, ["r0", "r1"])
+@pytest.mark.usefixtures("ratings")
+def test_levels_are_counted_in_order_and_none_is_left_out(measures: Folders) -> None:
+    found = summarize.level_counts(measures, ["r0", "r1"])
     assert [entry["level"] for entry in found] == [*tables.LEVELS, *tables.LEVELS]
     assert [entry["rows"] for entry in found] == [0, 2, 0, 1, 0, 0, 0, 0, 0, 1]
 
 
-def test_a_histogram_counts_every_row_once(scores: Path) -> None:
-    found = summarize.score_histogram(scores, ["r0", "r1"])
+@pytest.mark.usefixtures("scores")
+def test_a_histogram_counts_every_row_once(measures: Folders) -> None:
+    found = summarize.score_histogram(measures, ["r0", "r1"])
     counts = {(entry["pool"], entry["ic_ifd"]): entry["rows"] for entry in found if entry["rows"]}
     # Bins of 0.05 from 0 to the greatest value, which falls into the last.
     assert counts == {("r0", 0.0): 1, ("r0", 0.1): 1, ("r0", 0.55): 1, ("r0", 0.95): 1, ("r1", 0.3): 2}
     assert len(found) == 2 * summarize.BINS
 
 
-def test_a_histogram_of_zeros_has_them_in_the_first_bin(tmp_path: Path) -> None:
-    write(tmp_path, "r0", tables.SCORES, [("a", 1, 1, False, 2.0, 0.0, 1.0, 0.0, 1.0, 0.0)])
-    assert [entry["rows"] for entry in summarize.score_histogram(tmp_path, ["r0"])] == [1] + [0] * 19
+def test_a_histogram_of_zeros_has_them_in_the_first_bin(measures: Folders) -> None:
+    write(measures["scores"], "r0", tables.SCORES, [("a", 1, 1, False, 2.0, 0.0, 1.0, 0.0, 1.0, 0.0)])
+    assert [entry["rows"] for entry in summarize.score_histogram(measures, ["r0"])] == [1] + [0] * 19
 
 
 def test_rows_are_counted_from_the_ledgers(tmp_path: Path) -> None:
     ledgers = {
         "seed": {"in": 12, "out": 10, "rejects": {"empty instruction": 2}, "held_out": 3},
-        "evolve-r1": {"in": 7, "out": 5, "rejects": {"copy": 1, "no label": 1}},
-        "evolve-r2": {"in": 5, "out": 4, "rejects": {"copy": 1}},
+        "evolve-r1": {"in": 7, "out": 5, "rejects": {"unchanged": 1, "unparsable": 1}},
+        "evolve-r2": {"in": 5, "out": 4, "rejects": {"unchanged": 1}},
         "respond-r1": {"in": 5, "out": 5, "rejects": {}},
-        "rate-r1": {"in": 5, "out": 3, "rejects": {"no score": 2}},
+        "rate-r1": {"in": 5, "out": 3, "rejects": {"unparsed score": 2}},
         "score": {"r1": {"in": 5, "out": 4, "rejects": {"empty answer": 1}}},
         "diversity": {"r1": {"in": 5, "out": 4, "rejects": {"unusable embedding": 1}}},
         "reward": {"r1": {"in": 0, "out": 0, "rejects": {}, "off": True}},
@@ -135,7 +178,7 @@ def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
         return {"role": role, "seconds": 1.5, "cost": cost, "purposes": {purpose: counts}}
 
     files = {
-        "optimize": [],
+        **{file_stem(*each): [] for each in asking_stages(PARAMS)},
         "evolve-r1": [entry("evolver", 4, 0.5), entry("judge", 3, None, "equal")],
         "keywords": [entry("judge", 1, None, "keywords")],
         "respond-r1": [entry("responder", 2, None)],
@@ -144,7 +187,7 @@ def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
     }
     for name, entries in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(entries))
-    assert summarize.usage_by_role(tmp_path, files) == {
+    assert summarize.usage_by_role(PARAMS, tmp_path) == {
         "evolver": {"calls": 4, "tokens": 44, "seconds": 1.5, "cost": 0.5},
         "judge": {"calls": 6, "tokens": 66, "seconds": 4.5, "cost": 0.25},
         "responder": {"calls": 2, "tokens": 22, "seconds": 1.5, "cost": None},

@@ -1,0 +1,30 @@
+"""What stages counted and asked, read from the files that they leave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import trees
+
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import OFF
+from evobuild.reporting import stage_counts
+
+
+def test_a_ledger_that_lacks_a_pool_is_named(tmp_path: Path) -> None:
+    (tmp_path / "score.json").write_text(json.dumps({"r1": OFF}))
+    assert stage_counts.read_counts("score", "r1", tmp_path).rows_in == 0
+    with pytest.raises(BadInput, match=r"score\.json: the key 'in' is missing"):
+        stage_counts.read_counts("score", "r0", tmp_path)
+
+
+def test_stages_that_ask_stand_in_the_order_of_the_pipeline() -> None:
+    asking = stage_counts.asking_stages(trees.settings(branches={"autoif": {}}))
+    assert asking == [
+        ("optimize", ""), ("evolve", "r1"), ("evolve", "r2"), ("keywords", ""), ("augment", "autoif"),
+        ("verifiers", "autoif"), ("backtranslate", "autoif"), ("sample", "autoif"), ("quality", "autoif"),
+        ("respond", "r0"), ("respond", "r1"), ("respond", "r2"),
+        ("rate", "r0"), ("rate", "r1"), ("rate", "r2"), ("tag", ""),
+    ]  # fmt: skip
