@@ -124,19 +124,20 @@ def _evolve(folder: Path, settings: Params, engine: vllm_engine.VllmEngine) -> N
 
     for file in folder.glob("store.sqlite*"):
         file.unlink()
-    files = ("r0.parquet", "method", "own", "r1", "rejects", "failures", "replies", "counts", "usage")
+    files = ("own", "method", "child", "rejects", "failures", "replies", "counts")
+    paths = {name: folder / name for name in files} | {"parents": folder / "r0.parquet"}
     with (
         # A toy model writes nonsense, and the stage refuses to end with rejects alone.
         mock.patch("evobuild.core.tables.refuse_empty"),
         mock.patch("evobuild.models.engine.start_engine", lambda model: engine),
         mock.patch.object(type(engine), "close"),
     ):
-        evolve.main(settings, *(folder / name for name in files))
+        evolve.main(settings, evolve.Arguments(round="r1", parent="r0", **paths))
 
 
 def _params(model: ChatModel) -> Params:
     """Of the default line, with this model and short replies."""
-    given = load_all_params(ROOT / "params.yaml", ("random_seed", "evolve", "models.evolver", "models.judge"))
+    given = load_all_params(ROOT / "params.yaml")
     changes = {"max_tokens": MAX_TOKENS, "strategy": "auto", "method": "e0"}
     evolve = given.evolve.model_copy(update=changes)
     models = given.models.model_copy(update={"evolver": model})

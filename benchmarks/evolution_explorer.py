@@ -19,9 +19,12 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild.cli.check.params import Params, load_all_params
-from evobuild.core import pools, tables
+from evobuild.core import tables
+from evobuild.core.measures import MEASURES
+from evobuild.core.params import read_yaml
+from evobuild.core.stages import pool_stems
 from evobuild.reporting import explorer, outcomes
+from evobuild.reporting.params import ReportParams
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
@@ -49,15 +52,18 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 LISTED = "performance.getEntriesByName('listed')[0]?.startTime"
 
 
-def settings() -> Params:
-    """The shipped params with four pools and without options that name files."""
-    return load_all_params(ROOT / "params.yaml")
+def settings() -> ReportParams:
+    """The shipped params with a pool of each round and without branches."""
+    pools = {name: {} for name in ROUNDS}
+    content = read_yaml(ROOT / "params.yaml") | {"branches": {}, "pools": pools}
+    return ReportParams.model_validate(content)
 
 
 def fill(where: outcomes.Tables, rows: int) -> None:
     """Write tables of so many rows in all, whatever they say."""
     draw = random.Random(0)
-    for folder in where[:-1]:
+    folders = (where.rounds, where.responses, where.contamination, where.rejects, where.failures)
+    for folder in (*folders, *where.measures.values()):
         folder.mkdir(parents=True)
     parents: list[tables.Instruction] = []
     selected: list[tables.Instruction] = []
@@ -116,18 +122,20 @@ def _write(
     tables.write(where.rounds / file, tables.frame(tables.INSTRUCTIONS, rows))
     answers = [row._replace(output=" ".join(draw.choices(WORDS, k=150))) for row in rows]
     tables.write(where.responses / file, tables.frame(tables.INSTRUCTIONS, answers))
-    ratings = [(row.id, "hard", float(draw.randint(20, 90))) for row in rows]
-    tables.write(where.ratings / file, tables.frame(tables.RATINGS, ratings))
-    scores = [(row.id, 60, 150, False, 2.0, 1.0, 1.5, draw.random(), 0.5, draw.random()) for row in rows]
-    tables.write(where.scores / file, tables.frame(tables.SCORES, scores))
+    measured = {
+        "ratings": [(row.id, "hard", float(draw.randint(20, 90))) for row in rows],
+        "scores": [
+            (row.id, 60, 150, False, 2.0, 1.0, 1.5, draw.random(), 0.5, draw.random()) for row in rows
+        ],
+        "diversity": [(row.id, draw.choice(rows).id, draw.random()) for row in rows],
+        "rewards": [(row.id, draw.gauss(0, 2)) for row in rows],
+        "tags": [(row.id, draw.sample(WORDS, 4)) for row in rows],
+    }
+    for measure in MEASURES:
+        table = tables.frame(measure.schema, measured[measure.folder])
+        tables.write(where.measures[measure.folder] / file, table)
     tables.write(where.failures / file, tables.frame(tables.FAILURES, failed))
-    near = [(row.id, draw.choice(rows).id, draw.random()) for row in rows]
-    tables.write(where.diversity / file, tables.frame(tables.DIVERSITY, near))
-    rewards = [(row.id, draw.gauss(0, 2)) for row in rows]
-    tables.write(where.rewards / file, tables.frame(tables.REWARDS, rewards))
-    tags = [(row.id, draw.sample(WORDS, 4)) for row in rows]
-    tables.write(where.tags / file, tables.frame(tables.TAGS, tags))
-    for stem in pools.stems([name]):
+    for stem in pool_stems([name]):
         tables.write(where.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, []))
 
 
@@ -137,11 +145,12 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         root = folder or Path(temporary)
-        names = outcomes.Tables._fields
-        where = outcomes.Tables(*(root / name for name in names))
+        names = ("rounds", "responses", "contamination", "rejects", "failures", "dataset")
+        measures = {measure.folder: root / measure.folder for measure in MEASURES}
+        where = outcomes.Tables(**{name: root / name for name in names}, measures=measures)
         fill(where, rows)
         began = time.monotonic()
-        explorer.write(root / "explorer", settings(), where)
+        explorer.write_explorer(root / "explorer", settings(), where)
         written = time.monotonic() - began
         url = (root / "explorer" / "index.html").as_uri()
         paints, lists, searches = [], [], []

@@ -118,7 +118,7 @@ def seconds(given: Path, rows: list[Instruction], changes: dict[str, object]) ->
         (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         tables.write(folder / "r0", tables.frame(tables.INSTRUCTIONS, rows))
         command = [sys.executable, "-m", "stages.optimize", "--r0", "r0", "--own", values["evolve"]["file"]]
-        for out in ("method", "candidates", "trajectories", "failures", "metrics", "curve", "usage"):
+        for out in ("method", "candidates", "trajectories", "failures", "metrics", "curve", "counts"):
             command += [f"--{out}", f"out/{out}"]
         environment = os.environ | {"PYTHONPATH": str(ROOT), "EVOBUILD_STORE": str(folder / "store")}
         began = time.monotonic()

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from figures import Figures
 
-from evobuild.core import branches
+from evobuild.core.stages import branch_addresses
 
 ROOT = Path(__file__).parent.parent
 GIGABYTE = 1024**2
@@ -65,7 +65,7 @@ def fresh_clone(figures: Figures, folder: Path) -> None:
     figures.at_most("fresh clone to finished make repro", (time.monotonic() - began) / 60, 6, "min")
     figures.at_most("of which repro", time.monotonic() - installed, 150, "s")
     path = f"{clone}/.venv/bin:{os.environ['PATH']}"
-    branch = ["dvc", "repro", "--force", "--single-item", *branches.addresses(["autoif"])]
+    branch = ["dvc", "repro", "--force", "--single-item", *branch_addresses(["autoif"])]
     store = str(folder / "of-the-branch.sqlite")
     figures.at_most("the AutoIF branch", seconds(branch, clone, PATH=path, EVOBUILD_STORE=store), 30, "s")
     figures.at_most(
@@ -83,16 +83,18 @@ def help_of_each_stage(figures: Figures) -> None:
     figures.at_most("slowest python stages/x.py --help", slowest, 0.5, "s")
 
 
-def stage(name: str, **paths: Path | str) -> list[str]:
-    """A stage's command line."""
-    options = [part for key, path in paths.items() for part in (f"--{key.replace('_', '-')}", str(path))]
+def stage(name: str, **given: Path | str) -> list[str]:
+    """A stage's command line, with the names and paths that it is given."""
+    options = [part for key, value in given.items() for part in (f"--{key.replace('_', '-')}", str(value))]
     return [sys.executable, "-m", f"stages.{name}", *options]
 
 
-def evolve(folder: Path, parent: Path) -> list[str]:
+def evolve(folder: Path, parents: Path) -> list[str]:
     return stage(
         "evolve",
-        parent=parent,
+        round="r1",
+        parent="r0",
+        parents=parents,
         method=folder / "method.txt",
         own=ROOT / "prompts/evolve/own.txt",
         child=folder / "r1.parquet",
@@ -100,7 +102,6 @@ def evolve(folder: Path, parent: Path) -> list[str]:
         failures=folder / "failures.parquet",
         replies=folder / "replies.parquet",
         counts=folder / "counts.json",
-        usage=folder / "usage.json",
     )
 
 
@@ -160,7 +161,7 @@ def million(figures: Figures, folder: Path) -> None:
 
 def kills(figures: Figures, count: int) -> None:
     """Many seeded kills of DVC, of the stage and of both during a repro; tables must not differ."""
-    sys.path.insert(0, str(ROOT / "tests/support"))
+    sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/pipeline")]
     import test_kill
     import workspace
 

@@ -88,13 +88,13 @@ def _parser() -> argparse.ArgumentParser:
     store = commands.add_parser("store", help="the kept replies: count, share, prune, rebuild")
     store_commands.add_store_commands(store.add_subparsers(required=True, metavar="COMMAND"))
     scores = commands.add_parser("pass-at-k", help="completions of HumanEval or MBPP, run in the sandbox")
-    pass_at_k.add(scores)
+    pass_at_k.add_pass_at_k(scores)
     scores.set_defaults(run=_pass_at_k)
     return parser
 
 
 def _pass_at_k(arguments: argparse.Namespace) -> int:
-    sys.stdout.write(pass_at_k.run(arguments))
+    sys.stdout.write(pass_at_k.score_completions(arguments))
     return 0
 
 
@@ -102,7 +102,7 @@ def _models(arguments: argparse.Namespace) -> int:
     from evobuild.cli.models import inspection
 
     found = inspection.inspect(PARAMS)
-    sys.stdout.write(inspection.table(found))
+    sys.stdout.write(inspection.roles_table(found))
     return 1 if any(each.problem for each in found) else 0
 
 
@@ -149,7 +149,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     from evobuild.cli.plan import plan
 
     planned = plan.plan(arguments.set_param, arguments.targets)
-    lines = [json.dumps(asdict(each)) for each in planned] if arguments.json else [plan.table(planned)]
+    lines = [json.dumps(asdict(each)) for each in planned] if arguments.json else [plan.plan_table(planned)]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 

@@ -37,7 +37,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
-    from evobuild.scoring import tag
+    from evobuild.scoring import distributions, tag
 
     tagger, given, seed = params.models.tagger, params.tag, params.random_seed
     schema = measure_of("tag").schema
@@ -60,8 +60,8 @@ def main(params: Params, args: Arguments) -> None:
     results.write(args.rejects, args.counts, asked=used)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
-    tables.write_json(args.metrics, tag.tag_figures(measured, str(tagger) if tagger else None))
-    tag.count_tags(measured).write_csv(args.histogram)
+    tables.write_json(args.metrics, distributions.tag_figures(measured, str(tagger) if tagger else None))
+    distributions.count_tags(measured).write_csv(args.histogram)
 
 
 if __name__ == "__main__":

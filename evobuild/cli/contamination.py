@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from evobuild.contamination import evaluation_sets
-from evobuild.contamination.decontaminate import Found, Hit, NgramIndex
+from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
+from evobuild.contamination.hits import Found, Hit
 from evobuild.core.errors import UserError
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.seeds import formats

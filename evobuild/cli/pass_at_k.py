@@ -9,7 +9,7 @@ from pathlib import Path
 from evobuild.core.errors import UserError
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add_pass_at_k(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.add_argument("--problems", type=Path, required=True, metavar="FILE", help="as published")
     parser.add_argument(
@@ -29,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> str:
+def score_completions(arguments: argparse.Namespace) -> str:
     """Score samples; give the text to print, one JSON object. Raises UserError at wrong input."""
     from evobuild.evaluation import code_benchmarks
     from evobuild.sandbox import Limits

@@ -15,53 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
-from typing import NamedTuple
 
 import numpy as np
 
 from evobuild.contamination.evaluation_sets import Question
+from evobuild.contamination.hits import Found, Hit, row_text, row_texts
 from evobuild.contamination.ngrams import NO_WORD, RUN, Grams, Texts, first_of
 from evobuild.core.tables import Instruction
 from evobuild.text.words import locate_normalised_words, normalise, split_normalised_words
 
 BATCH = 2048
 """Rows that are compared at a time."""
-
-
-class Hit(NamedTuple):
-    """The longest stretch of text that a row shares with a row of an evaluation set.
-
-    measure: such as `13-gram`. overlap: the stretch as the row has it, normalised. evaluation: the whole
-    text of the evaluation row.
-    """
-
-    row: str
-    set: str
-    place: str
-    measure: str
-    overlap: str
-    evaluation: str
-
-
-class Found(NamedTuple):
-    """What some rows share with evaluation sets. touched: questions that are hit, by set and measure."""
-
-    rows: int
-    hits: list[Hit]
-    touched: dict[tuple[str, str], int]
-
-    def together(self, other: Found) -> Found:
-        """Put what another measure found in the same rows beside it."""
-        return Found(self.rows, self.hits + other.hits, self.touched | other.touched)
-
-
-def row_text(row: Instruction) -> str:
-    """All of a row that counts, a text a paragraph."""
-    return "\n".join(_parts(row))
-
-
-def _parts(row: Instruction) -> list[str]:
-    return [*(content for _, content in row.history), row.instruction, row.input, row.output]
 
 
 def ngram_measure(n: int) -> str:
@@ -101,7 +65,7 @@ class NgramIndex:
         source, count = iter(rows), 0
         while batch := list(islice(source, BATCH)):
             count += len(batch)
-            parts = [[split_normalised_words(part) for part in _parts(row)] for row in batch]
+            parts = [[split_normalised_words(part) for part in row_texts(row)] for row in batch]
             text = Texts([[self._numbers.get(word, NO_WORD) for word in chain(*row)] for row in parts])
             for n, grams in self._grams.items():
                 runs = np.concatenate([self._equal(parts, n), grams.runs_in(text)])

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from evobuild.contamination.decontaminate import Found, Hit
 from evobuild.contamination.evaluation_sets import Question
+from evobuild.contamination.hits import Found, Hit
 from evobuild.core.tables import Instruction
 
 MEASURE = "embedding"

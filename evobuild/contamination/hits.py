@@ -9,17 +9,53 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.contamination.decontaminate import Found, row_text
 from evobuild.core import tables
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS
+from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, Instruction
 from evobuild.text.words import split_normalised_words
 
 SHOWN = 12
 """Hits of a set that a report shows."""
+
+
+class Hit(NamedTuple):
+    """The longest stretch of text that a row shares with a row of an evaluation set.
+
+    measure: such as `13-gram`. overlap: the stretch as the row has it, normalised. evaluation: the whole
+    text of the evaluation row.
+    """
+
+    row: str
+    set: str
+    place: str
+    measure: str
+    overlap: str
+    evaluation: str
+
+
+class Found(NamedTuple):
+    """What some rows share with evaluation sets. touched: questions that are hit, by set and measure."""
+
+    rows: int
+    hits: list[Hit]
+    touched: dict[tuple[str, str], int]
+
+    def together(self, other: Found) -> Found:
+        """Put what another measure found in the same rows beside it."""
+        return Found(self.rows, self.hits + other.hits, self.touched | other.touched)
+
+
+def row_text(row: Instruction) -> str:
+    """All of a row that counts, a text a paragraph."""
+    return "\n".join(row_texts(row))
+
+
+def row_texts(row: Instruction) -> list[str]:
+    """The texts of a row that count: earlier turns, instruction, input and output."""
+    return [*(content for _, content in row.history), row.instruction, row.input, row.output]
 
 
 def hit_table(found: Mapping[str, Found]) -> pl.DataFrame:

@@ -37,11 +37,6 @@ from typing import Any, NewType, NoReturn, get_type_hints
 
 from evobuild.core.errors import UserError
 
-# Run as a file, a script has its own folder first on the path, where `select` and `evaluate` would
-# hide the modules of these names that other packages import.
-if Path(sys.path[0]).name == "stages":
-    sys.path[0] = str(Path(sys.path[0]).parent)
-
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
 

@@ -73,25 +73,27 @@ def failure_rates(points: Sequence[Mapping[str, Any]]) -> Markup:
     chosen = [point for point in judged if point["chosen"]]
     held_out = [point for point in chosen if point["holdout_rate"] is not None]
 
-    def line(axes: Axes, own: Sequence[Mapping[str, Any]], key: str, colour: str, label: str = "") -> None:
-        x, y = [point["step"] for point in own], [point[key] for point in own]
-        axes.plot(x, y, color=colour, marker="o", markersize=5, label=label)
-
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 2)
-        for axes, key, label in zip(
-            panels, ("failure_rate", "words"), ("failure rate λ", "method length (words)"), strict=True
-        ):
-            x, y = [point["step"] for point in judged], [point[key] for point in judged]
-            axes.scatter(x, y, s=18, c=MUTED, alpha=0.45)
-            line(axes, chosen, key, ACCENT, "development")
+        labels = {"failure_rate": "failure rate λ", "words": "method length (words)"}
+        for axes, (key, label) in zip(panels, labels.items(), strict=True):
+            axes.scatter(*_by_step(judged, key), s=18, c=MUTED, alpha=0.45)
+            _draw_line(axes, _by_step(chosen, key), ACCENT, "development")
             _frame(axes, label, "step")
             axes.xaxis.get_major_locator().set_params(integer=True)
         if held_out:
-            line(panels[0], held_out, "holdout_rate", SECOND, "holdout")
+            _draw_line(panels[0], _by_step(held_out, "holdout_rate"), SECOND, "holdout")
             panels[0].legend()
 
     return _drawn(draw, (9.6, 2.6), "Failure rate and length of the evolving method by step")
+
+
+def _by_step(points: Sequence[Mapping[str, Any]], key: str) -> tuple[list[Any], list[Any]]:
+    return [point["step"] for point in points], [point[key] for point in points]
+
+
+def _draw_line(axes: Axes, places: tuple[list[Any], list[Any]], colour: str, label: str) -> None:
+    axes.plot(*places, color=colour, marker="o", markersize=5, label=label)
 
 
 def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:

@@ -156,28 +156,34 @@ def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> di
 
     Of outcomes and of evaluation sets an entry may have several: its number is into a list of lists.
     """
-    names = {
-        "round": rounds,
-        "domain": sorted({entry.domain for entry in entries}),
-        "operation": sorted({entry.operation for entry in entries}),
-        "outcome": sorted(set(chain.from_iterable(entry.outcomes for entry in entries))),
-        "shared": sorted(set(chain.from_iterable(entry.shared for entry in entries))),
-    }
+    names: dict[str, list[str]] = {"round": rounds}
     columns: dict[str, list[Any]] = {"parent": [entry.parent for entry in entries]}
+    sets: dict[str, list[list[int]]] = {}
     for name in ("round", "domain", "operation"):
-        columns[name] = _numbers((getattr(entry, name) for entry in entries), names[name])
-    sets = {}
+        values = [getattr(entry, name) for entry in entries]
+        columns[name] = _numbers(values, names.setdefault(name, sorted(set(values))))
     for name, field in (("outcome", "outcomes"), ("shared", "shared")):
         found = [getattr(entry, field) for entry in entries]
-        every = sorted(set(found))
+        every, names[name] = sorted(set(found)), sorted(set(chain.from_iterable(found)))
         columns[name] = _numbers(found, every)
         sets[name] = [_numbers(each, names[name]) for each in every]
-    for place, measure in enumerate(METRICS_EXPLORED):
-        values = [_short(entry.measures[place]) for entry in entries]
-        if any(value is not None for value in values):
-            columns[measure] = values
     labels = {name: METRICS[name].label or name for name in METRICS_EXPLORED}
-    return {"starts": starts, "names": names, "sets": sets, "columns": columns, "metrics": labels}
+    return {
+        "starts": starts,
+        "names": names,
+        "sets": sets,
+        "columns": columns | _measured_columns(entries),
+        "metrics": labels,
+    }
+
+
+def _measured_columns(entries: Sequence[Entry]) -> dict[str, list[float | None]]:
+    """The values of each metric that any entry has."""
+    found = {
+        name: [_short(entry.measures[place]) for entry in entries]
+        for place, name in enumerate(METRICS_EXPLORED)
+    }
+    return {name: values for name, values in found.items() if values.count(None) < len(values)}
 
 
 def _numbers(values: Iterable[object], names: Sequence[object]) -> list[int]:

@@ -57,7 +57,7 @@ class Improvement(NamedTuple):
     broken: int
 
 
-def read(folder: Path) -> Improvement | None:
+def read_improvement(folder: Path) -> Improvement | None:
     """Read what the loop did; None if nothing was optimized.
 
     Raises BadInput if a table is missing or not as it should be.
@@ -90,17 +90,29 @@ def read(folder: Path) -> Improvement | None:
 
 def _steps(candidates: Sequence[Row], cases: Sequence[Row]) -> list[Step]:
     steps: list[Step] = []
-    for number in sorted({each["step"] for each in candidates}):
-        own = [each for each in candidates if each["step"] == number]
+    for number, own in _by_step(candidates).items():
         before = steps[-1].in_use if steps else None
         chosen = next((each for each in own if each["chosen"]), before)
         assert chosen is not None, "the method of step 0 is chosen"
-        changed = before is not None and chosen is not before
-        words = compare_words(before["method"], chosen["method"]) if before and changed else []
-        verdicts = [each["verdicts"] for each in cases if each["step"] == number]
+        verdicts = [each["verdicts"] for each in _by_step(cases).get(number, [])]
         failed = tables.count_reasons(reason for each in verdicts for reason in each if reason)
-        steps.append(Step(number, own, chosen, words, len(verdicts), failed))
+        steps.append(Step(number, own, chosen, _changed_words(before, chosen), len(verdicts), failed))
     return steps
+
+
+def _by_step(rows: Sequence[Row]) -> dict[int, list[Row]]:
+    """Rows by their step, steps in order."""
+    found: dict[int, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["step"]):
+        found.setdefault(row["step"], []).append(row)
+    return found
+
+
+def _changed_words(before: Row | None, chosen: Row) -> WordDifferences:
+    """The method against the one before; empty if it stayed, or is the first."""
+    if before is None or chosen is before:
+        return []
+    return compare_words(before["method"], chosen["method"])
 
 
 def _kinds(of_e0: Sequence[Row], of_best: Sequence[Row]) -> list[Kind]:

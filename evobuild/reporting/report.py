@@ -104,7 +104,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
 
 def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, Any]:
     """What the report says of the evolving method, of failures, and of the evolver's ideas and words."""
-    method = improvement.read(sources.optimization)
+    method = improvement.read_improvement(sources.optimization)
     failed = [
         each
         for each in _csv(sources.failure_counts, FAILURE_COLUMNS)

@@ -15,7 +15,6 @@ from evobuild.reporting import charts
 from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
 from evobuild.scoring import distributions
-from evobuild.scoring import tag as tagging
 from evobuild.scoring.diversity import is_exact
 
 DISTANCES = {"l2": "Euclidean (L2)", "squared": "squared Euclidean", "cosine": "1 − cosine"}
@@ -79,7 +78,7 @@ def _tags(
     params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
 ) -> dict[str, Any]:
     measured = _tables(params, folders, measure_of("tag"))
-    figures = tagging.tag_figures(measured, None)
+    figures = distributions.tag_figures(measured, None)
     names = ("complexity", "diversity", "unique")
     lines = [
         {"pool": pool, "counts": counts[f"tag-{pool}"]} | {name: figures[name][pool] for name in names}

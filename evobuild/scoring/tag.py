@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import random
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import polars as pl
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
@@ -88,35 +86,3 @@ def _phrase(item: object) -> str | None:
         return None
     phrase = " ".join(split_alphanumerics(unicodedata.normalize("NFKC", item).casefold()))
     return phrase if 0 < len(phrase) <= LONGEST else None
-
-
-def tag_figures(found: Mapping[str, pl.DataFrame], tagger: str | None) -> dict[str, Any]:
-    """Give complexity and diversity of each pool, null where nothing was tagged.
-
-    found: TAGS table by pool. Instance: {"complexity": {"r0": 2.5}, "diversity": {"r0": 1.5}, "unique": …}
-    """
-    unique = {pool: rows["tags"].explode().n_unique() if rows.height else 0 for pool, rows in found.items()}
-    return {
-        "tagger": tagger,
-        "rows": {pool: rows.height for pool, rows in found.items()},
-        "unique": unique,
-        "complexity": {pool: _mean(int(rows["tags"].list.len().sum()), rows) for pool, rows in found.items()},
-        "diversity": {pool: _mean(unique[pool], rows) for pool, rows in found.items()},
-    }
-
-
-def _mean(total: int, rows: pl.DataFrame) -> float | None:
-    return round(total / rows.height, 4) if rows.height else None
-
-
-def count_tags(found: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Count the rows of each pool by number of tags, from one to the most of all pools."""
-    schema = pl.Schema({"pool": pl.String, "tags": pl.Int64, "rows": pl.Int64, "share": pl.Float64})
-    numbers = {pool: rows["tags"].list.len().to_list() for pool, rows in found.items() if rows.height}
-    most = max((max(own) for own in numbers.values()), default=0)
-    lines: Sequence[tuple[str, int, int, float]] = [
-        (pool, number, own.count(number), round(own.count(number) / len(own), 6))
-        for pool, own in numbers.items()
-        for number in range(1, most + 1)
-    ]
-    return pl.DataFrame(lines, schema, orient="row")

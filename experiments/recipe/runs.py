@@ -40,7 +40,12 @@ def finished() -> set[str]:
 
 def waiting() -> set[str]:
     """Names of the experiments that are queued or running."""
-    lines = [line.split() for line in _asked("dvc", "queue", "status").splitlines()]
+    return read_queue_status(_asked("dvc", "queue", "status"))
+
+
+def read_queue_status(status: str) -> set[str]:
+    """Names of the experiments that are queued or running, of what `dvc queue status` prints."""
+    lines = [line.split() for line in status.splitlines()]
     return {words[1] for words in lines if len(words) > 2 and words[-1] in ("Queued", "Running")}
 
 

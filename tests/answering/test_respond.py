@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ from evobuild.core.chat import Sampling
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
+from stages import respond as stage
 
 PARAMS = load_all_params(Path("params.yaml"))
-STAGE = runpy.run_path("stages/respond.py")["main"]
 
 
 @pytest.fixture(autouse=True)
@@ -84,10 +83,11 @@ def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep,
     pool = tmp_path / "r0.parquet"
     tables.write(pool, tables.frame(tables.INSTRUCTIONS, rows))
     before = pool.read_bytes()
-    outs = [tmp_path / name for name in ("responses.parquet", "rejects.parquet", "counts.json", "usage.json")]
+    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
     section = PARAMS.respond.model_copy(update={"seed_answers": keep, "rules": ["auto_evol", "wizardlm"]})
-    STAGE(PARAMS.model_copy(update={"respond": section}), pool, *outs)
+    given = PARAMS.model_copy(update={"respond": section})
+    stage.main(given, stage.Arguments(pool="r0", rows=pool, **outs))
     assert len(fake.asked) == asked
-    found = tables.read(outs[0], tables.INSTRUCTIONS)
+    found = tables.read(outs["responses"], tables.INSTRUCTIONS)
     assert set(found["output"]) == ({"Sorry, I know none.", "The Nile."} if keep == "keep" else {"The Nile."})
     assert pool.read_bytes() == before

@@ -9,7 +9,7 @@ from branch_rows import NO_COMMA, SHORT, changed, constraint, write_constraints
 
 from evobuild.autoif import backtranslate
 from evobuild.autoif.records import BACKTRANSLATIONS
-from evobuild.core import pools, tables
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from stages import backtranslate as stage
 
@@ -42,17 +42,18 @@ def test_a_reply_is_one_line(reply, text):
 
 def run(tmp_path, functions, *constraints):
     checked = write_constraints(tmp_path / "checked", *constraints)
-    outs = [tmp_path / name for name in ("out", "rejects", "counts", "usage")]
-    stage.main(changed("backtranslate", functions=functions), checked, *outs)
-    found = tables.read(outs[0], BACKTRANSLATIONS)
-    lost = tables.read(outs[1], tables.REJECTS)
-    return found, lost, *(json.loads(out.read_text()) for out in outs[2:])
+    outs = {name: tmp_path / name for name in ("backtranslations", "rejects", "counts")}
+    arguments = stage.Arguments(branch="autoif", checked=checked, **outs)
+    stage.main(changed("backtranslate", functions=functions), arguments)
+    found = tables.read(outs["backtranslations"], BACKTRANSLATIONS)
+    lost = tables.read(outs["rejects"], tables.REJECTS)
+    return found, lost, json.loads(outs["counts"].read_text())
 
 
 def test_only_the_best_functions_are_asked_for_by_their_code_alone(tmp_path, engine):
     fake = engine(lambda asked: "Use no comma." if "','" in asked.messages[0].content else "Be short.")
     given = constraint("c1", "Avoid colons."), constraint("c2", "Sing.", (SHORT, NO_COMMA, "pass"))
-    found, lost, counts, usage = run(tmp_path, 2, *given)
+    found, lost, counts = run(tmp_path, 2, *given)
     texts = {(each["constraint_id"], each["number"]): each["text"] for each in found.to_dicts()}
     assert texts == {
         ("c1", 0): "Use no comma.",
@@ -60,9 +61,11 @@ def test_only_the_best_functions_are_asked_for_by_their_code_alone(tmp_path, eng
         ("c2", 0): "Be short.",
         ("c2", 1): "Use no comma.",
     }
+    (of_evolver,) = counts.pop("asked")
+    assert (of_evolver["role"], of_evolver["purposes"]["backtranslate"]["requests"]) == ("evolver", 4)
     assert counts == {"in": 4, "out": 4, "rejects": {}} and lost.is_empty()
     asked = [request.messages[0].content for request in fake.asked]
-    assert {request.purpose for request in fake.asked} == {"backtranslate"} and len(usage) == 1
+    assert {request.purpose for request in fake.asked} == {"backtranslate"}
     assert not any("Avoid colons" in text or "Sing" in text for text in asked)
     # The same code of two constraints is one question.
     assert len(asked) == 2
@@ -70,9 +73,9 @@ def test_only_the_best_functions_are_asked_for_by_their_code_alone(tmp_path, eng
 
 def test_what_cannot_be_read_is_a_reject(tmp_path, engine):
     engine(lambda asked: "One.\nTwo." if "len" in asked.messages[0].content else "Use no comma.")
-    found, lost, counts, _ = run(tmp_path, 2, constraint())
+    found, lost, counts = run(tmp_path, 2, constraint())
     assert found["number"].to_list() == [0]
-    assert counts == {"in": 2, "out": 1, "rejects": {"not one line": 1}}
+    assert (counts["in"], counts["out"], counts["rejects"]) == (2, 1, {"not one line": 1})
     assert lost.select("reason", "reply").rows() == [("not one line", "One.\nTwo.")]
 
 
@@ -84,5 +87,5 @@ def test_if_none_can_be_read_the_stage_says_so(tmp_path, engine):
 
 def test_no_functions_is_off(tmp_path, engine):
     fake = engine(lambda asked: "Use no comma.")
-    found, lost, counts, usage = run(tmp_path, 0, constraint())
-    assert found.is_empty() and lost.is_empty() and counts == pools.OFF and usage == [] and not fake.asked
+    found, lost, counts = run(tmp_path, 0, constraint())
+    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and not fake.asked

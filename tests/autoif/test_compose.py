@@ -76,13 +76,14 @@ def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row):
 
 
 def run(tmp_path, seeds, constraints, **values):
-    (tmp_path / "autoif").mkdir(exist_ok=True)
     r0 = write_rows(tmp_path / "r0.parquet", *seeds)
     verified = write_constraints(tmp_path / "verified.parquet", *constraints)
-    outs = [tmp_path / name for name in ("autoif/rows.parquet", "rejects", "counts")]
-    stage.main(changed("compose", **values), r0, verified, *outs)
-    found, lost = tables.read(outs[0], tables.INSTRUCTIONS), tables.read(outs[1], tables.REJECTS)
-    return found, lost, json.loads(outs[2].read_text())
+    outs = {name: tmp_path / name for name in ("rows", "rejects", "counts")}
+    stage.main(
+        changed("compose", **values), stage.Arguments(branch="autoif", r0=r0, verified=verified, **outs)
+    )
+    found, lost = tables.read(outs["rows"], tables.INSTRUCTIONS), tables.read(outs["rejects"], tables.REJECTS)
+    return found, lost, json.loads(outs["counts"].read_text())
 
 
 def test_the_ledger_counts_seed_rows(tmp_path, row):

@@ -230,8 +230,9 @@ def ran(tmp_path):
         tables.write(tmp_path / "constraints", given)
         tables.write(tmp_path / "verifiers", verifiers)
         update = {"autoif": GIVEN.autoif.model_copy(update={"crosscheck": settings}), "sandbox": limits}
-        outs = [tmp_path / name for name in ("checked", "functions", "cases", "rejects", "counts")]
-        stage.main(GIVEN.model_copy(update=update), tmp_path / "constraints", tmp_path / "verifiers", *outs)
+        names = ("constraints", "verifiers", "checked", "functions", "cases", "rejects", "counts")
+        paths = {name: tmp_path / name for name in names}
+        stage.main(GIVEN.model_copy(update=update), stage.Arguments(branch="autoif", **paths))
         return tmp_path
 
     return run

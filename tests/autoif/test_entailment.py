@@ -19,7 +19,7 @@ from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.weights import checkpoints
-from stages import nli as stage
+from stages import entailment as stage
 
 LABELS = ("ENTAILMENT", "Neutral", "contradiction")
 PAIRS = [("Use no comma.", text) for text in ("Use no comma.", "Use many commas.", "Be brief now.", "Hm")]
@@ -143,10 +143,11 @@ def run(tmp_path, model, *constraints, texts=()):
     tables.write(tmp_path / "texts", tables.frame(BACKTRANSLATIONS, texts))
     given = load_all_params(Path("params.yaml"))
     models = given.models.model_copy(update={"entailment": model})
-    outs = [tmp_path / name for name in ("verified", "rejects", "counts")]
-    stage.main(given.model_copy(update={"models": models}), checked, tmp_path / "texts", *outs)
-    found = tables.read(outs[0], VERIFIED)
-    return found, tables.read(outs[1], tables.REJECTS), json.loads(outs[2].read_text())
+    outs = {name: tmp_path / name for name in ("verified", "rejects", "counts")}
+    arguments = stage.Arguments(branch="autoif", checked=checked, backtranslations=tmp_path / "texts", **outs)
+    stage.main(given.model_copy(update={"models": models}), arguments)
+    found, lost = tables.read(outs["verified"], VERIFIED), tables.read(outs["rejects"], tables.REJECTS)
+    return found, lost, json.loads(outs["counts"].read_text())
 
 
 def test_the_stage_counts_what_was_not_compared(tmp_path, judged):

@@ -101,15 +101,14 @@ def tree(tmp_path, row):
 
 
 def run(tmp_path, count=2, score="from:8"):
-    given = changed("answers", count=count, accuracy="above:0.5")
-    quality = given.autoif.quality.model_copy(update={"score": score})
-    given = given.model_copy(update={"autoif": given.autoif.model_copy(update={"quality": quality})})
-    ins = [tmp_path / name for name in ("verified", "rows", "answers", "checks")]
-    names = ("autoif/qualities", "pool", "exports", "rejects", "counts", "usage")
-    outs = [tmp_path / name for name in names]
-    outs[0].parent.mkdir()
-    stage.main(given, *ins, *outs)
-    return json.loads(outs[4].read_text())
+    given = changed("sample", count=count)
+    given = changed("verify", given, accuracy="above:0.5")
+    given = changed("quality", given, score=score)
+    names = ("verified", "rows", "answers", "checks")
+    names += ("qualities", "pool", "exports", "rejects", "counts")
+    paths = {name: tmp_path / name for name in names}
+    stage.main(given, stage.Arguments(branch="autoif", **paths))
+    return json.loads(paths["counts"].read_text())
 
 
 def judge(asked):
@@ -145,6 +144,8 @@ def test_the_pool_has_the_best_of_each_row_and_every_loss_its_reason(tmp_path, t
     }
     reasons = {"no answer": 1, "no answer kept the constraint": 1, "no answer of quality": 1}
     unread = {"truncated": 1, "unparsed score": 1}
+    (asked,) = counts.pop("asked")
+    assert (asked["role"], asked["purposes"]["quality"]["requests"]) == ("judge", 7)
     assert counts == {
         "in": 5,
         "out": 2,
@@ -156,7 +157,7 @@ def test_the_pool_has_the_best_of_each_row_and_every_loss_its_reason(tmp_path, t
     }
     # Nothing is asked about answers that code has already refused.
     assert len(fake.asked) == 7 and {each.purpose for each in fake.asked} == {"quality"}
-    judged = tables.read(tmp_path / "autoif/qualities", QUALITIES)
+    judged = tables.read(tmp_path / "qualities", QUALITIES)
     assert sorted(judged["score"].drop_nulls()) == [3, 3, 9, 9, 9]
     assert set(judged.filter(judged["score"].is_null()).select("reason", "reply").rows()) == {
         ("unparsed score", "I cannot say."),
@@ -219,7 +220,7 @@ def test_without_a_score_nothing_is_judged(tmp_path, tree, engine):
     counts = run(tmp_path, score=None)
     assert counts["judged"] == 0 and not fake.asked
     assert tables.read(tmp_path / "pool", tables.INSTRUCTIONS)["output"].to_list() == ["Bad 2"]
-    assert json.loads((tmp_path / "usage").read_text()) == []
+    assert counts["asked"] == []
 
 
 def test_without_answers_the_rows_pass_unanswered(tmp_path, tree, engine):

@@ -10,9 +10,9 @@ from fakes import reply
 
 from evobuild.autoif.records import ANSWERS
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import pools, tables
-from stages import answers as stage
+from evobuild.core import tables
 from stages import respond
+from stages import sample as stage
 
 
 @pytest.fixture(autouse=True)
@@ -21,19 +21,20 @@ def progress(tmp_path, monkeypatch):
 
 
 def run(tmp_path, count, *rows):
-    (tmp_path / "autoif").mkdir()
     given = write_rows(tmp_path / "rows", *rows)
-    outs = [tmp_path / "autoif" / name for name in ("answers", "rejects", "counts", "usage")]
-    stage.main(changed("answers", count=count), given, *outs)
-    found, lost = tables.read(outs[0], ANSWERS), tables.read(outs[1], tables.REJECTS)
-    return found, lost, *(json.loads(out.read_text()) for out in outs[2:])
+    outs = {name: tmp_path / name for name in ("answers", "rejects", "counts")}
+    stage.main(changed("sample", count=count), stage.Arguments(branch="autoif", rows=given, **outs))
+    found, lost = tables.read(outs["answers"], ANSWERS), tables.read(outs["rejects"], tables.REJECTS)
+    return found, lost, json.loads(outs["counts"].read_text())
 
 
 def test_each_row_is_asked_so_often_each_time_with_the_next_seed(tmp_path, row, engine):
     fake = engine(lambda asked: f" {asked.messages[0].content} {asked.sampling.seed} ")
     rows = [of_branch(row("A river?", input="In Asia.")), of_branch(row("A lake?"))]
-    found, _, counts, usage = run(tmp_path, 3, *rows)
-    assert counts == {"in": 6, "out": 6, "rejects": {}} and usage[0]["role"] == "responder"
+    found, _, counts = run(tmp_path, 3, *rows)
+    (asked,) = counts.pop("asked")
+    assert (asked["role"], asked["purposes"]["respond"]["requests"]) == ("responder", 6)
+    assert counts == {"in": 6, "out": 6, "rejects": {}}
     assert found["id"].n_unique() == 6 and set(found["row"]) == {each.id for each in rows}
     texts = dict(found.filter(found["row"] == rows[0].id).select("number", "answer").rows())
     assert sorted(texts) == [0, 1, 2]
@@ -51,16 +52,17 @@ def test_one_failed_sample_harms_no_other(tmp_path, row, engine):
             else answers[asked.sampling.seed]
         )
     )
-    found, lost, counts, _ = run(tmp_path, 4, of_branch(row()))
+    found, lost, counts = run(tmp_path, 4, of_branch(row()))
     assert found.select("number", "answer").rows() == [(0, "The Nile.")]
-    assert counts == {"in": 4, "out": 1, "rejects": {"empty": 1, "sorry": 1, "truncated": 1}}
+    assert (counts["in"], counts["out"]) == (4, 1)
+    assert counts["rejects"] == {"empty": 1, "sorry": 1, "truncated": 1}
     assert "Sorry, no." in set(lost["reply"])
 
 
 def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
     fake = engine(lambda asked: "The Nile.")
-    found, lost, counts, usage = run(tmp_path, 0, of_branch(row()))
-    assert found.is_empty() and lost.is_empty() and counts == pools.OFF and usage == [] and not fake.asked
+    found, lost, counts = run(tmp_path, 0, of_branch(row()))
+    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and not fake.asked
 
 
 @pytest.mark.parametrize("seed_answers", ["keep", "replace"])
@@ -71,9 +73,10 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")
     )
-    outs = [tmp_path / name for name in ("responses", "rejects", "counts", "usage")]
+    outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
     own = given.respond.model_copy(update={"seed_answers": seed_answers})
-    respond.main(given.model_copy(update={"respond": own}), pool, *outs)
-    found = dict(tables.read(outs[0], tables.INSTRUCTIONS).select("instruction", "output").rows())
+    arguments = respond.Arguments(pool="autoif", rows=pool, **outs)
+    respond.main(given.model_copy(update={"respond": own}), arguments)
+    found = dict(tables.read(outs["responses"], tables.INSTRUCTIONS).select("instruction", "output").rows())
     seed = "A" if seed_answers == "keep" else "The Nile."
     assert found == {"A river?": "The Ganges", "Another?": "The Nile.", "A lake?": seed}

@@ -176,9 +176,10 @@ def ran(tmp_path, store):
 
     def run(count):
         update = {"verifiers": given.autoif.verifiers.model_copy(update={"count": count})}
-        outs = [tmp_path / name for name in ("verifiers", "rejects", "counts", "usage")]
+        names = ("constraints", "verifiers", "rejects", "counts")
+        paths = {name: tmp_path / name for name in names}
         changed = given.model_copy(update={"autoif": given.autoif.model_copy(update=update)})
-        stage.main(changed, tmp_path / "constraints", *outs)
+        stage.main(changed, stage.Arguments(branch="autoif", **paths))
         return tmp_path
 
     return run
@@ -194,7 +195,10 @@ def test_every_reply_is_a_verifier_or_a_reject_and_cases_are_counted(ran, engine
 
     engine(answer)
     out = ran(2)
-    assert json.loads((out / "counts").read_text()) == {
+    counts = json.loads((out / "counts").read_text())
+    (asked,) = counts.pop("asked")
+    assert (asked["role"], asked["purposes"]["verifier"]["requests"]) == ("evolver", 4)
+    assert counts == {
         "in": 4,
         "out": 3,
         "rejects": {"truncated": 1},

@@ -12,7 +12,7 @@ from branch_rows import NO_COMMA, SHORT, changed, constraint, of_branch, write_c
 from evobuild.autoif import booleans, verify
 from evobuild.autoif.records import ANSWERS, CHECKS, Answer
 from evobuild.autoif.verified import Function
-from evobuild.core import pools, tables
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.sandbox import Isolation
 from evobuild.sandbox.params import Limits
@@ -75,16 +75,17 @@ def write_answers(path: Path, *answers: Answer) -> Path:
     return path
 
 
-def run(tmp_path, rows, answers, constraints, **values):
-    given = (
-        write_constraints(tmp_path / "verified", *constraints),
-        write_rows(tmp_path / "rows", *rows),
-        write_answers(tmp_path / "answers", *answers),
-    )
-    outs = [tmp_path / name for name in ("checks", "rejects", "counts")]
-    stage.main(changed("answers", **values), *given, *outs)
-    found = tables.read(outs[0], CHECKS)
-    return found, tables.read(outs[1], tables.REJECTS), json.loads(outs[2].read_text())
+def run(tmp_path, rows, answers, constraints, count=4, accuracy="above:0.5"):
+    given = {
+        "verified": write_constraints(tmp_path / "verified", *constraints),
+        "rows": write_rows(tmp_path / "rows", *rows),
+        "answers": write_answers(tmp_path / "answers", *answers),
+    }
+    outs = {name: tmp_path / name for name in ("checks", "rejects", "counts")}
+    params = changed("verify", changed("sample", count=count), accuracy=accuracy)
+    stage.main(params, stage.Arguments(branch="autoif", **given, **outs))
+    found, lost = tables.read(outs["checks"], CHECKS), tables.read(outs["rejects"], tables.REJECTS)
+    return found, lost, json.loads(outs["counts"].read_text())
 
 
 def test_the_stage_keeps_all_checks_and_counts_what_falls_short(tmp_path, row):
@@ -122,7 +123,7 @@ def test_weaker_isolation_is_said_and_recorded(tmp_path, row, monkeypatch, capsy
 
 def test_without_answers_it_is_off(tmp_path, row):
     found, lost, counts = run(tmp_path, [of_branch(row())], [], [constraint()], count=0)
-    assert found.is_empty() and lost.is_empty() and counts == pools.OFF
+    assert found.is_empty() and lost.is_empty() and counts == tables.OFF
 
 
 def test_a_row_whose_constraint_is_not_there_is_named(tmp_path, row):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 import pytest
-import reach
 import tiny
 
 from evobuild.__main__ import main
@@ -14,8 +14,10 @@ from evobuild.contamination import decontaminate as contamination
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import hit_lines
-from evobuild.core import params, tables
+from evobuild.core import tables
+from evobuild.core.stage import call_stage
 from evobuild.text.words import split_normalised_words
+from stages import decontaminate
 
 LONG = "a bat can drink eleven full glasses hourly in june keeping lively minds"
 """Thirteen words."""
@@ -160,8 +162,6 @@ def test_nothing_is_found_in_no_rows() -> None:
 
 
 def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkeypatch) -> None:
-    from stages import decontaminate
-
     root = Path(__file__).parents[2]
     (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
@@ -170,23 +170,21 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
     for pool, rows in {"r0": [leaked, plain], "r1": [plain], "r2": [], "r3": [], "autoif": []}.items():
         tables.write(tmp_path / f"responses/{pool}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
     (tmp_path / "test.jsonl").write_text(f'{{"question": "{LONG}", "answer": "no"}}')
-    Path("out").mkdir()
-    given = params.load(Path("params.yaml"), reach.params("decontaminate"))
-    outs = {"contamination": Path("out/gsm8k.parquet"), "counts": Path("out/counts.json")}
-    decontaminate.main(given, responses=Path("responses"), evaluation=Path("test.jsonl"), **outs)
+    given = {
+        "name": "gsm8k",
+        "responses": "responses",
+        "evaluation": "test.jsonl",
+        "contamination": "out/gsm8k.parquet",
+        "counts": "out/counts.json",
+    }
+    call_stage(decontaminate.main, Path("params.yaml"), given)
     found = tables.read(Path("out/gsm8k.parquet"), tables.CONTAMINATION)
     assert found.drop("id", "overlap", "evaluation").rows() == [
         (leaked.id, "r0", "gsm8k", "test.jsonl:1", kind) for kind in ("13-gram", "8-gram")
     ]
-    (ledger,) = [hit_lines("gsm8k", _json("out/counts.json"), ["r0", "r1"])]
+    (ledger,) = [hit_lines("gsm8k", json.loads(Path("out/counts.json").read_text()), ["r0", "r1"])]
     assert [line["pools"]["r0"] for line in ledger] == [{"rows": 1, "questions": 1, "of": 2}] * 2
     assert [line["pools"]["r1"]["rows"] for line in ledger] == [0, 0]
-
-
-def _json(name: str):
-    import json
-
-    return json.loads(Path(name).read_text())
 
 
 def test_the_command_counts_and_shows_what_is_shared(tmp_path: Path, capsys) -> None:

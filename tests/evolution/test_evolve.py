@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections import Counter
 from pathlib import Path
 
@@ -17,15 +16,16 @@ from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
-from evobuild.evolution import evolve, operations, step
+from evobuild.evolution import evolve, operations
+from evobuild.evolution.auto import plan_by_method
 from evobuild.models.client import Model
+from stages import evolve as stage
 
-STAGE = runpy.run_path("stages/evolve.py")["main"]
 PARAMS = load_all_params(Path("params.yaml"))
 LABEL = "#Finally Rewritten Instruction#:"
-PLAN = step.plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
+PLAN = plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SEED = 42
-OUTS = ("child", "rejects", "failures", "replies", "counts", "usage")
+OUTS = ("child", "rejects", "failures", "replies", "counts")
 
 
 @pytest.fixture(autouse=True)
@@ -370,12 +370,15 @@ def run(folder, parent, **changes):
     folder.mkdir(exist_ok=True)
     if "rows" in changes:
         tables.write(parent, tables.frame(tables.INSTRUCTIONS, changes.pop("rows")))
-    names = {"child": "r1.parquet", "counts": "counts.json", "usage": "usage.json"}
+    names = {"child": "r1.parquet", "counts": "counts.json"}
     outs = {name: folder / names.get(name, f"{name}.parquet") for name in OUTS}
     given = PARAMS.model_copy(update={"evolve": settings(**changes)})
     method = folder / "method.txt"
     method.write_text("This is e*.\n\n#Instruction#:\n{instruction}\n")
-    STAGE(given, parent, method, Path("prompts/evolve/own.txt"), **outs)
+    own = Path("prompts/evolve/own.txt")
+    stage.main(
+        given, stage.Arguments(round="r1", parent="r0", own=own, parents=parent, method=method, **outs)
+    )
     return outs
 
 
@@ -385,10 +388,10 @@ def test_the_stage_leaves_what_it_reads_and_writes_whole_documents(row, engine, 
     rows = [row(f"Row {number}.", output="kept") for number in range(8)]
     outs = run(tmp_path / "a", parent, rows=rows, method="file")
     before = parent.read_bytes()
-    first = {name: path.read_bytes() for name, path in outs.items() if name != "usage"}
+    first = {name: path.read_bytes() for name, path in outs.items()}
     again = run(tmp_path / "a", parent, method="file")
     assert parent.read_bytes() == before
-    assert {name: path.read_bytes() for name, path in again.items() if name != "usage"} == first
+    assert {name: path.read_bytes() for name, path in again.items()} == first
     assert json.loads(outs["counts"].read_text())["in"] == 8
     assert set(tables.read(outs["child"], tables.INSTRUCTIONS)["round"]) == {"r1"}
 
@@ -442,14 +445,14 @@ def test_the_order_of_replies_leaves_no_trace(row, engine, tmp_path):
 
 
 @pytest.mark.parametrize(("equal", "roles"), [(False, ["evolver"]), (True, ["evolver", "judge"])])
-def test_usage_names_the_judge_only_if_it_was_asked(row, engine, tmp_path, equal, roles):
+def test_the_counts_name_the_judge_only_if_it_was_asked(row, engine, tmp_path, equal, roles):
     engine(judging(lambda asked: "Not Equal"))
     rows = [row(f"Row {number}.") for number in range(4)]
     outs = run(tmp_path, tmp_path / "r0.parquet", rows=rows, method="file", failures={"equal": equal})
-    usage = json.loads(outs["usage"].read_text())
-    assert [entry["role"] for entry in usage] == roles
-    asked = [sum(counts["calls"] for counts in entry["purposes"].values()) for entry in usage]
-    assert asked == [4] * len(roles)
+    asked = json.loads(outs["counts"].read_text())["asked"]
+    assert [entry["role"] for entry in asked] == roles
+    requests = [sum(counts["requests"] for counts in entry["purposes"].values()) for entry in asked]
+    assert requests == [4] * len(roles)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyboardInterrupt()])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import re
 from collections import Counter
@@ -24,6 +23,7 @@ from evobuild.models.client import Model
 from evobuild.reporting import charts
 from evobuild.simulation import answer
 from evobuild.simulation.keywords import FAILURES
+from stages import keywords as script
 
 JUDGE = ChatModel("simulated", "judge")
 WAYS = ("Add a limit.", "Ask for causes.")
@@ -277,25 +277,23 @@ def test_keywords_are_counted_by_evolver_the_commonest_first():
     ]
 
 
-OUTS = ("keywords", "rejects", "counts", "metrics", "frequencies", "usage")
+OUTS = ("keywords", "rejects", "counts", "metrics", "frequencies")
 
 
 @pytest.fixture
-def stage(tmp_path, store, monkeypatch):
+def stage(tmp_path, store):
     """Run the stage on round r1; give its outs, read."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2])
-    main = importlib.import_module("stages.keywords").main
 
     def run(folders, rows=12):
         values = load_all_params(Path("params.yaml"))
         changes = {"keywords": values.keywords.model_copy(update={"rows": rows}), "rounds": {"r1": None}}
         paths = {name: tmp_path / name for name in OUTS}
-        main(values.model_copy(update=changes), **folders, **paths)
+        script.main(values.model_copy(update=changes), script.Arguments(**folders, **paths))
         return {
             "keywords": tables.read(paths["keywords"], keywords.KEYWORDS),
             "rejects": tables.read(paths["rejects"], tables.REJECTS),
             "frequencies": list(csv.reader(paths["frequencies"].read_text().splitlines())),
-            **{name: json.loads(paths[name].read_text()) for name in ("counts", "metrics", "usage")},
+            **{name: json.loads(paths[name].read_text()) for name in ("counts", "metrics")},
         }
 
     return run
@@ -315,8 +313,8 @@ def test_the_stage_names_every_method_of_the_drawn_replies(write, stage):
     assert len(set(phrases)) == len(phrases)
     assert sum(int(line[2]) for line in made["frequencies"][1:]) == counts["out"]
     assert figures["distinct"]["all"] == len(made["frequencies"]) - 1
-    (usage,) = made["usage"]
-    assert (usage["role"], usage["purposes"]["keywords"]["calls"]) == ("judge", 50)
+    (asked,) = counts["asked"]
+    assert (asked["role"], asked["purposes"]["keywords"]["requests"]) == ("judge", 50)
 
 
 @pytest.mark.parametrize(
@@ -327,8 +325,8 @@ def test_without_a_list_or_a_row_nothing_is_asked_and_the_outs_are_empty(
 ):
     made = stage(write("r1", text, text), rows)
     distinct = {"all": 0, "r1": 0} | ({"simulated:small": 0} if read else {})
-    assert (made["keywords"].height, made["rejects"].height, made["usage"]) == (0, 0, [])
-    assert made["counts"] == {"in": 0, "out": 0, "rejects": {}}
+    assert (made["keywords"].height, made["rejects"].height) == (0, 0)
+    assert made["counts"] == {"in": 0, "out": 0, "rejects": {}, "asked": []}
     assert made["metrics"]["keywords"] == {"replies": read, "lists": 0, "methods": 0, "distinct": distinct}
     assert made["frequencies"] == [["evolver", "keyword", "count"]]
     assert f"none of {read} replies lists methods" in capsys.readouterr().err
@@ -337,7 +335,8 @@ def test_without_a_list_or_a_row_nothing_is_asked_and_the_outs_are_empty(
 def test_a_judge_that_names_nothing_stops_no_line(write, stage, engine, capsys):
     engine(lambda asked: "I would rather not.")
     made = stage(write("r1", listing("Add a limit.")))
-    assert made["counts"] == {"in": 1, "out": 0, "rejects": {"no phrase": 1}}
+    counts = made["counts"]
+    assert (counts["in"], counts["out"], counts["rejects"]) == (1, 0, {"no phrase": 1})
     assert "none of 1 methods could be named: {'no phrase': 1}" in capsys.readouterr().err
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import re
 from pathlib import Path
@@ -16,6 +15,7 @@ from evobuild.core import tables
 from evobuild.evolution import methods
 from evobuild.models import progress
 from evobuild.reporting import charts
+from stages import optimize as script
 
 
 @pytest.fixture
@@ -26,8 +26,6 @@ def stage(row, tmp_path, store, monkeypatch):
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, r0))
     given = load_all_params(Path("params.yaml"))
     monkeypatch.setattr(progress, "FOLDER", tmp_path / "progress")
-    monkeypatch.syspath_prepend(Path.cwd())
-    main = importlib.import_module("stages.optimize").main
 
     def run(own=Path("prompts/evolve/own.txt"), evolve=None, **optimize):
         changes = {"steps": 2, "development": 10, "candidates": 2} | optimize
@@ -37,9 +35,9 @@ def stage(row, tmp_path, store, monkeypatch):
                 "evolve": given.evolve.model_copy(update=evolve or {}),
             }
         )
-        names = ("method", "candidates", "trajectories", "failures", "metrics", "curve", "usage")
+        names = ("method", "candidates", "trajectories", "failures", "metrics", "curve", "counts")
         outs = {name: tmp_path / name for name in names}
-        main(values, tmp_path / "r0.parquet", own, **outs)
+        script.main(values, script.Arguments(own=own, r0=tmp_path / "r0.parquet", **outs))
         return SimpleNamespace(
             method=outs["method"].read_text(encoding="utf-8"),
             candidates=tables.read(outs["candidates"], tables.CANDIDATES).to_dicts(),
@@ -47,8 +45,8 @@ def stage(row, tmp_path, store, monkeypatch):
             failures=tables.read(outs["failures"], tables.CANDIDATE_FAILURES).to_dicts(),
             metrics=json.loads(outs["metrics"].read_text()),
             curve=list(csv.DictReader(outs["curve"].read_text().splitlines())),
-            usage=[entry["role"] for entry in json.loads(outs["usage"].read_text())],
-            bytes={name: outs[name].read_bytes() for name in names if name != "usage"},
+            asked=[entry["role"] for entry in json.loads(outs["counts"].read_text())["asked"]],
+            bytes={name: outs[name].read_bytes() for name in names},
         )
 
     return run
@@ -79,7 +77,7 @@ def test_the_stage_tells_of_every_candidate_and_of_each_row_that_it_failed_on(st
     assert made.metrics["method"]["words"] == best["words"] == len(best["method"].split())
     assert made.metrics["holdout_rate"]["best"] == best["holdout_rate"]
     assert made.metrics["calls"]["made"] > 0 and made.metrics["calls"]["saved"] == 0
-    assert made.usage == ["evolver", "optimizer"]
+    assert made.asked == ["evolver", "optimizer"]
 
 
 def test_the_stage_keeps_each_trajectory_with_its_verdicts(stage):
@@ -124,7 +122,7 @@ def test_the_chart_shows_the_holdout_where_it_was_measured(stage):
 )
 def test_nothing_is_asked_where_no_optimized_method_is_used(stage, store, evolve):
     made = stage(evolve=evolve)
-    assert not store.exists() and made.usage == []
+    assert not store.exists() and made.asked == []
     assert made.candidates == made.trajectories == made.failures == []
     assert made.method == methods.initial_method("e0") + "\n"
     assert made.metrics["failure_rate"] == {"e0": None, "best": None}
@@ -142,10 +140,10 @@ def test_the_loop_begins_with_the_method_that_params_name(stage, tmp_path, initi
 
 
 def test_the_judge_is_used_only_if_difficulty_or_equality_counts(stage):
-    assert stage(difficulty_weight=0.5).usage == ["evolver", "optimizer", "judge"]
+    assert stage(difficulty_weight=0.5).asked == ["evolver", "optimizer", "judge"]
     given = load_all_params(Path("params.yaml")).evolve.failures
     made = stage(evolve={"failures": given.model_copy(update={"equal": True})})
-    assert made.usage == ["evolver", "optimizer", "judge"]
+    assert made.asked == ["evolver", "optimizer", "judge"]
 
 
 def test_difficulty_is_told_with_the_rows_it_rests_on(stage):

@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 from fakes import reply
 
-from evobuild.core import params
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
 from evobuild.evolution import operations
 from evobuild.evolution import step as evolution
+from evobuild.evolution.auto import plan_by_method
+from evobuild.evolution.params import Failures
 
 METHOD = "Rewrite it.\n\n#Instruction#:\n{instruction}"
-BY_METHOD = evolution.plan_by_method(METHOD)
+BY_METHOD = plan_by_method(METHOD)
 NAMES = ["constraints", "deepening", "breadth"]
 LABEL = "#Finally Rewritten Instruction#:"
 HARDER = f"{LABEL} Name a long river in Asia."
-RULES = params.Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
 IN_DEPTH = [name for name in operations.OPERATIONS if name != "breadth"]
 
 
@@ -133,7 +134,7 @@ def test_a_child_descends_from_its_parent(row):
 
 
 def test_another_method_is_another_operation(row):
-    names = {evolution.plan_by_method(text)(0, row()).operation for text in (METHOD, METHOD + " ")}
+    names = {plan_by_method(text)(0, row()).operation for text in (METHOD, METHOD + " ")}
     assert len(names) == 2
     assert all(name.startswith("method-") for name in names)
 

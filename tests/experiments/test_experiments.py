@@ -17,7 +17,7 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 
-from evobuild.cli.check.consistency import check
+from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
@@ -59,7 +59,7 @@ def test_a_recipe_sets_only_what_params_know(name, applied, monkeypatch):
     recipe = recipe_of(name)
     for each in experiments(recipe, command.SAMPLE, {"seed.rows": "24"}, {}):
         params = applied(each)
-        check(params)
+        check_params(params)
         assert not is_dry_run(params.models), "a role is left to a simulated model"
 
 
@@ -387,11 +387,11 @@ def test_the_seed_is_shown_once(outs):
 
 
 def test_usage_counts_stored_replies_too(outs):
-    counts = {"calls": 2, "cached": 3, "failed": 0, "prompt_tokens": 10, "completion_tokens": 20}
-    counts |= {"cached_prompt_tokens": 1, "cached_completion_tokens": 2}
-    (outs.folder / "data/usage").mkdir()
+    asked = {"requests": 5, "prompt_tokens": 11, "completion_tokens": 22}
+    (outs.folder / "data/counts").mkdir()
     for name in ("optimize", "evolve-r1", "respond-r0", "respond-r1"):
-        (outs.folder / f"data/usage/{name}.json").write_text(json.dumps([{"purposes": {"p": counts}}]))
+        counts = {"in": 9, "asked": [{"purposes": {"p": asked}}]}
+        (outs.folder / f"data/counts/{name}.json").write_text(json.dumps(counts))
     assert measures.USAGE.read(outs).rows() == [
         ("optimize", 5, 33), ("evolve", 5, 33), ("respond", 5, 33), ("respond", 5, 33)
     ]  # fmt: skip
@@ -563,15 +563,14 @@ def test_plans_are_summed_and_an_unknown_price_makes_a_cost_unknown(monkeypatch)
     ]
 
 
-def test_experiments_that_are_queued_or_run_are_waiting(monkeypatch):
+def test_experiments_that_are_queued_or_run_are_waiting():
     status = (
         "Task     Name       Created    Status\n"
         "4e7e11f  done-1     03:52 AM   Success\n6c02a77  next-1     03:52 AM   Queued\n"
         "6c02a78  now-1      03:52 AM   Running\n6c02a79  lost-1     03:52 AM   Failed\n\n"
         "Worker status: 1 active, 0 idle\n"
     )
-    monkeypatch.setattr(runs, "_asked", lambda *command: status)
-    assert runs.waiting() == {"next-1", "now-1"}
+    assert runs.read_queue_status(status) == {"next-1", "now-1"}
 
 
 def test_an_experiment_is_known_by_its_commit(tmp_path, monkeypatch):

@@ -11,15 +11,16 @@ from typing import Any
 import polars as pl
 import pytest
 import tiny
-from reported import REAL, settings
 
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
+from evobuild.core.params import read_yaml
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.export import export as exports
 from evobuild.export import formats as export_formats
-from evobuild.export.params import Export
+from evobuild.export.params import ExportParams
+from evobuild.models.roles import CHAT_ROLES
 from evobuild.seeds import formats
 from evobuild.weights import checkpoints
 
@@ -54,8 +55,11 @@ ROWS = [tiny.row(instruction=f"{name}: what?", history=turns) for name, turns in
 LOST = [tiny.row(instruction=name, history=turns) for name, turns in UNPAIRED.items()]
 
 
-def export(folder: Path, rows: list[Instruction], names: list[str] = ALL, **changes: Any) -> pl.DataFrame:
-    given = settings(**changes).model_copy(update={"export": Export(formats=names)})
+def export(
+    folder: Path, rows: list[Instruction], names: list[str] = ALL, chat_model: str = "simulated:small"
+) -> pl.DataFrame:
+    models = read_yaml(Path("params.yaml"))["models"] | dict.fromkeys(CHAT_ROLES, chat_model)
+    given = ExportParams.model_validate({"export": {"formats": names}, "models": models})
     table = tables.frame(INSTRUCTIONS, rows).with_columns(ifd=pl.lit(0.5))
     return exports.export_dataset(table, given, folder)
 
@@ -262,7 +266,7 @@ def test_same_rows_give_the_same_bytes_in_any_order(folder: Path, tmp_path: Path
 
 
 def test_a_dry_run_is_called_one_and_a_real_run_is_not(folder: Path, tmp_path: Path) -> None:
-    export(tmp_path / "real", ROWS, models=REAL)
+    export(tmp_path / "real", ROWS, chat_model="transformers:some/model@1234567")
     for name in ("README.md", "datasets/README.md"):
         assert "**DRY RUN**" in (folder / name).read_text()
         assert "DRY RUN" not in (tmp_path / "real" / name).read_text()

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import pools, tables
+from evobuild.core import tables
 from evobuild.core.tables import Reject
 from evobuild.scoring import diversity, embeddings
 from evobuild.scoring.diversity import Nearest
@@ -70,15 +70,15 @@ def ran(tmp_path, store, row):
     for name, own in texts.items():
         rows = [row(text, round=name, input=f"input of {text}") for text in own]
         tables.write(rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
-    outs = ("embeddings", "diversity", "rejects", "counts", "metrics", "histogram")
+    names = ("rounds", "embeddings", "diversity", "rejects", "counts", "metrics", "histogram")
+    paths = {name: tmp_path / name for name in names}
 
     def run(embedder):
         given = load_all_params(Path("params.yaml"))
         models = given.models.model_copy(update={"embedder": embedder})
         own = {name: given.pools["r0"] for name in texts}
-        stage.main(
-            given.model_copy(update={"models": models, "pools": own}), rounds, *(tmp_path / o for o in outs)
-        )
+        changed = given.model_copy(update={"models": models, "pools": own})
+        stage.main(changed, stage.Arguments(**paths))
         return tmp_path
 
     return run
@@ -112,6 +112,6 @@ def test_without_an_embedder_it_leaves_empty_tables_and_says_so(ran):
     for name in ("r0", "r1"):
         assert pl.read_parquet(out / f"diversity/{name}.parquet").is_empty()
         assert pl.read_parquet(out / f"embeddings/{name}.parquet").schema == tables.EMBEDDINGS
-    assert json.loads((out / "counts").read_text()) == {"r0": pools.OFF, "r1": pools.OFF}
+    assert json.loads((out / "counts").read_text()) == {"r0": tables.OFF, "r1": tables.OFF}
     assert json.loads((out / "metrics").read_text())["embedder"] is None
     assert (out / "histogram").read_text() == "pool,distance,rows,share\n"

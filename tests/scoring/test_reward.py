@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import pools, tables
+from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Round
 from evobuild.core.tables import Reject
@@ -145,8 +145,9 @@ def run(tmp_path, row, model):
         "rounds": {"r1": Round(parent="r0")},
         "reward": LONG,
     }
-    outs = (tmp_path / name for name in ("rewards", "rejects", "counts", "metrics", "histogram"))
-    stage.main(given.model_copy(update=update), tmp_path / "rounds", tmp_path / "m", tmp_path / "o", *outs)
+    names = ("own", "rounds", "method", "rewards", "rejects", "counts", "metrics", "histogram")
+    paths = {name: tmp_path / name for name in names}
+    stage.main(given.model_copy(update=update), stage.Arguments(**paths))
     return json.loads((tmp_path / "counts").read_text()), json.loads((tmp_path / "metrics").read_text())
 
 
@@ -161,5 +162,5 @@ def test_the_stage_rewards_evolved_rows_and_counts_the_others(tmp_path, row, sto
 
 def test_without_a_reward_model_nothing_is_measured(tmp_path, row):
     counts, metrics = run(tmp_path, row, None)
-    assert counts == {"r0": pools.OFF, "r1": pools.OFF} and metrics["model"] is None
+    assert counts == {"r0": tables.OFF, "r1": tables.OFF} and metrics["model"] is None
     assert pl.read_parquet(tmp_path / "rewards/r1.parquet").is_empty()

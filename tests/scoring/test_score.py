@@ -159,7 +159,7 @@ def test_a_stage_that_finds_all_kept_never_imports_torch(store, tmp_path: Path) 
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
     code = (
         "import sys; from pathlib import Path; from evobuild.core import tables; "
-        "from evobuild.core.params import Score; from evobuild.core.uri import Weights; "
+        "from evobuild.scoring.params import Score; from evobuild.core.uri import Weights; "
         "from evobuild.scoring.score import Scorer\n"
         f"given = Score.model_validate({settings().model_dump()!r})\n"
         f"height, rows = tables.stream(Path({str(tmp_path / 'r0.parquet')!r}))\n"
@@ -205,16 +205,16 @@ def run_stage(tmp_path: Path, **models) -> None:
     for name, rows in (("r0", ROWS[:2]), ("r1", [ROWS[0]._replace(id="x"), ROWS[3]._replace(id="y")])):
         (tmp_path / "in").mkdir(exist_ok=True)
         tables.write(tmp_path / f"in/{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
-    outs = tmp_path / "scores", tmp_path / "rejects.parquet", tmp_path / "counts.json"
-    stage.main(Params.model_validate(content), tmp_path / "in", tmp_path, *outs)
+    paths = {name: tmp_path / name for name in ("scratch", "scores", "rejects", "counts")}
+    stage.main(Params.model_validate(content), stage.Arguments(responses=tmp_path / "in", **paths))
 
 
 def test_one_stage_scores_all_pools(tmp_path: Path) -> None:
     run_stage(tmp_path, scorer=str(tiny.folder()))
     r0, r1 = (tables.read(tmp_path / f"scores/{name}.parquet", tables.SCORES) for name in ("r0", "r1"))
     assert r0["id"].to_list() == [ROWS[0].id] and r1["id"].to_list() == ["x", "y"]
-    assert pl.read_parquet(tmp_path / "rejects.parquet")["reason"].to_list() == ["empty answer"]
-    assert json.loads((tmp_path / "counts.json").read_text()) == {
+    assert pl.read_parquet(tmp_path / "rejects")["reason"].to_list() == ["empty answer"]
+    assert json.loads((tmp_path / "counts").read_text()) == {
         "r0": {"in": 2, "out": 1, "rejects": {"empty answer": 1}},
         "r1": {"in": 2, "out": 2, "rejects": {}},
     }
@@ -223,7 +223,7 @@ def test_one_stage_scores_all_pools(tmp_path: Path) -> None:
 def test_without_a_scorer_tables_are_empty_and_ledgers_say_so(tmp_path: Path) -> None:
     run_stage(tmp_path, scorer=None)
     assert tables.read(tmp_path / "scores/r1.parquet", tables.SCORES).is_empty()
-    assert json.loads((tmp_path / "counts.json").read_text())["r0"]["off"] is True
+    assert json.loads((tmp_path / "counts").read_text())["r0"]["off"] is True
 
 
 real_data = pytest.mark.skipif(REAL_DATA is None, reason="EVOBUILD_REAL_DATA names no folder of public data")

@@ -10,7 +10,7 @@ import pytest
 from fakes import reply
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import pools, tables
+from evobuild.core import tables
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
@@ -121,8 +121,9 @@ def ran(tmp_path, row, store):
             "pools": {name: given.pools["r0"] for name in ("r0", "r1")},
             "tag": given.tag.model_copy(update={"rows": 3}),
         }
-        outs = ("tags", "rejects", "counts", "metrics", "histogram", "usage")
-        stage.main(given.model_copy(update=update), tmp_path / "rounds", *(tmp_path / name for name in outs))
+        names = ("rounds", "tags", "rejects", "counts", "metrics", "histogram")
+        paths = {name: tmp_path / name for name in names}
+        stage.main(given.model_copy(update=update), stage.Arguments(**paths))
         return tmp_path
 
     return run
@@ -131,18 +132,17 @@ def ran(tmp_path, row, store):
 def test_the_stage_tags_as_many_rows_of_each_pool(ran, engine):
     engine(lambda asked: '["river", "naming"]')
     out = ran(ChatModel("simulated", "tagger"))
-    assert json.loads((out / "counts").read_text()) == {
-        name: {"in": 3, "out": 3, "rejects": {}, "not_drawn": 1} for name in ("r0", "r1")
-    }
+    counts = json.loads((out / "counts").read_text())
+    (asked,) = counts.pop("asked")
+    assert (asked["role"], asked["purposes"]["tag"]["requests"]) == ("tagger", 6)
+    assert counts == {name: {"in": 3, "out": 3, "rejects": {}, "not_drawn": 1} for name in ("r0", "r1")}
     assert pl.read_parquet(out / "tags/r1.parquet")["tags"].to_list() == [["river", "naming"]] * 3
     metrics = json.loads((out / "metrics").read_text())
     assert metrics["complexity"] == {"r0": 2.0, "r1": 2.0} and metrics["diversity"]["r0"] == 0.6667
-    used = json.loads((out / "usage").read_text())[0]["purposes"]["tag"]
-    assert used["calls"] + used["cached"] == 6
 
 
 def test_without_a_tagger_nothing_is_asked(ran):
     out = ran(None)
-    assert json.loads((out / "counts").read_text()) == {"r0": pools.OFF, "r1": pools.OFF}
-    assert json.loads((out / "usage").read_text()) == []
+    off = {"r0": tables.OFF, "r1": tables.OFF}
+    assert json.loads((out / "counts").read_text()) == off | {"asked": []}
     assert (out / "histogram").read_text() == "pool,tags,rows,share\n"

@@ -68,8 +68,8 @@ def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Compa
     content = read_yaml(Path("params.yaml"))
     select = content["select"] | {"pools": ["r1"], "share": 0.5} | changes
     given = Params.model_validate(content | {"select": select})
-    folders = (root / name for name in ("rounds", "responses", "scores", "ratings"))
-    sources = Sources(*folders, diversity=None, rewards=None, tags=None)
+    measures = {name: root / name for name in ("scores", "ratings")}
+    sources = Sources(root / "rounds", root / "responses", measures)
     return compare.compare_metrics(
         given,
         sources,

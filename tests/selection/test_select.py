@@ -85,7 +85,7 @@ def test_seeds_are_kept_uncut_and_do_not_count() -> None:
 def test_the_diversity_filter_skips_what_is_near_and_goes_on() -> None:
     table = rows(ifd=[0.9, 0.8, 0.7, 0.6])
     vectors = {"a": [1, 0, 0], "b": [1, 0.01, 0], "c": [0, 1, 0], "d": [0, 0, 1]}
-    keep, lost = kept(table, vectors, greedy=0.1)
+    keep, lost = kept(table, vectors, diversity_filter=0.1)
     assert keep == ["a", "c"]
     assert lost["b"] == ("near a better row", "a, cosine similarity 0.9999")
     assert lost["d"] == ("below the cut", "0.6, the last kept has 0.7")
@@ -127,10 +127,9 @@ def sources(tmp_path: Path) -> Sources:
     (tmp_path / "rounds" / "r2.parquet").write_text("of a removed round")
     for name in ("held_out", "gsm8k"):
         tables.write(tmp_path / "contamination" / f"{name}.parquet", tables.frame(CONTAMINATION, []))
-    names = ("rounds", "responses", "scores", "ratings")
-    found = {name: tmp_path / name for name in ("embeddings", "contamination")}
-    found |= dict.fromkeys(("diversity", "rewards", "tags"))
-    return Sources(*(tmp_path / name for name in names), **found)
+    names = ("rounds", "responses", "embeddings", "contamination")
+    measures = {name: tmp_path / name for name in ("scores", "ratings")}
+    return Sources(**{name: tmp_path / name for name in names}, measures=measures)
 
 
 def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Counter[str]]:
@@ -160,8 +159,8 @@ def test_each_reason_is_counted_within_and_across_rounds(sources: Sources) -> No
 
 
 def test_of_equal_rows_the_better_stays_unless_a_seed_is_to_be_kept(sources: Sources) -> None:
-    better = pl.read_parquet(sources.scores / "r1.parquet").with_columns(pl.col("ifd") + 0.5)  # type: ignore[operator]
-    tables.write(sources.scores / "r1.parquet", better)  # type: ignore[operator]
+    path = sources.measures["scores"] / "r1.parquet"
+    tables.write(path, pl.read_parquet(path).with_columns(pl.col("ifd") + 0.5))
     assert set(chosen(sources)[0].kept["round"]) == {"r1"}
     seeded = chosen(sources, keep_seeds=True)[0].kept
     assert Counter(seeded["round"]) == {"r0": 4}
@@ -219,12 +218,12 @@ def test_a_filter_loses_what_is_beyond_it(
 
 
 def test_near_rows_are_lost_by_words_and_by_embedding(sources: Sources) -> None:
-    assert chosen(sources, duplicates={"near": None, "embedding": 0.99})[1]["duplicate by embedding"] == 0
+    assert chosen(sources, deduplicate={"near": None, "embedding": 0.99})[1]["duplicate by embedding"] == 0
     same = pl.read_parquet(sources.embeddings / "r0.parquet").with_columns(  # type: ignore[operator]
         embedding=pl.lit([1.0] * 6, pl.List(pl.Float32))
     )
     tables.write(sources.embeddings / "r0.parquet", same)  # type: ignore[operator]
-    _, reasons = chosen(sources, pools=["r0"], duplicates={"near": None, "embedding": 0.99})
+    _, reasons = chosen(sources, pools=["r0"], deduplicate={"near": None, "embedding": 0.99})
     assert reasons["duplicate by embedding"] == 2
 
 
@@ -248,8 +247,8 @@ def test_what_was_measured_of_no_row_is_said_at_once(
 
 def test_the_diversity_filter_needs_embeddings(sources: Sources) -> None:
     with pytest.raises(BadInput, match=r"set models\.embedder"):
-        chosen(sources._replace(embeddings=None), greedy=0.1)
-    assert chosen(sources, greedy=0.1)[0].kept.height == 3
+        chosen(sources._replace(embeddings=None), diversity_filter=0.1)
+    assert chosen(sources, diversity_filter=0.1)[0].kept.height == 3
 
 
 def test_the_same_rows_give_the_same_choice_in_any_order_of_pools(sources: Sources) -> None:

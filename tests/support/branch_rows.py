@@ -42,8 +42,8 @@ def of_branch(parent: tables.Instruction, own="c1") -> tables.Instruction:
     return parent._replace(id=name, parent_id=parent.id, round="autoif", **made)
 
 
-def changed(section: str, **values: object) -> Params:
-    """The params of the repository with some values of a section of autoif changed."""
-    given = load_all_params(Path("params.yaml"))
+def changed(section: str, given: Params | None = None, /, **values: object) -> Params:
+    """The given params, or those of the repository, with some values of a section of autoif changed."""
+    given = given or load_all_params(Path("params.yaml"))
     part = getattr(given.autoif, section).model_copy(update=values)
     return given.model_copy(update={"autoif": given.autoif.model_copy(update={section: part})})

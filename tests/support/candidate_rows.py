@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
+from evobuild.core.measures import COLUMNS
 from evobuild.selection.candidate_rows import MEASURED
-
-KINDS: dict[str, Any] = {"tags": pl.List(pl.String), "level": pl.String, "truncated": pl.Boolean}
 
 
 def rows(**columns: list) -> pl.DataFrame:
@@ -18,4 +15,4 @@ def rows(**columns: list) -> pl.DataFrame:
     plain = {"id": ids, "content_id": ids, "round": ["r1"] * count, "domain": ["chat"] * count}
     plain |= {"answered": [True] * count, "uncut": [False] * count}
     table = pl.DataFrame(plain | {name: [None] * count for name in MEASURED} | columns)
-    return table.with_columns(pl.col(name).cast(KINDS.get(name, pl.Float64)) for name in MEASURED)
+    return table.with_columns(pl.col(name).cast(COLUMNS[name].kind) for name in MEASURED)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from trees import tables_in
 from workspace import ROOT
 
 from evobuild.cli.check.params import Params
-from evobuild.core import branches, pools, tables
+from evobuild.core import tables
 from evobuild.core.params import read_yaml
+from evobuild.core.stages import OF_ALL_POOLS, OF_BRANCHES, file_stem, pool_stems
 from evobuild.reporting import outcomes
 from evobuild.reporting.report import Sources
 
@@ -54,9 +57,9 @@ def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
         tables.write(where.rounds / f"{name}.parquet", table)
         tables.write(where.responses / f"{name}.parquet", table)
         ratings = [(row[0], text("level") if text is hostile else "hard", 40.0 + place) for row in rows]
-        tables.write(where.ratings / f"{name}.parquet", tables.frame(tables.RATINGS, ratings))
+        tables.write(where.measures["ratings"] / f"{name}.parquet", tables.frame(tables.RATINGS, ratings))
         scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
-        tables.write(where.scores / f"{name}.parquet", tables.frame(tables.SCORES, scores))
+        tables.write(where.measures["scores"] / f"{name}.parquet", tables.frame(tables.SCORES, scores))
     tables.write(where.dataset, table)
 
 
@@ -65,20 +68,20 @@ def write_spread(where: outcomes.Tables, number: int) -> None:
     for name in ROUNDS:
         ids = [f"{name}-{row:02d}" for row in range(number)]
         near = [(key, ids[0], row / 4) for row, key in enumerate(ids)]
-        tables.write(where.diversity / f"{name}.parquet", tables.frame(tables.DIVERSITY, near))
+        tables.write(where.measures["diversity"] / f"{name}.parquet", tables.frame(tables.DIVERSITY, near))
         rewards = [] if name == "r0" else [(key, row - 1.0) for row, key in enumerate(ids)]
-        tables.write(where.rewards / f"{name}.parquet", tables.frame(tables.REWARDS, rewards))
+        tables.write(where.measures["rewards"] / f"{name}.parquet", tables.frame(tables.REWARDS, rewards))
         tags = [(key, [f"tag {n}" for n in range(row + 1)]) for row, key in enumerate(ids)]
-        tables.write(where.tags / f"{name}.parquet", tables.frame(tables.TAGS, tags))
+        tables.write(where.measures["tags"] / f"{name}.parquet", tables.frame(tables.TAGS, tags))
 
 
 def write_ledgers(sources: Sources, text: Any) -> None:
-    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *pools.stems(ROUNDS)]:
+    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *pool_stems(ROUNDS)]:
         lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
         tables.write(sources.rows.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
         ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
         ledger |= {"held_out": 40 if stem == "seed" else 0}
-        counted = {name: ledger for name in ROUNDS} if stem in pools.AT_ONCE else ledger
+        counted = {name: ledger for name in ROUNDS} if stem in OF_ALL_POOLS else ledger
         tables.write_json(sources.counts / f"{stem}.json", counted)
         counts = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 5)
         usage = {
@@ -97,13 +100,13 @@ def write_ledgers(sources: Sources, text: Any) -> None:
 
 def write_funnel(sources: Sources, text: Any) -> None:
     """A branch whose steps each keep 3 of 4, natural language inference being off."""
-    for step in branches.STEPS:
-        ledger = {"in": 8324, "out": 6243, "rejects": {text(f"counted {step}"): 2081}}
-        if step == "nli":
-            ledger = pools.OFF
-        tables.write_json(sources.counts / f"{branches.stem(step, 'autoif')}.json", ledger)
-    for step in branches.ASKING:
-        tables.write_json(sources.usage / f"{branches.stem(step, 'autoif')}.json", [])
+    for step in OF_BRANCHES:
+        ledger = {"in": 8324, "out": 6243, "rejects": {text(f"counted {step.name}"): 2081}}
+        if step.name == "entailment":
+            ledger = tables.OFF
+        name = f"{file_stem(step.name, 'autoif')}.json"
+        tables.write_json(sources.counts / name, ledger)
+        tables.write_json(sources.usage / name, [])
 
 
 def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict[str, Any]:
@@ -167,12 +170,12 @@ def write_optimization(sources: Sources, text: Any) -> None:
 
 def write_figures(sources: Sources, text: Any) -> None:
     keys = ("round", "stage", "operation", "domain", "reason", "rows", "of")
-    tallies = [
-        ("r1", "evolve", text("tallied operation"), text("tallied domain"), text("tallied"), 700, 900),
+    counted = [
+        ("r1", "evolve", text("failed operation"), text("failed domain"), text("failed reason"), 700, 900),
         ("r1", "evolve", "method", "chat", "unparsable", 30, 900),
         ("r2", "respond", "method", "chat", "sorry", 9, 99),
     ]
-    tables.write_csv(sources.tallies, [dict(zip(keys, each, strict=True)) for each in tallies])
+    tables.write_csv(sources.failure_counts, [dict(zip(keys, each, strict=True)) for each in counted])
     words = [{"evolver": text("evolver"), "keyword": f"idea {n}", "count": 3 + n} for n in range(2)]
     tables.write_csv(sources.keywords, words)
     tokens = {"round": "r1", "evolver": "e", "probability": 0.95, "positions": 8, "share": 1.0}
@@ -183,10 +186,10 @@ def write_figures(sources: Sources, text: Any) -> None:
 
 
 def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
-    where = outcomes.Tables(*(root / name for name in outcomes.Tables._fields))
-    sources = Sources(where, *(root / name for name in Sources._fields[1:]))
-    for folder in (*where[:-1], sources.counts, sources.usage):
-        folder.mkdir(parents=True)
+    sources = Sources(tables_in(root), *(root / name for name in Sources._fields[1:]))
+    shutil.copy(ROOT / "params.yaml", sources.settings)
+    for folder in (sources.counts, sources.usage):
+        folder.mkdir()
     write_rows(sources.rows, rows, text)
     write_ledgers(sources, text)
     write_funnel(sources, text)

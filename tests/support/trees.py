@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.cli.check.params import Params
-from evobuild.core import pools, tables
+from evobuild.core import tables
+from evobuild.core.measures import MEASURES
 from evobuild.core.params import read_yaml
+from evobuild.core.stages import pool_stems
 from evobuild.core.tables import Instruction
 from evobuild.reporting import outcomes
 
@@ -41,7 +43,14 @@ def attempt(parent: str, number: int, *rest: str) -> tuple[Any, ...]:
     return f"{parent}-{number}", parent, number, "evol", *rest
 
 
-_MEASURED = {"diversity": tables.DIVERSITY, "rewards": tables.REWARDS, "tags": tables.TAGS}
+def tables_in(root: Path) -> outcomes.Tables:
+    """New folders for tables, each by its name, and the place of the data set."""
+    names = [name for name in outcomes.Tables._fields if name not in ("measures", "dataset")]
+    measures = {measure.folder: root / measure.folder for measure in MEASURES}
+    where = {name: root / name for name in names}
+    for folder in (*where.values(), *measures.values()):
+        folder.mkdir(parents=True)
+    return outcomes.Tables(**where, measures=measures, dataset=root / "dataset")
 
 
 def write(
@@ -57,9 +66,7 @@ def write(
 
     measured: rows of diversity, rewards, tags, and of contamination without their ids.
     """
-    where = outcomes.Tables(*(root / name for name in outcomes.Tables._fields))
-    for folder in where[:-1]:
-        folder.mkdir(parents=True)
+    where = tables_in(root)
     for name in ("r0", "r1", "r2"):
         own = [each for each in rows if each.round == name]
         tables.write(where.rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
@@ -70,20 +77,22 @@ def write(
             if each.id not in lost
         ]
         tables.write(where.responses / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, answered))
-        rated = [(each.id, "hard", (ratings or {}).get(each.id, 50.0)) for each in own]
-        tables.write(where.ratings / f"{name}.parquet", tables.frame(tables.RATINGS, rated))
-        scores = [(each.id, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.123456789) for each in answered]
-        tables.write(where.scores / f"{name}.parquet", tables.frame(tables.SCORES, scores))
         tables.write(
             where.failures / f"{name}.parquet", tables.frame(tables.FAILURES, failures.get(name, []))
         )
-        for folder, schema in _MEASURED.items():
-            own_ids = {each.id for each in own}
-            found = [each for each in (measured or {}).get(folder, []) if each[0] in own_ids]
-            tables.write(root / folder / f"{name}.parquet", tables.frame(schema, found))
+        of_all: dict[str, list[tuple[Any, ...]]] = {
+            "ratings": [(each.id, "hard", (ratings or {}).get(each.id, 50.0)) for each in own],
+            "scores": [(each.id, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.123456789) for each in answered],
+        }
+        own_ids = {each.id for each in own}
+        for measure in MEASURES:
+            given = (measured or {}).get(measure.folder, [])
+            found = of_all.get(measure.folder, [each for each in given if each[0] in own_ids])
+            table = tables.frame(measure.schema, found)
+            tables.write(where.measures[measure.folder] / f"{name}.parquet", table)
     hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
     tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
-    for stem in [*pools.stems(["r0", "r1", "r2"]), "select", "finetune"]:
+    for stem in [*pool_stems(["r0", "r1", "r2"]), "select", "finetune"]:
         path = where.rejects / f"{stem}.parquet"
         tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
     chosen = [each for each in rows if each.id in selected]

@@ -23,6 +23,7 @@ def check_params(params: Params) -> None:
     _check_pools(params)
     _check_source(params)
     _check_sets(params)
+    _check_overlaps(params)
     _check_optimize(params)
     _check_evolve(params)
     _check_autoif(params)
@@ -87,6 +88,11 @@ def _check_sets(params: Params) -> None:
             raise BadParams(
                 f"params.yaml: decontaminate.columns.{name} is of no set; expected one of {known}"
             )
+
+
+def _check_overlaps(params: Params) -> None:
+    """What contamination is looked for by, and what of it loses a row."""
+    given = params.decontaminate
     if given.embedding is not None and params.models.embedder is None:
         raise BadParams(
             f"params.yaml: decontaminate.embedding is {given.embedding}, but models.embedder is null; "

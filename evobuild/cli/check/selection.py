@@ -6,11 +6,25 @@ from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.measures import METRICS
 from evobuild.core.tables import SEED_ROUND
+from evobuild.selection.params import Select
 from evobuild.text import language
 
 
 def check_selection(params: Params) -> None:
     """Raise BadParams at the first contradiction."""
+    _check_pools(params)
+    _check_weights(params)
+    given = params.select
+    if (given.share is None) == (given.count is None):
+        raise BadParams(
+            f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
+            "expected one of them, and null for the other"
+        )
+    _check_measured(params)
+    _check_filters(params)
+
+
+def _check_pools(params: Params) -> None:
     given, known = params.select, ", ".join(params.pools)
     if given.pools == []:
         raise BadParams(f"params.yaml: select.pools is empty; expected 'all' or some of {known}")
@@ -23,6 +37,10 @@ def check_selection(params: Params) -> None:
         raise BadParams(
             f"params.yaml: select.keep_seeds needs the pool {SEED_ROUND}; expected pools.{SEED_ROUND}: {{}}"
         )
+
+
+def _check_weights(params: Params) -> None:
+    given = params.select
     chosen_from = list(params.pools) if given.pools == "all" else given.pools
     weighted = [name for name in chosen_from if not (given.keep_seeds and name == SEED_ROUND)]
     if given.weights and sorted(given.weights) != sorted(weighted):
@@ -30,41 +48,14 @@ def check_selection(params: Params) -> None:
             f"params.yaml: select.weights names {', '.join(given.weights)}; "
             f"expected a weight for each of {', '.join(weighted)}, or {{}}"
         )
-    if (given.share is None) == (given.count is None):
-        raise BadParams(
-            f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
-            "expected one of them, and null for the other"
-        )
-    _check_measured(params)
-    _check_filters(params)
 
 
 def _check_measured(params: Params) -> None:
     """What rows are chosen by must be measured."""
-    given, models = params.select, params.models
-    off = {
-        "models.scorer": models.scorer is None,
-        "models.embedder": models.embedder is None,
-        "models.reward": models.reward is None,
-        "models.tagger": models.tagger is None,
-        "rate.measures": "score" not in params.rate.measures,
-    }
-    asked = [("by", metric) for metric in given.by] + [
-        ("filters.ranges", name) for name in given.filters.ranges
-    ]
-    asked += [("filters.max_ifd", "ifd")] if given.filters.max_ifd is not None else []
-    needed = [
-        (f"{key} asks for {metric}", METRICS[metric].switch) for key, metric in asked if metric in METRICS
-    ]
-    needed += (
-        [("diversity_filter compares embeddings", "models.embedder")]
-        if given.diversity_filter is not None
-        else []
-    )
-    compares = given.deduplicate.embedding is not None
-    needed += [("deduplicate.embedding compares embeddings", "models.embedder")] if compares else []
-    for what, switch in needed:
-        if off[switch]:
+    asked = _metrics_asked(params.select)
+    off = _switched_off(params)
+    for what, switch in _switches_needed(params.select, asked):
+        if switch in off:
             raise BadParams(
                 f"params.yaml: select.{what}, but {switch} switches that off; "
                 f"expected another choice, or {switch} set"
@@ -73,6 +64,31 @@ def _check_measured(params: Params) -> None:
         raise BadParams(
             f"params.yaml: select asks for tags, but tag.rows is {params.tag.rows}; expected null: all rows"
         )
+
+
+def _metrics_asked(given: Select) -> list[tuple[str, str]]:
+    """The metrics that select reads, each behind the key that asks for it."""
+    asked = [("by", metric) for metric in given.by]
+    asked += [("filters.ranges", name) for name in given.filters.ranges]
+    return asked + ([("filters.max_ifd", "ifd")] if given.filters.max_ifd is not None else [])
+
+
+def _switches_needed(given: Select, asked: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What select needs measured, in words, each with the param that switches it off."""
+    needed = [
+        (f"{key} asks for {metric}", METRICS[metric].switch) for key, metric in asked if metric in METRICS
+    ]
+    if given.diversity_filter is not None:
+        needed.append(("diversity_filter compares embeddings", "models.embedder"))
+    if given.deduplicate.embedding is not None:
+        needed.append(("deduplicate.embedding compares embeddings", "models.embedder"))
+    return needed
+
+
+def _switched_off(params: Params) -> set[str]:
+    """The params that switch a measure off as they are."""
+    off = {f"models.{role}" for role, model in params.models if model is None}
+    return off if "score" in params.rate.measures else off | {"rate.measures"}
 
 
 def _check_filters(params: Params) -> None:

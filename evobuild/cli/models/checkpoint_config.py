@@ -38,7 +38,7 @@ class Checkpoint:
         return f"{self.architecture}, {length}, chat template: {'yes' if self.template else 'none'}"
 
 
-def read(weights: Weights) -> Checkpoint:
+def read_checkpoint_config(weights: Weights) -> Checkpoint:
     """Read a checkpoint's configuration.
 
     Raises UserError if it cannot be found, cannot be read, or lacks weights or a tokenizer.

@@ -67,7 +67,7 @@ def inspect(file: Path) -> list[Inspected]:
     return [Inspected(role, str(model), *_by_role(role, *known[model])) for role, model in roles.items()]
 
 
-def table(inspected: Sequence[Inspected]) -> str:
+def roles_table(inspected: Sequence[Inspected]) -> str:
     """Lay the roles out as text; a problem follows its role on a line of its own."""
     width = max(len(each.model) for each in inspected)
     lines = []
@@ -97,7 +97,7 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
         if model.is_scratch and not Path(model.name, "config.json").exists():
             return "made by the stage scratch"
         _require_packages("transformers")
-        return checkpoint_config.read(model).facts
+        return checkpoint_config.read_checkpoint_config(model).facts
     if model.engine == "simulated":
         if model.name not in TRAITS:
             raise UserError(f"no such simulated model; expected {' or '.join(TRAITS)}")
@@ -112,7 +112,7 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
 def _local_chat(model: ChatModel) -> str:
     """A chat model that runs in the stage's own process."""
     _require_packages(model.engine)
-    checkpoint = checkpoint_config.read(Weights(model.name, model.revision))
+    checkpoint = checkpoint_config.read_checkpoint_config(Weights(model.name, model.revision))
     if not checkpoint.template:
         raise UserError("it has no chat template; choose an instruction-tuned model")
     if checkpoint.context and model.max_length > checkpoint.context:

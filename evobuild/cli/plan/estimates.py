@@ -14,7 +14,7 @@ import itertools
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, redirect_stderr, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,24 +96,34 @@ class Estimator:
         )
 
     def _bound(self, name: str, key: str) -> int | None:
-        evolve = self._params.evolve
-        if name == "optimize":
-            if (evolve.strategy, evolve.method) != ("auto", "optimized"):
-                return 0
-            return optimize.most_optimization_calls(self._params.optimize, evolve.failures.equal)
-        if name == "keywords":
-            return self._params.keywords.rows * len(self._params.rounds)
-        if name == "tag":
-            return self._tagged()
+        """Calls of a stage at most."""
         if name in _ASKING_STEPS:
             return self._branched(name, key)
-        if name == "respond" and key in self._params.branches and self._params.autoif.sample.count:
+        bounds: dict[str, Callable[[], int]] = {
+            "optimize": self._optimized,
+            "evolve": lambda: self._evolved(key),
+            "keywords": lambda: self._params.keywords.rows * len(self._params.rounds),
+            "tag": self._tagged,
+            "rate": lambda: len(self._params.rate.measures) * self._rows(key),
+            "respond": lambda: self._answered(key),
+        }
+        return bounds[name]()
+
+    def _optimized(self) -> int:
+        evolve = self._params.evolve
+        if (evolve.strategy, evolve.method) != ("auto", "optimized"):
             return 0
-        rows = self._rows(self._params.rounds[key].parent if name == "evolve" else key)
-        if name == "evolve":
-            attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
-            return rows * attempts * (1 + evolve.failures.equal)
-        return len(self._params.rate.measures) * rows if name == "rate" else rows
+        return optimize.most_optimization_calls(self._params.optimize, evolve.failures.equal)
+
+    def _evolved(self, round_: str) -> int:
+        evolve = self._params.evolve
+        attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
+        return self._rows(self._params.rounds[round_].parent) * attempts * (1 + evolve.failures.equal)
+
+    def _answered(self, pool: str) -> int:
+        """Rows that respond asks about: none of a branch that has sampled answers itself."""
+        sampled = pool in self._params.branches and self._params.autoif.sample.count
+        return 0 if sampled else self._rows(pool)
 
     def _branched(self, step: str, branch: str) -> int:
         """Calls of a step of a branch at most: every step before it may let all through."""

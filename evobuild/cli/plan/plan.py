@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from dvc.stage import Stage
 
 
+HEADER = ("stage", "calls", "stored", "tokens", "seconds", "cost")
+
+
 def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Estimate]:
     """Plan what is stale, in the order in which it would run.
 
@@ -86,31 +89,36 @@ def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]
             yield stage, fresh
 
 
-def table(planned: Sequence[Estimate]) -> str:
+def plan_table(planned: Sequence[Estimate]) -> str:
     """Lay a plan out as text; ≤ marks a bound, ~ an estimate."""
     if not planned:
         return "Nothing is stale."
-    rows = [("stage", "calls", "stored", "tokens", "seconds", "cost")]
-    for each in planned:
-        most = "" if each.exact else "≤ "
-        about = "" if each.measured else "~ "
-        rows.append(
-            (
-                each.stage,
-                _shown(each.calls, most),
-                _shown(each.stored),
-                _shown(each.tokens, most or about),
-                _shown(each.seconds, most, 1),
-                _shown(each.cost, most, 4),
-            )
-        )
-    asked = [each for each in planned if each.calls is not None]
-    if any(not each.exact for each in asked):
-        rows.append(("≤ at most: depends on what stages before it leave", "", "", "", "", ""))
-    if any(not each.measured for each in asked):
-        rows.append(("~ a guess: no reply of this role has been measured yet", "", "", "", "", ""))
-    widths = [max(len(row[column]) for row in rows if row[1]) for column in range(6)]
+    rows = [HEADER, *map(_row, planned), *_notes(planned)]
+    widths = [max(len(row[column]) for row in rows if row[1]) for column in range(len(HEADER))]
     return "\n".join(_line(row, widths) for row in rows)
+
+
+def _row(each: Estimate) -> tuple[str, ...]:
+    most = "" if each.exact else "≤ "
+    about = "" if each.measured else "~ "
+    return (
+        each.stage,
+        _shown(each.calls, most),
+        _shown(each.stored),
+        _shown(each.tokens, most or about),
+        _shown(each.seconds, most, 1),
+        _shown(each.cost, most, 4),
+    )
+
+
+def _notes(planned: Sequence[Estimate]) -> Iterator[tuple[str, ...]]:
+    """What the marks mean, of those that stand in the plan."""
+    asked = [each for each in planned if each.calls is not None]
+    nothing = [""] * (len(HEADER) - 1)
+    if not all(each.exact for each in asked):
+        yield ("≤ at most: depends on what stages before it leave", *nothing)
+    if not all(each.measured for each in asked):
+        yield ("~ a guess: no reply of this role has been measured yet", *nothing)
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
