@@ -30,7 +30,7 @@ WRITTEN = ("data", "models", "metrics")
 """Folders of what the pipeline writes."""
 LOCAL = {"machine.yaml"}
 """Files at the top that a user makes."""
-OPEN = re.compile(r"fetch|rounds|pools|branches|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)")
+OPEN = re.compile(r"fetch|rounds|pools|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)")
 """Params that take entries of any name."""
 
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -110,9 +110,9 @@ def paths(text: str) -> Iterator[str]:
     for command in commands(text):
         for word in re.split(r"[\s,;()'\"=]+", command):
             plain = word.rstrip(".:")
-            if "/" in plain and plain.split("/")[0] in tops and not plain.endswith("://"):
-                yield plain
-            elif re.fullmatch(r"[\w-]+\.(ya?ml|md|lock|toml)", plain) and plain not in LOCAL:
+            is_path = "/" in plain and plain.split("/")[0] in tops
+            is_top = re.fullmatch(r"[\w-]+\.(ya?ml|md|lock|toml)", plain) and plain not in LOCAL
+            if is_path or is_top:
                 yield plain
 
 
