@@ -13,7 +13,7 @@ import ast
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -78,7 +78,7 @@ def read_problems(path: Path) -> dict[str, Problem]:
     found: dict[str, Problem] = {}
     for place, row in _rows(path):
         try:
-            problem = _human_eval(row) if "entry_point" in row else _mbpp(row)
+            problem = next(read for field, read in READERS.items() if field in row)(row)
         except (KeyError, TypeError, SyntaxError, StopIteration) as error:
             raise BadInput(f"{place}: neither a problem of HumanEval nor of MBPP: {error!r}") from error
         if problem.task in found:
@@ -155,6 +155,10 @@ def _mbpp(row: dict[str, object]) -> Problem:
     return Problem(
         str(row["task_id"]), "", program, "", "\n".join(lines), _tested(program, "\n".join(lines)), None
     )
+
+
+READERS: dict[str, Callable[[dict[str, object]], Problem]] = {"entry_point": _human_eval, "test_list": _mbpp}
+"""How a problem is read, by the field that tells whose it is."""
 
 
 def _texts(found: object) -> list[str]:

@@ -45,14 +45,16 @@ def plan_in_turn(sets: OperationSets, round: str) -> Plan:
 
     def step(place: int, row: Instruction) -> Step:
         names = _of(sets, row)
-        return _step(names[(place + number) % len(names)], row)
+        return operation_step(names[(place + number) % len(names)], row)
 
     return step
 
 
 def plan_at_random(sets: OperationSets, round: str, seed: int) -> Plan:
     """Draw each row's operation from its domain's; what is drawn depends on seed, round and row alone."""
-    return lambda place, row: _step(random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row)
+    return lambda place, row: operation_step(
+        random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row
+    )
 
 
 def round_number(name: str) -> int:
@@ -67,7 +69,8 @@ def _of(sets: OperationSets, row: Instruction) -> Sequence[str]:
     return sets.get(row.domain) or sets[DEFAULT]
 
 
-def _step(name: str, row: Instruction) -> Step:
+def operation_step(name: str, row: Instruction) -> Step:
+    """Evolve a row by one operation."""
     prompt = render(
         OPERATIONS[name], history=earlier_turns(row), instruction=row.instruction, input=row.input
     )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import AUTO, EVOL, KEPT, SEED_ROUND, Instruction, Reject
+from evobuild.core.tables import AUTOIF, KEPT, SEED_ROUND, Instruction, Reject
 from evobuild.evolution import methods, operations
 from evobuild.evolution.auto import method_operation, plan_by_method
 from evobuild.evolution.step import Plan, Step
@@ -48,7 +48,7 @@ def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[S
 
 def is_evolved(row: Instruction) -> bool:
     """Whether a row is what an evolver made of its parent: not of the seed, kept as it was, or composed."""
-    return row.strategy in (EVOL, AUTO) and row.operation != KEPT
+    return row.strategy not in ("", AUTOIF) and row.operation != KEPT
 
 
 def evolver_turns(row: Instruction, parent: Instruction | None, known: KnownPlans) -> EvolverTurns | Reject:

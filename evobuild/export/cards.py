@@ -10,16 +10,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from evobuild.core.tables import INSTRUCTIONS
+from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.export.params import ExportParams
 from evobuild.models.roles import CHAT_ROLES, chat_models
-
-FILES = {
-    "alpaca": "`alpaca.json`: Alpaca's columns, LLaMA-Factory's `evobuild_alpaca`",
-    "sharegpt": "`sharegpt.json`: ShareGPT's turns, LLaMA-Factory's `evobuild_sharegpt`",
-    "messages": "`messages.jsonl`: OpenAI's messages",
-    "trl": "`prompt_completion.jsonl`: TRL's prompts and completions",
-    "datasets": "`datasets/`: all columns, for `datasets.load_dataset`",
-}
 
 _CONFIGS = """---
 configs:
@@ -33,12 +26,16 @@ configs:
 
 def render_exports_card(rows: int, lost: int, params: ExportParams) -> str:
     """Make the card of the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
-    formats = params.export.formats
+    names = params.export.formats
     lines = ["# Exports", "", *_dry_run(params), f"{rows:,} rows, in the order of their ids.", ""]
-    lines += [f"- {FILES[name]}" for name in formats]
+    lines += [f"- `{FORMATS[name].file}`: {FORMATS[name].about}" for name in names if name in FORMATS]
+    lines += ["- `datasets/`: all columns, for `datasets.load_dataset`"] if DATASETS in names else []
     if lost:
-        lines += ["", f"Of these {lost:,} have turns that do not go in pairs and are not in the first two."]
-    if {"alpaca", "sharegpt"} & set(formats):
+        lines += [
+            "",
+            f"Of these {lost:,} have turns that do not go in pairs and are not in LLaMA-Factory's files.",
+        ]
+    if any(FORMATS[name].llama_factory for name in names if name in FORMATS):
         lines += [
             "",
             "LLaMA-Factory: `dataset_dir: <this folder>` and `dataset: evobuild_alpaca` or the other.",

@@ -13,53 +13,16 @@ these are rejects of both formats here. Rows stand in the order of their ids in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from evobuild.core import json_lines, tables
-from evobuild.core.json_lines import Record
 from evobuild.core.tables import Instruction, Reject
 from evobuild.export import cards, formats
+from evobuild.export.formats import DATASETS, FORMATS, Format
 from evobuild.export.params import ExportParams
-
-IN_PAIRS = ("alpaca", "sharegpt")
-"""Formats whose turns must go in pairs of user and assistant."""
-
-LLAMA_FACTORY = {
-    "alpaca": {
-        "file_name": "alpaca.json",
-        "columns": {
-            "prompt": "instruction",
-            "query": "input",
-            "response": "output",
-            "system": "system",
-            "history": "history",
-        },
-    },
-    "sharegpt": {
-        "file_name": "sharegpt.json",
-        "formatting": "sharegpt",
-        "columns": {"messages": "conversations"},
-        "tags": {
-            "role_tag": "from",
-            "content_tag": "value",
-            "user_tag": "human",
-            "assistant_tag": "gpt",
-            "system_tag": "system",
-        },
-    },
-}
-"""What dataset_info.json says of a format; the data set is called evobuild_<format> there."""
-
-WRITERS: dict[str, tuple[str, Callable[[Instruction], Record]]] = {
-    "alpaca": ("alpaca.json", formats.alpaca_record),
-    "sharegpt": ("sharegpt.json", formats.sharegpt_record),
-    "messages": ("messages.jsonl", formats.messages_record),
-    "trl": ("prompt_completion.jsonl", formats.prompt_completion_record),
-}
-"""The file of a format, and how a row is laid out in it."""
 
 
 def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl.DataFrame:
@@ -73,13 +36,14 @@ def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl
     folder.mkdir()
     ordered = rows.sort("id")
     for name in names:
-        if name in WRITERS:
-            _write_records(folder, name, tables.instructions(ordered))
-    if "datasets" in names:
-        _write_parquet(folder / "datasets", ordered, params)
+        if name in FORMATS:
+            _write_records(folder, FORMATS[name], tables.instructions(ordered))
+    if DATASETS in names:
+        _write_parquet(folder / DATASETS, ordered, params)
     lost = []
-    if paired := [name for name in names if name in IN_PAIRS]:
-        formats.write_dataset_info(folder, {name: LLAMA_FACTORY[name] for name in paired})
+    if paired := [name for name in names if name in FORMATS and FORMATS[name].llama_factory]:
+        entries = {name: {"file_name": FORMATS[name].file} | FORMATS[name].llama_factory for name in paired}
+        formats.write_dataset_info(folder, entries)
         lost = list(_reject_unpaired(tables.instructions(ordered), paired))
     card = cards.render_exports_card(rows.height, len(lost), params)
     (folder / "README.md").write_text(card, encoding="utf-8")
@@ -92,10 +56,9 @@ def _reject_unpaired(rows: Iterable[Instruction], names: Sequence[str]) -> Itera
             yield Reject(row.id, "turns not in pairs", ", ".join(names), "")
 
 
-def _write_records(folder: Path, name: str, rows: Iterable[Instruction]) -> None:
-    file, record = WRITERS[name]
-    fit = (row for row in rows if name not in IN_PAIRS or formats.has_paired_turns(row))
-    json_lines.write_json_lines(folder / file, ((row.id, record(row)) for row in fit))
+def _write_records(folder: Path, layout: Format, rows: Iterable[Instruction]) -> None:
+    fit = (row for row in rows if not layout.llama_factory or formats.has_paired_turns(row))
+    json_lines.write_json_lines(folder / layout.file, ((row.id, layout.record(row)) for row in fit))
 
 
 def _write_parquet(folder: Path, rows: pl.DataFrame, params: ExportParams) -> None:

@@ -6,9 +6,9 @@ apart, and LLaMA-Factory joins them by a line end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from evobuild.core import tables
 from evobuild.core.chat import Message
@@ -75,3 +75,55 @@ def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -
     """
     named = {f"evobuild_{name}": entry for name, entry in entries.items()}
     tables.write_json(folder / "dataset_info.json", named)
+
+
+class Format(NamedTuple):
+    """A format of export. file: what it is written to. record: how a row is laid out in it.
+
+    about: what its card says of it. llama_factory: what dataset_info.json says of it, {} if LLaMA-Factory is
+    not to read it; where it is, turns go in pairs, and the data set is called evobuild_<format>.
+    """
+
+    file: str
+    record: Callable[[Instruction], Record]
+    about: str
+    llama_factory: Mapping[str, Any] = {}
+
+
+FORMATS = {
+    "alpaca": Format(
+        "alpaca.json",
+        alpaca_record,
+        "Alpaca's columns, LLaMA-Factory's `evobuild_alpaca`",
+        {
+            "columns": {
+                "prompt": "instruction",
+                "query": "input",
+                "response": "output",
+                "system": "system",
+                "history": "history",
+            },
+        },
+    ),
+    "sharegpt": Format(
+        "sharegpt.json",
+        sharegpt_record,
+        "ShareGPT's turns, LLaMA-Factory's `evobuild_sharegpt`",
+        {
+            "formatting": "sharegpt",
+            "columns": {"messages": "conversations"},
+            "tags": {
+                "role_tag": "from",
+                "content_tag": "value",
+                "user_tag": "human",
+                "assistant_tag": "gpt",
+                "system_tag": "system",
+            },
+        },
+    ),
+    "messages": Format("messages.jsonl", messages_record, "OpenAI's messages"),
+    "trl": Format("prompt_completion.jsonl", prompt_completion_record, "TRL's prompts and completions"),
+}
+"""By the name in `export.formats`; beside them there is `datasets`, a folder with all columns."""
+
+DATASETS = "datasets"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from evobuild.core.params import Part, Section
+from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.models.params import Models
 
 
+def _format(value: str) -> str:
+    if value not in (known := [*FORMATS, DATASETS]):
+        raise ValueError(f"expected {', '.join(map(repr, known[:-1]))} or {known[-1]!r}")
+    return value
+
+
 class Export(Section):
-    formats: list[Literal["alpaca", "sharegpt", "messages", "trl", "datasets"]]
+    formats: list[Annotated[str, AfterValidator(_format)]]
 
 
 class Sections(Section):

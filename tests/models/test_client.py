@@ -42,7 +42,7 @@ def test_the_same_question_under_two_keys_is_asked_once(engine):
         replies = list(model.generate([request("a", "1"), request("b", "2"), request("a", "3")]))
     assert sorted((each.key, each.text) for each in replies) == [("1", "A"), ("2", "B"), ("3", "A")]
     assert len(fake.asked) == 2
-    assert model.usage.as_dict()["purposes"]["respond"] == {
+    assert model.usage.taken()["purposes"]["respond"] == {
         "calls": 2,
         "cached": 1,
         "failed": 0,
@@ -148,7 +148,7 @@ def test_usage_counts_calls_store_hits_failures_and_tokens(engine):
     ask([request("a")])
     with Model(NAME) as model:
         list(model.generate([request("a"), request("b"), replace(request("bad"), purpose="evolve")]))
-    usage = model.usage.as_dict()
+    usage = model.usage.taken()
     assert (usage["model"], usage["cost"]) == ("simulated:fake", None)
     cached = {"cached_prompt_tokens": 7, "cached_completion_tokens": 2}
     assert usage["purposes"] == {
@@ -157,3 +157,14 @@ def test_usage_counts_calls_store_hits_failures_and_tokens(engine):
         "respond": {"calls": 1, "cached": 1, "failed": 0, "prompt_tokens": 7, "completion_tokens": 2}
         | cached,
     }
+
+
+def test_what_was_asked_is_the_same_whatever_was_kept_before(engine):
+    engine(lambda asked: "two words")
+    found = []
+    for _ in range(2):
+        with Model(NAME, "judge") as model:
+            list(model.generate([request("a", "1"), request("b", "2"), request("a", "3")]))
+        found.append(model.usage.asked())
+    purposes = {"respond": {"requests": 3, "prompt_tokens": 21, "completion_tokens": 6}}
+    assert found == [{"role": "judge", "model": "simulated:fake", "purposes": purposes}] * 2

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys
 from pathlib import Path
-from evobuild.models.reply_cache import Store
+from evobuild.models.reply_cache import ReplyCache
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.models.reply_cache import ReplyCache
 

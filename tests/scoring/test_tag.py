@@ -16,7 +16,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
-from evobuild.scoring import tag
+from evobuild.scoring import distributions, tag
 from evobuild.simulation import answer
 from evobuild.simulation.tagger import FAILURES, tags_of
 from stages import tag as stage
@@ -66,17 +66,17 @@ def table(*rows):
 
 def test_complexity_is_tags_a_row_and_diversity_distinct_tags_a_row():
     found = {"r0": table(["a", "b"], ["a"]), "r1": table(["a", "b", "c", "d"], ["a", "e"]), "r2": table()}
-    assert tag.tag_figures(found, "m") == {
+    assert distributions.tag_figures(found, "m") == {
         "tagger": "m",
         "rows": {"r0": 2, "r1": 2, "r2": 0},
         "unique": {"r0": 2, "r1": 5, "r2": 0},
         "complexity": {"r0": 1.5, "r1": 3.0, "r2": None},
         "diversity": {"r0": 1.0, "r1": 2.5, "r2": None},
     }
-    counted = tag.count_tags(found)
+    counted = distributions.count_tags(found)
     assert counted.filter(pool="r0")["rows"].to_list() == [1, 1, 0, 0]
     assert counted.filter(pool="r1")["share"].to_list() == [0, 0.5, 0, 0.5]
-    assert tag.count_tags({"r2": table()}).is_empty()
+    assert distributions.count_tags({"r2": table()}).is_empty()
 
 
 def test_rows_are_drawn_by_seed_and_pool_whatever_their_order():
