@@ -106,28 +106,34 @@ class RoundTables:
         }
         self._counts = dict.fromkeys(("failed_attempts", "kept_parents", "unclear_verdicts"), 0)
         self._lost = dict.fromkeys(tables.CONTENT, 0)
-        self._siblings: set[str] = set()
+        self._siblings: list[Attempt] = []
         self._further_tasks = 0
 
     def take(self, attempts: Iterable[Attempt]) -> None:
         """Gather attempts."""
         for attempt in attempts:
-            result = self._unless_equal_to_sibling(attempt)
             self._further_tasks += attempt.last and not _is_first(attempt)
-            if isinstance(result, Reject):
-                self._take_failure(attempt, result)
+            if isinstance(attempt.result, Reject):
+                self._take_failure(attempt, attempt.result)
+            elif _is_first(attempt) and not attempt.step.also:
+                self._take_child(attempt, attempt.result)
             else:
-                self._take_child(attempt, result)
+                self._siblings.append(attempt)
 
-    def _unless_equal_to_sibling(self, attempt: Attempt) -> Instruction | Reject:
-        """The result, unless a strategy gave the same child of this parent before."""
-        result = attempt.result
-        if isinstance(result, Reject) or (_is_first(attempt) and not attempt.step.also):
-            return result
-        if result.id in self._siblings:
-            return Reject(result.parent_id, "exact duplicate", result.id, attempt.reply.text)
-        self._siblings.add(result.id)
-        return result
+    def _take_siblings(self) -> None:
+        """Gather the children of rows that may have several; of equal ones the first by its step stays."""
+        seen: set[str] = set()
+        for attempt in sorted(self._siblings, key=lambda attempt: attempt.key):
+            assert isinstance(attempt.result, Instruction), "failures are gathered at once"
+            if attempt.result.id in seen:
+                equal = Reject(
+                    attempt.step.parent.id, "exact duplicate", attempt.result.id, attempt.reply.text
+                )
+                self._take_failure(attempt, equal)
+            else:
+                seen.add(attempt.result.id)
+                self._take_child(attempt, attempt.result)
+        self._siblings.clear()
 
     def _take_child(self, attempt: Attempt, row: Instruction) -> None:
         step, reply = attempt.step, attempt.reply
@@ -166,6 +172,7 @@ class RoundTables:
 
         Raises BadInput if no row is left. A round of nothing but kept parents goes on, and says so.
         """
+        self._take_siblings()
         children, attempts = self._rows.pop("child").frame(), self._rows.pop("failures").frame()
         lost = attempts.filter("lost").select(pl.col("task").alias("id"), "reason", "detail", "reply")
         rows_in += self._further_tasks

@@ -42,7 +42,7 @@ def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl
         _write_parquet(folder / DATASETS, ordered, params)
     lost = []
     if paired := [name for name in names if name in FORMATS and FORMATS[name].llama_factory]:
-        entries = {name: {"file_name": FORMATS[name].file} | FORMATS[name].llama_factory for name in paired}
+        entries = {name: {"file_name": FORMATS[name].file, **FORMATS[name].llama_factory} for name in paired}
         formats.write_dataset_info(folder, entries)
         lost = list(_reject_unpaired(tables.instructions(ordered), paired))
     card = cards.render_exports_card(rows.height, len(lost), params)

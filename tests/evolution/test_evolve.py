@@ -16,8 +16,9 @@ from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
-from evobuild.evolution import evolve, operations
+from evobuild.evolution import evolve, methods, operations
 from evobuild.evolution.auto import plan_by_method
+from evobuild.evolution.step import Step
 from evobuild.models.client import Model
 from stages import evolve as stage
 
@@ -363,6 +364,61 @@ def test_lost_content_is_counted_by_rows_even_where_it_is_no_failure(row, engine
     assert made["counts"]["lost_content"] == {"code": 1, "tables": 1, "figures": 1}
     plan = operations.plan_in_turn({"default": ["breadth"]}, "r0")
     assert sum(written(tmp_path, attempts(parents, plan), 4)["counts"]["lost_content"].values()) == 0
+
+
+def asking(row, name, prompt, **more):
+    return Step(row, "toy", name, prompt, lambda text: text, True, **more)
+
+
+def in_two_calls(place, parent):
+    """One child at once, and one by way of a draft."""
+
+    def then(draft):
+        if "no draft" in draft:
+            raise methods.Unparsable("there is no draft")
+        return asking(parent, "drafted", f"finish: {draft}")
+
+    return asking(parent, "direct", f"direct: {parent.instruction}")._replace(
+        also=(asking(parent, "drafted", f"draft: {parent.instruction}", then=then),)
+    )
+
+
+def test_a_strategy_may_ask_twice_and_give_two_children(row, engine, tmp_path):
+    fake = engine(lambda asked: f"{asked.messages[0].content} !")
+    parents = [row("Name a river."), row("Name a lake.")]
+    made = written(tmp_path, attempts(parents, in_two_calls), 2)
+    assert sorted(made["child"].select("operation", "instruction").iter_rows()) == [
+        ("direct", "direct: Name a lake. !"),
+        ("direct", "direct: Name a river. !"),
+        ("drafted", "finish: draft: Name a lake. ! !"),
+        ("drafted", "finish: draft: Name a river. ! !"),
+    ]
+    assert len(fake.asked) == 6
+    assert (made["counts"]["in"], made["counts"]["out"]) == (4, 4)
+    assert set(made["child"]["parent_id"]) == {parent.id for parent in parents}
+
+
+def test_each_child_of_a_row_is_lost_for_itself(row, engine, tmp_path):
+    engine(lambda asked: "no draft" if asked.messages[0].content.startswith("draft: Name a l") else "Why?")
+    parents = [row("Name a river."), row("Name a lake.")]
+    made = written(tmp_path, attempts(parents, in_two_calls), 2)
+    # The river's second child is its first again, whatever reply came first.
+    lost = {f"{parents[0].id}/1": "exact duplicate", f"{parents[1].id}/1": "unparsable"}
+    assert dict(made["rejects"].select("id", "reason").iter_rows()) == lost
+    assert sorted(made["child"]["operation"]) == ["direct", "direct"]
+    assert (made["counts"]["in"], made["counts"]["out"]) == (4, 2)
+    kept = written(tmp_path, attempts(parents, in_two_calls), 2, keep=True)
+    assert kept["counts"]["kept_parents"] == 0, "the first child of each row stands"
+
+
+def test_a_strategy_that_never_stops_asking_is_a_bug(row, engine):
+    engine(lambda asked: "more")
+
+    def forever(place, parent):
+        return asking(parent, "again", "more", then=lambda text: forever(place, parent))
+
+    with pytest.raises(ValueError, match="asks more than 8 times"):
+        attempts([row()], forever)
 
 
 def run(folder, parent, **changes):

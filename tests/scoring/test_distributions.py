@@ -1,9 +1,10 @@
-"""Mean, median and histogram of a measure by pool, by hand."""
+"""Mean, median and histogram of a measure by pool, and tags counted, by hand."""
 
 from __future__ import annotations
 
 import polars as pl
 
+from evobuild.core import tables
 from evobuild.scoring import distributions
 
 
@@ -38,3 +39,22 @@ def test_a_scale_may_begin_below_0_and_have_no_width():
 
 def test_without_a_row_there_is_only_the_head():
     assert distributions.pool_histogram({"r0": series()}, "reward").write_csv() == "pool,reward,rows,share\n"
+
+
+def tagged(*rows):
+    return tables.frame(tables.TAGS, [(str(at), list(own)) for at, own in enumerate(rows)])
+
+
+def test_complexity_is_tags_a_row_and_diversity_distinct_tags_a_row():
+    found = {"r0": tagged(["a", "b"], ["a"]), "r1": tagged(["a", "b", "c", "d"], ["a", "e"]), "r2": tagged()}
+    assert distributions.tag_figures(found, "m") == {
+        "tagger": "m",
+        "rows": {"r0": 2, "r1": 2, "r2": 0},
+        "unique": {"r0": 2, "r1": 5, "r2": 0},
+        "complexity": {"r0": 1.5, "r1": 3.0, "r2": None},
+        "diversity": {"r0": 1.0, "r1": 2.5, "r2": None},
+    }
+    counted = distributions.count_tags(found)
+    assert counted.filter(pool="r0")["rows"].to_list() == [1, 1, 0, 0]
+    assert counted.filter(pool="r1")["share"].to_list() == [0, 0.5, 0, 0.5]
+    assert distributions.count_tags({"r2": tagged()}).is_empty()

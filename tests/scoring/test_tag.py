@@ -1,4 +1,4 @@
-"""Tags: read from replies, counted by hand, and asked for by the stage."""
+"""Tags: read from replies, and asked for by the stage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
-from evobuild.scoring import distributions, tag
+from evobuild.scoring import tag
 from evobuild.simulation import answer
 from evobuild.simulation.tagger import FAILURES, tags_of
 from stages import tag as stage
@@ -58,25 +58,6 @@ def test_a_reply_without_tags_is_a_reject(row, engine, said, reason):
     with Model(ChatModel("simulated", "tagger")) as model:
         (lost,) = tag.tag_rows([row()], model, Sampling())
     assert isinstance(lost, Reject) and (lost.id, lost.reason) == (row().id, reason)
-
-
-def table(*rows):
-    return tables.frame(tables.TAGS, [(str(at), list(own)) for at, own in enumerate(rows)])
-
-
-def test_complexity_is_tags_a_row_and_diversity_distinct_tags_a_row():
-    found = {"r0": table(["a", "b"], ["a"]), "r1": table(["a", "b", "c", "d"], ["a", "e"]), "r2": table()}
-    assert distributions.tag_figures(found, "m") == {
-        "tagger": "m",
-        "rows": {"r0": 2, "r1": 2, "r2": 0},
-        "unique": {"r0": 2, "r1": 5, "r2": 0},
-        "complexity": {"r0": 1.5, "r1": 3.0, "r2": None},
-        "diversity": {"r0": 1.0, "r1": 2.5, "r2": None},
-    }
-    counted = distributions.count_tags(found)
-    assert counted.filter(pool="r0")["rows"].to_list() == [1, 1, 0, 0]
-    assert counted.filter(pool="r1")["share"].to_list() == [0, 0.5, 0, 0.5]
-    assert distributions.count_tags({"r2": table()}).is_empty()
 
 
 def test_rows_are_drawn_by_seed_and_pool_whatever_their_order():

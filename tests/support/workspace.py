@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
         "verifiers": {"count": 2},
         "crosscheck": {"constraints": 4},
         "compose": {"queries": 2},
-        "answers": {"count": 2},
+        "sample": {"count": 2},
     },
     "select": {"pools": "all", "share": 0.5},
     "finetune": {"epochs": 1, "max_length": 256},
@@ -60,6 +60,14 @@ def environment() -> dict[str, str]:
 
 def make(root: Path, changes: Mapping[str, Any] = SMALL) -> Path:
     """Lay a clone out in an empty folder, its params changed by section, and commit it."""
+    lay_out(root)
+    change_params(root, changes)
+    commit(root)
+    return root
+
+
+def lay_out(root: Path) -> None:
+    """Copy what git tracks of a build."""
     for name in TRACKED:
         target = root / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -67,14 +75,22 @@ def make(root: Path, changes: Mapping[str, Any] = SMALL) -> Path:
             shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, target)
+
+
+def change_params(root: Path, changes: Mapping[str, Any]) -> None:
+    """Change params by section; rounds, pools and branches are given whole."""
     params = yaml.safe_load((root / "params.yaml").read_text())
     for section, values in changes.items():
-        params[section] = values if section in ("rounds", "pools") else _changed(params[section], values)
+        whole = section in ("rounds", "pools", "branches")
+        params[section] = values if whole else _changed(params[section], values)
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def commit(root: Path) -> None:
+    """Make a repository of it."""
     run(root, "git", "init", "-q", "-b", "main")
     run(root, "git", "add", "-A")
     run(root, "git", "commit", "-q", "-m", "Begin")
-    return root
 
 
 def _changed(section: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
