@@ -1,4 +1,4 @@
-"""How long the line takes and how much memory, against what is promised.
+"""How long the pipeline takes and how much memory, against what is promised.
 
     python benchmarks/line.py [--no-clone] [--kills 20]
 

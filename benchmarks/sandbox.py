@@ -2,7 +2,7 @@
 
     EVOBUILD_REAL_DATA=<folder> python benchmarks/sandbox.py
 
-Attacks: the corpus of tests/attacks, three times by this user and, if that is root, three times as
+Attacks: the corpus of tests/support/attacks, three times by this user and, if that is root, three times as
 `nobody`, in each isolation of this machine. Speed: functions of 24 cases, each in its own cold sandbox,
 on two cores. Known solutions: all of HumanEval and of MBPP, if there is real data.
 """

@@ -283,8 +283,9 @@ def test_another_system_than_linux_is_refused(monkeypatch):
         choice.best_isolation(LIMITS.model_copy(update={"allow_weaker_isolation": True}))
 
 
-def test_the_readme_counts_the_attacks_as_they_are():
-    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| attack | programs |")[2]
+def test_the_page_on_the_sandbox_counts_the_attacks_as_they_are():
+    text = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
+    table = text.partition("| attack | programs |")[2]
     counted = [int(row.split("|")[2]) for row in table.partition("\n\n")[0].splitlines()[2:]]
     kinds = Counter(each.kind for each in ATTACKS)
     assert sorted(counted) == sorted([*kinds.values(), len(FORGERIES)])

@@ -5,7 +5,7 @@ file with a secret in it), `folder` (that anyone may write), `project`, `token` 
 create), `victim` and `parent` (processes of the same user), `port4`, `port6`, `socket`, `abstract`
 (servers that must never be reached). `must` lists the answers that are right: `value …` as repr, or
 `<kind> <detail>`, where `*` ends a prefix. `True` is only right where a program forges its own value,
-which is no more than to return it. One trick stands here once; `kind` is the row of the README's table.
+which is no more than to return it. One trick stands here once; `kind` is a row of the table in docs/sandbox.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NO = ("value False",)
 
 
 class Attack(NamedTuple):
-    """One program. kind: a row of the README's table."""
+    """One program. kind: a row of the table in docs/sandbox.md."""
 
     kind: str
     name: str
