@@ -29,6 +29,7 @@ test-sandbox: .venv/ready
 lint: .venv/ready
 	ruff check .
 	ruff format --check .
+	lint-imports
 	mypy
 
 # Speed and size against what is promised; minutes, and its figures depend on the machine.

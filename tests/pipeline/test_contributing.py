@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md, followed to the letter in a clone that is then built: its examples work, in so few files."""
+"""CONTRIBUTING.md, followed to the letter in a clone that is built: its examples work, in so few files."""
 
 from __future__ import annotations
 
