@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
         "verifiers": {"count": 2},
         "crosscheck": {"constraints": 4},
         "compose": {"queries": 2},
-        "answers": {"count": 2},
+        "sample": {"count": 2},
     },
     "select": {"pools": "all", "share": 0.5},
     "finetune": {"epochs": 1, "max_length": 256},
