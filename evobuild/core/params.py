@@ -168,13 +168,17 @@ def first_error(error: ValidationError, schema: type[BaseModel]) -> str:
 
 
 def _lines(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
-    # A misspelt key is also a missing one: name the cause first.
+    # A misspelt key is also a missing one: name the cause first. Of an old key the new name is enough.
+    replacing = ""
     for item in sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden"):
         place = ".".join(str(part) for part in item["loc"] if part != "[key]")
         if item["type"] == "extra_forbidden":
-            yield _unknown_key(place, schema, item["loc"])
+            line = _unknown_key(place, schema, item["loc"])
+            replacing += line.partition("' is now ")[2]
+            yield line
         elif item["type"] == "missing":
-            yield f"the key '{place}' is missing"
+            if place not in replacing:
+                yield f"the key '{place}' is missing"
         else:
             message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
             wanted = message if message.startswith(("expected", "the ")) else f"expected {message}"

@@ -23,7 +23,7 @@ def page():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("explored")
-    explorer.write(root / "explorer", trees.settings(), trees.small(root))
+    explorer.write_explorer(root / "explorer", trees.settings(), trees.small(root))
     return root / "explorer"
 
 
@@ -117,7 +117,7 @@ def test_what_was_searched_for_is_marked(shown):
 def test_a_word_far_into_a_text_is_in_its_line(page, tmp_path):
     text = f"{'word ' * 200}needle in the end"
     where = trees.write(tmp_path, [trees.row("a-r0", instruction=text)], {}, {})
-    explorer.write(tmp_path / "explorer", trees.settings(), where)
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
     page.open((tmp_path / "explorer/index.html").as_uri())
     page.wait("read === index?.starts.length")
     fill(page, "query", "needle")
@@ -146,6 +146,7 @@ def test_entries_are_filtered_by_what_they_are(shown, field, label, ids):
 
 
 def test_entries_are_filtered_and_ordered_by_score(shown):
+    fill(shown, "measure", "difficulty")
     fill(shown, "least", "55")
     assert listed(shown) == ["a-r1", "a-r2"]
     fill(shown, "most", "60")
@@ -166,11 +167,11 @@ def test_entries_are_filtered_and_ordered_by_score(shown):
 
 def test_only_what_was_measured_can_be_chosen(page, tmp_path):
     where = trees.write(tmp_path, [trees.row("a-r0")], {}, {})
-    explorer.write(tmp_path / "explorer", trees.settings(), where)
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
     page.open((tmp_path / "explorer/index.html").as_uri())
     page.wait("read === index?.starts.length")
     options = "[...at('measure').options].map((option) => option.label)"
-    assert page.run(options) == ["difficulty", "IC-IFD", "IFD"]
+    assert page.run(options) == ["IC-IFD", "IFD", "difficulty"]
     assert page.run("at('shared').checkVisibility()") is False
 
 
@@ -187,6 +188,7 @@ def test_a_tree_shows_what_was_measured(shown):
     own = in_tree(shown, "article.opened .about")
     assert "shares text with held_out: 13-gram" in own[0] and "distance to nearest 0.75" in own[0]
     assert own[1] == "tags:ornithologycolours" and own[2].endswith("nearest of r1: c-r1")
+    assert "evolver m, level hard" in own[2] and "answer by n" in in_tree(shown, "summary")
     assert "shared with held.parquet[3] of held_out, by 13-gram" in in_tree(shown, "summary")
     assert "name a red bird" in in_tree(shown, "details .text")
     shown.run("document.querySelector('#tree article.opened a[href=\"#c-r1\"]').click()")
@@ -306,7 +308,7 @@ def test_texts_are_compared_word_by_word(shown, before, after, parts):
 def test_many_entries_come_in_pages(page, tmp_path, monkeypatch):
     monkeypatch.setattr(explorer, "PART", 40)
     rows = [trees.row(f"s{number:03d}-r0") for number in range(120)]
-    explorer.write(tmp_path / "explorer", trees.settings(), trees.write(tmp_path, rows, {}, {}))
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.write(tmp_path, rows, {}, {}))
     page.open((tmp_path / "explorer/index.html").as_uri())
     page.wait("read === 3")
     assert len(listed(page)) == 50 and page.run("at('page').textContent") == "page 1 of 3"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.cli.check import consistency
+from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import Params, load_all_params
-from evobuild.core import params
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Pool, Round, read_yaml
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import roles
+from evobuild.seeds.params import Fetch
 
 
 @pytest.fixture
@@ -26,13 +26,13 @@ def changed(shipped, section, **values):
 
 def refused(given):
     with pytest.raises(BadParams) as caught:
-        consistency.check(given)
+        check_params(given)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 def test_the_shipped_params_contradict_nothing_and_are_a_dry_run(shipped):
-    consistency.check(shipped)
+    check_params(shipped)
     assert roles.is_dry_run(shipped.models)
 
 
@@ -81,7 +81,7 @@ def test_rounds_may_branch_stand_in_any_order_or_be_none(shipped, rounds):
             "pools": {"r0": Pool()},
         }
     )
-    consistency.check(changed(given, "select", pools="all"))
+    check_params(changed(given, "select", pools="all"))
 
 
 @pytest.mark.parametrize(
@@ -152,10 +152,10 @@ REWARD = Weights("some/reward")
         ),
         ({"by": {"difficulty": 1.0}}, "rate", {"measures": ["level"]}, "for difficulty, but rate.measures"),
         (
-            {"greedy": 0.1},
+            {"diversity_filter": 0.1},
             "models",
             {"embedder": None},
-            "select.greedy compares embeddings, but",
+            "select.diversity_filter compares embeddings, but",
         ),
         (
             {"by": {"tags": 1.0}},
@@ -173,15 +173,15 @@ def test_filters_and_duplicates_need_their_measure_too(shipped):
     reward = shipped.select.filters.model_copy(update={"ranges": {"reward": [0.0, None]}})
     assert "select.filters.ranges asks for reward" in refused(changed(shipped, "select", filters=reward))
     rewarded = changed(changed(shipped, "select", filters=reward), "models", reward=REWARD)
-    consistency.check(rewarded)
-    alike = shipped.select.duplicates.model_copy(update={"embedding": 0.95})
-    without = changed(changed(shipped, "select", duplicates=alike), "models", embedder=None)
-    assert "select.duplicates.embedding compares embeddings" in refused(without)
+    check_params(rewarded)
+    alike = shipped.select.deduplicate.model_copy(update={"embedding": 0.95})
+    without = changed(changed(shipped, "select", deduplicate=alike), "models", embedder=None)
+    assert "select.deduplicate.embedding compares embeddings" in refused(without)
 
 
 def test_a_random_choice_needs_no_measure(shipped):
     off = changed(changed(shipped, "models", scorer=None), "rate", measures=[])
-    consistency.check(changed(off, "select", by={"random": 1.0}))
+    check_params(changed(off, "select", by={"random": 1.0}))
 
 
 def test_seeds_to_keep_must_be_answered(shipped):
@@ -220,8 +220,8 @@ def test_the_source_is_a_file_that_exists(shipped, source, message):
 
 @pytest.mark.parametrize("source", ["./data/raw/sample.jsonl", "data/raw/gsm8k.parquet"])
 def test_the_source_may_be_fetched_later(shipped, source):
-    fetch = params.Fetch(hub="openai/gsm8k", config="main", revision="0" * 40, split="train")
-    consistency.check(changed(shipped, "seed", source=source).model_copy(update={"fetch": {"gsm8k": fetch}}))
+    fetch = Fetch(hub="openai/gsm8k", config="main", revision="0" * 40, split="train")
+    check_params(changed(shipped, "seed", source=source).model_copy(update={"fetch": {"gsm8k": fetch}}))
 
 
 @pytest.mark.parametrize(
@@ -246,11 +246,11 @@ def test_evaluation_sets_are_files_and_their_columns_are_of_them(shipped, values
 
 
 def test_an_evaluation_set_may_be_fetched_later_or_be_made_here(shipped, tmp_path):
-    fetch = params.Fetch(hub="openai/gsm8k", config="main", revision="0" * 40, split="test")
+    fetch = Fetch(hub="openai/gsm8k", config="main", revision="0" * 40, split="test")
     (tmp_path / "own.jsonl").write_text("{}")
     sets = {"gsm8k": "./data/raw/gsm8k.parquet", "held_out": "data/held_out.parquet"}
     given = changed(shipped, "decontaminate", sets=sets | {"own": str(tmp_path / "own.jsonl")})
-    consistency.check(given.model_copy(update={"fetch": {"gsm8k": fetch}}))
+    check_params(given.model_copy(update={"fetch": {"gsm8k": fetch}}))
 
 
 @pytest.mark.parametrize("name", ["GSM8K", "mt-bench", "8k", "a/b", ""])
@@ -280,7 +280,7 @@ def test_the_method_file_exists_even_where_it_is_not_used(shipped, method, file,
 
 def test_the_method_file_may_lie_outside_the_repository(shipped, tmp_path):
     (tmp_path / "own.txt").write_text("Make it harder.")
-    consistency.check(changed(shipped, "evolve", method="file", file=str(tmp_path / "own.txt")))
+    check_params(changed(shipped, "evolve", method="file", file=str(tmp_path / "own.txt")))
 
 
 @pytest.mark.parametrize(
@@ -295,14 +295,14 @@ def test_the_method_file_may_lie_outside_the_repository(shipped, tmp_path):
 )
 def test_every_domain_has_operations(shipped, operations, message):
     assert message in refused(changed(shipped, "evolve", operations=operations))
-    consistency.check(changed(shipped, "evolve", operations=operations | {"default": ["breadth"]}))
+    check_params(changed(shipped, "evolve", operations=operations | {"default": ["breadth"]}))
 
 
 def test_a_retry_needs_a_new_sample(shipped):
     greedy = changed(shipped, "evolve", on_failure="retry", temperature=0.0)
     assert "evolve.on_failure is 'retry' at evolve.temperature 0" in refused(greedy)
     for values in ({"on_failure": "retry", "temperature": 0.1}, {"on_failure": "drop", "temperature": 0.0}):
-        consistency.check(changed(shipped, "evolve", **values))
+        check_params(changed(shipped, "evolve", **values))
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_the_loop_has_rows_to_learn_from_and_candidates_that_differ(shipped, val
     [{"pool": 51}, {"holdout": 1949}, {"temperature": 0.0, "candidates": 1}, {"halving": 9, "steps": 0}],
 )
 def test_what_only_looks_odd_in_the_loop_is_allowed(shipped, values):
-    consistency.check(changed(shipped, "optimize", **values))
+    check_params(changed(shipped, "optimize", **values))
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_an_adapter_is_a_lora_folder(shipped, tmp_path):
     adapted = changed(shipped, "models", scorer=Weights("models/scratch", adapter=str(tmp_path)))
     assert "holds no adapter_config.json" in refused(adapted)
     (tmp_path / "adapter_config.json").write_text("{}")
-    consistency.check(adapted)
+    check_params(adapted)
 
 
 @pytest.mark.parametrize(
@@ -368,10 +368,10 @@ def test_an_adapter_is_a_lora_folder(shipped, tmp_path):
     [
         ("compose", {"min_characters": 9, "max_characters": 8}, "min_characters 9 is above"),
         ("verifiers", {"temperature": 0.0}, "autoif.verifiers.count is 4 at autoif.verifiers.temperature 0"),
-        ("answers", {"temperature": 0.0}, "autoif.answers.count is 4 at autoif.answers.temperature 0"),
+        ("sample", {"temperature": 0.0}, "autoif.sample.count is 4 at autoif.sample.temperature 0"),
         ("crosscheck", {"case": "above:1"}, "autoif.crosscheck.case is above:1, which not even 1 meets"),
         ("crosscheck", {"function": "from:80"}, "autoif.crosscheck.function is from:80"),
-        ("answers", {"accuracy": "from:1.5"}, "autoif.answers.accuracy is from:1.5"),
+        ("verify", {"accuracy": "from:1.5"}, "autoif.verify.accuracy is from:1.5"),
         ("quality", {"score": "above:10"}, "autoif.quality.score is above:10, which not even 10 meets"),
     ],
 )
@@ -391,11 +391,11 @@ def test_what_would_leave_the_branch_nothing_is_refused(shipped, step, values, m
     ],
 )
 def test_the_strictest_that_leaves_the_branch_something_is_taken(shipped, step, values):
-    consistency.check(shipped.model_copy(update={"autoif": changed(shipped.autoif, step, **values)}))
+    check_params(shipped.model_copy(update={"autoif": changed(shipped.autoif, step, **values)}))
 
 
 def test_entailment_without_texts_to_compare_is_refused(shipped):
     given = changed(shipped, "models", entailment=Weights("some/nli"))
-    consistency.check(given)
+    check_params(given)
     autoif = changed(given.autoif, "backtranslate", functions=0)
     assert "nothing to compare" in refused(given.model_copy(update={"autoif": autoif}))

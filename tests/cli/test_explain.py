@@ -14,8 +14,11 @@ import yaml
 from evobuild import __main__ as command
 from evobuild.cli.check.params import load_all_params
 from evobuild.cli.explain import provenance
-from evobuild.core import pools, tables
+from evobuild.core import tables
+from evobuild.core.measures import MEASURES
 from evobuild.core.params import read_yaml
+from evobuild.core.stage import call_stage
+from evobuild.core.stages import OF_ALL_POOLS
 from evobuild.evolution import methods, step
 
 ROOT = Path(__file__).parents[2]
@@ -43,54 +46,34 @@ def build(root, changes):
     (root / "dvc.yaml").touch()
     given = load_all_params(root / "params.yaml")
 
-    def stage(name, stem, **paths):
-        for path in paths.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {"rejects": DATA / f"rejects/{stem}.parquet", "counts": DATA / f"counts/{stem}.json"}
-        for path in kept.values():
-            path.parent.mkdir(parents=True, exist_ok=True)
-        usage = {} if name in ("seed", "select") else {"usage": DATA / "usage.json"}
-        importlib.import_module(f"stages.{name}").main(given, **paths, **kept, **usage)
+    def run(name, **given):
+        call_stage(importlib.import_module(f"stages.{name}").main, Path("params.yaml"), given)
 
-    stage(
-        "seed", "seed", source=Path("data/raw/sample.jsonl"),
-        r0=DATA / "rounds/r0.parquet", held_out=DATA / "held_out.parquet",
-        failures=DATA / "failures/r0.parquet", replies=DATA / "replies/r0.parquet",
-    )  # fmt: skip
+    run("seed", source="data/raw/sample.jsonl")
     (DATA / "method.txt").write_text("Never used.\n{instruction}\n")
     for name, round_ in given.rounds.items():
-        stage(
-            "evolve", f"evolve-{name}", parent=DATA / f"rounds/{round_.parent}.parquet",
-            method=DATA / "method.txt", own=Path(given.evolve.file), child=DATA / f"rounds/{name}.parquet",
-            failures=DATA / f"failures/{name}.parquet", replies=DATA / f"replies/{name}.parquet",
-        )  # fmt: skip
+        run("evolve", round=name, parent=round_.parent, own=given.evolve.file)
     for pool in given.pools:
-        rows = DATA / f"rounds/{pool}.parquet"
-        stage("respond", f"respond-{pool}", pool=rows, responses=DATA / f"responses/{pool}.parquet")
-        stage("rate", f"rate-{pool}", pool=rows, ratings=DATA / f"ratings/{pool}.parquet")
+        run("respond", pool=pool)
+        run("rate", pool=pool)
         measure(pool)
-    for name in pools.AT_ONCE:
+    for name in OF_ALL_POOLS:
         tables.write(DATA / f"rejects/{name}.parquet", tables.frame(tables.REJECTS, []))
     (DATA / "contamination").mkdir()
     tables.write(DATA / "contamination/held_out.parquet", tables.frame(tables.CONTAMINATION, []))
-    stage(
-        "select", "select", rounds=DATA / "rounds", responses=DATA / "responses",
-        scores=DATA / "scores", ratings=DATA / "ratings", contamination=DATA / "contamination",
-        diversity=DATA / "diversity", rewards=DATA / "rewards", tags=DATA / "tags",
-        embeddings=DATA / "embeddings", dataset=DATA / "dataset.parquet",
-    )  # fmt: skip
+    run("select")
     tables.write(DATA / "rejects/finetune.parquet", tables.frame(tables.REJECTS, []))
 
 
 def measure(pool):
-    off = {"diversity": tables.DIVERSITY, "rewards": tables.REWARDS, "tags": tables.TAGS}
-    for name, schema in {**off, "embeddings": tables.EMBEDDINGS}.items():
-        (DATA / name).mkdir(exist_ok=True)
-        tables.write(DATA / name / f"{pool}.parquet", tables.frame(schema, []))
-    (DATA / "scores").mkdir(exist_ok=True)
+    """Make up what stages of all pools measure: scores, and nothing else."""
     rows = tables.read(DATA / f"responses/{pool}.parquet", tables.INSTRUCTIONS)["id"]
     scores = [(key, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125) for key in rows]
-    tables.write(DATA / f"scores/{pool}.parquet", tables.frame(tables.SCORES, scores))
+    made = {each.folder: (each.schema, []) for each in MEASURES if each.stage in OF_ALL_POOLS}
+    made |= {"scores": (tables.SCORES, scores), "embeddings": (tables.EMBEDDINGS, [])}
+    for name, (schema, found) in made.items():
+        (DATA / name).mkdir(exist_ok=True)
+        tables.write(DATA / name / f"{pool}.parquet", tables.frame(schema, found))
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +135,9 @@ def test_a_selected_row_is_told_from_the_seed_to_the_data_set(clone, capsys):
         barred(reply),
         "an evolution of its parent",
         barred(row["output"]),
-        f"difficulty {rating['score'][0]:g} of 100, {rating['level'][0]}",
-        "ic_ifd 0.125",
+        f"  rated: {rating['level'][0]}, difficulty {rating['score'][0]:g} of 100\n",
+        "  scored: question_tokens 9, answer_tokens 7, truncated False, loss_q 2, ",
+        ", ic_ifd 0.125\n",
         "selected: it is in the data set",
     ):
         assert wanted in own
@@ -238,7 +222,7 @@ def test_all_that_was_measured_of_a_row_is_told(clone, capsys):
     said = explain(capsys, key)
     own = said[said.index(f"\nr2  {key}\n") :]
     for line in (
-        "  nearest other instruction of r2: another, l2 distance 0.12346\n",
+        "  nearest other instruction of r2, l2 distance: another, distance 0.12346\n",
         "  reward: -1.5\n",
         "  tags: maths, Name it.␍␛[2J�1A<U+202E>gnorts selected: it",
         "  shared with held.parquet[7] of held_out, by 13-gram\n  │ Name it.␍␛[2J",
@@ -433,13 +417,13 @@ def test_what_it_came_from_is_what_dvc_ran(clone, capsys):
     stages = {
         f"evolve@{name}": entry(deps, [f"data/rounds/{name}.parquet"], **evolve) for name in ("r1", "r2")
     }
-    lock(**stages, seed=entry(["data/raw/sample.jsonl", "evobuild/seeds.py"]), report=entry(deps, other=1))
+    lock(**stages, seed=entry(["data/raw/sample.jsonl", "evobuild/seeds"]), report=entry(deps, other=1))
     key = selected()["id"]
     said = explain(capsys, key)
     end = said[said.index("What it came from, as dvc.lock has it") :]
     assert "  evolve@r1, evolve@r2\n" in end and "temperature: 0.123" in end and "other" not in end
     assert f"    prompts/evolve/e0.jinja  md5 {provenance.md5(Path(deps[0]))}\n" in end
-    assert "weak.jinja" not in end and "seeds.py" not in end and "data/raw/sample.jsonl" in end
+    assert "weak.jinja" not in end and "evobuild" not in end and "data/raw/sample.jsonl" in end
     Path(deps[0]).write_text(Path(deps[0]).read_text() + "{# changed #}")
     Path("data/method.txt").unlink()
     tables.write(DATA / "rounds/r1.parquet", table("rounds/r1.parquet").with_columns(evolver=pl.lit("x")))

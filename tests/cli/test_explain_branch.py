@@ -95,7 +95,7 @@ def write_constraints():
     put("autoif/backtranslations", records.BACKTRANSLATIONS, {"id": "said"} | said)
     put("rejects/verifiers-autoif", tables.REJECTS, reject("c0de-3", "no JSON", "", "I would rather not."))
     put("rejects/crosscheck-autoif", tables.REJECTS, reject("dead", "no function left", "0.25 at best"))
-    put("rejects/nli-autoif", tables.REJECTS)
+    put("rejects/entailment-autoif", tables.REJECTS)
 
 
 def write_answers():
@@ -118,7 +118,7 @@ def write_answers():
         "autoif/qualities", records.QUALITIES,
         {"id": answer[2], "row": "b1ad", "score": 9.0}, {"id": answer[3], "row": "b1ad"},
     )  # fmt: skip
-    put("rejects/answers-autoif", tables.REJECTS, reject(answer[1], "truncated", "", "Robin and"))
+    put("rejects/sample-autoif", tables.REJECTS, reject(answer[1], "truncated", "", "Robin and"))
     lost = reject("b2ad", "no answer kept the constraint", "1 answers, the best accuracy 0")
     put("rejects/quality-autoif", tables.REJECTS, lost)
 
@@ -217,7 +217,7 @@ def test_code_of_a_model_neither_steers_the_terminal_nor_passes_for_what_is_said
 @pytest.mark.parametrize(
     "path",
     [f"autoif/{name}" for name in ("constraints", "verifiers", "checks", "qualities", "answers")]
-    + [f"rejects/{name}-autoif" for name in ("verifiers", "crosscheck", "answers", "quality")],
+    + [f"rejects/{name}-autoif" for name in ("verifiers", "crosscheck", "sample", "quality")],
 )
 def test_a_table_that_is_not_here_is_named_and_left_out(project, capsys, path):
     (DATA / f"{path}.parquet").unlink()

@@ -12,7 +12,7 @@ from dvc.utils.hydra import apply_overrides
 
 from evobuild import __main__ as command
 from evobuild.cli import preset
-from evobuild.cli.check import consistency
+from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.params import read_yaml
@@ -49,7 +49,7 @@ def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> Non
 @pytest.mark.parametrize("name", NAMES)
 def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     needed = {"deita": ["-S", "models.reward=some/reward"]}.get(name, [])
-    consistency.check(load_all_params(applied(tmp_path, [*preset.options(name), *needed])))
+    check_params(load_all_params(applied(tmp_path, [*preset.options(name), *needed])))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
 )
 def test_dvc_takes_all_branches_and_all_rounds_away(tmp_path: Path, changes: list[str]) -> None:
     found = load_all_params(applied(tmp_path, [word for each in changes for word in ("-S", each)]))
-    consistency.check(found)
+    check_params(found)
     assert not found.branches or not found.rounds
 
 

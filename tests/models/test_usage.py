@@ -11,10 +11,11 @@ import pytest
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.plan import estimates, plan
-from evobuild.core import branches, machine
+from evobuild.core import machine
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.params import read_yaml
+from evobuild.core.stages import branch_addresses
 from evobuild.core.uri import ChatModel
 from evobuild.models import planning
 from evobuild.models.client import Model
@@ -170,7 +171,7 @@ def test_the_price_gives_the_cost(tmp_path: Path):
 
 def bounds_of(values, settings, *stages):
     """Calls of stages at most, where all of the branch is stale and the seed has 3 rows."""
-    stale = {"seed", *branches.addresses(["autoif"]), "respond@autoif"}
+    stale = {"seed", *branch_addresses(["autoif"]), "respond@autoif"}
     estimator = estimates.Estimator(values, settings, stale)
     given = (types.SimpleNamespace(addressing=stage, cmd="") for stage in stages)
     return [estimator.estimate(stage, fresh=False).calls for stage in given]
@@ -184,7 +185,7 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     given["autoif"]["seeds"] = "seeds.txt"
     given["autoif"]["augment"]["rounds"] = 0
     given["autoif"]["crosscheck"]["constraints"] = None
-    given["autoif"]["answers"]["count"] = count
+    given["autoif"]["sample"]["count"] = count
     values = Params.model_validate(given)
-    asked = bounds_of(values, machine.load_machine(), "verifiers@autoif", "answers@autoif", "respond@autoif")
+    asked = bounds_of(values, machine.load(), "verifiers@autoif", "sample@autoif", "respond@autoif")
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]

@@ -43,7 +43,11 @@ SEED += (
 CHECK = ("check", "--checked", "o/checked.txt")
 EVOLVE = (
     "evolve",
+    "--round",
+    "r1",
     "--parent",
+    "r0",
+    "--parents",
     "r0.parquet",
     "--method",
     "method.txt",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import workspace
 
-from evobuild.core import branches
+from evobuild.core.stages import LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
+from evobuild.reporting.funnel import read_funnels
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +41,18 @@ def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     found = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
     assert "questions" in found.pop("decontaminate-held_out"), "it loses no row"
     # seed, rounds, keywords, the branch, respond and rate of pools, what takes all pools at once, the rest
-    assert len(found) == 1 + 2 + 1 + 9 + 2 * 3 + 4 + 3
+    assert len(found) == 1 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + len(OF_ALL_POOLS) + 3
     ledgers = [
         each for ledger in found.values() for each in ([ledger] if "in" in ledger else ledger.values())
     ]
-    assert len(ledgers) == 1 + 2 + 1 + 9 + 2 * 3 + 4 * 3 + 3
+    assert len(ledgers) == 1 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + 3 * len(OF_ALL_POOLS) + 3
     for ledger in ledgers:
         assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
 
 
 def test_rows_of_a_branch_are_rows_like_any_other(clone: Path) -> None:
-    (funnel,) = branches.read(clone / "data/counts", ["autoif"]).values()
-    (pool,) = [step.rows_out for step in funnel if step.name == branches.LAST]
+    (funnel,) = read_funnels(clone / "data/counts", ["autoif"]).values()
+    (pool,) = [step.rows_out for step in funnel if step.name == LAST_OF_BRANCH]
     assert json.loads((clone / "metrics/rows.json").read_text())["rows"]["autoif"] == pool > 0
     own = workspace.ids(clone / "data/rounds/autoif.parquet")
     assert len(own) == pool
@@ -85,13 +86,13 @@ def test_pushed_data_is_pulled_and_nothing_reruns(clone: Path, tmp_path: Path) -
 def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
     metrics = json.loads(workspace.run(clone, "dvc", "metrics", "show", "--json"))
     assert {Path(name).stem for name in metrics[""]["data"]} == {
-        "rows", "difficulty", "scores", "optimization", "evolution", "evaluation", "usage",
+        "rows", "measures", "optimization", "evolution", "evaluation", "usage",
         "keywords", "token_probability", "contamination", "diversity", "reward", "tags", "branches",
     }  # fmt: skip
     columns = workspace.run(
         clone, "dvc", "exp", "show", "--csv", "--drop", ".*(evobuild|stages|prompts|data).*"
     )
-    assert 15 <= len(columns.splitlines()[0].split(",")) <= 300
+    assert 15 <= len(columns.splitlines()[0].split(",")) <= 350
     assert "file://" in workspace.run(clone, "dvc", "plots", "show")
     assert workspace.run(clone, "dvc", "params", "diff") == ""
 

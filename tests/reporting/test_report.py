@@ -279,6 +279,7 @@ def test_a_spread_is_drawn_of_pools_that_have_rows():
     assert drawn.count(">r1<") == 1 and drawn.count(">r2<") == 1 and ">distance<" in drawn
 
 
+@pytest.mark.usefixtures("without_charts")
 def test_the_funnel_of_a_branch_is_shown_with_what_each_step_lost(plain: Sources):
     found = report.report_page(settings(branches={"autoif": {}}), plain)
     part = found.partition('id="verified"')[2].partition('id="examples"')[0]
