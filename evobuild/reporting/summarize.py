@@ -55,14 +55,13 @@ def _lost(ledger: dict[str, Any]) -> int:
 
 
 def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[str]) -> dict[str, Any]:
-    """The mean of every metric in each pool, null where nothing was measured, and the rows it stands on.
+    """The mean of every metric in each pool, null where nothing was measured.
 
-    measures: the folder of each measure. Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …},
-    "measured": {"rate": {"r0": 130, …}, …}, "asked": {"rate": {"r0": 133, …}, …}, "truncated": {"r0": 0, …}}
+    measures: the folder of each measure. Beside the means: rows rated of those that the judge was asked about,
+    and rows whose answer was cut. Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …}, "rated": {"r0": 130, …},
+    "asked": {"r0": 133, …}, "truncated": {"r0": 0, …}}
     """
     mean: dict[str, Any] = {}
-    measured: dict[str, Any] = {}
-    asked: dict[str, Any] = {}
     for measure in MEASURES:
         found = {
             pool: _table(measures[measure.folder], pool, measure.schema).rename(measure.renamed)
@@ -72,12 +71,14 @@ def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[st
             if metric.column in measure.renamed.values():
                 values = {pool: rows.select(metric.expression).to_series() for pool, rows in found.items()}
                 mean[name] = {pool: rounded_mean(own, DIGITS) for pool, own in values.items()}
-        ledgers = {pool: _pool_counts(counts, measure.stage, pool) for pool in pools}
-        measured[measure.stage] = {pool: own["out"] for pool, own in ledgers.items()}
-        asked[measure.stage] = {pool: own["in"] for pool, own in ledgers.items()}
+    rated = {pool: _pool_counts(counts, "rate", pool) for pool in pools}
     scores = {pool: _table(measures["scores"], pool, SCORES) for pool in pools}
-    truncated = {pool: int(rows["truncated"].sum()) for pool, rows in scores.items()}
-    return {"mean": mean, "measured": measured, "asked": asked, "truncated": truncated}
+    return {
+        "mean": mean,
+        "rated": {pool: own["out"] for pool, own in rated.items()},
+        "asked": {pool: own["in"] for pool, own in rated.items()},
+        "truncated": {pool: int(rows["truncated"].sum()) for pool, rows in scores.items()},
+    }
 
 
 def level_counts(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:
