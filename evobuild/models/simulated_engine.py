@@ -1,4 +1,4 @@
-"""The simulated model behind the door: answers at once, in the order asked."""
+"""The simulated model behind the chat client: answers at once, in the order asked."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from evobuild.core.uri import ChatModel
 
 def identity(model: ChatModel) -> str:
     """Name the simulation by its own source: once that changes, its stored replies are another model's."""
+    return f"{model}#{source_digest(Path(simulation.__file__).parent)}"
+
+
+def source_digest(folder: Path) -> str:
+    """Name all Python files of a folder and its subfolders by their relative paths and what they hold."""
     total = hashlib.blake2b(digest_size=10)
-    for file in sorted(Path(simulation.__file__).parent.glob("*.py")):
-        total.update(file.read_bytes())
-    return f"{model}#{total.hexdigest()}"
+    for file in sorted(folder.rglob("*.py")):
+        for part in (file.relative_to(folder).as_posix().encode(), file.read_bytes()):
+            total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()
 
 
 def start(model: ChatModel) -> SimulatedEngine:
@@ -24,7 +30,7 @@ def start(model: ChatModel) -> SimulatedEngine:
 
 
 class SimulatedEngine:
-    """No model: replies from `simulated.answer`."""
+    """No model: replies from `simulation.answer`."""
 
     capacity = 64
 
