@@ -18,7 +18,7 @@ from evobuild.core import machine, params
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.roles import chat_models, weights_models
-from evobuild.simulation.constants import TRAITS
+from evobuild.simulation.rates import TRAITS
 
 SECONDS = 15.0
 """For all roles together."""
