@@ -160,8 +160,8 @@ def _own(text: str) -> Vocabulary:
     items = words if glue else "".join(words)
     size = max(-(-len(items) // _PIECES), 1 if glue else 4)
     cut = (glue.join(items[at : at + size]).strip(" .?!。？！") for at in range(0, len(items), size))
-    pieces = (*filter(None, cut), "…", "…")
-    turned = tuple(f"{later} ({{k}}), {sooner}." for sooner, later in pairwise(pieces))
+    pieces = tuple(filter(None, cut)) or ("…",)
+    turned = tuple(f"{later} ({{k}}), {sooner}." for sooner, later in pairwise((*pieces, pieces[0])))
     failing = dict.fromkeys(_FAILING, turned) | {"answered": (f"The answer is: {turned[0]}",)}
     additions, tasks = dict.fromkeys(_ADDITIONS, turned), dict.fromkeys(_TASKS, turned)
     replies = dict.fromkeys(_REPLIES, tuple(f"{piece}?" for piece in pieces))
