@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from evobuild.core.chat import Finish
 from evobuild.simulation import constraints, rates
-from evobuild.simulation.constraints import STOCK, Constraint, define, find_constraint
+from evobuild.simulation.constraints import STOCK, Constraint, as_function, find_constraint
 from evobuild.simulation.rates import Traits
 from evobuild.simulation.rng import Rng, rng_of_text
 
@@ -98,7 +98,7 @@ def _function(kind: str, constraint: Constraint, remark: str, rng: Rng) -> str:
             return constraint._replace(relation=near).function(remark, first)
         case "foreign":
             call = rng.pick(_FOREIGN)
-            return f"import {call.partition('.')[0]}\n\n{define(f'return bool({call})')}"
+            return f"import {call.partition('.')[0]}\n\n{as_function(f'return bool({call})')}"
         case "arguments":
             return sound.replace("(response):", "(response, limit):", 1)
         case "misnamed":
@@ -107,7 +107,7 @@ def _function(kind: str, constraint: Constraint, remark: str, rng: Rng) -> str:
             return f"{sound}\n\n\n{sound}"
         case "syntax":
             return rng.pick((sound.replace("):\n", ")\n", 1), sound.replace("return ", "return (", 1)))
-    return define(rng.pick(_PROGRAMS[kind])) if kind else sound
+    return as_function(rng.pick(_PROGRAMS[kind])) if kind else sound
 
 
 def _cases(constraint: Constraint, is_misread: bool, rng: Rng) -> list[dict[str, object]]:
@@ -140,7 +140,7 @@ def translate_back(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     code = prompt.rpartition("#Function#:\n")[2]
     if rng.chance(traits.unrated):
         return "I cannot tell what the function checks.\nIt may be the length.", "stop"
-    found, literals = constraints.find_code(code), _LITERAL.findall(code) or ["evaluate"]
+    found, literals = constraints.find_constraint_of_code(code), _LITERAL.findall(code) or ["evaluate"]
     text = found.wording if found else f"Have something to do with '{rng.pick(literals)}' in the answer."
     if rng.chance(rates.CONTRADICTIONS):
         text = f"Never do this: {text[:1].lower()}{text[1:]}"

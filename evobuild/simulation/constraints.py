@@ -124,7 +124,7 @@ class Constraint(NamedTuple):
         """Write the function evaluate(response). remark: a comment, first: a line before all others."""
         pattern, relation = json.dumps(self._pattern, ensure_ascii=False), self.relation or "exactly"
         body = _put(_BODIES[self.family.kind], n=str(self.number), r=_RELATIONS[relation][0], p=pattern)
-        code = define("\n".join(filter(None, (f"# {remark}" if remark else "", first, body))))
+        code = as_function("\n".join(filter(None, (f"# {remark}" if remark else "", first, body))))
         return code if self.family.kind == "sorted" else f"import re\n\n{code}"
 
     def keep(self, answer: str) -> str:
@@ -159,7 +159,7 @@ class Constraint(NamedTuple):
         return re.sub(r"\s\Z", ".", f"{base}{joint.join(made)}")
 
 
-def define(body: str) -> str:
+def as_function(body: str) -> str:
     """Put a body under the head that every function has."""
     return f"def evaluate(response):\n{indent(body, '    ')}"
 
@@ -206,7 +206,7 @@ def find_constraint(text: str) -> Constraint | None:
     return None
 
 
-def find_code(code: str) -> Constraint | None:
+def find_constraint_of_code(code: str) -> Constraint | None:
     """Recognise what a function checks, None if it is of no family."""
     relations = {each[0]: name for name, each in _RELATIONS.items()}
     for family in FAMILIES:

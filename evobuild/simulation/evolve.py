@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from evobuild.core.chat import Finish
 from evobuild.simulation import words
-from evobuild.simulation.method import Method, understood
+from evobuild.simulation.method import Method, parse_method
 from evobuild.simulation.rates import Traits
 from evobuild.simulation.rng import Rng
 from evobuild.simulation.subject import Subject, subject_of
@@ -48,7 +48,7 @@ class _Work(NamedTuple):
 def evolve_instruction(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     """Reply to an evolving prompt: text and finish reason."""
     head, parent, context = split_prompt(prompt)
-    method = understood(head.partition("#Conversation#:\n")[0])
+    method = parse_method(head.partition("#Conversation#:\n")[0])
     kind, work = rng.kind(method.failures[traits.name]), _Work(parent, subject_of(parent), traits, rng)
     operation = method.operation or rng.pick(OPERATIONS)
     text = _failed(work, kind)

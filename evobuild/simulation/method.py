@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from evobuild.simulation.rates import TRAITS, Rates, rates_of_failure
+from evobuild.simulation.rates import TRAITS, Rates, evolution_failure_rates
 
 FINAL_LABEL = re.compile(r"#\s*Final(?:ly)? Rewritten (?:Instruction|Prompt)\s*#", re.IGNORECASE)
 _STEP_LABEL = re.compile(r"^\W*Step\s*(\d{1,6})\W*?(#[^#\n]{2,60}#)", re.IGNORECASE | re.MULTILINE)
@@ -53,10 +53,10 @@ class Method(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def understood(text: str) -> Method:
+def parse_method(text: str) -> Method:
     """Read the prompt text that stands before the parent instruction."""
     clauses, words = clauses_of(text), len(text.split())
-    failures: dict[str, Rates] = {name: rates_of_failure(name, clauses, words) for name in TRAITS}
+    failures: dict[str, Rates] = {name: evolution_failure_rates(name, clauses, words) for name in TRAITS}
     if not (labels := FINAL_LABEL.findall(text)):
         operation = next((name for name, sign in _OPERATIONS.items() if sign.search(text)), "")
         return Method((), 0, "", operation, failures)

@@ -129,7 +129,7 @@ CONTRADICTIONS = 0.03  # of verifiers with two cases that do, and of functions s
 REMARKED, LED = 0.3, 0.06  # of functions with the constraint as a comment, and said in words after a lead-in
 
 
-def rates_of_failure(name: str, clauses: Collection[str], words: int) -> dict[str, float]:
+def evolution_failure_rates(name: str, clauses: Collection[str], words: int) -> dict[str, float]:
     """Rate of each kind of failure of a model under a method with these clauses and this length in words."""
     rates = dict(TRAITS[name].failures)
     for clause in sorted(clauses):

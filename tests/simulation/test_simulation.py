@@ -27,7 +27,7 @@ from evobuild.evolution.step import by_method, child
 from evobuild.models import simulated_engine
 from evobuild.scoring import rate, tag
 from evobuild.simulation import rates
-from evobuild.simulation.constraints import STOCK, find_code, find_constraint
+from evobuild.simulation.constraints import STOCK, find_constraint, find_constraint_of_code
 from evobuild.simulation.method import clauses_of
 from evobuild.simulation.optimize import CLAUSES, PROBLEMS, problems_of
 
@@ -124,7 +124,7 @@ def test_only_what_draws_a_reply_changes_it_and_limits_only_cut_it():
 @pytest.mark.parametrize("model", rates.TRAITS)
 def test_every_evolution_fails_in_each_way_at_its_stated_rate(model):
     weak = methods.initial("weak")
-    found, stated = failed(weak, 3000, model), rates.rates_of_failure(model, clauses_of(weak), 20)
+    found, stated = failed(weak, 3000, model), rates.evolution_failure_rates(model, clauses_of(weak), 20)
     for kind, rate_of_kind in stated.items():
         assert found[SAID.get(kind, kind)] == pytest.approx(rate_of_kind, abs=0.02), kind
     assert sum(found.values()) == pytest.approx(sum(stated.values()), abs=0.04)
@@ -146,7 +146,9 @@ def test_the_optimizer_names_what_failed_and_answers_it():
     for problem, stage in stages.items():
         assert problems_of([f"{SEED} 3." if problem == "dropped" else SEED, stage, HARD])[0] == problem
     for clause, sentence in CLAUSES.items():
-        before, after = (rates.rates_of_failure("small", each, 20) for each in ((), clauses_of(sentence)))
+        before, after = (
+            rates.evolution_failure_rates("small", each, 20) for each in ((), clauses_of(sentence))
+        )
         assert all(after[kind] < before[kind] for kind in rates.CLAUSE_FACTORS[clause])
     cases = [{"number": 7, "history": [], "stages": [SEED, stages["lost"]]}]
     feedback = several(render("optimize/analyse.jinja", cases=cases), "analyse", 50, "large")
@@ -203,7 +205,7 @@ def test_no_text_breaks_it(text):
 @pytest.mark.parametrize("text", SHIPPED)
 def test_a_shipped_constraint_is_understood_kept_and_checked(text, tmp_path):
     constraint = find_constraint(text)
-    assert constraint and (found := find_code(constraint.function("a remark")))
+    assert constraint and (found := find_constraint_of_code(constraint.function("a remark")))
     assert found.wording == constraint.wording
     (tmp_path / "verifier.py").write_text(constraint.function("a remark"), encoding="utf-8")
     evaluate = run_path(str(tmp_path / "verifier.py"))["evaluate"]
