@@ -33,8 +33,8 @@ from evobuild.core.tables import Instruction, content_id, row_id
 from evobuild.evolution import methods, optimize
 from evobuild.evolution.method_evaluation import MethodEvaluator
 from evobuild.models.client import Model
-from evobuild.simulation.dice import Dice
-from evobuild.simulation.topics import new_instruction
+from evobuild.simulation.rng import Rng
+from evobuild.simulation.words import ENGLISH, new_instruction
 
 ROOT = Path(__file__).parent.parent
 ROWS = 4000
@@ -45,10 +45,10 @@ SEEDS = 5
 
 def made_rows(count: int) -> list[Instruction]:
     """Distinct seed rows of three domains, made up."""
-    dice, texts = Dice(0), dict[str, str]()
+    rng, texts = Rng(0), dict[str, str]()
     while len(texts) < count:
         for domain in ("chat", "math", "code"):
-            texts.setdefault(new_instruction(domain, dice), domain)
+            texts.setdefault(new_instruction(ENGLISH, domain, rng), domain)
     return [_row(text, domain) for text, domain in list(texts.items())[:count]]
 
 
@@ -58,15 +58,15 @@ def _row(text: str, domain: str) -> Instruction:
     return Instruction(own, content, own, "", "r0", domain, (), text, "", "")
 
 
-def unchanged(traits: object, prompt: str, dice: Dice) -> tuple[str, str]:
+def unchanged(traits: object, prompt: str, rng: Rng) -> tuple[str, str]:
     """An optimizer that gives the method of its prompt back as it was."""
     return f"```Optimized Method\n{prompt.rpartition('#Method#:')[2].strip()}\n```", "stop"
 
 
-def numbered(traits: object, prompt: str, dice: Dice) -> tuple[str, str]:
+def numbered(traits: object, prompt: str, rng: Rng) -> tuple[str, str]:
     """An optimizer that puts a number above the method and leaves it as it was."""
     method = prompt.rpartition("#Method#:")[2].strip()
-    return f"```Optimized Method\nNumber {dice.below(10**6)}\n{method}\n```", "stop"
+    return f"```Optimized Method\nNumber {rng.below(10**6)}\n{method}\n```", "stop"
 
 
 def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, float]:
@@ -136,7 +136,7 @@ def run(figures: Figures) -> None:
     )
     figures.at_least("optimize: mean drop of λ there", fmean(1 - b / a for a, b in found), 0.3, "of λ(e0)")
     for optimizer, most in ((unchanged, 0), (numbered, 0.05)):
-        with mock.patch("evobuild.simulation.improve", optimizer):
+        with mock.patch.dict("evobuild.simulation.PARTS", improve=optimizer):
             found = [rates(given, rows, seed) for seed in range(SEEDS)]
         name = f"optimize: mean change, optimizer that leaves methods {optimizer.__name__}"
         figures.at_most(name, abs(fmean(1 - b / a for a, b in found)), most, "of λ(e0)")

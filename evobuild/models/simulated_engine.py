@@ -8,10 +8,23 @@ from pathlib import Path
 from evobuild import simulation
 from evobuild.core.chat import Reply, Request
 from evobuild.core.uri import ChatModel
+from evobuild.simulation.rates import TRAITS
+
+SIMULATED_MODELS = tuple(TRAITS)
+"""The models that are simulated, by name."""
+
+
+def source_digest(folder: Path) -> str:
+    """Name all Python files of a folder and its subfolders by their relative paths and what they hold."""
+    total = hashlib.blake2b(digest_size=10)
+    for file in sorted(folder.rglob("*.py")):
+        for part in (file.relative_to(folder).as_posix().encode(), file.read_bytes()):
+            total.update(len(part).to_bytes(8, "big") + part)
+    return total.hexdigest()
 
 
 class SimulatedEngine:
-    """No model: replies from `simulated.answer`."""
+    """No model: replies from `simulation.answer`."""
 
     capacity = 64
 
@@ -22,10 +35,7 @@ class SimulatedEngine:
     @staticmethod
     def identity(model: ChatModel) -> str:
         """Name the simulation by its own source: once that changes, stored replies are another model's."""
-        total = hashlib.blake2b(digest_size=10)
-        for file in sorted(Path(simulation.__file__).parent.glob("*.py")):
-            total.update(file.read_bytes())
-        return f"{model}#{total.hexdigest()}"
+        return f"{model}#{source_digest(Path(simulation.__file__).parent)}"
 
     def submit(self, request: Request) -> None:
         """Take one request."""

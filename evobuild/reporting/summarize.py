@@ -57,8 +57,10 @@ def _lost(ledger: dict[str, Any]) -> int:
 def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[str]) -> dict[str, Any]:
     """The mean of every metric in each pool, null where nothing was measured.
 
-    measures: the folder of each measure. Beside the means: rows rated of those that the judge was asked about,
-    and rows whose answer was cut. Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …}, "rated": {"r0": 130, …},
+    measures: the folder of each measure. Beside the means: rows rated of those that the judge was asked
+    about, and rows whose answer was cut.
+
+    Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …}, "rated": {"r0": 130, …},
     "asked": {"r0": 133, …}, "truncated": {"r0": 0, …}}
     """
     mean: dict[str, Any] = {}

@@ -1,90 +1,149 @@
-"""The simulated judge: a difficulty that follows the text, as a level or as a score of 0 to 100.
+"""The simulated judge: difficulty, equality, phrases for methods, tags, and how well an answer serves.
 
-Both come from one estimate without chance, so that they agree up to the noise of each reading.
+Difficulty as a level and as a score come from one estimate without chance, so that they agree up to the
+noise of each reading. Two instructions are equal if they use the same words. Both models name methods and
+tags alike, and fail alike.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
 from evobuild.core.chat import Finish
-from evobuild.simulation.constants import Traits
-from evobuild.simulation.dice import Dice
-from evobuild.simulation.evolver import split_prompt
-from evobuild.simulation.languages import BANKS
+from evobuild.simulation import rates
+from evobuild.simulation.constraints import split_constraint
+from evobuild.simulation.evolve import split_prompt
+from evobuild.simulation.rates import Traits
+from evobuild.simulation.rng import Rng
 from evobuild.simulation.subject import Subject, subject_of, words_of
 
-LEVELS = (("very easy", 15.0), ("easy", 35.0), ("medium", 58.0), ("hard", 80.0), ("very hard", math.inf))
+LEVELS = {"very easy": 15.0, "easy": 35.0, "medium": 58.0, "hard": 80.0, "very hard": math.inf}
 """Each level and the score, in points, below which it ends."""
-
+_GLANCE = 4000  # characters
 _DEMANDS_TEXT = """
 must should exactly least most only without under within include ensure sure explain compare justify discuss
 analyse analyze derive prove assume suppose consider check also avoid not rather how why which whether
 """
-_DEMANDS = frozenset(_DEMANDS_TEXT.split())
-_REASONING_TEXT = """
-step steps reason reasoning infer inference deduce conclusion conclude trade-off assumption assumptions
-consequences complexity invariant invariants formula criteria generalise cause causes evidence proof
-"""
-_REASONING = frozenset(_REASONING_TEXT.split())
+_REASONING_TEXT = (
+    "step steps reason reasoning infer deduce conclusion trade-off criteria cause causes evidence proof"
+)
+_DEMANDS, _REASONING = frozenset(_DEMANDS_TEXT.split()), frozenset(_REASONING_TEXT.split())
+_BURDENS = {"code": 0.04, "math": 0.08, "chat": 0.0}
 _WIDE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _SENTENCE_ENDS = ".?!。？！।؟"
+_KNOWLEDGE = {"code": "programming", "math": "mathematics", "chat": "general knowledge"}
+_UNCLEAR = ("That is hard to say.", "It depends on the reader.", "Somewhere between all of these.")
+_NO_REPLIES = {"empty": "", "chatter": "I would rather discuss them. Shall we?", "none": "[]"}
+_SAME = 0.9  # share of words in common from which two instructions ask for the same
+_INPUT_LABEL = re.compile(r"^#(?:First|Second) Input#:$", re.MULTILINE)
+_METHOD = re.compile(r"^\d+\. (.+)$", re.MULTILINE)
+_WEIGHTY = re.compile(r"^\w{1,12}|\w{4,12}|\d{1,12}")
+_TAGS_TEXT = {
+    "explanation": "explain why how reason reasons describe",
+    "comparison": "compare contrast versus rather differ weigh",
+    "step by step reasoning": "step steps first then infer deduce conclude",
+    "length limit": "words sentences most exactly least short brief",
+    "output format": "list table format json bullet numbered lines",
+    "restriction": "must only without avoid not never",
+    "example giving": "example examples instance illustrate",
+}
+_TAGS = {word: tag for tag, text in _TAGS_TEXT.items() for word in text.split()}
+_NO_ANSWER = re.compile(r"please provide|cannot help|can't assist|could you tell me|\?\s*\Z", re.IGNORECASE)
 
-_KNOWLEDGE = {"code": "programming", "math": "arithmetic and word problems", "chat": "general matters"}
-_RATIONALES = (
-    "The author wants something definite on the {w}.\nIt takes knowledge of {k}; {n} demands meet.",
-    "The intent is a complete answer on the {w}.\nWhat is needed is knowledge of {k}; I count {n} demands.",
-    "The user wants the {w} dealt with.\nThis calls for knowledge of {k} and for attention to {n} demands.",
-)
-_UNRATED = (
-    "I would say it depends.",
-    "It is hard to give a single rating without knowing the audience.",
-    "Difficulty: somewhere between the levels",
-    "Score: not applicable",
-)
 
-
-def rate_level(traits: Traits, prompt: str, dice: Dice) -> tuple[str, Finish]:
+def rate_level(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     """Rate by one of five levels: text and finish reason."""
-    score, rationale = _rate(traits, prompt, dice)
-    level = next(name for name, end in LEVELS if score < end)
-    return (f"{rationale}\n\nDifficulty: {level}" if rationale else dice.pick(_UNRATED[:3])), "stop"
+    score, why = _rated(traits, prompt, rng)
+    level = next(name for name, end in LEVELS.items() if score < end)
+    return (f"{why}\n\nDifficulty: {level}" if why else rng.pick(_UNCLEAR)), "stop"
 
 
-def rate_score(traits: Traits, prompt: str, dice: Dice) -> tuple[str, Finish]:
+def rate_score(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     """Rate from 0 to 100: text and finish reason."""
-    score, rationale = _rate(traits, prompt, dice)
-    return (
-        f"{rationale}\n\nScore: {round(score)}" if rationale else dice.pick(_UNRATED[:2] + _UNRATED[3:])
-    ), "stop"
+    score, why = _rated(traits, prompt, rng)
+    return (f"{why}\n\nScore: {round(score)}" if why else rng.pick(_UNCLEAR)), "stop"
 
 
-def difficulty(instruction: str, context: str, subject: Subject) -> tuple[float, int]:
-    """Estimate the difficulty of an instruction, 0 to 100 without noise, and count its demands."""
-    text = instruction[:4000]
-    words = text.count(" ") + 1
-    if not text.isascii():
-        words += len(_WIDE.findall(text)) // 2
+def _rated(traits: Traits, prompt: str, rng: Rng) -> tuple[float, str]:
+    """Give a noisy score and its reasons; no reasons if the judge will not rate."""
+    instruction, context = split_prompt(prompt)[1:]
+    subject = subject_of(instruction)
+    score = _difficulty(instruction[:_GLANCE], context, subject)
+    score += traits.noise * (rng.number() + rng.number() + rng.number() - 1.5) * 2
+    what = f"The author wants something definite on the {rng.pick(subject.words)}."
+    why = f"{what}\nIt takes some knowledge of {_KNOWLEDGE[subject.domain]}."
+    return min(max(score, 1.0), 99.0), "" if rng.chance(traits.unrated) else why
+
+
+def _difficulty(text: str, context: str, subject: Subject) -> float:
+    """Estimate the difficulty of an instruction, 0 to 100 without noise."""
+    words = text.count(" ") + 1 + (0 if text.isascii() else len(_WIDE.findall(text)) // 2)
     sentences = sum(map(text.count, _SENTENCE_ENDS))
     tokens = words_of(text.lower())
-    demands = sum(map(_DEMANDS.__contains__, tokens))
-    if subject.language in BANKS:
-        demands += sentences
+    demands = sum(map(_DEMANDS.__contains__, tokens)) + (sentences if subject.language != "en" else 0)
     reasoning = sum(map(_REASONING.__contains__, tokens))
-    burden = 0.07 * math.log(words + 2) + 0.09 * demands**0.9 + 0.09 * sentences + 0.09 * reasoning**0.9
-    burden += {"code": 0.04, "math": 0.08, "chat": 0.0}[subject.domain] + (0.03 if context else 0.0) - 0.06
-    return 100.0 * (1.0 - math.exp(-max(burden, 0.02))), demands + 1
+    burden = 0.07 * math.log(words + 2) + 0.09 * (demands**0.9 + sentences + reasoning**0.9)
+    burden += _BURDENS[subject.domain] + (0.03 if context else 0.0) - 0.06
+    return 100.0 * (1.0 - math.exp(-max(burden, 0.02)))
 
 
-def _rate(traits: Traits, prompt: str, dice: Dice) -> tuple[float, str]:
-    """Give a noisy score and its reasons; no reasons if the judge will not rate."""
-    _, instruction, context = split_prompt(prompt)
+def judge_equality(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
+    """Say whether the two instructions of a prompt are equal: text and finish reason."""
+    given = _INPUT_LABEL.sub("", prompt).rpartition("#First Instruction#:\n")[2].lower()
+    first, _, second = given.partition("\n#second instruction#:\n")
+    ones, others = ({*re.findall(r"\w+", text)} for text in (first, second))
+    equal = len(ones & others) >= _SAME * max(len(ones | others), 1)
+    verdict = "Equal" if equal != rng.chance(traits.misjudged) else "Not Equal"
+    if rng.chance(traits.unrated):
+        return rng.pick(_UNCLEAR), "stop"
+    return f"{rng.pick(('Both were compared.', ''))}\n\nVerdict: {verdict}".lstrip(), "stop"
+
+
+def name_methods(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
+    """Name each method by its first and its longer words: text and finish reason."""
+    methods = _METHOD.findall(prompt.rpartition("#Methods#:\n")[2])
+    phrases = [" ".join(_WEIGHTY.findall(method.lower())[:4]) or "unnamed" for method in methods]
+    kind, style = rng.kind(rates.PHRASES), rng.kind(rates.PHRASE_STYLES)
+    if kind in _NO_REPLIES:
+        return _NO_REPLIES[kind], "stop"
+    phrases = phrases[:-1] if kind == "short" else phrases
+    if style == "bullets":
+        return "\n".join(f"- {phrase.title()}" for phrase in phrases), "stop"
+    mark = "**" if style == "headed" else ""
+    numbers = [1 if kind == "twice" else place for place in range(1, len(phrases) + 1)]
+    lines = (f"{number}. {mark}{phrase}{mark}" for number, phrase in zip(numbers, phrases, strict=True))
+    return "\n".join(["Here are the phrases:\n", *lines] if mark else lines), "stop"
+
+
+def tag_instruction(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
+    """Tag the instruction of a prompt, the more the more it demands: text and finish reason."""
+    instruction, context = split_prompt(prompt)[1:]
     subject = subject_of(instruction)
-    estimate, demands = difficulty(instruction, context, subject)
-    score = estimate + traits.noise * (dice.number() + dice.number() + dice.number() - 1.5) * 2
-    score = min(max(score, 1.0), 99.0)
-    if dice.chance(traits.unrated):
-        return score, ""
-    word = dice.pick(subject.words)
-    return score, dice.pick(_RATIONALES).format(w=word, k=_KNOWLEDGE[subject.domain], n=demands)
+    demands = [_TAGS[word] for word in words_of(instruction.lower()) if word in _TAGS]
+    given = ["text analysis"] if context else []
+    tags = list(dict.fromkeys([_KNOWLEDGE[subject.domain], subject.words[0].lower(), *given, *demands]))
+    failure, style = rng.kind(rates.TAGS), rng.kind(rates.TAG_STYLES)
+    if failure in _NO_REPLIES:
+        return _NO_REPLIES[failure], "stop"
+    explained = [{"tag": each, "explanation": f"It asks for {each}."} for each in tags]
+    reply = json.dumps(tags if style == "strings" else explained, ensure_ascii=False)
+    if failure == "broken":
+        return reply[:-1], "stop"
+    around = {"fenced": "```json\n{}\n```", "introduced": "The tags are:\n{}"}.get(style, "{}")
+    return around.replace("{}", reply), "stop"
+
+
+def judge_quality(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
+    """Judge from 0 to 10 how well the answer of a prompt serves its instruction: text and finish reason."""
+    asked, _, answer = prompt.rpartition("\n#Answer#:\n")
+    words = subject_of(split_constraint(split_prompt(asked)[1])[0]).words
+    score, lower = int(rng.kind(rates.SCORES) or 5), answer.lower()
+    if not lower.strip() or (len(lower) < 300 and _NO_ANSWER.search(lower)):
+        score -= rates.ASKED_BACK
+    elif not any(word.lower() in lower for word in words):
+        score -= rates.STRAYED
+    if rng.chance(traits.unrated):
+        return rng.pick(_UNCLEAR), "stop"
+    return f"What was asked is the {rng.pick(words)}.\n\nScore: {max(score, rng.below(2))}", "stop"

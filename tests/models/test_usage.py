@@ -138,12 +138,12 @@ def test_averages_are_of_replies_by_role(tmp_path):
     counts |= {"calls": 2, "cached": 2, "prompt_tokens": 20, "completion_tokens": 40}
     counts |= {"cached_prompt_tokens": 20, "cached_completion_tokens": 0}
     usage = {"role": "judge", "seconds": 3.0, "purposes": {"rate_score": counts}}
-    (tmp_path / "rate-r1.json").write_text(json.dumps([usage]))
-    assert estimates.averages(tmp_path.glob("*.json")) == {"judge": (10.0, 10.0, 1.5)}
+    (tmp_path / "rate-r1-judge.json").write_text(json.dumps(usage))
+    assert estimates.average_replies(tmp_path.glob("*.json")) == {"judge": (10.0, 10.0, 1.5)}
 
 
 def test_a_plan_marks_bounds_and_guesses():
-    text = plan.table(
+    text = plan.plan_table(
         [
             estimates.Estimate("evolve@r1", 10, 2, tokens=300, seconds=1.25),
             estimates.Estimate("rate@r1", 20, exact=False, measured=False),
@@ -151,7 +151,7 @@ def test_a_plan_marks_bounds_and_guesses():
     )
     assert "≤ 20" in text
     assert "≤ at most" in text and "~ a guess" in text
-    assert plan.table([]) == "Nothing is stale."
+    assert plan.plan_table([]) == "Nothing is stale."
 
 
 def test_the_price_gives_the_cost(tmp_path: Path):
@@ -187,5 +187,5 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["sample"]["count"] = count
     values = Params.model_validate(given)
-    asked = bounds_of(values, machine.load(), "verifiers@autoif", "sample@autoif", "respond@autoif")
+    asked = bounds_of(values, machine.load_machine(), "verifiers@autoif", "sample@autoif", "respond@autoif")
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]

@@ -41,9 +41,14 @@ def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     found = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
     assert "questions" in found.pop("decontaminate-held_out"), "it loses no row"
     # seed, rounds, keywords, the branch, respond and rate of pools, what takes all pools at once, the rest
+    asked = found.pop("optimize")["asked"]
+    assert [each["role"] for each in asked] == ["evolver", "optimizer"], "it makes no rows"
     assert len(found) == 1 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + len(OF_ALL_POOLS) + 3
     ledgers = [
-        each for ledger in found.values() for each in ([ledger] if "in" in ledger else ledger.values())
+        each
+        for ledger in found.values()
+        for each in ([ledger] if "in" in ledger else ledger.values())
+        if isinstance(each, dict)
     ]
     assert len(ledgers) == 1 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + 3 * len(OF_ALL_POOLS) + 3
     for ledger in ledgers:
@@ -136,8 +141,10 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
 
 
 def calls_made(root: Path, task: str) -> int:
-    usage = json.loads((root / f"data/usage/{task}.json").read_text())
-    return sum(counts["calls"] for role in usage for counts in role["purposes"].values())
+    """Calls of a stage's last run, as `python -m evobuild usage` tells them."""
+    files = (root / ".evobuild/progress").glob(f"{task}-*.json")
+    taken = [json.loads(file.read_text()) for file in files]
+    return sum(counts["calls"] for each in taken for counts in each["purposes"].values())
 
 
 def test_a_round_is_added_and_removed(clone: Path) -> None:

@@ -153,7 +153,7 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
     alone = report.report_page(settings(rounds={}, pools={"r0": {}}), sources)
     assert re.findall(r"<h4>(\w+)</h4>", alone) == ["seed", "seed"]
     (sources.rows.rounds / "r2.parquet").rename(sources.rows.rounds / "r2b.parquet")
-    for folder in (sources.rows.rejects, sources.counts, sources.usage):
+    for folder in (sources.rows.rejects, sources.counts):
         for path in sorted(folder.glob("evolve-r1.*")):
             (folder / f"evolve-r2b{path.suffix}").write_bytes(path.read_bytes())
     branched = settings(rounds={"r2b": {"parent": "r1"}, "r1": {"parent": "r0"}}, pools={"r0": {}})
@@ -164,7 +164,7 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
     "name",
     [
         "rounds/r1.parquet", "responses/r0.parquet", "ratings/r2.parquet", "scores/r1.parquet",
-        "rejects/evolve-r1.parquet", "rejects/select.parquet", "counts/select.json", "usage/rate-r0.json",
+        "rejects/evolve-r1.parquet", "rejects/select.parquet", "counts/select.json", "counts/rate-r0.json",
         "optimization/candidates.parquet", "optimization/failures.parquet",
         "optimization/trajectories.parquet", "failure_counts", "keywords", "token_probability",
         "dataset", "curve", "evaluation",

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-import trees
 
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import OFF
@@ -21,7 +20,7 @@ def test_a_ledger_that_lacks_a_pool_is_named(tmp_path: Path) -> None:
 
 
 def test_stages_that_ask_stand_in_the_order_of_the_pipeline() -> None:
-    asking = stage_counts.asking_stages(trees.settings(branches={"autoif": {}}))
+    asking = stage_counts.asking_stages(["r1", "r2"], ["autoif"], ["r0", "r1", "r2"])
     assert asking == [
         ("optimize", ""), ("evolve", "r1"), ("evolve", "r2"), ("keywords", ""), ("augment", "autoif"),
         ("verifiers", "autoif"), ("backtranslate", "autoif"), ("sample", "autoif"), ("quality", "autoif"),

@@ -75,9 +75,8 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
     write(ratings, "r2", tables.RATINGS, [("e", "hard", None)])
     found = means(measures, tmp_path, ["r0", "r1", "r2"], {"rate": {"r0": 4, "r1": 1, "r2": 1}})
     assert found["mean"]["difficulty"] == {"r0": 36.6667, "r1": 88.888, "r2": None}
-    assert found["measured"]["rate"] == {"r0": 3, "r1": 1, "r2": 1}
-    assert found["asked"]["rate"] == {"r0": 4, "r1": 1, "r2": 1}
-    assert found["asked"]["score"] == {"r0": 0, "r1": 0, "r2": 0}
+    assert found["rated"] == {"r0": 3, "r1": 1, "r2": 1}
+    assert found["asked"] == {"r0": 4, "r1": 1, "r2": 1}
 
 
 def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path: Path) -> None:
@@ -87,10 +86,9 @@ def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path:
     assert found["mean"]["ifd"] == {"r0": 0.825, "r1": 0.6, "r2": None, "r3": 0.5}
     assert found["mean"]["ic_ifd"] == {"r0": 0.4125, "r1": 0.3, "r2": None, "r3": 0.25}
     assert found["truncated"] == {"r0": 0, "r1": 0, "r2": 0, "r3": 1}
-    assert found["measured"]["score"] == {"r0": 4, "r1": 2, "r2": 0, "r3": 1}
 
 
-def test_every_metric_has_a_mean_and_every_measure_its_rows(measures: Folders, tmp_path: Path) -> None:
+def test_every_metric_has_a_mean(measures: Folders, tmp_path: Path) -> None:
     write(measures["tags"], "r0", tables.TAGS, [("a", ["x", "y", "z"]), ("b", ["x"]), ("c", [])])
     write(measures["rewards"], "r0", tables.REWARDS, [("a", -1.5), ("b", 1.0)])
     found = means(measures, tmp_path, ["r0"], {"tag": {"r0": 4}, "reward": {"r0": 3}})
@@ -98,8 +96,6 @@ def test_every_metric_has_a_mean_and_every_measure_its_rows(measures: Folders, t
         "tags": {"r0": 1.3333},
         "reward": {"r0": -0.25},
     }
-    assert list(found["measured"]) == list(found["asked"]) == [measure.stage for measure in MEASURES]
-    assert (found["measured"]["tag"], found["asked"]["tag"]) == ({"r0": 3}, {"r0": 4})
 
 
 def test_without_a_score_the_histogram_is_of_zeros(measures: Folders) -> None:
@@ -172,24 +168,25 @@ def test_contaminated_rows_are_counted_by_set_measure_and_pool(tmp_path: Path) -
     }
 
 
-def test_usage_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
-    def entry(role: str, calls: int, cost: float | None, purpose: str = "evolve"):
-        counts = {"calls": calls, "cached": 9, "prompt_tokens": 10 * calls, "completion_tokens": calls}
-        return {"role": role, "seconds": 1.5, "cost": cost, "purposes": {purpose: counts}}
+def test_what_was_asked_is_summed_by_role_over_all_stages(tmp_path: Path) -> None:
+    def entry(role: str, requests: int, purpose: str = "evolve"):
+        sums = {"requests": requests, "prompt_tokens": 10 * requests, "completion_tokens": requests}
+        return {"role": role, "model": "m", "purposes": {purpose: sums}}
 
-    files = {
-        **{file_stem(*each): [] for each in asking_stages(PARAMS)},
-        "evolve-r1": [entry("evolver", 4, 0.5), entry("judge", 3, None, "equal")],
-        "keywords": [entry("judge", 1, None, "keywords")],
-        "respond-r1": [entry("responder", 2, None)],
-        "rate-r1": [entry("judge", 2, 0.25)],
-        "tag": [entry("tagger", 1, None, "tag")],
+    stages = asking_stages(["r1"], [], ["r0", "r1"])
+    asked = {
+        **{file_stem(*each): [] for each in stages},
+        "evolve-r1": [entry("evolver", 4), entry("judge", 3, "equal")],
+        "keywords": [entry("judge", 1, "keywords")],
+        "respond-r1": [entry("responder", 2)],
+        "rate-r1": [entry("judge", 2)],
+        "tag": [entry("tagger", 1, "tag")],
     }
-    for name, entries in files.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps(entries))
-    assert summarize.usage_by_role(PARAMS, tmp_path) == {
-        "evolver": {"calls": 4, "tokens": 44, "seconds": 1.5, "cost": 0.5},
-        "judge": {"calls": 6, "tokens": 66, "seconds": 4.5, "cost": 0.25},
-        "responder": {"calls": 2, "tokens": 22, "seconds": 1.5, "cost": None},
-        "tagger": {"calls": 1, "tokens": 11, "seconds": 1.5, "cost": None},
+    for name, entries in asked.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"in": 1, "asked": entries}))
+    assert summarize.usage_by_role(tmp_path, stages) == {
+        "evolver": {"requests": 4, "tokens": 44},
+        "judge": {"requests": 6, "tokens": 66},
+        "responder": {"requests": 2, "tokens": 22},
+        "tagger": {"requests": 1, "tokens": 11},
     }

@@ -11,14 +11,11 @@ from fakes import reply
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
-from evobuild.core.chat import Message, Request, Sampling
-from evobuild.core.prompts import render
+from evobuild.core.chat import Sampling
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from evobuild.scoring import tag
-from evobuild.simulation import answer
-from evobuild.simulation.tagger import FAILURES, tags_of
 from stages import tag as stage
 
 
@@ -66,25 +63,6 @@ def test_rows_are_drawn_by_seed_and_pool_whatever_their_order():
     assert len(drawn) == 10 and drawn == tag.draw_rows_to_tag(reversed(ids), 10, "r0", 1)
     assert drawn != tag.draw_rows_to_tag(ids, 10, "r1", 1) and drawn != tag.draw_rows_to_tag(ids, 10, "r0", 2)
     assert tag.draw_rows_to_tag(ids, None, "r0", 1) == tag.draw_rows_to_tag(ids, 99, "r0", 1) == set(ids)
-
-
-def simulated(seed, instruction="Name a river."):
-    prompt = render("judge/tags.jinja", history=[], instruction=instruction, input="")
-    return answer("large", Request("", "tag", (Message("user", prompt),), Sampling(0.5, seed=seed))).text
-
-
-def test_the_simulated_tagger_can_be_read_but_for_its_failures():
-    read = [tag.read_tags(simulated(seed)) for seed in range(1000)]
-    assert {tuple(found) for found in read if found} == {tuple(tags_of("Name a river.", ""))}
-    assert 0 < read.count(None) < 1000 * 2 * sum(FAILURES.values())
-
-
-def test_more_constraints_get_more_tags():
-    plain = "Name a river."
-    harder = f"{plain} Explain why it matters, in exactly ten words."
-    hardest = f"{harder} Compare it with another one, and give an example for a child."
-    numbers = [len(tags_of(text, "")) for text in (plain, harder, hardest)]
-    assert numbers == [2, 4, 7]
 
 
 @pytest.fixture

@@ -82,18 +82,11 @@ def write_ledgers(sources: Sources, text: Any) -> None:
         ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
         ledger |= {"held_out": 40 if stem == "seed" else 0}
         counted = {name: ledger for name in ROUNDS} if stem in OF_ALL_POOLS else ledger
-        tables.write_json(sources.counts / f"{stem}.json", counted)
-        counts = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 5)
-        usage = {
-            "role": text("usage role"),
-            "model": text("usage model"),
-            "seconds": 1.0,
-            "cost": None,
-            "purposes": {"evolve": counts},
-        }
-        tables.write_json(sources.usage / f"{stem}.json", [usage])
-    tables.write_json(sources.usage / "optimize.json", [])
-    tables.write_json(sources.usage / "keywords.json", [])
+        sums = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens"), 5)
+        asked = {"role": text("usage role"), "model": text("usage model"), "purposes": {"evolve": sums}}
+        tables.write_json(sources.counts / f"{stem}.json", counted | {"asked": [asked]})
+    for name in ("optimize", "keywords"):
+        tables.write_json(sources.counts / f"{name}.json", {"asked": []})
     for name in ("evaluate", "finetune"):
         tables.write(sources.rows.rejects / f"{name}.parquet", tables.frame(tables.REJECTS, []))
 
@@ -106,7 +99,6 @@ def write_funnel(sources: Sources, text: Any) -> None:
             ledger = tables.OFF
         name = f"{file_stem(step.name, 'autoif')}.json"
         tables.write_json(sources.counts / name, ledger)
-        tables.write_json(sources.usage / name, [])
 
 
 def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict[str, Any]:
@@ -188,8 +180,7 @@ def write_figures(sources: Sources, text: Any) -> None:
 def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
     sources = Sources(tables_in(root), *(root / name for name in Sources._fields[1:]))
     shutil.copy(ROOT / "params.yaml", sources.settings)
-    for folder in (sources.counts, sources.usage):
-        folder.mkdir()
+    sources.counts.mkdir()
     write_rows(sources.rows, rows, text)
     write_ledgers(sources, text)
     write_funnel(sources, text)

@@ -20,7 +20,7 @@ from evobuild.core.params import load_params
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models, weights_models
-from evobuild.simulation.constants import TRAITS
+from evobuild.models.simulated_engine import SIMULATED_MODELS
 
 SECONDS = 15.0
 """For all roles together."""
@@ -99,8 +99,8 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
         _require_packages("transformers")
         return checkpoint_config.read_checkpoint_config(model).facts
     if model.engine == "simulated":
-        if model.name not in TRAITS:
-            raise UserError(f"no such simulated model; expected {' or '.join(TRAITS)}")
+        if model.name not in SIMULATED_MODELS:
+            raise UserError(f"no such simulated model; expected {' or '.join(SIMULATED_MODELS)}")
         return "no model: a dry run"
     if model.engine == "openai":
         from evobuild.cli.models import reachability

@@ -1,4 +1,4 @@
-"""The only source of chance in the simulated engine: numbers that follow from the request alone.
+"""The only source of chance in the simulated model: numbers that follow from the request alone.
 
 The generator is the linear congruential one of Knuth's MMIX, seeded by a blake2b hash. Both are fixed by
 definition, so that replies are the same on every machine and with every Python; only high bits are used.
@@ -6,8 +6,7 @@ definition, so that replies are the same on every machine and with every Python;
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import TypeVar
 
@@ -15,21 +14,17 @@ from evobuild.core.chat import Request
 
 Item = TypeVar("Item")
 
-_MASK = (1 << 64) - 1
 
-
-class Dice:
+class Rng:
     """A stream of pseudo-random numbers from a 64-bit seed."""
 
-    __slots__ = ("_state",)
-
     def __init__(self, seed: int) -> None:
-        self._state = seed & _MASK
+        self._state = seed
 
     def number(self) -> float:
         """Draw a number, 0 <= number < 1."""
-        self._state = state = (self._state * 6364136223846793005 + 1442695040888963407) & _MASK
-        return (state >> 11) / 9007199254740992.0
+        self._state = (self._state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (self._state >> 11) / 2**53
 
     def chance(self, probability: float) -> bool:
         """Say yes with this probability."""
@@ -41,20 +36,25 @@ class Dice:
 
     def pick(self, items: Sequence[Item]) -> Item:
         """Draw one of the items, all equally likely."""
-        return items[int(self.number() * len(items))]
+        return items[self.below(len(items))]
 
-    def place(self, cumulated: Sequence[float]) -> int:
-        """Draw an index from rising cumulated probabilities; their number if the draw is beyond the last."""
-        return bisect(cumulated, self.number())
+    def kind(self, rates: Mapping[str, float]) -> str:
+        """Draw a kind by its rate; '' for none of them, at the rate that is left."""
+        rest = self.number()
+        for name, rate in rates.items():
+            if rest < rate:
+                return name
+            rest -= rate
+        return ""
 
 
-def dice_of_text(text: str) -> Dice:
-    """Give one stream of chance that a text alone decides."""
+def rng_of_text(text: str, index: int = 0) -> Rng:
+    """Give a stream of chance that a text alone decides; each index has another."""
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return Dice(int.from_bytes(digest, "big"))
+    return Rng(int.from_bytes(digest, "big") + index * 0xD1342543DE82EF95)
 
 
-def dice_of(model: str, request: Request) -> Iterator[Dice]:
+def rngs_of_request(model: str, request: Request) -> Iterator[Rng]:
     """Give one stream of chance per choice of the request.
 
     Model, messages, temperature, top_p, and the seed above temperature 0 decide it. The limits n, max_tokens
@@ -62,11 +62,6 @@ def dice_of(model: str, request: Request) -> Iterator[Dice]:
     """
     sampling = request.sampling
     seed = sampling.seed if sampling.temperature > 0 else None
-    parts = [f"{model}\0{sampling.temperature}\0{sampling.top_p}\0{seed}"]
-    for message in request.messages:
-        parts.append(message.role)
-        parts.append(message.content)
-    digest = blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    first = int.from_bytes(digest, "big")
-    for index in range(sampling.n):
-        yield Dice(first + index * 0xD1342543DE82EF95)
+    said = [part for message in request.messages for part in (message.role, message.content)]
+    text = "\0".join([f"{model}\0{sampling.temperature}\0{sampling.top_p}\0{seed}", *said])
+    return (rng_of_text(text, index) for index in range(sampling.n))
