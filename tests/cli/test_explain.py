@@ -10,6 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from dvc_data.hashfile.hash import file_md5
+from dvc_data.hashfile.hash_info import HashInfo
+from dvc_data.hashfile.tree import Tree
+from dvc_objects.fs import LocalFileSystem
 
 from evobuild import __main__ as command
 from evobuild.cli.check.params import load_all_params
@@ -407,12 +411,8 @@ def entry(deps, outs=(), **values):
 
 
 def test_what_it_came_from_is_what_dvc_ran(clone, capsys):
-    deps = [
-        "prompts/evolve/e0.jinja",
-        "prompts/evolve/weak.jinja",
-        "data/method.txt",
-        "data/rounds/r0.parquet",
-    ]
+    deps = ["prompts/evolve", "data/method.txt", "data/rounds/r0.parquet"]
+    used = Path("prompts/evolve/e0.jinja")
     evolve = {"random_seed": 42, "evolve": {"temperature": 0.123}}
     stages = {
         f"evolve@{name}": entry(deps, [f"data/rounds/{name}.parquet"], **evolve) for name in ("r1", "r2")
@@ -422,15 +422,26 @@ def test_what_it_came_from_is_what_dvc_ran(clone, capsys):
     said = explain(capsys, key)
     end = said[said.index("What it came from, as dvc.lock has it") :]
     assert "  evolve@r1, evolve@r2\n" in end and "temperature: 0.123" in end and "other" not in end
-    assert f"    prompts/evolve/e0.jinja  md5 {provenance.md5(Path(deps[0]))}\n" in end
+    assert f"    prompts/evolve/e0.jinja  md5 {provenance.md5(used)}\n" in end
     assert "weak.jinja" not in end and "evobuild" not in end and "data/raw/sample.jsonl" in end
-    Path(deps[0]).write_text(Path(deps[0]).read_text() + "{# changed #}")
+    used.write_text(used.read_text() + "{# changed #}")
     Path("data/method.txt").unlink()
     tables.write(DATA / "rounds/r1.parquet", table("rounds/r1.parquet").with_columns(evolver=pl.lit("x")))
     end = explain(capsys, key).partition("What it came from")[2]
-    assert re.search(r"e0\.jinja  md5 \w{32}, now \w{32}\n", end)
+    assert re.search(r"prompts/evolve  md5 \w{32}\.dir, now \w{32}\.dir\n", end)
     assert re.search(r"data/method\.txt  md5 \w{32}, not here\n", end)
     assert re.search(r"data/rounds/r1\.parquet is not what this stage wrote, md5 \w{32}: now \w{32}\n", end)
+
+
+def test_a_folder_has_the_hash_that_dvc_gives_it(tmp_path):
+    tree = Tree()
+    for name in ("b.txt", "a/z.txt", "a.txt", "a-b/ü.txt"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(name)
+        tree.add(tuple(name.split("/")), None, HashInfo("md5", file_md5(str(file), LocalFileSystem())))
+    tree.digest()
+    assert provenance.md5(tmp_path) == tree.hash_info.value
 
 
 @pytest.mark.parametrize("content", ["{", "stages: 3", "[]"])

@@ -8,16 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import yaml
-
-from evobuild.cli.explain import provenance, verdicts
+from evobuild.cli.explain import sources, verdicts
 from evobuild.cli.explain.life import Attempt, Chapter, Life, Origin, Sequel, read_life
 from evobuild.cli.explain.lines import in_line, quoted, why
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint
 from evobuild.core.measures import measure_of
 from evobuild.core.params import load_params
-from evobuild.core.stages import branch_addresses, pool_addresses
 from evobuild.core.tables import KEPT, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
@@ -48,7 +45,7 @@ def _lines(life: Life, params: ExplainParams) -> Iterator[str]:
         yield ""
         yield f"Not here, so left out: {', '.join(map(str, life.missing))} (dvc pull brings what was pushed)"
     yield ""
-    yield from _sources(life, params)
+    yield from sources.of_line(life, params)
 
 
 def _of_constraint(constraint: Constraint) -> Iterator[str]:
@@ -174,48 +171,3 @@ def _sequel(sequel: Sequel) -> Iterator[str]:
         yield from _attempts(sequel.failed)
     else:
         yield f"In {sequel.round} nothing came of it"
-
-
-def _sources(life: Life, params: ExplainParams) -> Iterator[str]:
-    """The params and texts behind the line, by stage; as they are now where dvc.lock knows nothing."""
-    used = {chapter.origin.source for chapter in life.chapters if chapter.origin}
-    sources = provenance.read(_stages(life, params))
-    if not sources:
-        yield "What it came from: there is no dvc.lock, so this is what is here now"
-        for path in sorted(path for path in used if Path(path).is_file()):
-            yield f"  {path}  md5 {provenance.md5(Path(path))}"
-        branched = life.constraint or life.chapters[-1].verification
-        sections = {"autoif", "sandbox"} if branched else {"evolve"}
-        values = params.model_dump(include={"random_seed", "seed", "respond", "select", *sections})
-        yield from _yaml(values | {"models": {role: model and str(model) for role, model in params.models}})
-        return
-    yield "What it came from, as dvc.lock has it"
-    for source in sources:
-        yield f"  {', '.join(source.stages)}"
-        evolving = source.stages[0].startswith("evolve@")
-        for file in source.files:
-            if not evolving or file.path in used or not file.path.startswith("prompts/evolve/"):
-                yield in_line(f"    {file.path}  md5 {file.md5}{f', {file.change}' if file.change else ''}")
-        for file in source.changed:
-            yield in_line(f"    {file.path} is not what this stage wrote, md5 {file.md5}: {file.change}")
-        yield from _yaml(source.params)
-
-
-def _stages(life: Life, params: ExplainParams) -> list[str]:
-    """The stages that the line went through, in order."""
-    if life.constraint:
-        return branch_addresses(params.branches)
-    line = [chapter.row.round for chapter in life.chapters]
-    rounds = [name for name in line if name not in params.branches]
-    optimized = params.evolve.strategy == "auto" and params.evolve.method == "optimized"
-    stages = ["seed", *(["optimize"] if optimized and rounds[1:] else [])]
-    stages += [f"evolve@{name}" for name in rounds[1:]]
-    stages += branch_addresses([name for name in line if name in params.branches])
-    stages += pool_addresses([name for name in line if name in params.pools])
-    stages += [f"decontaminate@{name}" for name in params.decontaminate.sets]
-    return [*stages, "select"]
-
-
-def _yaml(values: dict[str, object]) -> Iterator[str]:
-    for line in yaml.safe_dump(values, sort_keys=False, allow_unicode=True).splitlines():
-        yield f"    {in_line(line)}"

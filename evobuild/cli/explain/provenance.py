@@ -6,6 +6,7 @@ dvc.lock is what was run; params.yaml and the files at hand may have changed sin
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ class Source(NamedTuple):
     changed: tuple[File, ...]
 
 
-def read(stages: Sequence[str], lock: Path = LOCK) -> list[Source]:
+def read_sources(stages: Sequence[str], lock: Path = LOCK) -> list[Source]:
     """Read what stages, such as "evolve@r1", came from; those that dvc.lock lacks are left out.
 
     Stages with the same params and files are put together.
@@ -46,11 +47,7 @@ def read(stages: Sequence[str], lock: Path = LOCK) -> list[Source]:
     for name in stages:
         if name not in known:
             continue
-        entry = known[name]
-        values = (entry.get("params") or {}).get("params.yaml", {})
-        files = tuple(_file(dep) for dep in entry.get("deps", []) if _is_text(dep["path"]))
-        outs = [_file(out) for out in entry.get("outs", []) if out["path"].endswith((".parquet", ".txt"))]
-        found = Source((name,), values, files, tuple(each for each in outs if each.change))
+        found = _source(name, known[name])
         same = next((each for each in sources if each[1:3] == found[1:3]), None)
         if same is None:
             sources.append(found)
@@ -58,6 +55,13 @@ def read(stages: Sequence[str], lock: Path = LOCK) -> list[Source]:
             both = same._replace(stages=(*same.stages, name), changed=same.changed + found.changed)
             sources[sources.index(same)] = both
     return sources
+
+
+def _source(name: str, entry: dict[str, Any]) -> Source:
+    values = (entry.get("params") or {}).get("params.yaml", {})
+    deps = [file for dep in entry.get("deps", []) if _is_text(dep["path"]) for file in _files(dep)]
+    outs = [_file(out) for out in entry.get("outs", []) if out["path"].endswith((".parquet", ".txt"))]
+    return Source((name,), values, tuple(deps), tuple(out for out in outs if out.change))
 
 
 def _stages(lock: Path) -> dict[str, Any]:
@@ -76,6 +80,14 @@ def _is_text(path: str) -> bool:
     return path.startswith("data/raw/") or path == "data/method.txt" or not path.startswith(made)
 
 
+def _files(dep: dict[str, Any]) -> list[File]:
+    """The file that a dep is; of a folder that is still as it was, each of its files."""
+    file = _file(dep)
+    if file.change or not Path(file.path).is_dir():
+        return [file]
+    return [File(str(path), md5(path), "") for path in _in_folder(Path(file.path))]
+
+
 def _file(entry: dict[str, Any]) -> File:
     path, then = Path(entry["path"]), str(entry.get("md5", ""))
     now = md5(path)
@@ -83,8 +95,19 @@ def _file(entry: dict[str, Any]) -> File:
 
 
 def md5(path: Path) -> str:
-    """Hash a file as DVC does, '' if it is not here."""
-    if not path.is_file():
+    """Hash a file or a folder as DVC does, '' if it is not here."""
+    if path.is_file():
+        return _digest(path.read_bytes())
+    if not path.is_dir():
         return ""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    files = {file.relative_to(path).as_posix(): md5(file) for file in _in_folder(path)}
+    listed = [{"md5": files[relpath], "relpath": relpath} for relpath in sorted(files)]
+    return _digest(json.dumps(listed).encode()) + ".dir"
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def _in_folder(path: Path) -> list[Path]:
+    return sorted(file for file in path.rglob("*") if file.is_file())

@@ -1,0 +1,77 @@
+"""The params and texts behind a row's line, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from evobuild.cli.explain.life import Life
+from evobuild.cli.explain.lines import in_line
+from evobuild.cli.explain.params import ExplainParams
+from evobuild.cli.explain.provenance import Source, md5, read_sources
+from evobuild.core.stages import branch_addresses, pool_addresses
+
+EVOLVING = Path("prompts/evolve")
+
+
+def of_line(life: Life, params: ExplainParams) -> Iterator[str]:
+    """Tell what a line came from, by stage; as it is now where dvc.lock knows nothing."""
+    used = {chapter.origin.source for chapter in life.chapters if chapter.origin}
+    known = read_sources(_stages(life, params))
+    if known:
+        yield "What it came from, as dvc.lock has it"
+        for source in known:
+            yield from _source(source, used)
+    else:
+        yield "What it came from: there is no dvc.lock, so this is what is here now"
+        yield from _now(life, params, used)
+
+
+def _source(source: Source, used: set[str]) -> Iterator[str]:
+    """What one stage came from; of the prompts for evolving only those used in the line."""
+    yield f"  {', '.join(source.stages)}"
+    evolving = source.stages[0].startswith("evolve@")
+    for file in source.files:
+        if evolving and EVOLVING in Path(file.path).parents and file.path not in used:
+            continue
+        yield in_line(f"    {file.path}  md5 {file.md5}{f', {file.change}' if file.change else ''}")
+    for file in source.changed:
+        yield in_line(f"    {file.path} is not what this stage wrote, md5 {file.md5}: {file.change}")
+    yield from _yaml(source.params)
+
+
+def _now(life: Life, params: ExplainParams, used: set[str]) -> Iterator[str]:
+    for path in sorted(path for path in used if Path(path).is_file()):
+        yield f"  {path}  md5 {md5(Path(path))}"
+    branched = life.constraint or life.chapters[-1].verification
+    sections = {"autoif", "sandbox"} if branched else {"evolve"}
+    values = params.model_dump(include={"random_seed", "seed", "respond", "select", *sections})
+    yield from _yaml(values | {"models": {role: model and str(model) for role, model in params.models}})
+
+
+def _stages(life: Life, params: ExplainParams) -> list[str]:
+    """The stages that the line went through, in order."""
+    if life.constraint:
+        return branch_addresses(params.branches)
+    line = [chapter.row.round for chapter in life.chapters]
+    sets = [f"decontaminate@{name}" for name in params.decontaminate.sets]
+    return [
+        "seed",
+        *_evolving([name for name in line[1:] if name not in params.branches], params),
+        *branch_addresses([name for name in line if name in params.branches]),
+        *pool_addresses([name for name in line if name in params.pools]),
+        *sets,
+        "select",
+    ]
+
+
+def _evolving(rounds: list[str], params: ExplainParams) -> list[str]:
+    optimized = params.evolve.strategy == "auto" and params.evolve.method == "optimized"
+    return [*(["optimize"] if optimized and rounds else []), *(f"evolve@{name}" for name in rounds)]
+
+
+def _yaml(values: dict[str, object]) -> Iterator[str]:
+    for line in yaml.safe_dump(values, sort_keys=False, allow_unicode=True).splitlines():
+        yield f"    {in_line(line)}"
