@@ -1,0 +1,56 @@
+"""`make lint` refuses an import that goes against the drawn layers: each contract is broken once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import workspace
+
+UPWARD = {
+    "Folders of the library import downwards": ("evobuild/core/errors.py", "evobuild.text.words"),
+    "The library knows no stage": ("evobuild/reporting/outcomes.py", "stages.seed"),
+    "Stages know no other stage": ("stages/rate.py", "stages.tag"),
+    "Training and evaluation need no chat model": ("evobuild/training/params.py", "evobuild.models.client"),
+    "Only its engine knows the simulation": ("evobuild/evolution/evolve.py", "evobuild.simulation.rates"),
+}
+
+
+def lint(root: Path) -> str:
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    done = subprocess.run(
+        command,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("tree")
+    shutil.copy(workspace.ROOT / "pyproject.toml", root)
+    for name in ("evobuild", "stages"):
+        shutil.copytree(workspace.ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return root
+
+
+@pytest.mark.parametrize(("contract", "where", "wanted"), [(name, *UPWARD[name]) for name in UPWARD])
+def test_an_import_against_the_layers_is_refused(tree: Path, contract: str, where: str, wanted: str) -> None:
+    file = tree / where
+    sound = file.read_text()
+    assert f"{contract} KEPT" in lint(tree)
+    try:
+        file.write_text(f"{sound}\nimport {wanted}\n")
+        said = lint(tree)
+    finally:
+        file.write_text(sound)
+    assert f"{contract} BROKEN" in said
+    assert where.removesuffix(".py").replace("/", ".") in said
