@@ -58,7 +58,7 @@ EVOLVE = (
     "--rejects",
 )
 EVOLVE += ("o/rej.parquet", "--failures", "o/fail.parquet", "--replies", "o/rep.parquet")
-EVOLVE += ("--counts", "o/counts.json", "--usage", "o/usage.json")
+EVOLVE += ("--counts", "o/counts.json")
 
 
 @pytest.fixture(scope="module")

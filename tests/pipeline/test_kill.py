@@ -152,9 +152,9 @@ def test_kills_at_any_moment_change_no_table_and_ask_nothing_again(
     draw = random.Random(7)
     killed = 0
     workspace.run(root, "dvc", "repro", "check")
-    lock = root / "dvc.lock"
+    written_in_place = (root / "dvc.lock", root / ".dvc/tmp/rwlock")
     for number in range(KILLS):
-        whole, whom = lock.read_bytes(), ("dvc", "stage", "both")[number % 3]
+        whole, whom = [path.read_bytes() for path in written_in_place], ("dvc", "stage", "both")[number % 3]
         with repro(root) as process:
             if not wait_for_stage(root, process):
                 break
@@ -162,9 +162,10 @@ def test_kills_at_any_moment_change_no_table_and_ask_nothing_again(
             kill(root, process, whom)
             killed += process.wait(timeout=60) != 0
             assert wait_for_none(root)
-        # DVC writes dvc.lock in place: killed meanwhile it leaves half a file; one takes the last whole one.
+        # DVC writes its locks in place: killed meanwhile it leaves half a file; one takes the last whole one.
         if whom != "stage":
-            lock.write_bytes(whole)
+            for path, content in zip(written_in_place, whole, strict=True):
+                path.write_bytes(content)
     assert killed >= 3
     before = workspace.stored(root)
     # Usage is cumulative over interrupted runs; what those had spent is not asked now.

@@ -128,9 +128,7 @@ def ids(table: Path) -> set[str]:
 
 
 def hashes(root: Path) -> dict[str, str]:
-    """Every out's hash as dvc.lock has it, without usage, which varies, and the report that shows it."""
+    """Every out's hash as dvc.lock has it."""
     lock = yaml.safe_load((root / "dvc.lock").read_text())
     outs = [out for stage in lock["stages"].values() for out in stage["outs"]]
-    return {
-        out["path"]: out["md5"] for out in outs if "usage" not in out["path"] and "report" not in out["path"]
-    }
+    return {out["path"]: out["md5"] for out in outs}
