@@ -18,6 +18,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
+@pytest.fixture(autouse=True)
+def progress(tmp_path, monkeypatch):
+    """Keep the files of progress out of the checkout."""
+    monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / ".evobuild/progress")
+
+
 @pytest.fixture
 def row():
     """Make a seed row; its ids follow from what it is given."""

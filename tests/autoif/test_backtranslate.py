@@ -14,11 +14,6 @@ from evobuild.core.errors import BadInput
 from stages import backtranslate as stage
 
 
-@pytest.fixture(autouse=True)
-def progress(tmp_path, monkeypatch):
-    monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / "progress")
-
-
 @pytest.mark.parametrize(
     ("reply", "text"),
     [

@@ -26,11 +26,6 @@ RESPONDER = ChatModel("simulated", "r")
 BOUNDS = Bounds("above:0.5", "from:8")
 
 
-@pytest.fixture(autouse=True)
-def progress(tmp_path, monkeypatch):
-    monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / "progress")
-
-
 def candidates(*known):
     """Candidates by accuracy and score; the answer to each is its number."""
     return [

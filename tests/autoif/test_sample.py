@@ -15,11 +15,6 @@ from stages import respond
 from stages import sample as stage
 
 
-@pytest.fixture(autouse=True)
-def progress(tmp_path, monkeypatch):
-    monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / "progress")
-
-
 def run(tmp_path, count, *rows):
     given = write_rows(tmp_path / "rows", *rows)
     outs = {name: tmp_path / name for name in ("answers", "rejects", "counts")}

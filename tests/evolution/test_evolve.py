@@ -29,12 +29,6 @@ SEED = 42
 OUTS = ("child", "rejects", "failures", "replies", "counts")
 
 
-@pytest.fixture(autouse=True)
-def progress(tmp_path, monkeypatch):
-    """Progress files of the test's own: an interrupted stage leaves its usage in them."""
-    monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / "progress")
-
-
 def settings(**changes):
     failures = PARAMS.evolve.failures.model_copy(update=changes.pop("failures", {}))
     return PARAMS.evolve.model_copy(update={"failures": failures, **changes})

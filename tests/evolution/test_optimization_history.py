@@ -25,7 +25,6 @@ def stage(row, tmp_path, store, monkeypatch):
     r0 = [row(f"{ask} {number} rivers of Europe.") for ask in asks for number in range(3, 15)]
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, r0))
     given = load_all_params(Path("params.yaml"))
-    monkeypatch.setattr(progress, "FOLDER", tmp_path / "progress")
 
     def run(own=Path("prompts/evolve/own.txt"), evolve=None, **optimize):
         changes = {"steps": 2, "development": 10, "candidates": 2} | optimize
@@ -107,7 +106,7 @@ def test_the_curve_has_a_point_a_step_and_the_same_columns_with_and_without_a_ho
 def test_the_same_params_give_the_same_bytes_also_after_an_interrupted_run(stage, tmp_path):
     first = stage(holdout=5, halving=2)
     assert first.metrics["calls"]["saved"] > 0
-    for file in (tmp_path / "progress").iterdir():
+    for file in progress.FOLDER.iterdir():
         file.write_text(file.read_text().replace('"finished"', '"stopped"'))
     assert stage(holdout=5, halving=2).bytes == first.bytes
 
