@@ -91,9 +91,13 @@ ENGLISH = Vocabulary(
     replies=_REPLIES,
     points=(
         "The key to the {w} is to keep the purpose in view and to build the answer up from there.",
-        "This is met by looking at the {w} first; a small change at the beginning saves much work later.",
+        "Looking at the {w} first meets this; a small change at the beginning saves much work later.",
         "Here the {w} set the limit, and the costs rise more slowly than the benefit.",
-        "The exception is rare but worth a sentence, and an example of the {w} makes it plain.",
+        "An example of the {w} makes it plain, and the exception is rare but worth a sentence.",
+        "With the {w} settled, the remaining steps follow in a few lines.",
+        "The {w} come first, since whatever follows rests on them.",
+        "For the {w} one date, one budget and one measure are enough.",
+        "Whether the {w} hold is soon tested, and the test costs little.",
     ),
 )
 

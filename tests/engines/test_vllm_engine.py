@@ -16,8 +16,7 @@ from peers import ask
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models import transformers_engine, vllm_engine
-from evobuild.models.engine import Engine
+from evobuild.models.engine import ENGINES, Engine
 from evobuild.models.vllm_engine import VllmEngine
 from evobuild.weights import checkpoints
 
@@ -37,8 +36,7 @@ def model(folder: Path, **options: Any) -> ChatModel:
 
 @contextmanager
 def started(model: ChatModel) -> Iterator[Engine]:
-    room = vllm_engine if model.engine == "vllm" else transformers_engine
-    engine = room.start(model)
+    engine = ENGINES[model.engine]()(model)
     try:
         yield engine
     finally:
