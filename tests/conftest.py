@@ -8,7 +8,7 @@ from fakes import FakeEngine
 from evobuild.core import cache_files
 from evobuild.core.tables import Instruction, content_id, row_id
 
-SLOWEST = ("test_line", "test_kill", "test_pipeline")
+SLOWEST = ("test_line", "test_dvc_yaml", "test_kill", "test_contributing")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""
 
 
