@@ -15,6 +15,7 @@ An instruction table has one row per instruction:
                'kept' if it is its parent, unevolved; '' in r0
   evolver      URI of the model that wrote the instruction, or its constraint; '' if the seed has it
   responder    URI of the model that wrote the output; '' if the seed has it, or nobody answered yet
+  seed_place   place of the seed row that it descends from in its source, from 0, lost rows counted
 Rejects have id, reason, detail and the raw reply.
 """
 
@@ -54,6 +55,7 @@ class Instruction(NamedTuple):
     operation: str = ""
     evolver: str = ""
     responder: str = ""
+    seed_place: int = 0
 
 
 class Reject(NamedTuple):
@@ -66,7 +68,9 @@ class Reject(NamedTuple):
 
 
 _HISTORY = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
-INSTRUCTIONS = pl.Schema({name: _HISTORY if name == "history" else pl.String for name in Instruction._fields})
+INSTRUCTIONS = pl.Schema(
+    dict.fromkeys(Instruction._fields, pl.String) | {"history": _HISTORY, "seed_place": pl.Int64}
+)
 REJECTS = pl.Schema(dict.fromkeys(Reject._fields, pl.String))
 RATINGS = measure_of("rate").schema
 SCORES = measure_of("score").schema

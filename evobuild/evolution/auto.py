@@ -25,6 +25,6 @@ def method_operation(method: str) -> str:
 def plan_by_method(method: str) -> Plan:
     """Evolve every row with one method."""
     name = method_operation(method)
-    return lambda place, row: Step(
+    return lambda row: Step(
         row, AUTO, name, methods.fill_method(method, row), methods.read_evolved_instruction, True
     )

@@ -63,8 +63,8 @@ class Round:
 
     def _tasks(self, parents: Iterable[Instruction]) -> Iterator[Task]:
         """Give the steps of each row: the first by the row's id, a further one by id and number."""
-        for place, row in enumerate(parents):
-            step = self.plan(place, row)
+        for row in parents:
+            step = self.plan(row)
             yield row.id, step
             for number, other in enumerate(step.also, start=1):
                 yield f"{row.id}/{number}", other

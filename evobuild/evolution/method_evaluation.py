@@ -107,7 +107,7 @@ class MethodEvaluator:
         failed: dict[int, list[FailedRow]] = {number: [] for number in texts}
         children: dict[Place, Instruction] = {}
         plans = {number: plan_by_method(text) for number, text in texts.items()}
-        steps = {(number, key): plans[number](0, row) for number in texts for key, row in parents.items()}
+        steps = {(number, key): plans[number](row) for number in texts for key, row in parents.items()}
         for (number, key), result in self._evolved(steps).items():
             if isinstance(result, Instruction):
                 children[number, key] = result
@@ -136,7 +136,7 @@ class MethodEvaluator:
         plan = plan_by_method(method)
         alive = {(each.number, each.row.id): each.row for each in found}
         for _ in range(rounds):
-            results = self._evolved({place: plan(0, row) for place, row in alive.items()})
+            results = self._evolved({place: plan(row) for place, row in alive.items()})
             alive = {place: row for place, row in results.items() if isinstance(row, Instruction)}
             for (number, _), result in results.items():
                 trajectory = found[number - 1]

@@ -40,29 +40,31 @@ def plan_evol(params: Evolve, source: RoundSource) -> Plan:
 
 
 def plan_in_turn(sets: OperationSets, round: str) -> Plan:
-    """Give row i of round r the operation number (i + r) mod n of its domain's n (arXiv:2412.11231)."""
+    """Give each row the operation number (i + r) mod n of its domain's n (arXiv:2412.11231).
+
+    i is the place of its seed row in the source, the same in every round, and r the round, the first being
+    0: no lineage repeats an operation within n rounds.
+    """
     number = round_number(round)
 
-    def step(place: int, row: Instruction) -> Step:
+    def step(row: Instruction) -> Step:
         names = _of(sets, row)
-        return operation_step(names[(place + number) % len(names)], row)
+        return operation_step(names[(row.seed_place + number) % len(names)], row)
 
     return step
 
 
 def plan_at_random(sets: OperationSets, round: str, seed: int) -> Plan:
     """Draw each row's operation from its domain's; what is drawn depends on seed, round and row alone."""
-    return lambda place, row: operation_step(
-        random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row
-    )
+    return lambda row: operation_step(random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row)
 
 
 def round_number(name: str) -> int:
-    """The number in a round's name: r3 and r3b are both a third round."""
+    """Number a round by its name, the first being 0: r3 and r3b are both 2."""
     found = re.search(r"\d+", name)
     if not found:
         raise ValueError(f"the round '{name}' has no number in its name")
-    return int(found[0])
+    return int(found[0]) - 1
 
 
 def _of(sets: OperationSets, row: Instruction) -> Sequence[str]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import AUTOIF, KEPT, SEED_ROUND, Instruction, Reject
+from evobuild.core.tables import AUTOIF, KEPT, Instruction, Reject
 from evobuild.evolution import methods, operations
 from evobuild.evolution.auto import method_operation, plan_by_method
 from evobuild.evolution.step import Plan, Step
@@ -21,7 +21,7 @@ def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
     """How each fixed operation asks, and each of some methods, given as place and text; the first counts."""
     found: dict[str, tuple[Plan, str]] = {}
     for name, prompt in operations.OPERATIONS.items():
-        found[name] = operations.plan_in_turn({operations.DEFAULT: [name]}, SEED_ROUND), f"prompts/{prompt}"
+        found[name] = operations.plan_in_turn({operations.DEFAULT: [name]}, "r1"), f"prompts/{prompt}"
     for place, method in texts:
         found.setdefault(method_operation(method), (plan_by_method(method), place))
     return found
@@ -43,7 +43,7 @@ def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[S
     if operation not in known:
         return None, f"the text of {operation or 'its method'} is not here"
     plan, place = known[operation]
-    return plan(0, parent), place
+    return plan(parent), place
 
 
 def is_evolved(row: Instruction) -> bool:

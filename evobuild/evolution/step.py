@@ -45,8 +45,8 @@ class Step(NamedTuple):
     also: tuple[Step, ...] = ()
 
 
-Plan = Callable[[int, Instruction], Step]
-"""From a row's place in its table and the row, how it is evolved."""
+Plan = Callable[[Instruction], Step]
+"""From a row, how it is evolved."""
 
 
 class RoundSource(NamedTuple):
@@ -95,6 +95,7 @@ def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failur
         strategy=step.strategy,
         operation=step.operation,
         evolver=evolver,
+        seed_place=parent.seed_place,
     )
 
 

@@ -1,7 +1,7 @@
 """Strategies of evolution: the registry of how the rows of a round are evolved.
 
-A strategy is a module with a function that plans a round: from a row's place and the row, the `Step` to
-evolve it by. What it needs is in the section `evolve` of params and in a `RoundSource`.
+A strategy is a module with a function that plans a round: from a row, the `Step` to evolve it by. What it
+needs is in the section `evolve` of params and in a `RoundSource`.
 """
 
 from __future__ import annotations

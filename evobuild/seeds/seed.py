@@ -64,7 +64,7 @@ def _clean(
     rejects: list[Reject] = []
     places: dict[str, str] = {}
     for number, source in enumerate(sources):
-        row = _instruction(source, domain)
+        row = _instruction(source, number, domain)
         # Nothing tells these rows apart but where they stood.
         own = row_id(SEED_ROUND, f"row {number}", row.content_id)
         if not row.instruction:
@@ -77,7 +77,7 @@ def _clean(
     return kept, rejects
 
 
-def _instruction(source: SourceRow, domain: str | None) -> Instruction:
+def _instruction(source: SourceRow, place: int, domain: str | None) -> Instruction:
     instruction, given = source.instruction.strip(), source.input.strip()
     content = content_id(source.history, instruction, given)
     own = row_id(SEED_ROUND, "", content)
@@ -92,6 +92,7 @@ def _instruction(source: SourceRow, domain: str | None) -> Instruction:
         instruction=instruction,
         input=given,
         output=source.output.strip(),
+        seed_place=place,
     )
 
 

@@ -151,7 +151,7 @@ def test_a_selected_row_is_told_from_the_seed_to_the_data_set(clone, capsys):
 def test_the_prompt_is_the_one_that_was_asked(clone, capsys):
     row = selected("r1")
     seed = next(tables.instructions(table("rounds/r0.parquet").filter(id=row["seed_id"])))
-    prompt = auto.plan_by_method(methods.initial_method("e0"))(0, seed).prompt
+    prompt = auto.plan_by_method(methods.initial_method("e0"))(seed).prompt
     assert f"  prompt, rendered from prompts/evolve/e0.jinja\n{barred(prompt)}\n" in explain(
         capsys, row["id"]
     )

@@ -34,7 +34,7 @@ def answering(verdict):
 def attempts(rows, judge=True, sampling=SAMPLING):
     with Model(ChatModel("simulated", "fake")) as evolver, Model(ChatModel("simulated", "judge")) as other:
         evolution = Evolution("r7", evolver, other if judge else None, RULES)
-        tasks = ((f"task {number}", PLAN(number, row)) for number, row in enumerate(rows))
+        tasks = ((f"task {number}", PLAN(row)) for number, row in enumerate(rows))
         return {each.key: each for each in evolution.attempt(tasks, sampling)}
 
 

@@ -12,6 +12,9 @@ from evobuild.evolution import operations
 from evobuild.evolution import step as evolution
 from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.params import Failures
+from evobuild.seeds.formats import SourceRow
+from evobuild.seeds.params import Seed
+from evobuild.seeds.seed import split_seed_rows
 
 METHOD = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 BY_METHOD = plan_by_method(METHOD)
@@ -23,11 +26,11 @@ IN_DEPTH = [name for name in operations.OPERATIONS if name != "breadth"]
 
 
 def by(*names, **domains):
-    return operations.plan_in_turn({"default": names} | domains, "r0")
+    return operations.plan_in_turn({"default": names} | domains, "r1")
 
 
 def child_of(parent, text, plan=BY_METHOD, rules=RULES, **given):
-    return evolution.read_child(plan(0, parent), reply("k", text, **given), "r1", "fake:model", rules)
+    return evolution.read_child(plan(parent), reply("k", text, **given), "r1", "fake:model", rules)
 
 
 def reason_of(*arguments, **given):
@@ -39,18 +42,40 @@ def reason_of(*arguments, **given):
 @pytest.mark.parametrize(
     ("place", "round", "name"),
     [
-        (0, "r0", "constraints"),
-        (0, "r1", "deepening"),
-        (1, "r1", "breadth"),
-        (2, "r1", "constraints"),
-        (7, "r3", "deepening"),
+        (0, "r1", "constraints"),
+        (0, "r2", "deepening"),
+        (1, "r2", "breadth"),
+        (2, "r2", "constraints"),
+        (7, "r4", "deepening"),
     ],
 )
-def test_row_i_of_round_r_gets_operation_i_plus_r(row, place, round, name):
-    assert operations.plan_in_turn({"default": NAMES}, round)(place, row()).operation == name
+def test_the_seed_row_at_place_i_gets_operation_i_plus_r_the_first_round_being_0(row, place, round, name):
+    given = row(seed_place=place)
+    assert operations.plan_in_turn({"default": NAMES}, round)(given).operation == name
 
 
-@pytest.mark.parametrize(("name", "number"), [("r1", 1), ("r12", 12), ("r3b", 3)])
+@pytest.mark.parametrize("number", [4, 5])
+def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number):
+    names = list(operations.OPERATIONS)[:number]
+    sources = [SourceRow(str(place), place, (), f"Row {place}.", "", "", None) for place in range(400)]
+    split = split_seed_rows(
+        sources, Seed.model_construct(domain=None, rows=360, held_out=0.1, near_duplicate=1.0), 7
+    )
+    lineages = {each.id: (each, []) for each in split.r0}
+    for round in range(1, number + 1):
+        plan = operations.plan_in_turn({"default": names}, f"r{round}")
+        # In the order of another hash each round, as tables are.
+        for key, (parent, done) in sorted(lineages.items(), key=lambda item: item[1][0].id):
+            step = plan(parent)
+            child = evolution.read_child(
+                step, reply("k", f"Row {key} {round}."), f"r{round}", "fake:model", RULES
+            )
+            lineages[key] = child, [*done, step.operation]
+    assert len(lineages) == 360
+    assert all(sorted(done) == sorted(names) for _, done in lineages.values())
+
+
+@pytest.mark.parametrize(("name", "number"), [("r1", 0), ("r12", 11), ("r3b", 2)])
 def test_a_round_is_numbered_by_its_name(name, number):
     assert operations.round_number(name) == number
 
@@ -64,8 +89,8 @@ def test_a_domain_has_its_own_operations_and_every_other_the_default(row, schedu
         if schedule == "random"
         else operations.plan_in_turn(sets, "r1")
     )
-    rows = [row(f"Row {number}.", domain=domain) for number in range(20)]
-    assert {plan(place, each).operation for place, each in enumerate(rows)} == set(names)
+    rows = [row(f"Row {number}.", domain=domain, seed_place=number) for number in range(20)]
+    assert {plan(each).operation for each in rows} == set(names)
 
 
 def test_a_draw_depends_on_seed_round_and_row_and_on_no_place(row):
@@ -73,7 +98,7 @@ def test_a_draw_depends_on_seed_round_and_row_and_on_no_place(row):
 
     def drawn(seed, round, rows=rows):
         plan = operations.plan_at_random({"default": NAMES}, round, seed)
-        return {each.id: plan(place, each).operation for place, each in enumerate(rows)}
+        return {each.id: plan(each).operation for each in rows}
 
     first = drawn(1, "r1")
     assert first == drawn(1, "r1", rows[::-1])
@@ -93,13 +118,13 @@ def test_the_evolver_sees_instruction_input_and_conversation(row, plan):
     parent = row(
         "Sum these up.", input="1, {{ 2 }}, {instruction}", history=(("user", "Hi."), ("assistant", "Hello."))
     )
-    prompt = plan(0, parent).prompt
+    prompt = plan(parent).prompt
     for text in ("Sum these up.", "1, {{ 2 }}, {instruction}", "user: Hi.", "assistant: Hello."):
         assert text in prompt
 
 
 def test_every_operation_asks_for_something_else(row):
-    prompts = {by(name)(0, row()).prompt for name in operations.OPERATIONS}
+    prompts = {by(name)(row()).prompt for name in operations.OPERATIONS}
     assert len(prompts) == len(operations.OPERATIONS) == 6
 
 
@@ -111,6 +136,7 @@ def test_a_child_descends_from_its_parent(row):
         round="r1",
         domain="math",
         output="Nile",
+        seed_place=9,
         evolver="old",
         responder="old",
     )
@@ -127,14 +153,15 @@ def test_a_child_descends_from_its_parent(row):
         input="",
         output="",
         strategy="auto",
-        operation=BY_METHOD(0, parent).operation,
+        operation=BY_METHOD(parent).operation,
         evolver="fake:model",
         responder="",
+        seed_place=9,
     )
 
 
 def test_another_method_is_another_operation(row):
-    names = {plan_by_method(text)(0, row()).operation for text in (METHOD, METHOD + " ")}
+    names = {plan_by_method(text)(row()).operation for text in (METHOD, METHOD + " ")}
     assert len(names) == 2
     assert all(name.startswith("method-") for name in names)
 
@@ -274,7 +301,7 @@ def test_a_new_task_loses_nothing(row):
 
 
 def test_a_child_is_another_row_in_another_round(row):
-    step = BY_METHOD(0, row())
+    step = BY_METHOD(row())
     first, second = (
         evolution.read_child(step, reply("k", HARDER), name, "fake:model", RULES) for name in ("r1", "r2")
     )

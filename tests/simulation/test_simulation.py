@@ -77,7 +77,7 @@ def row(text, context=""):
 
 def outcome(plan, parent, model="small", seed=0):
     """Why an evolution fails, by itself or in the answer to it, if it does, and the child."""
-    step = plan(0, parent)
+    step = plan(parent)
     made = read_child(step, ask(step.prompt, model=model, seed=seed), "r1", model, RULES)
     if not isinstance(made, Instruction):
         return made.reason, None
@@ -173,7 +173,7 @@ def test_small_evolves_further_and_names_more_methods():
 @pytest.mark.parametrize("operation", ["e0", *operations.OPERATIONS])
 def test_the_language_of_the_parent_is_kept_nearly_always(operation):
     plan = (
-        plan_by_method(e0()) if operation == "e0" else operations.plan_in_turn({"default": [operation]}, "r0")
+        plan_by_method(e0()) if operation == "e0" else operations.plan_in_turn({"default": [operation]}, "r1")
     )
     found = Counter()
     for number, seed in enumerate(SEEDS * 3):
