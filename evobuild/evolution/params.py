@@ -36,8 +36,11 @@ class Optimize(Section):
 
 
 class Failures(Section):
-    """What counts as a failed evolution, besides what cannot be used at all."""
+    """What counts as a failed evolution, besides a reply that holds no instruction."""
 
+    markers: bool
+    unchanged: bool
+    answered: bool
     max_growth: Count | None
     language: bool
     lost_content: bool

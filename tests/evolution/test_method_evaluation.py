@@ -14,7 +14,15 @@ from evobuild.evolution.method_evaluation import Evaluation, MethodEvaluator
 from evobuild.evolution.params import Failures
 from evobuild.models.client import Model
 
-RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=None,
+    language=False,
+    lost_content=False,
+    equal=False,
+)
 METHOD = methods.with_instruction_slot("Make it harder.")
 LABEL = "#Final Rewritten Instruction#:"
 SAMPLING = Sampling(0.3, max_tokens=99, seed=5)

@@ -36,7 +36,15 @@ PARAMS = Optimize(
     top_p=0.95,
     max_tokens=99,
 )
-RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=None,
+    language=False,
+    lost_content=False,
+    equal=False,
+)
 SEED = 7
 
 
