@@ -1,4 +1,4 @@
-"""A row as a conversation: the same words for the responder, the data set, training and evaluation."""
+"""A row as a conversation: the same words for the data set, training and evaluation, and for most answers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ from evobuild.core.tables import Instruction
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+PLAIN = "respond/answer.jinja"
+"""The template of a user turn without any words of ours."""
 
-def chat_messages(row: Instruction) -> tuple[Message, ...]:
-    """The conversation that ends with a row's instruction and input, as chat messages."""
-    asked = render("respond/answer.jinja", instruction=row.instruction, input=row.input)
+
+def chat_messages(row: Instruction, template: str = PLAIN) -> tuple[Message, ...]:
+    """The conversation that ends with a row's instruction and input, as chat messages.
+
+    template: of the last turn; it is given `instruction`, `input` and `strategy`.
+
+    Raises BadInput as `render` does.
+    """
+    asked = render(template, instruction=row.instruction, input=row.input, strategy=row.strategy)
     return (*(Message(role, content) for role, content in row.history), Message("user", asked))  # type: ignore[arg-type]
 
 

@@ -26,10 +26,8 @@ _DEMANDS_TEXT = """
 must should exactly least most only without under within include ensure sure explain compare justify discuss
 analyse analyze derive prove assume suppose consider check also avoid not rather how why which whether
 """
-_REASONING_TEXT = (
-    "step steps reason reasoning infer deduce conclusion trade-off criteria cause causes evidence proof"
-)
-_DEMANDS, _REASONING = frozenset(_DEMANDS_TEXT.split()), frozenset(_REASONING_TEXT.split())
+_STEPS = "step steps reason reasoning infer deduce conclusion trade-off criteria cause causes evidence proof"
+_DEMANDS, _REASONING = frozenset(_DEMANDS_TEXT.split()), frozenset(_STEPS.split())
 _BURDENS = {"code": 0.04, "math": 0.08, "chat": 0.0}
 _WIDE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _SENTENCE_ENDS = ".?!。？！।؟"
@@ -112,8 +110,7 @@ def name_methods(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     if style == "bullets":
         return "\n".join(f"- {phrase.title()}" for phrase in phrases), "stop"
     mark = "**" if style == "headed" else ""
-    numbers = [1 if kind == "twice" else place for place in range(1, len(phrases) + 1)]
-    lines = (f"{number}. {mark}{phrase}{mark}" for number, phrase in zip(numbers, phrases, strict=True))
+    lines = (f"{1 if kind == 'twice' else at}. {mark}{phrase}{mark}" for at, phrase in enumerate(phrases, 1))
     return "\n".join(["Here are the phrases:\n", *lines] if mark else lines), "stop"
 
 
@@ -138,7 +135,7 @@ def tag_instruction(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
 def judge_quality(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     """Judge from 0 to 10 how well the answer of a prompt serves its instruction: text and finish reason."""
     asked, _, answer = prompt.rpartition("\n#Answer#:\n")
-    words = subject_of(split_constraint(split_prompt(asked)[1])[0]).words
+    words = subject_of(split_constraint("\n\n".join(split_prompt(asked)[1:]))[0]).words
     score, lower = int(rng.kind(rates.SCORES) or 5), answer.lower()
     if not lower.strip() or (len(lower) < 300 and _NO_ANSWER.search(lower)):
         score -= rates.ASKED_BACK

@@ -15,8 +15,10 @@ import pytest
 
 from evobuild import simulation
 from evobuild.answering import failures
+from evobuild.answering.response_prompt import SHIPPED as SHIPPED_PROMPTS
 from evobuild.autoif import augment, backtranslate, verifiers
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import UserError
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
@@ -209,7 +211,7 @@ def test_no_text_breaks_it(text):
         render(f"autoif/{name}.jinja", code=text, constraint=text) for name in ("verifier", "backtranslate")
     ]
     asked = [(purpose, prompt) for purpose in simulation.PARTS for prompt in prompts]
-    asked += [("respond", f"{text}\n\n{constraint}") for constraint in SHIPPED]
+    asked += [("respond", f"{constraint}\n\n{text}") for constraint in SHIPPED]
     assert all(len(ask(prompt, purpose, n=5).choices) == 5 for purpose, prompt in asked)
 
 
@@ -223,8 +225,30 @@ def test_a_shipped_constraint_is_understood_kept_and_checked(text, tmp_path):
     answers = [ask(seed["instruction"], "respond").text for seed in SEEDS[:20]]
     assert all(evaluate(constraint.keep(answer).strip()) for answer in [*answers, *STOCK, "", "Po."])
     assert not any(evaluate(constraint.broken(answer)) for answer in STOCK)
-    replies = several(f"{SEED}\n\n{text}", "respond", 300)
+    replies = several(f"{text}\n\n{SEED}", "respond", 300)
     assert sum(map(evaluate, replies)) / 300 > rates.TRAITS["small"].keeps - 0.1
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text", "context"),
+    [
+        ("auto", HARD, ""),
+        ("auto", f"{SEED}\n\nOne each.", "Sleep, {{ food }}\n\nand sports."),
+        ("autoif", "Use no comma.", SEED),
+    ],
+)
+def test_the_responders_prompt_changes_no_answer(strategy, text, context):
+    asked = row(text, context)._replace(strategy=strategy, history=(("user", "Hi."), ("assistant", "Hm.")))
+    plain, wrapped = (chat_messages(asked, template) for template in SHIPPED_PROMPTS.values())
+    samplings = [Sampling(0.7, seed=seed) for seed in range(20)]
+    first, second = (
+        [simulation.answer("large", Request("", "respond", turns, each)) for each in samplings]
+        for turns in (plain, wrapped)
+    )
+    assert [each.text for each in first] == [each.text for each in second]
+    assert first[0].prompt_tokens < second[0].prompt_tokens
+    if strategy == "autoif":
+        assert sum("," not in each.text for each in first) > 8
 
 
 def read_verifier(choice):
