@@ -29,6 +29,7 @@ class Optimize(Section):
     ties: Literal["shorter", "first"]
     halving: Annotated[int, Field(ge=2)] | None
     difficulty_weight: Annotated[float, Field(ge=0)]
+    truncated_fails: bool
     evolver_temperature: Temperature
     temperature: Temperature
     top_p: Share

@@ -53,8 +53,6 @@ def test_a_preset_has_what_the_one_it_extends_sets_but_where_it_says_otherwise(t
     assert preset.overrides("two") == {"a": "1", "b": "3", "~rounds": "", "+rounds": "{r1:{}}"}
 
 
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     needed = {"deita": ["-S", "models.reward=some/reward"]}.get(name, [])
@@ -99,7 +97,9 @@ def test_all_presets_are_listed_with_what_they_are_about(capsys) -> None:
 
 def test_an_unknown_preset_names_the_known(capsys) -> None:
     assert command.main(["preset", "../params"]) == 1
-    assert "there is no preset '../params'; expected one of auto-evol, auto-evol-e0" in capsys.readouterr().err
+    assert (
+        "there is no preset '../params'; expected one of auto-evol, auto-evol-e0" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
