@@ -45,13 +45,16 @@ def overrides(name: str) -> dict[str, str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """Give the params that a preset sets, by dotted key, with those of the one it extends. Raises as `overrides`."""
+    """Give the params that a preset sets, by dotted key, with those of the one that it extends.
+
+    Raises as `overrides`.
+    """
     known = _names()
     if name not in known:
         raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
     content = _read(FOLDER / f"{name}.yaml")
-    below = read_preset(content["extends"]) if "extends" in content else {}
-    return below | content["set"]
+    extended = read_preset(content["extends"]) if "extends" in content else {}
+    return {**extended, **content["set"]}
 
 
 def _names() -> list[str]:
