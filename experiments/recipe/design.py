@@ -83,7 +83,7 @@ def experiments(
     found = []
     for names in itertools.product(*factors.values()):
         labels = dict(zip(factors, names, strict=True))
-        own = common | recipe.settings
+        own = {**common, **recipe.settings}
         for factor, level in labels.items():
             own |= factors[factor][level]
         own |= settings
