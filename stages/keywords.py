@@ -26,6 +26,7 @@ class Params(Part):
 class Arguments:
     replies: Path = Path("data/replies")
     rounds: Path = Path("data/rounds")
+    label: Path = Path("data/label.txt")
     keywords: Out = out("data/keywords.parquet")
     rejects: Out = out("data/rejects/keywords.parquet")
     counts: Out = out("data/counts/keywords.json")
@@ -34,7 +35,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.evolution.keywords import (
         KEYWORDS,
         Keyword,
@@ -68,7 +69,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.keywords, tables.frame(KEYWORDS, found))
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, balance | {"asked": used})
-    tables.write_json(args.metrics, keyword_figures(drawn, found, names))
+    metrics.write_metrics(args.metrics, keyword_figures(drawn, found, names), args.label)
     count_keywords(found).write_csv(args.frequencies)
 
 

@@ -169,7 +169,7 @@ def _probabilities(outs: Outs) -> pl.DataFrame:
 
 def _keywords(outs: Outs) -> pl.DataFrame:
     """One row: the evolver's replies that were read, the methods that they list, the distinct keywords."""
-    found = outs.json("metrics/keywords.json")["keywords"]
+    found = outs.metrics("keywords")["keywords"]
     row = {"replies": found["replies"], "methods": found["methods"], "distinct": found["distinct"]["all"]}
     return pl.DataFrame([row])
 
@@ -182,7 +182,7 @@ def _curve(outs: Outs) -> pl.DataFrame:
 
 def _optimization(outs: Outs) -> pl.DataFrame:
     """One row of all figures of the optimization, such as failure_rate.best and method.words."""
-    figures = outs.json("metrics/optimization.json")
+    figures = outs.metrics("optimization")
     return pl.DataFrame(
         [{f"{topic}.{name}": value for topic in figures for name, value in figures[topic].items()}]
     )

@@ -277,14 +277,14 @@ OUTS = ("keywords", "rejects", "counts", "metrics", "frequencies")
 
 
 @pytest.fixture
-def stage(tmp_path, store):
+def stage(tmp_path, store, label):
     """Run the stage on round r1; give its outs, read."""
 
     def run(folders, rows=12):
         values = load_all_params(Path("params.yaml"))
         changes = {"keywords": values.keywords.model_copy(update={"rows": rows}), "rounds": {"r1": None}}
         paths = {name: tmp_path / name for name in OUTS}
-        script.main(values.model_copy(update=changes), script.Arguments(**folders, **paths))
+        script.main(values.model_copy(update=changes), script.Arguments(label=label, **folders, **paths))
         return {
             "keywords": tables.read(paths["keywords"], keywords.KEYWORDS),
             "rejects": tables.read(paths["rejects"], tables.REJECTS),
