@@ -168,10 +168,13 @@ def _probabilities(outs: Outs) -> pl.DataFrame:
 
 
 def _keywords(outs: Outs) -> pl.DataFrame:
-    """One row: the evolver's replies that were read, the methods that they list, the distinct keywords."""
+    """One row: the evolver's replies that were read, the methods that they list, the distinct keywords.
+
+    as_published: distinct phrases as the judge worded them.
+    """
     found = outs.metrics("keywords")["keywords"]
     row = {"replies": found["replies"], "methods": found["methods"], "distinct": found["distinct"]["all"]}
-    return pl.DataFrame([row])
+    return pl.DataFrame([row | {"as_published": found["distinct_as_published"]}])
 
 
 def _curve(outs: Outs) -> pl.DataFrame:
