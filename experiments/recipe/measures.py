@@ -168,10 +168,13 @@ def _probabilities(outs: Outs) -> pl.DataFrame:
 
 
 def _keywords(outs: Outs) -> pl.DataFrame:
-    """One row: the evolver's replies that were read, the methods that they list, the distinct keywords."""
-    found = outs.json("metrics/keywords.json")["keywords"]
+    """One row: the evolver's replies that were read, the methods that they list, the distinct keywords.
+
+    as_published: distinct phrases as the judge worded them.
+    """
+    found = outs.metrics("keywords")["keywords"]
     row = {"replies": found["replies"], "methods": found["methods"], "distinct": found["distinct"]["all"]}
-    return pl.DataFrame([row])
+    return pl.DataFrame([row | {"as_published": found["distinct_as_published"]}])
 
 
 def _curve(outs: Outs) -> pl.DataFrame:
@@ -182,7 +185,7 @@ def _curve(outs: Outs) -> pl.DataFrame:
 
 def _optimization(outs: Outs) -> pl.DataFrame:
     """One row of all figures of the optimization, such as failure_rate.best and method.words."""
-    figures = outs.json("metrics/optimization.json")
+    figures = outs.metrics("optimization")
     return pl.DataFrame(
         [{f"{topic}.{name}": value for topic in figures for name, value in figures[topic].items()}]
     )

@@ -403,10 +403,13 @@ def test_keywords_are_counted_as_the_pipeline_does(outs):
         keywords.MethodList("c0", "r1", "m", ("add steps", "add a limit")),
         keywords.MethodList("c1", "r1", "m", ()),
     ]
-    named = [keywords.Keyword(f"c0-{number}", "c0", "r1", "m", "add steps", "add step") for number in (1, 2)]
+    one = keywords.Keyword("c0-1", "c0", "r1", "m", "add steps", "add step", "Add step")
+    named = [one, one._replace(id="c0-2", reply="add step")]
     figures = keywords.keyword_figures(listed, named, ["r1"])
     (outs.folder / "metrics/keywords.json").write_text(json.dumps(figures))
-    assert measures.KEYWORDS.read(outs).to_dicts() == [{"replies": 2, "methods": 2, "distinct": 1}]
+    assert measures.KEYWORDS.read(outs).to_dicts() == [
+        {"replies": 2, "methods": 2, "distinct": 1, "as_published": 2}
+    ]
 
 
 def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):

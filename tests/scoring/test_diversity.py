@@ -62,7 +62,7 @@ def test_figures_are_of_each_pool_and_say_how_they_were_taken():
 
 
 @pytest.fixture
-def ran(tmp_path, store, row):
+def ran(tmp_path, store, row, label):
     """Run the stage on two rounds, of three rows and of one."""
     rounds = tmp_path / "rounds"
     rounds.mkdir()
@@ -78,7 +78,7 @@ def ran(tmp_path, store, row):
         models = given.models.model_copy(update={"embedder": embedder})
         own = {name: given.pools["r0"] for name in texts}
         changed = given.model_copy(update={"models": models, "pools": own})
-        stage.main(changed, stage.Arguments(**paths))
+        stage.main(changed, stage.Arguments(label=label, **paths))
         return tmp_path
 
     return run
