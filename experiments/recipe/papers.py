@@ -70,5 +70,7 @@ SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
     "select.pools": "[autoif]",
 }
 """AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of constraints."""
+MND = {"models.embedder": MPNET, "diversity.text": "whole", "diversity.distance": "squared"}
+"""Neighbour distance as arXiv:2412.11231 measures it, by AutoIF/eval_diversity.py of its authors."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
 ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}

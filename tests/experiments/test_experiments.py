@@ -323,10 +323,10 @@ def test_a_metric_cuts_the_scored_rows_of_the_last_pool(outs):
 
 def test_distances_are_shares_of_equal_bins_the_last_of_which_is_open():
     binned = recipe_of("neighbour_distance").views[0].prepare
-    rows = [("r1", "a", 0.0), ("r1", "b", 0.049), ("r2", "c", 1.9), ("r2", "d", 0.05)]
+    rows = [("r1", "a", 0.0), ("r1", "b", 0.009), ("r2", "c", 1.9), ("r2", "d", 0.05)]
     frame = pl.DataFrame(rows, ["round", "id", "distance"], orient="row").with_columns(data=pl.lit("x"))
     found = binned(frame).filter(pl.col("share") > 0)
-    assert found.select("distance", "share").rows() == [(0.0, 0.5), (0.05, 0.25), (1.45, 0.25)]
+    assert found.select("distance", "share").rows() == [(0.0, 0.5), (0.05, 0.25), (0.99, 0.25)]
 
 
 def test_rows_are_measured_with_those_that_were_lost(outs):
