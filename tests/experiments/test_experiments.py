@@ -295,7 +295,7 @@ def test_scores_distances_and_rewards_are_measured_by_round(outs):
     for name, rows in (("r0", []), ("r1", SCORED)):
         write(f"scores/{name}", tables.SCORES, rows)
         write(f"diversity/{name}", tables.DIVERSITY, [(row[0], "c9", row[-1]) for row in rows])
-    write("rewards/r1", tables.REWARDS, [("c1", 1.5)])
+    write("rewards/r1", tables.REWARDS, [("c1", 1.5, 4, 1.25)])
     assert measures.SCORED.read(outs).rows() == [("r1", "c0", 0.5, 0.25), ("r1", "c1", 0.6, 0.2)]
     assert measures.DISTANCES.read(outs).rows() == [("r1", "c0", 0.25), ("r1", "c1", 0.2)]
     assert measures.REWARDED.read(outs).rows() == [("r1", "c0", None), ("r1", "c1", 1.5), ("r1", "c2", None)]
