@@ -298,7 +298,18 @@ def test_scores_distances_and_rewards_are_measured_by_round(outs):
     write("rewards/r1", tables.REWARDS, [("c1", 1.5, 4, 1.25)])
     assert measures.SCORED.read(outs).rows() == [("r1", "c0", 0.5, 0.25), ("r1", "c1", 0.6, 0.2)]
     assert measures.DISTANCES.read(outs).rows() == [("r1", "c0", 0.25), ("r1", "c1", 0.2)]
-    assert measures.REWARDED.read(outs).rows() == [("r1", "c0", None), ("r1", "c1", 1.5), ("r1", "c2", None)]
+    assert measures.REWARDED.read(outs).rows() == [
+        ("r1", "c0", None, None, None), ("r1", "c1", 1.5, 4, 1.25), ("r1", "c2", None, None, None)
+    ]  # fmt: skip
+
+
+def test_rewards_are_scaled_by_length_both_ways(outs):
+    rows = [("c0", 2.0, 2, 4.0), ("c1", 3.0, 6, 2.0)]
+    (outs.folder / "data/rewards").mkdir()
+    tables.write(outs.folder / "data/rewards/r1.parquet", tables.frame(tables.REWARDS, rows))
+    table = recipe_of("rewards").views[1]
+    # (2 · 2 + 3 · 6) / 2 / 4; a row without a reward does not count.
+    assert measures.REWARDED.read(outs).select(**table.cells).rows() == [(3.0, 2.75)]
 
 
 def test_a_metric_cuts_the_scored_rows_of_the_last_pool(outs):
