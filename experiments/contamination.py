@@ -12,11 +12,10 @@ MEASURES = ("13-gram", "8-gram")
 
 
 def percent(hit: str, of: str) -> dict[str, pl.Expr]:
-    """Of each measure the percentage that is hit."""
-    own = {measure: pl.col("measure") == measure for measure in MEASURES}
+    """Of each measure the percentage that is hit; none of nothing."""
     return {
-        f"{measure}, %": 100 * pl.col(hit).filter(is_own).sum() / pl.col(of).filter(is_own).sum()
-        for measure, is_own in own.items()
+        f"{name}, %": (100 * pl.col(hit) / pl.col(of)).filter(pl.col(of) > 0, measure=name).first()
+        for name in MEASURES
     }
 
 

@@ -5,6 +5,7 @@ No experiment runs here; CI runs one recipe whole.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import shutil
@@ -26,8 +27,19 @@ from evobuild.evolution import keywords, optimization_history
 from evobuild.evolution.method_evaluation import Evaluation, FailedRow
 from evobuild.evolution.optimization_history import Candidate
 from evobuild.models.roles import CHAT_ROLES, is_dry_run
-from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
-from experiments.recipe.design import Experiment, experiments
+from experiments.recipe import (
+    Bars,
+    Lines,
+    Measure,
+    Recipe,
+    Table,
+    command,
+    costs,
+    measures,
+    page,
+    runs,
+)
+from experiments.recipe.design import Experiment, evaluation_sets, experiments
 from experiments.recipe.outs import Outs
 from experiments.recipe.papers import STAND_INS
 from experiments.recipe.views import equal_size
@@ -443,6 +455,43 @@ def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     assert curve.rows() == [(0, 0.5, None, 3), (1, 0.0, 0.5, 2)]
 
 
+def test_a_child_stands_beside_its_parent_with_all_that_is_asked(outs, row):
+    write = outs.folder / "data/rounds/r1.parquet"
+    parent = row("Name 1 rivers.", id="s1")
+    child = parent._replace(
+        id="c1", parent_id="s1", operation="deepening", instruction="Name it.", input="In Asia."
+    )
+    tables.write(write, tables.frame(INSTRUCTIONS, [child]))
+    assert measures.EVOLVED.read(outs).rows() == [
+        ("r1", "c1", "s1", "deepening", "Name 1 rivers.", "Name it.\nIn Asia.")
+    ]
+
+
+def test_overlaps_are_shares_of_rows_and_of_questions(outs):
+    (outs.folder / "data/counts").mkdir()
+    hit = {"13-gram": {"rows": 1, "questions": 1}, "8-gram": {"rows": 3, "questions": 2}}
+    pools = {
+        "r0": {"rows": 4, "hit": hit},
+        "r1": {"rows": 0, "hit": {name: {"rows": 0, "questions": 0} for name in hit}},
+    }
+    ledger = {"in": 4, "out": 4, "rejects": {}, "questions": 8, "pools": pools}
+    (outs.folder / "data/counts/decontaminate-held_out.json").write_text(json.dumps(ledger))
+    frame = measures.OVERLAPS.read(outs).with_columns(data=pl.lit("a"))
+    by_rows, by_questions = (
+        view.markdown(frame, Path("unused"), dry=False).splitlines()[2:]
+        for view in recipe_of("contamination").views
+    )
+    assert by_rows == ["| held_out | r0 | 25.00 | 75.00 |", "| held_out | r1 | – | – |"]
+    assert by_questions == ["| held_out | r0 | 12.50 | 25.00 |", "| held_out | r1 | 0.00 | 0.00 |"]
+
+
+def test_a_student_is_known_by_its_losses(outs):
+    (outs.folder / "metrics").mkdir()
+    figures = {"held_out": {}, "loss": {"base": 2.5, "tuned": 2.0}, "perplexity": {}}
+    (outs.folder / "metrics/evaluation.json").write_text(json.dumps(figures))
+    assert measures.TUNED.read(outs).to_dicts() == [{"base": 2.5, "tuned": 2.0}]
+
+
 HISTOGRAM = Lines("Bins", NOTHING, "step", pl.len(), "rows", series=("evolver",), last_edge=4.0)
 LINES = Lines("Scores", NOTHING, x="step", y=pl.col("score").mean(), y_title="score", series=("evolver",))
 BARS = Bars("Levels", NOTHING, bars=("round", "evolver"), part="level", order=LEVELS)
@@ -543,6 +592,21 @@ def test_changed_data_is_another_experiment(dvc, tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"instruction": "b"}\n')
     command.main("tiny", SMALL, ["--data", dvc.data])
     assert len(dvc.queued) == 8
+
+
+def test_evaluation_sets_are_set_and_what_is_in_them_names_an_experiment(dvc, tmp_path, monkeypatch):
+    looking = dataclasses.replace(SMALL, views=recipe_of("contamination").views)
+    test = tmp_path / "test.jsonl"
+    for content in ("a", "b"):
+        test.write_text(f'{{"question": "{content}"}}\n')
+        command.main("tiny", looking, ["--data", dvc.data, "--set", f"gsm8k={test}"])
+    command.main("tiny", looking, ["--data", dvc.data])
+    assert len(set(dvc.queued)) == 12
+    assert evaluation_sets({"gsm8k": test}) == {"+decontaminate.sets.gsm8k": str(test)}
+    with pytest.raises(UserError, match="--set gsm8k=/nowhere: no such file"):
+        command.main("tiny", looking, ["--data", dvc.data, "--set", "gsm8k=/nowhere"])
+    with pytest.raises(SystemExit):
+        command.main("tiny", SMALL, ["--data", dvc.data, "--set", f"gsm8k={test}"])
 
 
 @pytest.mark.parametrize(
