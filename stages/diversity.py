@@ -51,7 +51,7 @@ def main(params: Params, args: Arguments) -> None:
         texts: dict[str, dict[str, str]] = {}
         for pool in params.pools:
             rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
-            texts[pool] = {row.id: embedded_text(row) for row in tables.instructions(rows)}
+            texts[pool] = {row.id: embedded_text(row, given.text) for row in tables.instructions(rows)}
         with Embedder(model) as embedder:
             # All at once: more of them have as many tokens as each other.
             embedder.keep(text for own in texts.values() for text in own.values())

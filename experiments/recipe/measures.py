@@ -72,15 +72,13 @@ def _tagged(outs: Outs) -> pl.DataFrame:
 
 
 def _rewards(outs: Outs) -> pl.DataFrame:
-    """Every evolved row: round, id, reward; null where there is none."""
+    """Every evolved row: round, id, reward, tokens and scaled; null where there is no reward."""
     pools = [name for name in outs.params.pools if name != SEED_ROUND]
     found = []
     for name in pools:
         ids = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
         rewards = outs.table(f"data/rewards/{name}.parquet", REWARDS)
-        found.append(
-            ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), "id", "reward")
-        )
+        found.append(ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), pl.all()))
     return pl.concat(found)
 
 
@@ -204,6 +202,49 @@ def _usage(outs: Outs) -> pl.DataFrame:
     return pl.DataFrame(found, {"task": pl.String, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
 
 
+def _children(outs: Outs) -> pl.DataFrame:
+    """Every evolved row beside its parent: round, id, parent_id, operation, before, after.
+
+    before, after: all that is asked, of the parent and of the row.
+    """
+    asked = candidate_rows.join_asked_text().str.strip_chars("\n")
+    found = []
+    for name, given in outs.params.rounds.items():
+        above, own = (
+            outs.table(f"data/rounds/{each}.parquet", INSTRUCTIONS) for each in (given.parent, name)
+        )
+        parents = above.select(parent_id="id", before=asked)
+        children = own.select(pl.lit(name).alias("round"), "id", "parent_id", "operation", after=asked)
+        found.append(children.join(parents, on="parent_id", maintain_order="left"))
+    return pl.concat(found).select("round", "id", "parent_id", "operation", "before", "after")
+
+
+def _overlaps(outs: Outs) -> pl.DataFrame:
+    """What each pool shares with each evaluation set, a line a measure.
+
+    Columns: set, round, measure, rows (hit) and of, touched (questions hit) and questions.
+    """
+    found = []
+    for name in outs.params.decontaminate.sets:
+        ledger = outs.json(f"data/counts/decontaminate-{name}.json")
+        for pool, own in ledger["pools"].items():
+            for measure, hit in own["hit"].items():
+                line = {
+                    "set": name,
+                    "round": pool,
+                    "measure": measure,
+                    "rows": hit["rows"],
+                    "of": own["rows"],
+                }
+                found.append(line | {"touched": hit["questions"], "questions": ledger["questions"]})
+    return pl.DataFrame(found)
+
+
+def _tuned(outs: Outs) -> pl.DataFrame:
+    """One row: the loss of the base and of the tuned model on the held-out rows, nats per answer token."""
+    return pl.DataFrame([outs.json("metrics/evaluation.json")["loss"]])
+
+
 def _funnel(outs: Outs) -> pl.DataFrame:
     """What each step of each branch took, let pass and gave: step, in, passed, out."""
     found = []
@@ -228,6 +269,9 @@ SCORED = Measure(("score",), _scores)
 DISTANCES = Measure(("diversity",), _distances)
 COMPOSED = Measure(("diversity",), _composed)
 FUNNEL = Measure(("quality",), _funnel)
+EVOLVED = Measure(("evolve",), _children)
+OVERLAPS = Measure(("decontaminate",), _overlaps)
+TUNED = Measure(("evaluate",), _tuned)
 REWARDED = Measure(("reward",), _rewards)
 TAGGED = Measure(("tag",), _tagged)
 CUTS = Measure(("score", "rate"), _cuts)

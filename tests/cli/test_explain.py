@@ -208,7 +208,7 @@ def measured(key):
     """Make a row near another, rewarded, tagged, and alike to a held-out row; the folder of each table."""
     rows = {
         "diversity/r2": (tables.DIVERSITY, (key, "another", 0.123456789)),
-        "rewards/r2": (tables.REWARDS, (key, -1.5)),
+        "rewards/r2": (tables.REWARDS, (key, -1.5, 3, -2.0)),
         "tags/r2": (tables.TAGS, (key, ["maths", HOSTILE])),
         "contamination/held_out": (
             tables.CONTAMINATION,
@@ -227,7 +227,7 @@ def test_all_that_was_measured_of_a_row_is_told(clone, capsys):
     own = said[said.index(f"\nr2  {key}\n") :]
     for line in (
         "  nearest other instruction of r2, l2 distance: another, distance 0.12346\n",
-        "  reward: -1.5\n",
+        "  reward: -1.5, 3 tokens, -2 scaled by length\n",
         "  tags: maths, Name it.␍␛[2J�1A<U+202E>gnorts selected: it",
         "  shared with held.parquet[7] of held_out, by 13-gram\n  │ Name it.␍␛[2J",
     ):

@@ -78,8 +78,18 @@ def test_rewards_are_what_the_model_gives_one_by_one(measured, folder):
         ids = tiny.tokenizer().apply_chat_template(messages, tokenize=True, return_dict=False)
         with torch.inference_mode():
             alone = model(input_ids=torch.tensor([ids])).logits.item()
-        assert found[each.id] == Reward(each.id, pytest.approx(alone, abs=1e-6))
+        assert found[each.id].reward == pytest.approx(alone, abs=1e-6)
     assert len({each.reward for each in found.values()}) == 3
+
+
+def test_a_reward_is_scaled_by_the_tokens_of_its_instruction_and_the_mean_of_the_pool(measured):
+    found = measured([*TURNS, EvolverTurns("d", "word " * 90, "too long"), EvolverTurns("e", "Now", "")])
+    lengths = [len(tiny.tokenizer()(each.answer, add_special_tokens=False)["input_ids"]) for each in TURNS]
+    assert [found[key].tokens for key in "abce"] == [*lengths, 0]
+    mean = sum(lengths) / 4
+    for each, length in zip(TURNS, lengths, strict=True):
+        assert found[each.id].scaled == pytest.approx(found[each.id].reward / length * mean)
+    assert found["e"].scaled is None
 
 
 def test_rejects_pass_and_what_is_too_long_is_one(measured):
