@@ -11,7 +11,11 @@ from pathlib import Path
 
 ENGINES = ("simulated", "vllm", "openai", "transformers")
 SCRATCH = "models/scratch"
-"""The folder of the stage `scratch`: the only weights that the pipeline makes itself."""
+"""The folder of the stage `scratch`: a toy model."""
+EXPERIENCED = "models/experienced"
+"""The folder of the stage `experience`: the base after a brief tuning, to score with."""
+MADE = {SCRATCH: "scratch", EXPERIENCED: "experience"}
+"""Folders of weights that a role may name before they are there, each with the stage that makes it."""
 
 
 PACKAGE = "package:"
@@ -68,9 +72,19 @@ class Weights:
         return self.name == SCRATCH
 
     @property
+    def is_experienced(self) -> bool:
+        """The scorer that the stage `experience` tunes."""
+        return self.name == EXPERIENCED
+
+    @property
+    def made_by(self) -> str:
+        """The stage that makes it, '' if none does."""
+        return MADE.get(self.name, "")
+
+    @property
     def is_local(self) -> bool:
         """A folder rather than a hub id."""
-        return self.is_scratch or bool(self.package) or Path(self.name).is_dir()
+        return bool(self.made_by or self.package) or Path(self.name).is_dir()
 
     @property
     def package(self) -> str:

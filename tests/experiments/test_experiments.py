@@ -324,6 +324,32 @@ def test_rewards_are_scaled_by_length_both_ways(outs):
     assert measures.REWARDED.read(outs).select(**table.cells).rows() == [(3.0, 2.75)]
 
 
+def test_rows_are_known_by_whether_they_were_selected(outs, row):
+    (outs.folder / "data/scores").mkdir()
+    for name, scored in (("r0", []), ("r1", SCORED)):
+        tables.write(outs.folder / f"data/scores/{name}.parquet", tables.frame(tables.SCORES, scored))
+    chosen = tables.frame(INSTRUCTIONS, [row("Name a very long river.", id="c1")])
+    tables.write(outs.folder / "data/dataset.parquet", chosen)
+    assert measures.SELECTED.read(outs).rows() == [("r1", "c0", 0.5, False), ("r1", "c1", 0.6, True)]
+
+
+def test_selections_overlap_where_every_scorer_takes_a_row():
+    found = {"plain": {"a": 0.9, "b": 0.5, "c": 1.5}, "experienced": {"a": 0.7, "b": 0.8, "c": 1.0}}
+    taken = {("plain", "a"), ("plain", "b"), ("experienced", "b")}
+    rows = [
+        {"data": "alpaca", "scorer": scorer, "id": key, "ifd": ifd, "selected": (scorer, key) in taken}
+        for scorer, scores in found.items()
+        for key, ifd in scores.items()
+    ]
+    (table,) = recipe_of("cherry").views
+    assert table.markdown(pl.DataFrame(rows), Path("unused"), dry=False).splitlines()[2:] == [
+        "| plain | 3 | 0.97 | 33.33 | 2 | 50.00 |",
+        "| experienced | 3 | 0.83 | 33.33 | 1 | 100.00 |",
+    ]
+    alone = table.markdown(pl.DataFrame(rows[:3]), Path("unused"), dry=False)
+    assert "| plain | 3 | 0.97 | 33.33 | 2 | – |" in alone, "the other has not run"
+
+
 def test_a_metric_cuts_the_scored_rows_of_the_last_pool(outs):
     path = outs.folder / "data/scores/r1.parquet"
     path.parent.mkdir()

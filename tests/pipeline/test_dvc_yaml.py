@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import pickle
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -222,9 +223,16 @@ def place_holder(path: Path, name: str) -> None:
     path.write_text(f"made by the test: {name}\n")
 
 
+class _Loader(yaml.CSafeLoader):
+    """YAML as DVC reads it: 2e-05 is a number."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[0-9]+e-[0-9]+$"), list("0123456789"))
+
+
 @lru_cache(16)
 def _parsed(text: str) -> bytes:
-    return pickle.dumps(yaml.load(text, yaml.CSafeLoader))
+    return pickle.dumps(yaml.load(text, _Loader))
 
 
 @contextmanager

@@ -41,17 +41,17 @@ def test_git_sees_no_data(clone: Path) -> None:
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     found = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
     assert "questions" in found.pop("decontaminate-held_out"), "it loses no row"
-    # seed, rounds, keywords, the branch, respond and rate of pools, what takes all pools at once, the rest
+    # seed and experience, rounds, keywords, the branch, respond and rate of pools, what takes all, the rest
     asked = found.pop("optimize")["asked"]
     assert [each["role"] for each in asked] == ["evolver", "optimizer"], "it makes no rows"
-    assert len(found) == 1 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + len(OF_ALL_POOLS) + 3
+    assert len(found) == 2 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + len(OF_ALL_POOLS) + 3
     ledgers = [
         each
         for ledger in found.values()
         for each in ([ledger] if "in" in ledger else ledger.values())
         if isinstance(each, dict)
     ]
-    assert len(ledgers) == 1 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + 3 * len(OF_ALL_POOLS) + 3
+    assert len(ledgers) == 2 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + 3 * len(OF_ALL_POOLS) + 3
     for ledger in ledgers:
         assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
 
