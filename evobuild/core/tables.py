@@ -15,6 +15,7 @@ An instruction table has one row per instruction:
                'kept' if it is its parent, unevolved; '' in r0
   evolver      URI of the model that wrote the instruction, or its constraint; '' if the seed has it
   responder    URI of the model that wrote the output; '' if the seed has it, or nobody answered yet
+  reasoning    what the responder thought before the output; '' if nothing, or nobody answered
 Rejects have id, reason, detail and the raw reply.
 """
 
@@ -54,6 +55,7 @@ class Instruction(NamedTuple):
     operation: str = ""
     evolver: str = ""
     responder: str = ""
+    reasoning: str = ""
 
 
 class Reject(NamedTuple):
@@ -99,9 +101,11 @@ REPLIES = pl.Schema(
         "completion_tokens": pl.Int64(),
         "reply": pl.String(),
         "top_probability": pl.List(pl.Float32),
+        "reasoning": pl.String(),
     }
 )
-"""What the evolver wrote, whole, by the id of the child that came of it."""
+"""What the evolver wrote, whole, by the id of the child that came of it. reasoning: what it thought before
+its reply, '' if nothing; completion_tokens and top_probability count that in."""
 CANDIDATES = pl.Schema(
     {
         "id": pl.String,

@@ -164,7 +164,7 @@ def _read(listed: MethodList, reply: Reply) -> Iterator[Keyword | Reject]:
         id = f"{listed.id}-{number:03}"
         given = [normal_phrase(phrase) for phrase in phrases.get(number, [])]
         if reason := unusable or _failure(given):
-            yield Reject(id, reason, method, reply.error or reply.text)
+            yield Reject(id, reason, method, reply.error or reply.kept)
         else:
             yield Keyword(id, listed.id, listed.round, listed.evolver, method, given[0])
 
