@@ -161,7 +161,7 @@ def summarise_methods(
         listed, method = asked.pop(reply.key)
         phrase, reason = read_keyword(reply)
         if reason:
-            yield Reject(reply.key, reason, method, reply.error or reply.text)
+            yield Reject(reply.key, reason, method, reply.error or reply.kept)
         else:
             row, round, evolver = listed[:3]
             yield Keyword(reply.key, row, round, evolver, method, phrase, reply.text.strip())

@@ -312,6 +312,21 @@ def test_a_reply_that_no_table_holds_comes_from_the_store(built, clone, capsys, 
     assert f"reply of attempt {attempt + 1}, from the reply store\n{barred(reply)}\n" in said
 
 
+def test_thoughts_are_told_before_what_came_of_them(clone, capsys):
+    row = selected()
+    for name, key in ((f"responses/{row['round']}", row["id"]), (f"replies/{row['round']}", row["id"])):
+        path = DATA / f"{name}.parquet"
+        known = pl.read_parquet(path)
+        thought = pl.when(pl.col("id") == key).then(pl.lit(f"Hm, {name}.")).otherwise("reasoning")
+        known.with_columns(thought.alias("reasoning")).write_parquet(path)
+    said = explain(capsys, row["id"])
+    assert re.search(
+        rf"thoughts of attempt \d+, before its reply\n{barred(f'Hm, {name}.')}\n  reply of", said
+    )
+    answer = barred(f"Hm, responses/{row['round']}.")
+    assert f"thoughts of {row['responder']}, before its answer\n{answer}\n  answer by" in said
+
+
 def test_a_missing_table_is_named(clone, capsys):
     row = selected()
     (DATA / "scores/r2.parquet").unlink()

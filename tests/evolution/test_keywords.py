@@ -203,7 +203,7 @@ def write(tmp_path, row):
             row(id=f"{name}{at:02}", round=name, evolver=evolver)._replace(history=[])
             for at in range(len(texts))
         ]
-        replies = [(f"{name}{at:02}", 0, 1, 1, text, None) for at, text in enumerate(texts)]
+        replies = [(f"{name}{at:02}", 0, 1, 1, text, None, "") for at, text in enumerate(texts)]
         content = {"rounds": (tables.INSTRUCTIONS, children), "replies": (tables.REPLIES, replies)}
         for folder, (schema, rows) in content.items():
             (tmp_path / folder).mkdir(exist_ok=True)

@@ -288,7 +288,9 @@ def outs(tmp_path, row):
     write("rejects/respond-r1", REJECTS, [("c2", "sorry", "", "")])
     write("ratings/r0", RATINGS, [(f"s{number}", "easy", 10.0 * number) for number in range(4)])
     write("ratings/r1", RATINGS, [("c0", "hard", 60.0), ("c1", "very hard", 90.0)])
-    write("replies/r1", REPLIES, [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99]), ("c1", 0, 9, 1, "…", None)])
+    write(
+        "replies/r1", REPLIES, [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99], ""), ("c1", 0, 9, 1, "…", None, "")]
+    )
     with Folder(tmp_path) as found:
         yield found
 
