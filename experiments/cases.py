@@ -21,7 +21,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Figures 8 and 9",
     data=ALPACA | GSM8K,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS | ONE_ROUND | {"evolve.strategy": "evol"},
+    presets=("evol-instruct",),
+    settings=SMALL_EVOLVERS | ONE_ROUND,
     views=(
         Cases("Adding constraints (Figure 8)", EVOLVED, "evolver", of("constraints")),
         Cases("Deepening (Figure 9)", EVOLVED, "evolver", of("deepening")),

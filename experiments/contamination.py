@@ -6,7 +6,7 @@ import polars as pl
 
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import OVERLAPS
-from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GSM8K, ONE_ROUND, SHAREGPT
+from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GSM8K, SHAREGPT
 
 MEASURES = ("13-gram", "8-gram")
 
@@ -23,7 +23,8 @@ RECIPE = Recipe(
     title="Contamination",
     source="arXiv:2406.00770, its table of contamination",
     data=SHAREGPT | GSM8K | CODE_ALPACA,
-    settings=AUTO_EVOL | ONE_ROUND | {"evolve.strategy": "auto", "evolve.method": "optimized"},
+    presets=("auto-evol",),
+    settings=AUTO_EVOL,
     views=(
         Table(
             "Training rows, answers included, that share words with a test set",
@@ -40,9 +41,9 @@ RECIPE = Recipe(
             cells=percent("touched", "questions"),
         ),
     ),
-    dry={"seed.rows": "60"},
+    dry={"seed.rows": "60", "seed.held_out": "0.1"},
     note="The seed is r0. The paper's test sets are MT-Bench, AlpacaEval, GSM8K and HumanEval: name them by "
-    "`--set`. The rows that are held out of the data are always one.",
+    "`--set`. The rows that are held out of the data are one, too, if `seed.held_out` is above 0.",
 )
 
 if __name__ == "__main__":

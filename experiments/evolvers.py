@@ -31,6 +31,7 @@ RECIPE = Recipe(
         },
         "evolver": EVOLVERS,
     },
+    presets=("evol-instruct",),
     settings=SMALL_EVOLVERS | {"evolve.token_probability": "true", "keywords.rows": "200"},
     views=(
         replace(difficulty.SCORES, rows=ROUNDS, published={}),

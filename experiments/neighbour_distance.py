@@ -33,7 +33,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Figure 4",
     data=ALPACA | GSM8K | CODE_ALPACA,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS | MND | {"evolve.strategy": "evol"},
+    presets=("evol-instruct",),
+    settings=SMALL_EVOLVERS | MND,
     views=(
         Lines(
             "Instructions of all rounds by distance to the nearest other one (Figure 4)",

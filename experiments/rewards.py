@@ -23,8 +23,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Table 14",
     data=DATA,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS
-    | {"evolve.strategy": "evol", "models.reward": SKYWORK_REWARD, "reward.dtype": "bfloat16"},
+    presets=("evol-instruct",),
+    settings=SMALL_EVOLVERS | {"models.reward": SKYWORK_REWARD, "reward.dtype": "bfloat16"},
     views=(
         Table(
             "Mean reward (Table 14)",

@@ -41,20 +41,15 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Table 11 and Figure 3",
     data=ALPACA | GSM8K | CODE_ALPACA,
     factors={"evolver": EVOLVERS, "student": STUDENTS},
+    presets=("evol-instruct",),
     settings=SMALL_EVOLVERS
     | ONE_ROUND
     | {
-        "evolve.strategy": "evol",
         "models.responder": LLAMA_LARGE,
         "models.scorer": "null",
         "rate.measures": "[]",
-        "select.pools": "[r1]",
-        "select.by": "random",
-        "select.share": "1.0",
-        "select.deduplicate.near": "null",
+        "seed.held_out": "0.1",
         "finetune.epochs": "2",
-        "finetune.batch": "64",
-        "finetune.max_length": "2048",
     },
     views=(
         Table(

@@ -43,7 +43,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Figure 5",
     data=ALPACA | GSM8K | CODE_ALPACA,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS | {"evolve.strategy": "evol", "evolve.token_probability": "true"},
+    presets=("evol-instruct",),
+    settings=SMALL_EVOLVERS | {"evolve.token_probability": "true"},
     views=(DISTRIBUTION, SURE_SHARES),
     note="Every output position counts. Needs an engine that gives log probabilities.",
 )

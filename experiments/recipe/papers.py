@@ -45,50 +45,30 @@ GSM8K = {"gsm8k": 7_473}
 CODE_ALPACA = {"code_alpaca": 20_022}
 SHAREGPT = {"sharegpt": 10_000}
 
-NO_BRANCH = {"~branches.autoif": "", "~pools.autoif": "", "select.pools": "[r1,r2,r3]"}
-"""What is about rounds goes without AutoIF."""
-
 # Every role is given a model, so that none is left to the simulated one of params.yaml.
-AUTO_EVOL = (
-    {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES}
-    | NO_BRANCH
-    | {
-        "models.optimizer": GPT_OPTIMIZER,
-        "models.judge": GPT_OPTIMIZER,
-        "evolve.temperature": "0.0",
-    }
-)
-"""Settings of arXiv:2406.00770."""
-SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | NO_BRANCH
-"""Settings of arXiv:2412.11231; its decoding is the default of params.yaml."""
-SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
-    "autoif.augment.rounds": "100",
-    "autoif.augment.count": "50",
-    "autoif.verifiers.count": "8",
-    "autoif.crosscheck.constraints": "420",
-    "autoif.backtranslate.functions": "0",
-    "autoif.compose.queries": "16",
-    "autoif.sample.count": "0",
-    "autoif.quality.score": "null",
-    "~rounds.r1": "",
-    "~rounds.r2": "",
-    "~rounds.r3": "",
-    "~pools.r1": "",
-    "~pools.r2": "",
-    "~pools.r3": "",
-    "select.pools": "[autoif]",
+AUTO_EVOL = {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES} | {
+    "models.optimizer": GPT_OPTIMIZER,
+    "models.judge": GPT_OPTIMIZER,
 }
-"""AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of constraints."""
-MND = {"models.embedder": MPNET, "diversity.text": "whole", "diversity.distance": "squared"}
-"""Neighbour distance as arXiv:2412.11231 measures it, by AutoIF/eval_diversity.py of its authors."""
-SEED_ALONE = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
-    **{f"~{section}.{name}": "" for section in ("rounds", "pools") for name in ("r1", "r2", "r3")},
-    "~branches.autoif": "",
-    "~pools.autoif": "",
-    "select.pools": "all",
+"""Models of arXiv:2406.00770."""
+SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES}
+"""Models of arXiv:2412.11231, but for the evolver."""
+MND = {"models.embedder": MPNET}
+"""The embedder of neighbour distances in arXiv:2412.11231."""
+RATED = {"rate.measures": "[level,score]"}
+"""Difficulty as arXiv:2412.11231 has it rated, where another paper has none."""
+ONE_ROUND = {"+rounds": "{r1:{parent:r0}}", "+pools": "{r0:{},r1:{}}", "select.pools": "[r1]"}
+"""One round in place of the three of the preset evol-instruct."""
+SEED_ALONE = {
+    "~rounds": "",
+    "+rounds": "{}",
+    "~branches": "",
+    "+branches": "{}",
+    "~pools": "",
+    "+pools": "{r0:{}}",
+    "select.pools": "[r0]",
     "rate.measures": "[]",
     "models.embedder": "null",
 }
 """The seed with its own answers and nothing else: no chat model is asked."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
-ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}
