@@ -75,6 +75,7 @@ RECIPE = Recipe(
         ),
         replace(keywords.COUNTS, rows=BOTH),
         replace(token_probability.DISTRIBUTION, series=BOTH),
+        replace(token_probability.FIRST_TOKENS, series=BOTH),
         replace(token_probability.SURE_SHARES, rows=ROUNDS),
     ),
 )

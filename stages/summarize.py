@@ -52,14 +52,16 @@ def main(params: Params, args: Arguments) -> None:
 
     pools, names, branches = list(params.pools), list(params.rounds), list(params.branches)
     failed = failure_counts.count_failures(args.rounds, args.failures, args.rejects, names, pools)
-    positions = token_probability.read_token_probabilities(names, replies=args.replies, rounds=args.rounds)
+    positions = token_probability.read_token_probabilities(
+        names, replies=args.replies, failures=args.failures, rounds=args.rounds
+    )
     steps = funnel.read_funnels(args.counts, branches)
     stages = stage_counts.asking_stages(names, branches, pools)
     figures = {
         args.row_counts: summarize.row_counts(args.counts, names, pools, branches),
         args.means: summarize.measure_means(args.measures, args.counts, pools),
         args.evolution: failure_counts.failure_figures(failed, args.counts, names, pools),
-        args.token_probability: token_probability.probability_figures(positions, names),
+        args.token_probability: token_probability.probability_figures(positions),
         args.contamination: summarize.contaminated(args.counts, list(params.decontaminate.sets), pools),
         args.branches: funnel.funnel_figures(steps),
         args.usage: summarize.usage_by_role(args.counts, stages),

@@ -82,15 +82,16 @@ TAGS = measure_of("tag").schema
 EMBEDDINGS = pl.Schema({"id": pl.String(), "embedding": pl.List(pl.Float32)})
 FAILURES = pl.Schema(
     {
-        "id": pl.String,
-        "row": pl.String,
-        "attempt": pl.Int64,
-        "strategy": pl.String,
-        "operation": pl.String,
-        "domain": pl.String,
-        "reason": pl.String,
-        "detail": pl.String,
-        "reply": pl.String,
+        "id": pl.String(),
+        "row": pl.String(),
+        "attempt": pl.Int64(),
+        "strategy": pl.String(),
+        "operation": pl.String(),
+        "domain": pl.String(),
+        "reason": pl.String(),
+        "detail": pl.String(),
+        "reply": pl.String(),
+        "top_probability": pl.List(pl.Float32),
     }
 )
 """Every failed attempt at an evolution, also of rows that were not lost. row: id of the parent.

@@ -162,14 +162,17 @@ def _lost(outs: Outs, stage: str, name: str) -> pl.DataFrame:
 def _probabilities(outs: Outs) -> pl.DataFrame:
     """Output positions of the evolver by top-1 probability; none where its engine gave no probabilities.
 
-    Columns: round, probability (lower edge of a bin), positions.
+    Columns: round, probability (lower edge of a bin), positions, first_positions (of the first of a reply).
     """
     names = list(outs.params.rounds)
-    files = [outs.path(f"data/{folder}/{name}.parquet") for folder in ("replies", "rounds") for name in names]
-    found = token_probability.read_token_probabilities(
-        names, replies=files[0].parent, rounds=files[-1].parent
-    )
-    return token_probability.probability_histogram(found).select("round", "probability", "positions")
+    folders = {
+        folder: outs.path(f"data/{folder}/{name}.parquet").parent
+        for folder in ("replies", "failures", "rounds")
+        for name in names
+    }
+    found = token_probability.read_token_probabilities(names, **folders)
+    columns = "round", "probability", "positions", "first_positions"
+    return token_probability.probability_histogram(found).select(columns)
 
 
 def _keywords(outs: Outs) -> pl.DataFrame:

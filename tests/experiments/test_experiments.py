@@ -22,7 +22,7 @@ from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.core.tables import FAILURES, INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.evolution import keywords, optimization_history
 from evobuild.evolution.method_records import Evaluation, FailedRow
 from evobuild.evolution.optimization_history import Candidate
@@ -288,9 +288,10 @@ def outs(tmp_path, row):
     write("rejects/respond-r1", REJECTS, [("c2", "sorry", "", "")])
     write("ratings/r0", RATINGS, [(f"s{number}", "easy", 10.0 * number) for number in range(4)])
     write("ratings/r1", RATINGS, [("c0", "hard", 60.0), ("c1", "very hard", 90.0)])
-    write(
-        "replies/r1", REPLIES, [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99], ""), ("c1", 0, 9, 1, "…", None, "")]
-    )
+    kept = [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99], ""), ("c1", 0, 9, 1, "…", None, "")]
+    write("replies/r1", REPLIES, kept)
+    lost = ("s3-0", "s3", 0, "evol", "deepening", "chat", "unchanged", "", "…", [0.5] * 5 + [0.97])
+    write("failures/r1", FAILURES, [lost])
     with Folder(tmp_path) as found:
         yield found
 
@@ -417,7 +418,10 @@ def test_failures_are_counted_by_kind_with_zeros(outs):
 
 def test_probabilities_are_counted_at_every_position(outs):
     found = measures.PROBABILITIES.read(outs).filter(pl.col("positions") > 0)
-    assert found.rows() == [("r1", 0.5, 1), ("r1", 0.95, 2)]
+    assert found.rows() == [("r1", 0.5, 6, 6), ("r1", 0.95, 3, 2)]
+    first, later = (found.with_columns(round=pl.lit(name), data=pl.lit("x")) for name in ("r1", "r2"))
+    shares = recipe_of("token_probability").views[0].prepare(pl.concat([first, later]))
+    assert shares.select("share", "first_share").rows() == [(6 / 9, 6 / 8), (3 / 9, 2 / 8)]
 
 
 def test_only_what_was_evolved_can_be_lost(outs):
@@ -701,12 +705,12 @@ def test_a_page_of_simulated_models_is_no_result(dry, outs, tmp_path, monkeypatc
     params = yaml.safe_load((outs.folder / "params.yaml").read_text())
     params["models"] |= {role: "simulated:small" if dry else "openai:gpt" for role in CHAT_ROLES}
     (outs.folder / "params.yaml").write_text(yaml.safe_dump(params))
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(page, "Outs", lambda name: outs)
     recipe = recipe_of("difficulty")
     found = {
         each.name("difficulty", "", ""): each for each in experiments(recipe, {"gsm8k": Path("/a")}, {}, {})
     }
+    monkeypatch.chdir(tmp_path)
     text = page.written("difficulty", recipe, found)
     folder = tmp_path / "experiments" / ("dry_runs" if dry else "results")
     assert (folder / "difficulty.md").read_text() == text

@@ -171,6 +171,7 @@ def write_figures(sources: Sources, text: Any) -> None:
     words = [{"evolver": text("evolver"), "keyword": f"idea {n}", "count": 3 + n} for n in range(2)]
     tables.write_csv(sources.keywords, words)
     tokens = {"round": "r1", "evolver": "e", "probability": 0.95, "positions": 8, "share": 1.0}
+    tokens |= {"first_positions": 5, "first_share": 1.0}
     tables.write_csv(sources.token_probability, [tokens])
     tables.write_csv(sources.curve, [{"step": 1, "loss": 3.5, "learning_rate": 0.1}])
     evaluation = {"held_out": {"measured": 4, "rejected": 0}, "loss": {"base": 2.5, "tuned": 2.25}}

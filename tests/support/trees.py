@@ -40,7 +40,7 @@ def row(key: str, parent: str = "", **fields: str) -> Instruction:
 
 def attempt(parent: str, number: int, *rest: str) -> tuple[Any, ...]:
     """A failed attempt with a fixed operation. rest: operation, domain, reason, detail and reply."""
-    return f"{parent}-{number}", parent, number, "evol", *rest
+    return f"{parent}-{number}", parent, number, "evol", *rest, None
 
 
 def tables_in(root: Path) -> outcomes.Tables:
