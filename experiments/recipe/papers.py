@@ -80,9 +80,10 @@ SEED_ALONE = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
     "~branches.autoif": "",
     "~pools.autoif": "",
     "select.pools": "all",
+    "evolve.method": "e0",
     "rate.measures": "[]",
     "models.embedder": "null",
 }
-"""The seed with its own answers and nothing else: no chat model is asked."""
+"""The seed with its own answers and nothing else: chat models are asked for answers that it lacks."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
 ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}
