@@ -67,8 +67,9 @@ SEED_ALONE = {
     "~pools": "",
     "+pools": "{r0:{}}",
     "select.pools": "[r0]",
+    "evolve.method": "e0",
     "rate.measures": "[]",
     "models.embedder": "null",
 }
-"""The seed with its own answers and nothing else: no chat model is asked."""
+"""The seed with its own answers and nothing else: chat models are asked for answers that it lacks."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
