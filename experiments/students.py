@@ -47,6 +47,7 @@ RECIPE = Recipe(
         "evolve.strategy": "evol",
         "models.responder": LLAMA_LARGE,
         "models.scorer": "null",
+        "models.embedder": "null",
         "rate.measures": "[]",
         "select.pools": "[r1]",
         "select.by": "random",
