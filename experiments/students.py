@@ -47,6 +47,7 @@ RECIPE = Recipe(
     | {
         "models.responder": LLAMA_LARGE,
         "models.scorer": "null",
+        "models.embedder": "null",
         "rate.measures": "[]",
         "seed.held_out": "0.1",
         "finetune.epochs": "2",
