@@ -185,7 +185,8 @@ def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, Sta
     }
     measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     means = [
-        {"pool": pool, "difficulty": _mean(ratings[pool]["score"]), "rate": found[f"rate-{pool}"]}
+        {"pool": pool, "rate": found[f"rate-{pool}"]}
+        | {"difficulty": _mean(ratings[pool]["score"]), "with_score": ratings[pool]["score"].count()}
         | {name: _mean(scores[pool][name]) for name in measures}
         for pool in params.pools
     ]

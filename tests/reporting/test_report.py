@@ -250,6 +250,23 @@ def test_ratings_are_shown_with_their_denominator(shown: str):
     assert "7,340 of 7,341" in shown
 
 
+@pytest.mark.usefixtures("without_charts")
+def test_a_mean_difficulty_stands_beside_the_rows_that_it_is_over(plain: Sources):
+    path = plain.rows.measures["ratings"] / "r1.parquet"
+    known = tables.read(path, tables.RATINGS).sort("id")
+    score = pl.when(pl.col("id") == known["id"][0]).then(None).otherwise("score").alias("score")
+    tables.write(path, known.with_columns(score))
+    shown = report.report_page(settings(), plain)
+    for mean, rows in (("40.0", known.height), ("41.0", known.height - 1), ("42.0", known.height)):
+        assert f'<td class="n">{mean}</td><td class="n">{rows}</td>' in shown
+
+
+def test_the_chart_of_levels_tells_over_how_many_rows_a_mean_is():
+    rows = [("a", "hard", 70.0), ("b", "easy", None), ("c", None, 30.0)]
+    drawn = charts.levels({"r1": pl.DataFrame(rows, tables.RATINGS, orient="row")})
+    assert "mean 50.0 of 2" in drawn
+
+
 def section(page: str) -> str:
     """The part of the page on diversity, reward and tags, without its charts."""
     text = page[page.index('<h2 id="measures">') : page.index('<h2 id="contamination">')]

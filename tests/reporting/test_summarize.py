@@ -77,6 +77,7 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
     assert found["mean"]["difficulty"] == {"r0": 36.6667, "r1": 88.888, "r2": None}
     assert found["rated"] == {"r0": 3, "r1": 1, "r2": 1}
     assert found["asked"] == {"r0": 4, "r1": 1, "r2": 1}
+    assert found["rows"] == {"difficulty": {"r0": 3, "r1": 1, "r2": 0}}
 
 
 def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path: Path) -> None:
