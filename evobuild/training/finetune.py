@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, require
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.training.params import Finetune
-from evobuild.weights import checkpoints, threads
+from evobuild.weights import checkpoints, threads, tokenized_pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,7 +30,7 @@ def finetune_model(
     """Fine-tune a base model on answered rows and save it with its tokenizer.
 
     Returns the training curve (step, loss in nats per answer token, learning_rate), and as rejects
-    the rows whose prompt leaves no room for an answer.
+    the rows that have no answer, or whose prompt leaves no room for one.
 
     Raises BadInput if no row is left.
     """
@@ -68,23 +67,21 @@ def finetune_model(
 def labelled_examples(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction], max_length: int
 ) -> tuple[list[dict[str, list[int]]], list[Reject]]:
-    """Ids and labels of each row whose prompt leaves room for an answer; the others as rejects.
+    """Ids and labels of each row that has an answer and room for it; the others as rejects.
 
-    Only the answer and the end token are labelled. Ids are concatenated, as in evaluation, since
-    text would be tokenized across the place where they meet.
+    Only the answer and the end token are labelled. Ids are those of scoring and evaluation.
     """
     examples, rejects = [], []
-    for row in rows:
-        prompt = prompt_ids(tokenizer, row)
-        answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
-        ids = [*prompt, *answer, tokenizer.eos_token_id][:max_length]
-        if len(ids) > len(prompt):
-            examples.append({"input_ids": ids, "labels": [UNLABELLED] * len(prompt) + ids[len(prompt) :]})
-        else:
-            rejects.append(Reject(row.id, "no room for the answer", f"{len(prompt)} tokens before it", ""))
+    for found in tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, max_length):
+        if isinstance(found, Reject):
+            rejects.append(found)
+            continue
+        start = found.answer_start
+        ids = [*found.both, tokenizer.eos_token_id][:max_length]
+        examples.append({"input_ids": ids, "labels": [UNLABELLED] * start + ids[start:]})
     if not examples:
         raise BadInput(
-            f"{max_length} tokens: no prompt of {len(rows)} rows leaves room for an answer; "
+            f"none of {len(rows)} rows has an answer that begins within {max_length} tokens; "
             "raise finetune.max_length, or choose a base with a longer context"
         )
     return examples, rejects
