@@ -14,7 +14,6 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import EVALUATION, REJECTS, Instruction, Reject, frame
 from evobuild.core.uri import Weights
@@ -37,13 +36,11 @@ def compare_models(
     limit = min(params.max_length, checkpoints.context_length(base))
     pairs: list[losses.Pair] = []
     rejects: list[Reject] = []
-    for row in rows:
-        answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
-        pair = tokenized_pairs.tokenized_pair(row.id, prompt_ids(tokenizer, row), answer, limit)
-        if isinstance(pair, str):
-            rejects.append(Reject(row.id, pair, "", row.output))
+    for found in tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, limit):
+        if isinstance(found, Reject):
+            rejects.append(found)
         else:
-            pairs.append(pair)
+            pairs.append(found)
     if not pairs:
         raise BadInput(f"none of {len(rows)} held-out rows can be measured; the first: {rejects[0].reason}")
     before, after = _losses(base, pairs, params), _losses(Weights(str(tuned)), pairs, params)

@@ -18,7 +18,7 @@ class Rate(Decoding):
 
 
 class Score(Section):
-    template: Literal["plain", "chat", "authors", "superfiltering"]
+    template: Literal["plain", "alpaca", "chat", "authors", "superfiltering"]
     dtype: Dtype
     max_length: Annotated[int, Field(ge=8)]
     batch_tokens: Count

@@ -108,8 +108,8 @@ def test_a_text_of_one_token_has_no_loss() -> None:
 
 @pytest.mark.parametrize(("limit", "ids"), [(9, [1, 2, 3, 4, 0]), (4, [1, 2, 3, 4])])
 def test_the_answer_and_its_end_are_learnt_and_cut(limit: int, ids: list[int]) -> None:
-    pair = Pair("a", [1, 2, 3, 4], answer_start=2, alone=[1, 3, 4], truncated=False)
-    example = experience.labelled_pair(pair, 0, limit)
+    pair = Pair("a", [1, 2, 3, 4], ((1, 2),), answer_start=2, alone=[1, 3, 4], alone_start=1, truncated=False)
+    example = finetune.labelled_pair(pair, 0, limit)
     assert example["input_ids"] == ids
     assert example["labels"] == [finetune.UNLABELLED] * 2 + ids[2:]
 
