@@ -49,6 +49,7 @@ evolve.top_p: 0.95
 evolve.max_tokens: 2048
 respond.prompt: paper
 keywords.temperature: 0.7
+keywords.top_p: 0.95
 diversity.text: whole
 diversity.distance: squared
 finetune.epochs: 3
