@@ -55,10 +55,20 @@ SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | NO_BRAN
 SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
     "autoif.augment.rounds": "100",
     "autoif.augment.count": "50",
+    "autoif.augment.examples": "seeds",
+    "autoif.augment.near_duplicate": "null",
+    "autoif.augment.temperature": "0.7",
     "autoif.verifiers.count": "8",
-    "autoif.crosscheck.constraints": "420",
+    "autoif.verifiers.temperature": "0.7",
+    "autoif.crosscheck.case": "above:0",
+    "autoif.crosscheck.function": "from:0.8",
+    "autoif.crosscheck.constraints": "null",
     "autoif.backtranslate.functions": "0",
-    "autoif.compose.queries": "16",
+    "autoif.compose.count": "16",
+    "autoif.compose.rows": "6720",
+    "autoif.compose.min_characters": "21",
+    "autoif.compose.max_characters": "299",
+    "respond.prompt": "paper",
     "autoif.sample.count": "0",
     "autoif.quality.score": "null",
     "~rounds.r1": "",
@@ -69,6 +79,6 @@ SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
     "~pools.r3": "",
     "select.pools": "[autoif]",
 }
-"""AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of constraints."""
+"""AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of rows."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
 ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}

@@ -47,7 +47,7 @@ def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
         texts = [text(f"{field}{name}") for field in ("instruction", "input", "output")]
         made_by = ("evol", text(f"operation{name}"), "", "")
         rows = [
-            (
+            tables.Instruction(
                 f"{name}-{row:02d}", "", text(f"seed_id{row}"), f"{parent}-{row:02d}" if parent else "",
                 name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, *made_by,
             )
