@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import Out, log, out, run
 from evobuild.evaluation.params import Evaluate
 from evobuild.weights.params import WeightsRole
 
@@ -36,6 +36,8 @@ def main(params: Params, args: Arguments) -> None:
 
     rows = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
     table, lost = evaluate.compare_models(rows, params.models.base, args.tuned, params.evaluate)
+    if not rows:
+        log("no row is held out (seed.held_out: 0): nothing is measured")
     tables.ledger(len(rows), table.height, lost)
     tables.write(args.losses, table)
     tables.write(args.rejects, lost)

@@ -76,9 +76,8 @@ def main(params: Params, args: Arguments) -> None:
                 for role in roles
             }
             sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
-            evaluator = MethodEvaluator(
-                models["evolver"], models.get("judge"), sampling, params.evolve.failures
-            )
+            evolver, judge, rules = models["evolver"], models.get("judge"), params.evolve.failures
+            evaluator = MethodEvaluator(evolver, judge, sampling, rules, given.truncated_fails)
             loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
             asked = [model.usage.asked() for model in models.values()]

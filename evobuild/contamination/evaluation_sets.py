@@ -10,9 +10,11 @@ Failure is a set without a known column, or a value of another kind: it raises B
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.seeds import records
 from evobuild.seeds.fields import Record, json_kind, listed_fields
@@ -42,10 +44,12 @@ class Question(NamedTuple):
 def read_evaluation_set(path: Path, columns: Sequence[str] = ()) -> list[Question]:
     """Read an evaluation set, in file order; rows without any text are passed over.
 
-    columns: what to read, the question first; none: known by name.
+    columns: what to read, the question first; none: known by name. A table of held-out rows may have none.
 
-    Raises BadInput as the module says, and if no row has text.
+    Raises BadInput as the module says, and if no row of another file has text.
     """
+    if _is_empty_held_out(path):
+        return []
     found: list[Question] = []
     names: tuple[list[str], list[str]] | None = None
     for place, record in records.read_records(path):
@@ -57,6 +61,14 @@ def read_evaluation_set(path: Path, columns: Sequence[str] = ()) -> list[Questio
     if not found:
         raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
     return found
+
+
+def _is_empty_held_out(path: Path) -> bool:
+    if path.suffix != ".parquet" or not path.is_file():
+        return False
+    with suppress(BadInput):
+        return tables.read(path, tables.INSTRUCTIONS, ["id"]).is_empty()
+    return False
 
 
 def _named(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str], list[str]]:

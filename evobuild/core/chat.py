@@ -24,6 +24,9 @@ Purpose = Literal[
 
 Finish = Literal["stop", "length", "content_filter"]
 
+REFUSALS = ("prompt too long", "content policy")
+"""How an error begins that is about the prompt: asked again, it would be the same."""
+
 
 class Message(NamedTuple):
     """One chat turn."""
@@ -95,3 +98,8 @@ class Reply:
     def finish(self) -> Finish | None:
         """The first choice's finish reason, None if the call failed."""
         return self.choices[0].finish if self.choices else None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the call failed for no reason that lies in the prompt, as in an outage."""
+        return self.error is not None and not self.error.startswith(REFUSALS)

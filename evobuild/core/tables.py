@@ -119,6 +119,7 @@ CANDIDATES = pl.Schema(
         "rated": pl.Int64,
         "holdout_rate": pl.Float64,
         "rows": pl.Int64,
+        "judged": pl.Int64,
         "failures": pl.String,
         "words": pl.Int64,
         "chosen": pl.Boolean,
@@ -128,8 +129,8 @@ CANDIDATES = pl.Schema(
         "method": pl.String,
     }
 )
-"""Evolving methods that were evaluated. rows: of the development set, evolved by it;
-`rated` of these have a known gain.
+"""Evolving methods that were evaluated. rows: of the development set, evolved by it; failure_rate is over
+`judged` of these, all that a reply came for, and `rated` have a known gain.
 
 chosen: it became e(t). best: it is e*. reason: why the optimizer's replies held no method, else ''.
 """
@@ -159,8 +160,9 @@ CANDIDATE_FAILURES = pl.Schema(
         "reply": pl.String,
     }
 )
-"""Rows that a candidate failed on. among: development or holdout. stage: evolve or respond.
-instruction: what was to be evolved or answered."""
+"""Rows that a candidate failed on, and, with the reason NOT_JUDGED, those that no reply came for.
+among: development or holdout. stage: evolve or respond. instruction: what was to be evolved or answered."""
+NOT_JUDGED = "not judged"
 CONTAMINATION = pl.Schema(
     dict.fromkeys(("id", "row", "pool", "set", "place", "measure", "overlap", "evaluation"), pl.String)
 )

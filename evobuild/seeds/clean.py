@@ -1,4 +1,4 @@
-"""Source rows as rows of r0: normalised, those without an instruction and those that repeat another lost."""
+"""Source rows as rows of r0: normalised, without those that have no instruction or repeat another."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from evobuild.seeds.formats import SourceRow
 
 
 def clean_source_rows(
-    sources: Iterable[SourceRow], domain: str | None = None
+    sources: Iterable[SourceRow], domain: str | None = None, deduplicate: bool = True
 ) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
     """Give each source row as a row of r0, without blank space around its texts, or as a reject.
 
-    domain: of all rows; None: their own, or chat.
+    domain: of all rows; None: their own, or chat. deduplicate: lose a row that is equal to an earlier one,
+    else it stays, with an id of its own.
     """
     kept: list[tuple[SourceRow, Instruction]] = []
     rejects: list[Reject] = []
@@ -24,11 +25,13 @@ def clean_source_rows(
         own = row_id(SEED_ROUND, f"row {number}", row.content_id)
         if not row.instruction:
             rejects.append(Reject(own, "empty instruction", source.place, ""))
-        elif row.id in places:
-            rejects.append(Reject(own, "exact duplicate", f"{source.place} repeats {places[row.id]}", ""))
-        else:
+        elif row.id not in places:
             places[row.id] = source.place
             kept.append((source, row))
+        elif deduplicate:
+            rejects.append(Reject(own, "exact duplicate", f"{source.place} repeats {places[row.id]}", ""))
+        else:
+            kept.append((source, row._replace(id=own, seed_id=own)))
     return kept, rejects
 
 

@@ -28,22 +28,17 @@ class Split(NamedTuple):
 
 
 def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int) -> Split:
-    """Normalise source rows, drop empty and equal ones, and split off the held-out set.
+    """Normalise source rows, drop empty and, if params say so, equal ones, and split off the held-out set.
 
-    The held-out set has `held_out` times the rows drawn, in whole groups: at least one, and never all.
+    The held-out set has `held_out` times the rows drawn, in whole groups: at least one, and never all;
+    none if `held_out` is 0.
 
     Raises BadInput if all rows are one group.
     """
-    kept, rejects = clean_source_rows(sources, params.domain)
+    kept, rejects = clean_source_rows(sources, params.domain, params.deduplicate)
     places = sorted(range(len(kept)), key=lambda place: kept[place][1].id)
     drawn = min(params.rows or len(kept), len(kept))
-    grouped = _groups(kept, params.near_duplicate, random_seed)
-    if len(grouped) == 1:
-        raise BadInput(
-            f"nothing can be held out: all {len(kept)} distinct rows are near-duplicates or turns of one "
-            "conversation; bring other rows, or raise seed.near_duplicate"
-        )
-    held = _hold_out(grouped, min(round(drawn * params.held_out), len(kept) - 1), random_seed)
+    held = _held_out(kept, params, drawn, random_seed) if params.held_out else set[int]()
     rest = [place for place in places if place not in held]
     chosen = set(random.Random(f"{random_seed} rows").sample(rest, min(drawn, len(rest))))
     rejects += [
@@ -56,6 +51,17 @@ def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int
         [kept[place][1] for place in sorted(held)],
         rejects,
     )
+
+
+def _held_out(kept: Sequence[tuple[SourceRow, Instruction]], params: Seed, drawn: int, seed: int) -> set[int]:
+    """The places of the held-out rows."""
+    grouped = _groups(kept, params.near_duplicate, seed)
+    if len(grouped) == 1:
+        raise BadInput(
+            f"nothing can be held out: all {len(kept)} distinct rows are near-duplicates or turns of one "
+            "conversation; bring other rows, raise seed.near_duplicate, or set seed.held_out to 0"
+        )
+    return _choose_groups(grouped, min(round(drawn * params.held_out), len(kept) - 1), seed)
 
 
 def _groups(kept: Sequence[tuple[SourceRow, Instruction]], threshold: float, seed: int) -> list[list[int]]:
@@ -87,7 +93,7 @@ def _root(links: dict[int, int], group: int) -> int:
     return group
 
 
-def _hold_out(grouped: list[list[int]], wanted: int, seed: int) -> set[int]:
+def _choose_groups(grouped: list[list[int]], wanted: int, seed: int) -> set[int]:
     """Whole groups, in seeded order, that fit into what is wanted; if none does, the smallest."""
     order = list(grouped)
     random.Random(f"{seed} held out").shuffle(order)

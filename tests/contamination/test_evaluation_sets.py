@@ -42,6 +42,14 @@ def test_columns_are_known_by_name(tmp_path: Path, record, asked, answers) -> No
     assert one(tmp_path, record)[1:] == (asked, answers)
 
 
+def test_a_table_of_held_out_rows_may_have_none(tmp_path: Path) -> None:
+    tables.write(tmp_path / "held.parquet", tables.INSTRUCTIONS.to_frame())
+    assert evaluation_sets.read_evaluation_set(tmp_path / "held.parquet") == []
+    pl.DataFrame({"question": pl.Series([], dtype=pl.String)}).write_parquet(tmp_path / "other.parquet")
+    with pytest.raises(BadInput, match="holds no records"):
+        evaluation_sets.read_evaluation_set(tmp_path / "other.parquet")
+
+
 def test_columns_can_be_named_the_question_first(tmp_path: Path) -> None:
     found = one(tmp_path, {"question": "no", "task": "T", "why": "W", "key": "K"}, ["task", "key"])
     assert found == ("set.jsonl:1", ("T",), ("K",))

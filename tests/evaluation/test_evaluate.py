@@ -62,13 +62,16 @@ def test_every_row_is_measured_or_rejected() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("rows", "why"),
-    [([], "no row is held out"), ([tiny.row(output="")], "none of 1 held-out rows can be measured")],
-)
-def test_nothing_to_measure_is_refused(rows, why: str) -> None:
-    with pytest.raises(BadInput, match=why):
-        compare(rows)
+def test_rows_of_which_none_can_be_measured_are_refused() -> None:
+    with pytest.raises(BadInput, match="none of 1 held-out rows can be measured"):
+        compare([tiny.row(output="")])
+
+
+def test_without_held_out_rows_there_is_no_figure() -> None:
+    table, rejects = compare([])
+    found = evaluate.evaluation_metrics(table, rejects)
+    assert found["held_out"] == {"measured": 0, "rejected": 0}
+    assert found["loss"] == found["perplexity"] == {"base": None, "tuned": None}
 
 
 def test_a_spoilt_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

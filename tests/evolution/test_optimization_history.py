@@ -10,8 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from evobuild import simulation
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
+from evobuild.core.chat import Reply
 from evobuild.evolution import methods
 from evobuild.models import progress
 from evobuild.reporting import charts
@@ -77,6 +79,24 @@ def test_the_stage_tells_of_every_candidate_and_of_each_row_that_it_failed_on(st
     assert made.metrics["holdout_rate"]["best"] == best["holdout_rate"]
     assert made.metrics["calls"]["made"] > 0 and made.metrics["calls"]["saved"] == 0
     assert made.asked == ["evolver", "optimizer"]
+
+
+def test_a_candidate_judged_on_fewer_rows_says_so(stage, monkeypatch):
+    answer, lost = simulation.answer, []
+
+    def failing(name, request):
+        if request.purpose == "evolve" and len(lost) < 2 and request.key not in lost:
+            lost.append(request.key)
+        return Reply(request.key, (), 9, "timeout") if request.key in lost else answer(name, request)
+
+    monkeypatch.setattr(simulation, "answer", failing)
+    made = stage(steps=1, development=5)
+    first = made.candidates[0]
+    assert (first["rows"], first["judged"], made.metrics["unjudged"]) == (5, 3, {"e0": 2, "best": 2})
+    unjudged = [each for each in made.failures if each["reason"] == "not judged"]
+    assert [each["detail"] for each in unjudged if each["step"] == 0] == ["timeout"] * 2
+    failed = [each for each in made.failures if each["step"] == 0 and each["reason"] != "not judged"]
+    assert first["failure_rate"] == len(failed) / 3
 
 
 def test_the_stage_keeps_each_trajectory_with_its_verdicts(stage):

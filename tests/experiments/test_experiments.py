@@ -23,7 +23,7 @@ from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.evolution import keywords, optimization_history
-from evobuild.evolution.method_evaluation import Evaluation, FailedRow
+from evobuild.evolution.method_records import Evaluation, FailedRow
 from evobuild.evolution.optimization_history import Candidate
 from evobuild.models.roles import CHAT_ROLES, is_dry_run
 from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
@@ -411,14 +411,13 @@ def test_keywords_are_counted_as_the_pipeline_does(outs):
 
 def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     (outs.folder / "metrics").mkdir()
-    evaluation = Evaluation(
-        4, tuple(FailedRow(f"s{number}", "evolve", "empty", "", "", "") for number in range(2))
-    )
+    rows = frozenset("abcd")
+    evaluation = Evaluation(rows, tuple(FailedRow(row, "evolve", "empty", "", "", "") for row in "ab"))
     first = Candidate(0, 0, "", "three words here", evaluation=evaluation, objective=0.5, chosen=True)
     better = Candidate(
-        1, 0, "", "two words", evaluation=Evaluation(4), holdout=evaluation, objective=0.0, chosen=True
+        1, 0, "", "two words", evaluation=Evaluation(rows), holdout=evaluation, objective=0.0, chosen=True
     )
-    history = optimization_history.History([first, better], calls=40)
+    history = optimization_history.History([first, better], calls=40, best=better)
     (outs.folder / "metrics/optimization.json").write_text(
         json.dumps(optimization_history.optimization_figures(history))
     )

@@ -39,7 +39,15 @@ SHIPPED = (ROOT / "data/raw/constraints.txt").read_text("utf-8").splitlines()
 SEEDS = [json.loads(line) for line in (ROOT / "data/raw/sample.jsonl").read_text("utf-8").splitlines()]
 SEED = "Give three tips for staying healthy."
 HARD = f"{SEED} Compare two of them step by step, and explain at least one exception and its cause."
-RULES = Failures(max_growth=200, language=True, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=200,
+    language=True,
+    lost_content=False,
+    equal=False,
+)
 GOOD = [CLAUSES[clause] for clause in ("keep", "self_contained", "no_answer", "concrete")]
 SAID = {"echoed": "markers copied", "translated": "language changed", "swollen": "grew too long"}
 SAID |= {"dropped": "lost content", "lost": "loss of key information", "stagnant": "stagnant complexity"}

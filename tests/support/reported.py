@@ -106,7 +106,7 @@ def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict
     empty = {pl.String: "", pl.Boolean: False, pl.Int64: 0, pl.Float64: None}
     values = {name: empty[kind] for name, kind in tables.CANDIDATES.items()}
     given = {"id": f"{step:03d}-{number:03d}", "step": step, "candidate": number, "failure_rate": rate}
-    return values | given | {"rows": 4} | fields
+    return values | given | {"rows": 4, "judged": 4} | fields
 
 
 def write_contamination(sources: Sources, text: Any) -> None:

@@ -30,7 +30,7 @@ from evobuild.core.params import load_params
 from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
-from evobuild.evolution import optimize
+from evobuild.evolution import optimization_calls
 from evobuild.models import planning
 from evobuild.models.progress import FOLDER as PROGRESS
 from evobuild.models.usage import Usage
@@ -115,7 +115,7 @@ class Estimator:
         evolve = self._params.evolve
         if (evolve.strategy, evolve.method) != ("auto", "optimized"):
             return 0
-        return optimize.most_optimization_calls(self._params.optimize, evolve.failures.equal)
+        return optimization_calls.most_optimization_calls(self._params.optimize, evolve.failures.equal)
 
     def _evolved(self, round_: str) -> int:
         evolve = self._params.evolve
