@@ -13,7 +13,7 @@ COUNTS = Table(
     KEYWORDS,
     rows=("evolver",),
     columns=("data",),
-    cells={name: pl.col(name).sum() for name in ("replies", "methods", "distinct")},
+    cells={name: pl.col(name).sum() for name in ("replies", "methods", "distinct", "as_published")},
 )
 
 RECIPE = Recipe(
@@ -26,7 +26,8 @@ RECIPE = Recipe(
     | {"evolve.strategy": "auto", "evolve.method": "e0", "keywords.rows": "1000"},
     views=(COUNTS,),
     dry={"keywords.rows": "12"},
-    note="As many replies are read of each evolver; keywords.rows says how many of each round.",
+    note="As many replies are read of each evolver; keywords.rows says how many of each round. `distinct` "
+    "counts phrases in a normal form, `as_published` phrases as the judge worded them.",
 )
 
 if __name__ == "__main__":

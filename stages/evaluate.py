@@ -25,13 +25,14 @@ class Arguments:
     held_out: Path = Path("data/held_out.parquet")
     scratch: Path = Path("models/scratch")
     tuned: Path = Path("models/tuned")
+    label: Path = Path("data/label.txt")
     losses: Out = out("data/evaluation.parquet")
     rejects: Out = out("data/rejects/evaluate.parquet")
     metrics: Out = out("metrics/evaluation.json")
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.evaluation import evaluate
 
     rows = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
@@ -41,7 +42,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.ledger(len(rows), table.height, lost)
     tables.write(args.losses, table)
     tables.write(args.rejects, lost)
-    tables.write_json(args.metrics, evaluate.evaluation_metrics(table, lost))
+    metrics.write_metrics(args.metrics, evaluate.evaluation_metrics(table, lost), args.label)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Params(Part):
 class Arguments:
     responses: Path = Path("data/responses")
     scratch: Path = Path("models/scratch")
+    experienced: Path = Path("models/experienced")
     scores: Out = out("data/scores")
     rejects: Out = out("data/rejects/score.parquet")
     counts: Out = out("data/counts/score.json")

@@ -44,7 +44,7 @@ class Response(NamedTuple):
 
     def reject(self, key: str) -> Reject:
         """Give the reject of a response that is no answer. key: its id."""
-        return Reject(key, self.failure, self.reply.error or "", self.reply.text)
+        return Reject(key, self.failure, self.reply.error or "", self.reply.kept)
 
 
 def sample_responses(
@@ -78,4 +78,6 @@ def answer_rows(rows: Iterable[Instruction], model: Model, asking: Asking) -> It
         if response.failure:
             yield response.reject(row.id)
         else:
-            yield row._replace(output=response.answer, responder=str(model.model))
+            yield row._replace(
+                output=response.answer, responder=str(model.model), reasoning=response.reply.reasoning
+            )

@@ -53,26 +53,32 @@ class Request:
     """One call of a chat model.
 
     key: stable name of the request within its stage, unique there; replies are joined by it.
+    reasoning: how much the model is to think: off, on, low, medium or high; '' leaves it to the model. The
+    chat client says so of every request of a role.
     """
 
     key: str
     purpose: Purpose
     messages: tuple[Message, ...]
     sampling: Sampling
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of the n answers to a request.
 
-    tokens: completion tokens. logprobs: per output position the chosen token's natural-log
-    probability first, then the most probable ones; None where not asked for.
+    text: the answer alone, as the chat client gives it; engines and the reply cache have what came.
+    reasoning: what the model thought before it, '' if nothing. tokens: completion tokens, thoughts included.
+    logprobs: per output position, those of thoughts included, the chosen token's natural-log probability
+    first, then the most probable ones; None where not asked for.
     """
 
     text: str
     finish: Finish
     tokens: int
     logprobs: tuple[tuple[float, ...], ...] | None = None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,16 @@ class Reply:
     def text(self) -> str:
         """The first choice's text, empty if the call failed."""
         return self.choices[0].text if self.choices else ""
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought before the first choice's text, '' if nothing."""
+        return self.choices[0].reasoning if self.choices else ""
+
+    @property
+    def kept(self) -> str:
+        """What is kept of a reply that is of no use: its text, else the thoughts that it ends with."""
+        return self.text or self.reasoning
 
     @property
     def finish(self) -> Finish | None:

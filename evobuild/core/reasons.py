@@ -83,7 +83,7 @@ REASONS = (
     Reason(
         NOT_DRAWN,
         "nothing speaks against it, but only so many were to be kept",
-        ("seed", "crosscheck", "compose"),
+        ("seed", "experience", "crosscheck", "compose"),
     ),
     # of keywords
     Reason("no phrase", "the judge's reply names no method", ("keywords",)),
@@ -119,14 +119,14 @@ REASONS = (
     # of measures
     Reason("unparsed level", "the judge's reply names no level", ("rate",)),
     Reason("unparsed score", "the judge's reply holds no score", ("rate", "quality")),
-    Reason("empty answer", "there is no answer to score", ("score", "evaluate")),
+    Reason("empty answer", "there is no answer to score", ("score", "experience", "evaluate")),
     Reason(
         "no room for the answer",
         "the question alone is as long as the model may read",
-        ("score", "finetune", "evaluate"),
+        ("score", "experience", "finetune", "evaluate"),
     ),
-    Reason("no answer token is scored", "nothing of the answer is left to score", ("score",)),
-    Reason("loss not finite", "the model gives a loss that is no number", ("score",)),
+    Reason("no answer token is scored", "nothing of the answer is left to score", ("score", "experience")),
+    Reason("loss not finite", "the model gives a loss that is no number", ("score", "experience")),
     Reason("zero loss", "a loss is zero, so that a score cannot be computed", ("score",)),
     Reason("unusable embedding", "the embedding is not finite, or zero", ("diversity",)),
     Reason("no other row", "the pool has no other row to be near to", ("diversity",)),

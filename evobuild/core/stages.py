@@ -31,6 +31,7 @@ STAGES = (
     Stage("fetch", "fetch"),
     Stage("seed"),
     Stage("scratch"),
+    Stage("experience"),
     Stage("optimize", asks="evolver"),
     Stage("evolve", "rounds", "evolver"),
     Stage("keywords", asks="judge"),

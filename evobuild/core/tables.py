@@ -18,6 +18,7 @@ An instruction table has one row per instruction:
   responder    URI of the model that wrote the output; '' if the seed has it, or nobody answered yet
   seed_place   place of the seed row that it descends from in its source, of autoif of the query in its
                file; from 0, lost rows counted
+  reasoning    what the responder thought before the output; '' if nothing, or nobody answered
 Rejects have id, reason, detail and the raw reply.
 """
 
@@ -58,6 +59,7 @@ class Instruction(NamedTuple):
     evolver: str = ""
     responder: str = ""
     seed_place: int = 0
+    reasoning: str = ""
 
 
 class Reject(NamedTuple):
@@ -105,9 +107,11 @@ REPLIES = pl.Schema(
         "completion_tokens": pl.Int64(),
         "reply": pl.String(),
         "top_probability": pl.List(pl.Float32),
+        "reasoning": pl.String(),
     }
 )
-"""What the evolver wrote, whole, by the id of the child that came of it."""
+"""What the evolver wrote, whole, by the id of the child that came of it. reasoning: what it thought before
+its reply, '' if nothing; completion_tokens and top_probability count that in."""
 CANDIDATES = pl.Schema(
     {
         "id": pl.String,

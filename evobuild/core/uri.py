@@ -11,7 +11,11 @@ from pathlib import Path
 
 ENGINES = ("simulated", "vllm", "openai", "transformers")
 SCRATCH = "models/scratch"
-"""The folder of the stage `scratch`: the only weights that the pipeline makes itself."""
+"""The folder of the stage `scratch`: a toy model."""
+EXPERIENCED = "models/experienced"
+"""The folder of the stage `experience`: the base after a brief tuning, to score with."""
+MADE = {SCRATCH: "scratch", EXPERIENCED: "experience"}
+"""Folders of weights that a role may name before they are there, each with the stage that makes it."""
 
 
 PACKAGE = "package:"
@@ -23,8 +27,8 @@ class ChatModel:
     """A chat role's model: which engine serves which model at which revision ('' = not pinned).
 
     The options change results, so they are part of the model's name: dtype and quantization as the
-    engine calls them, max_length in tokens of prompt and reply, adapter a LoRA folder; each '' or 0
-    if it is left to the model.
+    engine calls them, max_length in tokens of prompt and reply, adapter a LoRA folder, reasoning how much it
+    is to think before it answers; each '' or 0 if it is left to the model.
     """
 
     engine: str
@@ -34,9 +38,11 @@ class ChatModel:
     quantization: str = ""
     max_length: int = 0
     adapter: str = ""
+    reasoning: str = ""
 
     def __str__(self) -> str:
-        options = {name: getattr(self, name) for name in ("dtype", "quantization", "max_length", "adapter")}
+        names = ("dtype", "quantization", "max_length", "adapter", "reasoning")
+        options = {name: getattr(self, name) for name in names}
         given = ",".join(f"{name}={value}" for name, value in options.items() if value)
         revision = f"@{self.revision}" if self.revision else ""
         return f"{self.engine}:{self.name}{revision}" + (f"[{given}]" if given else "")
@@ -68,9 +74,19 @@ class Weights:
         return self.name == SCRATCH
 
     @property
+    def is_experienced(self) -> bool:
+        """The scorer that the stage `experience` tunes."""
+        return self.name == EXPERIENCED
+
+    @property
+    def made_by(self) -> str:
+        """The stage that makes it, '' if none does."""
+        return MADE.get(self.name, "")
+
+    @property
     def is_local(self) -> bool:
         """A folder rather than a hub id."""
-        return self.is_scratch or bool(self.package) or Path(self.name).is_dir()
+        return bool(self.made_by or self.package) or Path(self.name).is_dir()
 
     @property
     def package(self) -> str:

@@ -143,7 +143,15 @@ class RoundTables:
         if choice.logprobs:
             best = [min(1.0, math.exp(max(position))) for position in choice.logprobs]
         self._rows["replies"].append(
-            (row.id, attempt.number, reply.prompt_tokens, choice.tokens, choice.text, best)
+            (
+                row.id,
+                attempt.number,
+                reply.prompt_tokens,
+                choice.tokens,
+                choice.text,
+                best,
+                choice.reasoning,
+            )
         )
         self._counts["unclear_verdicts"] += not attempt.judged
         if step.keeps_input:
@@ -217,4 +225,5 @@ def keep_parent(parent: Instruction, round: str, strategy: str) -> Instruction:
         strategy=strategy,
         operation=KEPT,
         responder="",
+        reasoning="",
     )

@@ -37,6 +37,11 @@ def _given(models: Models, roles: tuple[str, ...]) -> dict[str, Any]:
 
 def check_models(models: Models) -> None:
     """Raise BadParams at the first model that cannot be where it is said to be."""
+    if models.base.is_experienced:
+        raise BadParams(
+            f"params.yaml: models.base is '{models.base}', which the stage experience makes of models.base; "
+            "expected the model that it is to begin with"
+        )
     _check_adapter(models)
     _check_folders(models)
 

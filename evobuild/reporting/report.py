@@ -92,7 +92,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         **score_sections.measure_sections(params, where.measures, found),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
-        evaluation=stage_counts.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
+        evaluation=stage_counts.read_evaluation(sources.evaluation),
         usage=list(
             stage_counts.stage_usage(
                 sources.counts, stage_counts.asking_stages(params.rounds, params.branches, params.pools)

@@ -9,6 +9,8 @@ from pydantic import Field
 from evobuild.core.params import Count, Decoding, Dtype, Section
 
 Measure = Literal["level", "score"]
+Embedded = Literal["whole", "instruction"]
+"""What of a row is embedded."""
 
 
 class Rate(Decoding):
@@ -23,6 +25,7 @@ class Score(Section):
 
 
 class Diversity(Section):
+    text: Embedded
     distance: Literal["l2", "squared", "cosine"]
     exact_rows: Count
 

@@ -22,7 +22,7 @@ PARTS: dict[Purpose, Callable[[Traits, str, Rng], tuple[str, Finish]]] = {
     "rate_level": judge.rate_level,
     "rate_score": judge.rate_score,
     "equal": judge.judge_equality,
-    "keywords": judge.name_methods,
+    "keywords": judge.name_method,
     "tag": judge.tag_instruction,
     "quality": judge.judge_quality,
     "analyse": optimize.analyse,

@@ -36,7 +36,6 @@ _UNCLEAR = ("That is hard to say.", "It depends on the reader.", "Somewhere betw
 _NO_REPLIES = {"empty": "", "chatter": "I would rather discuss them. Shall we?", "none": "[]"}
 _SAME = 0.9  # share of words in common from which two instructions ask for the same
 _INPUT_LABEL = re.compile(r"^#(?:First|Second) Input#:$", re.MULTILINE)
-_METHOD = re.compile(r"^\d+\. (.+)$", re.MULTILINE)
 _WEIGHTY = re.compile(r"^\w{1,12}|\w{4,12}|\d{1,12}")
 _TAGS_TEXT = {
     "explanation": "explain why how reason reasons describe",
@@ -99,19 +98,12 @@ def judge_equality(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     return f"{rng.pick(('Both were compared.', ''))}\n\nVerdict: {verdict}".lstrip(), "stop"
 
 
-def name_methods(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
-    """Name each method by its first and its longer words: text and finish reason."""
-    methods = _METHOD.findall(prompt.rpartition("#Methods#:\n")[2])
-    phrases = [" ".join(_WEIGHTY.findall(method.lower())[:4]) or "unnamed" for method in methods]
-    kind, style = rng.kind(rates.PHRASES), rng.kind(rates.PHRASE_STYLES)
-    if kind in _NO_REPLIES:
-        return _NO_REPLIES[kind], "stop"
-    phrases = phrases[:-1] if kind == "short" else phrases
-    if style == "bullets":
-        return "\n".join(f"- {phrase.title()}" for phrase in phrases), "stop"
-    mark = "**" if style == "headed" else ""
-    lines = (f"{1 if kind == 'twice' else at}. {mark}{phrase}{mark}" for at, phrase in enumerate(phrases, 1))
-    return "\n".join(["Here are the phrases:\n", *lines] if mark else lines), "stop"
+def name_method(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
+    """Name a method by its first and its longer words: text and finish reason."""
+    method = prompt.rpartition("#Method#:\n")[2].lower()
+    phrase = " ".join(_WEIGHTY.findall(method)[:4]) or "unnamed"
+    styles = {"empty": "", "two": f"{phrase}\nor: make it harder", "bold": f"**{phrase.title()}**"}
+    return styles.get(rng.kind(rates.PHRASES), phrase), "stop"
 
 
 def tag_instruction(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:

@@ -24,16 +24,30 @@ if TYPE_CHECKING:
 UNLABELLED = -100
 """The label of a token that is not in the loss, as torch has it."""
 
+Example = dict[str, list[int]]
+"""A conversation to learn from: input_ids, and labels, as many."""
+
 
 def finetune_model(
     rows: Sequence[Instruction], base: Weights, params: Finetune, seed: int, folder: Path
 ) -> tuple[list[dict[str, float]], list[Reject]]:
-    """Fine-tune a base model on answered rows and save it with its tokenizer.
+    """Fine-tune a base model on answered rows, asked in its chat template, and save it with its tokenizer.
 
-    Returns the training curve (step, loss in nats per answer token, learning_rate), and as rejects
-    the rows whose prompt leaves no room for an answer.
+    Returns the training curve of `tune`, and as rejects the rows whose prompt leaves no room for an answer.
 
     Raises BadInput if no row is left.
+    """
+    limit = min(params.max_length, checkpoints.context_length(base))
+    examples, rejects = labelled_examples(checkpoints.load_chat_tokenizer(base), rows, limit)
+    return tune(examples, base, params, seed, folder), rejects
+
+
+def tune(
+    examples: Sequence[Example], base: Weights, params: Finetune, seed: int, folder: Path
+) -> list[dict[str, float]]:
+    """Tune a base model on ids and labels, and save it with its tokenizer.
+
+    Returns the training curve: step, loss in nats per answer token, learning_rate.
     """
     datasets, trl = require("datasets", "data"), require("trl", "train")
     torch, transformers = require("torch", "train"), checkpoints.transformers_library()
@@ -42,15 +56,13 @@ def finetune_model(
         threads.pin_threads()
     datasets.disable_progress_bars()
     tokenizer = checkpoints.load_chat_tokenizer(base)
-    limit = min(params.max_length, checkpoints.context_length(base))
-    examples, rejects = labelled_examples(tokenizer, rows, limit)
     trainer = trl.SFTTrainer(
         # All weights are trained in fp32: in bf16 an update of 1e-5 would be rounded away.
         model=checkpoints.load_causal_lm(base)
         if params.lora_rank
         else checkpoints.load_causal_lm(base).float(),
         args=_arguments(trl, params, seed, folder, cuda),
-        train_dataset=datasets.Dataset.from_list(examples),
+        train_dataset=datasets.Dataset.from_list(list(examples)),
         processing_class=tokenizer,
         peft_config=_adapter(params),
     )
@@ -62,12 +74,12 @@ def finetune_model(
     trainer.model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     entries = [entry for entry in trainer.state.log_history if "loss" in entry]
-    return [{name: entry[name] for name in ("step", "loss", "learning_rate")} for entry in entries], rejects
+    return [{name: entry[name] for name in ("step", "loss", "learning_rate")} for entry in entries]
 
 
 def labelled_examples(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction], max_length: int
-) -> tuple[list[dict[str, list[int]]], list[Reject]]:
+) -> tuple[list[Example], list[Reject]]:
     """Ids and labels of each row whose prompt leaves room for an answer; the others as rejects.
 
     Only the answer and the end token are labelled. Ids are concatenated, as in evaluation, since

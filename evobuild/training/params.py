@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from evobuild.core.params import Count, CountOrNone, Positive, Section
+
+
+def _middle(value: list[float]) -> list[float]:
+    if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
+        raise ValueError("expected two shares, the lower first, such as [0.25, 0.75]")
+    return value
 
 
 class Scratch(Section):
@@ -26,6 +32,15 @@ class Finetune(Section):
     lora_rank: CountOrNone
 
 
+class Experience(Finetune):
+    """A brief tuning, and on which rows. middle: quantiles of the questions' loss in a cluster."""
+
+    clusters: Count
+    rows: Count
+    middle: Annotated[list[float], AfterValidator(_middle)]
+
+
 class Sections(Section):
     scratch: Scratch
+    experience: Experience
     finetune: Finetune

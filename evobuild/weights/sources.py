@@ -8,7 +8,7 @@ from importlib import util
 from pathlib import Path
 
 from evobuild.core.errors import UserError, require
-from evobuild.core.uri import SCRATCH, Weights
+from evobuild.core.uri import Weights
 
 HUB_SECONDS = 5.0
 """To wait for the hub's answer, before a download that would try again for most of a minute."""
@@ -33,8 +33,8 @@ def checkpoint_folder(weights: Weights) -> Path:
     if (folder / "config.json").exists():
         return folder
     made = (
-        "the stage scratch makes it"
-        if weights.name == SCRATCH
+        f"the stage {weights.made_by} makes it"
+        if weights.made_by
         else "give a folder with config.json and weights"
     )
     raise UserError(f"the model folder '{folder}' holds no config.json; {made}")

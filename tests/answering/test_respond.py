@@ -43,6 +43,18 @@ def test_a_row_gets_its_answer_and_who_wrote_it(row, engine):
     assert "in Africa" in fake.asked[0].messages[-1].content
 
 
+def test_what_was_thought_before_an_answer_is_no_part_of_it_and_stands_beside_it(row, engine):
+    engine(lambda asked: "<think>\nPlease provide more, thank you?\n</think>\n\nThe Nile.")
+    (found,) = answered([row()], "auto_evol", "wizardlm")
+    assert (found.output, found.reasoning) == ("The Nile.", "Please provide more, thank you?")
+
+
+def test_of_an_answer_that_never_came_the_thoughts_are_kept(row, engine):
+    engine(lambda asked: "<think>\nA river, a river")
+    (found,) = answered([row()])
+    assert found == Reject(row().id, "truncated", "", "A river, a river")
+
+
 @pytest.mark.parametrize(
     ("text", "rules", "reason"),
     [

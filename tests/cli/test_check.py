@@ -358,6 +358,14 @@ def test_a_model_that_is_a_path_is_a_folder_without_revision(shipped, role, mode
     assert message in refused(changed(shipped, "models", **{role: model}))
 
 
+def test_the_experienced_base_can_score_but_not_be_the_base(shipped):
+    experienced = Weights("models/experienced")
+    check_params(changed(shipped, "models", scorer=experienced))
+    assert "which the stage experience makes of models.base" in refused(
+        changed(shipped, "models", base=experienced)
+    )
+
+
 def test_an_adapter_is_a_lora_folder(shipped, tmp_path):
     adapted = changed(shipped, "models", scorer=Weights("models/scratch", adapter=str(tmp_path)))
     assert "holds no adapter_config.json" in refused(adapted)

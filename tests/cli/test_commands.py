@@ -132,6 +132,12 @@ def locked(request):
     return (200 if request.headers["Authorization"] == "Bearer secret-key" else 401), {"data": [{"id": "m"}]}
 
 
+def test_a_model_that_a_stage_makes_can_be_used_before_it_has(project, capsys):
+    project(scorer="models/experienced")
+    assert command.main(["models"]) == 0
+    assert "models/experienced  yes  made by the stage experience" in capsys.readouterr().out
+
+
 def test_the_shipped_params_can_be_used_before_anything_has_run(project, capsys):
     assert command.main(["models"]) == 0
     said = capsys.readouterr().out

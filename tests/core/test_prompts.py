@@ -29,7 +29,7 @@ VALUES = {
         "second": {"instruction": "Name a bird.", "input": "with {% x %}"},
     },
     "judge/tags.jinja": ROW,
-    "judge/method_keyword.jinja": {"methods": ["do {{ 7*7 }}", "with {% x %}"]},
+    "judge/method_keyword.jinja": {"method": "do {{ 7*7 }} with {% x %}"},
     "optimize/analyse.jinja": {
         "cases": [{"number": 1, "history": [], "stages": ["do {{ 7*7 }}", "with {% x %}"]}]
     },

@@ -250,6 +250,14 @@ def test_probabilities_that_were_not_asked_for_are_null(row, engine, tmp_path):
     assert written(tmp_path, attempts([row()]), 1)["replies"]["top_probability"].to_list() == [None]
 
 
+def test_what_the_evolver_thought_stands_beside_its_reply(row, engine, tmp_path):
+    engine(lambda asked: f"<think>\n{LABEL} A thought.\n</think>\n{harder(asked)}")
+    (attempt,) = attempts([row("Name a river.")])
+    assert attempt.result.instruction == "Name a river. Say why."
+    told = written(tmp_path, [attempt], 1)["replies"].select("reply", "reasoning").row(0)
+    assert told == (f"{LABEL} Name a river. Say why.", f"{LABEL} A thought.")
+
+
 def test_an_engine_without_probabilities_is_told_in_a_line(row, engine):
     engine(harder)
     with pytest.raises(UserError, match=r"simulated:fake gives no token probabilities; set evolve\.token"):

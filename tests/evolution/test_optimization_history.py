@@ -21,7 +21,7 @@ from stages import optimize as script
 
 
 @pytest.fixture
-def stage(row, tmp_path, store, monkeypatch):
+def stage(row, tmp_path, store, label):
     """Run the stage with simulated models and changed params; give what each out holds, by name."""
     asks = ("Name", "Explain", "Compare", "Describe the use of", "Write a poem about")
     r0 = [row(f"{ask} {number} rivers of Europe.") for ask in asks for number in range(3, 15)]
@@ -38,7 +38,7 @@ def stage(row, tmp_path, store, monkeypatch):
         )
         names = ("method", "candidates", "trajectories", "failures", "metrics", "curve", "counts")
         outs = {name: tmp_path / name for name in names}
-        script.main(values, script.Arguments(own=own, r0=tmp_path / "r0.parquet", **outs))
+        script.main(values, script.Arguments(own=own, r0=tmp_path / "r0.parquet", label=label, **outs))
         return SimpleNamespace(
             method=outs["method"].read_text(encoding="utf-8"),
             candidates=tables.read(outs["candidates"], tables.CANDIDATES).to_dicts(),

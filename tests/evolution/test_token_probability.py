@@ -28,7 +28,7 @@ def write(tmp_path, row):
             row(id=f"{name}{at}", round=name, evolver=evolver)._replace(history=[])
             for at in range(len(probabilities))
         ]
-        replies = [(f"{name}{at}", 0, 1, 1, "text", values) for at, values in enumerate(probabilities)]
+        replies = [(f"{name}{at}", 0, 1, 1, "text", values, "") for at, values in enumerate(probabilities)]
         content = {"rounds": (tables.INSTRUCTIONS, children), "replies": (tables.REPLIES, replies)}
         for folder, (schema, rows) in content.items():
             (tmp_path / folder).mkdir(exist_ok=True)

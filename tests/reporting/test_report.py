@@ -266,8 +266,8 @@ def test_diversity_reward_and_tags_are_shown_as_far_as_they_were_measured(plain:
     models = {"embedder": None, "reward": "some/model@1", "tagger": "simulated:large"}
     shown = section(report.report_page(settings(SIMULATED | models), plain))
     assert "<h3>Diversity" not in shown
-    # Rewards -1, 0, 1 and 2 of evolved rows; 1, 2, 3 and 4 tags, of which 4 are distinct.
-    assert shown.count('<td class="n">0.500</td><td class="n">0.500</td>') == 2
+    # Rewards -1, 0, 1 and 2 of evolved rows, all of as many tokens; 1, 2, 3 and 4 tags, 4 of them distinct.
+    assert shown.count('<td class="n">0.500</td><td class="n">0.500</td>') == 4
     cells = '<td class="n">2.50</td><td class="n">1.00</td><td class="n">4</td>'
     assert shown.count(cells) == 3
     nothing = report.report_page(settings(SIMULATED | dict.fromkeys(models)), plain)

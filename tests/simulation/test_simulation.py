@@ -17,7 +17,7 @@ from evobuild import simulation
 from evobuild.answering import failures
 from evobuild.answering.response_prompt import SHIPPED as SHIPPED_PROMPTS
 from evobuild.autoif import augment, backtranslate, verifiers
-from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import UserError
 from evobuild.core.prompts import render
@@ -203,7 +203,7 @@ def test_no_text_breaks_it(text):
     cases = [{"number": 1, "history": [{"role": "user", "content": text}], "stages": [text, "a", text]}]
     prompts = [given(f"evolve/{name}", text) for name in operations.OPERATIONS]
     prompts += [e0().replace("{instruction}", text), render("judge/equal.jinja", history=[], **pair)]
-    prompts += [render("judge/method_keyword.jinja", methods=[text]), given("judge/tags", text), text]
+    prompts += [render("judge/method_keyword.jinja", method=text), given("judge/tags", text), text]
     prompts += [render("optimize/improve.jinja", feedback=text, method=text)]
     prompts += [render("optimize/analyse.jinja", cases=cases), given("judge/quality", text, answer=text)]
     prompts += [render("autoif/augment.jinja", examples=[text], count=3)]
@@ -283,16 +283,20 @@ def test_inventions_and_back_translations_fail_in_every_way():
     assert 0 < said[None] < 100 < 1500 < said["Set no comma."] and said["Never do this: set no comma."] > 0
 
 
+def read_phrase(text):
+    return keywords.read_keyword(Reply("", (Choice(text, "stop", 1),), 0))[0] or None
+
+
 def test_judgements_can_be_read_but_for_a_known_share():
     pair = {"first": {"instruction": SEED, "input": ""}, "second": {"instruction": HARD, "input": ""}}
-    ways = render("judge/method_keyword.jinja", methods=["Add a limit.", "Ask for causes."])
+    way = render("judge/method_keyword.jinja", method="Add a limit.")
     read = {
         "rate_level": (given("judge/difficulty_level"), rate.read_level),
         "rate_score": (given("judge/difficulty_score"), rate.read_score),
         "quality": (given("judge/quality", answer="Three tips."), rate.read_score),
         "equal": (render("judge/equal.jinja", history=[], **pair), equality.read_equality_verdict),
         "tag": (given("judge/tags"), tag.read_tags),
-        "keywords": (ways, lambda text: keywords.read_keyword_phrases(text, 2) or None),
+        "keywords": (way, read_phrase),
     }
     for purpose, (prompt, reader) in read.items():
         assert 0.005 < sum(reader(text) is None for text in several(prompt, purpose)) / 2000 < 0.05, purpose

@@ -69,7 +69,7 @@ def write_spread(where: outcomes.Tables, number: int) -> None:
         ids = [f"{name}-{row:02d}" for row in range(number)]
         near = [(key, ids[0], row / 4) for row, key in enumerate(ids)]
         tables.write(where.measures["diversity"] / f"{name}.parquet", tables.frame(tables.DIVERSITY, near))
-        rewards = [] if name == "r0" else [(key, row - 1.0) for row, key in enumerate(ids)]
+        rewards = [] if name == "r0" else [(key, row - 1.0, 4, row - 1.0) for row, key in enumerate(ids)]
         tables.write(where.measures["rewards"] / f"{name}.parquet", tables.frame(tables.REWARDS, rewards))
         tags = [(key, [f"tag {n}" for n in range(row + 1)]) for row, key in enumerate(ids)]
         tables.write(where.measures["tags"] / f"{name}.parquet", tables.frame(tables.TAGS, tags))

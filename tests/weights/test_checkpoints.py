@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 from evobuild.core.errors import MissingExtra, UserError
-from evobuild.core.uri import SCRATCH, ChatModel, Weights
+from evobuild.core.uri import MADE, ChatModel, Weights
 from evobuild.models import vllm_engine
 from evobuild.weights import checkpoints, identities
 
@@ -108,10 +108,13 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         identities.weights_identity(Weights(str(tmp_path)))
 
 
-def test_the_missing_toy_model_names_its_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("folder", "stage"), MADE.items())
+def test_a_missing_model_that_a_stage_makes_names_its_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, stage: str
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="the stage scratch makes it"):
-        checkpoints.load_causal_lm(Weights(SCRATCH))
+    with pytest.raises(UserError, match=f"the stage {stage} makes it"):
+        checkpoints.load_causal_lm(Weights(folder))
 
 
 def test_cut_off_weights_are_refused(copy: Path) -> None:

@@ -94,8 +94,8 @@ def _by_role(role: str, facts: str, problem: str | None) -> tuple[str, str | Non
 def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
     """What there is to know of a usable model. Raises UserError if it cannot be used."""
     if isinstance(model, Weights):
-        if model.is_scratch and not Path(model.name, "config.json").exists():
-            return "made by the stage scratch"
+        if model.made_by and not Path(model.name, "config.json").exists():
+            return f"made by the stage {model.made_by}"
         _require_packages("transformers")
         return checkpoint_config.read_checkpoint_config(model).facts
     if model.engine == "simulated":

@@ -1,0 +1,114 @@
+"""The experienced scorer: the base, tuned briefly on a few rows of each kind, to score the others with.
+
+The questions are clustered by what the base makes of them, the mean of its last hidden states. From each
+cluster those rows are drawn whose question it finds neither easy nor hard among its like, evenly in
+the order of their source. They are laid out for the tuning as they are for scoring.
+
+Source: Cherry LLM, Li et al. 2023, arXiv:2308.12032, and its repository tianyi-lab/Cherry_LLM. It parts
+a cluster by perplexity, exp(loss), which parts it alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from evobuild.core.errors import BadInput, require
+from evobuild.core.reasons import NOT_DRAWN
+from evobuild.core.tables import Instruction, Reject
+from evobuild.core.uri import Weights
+from evobuild.training import finetune
+from evobuild.training.params import Experience
+from evobuild.weights import checkpoints
+from evobuild.weights.losses import Pair
+from evobuild.weights.mean_states import read_mean_states
+from evobuild.weights.tokenized_pairs import Template, tokenize_pairs
+
+STARTS = 10
+"""Of k-means, of which the best counts: scikit-learn's default when the paper came out."""
+NOT_FINITE = "loss not finite"
+
+
+class Base(NamedTuple):
+    """The model that is tuned, and how it is read: template and dtype as the stage `score` has them."""
+
+    weights: Weights
+    template: Template
+    dtype: str
+
+
+def train_experienced_model(
+    rows: Sequence[Instruction], base: Base, params: Experience, seed: int, folder: Path
+) -> tuple[int, list[Reject]]:
+    """Tune a base on rows drawn from clusters, and save it with its tokenizer.
+
+    Returns how many clusters there are, and the rows that it was not tuned on, with the reason.
+
+    Raises BadInput if fewer rows than clusters can be read.
+    """
+    tokenizer = checkpoints.load_chat_tokenizer(base.weights)
+    limit = min(params.max_length, checkpoints.context_length(base.weights))
+    in_order = sorted(rows, key=lambda row: (row.seed_place, row.id))
+    found = list(tokenize_pairs(tokenizer, base.template, in_order, limit))
+    pairs = [each for each in found if isinstance(each, Pair)]
+    losses_N, states_N_H = _read_questions(pairs, base)
+    is_read_N = np.isfinite(losses_N) & np.isfinite(states_N_H).all(1)
+    read = np.flatnonzero(is_read_N)
+    clusters_N = cluster(states_N_H[read], params.clusters, seed)
+    drawn = read[draw_middle(losses_N[read], clusters_N, params)].tolist()
+    examples = [labelled_pair(pairs[place], tokenizer.eos_token_id, limit) for place in drawn]
+    finetune.tune(examples, base.weights, params, seed, folder)
+    lost = {place: NOT_DRAWN if is_read_N[place] else NOT_FINITE for place in range(len(pairs))}
+    for place in drawn:
+        del lost[place]
+    rejects = [each for each in found if isinstance(each, Reject)]
+    rejects += [Reject(pairs[place].id, reason, "", "") for place, reason in lost.items()]
+    return len(np.unique(clusters_N)), rejects
+
+
+def _read_questions(pairs: Sequence[Pair], base: Base) -> tuple[np.ndarray, np.ndarray]:
+    """Loss and mean state of each question. The model is let go of before another is tuned."""
+    model = checkpoints.load_causal_lm(base.weights, base.dtype)
+    return read_mean_states(model, [pair.both[: pair.answer_start] for pair in pairs])
+
+
+def cluster(vectors_N_H: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Part vectors by k-means: the number of each one's cluster. Raises BadInput if they are fewer."""
+    if len(vectors_N_H) < count:
+        raise BadInput(
+            f"r0 has {len(vectors_N_H)} rows that can be read, and experience.clusters is {count}; "
+            "expected no more clusters than rows"
+        )
+    library, threads = require("sklearn.cluster", "train"), require("threadpoolctl", "train")
+    # Several threads would add up in the order in which they finish.
+    with threads.threadpool_limits(1):
+        found = library.KMeans(count, n_init=STARTS, random_state=seed).fit(vectors_N_H)
+    clusters_N: np.ndarray = found.labels_
+    return clusters_N
+
+
+def draw_middle(losses_N: np.ndarray, clusters_N: np.ndarray, params: Experience) -> np.ndarray:
+    """Draw rows of middling loss from each cluster, evenly: their places, in order.
+
+    All of a cluster that has fewer than params.rows; all of the middle of one whose middle has.
+    Instance: losses 1 … 12 in one cluster, 3 rows, middle [0.25, 0.75] -> losses 4, 6, 8 of 4 … 9.
+    """
+    drawn = []
+    for number in np.unique(clusters_N):
+        places = np.flatnonzero(clusters_N == number)
+        if len(places) >= params.rows:
+            least, most = np.quantile(losses_N[places], params.middle)
+            inside = places[(losses_N[places] >= least) & (losses_N[places] <= most)]
+            places = inside[:: max(1, len(inside) // params.rows)][: params.rows]
+        drawn.append(places)
+    return np.sort(np.concatenate(drawn))
+
+
+def labelled_pair(pair: Pair, end: int, max_length: int) -> finetune.Example:
+    """Ids and labels of a question and its answer; only the answer and the end token are labelled."""
+    ids = [*pair.both, end][:max_length]
+    asked = pair.answer_start
+    return {"input_ids": ids, "labels": [finetune.UNLABELLED] * asked + ids[asked:]}

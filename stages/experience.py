@@ -1,0 +1,65 @@
+"""Tune the base briefly on a few rows of each kind, if it is to score then; else leave a note instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evobuild.core.params import Dtype, Part, RandomSeed
+from evobuild.core.stage import Out, out, run
+from evobuild.training.params import Experience
+from evobuild.weights.params import AdaptedRole, WeightsRole
+from evobuild.weights.tokenized_pairs import Template
+
+
+class Models(Part):
+    base: WeightsRole
+    scorer: AdaptedRole | None
+
+
+class Score(Part):
+    template: Template
+    dtype: Dtype
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    experience: Experience
+    score: Score
+    models: Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    r0: Path = Path("data/rounds/r0.parquet")
+    scratch: Path = Path("models/scratch")
+    model: Out = out("models/experienced")
+    rejects: Out = out("data/rejects/experience.parquet")
+    counts: Out = out("data/counts/experience.json")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.core import tables
+
+    scorer = params.models.scorer
+    if not (scorer and scorer.is_experienced):
+        args.model.mkdir()
+        (args.model / "README.md").write_text("Not tuned: models.scorer is not models/experienced.\n")
+        tables.write(args.rejects, tables.REJECTS.to_frame())
+        tables.write_json(args.counts, tables.OFF)
+        return
+    from evobuild.training import experience
+
+    rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
+    base = experience.Base(params.models.base, params.score.template, params.score.dtype)
+    clusters, lost = experience.train_experienced_model(
+        rows, base, params.experience, params.random_seed, args.model
+    )
+    table = tables.frame(tables.REJECTS, lost)
+    tables.write(args.rejects, table)
+    ledger = tables.ledger(len(rows), len(rows) - len(lost), table)
+    tables.write_json(args.counts, ledger | {"clusters": clusters})
+
+
+if __name__ == "__main__":
+    run(main)
