@@ -20,7 +20,8 @@ RECIPE = Recipe(
     data=SHAREGPT,
     factors={"evolver": EVOLVERS},
     presets=("autoif-short",),
-    settings=SMALL_EVOLVERS | MND,
+    # The data set is what queries are drawn from.
+    settings=SMALL_EVOLVERS | MND | {"autoif.compose.queries": "seed"},
     views=(
         Table(
             "From constraints to rows",
@@ -31,13 +32,11 @@ RECIPE = Recipe(
                 "constraints": _of("augment", "out"),
                 "functions": _of("verifiers", "out"),
                 "cross-checked": _of("crosscheck", "passed"),
-                "drawn": _of("crosscheck", "out"),
                 "rows": _of("quality", "out"),
             },
             published={
                 ("SLM", "sharegpt", "cross-checked"): 780,
                 ("LLM", "sharegpt", "cross-checked"): 420,
-                **{(evolver, "sharegpt", "drawn"): 420 for evolver in EVOLVERS},
                 **{(evolver, "sharegpt", "rows"): 6_720 for evolver in EVOLVERS},
             },
             digits=0,
@@ -53,7 +52,7 @@ RECIPE = Recipe(
             y_title="share of instructions",
         ),
     ),
-    dry={"autoif.augment.rounds": "2", "autoif.augment.count": "10", "autoif.crosscheck.constraints": "12"},
+    dry={"autoif.augment.rounds": "2", "autoif.augment.count": "10", "autoif.compose.rows": "100"},
     note="Distances are squared, of instruction and input. Scores of tuned models come with evaluation. "
     "The seeds are 36 constraints of this project's own.",
 )

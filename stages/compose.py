@@ -1,13 +1,17 @@
-"""Put each constraint to instructions of the seed: the rows of the branch."""
+"""Put each constraint to queries, of the seed or of a file of their own: the rows of the branch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evobuild.autoif.params import Compose
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.stage import Out, out, run
+
+if TYPE_CHECKING:
+    from evobuild.core.tables import Instruction, Reject
 
 
 class AutoIF(Part):
@@ -22,11 +26,26 @@ class Params(Part):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     branch: str
+    file: Path
     r0: Path = Path("data/rounds/r0.parquet")
     verified: Path = Path("data/{branch}/verified.parquet")
     rows: Out = out("data/{branch}/rows.parquet")
     rejects: Out = out("data/rejects/compose-{branch}.parquet")
     counts: Out = out("data/counts/compose-{branch}.json")
+
+
+def _sifted(params: Compose, args: Arguments) -> tuple[list[Instruction], list[Reject]]:
+    """The queries, and the rejects among what was to be one."""
+    from evobuild.autoif import compose
+    from evobuild.core import tables
+
+    if params.queries == "file":
+        given, lost = compose.read_query_file(args.file)
+    else:
+        given, lost = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS))), []
+    found = list(compose.sift_queries(given, params))
+    lost += [each for each in found if isinstance(each, tables.Reject)]
+    return [each for each in found if isinstance(each, tables.Instruction)], lost
 
 
 def main(params: Params, args: Arguments) -> None:
@@ -35,22 +54,22 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.errors import BadInput
 
-    given = params.autoif.compose
+    given, seed = params.autoif.compose, params.random_seed
     kept = list(verified.read_verified_constraints(tables.read(args.verified, VERIFIED)))
     if not kept:
-        raise BadInput(f"{args.verified}: holds no constraint, so there is nothing to put to the seed rows")
-    seeds = tables.read(args.r0, tables.INSTRUCTIONS)
-    found = list(compose.sift_queries(tables.instructions(seeds), given))
-    lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
-    drawn_from = [each for each in found if isinstance(each, tables.Instruction)]
-    ledger = tables.ledger(seeds.height, len(drawn_from), lost)
-    tables.refuse_empty(
-        f"{seeds.height} seed rows came in to compose with, as autoif.compose has it,", ledger
-    )
-    made = list(compose.compose_rows(drawn_from, kept, args.branch, given.queries, params.random_seed))
-    tables.write(args.rows, tables.frame(tables.INSTRUCTIONS, made))
-    tables.write(args.rejects, lost)
-    tables.write_json(args.counts, ledger | {"constraints": len(kept), "rows": len(made)})
+        raise BadInput(f"{args.verified}: holds no constraint, so there is nothing to put to queries")
+    queries, lost = _sifted(given, args)
+    rejects = tables.frame(tables.REJECTS, lost)
+    ledger = tables.ledger(len(queries) + len(lost), len(queries), rejects)
+    source = args.file if given.queries == "file" else args.r0
+    tables.refuse_empty(f"{source}: {ledger['in']} rows came in as queries of autoif.compose", ledger)
+    made = list(compose.compose_rows(queries, kept, args.branch, given.count, seed))
+    drawn, left = compose.draw_rows(made, given.rows, seed)
+    undrawn = tables.frame(tables.REJECTS, left)
+    rows = tables.ledger(len(made), len(drawn), undrawn)
+    tables.write(args.rows, tables.frame(tables.INSTRUCTIONS, drawn))
+    tables.write(args.rejects, rejects.vstack(undrawn))
+    tables.write_json(args.counts, ledger | {"constraints": len(kept), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Constraints on the form of an answer: those that are given, and those that an evolver invents.
 
-Self-instruct in rounds, of which each shows the evolver some constraints of all so far. A reply is a list;
-what is no item of it, or says something about the list, is no constraint and becomes a reject, as does one
-that there is already in other words, and one more than was asked for. Of alike ones the earlier stays.
-Source: Dong et al. 2024 (AutoIF), arXiv:2406.13542, whose code takes every line that begins with a hyphen.
+Self-instruct in rounds, of which each shows the evolver some constraints of all so far, or always those that
+are given, as the authors' code and that of Hui et al. 2024, arXiv:2412.11231, do: then no round waits for
+another. A reply is a list; what is no item of it, or says something about the list, is no constraint and
+becomes a reject, as does one that there is already, one that is much like another if params say so, and one
+more than was asked for. Of alike ones the earlier stays. Source: Dong et al. 2024 (AutoIF), arXiv:2406.13542,
+whose code takes every line that begins with a hyphen, and equal ones as often as they come.
 """
 
 from __future__ import annotations
@@ -62,10 +64,10 @@ class Constraint(NamedTuple):
 class KnownConstraints:
     """The constraints so far, and which of them another one is like.
 
-    threshold: Jaccard similarity of word pairs from which two are near-duplicates.
+    threshold: Jaccard similarity of word pairs from which two are near-duplicates; None: none are.
     """
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float | None) -> None:
         self._threshold = threshold
         self._normal: dict[str, str] = {}
         self._sizes: list[int] = []
@@ -90,6 +92,8 @@ class KnownConstraints:
 
     def near(self, text: str) -> str | None:
         """The first constraint that shares enough word pairs."""
+        if self._threshold is None:
+            return None
         pairs = _pairs(text)
         shared = Counter(place for pair in pairs for place in self._places.get(pair, ()))
         found = (
@@ -135,15 +139,28 @@ def read_seed_constraints(path: Path, known: KnownConstraints) -> Iterator[Const
 def invent_constraints(
     known: KnownConstraints, params: Augment, model: Model, seed: int
 ) -> Iterator[Constraint | Reject]:
-    """Ask for more in rounds; every line of a reply is a constraint or a reject, as is a reply of none."""
-    for number in range(1, params.rounds + 1):
+    """Ask for more in rounds; every line of a reply is a constraint or a reject, as is a reply of none.
+
+    known: those that are given; what is invented is added to it.
+    """
+    numbers = range(1, params.rounds + 1)
+    if params.examples == "seeds":
+        requests = [_request(number, known.texts, params, seed) for number in numbers]
+        replies = {reply.key: reply for reply in model.generate(requests)}
+        for request in requests:
+            yield from _read_constraints(replies[request.key], known, str(model.model), params.count)
+        return
+    for number in numbers:
         texts = sorted(known.texts)
         drawn = random.Random(f"{seed} augment {number}").sample(texts, min(params.examples, len(texts)))
-        prompt = render("autoif/augment.jinja", examples=drawn, count=params.count)
-        sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
-        request = Request(f"round-{number}", "augment", (Message("user", prompt),), sampling)
-        for reply in model.generate([request]):
+        for reply in model.generate([_request(number, drawn, params, seed)]):
             yield from _read_constraints(reply, known, str(model.model), params.count)
+
+
+def _request(number: int, examples: Sequence[str], params: Augment, seed: int) -> Request:
+    prompt = render("autoif/augment.jinja", examples=examples, count=params.count)
+    sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
+    return Request(f"round-{number}", "augment", (Message("user", prompt),), sampling)
 
 
 def _read_constraints(

@@ -1,23 +1,37 @@
-"""Rows of the branch: an instruction of the seed, and a constraint on its answer.
+"""Rows of the branch: a constraint on the answer as the instruction, and a query as its input.
 
-Queries are seed rows without earlier turns, of the domains and the length that params allow. Each
-constraint is put to some of them, drawn for it alone, so that one more constraint changes no other's rows.
+Queries are rows of the seed, or of a file of their own, without earlier turns, of the domains and the length
+that params allow. Each constraint is put to some of them, drawn for it alone, so that one more constraint
+changes no other's rows. Of all rows so many are drawn. Source: Hui et al. 2024, arXiv:2412.11231, whose rows
+have this form, and whose larger set is cut by rows, so that it keeps its constraints.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from evobuild.autoif.params import Compose
 from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
-from evobuild.core.prompts import render
-from evobuild.core.tables import AUTOIF, Instruction, Reject, content_id, row_id
+from evobuild.core.reasons import NOT_DRAWN
+from evobuild.core.tables import AUTOIF, SEED_ROUND, Instruction, Reject, content_id, row_id
+from evobuild.seeds.clean import clean_source_rows
+from evobuild.seeds.formats import read_seed_rows
+
+
+def read_query_file(path: Path) -> tuple[list[Instruction], list[Reject]]:
+    """Read a file as the stage seed reads its source; the rows are of no round.
+
+    Raises BadInput if the file or a record cannot be read.
+    """
+    kept, lost = clean_source_rows(read_seed_rows(path))
+    return [row._replace(round="") for _, row in kept], lost
 
 
 def sift_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
-    """Give each seed row, or a reject if it is no query."""
+    """Give each row, or a reject if it is no query."""
     for row in rows:
         reason, detail = _reason(row, params)
         yield Reject(row.id, reason, detail, "") if reason else row
@@ -54,20 +68,32 @@ def compose_rows(
 
 def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
     operation = constraint_operation(constraint.id)
-    text = render("autoif/compose.jinja", query=query.instruction, constraint=constraint.constraint)
-    content = content_id((), text, query.input)
+    text = "\n\n".join(filter(None, (query.instruction, query.input)))
+    content = content_id((), constraint.constraint, text)
+    own = row_id(round, query.id + operation, content)
+    is_of_seed = query.round == SEED_ROUND
     return Instruction(
-        id=row_id(round, query.id + operation, content),
+        id=own,
         content_id=content,
-        seed_id=query.id,
-        parent_id=query.id,
+        seed_id=query.id if is_of_seed else own,
+        parent_id=query.id if is_of_seed else "",
         round=round,
         domain=query.domain,
         history=(),
-        instruction=text,
-        input=query.input,
+        instruction=constraint.constraint,
+        input=text,
         output="",
         strategy=AUTOIF,
         operation=operation,
         evolver=constraint.model,
+        seed_place=query.seed_place,
     )
+
+
+def draw_rows(
+    rows: Sequence[Instruction], most: int | None, seed: int
+) -> tuple[list[Instruction], list[Reject]]:
+    """Draw so many rows, all if most is None; the others are rejects. One more row moves no other's place."""
+    order = sorted(rows, key=lambda row: (row_id(f"{seed} compose", "", row.id), row.id))
+    drawn = len(order) if most is None else most
+    return order[:drawn], [Reject(row.id, NOT_DRAWN, row.operation, "") for row in order[drawn:]]

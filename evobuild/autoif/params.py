@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator
 
 from evobuild.core.params import Bound, Count, CountOrNone, Decoding, Part, Section, Share
 from evobuild.models.params import ChatRole
 
 
+def _examples(value: object) -> object:
+    if value != "seeds" and not (type(value) is int and value >= 1):
+        raise ValueError("expected a number, or seeds for all that are given, in each prompt")
+    return value
+
+
+def _queries(value: object) -> object:
+    if value not in ("seed", "file"):
+        raise ValueError("expected seed or file; how many a constraint gets is autoif.compose.count")
+    return value
+
+
 class Augment(Decoding):
     rounds: CountOrNone
     count: Count
-    examples: Count
-    near_duplicate: Share
+    examples: Annotated[int | Literal["seeds"], BeforeValidator(_examples)]
+    near_duplicate: Share | None
 
 
 class Verifiers(Decoding):
@@ -32,7 +46,10 @@ class Backtranslate(Decoding):
 
 
 class Compose(Section):
-    queries: Count
+    queries: Annotated[Literal["seed", "file"], BeforeValidator(_queries)]
+    file: str
+    count: Count
+    rows: Count | None
     min_characters: Count
     max_characters: Count
     domains: list[str]

@@ -2,8 +2,8 @@
 
 A constraint is one demand on the form of an answer, which code can check ("Use no comma."). Verifiers
 are functions `evaluate(response)` that say whether an answer keeps it, each written by a model with
-cases to try it on. A row of the branch is a seed row's instruction with a constraint; its answers are
-numbered.
+cases to try it on. A row of the branch has a constraint as its instruction and a query as its input; its
+answers are numbered.
 """
 
 from __future__ import annotations

@@ -75,15 +75,17 @@ REASONS = (
     Reason("content filter", "the model's filter held the reply back", _ASKING),
     Reason("model error", "the call failed, also when it was tried again", _ASKING),
     # of seed rows
-    Reason("empty instruction", "the seed row has no instruction", ("seed",)),
+    Reason("empty instruction", "the row of the source has no instruction", ("seed", "compose")),
     Reason(
-        "exact duplicate", "it is equal to another one, which stays", ("seed", "evolve", "augment", "select")
+        "exact duplicate",
+        "it is equal to another one, which stays",
+        ("seed", "evolve", "augment", "compose", "select"),
     ),
     Reason("near duplicate", "it is much like another one, which stays", ("augment", "select")),
     Reason(
         NOT_DRAWN,
         "nothing speaks against it, but only so many were to be kept",
-        ("seed", "experience", "crosscheck"),
+        ("seed", "experience", "crosscheck", "compose"),
     ),
     # of keywords
     Reason("no phrase", "the judge's reply names no method", ("keywords",)),
@@ -109,8 +111,8 @@ REASONS = (
     Reason("no function left", "no function judges enough cases right", ("crosscheck",)),
     Reason("not one line", "the back-translation is no single line", ("backtranslate",)),
     Reason("contradiction", "the constraint contradicts what its functions check", ("entailment",)),
-    Reason("earlier turns", "the seed row is not the first turn of its conversation", ("compose",)),
-    Reason("other domain", "the seed row is of none of autoif.compose.domains", ("compose",)),
+    Reason("earlier turns", "the query is not the first turn of its conversation", ("compose",)),
+    Reason("other domain", "the query is of none of autoif.compose.domains", ("compose",)),
     Reason("accuracy 0", "no function finds the constraint kept", ("verify",)),
     Reason("accuracy too low", "too few functions find the constraint kept", ("verify",)),
     Reason("no answer", "the row has no answer", ("quality",)),

@@ -40,7 +40,7 @@ STAGES = (
     Stage("crosscheck", "branches", "", "constraints"),
     Stage("backtranslate", "branches", "evolver", "functions"),
     Stage("entailment", "branches", "", "constraints"),
-    Stage("compose", "branches", "", "seed rows"),
+    Stage("compose", "branches", "", "queries"),
     Stage("sample", "branches", "responder", "replies"),
     Stage("verify", "branches", "", "answers"),
     Stage("quality", "branches", "judge", "rows"),

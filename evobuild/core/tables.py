@@ -3,19 +3,21 @@
 An instruction table has one row per instruction:
   id           hash of round, parent id and content: equal children of two parents stay two rows
   content_id   hash of history, instruction and input: what deduplication compares
-  seed_id      id of the r0 row that it descends from; of an r0 row its own
-  parent_id    id of the row that it was evolved from; '' in r0
+  seed_id      id of the r0 row that it descends from; its own, of an r0 row and where there is none: of
+               autoif, if its query is of a file
+  parent_id    id of the row that it was evolved from, of autoif of the query; '' where seed_id is its own
   round        r0, r1, …
   domain       chat, math, code, … as the seed says
   history      earlier turns, [{role, content}], often empty
-  instruction, input, output
-  strategy     how it was made: evol, by a fixed operation; auto, by an evolving method; autoif, of a seed
-               row and a constraint; '' in r0. Of a row kept as its parent is, how a child was tried for
+  instruction, input, output; of autoif the instruction is a constraint, and the input the query
+  strategy     how it was made: evol, by a fixed operation; auto, by an evolving method; autoif, of a query
+               and a constraint; '' in r0. Of a row kept as its parent is, how a child was tried for
   operation    what made it, within the strategy: a fixed operation, method-<hash> or autoif-<constraint>;
                'kept' if it is its parent, unevolved; '' in r0
   evolver      URI of the model that wrote the instruction, or its constraint; '' if the seed has it
   responder    URI of the model that wrote the output; '' if the seed has it, or nobody answered yet
-  seed_place   place of the seed row that it descends from in its source, from 0, lost rows counted
+  seed_place   place of the seed row that it descends from in its source, of autoif of the query in its
+               file; from 0, lost rows counted
   reasoning    what the responder thought before the output; '' if nothing, or nobody answered
 Rejects have id, reason, detail and the raw reply.
 """

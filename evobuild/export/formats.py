@@ -1,7 +1,7 @@
 """Rows in the formats of those who train on them: one record each, as its trainer reads it.
 
-Instruction and input are one turn, as the responder and the tuned model see them; only Alpaca keeps them
-apart, and LLaMA-Factory joins them by a line end.
+Instruction and input are one turn, as the tuned model sees them; only Alpaca keeps them apart, and
+LLaMA-Factory joins them by a line end.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ METRICS_EXPLORED = tuple(name for name, metric in METRICS.items() if metric.expl
 class Entry(NamedTuple):
     """A row or a failed attempt.
 
-    parent: number of the entry that it hangs below, -1 for a seed row. attempt: which failed attempt
-    it is, from 0; None for a row. measures: in the order of METRICS_EXPLORED, None where not measured.
+    parent: number of the entry that it hangs below, -1 for a root. attempt: which failed attempt it is,
+    from 0; None for a row. measures: in the order of METRICS_EXPLORED, None where not measured.
     """
 
     id: str
@@ -74,8 +74,8 @@ def write_explorer(folder: Path, params: ReportParams, where: Tables) -> None:
 
     Raises BadInput if a table is missing or not as it should be.
     """
-    seeds = tables.read(where.rounds / f"{SEED_ROUND}.parquet", INSTRUCTIONS)["id"].sort()
-    shown = seeds.head(max(1, MOST // (1 + len(params.rounds) + len(params.branches))))
+    roots = _roots(params, where)
+    shown = roots.head(max(1, MOST // (1 + len(params.rounds) + len(params.branches))))
     entries = list(_entries(params, where, shown))
     starts = _starts(entries)
     folder.mkdir()
@@ -84,7 +84,7 @@ def write_explorer(folder: Path, params: ReportParams, where: Tables) -> None:
     simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
     rows = sum(entry.attempt is None for entry in entries)
     page = templates.render(
-        "explorer.html.jinja", simulated=simulated, rows=rows, trees=len(shown), all_trees=len(seeds)
+        "explorer.html.jinja", simulated=simulated, rows=rows, trees=len(shown), all_trees=len(roots)
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     rounds = [SEED_ROUND, *params.rounds, *params.branches]
@@ -96,7 +96,16 @@ def write_explorer(folder: Path, params: ReportParams, where: Tables) -> None:
             (folder / kind / f"{part:03d}.js").write_text(_script(kind, part, content), encoding="ascii")
 
 
-def _entries(params: ReportParams, where: Tables, seeds: pl.Series) -> Iterator[Entry]:
+def _roots(params: ReportParams, where: Tables) -> pl.Series:
+    """The rows that descend from no other, by id: seed rows, and those of branches with queries of a file."""
+    found = (
+        tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS).filter(parent_id="")["id"]
+        for name in [SEED_ROUND, *params.branches]
+    )
+    return pl.concat(found).sort()
+
+
+def _entries(params: ReportParams, where: Tables, roots: pl.Series) -> Iterator[Entry]:
     """All entries of some trees: below each row its failed attempts and its children, round by round."""
     rows: dict[str, Instruction] = {}
     below: defaultdict[str, list[Instruction | dict[str, Any]]] = defaultdict(list)
@@ -108,13 +117,13 @@ def _entries(params: ReportParams, where: Tables, seeds: pl.Series) -> Iterator[
             for failure in failed.to_dicts():
                 below[failure["row"]].append(failure | {"round": name})
         table = tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS)
-        for row in tables.instructions(table.filter(pl.col("seed_id").is_in(seeds)).sort("id")):
+        for row in tables.instructions(table.filter(pl.col("seed_id").is_in(roots)).sort("id")):
             rows[row.id] = row
             below[row.parent_id].append(row)
     outcomes = row_outcomes(rows, params, where)
     number = 0
-    for seed in seeds:
-        stack: list[tuple[int, Instruction | dict[str, Any]]] = [(-1, rows[seed])]
+    for root in roots:
+        stack: list[tuple[int, Instruction | dict[str, Any]]] = [(-1, rows[root])]
         while stack:
             parent, each = stack.pop()
             if isinstance(each, Instruction):

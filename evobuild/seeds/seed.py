@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
+from evobuild.core.tables import Instruction, Reject
+from evobuild.seeds.clean import clean_source_rows
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
 from evobuild.text import minhash
@@ -34,7 +35,7 @@ def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int
 
     Raises BadInput if all rows are one group.
     """
-    kept, rejects = _clean(sources, params)
+    kept, rejects = clean_source_rows(sources, params.domain, params.deduplicate)
     places = sorted(range(len(kept)), key=lambda place: kept[place][1].id)
     drawn = min(params.rows or len(kept), len(kept))
     held = _held_out(kept, params, drawn, random_seed) if params.held_out else set[int]()
@@ -49,47 +50,6 @@ def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int
         [kept[place][1] for place in rest if place in chosen],
         [kept[place][1] for place in sorted(held)],
         rejects,
-    )
-
-
-def _clean(
-    sources: Iterable[SourceRow], params: Seed
-) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
-    kept: list[tuple[SourceRow, Instruction]] = []
-    rejects: list[Reject] = []
-    places: dict[str, str] = {}
-    for number, source in enumerate(sources):
-        row = _instruction(source, number, params.domain)
-        # Nothing tells these rows apart but where they stood.
-        own = row_id(SEED_ROUND, f"row {number}", row.content_id)
-        if not row.instruction:
-            rejects.append(Reject(own, "empty instruction", source.place, ""))
-        elif row.id not in places:
-            places[row.id] = source.place
-            kept.append((source, row))
-        elif params.deduplicate:
-            rejects.append(Reject(own, "exact duplicate", f"{source.place} repeats {places[row.id]}", ""))
-        else:
-            kept.append((source, row._replace(id=own, seed_id=own)))
-    return kept, rejects
-
-
-def _instruction(source: SourceRow, place: int, domain: str | None) -> Instruction:
-    instruction, given = source.instruction.strip(), source.input.strip()
-    content = content_id(source.history, instruction, given)
-    own = row_id(SEED_ROUND, "", content)
-    return Instruction(
-        id=own,
-        content_id=content,
-        seed_id=own,
-        parent_id="",
-        round=SEED_ROUND,
-        domain=domain or source.domain or "chat",
-        history=source.history,
-        instruction=instruction,
-        input=given,
-        output=source.output.strip(),
-        seed_place=place,
     )
 
 

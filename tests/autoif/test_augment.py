@@ -128,6 +128,14 @@ def test_of_alike_constraints_one_is_known(first, second, like):
     assert (known.near(second) == first) is (like is not None)
 
 
+def test_without_a_threshold_only_equal_ones_are_alike():
+    known = KnownConstraints(None)
+    known.add("Use at most 50 words in the answer.")
+    assert known.near("Use at most 50 words in the answer!") is None
+    assert known.equal("use at most 50 words  in the answer!")
+    assert known.equal("Use at most 51 words in the answer.") is None
+
+
 def test_what_is_near_two_is_told_the_earlier():
     known = KnownConstraints(0.5)
     for text in ("a b c d e", "x y", "a b c d f"):
@@ -166,9 +174,9 @@ def test_a_file_without_constraints_is_refused(tmp_path, content, message):
         seeds(tmp_path, content)
 
 
-def augmented(answer, engine, seeds=("Use no comma.",), **changes):
+def augmented(answer, engine, seeds=("Use no comma.",), near=0.7, **changes):
     fake = engine(answer)
-    known = KnownConstraints(0.7)
+    known = KnownConstraints(near)
     for text in seeds:
         known.add(text)
     with Model(ChatModel("simulated", "evolver")) as model:
@@ -234,6 +242,21 @@ def test_each_round_shows_some_of_all_so_far_drawn_by_seed(engine):
     assert [asked.messages[0].content for asked in fake.asked] == [
         render("autoif/augment.jinja", examples=drawn, count=5) for drawn in (first, second)
     ]
+
+
+def test_all_seeds_can_be_shown_each_time_and_then_no_round_waits(engine):
+    texts = ["Use no b.", "Use no a.", "Use no d."]
+    results, fake, _ = augmented(
+        lambda asked: f"- End with {asked.sampling.seed} in full.\n- Use no e.",
+        engine, texts, near=None, rounds=12, examples="seeds",
+    )  # fmt: skip
+    prompt = render("autoif/augment.jinja", examples=texts, count=5)
+    assert {asked.messages[0].content for asked in fake.asked} == {prompt}
+    # The fake answers the last first; the rounds are read in their order.
+    kept = [(each.constraint, each.origin) for each in results if isinstance(each, Constraint)]
+    first, *rest = [(f"End with {42 + number} in full.", f"round-{number}") for number in range(1, 13)]
+    assert kept == [first, ("Use no e.", "round-1"), *rest]
+    assert [each.reason for each in results if isinstance(each, Reject)] == ["exact duplicate"] * 11
 
 
 def test_an_invented_constraint_is_never_a_template(engine):

@@ -1,8 +1,9 @@
-"""Rows of the branch: which seed rows are queries, and what each constraint is put to."""
+"""Rows of the branch: which rows are queries, what each constraint is put to, and which rows are drawn."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from branch_rows import changed, constraint, write_constraints, write_rows
@@ -35,7 +36,7 @@ def settings(**values):
         ({"instruction": "x" * 5, "history": (("user", "Hi."), ("assistant", "Hm."))}, [], "earlier turns"),
     ],
 )
-def test_which_seed_rows_are_queries(row, fields, domains, reason):
+def test_which_rows_are_queries(row, fields, domains, reason):
     given = row(**fields)
     (found,) = compose.sift_queries([given], settings(domains=domains))
     assert (found.reason if isinstance(found, Reject) else None) == reason
@@ -46,15 +47,22 @@ def composed(seeds, constraints, count=2, seed=42):
     return list(compose.compose_rows(seeds, constraints, "autoif", count, seed))
 
 
-def test_a_row_is_the_seeds_instruction_and_the_constraint(row):
-    seed = row("Name a {{ river }}.", input="In Asia.", output="The Ganges.", domain="geo")
+def test_a_row_is_a_constraint_and_a_query(row):
+    seed = row("Name a {{ river }}.", input="In Asia.", output="The Ganges.", domain="geo", seed_place=7)
     (found,) = composed([seed], [constraint("c1", "Use no comma.", model="simulated:small")])
-    assert found.instruction == "Name a {{ river }}.\n\nUse no comma."
-    assert (found.seed_id, found.parent_id) == (seed.id, seed.id)
+    assert (found.instruction, found.input) == ("Use no comma.", "Name a {{ river }}.\n\nIn Asia.")
+    assert (found.seed_id, found.parent_id, found.seed_place) == (seed.id, seed.id, 7)
     assert (found.round, found.strategy, found.operation) == ("autoif", "autoif", "autoif-c1")
     assert (found.evolver, found.responder) == ("simulated:small", "")
-    assert (found.domain, found.history, found.input, found.output) == ("geo", (), "In Asia.", "")
-    assert found.content_id == tables.content_id((), found.instruction, "In Asia.")
+    assert (found.domain, found.history, found.output) == ("geo", (), "")
+    assert found.content_id == tables.content_id((), found.instruction, found.input)
+
+
+def test_a_query_that_is_no_seed_row_has_no_row_above_it(row):
+    query = row("Name a river.")._replace(round="")
+    found = composed([query], [constraint("c1"), constraint("c2")])
+    assert [(each.seed_id, each.parent_id) for each in found] == [(each.id, "") for each in found]
+    assert len({each.id for each in found}) == 2
 
 
 def test_every_row_has_an_id_of_its_own(row):
@@ -75,30 +83,84 @@ def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row):
     assert {each.id for each in composed(seeds, given, 3, seed=43)} != {each.id for each in first}
 
 
-def run(tmp_path, seeds, constraints, **values):
+def test_rows_are_drawn_by_their_ids_alone(row):
+    seeds = [row(f"Name river {number}.") for number in range(20)]
+    rows = composed(seeds, [constraint("c1")], 20)
+    drawn, lost = compose.draw_rows(rows, 8, 42)
+    assert len(drawn) == 8 and {each.id for each in lost} == {each.id for each in rows} - {
+        each.id for each in drawn
+    }
+    assert {(each.reason, each.detail) for each in lost} == {("not drawn", "autoif-c1")}
+    assert compose.draw_rows(rows[::-1], 8, 42) == (drawn, lost)
+    # One row more takes the place of one at most.
+    fewer, _ = compose.draw_rows(rows[1:], 8, 42)
+    assert len({each.id for each in drawn} - {each.id for each in fewer}) <= 1
+    assert compose.draw_rows(rows, 8, 43)[0] != drawn
+    for most in (None, 20, 99):
+        everything, none = compose.draw_rows(rows, most, 42)
+        assert ({each.id for each in everything}, none) == ({each.id for each in rows}, [])
+
+
+def run(tmp_path, seeds, constraints, file=Path("data/raw/sample.jsonl"), **values):
     r0 = write_rows(tmp_path / "r0.parquet", *seeds)
     verified = write_constraints(tmp_path / "verified.parquet", *constraints)
     outs = {name: tmp_path / name for name in ("rows", "rejects", "counts")}
-    stage.main(
-        changed("compose", **values), stage.Arguments(branch="autoif", r0=r0, verified=verified, **outs)
-    )
+    given = changed("compose", **values)
+    stage.main(given, stage.Arguments(branch="autoif", file=file, r0=r0, verified=verified, **outs))
     found, lost = tables.read(outs["rows"], tables.INSTRUCTIONS), tables.read(outs["rejects"], tables.REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 
 
-def test_the_ledger_counts_seed_rows(tmp_path, row):
+def test_the_ledger_counts_what_was_to_be_a_query_and_then_rows(tmp_path, row):
     seeds = [row("Name some river."), row("Name another river."), row("Hm?")]
-    found, lost, counts = run(
-        tmp_path, seeds, [constraint("c1"), constraint("c2")], queries=5, min_characters=10
-    )
-    assert counts == {"in": 3, "out": 2, "rejects": {"too short": 1}, "constraints": 2, "rows": 4}
+    own = [constraint("c1"), constraint("c2")]
+    found, lost, counts = run(tmp_path, seeds, own, count=5, min_characters=10)
+    rows = counts.pop("rows")
+    assert counts == {"in": 3, "out": 2, "rejects": {"too short": 1}, "constraints": 2}
+    assert rows == {"in": 4, "out": 4, "rejects": {}}
     assert found.height == 4 and set(found["round"]) == {"autoif"}
     assert lost["id"].to_list() == [seeds[2].id]
 
 
+def test_rows_that_are_not_drawn_are_rejects(tmp_path, row):
+    seeds = [row("Name some river."), row("Name another river."), row("Hm?")]
+    own = [constraint("c1"), constraint("c2")]
+    found, lost, counts = run(tmp_path, seeds, own, count=5, min_characters=10, rows=3)
+    assert counts["rows"] == {"in": 4, "out": 3, "rejects": {"not drawn": 1}}
+    assert counts["rejects"] == {"too short": 1}
+    assert sorted(lost["reason"]) == ["not drawn", "too short"] and found.height == 3
+
+
+def test_queries_of_a_file_are_its_first_turns(tmp_path, row):
+    file = tmp_path / "chats.jsonl"
+    turns = [("human", "Name some river."), ("gpt", "The Nile."), ("human", "Name another river.")]
+    chats = [
+        {"conversations": [{"from": who, "value": text} for who, text in turns]},
+        {"conversations": [{"from": "human", "value": "Name some river."}], "domain": "geo"},
+        {"conversations": [{"from": "human", "value": "Name some lake."}], "domain": "geo"},
+        {"conversations": [{"from": "gpt", "value": "Hello."}]},
+    ]
+    file.write_text("".join(f"{json.dumps(each)}\n" for each in chats))
+    own = [constraint("c1", "Use no comma."), constraint("c2", "Use no dot.")]
+    found, _, counts = run(tmp_path, [row("Name a seed row.")], own, file, queries="file", min_characters=10)
+    # A turn without a user's, one that stands there twice, and one with earlier turns.
+    lost = {"empty instruction": 1, "exact duplicate": 1, "earlier turns": 1}
+    assert (counts["in"], counts["out"], counts["rejects"]) == (5, 2, lost)
+    assert set(found.select("instruction", "input", "domain").rows()) == {
+        (given.constraint, *query)
+        for given in own
+        for query in (("Name some river.", "chat"), ("Name some lake.", "geo"))
+    }
+    assert found["parent_id"].to_list() == [""] * 4 and found["seed_id"].to_list() == found["id"].to_list()
+
+
 def test_without_a_query_or_a_constraint_it_says_so(tmp_path, row):
-    with pytest.raises(BadInput, match=r"1 seed rows came in .*autoif\.compose.* too short \(1\)"):
+    with pytest.raises(BadInput, match=r"r0\.parquet: 1 rows came in as queries of .* too short \(1\)"):
         run(tmp_path, [row("Hm?")], [constraint()], min_characters=10)
+    file = tmp_path / "own.jsonl"
+    file.write_text('{"instruction": "Hm?"}')
+    with pytest.raises(BadInput, match=r"own\.jsonl: 1 rows came in as queries of autoif\.compose"):
+        run(tmp_path, [row("Name some river.")], [constraint()], file, queries="file", min_characters=10)
     with pytest.raises(BadInput, match=r"verified\.parquet: holds no constraint"):
         run(tmp_path, [row("Name some river.")], [])
     assert tables.read(tmp_path / "verified.parquet", VERIFIED).is_empty()

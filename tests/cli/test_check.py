@@ -379,6 +379,17 @@ def test_an_adapter_is_a_lora_folder(shipped, tmp_path):
         ("compose", {"min_characters": 9, "max_characters": 8}, "min_characters 9 is above"),
         ("verifiers", {"temperature": 0.0}, "autoif.verifiers.count is 4 at autoif.verifiers.temperature 0"),
         ("sample", {"temperature": 0.0}, "autoif.sample.count is 4 at autoif.sample.temperature 0"),
+        (
+            "augment",
+            {"temperature": 0.0, "examples": "seeds"},
+            "autoif.augment.rounds is 2 at autoif.augment.temperature 0, which makes them all the same",
+        ),
+        ("compose", {"file": "data/none.jsonl"}, "autoif.compose.file 'data/none.jsonl' does not exist"),
+        (
+            "compose",
+            {"file": "../chats.jsonl"},
+            "autoif.compose.file is '../chats.jsonl'; expected a path",
+        ),
         ("crosscheck", {"case": "above:1"}, "autoif.crosscheck.case is above:1, which not even 1 meets"),
         ("crosscheck", {"function": "from:80"}, "autoif.crosscheck.function is from:80"),
         ("verify", {"accuracy": "from:1.5"}, "autoif.verify.accuracy is from:1.5"),
@@ -395,6 +406,8 @@ def test_what_would_leave_the_branch_nothing_is_refused(shipped, step, values, m
     [
         ("compose", {"min_characters": 8, "max_characters": 8}),
         ("verifiers", {"temperature": 0.0, "count": 1}),
+        ("augment", {"temperature": 0.0}),
+        ("augment", {"temperature": 0.0, "examples": "seeds", "rounds": 1}),
         ("crosscheck", {"case": "from:1", "function": "from:1.0"}),
         ("quality", {"score": "from:10"}),
         ("quality", {"score": None}),

@@ -448,6 +448,23 @@ def test_what_it_came_from_is_what_dvc_ran(clone, capsys):
     assert re.search(r"data/rounds/r1\.parquet is not what this stage wrote, md5 \w{32}: now \w{32}\n", end)
 
 
+def test_what_was_asked_of_the_responder_is_told_unless_it_is_the_row_as_it_stands(clone, capsys):
+    row = selected()
+    lock(**{"respond@r2": entry(["prompts/respond"], ["data/responses/r2.parquet"])})
+    said = explain(capsys, row["id"])
+    assert "the responder's prompt" not in said
+    assert "prompts/respond/answer.jinja" in said and "paper.jinja" not in said
+    content = read_yaml(Path("params.yaml"))
+    content["respond"]["prompt"] = "paper"
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    said = explain(capsys, row["id"])
+    asked = said[said.rindex("the responder's prompt, rendered from prompts/respond/paper.jinja\n") :]
+    assert barred(f"Instruction: {row['instruction']}") in asked[: asked.index(barred(row["output"]))]
+    assert "prompts/respond/paper.jinja  md5" in said and "answer.jinja" not in said
+    # The seed's own answers were asked of nobody.
+    assert said.count("the responder's prompt") == 2
+
+
 def test_a_folder_has_the_hash_that_dvc_gives_it(tmp_path):
     tree = Tree()
     for name in ("b.txt", "a/z.txt", "a.txt", "a-b/ü.txt"):

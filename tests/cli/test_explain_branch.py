@@ -24,12 +24,9 @@ SEED = {"id": "5eed", "seed_id": "5eed", "round": "r0", "domain": "chat", "instr
 
 def row(key, constraint, **fields):
     made = {"id": key, "seed_id": "5eed", "parent_id": "5eed", "round": "autoif", "domain": "chat"}
-    text = f"Name a bird.\n\nConstraint {constraint}."
-    return (
-        made
-        | {"instruction": text, "strategy": "autoif", "operation": f"autoif-{constraint}", "output": ""}
-        | fields
-    )
+    text = f"Constraint {constraint}."
+    made |= {"instruction": text, "input": "Name a bird.", "output": ""}
+    return made | {"strategy": "autoif", "operation": f"autoif-{constraint}"} | fields
 
 
 def put(path, schema, *rows):
@@ -144,7 +141,8 @@ def test_a_row_is_told_from_its_seed_row_and_its_constraint_on(project, capsys):
         "\nr0  5eed\n", "  │ Name a bird.\n",
         "\nautoif  b1ad\n  composed of 5eed and a constraint\n",
         "  constraint c0de, invented by simulated:small in round-2\n  │ Use no comma.\n",
-        "  instruction\n  │ Name a bird.\n  │\n  │ Constraint c0de.\n",
+        "  instruction, the constraint\n  │ Constraint c0de.\n",
+        "  input, the query\n  │ Name a bird.\n",
     )  # fmt: skip
 
 
@@ -225,3 +223,35 @@ def test_a_table_that_is_not_here_is_named_and_left_out(project, capsys, path):
     listed = re.search(r"^Not here, so left out: (.*) \(dvc pull", said, re.MULTILINE)[1]
     assert f"data/{path}.parquet" in listed.split(", ")
     assert "composed of 5eed and a constraint" in said
+
+
+def test_a_row_with_a_query_of_a_file_has_no_seed_row_above_it(project, capsys):
+    alone = row("b3ad", "c0de", seed_id="b3ad", parent_id="")
+    put("autoif/rows", tables.INSTRUCTIONS, row("b1ad", "c0de"), row("b2ad", "c0de"), alone)
+    said = explain(capsys, "b3ad")
+    in_order(
+        said,
+        "round autoif, domain chat\n\nautoif  b3ad\n",
+        "  composed of a query of data/raw/sample.jsonl and a constraint\n",
+        "  input, the query\n  │ Name a bird.\n",
+    )
+    assert "5eed" not in said and "a seed row" not in said
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_responders_prompt_is_shown_as_it_was_asked(project, capsys, wrapped):
+    if wrapped:
+        content = read_yaml(Path("params.yaml"))
+        content["respond"]["prompt"] = "paper"
+        Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    said = explain(capsys, "b1ad")
+    if not wrapped:
+        assert "the responder's prompt" not in said
+        return
+    in_order(
+        said,
+        "  input, the query\n  │ Name a bird.\n",
+        "  the responder's prompt, rendered from prompts/respond/paper.jinja\n",
+        "  │ [instruction] Constraint c0de.\n  │ [Query] Name a bird.\n",
+        "  answer 1\n",
+    )

@@ -289,3 +289,30 @@ def test_a_number_as_dvc_writes_it_is_a_number(small, text, number):
 @pytest.mark.parametrize("text", ["1e", "e5", "1e-05x", "r1e5"])
 def test_a_word_that_looks_like_a_number_stays_a_word(small, text):
     assert read_yaml(small(f"a: {text}\n")) == {"a": text}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "    queries: seed ",
+            "    queries: 16 ",
+            "autoif.compose.queries is 16; expected seed or file; how many a constraint gets is",
+        ),
+        (
+            "    examples: 12 ",
+            "    examples: all ",
+            "autoif.augment.examples is 'all'; expected a number, or seeds",
+        ),
+        (
+            "    examples: 12 ",
+            "    examples: 0 ",
+            "autoif.augment.examples is 0; expected a number, or seeds",
+        ),
+        ("    examples: 12 ", "    examples: true ", "autoif.augment.examples is True; expected a number"),
+    ],
+)
+def test_a_value_that_meant_something_else_is_refused_with_what_is_wanted(tmp_path, old, new, message):
+    with pytest.raises(BadParams) as caught:
+        load_all_params(written(tmp_path, old, new))
+    assert message in str(caught.value) and "\n" not in str(caught.value)

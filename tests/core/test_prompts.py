@@ -37,7 +37,6 @@ VALUES = {
     "autoif/augment.jinja": {"examples": ["do {{ 7*7 }}", "with {% x %}"], "count": 3},
     "autoif/verifier.jinja": {"constraint": "do {{ 7*7 }} with {% x %}"},
     "autoif/backtranslate.jinja": {"code": "do {{ 7*7 }} with {% x %}"},
-    "autoif/compose.jinja": {"query": "do {{ 7*7 }}", "constraint": "with {% x %}"},
     "judge/quality.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}", "answer": "so"},
     "respond/answer.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}"},
     "respond/paper.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}", "strategy": "auto"},

@@ -189,3 +189,18 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     values = Params.model_validate(given)
     asked = bounds_of(values, machine.load_machine(), "verifiers@autoif", "sample@autoif", "respond@autoif")
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]
+
+
+@pytest.mark.parametrize(("count", "rows", "responses"), [(2, None, 4), (9, None, 8), (9, 5, 5), (9, 50, 8)])
+def test_queries_of_a_file_and_a_cut_of_rows_bound_a_branch(here, count, rows, responses):
+    (here / "seeds.txt").write_text("Use no comma.\nSay no word.\n")
+    (here / "queries.jsonl").write_text('{"instruction": "Name a river."}\n' * 4)
+    given = copy.deepcopy(SHIPPED)
+    given["seed"] |= {"source": "none.jsonl", "rows": 3}
+    given["autoif"] |= {"seeds": "seeds.txt"}
+    given["autoif"]["augment"]["rounds"] = 0
+    given["autoif"]["crosscheck"]["constraints"] = None
+    given["autoif"]["sample"]["count"] = 0
+    given["autoif"]["compose"] |= {"queries": "file", "file": "queries.jsonl", "count": count, "rows": rows}
+    asked = bounds_of(Params.model_validate(given), machine.load_machine(), "respond@autoif")
+    assert asked == [responses]

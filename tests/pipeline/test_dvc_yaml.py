@@ -416,4 +416,4 @@ def test_a_dict_that_makes_stages_reaches_no_other(
 def test_seed_rows_count_by_content(committed: Path) -> None:
     sample = committed / PARAMS["seed"]["source"]
     with changed(sample, sample.read_text() + '{"instruction": "One more"}\n'):
-        assert stale(committed) == {"seed"}
+        assert stale(committed) == {"seed", "compose@autoif"}, "autoif.compose.file is the sample, too"

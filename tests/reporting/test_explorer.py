@@ -165,6 +165,23 @@ def test_rounds_may_stand_in_any_order_and_branch(tmp_path):
     assert ids == ["a-r0", "a-r0-r2-0", "a-r2", "a-r0-r1-0", "a-r1"]
 
 
+def test_a_row_of_a_branch_hangs_below_its_query_or_is_a_tree_of_its_own(tmp_path):
+    where = trees.write(tmp_path, [trees.row("b-r0"), trees.row("b-r1", "b-r0")], {}, {})
+    made = {"strategy": "autoif", "operation": "autoif-c", "input": "Name b.", "instruction": "Use no comma."}
+    rows = [
+        trees.row("b-autoif", "b-r0", **made),
+        *(trees.row(f"{name}-autoif", seed_id=f"{name}-autoif", **made) for name in "ac"),
+    ]
+    tables.write(where.rounds / "autoif.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+    given = trees.settings(rounds={"r1": {"parent": "r0"}}, branches={"autoif": {}})
+    explorer.write_explorer(tmp_path / "explorer", given, where)
+    texts = content(tmp_path / "explorer/texts/000.js")
+    assert [each[0] for each in texts] == ["a-autoif", "b-r0", "b-r1", "b-autoif", "c-autoif"]
+    assert texts[0][1:3] == ["Use no comma.", "Name b."]
+    assert content(tmp_path / "explorer/rows.js")["columns"]["parent"] == [-1, -1, 1, 1, -1]
+    assert "5 rows in 3 trees" in (tmp_path / "explorer/index.html").read_text(encoding="utf-8")
+
+
 def test_a_score_that_is_no_number_is_none(tmp_path):
     ratings = {"a-r0": float("nan"), "b-r0": 50.0}
     where = trees.write(tmp_path, [trees.row("a-r0"), trees.row("b-r0")], {}, {}, ratings=ratings)

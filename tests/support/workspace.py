@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {
         "augment": {"rounds": 1, "count": 4},
         "verifiers": {"count": 2},
         "crosscheck": {"constraints": 4},
-        "compose": {"queries": 2},
+        "compose": {"count": 2},
         "sample": {"count": 2},
     },
     "select": {"pools": "all", "share": 0.5},

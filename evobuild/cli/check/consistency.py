@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from evobuild.answering.response_prompt import SHIPPED, response_template
-from evobuild.autoif.params import AutoIF, Sample, Verifiers
+from evobuild.autoif.params import AutoIF
 from evobuild.autoif.records import meets
 from evobuild.cli.check import selection
 from evobuild.cli.check.params import Params
@@ -65,9 +65,11 @@ def _check_pools(params: Params) -> None:
 
 
 def _check_source(params: Params) -> None:
-    source = params.seed.source
-    if os.path.normpath(source) not in _fetched(params):
-        _check_file("seed.source", source, "a .json, .jsonl, .csv or .parquet file")
+    # The stages depend on both, even where the queries of autoif are not those of the file.
+    files = {"seed.source": params.seed.source, "autoif.compose.file": params.autoif.compose.file}
+    for key, name in files.items():
+        if os.path.normpath(name) not in _fetched(params):
+            _check_file(key, name, "a .json, .jsonl, .csv or .parquet file")
 
 
 def _fetched(params: Params) -> list[str]:
@@ -172,14 +174,21 @@ def _check_autoif(params: Params) -> None:
             "autoif.backtranslate.functions is 0, so that it has nothing to compare; "
             "expected functions to turn back, or null"
         )
-    sampled: dict[str, Verifiers | Sample] = {"verifiers": given.verifiers, "sample": given.sample}
-    for name, each in sampled.items():
-        if each.count > 1 and each.temperature == 0:
-            raise BadParams(
-                f"params.yaml: autoif.{name}.count is {each.count} at autoif.{name}.temperature 0, "
-                f"which makes them all the same; expected a temperature above 0, or a count of 1"
-            )
+    _check_samples(given)
     _check_bounds(given)
+
+
+def _check_samples(given: AutoIF) -> None:
+    """Greedy replies to the same prompt are the same."""
+    counts = {"verifiers": ("count", given.verifiers.count), "sample": ("count", given.sample.count)}
+    if given.augment.examples == "seeds":
+        counts["augment"] = "rounds", given.augment.rounds
+    for step, (key, count) in counts.items():
+        if count > 1 and getattr(given, step).temperature == 0:
+            raise BadParams(
+                f"params.yaml: autoif.{step}.{key} is {count} at autoif.{step}.temperature 0, "
+                "which makes them all the same; expected a temperature above 0, or 1 of them"
+            )
 
 
 def _check_bounds(given: AutoIF) -> None:

@@ -8,13 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from evobuild.answering.response_prompt import response_template
 from evobuild.cli.explain import sources, verdicts
 from evobuild.cli.explain.life import Attempt, Chapter, Life, Origin, Sequel, read_life
 from evobuild.cli.explain.lines import in_line, quoted, why
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint
+from evobuild.core.conversation import PLAIN, chat_messages
 from evobuild.core.measures import measure_of
 from evobuild.core.params import load_params
+from evobuild.core.prompts import FOLDER
 from evobuild.core.tables import KEPT, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
@@ -82,21 +85,41 @@ def _headline(life: Life) -> str:
 def _chapter(chapter: Chapter, above: Instruction | None, params: ExplainParams) -> Iterator[str]:
     row, origin = chapter.row, chapter.origin
     yield in_line(f"{row.round}  {row.id}")
-    if above is None:
-        yield f"  a seed row of {in_line(params.seed.source)}"
-        for role, content in row.history:
-            yield from quoted(f"earlier, {role}", content)
-        yield from quoted("instruction", row.instruction)
-    elif chapter.verification:
-        yield from verdicts.of_row(row, above, chapter.verification)
+    if chapter.verification:
+        query = above.id if above else f"a query of {params.autoif.compose.file}"
+        yield from verdicts.of_row(row, query, chapter.verification.constraint)
+    elif above is None:
+        yield from _seed_row(row, params)
     elif origin:
         yield from _origin(row, origin, above)
-    if row.input and above and row.input == above.input:
-        yield "  input: the same"
-    elif row.input:
-        yield from quoted("input", row.input)
+        yield from ["  input: the same"] if row.input == above.input != "" else _input(row)
+    if row.round in params.branches or (chapter.outcome and chapter.outcome.responder):
+        yield from _asked(row, params.respond.prompt)
+    if chapter.verification:
+        yield from verdicts.of_answers(chapter.verification.answers)
     if chapter.outcome:
         yield from _outcome(chapter.outcome, row.round, params)
+
+
+def _seed_row(row: Instruction, params: ExplainParams) -> Iterator[str]:
+    yield f"  a seed row of {in_line(params.seed.source)}"
+    for role, content in row.history:
+        yield from quoted(f"earlier, {role}", content)
+    yield from quoted("instruction", row.instruction)
+    yield from _input(row)
+
+
+def _input(row: Instruction) -> Iterator[str]:
+    if row.input:
+        yield from quoted("input", row.input)
+
+
+def _asked(row: Instruction, prompt: str) -> Iterator[str]:
+    """What the responder was asked, unless it is the instruction and the input as they stand."""
+    template = response_template(prompt)
+    if template != PLAIN:
+        asked = chat_messages(row, template)[-1].content
+        yield from quoted(f"the responder's prompt, rendered from {FOLDER / template}", asked)
 
 
 def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[str]:

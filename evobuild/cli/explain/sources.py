@@ -7,34 +7,38 @@ from pathlib import Path
 
 import yaml
 
+from evobuild.answering.response_prompt import OWN, response_template
 from evobuild.cli.explain.life import Life
 from evobuild.cli.explain.lines import in_line
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.provenance import Source, md5, read_sources
+from evobuild.core.prompts import FOLDER
 from evobuild.core.stages import branch_addresses, pool_addresses
 
-EVOLVING = Path("prompts/evolve")
+CHOSEN_FROM = {"evolve": Path("prompts/evolve"), "respond": OWN, "sample": OWN}
+"""Folders of prompts of which a stage reads those that params name."""
 
 
 def of_line(life: Life, params: ExplainParams) -> Iterator[str]:
     """Tell what a line came from, by stage; as it is now where dvc.lock knows nothing."""
     used = {chapter.origin.source for chapter in life.chapters if chapter.origin}
+    asked = str(FOLDER / response_template(params.respond.prompt))
     known = read_sources(_stages(life, params))
     if known:
         yield "What it came from, as dvc.lock has it"
         for source in known:
-            yield from _source(source, used)
+            yield from _source(source, {*used, asked})
     else:
         yield "What it came from: there is no dvc.lock, so this is what is here now"
         yield from _now(life, params, used)
 
 
 def _source(source: Source, used: set[str]) -> Iterator[str]:
-    """What one stage came from; of the prompts for evolving only those used in the line."""
+    """What one stage came from; of a folder of prompts only those used in the line."""
     yield f"  {', '.join(source.stages)}"
-    evolving = source.stages[0].startswith("evolve@")
+    folder = CHOSEN_FROM.get(source.stages[0].partition("@")[0])
     for file in source.files:
-        if evolving and EVOLVING in Path(file.path).parents and file.path not in used:
+        if folder in Path(file.path).parents and file.path not in used:
             continue
         yield in_line(f"    {file.path}  md5 {file.md5}{f', {file.change}' if file.change else ''}")
     for file in source.changed:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from evobuild.cli.explain.lines import in_line, quoted, why
-from evobuild.cli.explain.verification import Answer, Constraint, Function, Trial, Verification
+from evobuild.cli.explain.verification import Answer, Constraint, Function, Trial
 from evobuild.core.tables import Instruction
 from evobuild.reporting.outcomes import Loss
 
@@ -13,15 +13,20 @@ MOST = 10
 """The best score of a judge."""
 
 
-def of_row(row: Instruction, above: Instruction, known: Verification) -> Iterator[str]:
-    """Tell how a row of the branch was made, checked and judged. above: its seed row."""
-    yield f"  composed of {above.id} and a constraint"
-    if known.constraint:
-        yield from of_constraint(known.constraint)
+def of_row(row: Instruction, query: str, constraint: Constraint | None) -> Iterator[str]:
+    """Tell how a row of the branch was made. query: where that is from."""
+    yield in_line(f"  composed of {query} and a constraint")
+    if constraint:
+        yield from of_constraint(constraint)
     else:
         yield in_line(f"  constraint: {row.operation} is not here")
-    yield from quoted("instruction", row.instruction)
-    for answer in known.answers:
+    yield from quoted("instruction, the constraint", row.instruction)
+    yield from quoted("input, the query", row.input)
+
+
+def of_answers(answers: Iterable[Answer]) -> Iterator[str]:
+    """Tell how the answers to a row of the branch were checked and judged."""
+    for answer in answers:
         yield from _answer(answer)
 
 

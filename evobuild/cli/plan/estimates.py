@@ -92,8 +92,10 @@ class Estimator:
     def _asks_by_replies(self, name: str) -> bool:
         """Whether a stage decides by one reply what it asks next."""
         evolve = self._params.evolve
-        return name in ("optimize", "augment") or (
-            name == "evolve" and (evolve.on_failure == "retry" or evolve.failures.equal)
+        return (
+            name == "optimize"
+            or (name == "augment" and self._params.autoif.augment.examples != "seeds")
+            or (name == "evolve" and (evolve.on_failure == "retry" or evolve.failures.equal))
         )
 
     def _bound(self, name: str, key: str) -> int | None:
@@ -156,11 +158,13 @@ class Estimator:
         return min(drawn or sys.maxsize, self._constraints(branch))
 
     def _composed(self, branch: str) -> int:
-        """Rows of constraints and seed rows."""
+        """Rows of constraints and queries."""
         if f"compose@{branch}" not in self._stale:
             return _height(f"data/{branch}/rows.parquet")
-        queries = min(self._params.autoif.compose.queries, self._rows(SEED_ROUND))
-        return queries * self._checked(branch)
+        given = self._params.autoif.compose
+        there = _records(Path(given.file)) if given.queries == "file" else self._rows(SEED_ROUND)
+        rows = min(given.count, given.count if there is None else there) * self._checked(branch)
+        return min(rows, given.rows or rows)
 
     def _tagged(self) -> int:
         """Rows of all pools that a tagger is asked about; none without one."""
@@ -176,12 +180,9 @@ class Estimator:
             round_ = self._params.rounds[round_].parent
         if round_ != SEED_ROUND or "seed" not in self._stale:
             return _height(f"data/rounds/{round_}.parquet")
-        drawn = self._params.seed.rows
-        source = Path(self._params.seed.source)
-        if not source.exists():
-            return drawn or 0
-        there = sum(1 for _ in formats.read_seed_rows(source, self._params.seed.format))
-        return min(drawn or there, there)
+        given = self._params.seed
+        there = _records(Path(given.source), given.format)
+        return (given.rows or 0) if there is None else min(given.rows or there, there)
 
     def _priced(self, found: Estimate, usages: Sequence[Usage]) -> Estimate:
         """Add tokens, seconds and cost to counted or bounded calls, from what replies were like so far."""
@@ -200,6 +201,11 @@ class Estimator:
             seconds=None if seconds is None else calls * seconds,
             cost=cost,
         )
+
+
+def _records(source: Path, format: formats.Format = "auto") -> int | None:
+    """Rows of a file of the user's; None if it has yet to be fetched."""
+    return sum(1 for _ in formats.read_seed_rows(source, format)) if source.exists() else None
 
 
 def _height(table: str) -> int:

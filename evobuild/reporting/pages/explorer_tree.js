@@ -108,7 +108,7 @@ function address(id) {
   return link;
 }
 
-// One entry in full. before: id, instruction and input of its parent, null for a seed row.
+// One entry in full. before: id, instruction and input of its parent, null if nothing is compared.
 function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
   const [attempt, history, evolver, level, answer, responder, losses, nearest, overlaps] = rest;
   const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(names.metrics)));
@@ -146,7 +146,9 @@ function drawTree(region, row, parents, texts, rests, names) {
   let shown = null;
   for (let each = root; each === root || parents[each] >= root; each += 1) {
     const above = parents[each];
-    const box = entry(each, texts[each], rests[each], above < 0 ? null : texts[above], names, each === row);
+    // A row of AutoIF has a constraint for an instruction: there is nothing to compare.
+    const fresh = above < 0 || names.operation[each].startsWith("autoif-");
+    const box = entry(each, texts[each], rests[each], fresh ? null : texts[above], names, each === row);
     const item = made("li", "", box);
     if (each === row) shown = box;
     if (above < 0) trunk.append(item);

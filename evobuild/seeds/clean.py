@@ -1,0 +1,54 @@
+"""Source rows as rows of r0: normalised, without those that have no instruction or repeat another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
+from evobuild.seeds.formats import SourceRow
+
+
+def clean_source_rows(
+    sources: Iterable[SourceRow], domain: str | None = None, deduplicate: bool = True
+) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
+    """Give each source row as a row of r0, without blank space around its texts, or as a reject.
+
+    domain: of all rows; None: their own, or chat. deduplicate: lose a row that is equal to an earlier one,
+    else it stays, with an id of its own.
+    """
+    kept: list[tuple[SourceRow, Instruction]] = []
+    rejects: list[Reject] = []
+    places: dict[str, str] = {}
+    for number, source in enumerate(sources):
+        row = _instruction(source, number, domain)
+        # Nothing tells these rows apart but where they stood.
+        own = row_id(SEED_ROUND, f"row {number}", row.content_id)
+        if not row.instruction:
+            rejects.append(Reject(own, "empty instruction", source.place, ""))
+        elif row.id not in places:
+            places[row.id] = source.place
+            kept.append((source, row))
+        elif deduplicate:
+            rejects.append(Reject(own, "exact duplicate", f"{source.place} repeats {places[row.id]}", ""))
+        else:
+            kept.append((source, row._replace(id=own, seed_id=own)))
+    return kept, rejects
+
+
+def _instruction(source: SourceRow, place: int, domain: str | None) -> Instruction:
+    instruction, given = source.instruction.strip(), source.input.strip()
+    content = content_id(source.history, instruction, given)
+    own = row_id(SEED_ROUND, "", content)
+    return Instruction(
+        id=own,
+        content_id=content,
+        seed_id=own,
+        parent_id="",
+        round=SEED_ROUND,
+        domain=domain or source.domain or "chat",
+        history=source.history,
+        instruction=instruction,
+        input=given,
+        output=source.output.strip(),
+        seed_place=place,
+    )
