@@ -128,7 +128,7 @@ def _write(
             (row.id, 60, 150, False, 2.0, 1.0, 1.5, draw.random(), 0.5, draw.random()) for row in rows
         ],
         "diversity": [(row.id, draw.choice(rows).id, draw.random()) for row in rows],
-        "rewards": [(row.id, draw.gauss(0, 2)) for row in rows],
+        "rewards": [(row.id, draw.gauss(0, 2), 40, draw.gauss(0, 2)) for row in rows],
         "tags": [(row.id, draw.sample(WORDS, 4)) for row in rows],
     }
     for measure in MEASURES:

@@ -31,7 +31,7 @@ from transformers import PreTrainedTokenizerFast as Tokenizer
 from evobuild.core.tables import Instruction
 from evobuild.weights import losses, tokenized_pairs
 from evobuild.weights.likelihood import Reader
-from evobuild.weights.losses import Losses
+from evobuild.weights.losses import Pair
 
 VOCABULARY = 49_152
 LONGEST = 2048
@@ -78,42 +78,36 @@ def shaped(name: str, **options: Any) -> Any:
     return model.eval()
 
 
-def reference(
-    model: Any, tokenizer: Any, some: Sequence[Instruction]
-) -> Iterator[tuple[str, float, float, float]]:
+def tokenized(tokenizer: Any, some: Sequence[Instruction]) -> list[Pair]:
+    """Rows as ids, by the template plain."""
+    found = tokenized_pairs.tokenize_pairs(tokenizer, "plain", some, LONGEST)
+    return [each for each in found if isinstance(each, Pair)]
+
+
+def reference(model: Any, pairs: Sequence[Pair]) -> Iterator[tuple[str, float, float, float]]:
     """One row at a time, three passes, two of them over the same tokens."""
-    start = [tokenizer.bos_token_id]
-    for row in some:
-        asked = tokenizer(tokenized_pairs.question_text(row), add_special_tokens=False)["input_ids"]
-        answer = tokenizer(row.output, add_special_tokens=False)["input_ids"]
-        answer = answer[: LONGEST - 1 - len(asked)]
+    for pair in pairs:
         found = []
-        for given, scored, rest in ((start, asked, answer), (start + asked, answer, []), (start, answer, [])):
-            ids = torch.tensor([given + scored + rest], device=model.device)
-            labels = [-100] * len(given) + scored + [-100] * len(rest)
-            labels = torch.tensor([labels], device=model.device)
+        for ids, first, end in (
+            (pair.both, *pair.question[0]),
+            (pair.both, pair.answer_start, len(pair.both)),
+            (pair.alone, pair.alone_start, len(pair.alone)),
+        ):
+            labels = torch.full((1, len(ids)), -100, device=model.device)
+            ids_1_T = torch.tensor([ids], device=model.device)
+            labels[:, first:end] = ids_1_T[:, first:end]
             with torch.no_grad():
-                found.append(model(input_ids=ids, labels=labels).loss.item())
-        yield row.id, *found
+                found.append(model(input_ids=ids_1_T, labels=labels).loss.item())
+        yield pair.id, *found
 
 
 def by_reference(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Callable[[], Found]:
-    return lambda: {key: (q, given, a) for key, q, given, a in reference(model, tokenizer, some)}
+    return lambda: {key: (q, given, a) for key, q, given, a in reference(model, tokenized(tokenizer, some))}
 
 
 def by_us(model: Any, tokenizer: Any, some: Sequence[Instruction], budget: int) -> Callable[[], Found]:
     reader = Reader(model, budget)
-
-    def score() -> Found:
-        pairs = [
-            each
-            for each in tokenized_pairs.tokenize_pairs(tokenizer, "plain", some, LONGEST)
-            if isinstance(each, losses.Pair)
-        ]
-        found: list[Losses] = list(losses.pair_losses(reader, pairs))
-        return {each.id: each[4:] for each in found}
-
-    return score
+    return lambda: {each.id: each[4:] for each in losses.pair_losses(reader, tokenized(tokenizer, some))}
 
 
 def timed(run: Callable[[], Found]) -> tuple[float, Found]:
@@ -200,12 +194,7 @@ def gpu(figures: Figures, data: Path) -> None:
 
 def operations(model: Any, words: Any, some: Sequence[Instruction]) -> float:
     """Multiplications and additions that scoring needs, those of attention left out."""
-    pairs = [
-        each
-        for each in tokenized_pairs.tokenize_pairs(words, "plain", some, LONGEST)
-        if isinstance(each, losses.Pair)
-    ]
-    tokens = sum(len(pair.both) + len(pair.alone) for pair in pairs)
+    tokens = sum(len(pair.both) + len(pair.alone) for pair in tokenized(words, some))
     weights = sum(each.numel() for each in model.model.layers.parameters()) + model.lm_head.weight.numel()
     return 2.0 * weights * tokens
 

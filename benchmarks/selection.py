@@ -44,7 +44,7 @@ def near_duplicates(figures: Figures, folder: Path) -> None:
     """The stage on Alpaca, all of whose rows are looked through for near-duplicates; nothing is cut."""
     rows = pl.DataFrame(alpaca(), INSTRUCTIONS, orient="row").unique("id")
     write(folder, {"r0": rows})
-    given = {"pools": ["r0"], "share": 1.0, "deduplicate": {"near": 0.7, "embedding": None}}
+    given = {"pools": ["r0"], "share": 1.0, "deduplicate": {"exact": True, "near": 0.7, "embedding": None}}
     took, peak = select(folder, ["r0"], given)
     lost = tables.read(folder / "rejects.parquet", tables.REJECTS)["reason"].value_counts()
     print(f"{rows.height:,} rows, lost: {dict(lost.iter_rows())}")
@@ -64,7 +64,7 @@ def million(figures: Figures, folder: Path) -> None:
     given = {
         "by": {"ic_ifd": 1, "difficulty": 0.5},
         "per_domain": True,
-        "deduplicate": {"near": None, "embedding": None},
+        "deduplicate": {"exact": True, "near": None, "embedding": None},
         "filters": filters | {"min_words": 3, "max_words": 400},
     }
     took, peak = select(folder, pools, given)

@@ -6,7 +6,7 @@ import polars as pl
 
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import SELECTED, shared_by
-from experiments.recipe.papers import CHERRY_ALPACA, LLAMA_7B, SEED_ALONE
+from experiments.recipe.papers import CHERRY_ALPACA, LLAMA_7B, SEED_ALONE, SMALL_EVOLVERS
 
 RECIPE = Recipe(
     title="What an experienced scorer chooses",
@@ -18,7 +18,9 @@ RECIPE = Recipe(
             "experienced": {"models.scorer": "models/experienced"},
         }
     },
-    settings=SEED_ALONE
+    presets=("cherry",),
+    settings=SMALL_EVOLVERS
+    | SEED_ALONE
     | {
         "models.base": LLAMA_7B,
         "score.max_length": "512",

@@ -6,7 +6,7 @@ import polars as pl
 
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import USAGE
-from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GSM8K, ONE_ROUND, SHAREGPT
+from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GSM8K, SHAREGPT
 from experiments.strategies import STRATEGIES
 
 TASKS = ("optimize", "evolve", "respond")
@@ -16,7 +16,8 @@ RECIPE = Recipe(
     source="arXiv:2406.00770, Table 11",
     data=SHAREGPT | GSM8K | CODE_ALPACA,
     factors={"strategy": STRATEGIES},
-    settings=AUTO_EVOL | ONE_ROUND,
+    presets=("auto-evol",),
+    settings=AUTO_EVOL,
     views=(
         Table(
             "Calls and tokens",

@@ -47,7 +47,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Table 13 and Figure 2",
     data=DATA,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS | {"evolve.strategy": "evol"},
+    presets=("evol-instruct",),
+    settings=SMALL_EVOLVERS,
     views=(SCORES, LEVEL_SHARES),
 )
 

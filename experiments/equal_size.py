@@ -6,7 +6,7 @@ import polars as pl
 
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import ROWS, evolved
-from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, ONE_ROUND, SMALL_EVOLVERS
+from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, SMALL_EVOLVERS
 from experiments.recipe.views import equal_size
 
 SEED = 42
@@ -22,7 +22,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, the data behind Table 4",
     data=ALPACA | GSM8K | CODE_ALPACA,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS | ONE_ROUND | {"evolve.strategy": "auto", "evolve.method": "e0"},
+    presets=("auto-evol-e0",),
+    settings=SMALL_EVOLVERS,
     views=(
         Table(
             "Rows kept of those tried",

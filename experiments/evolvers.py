@@ -31,6 +31,7 @@ RECIPE = Recipe(
         },
         "evolver": EVOLVERS,
     },
+    presets=("evol-instruct",),
     settings=SMALL_EVOLVERS | {"evolve.token_probability": "true", "keywords.rows": "200"},
     views=(
         replace(difficulty.SCORES, rows=ROUNDS, published={}),
@@ -74,6 +75,7 @@ RECIPE = Recipe(
         ),
         replace(keywords.COUNTS, rows=BOTH),
         replace(token_probability.DISTRIBUTION, series=BOTH),
+        replace(token_probability.FIRST_TOKENS, series=BOTH),
         replace(token_probability.SURE_SHARES, rows=ROUNDS),
     ),
 )

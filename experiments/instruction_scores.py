@@ -16,7 +16,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Table 15",
     data=ALPACA,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS | {"evolve.strategy": "evol", "models.scorer": LLAMA_BASE},
+    presets=("evol-instruct",),
+    settings=SMALL_EVOLVERS | {"models.scorer": LLAMA_BASE},
     views=(
         Table(
             "Mean IFD and IC-IFD of each round (Table 15 has round 3)",

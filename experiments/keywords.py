@@ -6,14 +6,14 @@ import polars as pl
 
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import KEYWORDS
-from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, ONE_ROUND, SMALL_EVOLVERS
+from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, SMALL_EVOLVERS
 
 COUNTS = Table(
     "Methods in the evolver's replies, and distinct keywords for them",
     KEYWORDS,
     rows=("evolver",),
     columns=("data",),
-    cells={name: pl.col(name).sum() for name in ("replies", "methods", "distinct")},
+    cells={name: pl.col(name).sum() for name in ("replies", "methods", "distinct", "as_published")},
 )
 
 RECIPE = Recipe(
@@ -21,12 +21,12 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, section 4",
     data=ALPACA | GSM8K | CODE_ALPACA,
     factors={"evolver": EVOLVERS},
-    settings=SMALL_EVOLVERS
-    | ONE_ROUND
-    | {"evolve.strategy": "auto", "evolve.method": "e0", "keywords.rows": "1000"},
+    presets=("auto-evol-e0",),
+    settings=SMALL_EVOLVERS | {"keywords.rows": "1000"},
     views=(COUNTS,),
     dry={"keywords.rows": "12"},
-    note="As many replies are read of each evolver; keywords.rows says how many of each round.",
+    note="As many replies are read of each evolver; keywords.rows says how many of each round. `distinct` "
+    "counts phrases in a normal form, `as_published` phrases as the judge worded them.",
 )
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ RECIPE = Recipe(
     source="arXiv:2406.00770, Figure 5 (m), on the failure rate",
     data=GSM8K,
     factors={"m": {value: {"optimize.candidates": value} for value in CANDIDATES}},
-    settings=AUTO_EVOL | {"evolve.strategy": "auto", "evolve.method": "optimized", "optimize.holdout": "50"},
+    presets=("auto-evol",),
+    settings=AUTO_EVOL | {"optimize.holdout": "50"},
     dry={"seed.rows": "149"},
     views=(
         Table(

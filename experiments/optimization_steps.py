@@ -22,10 +22,9 @@ RECIPE = Recipe(
     title="Steps of optimization",
     source="arXiv:2406.00770, Figure 5 (steps), on the failure rate",
     data=GSM8K,
+    presets=("auto-evol",),
     settings=AUTO_EVOL
     | {
-        "evolve.strategy": "auto",
-        "evolve.method": "optimized",
         "optimize.steps": "16",
         "optimize.patience": "16",
         # With e(t-1) among the candidates the rate could not rise again.

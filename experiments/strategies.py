@@ -6,7 +6,7 @@ import polars as pl
 
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import LOST, ROWS, TAGGED, seed_once
-from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GPT_EVOLVER, GSM8K, ONE_ROUND, SHAREGPT
+from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GPT_EVOLVER, GSM8K, RATED, SHAREGPT
 
 STRATEGIES = {
     "Evol-Instruct": {"evolve.strategy": "evol"},
@@ -19,7 +19,8 @@ RECIPE = Recipe(
     source="arXiv:2406.00770, Table 4",
     data=SHAREGPT | GSM8K | CODE_ALPACA,
     factors={"strategy": STRATEGIES},
-    settings=AUTO_EVOL | ONE_ROUND | {"models.tagger": GPT_EVOLVER},
+    presets=("auto-evol",),
+    settings=AUTO_EVOL | RATED | {"models.tagger": GPT_EVOLVER},
     views=(
         Table(
             "Seed and one round of each",

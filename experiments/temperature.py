@@ -19,7 +19,8 @@ RECIPE = Recipe(
         "temperature": {value: {"evolve.temperature": value} for value in TEMPERATURES},
         "evolver": EVOLVERS,
     },
-    settings=SMALL_EVOLVERS | ONE_ROUND | {"evolve.strategy": "evol"},
+    presets=("evol-instruct",),
+    settings=SMALL_EVOLVERS | ONE_ROUND,
     views=(
         Table(
             "Rows kept, rows lost in evolution, mean difficulty",

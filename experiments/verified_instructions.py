@@ -7,7 +7,7 @@ import polars as pl
 from experiments.neighbour_distance import FARTHEST, binned
 from experiments.recipe import Lines, Recipe, Table, run
 from experiments.recipe.measures import COMPOSED, FUNNEL
-from experiments.recipe.papers import EVOLVERS, MPNET, SHAREGPT, SHORT_AUTOIF
+from experiments.recipe.papers import EVOLVERS, MND, SHAREGPT, SMALL_EVOLVERS
 
 
 def _of(step: str, count: str) -> pl.Expr:
@@ -19,7 +19,8 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, the data behind Table 3, and Figure 4",
     data=SHAREGPT,
     factors={"evolver": EVOLVERS},
-    settings=SHORT_AUTOIF | {"models.embedder": MPNET, "diversity.distance": "l2"},
+    presets=("autoif-short",),
+    settings=SMALL_EVOLVERS | MND,
     views=(
         Table(
             "From constraints to rows",
@@ -53,7 +54,8 @@ RECIPE = Recipe(
         ),
     ),
     dry={"autoif.augment.rounds": "2", "autoif.augment.count": "10", "autoif.crosscheck.constraints": "12"},
-    note="Scores of tuned models come with evaluation. The seeds are 36 constraints of this project's own.",
+    note="Distances are squared, of instruction and input. Scores of tuned models come with evaluation. "
+    "The seeds are 36 constraints of this project's own.",
 )
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Check params.yaml before anything runs: every key, and what the keys say of one another.
 
-Its out is constant, so that a harmless edit of params.yaml reruns only this stage.
+Every stage waits for `checked`, which is constant, so that a harmless edit of params.yaml reruns only this
+stage. `label` tells those that write figures whether it is a dry run.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from evobuild.core.stage import Out, log, out, run
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     checked: Out = out("data/check.txt")
+    label: Out = out("data/label.txt")
 
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.cli.check import consistency
+    from evobuild.core import metrics
     from evobuild.models import roles
 
     consistency.check_params(params)
     if roles.is_dry_run(params.models):
         log("DRY RUN: a chat role is simulated; nothing that comes of it is a result")
+    metrics.write_label(args.label, roles.is_dry_run(params.models))
     args.checked.write_text("params.yaml is sound\n", encoding="utf-8")
 
 

@@ -24,6 +24,7 @@ class Params(Part):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     rounds: Path = Path("data/rounds")
+    label: Path = Path("data/label.txt")
     embeddings: Out = out("data/embeddings")
     diversity: Out = out("data/diversity")
     rejects: Out = out("data/rejects/diversity.parquet")
@@ -33,7 +34,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.scoring import distributions, diversity
@@ -50,7 +51,7 @@ def main(params: Params, args: Arguments) -> None:
         texts: dict[str, dict[str, str]] = {}
         for pool in params.pools:
             rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
-            texts[pool] = {row.id: embedded_text(row) for row in tables.instructions(rows)}
+            texts[pool] = {row.id: embedded_text(row, given.text) for row in tables.instructions(rows)}
         with Embedder(model) as embedder:
             # All at once: more of them have as many tokens as each other.
             embedder.keep(text for own in texts.values() for text in own.values())
@@ -64,9 +65,8 @@ def main(params: Params, args: Arguments) -> None:
     pools = params.pools if model else []
     measured = {pool: tables.read(args.diversity / f"{pool}.parquet", schema) for pool in pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}
-    tables.write_json(
-        args.metrics, diversity.diversity_figures(measured, str(model) if model else None, given)
-    )
+    figures = diversity.diversity_figures(measured, str(model) if model else None, given)
+    metrics.write_metrics(args.metrics, figures, args.label)
     distributions.pool_histogram(far, "distance", 0.0).write_csv(args.histogram)
 
 

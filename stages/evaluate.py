@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import Out, log, out, run
 from evobuild.evaluation.params import Evaluate
 from evobuild.weights.params import WeightsRole
 
@@ -25,21 +25,24 @@ class Arguments:
     held_out: Path = Path("data/held_out.parquet")
     scratch: Path = Path("models/scratch")
     tuned: Path = Path("models/tuned")
+    label: Path = Path("data/label.txt")
     losses: Out = out("data/evaluation.parquet")
     rejects: Out = out("data/rejects/evaluate.parquet")
     metrics: Out = out("metrics/evaluation.json")
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.evaluation import evaluate
 
     rows = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
     table, lost = evaluate.compare_models(rows, params.models.base, args.tuned, params.evaluate)
+    if not rows:
+        log("no row is held out (seed.held_out: 0): nothing is measured")
     tables.ledger(len(rows), table.height, lost)
     tables.write(args.losses, table)
     tables.write(args.rejects, lost)
-    tables.write_json(args.metrics, evaluate.evaluation_metrics(table, lost))
+    metrics.write_metrics(args.metrics, evaluate.evaluation_metrics(table, lost), args.label)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class Params(Part):
 class Arguments:
     replies: Path = Path("data/replies")
     rounds: Path = Path("data/rounds")
+    label: Path = Path("data/label.txt")
     keywords: Out = out("data/keywords.parquet")
     rejects: Out = out("data/rejects/keywords.parquet")
     counts: Out = out("data/counts/keywords.json")
@@ -34,7 +35,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.evolution.keywords import (
         KEYWORDS,
         Keyword,
@@ -54,13 +55,15 @@ def main(params: Params, args: Arguments) -> None:
     results: list[Keyword | tables.Reject] = []
     used: list[dict[str, object]] = []
     if lists:
-        with Model(params.models.judge, "judge", "keywords", len(lists)) as model:
+        total = sum(len(each.methods) for each in lists)
+        with Model(params.models.judge, "judge", "keywords", total) as model:
             results = list(summarise_methods(lists, model, settings.sampling(params.random_seed)))
             used = [model.usage.asked()]
     else:
         log(f"none of {len(drawn)} replies lists methods: nothing to name")
     found = merge_plural_phrases(each for each in results if isinstance(each, Keyword))
-    lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
+    rejects = [each for each in results if isinstance(each, tables.Reject)]
+    lost = tables.frame(tables.REJECTS, rejects)
     balance = tables.ledger(sum(len(each.methods) for each in lists), len(found), lost)
     if lists and not found:
         # A figure to read beside the data set: it does not stop the line.
@@ -68,7 +71,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.keywords, tables.frame(KEYWORDS, found))
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, balance | {"asked": used})
-    tables.write_json(args.metrics, keyword_figures(drawn, found, names))
+    metrics.write_metrics(args.metrics, keyword_figures(drawn, [*found, *rejects], names), args.label)
     count_keywords(found).write_csv(args.frequencies)
 
 

@@ -38,6 +38,7 @@ class Params(Part):
 class Arguments:
     own: Path
     r0: Path = Path("data/rounds/r0.parquet")
+    label: Path = Path("data/label.txt")
     method: Out = out("data/method.txt")
     candidates: Out = out("data/optimization/candidates.parquet")
     trajectories: Out = out("data/optimization/trajectories.parquet")
@@ -48,7 +49,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.core.chat import Sampling
     from evobuild.evolution import methods, optimization_history, optimize
     from evobuild.evolution.method_evaluation import MethodEvaluator
@@ -76,9 +77,8 @@ def main(params: Params, args: Arguments) -> None:
                 for role in roles
             }
             sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
-            evaluator = MethodEvaluator(
-                models["evolver"], models.get("judge"), sampling, params.evolve.failures
-            )
+            evolver, judge, rules = models["evolver"], models.get("judge"), params.evolve.failures
+            evaluator = MethodEvaluator(evolver, judge, sampling, rules, given.truncated_fails)
             loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)
             asked = [model.usage.asked() for model in models.values()]
@@ -90,7 +90,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.candidates, optimization_history.candidate_table(history))
     tables.write(args.trajectories, optimization_history.trajectory_table(history))
     tables.write(args.failures, optimization_history.candidate_failure_table(history))
-    tables.write_json(args.metrics, optimization_history.optimization_figures(history))
+    metrics.write_metrics(args.metrics, optimization_history.optimization_figures(history), args.label)
     tables.write_csv(args.curve, optimization_history.optimization_curve(history))
     tables.write_json(args.counts, {"asked": asked})
 

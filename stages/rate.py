@@ -26,28 +26,27 @@ class Arguments:
     pool: str
     rows: Path = Path("data/rounds/{pool}.parquet")
     ratings: Out = out("data/ratings/{pool}.parquet")
+    unread: Out = out("data/unread/{pool}.parquet")
     rejects: Out = out("data/rejects/rate-{pool}.parquet")
     counts: Out = out("data/counts/rate-{pool}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.core.measures import measure_of
     from evobuild.models.client import Model
-    from evobuild.scoring.rate import rate_rows
+    from evobuild.scoring.rate import RatingOuts, RatingTables, leave_unrated, rate_rows
 
-    measures, schema = params.rate.measures, measure_of("rate").schema
+    measures = params.rate.measures
+    outs = RatingOuts(args.ratings, args.unread, args.rejects, args.counts)
     if not measures:
-        tables.leave_empty(schema, out=args.ratings, rejects=args.rejects, counts=args.counts)
+        leave_unrated(outs)
         return
     rows = tables.read(args.rows, tables.INSTRUCTIONS)
-    results = tables.Results(schema)
+    made = RatingTables(measures)
     with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * rows.height) as model:
         sampling = params.rate.sampling(params.random_seed)
-        results.take(rate_rows(tables.instructions(rows), model, sampling, measures))
-    results.write(
-        rows.height, out=args.ratings, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]
-    )
+        made.take(rate_rows(tables.instructions(rows), model, sampling, measures))
+    made.write(outs, rows.height, model.usage.asked())
 
 
 if __name__ == "__main__":

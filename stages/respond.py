@@ -34,7 +34,8 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.answering.respond import answer_rows
+    from evobuild.answering.respond import Asking, answer_rows
+    from evobuild.answering.response_prompt import response_template
     from evobuild.core import tables
     from evobuild.models.client import Model
 
@@ -46,8 +47,8 @@ def main(params: Params, args: Arguments) -> None:
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))
     with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered.height) as model:
-        sampling = given.sampling(params.random_seed)
-        results.take(answer_rows(tables.instructions(unanswered), model, sampling, given.rules))
+        asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
+        results.take(answer_rows(tables.instructions(unanswered), model, asking))
     results.write(
         rows.height, out=args.responses, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]
     )

@@ -27,6 +27,7 @@ class Arguments:
     own: Path
     rounds: Path = Path("data/rounds")
     method: Path = Path("data/method.txt")
+    label: Path = Path("data/label.txt")
     rewards: Out = out("data/rewards")
     rejects: Out = out("data/rejects/reward.parquet")
     counts: Out = out("data/counts/reward.json")
@@ -35,7 +36,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.evolution import prompts_sent
@@ -61,9 +62,8 @@ def main(params: Params, args: Arguments) -> None:
     results.write(args.rejects, args.counts)
     pools = params.pools if model else []
     rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}
-    tables.write_json(
-        args.metrics, {"model": str(model) if model else None} | distributions.distribution_figures(rewards)
-    )
+    figures = {"model": str(model) if model else None} | distributions.distribution_figures(rewards)
+    metrics.write_metrics(args.metrics, figures, args.label)
     distributions.pool_histogram(rewards, "reward").write_csv(args.histogram)
 
 

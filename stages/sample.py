@@ -17,6 +17,7 @@ class AutoIF(Part):
 
 
 class Respond(Part):
+    prompt: str
     rules: Rules
 
 
@@ -41,7 +42,8 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.answering.respond import sample_responses
+    from evobuild.answering.respond import Asking, sample_responses
+    from evobuild.answering.response_prompt import response_template
     from evobuild.autoif import sample
     from evobuild.autoif.records import ANSWERS
     from evobuild.core import tables
@@ -51,12 +53,13 @@ def main(params: Params, args: Arguments) -> None:
     if not given.count:
         tables.leave_empty(ANSWERS, out=args.answers, rejects=args.rejects, counts=args.counts)
         return
-    sampling = given.sampling(params.random_seed)
+    template, rules = response_template(params.respond.prompt), params.respond.rules
+    asking = Asking(template, given.sampling(params.random_seed), rules)
     table, results = tables.read(args.rows, tables.INSTRUCTIONS), tables.Results(ANSWERS)
     asked = table.height * given.count
     with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
         own = tables.instructions(table)
-        responses = sample_responses(own, given.count, model, sampling, params.respond.rules)
+        responses = sample_responses(own, given.count, model, asking)
         results.take(map(sample.numbered_answer, responses))
     results.write(
         asked, out=args.answers, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]

@@ -30,6 +30,7 @@ class Arguments:
     rejects: Path = Path("data/rejects")
     replies: Path = Path("data/replies")
     measures: Folders = field(default_factory=measure_folders)
+    label: Path = Path("data/label.txt")
     row_counts: Out = out("metrics/rows.json")
     means: Out = out("metrics/measures.json")
     levels: Out = out("metrics/difficulty.csv")
@@ -45,29 +46,33 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.evolution import token_probability
     from evobuild.reporting import failure_counts, funnel, stage_counts, summarize
 
-    pools, names = list(params.pools), list(params.rounds)
-    rows = summarize.row_counts(args.counts, names, pools, list(params.branches))
-    tables.write_json(args.row_counts, rows)
-    tables.write_json(args.means, summarize.measure_means(args.measures, args.counts, pools))
+    pools, names, branches = list(params.pools), list(params.rounds), list(params.branches)
+    failed = failure_counts.count_failures(args.rounds, args.failures, args.rejects, names, pools)
+    positions = token_probability.read_token_probabilities(
+        names, replies=args.replies, failures=args.failures, rounds=args.rounds
+    )
+    steps = funnel.read_funnels(args.counts, branches)
+    stages = stage_counts.asking_stages(names, branches, pools)
+    figures = {
+        args.row_counts: summarize.row_counts(args.counts, names, pools, branches),
+        args.means: summarize.measure_means(args.measures, args.counts, pools),
+        args.evolution: failure_counts.failure_figures(failed, args.counts, names, pools),
+        args.token_probability: token_probability.probability_figures(positions),
+        args.contamination: summarize.contaminated(args.counts, list(params.decontaminate.sets), pools),
+        args.branches: funnel.funnel_figures(steps),
+        args.usage: summarize.usage_by_role(args.counts, stages),
+    }
+    for path, own in figures.items():
+        metrics.write_metrics(path, own, args.label)
     tables.write_csv(args.levels, summarize.level_counts(args.measures, pools))
     tables.write_csv(args.histogram, summarize.score_histogram(args.measures, pools))
-    failed = failure_counts.count_failures(args.rounds, args.failures, args.rejects, names, pools)
-    tables.write_json(args.evolution, failure_counts.failure_figures(failed, args.counts, names, pools))
     failed.write_csv(args.reasons)
-    found = token_probability.read_token_probabilities(names, replies=args.replies, rounds=args.rounds)
-    tables.write_json(args.token_probability, token_probability.probability_figures(found, names))
-    token_probability.probability_histogram(found).write_csv(args.probability_bins)
-    hits = summarize.contaminated(args.counts, list(params.decontaminate.sets), pools)
-    tables.write_json(args.contamination, hits)
-    steps = funnel.read_funnels(args.counts, list(params.branches))
-    tables.write_json(args.branches, funnel.funnel_figures(steps))
+    token_probability.probability_histogram(positions).write_csv(args.probability_bins)
     tables.write_csv(args.funnel, funnel.funnel_lines(steps))
-    stages = stage_counts.asking_stages(names, list(params.branches), pools)
-    tables.write_json(args.usage, summarize.usage_by_role(args.counts, stages))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Params(Part):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     rounds: Path = Path("data/rounds")
+    label: Path = Path("data/label.txt")
     tags: Out = out("data/tags")
     rejects: Out = out("data/rejects/tag.parquet")
     counts: Out = out("data/counts/tag.json")
@@ -33,7 +34,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
@@ -60,7 +61,8 @@ def main(params: Params, args: Arguments) -> None:
     results.write(args.rejects, args.counts, asked=used)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
-    tables.write_json(args.metrics, distributions.tag_figures(measured, str(tagger) if tagger else None))
+    figures = distributions.tag_figures(measured, str(tagger) if tagger else None)
+    metrics.write_metrics(args.metrics, figures, args.label)
     distributions.count_tags(measured).write_csv(args.histogram)
 
 

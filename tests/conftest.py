@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fakes import FakeEngine
 
-from evobuild.core import cache_files
+from evobuild.core import cache_files, metrics
 from evobuild.core.tables import Instruction, content_id, row_id
 
 SLOWEST = ("test_line", "test_dvc_yaml", "test_kill", "test_contributing")
@@ -22,6 +22,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def progress(tmp_path, monkeypatch):
     """Keep the files of progress out of the checkout."""
     monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / ".evobuild/progress")
+
+
+@pytest.fixture
+def label(tmp_path):
+    """The label of figures that are of no dry run: none."""
+    path = tmp_path / "label"
+    metrics.write_label(path, is_dry_run=False)
+    return path
 
 
 @pytest.fixture

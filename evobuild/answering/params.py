@@ -11,6 +11,7 @@ Rules = list[Literal["auto_evol", "wizardlm"]]
 
 
 class Respond(Decoding):
+    prompt: str
     seed_answers: Literal["keep", "replace"]
     rules: Rules
 

@@ -1,4 +1,4 @@
-"""Responses: what a model is asked as a user would ask it, once or more often, and what its replies become.
+"""Responses: what a model is asked of a row, once or more often, and what its replies become.
 
 A row whose response fails is lost to its own pool alone. No round waits for answers, so the next one
 evolves the row all the same; its parent stays in the pool before. WizardLM (arXiv:2304.12244) puts the
@@ -18,6 +18,17 @@ from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 
 
+class Asking(NamedTuple):
+    """How rows are asked about. template: of the user turn, as `core.conversation.chat_messages` takes it.
+
+    rules: whose failures of a response count, as `failures.response_failure` takes them.
+    """
+
+    template: str
+    sampling: Sampling
+    rules: Collection[str]
+
+
 class Response(NamedTuple):
     """A reply to a row. number: of the sample, from 0. failure: why it is no answer, '' if it is one."""
 
@@ -33,43 +44,40 @@ class Response(NamedTuple):
 
     def reject(self, key: str) -> Reject:
         """Give the reject of a response that is no answer. key: its id."""
-        return Reject(key, self.failure, self.reply.error or "", self.reply.text)
+        return Reject(key, self.failure, self.reply.error or "", self.reply.kept)
 
 
 def sample_responses(
-    rows: Iterable[Instruction], count: int, model: Model, sampling: Sampling, rules: Collection[str]
+    rows: Iterable[Instruction], count: int, model: Model, asking: Asking
 ) -> Iterator[Response]:
     """Ask about each row `count` times, and give each response, in any order; one that fails harms no other.
 
-    sampling: its seed is the first sample's; each further one has the next. rules: whose failures of a
-    response count, as failures.response_failure takes them.
+    The seed of `asking.sampling` is the first sample's; each further one has the next.
     """
     asked: dict[str, tuple[Instruction, int]] = {}
 
     def requests() -> Iterator[Request]:
         for row in rows:
+            messages = chat_messages(row, asking.template)
             for number in range(count):
                 key = f"{row.id}/{number}"
                 asked[key] = row, number
-                seeded = replace(sampling, seed=sampling.seed + number)
-                yield Request(key, "respond", chat_messages(row), seeded)
+                seeded = replace(asking.sampling, seed=asking.sampling.seed + number)
+                yield Request(key, "respond", messages, seeded)
 
     for reply in model.generate(requests()):
         row, number = asked.pop(reply.key)
-        failure = failures.reply_failure(reply) or failures.response_failure(reply.text, rules)
+        failure = failures.reply_failure(reply) or failures.response_failure(reply.text, asking.rules)
         yield Response(row, number, reply, failure or "")
 
 
-def answer_rows(
-    rows: Iterable[Instruction], model: Model, sampling: Sampling, rules: Collection[str]
-) -> Iterator[Instruction | Reject]:
-    """Answer each row once; every row gives itself with its output, or one reject, in any order.
-
-    rules: as sample_responses takes them.
-    """
-    for response in sample_responses(rows, 1, model, sampling, rules):
+def answer_rows(rows: Iterable[Instruction], model: Model, asking: Asking) -> Iterator[Instruction | Reject]:
+    """Answer each row once; every row gives itself with its output, or one reject, in any order."""
+    for response in sample_responses(rows, 1, model, asking):
         row = response.row
         if response.failure:
             yield response.reject(row.id)
         else:
-            yield row._replace(output=response.answer, responder=str(model.model))
+            yield row._replace(
+                output=response.answer, responder=str(model.model), reasoning=response.reply.reasoning
+            )

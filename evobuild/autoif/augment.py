@@ -154,7 +154,7 @@ def _read_constraints(
     # The lines above the one at which it was cut are whole.
     is_cut = reason == "truncated" and bool(reply.text.strip())
     if reason and not is_cut:
-        yield Reject(reply.key, reason, "", reply.error or reply.text)
+        yield Reject(reply.key, reason, "", reply.error or reply.kept)
         return
     lines = [line for line in reply.text.splitlines() if line.strip()]
     for number, line in enumerate(lines, 1):

@@ -107,7 +107,7 @@ def judge_answers(
 
 def _quality(answer: Answer, reply: Reply) -> Quality:
     if reason := failures.reply_failure(reply):
-        return Quality(answer.id, answer.row, None, reason, reply.error or reply.text)
+        return Quality(answer.id, answer.row, None, reason, reply.error or reply.kept)
     score = read_score(reply.text, MOST)
     if score is None:
         return Quality(answer.id, answer.row, None, "unparsed score", reply.text)
@@ -167,7 +167,8 @@ def choose_answer(
         detail = f"{len(kept)} of {len(given)} answers kept it; scores {_list_scores(kept)}"
         return Reject(row.id, "no answer of quality", detail, "")
     best_one = min(good, key=lambda each: (-each.accuracy, -(each.score or 0), each.answer.number))
-    return row._replace(output=best_one.answer.answer, responder=str(responder))
+    answer = best_one.answer
+    return row._replace(output=answer.answer, responder=str(responder), reasoning=answer.reasoning)
 
 
 def _is_good(candidate: Candidate, bound: str | None) -> bool:

@@ -75,8 +75,16 @@ BACKTRANSLATIONS = pl.Schema(
 )
 """What the function of this number in VERIFIED checks, in words; read from the code alone."""
 
-ANSWERS = pl.Schema({"id": pl.String, "row": pl.String, "number": pl.Int64, "answer": pl.String})
-"""Answers of the responder to a row, numbered from 0."""
+ANSWERS = pl.Schema(
+    {
+        "id": pl.String,
+        "row": pl.String,
+        "number": pl.Int64,
+        "answer": pl.String,
+        "reasoning": pl.String,
+    }
+)
+"""Answers of the responder to a row, numbered from 0. reasoning: what it thought first, '' if nothing."""
 
 CHECKS = pl.Schema(
     {"id": pl.String(), "row": pl.String(), "accuracy": pl.Float64(), "verdicts": pl.List(pl.String)}
@@ -117,6 +125,7 @@ class Answer(NamedTuple):
     row: str
     number: int
     answer: str
+    reasoning: str = ""
 
 
 def constraint_operation(constraint_id: str) -> str:

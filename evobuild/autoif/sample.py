@@ -12,4 +12,4 @@ def numbered_answer(response: Response) -> Answer | Reject:
     key = answer_id(response.row.id, response.number)
     if response.failure:
         return response.reject(key)
-    return Answer(key, response.row.id, response.number, response.answer)
+    return Answer(key, response.row.id, response.number, response.answer, response.reply.reasoning)

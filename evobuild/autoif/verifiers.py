@@ -79,7 +79,7 @@ def request_verifiers(
 
 def _result(reply: Reply) -> VerifierResult:
     if reason := failures.reply_failure(reply):
-        return VerifierResult(Reject(reply.key, reason, "", reply.error or reply.text), [])
+        return VerifierResult(Reject(reply.key, reason, "", reply.error or reply.kept), [])
     try:
         found = read_verifier_reply(reply.text)
     except UnreadableVerifier as error:

@@ -1,7 +1,9 @@
 """Presets: settings of published work, as params to set. Nothing of them is in code.
 
-A preset is `presets/<name>.yaml`: what it is `about`, and the params that it `set`s, by dotted key. It
-is printed as options of `dvc exp run`, so that the experiment's params.yaml shows every value.
+A preset is `presets/<name>.yaml`: what it is `about`, and the params that it `set`s, by dotted key; it may
+`extends` another, whose params it then sets as well where it has none of its own. It is printed as options of
+`dvc exp run`, so that the experiment's params.yaml shows every value. A mapping takes the place of the one
+before it: `-S` alone would only add its keys, so the key is removed first (`~rounds`, `+rounds={…}`).
 """
 
 from __future__ import annotations
@@ -26,16 +28,33 @@ def listing() -> str:
 
 
 def options(name: str) -> list[str]:
-    """Give a preset as words of a command line: ["-S", "select.by=ifd", …].
+    """Give a preset as words of a command line: ["-S", "select.by=ifd", …]. Raises as `overrides`."""
+    return [word for key, value in overrides(name).items() for word in ("-S", f"{key}={value}".rstrip("="))]
+
+
+def overrides(name: str) -> dict[str, str]:
+    """Give a preset as DVC's overrides: {"select.by": "ifd", "~rounds": "", "+rounds": "{r1:{parent:r0}}"}.
 
     Raises UserError if there is none of this name; BadInput if its file is not as it should be.
+    """
+    found: dict[str, str] = {}
+    for key, value in read_preset(name).items():
+        written = _written(FOLDER / f"{name}.yaml", key, value)
+        found |= {f"~{key}": "", f"+{key}": written} if isinstance(value, dict) else {key: written}
+    return found
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Give the params that a preset sets, by dotted key, with those of the one that it extends.
+
+    Raises as `overrides`.
     """
     known = _names()
     if name not in known:
         raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
-    path = FOLDER / f"{name}.yaml"
-    values = _read(path)["set"].items()
-    return [word for key, value in values for word in ("-S", f"{key}={_written(path, key, value)}")]
+    content = _read(FOLDER / f"{name}.yaml")
+    extended = read_preset(content["extends"]) if "extends" in content else {}
+    return {**extended, **content["set"]}
 
 
 def _names() -> list[str]:

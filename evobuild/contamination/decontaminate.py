@@ -54,7 +54,7 @@ class NgramIndex:
         self._grams = {n: Grams(texts, n, len(number)) for n in lengths}
         self._short: dict[str, list[int]] = {}
         for place, (_, question) in enumerate(self._questions):
-            asked = split_normalised_words("\n".join(question.asked))
+            asked = split_normalised_words("\n".join((*question.history, *question.asked)))
             if 0 < len(asked) < max(lengths, default=0):
                 self._short.setdefault(" ".join(asked), []).append(place)
 

@@ -1,8 +1,9 @@
 """Contamination that n-grams do not see: rows that ask nearly what a question asks, by their embeddings.
 
-Of a row its instruction and input are embedded, of an evaluation row its question; without history and
-answers. A row is hit if the cosine of both reaches a threshold, which is a matter of the embedder: short
-questions of one kind are alike without being the same. An embedding of zeros or of no numbers is like none.
+Of a row and of an evaluation row all that is asked is embedded, without answers and in the same order:
+instruction and input, or the question, then earlier turns. A row is hit if the cosine of both reaches a
+threshold, which is a matter of the embedder: short questions of one kind are alike without being the same.
+An embedding of zeros or of no numbers is like none.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Found, Hit
 from evobuild.core.tables import Instruction
+from evobuild.scoring.embeddings import embedded_text, whole_text
 
 MEASURE = "embedding"
 BATCH = 2048
@@ -40,14 +42,14 @@ def find_embedding_hits(
 
     threshold: cosine, 0 to 1. The overlap of a hit tells its cosine.
     """
-    asked = ["\n".join(question.asked) for question in questions]
+    asked = [whole_text(question.asked, question.history) for question in questions]
     targets_QE = _directions(embedder.embed(asked))
     touched_Q = np.zeros(len(questions), bool)
     hits: list[Hit] = []
     source, count = iter(rows), 0
     while batch := list(islice(source, BATCH)):
         count += len(batch)
-        texts = ["\n".join(filter(None, (row.instruction, row.input))) for row in batch]
+        texts = [embedded_text(row, "whole") for row in batch]
         cosines_RQ = _directions(embedder.embed(texts)) @ targets_QE.T
         touched_Q |= (cosines_RQ >= threshold).any(axis=0)
         best_R = cosines_RQ.argmax(axis=1)

@@ -10,71 +10,85 @@ Failure is a set without a known column, or a value of another kind: it raises B
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.seeds import records
 from evobuild.seeds.fields import Record, json_kind, listed_fields
 
 QUESTIONS = ("question", "problem", "prompt", "instruction", "turns", "text", "messages", "conversations")
 """Names of the column with the question; the first that a set has counts."""
-BEFORE = ("history",)
 AFTER = ("input", "context")
 """Columns that belong to the question where they are."""
+BEFORE = ("history",)
+"""Columns with what was said before it."""
 ANSWERS = ("answer", "solution", "canonical_solution", "output", "reference", "code", "target")
 """Names of the columns with reference answers; all that a set has count."""
 
 
 class Question(NamedTuple):
-    """A row of an evaluation set. place: `test.jsonl:17`. asked, answers: their texts, in order."""
+    """A row of an evaluation set. place: `test.jsonl:17`. asked, answers, history: their texts, in order."""
 
     place: str
     asked: tuple[str, ...]
     answers: tuple[str, ...]
+    history: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """All of it, a text a paragraph."""
-        return "\n".join((*self.asked, *self.answers))
+        return "\n".join((*self.history, *self.asked, *self.answers))
 
 
 def read_evaluation_set(path: Path, columns: Sequence[str] = ()) -> list[Question]:
     """Read an evaluation set, in file order; rows without any text are passed over.
 
-    columns: what to read, the question first; none: known by name.
+    columns: what to read, the question first; none: known by name. A table of held-out rows may have none.
 
-    Raises BadInput as the module says, and if no row has text.
+    Raises BadInput as the module says, and if no row of another file has text.
     """
+    if _is_empty_held_out(path):
+        return []
     found: list[Question] = []
-    names: tuple[list[str], list[str]] | None = None
+    names: tuple[list[str], ...] | None = None
     for place, record in records.read_records(path):
         if names is None:
             names = _named(place, record, columns)
-        asked, answers = (tuple(_all(record, part, place)) for part in names)
-        if any(text.strip() for text in (*asked, *answers)):
-            found.append(Question(place, asked, answers))
+        question = Question(place, *(tuple(_all(record, part, place)) for part in names))
+        if question.text.strip():
+            found.append(question)
     if not found:
         raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
     return found
 
 
-def _named(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Choose the columns with questions and with answers by the first record."""
+def _is_empty_held_out(path: Path) -> bool:
+    if path.suffix != ".parquet" or not path.is_file():
+        return False
+    with suppress(BadInput):
+        return tables.read(path, tables.INSTRUCTIONS, ["id"]).is_empty()
+    return False
+
+
+def _named(place: str, record: Record, columns: Sequence[str]) -> tuple[list[str], ...]:
+    """Choose the columns with questions, with answers and with earlier turns by the first record."""
     if missing := [name for name in columns if name not in record]:
         raise BadInput(
             f"{place}: has no column {listed_fields(missing)}; its columns are {listed_fields(record)}"
         )
     if columns:
-        return [columns[0]], list(columns[1:])
+        return [columns[0]], list(columns[1:]), []
     question = next((name for name in QUESTIONS if record.get(name) is not None), None)
     if question is None:
         raise BadInput(
             f"{place}: no column of questions is known; expected one of {', '.join(QUESTIONS)}, "
             f"or the columns by name; its columns are {listed_fields(record)}"
         )
-    asked = [name for name in (*BEFORE, question, *AFTER) if name in record]
-    return asked, [name for name in ANSWERS if name in record]
+    named = ((question, *AFTER), ANSWERS, BEFORE)
+    return tuple([name for name in names if name in record] for names in named)
 
 
 def _all(record: Record, columns: Sequence[str], place: str) -> Iterator[str]:

@@ -24,6 +24,9 @@ Purpose = Literal[
 
 Finish = Literal["stop", "length", "content_filter"]
 
+REFUSALS = ("prompt too long", "content policy")
+"""How an error begins that is about the prompt: asked again, it would be the same."""
+
 
 class Message(NamedTuple):
     """One chat turn."""
@@ -50,26 +53,32 @@ class Request:
     """One call of a chat model.
 
     key: stable name of the request within its stage, unique there; replies are joined by it.
+    reasoning: how much the model is to think: off, on, low, medium or high; '' leaves it to the model. The
+    chat client says so of every request of a role.
     """
 
     key: str
     purpose: Purpose
     messages: tuple[Message, ...]
     sampling: Sampling
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One of the n answers to a request.
 
-    tokens: completion tokens. logprobs: per output position the chosen token's natural-log
-    probability first, then the most probable ones; None where not asked for.
+    text: the answer alone, as the chat client gives it; engines and the reply cache have what came.
+    reasoning: what the model thought before it, '' if nothing. tokens: completion tokens, thoughts included.
+    logprobs: per output position, those of thoughts included, the chosen token's natural-log probability
+    first, then the most probable ones; None where not asked for.
     """
 
     text: str
     finish: Finish
     tokens: int
     logprobs: tuple[tuple[float, ...], ...] | None = None
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,21 @@ class Reply:
         return self.choices[0].text if self.choices else ""
 
     @property
+    def reasoning(self) -> str:
+        """What the model thought before the first choice's text, '' if nothing."""
+        return self.choices[0].reasoning if self.choices else ""
+
+    @property
+    def kept(self) -> str:
+        """What is kept of a reply that is of no use: its text, else the thoughts that it ends with."""
+        return self.text or self.reasoning
+
+    @property
     def finish(self) -> Finish | None:
         """The first choice's finish reason, None if the call failed."""
         return self.choices[0].finish if self.choices else None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the call failed for no reason that lies in the prompt, as in an outage."""
+        return self.error is not None and not self.error.startswith(REFUSALS)

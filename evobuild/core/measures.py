@@ -97,6 +97,9 @@ MEASURES = (
         "reward", "rewards", "reward", "models.reward",
         (
             Column("reward", pl.Float64, "of the instruction as answer to its evolving prompt", "{:.5g}"),
+            Column("reward_tokens", pl.Int64, "the reward model's tokens of it", "{} tokens", "tokens"),
+            Column("reward_scaled", pl.Float64, "reward / tokens · mean tokens of the pool",
+                   "{:.5g} scaled by length", "scaled"),
         ),
     ),
     Measure(
@@ -153,6 +156,7 @@ METRICS: dict[str, Metric] = {
     "ifd_ppl": Metric("ifd_ppl", True, "arXiv:2402.00530"),
     "difficulty": Metric("difficulty", True, "complexity in arXiv:2312.15685", explored=True),
     "reward": Metric("reward", True, "arXiv:2412.11231, Table 14", explored=True),
+    "reward_scaled": Metric("reward_scaled", True, "eval_reward.py of arXiv:2412.11231's authors"),
     "diversity": Metric(
         "diversity", True, "arXiv:2412.11231, Figure 4", "distance to nearest", explored=True
     ),

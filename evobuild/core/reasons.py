@@ -33,6 +33,8 @@ _ASKING = (
 )
 """Stages that lose a row if the reply of a model is none."""
 _ANSWERING = ("sample", "respond")
+_READING = ("score", "experience", "finetune", "evaluate")
+"""Stages that read an answer with the model's own tokens."""
 
 NOT_DRAWN = "not drawn"
 NOT_ANSWERED = "not answered"
@@ -117,13 +119,13 @@ REASONS = (
     # of measures
     Reason("unparsed level", "the judge's reply names no level", ("rate",)),
     Reason("unparsed score", "the judge's reply holds no score", ("rate", "quality")),
-    Reason("empty answer", "there is no answer to score", ("score", "experience", "evaluate")),
+    Reason("empty answer", "there is no answer, or it is blank", _READING),
     Reason(
         "no room for the answer",
         "the question alone is as long as the model may read",
-        ("score", "experience", "finetune", "evaluate"),
+        _READING,
     ),
-    Reason("no answer token is scored", "nothing of the answer is left to score", ("score", "experience")),
+    Reason("no answer token is scored", "nothing of the answer is left to score", _READING),
     Reason("loss not finite", "the model gives a loss that is no number", ("score", "experience")),
     Reason("zero loss", "a loss is zero, so that a score cannot be computed", ("score",)),
     Reason("unusable embedding", "the embedding is not finite, or zero", ("diversity",)),

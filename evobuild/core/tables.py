@@ -16,6 +16,7 @@ An instruction table has one row per instruction:
   evolver      URI of the model that wrote the instruction, or its constraint; '' if the seed has it
   responder    URI of the model that wrote the output; '' if the seed has it, or nobody answered yet
   seed_place   place of the seed row that it descends from in its source, from 0, lost rows counted
+  reasoning    what the responder thought before the output; '' if nothing, or nobody answered
 Rejects have id, reason, detail and the raw reply.
 """
 
@@ -56,6 +57,7 @@ class Instruction(NamedTuple):
     evolver: str = ""
     responder: str = ""
     seed_place: int = 0
+    reasoning: str = ""
 
 
 class Reject(NamedTuple):
@@ -80,15 +82,16 @@ TAGS = measure_of("tag").schema
 EMBEDDINGS = pl.Schema({"id": pl.String(), "embedding": pl.List(pl.Float32)})
 FAILURES = pl.Schema(
     {
-        "id": pl.String,
-        "row": pl.String,
-        "attempt": pl.Int64,
-        "strategy": pl.String,
-        "operation": pl.String,
-        "domain": pl.String,
-        "reason": pl.String,
-        "detail": pl.String,
-        "reply": pl.String,
+        "id": pl.String(),
+        "row": pl.String(),
+        "attempt": pl.Int64(),
+        "strategy": pl.String(),
+        "operation": pl.String(),
+        "domain": pl.String(),
+        "reason": pl.String(),
+        "detail": pl.String(),
+        "reply": pl.String(),
+        "top_probability": pl.List(pl.Float32),
     }
 )
 """Every failed attempt at an evolution, also of rows that were not lost. row: id of the parent.
@@ -103,9 +106,11 @@ REPLIES = pl.Schema(
         "completion_tokens": pl.Int64(),
         "reply": pl.String(),
         "top_probability": pl.List(pl.Float32),
+        "reasoning": pl.String(),
     }
 )
-"""What the evolver wrote, whole, by the id of the child that came of it."""
+"""What the evolver wrote, whole, by the id of the child that came of it. reasoning: what it thought before
+its reply, '' if nothing; completion_tokens and top_probability count that in."""
 CANDIDATES = pl.Schema(
     {
         "id": pl.String,
@@ -117,6 +122,7 @@ CANDIDATES = pl.Schema(
         "rated": pl.Int64,
         "holdout_rate": pl.Float64,
         "rows": pl.Int64,
+        "judged": pl.Int64,
         "failures": pl.String,
         "words": pl.Int64,
         "chosen": pl.Boolean,
@@ -126,8 +132,8 @@ CANDIDATES = pl.Schema(
         "method": pl.String,
     }
 )
-"""Evolving methods that were evaluated. rows: of the development set, evolved by it;
-`rated` of these have a known gain.
+"""Evolving methods that were evaluated. rows: of the development set, evolved by it; failure_rate is over
+`judged` of these, all that a reply came for, and `rated` have a known gain.
 
 chosen: it became e(t). best: it is e*. reason: why the optimizer's replies held no method, else ''.
 """
@@ -157,8 +163,9 @@ CANDIDATE_FAILURES = pl.Schema(
         "reply": pl.String,
     }
 )
-"""Rows that a candidate failed on. among: development or holdout. stage: evolve or respond.
-instruction: what was to be evolved or answered."""
+"""Rows that a candidate failed on, and, with the reason NOT_JUDGED, those that no reply came for.
+among: development or holdout. stage: evolve or respond. instruction: what was to be evolved or answered."""
+NOT_JUDGED = "not judged"
 CONTAMINATION = pl.Schema(
     dict.fromkeys(("id", "row", "pool", "set", "place", "measure", "overlap", "evaluation"), pl.String)
 )

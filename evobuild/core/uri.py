@@ -27,8 +27,8 @@ class ChatModel:
     """A chat role's model: which engine serves which model at which revision ('' = not pinned).
 
     The options change results, so they are part of the model's name: dtype and quantization as the
-    engine calls them, max_length in tokens of prompt and reply, adapter a LoRA folder; each '' or 0
-    if it is left to the model.
+    engine calls them, max_length in tokens of prompt and reply, adapter a LoRA folder, reasoning how much it
+    is to think before it answers; each '' or 0 if it is left to the model.
     """
 
     engine: str
@@ -38,9 +38,11 @@ class ChatModel:
     quantization: str = ""
     max_length: int = 0
     adapter: str = ""
+    reasoning: str = ""
 
     def __str__(self) -> str:
-        options = {name: getattr(self, name) for name in ("dtype", "quantization", "max_length", "adapter")}
+        names = ("dtype", "quantization", "max_length", "adapter", "reasoning")
+        options = {name: getattr(self, name) for name in names}
         given = ",".join(f"{name}={value}" for name, value in options.items() if value)
         revision = f"@{self.revision}" if self.revision else ""
         return f"{self.engine}:{self.name}{revision}" + (f"[{given}]" if given else "")

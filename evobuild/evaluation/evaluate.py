@@ -14,7 +14,6 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import EVALUATION, REJECTS, Instruction, Reject, frame
 from evobuild.core.uri import Weights
@@ -28,21 +27,20 @@ def compare_models(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Measure both models on the same answer tokens; give a table of losses in nats, and the rejects.
 
-    Raises BadInput if no row can be measured, UserError if a loss is not finite.
+    Without rows nothing is measured. Raises BadInput if of several none can be, UserError if a loss is not
+    finite.
     """
     if not rows:
-        raise BadInput("no row is held out, so nothing can be measured; raise seed.held_out")
+        return frame(EVALUATION, []), frame(REJECTS, [])
     tokenizer = checkpoints.load_chat_tokenizer(base)
     limit = min(params.max_length, checkpoints.context_length(base))
     pairs: list[losses.Pair] = []
     rejects: list[Reject] = []
-    for row in rows:
-        answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
-        pair = tokenized_pairs.tokenized_pair(row.id, prompt_ids(tokenizer, row), answer, limit)
-        if isinstance(pair, str):
-            rejects.append(Reject(row.id, pair, "", row.output))
+    for found in tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, limit):
+        if isinstance(found, Reject):
+            rejects.append(found)
         else:
-            pairs.append(pair)
+            pairs.append(found)
     if not pairs:
         raise BadInput(f"none of {len(rows)} held-out rows can be measured; the first: {rejects[0].reason}")
     before, after = _losses(base, pairs, params), _losses(Weights(str(tuned)), pairs, params)
@@ -63,7 +61,13 @@ def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> d
 
 
 def evaluation_metrics(table: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, Any]:
-    """Sum an evaluation up: rows, and of each model the loss in nats per token and the perplexity."""
+    """Sum an evaluation up: rows, and of each model the loss in nats per token and the perplexity.
+
+    Both are null where no row was measured.
+    """
+    if not table.height:
+        nothing = dict.fromkeys(("base", "tuned"))
+        return {"held_out": {"measured": 0, "rejected": 0}, "loss": nothing, "perplexity": nothing}
     tokens = table["answer_tokens"].to_list()
     loss = {
         name: math.fsum(map(operator.mul, table[f"loss_{name}"], tokens)) / sum(tokens)

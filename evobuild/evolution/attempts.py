@@ -102,7 +102,7 @@ def _next_step(step: Step, reply: Reply) -> Step | Reject | None:
     if step.then is None:
         return None
     if reason := failures.reply_failure(reply):
-        return Reject(step.parent.id, reason, reply.error or "", reply.text)
+        return Reject(step.parent.id, reason, reply.error or "", reply.kept)
     try:
         return step.then(reply.text)
     except methods.Unparsable as error:

@@ -38,23 +38,26 @@ def evolution_failure(parent: Instruction, evolved: str, rules: Failures) -> Fai
 
     The parent with its input is no evolution of it either.
     """
-    return _malformed(parent, evolved) or _not_new(parent, evolved) or _against_rules(parent, evolved, rules)
-
-
-def _malformed(parent: Instruction, evolved: str) -> Failure | None:
     if not evolved.strip():
         return Failure("empty", "nothing stands where the new instruction should")
+    if rules.markers and (copied := _copied_markers(parent, evolved)):
+        return copied
+    return _not_new(parent, evolved, rules) or _against_rules(parent, evolved, rules)
+
+
+def _copied_markers(parent: Instruction, evolved: str) -> Failure | None:
     if copied := _markers(evolved) - _markers(parent.instruction):
         return Failure("markers copied", ", ".join(sorted(copied)))
     return None
 
 
-def _not_new(parent: Instruction, evolved: str) -> Failure | None:
+def _not_new(parent: Instruction, evolved: str, rules: Failures) -> Failure | None:
     """A text that repeats the parent, or answers it."""
     said, before = _said(evolved), _said(parent.instruction)
-    if said == before or (parent.input and said == before + _said(parent.input)):
+    same = said == before or (parent.input and said == before + _said(parent.input))
+    if rules.unchanged and same:
         return Failure("unchanged", "the parent but for case, space and punctuation")
-    if answer := _answer(parent, evolved, said, before):
+    if rules.answered and (answer := _answer(parent, evolved, said, before)):
         return Failure("answered", answer)
     return None
 

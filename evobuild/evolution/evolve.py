@@ -14,7 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.chat import Sampling
+from evobuild.core.chat import Reply, Sampling
 from evobuild.core.stage import log
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
@@ -138,12 +138,17 @@ class RoundTables:
     def _take_child(self, attempt: Attempt, row: Instruction) -> None:
         step, reply = attempt.step, attempt.reply
         self._rows["child"].append(row)
-        choice = reply.choices[0]
-        best = None
-        if choice.logprobs:
-            best = [min(1.0, math.exp(max(position))) for position in choice.logprobs]
+        choice, best = reply.choices[0], _top_probabilities(reply)
         self._rows["replies"].append(
-            (row.id, attempt.number, reply.prompt_tokens, choice.tokens, choice.text, best)
+            (
+                row.id,
+                attempt.number,
+                reply.prompt_tokens,
+                choice.tokens,
+                choice.text,
+                best,
+                choice.reasoning,
+            )
         )
         self._counts["unclear_verdicts"] += not attempt.judged
         if step.keeps_input:
@@ -158,7 +163,8 @@ class RoundTables:
         keeps = self._keep and _is_first(attempt)
         is_lost = attempt.last and not keeps
         made = step.strategy, step.operation, parent.domain
-        self._rows["failures"].append((key, parent.id, number, *made, *reject[1:], is_lost, attempt.key))
+        told = *reject[1:], _top_probabilities(attempt.reply)
+        self._rows["failures"].append((key, parent.id, number, *made, *told, is_lost, attempt.key))
         self._counts["failed_attempts"] += 1
         if attempt.last and keeps:
             self._counts["kept_parents"] += 1
@@ -199,6 +205,12 @@ def _is_first(attempt: Attempt) -> bool:
     return attempt.key == attempt.step.parent.id
 
 
+def _top_probabilities(reply: Reply) -> list[float] | None:
+    """The probability of the likeliest token at each output position; None if the engine gave none."""
+    given = reply.choices[0].logprobs if reply.choices else None
+    return [min(1.0, math.exp(max(position))) for position in given] if given else None
+
+
 def _kind(lost: str) -> str:
     """Which of tables.CONTENT a description of a loss is about: "code of 3 lines: def f(x):" -> "code"."""
     return {"code": "code", "table": "tables"}.get(lost.split()[0], "figures")
@@ -217,4 +229,5 @@ def keep_parent(parent: Instruction, round: str, strategy: str) -> Instruction:
         strategy=strategy,
         operation=KEPT,
         responder="",
+        reasoning="",
     )

@@ -1,8 +1,9 @@
 """Keywords: the methods that an evolver lists in its replies, each summed up by a judge in a phrase.
 
 How many distinct phrases there are shows how varied an evolver's ideas are (Hui et al. 2024,
-arXiv:2412.11231). Every method that is read gives one keyword or one reject. The replies to fixed
-operations list no methods.
+arXiv:2412.11231). The judge is asked once about each method, and every method gives one keyword or one
+reject. The authors keep each reply as it comes, but for the space around it; ours are phrases in a normal
+form, singular and plural as one. Both are counted. The replies to fixed operations list no methods.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from evobuild.text.words import split_marked_words
 
 LONGEST = 60
 """Characters of a phrase; what is longer is an explanation."""
+MOST_METHODS = 20
+"""Methods that are read of a reply; one that lists more repeats itself."""
 
 _MARKS = r"[ \t>*_`#]*"
 # The label begins its line, perhaps after its step's number; within a line it needs its hashes, and ends it.
@@ -48,10 +51,6 @@ _ITEM = re.compile(
     re.IGNORECASE,
 )
 _RULE = re.compile(r"\s*(?:```\w*|[-*_=]{3,})?\s*")
-_PHRASE = re.compile(
-    r"[ \t>#*_`]*\(?(?:method[ \t]+)?(\d{1,3})(?:[.):：、]|[ \t]+[-–—])(?!\d)(.*)", re.IGNORECASE
-)
-_BULLET = re.compile(r"[ \t>]*[-*•+–][ \t]+(.*)")
 _ARTICLES = {"a", "an", "the"}
 _PLURAL = re.compile(r"(?<=\w\w)(?:(ies)|(?<!s)s)\b")
 
@@ -66,7 +65,10 @@ class MethodList(NamedTuple):
 
 
 class Keyword(NamedTuple):
-    """A method and the phrase for it. id: of the row, the child, and the method's number."""
+    """A method and the phrase for it, and the reply that it was read from.
+
+    id: of the row, the child, and the method's number.
+    """
 
     id: str
     row: str
@@ -74,6 +76,7 @@ class Keyword(NamedTuple):
     evolver: str
     method: str
     keyword: str
+    reply: str
 
 
 KEYWORDS = pl.Schema(dict.fromkeys(Keyword._fields, pl.String))
@@ -83,12 +86,12 @@ KEYWORD_COUNTS = pl.Schema({"evolver": pl.String, "keyword": pl.String, "count":
 def listed_methods(reply: str) -> tuple[str, ...]:
     """Take the numbered or bulleted methods that stand below the label `#Methods List#`; () if none do.
 
-    The list ends at the next step or label. Lines and sub-items below a method belong to it; a
-    remark before or after the list does not.
+    The list ends at the next step or label, or after MOST_METHODS. Lines and sub-items below a method
+    belong to it; a remark before or after the list does not.
     """
     for label in _LIST.finditer(reply):
         if items := _items(reply[label.end() :].splitlines()):
-            return items
+            return items[:MOST_METHODS]
     return ()
 
 
@@ -143,56 +146,37 @@ def draw_method_lists(
 def summarise_methods(
     drawn: Iterable[MethodList], model: Model, sampling: Sampling
 ) -> Iterator[Keyword | Reject]:
-    """Ask a judge for phrases, once a reply; every method gives one keyword or one reject, in any order."""
-    asked: dict[str, MethodList] = {}
+    """Ask a judge for a phrase for each method; it gives one keyword or one reject, in any order."""
+    asked: dict[str, tuple[MethodList, str]] = {}
 
     def requests() -> Iterator[Request]:
         for each in drawn:
-            if each.methods:
-                asked[each.id] = each
-                text = render("judge/method_keyword.jinja", methods=each.methods)
-                yield Request(each.id, "keywords", (Message("user", text),), sampling)
+            for number, method in enumerate(each.methods, start=1):
+                key = f"{each.id}-{number:03}"
+                asked[key] = each, method
+                text = render("judge/method_keyword.jinja", method=method)
+                yield Request(key, "keywords", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
-        yield from _read(asked.pop(reply.key), reply)
-
-
-def _read(listed: MethodList, reply: Reply) -> Iterator[Keyword | Reject]:
-    unusable = failures.reply_failure(reply)
-    phrases = {} if unusable else read_keyword_phrases(reply.text, len(listed.methods))
-    for number, method in enumerate(listed.methods, start=1):
-        id = f"{listed.id}-{number:03}"
-        given = [normal_phrase(phrase) for phrase in phrases.get(number, [])]
-        if reason := unusable or _failure(given):
-            yield Reject(id, reason, method, reply.error or reply.text)
+        listed, method = asked.pop(reply.key)
+        phrase, reason = read_keyword(reply)
+        if reason:
+            yield Reject(reply.key, reason, method, reply.error or reply.kept)
         else:
-            yield Keyword(id, listed.id, listed.round, listed.evolver, method, given[0])
+            row, round, evolver = listed[:3]
+            yield Keyword(reply.key, row, round, evolver, method, phrase, reply.text.strip())
 
 
-def _failure(given: Sequence[str]) -> str | None:
-    """Name why a method has no keyword: it needs one phrase of letters or digits that is short."""
-    if not any(given):
-        return "no phrase"
-    if len(given) > 1:
-        return "two phrases"
-    return "long phrase" if len(given[0]) > LONGEST else None
-
-
-def read_keyword_phrases(text: str, count: int) -> dict[int, list[str]]:
-    """Read the phrases of so many methods, by the method's number from 1.
-
-    Bullets in place of numbers are read in order if there are just as many. A reply that numbers
-    more methods than there are gives nothing: none of its numbers can be relied on.
-    """
-    lines = text.splitlines()
-    found = [(int(line[1]), line[2]) for line in map(_PHRASE.match, lines) if line]
-    bullets = [line[1] for line in map(_BULLET.match, lines) if line]
-    if not found and len(bullets) == count:
-        found = list(enumerate(bullets, start=1))
-    phrases: dict[int, list[str]] = {}
-    for number, phrase in found:
-        phrases.setdefault(number, []).append(phrase)
-    return phrases if all(1 <= number <= count for number in phrases) else {}
+def read_keyword(reply: Reply) -> tuple[str, str | None]:
+    """Read the phrase of a reply, in its normal form, and why it is none: it is one line, and short."""
+    lines = [phrase for line in reply.text.splitlines() if (phrase := normal_phrase(line))]
+    if unusable := failures.reply_failure(reply):
+        return "", unusable
+    if not lines:
+        return "", "no phrase"
+    if len(lines) > 1:
+        return "", "two phrases"
+    return lines[0], "long phrase" if len(lines[0]) > LONGEST else None
 
 
 def normal_phrase(phrase: str) -> str:
@@ -219,16 +203,21 @@ def _singular(phrase: str) -> str:
 
 
 def keyword_figures(
-    drawn: Sequence[MethodList], keywords: Sequence[Keyword], names: Sequence[str]
+    drawn: Sequence[MethodList], results: Sequence[Keyword | Reject], names: Sequence[str]
 ) -> dict[str, Any]:
     """Count the replies drawn, those that list methods, the methods, and the distinct phrases.
 
-    names: of the rounds; distinct phrases are counted in all, by round, be it 0, and by evolver.
+    results: keywords and rejects. names: of the rounds; distinct phrases are counted in all, by round, be
+    it 0, and by evolver, and as the authors do: distinct replies of the judge, whatever they say.
     """
+    keywords = [each for each in results if isinstance(each, Keyword)]
     groups = [*names, *sorted({each.evolver for each in drawn})]
     distinct = {
         name: len({each.keyword for each in keywords if name in (each.round, each.evolver)})
         for name in groups
+    }
+    said = {
+        each.reply.strip() for each in results if isinstance(each, Keyword) or each.reason != "model error"
     }
     return {
         "keywords": {
@@ -236,6 +225,7 @@ def keyword_figures(
             "lists": sum(bool(each.methods) for each in drawn),
             "methods": sum(len(each.methods) for each in drawn),
             "distinct": {"all": len({each.keyword for each in keywords}), **distinct},
+            "distinct_as_published": len(said),
         }
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.evolution.method_evaluation import NOT_EVALUATED, Evaluation, Trajectory
+from evobuild.evolution.method_records import NOT_EVALUATED, Evaluation, Trajectory
 from evobuild.text.words import split_at_blanks
 
 CALLS = 2
@@ -23,7 +23,8 @@ class Candidate:
 
     reason: why the replies held no method, '' if they did. evaluation: on the development set; with
     halving, on the part of it that the method came to. holdout: on rows that no choice sees.
-    objective: what is minimised, ∞ if not evaluated on the whole development set. chosen: it became e(t).
+    objective: what is minimised, on the rows judged; ∞ if not evaluated on the whole development set.
+    chosen: it became e(t).
     """
 
     step: int
@@ -44,22 +45,21 @@ class Candidate:
 
 @dataclass(frozen=True)
 class History:
-    """What the loop did. calls: requests made, stored replies among them: the same in every run."""
+    """What the loop did.
+
+    best: the method e*, one of the candidates. calls: requests made, stored replies among them: the same
+    in every run, unless a call fails.
+    """
 
     candidates: Sequence[Candidate] = ()
     trajectories: Sequence[Trajectory] = ()
     calls: int = 0
-
-    @property
-    def best(self) -> Candidate | None:
-        """The method e*: of those that were chosen the one with the lowest objective, the first of equals."""
-        chosen = (each for each in self.candidates if each.chosen)
-        return min(chosen, key=lambda each: each.objective, default=None)
+    best: Candidate | None = None
 
     @property
     def calls_saved(self) -> int:
         """Calls that halving saved, at CALLS for each row that a method was spared."""
-        rows = [each.evaluation.rows for each in self.candidates if each.method]
+        rows = [len(each.evaluation.given) for each in self.candidates if each.method]
         return CALLS * sum(rows[0] - each for each in rows)
 
 
@@ -78,7 +78,8 @@ def candidate_table(history: History) -> pl.DataFrame:
                 each.evaluation.difficulty_gain,
                 len(each.evaluation.gains),
                 each.holdout.failure_rate,
-                each.evaluation.rows,
+                len(each.evaluation.given),
+                len(each.evaluation.judged),
                 _counted(each.evaluation),
                 each.words,
                 each.chosen,
@@ -117,12 +118,12 @@ def trajectory_table(history: History) -> pl.DataFrame:
 
 
 def candidate_failure_table(history: History) -> pl.DataFrame:
-    """Every row that a candidate failed on."""
+    """Every row that a candidate failed on, or that no reply came for."""
 
     def rows() -> Iterator[tuple[Any, ...]]:
         for each in history.candidates:
             for among, evaluation in (("development", each.evaluation), ("holdout", each.holdout)):
-                for failed in evaluation.failed:
+                for failed in (*evaluation.failed, *evaluation.unjudged):
                     place = f"{each.step:03d}-{each.number:03d}-{failed.row}"
                     yield (place, each.step, each.number, among, *failed)
 
@@ -130,12 +131,19 @@ def candidate_failure_table(history: History) -> pl.DataFrame:
 
 
 def optimization_figures(history: History) -> dict[str, Any]:
-    """λ of e0 and of e*, length of e* in words, steps made, calls; null where nothing was optimized."""
+    """λ of e0 and of e*, length of e* in words, steps made, calls; null where nothing was optimized.
+
+    unjudged: development rows that λ leaves out, as no reply came for them.
+    """
     first, best = next(iter(history.candidates), None), history.best
     return {
         "failure_rate": {
             "e0": first and first.evaluation.failure_rate,
             "best": best and best.evaluation.failure_rate,
+        },
+        "unjudged": {
+            "e0": first and len(first.evaluation.unjudged),
+            "best": best and len(best.evaluation.unjudged),
         },
         "holdout_rate": {
             "e0": first and first.holdout.failure_rate,

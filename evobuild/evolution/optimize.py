@@ -10,6 +10,10 @@ patience   steps without a better method after which the loop stops; it also sto
            so e(t-1) cannot be beaten
 ties       which of equal candidates is taken; e* is the first of equal methods
 
+A method is judged on the rows that a reply came for (see method_evaluation). Two methods are compared on
+the rows that both were judged on, and the one judged on fewer has to be better on them, so that no outage
+favours it. A method judged on less than half of its rows is not chosen; the loop does not begin with one.
+
 Beyond the paper: the objective is λ - difficulty_weight x (mean gain in difficulty) / 100, the gain
 in the judge's points on those rows that did not fail and whose two ratings can be read; where none
 can, no gain counts. With halving, candidates are first evaluated on few rows, and the worse ones on
@@ -22,7 +26,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -30,9 +34,12 @@ from evobuild.answering import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
+from evobuild.core.stage import log
 from evobuild.core.tables import Instruction
 from evobuild.evolution import methods
-from evobuild.evolution.method_evaluation import NOT_EVALUATED, Evaluation, MethodEvaluator, Trajectory
+from evobuild.evolution.method_evaluation import MethodEvaluator, ask_twice
+from evobuild.evolution.method_records import Evaluation, Trajectory
+from evobuild.evolution.optimization_calls import halving_rungs
 from evobuild.evolution.optimization_history import Candidate, History
 from evobuild.evolution.params import Optimize
 from evobuild.evolution.step import earlier_turns
@@ -81,15 +88,10 @@ class Optimizer:
     def run(self, method: str) -> History:
         """Improve a method, the candidate of step 0.
 
-        Raises BadInput if gains in difficulty count and none can be read.
+        Raises BadInput if too few rows of a set get a reply, or gains count and none can be read.
         """
         before = self._asked()
-        [start] = self._evaluated([Candidate(0, 0, "", method)])
-        if self._rated and start.evaluation.failure_rate != 1 and not start.evaluation.gains:
-            raise BadInput(
-                "optimize.difficulty_weight is above 0, but no rating by models.judge can be read; "
-                "expected replies such as 'Score: 70'"
-            )
+        start = self._begun(method)
         current = best = self._chosen(start)
         candidates = [best]
         trajectories: list[Trajectory] = []
@@ -101,14 +103,40 @@ class Optimizer:
             batch = draw.sample(self.rows.pool, min(self.params.batch, len(self.rows.pool)))
             cases = self.evaluator.trajectories(step, current.method, batch, self.params.trajectory_rounds)
             evaluated = self._evaluated(self._proposed(step, current.method, cases))
-            winner = min(evaluated, key=lambda each: self._rank(each, each.objective))
-            better = winner.objective < best.objective
-            if better or (not self.params.incumbent and winner.objective < math.inf):
+            winner, better = self._winner(evaluated, best)
+            if winner and (better or not self.params.incumbent):
                 current = evaluated[winner.number] = self._chosen(winner)
             best, idle = (current, 0) if better else (best, idle + 1)
             candidates += evaluated
             trajectories += cases
-        return History(candidates, trajectories, self._asked() - before)
+        return History(candidates, trajectories, self._asked() - before, best)
+
+    def _begun(self, method: str) -> Candidate:
+        """Evaluate the method to begin with."""
+        [start] = self._evaluated([Candidate(0, 0, "", method)])
+        found = start.evaluation
+        if not found.is_judged:
+            raise BadInput(
+                f"optimize: the initial method is {found.told}; expected half of the rows at least; "
+                "run again, as replies are kept"
+            )
+        if self._rated and found.failure_rate != 1 and not found.gains:
+            raise BadInput(
+                "optimize.difficulty_weight is above 0, but no rating by models.judge can be read; "
+                "expected replies such as 'Score: 70'"
+            )
+        return start
+
+    def _winner(self, candidates: Sequence[Candidate], best: Candidate) -> tuple[Candidate | None, bool]:
+        """The best of a step's candidates, None if there is none, and whether it beats the best so far."""
+        found = (each for each in candidates if each.objective < math.inf and each.evaluation.is_judged)
+        order = sorted(found, key=lambda each: (-len(each.evaluation.judged), self._rank(each)))
+        weight = self.params.difficulty_weight
+        winner = order[0] if order else None
+        for each in order[1:]:
+            if winner and each.evaluation.beats(winner.evaluation, weight):
+                winner = each
+        return winner, winner is not None and winner.evaluation.beats(best.evaluation, weight)
 
     @property
     def _rated(self) -> bool:
@@ -131,7 +159,13 @@ class Optimizer:
         shown = [
             {"number": each.number, "history": earlier_turns(each.row), "stages": each.stages}
             for each in cases
+            if each.is_whole
         ]
+        if not shown:
+            raise BadInput(
+                f"optimize: no reply came for any of the {len(cases)} rows of mini-batch {step}; "
+                f"models.evolver: {cases[-1].stages[-1]}; run again, as replies are kept"
+            )
         analysis = render("optimize/analyse.jinja", cases=shown)
         runs = range(self.params.candidates)
         analyses = self._ask("analyse", step, dict.fromkeys(runs, analysis))
@@ -157,36 +191,36 @@ class Optimizer:
             )
             for run, prompt in prompts.items()
         ]
-        return {int(reply.key): reply for reply in self.optimizer.generate(requests)}
+        return {int(reply.key): reply for reply in ask_twice(self.optimizer, requests)}
 
     def _evaluated(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Evaluate the methods on the development set, with halving the worse ones on its first rows only."""
-        evaluations = {each.number: NOT_EVALUATED for each in candidates if each.method}
-        left, whole, done = list(evaluations), len(self.rows.development), 0
+        found = {each.number: each for each in candidates}
+        left, whole, done = [each.number for each in candidates if each.method], len(self.rows.development), 0
         for rows, kept in halving_rungs(whole, len(left), self.params.halving):
-            texts = {number: candidates[number].method for number in left}
-            found = self.evaluator.evaluate(texts, self.rows.development[done:rows], self._rated)
-            evaluations |= {
-                number: evaluations[number].and_then(evaluation) for number, evaluation in found.items()
-            }
-            left.sort(key=lambda number: self._rank(candidates[number], self._objective(evaluations[number])))
+            texts = {number: found[number].method for number in left}
+            part = self.evaluator.evaluate(texts, self.rows.development[done:rows], self._rated)
+            for number, evaluation in part.items():
+                found[number] = self._with(found[number], evaluation)
+            left.sort(key=lambda number: self._rank(found[number]))
             left, done = left[:kept], rows
+        for each in found.values():
+            if each.evaluation.unjudged:
+                log(f"step {each.step}, candidate {each.number}: {each.evaluation.told}")
         return [
-            replace(
-                each,
-                evaluation=(evaluation := evaluations.get(each.number, NOT_EVALUATED)),
-                objective=self._objective(evaluation) if evaluation.rows == whole else math.inf,
-            )
-            for each in candidates
+            each if len(each.evaluation.given) == whole else replace(each, objective=math.inf)
+            for each in found.values()
         ]
 
-    def _objective(self, evaluation: Evaluation) -> float:
-        rate, gain = evaluation.failure_rate, evaluation.difficulty_gain
-        assert rate is not None, "only a method that was evaluated has an objective"
-        return rate - self.params.difficulty_weight * (gain or 0.0) / 100
+    def _with(self, candidate: Candidate, more: Evaluation) -> Candidate:
+        """A candidate that was evaluated on more rows."""
+        evaluation = candidate.evaluation.and_then(more)
+        objective = evaluation.objective(self.params.difficulty_weight)
+        return replace(candidate, evaluation=evaluation, objective=objective)
 
-    def _rank(self, candidate: Candidate, objective: float) -> tuple[float, int, int]:
-        return objective, candidate.words if self.params.ties == "shorter" else 0, candidate.number
+    def _rank(self, candidate: Candidate) -> tuple[float, int, int]:
+        length = candidate.words if self.params.ties == "shorter" else 0
+        return candidate.objective, length, candidate.number
 
 
 def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) -> Candidate:
@@ -205,34 +239,3 @@ def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) 
 def _fault(reply: Reply) -> str:
     """Say why a reply is none, '' if it is one. Instance: "model error: prompt too long"."""
     return ": ".join(part for part in (failures.reply_failure(reply), reply.error) if part)
-
-
-def halving_rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple[int, int]]:
-    """Give the rungs of successive halving: rows that methods have evolved so far, and how many go on.
-
-    Each has some `factor` times the rows of the one before, for 1/factor of the methods; the last has
-    all rows, for one method. Without a factor there is one rung, for all.
-
-    Instance: 50 rows, 5 methods, factor 2 -> (7, 3), (13, 2), (25, 1), (50, 1).
-    """
-    if factor is None:
-        yield rows, methods
-        return
-    last = next(rung for rung in range(methods + 1) if factor**rung >= methods)
-    for rung in range(last + 1):
-        yield -(-rows // factor ** (last - rung)), -(-methods // factor ** (rung + 1))
-
-
-def most_optimization_calls(params: Optimize, equal: bool) -> int:
-    """Count the calls that the loop makes at most. equal: whether the judge is asked what is equal."""
-    evolved = 1 + equal
-    evaluated = evolved + 1
-    # Of each row the judge rates the child and its parent.
-    rated = evaluated + 2 * (params.difficulty_weight > 0)
-    rows, left, done = 0, params.candidates, 0
-    for until, kept in halving_rungs(params.development, params.candidates, params.halving):
-        rows, left, done = rows + left * (until - done), kept, until
-    begun = rated * params.development + evaluated * params.holdout
-    cases = evolved * params.batch * params.trajectory_rounds
-    step = cases + 2 * params.candidates + rated * rows + evaluated * params.holdout
-    return begun + params.steps * step

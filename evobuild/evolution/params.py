@@ -29,6 +29,7 @@ class Optimize(Section):
     ties: Literal["shorter", "first"]
     halving: Annotated[int, Field(ge=2)] | None
     difficulty_weight: Annotated[float, Field(ge=0)]
+    truncated_fails: bool
     evolver_temperature: Temperature
     temperature: Temperature
     top_p: Share
@@ -36,8 +37,11 @@ class Optimize(Section):
 
 
 class Failures(Section):
-    """What counts as a failed evolution, besides what cannot be used at all."""
+    """What counts as a failed evolution, besides a reply that holds no instruction."""
 
+    markers: bool
+    unchanged: bool
+    answered: bool
     max_growth: Count | None
     language: bool
     lost_content: bool

@@ -1,4 +1,4 @@
-"""The evolver's raw replies, round by round, with the evolver that wrote each."""
+"""The evolver's raw replies, round by round: those that became children, and those that failed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import INSTRUCTIONS, REPLIES
+from evobuild.core.tables import FAILURES, INSTRUCTIONS, KEPT, REPLIES
 
 
 def scan_evolver_replies(name: str, *, replies: Path, rounds: Path) -> pl.LazyFrame:
@@ -19,6 +19,22 @@ def scan_evolver_replies(name: str, *, replies: Path, rounds: Path) -> pl.LazyFr
     """
     children = _scan(rounds / f"{name}.parquet", INSTRUCTIONS).select("id", "evolver")
     return _scan(replies / f"{name}.parquet", REPLIES).join(children, on="id")
+
+
+def scan_first_replies(name: str, *, replies: Path, failures: Path) -> pl.LazyFrame:
+    """Give the reply to the first attempt at each row, failed or not: its column `top_probability`.
+
+    name, replies: as above. failures: folder with a table of each round. Raises BadInput as above.
+    """
+    tables = _scan(replies / f"{name}.parquet", REPLIES), _scan(failures / f"{name}.parquet", FAILURES)
+    return pl.concat(own.filter(attempt=0).select("top_probability") for own in tables)
+
+
+def round_evolver(name: str, rounds: Path) -> str:
+    """The evolver of a round, by its children; '' if it has none but kept parents. Raises BadInput."""
+    children = _scan(rounds / f"{name}.parquet", INSTRUCTIONS).filter(pl.col("operation") != KEPT)
+    found = children.select("evolver").head(1).collect()["evolver"]
+    return str(found[0]) if found.len() else ""
 
 
 def _scan(path: Path, schema: pl.Schema) -> pl.LazyFrame:

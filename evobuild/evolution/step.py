@@ -70,7 +70,7 @@ def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failur
     """
     parent = step.parent
     if reason := failures.reply_failure(reply):
-        return Reject(parent.id, reason, reply.error or "", reply.text)
+        return Reject(parent.id, reason, reply.error or "", reply.kept)
     try:
         evolved, new = _parts(step.read(reply.text), step)
     except methods.Unparsable as error:

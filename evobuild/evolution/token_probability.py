@@ -1,13 +1,13 @@
 """How sure the evolver was of its words: its top-1 probability at every output position.
 
-The distribution tells small evolvers from large ones (Hui et al. 2024, arXiv:2412.11231). All
-positions of the replies that became children count, not the first few. A round without
-probabilities, as they were not asked for, has none: nothing stands in for them.
+The distribution tells small evolvers from large ones (Hui et al. 2024, arXiv:2412.11231, Figure 5: one reply
+to each seed row, whatever it holds). So the reply to the first attempt at each row counts, also if it
+failed; further attempts do not. All its positions count, and beside them the first few alone. A round
+without probabilities, as they were not asked for, has none: nothing stands in for them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild.evolution.replies import scan_evolver_replies
+from evobuild.evolution.replies import round_evolver, scan_first_replies
 
 BINS = 20
 """Bins of the histogram, from 0 to 1."""
 SURE = 0.9
 """The probability above which the evolver counts as sure of a token."""
+FIRST = 5
+"""Output positions that begin a reply."""
 HISTOGRAM = pl.Schema(
     {
         "round": pl.String,
@@ -28,9 +30,12 @@ HISTOGRAM = pl.Schema(
         "probability": pl.Float64,
         "positions": pl.Int64,
         "share": pl.Float64,
+        "first_positions": pl.Int64,
+        "first_share": pl.Float64,
     }
 )
-"""One row a bin. probability: its lower edge. share: of all positions of that round and evolver."""
+"""One row a bin. probability: its lower edge. share: of all positions of that round. first_…: of the FIRST
+positions of each reply alone."""
 _STEPS = 10_000
 """A probability is counted to its fourth digit, so that a million replies take no more room than one."""
 _ROWS = 8192
@@ -38,46 +43,55 @@ _ROWS = 8192
 
 
 class Positions(NamedTuple):
-    """Output positions of one round by one evolver, at least one.
+    """Output positions of one round, at least one.
 
-    counts: positions of each probability from 0 to 1, _STEPS + 1 of them.
+    counts: positions of each probability from 0 to 1, _STEPS + 1 of them. first: likewise, of the FIRST
+    positions of each reply.
     """
 
     round: str
     evolver: str
     counts: np.ndarray
+    first: np.ndarray
 
 
-def read_token_probabilities(names: Sequence[str], *, replies: Path, rounds: Path) -> list[Positions]:
+def read_token_probabilities(
+    names: Sequence[str], *, replies: Path, failures: Path, rounds: Path
+) -> list[Positions]:
     """Gather the probabilities of each round in bounded memory; a round without any gives nothing.
 
-    names: of the rounds. replies, rounds: folders with a table of each.
+    names: of the rounds. replies, failures, rounds: folders with a table of each.
 
     Raises BadInput if a table is missing or not as it should be.
     """
-    return [found for name in names for found in _of_round(name, replies, rounds)]
+    found: list[Positions] = []
+    for name in names:
+        counts, first = np.zeros((2, _STEPS + 1), dtype=np.int64)
+        table = scan_first_replies(name, replies=replies, failures=failures)
+        for rows in table.collect_batches(chunk_size=_ROWS):
+            counts += _counted(rows["top_probability"])
+            first += _counted(rows["top_probability"].list.head(FIRST))
+        if counts.any():
+            found.append(Positions(name, round_evolver(name, rounds), counts, first))
+    return found
 
 
-def _of_round(name: str, replies: Path, rounds: Path) -> Iterable[Positions]:
-    table = scan_evolver_replies(name, replies=replies, rounds=rounds)
-    counts: defaultdict[str, np.ndarray] = defaultdict(lambda: np.zeros(_STEPS + 1, dtype=np.int64))
-    for rows in table.select("evolver", "top_probability").collect_batches(chunk_size=_ROWS):
-        for (evolver,), own in rows.partition_by("evolver", as_dict=True).items():
-            values = own["top_probability"].explode().drop_nulls().to_numpy()
-            counts[evolver] += np.bincount(np.rint(values * _STEPS).astype(np.int64), minlength=_STEPS + 1)
-    return [Positions(name, evolver, found) for evolver, found in sorted(counts.items()) if found.any()]
+def _counted(values: pl.Series) -> np.ndarray:
+    """Positions by probability. values: lists of probabilities, or null."""
+    flat = values.explode().drop_nulls().to_numpy()
+    return np.bincount(np.rint(flat * _STEPS).astype(np.int64), minlength=_STEPS + 1)
 
 
-def probability_figures(positions: Sequence[Positions], names: Sequence[str]) -> dict[str, Any]:
-    """Mean and median of each round, and the share above SURE; null where there is no probability."""
-    by_round = {name: [each for each in positions if each.round == name] for name in names}
-    return {"token_probability": {name: _figures(found) for name, found in by_round.items()}}
+def probability_figures(positions: Iterable[Positions]) -> dict[str, Any]:
+    """Mean, median and share above SURE of each round that has probabilities; those of FIRST below."""
+    return {
+        "token_probability": {
+            each.round: _figures(each.counts) | {f"first_{FIRST}": _figures(each.first)} for each in positions
+        }
+    }
 
 
-def _figures(found: Sequence[Positions]) -> dict[str, float | None]:
-    if not found:
-        return dict.fromkeys(("mean", "median", "above_0_9"))
-    counts = sum((each.counts for each in found), np.zeros(_STEPS + 1, dtype=np.int64))
+def _figures(counts: np.ndarray) -> dict[str, Any]:
     total = int(counts.sum())
     return {
         "mean": round(float(counts @ np.arange(_STEPS + 1)) / _STEPS / total, 4),
@@ -87,10 +101,16 @@ def _figures(found: Sequence[Positions]) -> dict[str, float | None]:
 
 
 def probability_histogram(positions: Iterable[Positions]) -> pl.DataFrame:
-    """Count positions by probability, BINS rows a round and evolver, in a HISTOGRAM table."""
+    """Count positions by probability, BINS rows a round, in a HISTOGRAM table."""
+    edges = np.linspace(0, 1, BINS + 1)[:-1].round(4).tolist()
     rows = []
     for each in positions:
-        counts, edges = np.histogram(np.arange(_STEPS + 1), BINS, weights=each.counts)
-        for count, edge in zip(counts.astype(int).tolist(), edges, strict=False):
-            rows.append((each.round, each.evolver, edge / _STEPS, count, round(count / sum(counts), 6)))
+        columns = [column for counts in (each.counts, each.first) for column in _binned(counts)]
+        rows += [(each.round, each.evolver, *values) for values in zip(edges, *columns, strict=True)]
     return pl.DataFrame(rows, schema=HISTOGRAM, orient="row")
+
+
+def _binned(counts: np.ndarray) -> tuple[list[int], list[float]]:
+    """Positions in each bin, and the share of each."""
+    binned, _ = np.histogram(np.arange(_STEPS + 1), BINS, weights=counts)
+    return binned.astype(int).tolist(), (binned / counts.sum()).round(6).tolist()

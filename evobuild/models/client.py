@@ -7,7 +7,8 @@
 `generate` takes an iterator and gives one: at a million rows only the requests in flight are held.
 Replies come in any order and are joined by key. A stored reply never starts an engine; the same
 question under two keys is asked once. A failed request is a reply with an `error`, never an
-exception: one bad row does not harm another.
+exception: one bad row does not harm another. A reply's text is the answer; what a reasoning model thought
+before it stands beside it (`reasoning`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from evobuild.core.chat import Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine, planning
+from evobuild.models import engine, planning, reasoning
 from evobuild.models.progress import Progress
 from evobuild.models.reply_cache import ReplyCache
 from evobuild.models.sharing import Engines
@@ -84,7 +85,8 @@ class Model:
                         yield from self._finished(waiting)
                     yield from self._within_budget(waiting)
                     waiting[key] = same
-                    self.started_engine().submit(replace(same[0], key=key.hex()))
+                    asking = replace(same[0], key=key.hex(), reasoning=self.model.reasoning)
+                    self.started_engine().submit(asking)
         while waiting:
             yield from self._finished(waiting)
         self._cache.flush()
@@ -121,14 +123,16 @@ class Model:
         self.usage.count(request.purpose, reply)
         if self._progress is not None:
             self._progress.step()
-        return replace(reply, key=request.key)
+        return replace(reasoning.with_answer_alone(reply), key=request.key)
 
     def started_engine(self) -> engine.Engine:
         """Give the running engine; start it if it is not. Raises UserError if it cannot be."""
         if self._engine is None:
             with self.usage.clock():
                 planned = self._planned and not self.model.simulated
-                self._engine = planning.PlanningEngine() if planned else self._start(self.model)
+                # How much a role is to think goes with each request, so that roles can share an engine.
+                loaded = replace(self.model, reasoning="")
+                self._engine = planning.PlanningEngine() if planned else self._start(loaded)
         return self._engine
 
     def __enter__(self) -> Self:

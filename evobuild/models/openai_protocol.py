@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from evobuild.core.chat import Choice, Finish, Request
 from evobuild.core.errors import UserError
 from evobuild.models import rate_limit
+from evobuild.models.reasoning import server_options
 from evobuild.models.sampling import noise_seed
 
 FINISHES: dict[str | None, Finish] = {
@@ -61,7 +62,7 @@ class Unsupported(Exception):
 class Call:
     """What is sent: a request, how many choices it asks for and the number of the first of them.
 
-    length_field: what the server calls the greatest number of new tokens.
+    length_field: what the server calls the greatest number of new tokens. at_openai: the server is OpenAI's.
     """
 
     model: str
@@ -69,6 +70,7 @@ class Call:
     n: int
     number: int
     length_field: str = "max_tokens"
+    at_openai: bool = False
 
     def body(self) -> bytes:
         """As JSON. All that a server might have a default of its own for is said."""
@@ -81,7 +83,7 @@ class Call:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             self.length_field: sampling.max_tokens,
-        }
+        } | server_options(self.request.reasoning, self.at_openai)
         if self.n > 1:
             fields["n"] = self.n
         if sampling.temperature > 0:
@@ -120,7 +122,16 @@ class _Logprobs(BaseModel):
 
 
 class _Message(BaseModel):
+    """Servers call what the model thought by one name or the other; some have objects there."""
+
     content: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+
+    @property
+    def thoughts(self) -> str:
+        given = (self.reasoning_content, self.reasoning)
+        return next((each for each in given if isinstance(each, str) and each), "")
 
 
 class _Choice(BaseModel):
@@ -179,19 +190,20 @@ def _choice(call: Call, choice: _Choice, tokens: int) -> Choice:
     finish = FINISHES.get(choice.finish_reason)
     if finish is None:
         raise Retry(f"unknown finish reason: {choice.finish_reason!r}")
-    text = choice.message.content
-    if text is None and finish != "content_filter":
+    text, thoughts = choice.message.content, choice.message.thoughts
+    # It may have thought and come to no answer, or been cut off before it wrote any.
+    if text is None and finish == "stop" and not thoughts:
         raise Retry("null content")
     wanted = call.request.sampling.logprobs
-    if not wanted:
-        return Choice(text or "", finish, tokens)
+    if not wanted or text is None:
+        return Choice(text or "", finish, tokens, reasoning=thoughts)
     if choice.logprobs is None or choice.logprobs.content is None:
         raise Rejected("no logprobs in the reply; this server does not give them")
     logprobs = tuple(
         (position.logprob, *sorted((top.logprob for top in position.top_logprobs), reverse=True)[:wanted])
         for position in choice.logprobs.content
     )
-    return Choice(text or "", finish, tokens, logprobs)
+    return Choice(text, finish, tokens, logprobs, thoughts)
 
 
 def _shared_out(total: int, parts: int) -> list[int]:
@@ -213,9 +225,14 @@ def _failure(call: Call, status: int, headers: Mapping[str, str], data: bytes) -
     return _misaddressed(status, found)
 
 
-def _refusal(call: Call, status: int, message: str, code: str) -> Rejected | Unsupported:
+def _refusal(call: Call, status: int, message: str, code: str) -> Exception:
     """What a server means that does not take this request as it is."""
     found, said = f"{status} {message}".strip(), f"{code} {message}"
+    if any(name in message for name in server_options(call.request.reasoning, call.at_openai)):
+        return UserError(
+            f"answered {found}; it does not take reasoning: {call.request.reasoning} of this model, "
+            "give the role another or none"
+        )
     unsupported = "unsupported" in said.casefold()
     if unsupported and "max_completion_tokens" in message and call.length_field == "max_tokens":
         return Unsupported("max_tokens")

@@ -53,6 +53,7 @@ class Server:
         self._rate_limit = RateLimit(options.concurrency)
         self._session: aiohttp.ClientSession
         self._length_field = "max_tokens"
+        self._at_openai = urlsplit(self._url).hostname == urlsplit(PUBLIC_URL).hostname
         self._repeats = self._told_uncounted = False
         self._lost = 0
 
@@ -130,7 +131,7 @@ class Server:
         raise AssertionError("the last try returns or raises")
 
     async def _call(self, request: Request, n: int, number: int) -> Answer:
-        call = Call(self._model.name, request, n, number, self._length_field)
+        call = Call(self._model.name, request, n, number, self._length_field, self._at_openai)
         try:
             async with self._rate_limit:
                 status, headers, data = await self._post(call.body())

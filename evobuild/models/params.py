@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ValidationError
 
@@ -15,6 +15,15 @@ OF_THE_SERVER = ("dtype", "quantization", "adapter")
 """Options of a role that only whoever loads the model can heed: a server's are given at its start."""
 
 
+def _on_or_off(value: object) -> object:
+    # YAML reads a bare on or off as true or false.
+    return ("on" if value else "off") if isinstance(value, bool) else value
+
+
+Reasoning = Annotated[Literal["off", "on", "low", "medium", "high"], BeforeValidator(_on_or_off)]
+"""How much a model is to think before it answers."""
+
+
 class Role(Section):
     """A chat role whose model has options; a role without is just its URI."""
 
@@ -23,6 +32,7 @@ class Role(Section):
     quantization: str | None = None
     max_length: Count | None = None
     adapter: str | None = None
+    reasoning: Reasoning | None = None
 
 
 def _chat_model(value: object) -> object:
@@ -41,6 +51,8 @@ def _chat_model(value: object) -> object:
             f"expected no {' and no '.join(given)} beside openai:, which cannot ask for it; "
             "start the server with it, and give the name that it serves the model under"
         )
+    if model.simulated and model.reasoning:
+        raise ValueError("expected no reasoning beside simulated:, which does not think")
     return model
 
 

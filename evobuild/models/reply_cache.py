@@ -2,7 +2,8 @@
 
 An SQLite cache outside all DVC outs, so that a crash, a changed stage, `--temp`, `--queue` or a change
 there and back costs no call twice. The key is a hash of the engine, model, revision, options, messages and
-sampling; a reply is kept as JSON in UTF-8. `python -m evobuild store` is what users do with it as a whole.
+sampling; a reply is kept as it came, as JSON in UTF-8, and split into thoughts and answer by whoever reads
+it (`reasoning`). `python -m evobuild store` is what users do with it as a whole.
 """
 
 from __future__ import annotations
@@ -33,8 +34,13 @@ _DECODER = json.JSONDecoder()
 
 
 def encode_reply(reply: Reply) -> bytes:
-    """Write a reply without its key."""
-    choices = [(choice.text, choice.finish, choice.tokens, choice.logprobs) for choice in reply.choices]
+    """Write a reply without its key; thoughts that came beside a text stand after all else of its choice."""
+    choices = [
+        (choice.text, choice.finish, choice.tokens, choice.logprobs, choice.reasoning)[
+            : 5 if choice.reasoning else 4
+        ]
+        for choice in reply.choices
+    ]
     text = json.dumps((reply.prompt_tokens, choices), separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "surrogatepass")
 
@@ -44,8 +50,8 @@ def decode_reply(stored: bytes) -> Reply:
     # raw_decode spares the search for white space that json.loads begins and ends with.
     (prompt_tokens, choices), _ = _DECODER.raw_decode(stored.decode("utf-8", "surrogatepass"))
     made = [
-        Choice(text, finish, tokens, logprobs and tuple(tuple(position) for position in logprobs))
-        for text, finish, tokens, logprobs in choices
+        Choice(text, finish, tokens, logprobs and tuple(tuple(position) for position in logprobs), *reasoning)
+        for text, finish, tokens, logprobs, *reasoning in choices
     ]
     return Reply("", tuple(made), prompt_tokens, None, True)
 

@@ -20,11 +20,15 @@ With replies of 8 to 247 tokens 4 took a quarter more steps; 4/3 takes a tenth f
 
 
 class StopConditions:
-    """What ends the replies of one model: its end tokens, and its tokenizer to find stop strings."""
+    """What ends the replies of one model: its end tokens, and its tokenizer to find stop strings.
 
-    def __init__(self, tokenizer: Any, tokens: frozenset[int]) -> None:
+    hidden: special tokens that no text shows; None: all that the tokenizer has.
+    """
+
+    def __init__(self, tokenizer: Any, tokens: frozenset[int], hidden: frozenset[int] | None = None) -> None:
         self._tokenizer = tokenizer
         self.tokens = tokens
+        self._hidden = hidden
 
     def choice(
         self, ids: list[int], logprobs: Sequence[Sequence[float]], sampling: Sampling, room: int
@@ -62,7 +66,8 @@ class StopConditions:
         return bool(stops) and any(stop in self._text(ids) for stop in stops)
 
     def _text(self, ids: list[int]) -> str:
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
+        shown = [token for token in ids if token not in self._hidden] if self._hidden else ids
+        text: str = self._tokenizer.decode(shown, skip_special_tokens=self._hidden is None)
         return text
 
 

@@ -22,6 +22,7 @@ from evobuild.core import machine
 from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.chat_template import ChatTemplate
 from evobuild.models.sampling import Draw, uniforms
 from evobuild.models.stopping import BatchStop, RunningRow, StopConditions
 from evobuild.weights import checkpoints, identities, threads
@@ -92,6 +93,7 @@ class TransformersEngine:
             "dtype": model.dtype,
             "max_length": model.max_length,
             "adapter": identities.adapter_identity(model.adapter) if model.adapter else "",
+            "reasoning": model.reasoning,
         }
         given = ",".join(f"{name}={value}" for name, value in options.items() if value)
         return f"transformers:{identities.weights_identity(_weights(model))}" + (
@@ -102,12 +104,13 @@ class TransformersEngine:
         _check(model)
         self._torch = require("torch", "train")
         self._tokenizer = checkpoints.load_tokenizer(_weights(model))
-        if not self._tokenizer.chat_template:
-            raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
+        self._template = ChatTemplate(self._tokenizer, model)
         self._context = _context(model)
         self._model: Any = checkpoints.load_causal_lm(_weights(model), model.dtype, model.adapter)
         self.end_tokens = self._ends()
-        self._conditions = StopConditions(self._tokenizer, self.end_tokens)
+        hidden = self._template.hidden
+        hidden_ids = None if hidden is None else frozenset(self._tokenizer.convert_tokens_to_ids(hidden))
+        self._conditions = StopConditions(self._tokenizer, self.end_tokens, hidden_ids)
         pad = self._tokenizer.pad_token_id
         # Masked, so any token will do.
         self._pad = 0 if pad is None else pad
@@ -123,11 +126,8 @@ class TransformersEngine:
 
     def submit(self, request: Request) -> None:
         """Take one request; one whose prompt has no place in the model is refused."""
-        messages = [message._asdict() for message in request.messages]
         try:
-            prompt: list[int] = self._tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, tokenize=True, return_dict=False
-            )
+            prompt = self._template.prompt(request)
         except TemplateError as error:
             self._done.append(Reply(request.key, (), 0, f"refused by the chat template: {error}"))
             return
@@ -216,7 +216,7 @@ class TransformersEngine:
                 self._rows.append(row)
                 continue
             choices = self._choices[row.request.key]
-            choices[row.number] = choice
+            choices[row.number] = replace(choice, text=self._template.opening(row.request) + choice.text)
             if len(choices) == row.request.sampling.n:
                 del self._choices[row.request.key]
                 ordered = tuple(choices[number] for number in sorted(choices))

@@ -17,16 +17,18 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from jinja2 import TemplateError
 
 from evobuild.core import machine
-from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
+from evobuild.core.chat import Choice, Finish, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.json_files import read_json_file
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.chat_template import ChatTemplate
 from evobuild.models.sampling import noise_seed
 from evobuild.weights import checkpoints, identities, sources
 
@@ -70,6 +72,8 @@ class VllmEngine:
         """
         adapter = identities.adapter_identity(model.adapter) if model.adapter else ""
         options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
+        # Only where it is given: replies without it are found under the name that they always had.
+        options += [f"reasoning={model.reasoning}"] if model.reasoning else []
         return f"vllm:{identities.weights_identity(_weights(model))}[{','.join(options)}]"
 
     def __init__(self, model: ChatModel) -> None:
@@ -77,9 +81,7 @@ class VllmEngine:
         with _quiet():
             # Before the hub is asked for anything.
             self._vllm = require("vllm", "vllm")
-        self._tokenizer = checkpoints.load_tokenizer(_weights(model))
-        if not self._tokenizer.chat_template:
-            raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
+        self._template = ChatTemplate(checkpoints.load_tokenizer(_weights(model)), model)
         sequences = machine.load_machine().vllm.max_num_seqs
         self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
@@ -93,7 +95,7 @@ class VllmEngine:
         self._context: int = self._engine.model_config.max_model_len
         self._waiting: list[Request] = []
         self._refused: list[Reply] = []
-        self._asked: dict[str, Sampling] = {}
+        self._asked: dict[str, Request] = {}
 
     def submit(self, request: Request) -> None:
         """Take one request; one whose prompt has no place in the model will be refused."""
@@ -112,7 +114,7 @@ class VllmEngine:
             except (*self._errors, RuntimeError) as error:
                 raise _explained(self._model, error) from error
             ended = [output for output in outputs if output.finished]
-            done = [_reply(output, self._asked.pop(output.request_id)) for output in ended]
+            done = [self._reply(output, self._asked.pop(output.request_id)) for output in ended]
         return done
 
     def close(self) -> None:
@@ -137,7 +139,7 @@ class VllmEngine:
         except self._errors as error:
             self._refuse(request, len(prompt), f"refused by vLLM: {_line(error)}")
             return
-        self._asked[request.key] = request.sampling
+        self._asked[request.key] = request
 
     def _adapted(self) -> Any:
         if not self._model.adapter:
@@ -149,11 +151,23 @@ class VllmEngine:
     def _prompt(self, request: Request) -> list[int]:
         # Half a surrogate pair is no text; the tokenizer would speak of a wrong type.
         "".join(message.content for message in request.messages).encode()
-        messages = [message._asdict() for message in request.messages]
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        return ids
+        return self._template.prompt(request)
+
+    def _reply(self, output: RequestOutput, request: Request) -> Reply:
+        tokens = len(output.prompt_token_ids or ())
+        ends = {choice.finish_reason for choice in output.outputs}
+        if not ends <= {"stop", "length"}:
+            return Reply(output.request_id, (), tokens, f"vLLM ended it: {', '.join(map(str, ends))}")
+        sampling = request.sampling
+        choices = tuple(_choice(each, sampling.logprobs) for each in output.outputs)
+        choices = tuple(replace(each, text=self._text(request, each.text)) for each in choices)
+        # Greedy answers are equal, and vLLM gives only one.
+        return Reply(output.request_id, choices if sampling.temperature else choices * sampling.n, tokens)
+
+    def _text(self, request: Request, text: str) -> str:
+        for token in self._template.hidden or ():
+            text = text.replace(token, "")
+        return self._template.opening(request) + text
 
     def _refuse(self, request: Request, tokens: int, reason: str) -> None:
         self._refused.append(Reply(request.key, (), tokens, reason))
@@ -169,6 +183,7 @@ class VllmEngine:
             seed=noise_seed(request) if given.temperature else None,
             stop=list(given.stop),
             logprobs=given.logprobs or None,
+            skip_special_tokens=self._template.hidden is None,
             output_kind=self._final,
         )
 
@@ -213,16 +228,6 @@ def _options(model: ChatModel) -> dict[str, Any]:
         ranks = get_args(require("vllm.config.lora", "vllm").MaxLoRARanks)
         options |= {"enable_lora": True, "max_lora_rank": min(each for each in ranks if each >= rank)}
     return options
-
-
-def _reply(output: RequestOutput, sampling: Sampling) -> Reply:
-    tokens = len(output.prompt_token_ids or ())
-    ends = {choice.finish_reason for choice in output.outputs}
-    if not ends <= {"stop", "length"}:
-        return Reply(output.request_id, (), tokens, f"vLLM ended it: {', '.join(map(str, ends))}")
-    choices = tuple(_choice(each, sampling.logprobs) for each in output.outputs)
-    # Greedy answers are equal, and vLLM gives only one.
-    return Reply(output.request_id, choices if sampling.temperature else choices * sampling.n, tokens)
 
 
 def _choice(output: CompletionOutput, most: int) -> Choice:

@@ -97,7 +97,7 @@ def _draw_line(axes: Axes, places: tuple[list[Any], list[Any]], colour: str, lab
 
 
 def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
-    """Draw the share of each difficulty level as one bar a pool, its mean score beside it.
+    """Draw the share of each difficulty level as one bar a pool, beside it its mean score and over how many.
 
     ratings: pool to its RATINGS table; levels and scores may be null.
     """
@@ -116,7 +116,9 @@ def levels(ratings: Mapping[str, pl.DataFrame]) -> Markup:
         for place, rows in enumerate(ratings.values()):
             mean = rows["score"].mean()
             if isinstance(mean, float):
-                axes.text(1.015, place, f"mean {mean:.1f}", va="center", color=INK)
+                axes.text(
+                    1.015, place, f"mean {mean:.1f} of {rows['score'].count():,}", va="center", color=INK
+                )
         axes.set_xlim(0, 1)
         axes.set_xticks([])
         axes.invert_yaxis()

@@ -102,7 +102,9 @@ def _entries(params: ReportParams, where: Tables, seeds: pl.Series) -> Iterator[
     below: defaultdict[str, list[Instruction | dict[str, Any]]] = defaultdict(list)
     for name in [SEED_ROUND, *params.rounds, *params.branches]:
         if name in params.rounds:
-            failed = tables.read(where.failures / f"{name}.parquet", FAILURES).sort("row", "attempt", "id")
+            columns = [column for column in FAILURES if column != "top_probability"]
+            path = where.failures / f"{name}.parquet"
+            failed = tables.read(path, FAILURES, columns).sort("row", "attempt", "id")
             for failure in failed.to_dicts():
                 below[failure["row"]].append(failure | {"round": name})
         table = tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS)

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from evobuild.core import tables
-from evobuild.core.tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
+from evobuild.core.tables import CANDIDATE_FAILURES, CANDIDATES, NOT_JUDGED, TRAJECTORIES
 from evobuild.text.word_differences import WordDifferences, compare_words
 
 Row = dict[str, Any]
@@ -44,7 +46,8 @@ class Improvement(NamedTuple):
     """What the loop did. e0: the method it began with; best: e*, what it ended with.
 
     candidates, steps: all of them. kinds: failures of e0 and of e* on the development set.
-    mended: rows that e0 failed on and e* did not; broken: how many it was the other way round.
+    mended: rows that e0 failed on and e* did not; broken: how many it was the other way round. Rows that
+    either was not judged on are in neither.
     """
 
     e0: Row
@@ -55,6 +58,11 @@ class Improvement(NamedTuple):
     kinds: list[Kind]
     mended: list[Row]
     broken: int
+
+    @property
+    def some_unjudged(self) -> bool:
+        """Whether no reply came for some row, so that λ leaves it out."""
+        return any(each["judged"] < each["rows"] for each in self.candidates)
 
 
 def read_improvement(folder: Path) -> Improvement | None:
@@ -69,13 +77,11 @@ def read_improvement(folder: Path) -> Improvement | None:
         return None
     e0 = candidates[0]
     best = next(each for each in candidates if each["best"])
-    of_e0, of_best = (
-        failed.filter(step=each["step"], candidate=each["candidate"]).sort("row").to_dicts()
-        for each in (e0, best)
-    )
-    still = {each["row"] for each in of_best}
-    mended = [each for each in of_e0 if each["row"] not in still]
-    broken = len(still - {each["row"] for each in of_e0})
+    both = [failed.filter(step=each["step"], candidate=each["candidate"]).sort("row") for each in (e0, best)]
+    of_e0, of_best = (own.filter(pl.col("reason") != NOT_JUDGED).to_dicts() for own in both)
+    # A row that only one of them was judged on tells nothing of the other.
+    mended = both[0].filter(~pl.col("row").is_in(both[1]["row"].implode()), pl.col("reason") != NOT_JUDGED)
+    broken = both[1].filter(~pl.col("row").is_in(both[0]["row"].implode()), pl.col("reason") != NOT_JUDGED)
     return Improvement(
         e0,
         best,
@@ -83,8 +89,8 @@ def read_improvement(folder: Path) -> Improvement | None:
         candidates,
         _steps(candidates, cases),
         _kinds(of_e0, of_best),
-        mended,
-        broken,
+        mended.to_dicts(),
+        broken.height,
     )
 
 
@@ -94,7 +100,8 @@ def _steps(candidates: Sequence[Row], cases: Sequence[Row]) -> list[Step]:
         before = steps[-1].in_use if steps else None
         chosen = next((each for each in own if each["chosen"]), before)
         assert chosen is not None, "the method of step 0 is chosen"
-        verdicts = [each["verdicts"] for each in _by_step(cases).get(number, [])]
+        read = [each["verdicts"] for each in _by_step(cases).get(number, [])]
+        verdicts = [each for each in read if NOT_JUDGED not in each]
         failed = tables.count_reasons(reason for each in verdicts for reason in each if reason)
         steps.append(Step(number, own, chosen, _changed_words(before, chosen), len(verdicts), failed))
     return steps

@@ -67,7 +67,7 @@ class RowOutcome(NamedTuple):
     answer: None if there is none. responder: URI of the model that answered, '' if the answer came with
     the seed. measured: what was measured of it, by column; what was not asked for is None, what was not
     measured is not there. overlaps: () if it was held against the evaluation sets and shares nothing, None
-    if there are none.
+    if there are none. reasoning: what the responder thought before the answer, '' if nothing.
     """
 
     answer: str | None
@@ -76,6 +76,7 @@ class RowOutcome(NamedTuple):
     overlaps: tuple[Overlap, ...] | None
     selected: bool
     losses: tuple[Loss, ...]
+    reasoning: str = ""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -119,19 +120,20 @@ def row_outcomes(
         for pool in params.pools:
             yield from some(folder / f"{pool}.parquet", schema, "id", *columns)
 
-    answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, "output", "responder")}
+    columns = ("output", "responder", "reasoning")
+    answers = {key: rest for key, *rest in pools(where.responses, INSTRUCTIONS, *columns)}
     measured = _measured(where, pools)
     overlaps = _overlaps(params, where, some)
     losses = _losses(params, where, some)
     selected = {key for (key,) in some(where.dataset, INSTRUCTIONS, "id")}
     found = {}
     for key in ids:
-        answer, responder = answers.get(key, (None, ""))
+        answer, responder, reasoning = answers.get(key, (None, "", ""))
         compared = key in overlaps or (answer is not None and params.decontaminate.sets)
         found[key] = RowOutcome(
             answer, responder, measured.get(key, {}),
             tuple(overlaps.get(key, ())) if compared else None,
-            key in selected, tuple(losses.get(key, ())),
+            key in selected, tuple(losses.get(key, ())), reasoning,
         )  # fmt: skip
     return found
 

@@ -92,7 +92,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         **score_sections.measure_sections(params, where.measures, found),
         curve=curve,
         curve_chart=charts.training(curve) if curve else "",
-        evaluation=stage_counts.read_json(sources.evaluation, "held_out", "loss", "perplexity"),
+        evaluation=stage_counts.read_evaluation(sources.evaluation),
         usage=list(
             stage_counts.stage_usage(
                 sources.counts, stage_counts.asking_stages(params.rounds, params.branches, params.pools)
@@ -185,7 +185,8 @@ def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, Sta
     }
     measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     means = [
-        {"pool": pool, "difficulty": _mean(ratings[pool]["score"]), "rate": found[f"rate-{pool}"]}
+        {"pool": pool, "rate": found[f"rate-{pool}"]}
+        | {"difficulty": _mean(ratings[pool]["score"]), "with_score": ratings[pool]["score"].count()}
         | {name: _mean(scores[pool][name]) for name in measures}
         for pool in params.pools
     ]

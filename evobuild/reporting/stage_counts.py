@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
+from evobuild.core.metrics import read_metrics
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import OF_BRANCHES, OF_POOLS, STAGES, file_stem
 from evobuild.core.tables import REJECTS
@@ -48,7 +49,7 @@ def read_stage_counts(
     names += [(step.name, name) for name in params.branches for step in OF_BRANCHES]
     names += [(stage, pool) for stage in OF_POOLS for pool in params.pools]
     found = {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in [*names, ("select", "")]}
-    measured = read_json(evaluation, "held_out")["held_out"]
+    measured = read_evaluation(evaluation)["held_out"]
     reasons = tables.count_reasons(tables.read(rejects / "evaluate.parquet", REJECTS)["reason"])
     rows_in = measured["measured"] + measured["rejected"]
     return found | {"evaluate-": StageCounts("evaluate", "", rows_in, measured["measured"], 0, reasons)}
@@ -95,6 +96,13 @@ def read_json(path: Path, *keys: str) -> Any:
     """Read a JSON file that has some keys. Raises BadInput naming it if it cannot be read or lacks one."""
     content = read_json_file(path)
     _hold(path, content, *keys)
+    return content
+
+
+def read_evaluation(path: Path) -> Any:
+    """Read the figures of the evaluation. Raises BadInput as `read_json`."""
+    content = read_metrics(path)
+    _hold(path, content, "held_out", "loss", "perplexity")
     return content
 
 

@@ -1,7 +1,8 @@
 """Diversity of a pool: how far each instruction is from the nearest other one (MND).
 
 Instructions far from each other make a pool diverse; copies are at distance 0. The paper's embedder is
-all-mpnet-base-v2. Source: Hui et al. 2024, arXiv:2412.11231 (minimum neighbour distance).
+all-mpnet-base-v2. Source: Hui et al. 2024, arXiv:2412.11231 (minimum neighbour distance). Their script
+(AutoIF/eval_diversity.py of HypherX/Evolution-Analysis) takes the squared L2 distance, `squared` here.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def diversity_figures(
     far = {pool: rows["distance"] for pool, rows in found.items()}
     return {
         "embedder": embedder,
+        "text": params.text,
         "distance": params.distance,
         "exact": exact,
     } | distributions.distribution_figures(far)

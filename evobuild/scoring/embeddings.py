@@ -1,4 +1,7 @@
-"""Embeddings of instructions, one vector each, by a model of sentence-transformers.
+"""Embeddings of what is asked, one vector each, by a model of sentence-transformers.
+
+Of a row all that is asked is embedded, or its instruction alone: rows may share an instruction and differ in
+their input. Source: Hui et al. 2024, arXiv:2412.11231, whose script embeds instruction, newline and input.
 
 Kept by text, so that a text is embedded once, whichever rows and pools have it. Texts of as many tokens
 go through the model together, without padding: so on a CPU a vector has the same bits whatever is
@@ -19,6 +22,7 @@ from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.scoring.neighbours import Vectors
+from evobuild.scoring.params import Embedded
 from evobuild.weights import checkpoints, identities, sources
 
 EXTRA = "diversity"
@@ -26,10 +30,20 @@ BATCH_TOKENS = 8192
 """Tokens that go through the model at once."""
 
 
-def embedded_text(row: Instruction) -> str:
-    """Give what is embedded of a row: the instruction, without input and history; these if there is none."""
-    turns = [content for _, content in row.history]
-    return row.instruction if row.instruction.strip() else "\n".join([*turns, row.input])
+def embedded_text(row: Instruction, text: Embedded) -> str:
+    """Give what is embedded of a row: all that is asked, or its instruction alone, if it has one."""
+    if text == "instruction" and row.instruction.strip():
+        return row.instruction
+    return whole_text((row.instruction, row.input), [content for _, content in row.history])
+
+
+def whole_text(asked: Sequence[str], history: Sequence[str]) -> str:
+    """Lay out all that is asked, each text on lines of its own: what is asked now, then earlier turns.
+
+    The latest turn comes first, so that what a model cuts off a long conversation is its beginning.
+    Instance: "Summarise.\nRivers are long.\nHere are two.\nName two rivers." Empty texts are left out.
+    """
+    return "\n".join(part for part in (*asked, *reversed(history)) if part.strip())
 
 
 class Embedder:

@@ -9,6 +9,8 @@ from pydantic import Field
 from evobuild.core.params import Count, Decoding, Dtype, Section
 
 Measure = Literal["level", "score"]
+Embedded = Literal["whole", "instruction"]
+"""What of a row is embedded."""
 
 
 class Rate(Decoding):
@@ -16,13 +18,14 @@ class Rate(Decoding):
 
 
 class Score(Section):
-    template: Literal["plain", "chat", "authors", "superfiltering"]
+    template: Literal["plain", "alpaca", "chat", "authors", "superfiltering"]
     dtype: Dtype
     max_length: Annotated[int, Field(ge=8)]
     batch_tokens: Count
 
 
 class Diversity(Section):
+    text: Embedded
     distance: Literal["l2", "squared", "cosine"]
     exact_rows: Count
 

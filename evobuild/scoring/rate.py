@@ -1,6 +1,7 @@
 """Difficulty by a judge: a level from very easy to very hard, and a score from 0 to 100.
 
-One call per row and measure. A rating that cannot be read is a reject, so that the denominator is known.
+One call per row and measure. A row of which one can be read is rated, and what could not be read of it is
+kept apart; a row of which none can is a reject. Both are counted, so that each denominator is known.
 Source: Hui et al. 2024, arXiv:2412.11231, section 3.
 """
 
@@ -9,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from evobuild.answering import failures
+from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.tables import RATINGS, REJECTS, Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.scoring.params import Measure
 from evobuild.text import json_replies
@@ -50,11 +53,15 @@ def _scores(most: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 class Rating(NamedTuple):
-    """How difficult a judge finds an instruction; score 0 to 100. None: it was not asked for."""
+    """How difficult a judge finds an instruction; score 0 to 100. None: not asked for, or not to be read.
+
+    unread: the measure that could not be read, as its detail, with reason and reply; None if none was.
+    """
 
     id: str
     level: str | None
     score: float | None
+    unread: Reject | None = None
 
 
 def read_level(text: str) -> str | None:
@@ -116,18 +123,69 @@ def rate_rows(
         key, _, kind = reply.key.partition("/")
         replies[key][kind] = reply
         if len(replies[key]) == len(asked):
-            yield _rating(key, replies.pop(key))
+            own = replies.pop(key)
+            yield _rating(key, {name: own[kind] for name, (kind, _) in _PROMPTS.items() if kind in own})
 
 
-def _rating(key: str, replies: Mapping[str, Reply]) -> Rating | Reject:
-    for kind, reply in sorted(replies.items()):
-        if reason := failures.reply_failure(reply):
-            return Reject(key, reason, kind, reply.error or reply.text)
-    texts = {kind: reply.text for kind, reply in replies.items()}
-    level = read_level(texts["rate_level"]) if "rate_level" in texts else None
-    if level is None and "rate_level" in texts:
-        return Reject(key, "unparsed level", "", texts["rate_level"])
-    score = read_score(texts["rate_score"]) if "rate_score" in texts else None
-    if score is None and "rate_score" in texts:
-        return Reject(key, "unparsed score", "", texts["rate_score"])
-    return Rating(key, level, score)
+def _rating(key: str, replies: Mapping[Measure, Reply]) -> Rating | Reject:
+    failed = {measure: failures.reply_failure(reply) for measure, reply in replies.items()}
+    texts = {measure: reply.text for measure, reply in replies.items() if not failed[measure]}
+    level = read_level(texts["level"]) if "level" in texts else None
+    score = read_score(texts["score"]) if "score" in texts else None
+    found = {"level": level, "score": score}
+    unread = [
+        Reject(key, failed[measure] or f"unparsed {measure}", measure, reply.error or reply.kept)
+        for measure, reply in replies.items()
+        if found[measure] is None
+    ]
+    return _lost(unread) if len(unread) == len(replies) else Rating(key, level, score, *unread)
+
+
+def _lost(unread: Sequence[Reject]) -> Reject:
+    """The reject of a row of which nothing could be read: by the first reason; the detail has all of them."""
+    detail = ", ".join(f"{each.detail}: {each.reason}" for each in unread)
+    return unread[0]._replace(detail=detail, reply="\n\n".join(each.reply for each in unread if each.reply))
+
+
+class RatingOuts(NamedTuple):
+    """The files of a pool's ratings; unread: of rated rows, the replies that could not be read."""
+
+    ratings: Path
+    unread: Path
+    rejects: Path
+    counts: Path
+
+
+class RatingTables:
+    """What comes of the rows of a pool, gathered row by row."""
+
+    def __init__(self, measures: Collection[Measure]) -> None:
+        self._results, self._unread = tables.Results(RATINGS), tables.Columns(REJECTS)
+        self._counts = {str(measure): 0 for measure in measures}
+
+    def take(self, results: Iterable[Rating | Reject]) -> None:
+        """Gather ratings and rejects."""
+        for result in results:
+            if isinstance(result, Reject):
+                self._results.take([result])
+                self._counts = {measure: count + 1 for measure, count in self._counts.items()}
+                continue
+            self._results.take([result[:-1]])
+            if result.unread:
+                self._unread.append(result.unread)
+                self._counts[result.unread.detail] += 1
+
+    def write(self, outs: RatingOuts, rows_in: int, asked: Mapping[str, object]) -> None:
+        """Write the tables, and the counts with what was asked and how often each measure was not read.
+
+        Raises BadInput if no row is rated.
+        """
+        tables.write(outs.unread, self._unread.frame())
+        files = {"out": outs.ratings, "rejects": outs.rejects, "counts": outs.counts}
+        self._results.write(rows_in, **files, unread=self._counts, asked=[asked])
+
+
+def leave_unrated(outs: RatingOuts) -> None:
+    """Write what there is of a pool that is not rated."""
+    tables.write(outs.unread, REJECTS.to_frame())
+    tables.leave_empty(RATINGS, out=outs.ratings, rejects=outs.rejects, counts=outs.counts)

@@ -3,6 +3,10 @@
 The user turn is the evolving prompt of the row's parent, the assistant turn the evolved instruction. Only
 what an evolver made of its parent has a reward. Source: Hui et al. 2024, arXiv:2412.11231.
 
+Beside it stands the reward scaled by length, as Evol_Instruct/eval_reward.py of their repository
+(HypherX/Evolution-Analysis) has it for a sequence classifier: divided by the tokens of the instruction,
+times the mean tokens of the pool. Its branch for InternLM2 multiplies by the one and divides by the other.
+
 Texts of as many tokens go through the model together, without padding, so that no reward depends on
 the batch. Rewards are kept by prompt and answer. A text that is too long is rejected, not cut.
 """
@@ -27,15 +31,31 @@ from evobuild.weights import checkpoints, identities
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_VALUE = struct.Struct("<dI")
-"""A reward, NaN of a text that was too long, and the text's tokens."""
+_VALUE = struct.Struct("<dII")
+"""Of Measured: reward, tokens and length."""
+
+
+class Measured(NamedTuple):
+    """What a reward model gives a text: NaN if it was too long, infinity if it gives no number.
+
+    tokens: of the whole text. length: tokens of the answer in it.
+    """
+
+    reward: float
+    tokens: int
+    length: int
 
 
 class Reward(NamedTuple):
-    """What a reward model gives an evolved instruction; no unit, and no scale that models share."""
+    """What a reward model gives an evolved instruction; no unit, and no scale that models share.
+
+    tokens: of the instruction. scaled: reward / tokens · mean tokens of the pool; None without tokens.
+    """
 
     id: str
     reward: float
+    tokens: int
+    scaled: float | None
 
 
 class EvolverTurns(NamedTuple):
@@ -49,7 +69,7 @@ class EvolverTurns(NamedTuple):
 def measure_rewards(
     given: Iterable[EvolverTurns | Reject], model: Weights, params: RewardParams
 ) -> Iterator[Reward | Reject]:
-    """Give each conversation its reward, in any order; rejects pass through.
+    """Give each conversation of a pool its reward, in any order; rejects pass through.
 
     Raises UserError if the model cannot be loaded, or refuses a conversation.
     """
@@ -59,59 +79,68 @@ def measure_rewards(
             yield each
         else:
             asked.append(each)
-    with Measurements(f"reward {identities.weights_identity(model)} {params.dtype}") as kept:
+    with Measurements(f"reward and length {identities.weights_identity(model)} {params.dtype}") as kept:
         keys = {each.id: kept.key(repr((each.prompt, each.answer))) for each in asked}
         stored = kept.get(list(set(keys.values())))
-        found: dict[bytes, tuple[float, int]] = {key: _VALUE.unpack(value) for key, value in stored.items()}
-        known = {key for key, (reward, tokens) in found.items() if _is_settled(reward, tokens, params)}
+        found = {key: Measured(*_VALUE.unpack(value)) for key, value in stored.items()}
+        known = {key for key, measured in found.items() if _is_settled(measured, params)}
         fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
-        for key, reward, tokens in _measured(fresh, model, params) if fresh else ():
-            found[key] = reward, tokens
-            kept.put(key, _VALUE.pack(reward, tokens))
-    for each in asked:
-        reward, tokens = found[keys[each.id]]
-        yield _result(each, reward, tokens, params)
+        for key, measured in _measured(fresh, model, params) if fresh else ():
+            found[key] = measured
+            kept.put(key, _VALUE.pack(*measured))
+    results = [_result(each.id, found[keys[each.id]], params) for each in asked]
+    lengths = [each.tokens for each in results if isinstance(each, Reward)]
+    for result in results:
+        if isinstance(result, Reward) and result.tokens:
+            yield result._replace(scaled=result.reward / result.tokens * (sum(lengths) / len(lengths)))
+        else:
+            yield result
 
 
-def _is_settled(reward: float, tokens: int, params: RewardParams) -> bool:
+def _is_settled(measured: Measured, params: RewardParams) -> bool:
     """Whether a kept reward tells; what was too long once may be short enough now."""
-    return not math.isnan(reward) or tokens > params.max_length
+    return not math.isnan(measured.reward) or measured.tokens > params.max_length
 
 
-def _result(each: EvolverTurns, reward: float, tokens: int, params: RewardParams) -> Reward | Reject:
-    if math.isnan(reward) or tokens > params.max_length:
-        return Reject(each.id, "too long", f"{tokens} tokens", "")
-    if math.isinf(reward):
-        return Reject(each.id, "reward not finite", "", "")
-    return Reward(each.id, reward)
+def _result(row: str, measured: Measured, params: RewardParams) -> Reward | Reject:
+    """What became of a row; its reward is not scaled yet."""
+    if math.isnan(measured.reward) or measured.tokens > params.max_length:
+        return Reject(row, "too long", f"{measured.tokens} tokens", "")
+    if math.isinf(measured.reward):
+        return Reject(row, "reward not finite", "", "")
+    return Reward(row, measured.reward, measured.length, None)
 
 
 def _measured(
     fresh: Mapping[bytes, EvolverTurns], model: Weights, params: RewardParams
-) -> Iterator[tuple[bytes, float, int]]:
-    """Rewards by key, and tokens: NaN of what is too long for params or model, infinite if not a number."""
+) -> Iterator[tuple[bytes, Measured]]:
+    """Give each its reward, by key. What is too long for params or model goes through no model."""
     torch: Any = require("torch", "train")
     tokenizer = checkpoints.load_tokenizer(model)
     limit = min(params.max_length, checkpoints.context_length(model))
+    lengths = {
+        key: len(tokenizer(each.answer, add_special_tokens=False, verbose=False)["input_ids"])
+        for key, each in fresh.items()
+    }
     by_length: defaultdict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
     for key, each in fresh.items():
         ids = _ids(tokenizer, each)
         if len(ids) > limit:
-            yield key, math.nan, len(ids)
+            yield key, Measured(math.nan, len(ids), lengths[key])
         else:
             by_length[len(ids)].append((key, ids))
     network: Any = checkpoints.load_classifier(model, params.dtype) if by_length else None
     if network and network.config.pad_token_id is None:
         # Some refuse two texts at once without one; here nothing is padded, so it is no token.
         network.config.pad_token_id = -1
-    for length, group in sorted(by_length.items()):
-        size = max(1, params.batch_tokens // length)
+    for tokens, group in sorted(by_length.items()):
+        size = max(1, params.batch_tokens // tokens)
         for batch in (group[start : start + size] for start in range(0, len(group), size)):
             ids_B_T = torch.tensor([ids for _, ids in batch], device=network.device)
             with torch.inference_mode():
                 logits_B_1 = network(input_ids=ids_B_T, attention_mask=torch.ones_like(ids_B_T)).logits
             for (key, _), (reward,) in zip(batch, logits_B_1.float().tolist(), strict=True):
-                yield key, reward if math.isfinite(reward) else math.inf, length
+                yield key, Measured(reward if math.isfinite(reward) else math.inf, tokens, lengths[key])
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, each: EvolverTurns) -> list[int]:

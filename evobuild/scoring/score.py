@@ -14,6 +14,7 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from evobuild.core.conversation import chat_messages
 from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 WINDOW = 8192
 """Rows that are sorted by length together."""
+DEFINITION = "2"
+"""Of the losses; another when tokens or contexts of a template change, so that none of before is taken."""
 _VALUES = struct.Struct("<II?ddd")
 """Losses as the cache has them, without the id, after _MEASURED; after _LOST a reject's reason and detail."""
 _MEASURED, _LOST = b"M", b"L"
@@ -57,7 +60,8 @@ class Scorer:
 
     def __init__(self, model: Weights, params: ScoreParams) -> None:
         self._weights, self._params = model, params
-        names = [identities.weights_identity(model), params.dtype, params.template, str(params.max_length)]
+        names = [DEFINITION, identities.weights_identity(model), params.dtype, params.template]
+        names.append(str(params.max_length))
         if model.adapter:
             names.append(identities.adapter_identity(model.adapter))
         self._kept = Measurements("losses " + " ".join(names))
@@ -79,7 +83,7 @@ class Scorer:
             yield from self._window(window)
 
     def _window(self, rows: list[Instruction]) -> Iterator[Score | Reject]:
-        keys = {row.id: self._kept.key(_content(row)) for row in rows}
+        keys = {row.id: self._kept.key(_content(row, self._params.template)) for row in rows}
         kept = self._kept.get(list(keys.values()))
         first: dict[Key, str] = {}
         for row in rows:
@@ -114,9 +118,11 @@ class Scorer:
         return checkpoints.load_tokenizer(self._weights), Reader(model, self._params.batch_tokens)
 
 
-def _content(row: Instruction) -> bytes:
-    """What of a row its losses follow from."""
-    return repr((row.history, row.instruction, row.input, row.output)).encode("utf-8", "surrogatepass")
+def _content(row: Instruction, template: str) -> bytes:
+    """What its losses follow from: the row's own words, and the prompt around them that `chat` renders."""
+    prompt = (chat_messages(row)[-1].content,) if template == "chat" else ()
+    words = (row.history, row.instruction, row.input, row.output, *prompt)
+    return repr(words).encode("utf-8", "surrogatepass")
 
 
 def _score(row: Instruction, kept: bytes) -> Score | Reject:

@@ -55,7 +55,7 @@ def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> I
 
 def _result(reply: Reply) -> Tagged | Reject:
     if reason := failures.reply_failure(reply):
-        return Reject(reply.key, reason, "", reply.error or reply.text)
+        return Reject(reply.key, reason, "", reply.error or reply.kept)
     tags = read_tags(reply.text)
     if tags is None:
         return Reject(reply.key, "unparsed tags", "", reply.text)

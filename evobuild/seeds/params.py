@@ -23,7 +23,8 @@ class Seed(Section):
     format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
     domain: str | None
     rows: Count | None
-    held_out: Annotated[float, Field(gt=0, lt=1)]
+    deduplicate: bool
+    held_out: Annotated[float, Field(ge=0, lt=1)]
     near_duplicate: Share
 
 

@@ -27,22 +27,17 @@ class Split(NamedTuple):
 
 
 def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int) -> Split:
-    """Normalise source rows, drop empty and equal ones, and split off the held-out set.
+    """Normalise source rows, drop empty and, if params say so, equal ones, and split off the held-out set.
 
-    The held-out set has `held_out` times the rows drawn, in whole groups: at least one, and never all.
+    The held-out set has `held_out` times the rows drawn, in whole groups: at least one, and never all;
+    none if `held_out` is 0.
 
     Raises BadInput if all rows are one group.
     """
-    kept, rejects = _clean(sources, params.domain)
+    kept, rejects = _clean(sources, params)
     places = sorted(range(len(kept)), key=lambda place: kept[place][1].id)
     drawn = min(params.rows or len(kept), len(kept))
-    grouped = _groups(kept, params.near_duplicate, random_seed)
-    if len(grouped) == 1:
-        raise BadInput(
-            f"nothing can be held out: all {len(kept)} distinct rows are near-duplicates or turns of one "
-            "conversation; bring other rows, or raise seed.near_duplicate"
-        )
-    held = _hold_out(grouped, min(round(drawn * params.held_out), len(kept) - 1), random_seed)
+    held = _held_out(kept, params, drawn, random_seed) if params.held_out else set[int]()
     rest = [place for place in places if place not in held]
     chosen = set(random.Random(f"{random_seed} rows").sample(rest, min(drawn, len(rest))))
     rejects += [
@@ -58,22 +53,24 @@ def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int
 
 
 def _clean(
-    sources: Iterable[SourceRow], domain: str | None
+    sources: Iterable[SourceRow], params: Seed
 ) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
     kept: list[tuple[SourceRow, Instruction]] = []
     rejects: list[Reject] = []
     places: dict[str, str] = {}
     for number, source in enumerate(sources):
-        row = _instruction(source, number, domain)
+        row = _instruction(source, number, params.domain)
         # Nothing tells these rows apart but where they stood.
         own = row_id(SEED_ROUND, f"row {number}", row.content_id)
         if not row.instruction:
             rejects.append(Reject(own, "empty instruction", source.place, ""))
-        elif row.id in places:
-            rejects.append(Reject(own, "exact duplicate", f"{source.place} repeats {places[row.id]}", ""))
-        else:
+        elif row.id not in places:
             places[row.id] = source.place
             kept.append((source, row))
+        elif params.deduplicate:
+            rejects.append(Reject(own, "exact duplicate", f"{source.place} repeats {places[row.id]}", ""))
+        else:
+            kept.append((source, row._replace(id=own, seed_id=own)))
     return kept, rejects
 
 
@@ -94,6 +91,17 @@ def _instruction(source: SourceRow, place: int, domain: str | None) -> Instructi
         output=source.output.strip(),
         seed_place=place,
     )
+
+
+def _held_out(kept: Sequence[tuple[SourceRow, Instruction]], params: Seed, drawn: int, seed: int) -> set[int]:
+    """The places of the held-out rows."""
+    grouped = _groups(kept, params.near_duplicate, seed)
+    if len(grouped) == 1:
+        raise BadInput(
+            f"nothing can be held out: all {len(kept)} distinct rows are near-duplicates or turns of one "
+            "conversation; bring other rows, raise seed.near_duplicate, or set seed.held_out to 0"
+        )
+    return _choose_groups(grouped, min(round(drawn * params.held_out), len(kept) - 1), seed)
 
 
 def _groups(kept: Sequence[tuple[SourceRow, Instruction]], threshold: float, seed: int) -> list[list[int]]:
@@ -125,7 +133,7 @@ def _root(links: dict[int, int], group: int) -> int:
     return group
 
 
-def _hold_out(grouped: list[list[int]], wanted: int, seed: int) -> set[int]:
+def _choose_groups(grouped: list[list[int]], wanted: int, seed: int) -> set[int]:
     """Whole groups, in seeded order, that fit into what is wanted; if none does, the smallest."""
     order = list(grouped)
     random.Random(f"{seed} held out").shuffle(order)

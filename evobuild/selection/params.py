@@ -55,8 +55,9 @@ class Filters(Section):
 
 
 class Deduplicate(Section):
-    """How alike two rows may be, besides equal ones, of which always one stays."""
+    """How alike two rows may be. exact: whether of equal ones one stays."""
 
+    exact: bool
     near: Share | None
     embedding: Share | None
 

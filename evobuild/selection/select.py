@@ -98,7 +98,7 @@ def _gates(params: SelectParams, names: Sequence[str], sources: Sources) -> list
 def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
     """What a row must not be to a better one."""
     near, similarity = select.deduplicate.near, select.deduplicate.embedding
-    steps: list[Step] = [deduplicate.find_exact_duplicates]
+    steps: list[Step] = [deduplicate.find_exact_duplicates] if select.deduplicate.exact else []
     if near is not None:
 
         def nearly(rows: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ PARTS: dict[Purpose, Callable[[Traits, str, Rng], tuple[str, Finish]]] = {
     "rate_level": judge.rate_level,
     "rate_score": judge.rate_score,
     "equal": judge.judge_equality,
-    "keywords": judge.name_methods,
+    "keywords": judge.name_method,
     "tag": judge.tag_instruction,
     "quality": judge.judge_quality,
     "analyse": optimize.analyse,
@@ -44,8 +44,9 @@ def answer(model: str, request: Request) -> Reply:
     traits = TRAITS.get(model)
     if traits is None:
         raise UserError(f"simulated model '{model}' does not exist; expected {' or '.join(TRAITS)}")
-    prompt = next((turn.content for turn in reversed(request.messages) if turn.role == "user"), "")
-    choices = tuple(_choice(traits, prompt, request, rng) for rng in rngs_of_request(model, request))
+    asked = respond.unwrapped(request) if request.purpose == "respond" else request
+    prompt = next((turn.content for turn in reversed(asked.messages) if turn.role == "user"), "")
+    choices = tuple(_choice(traits, prompt, asked, rng) for rng in rngs_of_request(model, asked))
     return Reply(request.key, choices, sum(count_tokens(message.content) for message in request.messages))
 
 
@@ -59,11 +60,10 @@ def _choice(traits: Traits, prompt: str, request: Request, rng: Rng) -> Choice:
     text, finish = PARTS[request.purpose](traits, prompt, rng)
     if ends := [end for stop in sampling.stop if stop and (end := text.find(stop)) >= 0]:
         text, finish = text[: min(ends)], "stop"
-    tokens = count_tokens(text)
-    if tokens > sampling.max_tokens:
+    if count_tokens(text) > sampling.max_tokens:
         cut = text.encode("utf-8", "replace")[: sampling.max_tokens * BYTES_PER_TOKEN]
         text, finish = cut.decode("utf-8", "ignore"), "length"
-        tokens = count_tokens(text)
+    tokens = count_tokens(text)
     positions = (_position(traits, sampling.logprobs, rng) for _ in range(tokens))
     return Choice(text, finish, tokens, tuple(positions) if sampling.logprobs else None)
 

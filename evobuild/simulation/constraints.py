@@ -179,15 +179,10 @@ def guess_constraint(text: str) -> Constraint:
 
 
 def split_constraint(instruction: str) -> tuple[str, Constraint | None]:
-    """Take out the last paragraph that is a known constraint; all is query where none is.
-
-    The first one is none. The row's input may follow a constraint.
-    """
-    parts = instruction.split("\n\n")
-    for place in range(len(parts) - 1, 0, -1):
-        if constraint := find_constraint(parts[place].strip()):
-            return "\n\n".join(parts[:place] + parts[place + 1 :]), constraint
-    return instruction, None
+    """Take off the first paragraph if it is a known constraint and more follows; else all is query."""
+    first, _, query = instruction.partition("\n\n")
+    constraint = find_constraint(first.strip()) if query.strip() else None
+    return query if constraint else instruction, constraint
 
 
 @lru_cache(maxsize=4096)

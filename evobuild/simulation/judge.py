@@ -26,10 +26,8 @@ _DEMANDS_TEXT = """
 must should exactly least most only without under within include ensure sure explain compare justify discuss
 analyse analyze derive prove assume suppose consider check also avoid not rather how why which whether
 """
-_REASONING_TEXT = (
-    "step steps reason reasoning infer deduce conclusion trade-off criteria cause causes evidence proof"
-)
-_DEMANDS, _REASONING = frozenset(_DEMANDS_TEXT.split()), frozenset(_REASONING_TEXT.split())
+_STEPS = "step steps reason reasoning infer deduce conclusion trade-off criteria cause causes evidence proof"
+_DEMANDS, _REASONING = frozenset(_DEMANDS_TEXT.split()), frozenset(_STEPS.split())
 _BURDENS = {"code": 0.04, "math": 0.08, "chat": 0.0}
 _WIDE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]")
 _SENTENCE_ENDS = ".?!。？！।؟"
@@ -38,7 +36,6 @@ _UNCLEAR = ("That is hard to say.", "It depends on the reader.", "Somewhere betw
 _NO_REPLIES = {"empty": "", "chatter": "I would rather discuss them. Shall we?", "none": "[]"}
 _SAME = 0.9  # share of words in common from which two instructions ask for the same
 _INPUT_LABEL = re.compile(r"^#(?:First|Second) Input#:$", re.MULTILINE)
-_METHOD = re.compile(r"^\d+\. (.+)$", re.MULTILINE)
 _WEIGHTY = re.compile(r"^\w{1,12}|\w{4,12}|\d{1,12}")
 _TAGS_TEXT = {
     "explanation": "explain why how reason reasons describe",
@@ -101,20 +98,12 @@ def judge_equality(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     return f"{rng.pick(('Both were compared.', ''))}\n\nVerdict: {verdict}".lstrip(), "stop"
 
 
-def name_methods(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
-    """Name each method by its first and its longer words: text and finish reason."""
-    methods = _METHOD.findall(prompt.rpartition("#Methods#:\n")[2])
-    phrases = [" ".join(_WEIGHTY.findall(method.lower())[:4]) or "unnamed" for method in methods]
-    kind, style = rng.kind(rates.PHRASES), rng.kind(rates.PHRASE_STYLES)
-    if kind in _NO_REPLIES:
-        return _NO_REPLIES[kind], "stop"
-    phrases = phrases[:-1] if kind == "short" else phrases
-    if style == "bullets":
-        return "\n".join(f"- {phrase.title()}" for phrase in phrases), "stop"
-    mark = "**" if style == "headed" else ""
-    numbers = [1 if kind == "twice" else place for place in range(1, len(phrases) + 1)]
-    lines = (f"{number}. {mark}{phrase}{mark}" for number, phrase in zip(numbers, phrases, strict=True))
-    return "\n".join(["Here are the phrases:\n", *lines] if mark else lines), "stop"
+def name_method(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
+    """Name a method by its first and its longer words: text and finish reason."""
+    method = prompt.rpartition("#Method#:\n")[2].lower()
+    phrase = " ".join(_WEIGHTY.findall(method)[:4]) or "unnamed"
+    styles = {"empty": "", "two": f"{phrase}\nor: make it harder", "bold": f"**{phrase.title()}**"}
+    return styles.get(rng.kind(rates.PHRASES), phrase), "stop"
 
 
 def tag_instruction(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
@@ -138,7 +127,7 @@ def tag_instruction(_: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
 def judge_quality(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     """Judge from 0 to 10 how well the answer of a prompt serves its instruction: text and finish reason."""
     asked, _, answer = prompt.rpartition("\n#Answer#:\n")
-    words = subject_of(split_constraint(split_prompt(asked)[1])[0]).words
+    words = subject_of(split_constraint("\n\n".join(split_prompt(asked)[1:]))[0]).words
     score, lower = int(rng.kind(rates.SCORES) or 5), answer.lower()
     if not lower.strip() or (len(lower) < 300 and _NO_ANSWER.search(lower)):
         score -= rates.ASKED_BACK

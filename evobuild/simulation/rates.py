@@ -89,9 +89,8 @@ TRAITS: Mapping[str, Traits] = {"small": Traits("small"), "large": _LARGE}
 # Of improvements: without the fence, with nothing in it, as it was; those that change the last label.
 IMPROVEMENTS: Rates = {"unfenced": 0.04, "bare": 0.01, "same": 0.04}
 RELABELLED = 0.15
-# Of replies that name methods: nothing; talk alone; the last phrase left out; every phrase numbered 1.
-PHRASES: Rates = {"empty": 0.01, "chatter": 0.02, "short": 0.015, "twice": 0.005}
-PHRASE_STYLES: Rates = {"bullets": 0.07, "headed": 0.08}
+# Of replies that name a method: nothing; two phrases, the second in other words; a phrase in bold.
+PHRASES: Rates = {"empty": 0.01, "two": 0.015, "bold": 0.08}
 # Of replies with tags: nothing; talk without a list; a list that is never closed; an empty list.
 TAGS: Rates = {"empty": 0.005, "chatter": 0.01, "broken": 0.01, "none": 0.002}
 TAG_STYLES: Rates = {"fenced": 0.25, "strings": 0.1, "introduced": 0.1}

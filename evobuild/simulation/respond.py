@@ -2,14 +2,15 @@
 
 It sees only the text of the user turn. The failing replies are those that the failure function of
 arXiv:2406.00770 looks for: "please provide", "Understood … ?", "Sure … ?". A constraint on the form is a
-paragraph of its own, after what was asked; the answer keeps it, or it does not.
+paragraph of its own, before what is asked; the answer keeps it, or it does not.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from evobuild.core.chat import Finish
+from evobuild.core.chat import Finish, Request
 from evobuild.simulation.constraints import split_constraint
 from evobuild.simulation.rates import Traits
 from evobuild.simulation.rng import Rng
@@ -30,13 +31,20 @@ _TROUBLES = {
 }
 _PARTS = re.compile(r"(?<=[.?!])\s+|(?<=[。？！])|\n+")
 _NUMBERS = re.compile(r"(?<![\w.])\d{1,6}(?:\.\d{1,2})?(?!\w)", re.ASCII)
+_WRAPPING = re.compile(r"\A[^\n]+\n\n\[?[Ii]nstruction[:\]] |\n(?:Input:|\[Query\]) |\nResponse:\Z")
 _CODE = "```python\ndef rank(items):\n    return sorted(set(items))[:{n}]\n```"
+
+
+def unwrapped(request: Request) -> Request:
+    """Take off what prompts/respond/paper.jinja puts around a row, so that it changes no answer."""
+    turns = (turn._replace(content=_WRAPPING.sub("\n\n", turn.content).strip()) for turn in request.messages)
+    return replace(request, messages=tuple(turns))
 
 
 def write_answer(traits: Traits, instruction: str, rng: Rng) -> tuple[str, Finish]:
     """Answer an instruction, with its constraint kept at the model's rate: text and finish reason."""
     query, constraint = split_constraint(instruction)
-    answer = _answer(traits, query, rng)
+    answer = _answer(traits, query, trouble_of(instruction), rng)
     return constraint.keep(answer) if constraint and rng.chance(traits.keeps) else answer, "stop"
 
 
@@ -49,10 +57,10 @@ def trouble_of(instruction: str) -> str:
     return next((kind for kind, sign in _TROUBLES.items() if sign.search(instruction)), "")
 
 
-def _answer(traits: Traits, instruction: str, rng: Rng) -> str:
+def _answer(traits: Traits, instruction: str, trouble: str, rng: Rng) -> str:
     subject = subject_of(instruction)
     phrases = subject.vocabulary
-    if trouble := trouble_of(instruction) or rng.kind(dict.fromkeys(phrases.replies, traits.stray)):
+    if trouble := trouble or rng.kind(dict.fromkeys(phrases.replies, traits.stray)):
         return fill_template(rng.pick(phrases.replies[trouble]), w=rng.pick(subject.words), k=2)
     parts = [part for part in _PARTS.split(instruction) if len(part.strip()) > 3][: _MOST_POINTS + 1]
     blocks = [fill_template(rng.pick(phrases.points), w=rng.pick(subject.words), k=2)]

@@ -59,7 +59,7 @@ def train_experienced_model(
     read = np.flatnonzero(is_read_N)
     clusters_N = cluster(states_N_H[read], params.clusters, seed)
     drawn = read[draw_middle(losses_N[read], clusters_N, params)].tolist()
-    examples = [labelled_pair(pairs[place], tokenizer.eos_token_id, limit) for place in drawn]
+    examples = [finetune.labelled_pair(pairs[place], tokenizer.eos_token_id, limit) for place in drawn]
     finetune.tune(examples, base.weights, params, seed, folder)
     lost = {place: NOT_DRAWN if is_read_N[place] else NOT_FINITE for place in range(len(pairs))}
     for place in drawn:
@@ -105,10 +105,3 @@ def draw_middle(losses_N: np.ndarray, clusters_N: np.ndarray, params: Experience
             places = inside[:: max(1, len(inside) // params.rows)][: params.rows]
         drawn.append(places)
     return np.sort(np.concatenate(drawn))
-
-
-def labelled_pair(pair: Pair, end: int, max_length: int) -> finetune.Example:
-    """Ids and labels of a question and its answer; only the answer and the end token are labelled."""
-    ids = [*pair.both, end][:max_length]
-    asked = pair.answer_start
-    return {"input_ids": ids, "labels": [finetune.UNLABELLED] * asked + ids[asked:]}

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import BadInput, require
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.training.params import Finetune
-from evobuild.weights import checkpoints, threads
+from evobuild.weights import checkpoints, threads, tokenized_pairs
+from evobuild.weights.losses import Pair
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,7 +33,8 @@ def finetune_model(
 ) -> tuple[list[dict[str, float]], list[Reject]]:
     """Fine-tune a base model on answered rows, asked in its chat template, and save it with its tokenizer.
 
-    Returns the training curve of `tune`, and as rejects the rows whose prompt leaves no room for an answer.
+    Returns the training curve of `tune`, and as rejects the rows that have no answer, or whose prompt
+    leaves no room for one.
 
     Raises BadInput if no row is left.
     """
@@ -80,26 +81,29 @@ def tune(
 def labelled_examples(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction], max_length: int
 ) -> tuple[list[Example], list[Reject]]:
-    """Ids and labels of each row whose prompt leaves room for an answer; the others as rejects.
+    """Ids and labels of each row that has an answer and room for it; the others as rejects.
 
-    Only the answer and the end token are labelled. Ids are concatenated, as in evaluation, since
-    text would be tokenized across the place where they meet.
+    Ids are those of scoring and evaluation.
     """
     examples, rejects = [], []
-    for row in rows:
-        prompt = prompt_ids(tokenizer, row)
-        answer = tokenizer(row.output, add_special_tokens=False, verbose=False)["input_ids"]
-        ids = [*prompt, *answer, tokenizer.eos_token_id][:max_length]
-        if len(ids) > len(prompt):
-            examples.append({"input_ids": ids, "labels": [UNLABELLED] * len(prompt) + ids[len(prompt) :]})
-        else:
-            rejects.append(Reject(row.id, "no room for the answer", f"{len(prompt)} tokens before it", ""))
+    for found in tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, max_length):
+        if isinstance(found, Reject):
+            rejects.append(found)
+            continue
+        examples.append(labelled_pair(found, tokenizer.eos_token_id, max_length))
     if not examples:
         raise BadInput(
-            f"{max_length} tokens: no prompt of {len(rows)} rows leaves room for an answer; "
+            f"none of {len(rows)} rows has an answer that begins within {max_length} tokens; "
             "raise finetune.max_length, or choose a base with a longer context"
         )
     return examples, rejects
+
+
+def labelled_pair(pair: Pair, end: int, max_length: int) -> Example:
+    """Ids and labels of a question and its answer; only the answer and the end token are labelled."""
+    ids = [*pair.both, end][:max_length]
+    start = pair.answer_start
+    return {"input_ids": ids, "labels": [UNLABELLED] * start + ids[start:]}
 
 
 def _arguments(trl: Any, params: Finetune, seed: int, folder: Path, cuda: bool) -> Any:

@@ -1,13 +1,36 @@
-"""Losses of a causal language model on question and answer, and what is made of them.
+r"""Losses of a causal language model on question and answer, and what is made of them.
 
 L(Q), L(A|Q) and L(A) are means of token cross-entropy in nats. Two documents give all three: question
-and answer, read together, and the answer alone. Where they meet `tokenized_pairs` decides.
+and answer, read together, and the answer alone. `tokenized_pairs` makes them. In the row below Q is
+the instruction, I its input, A the answer, <s> the start token; a mean is over what stands in brackets.
+
+| template       | L(Q)         | L(A|Q)        | L(A)     |
+|----------------|--------------|---------------|----------|
+| plain          | <s>[Q\nI]\n  | <s>Q\nI\n[A]  | <s>\n[A] |
+| authors        | <s>[Q\nI]    | <s>Q\nI[\nA]  | <s>[A]   |
+| superfiltering | <s>[Q\nI\n]  | <s>Q\nI\n[A]  | <s>[A]   |
+
+chat, with a template of roles, and alpaca, both over several lines:
+
+    L(A|Q)  <s><|system|>\nBe kind.\n<|user|>\nQ\n\nI\n<|assistant|>\n[A]
+    L(A)    <s><|system|>\nBe kind.\n<|user|>\n\n<|assistant|>\n[A]
+    L(A|Q)  <s>Below is … request.\n\n### Instruction:\nQ\n\n### Input:\nI\n\n### Response:[A]
+    L(A)    <s>Below is … request.\n\n### Instruction:\n\n\n### Input:\n\n\n### Response:[A]
+
+L(Q) of chat is over Q\n\nI, of alpaca over Q and I, read in their places. So with plain, chat and alpaca
+the lone answer has the template with the question left out: what L(Q) is over is what L(A) goes
+without. Earlier turns of a conversation stand before the question in all three and are in none of the
+means. A token that holds characters of the question and of the template is the question's. Cherry
+LLM's own script (tianyi-lab/Cherry_LLM, cherry_seletion/data_analysis.py) has the same L(A|Q) as alpaca
+but scores the lone answer after "### Response:" alone; it counts the tokens before the answer apart.
+
 Sources: IFD, Li et al. 2024, arXiv:2308.12032; IC-IFD, Hui et al. 2024, arXiv:2412.11231.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -17,14 +40,17 @@ from evobuild.weights.likelihood import Document, Reader
 class Pair(NamedTuple):
     """A question and its answer as token ids.
 
-    both: question and answer; its first token is not scored. answer_start: where the answer begins in it.
-    alone: what may stand before an answer, not scored, and the answer.
+    both: question and answer in their template; its first token is not scored. question: the stretches of
+    both, as (first, end), that are the question's own. answer_start: where the answer begins in both.
+    alone: the template without the question, and the answer, from alone_start on.
     """
 
     id: str
     both: list[int]
+    question: tuple[tuple[int, int], ...]
     answer_start: int
     alone: list[int]
+    alone_start: int
     truncated: bool
 
 
@@ -70,8 +96,8 @@ def pair_losses(reader: Reader, pairs: Sequence[Pair]) -> Iterator[Losses]:
         document
         for pair in pairs
         for document in (
-            Document(pair.both, ((1, pair.answer_start), (pair.answer_start, len(pair.both)))),
-            Document(pair.alone, ((1, len(pair.alone)),)),
+            Document(pair.both, (*pair.question, (pair.answer_start, len(pair.both)))),
+            Document(pair.alone, ((pair.alone_start, len(pair.alone)),)),
         )
     ]
     found: dict[int, tuple[float, ...]] = {}
@@ -81,13 +107,15 @@ def pair_losses(reader: Reader, pairs: Sequence[Pair]) -> Iterator[Losses]:
             found[number] = means
             continue
         other, pair = found.pop(number), pairs[number]
-        asked, given, alone = (*other, *means) if is_alone else (*means, *other)
+        (*asked, given), (alone,) = (other, means) if is_alone else (means, other)
+        sizes = [end - first for first, end in pair.question]
+        tokens = sum(sizes)
         yield Losses(
             pair.id,
-            pair.answer_start - 1,
+            tokens,
             len(pair.both) - pair.answer_start,
             pair.truncated,
-            asked,
+            math.fsum(map(operator.mul, asked, sizes)) / max(1, tokens),
             given,
             alone,
         )

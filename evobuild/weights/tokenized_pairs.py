@@ -1,41 +1,43 @@
 """Rows as tokenized pairs: the token ids of a question and of its answer, by template.
 
-plain           question, newline, answer
-chat            the model's own chat template, then the answer
-authors         as the script of IC-IFD's authors does it (Hui et al. 2024, arXiv:2412.11231)
-superfiltering  as Superfiltering's script does it (Li et al. 2024, arXiv:2402.00530)
+plain, alpaca, chat  laid out as `layouts` says, for scoring, training and evaluation alike
+authors              as the script of IC-IFD's authors does it (Hui et al. 2024, arXiv:2412.11231)
+superfiltering       as Superfiltering's script does it (Li et al. 2024, arXiv:2402.00530)
 
-With plain and chat it is exact where the answer begins: both are tokenized apart and their ids are
-concatenated, so that both losses of the answer are over the same tokens; before the answer alone
-stands what the question begins with, a start token. The other two reproduce published figures, with
-their flaws: they tokenize question and answer as one text, count the question's tokens in another,
-and compare with an answer that was tokenized by itself. A row without an answer token is a reject.
+With the first three the prompt, all that stands before the answer, is tokenized as a served model gets
+it. The answer's ids are those that the tokenizer gives in the text of both, after the place where they
+meet. Where a token holds characters of both sides, the answer is tokenized by itself, as a model would
+have to write it after its prompt. The lone answer has the very same ids, after the same template with
+the question left out. So both losses are over the same ids, behind the same separator.
+
+The other two reproduce published figures, with their flaws: they tokenize question and answer as one
+text, count the question's tokens in another, and compare with an answer that was tokenized by itself.
+A row without an answer token is a reject.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import UserError
 from evobuild.core.tables import Instruction, Reject
+from evobuild.weights.layouts import Layout, TextOf, alpaca_text, chat_text, lay_out, question_text
+from evobuild.weights.literal_tokenizer import LiteralTokenizer, Tokens
 from evobuild.weights.losses import Pair
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Template = Literal["plain", "chat", "authors", "superfiltering"]
+Template = Literal["plain", "alpaca", "chat", "authors", "superfiltering"]
+
+BATCH = 512
+"""Rows that are tokenized together; their offsets take memory."""
 
 EMPTY = "empty answer"
 NO_ROOM = "no room for the answer"
 NO_TOKEN = "no answer token is scored"
-
-
-def question_text(row: Instruction) -> str:
-    """The plain text before an answer: earlier turns, instruction and input, each on its own lines."""
-    turns = [content for _, content in row.history]
-    return "\n".join([*turns, row.instruction, *filter(None, [row.input])]) + "\n"
 
 
 def tokenize_pairs(
@@ -45,7 +47,8 @@ def tokenize_pairs(
 
     max_length: tokens of question and answer together; a longer answer is cut at its end.
 
-    Raises UserError if the tokenizer has no chat template, or nothing to start a text with.
+    Raises UserError if the tokenizer has no chat template, no offsets, or nothing to start a text with,
+    BadInput if the chat template refuses a row.
     """
     if template == "authors":
         yield from (_as_authors(tokenizer, row, max_length) for row in rows)
@@ -53,24 +56,64 @@ def tokenize_pairs(
     if template == "superfiltering":
         yield from (_as_superfiltering(tokenizer, row, max_length) for row in rows)
         return
-    answers = _ids(tokenizer, [row.output for row in rows])
-    for row, asked, answer in zip(rows, _questions(tokenizer, template, rows), answers, strict=True):
-        found = tokenized_pair(row.id, asked, answer, max_length)
-        yield Reject(row.id, found, "", row.output) if isinstance(found, str) else found
+    text_of, start = _text_before_answers(tokenizer, template)
+    literal = LiteralTokenizer(tokenizer)
+    for first in range(0, len(rows), BATCH):
+        some = rows[first : first + BATCH]
+        layouts = [lay_out(literal, text_of, row) for row in some]
+        yield from _exact_pairs(literal, start, layouts, some, max_length)
 
 
-def tokenized_pair(key: str, asked: list[int], answer: list[int], max_length: int) -> Pair | str:
-    """Put an answer beside its question, both as ids; say why if none of it is left.
+def _text_before_answers(tokenizer: PreTrainedTokenizerBase, template: Template) -> tuple[TextOf, list[int]]:
+    """What stands before answers, and the ids that stand before that."""
+    if template == "chat":
+        if not tokenizer.chat_template:
+            raise UserError("the scorer has no chat template; set score.template to plain")
+        return partial(chat_text, tokenizer), []
+    return (alpaca_text if template == "alpaca" else question_text), [start_token(tokenizer)]
 
-    asked: all that stands before the answer, the first not scored.
-    """
-    room = max_length - len(asked)
-    if not answer:
+
+def _exact_pairs(
+    literal: LiteralTokenizer,
+    start: list[int],
+    layouts: Sequence[Layout],
+    rows: Sequence[Instruction],
+    max_length: int,
+) -> Iterator[Pair | Reject]:
+    prompts = literal.encode([layout.prompt for layout in layouts])
+    wholes = literal.encode([layout.prompt + row.output for layout, row in zip(layouts, rows, strict=True)])
+    left = sorted({layout.without_question for layout in layouts})
+    lone = dict(zip(left, literal.encode(left), strict=True))
+    for row, layout, prompt, whole in zip(rows, layouts, prompts, wholes, strict=True):
+        before = start + prompt.ids
+        answer = _answer_ids(literal, whole, len(layout.prompt), row.output)
+        if why := _unscored(row, before, answer, max_length):
+            yield Reject(row.id, why, f"{len(before)} tokens before it", row.output)
+            continue
+        alone = start + lone[layout.without_question].ids
+        if not alone:
+            raise UserError("the chat template has nothing to stand before an answer; use another template")
+        spans = [prompt.holding(*stretch) for stretch in layout.question]
+        # Nothing predicts the first token.
+        question = tuple((max(1, len(start) + first), len(start) + end) for first, end in spans)
+        kept = answer[: max_length - len(before)]
+        cut = len(kept) < len(answer)
+        yield Pair(row.id, before + kept, question, len(before), alone + kept, len(alone), cut)
+
+
+def _answer_ids(literal: LiteralTokenizer, whole: Tokens, seam: int, answer: str) -> list[int]:
+    """The ids of an answer that begins at a character of the whole text."""
+    first = whole.following(seam)
+    return literal.encode([answer])[0].ids if first is None else whole.ids[first:]
+
+
+def _unscored(row: Instruction, before: list[int], answer: list[int], max_length: int) -> str:
+    """Why no token of an answer can be scored; empty if one can."""
+    if not row.output.strip():
         return EMPTY
-    if room < 1:
-        return NO_ROOM
-    kept = answer[:room]
-    return Pair(key, asked + kept, len(asked), asked[:1] + kept, len(answer) > room)
+    if not answer:
+        return NO_TOKEN
+    return NO_ROOM if len(before) >= max_length else ""
 
 
 def start_token(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -82,24 +125,6 @@ def start_token(tokenizer: PreTrainedTokenizerBase) -> int:
         if token is not None:
             return int(token)
     raise UserError("the scorer's tokenizer has no bos, eos or pad token to start a sequence with")
-
-
-def _questions(
-    tokenizer: PreTrainedTokenizerBase, template: Template, rows: Sequence[Instruction]
-) -> list[list[int]]:
-    if template == "plain":
-        start = start_token(tokenizer)
-        return [[start, *ids] for ids in _ids(tokenizer, [question_text(row) for row in rows])]
-    if not tokenizer.chat_template:
-        raise UserError("the scorer has no chat template; set score.template to plain")
-    return [prompt_ids(tokenizer, row) for row in rows]
-
-
-def _ids(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list[list[int]]:
-    if not texts:
-        return []
-    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-    return ids
 
 
 def _as_authors(tokenizer: PreTrainedTokenizerBase, row: Instruction, max_length: int) -> Pair | Reject:
@@ -132,4 +157,4 @@ def _compatible(
         return Reject(row.id, NO_ROOM if truncated else NO_TOKEN, "", row.output)
     if len(alone) < 2 or answer_start < 1:
         return Reject(row.id, NO_TOKEN, "", row.output)
-    return Pair(row.id, both, answer_start, alone, truncated)
+    return Pair(row.id, both, ((1, answer_start),), answer_start, alone, 1, truncated)

@@ -7,9 +7,10 @@ experiment has to run follows from what the views read. A recipe's module ends w
 
 from __future__ import annotations
 
+from experiments.recipe.cases import Cases
 from experiments.recipe.command import run
 from experiments.recipe.design import Recipe
 from experiments.recipe.plots import Bars, Lines
 from experiments.recipe.views import Measure, Table
 
-__all__ = ["Bars", "Lines", "Measure", "Recipe", "Table", "run"]
+__all__ = ["Bars", "Cases", "Lines", "Measure", "Recipe", "Table", "run"]

@@ -17,7 +17,7 @@ from typing import NoReturn
 from evobuild.core.errors import UserError
 from evobuild.core.stage import log
 from experiments.recipe import costs, page, runs
-from experiments.recipe.design import Experiment, Recipe, experiments
+from experiments.recipe.design import Experiment, Recipe, evaluation_sets, experiments
 from experiments.recipe.papers import STAND_INS
 
 SAMPLE = {"sample": Path("data/raw/sample.jsonl")}
@@ -47,15 +47,16 @@ def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
     Raises UserError if the words cannot be understood, or an experiment cannot be run or read.
     """
     arguments = _parser(name, recipe).parse_args(words)
-    data = _data(recipe, arguments)
-    settings = _settings(recipe, arguments)
+    data, sets = _data(recipe, arguments), _files("--set", arguments.sets)
+    settings = {**_settings(recipe, arguments), **evaluation_sets(sets)}
     cast = (STAND_INS if arguments.dry_run else {}) | _pairs("--use", arguments.use)
     wanted = experiments(recipe, data, settings, cast)
     if arguments.plan:
         sys.stdout.write(costs.table(wanted))
         return
     commit = runs.commit()
-    content = {key: _digest(path) for key, path in data.items()}
+    tests = [_digest(path) for path in sets.values()]
+    content = {key: " ".join([_digest(path), *tests]) for key, path in data.items()}
     named = {each.name(name, commit, content[each.labels["data"]]): each for each in wanted}
     finished = runs.finished()
     _run({key: each for key, each in named.items() if key not in finished}, arguments.dry_run)
@@ -78,10 +79,13 @@ def _parser(name: str, recipe: Recipe) -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="with simulated models, here and now")
     parser.add_argument("--plan", action="store_true", help="only say what it would ask and cost")
 
-    def several(*flags: str, metavar: str, help: str) -> None:
-        parser.add_argument(*flags, action="append", default=[], metavar=metavar, help=help)
+    def several(*flags: str, metavar: str, help: str, dest: str | None = None) -> None:
+        parser.add_argument(*flags, action="append", default=[], metavar=metavar, help=help, dest=dest)
 
     several("--data", metavar="NAME=FILE", help="a data set; once for each")
+    if "decontaminate" in recipe.targets:
+        several("--set", dest="sets", metavar="NAME=FILE", help="an evaluation set; once for each")
+    parser.set_defaults(sets=[])
     parser.add_argument(
         "--rows", type=int, metavar="N", help="rows drawn of each data set; else all, or few in a dry run"
     )
@@ -91,18 +95,24 @@ def _parser(name: str, recipe: Recipe) -> argparse.ArgumentParser:
 
 
 def _data(recipe: Recipe, arguments: argparse.Namespace) -> dict[str, Path]:
-    data = {key: Path(value).absolute() for key, value in _pairs("--data", arguments.data).items()}
+    data = _files("--data", arguments.data)
     if not data and arguments.dry_run:
         return SAMPLE
     if not data:
         wanted = " ".join(f"--data {name}=FILE" for name in recipe.data)
         raise UserError(f"no data; give {wanted}, or just --dry-run for the shipped sample")
-    for key, path in data.items():
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
-            raise UserError(f"--data {key}=…: expected a name of small letters, digits and '_'")
-        if not path.is_file():
-            raise UserError(f"--data {key}={path}: no such file")
     return data
+
+
+def _files(option: str, words: Sequence[str]) -> dict[str, Path]:
+    """Read files by name. Raises UserError if a name is none, or a file is not there."""
+    files = {key: Path(value).absolute() for key, value in _pairs(option, words).items()}
+    for key, path in files.items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", key):
+            raise UserError(f"{option} {key}=…: expected a name of small letters, digits and '_'")
+        if not path.is_file():
+            raise UserError(f"{option} {key}={path}: no such file")
+    return files
 
 
 def _settings(recipe: Recipe, arguments: argparse.Namespace) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from evobuild.cli import preset
 from experiments.recipe.papers import DOMAINS
 from experiments.recipe.views import View
 
@@ -22,8 +23,9 @@ Settings = Mapping[str, str]
 class Recipe:
     """A table or figure of a paper.
 
-    data: the paper's data sets, with their rows. factors: what varies, and what each of its levels
-    sets. settings: of every experiment. dry: set in a dry run, to be quick. note: what to know of it.
+    data: the paper's data sets, with their rows. presets: what every experiment begins with, a later one
+    on top. factors: what varies, and what each of its levels sets. settings: of every experiment, on top
+    of the presets. dry: set in a dry run, to be quick. note: what to know of it.
     """
 
     title: str
@@ -31,6 +33,7 @@ class Recipe:
     data: Mapping[str, int]
     views: Sequence[View]
     factors: Mapping[str, Mapping[str, Settings]] = field(default_factory=dict)
+    presets: Sequence[str] = ()
     settings: Settings = field(default_factory=dict)
     dry: Settings = field(default_factory=dict)
     note: str = ""
@@ -71,13 +74,16 @@ def experiments(
     """Make the experiments; the data sets vary slowest, the last factor fastest.
 
     data: files by name. settings: go before the recipe's own. cast: models in place of the recipe's.
+
+    Raises UserError if there is no such preset.
     """
     sources = {name: _source(name, path) for name, path in data.items()}
     factors: dict[str, Mapping[str, Settings]] = {"data": sources, **recipe.factors}
+    common = dict(item for name in recipe.presets for item in preset.overrides(name).items())
     found = []
     for names in itertools.product(*factors.values()):
         labels = dict(zip(factors, names, strict=True))
-        own = dict(recipe.settings)
+        own = {**common, **recipe.settings}
         for factor, level in labels.items():
             own |= factors[factor][level]
         own |= settings
@@ -87,8 +93,16 @@ def experiments(
     return found
 
 
+def evaluation_sets(files: Mapping[str, Path]) -> Settings:
+    """Name evaluation sets beside those of params.yaml."""
+    return {f"+decontaminate.sets.{name}": _quoted(path) for name, path in files.items()}
+
+
 def _source(name: str, path: Path) -> dict[str, str]:
     """Set where a data set lies, and its domain if it is one of the papers'."""
+    return {"seed.source": _quoted(path)} | ({"seed.domain": DOMAINS[name]} if name in DOMAINS else {})
+
+
+def _quoted(path: Path) -> str:
     text = str(path)
-    quoted = text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else "'" + text.replace("'", r"\'") + "'"
-    return {"seed.source": quoted} | ({"seed.domain": DOMAINS[name]} if name in DOMAINS else {})
+    return text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else "'" + text.replace("'", r"\'") + "'"

@@ -79,15 +79,13 @@ def _tagged(outs: Outs) -> pl.DataFrame:
 
 
 def _rewards(outs: Outs) -> pl.DataFrame:
-    """Every evolved row: round, id, reward; null where there is none."""
+    """Every evolved row: round, id, reward, tokens and scaled; null where there is no reward."""
     pools = [name for name in outs.params.pools if name != SEED_ROUND]
     found = []
     for name in pools:
         ids = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
         rewards = outs.table(f"data/rewards/{name}.parquet", REWARDS)
-        found.append(
-            ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), "id", "reward")
-        )
+        found.append(ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), pl.all()))
     return pl.concat(found)
 
 
@@ -164,21 +162,27 @@ def _lost(outs: Outs, stage: str, name: str) -> pl.DataFrame:
 def _probabilities(outs: Outs) -> pl.DataFrame:
     """Output positions of the evolver by top-1 probability; none where its engine gave no probabilities.
 
-    Columns: round, probability (lower edge of a bin), positions.
+    Columns: round, probability (lower edge of a bin), positions, first_positions (of the first of a reply).
     """
     names = list(outs.params.rounds)
-    files = [outs.path(f"data/{folder}/{name}.parquet") for folder in ("replies", "rounds") for name in names]
-    found = token_probability.read_token_probabilities(
-        names, replies=files[0].parent, rounds=files[-1].parent
-    )
-    return token_probability.probability_histogram(found).select("round", "probability", "positions")
+    folders = {
+        folder: outs.path(f"data/{folder}/{name}.parquet").parent
+        for folder in ("replies", "failures", "rounds")
+        for name in names
+    }
+    found = token_probability.read_token_probabilities(names, **folders)
+    columns = "round", "probability", "positions", "first_positions"
+    return token_probability.probability_histogram(found).select(columns)
 
 
 def _keywords(outs: Outs) -> pl.DataFrame:
-    """One row: the evolver's replies that were read, the methods that they list, the distinct keywords."""
-    found = outs.json("metrics/keywords.json")["keywords"]
+    """One row: the evolver's replies that were read, the methods that they list, the distinct keywords.
+
+    as_published: distinct phrases as the judge worded them.
+    """
+    found = outs.metrics("keywords")["keywords"]
     row = {"replies": found["replies"], "methods": found["methods"], "distinct": found["distinct"]["all"]}
-    return pl.DataFrame([row])
+    return pl.DataFrame([row | {"as_published": found["distinct_as_published"]}])
 
 
 def _curve(outs: Outs) -> pl.DataFrame:
@@ -189,7 +193,7 @@ def _curve(outs: Outs) -> pl.DataFrame:
 
 def _optimization(outs: Outs) -> pl.DataFrame:
     """One row of all figures of the optimization, such as failure_rate.best and method.words."""
-    figures = outs.json("metrics/optimization.json")
+    figures = outs.metrics("optimization")
     return pl.DataFrame(
         [{f"{topic}.{name}": value for topic in figures for name, value in figures[topic].items()}]
     )
@@ -206,6 +210,49 @@ def _usage(outs: Outs) -> pl.DataFrame:
                 tokens = asked["prompt_tokens"] + asked["completion_tokens"]
                 found.append((name.partition("-")[0], asked["requests"], tokens))
     return pl.DataFrame(found, {"task": pl.String, "calls": pl.Int64, "tokens": pl.Int64}, orient="row")
+
+
+def _children(outs: Outs) -> pl.DataFrame:
+    """Every evolved row beside its parent: round, id, parent_id, operation, before, after.
+
+    before, after: all that is asked, of the parent and of the row.
+    """
+    asked = candidate_rows.join_asked_text().str.strip_chars("\n")
+    found = []
+    for name, given in outs.params.rounds.items():
+        above, own = (
+            outs.table(f"data/rounds/{each}.parquet", INSTRUCTIONS) for each in (given.parent, name)
+        )
+        parents = above.select(parent_id="id", before=asked)
+        children = own.select(pl.lit(name).alias("round"), "id", "parent_id", "operation", after=asked)
+        found.append(children.join(parents, on="parent_id", maintain_order="left"))
+    return pl.concat(found).select("round", "id", "parent_id", "operation", "before", "after")
+
+
+def _overlaps(outs: Outs) -> pl.DataFrame:
+    """What each pool shares with each evaluation set, a line a measure.
+
+    Columns: set, round, measure, rows (hit) and of, touched (questions hit) and questions.
+    """
+    found = []
+    for name in outs.params.decontaminate.sets:
+        ledger = outs.json(f"data/counts/decontaminate-{name}.json")
+        for pool, own in ledger["pools"].items():
+            for measure, hit in own["hit"].items():
+                line = {
+                    "set": name,
+                    "round": pool,
+                    "measure": measure,
+                    "rows": hit["rows"],
+                    "of": own["rows"],
+                }
+                found.append(line | {"touched": hit["questions"], "questions": ledger["questions"]})
+    return pl.DataFrame(found)
+
+
+def _tuned(outs: Outs) -> pl.DataFrame:
+    """One row: the loss of the base and of the tuned model on the held-out rows, nats per answer token."""
+    return pl.DataFrame([outs.json("metrics/evaluation.json")["loss"]])
 
 
 def _funnel(outs: Outs) -> pl.DataFrame:
@@ -233,6 +280,9 @@ SELECTED = Measure(("score", "select"), _selected)
 DISTANCES = Measure(("diversity",), _distances)
 COMPOSED = Measure(("diversity",), _composed)
 FUNNEL = Measure(("quality",), _funnel)
+EVOLVED = Measure(("evolve",), _children)
+OVERLAPS = Measure(("decontaminate",), _overlaps)
+TUNED = Measure(("evaluate",), _tuned)
 REWARDED = Measure(("reward",), _rewards)
 TAGGED = Measure(("tag",), _tagged)
 CUTS = Measure(("score", "rate"), _cuts)

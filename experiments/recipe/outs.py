@@ -17,6 +17,7 @@ import polars as pl
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
+from evobuild.core.metrics import read_metrics
 
 
 class Outs:
@@ -66,6 +67,10 @@ class Outs:
     def table(self, name: str, schema: pl.Schema) -> pl.DataFrame:
         """Read a Parquet table."""
         return tables.read(self.path(name), schema)
+
+    def metrics(self, name: str) -> Any:
+        """Read the figures of metrics/<name>.json."""
+        return read_metrics(self.path(f"metrics/{name}.json"))
 
     def json(self, name: str) -> Any:
         """Read a JSON file."""

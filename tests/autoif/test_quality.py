@@ -74,6 +74,12 @@ def test_a_row_nobody_answered_stays_as_it_is(row):
     assert qualities.choose_answer(row(), [], BOUNDS, None) == row()
 
 
+def test_the_best_answer_comes_with_its_thoughts(row):
+    answer = Answer("a0", row().id, 0, "The Nile.", "Which?")
+    found = qualities.choose_answer(row(), [Candidate(answer, 1.0, 9)], BOUNDS, RESPONDER)
+    assert (found.output, found.reasoning) == ("The Nile.", "Which?")
+
+
 @pytest.fixture
 def tree(tmp_path, row):
     """Tables as the stages before leave them: what is given for each of some rows."""

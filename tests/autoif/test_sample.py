@@ -38,6 +38,12 @@ def test_each_row_is_asked_so_often_each_time_with_the_next_seed(tmp_path, row, 
     assert {request.purpose for request in fake.asked} == {"respond"}
 
 
+def test_thoughts_stand_beside_the_answers(tmp_path, row, engine):
+    engine(lambda asked: "<think>Which?</think>The Nile.")
+    found, _, _ = run(tmp_path, 1, of_branch(row()))
+    assert found.select("answer", "reasoning").rows() == [("The Nile.", "Which?")]
+
+
 def test_one_failed_sample_harms_no_other(tmp_path, row, engine):
     answers = {42: "The Nile.", 43: "Sorry, no.", 44: "cut", 45: ""}
     engine(

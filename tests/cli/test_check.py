@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import Params, load_all_params
-from evobuild.core.errors import BadParams
+from evobuild.core import prompts
+from evobuild.core.errors import BadInput, BadParams
 from evobuild.core.params import Pool, Round, read_yaml
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import roles
@@ -407,3 +409,44 @@ def test_entailment_without_texts_to_compare_is_refused(shipped):
     check_params(given)
     autoif = changed(given.autoif, "backtranslate", functions=0)
     assert "nothing to compare" in refused(given.model_copy(update={"autoif": autoif}))
+
+
+@pytest.fixture
+def own_prompt(shipped, tmp_path, monkeypatch):
+    """Params that ask the responder by a template of one's own, and a way to write it."""
+    folder = tmp_path / "prompts/respond"
+    shutil.copytree("prompts/respond", folder)
+    for name in ("data", "models"):
+        (tmp_path / name).symlink_to(Path(name).resolve())
+    (tmp_path / "prompts/evolve").symlink_to(Path("prompts/evolve").resolve())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(prompts, "FOLDER", folder.parent)
+    given = changed(shipped, "respond", prompt="prompts/respond/own.jinja")
+    return given, (folder / "own.jinja").write_text
+
+
+def test_a_template_for_the_responder_may_be_ones_own(own_prompt):
+    given, write = own_prompt
+    assert "'prompts/respond/own.jinja' does not exist; expected plain, paper, or" in refused(given)
+    write("Please: {{ instruction }} {{ input }}")
+    check_params(given)
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("Please!", "leaves out the instruction and the input of a row whose strategy is evol"),
+        (
+            "{{ instruction }}{% if strategy != 'autoif' %}{{ input }}{% endif %}",
+            "leaves out the input of a row whose strategy is autoif; expected {{ instruction }} and",
+        ),
+        ("{{ instruction }} {{ inputs }}", "own.jinja: 'inputs' is undefined; given are: input, instruction"),
+        ("{% if %}", "own.jinja:1: not a Jinja template"),
+    ],
+)
+def test_a_template_that_leaves_the_row_out_is_refused(own_prompt, template, said):
+    given, write = own_prompt
+    write(template)
+    with pytest.raises((BadParams, BadInput)) as caught:
+        check_params(given)
+    assert said in str(caught.value)

@@ -208,7 +208,7 @@ def measured(key):
     """Make a row near another, rewarded, tagged, and alike to a held-out row; the folder of each table."""
     rows = {
         "diversity/r2": (tables.DIVERSITY, (key, "another", 0.123456789)),
-        "rewards/r2": (tables.REWARDS, (key, -1.5)),
+        "rewards/r2": (tables.REWARDS, (key, -1.5, 3, -2.0)),
         "tags/r2": (tables.TAGS, (key, ["maths", HOSTILE])),
         "contamination/held_out": (
             tables.CONTAMINATION,
@@ -227,7 +227,7 @@ def test_all_that_was_measured_of_a_row_is_told(clone, capsys):
     own = said[said.index(f"\nr2  {key}\n") :]
     for line in (
         "  nearest other instruction of r2, l2 distance: another, distance 0.12346\n",
-        "  reward: -1.5\n",
+        "  reward: -1.5, 3 tokens, -2 scaled by length\n",
         "  tags: maths, Name it.␍␛[2J�1A<U+202E>gnorts selected: it",
         "  shared with held.parquet[7] of held_out, by 13-gram\n  │ Name it.␍␛[2J",
     ):
@@ -310,6 +310,21 @@ def test_a_reply_that_no_table_holds_comes_from_the_store(built, clone, capsys, 
     monkeypatch.setenv("EVOBUILD_STORE", str(built / "replies.sqlite"))
     said = explain(capsys, key)
     assert f"reply of attempt {attempt + 1}, from the reply store\n{barred(reply)}\n" in said
+
+
+def test_thoughts_are_told_before_what_came_of_them(clone, capsys):
+    row = selected()
+    for name, key in ((f"responses/{row['round']}", row["id"]), (f"replies/{row['round']}", row["id"])):
+        path = DATA / f"{name}.parquet"
+        known = pl.read_parquet(path)
+        thought = pl.when(pl.col("id") == key).then(pl.lit(f"Hm, {name}.")).otherwise("reasoning")
+        known.with_columns(thought.alias("reasoning")).write_parquet(path)
+    said = explain(capsys, row["id"])
+    assert re.search(
+        rf"thoughts of attempt \d+, before its reply\n{barred(f'Hm, {name}.')}\n  reply of", said
+    )
+    answer = barred(f"Hm, responses/{row['round']}.")
+    assert f"thoughts of {row['responder']}, before its answer\n{answer}\n  answer by" in said
 
 
 def test_a_missing_table_is_named(clone, capsys):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from dvc.utils.hydra import apply_overrides
 
 from evobuild import __main__ as command
@@ -36,14 +35,21 @@ def at(content: dict[str, Any], key: str) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> None:
-    wanted = yaml.safe_load((preset.FOLDER / f"{name}.yaml").read_text())["set"]
+    wanted = preset.read_preset(name)
     path = applied(tmp_path, preset.options(name))
     found, shipped = (read_yaml(each) for each in (path, Path("params.yaml")))
     assert {key: at(found, key) for key in wanted} == wanted
     for key in wanted:
         *sections, last = key.split(".")
-        at(found, ".".join(sections))[last] = at(shipped, key)
+        (at(found, ".".join(sections)) if sections else found)[last] = at(shipped, key)
     assert found == shipped
+
+
+def test_a_preset_has_what_the_one_it_extends_sets_but_where_it_says_otherwise(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(preset, "FOLDER", tmp_path)
+    (tmp_path / "one.yaml").write_text("about: one\nset: {a: 1, b: 2, rounds: {r1: {}}}\n")
+    (tmp_path / "two.yaml").write_text("about: two\nextends: one\nset: {b: 3}\n")
+    assert preset.overrides("two") == {"a": "1", "b": "3", "~rounds": "", "+rounds": "{r1:{}}"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,7 +82,8 @@ def test_a_preset_is_printed_as_words_that_a_shell_leaves_alone(name: str, capsy
     assert command.main(["preset", name]) == 0
     said = capsys.readouterr().out
     assert said.split() == preset.options(name)
-    assert not set(said) & set("'\"\\$`*?~;&|<>()#!")
+    # A shell expands no tilde of what a command printed.
+    assert not set(said) & set("'\"\\$`*?;&|<>()#!")
 
 
 def test_all_presets_are_listed_with_what_they_are_about(capsys) -> None:
@@ -89,7 +96,9 @@ def test_all_presets_are_listed_with_what_they_are_about(capsys) -> None:
 
 def test_an_unknown_preset_names_the_known(capsys) -> None:
     assert command.main(["preset", "../params"]) == 1
-    assert "there is no preset '../params'; expected one of autoif, autoif-authors" in capsys.readouterr().err
+    assert (
+        "there is no preset '../params'; expected one of auto-evol, auto-evol-e0" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,14 +106,22 @@ def test_an_unknown_preset_names_the_known(capsys) -> None:
     [
         ("null", "null"), ("true", "true"), ("0.05", "0.05"), ("6000", "6000"), ("1.0e-05", "1e-05"),
         ("ifd", "ifd"),
-        ("[r1, r2]", "[r1,r2]"), ("[]", "[]"), ("[20, null]", "[20,null]"), ("{}", "{}"),
-        ("{ic_ifd: 1, difficulty: 0.5}", "{ic_ifd:1,difficulty:0.5}"),
+        ("[r1, r2]", "[r1,r2]"), ("[]", "[]"), ("[20, null]", "[20,null]"),
     ],
 )  # fmt: skip
 def test_values_are_one_word_each(tmp_path: Path, monkeypatch, value: str, written: str) -> None:
     monkeypatch.setattr(preset, "FOLDER", tmp_path)
     (tmp_path / "own.yaml").write_text(f"about: mine\nset:\n  select.by: {value}\n")
     assert preset.options("own") == ["-S", f"select.by={written}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [("{}", "{}"), ("{ic_ifd: 1, difficulty: 0.5}", "{ic_ifd:1,difficulty:0.5}")]
+)
+def test_a_mapping_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch, value, written) -> None:
+    monkeypatch.setattr(preset, "FOLDER", tmp_path)
+    (tmp_path / "own.yaml").write_text(f"about: mine\nset:\n  select.by: {value}\n")
+    assert preset.options("own") == ["-S", "~select.by", "-S", f"+select.by={written}"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,8 @@ ANGLES = {
     "Name a river.": 90.0,
     "Name a river.\nIn France.": 100.0,
     "Count the eggs.": 20.0,
+    "And in France?\nThe Nile.\nName a river.": 300.0,
+    "And in France?": 200.0,
 }
 """Direction of each text, in degrees."""
 
@@ -40,7 +42,9 @@ QUESTIONS = [
     Question("q:3", ("How many eggs?",), ("4",)),
     Question("q:4", ("nothing known",), ()),
     Question("q:5", ("broken",), ()),
+    Question("q:6", ("And in France?", ""), ("The Loire.",), ("Name a river.", "The Nile.")),
 ]
+TURNS = (("user", "Name a river."), ("assistant", "The Nile."))
 
 
 def found(*rows, threshold=0.9):
@@ -55,6 +59,8 @@ def found(*rows, threshold=0.9):
         ({"instruction": "Count the eggs."}, 0.94, []),
         ({"instruction": "Name a river."}, 0.9, [("q:2", "cosine 0.9848")]),
         ({"instruction": "Name a river.", "input": "In France."}, 0.99, [("q:2", "cosine 1.0000")]),
+        ({"instruction": "And in France?", "history": TURNS}, 1.0, [("q:6", "cosine 1.0000")]),
+        ({"instruction": "And in France?"}, 0.1, []),
         ({"instruction": "nobody knows"}, 0.01, []),
         ({"instruction": "broken"}, 0.01, []),
     ],
@@ -68,8 +74,8 @@ def test_rows_and_questions_are_counted_over_all_batches(monkeypatch) -> None:
     monkeypatch.setattr(embedding_overlap, "BATCH", 2)
     rows = [tiny.row(instruction=text) for text in (*ANGLES, "nobody knows")]
     result = found(*rows, threshold=0.85)
-    assert (result.rows, len(result.hits)) == (6, 5)
-    assert result.touched == {("set", "embedding"): 3}
+    assert (result.rows, len(result.hits)) == (8, 6)
+    assert result.touched == {("set", "embedding"): 4}
 
 
 def test_it_stands_beside_what_n_grams_find() -> None:

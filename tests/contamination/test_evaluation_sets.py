@@ -39,12 +39,20 @@ def one(tmp_path: Path, record: dict, columns=()):
     ],
 )
 def test_columns_are_known_by_name(tmp_path: Path, record, asked, answers) -> None:
-    assert one(tmp_path, record)[1:] == (asked, answers)
+    assert one(tmp_path, record)[1:] == (asked, answers, ())
+
+
+def test_a_table_of_held_out_rows_may_have_none(tmp_path: Path) -> None:
+    tables.write(tmp_path / "held.parquet", tables.INSTRUCTIONS.to_frame())
+    assert evaluation_sets.read_evaluation_set(tmp_path / "held.parquet") == []
+    pl.DataFrame({"question": pl.Series([], dtype=pl.String)}).write_parquet(tmp_path / "other.parquet")
+    with pytest.raises(BadInput, match="holds no records"):
+        evaluation_sets.read_evaluation_set(tmp_path / "other.parquet")
 
 
 def test_columns_can_be_named_the_question_first(tmp_path: Path) -> None:
     found = one(tmp_path, {"question": "no", "task": "T", "why": "W", "key": "K"}, ["task", "key"])
-    assert found == ("set.jsonl:1", ("T",), ("K",))
+    assert found == ("set.jsonl:1", ("T",), ("K",), ())
 
 
 @pytest.mark.parametrize(
@@ -80,14 +88,15 @@ def test_files_of_every_kind_give_the_same_questions(tmp_path: Path) -> None:
     pl.DataFrame(rows).write_csv(tmp_path / "a.csv")
     found = [evaluation_sets.read_evaluation_set(path)[0] for path in tmp_path.iterdir()]
     assert len(found) == 4
-    assert {question[1:] for question in found} == {(("Wie viele Äpfel?",), ("3",))}
+    assert {question[1:] for question in found} == {(("Wie viele Äpfel?",), ("3",), ())}
 
 
 def test_the_held_out_rows_are_a_set(tmp_path: Path) -> None:
     row = tiny.row(history=(("user", "Hi."), ("assistant", "Yes?")), instruction="Add.", input="1, 2")
     tables.write(tmp_path / "held_out.parquet", tables.frame(tables.INSTRUCTIONS, [row]))
     found = evaluation_sets.read_evaluation_set(tmp_path / "held_out.parquet")
-    assert found == [("held_out.parquet[0]", ("Hi.", "Yes?", "Add.", "1, 2"), (row.output,))]
+    assert found == [("held_out.parquet[0]", ("Add.", "1, 2"), (row.output,), ("Hi.", "Yes?"))]
+    assert found[0].text == f"Hi.\nYes?\nAdd.\n1, 2\n{row.output}"
 
 
 REAL = {

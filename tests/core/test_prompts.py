@@ -29,7 +29,7 @@ VALUES = {
         "second": {"instruction": "Name a bird.", "input": "with {% x %}"},
     },
     "judge/tags.jinja": ROW,
-    "judge/method_keyword.jinja": {"methods": ["do {{ 7*7 }}", "with {% x %}"]},
+    "judge/method_keyword.jinja": {"method": "do {{ 7*7 }} with {% x %}"},
     "optimize/analyse.jinja": {
         "cases": [{"number": 1, "history": [], "stages": ["do {{ 7*7 }}", "with {% x %}"]}]
     },
@@ -40,6 +40,7 @@ VALUES = {
     "autoif/compose.jinja": {"query": "do {{ 7*7 }}", "constraint": "with {% x %}"},
     "judge/quality.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}", "answer": "so"},
     "respond/answer.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}"},
+    "respond/paper.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}", "strategy": "auto"},
 }
 
 
@@ -69,7 +70,8 @@ def test_a_shipped_prompt_renders_with_its_documented_variables_and_keeps_them_l
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in VALUES if "input" in VALUES[name] and "answer" not in VALUES[name]]
+    "name",
+    [name for name in VALUES if "input" in VALUES[name] and not {"answer", "strategy"} & set(VALUES[name])],
 )
 def test_without_input_a_prompt_ends_with_the_instruction(name):
     assert prompts.render(name, **VALUES[name] | {"input": "", "instruction": "Do it."}).endswith("Do it.")

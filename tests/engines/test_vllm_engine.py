@@ -137,6 +137,7 @@ def test_two_models_run_side_by_side_in_one_process(folder: Path) -> None:
 
 def test_each_option_that_changes_replies_is_in_the_models_name(folder: Path) -> None:
     options: list[dict[str, Any]] = [{}, {"dtype": "bfloat16"}, {"quantization": "fp8"}, {"max_length": 64}]
+    options += [{"reasoning": "off"}, {"reasoning": "low"}]
     assert len({VllmEngine.identity(model(folder, **each)) for each in options}) == len(options)
 
 

@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 
-from evobuild.core import conversation, tables
+from evobuild.core import tables
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.uri import Weights
 from evobuild.evaluation import evaluate
@@ -43,7 +43,9 @@ def test_a_model_equals_itself() -> None:
 def test_the_loss_is_of_the_answer_after_the_chat_prompt() -> None:
     row = ROWS[1]
     table, _ = compare([row])
-    prompt = conversation.prompt_ids(tiny.tokenizer(), row)
+    prompt = tiny.tokenizer()(
+        f"<|begin|><|user|>\n{row.instruction}\n<|assistant|>\n", add_special_tokens=False
+    )["input_ids"]
     answer = tiny.tokenizer()(row.output, add_special_tokens=False)["input_ids"]
     assert prompt.count(tiny.tokenizer().bos_token_id) == 1
     labels = torch.tensor([[-100] * len(prompt) + answer])
@@ -53,7 +55,7 @@ def test_the_loss_is_of_the_answer_after_the_chat_prompt() -> None:
 
 
 def test_every_row_is_measured_or_rejected() -> None:
-    rows = [ROWS[0], tiny.row(output=""), tiny.row(instruction="%" * 200)]
+    rows = [ROWS[0], tiny.row(output=" "), tiny.row(instruction="%" * 200)]
     table, rejects = compare(rows)
     assert table["id"].to_list() == [ROWS[0].id]
     assert dict(zip(rejects["id"], rejects["reason"], strict=True)) == {
@@ -62,13 +64,16 @@ def test_every_row_is_measured_or_rejected() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("rows", "why"),
-    [([], "no row is held out"), ([tiny.row(output="")], "none of 1 held-out rows can be measured")],
-)
-def test_nothing_to_measure_is_refused(rows, why: str) -> None:
-    with pytest.raises(BadInput, match=why):
-        compare(rows)
+def test_rows_of_which_none_can_be_measured_are_refused() -> None:
+    with pytest.raises(BadInput, match="none of 1 held-out rows can be measured"):
+        compare([tiny.row(output="")])
+
+
+def test_without_held_out_rows_there_is_no_figure() -> None:
+    table, rejects = compare([])
+    found = evaluate.evaluation_metrics(table, rejects)
+    assert found["held_out"] == {"measured": 0, "rejected": 0}
+    assert found["loss"] == found["perplexity"] == {"base": None, "tuned": None}
 
 
 def test_a_spoilt_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

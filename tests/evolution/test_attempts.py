@@ -14,7 +14,15 @@ from evobuild.evolution.params import Failures
 from evobuild.models.client import Model
 
 LABEL = "#Final Rewritten Instruction#:"
-RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=None,
+    language=False,
+    lost_content=False,
+    equal=False,
+)
 PLAN = plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SAMPLING = Sampling(0.7, 0.9, 99, seed=5)
 

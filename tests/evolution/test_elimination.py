@@ -67,6 +67,21 @@ def test_a_child_that_differs_by_case_space_or_punctuation_is_unchanged(row, par
     assert reason(row(parent), child) == "unchanged"
 
 
+@pytest.mark.parametrize(
+    ("rule", "reason", "child"),
+    [
+        ("unchanged", "unchanged", "name a RIVER"),
+        ("markers", "markers copied", "#Plan#: name a long river."),
+        ("answered", "answered", "The answer is: the Nile."),
+    ],
+)
+def test_each_rule_can_be_switched_off(row, rule, reason, child):
+    parent = row("Name a river.")
+    on = elimination.evolution_failure(parent, child, RULES)
+    assert on and on.reason == reason
+    assert elimination.evolution_failure(parent, child, RULES.model_copy(update={rule: False})) is None
+
+
 def test_a_child_that_only_takes_in_its_input_is_unchanged(row):
     assert reason(row("Sort it.", input="3, 1, 2"), "Sort it: 3 1 2") == "unchanged"
 

@@ -245,9 +245,30 @@ def test_the_top_probability_of_every_position_is_kept(row, engine, tmp_path):
     assert max(kept) == 1.0
 
 
+def test_the_top_probability_of_a_reply_that_failed_is_kept_too(row, engine, tmp_path):
+    def answer(asked):
+        if "bad" in text_of(asked):
+            return Reply(asked.key, (Choice("", "stop", 1, ((-0.5,),)),), 7)
+        return reply(asked.key, "", error="timeout") if "lost" in text_of(asked) else with_logprobs(asked)
+
+    engine(answer)
+    found = attempts([row("good"), row("bad one"), row("lost one")], token_probability=True)
+    failures = written(tmp_path, found, 3)["failures"]
+    kept = dict(failures.select("reason", "top_probability").iter_rows())
+    assert kept == {"empty": pytest.approx([0.60653], abs=1e-5), "model error": None}
+
+
 def test_probabilities_that_were_not_asked_for_are_null(row, engine, tmp_path):
     engine(with_logprobs)
     assert written(tmp_path, attempts([row()]), 1)["replies"]["top_probability"].to_list() == [None]
+
+
+def test_what_the_evolver_thought_stands_beside_its_reply(row, engine, tmp_path):
+    engine(lambda asked: f"<think>\n{LABEL} A thought.\n</think>\n{harder(asked)}")
+    (attempt,) = attempts([row("Name a river.")])
+    assert attempt.result.instruction == "Name a river. Say why."
+    told = written(tmp_path, [attempt], 1)["replies"].select("reply", "reasoning").row(0)
+    assert told == (f"{LABEL} Name a river. Say why.", f"{LABEL} A thought.")
 
 
 def test_an_engine_without_probabilities_is_told_in_a_line(row, engine):

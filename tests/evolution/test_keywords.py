@@ -1,4 +1,4 @@
-"""Keywords: methods read from replies, phrases read from a judge, and what is counted of them."""
+"""Keywords: methods read from replies, a phrase from each reply of a judge, and what is counted of them."""
 
 from __future__ import annotations
 
@@ -77,28 +77,17 @@ def test_where_no_list_stands_there_is_no_method(text, methods):
 
 
 @pytest.mark.parametrize(
-    ("text", "phrases"),
+    ("text", "phrase"),
     [
-        ("1. add limit\n2. ask causes", {1: ["add limit"], 2: ["ask causes"]}),
-        ("Here they are:\n\n1) add limit\n(2) ask causes\nDone.", {1: ["add limit"], 2: ["ask causes"]}),
-        ("2: ask causes\n1: add limit", {1: ["add limit"], 2: ["ask causes"]}),
-        ("1 - add limit", {1: ["add limit"]}),
-        ("**1.** add limit\nMethod 2: ask causes", {1: ["** add limit"], 2: ["ask causes"]}),
-        ("- add limit\n- ask causes", {1: ["add limit"], 2: ["ask causes"]}),
-        ("1. add limit\n1. ask causes", {1: ["add limit", "ask causes"]}),
-        ("- add limit", {}),
-        ("- here:\n- add limit\n- ask causes", {}),
-        ("add limit\nask causes", {}),
-        ("0. add limit\n1. ask causes", {}),
-        ("1. add limit\n2. ask causes\n3. more", {}),
-        ("2 phrases are enough.", {}),
-        ("1.5 is the number.", {}),
-        ("", {}),
+        ("add limit", "add limit"),
+        ("\n **Add the Limit.** \n\n", "add limit"),
+        ("- ask for causes\n---", "ask for causes"),
+        ("...\nadd limit", "add limit"),
+        ("x" * keywords.LONGEST, "x" * keywords.LONGEST),
     ],
 )
-def test_phrases_are_read_by_number_else_by_the_order_of_bullets(text, phrases):
-    found = keywords.read_keyword_phrases(text, 2)
-    assert {number: [phrase.strip() for phrase in given] for number, given in found.items()} == phrases
+def test_the_phrase_is_the_one_line_with_words_in_it(text, phrase):
+    assert keywords.read_keyword(reply("k", text)) == (phrase, None)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +111,7 @@ def test_the_normal_form_has_neither_case_nor_punctuation_nor_articles(phrase, f
 
 
 def named(*phrases):
-    return [Keyword(str(at), "a", "r1", "e:m", "", phrase) for at, phrase in enumerate(phrases)]
+    return [Keyword(str(at), "a", "r1", "e:m", "", phrase, "") for at, phrase in enumerate(phrases)]
 
 
 def test_singular_and_plural_are_one_phrase_in_its_commonest_form():
@@ -152,47 +141,57 @@ def summarised(engine, lists, judge):
 LISTED = MethodList("c1", "r1", "simulated:small", WAYS)
 
 
-def test_one_request_names_all_methods_of_a_reply(engine):
-    fake, found = summarised(engine, [LISTED], lambda asked: "1. Add limit\n2. **Ask for the causes**")
-    (asked,) = fake.asked
-    assert asked.purpose == "keywords"
-    assert asked.messages[0].content.endswith("#Methods#:\n1. Add a limit.\n2. Ask for causes.")
+def test_each_method_is_asked_about_by_itself(engine):
+    replies = {"Add a limit.": " Add limit\n", "Ask for causes.": "**Ask for the causes**"}
+    fake, found = summarised(
+        engine, [LISTED], lambda asked: replies[asked.messages[0].content.rpartition("#Method#:\n")[2]]
+    )
+    assert [asked.purpose for asked in fake.asked] == ["keywords"] * 2
     assert found == [
-        Keyword("c1-001", "c1", "r1", "simulated:small", "Add a limit.", "add limit"),
-        Keyword("c1-002", "c1", "r1", "simulated:small", "Ask for causes.", "ask for causes"),
+        Keyword("c1-001", *LISTED[:3], "Add a limit.", "add limit", "Add limit"),
+        Keyword("c1-002", *LISTED[:3], "Ask for causes.", "ask for causes", "**Ask for the causes**"),
     ]
 
 
+def test_equal_methods_are_asked_about_once(engine):
+    fake, found = summarised(engine, [LISTED, LISTED._replace(id="c2")], lambda asked: "add limit")
+    assert (len(fake.asked), [each.id for each in found]) == (2, ["c1-001", "c1-002", "c2-001", "c2-002"])
+
+
+def test_no_more_than_so_many_methods_of_a_reply_are_read():
+    ways = [f"Way {at}." for at in range(99)]
+    assert keywords.listed_methods(listing(*ways)) == tuple(ways[: keywords.MOST_METHODS])
+
+
 def test_a_reply_without_a_list_asks_nothing(engine):
-    fake, found = summarised(engine, [LISTED._replace(methods=())], lambda asked: "1. add limit")
+    fake, found = summarised(engine, [LISTED._replace(methods=())], lambda asked: "add limit")
     assert (fake.asked, found) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("text", "finish", "error", "reasons"),
+    ("text", "finish", "error", "reason"),
     [
-        ("1. add limit\n2. ask", "length", None, ["truncated", "truncated"]),
-        (" ", "stop", None, ["empty", "empty"]),
-        ("", "stop", "prompt too long", ["model error", "model error"]),
-        ("I cannot help with that.", "stop", None, ["no phrase", "no phrase"]),
-        ("1. add limit", "stop", None, [None, "no phrase"]),
-        ("1. add limit\n2. ...", "stop", None, [None, "no phrase"]),
-        ("1. add limit\n1. raise bar\n2. ask causes", "stop", None, ["two phrases", None]),
-        (f"1. {'very ' * 12}long\n2. ask causes", "stop", None, ["long phrase", None]),
-        ("1. add limit\n2. ask causes\n3. more", "stop", None, ["no phrase", "no phrase"]),
+        ("add lim", "length", None, "truncated"),
+        (" ", "stop", None, "empty"),
+        ("", "stop", "timeout", "model error"),
+        ("...", "stop", None, "no phrase"),
+        ("Here it is:\n\nadd limit", "stop", None, "two phrases"),
+        (f"{'very ' * 12}long", "stop", None, "long phrase"),
     ],
 )
-def test_every_method_gives_one_keyword_or_one_reject(engine, text, finish, error, reasons):
-    _, found = summarised(engine, [LISTED], lambda asked: reply(asked.key, text, finish, error))
-    assert [each.id for each in found] == ["c1-001", "c1-002"]
-    assert [each.reason if isinstance(each, Reject) else None for each in found] == reasons
-    lost = [each for each in found if isinstance(each, Reject)]
-    assert all(each.detail in WAYS and each.reply == (error or text) for each in lost)
+def test_every_method_gives_one_keyword_or_one_reject(engine, text, finish, error, reason):
+    def judge(asked):
+        bad = "limit" in asked.messages[0].content.rpartition("#Method#:\n")[2]
+        return reply(asked.key, text, finish, error) if bad else "ask causes"
+
+    _, (lost, kept) = summarised(engine, [LISTED], judge)
+    assert lost == Reject("c1-001", reason, WAYS[0], error or text)
+    assert (kept.id, kept.keyword) == ("c1-002", "ask causes")
 
 
 def test_a_template_in_a_method_stays_text(engine):
-    fake, _ = summarised(engine, [LISTED._replace(methods=("{{ methods }} {% x",))], lambda asked: "1. x")
-    assert "1. {{ methods }} {% x" in fake.asked[0].messages[0].content
+    fake, _ = summarised(engine, [LISTED._replace(methods=("{{ method }} {% x",))], lambda asked: "x")
+    assert fake.asked[0].messages[0].content.endswith("#Method#:\n{{ method }} {% x")
 
 
 @pytest.fixture
@@ -204,7 +203,7 @@ def write(tmp_path, row):
             row(id=f"{name}{at:02}", round=name, evolver=evolver)._replace(history=[])
             for at in range(len(texts))
         ]
-        replies = [(f"{name}{at:02}", 0, 1, 1, text, None) for at, text in enumerate(texts)]
+        replies = [(f"{name}{at:02}", 0, 1, 1, text, None, "") for at, text in enumerate(texts)]
         content = {"rounds": (tables.INSTRUCTIONS, children), "replies": (tables.REPLIES, replies)}
         for folder, (schema, rows) in content.items():
             (tmp_path / folder).mkdir(exist_ok=True)
@@ -248,10 +247,12 @@ def test_figures_count_distinct_phrases_in_all_by_round_and_by_evolver():
         MethodList("c", "r2", "e:large", ("z", "w", "v")),
     ]
     found = [
-        Keyword("a-1", "a", "r1", "e:small", "x", "limit"),
-        Keyword("a-2", "a", "r1", "e:small", "y", "cause"),
-        Keyword("c-1", "c", "r2", "e:large", "z", "limit"),
-        Keyword("c-2", "c", "r2", "e:large", "w", "limit"),
+        Keyword("a-1", "a", "r1", "e:small", "x", "limit", "Limit"),
+        Keyword("a-2", "a", "r1", "e:small", "y", "cause", "Cause"),
+        Keyword("c-1", "c", "r2", "e:large", "z", "limit", "limit"),
+        Keyword("c-2", "c", "r2", "e:large", "w", "limit", "limit"),
+        Reject("c-3", "long phrase", "v", "limit what is "),
+        Reject("c-4", "model error", "v", "timeout"),
     ]
     assert keywords.keyword_figures(drawn, found, ["r1", "r2", "r3"]) == {
         "keywords": {
@@ -259,6 +260,7 @@ def test_figures_count_distinct_phrases_in_all_by_round_and_by_evolver():
             "lists": 2,
             "methods": 5,
             "distinct": {"all": 2, "r1": 2, "r2": 1, "r3": 0, "e:large": 1, "e:small": 2},
+            "distinct_as_published": 4,
         }
     }
 
@@ -277,14 +279,14 @@ OUTS = ("keywords", "rejects", "counts", "metrics", "frequencies")
 
 
 @pytest.fixture
-def stage(tmp_path, store):
+def stage(tmp_path, store, label):
     """Run the stage on round r1; give its outs, read."""
 
     def run(folders, rows=12):
         values = load_all_params(Path("params.yaml"))
         changes = {"keywords": values.keywords.model_copy(update={"rows": rows}), "rounds": {"r1": None}}
         paths = {name: tmp_path / name for name in OUTS}
-        script.main(values.model_copy(update=changes), script.Arguments(**folders, **paths))
+        script.main(values.model_copy(update=changes), script.Arguments(label=label, **folders, **paths))
         return {
             "keywords": tables.read(paths["keywords"], keywords.KEYWORDS),
             "rejects": tables.read(paths["rejects"], tables.REJECTS),
@@ -297,12 +299,16 @@ def stage(tmp_path, store):
 
 def test_the_stage_names_every_method_of_the_drawn_replies(write, stage):
     ways = ("Add a constraint on the form.", "Require several steps.")
-    lists = [listing(*ways, f"Ask for the cause{'s' * (at % 2)}.", f"Use {at} maps.") for at in range(60)]
+    others = ("Use {} maps.", "Name {} rules.", "Draw {} lines.")
+    lists = [
+        listing(*ways, f"Ask for the cause{'s' * (at % 2)}.", *(other.format(at) for other in others))
+        for at in range(60)
+    ]
     made = stage(write("r1", *lists), rows=50)
     counts, figures = made["counts"], made["metrics"]["keywords"]
-    assert counts["in"] == 200 == figures["methods"]
-    assert counts["out"] == made["keywords"].height == 200 - made["rejects"].height
-    assert set(counts["rejects"]) <= {"empty", "no phrase", "two phrases"} and made["rejects"].height
+    assert counts["in"] == 300 == figures["methods"]
+    assert counts["out"] == made["keywords"].height == 300 - made["rejects"].height
+    assert set(counts["rejects"]) <= {"empty", "two phrases"} and made["rejects"].height
     assert made["frequencies"][0] == ["evolver", "keyword", "count"]
     phrases = [line[1].rstrip("s") for line in made["frequencies"][1:]]
     assert sorted(phrases[:3]) == ["add constraint form", "ask cause", "require several step"]
@@ -310,7 +316,8 @@ def test_the_stage_names_every_method_of_the_drawn_replies(write, stage):
     assert sum(int(line[2]) for line in made["frequencies"][1:]) == counts["out"]
     assert figures["distinct"]["all"] == len(made["frequencies"]) - 1
     (asked,) = counts["asked"]
-    assert (asked["role"], asked["purposes"]["keywords"]["requests"]) == ("judge", 50)
+    assert (asked["role"], asked["purposes"]["keywords"]["requests"]) == ("judge", 300)
+    assert figures["distinct"]["all"] < figures["distinct_as_published"] < 300
 
 
 @pytest.mark.parametrize(
@@ -323,13 +330,14 @@ def test_without_a_list_or_a_row_nothing_is_asked_and_the_outs_are_empty(
     distinct = {"all": 0, "r1": 0} | ({"simulated:small": 0} if read else {})
     assert (made["keywords"].height, made["rejects"].height) == (0, 0)
     assert made["counts"] == {"in": 0, "out": 0, "rejects": {}, "asked": []}
-    assert made["metrics"]["keywords"] == {"replies": read, "lists": 0, "methods": 0, "distinct": distinct}
+    counted = {"replies": read, "lists": 0, "methods": 0, "distinct": distinct, "distinct_as_published": 0}
+    assert made["metrics"]["keywords"] == counted
     assert made["frequencies"] == [["evolver", "keyword", "count"]]
     assert f"none of {read} replies lists methods" in capsys.readouterr().err
 
 
 def test_a_judge_that_names_nothing_stops_no_line(write, stage, engine, capsys):
-    engine(lambda asked: "I would rather not.")
+    engine(lambda asked: "?")
     made = stage(write("r1", listing("Add a limit.")))
     counts = made["counts"]
     assert (counts["in"], counts["out"], counts["rejects"]) == (1, 0, {"no phrase": 1})

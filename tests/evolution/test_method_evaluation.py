@@ -10,11 +10,20 @@ from fakes import reply
 from evobuild.core.chat import Sampling
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
-from evobuild.evolution.method_evaluation import Evaluation, MethodEvaluator
+from evobuild.evolution.method_evaluation import MethodEvaluator
+from evobuild.evolution.method_records import Evaluation, FailedRow
 from evobuild.evolution.params import Failures
 from evobuild.models.client import Model
 
-RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=None,
+    language=False,
+    lost_content=False,
+    equal=False,
+)
 METHOD = methods.with_instruction_slot("Make it harder.")
 LABEL = "#Final Rewritten Instruction#:"
 SAMPLING = Sampling(0.3, max_tokens=99, seed=5)
@@ -39,10 +48,11 @@ def answering(evolved=None, answered=None, score="Score: 20", equal="Not Equal")
     return answer
 
 
-def evaluate(row, rules=RULES, rated=False, texts=None, rows=None):
+def evaluate(row, rules=RULES, rated=False, texts=None, rows=None, truncated_fails=False):
     rows = rows or [row(f"row {number}") for number in range(4)]
     with Model(ChatModel("simulated", "small")) as evolver, Model(ChatModel("simulated", "large")) as judge:
-        return MethodEvaluator(evolver, judge, SAMPLING, rules).evaluate(texts or {0: METHOD}, rows, rated)
+        evaluator = MethodEvaluator(evolver, judge, SAMPLING, rules, truncated_fails)
+        return evaluator.evaluate(texts or {0: METHOD}, rows, rated)
 
 
 @pytest.mark.parametrize(
@@ -62,15 +72,18 @@ def evaluate(row, rules=RULES, rated=False, texts=None, rows=None):
         ({"answered": "Sure, which one?"}, "respond", "insufficient qualification"),
         ({"answered": "Please provide the row."}, "respond", "loss of key information"),
         ({"answered": ""}, "respond", "empty"),
-        ({"answered": ("Half an", "length")}, "respond", "truncated"),
-        ({"answered": ("", "stop", "timeout")}, "respond", "model error"),
+        ({"answered": ("Half an", "length"), "truncated_fails": True}, "respond", "truncated"),
+        ({"answered": ("Please provide the", "length")}, "respond", "loss of key information"),
+        ({"answered": ("", "content_filter")}, "respond", "content filter"),
+        ({"answered": ("", "stop", "content policy: no")}, "respond", "model error"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_every_kind_of_failure_counts_over_all_rows_and_is_told(row, engine, changes, stage, reason):
     rules = RULES.model_copy(update=changes.pop("rules", {}))
+    truncated_fails = changes.pop("truncated_fails", False)
     engine(answering(**changes))
-    evaluation = evaluate(row, rules)[0]
+    evaluation = evaluate(row, rules, truncated_fails=truncated_fails)[0]
     assert evaluation.failure_rate == 1 / 4
     [failed] = evaluation.failed
     assert (failed.row, failed.stage, failed.reason) == (row("row 3").id, stage, reason)
@@ -86,9 +99,22 @@ def test_without_failures_the_rate_is_zero_and_before_any_row_there_is_none(row,
     assert Evaluation().failure_rate is None
 
 
-def test_an_error_is_told_with_what_the_engine_said(row, engine):
-    engine(answering(answered=("", "stop", "timeout")))
-    assert evaluate(row)[0].failed[0].detail == "timeout"
+@pytest.mark.parametrize("cut", ["Half an", "", "What is meant"], ids=["some", "none", "a beginning"])
+def test_an_answer_that_was_cut_is_no_failure_by_itself(row, engine, cut):
+    engine(answering(answered=(cut, "length")))
+    assert (evaluate(row)[0].failed, evaluate(row, truncated_fails=True)[0].failure_rate) == ((), 1 / 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "asked"), [("evolved", "evolve", "row 3"), ("answered", "respond", "row 3 but harder")]
+)
+def test_a_row_without_a_reply_is_asked_again_then_left_out_and_told(row, engine, kind, stage, asked):
+    fake = engine(answering(**{kind: ("", "stop", "timeout")}))
+    evaluation = evaluate(row)[0]
+    assert (len(evaluation.given), len(evaluation.judged), evaluation.failure_rate) == (4, 3, 0)
+    assert evaluation.unjudged == (FailedRow(row("row 3").id, stage, "not judged", "timeout", asked, ""),)
+    assert sum(each.purpose == stage and "row 3" in str(each.messages) for each in fake.asked) == 2
+    assert evaluation.told == "judged on 3 of 4 rows; no reply came for the others, the last error: timeout"
 
 
 @pytest.fixture
@@ -146,14 +172,14 @@ def scored(prompt):
 def test_the_gain_is_the_mean_over_rows_with_two_readable_ratings(row, engine):
     fake = engine(answering(score=scored))
     evaluation = evaluate(row, rated=True)[0]
-    assert sorted(evaluation.gains) == [-10, 30]
+    assert sorted(evaluation.gains.values()) == [-10, 30]
     assert evaluation.difficulty_gain == 10
     assert sum(asked.purpose == "rate_score" for asked in fake.asked) == 8
 
 
 def test_a_row_that_failed_has_no_gain(row, engine):
     engine(answering(answered="Sure?", score=scored))
-    assert evaluate(row, rated=True)[0].gains == (30,)
+    assert evaluate(row, rated=True)[0].gains == {row("row 0").id: 30}
 
 
 def test_the_judge_is_not_asked_for_gains_that_nobody_wants(row, engine):
@@ -183,6 +209,16 @@ def test_a_trajectory_holds_every_stage_and_ends_where_it_fails(row, engine):
     assert [asked.purpose for asked in fake.asked] == ["evolve"] * 3
 
 
-def test_a_failed_call_is_a_stage_without_a_reply(row, engine):
-    engine(answering(evolved=("", "stop", "timeout")))
-    assert trajectories(row, 1, [row("row 3")])[0].stages == ["row 3", "(no reply)"]
+@pytest.mark.parametrize(
+    ("evolved", "stage", "verdict"),
+    [
+        ("", "(no reply)", "empty"),
+        (("", "stop", "prompt too long"), "(no reply)", "model error"),
+        (("", "stop", "timeout"), "(no reply: timeout)", "not judged"),
+    ],
+)
+def test_a_stage_without_a_reply_says_so(row, engine, evolved, stage, verdict):
+    engine(answering(evolved=evolved))
+    [case] = trajectories(row, 1, [row("row 3")])
+    assert (case.stages, case.verdicts) == (["row 3", stage], [verdict])
+    assert case.is_whole is (verdict != "not judged")

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from evobuild import simulation
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
+from evobuild.core.chat import Reply
 from evobuild.evolution import methods
 from evobuild.models import progress
 from evobuild.reporting import charts
@@ -19,7 +21,7 @@ from stages import optimize as script
 
 
 @pytest.fixture
-def stage(row, tmp_path, store, monkeypatch):
+def stage(row, tmp_path, store, label):
     """Run the stage with simulated models and changed params; give what each out holds, by name."""
     asks = ("Name", "Explain", "Compare", "Describe the use of", "Write a poem about")
     r0 = [row(f"{ask} {number} rivers of Europe.") for ask in asks for number in range(3, 15)]
@@ -36,7 +38,7 @@ def stage(row, tmp_path, store, monkeypatch):
         )
         names = ("method", "candidates", "trajectories", "failures", "metrics", "curve", "counts")
         outs = {name: tmp_path / name for name in names}
-        script.main(values, script.Arguments(own=own, r0=tmp_path / "r0.parquet", **outs))
+        script.main(values, script.Arguments(own=own, r0=tmp_path / "r0.parquet", label=label, **outs))
         return SimpleNamespace(
             method=outs["method"].read_text(encoding="utf-8"),
             candidates=tables.read(outs["candidates"], tables.CANDIDATES).to_dicts(),
@@ -77,6 +79,24 @@ def test_the_stage_tells_of_every_candidate_and_of_each_row_that_it_failed_on(st
     assert made.metrics["holdout_rate"]["best"] == best["holdout_rate"]
     assert made.metrics["calls"]["made"] > 0 and made.metrics["calls"]["saved"] == 0
     assert made.asked == ["evolver", "optimizer"]
+
+
+def test_a_candidate_judged_on_fewer_rows_says_so(stage, monkeypatch):
+    answer, lost = simulation.answer, []
+
+    def failing(name, request):
+        if request.purpose == "evolve" and len(lost) < 2 and request.key not in lost:
+            lost.append(request.key)
+        return Reply(request.key, (), 9, "timeout") if request.key in lost else answer(name, request)
+
+    monkeypatch.setattr(simulation, "answer", failing)
+    made = stage(steps=1, development=5)
+    first = made.candidates[0]
+    assert (first["rows"], first["judged"], made.metrics["unjudged"]) == (5, 3, {"e0": 2, "best": 2})
+    unjudged = [each for each in made.failures if each["reason"] == "not judged"]
+    assert [each["detail"] for each in unjudged if each["step"] == 0] == ["timeout"] * 2
+    failed = [each for each in made.failures if each["step"] == 0 and each["reason"] != "not judged"]
+    assert first["failure_rate"] == len(failed) / 3
 
 
 def test_the_stage_keeps_each_trajectory_with_its_verdicts(stage):

@@ -11,7 +11,7 @@ from fakes import reply
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.uri import ChatModel
-from evobuild.evolution import methods, optimize
+from evobuild.evolution import methods, optimization_calls, optimize
 from evobuild.evolution.method_evaluation import MethodEvaluator
 from evobuild.evolution.optimize import OptimizationRows
 from evobuild.evolution.params import Failures, Optimize
@@ -31,12 +31,21 @@ PARAMS = Optimize(
     ties="shorter",
     halving=None,
     difficulty_weight=0.0,
+    truncated_fails=False,
     evolver_temperature=0.0,
     temperature=0.6,
     top_p=0.95,
     max_tokens=99,
 )
-RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=None,
+    language=False,
+    lost_content=False,
+    equal=False,
+)
 SEED = 7
 
 
@@ -347,14 +356,19 @@ def test_a_crash_at_step_7_resumes_there_and_asks_nothing_again(row, engine, sto
     ],
 )
 def test_halving_gives_more_rows_to_fewer_methods(rows, candidates, factor, expected):
-    assert list(optimize.halving_rungs(rows, candidates, factor)) == expected
+    assert list(optimization_calls.halving_rungs(rows, candidates, factor)) == expected
 
 
 def test_halving_tries_the_worse_candidates_on_fewer_rows_and_counts_what_it_saves(row, engine):
     engine(answering([[fenced(number) for number in (8, 1, 9, 0)]]))
     history = loop(row, changed(steps=1, candidates=4, halving=2), method(10), development=12)
     tried = {each.number: each.evaluation for each in history.candidates if each.step}
-    assert {number: evaluation.rows for number, evaluation in tried.items()} == {0: 3, 1: 6, 2: 3, 3: 12}
+    assert {number: len(evaluation.given) for number, evaluation in tried.items()} == {
+        0: 3,
+        1: 6,
+        2: 3,
+        3: 12,
+    }
     assert {number: len(evaluation.failed) for number, evaluation in tried.items()} == {
         0: 3,
         1: 1,
@@ -380,6 +394,124 @@ def test_halving_changes_nothing_where_the_first_rows_tell_the_best(row, engine)
     halved = loop(row, changed(steps=1, candidates=3, halving=3), method(4))
     assert whole.best.method == halved.best.method
     assert halved.calls < whole.calls and whole.calls_saved == 0
+
+
+def silent(usual, purpose, text, rows, times):
+    """Answer as usual, but fail so often at each request for these rows with a text in its prompt."""
+    lost = Counter()
+
+    def answer(asked):
+        prompt = asked.messages[-1].content
+        number = re.search(r"row (\d+)", prompt)
+        if asked.purpose == purpose and text in prompt and number and int(number[1]) in rows:
+            lost[prompt] += 1
+            if lost[prompt] <= times:
+                return reply(asked.key, "", error="timeout")
+        return usual(asked)
+
+    return answer
+
+
+OUTAGE = [[fenced(1, "one good word"), fenced(2)], [fenced(0, "b"), fenced(2, "c")]]
+
+
+@pytest.mark.parametrize(
+    ("purpose", "text", "rows"),
+    [("evolve", "fails=1", range(4)), ("respond", "row", range(4)), ("evolve", "fails=2", range(100, 110)),
+     ("evolve", "fails=2", range(200, 202))],
+    ids=["of a candidate", "of answers", "of a mini-batch", "of the holdout"],
+)  # fmt: skip
+def test_a_call_that_fails_is_made_again_and_leaves_no_trace(row, engine, store, purpose, text, rows):
+    engine(answering(OUTAGE))
+    expected = loop(row, changed(steps=2), holdout=2)
+    store.unlink()
+    engine(silent(answering(OUTAGE), purpose, text, rows, times=1))
+    history = loop(row, changed(steps=2), holdout=2)
+    assert history.calls > expected.calls
+    assert (history.candidates, history.trajectories, history.best) == (
+        expected.candidates, expected.trajectories, expected.best,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("purpose", ["analyse", "improve"])
+def test_an_optimizer_that_fails_is_asked_again(row, engine, purpose):
+    usual, lost = answering([[fenced(1), fenced(2)]]), set()
+
+    def answer(asked):
+        if asked.purpose == purpose and asked.key not in lost:
+            lost.add(asked.key)
+            return reply(asked.key, "", error="timeout")
+        return usual(asked)
+
+    engine(answer)
+    assert chosen(loop(row, changed(steps=1))) == [(0, 0.5), (1, 0.25)]
+
+
+@pytest.mark.parametrize("lost", [(0,), (1,), (0, 1), (0, 1, 2), (0, 1, 2, 3), (3,)], ids=str)
+def test_an_outage_on_one_candidate_s_rows_does_not_choose_it(row, engine, lost, capsys):
+    engine(silent(answering(OUTAGE), "evolve", "fails=2 holdout=0 gain=0\n", lost, times=99))
+    history = loop(row, changed(steps=1), start=method(2, "e0"))
+    assert history.best.method == method(1, "one good word")
+    given = history.candidates[2].evaluation
+    assert len(given.judged) == 4 - len(lost)
+    failed = len({0, 1} - set(lost))
+    assert given.failure_rate == (failed / len(given.judged) if given.judged else None)
+    told = f"step 1, candidate 1: judged on {4 - len(lost)} of 4 rows; no reply came for the others"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("lost", "best"), [((3,), 1), ((0, 3), 1), ((1, 2, 3), 0)], ids=str)
+def test_a_candidate_that_is_better_on_the_rows_that_it_was_judged_on_is_chosen(row, engine, lost, best):
+    proposals = [[fenced(3, "b"), fenced(0)]]
+    engine(silent(answering(proposals), "evolve", "fails=0", lost, times=99))
+    assert loop(row, changed(steps=1)).best.step == best
+
+
+def test_what_is_no_outage_is_the_method_s_own_failure(row, engine):
+    usual = answering([[fenced(1), fenced(2)]])
+
+    def answer(asked):
+        prompt = asked.messages[-1].content
+        if asked.purpose == "evolve" and "fails=1" in prompt:
+            return reply(asked.key, "", error="prompt too long: 9 tokens of a context of 8")
+        return usual(asked)
+
+    fake = engine(answer)
+    history = loop(row, changed(steps=1))
+    assert rates(history)[1] == (1, 0, 1.0, False)
+    assert sum("fails=1" in str(asked.messages) for asked in fake.asked if asked.purpose == "evolve") == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (range(1, 4), r"the initial method is judged on 1 of 4 rows; .*timeout; expected half .* run again"),
+        (range(100, 110), r"no reply came for any of the 3 rows of mini-batch 1; .*timeout.* run again"),
+    ],
+    ids=["the initial method", "a mini-batch"],
+)
+def test_an_outage_that_leaves_nothing_to_go_by_stops_the_loop(row, engine, rows, message):
+    engine(silent(answering(OUTAGE), "evolve", "", rows, times=99))
+    with pytest.raises(BadInput, match=message):
+        loop(row)
+
+
+def test_a_row_without_a_reply_is_no_case_for_the_optimizer(row, engine):
+    usual = answering(OUTAGE)
+    fake = engine(usual)
+    batch = [each.row.instruction for each in loop(row, changed(steps=1)).trajectories]
+    number = int(batch[0].split()[1])
+    fake.asked.clear()
+    fake.answer = silent(usual, "evolve", "", [number], times=99)
+    # The first round of it is kept from before.
+    history = loop(row, changed(steps=1, trajectory_rounds=2))
+    shown = next(asked.messages[0].content for asked in fake.asked if asked.purpose == "analyse")
+    assert [text for text in batch if f"{text}\n" in shown] == batch[1:]
+    assert [each.verdicts for each in history.trajectories] == [
+        [None, "not judged"],
+        [None, None],
+        [None, None],
+    ]
 
 
 def test_the_objective_weighs_failures_against_the_gain_in_difficulty(row, engine):
@@ -420,7 +552,7 @@ def test_the_holdout_is_measured_for_what_is_chosen_and_changes_no_choice(row, e
     assert rates(history) == rates(without)
     measured = [each.holdout.failure_rate for each in history.candidates]
     assert measured == [0.0, 1.0, None, 0.4, None]
-    assert [each.evaluation.rows for each in history.candidates] == [4] * 5
+    assert [len(each.evaluation.given) for each in history.candidates] == [4] * 5
 
 
 def test_the_mini_batches_are_drawn_from_the_pool_alone_each_step_anew(row, engine):
@@ -480,7 +612,7 @@ def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
 )
 def test_the_calls_of_the_loop_have_a_bound(row, engine, values, judged, expected):
     params = changed(incumbent=False, patience=3, **values)
-    assert optimize.most_optimization_calls(params, judged) == expected
+    assert optimization_calls.most_optimization_calls(params, judged) == expected
     engine(answering([[fenced(0, f"{step}"), fenced(0, f"{step} again")] for step in range(3)]))
     history = loop(row, params, start=method(0), holdout=params.holdout)
     # Nothing fails here and each step has a new method: only the judge is asked less, of a parent just once.

@@ -21,7 +21,15 @@ BY_METHOD = plan_by_method(METHOD)
 NAMES = ["constraints", "deepening", "breadth"]
 LABEL = "#Finally Rewritten Instruction#:"
 HARDER = f"{LABEL} Name a long river in Asia."
-RULES = Failures(max_growth=None, language=False, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=None,
+    language=False,
+    lost_content=False,
+    equal=False,
+)
 IN_DEPTH = [name for name in operations.OPERATIONS if name != "breadth"]
 
 
@@ -59,7 +67,9 @@ def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number):
     names = list(operations.OPERATIONS)[:number]
     sources = [SourceRow(str(place), place, (), f"Row {place}.", "", "", None) for place in range(400)]
     split = split_seed_rows(
-        sources, Seed.model_construct(domain=None, rows=360, held_out=0.1, near_duplicate=1.0), 7
+        sources,
+        Seed.model_construct(domain=None, rows=360, deduplicate=True, held_out=0.1, near_duplicate=1.0),
+        7,
     )
     lineages = {each.id: (each, []) for each in split.r0}
     for round in range(1, number + 1):

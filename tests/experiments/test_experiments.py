@@ -5,6 +5,7 @@ No experiment runs here; CI runs one recipe whole.
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import shutil
@@ -21,13 +22,24 @@ from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.tables import INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.core.tables import FAILURES, INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.evolution import keywords, optimization_history
-from evobuild.evolution.method_evaluation import Evaluation, FailedRow
+from evobuild.evolution.method_records import Evaluation, FailedRow
 from evobuild.evolution.optimization_history import Candidate
 from evobuild.models.roles import CHAT_ROLES, is_dry_run
-from experiments.recipe import Bars, Lines, Measure, Recipe, Table, command, costs, measures, page, runs
-from experiments.recipe.design import Experiment, experiments
+from experiments.recipe import (
+    Bars,
+    Lines,
+    Measure,
+    Recipe,
+    Table,
+    command,
+    costs,
+    measures,
+    page,
+    runs,
+)
+from experiments.recipe.design import Experiment, evaluation_sets, experiments
 from experiments.recipe.outs import Outs
 from experiments.recipe.papers import STAND_INS
 from experiments.recipe.views import equal_size
@@ -276,7 +288,10 @@ def outs(tmp_path, row):
     write("rejects/respond-r1", REJECTS, [("c2", "sorry", "", "")])
     write("ratings/r0", RATINGS, [(f"s{number}", "easy", 10.0 * number) for number in range(4)])
     write("ratings/r1", RATINGS, [("c0", "hard", 60.0), ("c1", "very hard", 90.0)])
-    write("replies/r1", REPLIES, [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99]), ("c1", 0, 9, 1, "…", None)])
+    kept = [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99], ""), ("c1", 0, 9, 1, "…", None, "")]
+    write("replies/r1", REPLIES, kept)
+    lost = ("s3-0", "s3", 0, "evol", "deepening", "chat", "unchanged", "", "…", [0.5] * 5 + [0.97])
+    write("failures/r1", FAILURES, [lost])
     with Folder(tmp_path) as found:
         yield found
 
@@ -295,10 +310,21 @@ def test_scores_distances_and_rewards_are_measured_by_round(outs):
     for name, rows in (("r0", []), ("r1", SCORED)):
         write(f"scores/{name}", tables.SCORES, rows)
         write(f"diversity/{name}", tables.DIVERSITY, [(row[0], "c9", row[-1]) for row in rows])
-    write("rewards/r1", tables.REWARDS, [("c1", 1.5)])
+    write("rewards/r1", tables.REWARDS, [("c1", 1.5, 4, 1.25)])
     assert measures.SCORED.read(outs).rows() == [("r1", "c0", 0.5, 0.25), ("r1", "c1", 0.6, 0.2)]
     assert measures.DISTANCES.read(outs).rows() == [("r1", "c0", 0.25), ("r1", "c1", 0.2)]
-    assert measures.REWARDED.read(outs).rows() == [("r1", "c0", None), ("r1", "c1", 1.5), ("r1", "c2", None)]
+    assert measures.REWARDED.read(outs).rows() == [
+        ("r1", "c0", None, None, None), ("r1", "c1", 1.5, 4, 1.25), ("r1", "c2", None, None, None)
+    ]  # fmt: skip
+
+
+def test_rewards_are_scaled_by_length_both_ways(outs):
+    rows = [("c0", 2.0, 2, 4.0), ("c1", 3.0, 6, 2.0)]
+    (outs.folder / "data/rewards").mkdir()
+    tables.write(outs.folder / "data/rewards/r1.parquet", tables.frame(tables.REWARDS, rows))
+    table = recipe_of("rewards").views[1]
+    # (2 · 2 + 3 · 6) / 2 / 4; a row without a reward does not count.
+    assert measures.REWARDED.read(outs).select(**table.cells).rows() == [(3.0, 2.75)]
 
 
 def test_rows_are_known_by_whether_they_were_selected(outs, row):
@@ -349,10 +375,10 @@ def test_a_metric_cuts_the_scored_rows_of_the_last_pool(outs):
 
 def test_distances_are_shares_of_equal_bins_the_last_of_which_is_open():
     binned = recipe_of("neighbour_distance").views[0].prepare
-    rows = [("r1", "a", 0.0), ("r1", "b", 0.049), ("r2", "c", 1.9), ("r2", "d", 0.05)]
+    rows = [("r1", "a", 0.0), ("r1", "b", 0.009), ("r2", "c", 1.9), ("r2", "d", 0.05)]
     frame = pl.DataFrame(rows, ["round", "id", "distance"], orient="row").with_columns(data=pl.lit("x"))
     found = binned(frame).filter(pl.col("share") > 0)
-    assert found.select("distance", "share").rows() == [(0.0, 0.5), (0.05, 0.25), (1.45, 0.25)]
+    assert found.select("distance", "share").rows() == [(0.0, 0.5), (0.05, 0.25), (0.99, 0.25)]
 
 
 def test_rows_are_measured_with_those_that_were_lost(outs):
@@ -392,7 +418,10 @@ def test_failures_are_counted_by_kind_with_zeros(outs):
 
 def test_probabilities_are_counted_at_every_position(outs):
     found = measures.PROBABILITIES.read(outs).filter(pl.col("positions") > 0)
-    assert found.rows() == [("r1", 0.5, 1), ("r1", 0.95, 2)]
+    assert found.rows() == [("r1", 0.5, 6, 6), ("r1", 0.95, 3, 2)]
+    first, later = (found.with_columns(round=pl.lit(name), data=pl.lit("x")) for name in ("r1", "r2"))
+    shares = recipe_of("token_probability").views[0].prepare(pl.concat([first, later]))
+    assert shares.select("share", "first_share").rows() == [(6 / 9, 6 / 8), (3 / 9, 2 / 8)]
 
 
 def test_only_what_was_evolved_can_be_lost(outs):
@@ -429,22 +458,24 @@ def test_keywords_are_counted_as_the_pipeline_does(outs):
         keywords.MethodList("c0", "r1", "m", ("add steps", "add a limit")),
         keywords.MethodList("c1", "r1", "m", ()),
     ]
-    named = [keywords.Keyword(f"c0-{number}", "c0", "r1", "m", "add steps", "add step") for number in (1, 2)]
+    one = keywords.Keyword("c0-1", "c0", "r1", "m", "add steps", "add step", "Add step")
+    named = [one, one._replace(id="c0-2", reply="add step")]
     figures = keywords.keyword_figures(listed, named, ["r1"])
     (outs.folder / "metrics/keywords.json").write_text(json.dumps(figures))
-    assert measures.KEYWORDS.read(outs).to_dicts() == [{"replies": 2, "methods": 2, "distinct": 1}]
+    assert measures.KEYWORDS.read(outs).to_dicts() == [
+        {"replies": 2, "methods": 2, "distinct": 1, "as_published": 2}
+    ]
 
 
 def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     (outs.folder / "metrics").mkdir()
-    evaluation = Evaluation(
-        4, tuple(FailedRow(f"s{number}", "evolve", "empty", "", "", "") for number in range(2))
-    )
+    rows = frozenset("abcd")
+    evaluation = Evaluation(rows, tuple(FailedRow(row, "evolve", "empty", "", "", "") for row in "ab"))
     first = Candidate(0, 0, "", "three words here", evaluation=evaluation, objective=0.5, chosen=True)
     better = Candidate(
-        1, 0, "", "two words", evaluation=Evaluation(4), holdout=evaluation, objective=0.0, chosen=True
+        1, 0, "", "two words", evaluation=Evaluation(rows), holdout=evaluation, objective=0.0, chosen=True
     )
-    history = optimization_history.History([first, better], calls=40)
+    history = optimization_history.History([first, better], calls=40, best=better)
     (outs.folder / "metrics/optimization.json").write_text(
         json.dumps(optimization_history.optimization_figures(history))
     )
@@ -456,6 +487,43 @@ def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     assert found.select(**table.cells).rows() == [(0.5, 0.0, None, 0.5, 1, 2, 40)]
     curve = measures.CURVE.read(outs).select("step", "failure_rate", "holdout_rate", "words")
     assert curve.rows() == [(0, 0.5, None, 3), (1, 0.0, 0.5, 2)]
+
+
+def test_a_child_stands_beside_its_parent_with_all_that_is_asked(outs, row):
+    write = outs.folder / "data/rounds/r1.parquet"
+    parent = row("Name 1 rivers.", id="s1")
+    child = parent._replace(
+        id="c1", parent_id="s1", operation="deepening", instruction="Name it.", input="In Asia."
+    )
+    tables.write(write, tables.frame(INSTRUCTIONS, [child]))
+    assert measures.EVOLVED.read(outs).rows() == [
+        ("r1", "c1", "s1", "deepening", "Name 1 rivers.", "Name it.\nIn Asia.")
+    ]
+
+
+def test_overlaps_are_shares_of_rows_and_of_questions(outs):
+    (outs.folder / "data/counts").mkdir()
+    hit = {"13-gram": {"rows": 1, "questions": 1}, "8-gram": {"rows": 3, "questions": 2}}
+    pools = {
+        "r0": {"rows": 4, "hit": hit},
+        "r1": {"rows": 0, "hit": {name: {"rows": 0, "questions": 0} for name in hit}},
+    }
+    ledger = {"in": 4, "out": 4, "rejects": {}, "questions": 8, "pools": pools}
+    (outs.folder / "data/counts/decontaminate-held_out.json").write_text(json.dumps(ledger))
+    frame = measures.OVERLAPS.read(outs).with_columns(data=pl.lit("a"))
+    by_rows, by_questions = (
+        view.markdown(frame, Path("unused"), dry=False).splitlines()[2:]
+        for view in recipe_of("contamination").views
+    )
+    assert by_rows == ["| held_out | r0 | 25.00 | 75.00 |", "| held_out | r1 | – | – |"]
+    assert by_questions == ["| held_out | r0 | 12.50 | 25.00 |", "| held_out | r1 | 0.00 | 0.00 |"]
+
+
+def test_a_student_is_known_by_its_losses(outs):
+    (outs.folder / "metrics").mkdir()
+    figures = {"held_out": {}, "loss": {"base": 2.5, "tuned": 2.0}, "perplexity": {}}
+    (outs.folder / "metrics/evaluation.json").write_text(json.dumps(figures))
+    assert measures.TUNED.read(outs).to_dicts() == [{"base": 2.5, "tuned": 2.0}]
 
 
 HISTOGRAM = Lines("Bins", NOTHING, "step", pl.len(), "rows", series=("evolver",), last_edge=4.0)
@@ -560,6 +628,21 @@ def test_changed_data_is_another_experiment(dvc, tmp_path):
     assert len(dvc.queued) == 8
 
 
+def test_evaluation_sets_are_set_and_what_is_in_them_names_an_experiment(dvc, tmp_path, monkeypatch):
+    looking = dataclasses.replace(SMALL, views=recipe_of("contamination").views)
+    test = tmp_path / "test.jsonl"
+    for content in ("a", "b"):
+        test.write_text(f'{{"question": "{content}"}}\n')
+        command.main("tiny", looking, ["--data", dvc.data, "--set", f"gsm8k={test}"])
+    command.main("tiny", looking, ["--data", dvc.data])
+    assert len(set(dvc.queued)) == 12
+    assert evaluation_sets({"gsm8k": test}) == {"+decontaminate.sets.gsm8k": str(test)}
+    with pytest.raises(UserError, match="--set gsm8k=/nowhere: no such file"):
+        command.main("tiny", looking, ["--data", dvc.data, "--set", "gsm8k=/nowhere"])
+    with pytest.raises(SystemExit):
+        command.main("tiny", SMALL, ["--data", dvc.data, "--set", f"gsm8k={test}"])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -622,12 +705,12 @@ def test_a_page_of_simulated_models_is_no_result(dry, outs, tmp_path, monkeypatc
     params = yaml.safe_load((outs.folder / "params.yaml").read_text())
     params["models"] |= {role: "simulated:small" if dry else "openai:gpt" for role in CHAT_ROLES}
     (outs.folder / "params.yaml").write_text(yaml.safe_dump(params))
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(page, "Outs", lambda name: outs)
     recipe = recipe_of("difficulty")
     found = {
         each.name("difficulty", "", ""): each for each in experiments(recipe, {"gsm8k": Path("/a")}, {}, {})
     }
+    monkeypatch.chdir(tmp_path)
     text = page.written("difficulty", recipe, found)
     folder = tmp_path / "experiments" / ("dry_runs" if dry else "results")
     assert (folder / "difficulty.md").read_text() == text

@@ -147,7 +147,11 @@ def test_keys_and_stored_bytes_stay_what_they_were_so_that_an_old_file_still_ser
 
 
 def test_a_stored_reply_comes_back_whole(store):
-    choices = (Choice("é\ud800\0山", "length", 3, ((-0.5, -1.25), (-2.0,))), Choice("", "content_filter", 0))
+    choices = (
+        Choice("é\ud800\0山", "length", 3, ((-0.5, -1.25), (-2.0,))),
+        Choice("", "content_filter", 0),
+        Choice("Po", "stop", 5, None, "Which is it?"),
+    )
     given = Reply("k", choices, 11)
     with ReplyCache(store, "m") as first:
         key = first.key(request("a"))

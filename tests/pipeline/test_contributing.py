@@ -101,7 +101,7 @@ def test_the_measure_is_chosen_by_counted_and_shown(clone: tuple[Path, dict[str,
     values = dict(measured.iter_rows())
     cut = [values[key] for key in below["id"] if key in values]
     assert cut and max(cut) <= dataset["word_length"].min()  # type: ignore[operator]
-    means = json.loads((root / "metrics/measures.json").read_text())["mean"]["word_length"]
+    means = json.loads((root / "metrics/measures.json").read_text())["DRY RUN"]["mean"]["word_length"]
     assert means["r1"] == pytest.approx(measured["word_length"].mean(), abs=1e-4)
     assert "Word_length" in (root / "data/report.html").read_text()
     assert '"word_length": "word_length"' in (root / "data/explorer/rows.js").read_text().replace(

@@ -186,6 +186,11 @@ def test_every_stage_waits_for_the_check_of_params(name: str) -> None:
     assert EVERYONE in body(name)["deps"]
 
 
+@pytest.mark.parametrize("name", sorted(name for name in DVC if "metrics" in body(name)))
+def test_a_stage_that_writes_figures_knows_whether_it_is_a_dry_run(name: str) -> None:
+    assert "data/label.txt" in body(name)["deps"]
+
+
 def test_no_out_persists_and_only_small_figures_leave_the_cache() -> None:
     for name in DVC:
         assert not any(isinstance(entry, dict) for entry in body(name).get("outs", []))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import workspace
 
+from evobuild.core.metrics import DRY_RUN
 from evobuild.core.stages import LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
 from evobuild.reporting.funnel import read_funnels
 
@@ -58,15 +59,20 @@ def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
 def test_rows_of_a_branch_are_rows_like_any_other(clone: Path) -> None:
     (funnel,) = read_funnels(clone / "data/counts", ["autoif"]).values()
     (pool,) = [step.rows_out for step in funnel if step.name == LAST_OF_BRANCH]
-    assert json.loads((clone / "metrics/rows.json").read_text())["rows"]["autoif"] == pool > 0
+    assert json.loads((clone / "metrics/rows.json").read_text())[DRY_RUN]["rows"]["autoif"] == pool > 0
     own = workspace.ids(clone / "data/rounds/autoif.parquet")
     assert len(own) == pool
     assert workspace.ids(clone / "data/ratings/autoif.parquet") <= own
     assert workspace.ids(clone / "data/dataset.parquet") & own
 
 
-def test_the_report_says_that_nothing_is_a_result(clone: Path) -> None:
+def test_report_and_every_figure_say_that_nothing_is_a_result(clone: Path) -> None:
     assert "DRY RUN" in (clone / "data/report.html").read_text()
+    files = list((clone / "metrics").glob("*.json"))
+    assert len(files) == 13
+    assert [path.name for path in files if list(json.loads(path.read_text())) != [DRY_RUN]] == []
+    columns = workspace.run(clone, "dvc", "exp", "show", "--csv").splitlines()[0].split(",")
+    assert "DRY RUN.rows.r0" in columns and "rows.r0" not in columns
 
 
 def test_a_clone_elsewhere_gives_the_same_bytes(clone: Path, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_what_was_measured_is_said_in_a_line_a_measure(tmp_path):
         ("scored", "question_tokens 9, answer_tokens 7, truncated False, loss_q 2, loss_a_given_q 1, "
                    "loss_a 2, ifd 0.5, ifd_ppl 0.4, ic_ifd 0.12346"),
         ("nearest other instruction", "c-r1, distance 0.75"),
-        ("reward", "-1.5"),
+        ("reward", "-1.5, 4 tokens, -0.5 scaled by length"),
         ("tags", "ornithology, colours"),
     ]  # fmt: skip
     assert list(found["b-r1"].measured_lines()) == [("rated", "hard, difficulty 50 of 100"), ("tags", "none")]

@@ -45,7 +45,7 @@ def folder(tmp_path: Path, row) -> Path:
         "failures/r1",
         tables.FAILURES,
         [
-            (f"{parent}-{number}", parent, number, *made, reason, "", "")
+            (f"{parent}-{number}", parent, number, *made, reason, "", "", None)
             for parent, number, *made, reason in failed
         ],
     )

@@ -250,6 +250,23 @@ def test_ratings_are_shown_with_their_denominator(shown: str):
     assert "7,340 of 7,341" in shown
 
 
+@pytest.mark.usefixtures("without_charts")
+def test_a_mean_difficulty_stands_beside_the_rows_that_it_is_over(plain: Sources):
+    path = plain.rows.measures["ratings"] / "r1.parquet"
+    known = tables.read(path, tables.RATINGS).sort("id")
+    score = pl.when(pl.col("id") == known["id"][0]).then(None).otherwise("score").alias("score")
+    tables.write(path, known.with_columns(score))
+    shown = report.report_page(settings(), plain)
+    for mean, rows in (("40.0", known.height), ("41.0", known.height - 1), ("42.0", known.height)):
+        assert f'<td class="n">{mean}</td><td class="n">{rows}</td>' in shown
+
+
+def test_the_chart_of_levels_tells_over_how_many_rows_a_mean_is():
+    rows = [("a", "hard", 70.0), ("b", "easy", None), ("c", None, 30.0)]
+    drawn = charts.levels({"r1": pl.DataFrame(rows, tables.RATINGS, orient="row")})
+    assert "mean 50.0 of 2" in drawn
+
+
 def section(page: str) -> str:
     """The part of the page on diversity, reward and tags, without its charts."""
     text = page[page.index('<h2 id="measures">') : page.index('<h2 id="contamination">')]
@@ -266,8 +283,8 @@ def test_diversity_reward_and_tags_are_shown_as_far_as_they_were_measured(plain:
     models = {"embedder": None, "reward": "some/model@1", "tagger": "simulated:large"}
     shown = section(report.report_page(settings(SIMULATED | models), plain))
     assert "<h3>Diversity" not in shown
-    # Rewards -1, 0, 1 and 2 of evolved rows; 1, 2, 3 and 4 tags, of which 4 are distinct.
-    assert shown.count('<td class="n">0.500</td><td class="n">0.500</td>') == 2
+    # Rewards -1, 0, 1 and 2 of evolved rows, all of as many tokens; 1, 2, 3 and 4 tags, 4 of them distinct.
+    assert shown.count('<td class="n">0.500</td><td class="n">0.500</td>') == 4
     cells = '<td class="n">2.50</td><td class="n">1.00</td><td class="n">4</td>'
     assert shown.count(cells) == 3
     nothing = report.report_page(settings(SIMULATED | dict.fromkeys(models)), plain)

@@ -58,8 +58,28 @@ def test_what_optimize_was_told_to_weigh_is_shown(tmp_path: Path):
         settings(optimize=optimize | {"holdout": 9, "halving": 2, "difficulty_weight": 0.5}), build(tmp_path)
     )
     assert "the rows that no choice saw show by how much" in page
+    assert "no reply came" not in page and ">Judged<" not in page
     for title in ("Rows", "Difficulty gain", "Objective", "λ unseen"):
         assert f'<th class="n">{title}</th>' in page
+
+
+def test_rows_that_nobody_was_judged_on_are_told_and_no_failures(tmp_path: Path):
+    sources = build(tmp_path)
+    candidates, failures = (sources.optimization / f"{name}.parquet" for name in ("candidates", "failures"))
+    found = tables.read(candidates, tables.CANDIDATES)
+    tables.write(candidates, found.with_columns(judged=pl.when("best").then(3).otherwise("judged")))
+    failed = tables.read(failures, tables.CANDIDATE_FAILURES)
+    lost = failed.filter(row="y").with_columns(
+        id=pl.lit("lost"), row=pl.lit("w"), reason=pl.lit("not judged")
+    )
+    tables.write(failures, pl.concat([failed, lost]))
+    page = report.report_page(settings(), sources)
+    told = part(page, "Why the evolving method is better now")
+    assert "without those that no reply came for" in told
+    assert "2 of 4 → 1 of 3 development rows failed on" in told
+    assert "It mends 1 of the rows that e0 failed on, and fails on 1" in told
+    assert "1 0 0.250 3 of 4 5 e*" in part(page, "Step by step")
+    assert "not judged" not in page
 
 
 def test_an_e0_that_stays_is_said_to_stay(tmp_path: Path):

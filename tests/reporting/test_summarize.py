@@ -77,6 +77,7 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
     assert found["mean"]["difficulty"] == {"r0": 36.6667, "r1": 88.888, "r2": None}
     assert found["rated"] == {"r0": 3, "r1": 1, "r2": 1}
     assert found["asked"] == {"r0": 4, "r1": 1, "r2": 1}
+    assert found["rows"] == {"difficulty": {"r0": 3, "r1": 1, "r2": 0}}
 
 
 def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path: Path) -> None:
@@ -90,11 +91,12 @@ def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path:
 
 def test_every_metric_has_a_mean(measures: Folders, tmp_path: Path) -> None:
     write(measures["tags"], "r0", tables.TAGS, [("a", ["x", "y", "z"]), ("b", ["x"]), ("c", [])])
-    write(measures["rewards"], "r0", tables.REWARDS, [("a", -1.5), ("b", 1.0)])
+    write(measures["rewards"], "r0", tables.REWARDS, [("a", -1.5, 2, -3.0), ("b", 1.0, 6, 0.5)])
     found = means(measures, tmp_path, ["r0"], {"tag": {"r0": 4}, "reward": {"r0": 3}})
     assert found["mean"] == {name: {"r0": None} for name in METRICS} | {
         "tags": {"r0": 1.3333},
         "reward": {"r0": -0.25},
+        "reward_scaled": {"r0": -1.25},
     }
 
 

@@ -17,7 +17,7 @@ from evobuild.scoring.diversity import Nearest
 from evobuild.scoring.params import Diversity
 from stages import diversity as stage
 
-L2 = Diversity(distance="l2", exact_rows=100)
+L2 = Diversity(text="whole", distance="l2", exact_rows=100)
 VECTORS = np.array([[0, 0], [3, 4], [3, 4], [0, 1]], np.float32)
 
 
@@ -39,7 +39,7 @@ def test_what_cannot_be_measured_is_a_reject_and_nobodys_neighbour():
     vectors = np.array([[0, 0], [np.nan, 1], [1, 0], [2, 2]], np.float32)
     found = {each.id: each for each in diversity.measure_diversity(["a", "b", "c", "d"], vectors, L2)}
     assert isinstance(found["b"], Reject) and found["a"] == Nearest("a", "c", 1.0)
-    cosine = Diversity(distance="cosine", exact_rows=100)
+    cosine = L2.model_copy(update={"distance": "cosine"})
     found = {each.id: each for each in diversity.measure_diversity(["a", "b", "c", "d"], vectors, cosine)}
     assert {id for id, each in found.items() if isinstance(each, Reject)} == {"a", "b"}
     assert found["c"].distance == pytest.approx(1 - 0.5**0.5)
@@ -53,6 +53,7 @@ def table(*distances):
 def test_figures_are_of_each_pool_and_say_how_they_were_taken():
     assert diversity.diversity_figures({"r0": table(0.0, 0.25, 1.0), "r1": table()}, "some/model", L2) == {
         "embedder": "some/model",
+        "text": "whole",
         "distance": "l2",
         "rows": {"r0": 3, "r1": 0},
         "exact": {"r0": True, "r1": True},
@@ -62,29 +63,33 @@ def test_figures_are_of_each_pool_and_say_how_they_were_taken():
 
 
 @pytest.fixture
-def ran(tmp_path, store, row):
-    """Run the stage on two rounds, of three rows and of one."""
+def ran(tmp_path, store, row, label):
+    """Run the stage on two rounds, of three rows, two of which share an instruction, and of one."""
     rounds = tmp_path / "rounds"
     rounds.mkdir()
-    texts = {"r0": ["Name a river.", "Name a lake.", "Add 2 and 3."], "r1": ["Name a sea."]}
+    texts = {"r0": [("Add.", "1, 2"), ("Add.", "1, 2, 3"), ("Name it.", "")], "r1": [("Name a sea.", "")]}
     for name, own in texts.items():
-        rows = [row(text, round=name, input=f"input of {text}") for text in own]
+        rows = [row(text, round=name, input=given) for text, given in own]
         tables.write(rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
     names = ("rounds", "embeddings", "diversity", "rejects", "counts", "metrics", "histogram")
     paths = {name: tmp_path / name for name in names}
 
-    def run(embedder):
+    def run(embedder, text="whole"):
         given = load_all_params(Path("params.yaml"))
         models = given.models.model_copy(update={"embedder": embedder})
         own = {name: given.pools["r0"] for name in texts}
-        changed = given.model_copy(update={"models": models, "pools": own})
-        stage.main(changed, stage.Arguments(**paths))
+        embedded = given.diversity.model_copy(update={"text": text})
+        changed = given.model_copy(update={"models": models, "pools": own, "diversity": embedded})
+        stage.main(changed, stage.Arguments(label=label, **paths))
         return tmp_path
 
     return run
 
 
-def test_the_stage_measures_all_pools(ran, monkeypatch):
+@pytest.fixture
+def lengths(monkeypatch):
+    """Embed each text as its length."""
+
     class Lengths(embeddings.Embedder):
         def __init__(self, model): ...
         def __exit__(self, *error): ...
@@ -94,16 +99,27 @@ def test_the_stage_measures_all_pools(ran, monkeypatch):
             return np.array([[len(text), 0] for text in texts], np.float32)
 
     monkeypatch.setattr(embeddings, "Embedder", Lengths)
+
+
+@pytest.mark.parametrize(
+    ("text", "distances"), [("whole", [1.0, 1.0, 3.0]), ("instruction", [0.0, 0.0, 4.0])]
+)
+def test_rows_that_share_an_instruction_are_copies_only_by_that_alone(ran, lengths, text, distances):
+    near = pl.read_parquet(ran("some/model", text) / "diversity/r0.parquet")
+    assert sorted(near["distance"]) == distances
+
+
+def test_the_stage_measures_all_pools(ran, lengths):
     out = ran("some/model")
     near = pl.read_parquet(out / "diversity/r0.parquet")
-    assert near.schema == tables.DIVERSITY and sorted(near["distance"]) == [0.0, 0.0, 1.0]
+    assert near.schema == tables.DIVERSITY
     assert pl.read_parquet(out / "embeddings/r0.parquet").schema == tables.EMBEDDINGS
     assert pl.read_parquet(out / "embeddings/r1.parquet")["embedding"].to_list() == [[11.0, 0.0]]
     assert json.loads((out / "counts").read_text()) == {
         "r0": {"in": 3, "out": 3, "rejects": {}},
         "r1": {"in": 1, "out": 0, "rejects": {"no other row": 1}},
     }
-    assert json.loads((out / "metrics").read_text())["mean"] == {"r0": 0.3333, "r1": None}
+    assert json.loads((out / "metrics").read_text())["mean"] == {"r0": 1.6667, "r1": None}
     assert pl.read_csv(out / "histogram")["rows"].sum() == 3
 
 

@@ -108,10 +108,27 @@ def test_a_package_that_is_not_installed_is_named(store):
         Embedder(Weights("package:no_such_package"))
 
 
-def test_it_is_the_instruction_alone_that_is_embedded(row):
-    turns = (("user", "Hello."), ("assistant", "Hi."))
-    assert embedded_text(row("Name a river.", input="In Asia.", history=turns)) == "Name a river."
-    assert embedded_text(row(" ", input="In Asia.", history=turns)) == "Hello.\nHi.\nIn Asia."
+TURNS = (("user", "Hello."), ("assistant", "Hi."))
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "expected"),
+    [
+        ("whole", {"input": "In Asia.", "history": TURNS}, "Name a river.\nIn Asia.\nHi.\nHello."),
+        ("whole", {"input": "In Asia."}, "Name a river.\nIn Asia."),
+        ("whole", {"input": " "}, "Name a river."),
+        ("instruction", {"input": "In Asia.", "history": TURNS}, "Name a river."),
+        ("instruction", {"instruction": " ", "input": "In Asia.", "history": TURNS}, "In Asia.\nHi.\nHello."),
+    ],
+)
+def test_all_that_is_asked_is_embedded_or_the_instruction_alone(row, text, fields, expected):
+    assert embedded_text(row("Name a river.")._replace(**fields), text) == expected
+
+
+def test_a_model_cuts_off_the_beginning_of_a_long_conversation(fake, row):
+    asked = embedded_text(row("Shorter, please.", history=TURNS), "whole")
+    read = fake.tokenizer(asked, truncation=True, max_length=3)["input_ids"]
+    assert read == ["Shorter,", "please.", "Hi."]
 
 
 @pytest.fixture(scope="module")

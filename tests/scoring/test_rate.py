@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from fakes import reply
 
+from evobuild.cli.check.params import load_all_params
+from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from evobuild.scoring import rate
+from stages import rate as stage
 
 
 @pytest.mark.parametrize(
@@ -171,22 +178,118 @@ def test_only_what_is_wanted_is_asked_for(row, engine, measures, values):
     assert found == [rate.Rating(row().id, *values)]
 
 
+LOST = {"cut": reply("", "Difficulty: hard", "length"), "failed": reply("", "", error="no answer")}
+
+
+def rated(row, engine, level, score, measures=("level", "score")):
+    """The one result of a row whose two replies are these texts, or what LOST has under them."""
+
+    def answer(asked):
+        said = level if asked.purpose == "rate_level" else score
+        return replace(LOST[said], key=asked.key) if said in LOST else said
+
+    engine(answer)
+    with Model(ChatModel("simulated", "judge")) as model:
+        (found,) = rate.rate_rows([row()], model, Sampling(), measures)
+    return found
+
+
 @pytest.mark.parametrize(
-    ("level", "score", "reason"),
+    ("level", "score", "known", "unread"),
     [
-        ("?", "Score: 70", "unparsed level"),
-        ("Difficulty: hard", "Score: 60-70", "unparsed score"),
-        (reply("", "Difficulty: hard", "length"), "Score: 70", "truncated"),
-        ("Difficulty: hard", " ", "empty"),
+        ("?", "Score: 70", (None, 70.0), ("unparsed level", "level", "?")),
+        ("Difficulty: hard", "Score: 60-70", ("hard", None), ("unparsed score", "score", "Score: 60-70")),
+        ("cut", "Score: 70", (None, 70.0), ("truncated", "level", "Difficulty: hard")),
+        ("Difficulty: hard", "failed", ("hard", None), ("model error", "score", "no answer")),
+        ("Difficulty: hard", " ", ("hard", None), ("empty", "score", " ")),
+        ("Difficulty: hard", "<think>Score: 3", ("hard", None), ("truncated", "score", "Score: 3")),
     ],
 )
-def test_a_rating_that_cannot_be_read_is_one_reject(row, engine, level, score, reason):
-    def with_key(asked):
-        answer = level if asked.purpose == "rate_level" else score
-        return answer if isinstance(answer, str) else reply(asked.key, answer.text, answer.finish)
+def test_what_can_be_read_of_a_row_is_not_lost_with_what_cannot(row, engine, level, score, known, unread):
+    found = rated(row, engine, level, score)
+    assert found == rate.Rating(row().id, *known, Reject(row().id, *unread))
 
-    engine(with_key)
-    with Model(ChatModel("simulated", "judge")) as model:
-        (rejected,) = rate.rate_rows([row()], model, Sampling(), ("level", "score"))
-    assert isinstance(rejected, Reject)
-    assert (rejected.id, rejected.reason) == (row().id, reason)
+
+@pytest.mark.parametrize(
+    ("level", "score", "measures", "reject"),
+    [
+        (
+            "?",
+            "!",
+            ("level", "score"),
+            ("unparsed level", "level: unparsed level, score: unparsed score", "?\n\n!"),
+        ),
+        (
+            "cut",
+            " ",
+            ("level", "score"),
+            ("truncated", "level: truncated, score: empty", "Difficulty: hard\n\n "),
+        ),
+        (
+            "failed",
+            "!",
+            ("level", "score"),
+            ("model error", "level: model error, score: unparsed score", "no answer\n\n!"),
+        ),
+        ("?", "Score: 70", ("level",), ("unparsed level", "level: unparsed level", "?")),
+        ("Difficulty: hard", "!", ("score",), ("unparsed score", "score: unparsed score", "!")),
+    ],
+)
+def test_a_row_of_which_nothing_can_be_read_is_one_reject(row, engine, level, score, measures, reject):
+    assert rated(row, engine, level, score, measures) == Reject(row().id, *reject)
+
+
+PARAMS = load_all_params(Path("params.yaml"))
+
+
+def ran(folder, rows, measures=("level", "score")):
+    """Run the stage; its tables, and its counts without what was asked."""
+    folder.mkdir(exist_ok=True)
+    tables.write(folder / "rows", tables.frame(tables.INSTRUCTIONS, rows))
+    outs = {name: folder / name for name in ("ratings", "unread", "rejects", "counts")}
+    section = PARAMS.rate.model_copy(update={"measures": list(measures)})
+    stage.main(
+        PARAMS.model_copy(update={"rate": section}),
+        stage.Arguments(pool="r0", rows=folder / "rows", **outs),
+    )
+    counts = json.loads(outs["counts"].read_text())
+    counts.pop("asked", None)
+    found = [tables.read(outs["ratings"], tables.RATINGS)]
+    return *found, *(tables.read(outs[name], tables.REJECTS) for name in ("unread", "rejects")), counts
+
+
+def test_rows_in_are_rows_out_and_rejects_and_each_measure_has_its_denominator(row, engine, tmp_path):
+    def answer(asked):
+        unread = {
+            "No level.": ("rate_level",),
+            "No score.": ("rate_score",),
+            "None.": ("rate_level", "rate_score"),
+        }
+        words = asked.messages[0].content
+        if any(text in words and asked.purpose in kinds for text, kinds in unread.items()):
+            return "?"
+        return "Difficulty: hard" if asked.purpose == "rate_level" else "Score: 70"
+
+    engine(answer)
+    rows = [row("Both."), row("All."), row("No level."), row("No score."), row("None.")]
+    ratings, unread, rejects, counts = ran(tmp_path / "a", rows)
+    assert counts == {
+        "in": 5,
+        "out": 4,
+        "rejects": {"unparsed level": 1},
+        "unread": {"level": 2, "score": 2},
+    }
+    assert (ratings["level"].count(), ratings["score"].count()) == (5 - 2, 5 - 2)
+    assert dict(unread.select("id", "reason").rows()) == {
+        rows[2].id: "unparsed level",
+        rows[3].id: "unparsed score",
+    }
+    assert set(unread["reply"]) == {"?"}
+    assert rejects["id"].to_list() == [rows[4].id]
+
+
+def test_a_pool_that_is_not_rated_has_empty_tables(row, engine, tmp_path):
+    engine(lambda asked: pytest.fail("asked"))
+    *found, counts = ran(tmp_path / "a", [row()], ())
+    assert [each.height for each in found] == [0, 0, 0]
+    assert counts == tables.OFF

@@ -78,8 +78,18 @@ def test_rewards_are_what_the_model_gives_one_by_one(measured, folder):
         ids = tiny.tokenizer().apply_chat_template(messages, tokenize=True, return_dict=False)
         with torch.inference_mode():
             alone = model(input_ids=torch.tensor([ids])).logits.item()
-        assert found[each.id] == Reward(each.id, pytest.approx(alone, abs=1e-6))
+        assert found[each.id].reward == pytest.approx(alone, abs=1e-6)
     assert len({each.reward for each in found.values()}) == 3
+
+
+def test_a_reward_is_scaled_by_the_tokens_of_its_instruction_and_the_mean_of_the_pool(measured):
+    found = measured([*TURNS, EvolverTurns("d", "word " * 90, "too long"), EvolverTurns("e", "Now", "")])
+    lengths = [len(tiny.tokenizer()(each.answer, add_special_tokens=False)["input_ids"]) for each in TURNS]
+    assert [found[key].tokens for key in "abce"] == [*lengths, 0]
+    mean = sum(lengths) / 4
+    for each, length in zip(TURNS, lengths, strict=True):
+        assert found[each.id].scaled == pytest.approx(found[each.id].reward / length * mean)
+    assert found["e"].scaled is None
 
 
 def test_rejects_pass_and_what_is_too_long_is_one(measured):
@@ -129,7 +139,7 @@ def test_a_language_model_gets_no_output_at_random(store):
         list(reward.measure_rewards(TURNS, Weights(str(tiny.folder())), SETTINGS))
 
 
-def run(tmp_path, row, model):
+def run(tmp_path, row, label, model):
     parent = row("Name a river.")
     rows = {
         "r0": [parent],
@@ -147,20 +157,22 @@ def run(tmp_path, row, model):
     }
     names = ("own", "rounds", "method", "rewards", "rejects", "counts", "metrics", "histogram")
     paths = {name: tmp_path / name for name in names}
-    stage.main(given.model_copy(update=update), stage.Arguments(**paths))
+    stage.main(given.model_copy(update=update), stage.Arguments(label=label, **paths))
     return json.loads((tmp_path / "counts").read_text()), json.loads((tmp_path / "metrics").read_text())
 
 
-def test_the_stage_rewards_evolved_rows_and_counts_the_others(tmp_path, row, store, folder, monkeypatch):
+def test_the_stage_rewards_evolved_rows_and_counts_the_others(
+    tmp_path, row, label, store, folder, monkeypatch
+):
     monkeypatch.setattr(reward.checkpoints, "context_length", lambda model: 4096)
-    counts, metrics = run(tmp_path, row, Weights(str(folder / "one")))
+    counts, metrics = run(tmp_path, row, label, Weights(str(folder / "one")))
     assert counts["r0"] == {"in": 0, "out": 0, "rejects": {}, "not_evolved": 1}
     assert counts["r1"] == {"in": 1, "out": 1, "rejects": {}, "not_evolved": 1}
     assert pl.read_parquet(tmp_path / "rewards/r1.parquet").schema == tables.REWARDS
     assert metrics["rows"] == {"r0": 0, "r1": 1} and metrics["mean"]["r0"] is None
 
 
-def test_without_a_reward_model_nothing_is_measured(tmp_path, row):
-    counts, metrics = run(tmp_path, row, None)
+def test_without_a_reward_model_nothing_is_measured(tmp_path, row, label):
+    counts, metrics = run(tmp_path, row, label, None)
     assert counts == {"r0": tables.OFF, "r1": tables.OFF} and metrics["model"] is None
     assert pl.read_parquet(tmp_path / "rewards/r1.parquet").is_empty()

@@ -66,7 +66,7 @@ def test_rows_are_drawn_by_seed_and_pool_whatever_their_order():
 
 
 @pytest.fixture
-def ran(tmp_path, row, store):
+def ran(tmp_path, row, store, label):
     """Run the stage on two rounds with a tagger, and give the folder of its outs."""
     (tmp_path / "rounds").mkdir()
     for name in ("r0", "r1"):
@@ -82,7 +82,7 @@ def ran(tmp_path, row, store):
         }
         names = ("rounds", "tags", "rejects", "counts", "metrics", "histogram")
         paths = {name: tmp_path / name for name in names}
-        stage.main(given.model_copy(update=update), stage.Arguments(**paths))
+        stage.main(given.model_copy(update=update), stage.Arguments(label=label, **paths))
         return tmp_path
 
     return run

@@ -25,8 +25,15 @@ def unlike(count: int) -> list[SourceRow]:
     return [source(place, " ".join(f"{word}{place}" for word in words)) for place in range(1, count + 1)]
 
 
-def params(held_out: float = 0.2, rows: int | None = None, domain: str | None = None) -> Seed:
-    return Seed(source="s", format="auto", domain=domain, rows=rows, held_out=held_out, near_duplicate=0.7)
+def params(**fields) -> Seed:
+    given = {
+        "domain": None,
+        "rows": None,
+        "deduplicate": True,
+        "held_out": 0.2,
+        "near_duplicate": 0.7,
+    } | fields
+    return Seed(source="s", format="auto", **given)
 
 
 def split(sources: list[SourceRow], seed: int = 1, **fields) -> Split:
@@ -49,6 +56,30 @@ def test_exact_duplicates_and_empty_instructions_are_rejects_with_their_place() 
         ("exact duplicate", "seeds.jsonl:9 repeats seeds.jsonl:1"),
         ("empty instruction", "seeds.jsonl:10"),
     ]
+
+
+def test_equal_rows_stay_if_params_say_so_each_under_an_id_of_its_own() -> None:
+    rows = unlike(5)
+    found = split([*rows, rows[0]._replace(place="seeds.jsonl:9", conversation=9)], deduplicate=False)
+    assert found.rejects == []
+    same = [row for row in (*found.r0, *found.held_out) if row.instruction == rows[0].instruction]
+    assert len({row.id for row in same}) == len({row.seed_place for row in same}) == 2
+    assert all(row.seed_id == row.id for row in same)
+
+
+def test_the_place_of_a_row_counts_all_before_it_whatever_became_of_them() -> None:
+    rows = [source(0, ""), *unlike(6), unlike(1)[0]]
+    found = split(rows, rows=3)
+    places = {row.instruction: row.seed_place for row in (*found.r0, *found.held_out)}
+    assert places == {
+        row.instruction: place for place, row in enumerate(rows[:7]) if row.instruction in places
+    }
+    assert len(places) >= 4
+
+
+def test_nothing_is_held_out_at_a_share_of_0() -> None:
+    found = split([source(place, f"amber {place}") for place in range(4)], held_out=0, near_duplicate=0.1)
+    assert (len(found.r0), found.held_out, found.rejects) == (4, [], [])
 
 
 @pytest.mark.parametrize(

@@ -217,13 +217,24 @@ def test_a_filter_loses_what_is_beyond_it(
     assert chosen(sources, filters=SELECT["filters"] | given)[1][reason] == count
 
 
+def test_equal_rows_stay_if_params_say_so(sources: Sources) -> None:
+    found, reasons = chosen(sources, deduplicate={"exact": False, "near": None, "embedding": None})
+    assert reasons == {"not answered": 2, "no ifd": 2}
+    assert found.kept.height == 7
+
+
 def test_near_rows_are_lost_by_words_and_by_embedding(sources: Sources) -> None:
-    assert chosen(sources, deduplicate={"near": None, "embedding": 0.99})[1]["duplicate by embedding"] == 0
+    assert (
+        chosen(sources, deduplicate={"exact": True, "near": None, "embedding": 0.99})[1][
+            "duplicate by embedding"
+        ]
+        == 0
+    )
     same = pl.read_parquet(sources.embeddings / "r0.parquet").with_columns(  # type: ignore[operator]
         embedding=pl.lit([1.0] * 6, pl.List(pl.Float32))
     )
     tables.write(sources.embeddings / "r0.parquet", same)  # type: ignore[operator]
-    _, reasons = chosen(sources, pools=["r0"], deduplicate={"near": None, "embedding": 0.99})
+    _, reasons = chosen(sources, pools=["r0"], deduplicate={"exact": True, "near": None, "embedding": 0.99})
     assert reasons["duplicate by embedding"] == 2
 
 

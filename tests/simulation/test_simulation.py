@@ -15,8 +15,10 @@ import pytest
 
 from evobuild import simulation
 from evobuild.answering import failures
+from evobuild.answering.response_prompt import SHIPPED as SHIPPED_PROMPTS
 from evobuild.autoif import augment, backtranslate, verifiers
-from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import UserError
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
@@ -37,7 +39,15 @@ SHIPPED = (ROOT / "data/raw/constraints.txt").read_text("utf-8").splitlines()
 SEEDS = [json.loads(line) for line in (ROOT / "data/raw/sample.jsonl").read_text("utf-8").splitlines()]
 SEED = "Give three tips for staying healthy."
 HARD = f"{SEED} Compare two of them step by step, and explain at least one exception and its cause."
-RULES = Failures(max_growth=200, language=True, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True,
+    unchanged=True,
+    answered=True,
+    max_growth=200,
+    language=True,
+    lost_content=False,
+    equal=False,
+)
 GOOD = [CLAUSES[clause] for clause in ("keep", "self_contained", "no_answer", "concrete")]
 SAID = {"echoed": "markers copied", "translated": "language changed", "swollen": "grew too long"}
 SAID |= {"dropped": "lost content", "lost": "loss of key information", "stagnant": "stagnant complexity"}
@@ -193,7 +203,7 @@ def test_no_text_breaks_it(text):
     cases = [{"number": 1, "history": [{"role": "user", "content": text}], "stages": [text, "a", text]}]
     prompts = [given(f"evolve/{name}", text) for name in operations.OPERATIONS]
     prompts += [e0().replace("{instruction}", text), render("judge/equal.jinja", history=[], **pair)]
-    prompts += [render("judge/method_keyword.jinja", methods=[text]), given("judge/tags", text), text]
+    prompts += [render("judge/method_keyword.jinja", method=text), given("judge/tags", text), text]
     prompts += [render("optimize/improve.jinja", feedback=text, method=text)]
     prompts += [render("optimize/analyse.jinja", cases=cases), given("judge/quality", text, answer=text)]
     prompts += [render("autoif/augment.jinja", examples=[text], count=3)]
@@ -201,7 +211,7 @@ def test_no_text_breaks_it(text):
         render(f"autoif/{name}.jinja", code=text, constraint=text) for name in ("verifier", "backtranslate")
     ]
     asked = [(purpose, prompt) for purpose in simulation.PARTS for prompt in prompts]
-    asked += [("respond", f"{text}\n\n{constraint}") for constraint in SHIPPED]
+    asked += [("respond", f"{constraint}\n\n{text}") for constraint in SHIPPED]
     assert all(len(ask(prompt, purpose, n=5).choices) == 5 for purpose, prompt in asked)
 
 
@@ -215,8 +225,30 @@ def test_a_shipped_constraint_is_understood_kept_and_checked(text, tmp_path):
     answers = [ask(seed["instruction"], "respond").text for seed in SEEDS[:20]]
     assert all(evaluate(constraint.keep(answer).strip()) for answer in [*answers, *STOCK, "", "Po."])
     assert not any(evaluate(constraint.broken(answer)) for answer in STOCK)
-    replies = several(f"{SEED}\n\n{text}", "respond", 300)
+    replies = several(f"{text}\n\n{SEED}", "respond", 300)
     assert sum(map(evaluate, replies)) / 300 > rates.TRAITS["small"].keeps - 0.1
+
+
+@pytest.mark.parametrize(
+    ("strategy", "text", "context"),
+    [
+        ("auto", HARD, ""),
+        ("auto", f"{SEED}\n\nOne each.", "Sleep, {{ food }}\n\nand sports."),
+        ("autoif", "Use no comma.", SEED),
+    ],
+)
+def test_the_responders_prompt_changes_no_answer(strategy, text, context):
+    asked = row(text, context)._replace(strategy=strategy, history=(("user", "Hi."), ("assistant", "Hm.")))
+    plain, wrapped = (chat_messages(asked, template) for template in SHIPPED_PROMPTS.values())
+    samplings = [Sampling(0.7, seed=seed) for seed in range(20)]
+    first, second = (
+        [simulation.answer("large", Request("", "respond", turns, each)) for each in samplings]
+        for turns in (plain, wrapped)
+    )
+    assert [each.text for each in first] == [each.text for each in second]
+    assert first[0].prompt_tokens < second[0].prompt_tokens
+    if strategy == "autoif":
+        assert sum("," not in each.text for each in first) > 8
 
 
 def read_verifier(choice):
@@ -251,16 +283,20 @@ def test_inventions_and_back_translations_fail_in_every_way():
     assert 0 < said[None] < 100 < 1500 < said["Set no comma."] and said["Never do this: set no comma."] > 0
 
 
+def read_phrase(text):
+    return keywords.read_keyword(Reply("", (Choice(text, "stop", 1),), 0))[0] or None
+
+
 def test_judgements_can_be_read_but_for_a_known_share():
     pair = {"first": {"instruction": SEED, "input": ""}, "second": {"instruction": HARD, "input": ""}}
-    ways = render("judge/method_keyword.jinja", methods=["Add a limit.", "Ask for causes."])
+    way = render("judge/method_keyword.jinja", method="Add a limit.")
     read = {
         "rate_level": (given("judge/difficulty_level"), rate.read_level),
         "rate_score": (given("judge/difficulty_score"), rate.read_score),
         "quality": (given("judge/quality", answer="Three tips."), rate.read_score),
         "equal": (render("judge/equal.jinja", history=[], **pair), equality.read_equality_verdict),
         "tag": (given("judge/tags"), tag.read_tags),
-        "keywords": (ways, lambda text: keywords.read_keyword_phrases(text, 2) or None),
+        "keywords": (way, read_phrase),
     }
     for purpose, (prompt, reader) in read.items():
         assert 0.005 < sum(reader(text) is None for text in several(prompt, purpose)) / 2000 < 0.05, purpose

@@ -47,7 +47,7 @@ def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
         texts = [text(f"{field}{name}") for field in ("instruction", "input", "output")]
         made_by = ("evol", text(f"operation{name}"), "", "")
         rows = [
-            (
+            tables.Instruction(
                 f"{name}-{row:02d}", "", text(f"seed_id{row}"), f"{parent}-{row:02d}" if parent else "",
                 name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, *made_by,
             )
@@ -69,7 +69,7 @@ def write_spread(where: outcomes.Tables, number: int) -> None:
         ids = [f"{name}-{row:02d}" for row in range(number)]
         near = [(key, ids[0], row / 4) for row, key in enumerate(ids)]
         tables.write(where.measures["diversity"] / f"{name}.parquet", tables.frame(tables.DIVERSITY, near))
-        rewards = [] if name == "r0" else [(key, row - 1.0) for row, key in enumerate(ids)]
+        rewards = [] if name == "r0" else [(key, row - 1.0, 4, row - 1.0) for row, key in enumerate(ids)]
         tables.write(where.measures["rewards"] / f"{name}.parquet", tables.frame(tables.REWARDS, rewards))
         tags = [(key, [f"tag {n}" for n in range(row + 1)]) for row, key in enumerate(ids)]
         tables.write(where.measures["tags"] / f"{name}.parquet", tables.frame(tables.TAGS, tags))
@@ -106,7 +106,7 @@ def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict
     empty = {pl.String: "", pl.Boolean: False, pl.Int64: 0, pl.Float64: None}
     values = {name: empty[kind] for name, kind in tables.CANDIDATES.items()}
     given = {"id": f"{step:03d}-{number:03d}", "step": step, "candidate": number, "failure_rate": rate}
-    return values | given | {"rows": 4} | fields
+    return values | given | {"rows": 4, "judged": 4} | fields
 
 
 def write_contamination(sources: Sources, text: Any) -> None:
@@ -171,6 +171,7 @@ def write_figures(sources: Sources, text: Any) -> None:
     words = [{"evolver": text("evolver"), "keyword": f"idea {n}", "count": 3 + n} for n in range(2)]
     tables.write_csv(sources.keywords, words)
     tokens = {"round": "r1", "evolver": "e", "probability": 0.95, "positions": 8, "share": 1.0}
+    tokens |= {"first_positions": 5, "first_share": 1.0}
     tables.write_csv(sources.token_probability, [tokens])
     tables.write_csv(sources.curve, [{"step": 1, "loss": 3.5, "learning_rate": 0.1}])
     evaluation = {"held_out": {"measured": 4, "rejected": 0}, "loss": {"base": 2.5, "tuned": 2.25}}

@@ -40,7 +40,7 @@ def row(key: str, parent: str = "", **fields: str) -> Instruction:
 
 def attempt(parent: str, number: int, *rest: str) -> tuple[Any, ...]:
     """A failed attempt with a fixed operation. rest: operation, domain, reason, detail and reply."""
-    return f"{parent}-{number}", parent, number, "evol", *rest
+    return f"{parent}-{number}", parent, number, "evol", *rest, None
 
 
 def tables_in(root: Path) -> outcomes.Tables:
@@ -132,7 +132,7 @@ def small(root: Path) -> outcomes.Tables:
     ratings = {"a-r0": 10.0, "a-r1": 60.0, "a-r2": 90.0}
     measured = {
         "diversity": [("a-r1", "c-r1", 0.75), ("c-r1", "a-r1", 0.75), ("a-r2", "gone-r2", 0.5)],
-        "rewards": [("a-r1", -1.5)],
+        "rewards": [("a-r1", -1.5, 4, -0.5)],
         "tags": [("a-r1", ["ornithology", "colours"]), ("c-r1", [HOSTILE]), ("b-r1", [])],
         "contamination": [
             ("a-r1", "r1", "held_out", "held.parquet[3]", "13-gram", "name a red bird", "Name a red bird!"),

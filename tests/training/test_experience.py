@@ -112,7 +112,7 @@ def test_the_answer_and_its_end_are_learnt_and_cut(room: int, learnt: str) -> No
     row = tiny.row(output="%%%")
     (pair,) = tokenize_pairs(tiny.tokenizer(), "plain", [row], 128)
     assert isinstance(pair, Pair)
-    example = experience.labelled_pair(pair, tiny.tokenizer().eos_token_id, pair.answer_start + room)
+    example = finetune.labelled_pair(pair, tiny.tokenizer().eos_token_id, pair.answer_start + room)
     ids, labels = example["input_ids"], example["labels"]
     assert labels == [finetune.UNLABELLED] * pair.answer_start + ids[pair.answer_start :]
     assert tiny.tokenizer().decode(ids) == f"<|begin|>{row.instruction}\n{learnt}"

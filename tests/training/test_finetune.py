@@ -11,13 +11,12 @@ import tiny
 import torch
 import trl
 
-from evobuild.core import conversation
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
 from evobuild.training.params import Finetune
-from evobuild.weights import checkpoints
+from evobuild.weights import checkpoints, tokenized_pairs
 
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output=f"Cod, {number} times.") for number in range(8)]
 
@@ -66,7 +65,8 @@ def test_earlier_answers_are_not_in_the_loss() -> None:
 @pytest.mark.parametrize(("room", "learnt"), [(6, "%%%%%<|end|>"), (5, "%%%%%"), (1, "%")])
 def test_a_longer_answer_is_cut_at_its_end(room: int, learnt: str) -> None:
     row = tiny.row(output="%%%%%")
-    length = len(conversation.prompt_ids(tiny.tokenizer(), row)) + room
+    (pair,) = tokenized_pairs.tokenize_pairs(tiny.tokenizer(), "chat", [row], 128)
+    length = pair.answer_start + room  # type: ignore[union-attr]
     assert labelled(row, length)[1] == learnt
 
 
@@ -118,18 +118,23 @@ def test_a_base_without_a_chat_template_can_be_tuned(tmp_path: Path) -> None:
 
 
 def test_no_room_for_any_answer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"8 tokens: no prompt of 8 rows .* raise finetune\.max_length"):
+    with pytest.raises(BadInput, match=r"none of 8 rows .* 8 tokens; raise finetune\.max_length"):
         tune(tmp_path / "tuned", max_length=8)
 
 
-def test_rows_without_room_are_left_out() -> None:
-    rows = [tiny.row(), tiny.row(instruction="%" * 200)]
+def test_rows_without_an_answer_or_room_for_one_are_left_out() -> None:
+    rows = [tiny.row(), tiny.row(instruction="%" * 200), tiny.row(output=" \n")]
     examples, rejects = finetune.labelled_examples(tiny.tokenizer(), rows, 128)
-    assert (len(examples), len(rejects)) == (1, len(rows) - 1)
+    assert len(examples) == 1
+    assert [(each.id, each.reason) for each in rejects] == [
+        (rows[1].id, "no room for the answer"), (rows[2].id, "empty answer")
+    ]  # fmt: skip
 
 
-def test_a_conversation_that_the_template_refuses_is_named() -> None:
-    tokenizer = checkpoints.load_tokenizer(Weights(str(tiny.folder())))
-    tokenizer.chat_template = "{{ raise_exception('no system turns') }}"
-    with pytest.raises(BadInput, match=f"row {tiny.row().id}: .* refuses it: no system turns"):
-        conversation.prompt_ids(tokenizer, tiny.row())
+def test_ids_are_those_of_scoring_and_an_end_in_the_answer_is_not_the_end() -> None:
+    row = tiny.row(output="Red.<|end|>")
+    (pair,) = tokenized_pairs.tokenize_pairs(tiny.tokenizer(), "chat", [row], 128)
+    ((example,), _) = finetune.labelled_examples(tiny.tokenizer(), [row], 128)
+    end = tiny.tokenizer().eos_token_id
+    assert example["input_ids"] == [*pair.both, end]  # type: ignore[union-attr]
+    assert example["labels"].count(end) == 1

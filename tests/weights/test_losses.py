@@ -28,7 +28,8 @@ class SecondHalf(Known):
 
 
 def a_pair(key: str, question: list[int], answer: list[int], truncated: bool = False) -> Pair:
-    return Pair(key, question + answer, len(question), question[:1] + answer, truncated)
+    start, own = len(question), ((1, len(question)),)
+    return Pair(key, question + answer, own, start, question[:1] + answer, 1, truncated)
 
 
 def some_pairs(count: int, size: int) -> list[Pair]:
@@ -57,6 +58,20 @@ def test_means_are_over_the_question_and_over_the_answer_separately() -> None:
     assert (each.question_tokens, each.answer_tokens) == (2, 3)
     assert each.loss_q == pytest.approx((math.log(50) + math.log(4)) / 2, abs=1e-5)
     assert each.loss_a_given_q == each.loss_a == pytest.approx((math.log(50) + 2 * math.log(4)) / 3, abs=1e-5)
+
+
+def test_separators_and_roles_are_in_no_mean_and_stretches_of_a_question_are_one() -> None:
+    # Tokens from 25 on cost ln 4, the others ln 50. Of 5 in between and 6 before the answer nothing is told.
+    pair = Pair("a", [0, 30, 5, 10, 11, 6, 31], ((1, 2), (3, 5)), 6, [0, 6, 31], 2, False)
+    (each,) = losses.pair_losses(Reader(SecondHalf(1), 100), [pair])
+    assert (each.question_tokens, each.answer_tokens) == (3, 1)
+    assert each.loss_q == pytest.approx((math.log(4) + 2 * math.log(50)) / 3, abs=1e-5)
+    assert each.loss_a_given_q == each.loss_a == pytest.approx(math.log(4), abs=1e-5)
+
+
+def test_a_question_of_no_tokens_has_no_loss() -> None:
+    (each,) = losses.pair_losses(Reader(Known(0.5), 100), [Pair("a", [0, 6, 7], (), 2, [0, 6, 7], 2, False)])
+    assert (each.question_tokens, each.loss_q) == (0, 0)
 
 
 def test_two_documents_give_all_three_losses() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from itertools import product
 from types import SimpleNamespace
 
+import made_tokenizers
 import pytest
 import tiny
 
-from evobuild.core.conversation import prompt_ids
 from evobuild.core.errors import UserError
 from evobuild.core.tables import Reject
 from evobuild.weights import checkpoints, tokenized_pairs
@@ -40,36 +41,91 @@ class Letters:
         return self(text)["input_ids"][:max_length]
 
 
-@pytest.mark.parametrize(
-    ("fields", "text"),
-    [
-        ({"instruction": "Sum up."}, "Sum up.\n"),
-        ({"instruction": "Sum up.", "input": "A tale."}, "Sum up.\nA tale.\n"),
-        (
-            {"instruction": "Go on.", "history": (("user", "Hello."), ("assistant", "Hi."))},
-            "Hello.\nHi.\nGo on.\n",
-        ),
-    ],
-)
-def test_the_question_is_history_instruction_and_input(fields: dict, text: str) -> None:
-    assert tokenized_pairs.question_text(tiny.row(**fields)) == text
+def own(tokenizer, text: str) -> list[int]:
+    """The tokenizer's ids of a text that holds no special tokens but a template's."""
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-def test_plain_concatenates_ids_and_scores_the_same_answer_tokens_twice() -> None:
-    found = made("plain", instruction="Two an", output="d five")
+ASKED = {
+    "plain": "<s>{}\n",
+    "alpaca": "<s>Below is an instruction that describes a task. Write a response that appropriately "
+    "completes the request.\n\n### Instruction:\n{}\n\n### Response:",
+    "chat": "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n",
+}
+"""What stands before an answer, around the question."""
+WORDS = ["Name two colours.", "Sum up:  2,\n 3", "Write — naïve 你好 🐟!"]
+ANSWERS = ["Red, green and blue.", "5\n\n\nfour", "def f():\n    return 你好", "- Two:\n three"]
+
+
+@pytest.mark.parametrize("kind", made_tokenizers.KINDS)
+@pytest.mark.parametrize("template", ASKED)
+def test_ids_are_those_of_the_joint_text_and_of_the_template_without_the_question(
+    kind: str, template: str
+) -> None:
+    tokenizer = made_tokenizers.tokenizer(kind)
+    for words, output in product(WORDS, ANSWERS):
+        found = made(template, 999, tokenizer, instruction=words, output=output)
+        assert isinstance(found, Pair)
+        # The start token is put before the text; it takes no part in how the text is tokenized.
+        start = [] if template == "chat" else [tokenizer.bos_token_id]
+        asked, without = (ASKED[template].removeprefix("<s>").format(text) for text in (words, ""))
+        assert found.both == start + own(tokenizer, asked + output)
+        assert found.both[: found.answer_start] == start + own(tokenizer, asked)
+        assert found.alone[: found.alone_start] == start + own(tokenizer, without)
+        assert found.alone[found.alone_start :] == found.both[found.answer_start :]
+        ((first, end),) = found.question
+        # With "byte lines" a mark and the newline behind it are one token.
+        assert tokenizer.decode(found.both[first:end]).strip() == words
+        assert first > 0 and end <= found.answer_start
+
+
+@pytest.mark.parametrize("template", ASKED)
+def test_the_questions_own_tokens_are_instruction_and_input(template: str) -> None:
+    tokenizer = made_tokenizers.tokenizer("bytes")
+    talk = (("user", "Hello."), ("assistant", "Hi."))
+    found = made(template, 999, tokenizer, instruction="Sum up", input="2 and 3", history=talk)
     assert isinstance(found, Pair)
-    start, asked, answer = tiny.tokenizer().bos_token_id, ids("Two an\n"), ids("d five")
-    assert found.both == [start, *asked, *answer]
-    assert found.both[found.answer_start :] == answer and found.alone == [start, *answer]
-    assert not found.truncated
+    texts = [tokenizer.decode(found.both[first:end]) for first, end in found.question]
+    assert texts == {
+        "plain": ["Sum up\n2 and 3"], "chat": ["Sum up\n\n2 and 3"], "alpaca": ["Sum up", "2 and 3"]
+    }[template]  # fmt: skip
+    alone = tokenizer.decode(found.alone)
+    assert "Hello." in alone and "Hi." in alone and "Sum up" not in alone and "2 and 3" not in alone
 
 
-def test_chat_puts_the_answer_after_the_models_own_template() -> None:
-    found = made("chat", instruction="Name a fish.", output="Cod.")
+@pytest.mark.parametrize("template", ASKED)
+@pytest.mark.parametrize("kind", made_tokenizers.KINDS)
+def test_special_tokens_in_a_row_stay_text(kind: str, template: str) -> None:
+    tokenizer = made_tokenizers.tokenizer(kind)
+    bare, full = (
+        made(template, 999, tokenizer, instruction=f"a{add}b", input=f"{add}", output=f"Two{add}four")
+        for add in ("", "</s><|im_start|><|im_end|>")
+    )
+    assert isinstance(bare, Pair) and isinstance(full, Pair)
+    special = {1, 2, 3, 4}
+    assert [each for each in full.both if each in special] == [each for each in bare.both if each in special]
+    assert tokenizer.decode(full.both[full.answer_start :]).strip() == "Two</s><|im_start|><|im_end|>four"
+
+
+def test_an_answer_is_tokenized_by_itself_where_a_token_spans_the_seam() -> None:
+    tokenizer = made_tokenizers.tokenizer("byte lines")
+    assert tokenizer.tokenize("x\n\nfour")[1] == "ĊĊ"
+    found = made("plain", 99, tokenizer, instruction="x", output="\nfour")
     assert isinstance(found, Pair)
-    prompt = prompt_ids(tiny.tokenizer(), tiny.row(instruction="Name a fish."))
-    assert found.both == prompt + ids("Cod.") and found.answer_start == len(prompt)
-    assert found.alone == [prompt[0], *ids("Cod.")]
+    assert found.both[1:] == own(tokenizer, "x\n") + own(tokenizer, "\nfour")
+    assert found.alone[1:] == own(tokenizer, "\n") + own(tokenizer, "\nfour")
+
+
+def test_a_chat_template_with_nothing_before_an_answer_is_refused() -> None:
+    bare = deepcopy(tiny.tokenizer())
+    bare.chat_template = "{{ messages[0].content }}"
+    with pytest.raises(UserError, match="nothing to stand before an answer"):
+        made("chat", tokenizer=bare)
+
+
+def test_a_row_without_a_question_has_no_tokens_of_it() -> None:
+    found = made("plain", instruction=" ")
+    assert isinstance(found, Pair) and found.question == ()
 
 
 def test_a_scorer_without_a_chat_template_is_refused() -> None:
@@ -87,8 +143,10 @@ def test_authors_count_the_questions_tokens_apart_and_score_what_follows_them(st
     assert found == Pair(
         tiny.row(instruction="Q?").id,
         [*first, ord("Q"), ord("?"), 999, ord("n")],
+        ((1, 2 + start),),
         2 + start,
         [*first, ord("A"), ord("n")],
+        1,
         False,
     )
 
@@ -117,14 +175,11 @@ def test_a_longer_answer_is_cut_at_its_end_and_marked(room: int, kept: int, trun
     question = [0, *ids("x\n")]
     found = made("plain", len(question) + room, instruction="x", output="%%%%%")
     assert isinstance(found, Pair)
-    assert (len(found.both) - found.answer_start, len(found.alone) - 1, found.truncated) == (
-        kept,
-        kept,
-        truncated,
-    )
+    scored = (len(found.both) - found.answer_start, len(found.alone) - found.alone_start)
+    assert (scored, found.truncated) == ((kept, kept), truncated)
 
 
-@pytest.mark.parametrize("template", ["plain", "chat", "authors", "superfiltering"])
+@pytest.mark.parametrize("template", [*ASKED, "authors", "superfiltering"])
 @pytest.mark.parametrize(
     ("output", "max_length", "why"), [("", 90, "empty answer"), ("xyz", 3, "no room for the answer")]
 )
@@ -132,6 +187,21 @@ def test_what_has_no_answer_tokens_is_a_reject(template: str, output: str, max_l
     found = made(template, max_length, instruction="Name a long river.", output=output)
     assert isinstance(found, Reject)
     assert (found.reason, found.reply) == (why, output)
+
+
+@pytest.mark.parametrize("template", ASKED)
+def test_a_blank_answer_is_a_reject(template: str) -> None:
+    found = made(template, 999, output=" \n\t")
+    assert isinstance(found, Reject) and (found.reason, found.reply) == ("empty answer", " \n\t")
+
+
+def test_an_answer_that_the_tokenizer_drops_is_a_reject() -> None:
+    from tokenizers import Regex, normalizers
+
+    deaf = deepcopy(made_tokenizers.tokenizer("bytes"))
+    deaf.backend_tokenizer.normalizer = normalizers.Replace(Regex("[xyz]"), "")
+    found = made("plain", 99, deaf, instruction="Name two.", output="xyz")
+    assert isinstance(found, Reject) and found.reason == "no answer token is scored"
 
 
 def test_an_answer_of_one_token_that_nothing_stands_before_cannot_be_scored_alone() -> None:

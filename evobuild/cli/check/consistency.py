@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from evobuild.answering.response_prompt import SHIPPED, response_template
 from evobuild.autoif.params import AutoIF, Sample, Verifiers
 from evobuild.autoif.records import meets
 from evobuild.cli.check import selection
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
-from evobuild.core.tables import SEED_ROUND
+from evobuild.core.prompts import render
+from evobuild.core.tables import AUTOIF, EVOL, SEED_ROUND
 from evobuild.models import roles
 
 HELD_OUT = "data/held_out.parquet"
@@ -27,6 +29,7 @@ def check_params(params: Params) -> None:
     _check_optimize(params)
     _check_evolve(params)
     _check_autoif(params)
+    _check_response_prompt(params.respond.prompt)
     selection.check_selection(params)
     roles.check_models(params.models)
 
@@ -191,4 +194,16 @@ def _check_bounds(given: AutoIF) -> None:
         if bound is not None and not meets(bound, most):
             raise BadParams(
                 f"params.yaml: autoif.{key} is {bound}, which not even {most} meets; expected a lower bound"
+            )
+
+
+def _check_response_prompt(prompt: str) -> None:
+    """A template of one's own that fails or leaves a row out would show only when answers are paid for."""
+    template, row = response_template(prompt), {"instruction": "<instruction>", "input": "<input>"}
+    for strategy in () if prompt in SHIPPED else (EVOL, AUTOIF):
+        text = render(template, **row, strategy=strategy)
+        if lacking := [name for name, value in row.items() if value not in text]:
+            raise BadParams(
+                f"params.yaml: respond.prompt '{prompt}' leaves out the {' and the '.join(lacking)} of a row "
+                f"whose strategy is {strategy}; expected {{{{ instruction }}}} and {{{{ input }}}}"
             )

@@ -115,6 +115,8 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
     if origin.reply is None:
         yield f"  reply of {attempt}: not here, neither in data/replies nor in the reply store"
     else:
+        if origin.reasoning:
+            yield from quoted(f"thoughts of {attempt}, before its reply", origin.reasoning)
         yield from quoted(f"reply of {attempt}, from {origin.place}", origin.reply)
     yield f"  verdict on {attempt}: an evolution of its parent"
     yield from quoted("instruction, [-gone-] and {+new+} against its parent", _compared(above, row))
@@ -138,6 +140,8 @@ def _attempts(failed: Sequence[Attempt]) -> Iterator[str]:
 def _outcome(outcome: RowOutcome, pool: str, params: ExplainParams) -> Iterator[str]:
     if outcome.answer is not None:
         by = f"answer by {outcome.responder}" if outcome.responder else "answer, as the seed has it"
+        if outcome.reasoning:
+            yield from quoted(f"thoughts of {outcome.responder}, before its answer", outcome.reasoning)
         yield from quoted(by, outcome.answer)
     yield from _measured(outcome, pool, params)
     for loss in outcome.losses:

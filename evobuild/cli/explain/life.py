@@ -17,7 +17,7 @@ from evobuild.cli.explain import verification
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint, Verification
 from evobuild.core import cache_files, tables
-from evobuild.core.chat import Message, Request
+from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.tables import (
     CANDIDATES,
@@ -31,7 +31,7 @@ from evobuild.core.tables import (
     Reject,
 )
 from evobuild.evolution import evolve, prompts_sent
-from evobuild.models import engine, reply_cache
+from evobuild.models import engine, reasoning, reply_cache
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 from evobuild.text.control_characters import on_terminal
@@ -58,7 +58,8 @@ class Origin(NamedTuple):
     """How a child came to be.
 
     prompt: '' if what it was rendered from is not here; source: what that is, or what is lacking.
-    reply: None if neither its table nor the store has it; place: where it was found.
+    reply: None if neither its table nor the store has it; place: where it was found. reasoning: what the
+    evolver thought before it, '' if nothing.
     """
 
     prompt: str
@@ -67,6 +68,7 @@ class Origin(NamedTuple):
     number: int | None
     reply: str | None
     place: str
+    reasoning: str = ""
 
 
 class Chapter(NamedTuple):
@@ -230,9 +232,11 @@ class _Reader:
         path = REPLIES_OF / f"{row.round}.parquet"
         kept = self._table(path, REPLIES).filter(id=row.id)
         if kept.height:
-            return Origin(prompt, source, failed, kept["attempt"][0], kept["reply"][0], str(path))
-        reply = self._stored(row, prompt, len(failed)) if prompt else None
-        return Origin(prompt, source, failed, len(failed), reply, "the reply store")
+            number, reply, thought = kept.select("attempt", "reply", "reasoning").row(0)
+            return Origin(prompt, source, failed, number, reply, str(path), thought)
+        stored = self._stored(row, prompt, len(failed)) if prompt else None
+        found = (stored.text, "the reply store", stored.reasoning) if stored else (None, "", "")
+        return Origin(prompt, source, failed, len(failed), *found)
 
     def _methods(self) -> Iterator[tuple[str, str]]:
         """Every method that may have been used, with the place of its text."""
@@ -242,7 +246,7 @@ class _Reader:
             for key, method in table.select("id", "method").iter_rows():
                 yield f"{CANDIDATES_IN}, candidate {key}", method
 
-    def _stored(self, row: Instruction, prompt: str, number: int) -> str | None:
+    def _stored(self, row: Instruction, prompt: str, number: int) -> Reply | None:
         """Look a reply up in the store by what was asked."""
         file, evolver = cache_files.replies_file(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.evolver:
@@ -251,7 +255,7 @@ class _Reader:
         with reply_cache.ReplyCache(file, engine.engine_identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
-        return reply.text if reply else None
+        return reasoning.with_answer_alone(reply) if reply else None
 
     def _sequels(self, row: Instruction) -> Iterator[Sequel]:
         for name, round_ in self._params.rounds.items():

@@ -30,7 +30,8 @@ from evobuild.core.params import load_params
 from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
-from evobuild.evolution import optimize
+from evobuild.evolution import optimization_calls
+from evobuild.evolution.keywords import MOST_METHODS
 from evobuild.models import planning
 from evobuild.models.progress import FOLDER as PROGRESS
 from evobuild.models.usage import Usage
@@ -102,7 +103,7 @@ class Estimator:
         bounds: dict[str, Callable[[], int]] = {
             "optimize": self._optimized,
             "evolve": lambda: self._evolved(key),
-            "keywords": lambda: self._params.keywords.rows * len(self._params.rounds),
+            "keywords": lambda: MOST_METHODS * self._params.keywords.rows * len(self._params.rounds),
             "tag": self._tagged,
             "rate": lambda: len(self._params.rate.measures) * self._rows(key),
             "respond": lambda: self._answered(key),
@@ -113,7 +114,7 @@ class Estimator:
         evolve = self._params.evolve
         if (evolve.strategy, evolve.method) != ("auto", "optimized"):
             return 0
-        return optimize.most_optimization_calls(self._params.optimize, evolve.failures.equal)
+        return optimization_calls.most_optimization_calls(self._params.optimize, evolve.failures.equal)
 
     def _evolved(self, round_: str) -> int:
         evolve = self._params.evolve

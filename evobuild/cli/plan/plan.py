@@ -83,7 +83,8 @@ def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]
         needed = networkx.descendants(repo.index.graph, stage)
         fresh = not any(other in stale for other in needed)
         if not fresh or stage.changed():
-            # The out of check is constant: after it only what itself reads a changed param is stale.
+            # check.txt is constant, and label.txt changes only from a dry run to a real one, which asks
+            # nothing new: after check only what itself reads a changed param is stale.
             if stage.addressing != "check":
                 stale.add(stage)
             yield stage, fresh

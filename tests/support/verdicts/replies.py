@@ -10,7 +10,9 @@ from evobuild.core.tables import Instruction
 from evobuild.evolution import elimination, methods
 from evobuild.evolution.params import Failures
 
-RULES = Failures(max_growth=40, language=True, lost_content=False, equal=False)
+RULES = Failures(
+    markers=True, unchanged=True, answered=True, max_growth=40, language=True, lost_content=False, equal=False
+)
 LABEL = "#Finally Rewritten Instruction#"
 RIVER = "Name a river."
 LONG_RIVER = "Name a river of more than 1,000 km."

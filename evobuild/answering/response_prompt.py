@@ -1,0 +1,37 @@
+"""How the responder is asked: as a user would ask, as the second paper does, or by a template of one's own.
+
+What is stored, exported, trained on and scored is the row's own instruction and input, without any of it.
+Source of the paper's: Hui et al. 2024, arXiv:2412.11231, Figure 16.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from evobuild.core.conversation import PLAIN
+from evobuild.core.errors import BadParams
+from evobuild.core.prompts import FOLDER
+
+SHIPPED = {"plain": PLAIN, "paper": "respond/paper.jinja"}
+OWN = FOLDER / "respond"
+"""Where templates of one's own lie, so that the stages depend on them."""
+
+
+def response_template(prompt: str) -> str:
+    """Give the template, by its name in the folder of prompts, that `respond.prompt` means.
+
+    Instances: "paper" -> "respond/paper.jinja"; "prompts/respond/own.jinja" -> "respond/own.jinja".
+
+    Raises BadParams if it is neither a shipped one nor a file in the folder OWN.
+    """
+    if prompt in SHIPPED:
+        return SHIPPED[prompt]
+    path = Path(os.path.normpath(prompt))
+    if OWN not in path.parents or not path.is_file():
+        found = f"is not in {OWN}/" if path.exists() else "does not exist"
+        raise BadParams(
+            f"params.yaml: respond.prompt '{prompt}' {found}; "
+            f"expected {', '.join(SHIPPED)}, or a template file in {OWN}/"
+        )
+    return path.relative_to(FOLDER).as_posix()

@@ -1,0 +1,41 @@
+"""How many rows each method evolves with halving, and how many calls the loop makes at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evobuild.evolution.params import Optimize
+
+
+def halving_rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple[int, int]]:
+    """Give the rungs of successive halving: rows that methods have evolved so far, and how many go on.
+
+    Each has some `factor` times the rows of the one before, for 1/factor of the methods; the last has
+    all rows, for one method. Without a factor there is one rung, for all.
+
+    Instance: 50 rows, 5 methods, factor 2 -> (7, 3), (13, 2), (25, 1), (50, 1).
+    """
+    if factor is None:
+        yield rows, methods
+        return
+    last = next(rung for rung in range(methods + 1) if factor**rung >= methods)
+    for rung in range(last + 1):
+        yield -(-rows // factor ** (last - rung)), -(-methods // factor ** (rung + 1))
+
+
+def most_optimization_calls(params: Optimize, equal: bool) -> int:
+    """Count the calls that the loop makes at most, if none fails and has to be made again.
+
+    equal: whether the judge is asked what is equal.
+    """
+    evolved = 1 + equal
+    evaluated = evolved + 1
+    # Of each row the judge rates the child and its parent.
+    rated = evaluated + 2 * (params.difficulty_weight > 0)
+    rows, left, done = 0, params.candidates, 0
+    for until, kept in halving_rungs(params.development, params.candidates, params.halving):
+        rows, left, done = rows + left * (until - done), kept, until
+    begun = rated * params.development + evaluated * params.holdout
+    cases = evolved * params.batch * params.trajectory_rounds
+    step = cases + 2 * params.candidates + rated * rows + evaluated * params.holdout
+    return begun + params.steps * step

@@ -1,0 +1,74 @@
+"""A chat template at work: a request as prompt tokens, and where its reply begins.
+
+Templates of reasoning models take options of their own, and many open the thought in the prompt, so that
+only its end is in the reply. Some models mark thoughts with special tokens, which decoding leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+
+from evobuild.core.chat import Request
+from evobuild.core.errors import UserError
+from evobuild.core.uri import ChatModel
+from evobuild.models.reasoning import opening_at_end, template_options
+
+THOUGHT_TOKENS = {
+    "[THINK]": ("[THINK]", "[/THINK]"),
+    "<seed:think>": ("<seed:think>", "</seed:think>"),
+    "<|channel|>": ("<|start|>", "<|channel|>", "<|message|>", "<|end|>"),
+}
+"""Special tokens of which thoughts' markers are made, by the one that tells that a model has them."""
+
+
+class ChatTemplate:
+    """The chat template of a model's tokenizer.
+
+    hidden: special tokens that no reply's text shows, where others have to stand in it for its thoughts to be
+    found; None: none has to, and all are left out.
+
+    Raises UserError if the tokenizer has no chat template.
+    """
+
+    def __init__(self, tokenizer: Any, model: ChatModel) -> None:
+        if not tokenizer.chat_template:
+            raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
+        self._tokenizer = tokenizer
+        self._openings: dict[str, str] = {}
+        special: Sequence[str] = tokenizer.all_special_tokens
+        shown = {part for token in special for part in THOUGHT_TOKENS.get(token, ())}
+        self.hidden = [token for token in special if token not in shown] if shown else None
+
+    def prompt(self, request: Request) -> list[int]:
+        """Give a request's token ids, up to where the reply begins.
+
+        Raises jinja2's TemplateError if the template refuses it, and what the tokenizer raises at a text
+        that is none.
+        """
+        messages = [message._asdict() for message in request.messages]
+        return self._rendered(messages, request.reasoning)
+
+    def opening(self, request: Request) -> str:
+        """The marker of a thought that the prompt has opened already, '' if it has not."""
+        reasoning = request.reasoning
+        if reasoning not in self._openings:
+            # Of another request: what a user says at the end of one opens nothing.
+            try:
+                ids = self._rendered([{"role": "user", "content": "."}], reasoning)
+                self._openings[reasoning] = opening_at_end(self._tokenizer.decode(ids))
+            except TemplateError:
+                self._openings[reasoning] = ""
+        return self._openings[reasoning]
+
+    def _rendered(self, messages: list[dict[str, str]], reasoning: str) -> list[int]:
+        ids: list[int] = self._tokenizer.apply_chat_template(
+            messages,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+            **template_options(reasoning),
+        )
+        return ids

@@ -1,0 +1,120 @@
+"""Rows laid out by a template: the text before the answer, and which of it is the question.
+
+plain   earlier turns, the question, each on its own lines
+alpaca  the form that Stanford Alpaca was trained on and Cherry LLM scores with (Li et al. 2024,
+        arXiv:2308.12032); the answer follows the last colon at once
+chat    the model's own chat template around the prompt prompts/respond/answer.jinja
+
+The question is the row's own words: its instruction, its input and what is blank between them. All
+else is the template's: separators, headings, roles, a system prompt, and also the earlier turns, which
+are what the question is asked after. A template without its question has all that and not these words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import accumulate, count, pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from jinja2 import TemplateError
+
+from evobuild.core.conversation import chat_messages
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import Instruction
+from evobuild.weights.literal_tokenizer import LiteralTokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+TextOf = Callable[[Instruction], str]
+"""The text before a row's answer, by some template."""
+
+# The two texts and the headings are those of tatsu-lab/stanford_alpaca and tianyi-lab/Cherry_LLM,
+# cherry_seletion/data_analysis.py: published scores are of these very tokens.
+ALPACA = "Below is an instruction that describes a task. "
+ALPACA_WITH_INPUT = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. "
+)
+ALPACA_TASK = "Write a response that appropriately completes the request.\n\n"
+ALPACA_TURNS = {"system": "{}\n\n", "user": "### Instruction:\n{}\n\n", "assistant": "### Response:{}\n\n"}
+
+FIRST_MARK = 0xFDD0
+"""A code point that no text has: Unicode keeps it for use within programs."""
+
+
+class Layout(NamedTuple):
+    """The text before an answer, as stretches of the template and of the question in turn.
+
+    The first and the last are the template's, maybe empty.
+
+    Instance: plain, "Sum up." and an input "2, 3" -> ["", "Sum up.\\n2, 3", "\\n"].
+    """
+
+    stretches: list[str]
+
+    @property
+    def prompt(self) -> str:
+        """All of it."""
+        return "".join(self.stretches)
+
+    @property
+    def without_question(self) -> str:
+        """The same template with the question left out."""
+        return "".join(self.stretches[::2])
+
+    @property
+    def question(self) -> list[tuple[int, int]]:
+        """Where the question's stretches stand in the prompt, in characters."""
+        return list(pairwise(accumulate(map(len, self.stretches))))[::2]
+
+
+def question_text(row: Instruction) -> str:
+    """The plain text before an answer: earlier turns, instruction and input, each on its own lines."""
+    turns = [content for _, content in row.history]
+    return "\n".join([*turns, row.instruction, *filter(None, [row.input])]) + "\n"
+
+
+def alpaca_text(row: Instruction) -> str:
+    """The Alpaca form; earlier turns, for which it has none, stand under the same headings."""
+    turns = [ALPACA_TURNS[role].format(content) for role, content in row.history]
+    given = f"### Input:\n{row.input}\n\n" if row.input else ""
+    task = (ALPACA_WITH_INPUT if row.input else ALPACA) + ALPACA_TASK
+    return f"{task}{''.join(turns)}{ALPACA_TURNS['user'].format(row.instruction)}{given}### Response:"
+
+
+def chat_text(tokenizer: PreTrainedTokenizerBase, row: Instruction) -> str:
+    """What stands before the answer in the model's chat template, as the tuned model is asked.
+
+    Raises BadInput if the chat template refuses the conversation.
+    """
+    turns = [message._asdict() for message in chat_messages(row)]
+    try:
+        text: str = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    except TemplateError as error:
+        raise BadInput(f"row {row.id}: the model's chat template refuses it: {error}") from error
+    return text
+
+
+def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Layout:
+    """Lay a row out. Raises BadInput if the template leaves its question out."""
+    texts = "".join([row.instruction, row.input, *(content for _, content in row.history)])
+    unused = (chr(code) for code in count(FIRST_MARK) if chr(code) not in texts)
+    question, hidden = next(unused), next(unused)
+    marked = row._replace(
+        history=tuple((role, literal.hide(content, hidden)) for role, content in row.history),
+        instruction=_marked(literal.hide(row.instruction, hidden), question),
+        input=_marked(literal.hide(row.input, hidden), question),
+    )
+    # The end of the instruction, blank space, the start of the input: one stretch.
+    joined = re.sub(rf"{question}(\s*){question}", r"\1", text_of(marked))
+    stretches = [literal.show(stretch, hidden) for stretch in joined.split(question)]
+    if len(stretches) % 2 == 0 or (len(stretches) == 1 and (row.instruction + row.input).strip()):
+        raise BadInput(f"row {row.id}: the template leaves its instruction out, or a part of it")
+    return Layout(stretches)
+
+
+def _marked(text: str, mark: str) -> str:
+    """Put marks around the words of a text, inside of the blank space that a template may cut off."""
+    words = text.strip()
+    return text.replace(words, f"{mark}{words}{mark}", 1) if words else text

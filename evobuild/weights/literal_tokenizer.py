@@ -1,0 +1,103 @@
+"""A tokenizer for text of rows: what is written there as a special token, such as </s>, stays text.
+
+Special are only the tokens that a template puts. Before a template is filled, special tokens in the
+texts of a row are hidden; what is found of them afterwards is the template's, and gets a stand-in, a
+token that no row can write. Stand-ins split a text as the special tokens do, so ids are else the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from evobuild.core.errors import UserError, require
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+class Tokens(NamedTuple):
+    """Token ids, and of each the characters of the text that it holds, as (first, end)."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]]
+
+    def holding(self, first: int, end: int) -> tuple[int, int]:
+        """The tokens, as (first, end), that hold any of these characters."""
+        return (
+            bisect_right(self.offsets, first, key=itemgetter(1)),
+            bisect_left(self.offsets, end, key=itemgetter(0)),
+        )
+
+    def following(self, place: int) -> int | None:
+        """The first token after a place in the text; None if one holds characters of both sides."""
+        first = bisect_left(self.offsets, place, key=itemgetter(0))
+        return None if first and self.offsets[first - 1][1] > place else first
+
+
+class LiteralTokenizer:
+    """A copy of a fast tokenizer, without what it puts around texts. Raises UserError if it is a slow one.
+
+    Hidden text is marked by a character that must not occur in the texts of the row.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        if not tokenizer.is_fast:
+            raise UserError(
+                "the model's tokenizer does not tell which characters a token holds; "
+                "choose a model that has a fast tokenizer (tokenizer.json)"
+            )
+        tokenizers = require("tokenizers", "train")
+        content = json.loads(tokenizer.backend_tokenizer.to_str())
+        # A post-processor may cut blank space out of offsets.
+        content |= {"post_processor": None, "truncation": None, "padding": None}
+        self._own = tokenizers.Tokenizer.from_str(json.dumps(content))
+        self._own.encode_special_tokens = True
+        added = self._own.get_added_tokens_decoder()
+        special = {token.content: (number, token) for number, token in added.items() if token.special}
+        self._numbers = {content: number for content, (number, _) in special.items()}
+        self._contents = {number: content for content, number in self._numbers.items()}
+        # No text of a row can guess it; ids do not depend on it.
+        secret = secrets.token_hex(16)
+        self._stand_ins = {content: f"<{secret}:{number}>" for content, number in self._numbers.items()}
+        self._own.add_tokens(
+            [
+                tokenizers.AddedToken(
+                    self._stand_ins[content],
+                    single_word=token.single_word,
+                    lstrip=token.lstrip,
+                    rstrip=token.rstrip,
+                    normalized=False,
+                )
+                for content, (_, token) in special.items()
+            ]
+        )
+        self._meant = {
+            self._own.token_to_id(stand_in): self._numbers[content]
+            for content, stand_in in self._stand_ins.items()
+        }
+        longest_first = sorted(map(re.escape, special), key=len, reverse=True)
+        self._special = re.compile("|".join(longest_first) or r"(?!)")
+
+    def hide(self, text: str, mark: str) -> str:
+        """Hide the special tokens in a row's text from `show`."""
+        return self._special.sub(lambda found: f"{mark}{self._numbers[found[0]]}{mark}", text)
+
+    def show(self, text: str, mark: str) -> str:
+        """Put stand-ins for the special tokens of a filled template, and bring back what was hidden."""
+        text = self._special.sub(lambda found: self._stand_ins[found[0]], text)
+        if mark not in text:
+            return text
+        return re.sub(f"{mark}([0-9]+){mark}", lambda found: self._contents[int(found[1])], text)
+
+    def encode(self, texts: Sequence[str]) -> list[Tokens]:
+        """Tokenize texts; special tokens in them are text, stand-ins are special tokens."""
+        return [
+            Tokens([self._meant.get(number, number) for number in each.ids], each.offsets)
+            for each in self._own.encode_batch(list(texts), add_special_tokens=False)
+        ]
