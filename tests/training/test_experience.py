@@ -118,8 +118,8 @@ def test_the_answer_and_its_end_are_learnt_and_cut(room: int, learnt: str) -> No
     assert tiny.tokenizer().decode(ids) == f"<|begin|>{row.instruction}\n{learnt}"
 
 
-def tune(folder: Path, rows=ROWS, **fields):
-    base = experience.Base(Weights(str(tiny.folder())), "plain", "float32")
+def tune(folder: Path, rows=ROWS, template="plain", **fields):
+    base = experience.Base(Weights(str(tiny.folder())), template, "float32")
     return experience.train_experienced_model(rows, base, params(**fields), 7, folder)
 
 
@@ -139,6 +139,16 @@ def test_the_same_rows_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
 def test_the_rows_drawn_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     assert tune(tmp_path / "one", batch=1) == tune(tmp_path / "other", batch=3)
     assert digest(tmp_path / "one") != digest(tmp_path / "other")
+
+
+@pytest.mark.parametrize("template", ["alpaca", "chat", "authors", "superfiltering"])
+def test_the_base_is_read_and_tuned_as_score_reads_it(tmp_path: Path, monkeypatch, template: str) -> None:
+    given: list[finetune.Example] = []
+    monkeypatch.setattr(finetune, "tune", lambda examples, *_: given.extend(examples))
+    _, lost = tune(tmp_path / "none", template=template, max_length=512)
+    left = [row for row in ROWS if row.id not in {each.id for each in lost}]
+    pairs = list(tokenize_pairs(tiny.tokenizer(), template, left, 512))
+    assert [each["input_ids"][:-1] for each in given] == [pair.both for pair in pairs]
 
 
 def test_questions_are_read_without_their_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
