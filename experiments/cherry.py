@@ -22,11 +22,15 @@ RECIPE = Recipe(
     settings=SMALL_EVOLVERS
     | SEED_ALONE
     | {
+        "seed.held_out": "0",
+        "seed.deduplicate": "false",
         "models.base": LLAMA_7B,
+        "score.template": "alpaca",
         "score.max_length": "512",
         "select.by": "ifd",
         "select.filters.max_ifd": "1",
         "select.share": "0.05",
+        "select.deduplicate.exact": "false",
         "select.deduplicate.near": "null",
         "select.contamination": "[]",
     },
@@ -54,7 +58,7 @@ RECIPE = Recipe(
             prepare=shared_by("scorer"),
         ),
     ),
-    note="A tenth of the rows is held out. The published 5 % are 6 % of the rows with an IFD of 1 at most.",
+    note="The published 5 % are 6 % of the rows with an IFD of 1 at most.",
 )
 
 if __name__ == "__main__":

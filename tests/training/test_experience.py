@@ -21,6 +21,7 @@ from evobuild.training.params import Experience
 from evobuild.weights import checkpoints
 from evobuild.weights.losses import Pair
 from evobuild.weights.mean_states import BATCH_TOKENS, read_mean_states
+from evobuild.weights.tokenized_pairs import tokenize_pairs
 from stages import experience as stage
 
 ROOT = Path(__file__).parents[2]
@@ -106,16 +107,19 @@ def test_a_text_of_one_token_has_no_loss() -> None:
     assert np.isfinite(states).all()
 
 
-@pytest.mark.parametrize(("limit", "ids"), [(9, [1, 2, 3, 4, 0]), (4, [1, 2, 3, 4])])
-def test_the_answer_and_its_end_are_learnt_and_cut(limit: int, ids: list[int]) -> None:
-    pair = Pair("a", [1, 2, 3, 4], ((1, 2),), answer_start=2, alone=[1, 3, 4], alone_start=1, truncated=False)
-    example = finetune.labelled_pair(pair, 0, limit)
-    assert example["input_ids"] == ids
-    assert example["labels"] == [finetune.UNLABELLED] * 2 + ids[2:]
+@pytest.mark.parametrize(("room", "learnt"), [(9, "%%%<|end|>"), (3, "%%%"), (1, "%")])
+def test_the_answer_and_its_end_are_learnt_and_cut(room: int, learnt: str) -> None:
+    row = tiny.row(output="%%%")
+    (pair,) = tokenize_pairs(tiny.tokenizer(), "plain", [row], 128)
+    assert isinstance(pair, Pair)
+    example = finetune.labelled_pair(pair, tiny.tokenizer().eos_token_id, pair.answer_start + room)
+    ids, labels = example["input_ids"], example["labels"]
+    assert labels == [finetune.UNLABELLED] * pair.answer_start + ids[pair.answer_start :]
+    assert tiny.tokenizer().decode(ids) == f"<|begin|>{row.instruction}\n{learnt}"
 
 
-def tune(folder: Path, rows=ROWS, **fields):
-    base = experience.Base(Weights(str(tiny.folder())), "plain", "float32")
+def tune(folder: Path, rows=ROWS, template="plain", **fields):
+    base = experience.Base(Weights(str(tiny.folder())), template, "float32")
     return experience.train_experienced_model(rows, base, params(**fields), 7, folder)
 
 
@@ -135,6 +139,29 @@ def test_the_same_rows_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
 def test_the_rows_drawn_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     assert tune(tmp_path / "one", batch=1) == tune(tmp_path / "other", batch=3)
     assert digest(tmp_path / "one") != digest(tmp_path / "other")
+
+
+@pytest.mark.parametrize("template", ["alpaca", "chat", "authors", "superfiltering"])
+def test_the_base_is_read_and_tuned_as_score_reads_it(tmp_path: Path, monkeypatch, template: str) -> None:
+    given: list[finetune.Example] = []
+    monkeypatch.setattr(finetune, "tune", lambda examples, *_: given.extend(examples))
+    _, lost = tune(tmp_path / "none", template=template, max_length=512)
+    left = [row for row in ROWS if row.id not in {each.id for each in lost}]
+    pairs = list(tokenize_pairs(tiny.tokenizer(), template, left, 512))
+    assert [each["input_ids"][:-1] for each in given] == [pair.both for pair in pairs]
+
+
+def test_questions_are_read_without_their_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def noted(model, documents):
+        seen.extend(map(tiny.tokenizer().decode, documents))
+        return read_mean_states(model, documents)
+
+    monkeypatch.setattr(experience, "read_mean_states", noted)
+    monkeypatch.setattr(finetune, "tune", lambda *_: [])
+    tune(tmp_path / "none")
+    assert seen == [f"<|begin|>{row.instruction}\n" for row in ROWS]
 
 
 def test_what_cannot_be_learnt_from_is_a_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
