@@ -19,21 +19,7 @@ RECIPE = Recipe(
         }
     },
     presets=("cherry",),
-    settings=SMALL_EVOLVERS
-    | SEED_ALONE
-    | {
-        "seed.held_out": "0",
-        "seed.deduplicate": "false",
-        "models.base": LLAMA_7B,
-        "score.template": "alpaca",
-        "score.max_length": "512",
-        "select.by": "ifd",
-        "select.filters.max_ifd": "1",
-        "select.share": "0.05",
-        "select.deduplicate.exact": "false",
-        "select.deduplicate.near": "null",
-        "select.contamination": "[]",
-    },
+    settings=SMALL_EVOLVERS | SEED_ALONE | {"models.base": LLAMA_7B},
     dry={
         "seed.rows": "60",
         "experience.clusters": "4",

@@ -715,5 +715,5 @@ def test_a_page_of_simulated_models_is_no_result(dry, outs, tmp_path, monkeypatc
     folder = tmp_path / "experiments" / ("dry_runs" if dry else "results")
     assert (folder / "difficulty.md").read_text() == text
     assert (folder / "difficulty-2.svg").exists()
-    assert ("DRY RUN" in text, "paper" in text) == (dry, not dry)
+    assert ("DRY RUN" in text, "(paper " in text) == (dry, not dry)
     assert f"-n {next(iter(found))} " in text
