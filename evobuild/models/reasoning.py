@@ -111,12 +111,13 @@ def _with_answer_alone(choice: Choice) -> Choice:
 def template_options(reasoning: str) -> dict[str, Any]:
     """What a chat template is told of a role's `reasoning`; templates leave aside what they do not know.
 
-    enable_thinking is what Qwen3's and others' take, reasoning_effort gpt-oss's.
+    enable_thinking is what Qwen3's and others' take, thinking DeepSeek-V3.1's and Granite's,
+    reasoning_effort gpt-oss's.
     """
     if not reasoning:
         return {}
     effort = {} if reasoning in ("off", "on") else {"reasoning_effort": reasoning}
-    return {"enable_thinking": reasoning != "off"} | effort
+    return dict.fromkeys(("enable_thinking", "thinking"), reasoning != "off") | effort
 
 
 def server_options(reasoning: str, at_openai: bool) -> dict[str, Any]:

@@ -89,11 +89,15 @@ def test_a_reply_that_was_cut_off_within_a_thought_may_lack_logprobs(serve):
     ("reasoning", "fields"),
     [
         ("", {}),
-        ("off", {"chat_template_kwargs": {"enable_thinking": False}}),
+        ("off", {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}}),
         (
             "high",
             {
-                "chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": "high"},
+                "chat_template_kwargs": {
+                    "enable_thinking": True,
+                    "thinking": True,
+                    "reasoning_effort": "high",
+                },
                 "reasoning_effort": "high",
             },
         ),

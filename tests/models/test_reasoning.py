@@ -143,21 +143,25 @@ def test_a_prompt_may_open_the_thought(prompt, opening):
         ("", {}, {}, {}),
         (
             "off",
-            {"enable_thinking": False},
-            {"chat_template_kwargs": {"enable_thinking": False}},
+            {"enable_thinking": False, "thinking": False},
+            {"chat_template_kwargs": {"enable_thinking": False, "thinking": False}},
             {"reasoning_effort": "none"},
         ),
         (
             "on",
-            {"enable_thinking": True},
-            {"chat_template_kwargs": {"enable_thinking": True}},
+            {"enable_thinking": True, "thinking": True},
+            {"chat_template_kwargs": {"enable_thinking": True, "thinking": True}},
             {"reasoning_effort": "medium"},
         ),
         (
             "low",
-            {"enable_thinking": True, "reasoning_effort": "low"},
+            {"enable_thinking": True, "thinking": True, "reasoning_effort": "low"},
             {
-                "chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": "low"},
+                "chat_template_kwargs": {
+                    "enable_thinking": True,
+                    "thinking": True,
+                    "reasoning_effort": "low",
+                },
                 "reasoning_effort": "low",
             },
             {"reasoning_effort": "low"},
