@@ -55,7 +55,7 @@ def _lost(ledger: dict[str, Any]) -> int:
 
 
 def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[str]) -> dict[str, Any]:
-    """The mean of every metric in each pool, null where nothing was measured.
+    """The mean of every metric that was measured, in each pool; null where nothing was.
 
     measures: the folder of each measure. Beside the means: rows that the mean difficulty is over, rows
     rated of those that the judge was asked about, and rows whose answer was cut.
@@ -63,6 +63,19 @@ def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[st
     Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …}, "rows": {"difficulty": {"r0": 128, …}},
     "rated": {"r0": 130, …}, "asked": {"r0": 133, …}, "truncated": {"r0": 0, …}}
     """
+    rated = {pool: _pool_counts(counts, "rate", pool) for pool in pools}
+    ratings = {pool: _table(measures["ratings"], pool, RATINGS) for pool in pools}
+    scores = {pool: _table(measures["scores"], pool, SCORES) for pool in pools}
+    return {
+        "mean": _means(measures, pools),
+        "rows": {"difficulty": {pool: rows["score"].count() for pool, rows in ratings.items()}},
+        "rated": {pool: own["out"] for pool, own in rated.items()},
+        "asked": {pool: own["in"] for pool, own in rated.items()},
+        "truncated": {pool: int(rows["truncated"].sum()) for pool, rows in scores.items()},
+    }
+
+
+def _means(measures: Mapping[str, Path], pools: Sequence[str]) -> dict[str, Any]:
     mean: dict[str, Any] = {}
     for measure in MEASURES:
         found = {
@@ -72,17 +85,9 @@ def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[st
         for name, metric in METRICS.items():
             if metric.column in measure.renamed.values():
                 values = {pool: rows.select(metric.expression).to_series() for pool, rows in found.items()}
-                mean[name] = {pool: rounded_mean(own, DIGITS) for pool, own in values.items()}
-    rated = {pool: _pool_counts(counts, "rate", pool) for pool in pools}
-    ratings = {pool: _table(measures["ratings"], pool, RATINGS) for pool in pools}
-    scores = {pool: _table(measures["scores"], pool, SCORES) for pool in pools}
-    return {
-        "mean": mean,
-        "rows": {"difficulty": {pool: rows["score"].count() for pool, rows in ratings.items()}},
-        "rated": {pool: own["out"] for pool, own in rated.items()},
-        "asked": {pool: own["in"] for pool, own in rated.items()},
-        "truncated": {pool: int(rows["truncated"].sum()) for pool, rows in scores.items()},
-    }
+                own = {pool: rounded_mean(each, DIGITS) for pool, each in values.items()}
+                mean |= {name: own} if any(each is not None for each in own.values()) else {}
+    return mean
 
 
 def level_counts(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:

@@ -27,7 +27,15 @@ from evobuild.evolution import auto, methods
 
 ROOT = Path(__file__).parents[2]
 DATA = Path("data")
-STRICT = {"max_growth": 30, "language": True, "lost_content": False, "equal": False}
+STRICT = {
+    "markers": True,
+    "unchanged": True,
+    "answered": True,
+    "max_growth": 30,
+    "language": True,
+    "lost_content": False,
+    "equal": False,
+}
 CHANGES = {
     "seed": {"rows": 40},
     "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
