@@ -33,7 +33,8 @@ class Attempt(NamedTuple):
     """One try at evolving a row: the child that came of it, or why there is none.
 
     key: of its task. judged: False if a judge was asked and gave no clear verdict. number: 0, and from 1
-    on with a new sample. last: nothing more is tried for this row.
+    on with a new sample. last: nothing more is tried for this row. no_verdict: a judge was asked and no
+    reply came.
     """
 
     key: str
@@ -43,6 +44,12 @@ class Attempt(NamedTuple):
     judged: bool = True
     number: int = 0
     last: bool = True
+    no_verdict: bool = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a reply that it needs did not come, of the evolver or of the judge."""
+        return self.reply.unanswered or self.no_verdict
 
 
 @dataclass(frozen=True)
@@ -147,4 +154,4 @@ def _with_verdict(attempt: Attempt, verdict: Verdict) -> Attempt:
         detail = f"the judge: {' '.join(verdict.reply.split())[:SHOWN]}"
         reject = Reject(attempt.step.parent.id, "equal", detail, attempt.reply.text)
         return attempt._replace(result=reject)
-    return attempt._replace(judged=verdict.equal is not None)
+    return attempt._replace(judged=verdict.equal is not None, no_verdict=verdict.unanswered)

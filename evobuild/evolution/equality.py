@@ -36,11 +36,15 @@ class Pair(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a judge says of the pair with this key. equal: None if that is not clear from its reply."""
+    """What a judge says of the pair with this key. equal: None if that is not clear from its reply.
+
+    unanswered: no reply came.
+    """
 
     key: str
     equal: bool | None
     reply: str
+    unanswered: bool = False
 
 
 def judge_equality(pairs: Iterable[Pair], model: Model, sampling: Sampling) -> Iterator[Verdict]:
@@ -54,7 +58,7 @@ def judge_equality(pairs: Iterable[Pair], model: Model, sampling: Sampling) -> I
 
     for reply in model.generate(requests()):
         equal = None if failures.reply_failure(reply) else read_equality_verdict(reply.text)
-        yield Verdict(reply.key, equal, reply.text)
+        yield Verdict(reply.key, equal, reply.text, reply.unanswered)
 
 
 def read_equality_verdict(text: str) -> bool | None:

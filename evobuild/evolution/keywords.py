@@ -29,6 +29,8 @@ from evobuild.text.words import split_marked_words
 
 LONGEST = 60
 """Characters of a phrase; what is longer is an explanation."""
+READ = ("two phrases", "long phrase")
+"""Reasons of replies that said something, which its authors would have counted."""
 MOST_METHODS = 20
 """Methods that are read of a reply; one that lists more repeats itself."""
 
@@ -216,9 +218,8 @@ def keyword_figures(
         name: len({each.keyword for each in keywords if name in (each.round, each.evolver)})
         for name in groups
     }
-    said = {
-        each.reply.strip() for each in results if isinstance(each, Keyword) or each.reason != "model error"
-    }
+    read = (each for each in results if isinstance(each, Keyword) or each.reason in READ)
+    said = {each.reply.strip() for each in read}
     return {
         "keywords": {
             "replies": len(drawn),

@@ -5,14 +5,15 @@ instruction fails F(r). The failure rate λ counts both, of every kind, over the
 method that always breaks the format would win. Source: Zeng et al. 2024, arXiv:2406.00770, section 3.
 
 A row is not judged if no reply came for it, also when it was asked again: an outage says nothing of a
-method. A refusal is a reply, whether the prompt is too long for the model or its filter holds the text
-back. An answer that was cut is judged by F(r) as far as it goes, unless params call it a failure; an
-evolution that was cut is no instruction.
+method, be it the evolver's or the judge's. A refusal is a reply, whether the prompt is too long for the
+model or its filter holds the text back. An answer that was cut is judged by F(r) as far as it goes,
+unless params call it a failure; an evolution that was cut is no instruction. Nor is one that copies the
+prompt's labels, or is its parent or an answer, even where rounds keep such rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evobuild.answering import failures
@@ -60,22 +61,27 @@ class MethodEvaluator:
         steps = {(number, key): plans[number](row) for number in texts for key, row in parents.items()}
         for (number, key), attempt in self._evolved(steps).items():
             result = attempt.result
-            if isinstance(result, Instruction):
+            if isinstance(result, Instruction) and not attempt.unanswered:
                 children[number, key] = result
-            else:
-                reason = NOT_JUDGED if attempt.reply.unanswered else result.reason
-                asked = parents[key].instruction
-                failed[number].append(FailedRow(key, "evolve", reason, result.detail, asked, result.reply))
+                continue
+            reason, detail, reply = (
+                (NOT_JUDGED, "no verdict of the judge came", "")
+                if isinstance(result, Instruction)
+                else (NOT_JUDGED if attempt.unanswered else result.reason, result.detail, result.reply)
+            )
+            asked = parents[key].instruction
+            failed[number].append(FailedRow(key, "evolve", reason, detail, asked, reply))
         for (number, key), answer, reason in self._unanswered(children):
             asked = children.pop((number, key)).instruction
             failed[number].append(FailedRow(key, "respond", reason, answer.error or "", asked, answer.text))
-        gains = self._gains(children, parents) if rated else {}
+        gains, unrated = self._gains(children, parents) if rated else ({}, {})
         return {
             number: Evaluation(
                 frozenset(parents),
                 tuple(sorted(each for each in failed[number] if each.reason != NOT_JUDGED)),
                 tuple(sorted(each for each in failed[number] if each.reason == NOT_JUDGED)),
                 gains.get(number, {}),
+                frozenset(unrated.get(number, ())),
             )
             for number in texts
         }
@@ -108,7 +114,7 @@ class MethodEvaluator:
     def _evolved(self, steps: Mapping[Place, Step]) -> dict[Place, Attempt]:
         """Evolve rows, once more those that no reply came for."""
         found = self._attempted(steps)
-        again = {place: step for place, step in steps.items() if found[place].reply.unanswered}
+        again = {place: step for place, step in steps.items() if found[place].unanswered}
         return found | self._attempted(again) if again else found
 
     def _attempted(self, steps: Mapping[Place, Step]) -> dict[Place, Attempt]:
@@ -142,33 +148,50 @@ class MethodEvaluator:
 
     def _gains(
         self, children: Mapping[Place, Instruction], parents: Mapping[str, Instruction]
-    ) -> dict[int, dict[str, float]]:
-        """Gains in difficulty by method and row; a row of which a rating cannot be read has none."""
+    ) -> tuple[dict[int, dict[str, float]], dict[int, set[str]]]:
+        """Gains in difficulty by method and row, and the rows of each that no rating came for.
+
+        A row of which a rating cannot be read has no gain.
+        """
         wanted = {key: parents[key] for _, key in sorted(children)}
-        scores = self._difficulties(wanted | {row.id: row for _, row in sorted(children.items())})
+        replies = self._ratings(wanted | {row.id: row for _, row in sorted(children.items())})
         gains: dict[int, dict[str, float]] = {}
+        unrated: dict[int, set[str]] = {}
         for (number, key), row in sorted(children.items()):
-            if row.id in scores and key in scores:
-                gains.setdefault(number, {})[key] = scores[row.id] - scores[key]
-        return gains
+            before, after = replies[key], replies[row.id]
+            if before.unanswered or after.unanswered:
+                unrated.setdefault(number, set()).add(key)
+                continue
+            scores = [
+                None if failures.reply_failure(each) else read_score(each.text) for each in (before, after)
+            ]
+            if scores[0] is not None and scores[1] is not None:
+                gains.setdefault(number, {})[key] = scores[1] - scores[0]
+        return gains, unrated
 
-    def _difficulties(self, rows: Mapping[str, Instruction]) -> dict[str, float]:
-        """Difficulty, 0 to 100, of each row whose rating can be read."""
-
-        def requests() -> Iterator[Request]:
-            for key, row in rows.items():
-                prompt = render(
-                    "judge/difficulty_score.jinja",
-                    history=earlier_turns(row),
-                    instruction=row.instruction,
-                    input=row.input,
-                )
-                yield Request(key, "rate_score", (Message("user", prompt),), self.sampling)
-
+    def _ratings(self, rows: Mapping[str, Instruction]) -> dict[str, Reply]:
+        """The judge's replies about the difficulty of rows."""
         assert self.judge is not None, "gains are asked for without a judge"
-        replies = self.judge.generate(requests())
-        scores = {reply.key: read_score(reply.text) for reply in replies if not failures.reply_failure(reply)}
-        return {key: score for key, score in scores.items() if score is not None}
+        requests = [
+            Request(
+                key,
+                "rate_score",
+                (
+                    Message(
+                        "user",
+                        render(
+                            "judge/difficulty_score.jinja",
+                            history=earlier_turns(row),
+                            instruction=row.instruction,
+                            input=row.input,
+                        ),
+                    ),
+                ),
+                self.sampling,
+            )
+            for key, row in rows.items()
+        ]
+        return {reply.key: reply for reply in ask_twice(self.judge, requests)}
 
 
 def ask_twice(model: Model, requests: Sequence[Request]) -> list[Reply]:

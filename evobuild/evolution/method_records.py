@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import NamedTuple
@@ -34,13 +34,14 @@ class Evaluation:
 
     given: ids of the rows. failed: those that it failed on, and those not judged. gains: difficulty of a
     child less that of its parent, in points of 100, by the id of each row that did not fail and whose
-    two ratings could be read.
+    two ratings could be read. unrated: ids of those that had not failed and no rating came for.
     """
 
     given: frozenset[str] = frozenset()
     failed: tuple[FailedRow, ...] = ()
     unjudged: tuple[FailedRow, ...] = ()
     gains: Mapping[str, float] = field(default_factory=dict)
+    unrated: frozenset[str] = frozenset()
 
     @property
     def judged(self) -> frozenset[str]:
@@ -74,14 +75,14 @@ class Evaluation:
         return math.inf if rate is None else rate - weight * (self.difficulty_gain or 0.0) / 100
 
     def beats(self, other: Evaluation, weight: float) -> bool:
-        """Whether its objective is the lower one on the rows that both were judged on."""
-        rows = self.judged & other.judged
-        return self._on(rows).objective(weight) < other._on(rows).objective(weight)
+        """Whether its objective is the lower one on what is known of both."""
+        own, others = shared_evaluations([self, other])
+        return own.objective(weight) < others.objective(weight)
 
-    def _on(self, rows: frozenset[str]) -> Evaluation:
-        """The evaluation on some of the rows judged."""
+    def on(self, rows: frozenset[str], rated: frozenset[str]) -> Evaluation:
+        """The evaluation on some of the rows judged. rated: those of them whose gains count."""
         failed = tuple(each for each in self.failed if each.row in rows)
-        gains = {row: gain for row, gain in self.gains.items() if row in rows}
+        gains = {row: gain for row, gain in self.gains.items() if row in rated}
         return Evaluation(rows, failed, (), gains)
 
     def and_then(self, other: Evaluation) -> Evaluation:
@@ -91,10 +92,21 @@ class Evaluation:
             self.failed + other.failed,
             self.unjudged + other.unjudged,
             {**self.gains, **other.gains},
+            self.unrated | other.unrated,
         )
 
 
 NOT_EVALUATED = Evaluation()
+
+
+def shared_evaluations(some: Sequence[Evaluation]) -> list[Evaluation]:
+    """Give evaluations on the rows that all were judged on, so that no outage decides between them.
+
+    Gains count of those of the rows of which none lacks a rating.
+    """
+    rows = frozenset.intersection(*(each.judged for each in some))
+    rated = rows.difference(*(each.unrated for each in some))
+    return [each.on(rows, rated) for each in some]
 
 
 class Trajectory(NamedTuple):

@@ -24,7 +24,7 @@ class Candidate:
     reason: why the replies held no method, '' if they did. evaluation: on the development set; with
     halving, on the part of it that the method came to. holdout: on rows that no choice sees.
     objective: what is minimised, on the rows judged; ∞ if not evaluated on the whole development set.
-    chosen: it became e(t).
+    chosen: it became e(t). unanswered: no reply of the optimizer came.
     """
 
     step: int
@@ -36,6 +36,7 @@ class Candidate:
     holdout: Evaluation = NOT_EVALUATED
     objective: float = math.inf
     chosen: bool = False
+    unanswered: bool = False
 
     @property
     def words(self) -> int:

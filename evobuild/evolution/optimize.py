@@ -38,7 +38,7 @@ from evobuild.core.stage import log
 from evobuild.core.tables import Instruction
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import MethodEvaluator, ask_twice
-from evobuild.evolution.method_records import Evaluation, Trajectory
+from evobuild.evolution.method_records import Evaluation, Trajectory, shared_evaluations
 from evobuild.evolution.optimization_calls import halving_rungs
 from evobuild.evolution.optimization_history import Candidate, History
 from evobuild.evolution.params import Optimize
@@ -103,6 +103,7 @@ class Optimizer:
             batch = draw.sample(self.rows.pool, min(self.params.batch, len(self.rows.pool)))
             cases = self.evaluator.trajectories(step, current.method, batch, self.params.trajectory_rounds)
             evaluated = self._evaluated(self._proposed(step, current.method, cases))
+            self._refuse_outage(step, evaluated)
             winner, better = self._winner(evaluated, best)
             if winner and (better or not self.params.incumbent):
                 current = evaluated[winner.number] = self._chosen(winner)
@@ -127,6 +128,18 @@ class Optimizer:
             )
         return start
 
+    def _refuse_outage(self, step: int, candidates: Sequence[Candidate]) -> None:
+        """Raise BadInput if no candidate of a step could be judged, and of one for lack of replies."""
+        if any(each.evaluation.is_judged for each in candidates):
+            return
+        for each in candidates:
+            if each.unanswered or each.evaluation.unjudged:
+                why = each.reason or each.evaluation.told
+                raise BadInput(
+                    f"optimize: no candidate of step {step} could be judged; candidate {each.number}: {why}; "
+                    "run again, as replies are kept"
+                )
+
     def _winner(self, candidates: Sequence[Candidate], best: Candidate) -> tuple[Candidate | None, bool]:
         """The best of a step's candidates, None if there is none, and whether it beats the best so far."""
         found = (each for each in candidates if each.objective < math.inf and each.evaluation.is_judged)
@@ -148,7 +161,8 @@ class Optimizer:
         return sum(model.usage.total(kind) for model in models if model for kind in ("calls", "cached"))
 
     def _is_settled(self, best: Candidate) -> bool:
-        return self.params.incumbent and not self._rated and best.evaluation.failure_rate == 0
+        found = best.evaluation
+        return self.params.incumbent and not self._rated and not found.failed and not found.unjudged
 
     def _chosen(self, candidate: Candidate) -> Candidate:
         found = self.evaluator.evaluate({0: candidate.method}, self.rows.holdout)
@@ -202,8 +216,7 @@ class Optimizer:
             part = self.evaluator.evaluate(texts, self.rows.development[done:rows], self._rated)
             for number, evaluation in part.items():
                 found[number] = self._with(found[number], evaluation)
-            left.sort(key=lambda number: self._rank(found[number]))
-            left, done = left[:kept], rows
+            left, done = self._gone_on([found[number] for number in left], kept), rows
         for each in found.values():
             if each.evaluation.unjudged:
                 log(f"step {each.step}, candidate {each.number}: {each.evaluation.told}")
@@ -211,6 +224,23 @@ class Optimizer:
             each if len(each.evaluation.given) == whole else replace(each, objective=math.inf)
             for each in found.values()
         ]
+
+    def _gone_on(self, some: Sequence[Candidate], kept: int) -> list[int]:
+        """The numbers of the methods that go on: the best on the rows that all were judged on.
+
+        A method that an outage kept from being judged goes on as well.
+        """
+        judged = [each for each in some if each.evaluation.is_judged]
+        others = [each.number for each in some if not each.evaluation.is_judged]
+        if not judged:
+            return others
+        shared = shared_evaluations([each.evaluation for each in judged])
+        weight = self.params.difficulty_weight
+        ranked = sorted(
+            self._rank(replace(each, objective=own.objective(weight)))
+            for each, own in zip(judged, shared, strict=True)
+        )
+        return [number for *_, number in (ranked[:kept] if shared[0].given else ranked)] + others
 
     def _with(self, candidate: Candidate, more: Evaluation) -> Candidate:
         """A candidate that was evaluated on more rows."""
@@ -225,9 +255,10 @@ class Optimizer:
 
 def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) -> Candidate:
     if improved is None:
-        return Candidate(step, number, analysis.text, "", f"no analysis: {_fault(analysis)}")
+        reason = f"no analysis: {_fault(analysis)}"
+        return Candidate(step, number, analysis.text, "", reason, unanswered=analysis.unanswered)
     if fault := _fault(improved):
-        return Candidate(step, number, analysis.text, "", fault)
+        return Candidate(step, number, analysis.text, "", fault, unanswered=improved.unanswered)
     try:
         method = methods.read_improved_method(improved.text)
     except methods.Unparsable as error:

@@ -47,6 +47,11 @@ class Failures(Section):
     lost_content: bool
     equal: bool
 
+    @property
+    def of_methods(self) -> Failures:
+        """What a method is judged by: all that is no evolution fails, even what a round would keep."""
+        return self.model_copy(update=dict.fromkeys(("markers", "unchanged", "answered"), True))
+
 
 class Evolve(Decoding):
     strategy: Strategy

@@ -90,9 +90,10 @@ def measure_rewards(
             kept.put(key, _VALUE.pack(*measured))
     results = [_result(each.id, found[keys[each.id]], params) for each in asked]
     lengths = [each.tokens for each in results if isinstance(each, Reward)]
+    mean = sum(lengths) / max(1, len(lengths))
     for result in results:
         if isinstance(result, Reward) and result.tokens:
-            yield result._replace(scaled=result.reward / result.tokens * (sum(lengths) / len(lengths)))
+            yield result._replace(scaled=result.reward / result.tokens * mean)
         else:
             yield result
 
