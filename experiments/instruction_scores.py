@@ -16,7 +16,7 @@ RECIPE = Recipe(
     source="arXiv:2412.11231, Table 15",
     data=ALPACA,
     factors={"evolver": EVOLVERS},
-    presets=("evol-instruct",),
+    presets=("ic-ifd",),
     settings=SMALL_EVOLVERS | {"models.scorer": LLAMA_BASE},
     views=(
         Table(

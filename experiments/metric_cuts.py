@@ -12,7 +12,7 @@ RECIPE = Recipe(
     title="What each metric keeps",
     source="arXiv:2412.11231, the data behind Table 5 and Figures 6 and 7",
     data=ALPACA,
-    presets=("evol-instruct",),
+    presets=("ic-ifd",),
     settings=SMALL_EVOLVERS
     | {"models.evolver": LLAMA_SMALL, "models.scorer": LLAMA_BASE, "evolve.strategy": "evol"},
     views=(

@@ -77,7 +77,8 @@ def main(params: Params, args: Arguments) -> None:
                 for role in roles
             }
             sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
-            evolver, judge, rules = models["evolver"], models.get("judge"), params.evolve.failures
+            evolver, judge = models["evolver"], models.get("judge")
+            rules = params.evolve.failures.of_methods
             evaluator = MethodEvaluator(evolver, judge, sampling, rules, given.truncated_fails)
             loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
             history = loop.run(initial)

@@ -4,8 +4,8 @@ A function that gives no verdict at all (it does not load, raises, hangs, return
 and counts for nothing; one that gives none on a case does not agree with it. In this order:
 
 1. a constraint needs `min_functions` that ran and `min_cases`
-2. a case stays if the share of functions that agree with it meets `case`; of two that expect the
-   opposite of one answer at most one can, and if both meet it, neither stays
+2. a case stays if the share of functions that agree with it meets `case`; if two that expect the
+   opposite of one answer both do, neither stays, unless `contradicted` is keep
 3. a function stays if the share of those cases that it judges right meets `function`
 4. one of each has to be left; of the constraints that are left so many are drawn
 
@@ -62,7 +62,7 @@ def crosscheck_constraint(
     given = [verdicts.get(function.id, NO_VERDICTS) for function in verifiers.functions]
     right = _right_verdicts(given, verifiers.cases)
     agreement = tuple(_share([own[place] for own in right.values()]) for place in range(len(verifiers.cases)))
-    kept, contradicted = _sift_cases(verifiers.cases, agreement, params.case)
+    kept, contradicted = _sift_cases(verifiers.cases, agreement, params)
     accuracy = tuple(_accuracy(right.get(place), kept) for place in range(len(given)))
     return Crosschecked(
         verifiers=verifiers,
@@ -85,10 +85,12 @@ def _right_verdicts(given: Sequence[FunctionVerdicts], cases: Sequence[Case]) ->
 
 
 def _sift_cases(
-    cases: Sequence[Case], agreement: Sequence[float | None], bound: str
+    cases: Sequence[Case], agreement: Sequence[float | None], params: Crosscheck
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The places of the cases that stay, and of those that meet the bound but contradict each other."""
-    enough = [place for place, share in enumerate(agreement) if _meets(bound, share)]
+    enough = [place for place, share in enumerate(agreement) if _meets(params.case, share)]
+    if params.contradicted == "keep":
+        return tuple(enough), ()
     # Equal cases are one, so two of one answer expect opposites.
     often = Counter(cases[place].input for place in enough)
     kept = tuple(place for place in enough if often[cases[place].input] == 1)

@@ -38,6 +38,7 @@ class Crosscheck(Section):
     function: Bound
     min_functions: Count
     min_cases: Count
+    contradicted: Literal["drop", "keep"]
     constraints: Count | None
 
 

@@ -143,7 +143,8 @@ class Optimizer:
     def _winner(self, candidates: Sequence[Candidate], best: Candidate) -> tuple[Candidate | None, bool]:
         """The best of a step's candidates, None if there is none, and whether it beats the best so far."""
         found = (each for each in candidates if each.objective < math.inf and each.evaluation.is_judged)
-        order = sorted(found, key=lambda each: (-len(each.evaluation.judged), self._rank(each)))
+        # Equal methods rank by this order, so that what only one of them was asked decides nothing.
+        order = sorted(found, key=lambda each: (-len(each.evaluation.judged), self._rank(each)[1:]))
         weight = self.params.difficulty_weight
         winner = order[0] if order else None
         for each in order[1:]:

@@ -27,6 +27,7 @@ PAPER = GIVEN.autoif.crosscheck.model_copy(
         "function": "above:0.5",
         "min_functions": 1,
         "min_cases": 1,
+        "contradicted": "drop",
         "constraints": None,
     }
 )
@@ -338,6 +339,9 @@ def test_of_two_cases_that_contradict_each_other_the_one_that_enough_agree_with_
     # Any function agrees with either: neither tells.
     authors = crosscheck.crosscheck_constraint(found, verdicts, AUTHORS)
     assert (authors.kept, authors.contradicted) == ((2,), (0, 1))
+    # As their script has it, which looks for no contradiction.
+    keeping = AUTHORS.model_copy(update={"contradicted": "keep"})
+    assert crosscheck.crosscheck_constraint(found, verdicts, keeping).kept == (0, 1, 2)
 
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from dvc.utils.hydra import apply_overrides
 
 from evobuild import __main__ as command
@@ -31,6 +33,15 @@ def at(content: dict[str, Any], key: str) -> Any:
     for part in key.split("."):
         content = content[part]
     return content
+
+
+def leaves(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """All values that are no mapping, by dotted key."""
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,6 +81,28 @@ def test_dvc_takes_all_branches_and_all_rounds_away(tmp_path: Path, changes: lis
     found = load_all_params(applied(tmp_path, [word for each in changes for word in ("-S", each)]))
     check_params(found)
     assert not found.branches or not found.rounds
+
+
+@pytest.mark.parametrize("before", NAMES)
+def test_a_preset_is_set_in_one_experiment_after_another(tmp_path: Path, before: str) -> None:
+    earlier = applied(tmp_path, preset.options(before)).read_text()
+    for name in NAMES:
+        (tmp_path / "params.yaml").write_text(earlier)
+        apply_overrides(str(tmp_path / "params.yaml"), preset.options(name)[1::2])
+        found, wanted = read_yaml(tmp_path / "params.yaml"), preset.read_preset(name)
+        assert {key: at(found, key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize("value", ["[]", "[a]"])
+def test_every_list_of_params_can_be_set_twice(tmp_path: Path, value: str) -> None:
+    path = applied(tmp_path, [])
+    lists = [key for key, found in leaves(read_yaml(path)) if isinstance(found, list)]
+    for key in lists:
+        # As DVC does, in one experiment after another.
+        apply_overrides(str(path), ["random_seed=1"])
+        apply_overrides(str(path), [f"{key}={value}"])
+    assert len(lists) > 8
+    assert all(at(read_yaml(path), key) == yaml.safe_load(value) for key in lists)
 
 
 def test_a_preset_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:

@@ -128,21 +128,22 @@ autoif.compose.rows: 6720
 autoif.compose.min_characters: 21
 autoif.compose.max_characters: 299
 autoif.compose.domains: []
+evolve.method: e0
+autoif.crosscheck.contradicted: keep
 autoif.sample.count: 0
 autoif.quality.score: null
 select.pools: [autoif]
 """,
-    "ic-ifd": f"""{ALL_TAKEN}
+    "ic-ifd": f"""{SMALL_EVOLVERS.replace("select.by: random", "").replace("select.share: 1.0", "")}
+rounds: {{r1: {{parent: r0}}, r2: {{parent: r1}}, r3: {{parent: r2}}}}
+branches: {{}}
+evolve.strategy: evol
+evolve.schedule: fixed
 score.template: plain
 score.max_length: 2048
 select.pools: [r3]
 select.by: ic_ifd
 select.share: 0.25
-select.count: null
-select.weights: {{}}
-select.keep_seeds: false
-select.per_domain: false
-select.diversity_filter: null
 """,
 }
 """By preset: what arXiv:2406.00770 and arXiv:2412.11231 state, checked by hand, and no model."""

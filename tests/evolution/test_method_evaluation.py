@@ -222,3 +222,8 @@ def test_a_stage_without_a_reply_says_so(row, engine, evolved, stage, verdict):
     [case] = trajectories(row, 1, [row("row 3")])
     assert (case.stages, case.verdicts) == (["row 3", stage], [verdict])
     assert case.is_whole is (verdict != "not judged")
+
+
+def test_a_method_is_judged_by_more_than_rows_are_lost_for():
+    lenient = RULES.model_copy(update={"unchanged": False, "answered": False, "markers": False})
+    assert lenient.of_methods == RULES

@@ -496,6 +496,61 @@ def test_an_outage_that_leaves_nothing_to_go_by_stops_the_loop(row, engine, rows
         loop(row)
 
 
+def test_with_halving_an_outage_eliminates_no_method(row, engine):
+    proposals = [[fenced(5), fenced(0, "the best of all")]]
+    engine(silent(answering(proposals), "evolve", "fails=0", range(4), times=99))
+    history = loop(row, changed(steps=1, halving=2), start=method(6), development=8)
+    assert history.best.method == method(0, "the best of all")
+    assert [len(each.evaluation.given) for each in history.candidates] == [8, 8, 8]
+
+
+def test_a_judge_s_outage_decides_between_no_methods(row, engine):
+    usual = answering([[fenced(1, gain=60), fenced(1, "and longer", gain=10)]])
+
+    def answer(asked):
+        lost = asked.purpose == "rate_score" and "harder by 60" in asked.messages[-1].content
+        return reply(asked.key, "", error="timeout") if lost else usual(asked)
+
+    fake = engine(answer)
+    history = loop(row, changed(steps=1, difficulty_weight=1.0))
+    assert history.best.method == method(1, gain=60)
+    assert sum("harder by 60" in str(asked.messages) for asked in fake.asked) == 2 * 3 + 3
+
+
+def test_a_row_without_a_verdict_of_the_judge_is_not_judged(row, engine):
+    usual = answering()
+
+    def answer(asked):
+        if asked.purpose != "equal":
+            return usual(asked)
+        lost = "row 1 " in asked.messages[-1].content
+        return reply(asked.key, "", error="timeout") if lost else "Not Equal"
+
+    engine(answer)
+    rows = [row(f"row {number}") for number in range(4)]
+    with Model(ChatModel("simulated", "small"), "evolver") as one:
+        rules = RULES.model_copy(update={"equal": True})
+        found = MethodEvaluator(one, one, Sampling(max_tokens=99), rules).evaluate({0: method(0)}, rows)[0]
+    assert found.failed == () and [each.row for each in found.unjudged] == [rows[1].id]
+
+
+def test_an_outage_of_a_whole_step_is_no_step_without_a_better_method(row, engine):
+    usual = answering(OUTAGE)
+
+    def answer(asked):
+        return reply(asked.key, "", error="timeout") if asked.purpose == "improve" else usual(asked)
+
+    engine(answer)
+    with pytest.raises(BadInput, match=r"no candidate of step 1 could be judged; .*timeout.* run again"):
+        loop(row, changed(patience=1))
+
+
+def test_a_method_that_was_not_judged_on_all_rows_is_not_settled(row, engine):
+    engine(silent(answering([[fenced(1), fenced(2)]]), "evolve", "fails=0", (0,), times=99))
+    history = loop(row, changed(steps=1), start=method(0))
+    assert [each.step for each in history.candidates] == [0, 1, 1]
+
+
 def test_a_row_without_a_reply_is_no_case_for_the_optimizer(row, engine):
     usual = answering(OUTAGE)
     fake = engine(usual)
