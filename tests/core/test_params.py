@@ -93,7 +93,7 @@ def test_a_part_holds_its_own_keys_against_their_schema(tmp_path):
     with pytest.raises(BadParams, match=r"models\.judge is 'opnai:gpt'; expected simulated:"):
         load_params(written(tmp_path, "  judge: simulated:large", "  judge: opnai:gpt"), Declared)
     with pytest.raises(BadParams, match=r"unknown key 'rate\.measure'; did you mean 'measures'\?"):
-        load_params(written(tmp_path, "rate:\n  measures:", "rate:\n  measure:"), Declared)
+        load_params(written(tmp_path, "measures: [level", "measure: [level"), Declared)
 
 
 def differing(part: type[BaseModel], whole: type[BaseModel], place: str = "") -> Iterator[str]:
@@ -232,13 +232,13 @@ def test_an_old_key_is_refused_with_the_new_one_in_one_line(tmp_path, old, new, 
         ),
         ("score: from:8", "score: above 8", "autoif.quality.score is 'above 8'; expected 'above:<number>'"),
         (
-            "    - r1\n    - r2\n    - r3\n    - autoif",
-            "    some",
+            "[r1, r2, r3, autoif]",
+            "some",
             "select.pools is 'some'; expected 'all' or a list of names",
         ),
         (
-            "    - r1\n    - r2\n    - r3\n    - autoif",
-            "    - r1\n    - 2",
+            "[r1, r2, r3, autoif]",
+            "[r1, 2]",
             "select.pools is ['r1', 2]; expected 'all' or a list of names",
         ),
     ],
