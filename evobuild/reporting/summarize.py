@@ -58,10 +58,10 @@ def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[st
     """The mean of every metric that was measured, in each pool; null where nothing was.
 
     measures: the folder of each measure. Beside the means: rows that the mean difficulty is over, rows
-    rated of those that the judge was asked about, and rows whose answer was cut.
+    that the judge was asked about, and rows whose answer was cut.
 
     Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …}, "rows": {"difficulty": {"r0": 128, …}},
-    "rated": {"r0": 130, …}, "asked": {"r0": 133, …}, "truncated": {"r0": 0, …}}
+    "asked": {"r0": 133, …}, "truncated": {"r0": 0, …}}
     """
     rated = {pool: _pool_counts(counts, "rate", pool) for pool in pools}
     ratings = {pool: _table(measures["ratings"], pool, RATINGS) for pool in pools}
@@ -69,7 +69,6 @@ def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[st
     return {
         "mean": _means(measures, pools),
         "rows": {"difficulty": {pool: rows["score"].count() for pool, rows in ratings.items()}},
-        "rated": {pool: own["out"] for pool, own in rated.items()},
         "asked": {pool: own["in"] for pool, own in rated.items()},
         "truncated": {pool: int(rows["truncated"].sum()) for pool, rows in scores.items()},
     }

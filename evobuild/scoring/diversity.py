@@ -58,11 +58,11 @@ def diversity_figures(
     found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity
 ) -> dict[str, Any]:
     """Give mean and median distance of each pool, null where none was measured, and how it was measured."""
-    exact = {pool: is_exact(rows.height, params) for pool, rows in found.items()}
+    approximate = [pool for pool, rows in found.items() if not is_exact(rows.height, params)]
     far = {pool: rows["distance"] for pool, rows in found.items()}
     return {
         "embedder": embedder,
         "text": params.text,
         "distance": params.distance,
-        "exact": exact,
+        "approximate": ", ".join(approximate),
     } | distributions.distribution_figures(far)

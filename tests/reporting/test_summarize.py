@@ -75,7 +75,6 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
     write(ratings, "r2", tables.RATINGS, [("e", "hard", None)])
     found = means(measures, tmp_path, ["r0", "r1", "r2"], {"rate": {"r0": 4, "r1": 1, "r2": 1}})
     assert found["mean"]["difficulty"] == {"r0": 36.6667, "r1": 88.888, "r2": None}
-    assert found["rated"] == {"r0": 3, "r1": 1, "r2": 1}
     assert found["asked"] == {"r0": 4, "r1": 1, "r2": 1}
     assert found["rows"] == {"difficulty": {"r0": 3, "r1": 1, "r2": 0}}
 
