@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+ROLE = re.compile(r"<[|｜]\S+[|｜]>")
+MARKUP = re.compile(r"<\S+>|\[\S+\]")
+"""Forms of tokens that chat templates write; a template may put a name together, such as <|user|>."""
+
+
 class Tokens(NamedTuple):
     """Token ids, and of each the characters of the text that it holds, as (first, end)."""
 
@@ -68,6 +73,8 @@ class LiteralTokenizer:
         content = json.loads(tokenizer.backend_tokenizer.to_str())
         # A post-processor may cut blank space out of offsets.
         content |= {"post_processor": None, "truncation": None, "padding": None}
+        for token in content["added_tokens"]:
+            token["special"] = token["special"] or _is_control(tokenizer, token["content"])
         self._own = tokenizers.Tokenizer.from_str(json.dumps(content))
         self._own.encode_special_tokens = True
         added = self._own.get_added_tokens_decoder()
@@ -126,6 +133,16 @@ class LiteralTokenizer:
         tokenizer = type(self._own).from_str(json.dumps(content))
         tokenizer.encode_special_tokens = True
         return tokenizer
+
+
+def _is_control(tokenizer: PreTrainedTokenizerBase, token: str) -> bool:
+    """Whether an added token is a template's: listed as special, <|like this|>, or markup that it writes.
+
+    Others are text that a tokenizer keeps whole: runs of blanks of Phi's, HTML tags of Gemma's.
+    """
+    if token in tokenizer.all_special_tokens or ROLE.fullmatch(token):
+        return True
+    return bool(MARKUP.fullmatch(token)) and token in str(tokenizer.chat_template)
 
 
 def _without_prefixes(step: Any) -> Any:
