@@ -49,6 +49,14 @@ THINKING_OFF = {"enable_thinking": False, "thinking": False}
 OPENED_THOUGHT = re.compile(r"<((?:\w+:)?think(?:ing)?|thought)>\s*\Z")
 
 
+REFUSALS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a chat template raises: on purpose, or as the Python that it is made of."""
+
+
+class RefusedRow(BadInput):
+    """A template cannot take a row."""
+
+
 class Layout(NamedTuple):
     """The text before an answer, as stretches of the template and of the question in turn.
 
@@ -97,13 +105,13 @@ def alpaca_text(row: Instruction) -> str:
 def chat_text(tokenizer: PreTrainedTokenizerBase, row: Instruction) -> str:
     """What stands before the answer in the model's chat template, as the tuned model is asked.
 
-    Raises BadInput if the chat template refuses the conversation.
+    Raises RefusedRow if the chat template refuses the conversation.
     """
     turns = [message._asdict() for message in chat_messages(row)]
     try:
         return _rendered(tokenizer, turns, is_asked=True)
-    except TemplateError as error:
-        raise BadInput(f"row {row.id}: the model's chat template refuses it: {error}") from error
+    except REFUSALS as error:
+        raise RefusedRow(f"the model's chat template refuses it: {error}") from error
 
 
 def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -115,7 +123,7 @@ def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
     asked = [{"role": "user", "content": "."}]
     prompt = whole = ""
     # One that refuses this may take the rows.
-    with suppress(TemplateError):
+    with suppress(*REFUSALS):
         prompt = _rendered(tokenizer, asked, is_asked=True)
         answered = [*asked, {"role": "assistant", "content": chr(FIRST_MARK)}]
         whole = _rendered(tokenizer, answered, is_asked=False)
@@ -133,7 +141,7 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], i
 
 
 def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Layout:
-    """Lay a row out. Raises BadInput if the template leaves its question out."""
+    """Lay a row out. Raises RefusedRow if the template leaves its question out."""
     texts = "".join([row.instruction, row.input, *(content for _, content in row.history)])
     unused = (chr(code) for code in count(FIRST_MARK) if chr(code) not in texts)
     question, hidden = next(unused), next(unused)
@@ -146,7 +154,7 @@ def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Lay
     joined = re.sub(rf"{question}(\s*){question}", r"\1", text_of(marked))
     stretches = [literal.show(stretch, hidden) for stretch in joined.split(question)]
     if len(stretches) % 2 == 0 or (len(stretches) == 1 and (row.instruction + row.input).strip()):
-        raise BadInput(f"row {row.id}: the template leaves its instruction out, or a part of it")
+        raise RefusedRow("the template leaves its instruction out, or a part of it")
     return Layout(stretches)
 
 

@@ -13,11 +13,12 @@ template with the question left out. So both losses are over the same ids, behin
 
 The other two reproduce published figures, with their flaws: they tokenize question and answer as one
 text, count the question's tokens in another, and compare with an answer that was tokenized by itself.
-A row without an answer token is a reject.
+A row without an answer token is a reject, and one that the chat template refuses.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -25,6 +26,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.tables import Instruction, Reject
 from evobuild.weights.layouts import (
     Layout,
+    RefusedRow,
     TextOf,
     alpaca_text,
     answer_lead,
@@ -46,6 +48,10 @@ BATCH = 512
 EMPTY = "empty answer"
 NO_ROOM = "no room for the answer"
 NO_TOKEN = "no answer token is scored"
+REFUSED = "refused by the template"
+BROKEN = "broken text"
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def tokenize_pairs(
@@ -55,20 +61,19 @@ def tokenize_pairs(
 
     max_length: tokens of question and answer together; a longer answer is cut at its end.
 
-    Raises UserError if the tokenizer has no chat template, no offsets, or nothing to start a text with,
-    BadInput if the chat template refuses a row.
+    Raises UserError if the tokenizer has no chat template, no offsets, or nothing to start a text with.
     """
-    if template == "authors":
-        yield from (_as_authors(tokenizer, row, max_length) for row in rows)
-        return
-    if template == "superfiltering":
-        yield from (_as_superfiltering(tokenizer, row, max_length) for row in rows)
+    if template in ("authors", "superfiltering"):
+        as_published = _as_authors if template == "authors" else _as_superfiltering
+        yield from (_broken(row) or as_published(tokenizer, row, max_length) for row in rows)
         return
     form, literal = _form(tokenizer, template), LiteralTokenizer(tokenizer)
     for first in range(0, len(rows), BATCH):
         some = rows[first : first + BATCH]
-        layouts = [lay_out(literal, form.text_of, row) for row in some]
-        yield from _exact_pairs(literal, form, layouts, some, max_length)
+        laid = [_broken(row) or _laid_out(literal, form, row) for row in some]
+        kept = [(row, each) for row, each in zip(some, laid, strict=True) if isinstance(each, Layout)]
+        pairs = _exact_pairs(literal, form, kept, max_length)
+        yield from (each if isinstance(each, Reject) else next(pairs) for each in laid)
 
 
 class _Form(NamedTuple):
@@ -92,23 +97,37 @@ def _form(tokenizer: PreTrainedTokenizerBase, template: Template) -> _Form:
     return _Form(lambda row: chat_text(tokenizer, row) + lead, [], len(lead) - len(lead.rstrip()))
 
 
+def _broken(row: Instruction) -> Reject | None:
+    """A reject of a row that no tokenizer reads: half a surrogate pair is no character."""
+    texts = "\n".join([row.instruction, row.input, row.output, *(content for _, content in row.history)])
+    if not (half := SURROGATE.search(texts)):
+        return None
+    return Reject(row.id, BROKEN, f"U+{ord(half[0]):04X}", SURROGATE.sub("\ufffd", row.output))
+
+
+def _laid_out(literal: LiteralTokenizer, form: _Form, row: Instruction) -> Layout | Reject:
+    try:
+        return lay_out(literal, form.text_of, row)
+    except RefusedRow as error:
+        return Reject(row.id, REFUSED, str(error), row.output)
+
+
 def _exact_pairs(
     literal: LiteralTokenizer,
     form: _Form,
-    layouts: Sequence[Layout],
-    rows: Sequence[Instruction],
+    laid: Sequence[tuple[Instruction, Layout]],
     max_length: int,
 ) -> Iterator[Pair | Reject]:
-    wholes = literal.encode([layout.prompt + row.output for layout, row in zip(layouts, rows, strict=True)])
+    wholes = literal.encode([layout.prompt + row.output for row, layout in laid])
     answers = [
         _answer(literal, form, whole, row.output, len(layout.prompt))
-        for whole, row, layout in zip(wholes, rows, layouts, strict=True)
+        for whole, (row, layout) in zip(wholes, laid, strict=True)
     ]
-    cut = [layout.shortened(answer.blanks) for layout, answer in zip(layouts, answers, strict=True)]
+    cut = [layout.shortened(answer.blanks) for (_, layout), answer in zip(laid, answers, strict=True)]
     prompts = literal.encode([layout.prompt for layout in cut])
     left = sorted({layout.without_question for layout in cut})
     lone = dict(zip(left, literal.encode(left), strict=True))
-    for row, layout, prompt, (answer, _) in zip(rows, cut, prompts, answers, strict=True):
+    for (row, _), layout, prompt, (answer, _) in zip(laid, cut, prompts, answers, strict=True):
         before = form.start + prompt.ids
         if why := _unscored(row, before, answer, max_length):
             yield Reject(row.id, why, f"{len(before)} tokens before it", row.output)
@@ -184,7 +203,7 @@ def _as_superfiltering(
 def _compatible(
     row: Instruction, both: list[int], answer_start: int, alone: list[int], truncated: bool
 ) -> Pair | Reject:
-    if not row.output:
+    if not row.output.strip():
         return Reject(row.id, EMPTY, "", row.output)
     if answer_start >= len(both):
         return Reject(row.id, NO_ROOM if truncated else NO_TOKEN, "", row.output)

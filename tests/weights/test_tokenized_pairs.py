@@ -299,10 +299,41 @@ def test_what_has_no_answer_tokens_is_a_reject(template: str, output: str, max_l
     assert (found.reason, found.reply) == (why, output)
 
 
-@pytest.mark.parametrize("template", ASKED)
+@pytest.mark.parametrize("template", [*ASKED, "authors", "superfiltering"])
 def test_a_blank_answer_is_a_reject(template: str) -> None:
     found = made(template, 999, output=" \n\t")
     assert isinstance(found, Reject) and (found.reason, found.reply) == ("empty answer", " \n\t")
+
+
+@pytest.mark.parametrize(
+    ("refusing", "detail"),
+    [
+        ("{{ raise_exception('no system turns') }}", "no system turns"),
+        ("{{ messages[0].content + 1 }}", "can only concatenate str"),
+        ("{{ messages[9].content }}", "has no element 9"),
+        ("{{ 1 // 0 }}", "by zero"),
+    ],
+)
+def test_a_row_that_the_chat_template_refuses_is_a_reject(refusing: str, detail: str) -> None:
+    tokenizer = deepcopy(tiny.tokenizer())
+    picky = "{% if messages[0].role == 'system' %}" + refusing + "{% endif %}" + checkpoints.CHAT_TEMPLATE
+    tokenizer.chat_template = picky
+    talk = (("system", "Be kind."),)
+    rows = [tiny.row(), tiny.row(history=talk), tiny.row(output=" "), tiny.row(output="Red.")]
+    found = list(tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, 999))
+    assert [each.id for each in found] == [row.id for row in rows]
+    assert isinstance(found[0], Pair) and isinstance(found[3], Pair)
+    assert isinstance(found[1], Reject) and isinstance(found[2], Reject)
+    assert (found[1].reason, found[2].reason) == ("refused by the template", "empty answer")
+    assert detail in found[1].detail and found[1].reply == rows[1].output
+
+
+@pytest.mark.parametrize("template", [*ASKED, "authors", "superfiltering"])
+@pytest.mark.parametrize("field", ["instruction", "input", "output"])
+def test_half_a_surrogate_is_a_reject(template: str, field: str) -> None:
+    found = made(template, 999, **{field: "a\ud83db"})
+    assert isinstance(found, Reject) and (found.reason, found.detail) == ("broken text", "U+D83D")
+    assert found.reply == ("a\ufffdb" if field == "output" else tiny.row().output)
 
 
 def test_an_answer_that_the_tokenizer_drops_is_a_reject() -> None:
