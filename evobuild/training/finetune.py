@@ -93,9 +93,9 @@ def labelled_examples(
         examples.append(labelled_pair(found, tokenizer.eos_token_id, max_length))
     if not examples:
         raise BadInput(
-            f"none of {len(rows)} rows has an answer that begins within {max_length} tokens "
-            f"(the first: {', '.join(reject.reason for reject in rejects[:1])}); "
-            "raise finetune.max_length, or choose a base with a longer context"
+            f"none of {len(rows)} rows has an answer that begins within {max_length} tokens; "
+            "raise finetune.max_length, or choose a base with a longer context; "
+            f"the first is lost to '{''.join(reject.reason for reject in rejects[:1])}'"
         )
     return examples, rejects
 
