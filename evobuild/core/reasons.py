@@ -128,6 +128,12 @@ REASONS = (
         _READING,
     ),
     Reason("no answer token is scored", "nothing of the answer is left to score", _READING),
+    Reason(
+        "refused by the template",
+        "the model's chat template fails on it or leaves its question out",
+        _READING,
+    ),
+    Reason("broken text", "it holds half of a surrogate pair, which is no character", _READING),
     Reason("loss not finite", "the model gives a loss that is no number", ("score", "experience")),
     Reason("zero loss", "a loss is zero, so that a score cannot be computed", ("score",)),
     Reason("unusable embedding", "the embedding is not finite, or zero", ("diversity",)),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 WINDOW = 8192
 """Rows that are sorted by length together."""
-DEFINITION = "2"
+DEFINITION = "3"
 """Of the losses; another when tokens or contexts of a template change, so that none of before is taken."""
 _VALUES = struct.Struct("<II?ddd")
 """Losses as the cache has them, without the id, after _MEASURED; after _LOST a reject's reason and detail."""

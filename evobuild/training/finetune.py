@@ -94,7 +94,8 @@ def labelled_examples(
     if not examples:
         raise BadInput(
             f"none of {len(rows)} rows has an answer that begins within {max_length} tokens; "
-            "raise finetune.max_length, or choose a base with a longer context"
+            "raise finetune.max_length, or choose a base with a longer context; "
+            f"the first is lost to '{''.join(reject.reason for reject in rejects[:1])}'"
         )
     return examples, rejects
 

@@ -3,7 +3,8 @@
 plain   earlier turns, the question, each on its own lines
 alpaca  the form that Stanford Alpaca was trained on and Cherry LLM scores with (Li et al. 2024,
         arXiv:2308.12032); the answer follows the last colon at once
-chat    the model's own chat template around the prompt prompts/respond/answer.jinja
+chat    the model's own chat template around the prompt prompts/respond/answer.jinja, thinking off; then
+        what the template writes before an answer, such as the blank after Llama 2's "[/INST]"
 
 The question is the row's own words: its instruction, its input and what is blank between them. All
 else is the template's: separators, headings, roles, a system prompt, and also the earlier turns, which
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import accumulate, count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,6 +44,18 @@ ALPACA_TURNS = {"system": "{}\n\n", "user": "### Instruction:\n{}\n\n", "assista
 FIRST_MARK = 0xFDD0
 """A code point that no text has: Unicode keeps it for use within programs."""
 
+THINKING_OFF = {"enable_thinking": False, "thinking": False}
+"""Options of the chat templates of reasoning models; others leave them aside."""
+OPENED_THOUGHT = re.compile(r"<((?:\w+:)?think(?:ing)?|thought)>\s*\Z")
+
+
+REFUSALS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a chat template raises: on purpose, or as the Python that it is made of."""
+
+
+class RefusedRow(BadInput):
+    """A template cannot take a row."""
+
 
 class Layout(NamedTuple):
     """The text before an answer, as stretches of the template and of the question in turn.
@@ -68,6 +82,11 @@ class Layout(NamedTuple):
         """Where the question's stretches stand in the prompt, in characters."""
         return list(pairwise(accumulate(map(len, self.stretches))))[::2]
 
+    def shortened(self, characters: int) -> Layout:
+        """The same without so many characters at the end, all of them the template's."""
+        *others, last = self.stretches
+        return Layout([*others, last[: len(last) - characters]])
+
 
 def question_text(row: Instruction) -> str:
     """The plain text before an answer: earlier turns, instruction and input, each on its own lines."""
@@ -86,18 +105,43 @@ def alpaca_text(row: Instruction) -> str:
 def chat_text(tokenizer: PreTrainedTokenizerBase, row: Instruction) -> str:
     """What stands before the answer in the model's chat template, as the tuned model is asked.
 
-    Raises BadInput if the chat template refuses the conversation.
+    Raises RefusedRow if the chat template refuses the conversation.
     """
     turns = [message._asdict() for message in chat_messages(row)]
     try:
-        text: str = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-    except TemplateError as error:
-        raise BadInput(f"row {row.id}: the model's chat template refuses it: {error}") from error
+        return _rendered(tokenizer, turns, is_asked=True)
+    except REFUSALS as error:
+        raise RefusedRow(f"the model's chat template refuses it: {error}") from error
+
+
+def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
+    """What a chat template writes between its prompt and an answer; a thought left open is closed.
+
+    Instances: " " by Llama 2's, whose prompt ends with "[/INST]" and which writes "[/INST] Red.";
+    "\n</think>\n\n" by DeepSeek R1's, whose prompt ends with "<think>\n"; "" by most.
+    """
+    asked = [{"role": "user", "content": "."}]
+    prompt = whole = ""
+    # One that refuses this may take the rows.
+    with suppress(*REFUSALS):
+        prompt = _rendered(tokenizer, asked, is_asked=True)
+        answered = [*asked, {"role": "assistant", "content": chr(FIRST_MARK)}]
+        whole = _rendered(tokenizer, answered, is_asked=False)
+    before, mark, _ = whole.partition(chr(FIRST_MARK))
+    lead = before.removeprefix(prompt) if mark and before.startswith(prompt) else ""
+    opened = OPENED_THOUGHT.search(prompt + lead)
+    return f"{lead}\n</{opened[1]}>\n\n" if opened else lead
+
+
+def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], is_asked: bool) -> str:
+    text: str = tokenizer.apply_chat_template(
+        turns, add_generation_prompt=is_asked, tokenize=False, **THINKING_OFF
+    )
     return text
 
 
 def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Layout:
-    """Lay a row out. Raises BadInput if the template leaves its question out."""
+    """Lay a row out. Raises RefusedRow if the template leaves its question out."""
     texts = "".join([row.instruction, row.input, *(content for _, content in row.history)])
     unused = (chr(code) for code in count(FIRST_MARK) if chr(code) not in texts)
     question, hidden = next(unused), next(unused)
@@ -110,7 +154,7 @@ def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Lay
     joined = re.sub(rf"{question}(\s*){question}", r"\1", text_of(marked))
     stretches = [literal.show(stretch, hidden) for stretch in joined.split(question)]
     if len(stretches) % 2 == 0 or (len(stretches) == 1 and (row.instruction + row.input).strip()):
-        raise BadInput(f"row {row.id}: the template leaves its instruction out, or a part of it")
+        raise RefusedRow("the template leaves its instruction out, or a part of it")
     return Layout(stretches)
 
 

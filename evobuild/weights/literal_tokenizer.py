@@ -12,13 +12,19 @@ import re
 import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import cached_property
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import UserError, require
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+ROLE = re.compile(r"<[|｜]\S+[|｜]>")
+MARKUP = re.compile(r"<\S+>|\[\S+\]")
+"""Forms of tokens that chat templates write; a template may put a name together, such as <|user|>."""
 
 
 class Tokens(NamedTuple):
@@ -34,10 +40,21 @@ class Tokens(NamedTuple):
             bisect_left(self.offsets, end, key=itemgetter(0)),
         )
 
-    def following(self, place: int) -> int | None:
-        """The first token after a place in the text; None if one holds characters of both sides."""
+    def following(self, place: int, blanks: int = 0) -> int | None:
+        """The first token that holds anything after a place in the text; None if it holds too much before it.
+
+        blanks: characters before the place that it may hold.
+        """
         first = bisect_left(self.offsets, place, key=itemgetter(0))
-        return None if first and self.offsets[first - 1][1] > place else first
+        if first and self.offsets[first - 1][1] > place:
+            first -= 1
+            if self.offsets[first][0] < place - blanks:
+                return None
+        return first
+
+    def held_before(self, place: int, first: int) -> int:
+        """How many characters before a place the token that follows it holds."""
+        return max(0, place - self.offsets[first][0]) if first < len(self.offsets) else 0
 
 
 class LiteralTokenizer:
@@ -56,6 +73,8 @@ class LiteralTokenizer:
         content = json.loads(tokenizer.backend_tokenizer.to_str())
         # A post-processor may cut blank space out of offsets.
         content |= {"post_processor": None, "truncation": None, "padding": None}
+        for token in content["added_tokens"]:
+            token["special"] = token["special"] or _is_control(tokenizer, token["content"])
         self._own = tokenizers.Tokenizer.from_str(json.dumps(content))
         self._own.encode_special_tokens = True
         added = self._own.get_added_tokens_decoder()
@@ -101,3 +120,42 @@ class LiteralTokenizer:
             Tokens([self._meant.get(number, number) for number in each.ids], each.offsets)
             for each in self._own.encode_batch(list(texts), add_special_tokens=False)
         ]
+
+    def encode_inside(self, text: str) -> list[int]:
+        """Tokenize a text by itself as one that goes on: without the blank that some put before a text."""
+        ids: list[int] = self._without_prefix.encode(text, add_special_tokens=False).ids
+        return ids
+
+    @cached_property
+    def _without_prefix(self) -> Any:
+        content = json.loads(self._own.to_str())
+        content |= {name: _without_prefixes(content[name]) for name in ("normalizer", "pre_tokenizer")}
+        tokenizer = type(self._own).from_str(json.dumps(content))
+        tokenizer.encode_special_tokens = True
+        return tokenizer
+
+
+def _is_control(tokenizer: PreTrainedTokenizerBase, token: str) -> bool:
+    """Whether an added token is a template's: listed as special, <|like this|>, or markup that it writes.
+
+    Others are text that a tokenizer keeps whole: runs of blanks of Phi's, HTML tags of Gemma's.
+    """
+    if token in tokenizer.all_special_tokens or ROLE.fullmatch(token):
+        return True
+    return bool(MARKUP.fullmatch(token)) and token in str(tokenizer.chat_template)
+
+
+def _without_prefixes(step: Any) -> Any:
+    """A normalizer or a pre-tokenizer, as tokenizer.json has it, that puts nothing before a text."""
+    if isinstance(step, list):
+        return [_without_prefixes(each) for each in step if not _is_prefix(each)]
+    if not isinstance(step, dict):
+        return step
+    if _is_prefix(step):
+        return None
+    never = {"prepend_scheme": "never", "add_prefix_space": False}
+    return {name: never.get(name, _without_prefixes(value)) for name, value in step.items()}
+
+
+def _is_prefix(step: Any) -> bool:
+    return isinstance(step, dict) and step.get("type") == "Prepend"

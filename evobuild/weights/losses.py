@@ -17,6 +17,11 @@ chat, with a template of roles, and alpaca, both over several lines:
     L(A|Q)  <s>Below is … request.\n\n### Instruction:\nQ\n\n### Input:\nI\n\n### Response:[A]
     L(A)    <s>Below is … request.\n\n### Instruction:\n\n\n### Input:\n\n\n### Response:[A]
 
+A chat template that writes a blank before an answer, as Llama 2's after its prompt, has it in both:
+
+    L(A|Q)  <s>[INST] Q [/INST][ A]
+    L(A)    <s>[INST]  [/INST][ A]
+
 L(Q) of chat is over Q\n\nI, of alpaca over Q and I, read in their places. So with plain, chat and alpaca
 the lone answer has the template with the question left out: what L(Q) is over is what L(A) goes
 without. Earlier turns of a conversation stand before the question in all three and are in none of the

@@ -4,26 +4,36 @@ plain, alpaca, chat  laid out as `layouts` says, for scoring, training and evalu
 authors              as the script of IC-IFD's authors does it (Hui et al. 2024, arXiv:2412.11231)
 superfiltering       as Superfiltering's script does it (Li et al. 2024, arXiv:2402.00530)
 
-With the first three the prompt, all that stands before the answer, is tokenized as a served model gets
-it. The answer's ids are those that the tokenizer gives in the text of both, after the place where they
-meet. Where a token holds characters of both sides, the answer is tokenized by itself, as a model would
-have to write it after its prompt. The lone answer has the very same ids, after the same template with
-the question left out. So both losses are over the same ids, behind the same separator.
+With the first three the answer's ids are those that the tokenizer gives in the text of both, after the
+place where they meet. What stands before is tokenized as a served model gets it. A blank that a chat
+template writes with the answer, behind the prompt, may be in the answer's first token: after "[/INST]"
+"▁Red" answers. Where a token holds characters of both sides else, the answer is tokenized by itself, as
+a model would have to write it after its prompt. The lone answer has the very same ids, after the same
+template with the question left out. So both losses are over the same ids, behind the same separator.
 
 The other two reproduce published figures, with their flaws: they tokenize question and answer as one
 text, count the question's tokens in another, and compare with an answer that was tokenized by itself.
-A row without an answer token is a reject.
+A row without an answer token is a reject, and one that the chat template refuses.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evobuild.core.errors import UserError
 from evobuild.core.tables import Instruction, Reject
-from evobuild.weights.layouts import Layout, TextOf, alpaca_text, chat_text, lay_out, question_text
+from evobuild.weights.layouts import (
+    Layout,
+    RefusedRow,
+    TextOf,
+    alpaca_text,
+    answer_lead,
+    chat_text,
+    lay_out,
+    question_text,
+)
 from evobuild.weights.literal_tokenizer import LiteralTokenizer, Tokens
 from evobuild.weights.losses import Pair
 
@@ -38,6 +48,10 @@ BATCH = 512
 EMPTY = "empty answer"
 NO_ROOM = "no room for the answer"
 NO_TOKEN = "no answer token is scored"
+REFUSED = "refused by the template"
+BROKEN = "broken text"
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def tokenize_pairs(
@@ -47,64 +61,102 @@ def tokenize_pairs(
 
     max_length: tokens of question and answer together; a longer answer is cut at its end.
 
-    Raises UserError if the tokenizer has no chat template, no offsets, or nothing to start a text with,
-    BadInput if the chat template refuses a row.
+    Raises UserError if the tokenizer has no chat template, no offsets, or nothing to start a text with.
     """
-    if template == "authors":
-        yield from (_as_authors(tokenizer, row, max_length) for row in rows)
+    if template in ("authors", "superfiltering"):
+        as_published = _as_authors if template == "authors" else _as_superfiltering
+        yield from (_broken(row) or as_published(tokenizer, row, max_length) for row in rows)
         return
-    if template == "superfiltering":
-        yield from (_as_superfiltering(tokenizer, row, max_length) for row in rows)
-        return
-    text_of, start = _text_before_answers(tokenizer, template)
-    literal = LiteralTokenizer(tokenizer)
+    form, literal = _form(tokenizer, template), LiteralTokenizer(tokenizer)
     for first in range(0, len(rows), BATCH):
         some = rows[first : first + BATCH]
-        layouts = [lay_out(literal, text_of, row) for row in some]
-        yield from _exact_pairs(literal, start, layouts, some, max_length)
+        laid = [_broken(row) or _laid_out(literal, form, row) for row in some]
+        kept = [(row, each) for row, each in zip(some, laid, strict=True) if isinstance(each, Layout)]
+        pairs = _exact_pairs(literal, form, kept, max_length)
+        yield from (each if isinstance(each, Reject) else next(pairs) for each in laid)
 
 
-def _text_before_answers(tokenizer: PreTrainedTokenizerBase, template: Template) -> tuple[TextOf, list[int]]:
-    """What stands before answers, and the ids that stand before that."""
-    if template == "chat":
-        if not tokenizer.chat_template:
-            raise UserError("the scorer has no chat template; set score.template to plain")
-        return partial(chat_text, tokenizer), []
-    return (alpaca_text if template == "alpaca" else question_text), [start_token(tokenizer)]
+class _Form(NamedTuple):
+    """How a template puts answers.
+
+    text_of: the text before one. start: the ids before that. blanks: characters at the text's end that may
+    be in one token with the answer.
+    """
+
+    text_of: TextOf
+    start: list[int]
+    blanks: int
+
+
+def _form(tokenizer: PreTrainedTokenizerBase, template: Template) -> _Form:
+    if template != "chat":
+        return _Form(alpaca_text if template == "alpaca" else question_text, [start_token(tokenizer)], 0)
+    if not tokenizer.chat_template:
+        raise UserError("the scorer has no chat template; set score.template to plain")
+    lead = answer_lead(tokenizer)
+    return _Form(lambda row: chat_text(tokenizer, row) + lead, [], len(lead) - len(lead.rstrip()))
+
+
+def _broken(row: Instruction) -> Reject | None:
+    """A reject of a row that no tokenizer reads: half a surrogate pair is no character."""
+    texts = "\n".join([row.instruction, row.input, row.output, *(content for _, content in row.history)])
+    if not (half := SURROGATE.search(texts)):
+        return None
+    return Reject(row.id, BROKEN, f"U+{ord(half[0]):04X}", SURROGATE.sub("\ufffd", row.output))
+
+
+def _laid_out(literal: LiteralTokenizer, form: _Form, row: Instruction) -> Layout | Reject:
+    try:
+        return lay_out(literal, form.text_of, row)
+    except RefusedRow as error:
+        return Reject(row.id, REFUSED, str(error), row.output)
 
 
 def _exact_pairs(
     literal: LiteralTokenizer,
-    start: list[int],
-    layouts: Sequence[Layout],
-    rows: Sequence[Instruction],
+    form: _Form,
+    laid: Sequence[tuple[Instruction, Layout]],
     max_length: int,
 ) -> Iterator[Pair | Reject]:
-    prompts = literal.encode([layout.prompt for layout in layouts])
-    wholes = literal.encode([layout.prompt + row.output for layout, row in zip(layouts, rows, strict=True)])
-    left = sorted({layout.without_question for layout in layouts})
+    wholes = literal.encode([layout.prompt + row.output for row, layout in laid])
+    answers = [
+        _answer(literal, form, whole, row.output, len(layout.prompt))
+        for whole, (row, layout) in zip(wholes, laid, strict=True)
+    ]
+    cut = [layout.shortened(answer.blanks) for (_, layout), answer in zip(laid, answers, strict=True)]
+    prompts = literal.encode([layout.prompt for layout in cut])
+    left = sorted({layout.without_question for layout in cut})
     lone = dict(zip(left, literal.encode(left), strict=True))
-    for row, layout, prompt, whole in zip(rows, layouts, prompts, wholes, strict=True):
-        before = start + prompt.ids
-        answer = _answer_ids(literal, whole, len(layout.prompt), row.output)
+    for (row, _), layout, prompt, (answer, _) in zip(laid, cut, prompts, answers, strict=True):
+        before = form.start + prompt.ids
         if why := _unscored(row, before, answer, max_length):
             yield Reject(row.id, why, f"{len(before)} tokens before it", row.output)
             continue
-        alone = start + lone[layout.without_question].ids
+        alone = form.start + lone[layout.without_question].ids
         if not alone:
             raise UserError("the chat template has nothing to stand before an answer; use another template")
         spans = [prompt.holding(*stretch) for stretch in layout.question]
         # Nothing predicts the first token.
-        question = tuple((max(1, len(start) + first), len(start) + end) for first, end in spans)
+        shift = len(form.start)
+        question = tuple((max(1, shift + first), shift + end) for first, end in spans)
         kept = answer[: max_length - len(before)]
-        cut = len(kept) < len(answer)
-        yield Pair(row.id, before + kept, question, len(before), alone + kept, len(alone), cut)
+        is_cut = len(kept) < len(answer)
+        yield Pair(row.id, before + kept, question, len(before), alone + kept, len(alone), is_cut)
 
 
-def _answer_ids(literal: LiteralTokenizer, whole: Tokens, seam: int, answer: str) -> list[int]:
-    """The ids of an answer that begins at a character of the whole text."""
-    first = whole.following(seam)
-    return literal.encode([answer])[0].ids if first is None else whole.ids[first:]
+class _Answer(NamedTuple):
+    """An answer's ids, and how many of the template's last blanks they hold."""
+
+    ids: list[int]
+    blanks: int
+
+
+def _answer(literal: LiteralTokenizer, form: _Form, whole: Tokens, answer: str, seam: int) -> _Answer:
+    """The ids of an answer that begins at a character, the seam, of the whole text."""
+    first = whole.following(seam, form.blanks)
+    if first is None:
+        return _Answer(literal.encode_inside(answer), 0)
+    return _Answer(whole.ids[first:], whole.held_before(seam, first))
 
 
 def _unscored(row: Instruction, before: list[int], answer: list[int], max_length: int) -> str:
@@ -151,7 +203,7 @@ def _as_superfiltering(
 def _compatible(
     row: Instruction, both: list[int], answer_start: int, alone: list[int], truncated: bool
 ) -> Pair | Reject:
-    if not row.output:
+    if not row.output.strip():
         return Reject(row.id, EMPTY, "", row.output)
     if answer_start >= len(both):
         return Reject(row.id, NO_ROOM if truncated else NO_TOKEN, "", row.output)

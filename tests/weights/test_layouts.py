@@ -12,9 +12,8 @@ import pytest
 import tiny
 
 from evobuild.core import prompts
-from evobuild.core.errors import BadInput
 from evobuild.weights import layouts
-from evobuild.weights.layouts import Layout
+from evobuild.weights.layouts import Layout, RefusedRow
 from evobuild.weights.literal_tokenizer import LiteralTokenizer
 
 TALK = (("user", "Hello."), ("assistant", "Hi."))
@@ -117,10 +116,10 @@ def test_a_row_without_a_question_has_a_template() -> None:
 
 @pytest.mark.parametrize("chat_template", ["{{ bos_token }}Answer:", "{{ messages[0].content[:-1] }}"])
 def test_a_template_without_the_question_is_refused(chat_template: str) -> None:
-    with pytest.raises(BadInput, match=f"row {tiny.row().id}: the template leaves its instruction out"):
+    with pytest.raises(RefusedRow, match="the template leaves its instruction out"):
         laid_out("chat", chat_template)
 
 
 def test_a_conversation_that_the_template_refuses_is_named() -> None:
-    with pytest.raises(BadInput, match=f"row {tiny.row().id}: .* refuses it: no system turns"):
+    with pytest.raises(RefusedRow, match="refuses it: no system turns"):
         laid_out("chat", "{{ raise_exception('no system turns') }}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import made_tokenizers
@@ -39,6 +40,43 @@ def test_special_tokens_of_a_row_stay_text(kind: str) -> None:
     assert not set(ids[1:-1]) & {start, end, tokenizer.bos_token_id}
     assert tokenizer.decode(ids).replace("> a", ">a") == f"<|im_start|>{words}</s>"
     assert (text[offsets[1][0] :][: len(words)], len(text)) == (words, offsets[-1][1])
+
+
+def with_added(*contents: str):
+    """The byte tokenizer with more tokens, none of them flagged as special, nor those that were."""
+    from tokenizers import AddedToken, Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    made = made_tokenizers.tokenizer("bytes")
+    settings = json.loads(made.backend_tokenizer.to_str())
+    for token in settings["added_tokens"]:
+        token["special"] = False
+    own = Tokenizer.from_str(json.dumps(settings))
+    own.add_tokens([AddedToken(content, normalized=False) for content in contents])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=own, bos_token="<s>", eos_token="</s>", chat_template="{{ '[INST]' }}<think>  x"
+    )
+
+
+@pytest.mark.parametrize("token", ["</s>", "<s>", "<|user|>", "<｜User｜>", "[INST]", "<think>"])
+def test_control_tokens_of_a_row_stay_text_however_they_are_flagged(token: str) -> None:
+    tokenizer = with_added("<|user|>", "<｜User｜>", "[INST]", "<think>")
+    (number,) = tokenizer(token, add_special_tokens=False)["input_ids"]
+    literal = LiteralTokenizer(tokenizer)
+    (found,) = literal.encode([literal.show(f"{token}{literal.hide(f'a{token}b', MARK)}", MARK)])
+    assert found.ids[0] == number and number not in found.ids[1:]
+    assert tokenizer.decode(found.ids[1:]) == f"a{token}b"
+
+
+@pytest.mark.parametrize("token", ["  ", "x", "<b>", "[1]"])
+def test_added_tokens_that_are_ordinary_text_stay_whole(token: str) -> None:
+    """As runs of blanks of Phi's tokenizer and HTML tags of Gemma's."""
+    tokenizer = with_added("  ", "x", "<b>", "[1]")
+    literal = LiteralTokenizer(tokenizer)
+    text = f"a{token}b"
+    (found,) = literal.encode([literal.show(literal.hide(text, MARK), MARK)])
+    assert found.ids == tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.convert_tokens_to_ids(token) in found.ids
 
 
 def test_blank_space_is_a_tokens_own() -> None:

@@ -116,6 +116,116 @@ def test_an_answer_is_tokenized_by_itself_where_a_token_spans_the_seam() -> None
     assert found.alone[1:] == own(tokenizer, "\n") + own(tokenizer, "\nfour")
 
 
+TURNS = "{% for message in messages %}{% if message.role == 'user' %}"
+CHATS = {
+    "chatml": made_tokenizers.CHATML,
+    "llama 2": TURNS + "{{ bos_token + '[INST] ' + message.content | trim + ' [/INST]' }}"
+    "{% else %}{{ ' ' + message.content | trim + ' ' + eos_token }}{% endif %}{% endfor %}",
+    "mistral": "{{ bos_token }}" + TURNS + "{{ '[INST] ' + message.content + ' [/INST]' }}"
+    "{% else %}{{ ' ' + message.content + eos_token }}{% endif %}{% endfor %}",
+    "vicuna": "{{ bos_token }}" + TURNS + "{{ 'USER: ' + message.content + ' ' }}"
+    "{% else %}{{ 'ASSISTANT: ' + message.content + eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}ASSISTANT:{% endif %}",
+    "llama 3": "{{ bos_token }}{% for message in messages %}<|start|>{{ message.role }}<|end|>\n\n"
+    "{{ message.content | trim }}<|im_end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start|>assistant<|end|>\n\n{% endif %}",
+    "gemma": "{{ bos_token }}{% for message in messages %}<|im_start|>"
+    "{{ 'model' if message.role == 'assistant' else message.role }}\n{{ message.content | trim }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>model\n{% endif %}",
+    "gpt-oss": "{% for message in messages %}<|im_start|>{{ message.role }}"
+    "{% if message.role == 'assistant' %}<|channel|>final{% endif %}<|message|>"
+    "{{ message.content }}<|im_end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant{% endif %}",
+}
+"""Chat templates like those of models, by whose they are like."""
+
+
+def with_template(kind: str, chat_template: str):
+    changed = deepcopy(made_tokenizers.tokenizer(kind))
+    changed.chat_template = chat_template
+    return changed
+
+
+# By GPT-2's rule two newlines are one token at the end of a prompt, and two where a word follows.
+MODELS_AND_KINDS = sorted({*product(CHATS, made_tokenizers.KINDS)} - {("llama 3", "bytes")})
+
+
+@pytest.mark.parametrize(("model", "kind"), MODELS_AND_KINDS)
+def test_ids_of_a_chat_are_those_of_the_template_with_its_answer(model: str, kind: str) -> None:
+    tokenizer = with_template(kind, CHATS[model])
+    for words, output in product(WORDS, [*ANSWERS, "你好"]):
+        found = made("chat", 999, tokenizer, instruction=words, output=output)
+        assert isinstance(found, Pair)
+        turns = [{"role": "user", "content": words}, {"role": "assistant", "content": output}]
+        whole = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
+        assert found.both == whole[: len(found.both)]
+        assert tokenizer.decode(found.both[found.answer_start :]).strip() == output
+        assert found.alone[found.alone_start :] == found.both[found.answer_start :]
+        ((first, end),) = found.question
+        assert tokenizer.decode(found.both[first:end]).strip() == words
+
+
+def test_a_blank_of_the_template_is_in_the_answers_first_token() -> None:
+    tokenizer = with_template("pieces with a prefix", CHATS["llama 2"])
+    found = made("chat", 999, tokenizer, instruction="Name some.", output="three fish.")
+    assert isinstance(found, Pair)
+    first = tokenizer.convert_ids_to_tokens(found.both[found.answer_start])
+    assert first.startswith("▁") and first != "▁"
+    for ids, start in ((found.both, found.answer_start), (found.alone, found.alone_start)):
+        assert tokenizer.decode(ids[:start]).endswith("[/INST]")
+
+
+def test_a_separator_is_the_templates_whatever_the_conversation_is() -> None:
+    """As Mistral's: the system prompt goes with the last turn if that is the user's."""
+    template = "{% for message in messages %}" + (
+        "{% if message.role == 'user' %}[INST] {% if loop.last and messages[0].role == 'system' %}"
+        "{{ messages[0].content }}\n\n{% endif %}{{ message.content }}[/INST]"
+        "{% elif message.role == 'assistant' %} {{ message.content }}</s>{% endif %}{% endfor %}"
+    )
+    tokenizer = with_template("pieces", template)
+    found = made("chat", 999, tokenizer, instruction="Go.", output="Red.", history=(("system", "Be kind."),))
+    assert isinstance(found, Pair)
+    assert found.both == own(tokenizer, "[INST] Be kind.\n\nGo.[/INST] Red.")
+
+
+@pytest.mark.parametrize("kind", [*made_tokenizers.KINDS, "pieces of old"])
+def test_an_answer_by_itself_gets_no_blank_before_it(kind: str) -> None:
+    from tokenizers import normalizers
+
+    asking = "{% for message in messages %}USER: {{ message.content }} {% endfor %}" + (
+        "{% if add_generation_prompt %}ASSISTANT: {% endif %}"
+    )
+    tokenizer = with_template(kind.replace(" of old", ""), asking)
+    if kind == "pieces of old":
+        steps = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+        tokenizer.backend_tokenizer.normalizer = normalizers.Sequence(steps)
+    found = made("chat", 999, tokenizer, instruction="Name some.", output="three fish.")
+    assert isinstance(found, Pair)
+    assert tokenizer.decode(found.both).lstrip() == "USER: Name some. ASSISTANT: three fish."
+
+
+THINKING = (
+    "{{ bos_token }}{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n"
+)
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        "<think>\n{% endif %}",
+        "<think>\n{% if not enable_thinking | default(true) %}{{ '\n</think>\n\n' }}{% endif %}{% endif %}",
+    ],
+)
+def test_an_answer_stands_outside_of_a_thought(opening: str) -> None:
+    """As DeepSeek R1's and QwQ's templates, which always open one, and Qwen3's, which can be told not to."""
+    tokenizer = with_template("bytes", THINKING + opening)
+    found = made("chat", 999, tokenizer, instruction="Name one.", output="Red.")
+    assert isinstance(found, Pair)
+    assert tokenizer.decode(found.both).endswith("<|im_start|>assistant\n<think>\n\n</think>\n\nRed.")
+    assert tokenizer.decode(found.both[found.answer_start :]) == "Red."
+
+
 def test_a_chat_template_with_nothing_before_an_answer_is_refused() -> None:
     bare = deepcopy(tiny.tokenizer())
     bare.chat_template = "{{ messages[0].content }}"
@@ -189,10 +299,41 @@ def test_what_has_no_answer_tokens_is_a_reject(template: str, output: str, max_l
     assert (found.reason, found.reply) == (why, output)
 
 
-@pytest.mark.parametrize("template", ASKED)
+@pytest.mark.parametrize("template", [*ASKED, "authors", "superfiltering"])
 def test_a_blank_answer_is_a_reject(template: str) -> None:
     found = made(template, 999, output=" \n\t")
     assert isinstance(found, Reject) and (found.reason, found.reply) == ("empty answer", " \n\t")
+
+
+@pytest.mark.parametrize(
+    ("refusing", "detail"),
+    [
+        ("{{ raise_exception('no system turns') }}", "no system turns"),
+        ("{{ messages[0].content + 1 }}", "can only concatenate str"),
+        ("{{ messages[9].content }}", "has no element 9"),
+        ("{{ 1 // 0 }}", "by zero"),
+    ],
+)
+def test_a_row_that_the_chat_template_refuses_is_a_reject(refusing: str, detail: str) -> None:
+    tokenizer = deepcopy(tiny.tokenizer())
+    picky = "{% if messages[0].role == 'system' %}" + refusing + "{% endif %}" + checkpoints.CHAT_TEMPLATE
+    tokenizer.chat_template = picky
+    talk = (("system", "Be kind."),)
+    rows = [tiny.row(), tiny.row(history=talk), tiny.row(output=" "), tiny.row(output="Red.")]
+    found = list(tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, 999))
+    assert [each.id for each in found] == [row.id for row in rows]
+    assert isinstance(found[0], Pair) and isinstance(found[3], Pair)
+    assert isinstance(found[1], Reject) and isinstance(found[2], Reject)
+    assert (found[1].reason, found[2].reason) == ("refused by the template", "empty answer")
+    assert detail in found[1].detail and found[1].reply == rows[1].output
+
+
+@pytest.mark.parametrize("template", [*ASKED, "authors", "superfiltering"])
+@pytest.mark.parametrize("field", ["instruction", "input", "output"])
+def test_half_a_surrogate_is_a_reject(template: str, field: str) -> None:
+    found = made(template, 999, **{field: "a\ud83db"})
+    assert isinstance(found, Reject) and (found.reason, found.detail) == ("broken text", "U+D83D")
+    assert found.reply == ("a\ufffdb" if field == "output" else tiny.row().output)
 
 
 def test_an_answer_that_the_tokenizer_drops_is_a_reject() -> None:
