@@ -14,14 +14,7 @@ from jinja2 import TemplateError
 from evobuild.core.chat import Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models.reasoning import opening_at_end, template_options
-
-THOUGHT_TOKENS = {
-    "[THINK]": ("[THINK]", "[/THINK]"),
-    "<seed:think>": ("<seed:think>", "</seed:think>"),
-    "<|channel|>": ("<|start|>", "<|channel|>", "<|message|>", "<|end|>"),
-}
-"""Special tokens of which thoughts' markers are made, by the one that tells that a model has them."""
+from evobuild.models.reasoning import marking_tokens, opening_at_end, template_options
 
 
 class ChatTemplate:
@@ -39,7 +32,7 @@ class ChatTemplate:
         self._tokenizer = tokenizer
         self._openings: dict[str, str] = {}
         special: Sequence[str] = tokenizer.all_special_tokens
-        shown = {part for token in special for part in THOUGHT_TOKENS.get(token, ())}
+        shown = marking_tokens(special)
         self.hidden = [token for token in special if token not in shown] if shown else None
 
     def prompt(self, request: Request) -> list[int]:

@@ -8,7 +8,7 @@ came. Servers that split replies themselves send the thoughts beside the content
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -36,6 +36,8 @@ MOST_BLOCKS = 8
 _HINTS = ("think>", "thinking>", "thought>", "think]", "<|message|>")
 """What all markers end with: nearly every text has none of it, and is spared the search."""
 _QUOTES = frozenset(('""', "''", "``", "“”", "‘’", "«»", "()", "[]", "**", "__"))
+_TOKEN = re.compile(r"<.*?>|\[.*?\]")
+"""What a marker's pattern, without its backslashes, is made of."""
 _OPENING = re.compile("|".join(f"({opening})" for opening, _ in MARKERS), re.IGNORECASE)
 _SIGN = re.compile(
     r"(?P<fence>^[ \t]*(?:```|~~~))|(?P<ticks>`+)|"
@@ -134,6 +136,13 @@ def server_options(reasoning: str, at_openai: bool) -> dict[str, Any]:
     options = template_options(reasoning)
     effort = {name: value for name, value in options.items() if name == "reasoning_effort"}
     return {"chat_template_kwargs": options} | effort
+
+
+def marking_tokens(special: Iterable[str]) -> set[str]:
+    """Those of a tokenizer's special tokens that thoughts are marked with: all that a marker is made of."""
+    named = {token.lower(): token for token in special}
+    made = [_TOKEN.findall(pattern.lower().replace("\\", "")) for pair in MARKERS for pattern in pair]
+    return {named[token] for tokens in made if named.keys() >= set(tokens) for token in tokens}
 
 
 def opening_at_end(prompt: str) -> str:

@@ -83,6 +83,11 @@ def test_a_tokenizer_without_a_template_is_refused() -> None:
     ("special", "said"),
     [
         (("[THINK]", "[/THINK]", "<pad>"), "[THINK]a[/THINK]Hi<pad>"),
+        (("<seed:think>", "</seed:think>", "<pad>"), "<seed:think>a</seed:think>Hi<pad>"),
+        (("<think>", "</think>", "<pad>"), "<think>a</think>Hi<pad>"),
+        (("</think>", "<pad>"), "a.</think>Hi<pad>"),
+        (("<thinking>", "</thinking>", "<pad>"), "<thinking>a</thinking>Hi<pad>"),
+        (("<thought>", "</thought>", "<|end|>"), "<thought>a</thought>Hi<|end|>"),
         (
             ("<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>"),
             "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>Hi<|return|>",
@@ -100,7 +105,8 @@ def test_special_tokens_that_mark_thoughts_are_shown_and_no_others(
     conditions = StopConditions(made, frozenset(), frozenset(made.convert_tokens_to_ids(hidden)))
     choice = conditions.choice(ids, [], Sampling(), len(ids))
     assert choice is not None
-    assert split_reasoning(choice.text) == ("a", "Hi", True)
+    found = split_reasoning(choice.text)
+    assert (found.reasoning.rstrip("."), found.answer, found.complete) == ("a", "Hi", True)
 
 
 def test_other_tokenizers_leave_all_special_tokens_out() -> None:
