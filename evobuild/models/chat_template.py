@@ -14,7 +14,8 @@ from jinja2 import TemplateError
 from evobuild.core.chat import Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models.reasoning import marking_tokens, opening_at_end, template_options
+from evobuild.models.markers import marking_tokens, opening_at_end
+from evobuild.models.reasoning import template_options
 
 
 class ChatTemplate:
