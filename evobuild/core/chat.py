@@ -53,8 +53,8 @@ class Request:
     """One call of a chat model.
 
     key: stable name of the request within its stage, unique there; replies are joined by it.
-    reasoning: how much the model is to think: off, on, low, medium or high; '' leaves it to the model. The
-    chat client says so of every request of a role.
+    reasoning: how much the model is to think: off, on or an effort such as low; '' leaves it to the model.
+    The chat client says so of every request of a role.
     """
 
     key: str

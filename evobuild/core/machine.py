@@ -73,6 +73,10 @@ class Machine(Section):
     budget: Budget = Budget()
     prices: dict[str, Price] = Field(default_factory=dict)
 
+    def price(self, model: str) -> Price | None:
+        """Give the price of a chat model, None if there is none; one without options is for all options."""
+        return self.prices.get(model) or self.prices.get(model.partition("[")[0])
+
 
 def repository_root() -> Path:
     """The repository: $DVC_ROOT, else the nearest folder up from here that holds dvc.yaml, else here."""

@@ -14,21 +14,15 @@ from jinja2 import TemplateError
 from evobuild.core.chat import Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models.reasoning import opening_at_end, template_options
-
-THOUGHT_TOKENS = {
-    "[THINK]": ("[THINK]", "[/THINK]"),
-    "<seed:think>": ("<seed:think>", "</seed:think>"),
-    "<|channel|>": ("<|start|>", "<|channel|>", "<|message|>", "<|end|>"),
-}
-"""Special tokens of which thoughts' markers are made, by the one that tells that a model has them."""
+from evobuild.models.markers import marking_tokens, opening_at_end
+from evobuild.models.reasoning import template_options
 
 
 class ChatTemplate:
     """The chat template of a model's tokenizer.
 
-    hidden: special tokens that no reply's text shows, where others have to stand in it for its thoughts to be
-    found; None: none has to, and all are left out.
+    hidden, hidden_ids: special tokens that no reply's text shows, where others have to stand in it for its
+    thoughts to be found; None: none has to, and all are left out.
 
     Raises UserError if the tokenizer has no chat template.
     """
@@ -39,8 +33,10 @@ class ChatTemplate:
         self._tokenizer = tokenizer
         self._openings: dict[str, str] = {}
         special: Sequence[str] = tokenizer.all_special_tokens
-        shown = {part for token in special for part in THOUGHT_TOKENS.get(token, ())}
+        shown = marking_tokens(special)
         self.hidden = [token for token in special if token not in shown] if shown else None
+        ids = tokenizer.convert_tokens_to_ids(self.hidden or [])
+        self.hidden_ids = None if self.hidden is None else frozenset(ids)
 
     def prompt(self, request: Request) -> list[int]:
         """Give a request's token ids, up to where the reply begins.
@@ -59,7 +55,7 @@ class ChatTemplate:
             try:
                 ids = self._rendered([{"role": "user", "content": "."}], reasoning)
                 self._openings[reasoning] = opening_at_end(self._tokenizer.decode(ids))
-            except TemplateError:
+            except (TemplateError, TypeError, ValueError, KeyError, AttributeError):
                 self._openings[reasoning] = ""
         return self._openings[reasoning]
 

@@ -54,7 +54,7 @@ class Model:
         self.model = model
         self._start = engines.start if engines else engine.start_engine
         self._machine = machine.load_machine()
-        price = self._machine.prices.get(str(model))
+        price = self._machine.price(str(model))
         self.usage = Usage(str(model), role, price)
         self._planned = planning.note_usage(self.usage)
         self._progress = Progress(task, self.usage, total) if task and not self._planned else None

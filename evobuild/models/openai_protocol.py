@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from evobuild.core.chat import Choice, Finish, Request
 from evobuild.core.errors import UserError
@@ -121,17 +121,39 @@ class _Logprobs(BaseModel):
     content: list[_Position] | None = None
 
 
+def _said(given: Any) -> str:
+    """The text of a field that may have parts, and parts of parts."""
+    if isinstance(given, list):
+        return "".join(map(_said, given))
+    if isinstance(given, dict):
+        parts = map(_said, map(given.get, ("text", "thinking", "summary")))
+        return next(filter(None, parts), "")
+    return given if isinstance(given, str) else ""
+
+
 class _Message(BaseModel):
-    """Servers call what the model thought by one name or the other; some have objects there."""
+    """Servers call what the model thought by one name or the other, and may give it, or all, in parts."""
 
     content: str | None = None
     reasoning_content: Any = None
     reasoning: Any = None
+    thinking: Any = None
+    reasoning_details: Any = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _joined_parts(cls, given: Any) -> Any:
+        # As Mistral's API gives them.
+        if not isinstance(given, dict) or not isinstance(parts := given.get("content"), list):
+            return given
+        thoughts = [part for part in parts if isinstance(part, dict) and part.get("type") == "thinking"]
+        content = _said([part for part in parts if part not in thoughts])
+        return {"thinking": thoughts} | given | {"content": content}
 
     @property
     def thoughts(self) -> str:
-        given = (self.reasoning_content, self.reasoning)
-        return next((each for each in given if isinstance(each, str) and each), "")
+        given = (self.reasoning_content, self.reasoning, self.thinking, self.reasoning_details)
+        return next((said for each in given if (said := _said(each))), "")
 
 
 class _Choice(BaseModel):

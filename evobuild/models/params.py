@@ -16,11 +16,16 @@ OF_THE_SERVER = ("dtype", "quantization", "adapter")
 
 
 def _on_or_off(value: object) -> object:
-    # YAML reads a bare on or off as true or false.
-    return ("on" if value else "off") if isinstance(value, bool) else value
+    # YAML reads a bare on or off as true or false; "none" is how OpenAI calls off.
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    given = value.lower() if isinstance(value, str) else value
+    return "off" if given == "none" else given
 
 
-Reasoning = Annotated[Literal["off", "on", "low", "medium", "high"], BeforeValidator(_on_or_off)]
+Reasoning = Annotated[
+    Literal["off", "on", "minimal", "low", "medium", "high", "xhigh"], BeforeValidator(_on_or_off)
+]
 """How much a model is to think before it answers."""
 
 

@@ -8,40 +8,20 @@ came. Servers that split replies themselves send the thoughts beside the content
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from evobuild.core.chat import Choice, Finish, Reply
-
-MARKERS = (
-    (r"<think>", r"</think>"),
-    (r"<thinking>", r"</thinking>"),
-    (r"<thought>", r"</thought>"),
-    (r"<seed:think>", r"</seed:think>"),
-    (r"\[THINK\]", r"\[/THINK\]"),
-    (
-        r"(?:<\|start\|>assistant)?<\|channel\|>analysis<\|message\|>",
-        r"(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>",
-    ),
-)
-"""What stands before and after a thought, as patterns: of Qwen and DeepSeek; of fine-tuned models and of
-EXAONE; of Seed-OSS; of Magistral; of gpt-oss, whose markers are OpenAI's harmony.
-
-Not <reasoning>: it is what prompts ask for, and no model's own."""
+from evobuild.models.markers import OPENING, Marker, code_spans, markers, may_have_markers
 
 MOST_BLOCKS = 8
 """Thoughts before an answer; what follows them is the answer's own. It bounds the time that a text takes."""
 
-_HINTS = ("think>", "thinking>", "thought>", "think]", "<|message|>")
-"""What all markers end with: nearly every text has none of it, and is spared the search."""
-_QUOTES = frozenset(('""', "''", "``", "“”", "‘’", "«»", "()", "[]", "**", "__"))
-_OPENING = re.compile("|".join(f"({opening})" for opening, _ in MARKERS), re.IGNORECASE)
-_SIGN = re.compile(
-    r"(?P<fence>^[ \t]*(?:```|~~~))|(?P<ticks>`+)|"
-    + "|".join(f"(?P<o{kind}>{one})|(?P<c{kind}>{other})" for kind, (one, other) in enumerate(MARKERS)),
-    re.IGNORECASE | re.MULTILINE,
-)
+_LEAD = re.compile("[\\s\ufeff\u200b\u2060]*")
+"""What may stand before a thought; some of it is not seen."""
+_BEFORE_ANSWER = re.compile(r"\s*(?:\n|\Z)|\s+")
+_BEFORE_SPLIT_ANSWER = re.compile(r"\s*(?:\n|\Z)| (?=\S)")
+"""What stands between a thought and its answer, whose indentation stays; and what a server leaves of it."""
 
 
 class Parts(NamedTuple):
@@ -52,16 +32,6 @@ class Parts(NamedTuple):
     complete: bool
 
 
-class _Marker(NamedTuple):
-    """A marker in a text. in_code: between backticks, or in a fenced block."""
-
-    kind: int
-    opens: bool
-    start: int
-    end: int
-    in_code: bool
-
-
 class _Thought(NamedTuple):
     """A thought, and where it ends in its text, its marker included; None if it never does."""
 
@@ -69,24 +39,28 @@ class _Thought(NamedTuple):
     end: int | None
 
 
-def split_reasoning(text: str) -> Parts:
+def split_reasoning(text: str, is_split: bool = False) -> Parts:
     """Tell the thoughts of a text from its answer, in time that grows with its length alone.
 
     A thought stands before the answer: from an opening marker, which begins the text, to its closing one, or
     up to a closing marker alone, since many chat templates open the thought in the prompt. A marker in code
-    or quotes closes nothing; nor does one alone that stands as a word in a sentence, or after an opening one.
+    or quotes closes nothing unless no other does; nor does one alone that stands in a running sentence, or
+    after an opening one. is_split: a server has told thoughts apart already; only whole ones are taken.
 
     Instances: "<think>\\nabc\\n</think>\\n\\nHi" and "abc\\n</think>\\n\\nHi" -> ("abc", "Hi", True);
     "<think> abc" -> ("abc", "", False); "The tag </think> ends it." stays as it is.
     """
+    if not may_have_markers(text):
+        return Parts("", text, True)
+    code = code_spans(text)
     thoughts: list[str] = []
-    rest = text
-    while len(thoughts) < MOST_BLOCKS and (thought := _first_thought(rest)):
+    start = 0
+    while len(thoughts) < MOST_BLOCKS and (thought := _first_thought(text, start, code, is_split)):
         thoughts.append(thought.text)
         if thought.end is None:
             return Parts(_joined(*thoughts), "", False)
-        rest = rest[thought.end :]
-    return Parts(_joined(*thoughts), rest.lstrip() if thoughts else text, True)
+        start = thought.end
+    return Parts(_joined(*thoughts), _without_lead(_BEFORE_ANSWER, text[start:]) if start else text, True)
 
 
 def with_answer_alone(reply: Reply) -> Reply:
@@ -99,13 +73,13 @@ def with_answer_alone(reply: Reply) -> Reply:
 
 
 def _with_answer_alone(choice: Choice) -> Choice:
-    reasoning, answer, complete = split_reasoning(choice.text)
+    reasoning, answer, complete = split_reasoning(choice.text, bool(choice.reasoning))
     if complete and answer == choice.text and not choice.reasoning:
         return choice
     finish: Finish = "length" if choice.finish == "stop" and not complete else choice.finish
-    return replace(
-        choice, text=answer.lstrip(), finish=finish, reasoning=_joined(choice.reasoning, reasoning)
-    )
+    if answer == choice.text:
+        answer = _without_lead(_BEFORE_SPLIT_ANSWER, answer)
+    return replace(choice, text=answer, finish=finish, reasoning=_joined(choice.reasoning, reasoning))
 
 
 def template_options(reasoning: str) -> dict[str, Any]:
@@ -136,83 +110,53 @@ def server_options(reasoning: str, at_openai: bool) -> dict[str, Any]:
     return {"chat_template_kwargs": options} | effort
 
 
-def opening_at_end(prompt: str) -> str:
-    """The opening marker that a prompt ends with, so that the reply begins within a thought; '' if none."""
-    return next((found[0] for found in _OPENING.finditer(prompt) if not prompt[found.end() :].strip()), "")
-
-
 def _joined(*thoughts: str) -> str:
     return "\n\n".join(stripped for thought in thoughts if (stripped := thought.strip()))
 
 
-def _first_thought(text: str) -> _Thought | None:
-    """The thought that a text begins with, None if it begins with its answer."""
-    folded = text.lower()
-    if not any(hint in folded for hint in _HINTS):
-        return None
-    start = len(text) - len(text.lstrip())
-    if opening := _OPENING.match(text, start):
-        return _opened(text, opening.end(), (opening.lastindex or 1) - 1)
-    return _closed_alone(text)
+def _without_lead(lead: re.Pattern[str], text: str) -> str:
+    found = lead.match(text)
+    return text[found.end() :] if found else text
 
 
-def _opened(text: str, start: int, kind: int) -> _Thought:
+def _first_thought(text: str, start: int, code: dict[int, int], is_split: bool) -> _Thought | None:
+    """The thought that a text begins with at a place, None if it begins with its answer."""
+    lead = _LEAD.match(text, start)
+    if opening := OPENING.match(text, lead.end() if lead else start):
+        found = _opened(text, opening.end(), (opening.lastindex or 1) - 1, code)
+        return None if is_split and found.end is None else found
+    return None if is_split else _closed_alone(text, start, code)
+
+
+def _opened(text: str, start: int, kind: int, code: dict[int, int]) -> _Thought:
     """The thought from behind its opening marker on."""
-    in_code: _Marker | None = None
-    for marker in _markers(text, start):
+    resort: Marker | None = None
+    for marker in markers(text, start, code):
         if marker.opens or marker.kind != kind:
             continue
-        if not marker.in_code and not _is_quoted(text, marker):
+        if not marker.in_code and not marker.is_quoted:
             return _Thought(text[start : marker.start], marker.end)
-        # A thought may leave a block of code open; then the marker at the start of a line is the one.
-        if in_code is None and _before(text, marker) == "\n":
-            in_code = marker
-    if in_code:
-        return _Thought(text[start : in_code.start], in_code.end)
+        # A thought may leave code or a quote open; then one that bounds a line is it, else the last.
+        if marker.is_quoted and not marker.ends_line:
+            continue
+        if resort is None or not (resort.begins_line or resort.ends_line):
+            resort = marker
+    if resort:
+        return _Thought(text[start : resort.start], resort.end)
     return _Thought(text[start:], None)
 
 
-def _closed_alone(text: str) -> _Thought | None:
+def _closed_alone(text: str, start: int, code: dict[int, int]) -> _Thought | None:
     """The thought up to the first closing marker that has no opening one before it and is not talked of."""
     opened: set[int] = set()
-    last = len(text.rstrip())
-    for marker in _markers(text, 0):
-        if marker.in_code or _is_quoted(text, marker):
+    mentioned: set[int] = set()
+    for marker in markers(text, start, code):
+        if marker.in_code or (marker.is_quoted and not marker.opens):
             continue
         if marker.opens:
-            opened.add(marker.kind)
-        elif marker.kind not in opened and not _is_word(text, marker, last):
-            return _Thought(text[: marker.start], marker.end)
+            (mentioned if marker.is_mentioned else opened).add(marker.kind)
+        elif marker.kind in opened or (marker.kind in mentioned and not marker.begins_line):
+            continue
+        elif not marker.is_word:
+            return _Thought(text[start : marker.start], marker.end)
     return None
-
-
-def _markers(text: str, start: int) -> Iterator[_Marker]:
-    """All markers from a place on."""
-    fence = ticks = ""
-    seen = start
-    for found in _SIGN.finditer(text, start):
-        sign, name = found[0].strip(), str(found.lastgroup)
-        if ticks and "\n" in text[seen : found.start()]:
-            ticks = ""
-        seen = found.end()
-        if name == "fence":
-            fence = "" if fence == sign else fence or sign
-        elif name == "ticks":
-            ticks = "" if ticks == sign else ticks or sign
-        else:
-            yield _Marker(int(name[1:]), name[0] == "o", *found.span(), bool(fence or ticks))
-
-
-def _is_quoted(text: str, marker: _Marker) -> bool:
-    return _before(text, marker) + text[marker.end : marker.end + 1] in _QUOTES
-
-
-def _is_word(text: str, marker: _Marker, last: int) -> bool:
-    """Whether it follows a blank, and does not end its line with more to come. last: the end of all text."""
-    before = _before(text, marker)
-    ends_line = text[marker.end : marker.end + 1] in ("\n", "\r") and marker.end < last
-    return before.isspace() and before != "\n" and not ends_line
-
-
-def _before(text: str, marker: _Marker) -> str:
-    return text[marker.start - 1 : marker.start] if marker.start else ""

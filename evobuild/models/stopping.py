@@ -44,12 +44,16 @@ class StopConditions:
         has_ended = has_end_token or cut is not None
         if not has_ended and len(ids) < room:
             return None
-        text = _before_stop(self._text(kept[:cut]), sampling.stop)
+        text = self.text(kept[:cut], sampling.stop)
         tokens = len(kept) + has_end_token if cut is None else cut
         # A batch keeps as many as its neediest row asks for.
         told = tuple(tuple(each[: 1 + sampling.logprobs]) for each in logprobs[:tokens])
         finish: Finish = "stop" if has_ended else "length"
         return Choice(text, finish, tokens, told if sampling.logprobs else None)
+
+    def text(self, ids: Sequence[int], stops: tuple[str, ...]) -> str:
+        """Give the text of tokens, up to the first stop string in it."""
+        return _before_stop(self._text(ids), stops)
 
     def _before_end_token(self, ids: list[int]) -> list[int]:
         end = next((place for place, token in enumerate(ids) if token in self.tokens), len(ids))
@@ -65,7 +69,7 @@ class StopConditions:
         """Whether the tokens' text holds a stop string."""
         return bool(stops) and any(stop in self._text(ids) for stop in stops)
 
-    def _text(self, ids: list[int]) -> str:
+    def _text(self, ids: Sequence[int]) -> str:
         shown = [token for token in ids if token not in self._hidden] if self._hidden else ids
         text: str = self._tokenizer.decode(shown, skip_special_tokens=self._hidden is None)
         return text

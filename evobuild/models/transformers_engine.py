@@ -108,9 +108,7 @@ class TransformersEngine:
         self._context = _context(model)
         self._model: Any = checkpoints.load_causal_lm(_weights(model), model.dtype, model.adapter)
         self.end_tokens = self._ends()
-        hidden = self._template.hidden
-        hidden_ids = None if hidden is None else frozenset(self._tokenizer.convert_tokens_to_ids(hidden))
-        self._conditions = StopConditions(self._tokenizer, self.end_tokens, hidden_ids)
+        self._conditions = StopConditions(self._tokenizer, self.end_tokens, self._template.hidden_ids)
         pad = self._tokenizer.pad_token_id
         # Masked, so any token will do.
         self._pad = 0 if pad is None else pad

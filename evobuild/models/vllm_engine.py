@@ -30,6 +30,7 @@ from evobuild.core.json_files import read_json_file
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.chat_template import ChatTemplate
 from evobuild.models.sampling import noise_seed
+from evobuild.models.stopping import StopConditions
 from evobuild.weights import checkpoints, identities, sources
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ class VllmEngine:
         with _quiet():
             # Before the hub is asked for anything.
             self._vllm = require("vllm", "vllm")
-        self._template = ChatTemplate(checkpoints.load_tokenizer(_weights(model)), model)
+        tokenizer = checkpoints.load_tokenizer(_weights(model))
+        self._template = ChatTemplate(tokenizer, model)
+        self._conditions = StopConditions(tokenizer, frozenset(), self._template.hidden_ids)
         sequences = machine.load_machine().vllm.max_num_seqs
         self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
@@ -159,14 +162,20 @@ class VllmEngine:
         if not ends <= {"stop", "length"}:
             return Reply(output.request_id, (), tokens, f"vLLM ended it: {', '.join(map(str, ends))}")
         sampling = request.sampling
-        choices = tuple(_choice(each, sampling.logprobs) for each in output.outputs)
-        choices = tuple(replace(each, text=self._text(request, each.text)) for each in choices)
+        choices = tuple(
+            replace(_choice(each, sampling.logprobs), text=self._text(request, each))
+            for each in output.outputs
+        )
         # Greedy answers are equal, and vLLM gives only one.
         return Reply(output.request_id, choices if sampling.temperature else choices * sampling.n, tokens)
 
-    def _text(self, request: Request, text: str) -> str:
-        for token in self._template.hidden or ():
-            text = text.replace(token, "")
+    def _text(self, request: Request, output: CompletionOutput) -> str:
+        text: str = output.text
+        if self._template.hidden_ids is not None:
+            # vLLM would show all special tokens. An end token that is none of them has to go, too.
+            has_end_token = output.finish_reason == "stop" and not isinstance(output.stop_reason, str)
+            ids = output.token_ids[:-1] if has_end_token else output.token_ids
+            text = self._conditions.text(ids, request.sampling.stop)
         return self._template.opening(request) + text
 
     def _refuse(self, request: Request, tokens: int, reason: str) -> None:

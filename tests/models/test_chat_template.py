@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from evobuild.models.chat_template import ChatTemplate
 from evobuild.models.reasoning import split_reasoning
 from evobuild.models.stopping import StopConditions
 from evobuild.models.transformers_engine import TransformersEngine
+from evobuild.models.vllm_engine import VllmEngine
 
 QWEN_3 = (
     "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}assistant: "
@@ -68,6 +70,7 @@ def test_a_template_is_told_how_much_to_think() -> None:
         (QWEN_3, request(reasoning="off"), ""),
         (PLAIN, request("Begin with <think>"), ""),
         ("{{ raise_exception('no') }}", request(), ""),
+        ("{{ messages[0].content + 1 }}", request(), ""),
     ],
 )
 def test_a_thought_may_be_open_where_the_reply_begins(template: str, asked: Request, opening: str) -> None:
@@ -83,6 +86,11 @@ def test_a_tokenizer_without_a_template_is_refused() -> None:
     ("special", "said"),
     [
         (("[THINK]", "[/THINK]", "<pad>"), "[THINK]a[/THINK]Hi<pad>"),
+        (("<seed:think>", "</seed:think>", "<pad>"), "<seed:think>a</seed:think>Hi<pad>"),
+        (("<think>", "</think>", "<pad>"), "<think>a</think>Hi<pad>"),
+        (("</think>", "<pad>"), "a.</think>Hi<pad>"),
+        (("<thinking>", "</thinking>", "<pad>"), "<thinking>a</thinking>Hi<pad>"),
+        (("<thought>", "</thought>", "<|end|>"), "<thought>a</thought>Hi<|end|>"),
         (
             ("<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>"),
             "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>Hi<|return|>",
@@ -100,7 +108,8 @@ def test_special_tokens_that_mark_thoughts_are_shown_and_no_others(
     conditions = StopConditions(made, frozenset(), frozenset(made.convert_tokens_to_ids(hidden)))
     choice = conditions.choice(ids, [], Sampling(), len(ids))
     assert choice is not None
-    assert split_reasoning(choice.text) == ("a", "Hi", True)
+    found = split_reasoning(choice.text)
+    assert (found.reasoning.rstrip("."), found.answer, found.complete) == ("a", "Hi", True)
 
 
 def test_other_tokenizers_leave_all_special_tokens_out() -> None:
@@ -121,3 +130,19 @@ def test_reasoning_is_in_the_models_name_only_where_it_is_given() -> None:
     assert len(set(names)) == 3
     assert "reasoning" not in names[0]
     assert str(replace(MODEL, reasoning="off")) == f"{MODEL}[reasoning=off]"
+
+
+def test_vllms_reply_leaves_out_tokens_and_no_text_that_looks_like_them() -> None:
+    made = tokenizer(PLAIN, "[THINK]", "[/THINK]", "<pad>")
+    engine = object.__new__(VllmEngine)
+    engine._template = ChatTemplate(made, MODEL)
+    engine._conditions = StopConditions(made, frozenset(), engine._template.hidden_ids)
+    typed = made("<", add_special_tokens=False)["input_ids"]
+    typed += made("pad>!", add_special_tokens=False)["input_ids"]
+    ids = made("[THINK]a[/THINK]", add_special_tokens=False)["input_ids"] + typed
+    ids += made("<pad>", add_special_tokens=False)["input_ids"]
+    output = SimpleNamespace(text="", token_ids=ids, finish_reason="stop", stop_reason=None)
+    assert split_reasoning(engine._text(request(), output)) == ("a", "<pad>!", True)
+    output.token_ids, output.stop_reason = ids[:-1], "!"
+    stopped = replace(request(), sampling=Sampling(stop=("!",)))
+    assert split_reasoning(engine._text(stopped, output)).answer == "<pad>"

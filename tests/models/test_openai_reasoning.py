@@ -42,6 +42,14 @@ def ask(model=NAME, **sampling):
     return found
 
 
+PARTS = [
+    {"type": "thinking", "thinking": [{"type": "text", "text": "a"}]},
+    {"type": "text", "text": "Hi "},
+    {"type": "text", "text": "you"},
+]
+"""A message's content as Mistral's API gives it."""
+
+
 def answering(finish, **message):
     """A plan whose replies hold this message."""
 
@@ -68,6 +76,14 @@ def answering(finish, **message):
         ("length", {"content": None, "reasoning_content": "a"}, ("", "a", "length")),
         ("length", {"content": None}, ("", "", "length")),
         ("length", {}, ("", "", "length")),
+        ("stop", {"content": None, "thinking": "a"}, ("", "a", "stop")),
+        (
+            "stop",
+            {"content": None, "reasoning_details": [{"text": "a"}, {"summary": "b"}]},
+            ("", "ab", "stop"),
+        ),
+        ("stop", {"content": PARTS}, ("Hi you", "a", "stop")),
+        ("stop", {"content": PARTS[:1]}, ("", "a", "stop")),
     ],
 )
 def test_thoughts_stand_beside_the_answer_and_are_stored_with_it(serve, finish, message, wanted):

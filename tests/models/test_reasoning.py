@@ -11,11 +11,9 @@ from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models.client import Model
+from evobuild.models.markers import MARKERS, may_have_markers, opening_at_end
 from evobuild.models.reasoning import (
-    _HINTS,
-    MARKERS,
     MOST_BLOCKS,
-    opening_at_end,
     server_options,
     split_reasoning,
     template_options,
@@ -52,6 +50,20 @@ HARMONY = "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>fi
         ("<think>abc</thinking></think>Hi", "abc</thinking>", "Hi"),
         ("[THINK]abc[/THINK]Hi", "abc", "Hi"),
         ("<seed:think>abc</seed:think>Hi", "abc", "Hi"),
+        ("<think>The answer is `4.</think>\n4 `", "The answer is `4.", "4 `"),
+        ("<think>The answer is `4.</think> 4 `", "The answer is `4.", "4 `"),
+        ("<think>don`t</think>\nAnswer", "don`t", "Answer"),
+        ("<think>**Done**</think>**Answer**", "**Done**", "**Answer**"),
+        ('<think>"Hello"</think>"Hello"', '"Hello"', '"Hello"'),
+        ("<think>return `x`</think>`y`", "return `x`", "`y`"),
+        ("<think>say 'a'</think>'a'", "say 'a'", "'a'"),
+        ("<think>\n```python\nx\n </think>\n\nA", "```python\nx", "A"),
+        ("<think>\n```\nx\n </think>\n\nA:\n```\ny\n```", "```\nx", "A:\n```\ny\n```"),
+        ('<think>He said "</think>\nHi', 'He said "', "Hi"),
+        ("<think>abc</think>\n\n    code\n    more", "abc", "    code\n    more"),
+        ("<think>abc</think>  Hi", "abc", "Hi"),
+        ("\ufeff<think>abc</think>Hi", "abc", "Hi"),
+        ("\u200b\n<think>abc</think>Hi", "abc", "Hi"),
         (HARMONY, "a", "Hi"),
         ("<|channel|>final<|message|>Hi", "", "Hi"),
     ],
@@ -71,8 +83,19 @@ def test_a_thought_stands_before_the_answer(text, thought, answer):
         ("</think>\n\nHi", "", "Hi"),
         ("abc\n</think>", "abc", ""),
         ("They ask what `<think>` is.\n</think>\n\nHi", "They ask what `<think>` is.", "Hi"),
+        ('They ask what "<think>" is.\n</think>\n\nHi', 'They ask what "<think>" is.', "Hi"),
         ("They ask what `</think>` is.\n</think>\n\nHi", "They ask what `</think>` is.", "Hi"),
         ("abc[/THINK]Hi", "abc", "Hi"),
+        ("I see… </think>\n\nanswer", "I see…", "answer"),
+        ("I see </think>\n\nanswer", "I see", "answer"),
+        ("I see.</think>answer", "I see.", "answer"),
+        ("First I will check. </think> 42", "First I will check.", "42"),
+        ("It is 4.\n</think> the answer is 4", "It is 4.", "the answer is 4"),
+        ("I could use <think> here.\n</think>\nHi", "I could use <think> here.", "Hi"),
+        ("It is `4.\n</think>\n4", "It is `4.", "4"),
+        ("See ```python\nx\n``` so\n</think>\nHi", "See ```python\nx\n``` so", "Hi"),
+        ('"Hello"</think>"Hello"', '"Hello"', '"Hello"'),
+        ("好的。</think>回答", "好的。", "回答"),
     ],
 )
 def test_a_closing_marker_alone_ends_a_thought_that_the_prompt_opened(text, thought, answer):
@@ -100,6 +123,21 @@ def test_a_closing_marker_alone_ends_a_thought_that_the_prompt_opened(text, thou
         "<thinker>x</thinker>Hi",
         "x < y, and [THINK] of a <b>number</b>",
         "I think> so",
+        "[Think] Look.\n[Pair] Talk.",
+        "[Think] Look. [/Think] Talk.",
+        'text = text.split("</think>\\n")[-1]',
+        'text = re.split(r"</think>", text)[-1]',
+        "re.sub(r'<think>.*?</think>', '', text)",
+        '"<think>a</think>Hi"',
+        'stops = {"stop":"</think>"}',
+        "Models end their thoughts with </think>\nand then answer.",
+        "The closing tag:\n\n    </think>\n\nas shown.",
+        "    </think>",
+        "\t</think>\n",
+        "* <think>: opens\n* </think>: closes",
+        "The closing tag is </think>.\nIt ends a thought.",
+        "</think> ends a thought.",
+        "Write in <think> your thoughts. </think> Then answer.",
     ],
 )
 def test_text_that_talks_of_a_marker_stays_as_it_is(text):
@@ -113,6 +151,19 @@ def test_a_thought_without_an_end_leaves_no_answer(text):
     assert reasoning
 
 
+@pytest.mark.parametrize(
+    ("text", "thought", "answer"),
+    [
+        ("<think>b</think>\n\nHi", "b", "Hi"),
+        ("The tag </think>\nends", "", "The tag </think>\nends"),
+        ("abc\n</think>\n\nHi", "", "abc\n</think>\n\nHi"),
+        ("<think> is the tag", "", "<think> is the tag"),
+    ],
+)
+def test_of_what_a_server_has_split_only_a_whole_thought_is_taken(text, thought, answer):
+    assert split_reasoning(text, is_split=True) == (thought, answer, True)
+
+
 def test_thoughts_end_somewhere():
     text = "<think>a</think>" * (MOST_BLOCKS + 1)
     assert split_reasoning(text).answer == "<think>a</think>"
@@ -120,8 +171,8 @@ def test_thoughts_end_somewhere():
 
 @pytest.mark.parametrize("pattern", [each for pair in MARKERS for each in pair])
 def test_the_quick_search_misses_no_marker(pattern):
-    longest = re.sub(r"\(\?:(.*?)\)\?", r"\1", pattern).replace("\\", "").lower()
-    assert any(longest.endswith(hint) for hint in _HINTS)
+    longest = re.sub(r"\(\?(?:-i)?:(.*?)\)\??", r"\1", pattern).replace("\\", "")
+    assert may_have_markers(longest)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +240,8 @@ def test_every_choice_is_an_answer_with_its_thoughts_beside_it_also_when_it_was_
         Choice("\n\nHi", "stop", 5, None, "of the server"),
         Choice("<think>d</think>Hi", "stop", 5, None, "of the server"),
         Choice(" Hi", "length", 1),
+        Choice("\n\n    code", "stop", 5, None, "of the server"),
+        Choice("<think> is the tag", "stop", 5, None, "of the server"),
     )
     fake = engine(lambda asked: Reply(asked.key, choices, 7))
     wanted = (
@@ -198,6 +251,8 @@ def test_every_choice_is_an_answer_with_its_thoughts_beside_it_also_when_it_was_
         Choice("Hi", "stop", 5, None, "of the server"),
         Choice("Hi", "stop", 5, None, "of the server\n\nd"),
         Choice(" Hi", "length", 1),
+        Choice("    code", "stop", 5, None, "of the server"),
+        Choice("<think> is the tag", "stop", 5, None, "of the server"),
     )
     assert [ask().choices, ask().choices] == [wanted, wanted]
     assert len(fake.asked) == 1

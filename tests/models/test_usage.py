@@ -204,3 +204,10 @@ def test_queries_of_a_file_and_a_cut_of_rows_bound_a_branch(here, count, rows, r
     given["autoif"]["compose"] |= {"queries": "file", "file": "queries.jsonl", "count": count, "rows": rows}
     asked = bounds_of(Params.model_validate(given), machine.load_machine(), "respond@autoif")
     assert asked == [responses]
+
+
+def test_a_price_without_options_is_for_all_options():
+    plain, low = (machine.Price(prompt=each, completion=each) for each in (1, 2))
+    prices = machine.Machine(prices={"openai:m": plain, "openai:m[reasoning=low]": low})
+    names = ("openai:m", "openai:m[reasoning=high]", "openai:m[reasoning=low]", "openai:n")
+    assert [prices.price(name) for name in names] == [plain, plain, low, None]

@@ -11,6 +11,7 @@ import pytest
 import workspace
 import yaml
 
+from evobuild.core import metrics
 from evobuild.core.chat import Reply
 from evobuild.core.stage import call_stage
 from evobuild.models import engine as engines
@@ -67,6 +68,7 @@ def built(root: Path, monkeypatch: pytest.MonkeyPatch, engine: type[SimulatedEng
     content["evolve"]["failures"]["equal"] = True
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.chdir(root)
+    metrics.write_label(Path("data/label.txt"), is_dry_run=False)
     monkeypatch.setattr(engines, "start_engine", engine)
     monkeypatch.setenv("EVOBUILD_STORE", str(root / "replies.sqlite"))
     own = {"own": "prompts/evolve/own.txt"}

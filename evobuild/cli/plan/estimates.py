@@ -192,7 +192,7 @@ class Estimator:
         prompt, completion, seconds = known or (GUESSED_PROMPT, GUESSED_COMPLETION, None)
         prompts = sum(usage.total("prompt_tokens") for usage in usages) or round(calls * prompt)
         completions = round(calls * completion)
-        price = self._machine.prices.get(model)
+        price = self._machine.price(model)
         cost = None if price is None else (price.prompt * prompts + price.completion * completions) / 1e6
         return replace(
             found,
