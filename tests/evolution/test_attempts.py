@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rules import RULES
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import UserError
@@ -10,19 +11,9 @@ from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.evolution.attempts import SHOWN, Evolution
 from evobuild.evolution.auto import plan_by_method
-from evobuild.evolution.params import Failures
 from evobuild.models.client import Model
 
 LABEL = "#Final Rewritten Instruction#:"
-RULES = Failures(
-    markers=True,
-    unchanged=True,
-    answered=True,
-    max_growth=None,
-    language=False,
-    lost_content=False,
-    equal=False,
-)
 PLAN = plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SAMPLING = Sampling(0.7, 0.9, 99, seed=5)
 

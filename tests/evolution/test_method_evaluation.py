@@ -6,24 +6,15 @@ import re
 
 import pytest
 from fakes import reply
+from rules import RULES
 
 from evobuild.core.chat import Sampling
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import MethodEvaluator
 from evobuild.evolution.method_records import Evaluation, FailedRow
-from evobuild.evolution.params import Failures
 from evobuild.models.client import Model
 
-RULES = Failures(
-    markers=True,
-    unchanged=True,
-    answered=True,
-    max_growth=None,
-    language=False,
-    lost_content=False,
-    equal=False,
-)
 METHOD = methods.with_instruction_slot("Make it harder.")
 LABEL = "#Final Rewritten Instruction#:"
 SAMPLING = Sampling(0.3, max_tokens=99, seed=5)

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 from fakes import reply
+from rules import RULES
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
@@ -14,7 +15,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods, optimization_calls, optimize
 from evobuild.evolution.method_evaluation import MethodEvaluator
 from evobuild.evolution.optimize import OptimizationRows
-from evobuild.evolution.params import Failures, Optimize
+from evobuild.evolution.params import Optimize
 from evobuild.models.client import Model
 
 PARAMS = Optimize(
@@ -36,15 +37,6 @@ PARAMS = Optimize(
     temperature=0.6,
     top_p=0.95,
     max_tokens=99,
-)
-RULES = Failures(
-    markers=True,
-    unchanged=True,
-    answered=True,
-    max_growth=None,
-    language=False,
-    lost_content=False,
-    equal=False,
 )
 SEED = 7
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from fakes import reply
+from rules import RULES
 
 from evobuild.core.tables import Instruction, Reject, content_id, row_id
 from evobuild.evolution import operations
 from evobuild.evolution import step as evolution
 from evobuild.evolution.auto import plan_by_method
-from evobuild.evolution.params import Failures
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
 from evobuild.seeds.seed import split_seed_rows
@@ -21,15 +21,6 @@ BY_METHOD = plan_by_method(METHOD)
 NAMES = ["constraints", "deepening", "breadth"]
 LABEL = "#Finally Rewritten Instruction#:"
 HARDER = f"{LABEL} Name a long river in Asia."
-RULES = Failures(
-    markers=True,
-    unchanged=True,
-    answered=True,
-    max_growth=None,
-    language=False,
-    lost_content=False,
-    equal=False,
-)
 IN_DEPTH = [name for name in operations.OPERATIONS if name != "breadth"]
 
 
