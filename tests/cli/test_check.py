@@ -220,6 +220,21 @@ def test_the_source_is_a_file_that_exists(shipped, source, message):
     assert message in refused(changed(shipped, "seed", source=source))
 
 
+@pytest.mark.parametrize("name", ["a'$(touch x)'.jsonl", 'a".jsonl', "a\n.jsonl", "a\\.jsonl"])
+def test_a_path_that_could_leave_its_quotes_in_a_command_is_refused(shipped, tmp_path, name):
+    (tmp_path / name).touch()
+    path = str(tmp_path / name)
+    compose = shipped.autoif.compose.model_copy(update={"file": path})
+    for section, values in (
+        ("seed", {"source": path}),
+        ("evolve", {"file": path}),
+        ("autoif", {"seeds": path}),
+        ("autoif", {"compose": compose}),
+        ("decontaminate", {"sets": {"held_out": "data/held_out.parquet", "own": path}}),
+    ):
+        assert "expected a path without quotes" in refused(changed(shipped, section, **values))
+
+
 @pytest.mark.parametrize("source", ["./data/raw/sample.jsonl", "data/raw/gsm8k.parquet"])
 def test_the_source_may_be_fetched_later(shipped, source):
     fetch = Fetch(hub="openai/gsm8k", config="main", revision="0" * 40, split="train")

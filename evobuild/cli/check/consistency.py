@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from evobuild.answering.response_prompt import SHIPPED, response_template
@@ -17,6 +18,7 @@ from evobuild.models import roles
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""
+_UNSAFE = re.compile(r"['\"\\\x00-\x1f\x7f]")
 
 
 def check_params(params: Params) -> None:
@@ -117,6 +119,11 @@ def _check_overlaps(params: Params) -> None:
 
 def _check_file(key: str, name: str, wanted: str) -> None:
     """A file that stages depend on; DVC takes none that is relative and outside the repository."""
+    if _UNSAFE.search(name):
+        raise BadParams(
+            f"params.yaml: {key} is {name!r}, which goes into a shell's command; "
+            "expected a path without quotes, backslashes and control characters"
+        )
     inside = Path(os.path.normpath(name))
     if inside.parts[:1] == ("..",):
         raise BadParams(
