@@ -34,7 +34,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
+    from evobuild.core import csv_files, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
@@ -63,7 +63,7 @@ def main(params: Params, args: Arguments) -> None:
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
     figures = distributions.tag_figures(measured, str(tagger) if tagger else None)
     metrics.write_metrics(args.metrics, figures, args.label)
-    distributions.count_tags(measured).write_csv(args.histogram)
+    csv_files.write_csv(args.histogram, distributions.count_tags(measured))
 
 
 if __name__ == "__main__":

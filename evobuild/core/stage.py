@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
 from evobuild.core.errors import UserError
+from evobuild.core.terminal import log as log
 
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
@@ -76,11 +77,13 @@ def run(main: Callable[..., None]) -> NoReturn:
     try:
         call_stage(main, words.pop("params"), words)
     except UserError as error:
-        sys.exit(f"{name}: {error}")
+        log(f"{name}: {error}")
+        sys.exit(1)
     except OSError as error:
-        sys.exit(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
+        log(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
+        sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write(f"{name}: interrupted\n")
+        log(f"{name}: interrupted")
         sys.exit(130)
     sys.exit(0)
 
@@ -234,8 +237,3 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def log(message: Any) -> None:
-    """Say something in the stage's log (standard error)."""
-    print(message, file=sys.stderr, flush=True)

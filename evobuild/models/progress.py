@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from evobuild.core.terminal import log
 from evobuild.models.usage import Usage
 
 FOLDER = Path(".evobuild/progress")
@@ -48,7 +49,7 @@ class Progress:
             self._write("running", now)
         if self._bar.disable and now - self._said > LINE_SECONDS:
             self._said = now
-            sys.stderr.write(self._line(now) + "\n")
+            log(self._line(now))
 
     def close(self, finished: bool) -> None:
         """Write the last state: finished, or stopped and to be carried on."""

@@ -106,6 +106,14 @@ def test_an_r0_row_descends_from_itself() -> None:
         assert (row.seed_id, row.parent_id, row.round, row.output) == (row.id, "", "r0", "An answer.")
 
 
+def test_a_domain_is_a_safe_name_and_a_change_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["</script><script>alert(1)</script>", "=cmd|' /C calc'!A0", "\x1b[2J", "code"]
+    rows = [row._replace(domain=domain) for row, domain in zip(unlike(4), own, strict=True)]
+    called = {"script_script_alert_1_/script", "cmd_ /C calc_A0", "2J", "code"}
+    assert {row.domain for row in split(rows, held_out=0.0).r0} == called
+    assert "3 domains are no names" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("param", "own", "domain"), [(None, None, "chat"), (None, "math", "math"), ("code", "math", "code")]
 )
