@@ -41,6 +41,7 @@ bench: .venv/ready
 	python benchmarks/evolution.py
 	python benchmarks/sandbox.py
 	python benchmarks/scoring.py
+	python benchmarks/firm.py
 
 # Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
 clean-outs:
