@@ -34,7 +34,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import csv_files, metrics, tables
+    from evobuild.core import csv_files, draws, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
@@ -51,7 +51,7 @@ def main(params: Params, args: Arguments) -> None:
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
                 rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-                drawn = tag.draw_rows_to_tag(rows["id"], given.rows, pool, seed)
+                drawn = tag.draw_rows_to_tag(draws.placed_ids(rows), given.rows, pool, seed)
                 sizes[pool] = len(drawn), rows.height - len(drawn)
                 own = (row for row in tables.instructions(rows) if row.id in drawn)
                 found[pool] = list(tag.tag_rows(own, model, given.sampling(seed)))

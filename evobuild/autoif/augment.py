@@ -10,7 +10,6 @@ whose code takes every line that begins with a hyphen, and equal ones as often a
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.autoif.params import Augment
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
@@ -151,8 +151,7 @@ def invent_constraints(
             yield from _read_constraints(replies[request.key], known, str(model.model), params.count)
         return
     for number in numbers:
-        texts = sorted(known.texts)
-        drawn = random.Random(f"{seed} augment {number}").sample(texts, min(params.examples, len(texts)))
+        drawn = draw_lowest(known.texts, params.examples, seed, f"augment {number}", by=str)
         for reply in model.generate([_request(number, drawn, params, seed)]):
             yield from _read_constraints(reply, known, str(model.model), params.count)
 

@@ -8,7 +8,6 @@ form, singular and plural as one. Both are counted. The replies to fixed operati
 
 from __future__ import annotations
 
-import random
 import re
 import unicodedata
 from collections import Counter
@@ -21,6 +20,7 @@ import polars as pl
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.draws import draw_rows, placed_ids
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.evolution.replies import scan_evolver_replies
@@ -127,7 +127,7 @@ def _same_level(item: re.Match[str], first: re.Match[str]) -> bool:
 def draw_method_lists(
     names: Sequence[str], *, replies: Path, rounds: Path, count: int, seed: int
 ) -> list[MethodList]:
-    """Draw at most so many replies of each round, by seed, and read the methods that they list.
+    """Draw at most so many replies of each round, and read the methods that they list.
 
     names: of the rounds. replies, rounds: folders with a table of each.
 
@@ -136,8 +136,8 @@ def draw_method_lists(
     drawn: list[MethodList] = []
     for name in names if count else ():
         table = scan_evolver_replies(name, replies=replies, rounds=rounds)
-        ids = sorted(table.select("id").collect()["id"])
-        chosen = random.Random(f"{seed} keywords {name}").sample(ids, min(count, len(ids)))
+        children = placed_ids(table.select("id", "seed_place").collect())
+        chosen = [child.id for child in draw_rows(children, count, seed, f"keywords {name}")]
         own = table.filter(pl.col("id").is_in(chosen)).select("id", "evolver", "reply").collect().sort("id")
         drawn += [
             MethodList(id, name, evolver, listed_methods(reply)) for id, evolver, reply in own.iter_rows()

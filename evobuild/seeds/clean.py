@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from evobuild.core.names import LONGEST, safe_name
@@ -16,16 +17,18 @@ def clean_source_rows(
     """Give each source row as a row of r0, without blank space around its texts, or as a reject.
 
     domain: of all rows; None: their own, as a safe name, or chat. deduplicate: lose a row that is equal to an
-    earlier one, else it stays, with an id of its own.
+    earlier one, else it stays, with an id of its own, by how many there are before it.
     """
     kept: list[tuple[SourceRow, Instruction]] = []
     rejects: list[Reject] = []
     places: dict[str, str] = {}
     renamed: dict[str, str] = {}
+    copies: Counter[str] = Counter()
     for number, source in enumerate(sources):
         row = _instruction(source, number, domain)
-        # Nothing tells these rows apart but where they stood.
-        own = row_id(SEED_ROUND, f"row {number}", row.content_id)
+        # Nothing tells equal rows apart but their order; what stands between them does not count.
+        own = row_id(SEED_ROUND, f"copy {copies[row.id]}", row.content_id)
+        copies[row.id] += 1
         if domain is None and source.domain and source.domain != row.domain:
             renamed[source.domain] = row.domain
         if not row.instruction:
