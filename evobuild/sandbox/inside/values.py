@@ -24,7 +24,6 @@ Plain: TypeAlias = object
 """None, bool, int, float, complex, str, bytes, and list, tuple, set, frozenset and dict of them."""
 
 COLLECTIONS = (tuple, set, frozenset, dict)
-SEQUENCES = {tuple: "tuple", set: "set", frozenset: "frozenset"}
 ITERATORS = (type(_ for _ in ()), map, zip, filter, reversed, enumerate)
 VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
@@ -69,16 +68,14 @@ def _collection(
     value: tuple[object, ...] | set[object] | frozenset[object] | dict[object, object],
     opaque: Callable[[object], str] | None,
 ) -> str:
-    if opaque is None and not isinstance(value, tuple) and len(value) > MANY:
-        raise Unsuitable(f"{_name(value)} of {len(value)}")
+    kind = next(kind for kind in COLLECTIONS if isinstance(value, kind))
+    if opaque is None and kind is not tuple and (length := kind.__len__(value)) > MANY:
+        raise Unsuitable(f"{_name(value)} of {length}")
     if isinstance(value, dict):
         entries = dict.items(value)
         pairs = [f"[{encode_value(key, opaque)}, {encode_value(item, opaque)}]" for key, item in entries]
         return f'{{"dict": [{", ".join(pairs)}]}}'
-    for kind, name in SEQUENCES.items():
-        if isinstance(value, kind):
-            return f'{{"{name}": {_many(kind.__iter__(value), opaque)}}}'
-    return _rare(value, opaque)
+    return f'{{"{kind.__name__}": {_many(kind.__iter__(value), opaque)}}}'
 
 
 def _many(items: Iterable[object], opaque: Callable[[object], str] | None) -> str:

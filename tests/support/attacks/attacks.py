@@ -30,12 +30,17 @@ class Attack(NamedTuple):
 ATTACKS: list[Attack] = []
 
 
-def attack(kind: str, name: str, must: tuple[str, ...], body: str, before: str = "") -> None:
-    """Add one: `body` is that of `attack(world)`, `before` comes before it in the module."""
+def made(kind: str, name: str, must: tuple[str, ...], body: str, before: str = "") -> Attack:
+    """Make one: `body` is that of `attack(world)`, `before` comes before it in the module."""
     imports = "import ctypes, os, re, signal, socket, sys, time\n"
     indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")
     code = f"{imports}{textwrap.dedent(before)}\ndef attack(world):\n{indented}\n"
-    ATTACKS.append(Attack(kind, name, must, code))
+    return Attack(kind, name, must, code)
+
+
+def attack(kind: str, name: str, must: tuple[str, ...], body: str, before: str = "") -> None:
+    """Add one."""
+    ATTACKS.append(made(kind, name, must, body, before))
 
 
 def system_call(kind: str, name: str, number: int, arguments: str = "0, 0, 0, 0") -> None:
