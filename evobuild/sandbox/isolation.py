@@ -163,7 +163,8 @@ def bubblewrap_command() -> tuple[str, ...]:
     library = str(python.standard_library)
     options = ["user", "ipc", "pid", "net", "uts", "cgroup-try"]
     command = [path, *(f"--unshare-{option}" for option in options), "--disable-userns", "--die-with-parent"]
-    command += ["--as-pid-1", "--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"]
+    command += ["--as-pid-1", "--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+    command += ["--hostname", "sandbox"]
     for variable, value in python.environment().items():
         command += ["--setenv", variable, value]
     command += ["--ro-bind", library, library]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 OF_A_CASE = ("raised", "memory", "unsuitable")
 OF_THE_LOAD = ("syntax", "missing", "raised", "memory")
 OF_AN_EXAM = ("failed", "syntax", "raised", "memory", "unsuitable", "exited", "garbled")
+PASSED = b'["passed"]\n'
 GARBLED = Answer(error="garbled")
 XCPU = 24
 """Number of the signal that says that the limit of CPU time is reached."""
@@ -124,9 +125,9 @@ def _answers(cases: int, ending: Ending) -> tuple[list[Answer], Answer]:
 def read_verdict(exam: Exam, isolation: Isolation, ending: Ending) -> Verdict:
     """Read the verdict of an exam."""
     ending = _measured(ending, isolation)
-    lines = _lines(ending, most=1)
-    if lines == [["passed"]] and ending.over is None:
+    if ending.answers == READY + PASSED and ending.over is None:
         return Verdict(exam.key, True, None, "", isolation.name)
+    lines = _lines(ending, most=1)
     if lines is None:
         why = GARBLED
     else:
@@ -174,5 +175,6 @@ def _why(ending: Ending) -> Answer:
         return Answer(error=cast(Kind, ending.over))
     if ending.status >= 0:
         return Answer(error="exited", detail=str(ending.status))
-    # The kernel's signal, not a status like it: a program may lower its own limit of CPU time, no more.
-    return Answer(error="time") if -ending.status == XCPU else Answer(error="killed", detail=str(-ending.status))
+    if -ending.status == XCPU:  # Sent by the kernel alone, to a program that has lowered its own limit.
+        return Answer(error="time")
+    return Answer(error="killed", detail=str(-ending.status))

@@ -135,10 +135,12 @@ def _tagged(name: str, inner: object, opaque: Callable[[list[object]], object] |
 
 
 def _refuse_collisions(items: list[object]) -> None:
+    if len(items) <= ALIKE:
+        return
     often: dict[int, int] = {}
     for item in items:
         often[hash(item)] = often.get(hash(item), 0) + 1
-    if len(items) > MANY or max(often.values(), default=0) > ALIKE:
+    if len(items) > MANY or max(often.values()) > ALIKE:
         raise ValueError("too many entries, or entries that were chosen to collide")
 
 
@@ -164,7 +166,7 @@ def _range(ends: list[int]) -> range:
 def _dict(pairs: list[list[object]]) -> dict[object, object]:
     if not all(isinstance(pair, list) for pair in pairs):
         raise ValueError("pairs were expected")
-    return {key: value for key, value in pairs}  # noqa: C416
+    return {key: value for key, value in pairs}
 
 
 MAKERS: dict[str, Callable[[list[Any]], Plain]] = {

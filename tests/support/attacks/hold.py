@@ -3,7 +3,8 @@
     python tests/support/attacks/hold.py [--isolation NAME]
 
 It prints one JSON object: {"user": n, "isolations": […], "attacks": n, "benign": n, "forgeries": n,
-"further": n, "failures": […]}; further: those of all but attacks.py and forgeries.py.
+"further": n, "escapes": n, "misjudged": n, "failures": […]}; further: those of all but attacks.py and
+forgeries.py. Each failure is an escape, or something that is judged otherwise than it is.
 Everything an attack could reach is set up first and looked at last: files, servers, processes.
 """
 
@@ -32,6 +33,10 @@ from evobuild import sandbox  # noqa: E402
 LIMITS = sandbox.Limits(seconds=3.0, memory=256, output=1_000_000, modules=None, allow_weaker_isolation=False)
 PATIENT = LIMITS.model_copy(update={"seconds": 20.0})
 FURTHER = kernel.ATTACKS + transcripts.ATTACKS + endings.ATTACKS + disguises.ATTACKS
+JUDGED = ("benign", "exam", "forges a verdict", "answers more than it may")
+JUDGED += (transcripts.KIND, endings.KIND, disguises.KIND)
+"""Kinds of failures after which something is judged otherwise than it is, and nothing got out."""
+
 MARK = b"marshal.load(sys.stdin.buffer)"
 """In the command line of every process of a sandbox."""
 
@@ -46,6 +51,8 @@ def main() -> None:
     counts = {"attacks": len(ATTACKS), "benign": len(BENIGN), "forgeries": len(forgeries.FORGERIES)}
     counts["further"] = len(FURTHER) + len(loopholes.LOOPHOLES)
     names = [each.name + (" as nobody" if each.drop else "") for each in isolations]
+    misjudged = sum(failure.split(": ")[1] in JUDGED for failure in failures)
+    counts |= {"escapes": len(failures) - misjudged, "misjudged": misjudged}
     print(json.dumps({"user": os.getuid(), "isolations": names, **counts, "failures": failures}))
 
 

@@ -12,7 +12,12 @@ S = "loads what cannot be loaded"
 CALLS: tuple[tuple[str, str, int, str], ...] = (
     (N, "a lock on a file that all read", 73, "libc.open(os.__file__.encode(), 0), 2"),
     (N, "a lease on a file that all read", 72, "libc.open(os.__file__.encode(), 0), 1024, 0"),
-    (N, "news of a folder that all read", 254, "libc.inotify_init1(0), os.path.dirname(os.__file__).encode(), 2"),
+    (
+        N,
+        "news of a folder that all read",
+        254,
+        "libc.inotify_init1(0), os.path.dirname(os.__file__).encode(), 2",
+    ),
     (N, "news of every file", 300, "0, 0"),
     (N, "a descriptor of another process", 438, "3, 0, 0"),
     (N, "two processes compared", 312, "world['parent'], world['victim'], 0, 0, 0"),

@@ -104,7 +104,8 @@ RIGHT: list[Loophole] = [
 def exams() -> list[Exam]:
     """Give an exam for each of them, and last those that are passed; their keys begin with `rightly`."""
     return [
-        Exam(each.name, each.program, "", _checked(each.tests), "answer", "check") for each in LOOPHOLES + RIGHT
+        Exam(each.name, each.program, "", _checked(each.tests), "answer", "check")
+        for each in LOOPHOLES + RIGHT
     ]
 
 
