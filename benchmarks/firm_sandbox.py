@@ -2,8 +2,8 @@
 
     python benchmarks/firm.py sandbox
 
-By this user and, if that is root, as `nobody`, in each isolation of this machine: what got out, what was judged
-otherwise than it is, and what ended `crosscheck` or `verify` or lost one of their rows. Some five minutes.
+By this user and, if that is root, as `nobody`, in each isolation of this machine: what got out, what was
+judged otherwise than it is, and what ended `crosscheck` or `verify` or lost one of their rows; minutes.
 """
 
 from __future__ import annotations

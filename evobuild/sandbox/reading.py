@@ -107,7 +107,7 @@ def _answers(cases: int, ending: Ending) -> tuple[list[Answer], Answer]:
     lines = _lines(ending, most=cases + 1)
     if lines is None:
         return [GARBLED] * cases, GARBLED
-    loaded, *rest = lines or [None]
+    loaded, rest = (lines[0], lines[1:]) if lines else (None, [])
     if loaded is not None and loaded != ["loaded"]:
         failed = _failure(loaded, OF_THE_LOAD) if not rest else GARBLED
         return [failed] * cases, failed

@@ -68,7 +68,7 @@ def _collection(
     value: tuple[object, ...] | set[object] | frozenset[object] | dict[object, object],
     opaque: Callable[[object], str] | None,
 ) -> str:
-    kind = next(kind for kind in COLLECTIONS if isinstance(value, kind))
+    kind: Any = next(kind for kind in COLLECTIONS if isinstance(value, kind))
     if opaque is None and kind is not tuple and (length := kind.__len__(value)) > MANY:
         raise Unsuitable(f"{_name(value)} of {length}")
     if isinstance(value, dict):
