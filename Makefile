@@ -24,7 +24,7 @@ test-browser: .venv/ready
 
 # Attacks and benign programs against every sandbox of this machine, by root and by a normal user; minutes.
 test-sandbox: .venv/ready
-	timeout 1200 pytest tests/attacks -n 0
+	timeout 3600 pytest tests/attacks -n 0
 
 lint: .venv/ready
 	ruff check .
