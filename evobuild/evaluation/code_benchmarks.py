@@ -23,7 +23,6 @@ from evobuild.core.errors import BadInput
 from evobuild.core.json_lines import NotJson, parse_json, read_json_lines
 from evobuild.core.text_files import decode_utf8, opened_file
 
-
 NO_PROBLEM = (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError)
 """What is raised where a row is none; Python's parser raises the last two on code that is nested too deep."""
 

@@ -527,13 +527,13 @@ attack(
             except OSError: pass
     """,
 )
-attack(A, "a flood of print", NO, "for _ in range(100): print('x' * 10**6)\nreturn False")
+attack(A, "a flood of print", (*NO, "time "), "for _ in range(100): print('x' * 10**6)\nreturn False")
 attack(A, "half a character", ("unsuitable text with half a character",), "return chr(0xD800)")
 attack(A, "binary text", ("value '\\x00\\x1b[2J'",), "return chr(0) + chr(27) + '[2J'")
 attack(
     A, "a list that holds itself", ("raised RecursionError",), "found = []; found.append(found)\nreturn found"
 )
-attack(A, "a number of a million digits", ("raised ValueError",), "return 10 ** 10**6")
+attack(A, "a number of a million digits", ("raised ValueError", "time "), "return 10 ** 10**6")
 attack(
     A,
     "numbers chosen to collide, for who reads them",
