@@ -36,6 +36,7 @@ HEADING = 4
 """Words that a line in bold letters may have and still be a heading."""
 
 _ITEM = re.compile(r"[ \t>]*(?:[-*•+–]|[*_]{0,2}\(?\d{1,3}[.):][*_]{0,2})[ \t]+(?=\S)")
+_ITEMS = re.compile(rf"(?:{_ITEM.pattern})*+")
 _LABEL = re.compile(r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:–—-])[ \t]*(?=\S)")
 _BOLD = re.compile(r"(\*\*|__)([^\n]+)\1")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`"}
@@ -203,10 +204,8 @@ def clean_list_item(line: str) -> str:
 
     Instance: '1. **Length:** "Use at most 50 words."' -> 'Use at most 50 words.'
     """
-    text = line
-    while mark := _ITEM.match(text):
-        text = text[mark.end() :]
-    text = _LABEL.sub("", text.strip(), count=1)
+    marks = _ITEMS.match(line)
+    text = _LABEL.sub("", line[marks.end() if marks else 0 :].strip(), count=1)
     if (bold := _BOLD.fullmatch(text)) and bold[1] not in bold[2]:
         text = bold[2].strip()
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and not {text[0], text[-1]} & set(text[1:-1]):

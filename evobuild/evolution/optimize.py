@@ -24,7 +24,6 @@ measured, for each method that is chosen.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -47,8 +46,6 @@ from evobuild.models.client import Model
 
 FEWEST = 6
 """Rows that the loop needs."""
-
-_TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)
 
 
 class OptimizationRows(NamedTuple):
@@ -274,7 +271,9 @@ def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) 
     except methods.Unparsable as error:
         return Candidate(step, number, analysis.text, "", str(error))
     # So that method.txt differs only where its words do.
-    return Candidate(step, number, analysis.text, _TRAILING.sub("", method))
+    return Candidate(
+        step, number, analysis.text, "\n".join(line.rstrip(" \t\r") for line in method.split("\n"))
+    )
 
 
 def _fault(reply: Reply) -> str:

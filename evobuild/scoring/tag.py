@@ -8,7 +8,6 @@ cannot be read is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; a
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -19,10 +18,12 @@ from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.text import json_replies
-from evobuild.text.words import split_alphanumerics
+from evobuild.text.words import compose, split_alphanumerics
 
 LONGEST = 60
 """Characters of a tag; what is longer is an explanation."""
+READ = 10 * LONGEST
+"""Characters of what may be a tag, signs included."""
 
 
 class Tagged(NamedTuple):
@@ -80,7 +81,7 @@ def _phrase(item: object) -> str | None:
     """A tag in small letters, words with single blanks between them; None if it is no short phrase."""
     if isinstance(item, dict):
         item = next((value for key, value in item.items() if key.casefold() == "tag"), None)
-    if not isinstance(item, str):
+    if not isinstance(item, str) or len(item) > READ:
         return None
-    phrase = " ".join(split_alphanumerics(unicodedata.normalize("NFKC", item).casefold()))
+    phrase = " ".join(split_alphanumerics(compose(item).casefold()))
     return phrase if 0 < len(phrase) <= LONGEST else None

@@ -42,6 +42,8 @@ def group_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> 
 
 
 def _pairs(text: str) -> set[str]:
+    # Half a character, which JSON can escape, has no bytes to hash.
+    text = text.encode(errors="replace").decode()
     words = split_words(text.casefold())
     return {f"{one} {other}" for one, other in pairwise(words)} or set(words) or {text}
 
