@@ -18,6 +18,7 @@ from typing import Self
 
 from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
+from evobuild.core.private_files import private_file, tighten
 from evobuild.core.stage import log
 
 BUFFER_ROWS = 2048
@@ -90,7 +91,10 @@ def open_sqlite_cache(file: Path, kind: CacheKind) -> sqlite3.Connection:
     cannot be written.
     """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_file(file)
+        # SQLite gives new ones the file's own mode.
+        for suffix in ("-wal", "-shm"):
+            tighten(file.with_name(file.name + suffix))
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
     except (sqlite3.Error, OSError) as error:
         raise kind.user_error(file, error) from error

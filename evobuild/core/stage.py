@@ -22,20 +22,16 @@ from __future__ import annotations
 import argparse
 import ctypes
 import dataclasses
-import fcntl
-import hashlib
 import os
 import re
-import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
 from evobuild.core.errors import UserError
+from evobuild.core.outs import whole
 from evobuild.core.terminal import log as log
 
 Out = NewType("Out", Path)
@@ -50,11 +46,6 @@ def out(path: str) -> Out:
     """A path that a stage writes."""
     return Out(Path(path))
 
-
-LOCKS = Path(".evobuild/locks")
-
-LOCK_WAIT = 5.0
-"""Seconds to wait for a killed predecessor to let go of an out."""
 
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -93,17 +84,20 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
 
     params: params.yaml. given: names and paths of the command line; None where it gives none.
 
-    Raises UserError if an input is missing, or an out is being written by another process.
+    Raises UserError if an input is missing, an out would replace what is none, or another process writes it.
     """
     from evobuild.core.params import load_params
 
     kinds, arguments = argument_kinds(main), stage_arguments(main, given)
     read = load_params(params, params_schema(main))
-    for option, path in _paths_read(arguments, kinds).items():
+    inputs = _paths_read(arguments, kinds)
+    for option, path in inputs.items():
         if not path.exists():
             raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
     outs = [name for name, kind in kinds.items() if kind is Out]
-    with whole(*(getattr(arguments, name) for name in outs)) as temporary:
+    declared = [getattr(_declared(main, given), name) for name in outs]
+    paths = [getattr(arguments, name) for name in outs]
+    with whole(*paths, declared=declared, inputs=[params, *inputs.values()]) as temporary:
         main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
 
 
@@ -140,6 +134,13 @@ def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None]) 
     return kind(**values)
 
 
+def _declared(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
+    """A stage's arguments with its own paths where it has them, whatever is given."""
+    kind = get_type_hints(main)["args"]
+    wanted = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
+    return stage_arguments(main, {name: value for name, value in given.items() if name in wanted})
+
+
 def _default_folders(field: dataclasses.Field[Any]) -> Folders:
     assert field.default_factory is not dataclasses.MISSING, "folders have a default factory"
     folders: Folders = field.default_factory()
@@ -155,52 +156,6 @@ def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
         elif kind is Path:
             found[name.replace("_", "-")] = getattr(arguments, name)
     return found
-
-
-@contextmanager
-def whole(*outs: Path) -> Iterator[list[Path]]:
-    """Give a temporary path for each out; on success they take the real names, else they are removed.
-
-    Raises UserError if another process is writing one of them.
-    """
-    with ExitStack() as stack:
-        for out in outs:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_lock(out))
-        temporary = [out.with_name(f".{out.name}.partial") for out in outs]
-        for path in temporary:
-            _remove(path)
-            stack.callback(_remove, path)
-        yield temporary
-        for path, out in zip(temporary, outs, strict=True):
-            if out.is_dir():
-                shutil.rmtree(out)
-            path.replace(out)
-
-
-@contextmanager
-def _lock(out: Path) -> Iterator[None]:
-    """Hold the sole right to write an out; the lock goes with the process, however it ends."""
-    digest = hashlib.blake2b(os.fsencode(out.absolute()), digest_size=8).hexdigest()
-    LOCKS.mkdir(parents=True, exist_ok=True)
-    with (LOCKS / digest).open("a+") as handle:
-        deadline = time.monotonic() + LOCK_WAIT
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise UserError(f"{out}: another process is writing it; wait for it or stop it") from None
-                time.sleep(0.05)
-        yield
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:

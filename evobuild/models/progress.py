@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from evobuild.core.private_files import private_file, private_folder
 from evobuild.core.terminal import log
 from evobuild.models.usage import Usage
 
@@ -36,7 +37,7 @@ class Progress:
         self._file = FOLDER / f"{task}-{usage.role}.json"
         quiet = not sys.stderr.isatty()
         self._bar = tqdm(total=total, desc=f"{task} {usage.role}", unit="reply", disable=quiet, leave=False)
-        FOLDER.mkdir(parents=True, exist_ok=True)
+        private_folder(FOLDER)
         if earlier := self._unfinished():
             usage.carry_on(earlier)
 
@@ -69,7 +70,7 @@ class Progress:
         content: dict[str, Any] = {"state": state, "done": self._done, "total": self._total}
         content |= {"elapsed": round(now - self._began, 1), **self._usage.taken()}
         partial = self._file.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        private_file(partial).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(self._file)
 
     def _unfinished(self) -> dict[str, Any] | None:
