@@ -84,7 +84,7 @@ def _refuse_place(out: Path) -> None:
             f"{out} is to be written, but it is a folder that holds other things; give another path"
         )
     # Of what lies outside the links are the system's: /tmp is one here and there.
-    here, written = Path.cwd(), Path(os.path.abspath(out))
+    here, written = Path.cwd(), Path(os.path.normpath(Path.cwd() / out))
     if out.is_symlink() or (here in written.parents and _real(out) != written):
         raise UserError(
             f"{out} is to be written, but it is or lies behind a symbolic link; give its real path"

@@ -70,12 +70,39 @@ def entries(folder: Path) -> dict[str, bytes]:
     }
 
 
-FOREIGN = (
-    "..", ".", "/", "~", "../..", "notes", "notes/a", "notes/..", "new/..", "new/../params.yaml", "./params.yaml",
-    "stages/check.py", "data", "data/raw", "data/raw/sample.jsonl", "data/rounds", "data/rounds/r1", "data/fifo",
-    "data/dangling", "link", "behind", "behind/new", "behind/a", "../project", "../beside", "data/rounds/../raw",
-    "{root}", "{root}/params.yaml", "{root}/../beside", "/dev/null", "/etc/hostname",
-)  # fmt: skip
+FOREIGN = [
+    "..",
+    ".",
+    "/",
+    "~",
+    "../..",
+    "notes",
+    "notes/a",
+    "notes/..",
+    "new/..",
+    "new/../params.yaml",
+    "./params.yaml",
+    "stages/check.py",
+    "data",
+    "data/raw",
+    "data/raw/sample.jsonl",
+    "data/rounds",
+    "data/rounds/r1",
+    "data/fifo",
+    "data/dangling",
+    "link",
+    "behind",
+    "behind/new",
+    "behind/a",
+    "../project",
+    "../beside",
+    "data/rounds/../raw",
+    "{root}",
+    "{root}/params.yaml",
+    "{root}/../beside",
+    "/dev/null",
+    "/etc/hostname",
+]
 
 
 @pytest.mark.parametrize("option", ["page", "folder"])
@@ -83,7 +110,7 @@ FOREIGN = (
 def test_what_is_no_out_is_neither_replaced_nor_removed(here, path, option):
     before = entries(here.parent)
     with pytest.raises(UserError) as caught:
-        call(**{option: os.path.expanduser(path.format(root=here))})
+        call(**{option: Path(path.format(root=here)).expanduser()})
     assert len(str(caught.value).splitlines()) == 1
     assert entries(here.parent) == before
 

@@ -20,9 +20,9 @@ import polars as pl
 
 from evobuild.core.checksums import is_sound
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.outs import whole
 from evobuild.core.params import load_params
 from evobuild.core.sqlite_cache import model_number
-from evobuild.core.outs import whole
 from evobuild.models import engine, reply_cache
 from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models
