@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
@@ -31,6 +31,9 @@ WAL_PAGES = 16_384
 """Pages of 4 kB after which the log goes into the file: the index is hit everywhere, so seldom is faster."""
 ASKED = 10_000
 """Keys of one query; SQLite takes 32,766."""
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,19 @@ class SqliteCache:
                     self._report(key)
         if self._buffer:
             values |= {key: self._buffer[key] for key in keys if key in self._buffer}
+        return values
+
+    def found_as(self, read: Callable[[bytes], Value], keys: Sequence[Key]) -> dict[Key, Value]:
+        """Look values up and read them. One that `read` raises ValueError at is missing, as a damaged one is.
+
+        A checksum tells what was harmed since it was written; not what another program wrote.
+        """
+        values: dict[Key, Value] = {}
+        for key, value in self.found(keys).items():
+            try:
+                values[key] = read(value)
+            except ValueError:
+                self._report(key)
         return values
 
     def _report(self, key: Key) -> None:
