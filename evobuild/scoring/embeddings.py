@@ -90,7 +90,11 @@ class Embedder:
             device = "cuda" if torch.cuda.is_available() else "cpu"
             try:
                 self._model = library.SentenceTransformer(
-                    name, revision=revision, device=device, trust_remote_code=False
+                    name,
+                    revision=revision,
+                    device=device,
+                    trust_remote_code=False,
+                    model_kwargs={"use_safetensors": True},
                 )
             except (OSError, ValueError, KeyError, RuntimeError) as error:
                 reason = " ".join(str(error).split())[:200]
