@@ -3,11 +3,16 @@ PYTHON ?= python3.11
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# DVC's own place for it is writable for every user of the machine, who could so run code as this one.
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.evobuild/dvc
 
-.PHONY: repro test test-engines test-browser test-sandbox lint bench clean-outs
+.PHONY: private repro test test-engines test-browser test-sandbox lint bench clean-outs
 
-repro: .venv/ready
+repro: .venv/ready private
 	dvc repro
+
+private:
+	@umask 077 && mkdir -p "$(DVC_SITE_CACHE_DIR)"
 
 test: .venv/ready lint
 	pytest

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evobuild.core.dvc_state import use_private_site_cache
+
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
@@ -33,5 +35,6 @@ def overlaid_repo(instead: Mapping[Path, Path]) -> Iterator[Repo]:
     def _place(path: str) -> str:
         return places.get(os.path.normpath(Path.cwd() / path), path)
 
+    use_private_site_cache()
     with Repo(fs=Overlay() if places else None) as repo:
         yield repo

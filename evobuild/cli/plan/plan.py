@@ -15,6 +15,7 @@ from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
 from evobuild.cli.plan.overlay import overlaid_repo
 from evobuild.core import machine
+from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import BadParams, UserError
 
 if TYPE_CHECKING:
@@ -72,8 +73,9 @@ def _stale(targets: Sequence[str], params: Path) -> list[tuple[Stage, bool]]:
     try:
         with overlaid_repo({} if params == PARAMS else {PARAMS: params}) as repo, repo.lock:
             return list(_stale_in(repo, targets))
-    except DvcException as error:
-        raise UserError(f"DVC cannot tell what is stale: {' '.join(str(error).split())[:200]}") from error
+    except (DvcException, UnicodeDecodeError) as error:
+        reason = damaged_rwlock() or " ".join(str(error).split())[:200]
+        raise UserError(f"DVC cannot tell what is stale: {reason}") from error
 
 
 def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]]:
