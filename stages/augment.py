@@ -12,6 +12,7 @@ from evobuild.models.params import ChatRole
 
 
 class AutoIF(Part):
+    seeds: str
     augment: Augment
 
 
@@ -28,7 +29,7 @@ class Params(Part):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     branch: str
-    seeds: Path
+    seeds: Path = Path("${autoif.seeds}")
     constraints: Out = out("data/{branch}/constraints.parquet")
     rejects: Out = out("data/rejects/augment-{branch}.parquet")
     counts: Out = out("data/counts/augment-{branch}.json")

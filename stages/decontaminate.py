@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.contamination.params import Ngrams, SetColumns
+from evobuild.contamination.params import Ngrams, SetColumns, Sets
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share
 from evobuild.core.stage import Out, log, out, run
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 class Decontaminate(Part):
     ngrams: Ngrams
+    sets: Sets
     columns: SetColumns
     embedding: Share | None
 
@@ -36,7 +37,7 @@ class Params(Part):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     name: str
-    evaluation: Path
+    evaluation: Path = Path("${decontaminate.sets.{name}}")
     responses: Path = Path("data/responses")
     contamination: Out = out("data/contamination/{name}.parquet")
     counts: Out = out("data/counts/decontaminate-{name}.json")

@@ -9,6 +9,7 @@ A script defines what it reads of params.yaml and what it is given, and ends wit
     class Arguments:
         pool: str                                              # a name: --pool, wanted
         rows: Path = Path("data/rounds/{pool}.parquet")        # read: --rows, this path unless given
+        source: Path = Path("${seed.source}")                  # read: the path that params.yaml gives there
         ratings: Out = out("data/ratings/{pool}.parquet")      # written
 
     def main(params: Params, args: Arguments) -> None: ...
@@ -88,8 +89,8 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     """
     from evobuild.core.params import load_params
 
-    kinds, arguments = argument_kinds(main), stage_arguments(main, given)
     read = load_params(params, params_schema(main))
+    kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
     inputs = _paths_read(arguments, kinds)
     for option, path in inputs.items():
         if not path.exists():
@@ -111,8 +112,11 @@ def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
     return get_type_hints(get_type_hints(main)["args"])
 
 
-def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
+def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None], params: Any = None) -> Any:
     """A stage's arguments: what is given, else the default paths, with the given names put into these.
+
+    params: what the stage reads of them. A default such as ${seed.source} is the path that they give there,
+    so that no command holds it, whatever its characters; without params it stays as it is.
 
     Raises UserError at a name that is none, or that is missing.
     """
@@ -129,9 +133,22 @@ def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None]) 
                 {name: Path(given.get(name) or path) for name, path in _default_folders(field).items()}
             )
         elif kinds[field.name] is not str:
-            path = given.get(field.name) or str(field.default).format_map(names)
+            path = given.get(field.name) or _default_path(str(field.default), names, params)
             values[field.name] = Path(path)
     return kind(**values)
+
+
+def _default_path(path: str, names: Mapping[str, str | None], params: Any) -> str:
+    for name, value in names.items():
+        path = path.replace(f"{{{name}}}", str(value))
+    if params is None or not (found := re.fullmatch(r"\$\{([a-z0-9_.]+)\}", path)):
+        return path
+    for key in found[1].split("."):
+        try:
+            params = params[key] if isinstance(params, dict) else getattr(params, key)
+        except KeyError as error:
+            raise UserError(f"params.yaml: {found[1]} is not there, and its path is to be read") from error
+    return str(params)
 
 
 def _declared(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:

@@ -227,12 +227,13 @@ def count_calls(name: str, command: str, params: Path = PARAMS) -> list[Usage]:
     options = {word.removeprefix("--").replace("-", "_"): value for word, value in itertools.pairwise(words)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        arguments = stage_arguments(main, options)
+        read = load_params(params, params_schema(main))
+        arguments = stage_arguments(main, options, read)
         outs = {field: folder / field for field, kind in argument_kinds(main).items() if kind is Out}
         usages = stack.enter_context(planning.counting_calls())
         # Without replies nothing is left of the rows; the calls are counted all the same.
         with suppress(BadInput), redirect_stderr(io.StringIO()):
-            main(load_params(params, params_schema(main)), dataclasses.replace(arguments, **outs))
+            main(read, dataclasses.replace(arguments, **outs))
     return usages
 
 
