@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -208,15 +209,16 @@ class SqliteCache:
         return values
 
     def found_as(self, read: Callable[[bytes], Value], keys: Sequence[Key]) -> dict[Key, Value]:
-        """Look values up and read them. One that `read` raises ValueError at is missing, as a damaged one is.
+        """Look values up and read them; one that `read` cannot read is missing, as a damaged one is.
 
+        read: raises ValueError, RecursionError or struct.error at what is none.
         A checksum tells what was harmed since it was written; not what another program wrote.
         """
         values: dict[Key, Value] = {}
         for key, value in self.found(keys).items():
             try:
                 values[key] = read(value)
-            except ValueError:
+            except (ValueError, RecursionError, struct.error):
                 self._report(key)
         return values
 
