@@ -79,7 +79,7 @@ def expanded_size(path: Path) -> int:
     return int(rows.select(pl.sum_horizontal(sizes)).collect(engine="streaming").item())
 
 
-def _sizes(values: pl.Expr, kind: pl.DataType) -> Iterator[pl.Expr]:
+def _sizes(values: pl.Expr, kind: object) -> Iterator[pl.Expr]:
     """The bytes of a column's values, of those that lie in others each by itself."""
     import polars as pl
 
