@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.core.errors import BadInput
+from evobuild.core.terminal import say
 from evobuild.core.text_files import MOST_TIMES, too_large
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def main(path: Path) -> None:
     seconds = SECONDS + path.stat().st_size // BYTES_A_SECOND
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.stdout.write(str(expanded_size(path)))
+    say(str(expanded_size(path)))
 
 
 if __name__ == "__main__":
