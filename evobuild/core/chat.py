@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
 Purpose = Literal[
     "evolve",
@@ -48,13 +48,24 @@ class Sampling:
     logprobs: int = 0
 
 
+class Meter(Protocol):
+    """What one request takes, counted where it is sent."""
+
+    def send(self) -> bool:
+        """Count one more call; False, and none is to be made, where the budget leaves no further one."""
+
+    def discard(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count the tokens of a reply that comes to nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One call of a chat model.
 
     key: stable name of the request within its stage, unique there; replies are joined by it.
     reasoning: how much the model is to think: off, on or an effort such as low; '' leaves it to the model.
-    The chat client says so of every request of a role.
+    The chat client says so of every request of a role. meter: for an engine whose requests may take several
+    calls; those that never use it are counted as one call each.
     """
 
     key: str
@@ -62,6 +73,7 @@ class Request:
     messages: tuple[Message, ...]
     sampling: Sampling
     reasoning: str = ""
+    meter: Meter | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,8 @@ class Reply:
     """What came back for one request: choices, or an error and no choices.
 
     error: reason in a few words, such as "prompt too long"; None if the call succeeded.
-    cached: from the reply cache, so that it cost nothing now.
+    cached: from the reply cache, so that it cost nothing now. passing: the call failed for what may pass, as
+    an outage does, so that the next run may get a reply.
     """
 
     key: str
@@ -94,6 +107,7 @@ class Reply:
     prompt_tokens: int
     error: str | None = None
     cached: bool = False
+    passing: bool = False
 
     @property
     def text(self) -> str:

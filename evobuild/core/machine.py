@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,12 +35,17 @@ class Vllm(Section):
 
 
 class OpenAI(Section):
-    """How a server is asked. base_url: else $OPENAI_BASE_URL; the key is always $OPENAI_API_KEY."""
+    """How a server is asked. base_url: else $OPENAI_BASE_URL; the key is always $OPENAI_API_KEY.
+
+    unanswered: what becomes of rows that got no reply though another run may get one: `fail` stops the stage
+    once all others are kept, `reject` loses them.
+    """
 
     base_url: str | None = None
     concurrency: Count = 64
     timeout: Annotated[float, Field(gt=0)] = 600.0
     retries: Annotated[int, Field(ge=0)] = 6
+    unanswered: Literal["fail", "reject"] = "fail"
 
 
 class Transformers(Section):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
@@ -152,6 +153,30 @@ def _is_new(file: Path, kind: CacheKind, connection: sqlite3.Connection) -> bool
     return False
 
 
+def open_to_read(file: Path, kind: CacheKind) -> sqlite3.Connection:
+    """Open a file of some kind that may only be read.
+
+    Raises UserError if it cannot be read, or is of no or another kind or version.
+    """
+    name = quote(str(file.absolute()))
+    # Beside a file in WAL mode SQLite writes another, to read as to write, unless nothing can change it.
+    for mode in ("mode=ro", "immutable=1"):
+        connection = sqlite3.connect(f"file:{name}?{mode}", uri=True, isolation_level=None)
+        try:
+            if _is_new(file, kind, connection):
+                raise kind.user_error(file, sqlite3.OperationalError("it is empty and cannot be written"))
+        except sqlite3.Error as error:
+            connection.close()
+            if mode != "mode=ro":
+                raise kind.user_error(file, error) from error
+        except UserError:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise AssertionError("the last mode returns or raises")
+
+
 def model_number(connection: sqlite3.Connection, identity: str) -> int:
     """The number of a model in the file; a new one is given where it has none."""
     connection.execute("INSERT OR IGNORE INTO models (identity) VALUES (?)", (identity,))
@@ -159,8 +184,24 @@ def model_number(connection: sqlite3.Connection, identity: str) -> int:
     return found
 
 
+def _open_for_model(file: Path, kind: CacheKind, identity: str) -> tuple[sqlite3.Connection, int]:
+    """Open a file to read and write, and give the number of a model in it."""
+    connection = open_sqlite_cache(file, kind)
+    try:
+        return connection, model_number(connection, identity)
+    except sqlite3.Error as error:
+        connection.close()
+        raise kind.user_error(file, error) from error
+
+
+def _is_shut(file: Path, error: UserError) -> bool:
+    """Whether a file that could not be opened is there and may only be read, or its folder may."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None) or 0
+    return code & 0xFF in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and file.is_file()
+
+
 class SqliteCache:
-    """An open file, for one model: bytes by key.
+    """An open file, for one model: bytes by key. One that may only be read serves what it has.
 
     Raises UserError as `open_sqlite_cache`, and later if the file fails.
 
@@ -174,14 +215,21 @@ class SqliteCache:
         self._buffer: dict[Key, bytes] = {}
         self._damaged: set[Key] = set()
         self._flushed = time.monotonic()
-        self._connection = open_sqlite_cache(file, kind)
+        self._shut: UserError | None = None
+        self._told_shut = False
+        try:
+            self._connection, self._model = _open_for_model(file, kind, identity)
+        except UserError as error:
+            if not _is_shut(file, error):
+                raise
+            self._connection, self._model, self._shut = open_to_read(file, kind), 0, error
         # Damage may turn bytes into a text that is no UTF-8, and SQLite would fail where we can say it.
         self._connection.text_factory = bytes
-        try:
-            self._model = model_number(self._connection, identity)
-        except sqlite3.Error as error:
-            self._connection.close()
-            raise kind.user_error(file, error) from error
+
+    def check_writable(self) -> None:
+        """Raise UserError if the file can only be read: ask before what is to be kept costs anything."""
+        if self._shut:
+            raise self._shut
 
     def hashed(self, content: bytes) -> Key:
         """Hash a content for this model: 16 bytes."""
@@ -204,6 +252,9 @@ class SqliteCache:
                     values[key] = value
                 else:
                     self._report(key)
+        if values and self._shut and not self._told_shut:
+            self._told_shut = True
+            log(f"{self.file}: the {self._kind.name} can only be read; what it holds is used, none is added")
         if self._buffer:
             values |= {key: self._buffer[key] for key in keys if key in self._buffer}
         return values
@@ -231,7 +282,8 @@ class SqliteCache:
         self._damaged.add(key)
 
     def keep(self, key: Key, value: bytes) -> None:
-        """Keep a value; `settle` or `flush` brings it to disk."""
+        """Keep a value, which `settle` or `flush` brings to disk. Raises UserError as `check_writable`."""
+        self.check_writable()
         self._buffer[key] = value
         if len(self._buffer) >= BUFFER_ROWS:
             self.flush()

@@ -165,7 +165,7 @@ class Optimizer:
     def _asked(self) -> int:
         """Requests made so far, stored replies among them: the same in every run."""
         models = (self.evaluator.evolver, self.optimizer, self.evaluator.judge)
-        return sum(model.usage.total(kind) for model in models if model for kind in ("calls", "cached"))
+        return sum(model.usage.requests for model in models if model)
 
     def _is_settled(self, best: Candidate) -> bool:
         found = best.evaluation

@@ -6,13 +6,15 @@
 
 `generate` takes an iterator and gives one: at a million rows only the requests in flight are held.
 Replies come in any order and are joined by key. A stored reply never starts an engine; the same
-question under two keys is asked once. A failed request is a reply with an `error`, never an
-exception: one bad row does not harm another. A reply's text is the answer; what a reasoning model thought
+question under two keys is asked once. A failed request is a reply with an `error`, never an exception: one
+bad row does not harm another. If another run may get a reply to it, the `with` block ends in a UserError,
+when all else is kept: such a row is no reject. A reply's text is the answer; what a reasoning model thought
 before it stands beside it (`reasoning`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -29,7 +31,7 @@ from evobuild.models import engine, planning, reasoning
 from evobuild.models.progress import Progress
 from evobuild.models.reply_cache import ReplyCache
 from evobuild.models.sharing import Engines
-from evobuild.models.usage import Usage
+from evobuild.models.usage import NO_BUDGET, RequestMeter, Usage
 
 CHUNK = 500
 """Requests looked up in the reply cache at once; below SQLite's limit of variables."""
@@ -55,11 +57,13 @@ class Model:
         self._start = engines.start if engines else engine.start_engine
         self._machine = machine.load_machine()
         price = self._machine.price(str(model))
-        self.usage = Usage(str(model), role, price)
+        self.usage = Usage(str(model), role, price, self._machine.budget)
         self._planned = planning.note_usage(self.usage)
         self._progress = Progress(task, self.usage, total) if task and not self._planned else None
         self._cache = ReplyCache(replies_file(), engine.engine_identity(model))
         self._engine: engine.Engine | None = None
+        self._meters: dict[Key, RequestMeter] = {}
+        self._unanswered: dict[Key, str] = {}
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask each request once and give its reply, by key, in any order.
@@ -84,21 +88,33 @@ class Model:
                     while len(waiting) >= self.started_engine().capacity:
                         yield from self._finished(waiting)
                     yield from self._within_budget(waiting)
-                    waiting[key] = same
-                    asking = replace(same[0], key=key.hex(), reasoning=self.model.reasoning)
-                    self.started_engine().submit(asking)
+                    self._ask(key, same, waiting)
         while waiting:
             yield from self._finished(waiting)
         self._cache.flush()
+        if NO_BUDGET in self._unanswered.values():
+            self._refuse_spending()
+
+    def _ask(self, key: Key, same: list[Request], waiting: dict[Key, list[Request]]) -> None:
+        running = self.started_engine()
+        if not self._planned:
+            # A reply that cannot be kept would be paid for again.
+            self._cache.check_writable()
+        waiting[key] = same
+        meter = self._meters[key] = self.usage.meter(same[0].purpose)
+        asking = replace(same[0], key=key.hex(), reasoning=self.model.reasoning, meter=meter)
+        running.submit(asking)
 
     def _within_budget(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         """Once the budget is spent, wait for what is in flight, and stop."""
-        budget = self._machine.budget
-        if self._planned or not self.usage.spent(budget, len(waiting)):
+        if self._planned or not self.usage.spent():
             return
         while waiting:
             yield from self._finished(waiting)
-        if spent := self.usage.spent(budget):
+        self._refuse_spending()
+
+    def _refuse_spending(self) -> None:
+        if spent := self.usage.spent():
             raise UserError(
                 f"the budget of machine.yaml is spent: {spent}; every reply is kept: "
                 "raise budget and run again, nothing is asked twice"
@@ -109,8 +125,13 @@ class Model:
             replies = self.started_engine().collect()
         # All are kept before the first is given away: the consumer may never come back.
         for reply in replies:
+            key = bytes.fromhex(reply.key)
+            self._meters.pop(key).finish()
+            self._unanswered.pop(key, None)
+            if reply.passing and reply.error:
+                self._unanswered[key] = reply.error
             if reply.error is None and not self._planned:
-                self._cache.put(bytes.fromhex(reply.key), reply)
+                self._cache.put(key, reply)
         self._cache.settle()
         for reply in replies:
             key = bytes.fromhex(reply.key)
@@ -141,10 +162,23 @@ class Model:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        fails = kind is None and bool(self._unanswered) and self._machine.openai.unanswered == "fail"
         try:
             self._cache.__exit__(kind, error, trace)
         finally:
             if self._progress is not None:
-                self._progress.close(finished=kind is None)
+                self._progress.close(finished=kind is None and not fails)
             if self._engine is not None:
                 self._engine.close()
+        if fails:
+            self._refuse_unanswered()
+
+    def _refuse_unanswered(self) -> None:
+        """Raise UserError: what may get a reply in another run is no reject of this one."""
+        reasons = Counter(self._unanswered.values())
+        reason, _ = min(reasons.items(), key=lambda each: (-each[1], each[0]))
+        lost = f"{len(self._unanswered):,} request{'s' * (len(self._unanswered) > 1)}"
+        raise UserError(
+            f"{self.model}: no reply came to {lost}, mostly: {reason}\nevery other reply is kept: run again; "
+            "or set openai.unanswered: reject in machine.yaml, and these rows are lost"
+        )

@@ -1,8 +1,9 @@
 """OpenAI's chat protocol: a request as JSON, and what an answer means.
 
-An answer is data only if it is whole: the right content type, choices with text, the model that was
-asked. Everything else is one of three failures: `Retry` (the next try may do better), `Rejected` (this
-request will never be answered) or `UserError` (no request will be).
+An answer is data only if it is whole: the right content type, choices, the model that was asked. Everything
+else is one of three failures: `Retry` (the next try may do better), `Rejected` (this request will never be
+answered) or `UserError` (no request will be). A choice that never holds text, as one that calls a tool, is an
+empty one. A server's word on tokens is taken where it can be right, and is an estimate of our own elsewhere.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from evobuild.core.chat import Choice, Finish, Request
-from evobuild.core.errors import UserError
-from evobuild.models import rate_limit
+from evobuild.models.openai_failures import DETAIL, Failure, Rejected, Retry, status_failure
 from evobuild.models.reasoning import server_options
 from evobuild.models.sampling import noise_seed
+from evobuild.models.token_counts import choices_estimate, prompt_estimate, token_counts
 
 FINISHES: dict[str | None, Finish] = {
     "stop": "stop",
@@ -30,32 +31,17 @@ FINISHES: dict[str | None, Finish] = {
 MOST_LOGPROBS = 20
 """What OpenAI and, by default, vLLM give at a position."""
 
-DETAIL = 200
-"""Characters of a server's message that are shown."""
+TOOL_CALLS = ("tool_calls", "function_call")
+"""Finish reasons of a choice that calls a tool, though there is none."""
 
-_TOO_LONG = re.compile(r"context.?(length|window|size)|too long|longer than the max|exceeds? .*token", re.I)
-_POLICY = re.compile(r"content.?(filter|policy|management)|moderation|flagged", re.I)
+LEAST_BODY = 1 << 20
+CHOICE_BYTES, LOGPROB_BYTES = 64, 160
+"""Bytes that a body may have: at all; for the text of each token; for each log-probability of one."""
+
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+"""Half of a character that JSON escapes as two, or of one that is whole."""
+
 _SNAPSHOT = re.compile(r"(:latest|-latest|[-@:]\d{4}[-\d]*)$")
-
-
-class Retry(Exception):
-    """The call failed, the next try may not. after: seconds that the server asks to wait."""
-
-    def __init__(self, reason: str, after: float | None = None) -> None:
-        super().__init__(reason)
-        self.after = after
-
-
-class Rejected(Exception):
-    """This request will not be answered, however often it is asked."""
-
-
-class Unsupported(Exception):
-    """The server does not take one of the fields that were sent, or may not: it is asked again without."""
-
-    def __init__(self, field: str) -> None:
-        super().__init__(field)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +81,30 @@ class Call:
             fields |= {"logprobs": True, "top_logprobs": min(sampling.logprobs + 1, MOST_LOGPROBS)}
         return json.dumps(fields, separators=(",", ":")).encode()
 
+    @property
+    def most_bytes(self) -> int:
+        """How large an answer may be: far more than what is asked for takes."""
+        sampling = self.request.sampling
+        told = (sampling.logprobs + 2) * LOGPROB_BYTES if sampling.logprobs else 0
+        return LEAST_BODY + self.n * sampling.max_tokens * (CHOICE_BYTES + told)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Choices, at least one, and the prompt's tokens; counted: the server says how many tokens it used."""
+    """Choices, at least one, and the prompt's tokens.
+
+    counted: the server says how many tokens it used. textless: a choice holds no text, of its own will.
+    """
 
     choices: tuple[Choice, ...]
     prompt_tokens: int
     counted: bool
+    textless: bool = False
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """What it cost, of prompt and reply."""
+        return self.prompt_tokens, sum(choice.tokens for choice in self.choices)
 
 
 Logprob = Annotated[float, Field(allow_inf_nan=False)]
@@ -135,6 +137,7 @@ class _Message(BaseModel):
     """Servers call what the model thought by one name or the other, and may give it, or all, in parts."""
 
     content: str | None = None
+    refusal: str | None = None
     reasoning_content: Any = None
     reasoning: Any = None
     thinking: Any = None
@@ -158,22 +161,32 @@ class _Message(BaseModel):
 
 class _Choice(BaseModel):
     message: _Message
+    index: Any = None
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
+    @property
+    def textless(self) -> bool:
+        """Whether it is whole and no text: the model called a tool, refused, or said nothing.
 
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+        One that thought and came to no answer, was cut off before it or held back by a filter is none.
+        """
+        message = self.message
+        if self.finish_reason in TOOL_CALLS or message.refusal:
+            return True
+        return message.content is None and FINISHES.get(self.finish_reason) == "stop" and not message.thoughts
 
 
 class _Completion(BaseModel):
-    model: str | None = None
-    choices: list[_Choice]
-    usage: _Usage | None = None
+    """Read apart, so that the tokens of a reply are known that is none otherwise."""
+
+    model: Any = None
+    choices: Any = None
+    usage: Any = None
 
 
 _COMPLETION = TypeAdapter(_Completion)
+_CHOICES = TypeAdapter(list[_Choice])
 
 
 def read_answer(call: Call, status: int, headers: Mapping[str, str], data: bytes) -> Answer:
@@ -182,24 +195,72 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], data: bytes
     Raises Retry, Rejected, Unsupported or UserError if it is no reply.
     """
     if status != 200:
-        raise _failure(call, status, headers, data)
+        raise status_failure(call, status, headers, data)
     kind = headers.get("Content-Type", "")
     if "json" not in kind:
         raise Retry(f"content type {kind[:50] or 'missing'}")
     try:
-        completion = _COMPLETION.validate_json(data)
+        completion = _COMPLETION.validate_json(_with_whole_characters(data))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise Retry(f"malformed reply: {place}{': ' if place else ''}{first['msg'][:DETAIL]}") from error
-    if not completion.choices:
+        raise _malformed(error) from error
+    try:
+        return _answer(call, completion)
+    except Failure as failure:
+        prompt, written = token_counts(completion.usage)
+        failure.tokens = (prompt_estimate(call.request) if prompt is None else prompt, written or 0)
+        raise
+
+
+def _answer(call: Call, completion: _Completion) -> Answer:
+    if not completion.choices and isinstance(completion.choices, list):
         raise Retry("empty choices")
-    if completion.model and not same_model(call.model, completion.model):
-        raise Retry(f"reply of another model: {completion.model[:DETAIL]!r}")
-    usage = completion.usage or _Usage()
-    shares = _shared_out(usage.completion_tokens, len(completion.choices))
-    choices = [_choice(call, *pair) for pair in zip(completion.choices, shares, strict=True)]
-    return Answer(tuple(choices), usage.prompt_tokens, completion.usage is not None)
+    try:
+        given = _CHOICES.validate_python(completion.choices)
+    except ValidationError as error:
+        raise _malformed(error, "choices") from error
+    model = completion.model
+    if model is not None and not isinstance(model, str):
+        raise Retry("malformed reply: model")
+    if model and not same_model(call.model, model):
+        raise Retry(f"reply of another model: {model[:DETAIL]!r}")
+    # Some servers give more than were asked for.
+    given = _in_order(given)[: call.n]
+    choices = [_choice(call, each) for each in given]
+    prompt, written = token_counts(completion.usage)
+    counted = prompt is not None and (written is not None or not any(each.text for each in choices))
+    total = choices_estimate(choices) if written is None else written
+    shares = _shared_out(total, len(choices))
+    return Answer(
+        tuple(replace(each, tokens=share) for each, share in zip(choices, shares, strict=True)),
+        prompt_estimate(call.request) if prompt is None else prompt,
+        counted,
+        any(each.textless for each in given),
+    )
+
+
+def _malformed(error: ValidationError, place: str = "") -> Retry:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(filter(None, (place, *map(str, first["loc"]))))
+    return Retry(f"malformed reply: {where}{': ' if where else ''}{first['msg'][:DETAIL]}")
+
+
+def _with_whole_characters(data: bytes) -> bytes:
+    """JSON in which no text holds half a character, which a server may leave of one that it cut."""
+    if not _HALF.search(data):
+        return data
+    try:
+        text = json.dumps(json.loads(data), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return data
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def _in_order(choices: list[_Choice]) -> list[_Choice]:
+    """Choices by their numbers, where these tell them apart."""
+    numbers = [each.index for each in choices]
+    if all(type(number) is int for number in numbers) and len(set(numbers)) == len(numbers):
+        return sorted(choices, key=lambda each: each.index)
+    return choices
 
 
 def same_model(asked: str, answered: str) -> bool:
@@ -208,82 +269,28 @@ def same_model(asked: str, answered: str) -> bool:
     return one == other or _SNAPSHOT.sub("", one) == _SNAPSHOT.sub("", other)
 
 
-def _choice(call: Call, choice: _Choice, tokens: int) -> Choice:
+def _choice(call: Call, choice: _Choice) -> Choice:
+    """A choice but for its tokens."""
+    message, thoughts = choice.message, choice.message.thoughts
+    if message.refusal:
+        return Choice(message.content or message.refusal, "content_filter", 0, reasoning=thoughts)
+    if choice.textless:
+        return Choice("", "stop", 0, reasoning=thoughts)
     finish = FINISHES.get(choice.finish_reason)
     if finish is None:
-        raise Retry(f"unknown finish reason: {choice.finish_reason!r}")
-    text, thoughts = choice.message.content, choice.message.thoughts
-    # It may have thought and come to no answer, or been cut off before it wrote any.
-    if text is None and finish == "stop" and not thoughts:
-        raise Retry("null content")
+        raise Retry(f"unknown finish reason: {(choice.finish_reason or '')[:DETAIL] or None!r}")
     wanted = call.request.sampling.logprobs
-    if not wanted or text is None:
-        return Choice(text or "", finish, tokens, reasoning=thoughts)
+    if not wanted or message.content is None:
+        return Choice(message.content or "", finish, 0, reasoning=thoughts)
     if choice.logprobs is None or choice.logprobs.content is None:
         raise Rejected("no logprobs in the reply; this server does not give them")
     logprobs = tuple(
         (position.logprob, *sorted((top.logprob for top in position.top_logprobs), reverse=True)[:wanted])
         for position in choice.logprobs.content
     )
-    return Choice(text, finish, tokens, logprobs, thoughts)
+    return Choice(message.content, finish, 0, logprobs, thoughts)
 
 
 def _shared_out(total: int, parts: int) -> list[int]:
     """The server counts the tokens of all choices together: as even as it goes, the sum exact."""
     return [total // parts + (number < total % parts) for number in range(parts)]
-
-
-def _failure(call: Call, status: int, headers: Mapping[str, str], data: bytes) -> Exception:
-    message, code = _error(data)
-    found = f"{status} {message}".strip()
-    if status in (400, 403) and _POLICY.search(f"{code} {message}"):
-        return Rejected(f"content policy: {message}")
-    if status == 402 or code == "insufficient_quota":
-        return UserError(f"answered {found}; the account has no credit left")
-    if status in (408, 409, 429) or status >= 500:
-        return Retry(found, rate_limit.retry_after(headers.get("Retry-After")))
-    if status in (400, 413, 422):
-        return _refusal(call, status, message, code)
-    return _misaddressed(status, found)
-
-
-def _refusal(call: Call, status: int, message: str, code: str) -> Exception:
-    """What a server means that does not take this request as it is."""
-    found, said = f"{status} {message}".strip(), f"{code} {message}"
-    if any(name in message for name in server_options(call.request.reasoning, call.at_openai)):
-        return UserError(
-            f"answered {found}; it does not take reasoning: {call.request.reasoning} of this model, "
-            "give the role another or none"
-        )
-    unsupported = "unsupported" in said.casefold()
-    if unsupported and "max_completion_tokens" in message and call.length_field == "max_tokens":
-        return Unsupported("max_tokens")
-    if status == 413 or _TOO_LONG.search(said):
-        return Rejected(f"prompt too long: {found}")
-    # Some servers take one choice only, llama.cpp as many as it has slots.
-    return Unsupported("n") if call.n > 1 else Rejected(f"bad request: {found}")
-
-
-def _misaddressed(status: int, found: str) -> UserError:
-    """What a server means that will take no request: the key, the model or the URL is wrong."""
-    if status in (401, 403):
-        # Nothing of the message: it may repeat a part of the key.
-        return UserError(f"answered {status}; check the key in $OPENAI_API_KEY and what it may use")
-    if status == 404:
-        return UserError(
-            f"answered {found}; check the model's name and the base URL, which mostly ends in /v1"
-        )
-    return UserError(f"answered {found}; check the base URL")
-
-
-def _error(data: bytes) -> tuple[str, str]:
-    """The server's message, short and on one line, and its code; both '' if it gives none."""
-    try:
-        body = json.loads(data)
-    except ValueError:
-        return "", ""
-    error = body.get("error", body) if isinstance(body, dict) else body
-    if not isinstance(error, dict):
-        return " ".join(str(error).split())[:DETAIL], ""
-    message = error.get("message") or error.get("detail") or ""
-    return " ".join(str(message).split())[:DETAIL], str(error.get("code") or error.get("type") or "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from evobuild.core.params import Count, Dtype, Part, Section, first_error
 from evobuild.core.uri import ChatModel, parse_chat_model
@@ -38,6 +38,7 @@ class Role(Section):
     max_length: Count | None = None
     adapter: str | None = None
     reasoning: Reasoning | None = None
+    server_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/@-]{1,100}$")] | None = None
 
 
 def _chat_model(value: object) -> object:
@@ -56,6 +57,8 @@ def _chat_model(value: object) -> object:
             f"expected no {' and no '.join(given)} beside openai:, which cannot ask for it; "
             "start the server with it, and give the name that it serves the model under"
         )
+    if model.engine != "openai" and model.server_id:
+        raise ValueError(f"expected no server_id beside {model.engine}:, which asks no server")
     if model.simulated and model.reasoning:
         raise ValueError("expected no reasoning beside simulated:, which does not think")
     return model

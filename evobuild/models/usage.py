@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,35 +14,86 @@ from evobuild.core.machine import Budget, Price
 
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_prompt_tokens", "cached_completion_tokens")
 COUNTS = ("calls", "cached", "failed", *TOKENS)
+NO_BUDGET = "the budget of machine.yaml is spent"
+"""Why a request was not tried again."""
 ASKED = ("requests", "prompt_tokens", "completion_tokens")
+
+
+class RequestMeter:
+    """What one request takes, counted as it is sent, on whatever thread."""
+
+    def __init__(self, usage: Usage, purpose: str) -> None:
+        self._usage, self._purpose = usage, purpose
+        self._calls = 0
+
+    def send(self) -> bool:
+        """Count one more call; False, and none is to be made, where the budget leaves no further one.
+
+        The first is always allowed: the budget had room for it when the request was made.
+        """
+        allowed = self._usage.add_call(self._purpose, is_first=not self._calls)
+        self._calls += allowed
+        return allowed
+
+    def discard(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count the tokens of a reply that comes to nothing."""
+        self._usage.add_tokens(self._purpose, prompt_tokens, completion_tokens)
+
+    def finish(self) -> None:
+        """Take note that there is a reply: an engine that sends nothing has made one call for it."""
+        if not self._calls:
+            self.send()
 
 
 class Usage:
     """Counts by purpose, and the seconds spent waiting for the engine.
 
-    calls: really made, in this run and in interrupted ones before it. cached: replies from
-    the reply cache in this run. failed: calls that ended in an error. Tokens of calls are paid for, those of
-    cached replies were.
+    calls: really sent, retries among them, in this run and in interrupted ones before it. cached: replies
+    from the reply cache in this run. failed: requests that ended in an error. Tokens of calls are paid for,
+    whether their reply was of use or not; those of cached replies were. budget: what may be sent.
     """
 
-    def __init__(self, model: str, role: str = "", price: Price | None = None) -> None:
+    def __init__(
+        self, model: str, role: str = "", price: Price | None = None, budget: Budget | None = None
+    ) -> None:
         self.model = model
         self.role = role
         self.seconds = 0.0
         self._price = price
+        self._budget = budget or Budget()
+        self._lock = threading.RLock()
+        self._promised = 0
         self._counts: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(COUNTS, 0))
         self._asked: defaultdict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(ASKED, 0))
 
+    def meter(self, purpose: str) -> RequestMeter:
+        """Give a new request what its calls are counted by; one call is promised to it."""
+        with self._lock:
+            self._promised += 1
+        return RequestMeter(self, purpose)
+
+    def add_call(self, purpose: str, is_first: bool) -> bool:
+        """Count a call, if it is a request's first or the budget leaves one more; whether it does."""
+        with self._lock:
+            self._promised -= is_first
+            if not is_first and self.spent():
+                return False
+            self._counts[purpose]["calls"] += 1
+            return True
+
+    def add_tokens(self, purpose: str, prompt_tokens: int, completion_tokens: int, kind: str = "") -> None:
+        """Count tokens that were paid for now, or, if kind is `cached_`, once."""
+        with self._lock:
+            self._counts[purpose][f"{kind}prompt_tokens"] += prompt_tokens
+            self._counts[purpose][f"{kind}completion_tokens"] += completion_tokens
+
     def count(self, purpose: str, reply: Reply) -> None:
-        """Add one reply."""
-        counts = self._counts[purpose]
-        counts["cached" if reply.cached else "calls"] += 1
-        if reply.error is not None:
-            counts["failed"] += 1
-        kind = "cached_" if reply.cached else ""
+        """Add one reply; the calls that it took are counted by its meter."""
         written = sum(choice.tokens for choice in reply.choices)
-        counts[f"{kind}prompt_tokens"] += reply.prompt_tokens
-        counts[f"{kind}completion_tokens"] += written
+        self.add_tokens(purpose, reply.prompt_tokens, written, "cached_" if reply.cached else "")
+        with self._lock:
+            self._counts[purpose]["cached"] += reply.cached
+            self._counts[purpose]["failed"] += reply.error is not None
         asked = self._asked[purpose]
         asked["requests"] += 1
         asked["prompt_tokens"] += reply.prompt_tokens
@@ -59,15 +111,24 @@ class Usage:
         prompt = self._price.prompt * self.total("prompt_tokens")
         return (prompt + self._price.completion * self.total("completion_tokens")) / 1e6
 
-    def spent(self, budget: Budget, in_flight: int = 0) -> str | None:
-        """Say which part of a budget is used up, None while there is some left of all.
+    @property
+    def requests(self) -> int:
+        """Replies counted in this run, kept ones among them: the same whatever was kept before."""
+        return sum(asked["requests"] for asked in self._asked.values())
 
-        in_flight: calls that are made already and not yet counted.
+    def spent(self) -> str | None:
+        """Say which part of the budget is used up, None while there is some left of all.
+
+        Calls that are promised and not yet sent count.
         """
-        tokens = self.total("prompt_tokens") + self.total("completion_tokens")
-        spent = {"calls": self.total("calls") + in_flight, "tokens": tokens, "cost": self.cost or 0.0}
+        if not self._budget.model_fields_set:
+            return None
+        with self._lock:
+            tokens = self.total("prompt_tokens") + self.total("completion_tokens")
+            calls = self.total("calls") + self._promised
+            spent = {"calls": calls, "tokens": tokens, "cost": self.cost or 0.0}
         for name, amount in spent.items():
-            limit = getattr(budget, name)
+            limit = getattr(self._budget, name)
             if limit is not None and amount >= limit:
                 return f"{amount:,.4g} of {limit:,.4g} {name}"
         return None

@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
         self.respond()
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.body = self.rfile.read(int(self.headers["Content-Length"]))
         self.respond()
 
     def log_message(self, *words):
@@ -113,19 +113,35 @@ def serving(monkeypatch, answer, delay=0.0):
         server.server_close()
 
 
+REPLY = {"choices": [{"message": {"content": "Hel"}, "finish_reason": "length"}]}
+
+
 def listing(request):
     if request.path.endswith("/models"):
         return 200, {"data": [{"id": "llama-3", "max_model_len": 8192}, {"id": "other"}]}
-    return 404, {"error": "no such model"}
+    return (200, REPLY) if asked_model(request) == "llama-3" else (404, {"error": "no such model"})
+
+
+def refusing(status, message):
+    """Lists a model, and answers no call."""
+
+    def answer(request):
+        return listing(request) if request.path.endswith("/models") else (status, {"error": message})
+
+    return answer
 
 
 def one_model(request):
     """Answers whatever the name, as llama.cpp's server does."""
-    return 200, {"data": [{"id": "llama-3"}]} if request.path.endswith("/models") else {"choices": []}
+    return 200, {"data": [{"id": "llama-3"}]} if request.path.endswith("/models") else REPLY
 
 
 def unlisted(request):
-    return (404, {}) if request.path.endswith("/models") else (200, {"choices": []})
+    return (404, {}) if request.path.endswith("/models") else (200, REPLY)
+
+
+def asked_model(request):
+    return json.loads(request.body)["model"]
 
 
 def locked(request):
@@ -222,6 +238,11 @@ def test_a_missing_package_and_an_unknown_hub_id_are_told(project, monkeypatch):
         (lambda request: (500, {}), "any", "does not serve 'any' (HTTP 500)", False),
         (lambda request: (302, {}), "any", "does not serve 'any' (HTTP 302)", False),
         (locked, "m", "wants a key (HTTP 401); set $OPENAI_API_KEY", False),
+        (refusing(401, "no"), "llama-3", "wants a key (HTTP 401)", False),
+        (refusing(404, "gone"), "llama-3", "but a call gets no reply (HTTP 404): answered 404 gone", False),
+        (refusing(500, "no\x1b[2J"), "llama-3", "no reply (HTTP 500): 500 no [2J", False),
+        (refusing(400, "bad"), "llama-3", "no reply (HTTP 400): bad request: 400 bad", False),
+        (refusing(200, "page"), "llama-3", "no reply (HTTP 200): content type missing", False),
     ],
 )
 def test_a_server_is_asked_what_it_has(project, monkeypatch, answer, name, fragment, usable):

@@ -55,7 +55,8 @@ def serve(store, tmp_path, monkeypatch):
 
         def begin(plan=good, latency=0.0, models=200, **options):
             server = stack.enter_context(FaultServer(plan, latency, models))
-            machine = {"openai": {"base_url": server.url, "timeout": 5.0} | options}
+            given = {"base_url": server.url, "timeout": 5.0, "unanswered": "reject"} | options
+            machine = {"openai": {name: value for name, value in given.items() if value is not None}}
             (tmp_path / "machine.yaml").write_text(yaml.safe_dump(machine))
             return server
 

@@ -1,80 +1,111 @@
-"""Whether a server that speaks OpenAI's protocol answers, has a model and takes the key."""
+"""Whether a server that speaks OpenAI's protocol answers, has a model, takes the key, and answers a call."""
 
 from __future__ import annotations
 
 import asyncio
 import difflib
-import json
-from typing import Any
 
 import aiohttp
+from pydantic_core import from_json
 
+from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
 from evobuild.core.uri import ChatModel
-from evobuild.models import openai_server
-from evobuild.models.openai_protocol import same_model
+from evobuild.models.openai_failures import Failure, Retry, Unsupported
+from evobuild.models.openai_protocol import Call, read_answer, same_model
+from evobuild.models.openai_server import SHORTEST_KEY, listed_models
+from evobuild.models.openai_transport import Answered, Transport
+from evobuild.models.redaction import Redaction
 
 SECONDS = 5.0
-"""For a question and its answer."""
+"""For the list of models; a call, for which a server may have to load the model, may take twice as long."""
 
 
 def facts(model: ChatModel, settings: OpenAI) -> str:
     """Where the server is, whether there is a key, and the context length where the server tells it.
 
-    Raises UserError if it cannot be reached, refuses the key, or does not have the model.
+    One token is asked for, once. Raises UserError if the server cannot be reached, refuses the key, does not
+    have the model, or does not answer the call.
     """
-    url, key = openai_server.base_url(settings), openai_server.api_key()
+    transport = Transport(settings.model_copy(update={"timeout": 2 * SECONDS}))
+    said = Redaction(transport.secrets, SHORTEST_KEY)
     try:
-        context = asyncio.run(_asked(model.name, url, key))
-    except (aiohttp.ClientError, OSError) as error:
-        reason = str(error) or f"no answer within {SECONDS:g} s"
+        context = asyncio.run(_asked(transport, model))
+    except (aiohttp.ClientError, OSError, Retry) as error:
+        reason = said.shown(str(error)) or f"no answer within {SECONDS:g} s"
         raise UserError(
-            f"the server at {url} does not answer: {reason}; start it, or set the base URL"
+            f"the server at {transport.url} does not answer: {reason}; start it, or set the base URL"
         ) from error
+    except UserError as error:
+        raise UserError(said.shown(str(error))) from error
     length = f", context {context:,}" if context else ""
-    return f"{url} answers{length}, {'key given' if key else 'no key in $OPENAI_API_KEY'}"
+    return f"{transport.url} answers{length}, {_key(transport)}"
 
 
-async def _asked(name: str, url: str, key: str) -> int:
+def _key(transport: Transport) -> str:
+    return "key given" if transport.key else "no key in $OPENAI_API_KEY"
+
+
+async def _asked(transport: Transport, model: ChatModel) -> int:
     """The model's context length in tokens, 0 if the server does not tell."""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    limit = aiohttp.ClientTimeout(total=SECONDS)
-    async with aiohttp.ClientSession(headers=headers, timeout=limit, trust_env=True) as session:
-        # A redirect is not followed: the key is for this server only.
-        async with session.get(f"{url}/models", allow_redirects=False) as response:
-            status, listed = response.status, _listed(await response.read())
-        _refuse_key(status, url, key)
-        if name in listed:
-            return listed[name]
-        if len(listed) == 1 and not same_model(name, *listed):
+    await transport.open()
+    try:
+        answered = await transport.models(SECONDS)
+        _refuse_key(transport, answered.status)
+        listed = listed_models(answered.data)
+        if len(listed) == 1 and not same_model(model.name, *listed):
             raise UserError(
-                f"the server at {url} serves only '{next(iter(listed))}'; "
+                f"the server at {transport.url} serves only '{next(iter(listed))}'; "
                 "name that in params, or serve the other"
             )
-        question = {"model": name, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}
-        async with session.post(f"{url}/chat/completions", json=question, allow_redirects=False) as response:
-            status, body = response.status, await response.read()
-    _refuse_key(status, url, key)
-    # A server that wants the limit by another name has the model: the engine knows both.
-    if status != 200 and b"max_completion_tokens" not in body:
-        close = difflib.get_close_matches(name, listed, 1, 0.4) or sorted(listed)[:3]
-        hint = f"; it has {', '.join(close)}" if close else "; check the name"
-        raise UserError(f"the server at {url} does not serve '{name}' (HTTP {status}){hint}")
-    return 0
+        await _call(transport, model, listed)
+    finally:
+        await transport.close()
+    return listed.get(model.name, 0)
 
 
-def _listed(body: bytes) -> dict[str, int]:
-    """The models of a listing with their context lengths, 0 where it tells none; empty if it is none."""
+async def _call(transport: Transport, model: ChatModel, listed: dict[str, int]) -> None:
+    """Ask for one token. Raises UserError if what comes is no answer, Retry if nothing comes."""
+    sampling = Sampling(max_tokens=1)
+    request = Request("", "respond", (Message("user", "Hi"),), sampling, model.reasoning)
+    for length_field in ("max_tokens", "max_completion_tokens"):
+        call = Call(model.name, request, 1, 0, length_field, transport.at_openai)
+        answered = await transport.chat(call.body(), call.most_bytes)
+        _refuse_key(transport, answered.status)
+        try:
+            read_answer(call, *answered)
+        except Unsupported:
+            continue
+        except (Failure, UserError) as error:
+            # With one token there may be nothing in it that a stage could use.
+            if not _has_choices(answered):
+                raise _refused(transport, model, listed, answered.status, str(error)) from error
+        return
+
+
+def _has_choices(answered: Answered) -> bool:
     try:
-        content: Any = json.loads(body)
-        entries = {entry["id"]: entry.get("max_model_len") for entry in content["data"]}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-    return {str(name): length if isinstance(length, int) else 0 for name, length in entries.items()}
+        content = from_json(answered.data)
+    except ValueError:
+        return False
+    return answered.status == 200 and isinstance(content, dict) and isinstance(content.get("choices"), list)
 
 
-def _refuse_key(status: int, url: str, key: str) -> None:
+def _refused(
+    transport: Transport, model: ChatModel, listed: dict[str, int], status: int, reason: str
+) -> UserError:
+    if model.name in listed:
+        return UserError(
+            f"the server at {transport.url} answers, {_key(transport)}, and lists '{model.name}', "
+            f"but a call gets no reply (HTTP {status}): {reason}"
+        )
+    close = difflib.get_close_matches(model.name, listed, 1, 0.4) or sorted(listed)[:3]
+    hint = f"; it has {', '.join(close)}" if close else "; check the name"
+    return UserError(f"the server at {transport.url} does not serve '{model.name}' (HTTP {status}){hint}")
+
+
+def _refuse_key(transport: Transport, status: int) -> None:
     if status in (401, 403):
-        found = "refuses the key" if key else "wants a key"
-        raise UserError(f"the server at {url} {found} (HTTP {status}); set $OPENAI_API_KEY")
+        found = "refuses the key" if transport.key else "wants a key"
+        raise UserError(f"the server at {transport.url} {found} (HTTP {status}); set $OPENAI_API_KEY")
