@@ -16,6 +16,11 @@ from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models.markers import marking_tokens, opening_at_end
 from evobuild.models.reasoning import template_options
+from evobuild.weights.chat_rendering import REFUSALS, render_chat
+
+
+class RefusedPrompt(Exception):
+    """A request that the template or the tokenizer does not take; the text says why."""
 
 
 class ChatTemplate:
@@ -41,11 +46,13 @@ class ChatTemplate:
     def prompt(self, request: Request) -> list[int]:
         """Give a request's token ids, up to where the reply begins.
 
-        Raises jinja2's TemplateError if the template refuses it, and what the tokenizer raises at a text
-        that is none.
+        Raises RefusedPrompt if the template refuses it or it is no text; UserError as `render_chat`.
         """
         messages = [message._asdict() for message in request.messages]
-        return self._rendered(messages, request.reasoning)
+        try:
+            return self._ids(self._rendered(messages, request.reasoning))
+        except REFUSALS as error:
+            raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
 
     def opening(self, request: Request) -> str:
         """The marker of a thought that the prompt has opened already, '' if it has not."""
@@ -53,18 +60,27 @@ class ChatTemplate:
         if reasoning not in self._openings:
             # Of another request: what a user says at the end of one opens nothing.
             try:
-                ids = self._rendered([{"role": "user", "content": "."}], reasoning)
+                ids = self._ids(self._rendered([{"role": "user", "content": "."}], reasoning))
                 self._openings[reasoning] = opening_at_end(self._tokenizer.decode(ids))
-            except (TemplateError, TypeError, ValueError, KeyError, AttributeError):
+            except (*REFUSALS, RefusedPrompt):
                 self._openings[reasoning] = ""
         return self._openings[reasoning]
 
-    def _rendered(self, messages: list[dict[str, str]], reasoning: str) -> list[int]:
-        ids: list[int] = self._tokenizer.apply_chat_template(
-            messages,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-            **template_options(reasoning),
-        )
+    def _rendered(self, messages: list[dict[str, str]], reasoning: str) -> str:
+        options = template_options(reasoning)
+        return render_chat(self._tokenizer, messages, add_generation_prompt=True, **options)
+
+    def _ids(self, text: str) -> list[int]:
+        try:
+            # Half a surrogate pair is no text; the tokenizer would speak of a wrong type.
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise RefusedPrompt(f"no text for the tokenizer: {error.reason}") from error
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+
+def _line(error: Exception) -> str:
+    """What a template says on purpose, or how it broke, on one line."""
+    kind = "" if isinstance(error, TemplateError) else f"{type(error).__name__}: "
+    return " ".join(f"{kind}{error}".split())[:300]

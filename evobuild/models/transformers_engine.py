@@ -16,13 +16,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jinja2 import TemplateError
-
 from evobuild.core import machine
 from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.chat_template import ChatTemplate
+from evobuild.models.chat_template import ChatTemplate, RefusedPrompt
 from evobuild.models.sampling import Draw, uniforms
 from evobuild.models.stopping import BatchStop, RunningRow, StopConditions
 from evobuild.weights import checkpoints, identities, threads
@@ -126,12 +124,8 @@ class TransformersEngine:
         """Take one request; one whose prompt has no place in the model is refused."""
         try:
             prompt = self._template.prompt(request)
-        except TemplateError as error:
-            self._done.append(Reply(request.key, (), 0, f"refused by the chat template: {error}"))
-            return
-        except TypeError as error:
-            # The tokenizer takes no half of a surrogate pair.
-            self._done.append(Reply(request.key, (), 0, f"no text for the tokenizer: {error}"))
+        except RefusedPrompt as error:
+            self._done.append(Reply(request.key, (), 0, str(error)))
             return
         if len(prompt) >= self._context:
             reason = f"prompt too long: {len(prompt)} tokens of a context of {self._context}"

@@ -21,14 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from jinja2 import TemplateError
-
 from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.json_files import read_json_file
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.chat_template import ChatTemplate
+from evobuild.models.chat_template import ChatTemplate, RefusedPrompt
 from evobuild.models.sampling import noise_seed
 from evobuild.models.stopping import StopConditions
 from evobuild.weights import checkpoints, identities, sources
@@ -127,9 +125,9 @@ class VllmEngine:
 
     def _ask(self, request: Request) -> None:
         try:
-            prompt = self._prompt(request)
-        except (TemplateError, UnicodeEncodeError) as error:
-            self._refuse(request, 0, f"refused by the chat template: {error}")
+            prompt = self._template.prompt(request)
+        except RefusedPrompt as error:
+            self._refuse(request, 0, str(error))
             return
         room = self._context - len(prompt)
         if room <= 0:
@@ -150,11 +148,6 @@ class VllmEngine:
         lora = require("vllm.lora.request", "vllm").LoRARequest("adapter", 1, self._model.adapter)
         self._engine.add_lora(lora)
         return lora
-
-    def _prompt(self, request: Request) -> list[int]:
-        # Half a surrogate pair is no text; the tokenizer would speak of a wrong type.
-        "".join(message.content for message in request.messages).encode()
-        return self._template.prompt(request)
 
     def _reply(self, output: RequestOutput, request: Request) -> Reply:
         tokens = len(output.prompt_token_ids or ())

@@ -19,14 +19,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import TemplateError
-
 from evobuild.core.errors import BadInput, require
 from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Reward as RewardParams
 from evobuild.weights import checkpoints, identities
+from evobuild.weights.chat_rendering import REFUSALS, render_chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -155,7 +154,8 @@ def _ids(tokenizer: PreTrainedTokenizerBase, each: EvolverTurns) -> list[int]:
         return pair
     messages = [{"role": "user", "content": each.prompt}, {"role": "assistant", "content": each.answer}]
     try:
-        ids: list[int] = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=False)
-    except TemplateError as error:
+        text = render_chat(tokenizer, messages)
+    except REFUSALS as error:
         raise BadInput(f"row {each.id}: the reward model's chat template refuses it: {error}") from error
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids

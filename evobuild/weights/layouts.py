@@ -19,11 +19,10 @@ from contextlib import suppress
 from itertools import accumulate, count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from jinja2 import TemplateError
-
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Instruction
+from evobuild.weights.chat_rendering import REFUSALS, render_chat
 from evobuild.weights.literal_tokenizer import LiteralTokenizer
 
 if TYPE_CHECKING:
@@ -47,10 +46,6 @@ FIRST_MARK = 0xFDD0
 THINKING_OFF = {"enable_thinking": False, "thinking": False}
 """Options of the chat templates of reasoning models; others leave them aside."""
 OPENED_THOUGHT = re.compile(r"<((?:\w+:)?think(?:ing)?|thought)>\s*\Z")
-
-
-REFUSALS = (TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What a chat template raises: on purpose, or as the Python that it is made of."""
 
 
 class RefusedRow(BadInput):
@@ -134,10 +129,7 @@ def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], is_asked: bool) -> str:
-    text: str = tokenizer.apply_chat_template(
-        turns, add_generation_prompt=is_asked, tokenize=False, **THINKING_OFF
-    )
-    return text
+    return render_chat(tokenizer, turns, add_generation_prompt=is_asked, **THINKING_OFF)
 
 
 def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Layout:
