@@ -690,3 +690,196 @@ def test_two_processes_share_the_store_at_once(serve, store, tmp_path):
     assert [process.wait() for process in both] == [0, 0]
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
     assert stored(store) == (1000, 1000)
+
+
+def content_of(body):
+    return body["messages"][0]["content"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "tail"])
+def test_rows_that_another_run_may_answer_fail_the_block_when_all_else_is_kept(serve, store, kind):
+    serve(
+        lambda body, attempt: faults(body, 0, 0.01)[kind] if content_of(body).endswith("7") else good(body),
+        timeout=0.2,
+        retries=0,
+        unanswered=None,
+    )
+    found = []
+    with pytest.raises(UserError) as caught, Model(NAME) as model:
+        found += model.generate(questions(40))
+    assert (len(found), stored(store)[0]) == (40, 36)
+    assert {each.key[-1] for each in found if each.passing} == {"7"}
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("openai:tiny: no reply came to 4 requests, mostly: ")
+    assert "run again" in second
+    assert "openai.unanswered: reject" in second
+
+
+def test_what_will_never_be_answered_fails_nothing(serve):
+    serve(
+        lambda body, attempt: failing(400, "odd") if content_of(body).endswith("7") else good(body),
+        unanswered=None,
+    )
+    assert sum(each.error is not None for each in ask(questions(40)).values()) == 4
+
+
+def test_a_request_that_is_answered_in_the_end_fails_nothing(serve):
+    serve(at_first(failing(500)), retries=0, unanswered=None)
+    with Model(NAME) as model:
+        assert [each.passing for each in model.generate([request()])] == [True]
+        assert [each.error for each in model.generate([request()])] == [None]
+
+
+def test_another_error_is_not_hidden_by_rows_without_a_reply(serve):
+    serve(lambda body, attempt: failing(500), retries=0, unanswered=None)
+    with pytest.raises(ZeroDivisionError), Model(NAME) as model:
+        list(model.generate([request()]))
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(b"", 204),
+        failing(302, Location="http://127.0.0.1:9/"),
+        failing(307, Location="http://127.0.0.1:9/"),
+        failing(401),
+        failing(402, "pay"),
+        failing(403),
+        failing(404, "no such model"),
+        failing(405),
+    ],
+    ids=lambda answer: str(answer.status),
+)
+def test_one_odd_status_among_good_replies_is_tried_again(serve, answer):
+    server = serve(
+        lambda body, attempt: answer if server.asked.total() == 150 else good(body), unanswered=None
+    )
+    assert {each.error for each in ask(questions(300)).values()} == {None}
+    assert server.asked.total() == 301
+
+
+@pytest.mark.parametrize(
+    ("fields", "text", "finish"),
+    [
+        ({"message": {"content": None}}, "", "stop"),
+        ({"message": {}}, "", "stop"),
+        ({"message": {"content": None, "tool_calls": [{}]}, "finish_reason": "tool_calls"}, "", "stop"),
+        ({"message": {"content": "Let me look"}, "finish_reason": "function_call"}, "", "stop"),
+        ({"message": {"content": None, "refusal": "I cannot."}}, "I cannot.", "content_filter"),
+    ],
+)
+def test_what_will_never_be_text_is_asked_twice_and_kept(serve, store, fields, text, finish):
+    server = serve(changed(**fields))
+    with Model(NAME) as model:
+        (reply,) = model.generate([request()])
+    assert (reply.text, reply.finish, reply.error) == (text, finish, None)
+    taken = model.usage.taken()["purposes"]["respond"]
+    assert (server.asked.total(), taken["calls"], taken["prompt_tokens"]) == (2, 2, 14)
+    assert model.usage.asked()["purposes"]["respond"]["prompt_tokens"] == 7
+    assert stored(store) == (1, 1)
+    assert one().cached
+    assert server.asked.total() == 2
+
+
+def test_a_second_try_may_give_text(serve):
+    server = serve(lambda body, attempt: good(body) if attempt else changed(message={})(body, 0))
+    assert one().text == text_for(server.bodies[0], 0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("concurrency", [1, 16])
+def test_no_more_calls_are_sent_than_the_budget_has(serve, store, tmp_path, share, concurrency):
+    server = serve(seeded(5, share, tail=0.1), timeout=0.2, retries=3, concurrency=concurrency)
+    machine = yaml.safe_load((tmp_path / "machine.yaml").read_text())
+    (tmp_path / "machine.yaml").write_text(yaml.safe_dump(machine | {"budget": {"calls": 100}}))
+    with (
+        pytest.raises(UserError, match=r"the budget of machine.yaml is spent: 100 of 100 calls"),
+        Model(NAME) as model,
+    ):
+        list(model.generate(questions(500)))
+    assert server.asked.total() == model.usage.total("calls") == 100
+    assert stored(store)[0] == len(server.answered)
+
+
+def test_a_budget_that_the_last_retry_exceeds_is_said(serve, tmp_path):
+    server = serve(lambda body, attempt: failing(500), retries=9)
+    machine = yaml.safe_load((tmp_path / "machine.yaml").read_text())
+    (tmp_path / "machine.yaml").write_text(yaml.safe_dump(machine | {"budget": {"calls": 4}}))
+    with pytest.raises(UserError, match="4 of 4 calls"):
+        one()
+    assert server.asked.total() == 4
+
+
+def test_usage_counts_every_call_and_the_tokens_of_discarded_replies(serve):
+    other = changed(model="another")
+
+    def plan(body, attempt):
+        return (failing(500), other(body, 0), good(body))[attempt]
+
+    serve(plan)
+    with Model(NAME) as model:
+        list(model.generate([request()]))
+    taken = model.usage.taken()["purposes"]["respond"]
+    assert (taken["calls"], taken["failed"], taken["prompt_tokens"]) == (3, 0, 14)
+    assert taken["completion_tokens"] == 8
+
+
+def test_a_server_id_makes_another_model_of_one_name(serve):
+    server = serve()
+    for server_id in ("", "here", "there", "here"):
+        ask([request()], replace(NAME, server_id=server_id))
+    assert server.asked.total() == 3
+    assert OpenAIEngine.identity(replace(NAME, server_id="here")) == "openai:tiny[server_id=here]"
+
+
+@pytest.mark.parametrize(
+    ("role", "fragment"),
+    [
+        ('{uri: "openai:tiny", server_id: "a b"}', "server_id is 'a b'"),
+        ('{uri: "vllm:tiny", server_id: here}', "expected no server_id beside vllm:"),
+    ],
+)
+def test_a_server_id_that_is_none_is_refused(tmp_path, role, fragment):
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace("  judge: simulated:large", f"  judge: {role}"), encoding="utf-8")
+    with pytest.raises(BadParams, match=fragment):
+        load_all_params(path)
+    good_role = '{uri: "openai:tiny", server_id: lab-1}'
+    path.write_text(text.replace("  judge: simulated:large", f"  judge: {good_role}"), encoding="utf-8")
+    assert load_all_params(path).models.judge == replace(NAME, server_id="lab-1")
+
+
+@pytest.mark.parametrize(
+    "url", [f"http://host:99999/v1?key={KEY}", f"ftp://host/#{KEY}", f"http://host/v1#{KEY}"]
+)
+def test_a_key_behind_the_base_url_is_not_shown(monkeypatch, tmp_path, url):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    with pytest.raises(UserError) as caught:
+        openai_engine.OpenAIEngine(NAME)
+    assert KEY not in str(caught.value)
+
+
+def test_choices_are_taken_by_their_numbers(serve):
+    def plan(body, attempt):
+        whole = content(body)
+        return Answer(json.dumps(whole | {"choices": whole["choices"][::-1]}).encode())
+
+    server = serve(plan)
+    reply = one(n=3, temperature=1.0)
+    assert [choice.text for choice in reply.choices] == [
+        text_for(server.bodies[0], each) for each in range(3)
+    ]
+
+
+@pytest.mark.parametrize("logprob", ["NaN", "-Infinity", "1e999", "null", '"x"', "[]", "{}"])
+def test_logprobs_that_are_none_are_no_data(serve, logprob):
+    def plan(body, attempt):
+        return Answer(json.dumps(content(body)).replace("-0.25", logprob).encode())
+
+    serve(plan, retries=0)
+    reply = one(logprobs=2)
+    assert reply.error.startswith("malformed reply: choices.0.logprobs")
+    assert reply.passing

@@ -331,7 +331,7 @@ def test_another_programs_file_is_not_rebuilt(tmp_path, spoil):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def on_disk(folder, size, code):
+def on_disk(folder, size, code, before=""):
     """Run the writer on a small file system of its own, mounted for it alone; what it said at the end."""
     script = (
         f'mount -t tmpfs -o size={size} tmpfs "$1" && mkdir "$1/shut" && cp "$2" "$1/shut" && shift 2 '
@@ -342,7 +342,7 @@ def on_disk(folder, size, code):
     empty = folder.parent / "empty"
     fill(empty, range(3))
     done = subprocess.run(
-        [*command, str(empty), sys.executable, "-c", WRITER + code, str(folder)],
+        [*command, str(empty), sys.executable, "-c", WRITER + before + code, str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -373,12 +373,50 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path):
     assert "permissions" in said
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_store_that_may_not_be_written_is_the_users_to_mend(store):
-    ReplyCache(store, "m").__exit__(None, None, None)
-    store.chmod(0o444)
-    with pytest.raises(UserError, match="readonly"):
-        ReplyCache(store, "m")
+SHUT = """
+import os
+from evobuild.core.uri import ChatModel
+from evobuild.models import engine
+from evobuild.models.client import Model
+
+class Echo:
+    capacity = 4
+    def __init__(self, model): self.asked = []
+    def submit(self, request): self.asked.append(request)
+    def collect(self):
+        asked, self.asked = self.asked, []
+        print("asked", len(asked))
+        return [Reply(each.key, (Choice("echo", "stop", 1),), 1) for each in asked]
+    def close(self): pass
+
+engine.start_engine, engine.engine_identity = Echo, lambda model: "m"
+os.environ["EVOBUILD_STORE"] = sys.argv[1] + "/shut/empty"
+os.system("mount -o remount,ro " + sys.argv[1])
+sys.stderr = sys.stdout
+
+def ask(*texts):
+    with Model(ChatModel("simulated", "m")) as model:
+        asked = [Request(text, "respond", (Message("user", text),), Sampling()) for text in texts]
+        print([each.text[:6] for each in model.generate(asked)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (("0", "2"), "['0 The ', '2 The ']"),
+        (("0", "new"), "UserError {file}: the reply store cannot be used: "),
+        (("new",), "UserError {file}: the reply store cannot be used: "),
+    ],
+)
+def test_a_store_on_a_disk_that_may_only_be_read_serves_what_it_has_and_asks_nothing(tmp_path, texts, said):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    found = on_disk(disk, "2m", f"ask(*{texts})", SHUT)
+    file = disk / "shut/empty"
+    (line,) = [line for line in found.splitlines() if "can only be read" not in line]
+    assert line.startswith(said.format(file=file))
+    assert found.count("can only be read") == ("0" in texts)
 
 
 def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):

@@ -26,12 +26,19 @@ KEY = "sk-secret-of-the-tests"
 KEPT = 100
 """Bodies that a test may look at."""
 
+POURED = 1 << 18
+"""Bytes that wait to be read of what has no end."""
+
 Body = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one call gets. delay in seconds; cut: only half the body; reset or hang: nothing at all."""
+    """What one call gets. delay in seconds; cut: only half the body; reset or hang: nothing at all.
+
+    raw: these bytes in place of status, headers and body. endless: bytes that follow for as long as the
+    client listens, every `pause` seconds.
+    """
 
     body: bytes
     status: int = 200
@@ -41,6 +48,9 @@ class Answer:
     cut: bool = False
     reset: bool = False
     hang: bool = False
+    raw: bytes = b""
+    endless: bytes = b""
+    pause: float = 0.0
 
 
 Plan = Callable[[Body, int], Answer]
@@ -223,6 +233,10 @@ class _Connection(asyncio.Protocol):
         if answer.reset or self.transport.is_closing():
             self.transport.abort()
             return
+        if answer.raw:
+            self.transport.write(answer.raw)
+            self.pour(answer)
+            return
         head = f"HTTP/1.1 {answer.status} X\r\nContent-Length: {len(answer.body)}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
         body = answer.body[: len(answer.body) // 2] if answer.cut else answer.body
@@ -231,6 +245,16 @@ class _Connection(asyncio.Protocol):
             self.transport.close()
         if answer.good:
             self.server.answered[hashlib.blake2b(raw, digest_size=16).digest()] += 1
+
+    def pour(self, answer: Answer) -> None:
+        """Write what follows without end, as fast as it is read."""
+        if not answer.endless:
+            self.transport.close()
+        if self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() < POURED:
+            self.transport.write(answer.endless)
+        self.server.loop.call_later(answer.pause, self.pour, answer)
 
 
 def main() -> None:
