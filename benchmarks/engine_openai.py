@@ -59,7 +59,7 @@ def server(**options: float) -> Iterator[str]:
 
 
 @contextmanager
-def machine(folder: Path, url: str, **options: float) -> Iterator[Path]:
+def machine(folder: Path, url: str, **options: float | str) -> Iterator[Path]:
     """Make `folder` the repository of what runs inside: a machine.yaml and an empty reply cache."""
     folder.mkdir()
     (folder / "machine.yaml").write_text(yaml.safe_dump({"openai": {"base_url": url} | options}))
@@ -170,7 +170,8 @@ def counts(url: str) -> dict[str, int]:
 
 def faults(figures: Figures, folder: Path) -> None:
     """5,000 requests of which 30 % of calls meet a fault, slow replies of 20 s among them."""
-    with server(share=0.3, tail=20) as url, machine(folder / "faults", url, timeout=30, retries=6) as store:
+    options = {"timeout": 30, "retries": 6, "unanswered": "reject"}
+    with server(share=0.3, tail=20) as url, machine(folder / "faults", url, **options) as store:
         began = time.monotonic()
         assert asker(ROWS, folder / "faulty").wait() == 0
         print(f"run with faults: {time.monotonic() - began:.0f} s, {counts(url)}")

@@ -105,6 +105,8 @@ class Optimizer:
             )
             evaluated = self._evaluated(self._proposed(step, current.method, cases))
             self._refuse_outage(step, evaluated)
+            for model in self._models:
+                model.check_answered()
             winner, better = self._winner(evaluated, best)
             if winner and (better or not self.params.incumbent):
                 current = evaluated[winner.number] = self._chosen(winner)
@@ -159,13 +161,17 @@ class Optimizer:
         return winner, winner is not None and winner.evaluation.beats(best.evaluation, weight)
 
     @property
+    def _models(self) -> list[Model]:
+        models = (self.evaluator.evolver, self.optimizer, self.evaluator.judge)
+        return [model for model in models if model]
+
+    @property
     def _rated(self) -> bool:
         return self.params.difficulty_weight > 0
 
     def _asked(self) -> int:
         """Requests made so far, stored replies among them: the same in every run."""
-        models = (self.evaluator.evolver, self.optimizer, self.evaluator.judge)
-        return sum(model.usage.requests for model in models if model)
+        return sum(model.usage.requests for model in self._models)
 
     def _is_settled(self, best: Candidate) -> bool:
         found = best.evaluation

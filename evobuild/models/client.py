@@ -162,7 +162,7 @@ class Model:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        fails = kind is None and bool(self._unanswered) and self._machine.openai.unanswered == "fail"
+        fails = kind is None and self._lacks_replies
         try:
             self._cache.__exit__(kind, error, trace)
         finally:
@@ -171,10 +171,19 @@ class Model:
             if self._engine is not None:
                 self._engine.close()
         if fails:
-            self._refuse_unanswered()
+            self.check_answered()
 
-    def _refuse_unanswered(self) -> None:
-        """Raise UserError: what may get a reply in another run is no reject of this one."""
+    @property
+    def _lacks_replies(self) -> bool:
+        return bool(self._unanswered) and self._machine.openai.unanswered == "fail"
+
+    def check_answered(self) -> None:
+        """Raise UserError if a request got no reply that may get one in another run; the block ends with it.
+
+        For a stage that would go on with other requests, which cost something, than it would have made.
+        """
+        if not self._lacks_replies:
+            return
         reasons = Counter(self._unanswered.values())
         reason, _ = min(reasons.items(), key=lambda each: (-each[1], each[0]))
         lost = f"{len(self._unanswered):,} request{'s' * (len(self._unanswered) > 1)}"

@@ -17,7 +17,7 @@ from dataclasses import replace
 import aiohttp
 from pydantic_core import from_json
 
-from evobuild.core.chat import Reply, Request
+from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
 from evobuild.core.terminal import log
@@ -101,7 +101,7 @@ class Server:
         """
         wanted = request.sampling.n
         answers: list[Answer] = []
-        choices = ()
+        choices: tuple[Choice, ...] = ()
         try:
             while len(choices) < wanted:
                 self._repeats = self._repeats or bool(choices)
@@ -185,7 +185,7 @@ class Server:
     def _taken(self, answer: Answer) -> Answer:
         """An answer without the key, whatever stands in it."""
         if not answer.counted:
-            self._tell("does not say how many tokens it uses, or cannot be right; they are estimated")
+            self._tell("does not say how many tokens it uses, or says what cannot be; they are estimated")
         choices = tuple(
             replace(
                 each,

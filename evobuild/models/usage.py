@@ -101,7 +101,8 @@ class Usage:
 
     def total(self, name: str) -> int:
         """Sum one of COUNTS over all purposes."""
-        return sum(counts[name] for counts in self._counts.values())
+        with self._lock:
+            return sum(counts[name] for counts in self._counts.values())
 
     @property
     def cost(self) -> float | None:
@@ -157,10 +158,12 @@ class Usage:
 
     def taken(self) -> dict[str, Any]:
         """What it took, as a progress file has it; seconds rounded to 0.01, cost null without a price."""
+        with self._lock:
+            purposes = {purpose: dict(counts) for purpose, counts in sorted(self._counts.items())}
         return {
             "role": self.role,
             "model": self.model,
             "seconds": round(self.seconds, 2),
             "cost": None if self.cost is None else round(self.cost, 6),
-            "purposes": {purpose: dict(counts) for purpose, counts in sorted(self._counts.items())},
+            "purposes": purposes,
         }

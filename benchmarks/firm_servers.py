@@ -1,0 +1,140 @@
+"""What hostile servers can do to a stage.
+
+    python benchmarks/firm_servers.py
+
+Each behaviour of tests/support/hostile.py meets every second one of 500 rows of the stage `respond`, in a
+process of its own at the default concurrency, with good replies between. With `unanswered: reject` every row
+has to be out or a reject; every eighth behaviour is run with `unanswered: fail`, too, where a stage may leave
+nothing behind. Some minutes. Prints each figure as it comes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import yaml
+from figures import Figures, of_parts
+
+ROOT = Path(__file__).parent.parent
+SUPPORT = ROOT / "tests/support"
+ROWS = 500
+TIMEOUT = 1.0
+"""Seconds of a call; what drips or never ends takes all of it."""
+
+STAGE = """
+import resource, sys
+from pathlib import Path
+from evobuild.models import rate_limit
+rate_limit.FIRST_WAIT = 0.01
+from evobuild.core import stage
+from stages import respond
+try:
+    stage.run(respond.main)
+finally:
+    Path("peak").write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+"""
+OUTS = {"responses": "out.parquet", "rejects": "rejects.parquet", "counts": "counts.json"}
+
+
+class Folder:
+    """A project of 500 rows in which `respond` is run against one behaviour after another."""
+
+    def __init__(self, path: Path) -> None:
+        from evobuild.core import tables
+
+        self.path = path
+        (path / "prompts").symlink_to(ROOT / "prompts")
+        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params["models"]["responder"] = "openai:tiny"
+        (path / "params.yaml").write_text(yaml.safe_dump(params))
+        empty = ("", "r0", "chat", (), "Name a river.", "", "")
+        rows = (
+            tables.Instruction(f"r{n}", f"c{n}", f"r{n}", *empty)._replace(instruction=f"Name river {n}.")
+            for n in range(ROWS)
+        )
+        tables.write(path / "rows.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+
+    def run(self, url: str, key: str, **options: object) -> tuple[int, str, float]:
+        """Exit code, what was said, and the peak of memory in MB."""
+        for file in (*OUTS.values(), "replies.sqlite"):
+            (self.path / file).unlink(missing_ok=True)
+        given = {"base_url": url, "timeout": TIMEOUT, "retries": 1} | options
+        (self.path / "machine.yaml").write_text(yaml.safe_dump({"openai": given}))
+        named = [word for name, file in OUTS.items() for word in (f"--{name}", file)]
+        done = subprocess.run(
+            [sys.executable, "-c", STAGE, "--pool", "r0", "--rows", "rows.parquet", *named],
+            cwd=self.path,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(ROOT),
+                "DVC_ROOT": str(self.path),
+                "EVOBUILD_STORE": str(self.path / "replies.sqlite"),
+                "OPENAI_API_KEY": key,
+                "NO_PROXY": "127.0.0.1",
+            },
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=300,
+        )
+        return done.returncode, done.stdout + done.stderr, float((self.path / "peak").read_text())
+
+    def rows_accounted_for(self) -> int:
+        """Rows out and rejects of the last run."""
+        counts = json.loads((self.path / OUTS["counts"]).read_text())
+        return int(counts["out"]) + sum(counts["rejects"].values())
+
+    def leaks(self, pieces: list[str]) -> list[str]:
+        """The files that hold a part of the key."""
+        files = [file for file in self.path.rglob("*") if file.is_file() and not file.is_symlink()]
+        return [file.name for file in files if any(piece.encode() in file.read_bytes() for piece in pieces)]
+
+
+def run(figures: Figures) -> None:
+    """Take all figures."""
+    sys.path[:0] = [str(SUPPORT), str(ROOT)]
+    from faults import KEY, Body, FaultServer, good
+    from hostile import BEHAVIOURS, pieces
+
+    found: Counter[str] = Counter()
+    peak = 0.0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Folder(Path(name))
+        for place, (behaviour, (answer, outcome)) in enumerate(BEHAVIOURS.items()):
+
+            def plan(body: Body, attempt: int, answer: object = answer) -> object:
+                number = int(body["messages"][-1]["content"].split("river ")[1].split(".")[0])
+                return answer(body) if number % 2 and server.asked.total() > 1 else good(body)
+
+            fails = outcome == "later" and place % 8 == 0
+            for unanswered in ("reject", "fail") if fails else ("reject",):
+                with FaultServer(plan) as server:
+                    code, said, took = folder.run(server.url, KEY, unanswered=unanswered)
+                peak = max(peak, took)
+                found["tracebacks"] += "Traceback" in said
+                whole = not code and folder.rows_accounted_for() == ROWS
+                nothing = code == 1 and not any((folder.path / out).exists() for out in OUTS.values())
+                wrong = not (whole if unanswered == "reject" else nothing)
+                leaks = [*folder.leaks(pieces()), *(piece for piece in pieces() if piece in said)]
+                found["rows"] += wrong
+                found["leaks"] += bool(leaks)
+                if wrong or leaks or "Traceback" in said or took > 400:
+                    print(f"{behaviour}, {unanswered}: exit {code}, {took:.0f} MB, {leaks}: {said[-500:]}")
+    figures.at_least("servers: hostile behaviours, each over 500 rows", len(BEHAVIOURS), 30, "behaviours")
+    figures.at_most("servers: tracebacks", found["tracebacks"], 0, "runs")
+    figures.at_most(
+        "servers: runs whose rows are not out or rejects, or not untouched", found["rows"], 0, "runs"
+    )
+    figures.at_most("servers: runs that leave a part of the key", found["leaks"], 0, "runs")
+    figures.at_most("servers: peak memory of a stage", peak, 500, "MB")
+
+
+if __name__ == "__main__":
+    of_parts(__doc__, ("servers",), lambda figures, part: run(figures))
