@@ -9,7 +9,7 @@ import pytest
 import yaml
 from asker import NAME
 from faults import KEY, FaultServer, good
-from hostile import BEHAVIOURS, pieces
+from hostile import BEHAVIOURS, KEYS, pieces
 
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.models import rate_limit
@@ -75,6 +75,30 @@ def test_a_hostile_answer_ends_as_it_should(asked, name):
             assert all(each.text.encode() is not None and 0 <= each.tokens < 1e7 for each in reply.choices)
             assert 0 < reply.prompt_tokens < 1e7
         assert calls[name, number] <= 2
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("large text", "a reply of more than 1,179,648 bytes"),
+        ("slow drip", "no reply within 1 s"),
+        ("slow headers", "no reply within 1 s"),
+        ("gzip bomb", "a reply in the encoding 'gzip', which was not asked for"),
+        ("endless error", "500"),
+        ("deep array", "malformed reply: Invalid JSON: recursion limit exceeded"),
+        ("redirect elsewhere", "answered 302"),
+        ("no content", "answered 204"),
+    ],
+)
+def test_why_there_is_no_reply_is_said(asked, name, reason):
+    assert asked[0][f"{name} 0"].error.startswith(reason)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_in_a_reply_is_hidden(asked, name):
+    reply = asked[0][f"{name} 0"]
+    beside = name in ("key in the id", "key in a header")
+    assert ("***" in reply.text + reply.reasoning) is not beside
 
 
 def test_good_replies_between_hostile_ones_are_good(asked):
