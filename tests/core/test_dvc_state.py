@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,10 @@ def repository(tmp_path, monkeypatch):
 
 def open_to_others(folder: Path) -> None:
     """Let others into a folder of a test: pytest's own let nobody in."""
-    for each in (folder, *folder.parents[:2]):
-        each.chmod(0o755)
+    root = Path(tempfile.gettempdir()).resolve()
+    for each in (folder, *folder.parents):
+        if root in each.parents:
+            each.chmod(0o755)
 
 
 @pytest.mark.parametrize(
