@@ -106,7 +106,7 @@ def by_reference(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Cal
 
 
 def by_us(model: Any, tokenizer: Any, some: Sequence[Instruction], budget: int) -> Callable[[], Found]:
-    reader = Reader(model, budget)
+    reader = Reader(model)
     return lambda: {each.id: each[4:] for each in losses.pair_losses(reader, tokenized(tokenizer, some))}
 
 

@@ -149,7 +149,7 @@ def ranks(figures: Figures, data: Path, models: dict[str, Path]) -> None:
 def reasons(figures: Figures, data: Path, model: Path) -> None:
     """The agreement in rank of IFD with the authors' mode, where plain does as it does."""
     weights = Weights(str(model))
-    words, reader = checkpoints.load_tokenizer(weights), Reader(checkpoints.load_causal_lm(weights), 4096)
+    words, reader = checkpoints.load_tokenizer(weights), Reader(checkpoints.load_causal_lm(weights))
     plain, authors = (
         {
             pair.id: pair

@@ -2,8 +2,8 @@
 
 Premise is the constraint, hypothesis the back-translation of a function. A sequence classifier with
 the outputs entailment, neutral and contradiction, named in its config, reads both as a pair. Texts of
-as many tokens go through it together, without padding, so that no label depends on the batch; a pair
-longer than the model takes is cut. Labels are kept by premise and hypothesis.
+as many tokens go through it together, without padding and always in the same number, so that no label
+depends on the batch; a pair longer than the model takes is cut. Labels are kept by premise and hypothesis.
 
 One contradiction drops the constraint, as in the code of AutoIF's authors (arXiv:2406.13542); a
 constraint without back-translations stays.
@@ -22,11 +22,12 @@ from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.weights import checkpoints, identities
+from evobuild.weights.equal_lengths import equal_lengths
 
 CONTRADICTION = "contradiction"
 DTYPE = "float32"
-BATCH_TOKENS = 4096
-"""Tokens that go through the model at once."""
+DEFINITION = "entailment 2"
+"""Another when batches change, so that none of before is taken."""
 
 Pair = tuple[str, str]
 """Premise and hypothesis."""
@@ -56,7 +57,7 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
 
     Raises UserError as `drop_contradicted_constraints` does.
     """
-    with Measurements(f"entailment {identities.weights_identity(model)} {DTYPE}") as kept:
+    with Measurements(f"{DEFINITION} {identities.weights_identity(model)} {DTYPE}") as kept:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
         found = kept.found_as(bytes.decode, list(set(keys.values())))
         fresh = {pair: key for pair, key in keys.items() if key not in found}
@@ -70,13 +71,13 @@ def _labelled(pairs: Iterable[Pair], model: Weights) -> Iterator[tuple[Pair, str
     torch: Any = require("torch", "train")
     network: Any = checkpoints.load_classifier(model, DTYPE, outputs=None)
     names = _names(network.config.id2label, model)
-    for inputs, group in _batches(pairs, model):
+    for inputs, group in _batches(pairs, model, network.device):
         tensors = {name: torch.tensor(rows, device=network.device) for name, rows in inputs.items()}
         with torch.inference_mode():
             logits_B_L = network(**tensors).logits.float()
         if not torch.isfinite(logits_B_L).all():
             raise UserError(f"the model '{model}' gives no number for '{group[0][0]}'; choose another")
-        yield from zip(group, (names[place] for place in logits_B_L.argmax(-1).tolist()), strict=True)
+        yield from zip(group, (names[place] for place in logits_B_L.argmax(-1).tolist()), strict=False)
 
 
 def _names(given: Mapping[int, str], model: Weights) -> dict[int, str]:
@@ -91,18 +92,16 @@ def _names(given: Mapping[int, str], model: Weights) -> dict[int, str]:
 
 
 def _batches(
-    pairs: Iterable[Pair], model: Weights
+    pairs: Iterable[Pair], model: Weights, device: Any
 ) -> Iterator[tuple[dict[str, list[list[int]]], list[Pair]]]:
-    """Pairs of as many tokens, as the tokenizer gives them to the model."""
+    """Pairs of as many tokens, as the tokenizer gives them to the model: more rows than pairs at the end."""
     tokenizer: Any = checkpoints.load_tokenizer(model)
     # Some models count positions from behind a few of their own, and say less in their tokenizer.
     longest = min(checkpoints.context_length(model), tokenizer.model_max_length)
-    by_length: defaultdict[int, list[tuple[dict[str, list[int]], Pair]]] = defaultdict(list)
-    for pair in pairs:
-        read = dict(tokenizer(*pair, truncation=True, max_length=longest))
-        by_length[len(read["input_ids"])].append((read, pair))
-    for length, group in sorted(by_length.items()):
-        size = max(1, BATCH_TOKENS // length)
-        for batch in (group[start : start + size] for start in range(0, len(group), size)):
-            names = list(batch[0][0])
-            yield {name: [read[name] for read, _ in batch] for name in names}, [pair for _, pair in batch]
+    given = list(pairs)
+    read = [dict(tokenizer(*pair, truncation=True, max_length=longest)) for pair in given]
+    for own, places in equal_lengths([len(each["input_ids"]) for each in read], device):
+        yield (
+            {name: [read[place][name] for place in places] for name in read[places[0]]},
+            [given[place] for place in own],
+        )

@@ -43,13 +43,13 @@ def compare_models(
             pairs.append(found)
     if not pairs:
         raise BadInput(f"none of {len(rows)} held-out rows can be measured; the first: {rejects[0].reason}")
-    before, after = _losses(base, pairs, params), _losses(Weights(str(tuned)), pairs, params)
+    before, after = _losses(base, pairs), _losses(Weights(str(tuned)), pairs)
     table = [(pair.id, len(pair.both) - pair.answer_start, before[pair.id], after[pair.id]) for pair in pairs]
     return frame(EVALUATION, table), frame(REJECTS, rejects)
 
 
-def _losses(model: Weights, pairs: Sequence[losses.Pair], params: Evaluate) -> dict[str, float]:
-    reader = Reader(checkpoints.load_causal_lm(model), params.batch_tokens)
+def _losses(model: Weights, pairs: Sequence[losses.Pair]) -> dict[str, float]:
+    reader = Reader(checkpoints.load_causal_lm(model))
     found = dict(losses.answer_losses(reader, pairs))
     for row, loss in found.items():
         if not math.isfinite(loss):

@@ -31,9 +31,6 @@ AHEAD = 16
 SHORT = 128
 """Tokens; up to here rows are alike: the steps take the time, not the padding."""
 
-SMALL = 10_000_000
-"""Parameters; below, several CPU threads wait for each other longer than they compute."""
-
 
 def _check(model: ChatModel) -> None:
     if model.quantization:
@@ -112,7 +109,6 @@ class TransformersEngine:
         self._pad = 0 if pad is None else pad
         # What it does not name is filled in from the model's own: a penalty or a top_k nobody asked for.
         self._model.generation_config = self._config(1)
-        self._single = self._model.device.type == "cpu" and self._model.num_parameters() < SMALL
         batch = machine.load_machine().transformers.batch
         self.capacity = AHEAD * batch
         self._batch: defaultdict[int, int] = defaultdict(lambda: batch)
@@ -181,7 +177,7 @@ class TransformersEngine:
         ]
         numbers = [uniforms(row.request, row.number, len(row.made), steps) for row in batch]
         draw = Draw(torch, [row.request.sampling for row in batch], numbers, device)
-        with torch.inference_mode(), threads.cpu_threads(1 if self._single else torch.get_num_threads()):
+        with torch.inference_mode(), threads.threads_of(self._model):
             out_B_T = self._model.generate(
                 torch.tensor([[self._pad] * (width - len(each)) + each for each in ids], device=device),
                 attention_mask=torch.tensor(

@@ -4,13 +4,12 @@ Of a row all that is asked is embedded, or its instruction alone: rows may share
 their input. Source: Hui et al. 2024, arXiv:2412.11231, whose script embeds instruction, newline and input.
 
 Kept by text, so that a text is embedded once, whichever rows and pools have it. Texts of as many tokens
-go through the model together, without padding: so on a CPU a vector has the same bits whatever is
-embedded beside it. A text longer than the model takes is cut at its end, by the model's own rule.
+go through the model together, without padding and always in the same number: so a vector has the same bits
+whatever is embedded beside it. A text longer than the model takes is cut at its end, by the model's own rule.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -24,10 +23,11 @@ from evobuild.core.uri import Weights
 from evobuild.scoring.neighbours import Vectors
 from evobuild.scoring.params import Embedded
 from evobuild.weights import checkpoints, identities, sources
+from evobuild.weights.equal_lengths import equal_lengths
 
 EXTRA = "diversity"
-BATCH_TOKENS = 8192
-"""Tokens that go through the model at once."""
+DEFINITION = "embedding 2"
+"""Another when batches change, so that none of before is taken."""
 
 
 def embedded_text(row: Instruction, text: Embedded) -> str:
@@ -54,7 +54,7 @@ class Embedder:
 
     def __init__(self, model: Weights) -> None:
         self._weights = model
-        self._kept = Measurements(f"embedding {identities.weights_identity(model)}")
+        self._kept = Measurements(f"{DEFINITION} {identities.weights_identity(model)}")
         self._model: Any = None
 
     def keep(self, texts: Iterable[str]) -> None:
@@ -78,13 +78,15 @@ class Embedder:
         return np.stack([found[key] for key in keys])
 
     def _embedded(self, texts: Iterable[str]) -> Iterator[tuple[str, Vectors]]:
-        model = self._loaded()
-        for length, group in _by_length(model, texts).items():
-            size = max(1, BATCH_TOKENS // length)
-            for start in range(0, len(group), size):
-                batch = group[start : start + size]
-                vectors = model.encode(batch, batch_size=size, show_progress_bar=False)
-                yield from zip(batch, vectors.astype("<f4"), strict=True)
+        model, given = self._loaded(), list(texts)
+        lengths = [
+            len(model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"])
+            for text in given
+        ]
+        for own, places in equal_lengths(lengths, getattr(model, "device", "cpu")):
+            batch = [given[place] for place in places]
+            vectors = model.encode(batch, batch_size=len(batch), show_progress_bar=False).astype("<f4")
+            yield from zip((given[place] for place in own), vectors, strict=False)
 
     def _loaded(self) -> Any:
         if self._model is None:
@@ -120,12 +122,3 @@ def _vector(value: bytes) -> Vectors:
     if not vector.size:
         raise ValueError("no numbers")
     return vector
-
-
-def _by_length(model: Any, texts: Iterable[str]) -> dict[int, list[str]]:
-    """Texts by their number of tokens, as far as the model reads them, the fewest first."""
-    groups: defaultdict[int, list[str]] = defaultdict(list)
-    for text in texts:
-        ids = model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"]
-        groups[len(ids)].append(text)
-    return dict(sorted(groups.items()))

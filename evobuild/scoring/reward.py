@@ -7,15 +7,15 @@ Beside it stands the reward scaled by length, as Evol_Instruct/eval_reward.py of
 (HypherX/Evolution-Analysis) has it for a sequence classifier: divided by the tokens of the instruction,
 times the mean tokens of the pool. Its branch for InternLM2 multiplies by the one and divides by the other.
 
-Texts of as many tokens go through the model together, without padding, so that no reward depends on
-the batch. Rewards are kept by prompt and answer. A text that is too long is rejected, not cut.
+Texts of as many tokens go through the model together, without padding and always in the same number, so
+that a reward has the same bits whatever shares its batch. Rewards are kept by prompt and answer. A text that
+is too long is rejected, not cut.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,12 +24,14 @@ from evobuild.core.measurement_cache import Measurements
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Reward as RewardParams
-from evobuild.weights import checkpoints, identities
+from evobuild.weights import checkpoints, equal_lengths, identities
 from evobuild.weights.chat_rendering import REFUSALS, render_chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+DEFINITION = "reward and length 2"
+"""Another when batches change, so that none of before is taken."""
 _VALUE = struct.Struct("<dII")
 """Of Measured: reward, tokens and length."""
 
@@ -78,7 +80,7 @@ def measure_rewards(
             yield each
         else:
             asked.append(each)
-    with Measurements(f"reward and length {identities.weights_identity(model)} {params.dtype}") as kept:
+    with Measurements(f"{DEFINITION} {identities.weights_identity(model)} {params.dtype}") as kept:
         keys = {each.id: kept.key(repr((each.prompt, each.answer))) for each in asked}
         found = kept.found_as(_unpacked, list(set(keys.values())))
         known = {key for key, measured in found.items() if _is_settled(measured, params)}
@@ -126,25 +128,26 @@ def _measured(
         key: len(tokenizer(each.answer, add_special_tokens=False, verbose=False)["input_ids"])
         for key, each in fresh.items()
     }
-    by_length: defaultdict[int, list[tuple[bytes, list[int]]]] = defaultdict(list)
+    asked: list[tuple[bytes, list[int]]] = []
     for key, each in fresh.items():
         ids = _ids(tokenizer, each)
         if len(ids) > limit:
             yield key, Measured(math.nan, len(ids), lengths[key])
         else:
-            by_length[len(ids)].append((key, ids))
-    network: Any = checkpoints.load_classifier(model, params.dtype) if by_length else None
-    if network and network.config.pad_token_id is None:
+            asked.append((key, ids))
+    if not asked:
+        return
+    network: Any = checkpoints.load_classifier(model, params.dtype)
+    if network.config.pad_token_id is None:
         # Some refuse two texts at once without one; here nothing is padded, so it is no token.
         network.config.pad_token_id = -1
-    for tokens, group in sorted(by_length.items()):
-        size = max(1, params.batch_tokens // tokens)
-        for batch in (group[start : start + size] for start in range(0, len(group), size)):
-            ids_B_T = torch.tensor([ids for _, ids in batch], device=network.device)
-            with torch.inference_mode():
-                logits_B_1 = network(input_ids=ids_B_T, attention_mask=torch.ones_like(ids_B_T)).logits
-            for (key, _), (reward,) in zip(batch, logits_B_1.float().tolist(), strict=True):
-                yield key, Measured(reward if math.isfinite(reward) else math.inf, tokens, lengths[key])
+    for own, places in equal_lengths.equal_lengths([len(ids) for _, ids in asked], network.device):
+        ids_B_T = torch.tensor([asked[place][1] for place in places], device=network.device)
+        with torch.inference_mode():
+            logits_B_1 = network(input_ids=ids_B_T, attention_mask=torch.ones_like(ids_B_T)).logits
+        for place, (reward,) in zip(own, logits_B_1.float().tolist(), strict=False):
+            key, ids = asked[place]
+            yield key, Measured(reward if math.isfinite(reward) else math.inf, len(ids), lengths[key])
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, each: EvolverTurns) -> list[int]:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 WINDOW = 8192
 """Rows that are sorted by length together."""
-DEFINITION = "3"
-"""Of the losses; another when tokens or contexts of a template change, so that none of before is taken."""
+DEFINITION = "4"
+"""Of the losses; another when tokens, contexts or passes change, so that none of before is taken."""
 MOST_NATS = 700.0
 """A mean loss per token that none has: e to it is as large as numbers get."""
 _VALUES = struct.Struct("<II?ddd")
@@ -118,7 +118,7 @@ class Scorer:
         from evobuild.weights.likelihood import Reader
 
         model = checkpoints.load_causal_lm(self._weights, self._params.dtype, self._weights.adapter)
-        return checkpoints.load_tokenizer(self._weights), Reader(model, self._params.batch_tokens)
+        return checkpoints.load_tokenizer(self._weights), Reader(model)
 
 
 def _content(row: Instruction, template: str) -> bytes:

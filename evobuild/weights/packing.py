@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import require
@@ -118,8 +119,8 @@ def attend_by_length(heads: Heads, lengths: list[int]) -> torch.Tensor:
         *(each.repeat_interleave(groups, 1) if groups > 1 else each for each in (key, value)),
     ]
     found, start = [], 0
-    for alike in _alike(lengths):
-        longest, size = max(alike), sum(alike)
+    for longest, alike in _alike(lengths):
+        size = sum(alike)
         ends_C = torch_.tensor(alike)
         places_C_L = (ends_C.cumsum(0) - ends_C)[:, None] + torch_.arange(longest)
         # (1, N, T, D) -> (C, N, L, D); what stands behind the end of a short one no position of it sees.
@@ -138,15 +139,19 @@ def attend_by_length(heads: Heads, lengths: list[int]) -> torch.Tensor:
     return packed
 
 
-def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Split lengths into runs of which none is shorter than 7/8 of the longest."""
-    run: list[int] = []
-    for length in lengths:
-        if run and 8 * min(*run, length) < 7 * max(*run, length):
-            yield run
-            run = []
-        run.append(length)
-    yield run
+def _alike(lengths: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """Split lengths into runs of one width: that, and the lengths of a run."""
+    for width, run in groupby(lengths, _width):
+        yield width, list(run)
+
+
+def _width(length: int) -> int:
+    """A length, up to one of eight steps on the way to the next power of two: what it is attended to as.
+
+    By its own length alone, so that a document is computed alike whatever it shares a pass with.
+    """
+    step = max(1, 1 << (length - 1).bit_length() >> 4)
+    return -(-length // step) * step
 
 
 def _block(heads: Heads, first: int, end: int) -> torch.Tensor:

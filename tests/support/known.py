@@ -22,6 +22,10 @@ class Known:
     def get_output_embeddings(self) -> None:
         """It cannot be taken apart."""
 
+    def parameters(self) -> list[torch.Tensor]:
+        """It has none."""
+        return []
+
     def __call__(self, input_ids, use_cache):
         self.seen.append(input_ids)
         probabilities_B_T_V = torch.full((*input_ids.shape, V), (1 - self.share) / (V - 1))

@@ -11,7 +11,7 @@ import tiny
 import torch
 from known import Known
 
-from evobuild.weights import likelihood, packing
+from evobuild.weights import likelihood, packing, passes
 from evobuild.weights.likelihood import Document, Reader
 
 
@@ -33,18 +33,16 @@ def alone(model: Any, document: Document) -> list[float]:
     return [sum(part) / len(part) if part else 0.0 for part in parts]
 
 
-def padded(model: Any, batch_tokens: int) -> Reader:
-    return Reader(model, batch_tokens, pack=False)
+def padded(model: Any) -> Reader:
+    return Reader(model, pack=False)
 
 
-@pytest.mark.parametrize("batch_tokens", [1, 90, 400, 10_000])
 @pytest.mark.parametrize("make", [Reader, padded])
-def test_losses_do_not_depend_on_batches_or_order(make: Any, batch_tokens: int) -> None:
+def test_losses_are_those_of_each_document_by_itself(make: Any) -> None:
     model, given = tiny.model(), documents()
-    shuffled = random.Random(batch_tokens).sample(given, len(given))
-    found = dict(make(model, batch_tokens).read(shuffled))
+    found = dict(make(model).read(given))
     assert found.keys() == set(range(len(given)))
-    for place, document in enumerate(shuffled):
+    for place, document in enumerate(given):
         assert found[place] == pytest.approx(alone(model, document), abs=1e-5)
 
 
@@ -58,7 +56,7 @@ def test_packed_attention_is_that_of_transformers(monkeypatch, window: int | Non
     shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4}
     config = MistralConfig(vocab_size=300, num_key_value_heads=2, sliding_window=window, **shape)
     model = MistralForCausalLM(config).eval()
-    given, reader = documents(), Reader(model, 300)
+    given, reader = documents(), Reader(model)
     assert reader.packs
     for place, means in reader.read(given):
         assert means == pytest.approx(alone(model, given[place]), abs=1e-5)
@@ -69,39 +67,40 @@ def test_what_stands_beside_a_document_does_not_reach_it(make: Any) -> None:
     first, *others = documents()
     # The same lengths, other tokens: only what leaks could tell them apart.
     changed = [Document([ids % 290 + 7 for ids in other.ids], other.spans) for other in others]
-    one, two = (dict(make(tiny.model(), 10_000).read([first, *rest]))[0] for rest in (others, changed))
+    one, two = (dict(make(tiny.model()).read([first, *rest]))[0] for rest in (others, changed))
     assert one == two
 
 
 def test_a_model_of_the_attention_interface_is_packed_without_padding() -> None:
     model = deepcopy(tiny.model())
-    reader, seen = Reader(model, 10_000), []
+    reader, seen = Reader(model), []
     model.base_model.register_forward_pre_hook(lambda _, args, given: seen.append(given), with_kwargs=True)
     given = documents()
     list(reader.read(given))
     (batch,) = seen
-    assert batch["input_ids"].shape == (1, sum(len(document.ids) for document in given))
+    assert sum(len(document.ids) for document in given) < passes.TOKENS["cpu"]
+    assert batch["input_ids"].shape == (1, passes.TOKENS["cpu"])
 
 
 def test_documents_that_would_see_others_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     by_length = packing.attend_by_length
     monkeypatch.setattr(packing, "attend_by_length", lambda heads, lengths: by_length(heads, [sum(lengths)]))
-    assert not Reader(tiny.model(), 100).packs
+    assert not Reader(tiny.model()).packs
 
 
 def test_the_models_own_attention_is_back_afterwards() -> None:
     model = tiny.model()
     before = model.config._attn_implementation
-    list(Reader(model, 100).read(documents()))
+    list(Reader(model).read(documents()))
     assert model.config._attn_implementation == before != "evobuild_documents"
 
 
 def test_scaled_logits_are_not_taken_for_those_of_the_output_layer() -> None:
     model = deepcopy(tiny.model())
-    plain = dict(Reader(model, 500).read(documents()))
+    plain = dict(Reader(model).read(documents()))
     forward = model.forward
     model.forward = lambda *args, **options: _scaled(forward(*args, **options))
-    reader = Reader(model, 500)
+    reader = Reader(model)
     assert not reader.is_split
     found = dict(reader.read(documents()))
     assert found[0] == pytest.approx(alone(model, documents()[0]), abs=1e-5)
@@ -113,30 +112,23 @@ def _scaled(out: Any) -> Any:
     return out
 
 
-@pytest.mark.parametrize("size", [1, 7, 1 << 20])
-def test_the_output_layer_sees_wanted_positions_only_a_chunk_at_a_time(monkeypatch, size: int) -> None:
+@pytest.mark.parametrize(("size", "asked"), [(1, 64), (100, 64), (200, 192), (1 << 20, 960)])
+def test_the_output_layer_sees_wanted_positions_only_a_chunk_at_a_time(
+    monkeypatch, size: int, asked: int
+) -> None:
     model = deepcopy(tiny.model())
     monkeypatch.setitem(likelihood.CHUNK, "cpu", size * 300)
-    reader, seen = Reader(model, 500), []
+    reader, seen = Reader(model), []
     model.get_output_embeddings().register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
     document = Document(list(range(10, 40)), ((20, 30),))
     assert dict(reader.read([document]))[0] == pytest.approx(alone(tiny.model(), document), abs=1e-5)
-    assert sum(seen) == 10 and max(seen) <= max(size, 1)
-
-
-@pytest.mark.parametrize(("batch_tokens", "sizes"), [(1, [1, 1, 1]), (6, [1, 2]), (12, [3])])
-def test_a_batch_holds_no_more_padded_tokens_than_allowed(batch_tokens: int, sizes: list[int]) -> None:
-    model = Known(0.5)
-    reader = Reader(model, batch_tokens)
-    model.seen.clear()
-    list(reader.read([Document([7] * length, ((1, length),)) for length in (3, 3, 4)]))
-    assert [len(ids) for ids in model.seen] == sizes
+    assert seen == [asked]  # 10 positions and as many more as make it always as many
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_near_and_its_losses_are_taken_in_fp32(dtype: Any) -> None:
     model = deepcopy(tiny.model()).to(dtype)
-    found, wanted = (dict(Reader(each, 500).read(documents())) for each in (model, tiny.model()))
+    found, wanted = (dict(Reader(each).read(documents())) for each in (model, tiny.model()))
     for place, means in wanted.items():
         assert found[place] == pytest.approx(means, rel=5e-3)
         assert found[place] != means

@@ -1,0 +1,207 @@
+"""Documents through a causal language model in forward passes of one size.
+
+What a kernel computes of a row depends on how many rows it is given: few are multiplied in another order
+than many, and the last numbers of a list go through other instructions than those before. So each pass has
+the same number of tokens, and what documents leave of it is filled up. Then the states of a document have
+the same bits whatever is read beside it or was read before, in any number of passes.
+
+Documents stand one after the other in one row, each attending to itself alone, where the model's attention
+can be told where each one begins. Where it cannot they are padded at their ends, where a causal model
+does not see it from the tokens that count. Both are tried on the loaded model, with one document in several
+places; if it has not the same bits in all of them, documents are read one by one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from evobuild.core.errors import UserError, require
+from evobuild.weights import packing, threads
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+TOKENS = {"cpu": 960, "cuda": 8192}
+"""Of a pass: no more are any faster. 960 has many divisors: as many threads share its numbers evenly."""
+STEP = 64
+"""Widths of padded documents, and the sizes of passes of a longer one, are multiples of it."""
+PROBES = (5, 3, 7)
+"""Lengths of the documents that a layout is tried on."""
+
+Layout = Literal["packed", "padded", "alone"]
+"""How documents lie in a pass: one after the other, one a row, or by themselves."""
+
+
+class Pass(NamedTuple):
+    """What came of one pass over T tokens: ids (T); documents begin at starts.
+
+    states (T, H): what the output layer is given. logits (T, V): of a model that is not taken apart.
+    """
+
+    places: list[int]
+    starts: list[int]
+    ids: torch.Tensor
+    states: torch.Tensor | None
+    logits: torch.Tensor | None
+
+
+class Passes:
+    """A loaded model that reads documents. head: its output layer; None: it is not taken apart.
+
+    pack: stand documents one after the other if the model can; layout tells how they lie.
+    """
+
+    def __init__(self, model: PreTrainedModel, pack: bool = True, with_states: bool = False) -> None:
+        self._torch: Any = require("torch", "train")
+        self._model: Any = model
+        self._device = self._torch.device(model.device)
+        self._tokens = TOKENS.get(self._device.type, TOKENS["cuda"])
+        self._with_states = with_states
+        self._decoder: Any = None
+        self.head: Callable[[torch.Tensor], torch.Tensor] | None = None
+        self.layout: Layout = "alone"
+        with self._torch.inference_mode(), threads.threads_of(model):
+            self._split()
+            layouts: tuple[Layout, ...] = (
+                ("packed", "padded") if pack and packing.can_pack(model) else ("padded",)
+            )
+            self.layout = next((layout for layout in layouts if self._is_sound(layout)), "alone")
+
+    def read(self, documents: Sequence[Sequence[int]]) -> Iterator[Pass]:
+        """Read documents of token ids, at least one each; the longest first.
+
+        Raises UserError if a pass does not fit into memory.
+        """
+        for places in self._together([len(document) for document in documents]):
+            some = [documents[place] for place in places]
+            try:
+                with self._torch.inference_mode(), threads.threads_of(self._model):
+                    read = self._read(some)
+            except self._torch.OutOfMemoryError as error:
+                raise UserError(
+                    f"{max(self._tokens, len(some[0])):,} tokens at once do not fit on the GPU; "
+                    "lower max_length, or choose a smaller model"
+                ) from error
+            yield read._replace(places=places)
+
+    def _together(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """The places of documents that share a pass, the longest first."""
+        if self.layout == "packed":
+            yield from fitted(lengths, self._tokens)
+            return
+        order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
+        for width, run in groupby(order, lambda place: _rounded(lengths[place])):
+            alike, size = list(run), 1 if self.layout == "alone" else max(1, self._tokens // width)
+            yield from (alike[start : start + size] for start in range(0, len(alike), size))
+
+    def _read(self, documents: Sequence[Sequence[int]]) -> Pass:
+        """Read documents in one pass."""
+        lengths = [len(document) for document in documents]
+        if self.layout == "packed":
+            starts = np.cumsum([0, *lengths])
+            total = _rounded(int(starts[-1])) if lengths[0] > self._tokens else self._tokens
+            ids = [token for document in documents for token in document]
+            if fill := total - len(ids):
+                ids += [0] * fill
+                lengths.append(fill)
+            rows = 1
+        else:
+            width = lengths[0] if self.layout == "alone" else _rounded(lengths[0])
+            rows = 1 if self.layout == "alone" else max(1, self._tokens // width)
+            starts = np.arange(len(documents)) * width
+            ids = [token for document in documents for token in [*document, *[0] * (width - len(document))]]
+            ids += [0] * (rows * width - len(ids))
+        ids_B_T = self._torch.tensor(ids).view(rows, -1)
+        states, logits = self._forward(ids_B_T.to(self._device), lengths)
+        flat = (each if each is None else each.flatten(0, 1) for each in (states, logits))
+        return Pass([], starts[: len(documents)].tolist(), ids_B_T.flatten(), *flat)
+
+    def _forward(
+        self, ids_B_T: torch.Tensor, lengths: list[int]
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """States, or logits of a model that is not taken apart, and states if they are wanted."""
+        packs = self.layout == "packed"
+        extra: dict[str, Any] = packing.packed_layout(lengths, self._device) if packs else {}
+        with packing.packed_attention(self._model) if packs else _nothing():
+            if self.head:
+                return self._decoder(input_ids=ids_B_T, use_cache=False, **extra).last_hidden_state, None
+            if self._with_states:
+                extra["output_hidden_states"] = True
+            found = self._model(input_ids=ids_B_T, use_cache=False, **extra)
+            return found.hidden_states[-1] if self._with_states else None, found.logits
+
+    def _split(self) -> None:
+        """Take the model apart into decoder and output layer, if they alone make its logits."""
+        head = self._model.get_output_embeddings()
+        decoder = getattr(self._model, "base_model", self._model)
+        if head is None or decoder is self._model:
+            return
+        ids_1_T = self._torch.arange(max(PROBES), device=self._device)[None]
+        whole = self._model(input_ids=ids_1_T, use_cache=False).logits
+        state = decoder(input_ids=ids_1_T, use_cache=False)
+        # Some scale or cap their logits; an encoder-decoder has no last hidden state.
+        if hasattr(state, "last_hidden_state") and self._torch.equal(head(state.last_hidden_state), whole):
+            self._decoder, self.head = decoder, head
+
+    def _is_sound(self, layout: Layout) -> bool:
+        """Whether documents are read as each is by itself, with the same bits at any place of a pass."""
+        draw, words = np.random.default_rng(0), self._model.config.get_text_config().vocab_size
+        probes = [draw.integers(0, min(99, words), size).tolist() for size in PROBES]
+        self.layout = "alone"
+        alone = [self._probed([each])[0] for each in probes]
+        self.layout = layout
+        copies = self._tokens // (sum(PROBES) if layout == "packed" else STEP * len(PROBES))
+        try:
+            found = self._probed(probes * copies)
+        except (NotImplementedError, RuntimeError, TypeError, ValueError):
+            # What the model asks of its attention, or its device or dtype, is more than ours does.
+            return False
+        rough = self._model.dtype != self._torch.float32
+        bound = (0.05 if rough else 1e-3) * max(float(each.abs().max()) for each in alone)
+        return all(
+            float((own - each).abs().max()) <= bound
+            and all(self._torch.equal(own, other) for other in found[number :: len(PROBES)])
+            for number, (own, each) in enumerate(zip(found, alone, strict=False))
+        )
+
+    def _probed(self, documents: list[list[int]]) -> list[torch.Tensor]:
+        """What one pass makes of each document, in fp32."""
+        read = self._read(documents)
+        made = read.logits if read.states is None else read.states
+        assert made is not None
+        return [
+            made[start : start + len(each)].float()
+            for start, each in zip(read.starts, documents, strict=True)
+        ]
+
+
+def fitted(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Places of documents of so many tokens together: the longest that is left, and what fits beside it.
+
+    Instance: lengths 5, 9, 2, 4 and 11 tokens -> [1, 2], [0, 3]. A longer document is by itself.
+    """
+    left = sorted(range(len(lengths)), key=lambda place: (lengths[place], -place))
+    sizes = [lengths[place] for place in left]
+    while left:
+        room, some = max(tokens, sizes[-1]), []
+        while fitting := bisect_right(sizes, room):
+            room -= sizes.pop(fitting - 1)
+            some.append(left.pop(fitting - 1))
+        yield some
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _rounded(length: int) -> int:
+    """A length, up to the next multiple of STEP."""
+    return -(-length // STEP) * STEP
