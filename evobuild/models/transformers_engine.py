@@ -3,8 +3,8 @@
 A batch ends when half of its rows have; the others wait, with the tokens that they have, for the
 next batch of their length, so that no straggler holds a place open. Rows are padded on the
 left and draw from their own seeds: a reply does not depend on which requests share its batch, beyond
-floating point. Of the model's own generation config only the end
-tokens count.
+floating point, which decides where two tokens are all but equally probable. Of the model's own generation
+config only the end tokens count.
 
 transformers' continuous batching is not used: on a CPU it was slower than batches in every setting
 tried (benchmarks/engine_transformers.py), and its draws depend on what else is running.

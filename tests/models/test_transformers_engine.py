@@ -15,6 +15,7 @@ import transformers
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.client import Model
 from evobuild.models.transformers_engine import TransformersEngine
 from evobuild.weights import checkpoints
 
@@ -103,6 +104,18 @@ def test_the_size_of_the_batch_changes_no_reply(tmp_path: Path, monkeypatch: pyt
         for size in (1, 3, 16)
     }
     assert found[1] == found[3] == found[16]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_the_machine_says_how_many_sequences_are_generated_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Path, batch: int
+) -> None:
+    with_batch(tmp_path, batch, monkeypatch)
+    sizes = recorded(monkeypatch)
+    asked = [ask(f"Name {number}.", Sampling(max_tokens=2)) for number in range(25)]
+    with Model(ChatModel("transformers", str(tiny.folder()))) as model:
+        assert len(list(model.generate(asked))) == 25
+    assert sizes == [*[batch] * (25 // batch), *([25 % batch] if 25 % batch else [])]
 
 
 def recorded(

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import tiny
 import torch
-from known import Known
 
 from evobuild.weights import likelihood, packing, passes
 from evobuild.weights.likelihood import Document, Reader
