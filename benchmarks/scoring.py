@@ -105,7 +105,7 @@ def by_reference(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Cal
     return lambda: {key: (q, given, a) for key, q, given, a in reference(model, tokenized(tokenizer, some))}
 
 
-def by_us(model: Any, tokenizer: Any, some: Sequence[Instruction], budget: int) -> Callable[[], Found]:
+def by_us(model: Any, tokenizer: Any, some: Sequence[Instruction]) -> Callable[[], Found]:
     reader = Reader(model)
     return lambda: {each.id: each[4:] for each in losses.pair_losses(reader, tokenized(tokenizer, some))}
 
@@ -133,7 +133,7 @@ def cpu(figures: Figures, data: Path, turns: int = 5) -> None:
     rough = shaped("135M").to(torch.bfloat16)
 
     def ways(some: Sequence[Instruction]) -> list[Callable[[], Found]]:
-        ours = by_us(model, words, some, 2048), by_us(rough, words, some, 2048)
+        ours = by_us(model, words, some), by_us(rough, words, some)
         return [by_reference(model, words, some), *ours]
 
     for run in ways(some[:2]):
@@ -157,8 +157,8 @@ def tiny(figures: Figures, data: Path, turns: int = 1) -> None:
     folder = data / "models/stories260K"
     words, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
     some = rows(data, 5000)
-    runs = [by_reference(model, words, some), by_us(model, words, some, 4096)]
-    by_us(model, words, some[:64], 4096)()
+    runs = [by_reference(model, words, some), by_us(model, words, some)]
+    by_us(model, words, some[:64])()
     speeds = []
     for _ in range(turns):
         (slow, wanted), (fast, found) = map(timed, runs)
@@ -179,7 +179,7 @@ def gpu(figures: Figures, data: Path) -> None:
         with torch.device("cuda"):
             model = shaped(shape, dtype=torch.bfloat16)
         some = rows(data, count)
-        ours = by_us(model, words, some, 65_536)
+        ours = by_us(model, words, some)
         by_reference(model, words, some[:20])(), ours()
         share = min(count, 300)
         slow, _ = timed(by_reference(model, words, some[:share]))

@@ -10,6 +10,8 @@ from evobuild.core.params import Count, Section
 
 
 class Evaluate(Section):
+    """batch_tokens: of no effect; passes have one size."""
+
     max_length: Annotated[int, Field(ge=8)]
     batch_tokens: Count
 

@@ -18,6 +18,8 @@ class Rate(Decoding):
 
 
 class Score(Section):
+    """batch_tokens: of no effect; passes have one size."""
+
     template: Literal["plain", "alpaca", "chat", "authors", "superfiltering"]
     dtype: Dtype
     max_length: Annotated[int, Field(ge=8)]
@@ -31,6 +33,8 @@ class Diversity(Section):
 
 
 class Reward(Section):
+    """batch_tokens: of no effect; texts go in equal numbers."""
+
     dtype: Dtype
     max_length: Annotated[int, Field(ge=8)]
     batch_tokens: Count
