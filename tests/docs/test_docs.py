@@ -100,12 +100,12 @@ def is_written(path: str) -> bool:
 
 
 def is_there(path: str) -> bool:
-    """Whether a path is in the repository or its library, or a stage writes it.
+    """Whether a path is in the repository or its library, or a stage or DVC writes it.
 
     A placeholder stands for any name.
     """
     plain = path.rstrip("/")
-    if f"evobuild/{plain}" in TRACKED | FOLDERS:
+    if f"evobuild/{plain}" in TRACKED | FOLDERS or plain == ".dvc/tmp/rwlock":
         return True
     if plain.split("/")[0] in WRITTEN and is_written(PLACEHOLDER.sub("name", plain)):
         return True
