@@ -21,8 +21,8 @@ from figures import Figures
 
 from evobuild.core import tables
 from evobuild.core.measures import MEASURES
-from evobuild.core.params import read_yaml
 from evobuild.core.stages import pool_stems
+from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import explorer, outcomes
 from evobuild.reporting.params import ReportParams
 

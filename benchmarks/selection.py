@@ -22,8 +22,8 @@ from figures import Figures, of_parts
 from line import ROOT, measured, stage
 
 from evobuild.core import tables
-from evobuild.core.params import read_yaml
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, RATINGS, SCORES, Instruction, content_id, row_id
+from evobuild.core.yaml_files import read_yaml
 from evobuild.seeds import formats
 
 PARTS = ("near_duplicates", "select", "diversity", "contamination")

@@ -6,13 +6,25 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator
 
-from evobuild.core.params import Bound, Count, CountOrNone, Decoding, Part, Section, Share
+from evobuild.core.params import (
+    Between,
+    Bound,
+    Count,
+    Decoding,
+    Few,
+    FewOrNone,
+    Part,
+    Section,
+    Share,
+)
 from evobuild.models.params import ChatRole
+
+Characters = Annotated[int, Between(1, 10**6)]
 
 
 def _examples(value: object) -> object:
-    if value != "seeds" and not (type(value) is int and value >= 1):
-        raise ValueError("expected a number, or seeds for all that are given, in each prompt")
+    if value != "seeds" and not (type(value) is int and 1 <= value <= 1000):
+        raise ValueError("expected a number, or seeds for all that are given, in each prompt; at most 1,000")
     return value
 
 
@@ -23,41 +35,41 @@ def _queries(value: object) -> object:
 
 
 class Augment(Decoding):
-    rounds: CountOrNone
-    count: Count
-    examples: Annotated[int | Literal["seeds"], BeforeValidator(_examples)]
+    rounds: FewOrNone
+    count: Few
+    examples: Annotated[Few | Literal["seeds"], BeforeValidator(_examples)]
     near_duplicate: Share | None
 
 
 class Verifiers(Decoding):
-    count: Count
+    count: Annotated[int, Between(1, 100)]
 
 
 class Crosscheck(Section):
     case: Bound
     function: Bound
-    min_functions: Count
-    min_cases: Count
+    min_functions: Few
+    min_cases: Few
     contradicted: Literal["drop", "keep"]
     constraints: Count | None
 
 
 class Backtranslate(Decoding):
-    functions: CountOrNone
+    functions: FewOrNone
 
 
 class Compose(Section):
     queries: Annotated[Literal["seed", "file"], BeforeValidator(_queries)]
     file: str
-    count: Count
+    count: Few
     rows: Count | None
-    min_characters: Count
-    max_characters: Count
+    min_characters: Characters
+    max_characters: Characters
     domains: list[str]
 
 
 class Sample(Decoding):
-    count: CountOrNone
+    count: FewOrNone
 
 
 class Verify(Section):

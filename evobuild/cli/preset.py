@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.params import read_yaml
+from evobuild.core.yaml_files import read_yaml
 
 FOLDER = Path("presets")
 _BARE = re.compile(r"[\w./:@+-]+", re.ASCII)

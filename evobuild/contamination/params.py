@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evobuild.core.params import Count, Name, Section, Share
+from evobuild.core.params import Few, Name, Section, Share
 
 Sets = dict[Name, str]
 """Files of evaluation sets, by name."""
 SetColumns = dict[Name, Annotated[list[str], Field(min_length=1)]]
-Ngrams = list[Count]
+Ngrams = Annotated[list[Few], Field(max_length=20)]
 
 
 class Decontaminate(Section):

@@ -18,19 +18,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evobuild.core.params import Section, load_params
+from evobuild.core.params import Between, Few, Section, validated
+from evobuild.core.yaml_files import read_yaml_or_nothing
 
 FILE = "machine.yaml"
-Count = Annotated[int, Field(ge=1)]
-Amount = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Between(0, 1e12)]
 
 
 class Vllm(Section):
     """Where vLLM runs; the names are vLLM's own. Which GPUs it sees: $CUDA_VISIBLE_DEVICES."""
 
-    tensor_parallel_size: Count = 1
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    max_num_seqs: Count = 256
+    tensor_parallel_size: Few = 1
+    gpu_memory_utilization: Annotated[float, Between(0.01, 1)] = 0.9
+    max_num_seqs: Annotated[int, Between(1, 65536)] = 256
     enforce_eager: bool = False
 
 
@@ -42,23 +42,23 @@ class OpenAI(Section):
     """
 
     base_url: str | None = None
-    concurrency: Count = 64
-    timeout: Annotated[float, Field(gt=0)] = 600.0
-    retries: Annotated[int, Field(ge=0)] = 6
+    concurrency: Annotated[int, Between(1, 10_000)] = 64
+    timeout: Annotated[float, Between(0.001, 86_400)] = 600.0
+    retries: Annotated[int, Between(0, 100)] = 6
     unanswered: Literal["fail", "reject"] = "fail"
 
 
 class Transformers(Section):
     """batch: sequences generated at once."""
 
-    batch: Count = 16
+    batch: Few = 16
 
 
 class Budget(Section):
     """What one stage may spend on calls that are really made; None is no limit."""
 
-    calls: Annotated[int, Field(ge=0)] | None = None
-    tokens: Annotated[int, Field(ge=0)] | None = None
+    calls: Annotated[int, Between(0, 10**15)] | None = None
+    tokens: Annotated[int, Between(0, 10**15)] | None = None
     cost: Amount | None = None
 
 
@@ -91,8 +91,11 @@ def repository_root() -> Path:
 
 
 def load_machine() -> Machine:
-    """Read machine.yaml; without one, the defaults. Raises BadParams at a wrong key or value."""
+    """Read machine.yaml; without one, or if it is empty, the defaults.
+
+    Raises BadParams at a wrong key or value.
+    """
     path = repository_root() / FILE
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         return Machine()
-    return load_params(path, Machine)
+    return validated(path, read_yaml_or_nothing(path) or {}, Machine)

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadParams
+from evobuild.core.yaml_files import read_yaml
 
 
 class Section(BaseModel):
@@ -27,7 +38,12 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        arbitrary_types_allowed=True,
+        str_max_length=4096,
     )
     renamed: ClassVar[dict[str, str]] = {}
 
@@ -43,13 +59,51 @@ class Part(BaseModel):
     )
 
 
-Share = Annotated[float, Field(gt=0, le=1)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
-Count = Annotated[int, Field(ge=1)]
-CountOrNone = Annotated[int, Field(ge=0)]
+@dataclass(frozen=True)
+class Between:
+    """The least and the most that a number may be.
+
+    Every number has both: far beyond what is of use, and below what would run for days or fill the memory.
+    """
+
+    least: float
+    most: float
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._held, handler(source))
+
+    def _held(self, value: float) -> float:
+        if not self.least <= value <= self.most:
+            raise ValueError(f"expected a number from {_shown(self.least)} to {_shown(self.most)}")
+        return value
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
+
+
+def _not_nearly_0(value: float) -> float:
+    if 0 < value < 0.001:
+        raise ValueError("expected 0, or a number from 0.001 to 2")
+    return value
+
+
+Share = Annotated[float, Between(1e-6, 1)]
+Temperature = Annotated[float, Between(0, 2), AfterValidator(_not_nearly_0)]
+Count = Annotated[int, Between(1, 10**9)]
+"""Of rows and the like: more than there are means all."""
+CountOrNone = Annotated[int, Between(0, 10**9)]
 """A count of which 0 switches something off."""
-Positive = Annotated[float, Field(gt=0)]
-RandomSeed = Annotated[int, Field(ge=0, lt=2**31)]
+Few = Annotated[int, Between(1, 1000)]
+"""A count of what is made or gone through one by one."""
+FewOrNone = Annotated[int, Between(0, 1000)]
+Tokens = Annotated[int, Between(1, 2**20)]
+Length = Annotated[int, Between(8, 2**20)]
+"""Of a text that a model in this process reads, in tokens."""
+BatchTokens = Annotated[int, Between(1, 2**17)]
+"""Tokens of one forward pass."""
+Weight = Annotated[float, Between(1e-6, 1e6)]
+RandomSeed = Annotated[int, Between(0, 2**31 - 1)]
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 
@@ -60,7 +114,7 @@ def _name(value: str) -> str:
 
 
 def _bound(value: object) -> object:
-    if not (isinstance(value, str) and re.fullmatch(r"(above|from):\d+(\.\d+)?", value)):
+    if not (isinstance(value, str) and re.fullmatch(r"(above|from):\d{1,6}(\.\d{1,12})?", value)):
         raise ValueError("expected 'above:<number>', or 'from:<number>' for that number and more")
     return value
 
@@ -75,7 +129,7 @@ class Decoding(Section):
 
     temperature: Temperature
     top_p: Share
-    max_tokens: Count
+    max_tokens: Tokens
 
     def sampling(self, seed: int, logprobs: int = 0) -> Sampling:
         """The settings of a request. logprobs: tokens at each position whose probability is told."""
@@ -94,11 +148,15 @@ class Pool(Section):
     pass
 
 
-Rounds = dict[Name, Round]
+Rounds = Annotated[dict[Name, Round], Field(max_length=100)]
 Branches = dict[Literal["autoif"], Branch]
-Pools = dict[Name, Pool]
+Pools = Annotated[dict[Name, Pool], Field(max_length=102)]
 
 Schema = TypeVar("Schema", bound=BaseModel)
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 80
+"""Shows a value in a line, however much it holds."""
 
 
 def load_params(path: Path, schema: type[Schema]) -> Schema:
@@ -106,8 +164,13 @@ def load_params(path: Path, schema: type[Schema]) -> Schema:
 
     Raises BadParams naming the first wrong keys, their values and what was wanted.
     """
+    return validated(path, read_yaml(path), schema)
+
+
+def validated(path: Path, content: object, schema: type[Schema]) -> Schema:
+    """Hold what was read of a file against its schema. Raises BadParams as `load_params`."""
     try:
-        return schema.model_validate(read_yaml(path))
+        return schema.model_validate(content)
     except ValidationError as error:
         raise BadParams(explain_errors(path, error, schema)) from error
 
@@ -122,74 +185,53 @@ def declared_keys(schema: type[BaseModel]) -> Iterator[str]:
             yield name
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as ruamel, and so DVC, writes it: 1e-05 is a number; a key given twice is an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                raise BadParams(f"{_at(key.start_mark)}: the key '{key.value}' is given twice")
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a params file as a plain mapping. Raises BadParams if it is no YAML mapping."""
-    try:
-        with path.open(encoding="utf-8") as stream:
-            content = yaml.load(stream, _Loader)
-    except FileNotFoundError:
-        raise BadParams(f"{path}: no such file; run in the folder that holds it") from None
-    except yaml.MarkedYAMLError as error:
-        raise BadParams(f"{_at(error.problem_mark)}: not YAML: {error.problem}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadParams(f"{path}: not UTF-8 YAML text: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, dict):
-        raise BadParams(f"{path}: expected a mapping of sections, found {type(content).__name__}")
-    return content
-
-
 def explain_errors(path: Path, error: ValidationError, schema: type[BaseModel]) -> str:
     """Say what is wrong with a file, in two lines at the most."""
-    lines = list(_lines(error, schema))
-    more = f" (and {len(lines) - 2} more)" if len(lines) > 2 else ""
-    return "\n".join(f"{path}: {line}" for line in lines[:2]) + more
+    said = _items_said(error, schema)
+    lines = (_line(item, schema) for item in said[:2])
+    more = f" (and {len(said) - 2} more)" if len(said) > 2 else ""
+    return "\n".join(f"{path}: {line}" for line in lines) + more
 
 
 def first_error(error: ValidationError, schema: type[BaseModel]) -> str:
     """Say the first thing that is wrong with a section."""
-    return next(_lines(error, schema))
+    return _line(_items_said(error, schema)[0], schema)
 
 
-def _lines(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
-    # A misspelt key is also a missing one: name the cause first. Of an old key the new name is enough.
-    replacing = ""
-    for item in sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden"):
-        place = ".".join(str(part) for part in item["loc"] if part != "[key]")
-        if item["type"] == "extra_forbidden":
-            line = _unknown_key(place, schema, item["loc"])
-            replacing += line.partition("' is now ")[2]
-            yield line
-        elif item["type"] == "missing":
-            if place not in replacing:
-                yield f"the key '{place}' is missing"
-        else:
-            message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            wanted = message if message.startswith(("expected", "the ")) else f"expected {message}"
-            yield f"{place} is {item['input']!r}; {wanted}"
+def _items_said(error: ValidationError, schema: type[BaseModel]) -> list[Any]:
+    """What is worth a line. A misspelt key is also a missing one: the cause comes first."""
+    items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    unknown = (item["loc"] for item in items if item["type"] == "extra_forbidden")
+    # Of an old key the new name is enough.
+    replacing = " ".join(_renamed(schema, location) for location in unknown)
+    return [item for item in items if item["type"] != "missing" or _place(item["loc"]) not in replacing]
+
+
+def _line(item: Any, schema: type[BaseModel]) -> str:
+    place = _place(item["loc"])
+    if item["type"] == "extra_forbidden":
+        return _unknown_key(place, schema, item["loc"])
+    if item["type"] == "missing":
+        return f"the key '{place}' is missing"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    wanted = message if message.startswith(("expected", "the ")) else f"expected {message}"
+    return f"{place or 'it'} is {_SHORT.repr(item['input'])}; {wanted}"
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    return ".".join(str(part)[:60] for part in location if part != "[key]")
+
+
+def _renamed(schema: type[BaseModel], location: tuple[Any, ...]) -> str:
+    """What a key is called now, '' if it never was one."""
+    section = _schema_at(schema, location[:-1])
+    return str(getattr(section, "renamed", {}).get(location[-1], ""))
 
 
 def _unknown_key(place: str, schema: type[BaseModel], location: tuple[Any, ...]) -> str:
-    section = _schema_at(schema, location[:-1])
-    key, known = str(location[-1]), list(section.model_fields)
-    if new := getattr(section, "renamed", {}).get(key):
+    if new := _renamed(schema, location):
         return f"the key '{place}' is now {new}"
+    key, known = str(location[-1])[:60], list(_schema_at(schema, location[:-1]).model_fields)
     close = difflib.get_close_matches(key, known, 1)
     hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(known)}"
     return f"unknown key '{place}'{hint}"
@@ -205,7 +247,3 @@ def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseM
             annotation = get_args(annotation)[1]
     found: type[BaseModel] = annotation
     return found
-
-
-def _at(mark: yaml.Mark | None) -> str:
-    return f"{Path(mark.name).name}:{mark.line + 1}" if mark else "params.yaml"

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from evobuild.core.params import Count, Section
+from evobuild.core.params import BatchTokens, Length, Section
 
 
 class Evaluate(Section):
     """batch_tokens: of no effect; passes have one size."""
 
-    max_length: Annotated[int, Field(ge=8)]
-    batch_tokens: Count
+    max_length: Length
+    batch_tokens: BatchTokens
 
 
 class Sections(Section):

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from evobuild.core.params import Count, CountOrNone, Decoding, Section, Share, Temperature
+from evobuild.core.params import (
+    Between,
+    Count,
+    CountOrNone,
+    Decoding,
+    Few,
+    FewOrNone,
+    Section,
+    Share,
+    Temperature,
+    Tokens,
+)
 
 Strategy = Literal["auto", "evol"]
 """See `strategies`, which has the function of each."""
@@ -20,20 +31,20 @@ class Optimize(Section):
     pool: Count
     development: Count
     holdout: CountOrNone
-    batch: Count
-    trajectory_rounds: Count
-    candidates: Count
-    steps: CountOrNone
+    batch: Few
+    trajectory_rounds: Few
+    candidates: Few
+    steps: FewOrNone
     incumbent: bool
-    patience: Count
+    patience: Few
     ties: Literal["shorter", "first"]
-    halving: Annotated[int, Field(ge=2)] | None
-    difficulty_weight: Annotated[float, Field(ge=0)]
+    halving: Annotated[int, Between(2, 1000)] | None
+    difficulty_weight: Annotated[float, Between(0, 1000)]
     truncated_fails: bool
     evolver_temperature: Temperature
     temperature: Temperature
     top_p: Share
-    max_tokens: Count
+    max_tokens: Tokens
 
 
 class Failures(Section):
@@ -42,7 +53,7 @@ class Failures(Section):
     markers: bool
     unchanged: bool
     answered: bool
-    max_growth: Count | None
+    max_growth: Annotated[int, Between(1, 10**6)] | None
     language: bool
     lost_content: bool
     equal: bool
@@ -61,7 +72,7 @@ class Evolve(Decoding):
     schedule: Literal["hashed", "fixed", "random"]
     failures: Failures
     on_failure: Literal["drop", "keep_parent", "retry"]
-    retries: Count
+    retries: Annotated[int, Between(1, 100)]
     token_probability: bool
 
 

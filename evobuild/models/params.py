@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from evobuild.core.params import Count, Dtype, Part, Section, first_error
+from evobuild.core.params import Dtype, Length, Part, Section, first_error
 from evobuild.core.uri import ChatModel, parse_chat_model
 from evobuild.weights.params import AdaptedRole, WeightsRole
 
@@ -35,7 +35,7 @@ class Role(Section):
     uri: str
     dtype: Dtype | None = None
     quantization: str | None = None
-    max_length: Count | None = None
+    max_length: Length | None = None
     adapter: str | None = None
     reasoning: Reasoning | None = None
     server_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/@-]{1,100}$")] | None = None

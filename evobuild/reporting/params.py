@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evobuild.contamination.params import Decontaminate
-from evobuild.core.params import Branches, Count, RandomSeed, Rounds, Section
+from evobuild.core.params import Branches, Few, RandomSeed, Rounds, Section
 from evobuild.evolution.params import Evolve, Keywords, Optimize
 from evobuild.models.params import Models
 from evobuild.scoring.params import Diversity, Rate
@@ -12,7 +12,7 @@ from evobuild.selection.params import ChoiceParams
 
 
 class Report(Section):
-    examples: Count
+    examples: Few
 
 
 class Sections(Section):

@@ -18,9 +18,9 @@ import yaml
 from evobuild.contamination import hits
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import read_yaml
 from evobuild.core.reasons import MEANINGS
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core.yaml_files import read_yaml
 from evobuild.models.roles import chat_models, weights_models
 from evobuild.reporting import (
     charts,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
-from evobuild.core.params import Section
+from evobuild.core.params import Between, Section
 
 
 class Limits(Section):
@@ -18,9 +16,9 @@ class Limits(Section):
     allow_weaker_isolation: run where the machine offers no isolation but a process of its own.
     """
 
-    seconds: Annotated[float, Field(gt=0, le=3600)]
-    memory: Annotated[int, Field(ge=64, le=65536)]
-    output: Annotated[int, Field(ge=1024, le=2**30)]
+    seconds: Annotated[float, Between(0.01, 3600)]
+    memory: Annotated[int, Between(64, 65536)]
+    output: Annotated[int, Between(1024, 2**30)]
     modules: list[str] | None
     allow_weaker_isolation: bool
 

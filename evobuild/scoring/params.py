@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
-from evobuild.core.params import Count, Decoding, Dtype, Section
+from evobuild.core.params import BatchTokens, Between, Count, Decoding, Dtype, Length, Section
 
 Measure = Literal["level", "score"]
 Embedded = Literal["whole", "instruction"]
@@ -22,22 +20,22 @@ class Score(Section):
 
     template: Literal["plain", "alpaca", "chat", "authors", "superfiltering"]
     dtype: Dtype
-    max_length: Annotated[int, Field(ge=8)]
-    batch_tokens: Count
+    max_length: Length
+    batch_tokens: BatchTokens
 
 
 class Diversity(Section):
     text: Embedded
     distance: Literal["l2", "squared", "cosine"]
-    exact_rows: Count
+    exact_rows: Annotated[int, Between(1, 10**6)]
 
 
 class Reward(Section):
     """batch_tokens: of no effect; texts go in equal numbers."""
 
     dtype: Dtype
-    max_length: Annotated[int, Field(ge=8)]
-    batch_tokens: Count
+    max_length: Length
+    batch_tokens: BatchTokens
 
 
 class Tag(Decoding):

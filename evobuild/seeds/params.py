@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from evobuild.core.names import LONGEST, safe_name
-from evobuild.core.params import Count, Name, Section, Share
+from evobuild.core.params import Between, Count, Name, Section, Share
 
 
 def _domain(value: str) -> str:
@@ -34,7 +34,7 @@ class Seed(Section):
     domain: Annotated[str, AfterValidator(_domain)] | None
     rows: Count | None
     deduplicate: bool
-    held_out: Annotated[float, Field(ge=0, lt=1)]
+    held_out: Annotated[float, Between(0, 0.99)]
     near_duplicate: Share
 
 

@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from evobuild.core.measures import METRICS, RANDOM
-from evobuild.core.params import Count, Name, Part, Pools, Positive, RandomSeed, Section, Share
+from evobuild.core.params import Between, Count, Name, Part, Pools, RandomSeed, Section, Share, Weight
 from evobuild.core.tables import SEED_ROUND
 
 CHOICES = (*METRICS, RANDOM)
 
-Range = Annotated[list[float | None], Field(min_length=2, max_length=2)]
+Range = Annotated[list[Annotated[float, Between(-1e12, 1e12)] | None], Field(min_length=2, max_length=2)]
 """The least and the most, each of them null for no bound."""
 
 
@@ -47,7 +47,7 @@ Metric = Annotated[str, AfterValidator(_metric)]
 class Filters(Section):
     """What a row must be like. ranges: of any metric but random."""
 
-    max_ifd: Positive | None
+    max_ifd: Weight | None
     ranges: dict[Metric, Range]
     min_words: Count | None
     max_words: Count | None
@@ -69,16 +69,16 @@ class Select(Section):
     }
 
     pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
-    weights: dict[Name, Positive]
+    weights: dict[Name, Weight]
     keep_seeds: bool
     filters: Filters
     deduplicate: Deduplicate
     contamination: list[Annotated[str, Field(pattern=r"^([1-9][0-9]*-gram|embedding)$")]]
-    by: Annotated[dict[Metric, Positive], BeforeValidator(_weighted)]
+    by: Annotated[dict[Metric, Weight], BeforeValidator(_weighted)]
     share: Share | None
     count: Count | None
     per_domain: bool
-    diversity_filter: Annotated[float, Field(gt=0, le=2)] | None
+    diversity_filter: Annotated[float, Between(1e-6, 2)] | None
 
     def pools_read(self, every: Iterable[str]) -> list[str]:
         """Names of the pools that are chosen from: those that it names, and the seed's if it is kept."""

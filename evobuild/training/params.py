@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, model_validator
 
-from evobuild.core.params import Count, CountOrNone, Positive, Section
+from evobuild.core.params import Between, Count, Few, FewOrNone, Length, Section
+
+LearningRate = Annotated[float, Between(1e-12, 1)]
+MOST_TOKENS = 2**15
+"""Of one step of the toy model: with the largest vocabulary they take some 6 GiB."""
 
 
 def _middle(value: list[float]) -> list[float]:
@@ -16,26 +20,35 @@ def _middle(value: list[float]) -> list[float]:
 
 
 class Scratch(Section):
-    vocabulary: Annotated[int, Field(ge=300)]
-    steps: Count
-    batch: Count
-    length: Annotated[int, Field(ge=8, le=2048)]
-    learning_rate: Positive
+    vocabulary: Annotated[int, Between(300, 16384)]
+    steps: Annotated[int, Between(1, 100_000)]
+    batch: Few
+    length: Annotated[int, Between(8, 2048)]
+    learning_rate: LearningRate
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        if self.batch * self.length > MOST_TOKENS:
+            raise ValueError(
+                f"expected at most {MOST_TOKENS:,} tokens a step, "
+                f"batch {self.batch} of length {self.length} are {self.batch * self.length:,}"
+            )
+        return self
 
 
 class Finetune(Section):
-    epochs: Positive
-    batch: Count
-    learning_rate: Positive
-    warmup: Annotated[float, Field(ge=0, lt=1)]
-    max_length: Annotated[int, Field(ge=8)]
-    lora_rank: CountOrNone
+    epochs: Annotated[float, Between(1e-6, 1000)]
+    batch: Few
+    learning_rate: LearningRate
+    warmup: Annotated[float, Between(0, 0.99)]
+    max_length: Length
+    lora_rank: FewOrNone
 
 
 class Experience(Finetune):
     """A brief tuning, and on which rows. middle: quantiles of the questions' loss in a cluster."""
 
-    clusters: Count
+    clusters: Annotated[int, Between(1, 10_000)]
     rows: Count
     middle: Annotated[list[float], AfterValidator(_middle)]
 

@@ -69,13 +69,14 @@ def _check_pools(params: Params) -> None:
 def _check_source(params: Params) -> None:
     # The stages depend on both, even where the queries of autoif are not those of the file.
     files = {"seed.source": params.seed.source, "autoif.compose.file": params.autoif.compose.file}
+    fetched = _fetched(params)
     for key, name in files.items():
-        if os.path.normpath(name) not in _fetched(params):
+        if os.path.normpath(name) not in fetched:
             _check_file(key, name, "a .json, .jsonl, .csv or .parquet file")
 
 
-def _fetched(params: Params) -> list[str]:
-    return [f"data/raw/{name}.parquet" for name in params.fetch]
+def _fetched(params: Params) -> set[str]:
+    return {f"data/raw/{name}.parquet" for name in params.fetch}
 
 
 def _check_sets(params: Params) -> None:
@@ -85,8 +86,9 @@ def _check_sets(params: Params) -> None:
             f"params.yaml: decontaminate.sets is empty; expected at least held_out: {HELD_OUT}, "
             "whose hits a selection may keep with select.contamination: []"
         )
+    made = {HELD_OUT} | _fetched(params)
     for name, source in given.sets.items():
-        if os.path.normpath(source) not in (HELD_OUT, *_fetched(params)):
+        if os.path.normpath(source) not in made:
             wanted = f"a .json, .jsonl, .csv or .parquet file, or fetch.{name}, which gives "
             _check_file(f"decontaminate.sets.{name}", source, f"{wanted}data/raw/{name}.parquet")
     for name in given.columns:
@@ -131,7 +133,7 @@ def _check_file(key: str, name: str, wanted: str) -> None:
             "expected a path in the repository, or an absolute one outside it"
         )
     if not inside.is_file():
-        found = "is no file" if inside.exists() else "does not exist"
+        found = "is no regular file" if inside.exists() else "does not exist"
         raise BadParams(f"params.yaml: {key} '{name}' {found}; expected {wanted}")
 
 
