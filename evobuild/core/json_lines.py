@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,9 @@ MOST_BYTES = 16 << 20
 SURROGATE = re.compile(
     r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])|\\\\u[dD][89a-fA-F]"
 )
+
+_BETWEEN = re.compile(r"\s*[\[,]\s*")
+"""What stands before an entry of an array."""
 
 _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 
@@ -65,9 +69,15 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, object]]:
 
 
 def parse_json(text: str, path: Path, line: int = 1) -> object:
-    """Parse JSON that begins on a line of a file. Raises BadInput with line and column, from 1."""
+    """Parse JSON that begins on a line of a file.
+
+    Raises BadInput with line and column, from 1, at what is no JSON, or gives a field twice.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
+    except _GivenTwiceError as error:
+        place = f"{path.name}:{line + _line_of_object_given_twice(text)}"
+        raise BadInput(f"{place}: the field {error.field[:40]!r} is given twice; expected it once") from None
     except json.JSONDecodeError as error:
         place, what = f"{path.name}:{line + error.lineno - 1}", f"column {error.colno}: {error.msg}"
         message = f"{place}: not JSON at {what}"
@@ -77,6 +87,34 @@ def parse_json(text: str, path: Path, line: int = 1) -> object:
     except (RecursionError, ValueError) as error:  # Python refuses integers of more than 4300 digits
         what = "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
         raise BadInput(f"{path.name}:{line}: {what} to be read; expected fields of text") from None
+
+
+class _GivenTwiceError(Exception):
+    """An object has a field twice, of which a reader would see only one."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+def _object(fields: list[tuple[str, object]]) -> Record:
+    record = dict(fields)
+    if len(record) < len(fields):
+        raise _GivenTwiceError(Counter(name for name, _ in fields).most_common(1)[0][0])
+    return record
+
+
+def _line_of_object_given_twice(text: str) -> int:
+    """The line, from 0, on which the entry of an array begins whose object gives a field twice."""
+    decoder, at = json.JSONDecoder(object_pairs_hook=_object), 0
+    if not text.lstrip().startswith("["):
+        return 0
+    while found := _BETWEEN.match(text, at):
+        try:
+            _, at = decoder.raw_decode(text, found.end())
+        except (_GivenTwiceError, ValueError):
+            return text.count("\n", 0, found.end())
+    return 0
 
 
 def check_characters(record: object, place: str) -> None:

@@ -3,18 +3,23 @@
 .json                an array of objects; or one object per line, if that is what the file turns out to hold
 .jsonl               one object per line; blank lines are passed over
 .json.gz, .jsonl.gz  the same, compressed
-.csv                 comma-separated with a header row; cells are text, an empty or lacking cell is null
+.csv                 comma-separated with a header row; cells are text, an empty or lacking cell is null;
+                     blank lines are passed over
 .parquet             any columns
 
-Text is UTF-8, with or without a byte order mark. A place is `seeds.jsonl:17` (line 17) in files of lines and
-`alpaca.json[16]` (index 16, from 0) in arrays and tables. Failure is whatever keeps a record from being read
-whole: it raises BadInput with the place, and no record is passed over.
+Text is UTF-8, with or without a byte order mark. A place is `seeds.jsonl:17` in files of lines and in CSV,
+the line on which the record begins, and `alpaca.json[16]` (index 16, from 0) in arrays and Parquet. Failure
+is whatever keeps a record from being read whole: it raises BadInput with the place, and no record is passed
+over.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-import re
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +33,6 @@ from evobuild.seeds.fields import Record, json_kind, listed_fields
 if TYPE_CHECKING:
     import polars
 
-DUPLICATED = re.compile(r"(.*)_duplicated_\d+")  # how polars renames a column whose name is taken
 ROWS_PER_SLICE = 8192  # rows of a table that are Python objects at a time
 
 
@@ -105,26 +109,43 @@ def _holds_lines(text: str) -> bool:
 
 def _read_csv(path: Path) -> Iterator[tuple[str, object]]:
     """Read the rows of a CSV file, every cell as text."""
-    import polars
-
     with opened_file(path) as file:
-        data = file.read()
-    if not decode_utf8(data, path).strip():
+        text = decode_utf8(file.read(), path)
+    lines = _csv_lines(text, path)
+    if (first := next(lines, None)) is None:
         raise BadInput(f"{path}: is empty; expected a header row and records")
-    try:
-        frame = polars.read_csv(data, infer_schema=False)
-    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
-        raise BadInput(f"{path}: not CSV: {str(error)[:200].partition(chr(10))[0]}") from None
-    frame.columns = _header(frame.columns, path)
-    yield from _rows_of(frame, path)
+    header = _header(first[1], path)
+    for place, cells in lines:
+        if len(cells) > len(header):
+            raise BadInput(f"{place}: not CSV: {len(cells):,} cells, and the header row has {len(header):,}")
+        cells += [""] * (len(header) - len(cells))
+        yield place, {name: cell or None for name, cell in zip(header, cells, strict=True)}
+
+
+def _csv_lines(text: str, path: Path) -> Iterator[tuple[str, list[str]]]:
+    """The rows of a CSV text that are not blank, each with the place where it begins."""
+    csv.field_size_limit(sys.maxsize)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        place = f"{path.name}:{rows.line_num + 1}"
+        try:
+            cells = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            found = "a quote is never closed" if "unexpected end" in str(error) else str(error)
+            wanted = "expected quotes around a whole cell, and doubled within it"
+            raise BadInput(f"{place}: not CSV: {found}; {wanted}") from None
+        if cells and (len(cells) > 1 or cells[0].strip()):
+            yield place, cells
 
 
 def _header(columns: list[str], path: Path) -> list[str]:
     """Strip the names of columns; raises BadInput if none has a name or two have the same."""
-    names = [(found[1] if (found := DUPLICATED.fullmatch(name)) else name).strip() for name in columns]
+    names = [name.strip() for name in columns]
     if not any(names):
         raise BadInput(f"{path}: the header row has no column names; expected e.g. instruction,input,output")
-    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if name and count > 1):
         raise BadInput(f"{path}: the header row has {listed_fields(twice)} twice or more; expected it once")
     return [name or f"column {index}" for index, name in enumerate(names)]
 

@@ -53,8 +53,8 @@ LINES = b'{"instruction": "I", "input": "N", "output": "O", "domain": "code"}\n'
         ("A.JSONL", LINES, "A.JSONL:1"),
         ("a.v2.jsonl.gz", gzip.compress(LINES, mtime=0), "a.v2.jsonl.gz:1"),
         ("a.json.gz", gzip.compress(json.dumps([FULL]).encode(), mtime=0), "a.json.gz[0]"),
-        ("a.csv", "instruction,input,output,domain\nI,N,O,code\n", "a.csv[0]"),
-        ("a.csv", b'\xef\xbb\xbf,instruction, input ,output,domain\r\n0,"I",N,O,code\r\n', "a.csv[0]"),
+        ("a.csv", "instruction,input,output,domain\nI,N,O,code\n", "a.csv:2"),
+        ("a.csv", b'\xef\xbb\xbf,instruction, input ,output,domain\r\n0,"I",N,O,code\r\n', "a.csv:2"),
         ("a[1].parquet", parquet([FULL]), "a[1].parquet[0]"),
     ],
 )
