@@ -1,15 +1,13 @@
 """The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… preset`,
 `… compare-selections`, `… contamination`, `… usage`, `… store` and `… pass-at-k`.
 
-Exit code 0; 1 after a UserError, said in one or two lines, or if a model cannot be used; 130 if
-interrupted.
+Exit codes as in `core/command_line.py`; 1 also if a model cannot be used.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -17,33 +15,25 @@ from pathlib import Path
 from evobuild import __version__
 from evobuild.cli import pass_at_k
 from evobuild.cli.store import commands as store_commands
-from evobuild.core.errors import UserError
-from evobuild.core.stage import QUIET
-from evobuild.core.terminal import log, say
+from evobuild.core.command_line import Parser, finished
+from evobuild.core.terminal import say
 
 PARAMS = Path("params.yaml")
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; give its exit code."""
-    arguments = _parser().parse_args(words)
-    os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
-    try:
+
+    def work() -> int:
+        arguments = _parser().parse_args(words)
         code: int = arguments.run(arguments)
-    except UserError as error:
-        log(f"evobuild: {error}")
-        return 1
-    except OSError as error:
-        log(f"evobuild: {error.filename or 'disk'}: {error.strerror or error}")
-        return 1
-    except KeyboardInterrupt:
-        log("evobuild: interrupted")
-        return 130
-    return code
+        return code
+
+    return finished("evobuild", work)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m evobuild", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m evobuild", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"evobuild {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     plan = commands.add_parser("plan", help="what a dvc repro would run, ask and cost")

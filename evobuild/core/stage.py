@@ -31,9 +31,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
+from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.outs import whole
 from evobuild.core.terminal import log as log
+from evobuild.core.text_files import special_kind
 
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
@@ -48,36 +50,16 @@ def out(path: str) -> Out:
     return Out(Path(path))
 
 
-QUIET = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-    "DVC_NO_ANALYTICS": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-
-
 def run(main: Callable[..., None]) -> NoReturn:
-    """Run a stage's main with what the command line gives, and exit.
-
-    Exit code 0; 1 after a UserError or a failing disk, said in one or two lines; 130 if interrupted.
-    """
+    """Run a stage's main with what the command line gives, and exit as `command_line` says."""
     _die_with_parent()
-    os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
-    words = vars(argument_parser(main).parse_args())
-    name = Path(sys.argv[0]).stem
-    try:
+
+    def work() -> int:
+        words = vars(argument_parser(main).parse_args())
         call_stage(main, words.pop("params"), words)
-    except UserError as error:
-        log(f"{name}: {error}")
-        sys.exit(1)
-    except OSError as error:
-        log(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        log(f"{name}: interrupted")
-        sys.exit(130)
-    sys.exit(0)
+        return 0
+
+    sys.exit(finished(Path(sys.argv[0]).stem, work))
 
 
 def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str | None]) -> None:
@@ -95,6 +77,8 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     for option, path in inputs.items():
         if not path.exists():
             raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
+        if found := special_kind(path):
+            raise UserError(f"--{option}: {path} {found}; expected a file or a folder")
     outs = [name for name, kind in kinds.items() if kind is Out]
     declared = [getattr(_declared(main, given), name) for name in outs]
     paths = [getattr(arguments, name) for name in outs]
@@ -177,7 +161,7 @@ def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
 
 def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
     """What a stage's command line takes: an option for each name, path and folder, shown with its default."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=sys.modules[main.__module__].__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -6,6 +6,7 @@ Messages quote what models and servers wrote, and names of files and of stored m
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from evobuild.core.control_characters import on_terminal
 
@@ -16,6 +17,10 @@ def say(text: str) -> None:
 
 
 def log(message: object) -> None:
-    """Write a line to standard error: what happens, or what is wrong."""
-    sys.stderr.write(f"{on_terminal(str(message))}\n")
-    sys.stderr.flush()
+    """Write a line to standard error: what happens, or what is wrong.
+
+    A log that nobody reads any more stops nothing.
+    """
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"{on_terminal(str(message))}\n")
+        sys.stderr.flush()

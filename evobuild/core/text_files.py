@@ -9,6 +9,7 @@ import codecs
 import errno
 import gzip
 import io
+import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,9 +63,29 @@ def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(_Expanding(path), 1 << 16))
 
 
+def special_kind(path: Path) -> str:
+    """Say what a path is that must not even be opened, '' for files and folders, and where nothing is.
+
+    A pipe or a device may never end, and in /proc and /sys a read may do anything.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return ""
+    except ValueError:
+        return "is no path, with a character that none can have"
+    if path.resolve().parts[:2] in (("/", "proc"), ("/", "sys")):
+        return "is a file of the system's"
+    kinds = {stat.S_IFIFO: "is a pipe", stat.S_IFSOCK: "is a socket"}
+    kinds |= dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "is a device")
+    return kinds.get(stat.S_IFMT(mode), "")
+
+
 @contextmanager
 def opened_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading, through gzip if it is named .gz; what the system refuses becomes BadInput."""
+    if found := special_kind(path):
+        raise BadInput(f"{path}: {found}; expected a data file that can be read")
     try:
         with _open(path) as file:
             yield file

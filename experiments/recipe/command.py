@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.terminal import log, say
 from experiments.recipe import costs, page, runs
@@ -27,20 +28,14 @@ DRY_ROWS = 24
 
 
 def run(recipe: Recipe) -> NoReturn:
-    """Run a recipe's command line, and exit: 0; 1 after a UserError; 130 if interrupted."""
+    """Run a recipe's command line, and exit as `evobuild.core.command_line` says."""
     name = Path(sys.argv[0]).stem
-    try:
+
+    def work() -> int:
         main(name, recipe, sys.argv[1:])
-    except UserError as error:
-        log(f"{name}: {error}")
-        sys.exit(1)
-    except OSError as error:
-        log(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
-        sys.exit(1)
-    except KeyboardInterrupt:
-        log(f"{name}: interrupted")
-        sys.exit(130)
-    sys.exit(0)
+        return 0
+
+    sys.exit(finished(name, work))
 
 
 def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
@@ -72,7 +67,7 @@ def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
 
 def _parser(name: str, recipe: Recipe) -> argparse.ArgumentParser:
     paper = ", ".join(f"{data} ({rows:,} rows)" for data, rows in recipe.data.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"python -m experiments.{name}",
         description=f"{recipe.title}: {recipe.source}.",
         epilog=f"Data sets of the paper: {paper}.",

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evobuild.core.command_line import QUIET
 from evobuild.core.errors import UserError
-from evobuild.core.stage import QUIET, log
+from evobuild.core.stage import log
 
 HOURS = 6
 """How long one simulated experiment may take."""

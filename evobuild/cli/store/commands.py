@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from evobuild.core.cache_files import replies_file
+from evobuild.core.command_line import Parser
 from evobuild.core.terminal import say
 
 PARAMS = Path("params.yaml")
 
 
-def add_store_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_store_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add stats, export, import, prune and rebuild; each sets `run`."""
     stats = commands.add_parser("stats", help="replies and bytes of each model")
     stats.set_defaults(run=_stats)

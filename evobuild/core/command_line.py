@@ -1,0 +1,133 @@
+"""How every command begins and ends: streams that may be closed or narrow, errors said in two lines.
+
+Exit codes: 0; 1 after a UserError or a failing disk; 2 if the command line does not fit; 130 if interrupted.
+A command whose output nobody reads any more (`… | head`) ends quietly, with 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from evobuild.core.errors import UserError
+
+QUIET = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+THREADS = (
+    *("POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "MKL_NUM_THREADS"),
+    *("OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+)
+"""Variables by which libraries count their threads; at a wrong one some crash and some do as they like."""
+MOST_THREADS = 1024
+LONGEST = 600
+"""Characters of a line of an error."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what does not fit in a line; all that would is in --help."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and exit with 2."""
+        say_error(self.prog, f"{message}; usage: {self.prog} --help")
+        raise SystemExit(2)
+
+
+def finished(name: str, work: Callable[[], int]) -> int:
+    """Do a command's work and give its exit code; whatever the user can mend is said in one or two lines."""
+    open_streams()
+    try:
+        check_environment()
+        os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
+        return _flushed(work)
+    except UserError as error:
+        say_error(name, str(error))
+    except UnicodeEncodeError as error:
+        if error.encoding == "utf-8":
+            raise
+        say_error(name, f"{error.object[:80]!a} can be no path in this locale; set PYTHONUTF8=1")
+    except BrokenPipeError as error:
+        if _is_unread():
+            return 0
+        say_error(name, str(error))
+    except OSError as error:
+        say_error(name, f"{error.filename or 'disk'}: {error.strerror or error}")
+    except MemoryError:
+        say_error(name, "the memory of this machine, or what is allowed of it, is full")
+    except KeyboardInterrupt:
+        say_error(name, "interrupted")
+        return 130
+    return 1
+
+
+def _flushed(work: Callable[[], int]) -> int:
+    """What is left to be printed is printed here, where it can still be said that it cannot."""
+    try:
+        return work()
+    finally:
+        sys.stdout.flush()
+
+
+def _is_unread() -> bool:
+    """Whether standard output is a pipe that nobody reads; then the rest of it goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def open_streams() -> None:
+    """Let closed streams lead nowhere, and have what an encoding lacks written as its number.
+
+    A closed one would give its descriptor to the next file that is opened, and prints would go there.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def check_environment() -> None:
+    """Raise UserError at a number of threads that is none."""
+    for name in THREADS:
+        value = os.environ.get(name, "")
+        # OpenMP takes a list, a number for each level.
+        parts = value.split(",") if value and name.startswith("OMP_") else [value] if value else []
+        if not all(_is_count(part.strip()) for part in parts):
+            raise UserError(
+                f"${name} is {value[:40]!r}; expected threads from 1 to {MOST_THREADS:,}, or no such variable"
+            )
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= MOST_THREADS
+
+
+def say_error(name: str, message: str) -> None:
+    """Say an error on standard error, in two lines at most, without what a terminal would obey."""
+    lines = [_printable(line) for line in message.split("\n")[:2]]
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"{name}: " + "\n".join(lines) + "\n")
+        sys.stderr.flush()
+
+
+def _printable(line: str) -> str:
+    shown = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown)
