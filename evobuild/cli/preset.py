@@ -8,6 +8,7 @@ before it: `-S` alone would only add its keys, so the key is removed first (`~ro
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from evobuild.core.yaml_files import read_yaml
 FOLDER = Path("presets")
 _BARE = re.compile(r"[\w./:@+-]+", re.ASCII)
 """Text that neither a shell nor DVC takes for more than it is."""
+_KEY = re.compile(r"[a-z]\w*(?:\.[a-z]\w*)*", re.ASCII)
+"""A param by dotted key: no option, no operator of DVC's, nothing that a shell reads."""
+_BARE_NAME = re.compile(r"\w[\w-]*", re.ASCII)
+_LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,300}")
 
 
 def listing() -> str:
@@ -49,12 +54,18 @@ def read_preset(name: str) -> dict[str, Any]:
 
     Raises as `overrides`.
     """
-    known = _names()
-    if name not in known:
-        raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
-    content = _read(FOLDER / f"{name}.yaml")
-    extended = read_preset(content["extends"]) if "extends" in content else {}
-    return {**extended, **content["set"]}
+    chain, settings = [name], dict[str, Any]()
+    while True:
+        known = _names()
+        if chain[-1] not in known:
+            raise UserError(f"there is no preset '{chain[-1]}'; expected one of {', '.join(known) or 'none'}")
+        content = _read(FOLDER / f"{chain[-1]}.yaml")
+        settings = {**content["set"], **settings}
+        if "extends" not in content:
+            return settings
+        chain.append(str(content["extends"]))
+        if chain[-1] in chain[:-1]:
+            raise BadInput(f"{FOLDER}: presets extend one another in a circle: {' <- '.join(chain)}")
 
 
 def _names() -> list[str]:
@@ -63,8 +74,13 @@ def _names() -> list[str]:
 
 def _read(path: Path) -> dict[str, Any]:
     content = read_yaml(path)
-    if not isinstance(content.get("about"), str) or not isinstance(content.get("set"), dict):
+    about, settings = content.get("about"), content.get("set")
+    if not isinstance(about, str) or not _LINE.fullmatch(about) or not isinstance(settings, dict):
         raise BadInput(f"{path}: expected 'about', a line, and 'set', params by dotted key")
+    if unknown := content.keys() - {"about", "set", "extends"}:
+        raise BadInput(f"{path}: the key {min(unknown)!r}; expected 'about', 'set' and perhaps 'extends'")
+    if wrong := [key for key in settings if not _KEY.fullmatch(key)]:
+        raise BadInput(f"{path}: set has the key {wrong[0]!r}; expected a dotted key, such as select.by")
     return content
 
 
@@ -72,11 +88,11 @@ def _written(path: Path, key: str, value: object) -> str:
     """Write a value as `-S` takes it, in one word of a shell: {ic_ifd:1,difficulty:0.5}."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int | float):
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
     if isinstance(value, list):
         return f"[{','.join(_written(path, key, each) for each in value)}]"
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(_BARE_NAME.fullmatch(name) for name in value):
         return f"{{{','.join(f'{name}:{_written(path, key, each)}' for name, each in value.items())}}}"
     if not isinstance(value, str) or not _BARE.fullmatch(value):
         raise BadInput(f"{path}: {key} is {value!r}; expected a plain word, a number, a list or a mapping")

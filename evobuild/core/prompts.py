@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evobuild.core.errors import BadInput
+from evobuild.core.text_files import special_kind
 
 FOLDER = Path("prompts")
 
@@ -34,10 +36,21 @@ def render(name: str, **values: object) -> str:
         raise BadInput(f"{FOLDER / name}: not allowed in a prompt: {error.message}") from error
 
 
+class _FileLoader(jinja2.FileSystemLoader):
+    """Reads files and nothing else: a pipe or a device in their place might never end."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> Any:
+        """Read a template. Raises BadInput if it is no file."""
+        path = Path(self.searchpath[0], template)
+        if found := special_kind(path):
+            raise BadInput(f"{path}: {found}; expected a prompt file")
+        return super().get_source(environment, template)
+
+
 @cache
 def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=_FileLoader(folder),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
         trim_blocks=True,

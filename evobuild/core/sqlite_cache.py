@@ -22,6 +22,7 @@ from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
 from evobuild.core.private_files import private_file, tighten
 from evobuild.core.stage import log
+from evobuild.core.text_files import special_kind
 
 BUFFER_ROWS = 2048
 COMMIT_SECONDS = 0.02
@@ -95,6 +96,8 @@ def open_sqlite_cache(file: Path, kind: CacheKind) -> sqlite3.Connection:
     Raises UserError if the file is of no or another kind, is newer than this program, is damaged or
     cannot be written.
     """
+    if found := special_kind(file):
+        raise UserError(f"{file}: {found}; set EVOBUILD_STORE to another path")
     try:
         private_file(file)
         # SQLite gives new ones the file's own mode.

@@ -36,6 +36,7 @@ import polars as pl
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.measures import measure_of
 from evobuild.core.reasons import MEANINGS
+from evobuild.core.text_files import special_kind
 
 Turn = tuple[str, str]
 
@@ -231,6 +232,8 @@ def read(path: Path, schema: pl.Schema, columns: Sequence[str] | None = None) ->
 
 def scan(path: Path, schema: pl.Schema, columns: Sequence[str] | None = None) -> pl.LazyFrame:
     """As `read`, but nothing is read yet but the schema; `collect` reads it."""
+    if kind_ := special_kind(path):
+        raise BadInput(f"{path}: {kind_}; expected a Parquet table")
     try:
         rows = pl.scan_parquet(path)
         found = rows.collect_schema()

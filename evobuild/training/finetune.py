@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from evobuild.core.errors import BadInput, require
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
+from evobuild.training.divergence import refuse_diverged
 from evobuild.training.params import Finetune
 from evobuild.weights import checkpoints, threads, tokenized_pairs
 from evobuild.weights.losses import Pair
@@ -49,6 +50,8 @@ def tune(
     """Tune a base model on ids and labels, and save it with its tokenizer.
 
     Returns the training curve: step, loss in nats per answer token, learning_rate.
+
+    Raises UserError if the training diverges.
     """
     datasets, trl = require("datasets", "data"), require("trl", "train")
     torch, transformers = require("torch", "train"), checkpoints.transformers_library()
@@ -70,11 +73,12 @@ def tune(
     # The curve is an out; the log need not repeat it.
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.train()
+    entries = [entry for entry in trainer.state.log_history if "loss" in entry]
+    refuse_diverged((entry["loss"] for entry in entries), trainer.model, "the learning_rate")
     if params.lora_rank:
         trainer.model = trainer.model.merge_and_unload()
     trainer.model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    entries = [entry for entry in trainer.state.log_history if "loss" in entry]
     return [{name: entry[name] for name in ("step", "loss", "learning_rate")} for entry in entries]
 
 
@@ -121,6 +125,7 @@ def _arguments(trl: Any, params: Finetune, seed: int, folder: Path, cuda: bool) 
         seed=seed,
         data_seed=seed,
         logging_steps=1,
+        logging_nan_inf_filter=False,
         save_strategy="no",
         report_to="none",
         disable_tqdm=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild.core.errors import require
+from evobuild.training.divergence import refuse_diverged
 from evobuild.training.params import Scratch
 from evobuild.weights import checkpoints, threads
 
@@ -44,6 +45,7 @@ def train_scratch_model(texts: Sequence[str], params: Scratch, seed: int, folder
     )
     model = transformers.LlamaForCausalLM(config)
     losses = _fit(model, _stream(tokenizer, texts), params, torch.Generator().manual_seed(seed))
+    refuse_diverged(losses, model, "scratch.learning_rate")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return losses

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
-from evobuild.core.errors import BadInput
+from evobuild.core.errors import BadInput, BadParams
+from evobuild.core.yaml_files import read_yaml
 
 LOCK = Path("dvc.lock")
 
@@ -68,9 +67,8 @@ def _stages(lock: Path) -> dict[str, Any]:
     if not lock.exists():
         return {}
     try:
-        content = yaml.load(lock.read_text(encoding="utf-8"), yaml.CSafeLoader)
-        return dict(content["stages"])
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        return dict(read_yaml(lock)["stages"])
+    except (BadParams, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{lock}: not a readable lock file of DVC: {str(error).splitlines()[0]}") from error
 
 
