@@ -14,8 +14,9 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from evobuild.__main__ import main
+from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
-from evobuild.core.params import read_yaml
+from evobuild.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -41,6 +42,7 @@ NEW = re.compile(r"`([^`\n]+)`:\n\n```python\n\"\"\"")
 """A file that a worked example makes: its path, then all of it."""
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PLACEHOLDER = re.compile(r"<[^<>\n]+>")
+EXAMPLE = re.compile(r"#.*?(?:such as|or) (\{.*\}|\[[^\]]*\]|[\d.]+)(?=[;,]|$)")
 KEY = re.compile(r"([a-z_]+(?:\.[a-z_]+)+)(?:[=:].*)?")
 
 
@@ -187,10 +189,52 @@ def test_every_setting_is_of_a_param(page: Path, text: str) -> None:
 def test_params_take_every_setting(page: Path, tmp_path: Path) -> None:
     # The examples of CONTRIBUTING.md set what they have only just added.
     for given in overrides(page.read_text(encoding="utf-8")):
-        copy = tmp_path / "params.yaml"
-        copy.write_bytes((ROOT / "params.yaml").read_bytes())
-        apply_overrides(copy, given)
-        load_all_params(copy)
+        checked(tmp_path, [with_files(each, tmp_path) for each in given])
+
+
+def checked(folder: Path, given: list[str]) -> None:
+    """Check the shipped params with what is set, as `dvc exp run -S` sets it."""
+    copy = folder / "params.yaml"
+    copy.write_bytes((ROOT / "params.yaml").read_bytes())
+    apply_overrides(copy, given)
+    check_params(load_all_params(copy))
+
+
+def with_files(override: str, folder: Path) -> str:
+    """An override of a page, with files that are there for those of a user and for placeholders."""
+    key, sign, value = override.partition("=")
+    if value.startswith("/models/"):
+        value = str(folder)
+    elif value.startswith("/data/"):
+        value = str(ROOT / "data/raw/sample.jsonl")
+    elif key == "respond.prompt":
+        value = value.replace("0" * 40, "paper")
+    return f"{key}{sign}{value}"
+
+
+def examples_of_params() -> Iterator[tuple[str, str]]:
+    """What comments of params.yaml give as examples of a value: ("select.weights", "{r1: 1, r3: 2}")."""
+    above: list[tuple[int, str]] = []
+    waiting: list[str] = []
+    for line in (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines():
+        indent = len(line) - len(line.lstrip())
+        found = EXAMPLE.findall(line)
+        if key := re.match(r" *([a-z_0-9]+):", line):
+            above = [(depth, name) for depth, name in above if depth < indent] + [(indent, key[1])]
+        elif indent < 20:
+            # It stands above the key that it is about.
+            waiting += found
+            continue
+        yield from ((".".join(name for _, name in above), value) for value in [*waiting, *found])
+        waiting = []
+
+
+def test_params_take_every_example_of_their_comments(tmp_path: Path) -> None:
+    given = list(examples_of_params())
+    assert {"select.weights", "select.filters.ranges", "select.by"} <= {key for key, _ in given}
+    for key, value in given:
+        change = [f"~{key}", f"+{key}={value}"] if value.startswith("{") else [f"{key}={value}"]
+        checked(tmp_path, change)
 
 
 def test_every_command_and_its_options_are_there(text: str, capsys: pytest.CaptureFixture[str]) -> None:
