@@ -29,7 +29,7 @@ from evobuild.simulation.rng import Rng
 
 ROOT = Path(__file__).parent.parent
 ODD = re.compile(
-    r"^[^\S\n]+$|[\x00-\x08\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u3000\ufeff]|\A\W*\Z", re.MULTILINE
+    r"^[^\S\n]+$|[\x00-\x08\x0b-\x1f\x7f-\xa0\u2000-\u200f\u2028-\u202f\u3000\ufeff]|\A\W+\Z", re.MULTILINE
 )
 EVERY = 200
 """Of the other rows, one in so many gets every kind of reply, too."""
