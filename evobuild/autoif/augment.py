@@ -24,6 +24,7 @@ from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
+from evobuild.core.text_files import read_text
 from evobuild.models.client import Model
 from evobuild.text import assistant_phrases
 from evobuild.text.words import split_word_runs, split_words_and_signs
@@ -120,10 +121,7 @@ def read_seed_constraints(path: Path, known: KnownConstraints) -> Iterator[Const
 
     Raises BadInput if the file is no UTF-8 text or has no constraint.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (UnicodeDecodeError, IsADirectoryError) as error:
-        raise BadInput(f"{path}: not a file of UTF-8 text; expected one constraint a line") from error
+    lines = read_text(path).split("\n")
     for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
         text, place, key = line.strip(), f"{path.name}:{number}", f"seed-{number:06}"
         if not text:

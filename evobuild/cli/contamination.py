@@ -19,6 +19,8 @@ HEADER = (
     f"{'rows':<28} {'set':<16} {'questions':>9}  {'measure':<8} "
     f"{'rows hit':>8} {'share':>8} {'questions hit':>13}\n"
 )
+LONGEST = 1000
+"""Words of an n-gram."""
 CLIP = 300
 """Characters of an overlap that are shown."""
 
@@ -52,8 +54,8 @@ def report(
 
     Raises UserError if a file is not as formats.read wants it.
     """
-    if not all(n > 0 for n in lengths) or len(set(lengths)) < len(lengths):
-        raise UserError(f"--ngrams is {lengths}; expected positive lengths, each once")
+    if not all(0 < n <= LONGEST for n in lengths) or len(set(lengths)) < len(lengths):
+        raise UserError(f"--ngrams is {lengths}; expected lengths from 1 to {LONGEST:,}, each once")
     index = NgramIndex(sets, lengths)
     yield HEADER
     for file in files:

@@ -6,8 +6,12 @@ import argparse
 import json
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from evobuild.core.errors import UserError
 from evobuild.core.outs import whole
+from evobuild.core.params import first_error
+from evobuild.sandbox.params import Limits
 
 
 def add_pass_at_k(parser: argparse.ArgumentParser) -> None:
@@ -30,25 +34,32 @@ def add_pass_at_k(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _limits(arguments: argparse.Namespace) -> Limits:
+    given = {
+        "seconds": arguments.seconds,
+        "memory": arguments.memory,
+        "output": 2**20,
+        "modules": None,
+        "allow_weaker_isolation": arguments.allow_weaker_isolation,
+    }
+    try:
+        return Limits.model_validate(given)
+    except ValidationError as error:
+        raise UserError(f"--{first_error(error, Limits)}") from None
+
+
 def score_completions(arguments: argparse.Namespace) -> str:
     """Score samples; give the text to print, one JSON object. Raises UserError at wrong input."""
     from evobuild.evaluation import code_benchmarks
-    from evobuild.sandbox import Limits
 
-    if arguments.seconds <= 0 or arguments.memory < 64 or min(arguments.k) < 1:
-        raise UserError("--seconds must be above 0, --memory at least 64 and each --k at least 1")
+    if min(arguments.k) < 1:
+        raise UserError("each --k must be at least 1")
+    limits = _limits(arguments)
     problems = code_benchmarks.read_problems(arguments.problems)
     samples = (
         code_benchmarks.read_samples(arguments.samples, problems)
         if arguments.samples
         else [code_benchmarks.Sample(each.task, each.canonical) for each in problems.values()]
-    )
-    limits = Limits(
-        seconds=arguments.seconds,
-        memory=arguments.memory,
-        output=2**20,
-        modules=None,
-        allow_weaker_isolation=arguments.allow_weaker_isolation,
     )
     inputs = [file for file in (arguments.problems, arguments.samples) if file]
     with whole(*filter(None, [arguments.verdicts]), inputs=inputs) as written:

@@ -79,6 +79,7 @@ def _flushed(work: Callable[[], int]) -> int:
 def _is_unread() -> bool:
     """Whether standard output is a pipe that nobody reads; then the rest of it goes nowhere."""
     try:
+        sys.stdout.write("\n")
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,6 +14,7 @@ from typing import Any
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
 from evobuild.core.tables import write_json
+from evobuild.core.text_files import read_text
 
 DRY_RUN = "DRY RUN"
 
@@ -29,9 +30,9 @@ def write_metrics(path: Path, figures: Mapping[str, Any], label: Path) -> None:
     Raises BadInput if there is no such file.
     """
     try:
-        text = label.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise BadInput(f"{label}: cannot be read: {error.strerror}; the stage check writes it") from error
+        text = read_text(label).strip()
+    except BadInput as error:
+        raise BadInput(f"{error}; the stage check writes it") from None
     write_json(path, {text: figures} if text else figures)
 
 

@@ -101,6 +101,12 @@ def opened_file(path: Path) -> Iterator[BinaryIO]:
         raise BadInput(f"{path}: {found}; expected a data file that can be read") from None
 
 
+def read_text(path: Path) -> str:
+    """Read a whole file of text, its line ends as "\\n". Raises BadInput if it is not there or not UTF-8."""
+    with opened_file(path) as file:
+        return decode_utf8(file.read(), path).replace("\r\n", "\n").replace("\r", "\n")
+
+
 def decode_utf8(data: bytes, path: Path, line: int = 1, offset: int = 0) -> str:
     """Decode UTF-8, without its byte order mark.
 

@@ -91,6 +91,8 @@ def read_problems(path: Path) -> dict[str, Problem]:
         if problem.task in found:
             raise BadInput(f"{place}: the task {problem.task!r} is given twice")
         found[problem.task] = problem
+    if not found:
+        raise BadInput(f"{path}: holds no problem; expected at least one")
     return found
 
 

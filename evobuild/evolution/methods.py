@@ -14,6 +14,7 @@ from pathlib import Path
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
+from evobuild.core.text_files import read_text
 from evobuild.text import assistant_phrases
 
 SLOT = "{instruction}"
@@ -56,11 +57,7 @@ def read_method_file(path: Path) -> str:
 
     Raises BadInput if the file is no UTF-8 text, or if nothing stands in it but a slot.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        what = f"byte 0x{error.object[error.start]:02x} at offset {error.start}"
-        raise BadInput(f"{path}: {what} is not UTF-8; save the method as UTF-8 text") from error
+    text = read_text(path).strip()
     method = with_instruction_slot(text)
     if not method.replace(SLOT, "").replace(_LABEL, "").strip():
         found = f"holds {text!r} alone" if text else "is empty"

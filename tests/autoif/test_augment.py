@@ -166,7 +166,7 @@ def test_every_line_of_the_seeds_is_a_constraint_or_a_reject_with_its_place(tmp_
     [
         (b"", "own.txt: has no constraint"),
         (b"\n \n", "has no constraint"),
-        (b"\xff\xfe\x00", "not a file of UTF-8"),
+        (b"\xff\xfe\x00", "own.txt:1: is UTF-16"),
     ],
 )
 def test_a_file_without_constraints_is_refused(tmp_path, content, message):

@@ -164,6 +164,27 @@ def test_a_mapping_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch
         ("about: mine\nset: {a: $(true)}", "expected a plain word"),
         ("set: {a: 1}", "expected 'about'"),
         ("about: mine\nset: [a]", "expected 'about', a line, and 'set'"),
+        ('about: "two\\nlines"\nset: {a: 1}', "expected 'about', a line"),
+        *(
+            (f'about: mine\nset: {{"{key}": 1}}', "expected a dotted key")
+            for key in (
+                "--force",
+                "-S",
+                "a;touch x",
+                "a b",
+                "~a",
+                "+a",
+                "a=b",
+                "$(x)",
+                "a\\nb",
+                "../x",
+                "",
+                "a.",
+            )
+        ),
+        ("about: mine\nset: {a: {'b;c': 1}}", "expected a plain word"),
+        ("about: mine\nset: {a: .inf}", "expected a plain word"),
+        ("about: mine\nset: {a: 1}\nstet: {}", "the key 'stet'"),
     ],
 )
 def test_a_preset_that_cannot_be_printed_is_named(
@@ -174,6 +195,14 @@ def test_a_preset_that_cannot_be_printed_is_named(
     with pytest.raises(BadInput, match=r"own\.yaml: ") as caught:
         preset.options("own")
     assert message in str(caught.value)
+
+
+def test_presets_that_extend_one_another_in_a_circle_are_named(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(preset, "FOLDER", tmp_path)
+    (tmp_path / "one.yaml").write_text("about: one\nextends: two\nset: {a: 1}\n")
+    (tmp_path / "two.yaml").write_text("about: two\nextends: one\nset: {a: 1}\n")
+    with pytest.raises(BadInput, match="in a circle: one <- two <- one"):
+        preset.options("one")
 
 
 def test_without_presets_none_is_listed(tmp_path: Path, monkeypatch) -> None:

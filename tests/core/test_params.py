@@ -5,18 +5,21 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
 
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Part, RandomSeed, declared_keys, load_params, read_yaml
+from evobuild.core.machine import Machine
+from evobuild.core.params import Between, Part, RandomSeed, declared_keys, load_params, validated
 from evobuild.core.stage import params_schema
 from evobuild.core.stages import STAGES
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.core.yaml_files import read_yaml
 from evobuild.evolution.params import Strategy
-from evobuild.models.params import ChatRole
+from evobuild.models.params import ChatRole, Role
 from evobuild.scoring.params import Rate
 
 SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
@@ -94,6 +97,73 @@ def test_a_part_holds_its_own_keys_against_their_schema(tmp_path):
         load_params(written(tmp_path, "  judge: simulated:large", "  judge: opnai:gpt"), Declared)
     with pytest.raises(BadParams, match=r"unknown key 'rate\.measure'; did you mean 'measures'\?"):
         load_params(written(tmp_path, "measures: [level", "measure: [level"), Declared)
+
+
+def numbers(schema: type[BaseModel], place: str = "") -> Iterator[tuple[str, bool]]:
+    """Every number that a schema takes, at whatever depth, and whether it has both bounds."""
+    for name, field in schema.model_fields.items():
+        yield from _numbers(field.annotation, tuple(field.metadata), f"{place}.{name}".lstrip("."))
+
+
+def _numbers(kind: object, metadata: tuple[object, ...], place: str) -> Iterator[tuple[str, bool]]:
+    if get_origin(kind) is Annotated:
+        inner, *own = get_args(kind)
+        yield from _numbers(inner, (*own, *metadata), place)
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield from numbers(kind, place)
+    elif kind in (int, float):
+        yield place, any(isinstance(each, Between) for each in metadata)
+    else:
+        for each in get_args(kind):
+            yield from _numbers(each, metadata if get_origin(kind) is not list else (), place)
+
+
+@pytest.mark.parametrize("schema", [Params, Machine, Role])
+def test_every_number_has_both_bounds(schema):
+    found = dict(numbers(schema))
+    assert found.pop("experience.middle", None) in (None, False), "its two shares are checked as a pair"
+    assert found and [place for place, bounded in found.items() if not bounded] == []
+
+
+def test_a_number_without_bounds_is_noticed():
+    class Bare(BaseModel):
+        rows: int | None
+        shares: list[float]
+        good: Annotated[int, Between(1, 2)] | None
+
+    assert dict(numbers(Bare)) == {"rows": False, "shares": False, "good": True}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  learning_rate: 0.003", "  learning_rate: 1.0e+300"),
+        ("  lora_rank: 0                    # 0: all weights\n\nevaluate", "  lora_rank: 100000\n\nevaluate"),
+        ("  ngrams: [13, 8]", "  ngrams: [1000000000]"),
+        ("  exact_rows: 100000", "  exact_rows: 1000000000000000000"),
+        (
+            "    count: 4                      # K, in the paper 8; of",
+            "    count: 1000000000             # of",
+        ),
+        ("  steps: 60", "  steps: 1000000000"),
+        ("  batch: 16                       # sequences", "  batch: 1000"),
+        ("  temperature: 0.6 ", "  temperature: 1.0e-300 "),
+        ("    case: above:0.5 ", "    case: above:99999999999999999999999 "),
+    ],
+)
+def test_an_absurd_number_is_refused_with_what_is_wanted(tmp_path, old, new):
+    with pytest.raises(BadParams, match="; expected ") as caught:
+        load_all_params(written(tmp_path, old, new))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["x" * 100_000, ["r1"] * 10_000, {"a": {"b": ["c"] * 1000}}])
+def test_a_large_value_is_shown_in_part(value):
+    content = read_yaml(Path("params.yaml"))
+    content["rate"] = value
+    with pytest.raises(BadParams) as caught:
+        validated(Path("params.yaml"), content, Params)
+    assert len(str(caught.value)) < 1000
 
 
 def differing(part: type[BaseModel], whole: type[BaseModel], place: str = "") -> Iterator[str]:

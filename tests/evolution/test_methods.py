@@ -48,8 +48,8 @@ def test_the_initial_methods_end_with_their_slot(name):
 @pytest.mark.parametrize(
     ("content", "fragment"),
     [
-        ("Mach es schöner.".encode("latin-1"), "byte 0xf6 at offset 11 is not UTF-8"),
-        ("Make it harder.".encode("utf-16"), "byte 0xff at offset 0 is not UTF-8"),
+        ("Mach es schöner.".encode("latin-1"), "byte 0xf6, not UTF-8, at offset 11"),
+        ("Make it harder.".encode("utf-16"), "is UTF-16"),
         (b"", "is empty"),
         (b" \n\t\n", "is empty"),
         (b"{instruction}\n", "holds '{instruction}' alone"),
@@ -60,7 +60,7 @@ def test_the_initial_methods_end_with_their_slot(name):
 def test_a_file_that_is_no_method_is_refused(tmp_path, content, fragment):
     path = tmp_path / "own.txt"
     path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"own\.txt: ") as error:
+    with pytest.raises(BadInput, match=r"own\.txt:") as error:
         methods.read_method_file(path)
     assert fragment in str(error.value)
 

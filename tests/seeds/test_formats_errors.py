@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -122,8 +123,25 @@ BAD: list[tuple[str, object, str]] = [
     ("a.parquet", b"PAR1 and nothing", "not Parquet"),
     ("a.parquet", parquet([FULL])[:-30], "not Parquet"),
     ("a.parquet", parquet([{"instruction": 1}]), "a.parquet[0]: 'instruction' is a number"),
-    ("a.csv", 'instruction,output\nx,"y\nz,w\n', "not CSV"),
-    ("a.csv", "instruction,output\nx,y,z\n", "not CSV"),
+    ("a.csv", 'instruction,output\na,b\nx,"y\nz,w\n', "a.csv:3: not CSV: a quote is never closed"),
+    ("a.csv", 'instruction,output\n"a\nb",c\n"x"y,z\n', "a.csv:4: not CSV: "),
+    (
+        "a.csv",
+        'instruction,output\n"a\n\nb",c\n\nx,y,z\n',
+        "a.csv:6: not CSV: 3 cells, and the header row has 2",
+    ),
+    ("a.csv", ",".join(["c"] * 100_000) + "\n1\n", "a.csv: the header row has 'c' twice or more"),
+    ("a.csv", "instruction\n" + "1," * 100_000 + "\n", "a.csv:2: not CSV: 100,001 cells"),
+    (
+        "a.jsonl",
+        LINES + b'{"instruction": "a", "instruction": "b"}',
+        "a.jsonl:2: the field 'instruction' is given twice",
+    ),
+    (
+        "a.json",
+        '[{"instruction": "x"},\n\n{"instruction": "y",\n"a": {"b": 1, "b": 2}}]',
+        "a.json:3: the field 'b' is",
+    ),
     ("a.csv", ",,\nx,y,z\n", "has no column names"),
     ("a.csv", "instruction,output,output\nx,y,z\n", "has 'output' twice or more"),
     ("a.csv", "instruction;output\nx;y\n", "its fields are 'instruction;output'"),
@@ -164,6 +182,26 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
     ]:
         with pytest.raises(BadInput, match=fragment):
             list(read_seed_rows(tmp_path / name))
+
+
+def test_a_csv_file_of_100000_columns_is_read(tmp_path: Path) -> None:
+    names = ["instruction", *(f"c{number}" for number in range(100_000))]
+    began = time.process_time()
+    found = rows(tmp_path, "a.csv", ",".join(names) + "\n" + "x," * 100_000 + "x\n")
+    assert [each.instruction for each in found] == ["x"]
+    # It took hours when each name was looked for among all.
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv", "a.parquet", "a.json.gz"])
+def test_what_may_never_end_is_not_opened(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BadInput, match="is a pipe; expected a data file"):
+        list(read_seed_rows(tmp_path / name))
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(BadInput, match="is a device; expected a data file"):
+        list(read_seed_rows(tmp_path / name))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
