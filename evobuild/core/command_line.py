@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 from evobuild.core.errors import UserError
+from evobuild.core.terminal import log, say
 
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -79,7 +80,7 @@ def _flushed(work: Callable[[], int]) -> int:
 def _is_unread() -> bool:
     """Whether standard output is a pipe that nobody reads; then the rest of it goes nowhere."""
     try:
-        sys.stdout.write("\n")
+        say("\n")
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,13 +123,10 @@ def _is_count(text: str) -> bool:
 
 
 def say_error(name: str, message: str) -> None:
-    """Say an error on standard error, in two lines at most, without what a terminal would obey."""
-    lines = [_printable(line) for line in message.split("\n")[:2]]
+    """Say an error on standard error, in two lines at most."""
+    lines = [
+        line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
+        for line in message.split("\n")[:2]
+    ]
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"{name}: " + "\n".join(lines) + "\n")
-        sys.stderr.flush()
-
-
-def _printable(line: str) -> str:
-    shown = line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown)
+        log(f"{name}: " + "\n".join(lines))

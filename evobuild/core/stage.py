@@ -59,7 +59,7 @@ def run(main: Callable[..., None]) -> NoReturn:
         call_stage(main, words.pop("params"), words)
         return 0
 
-    sys.exit(finished(Path(sys.argv[0]).stem, work))
+    raise SystemExit(finished(Path(sys.argv[0]).stem, work))
 
 
 def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str | None]) -> None:

@@ -35,7 +35,7 @@ def run(recipe: Recipe) -> NoReturn:
         main(name, recipe, sys.argv[1:])
         return 0
 
-    sys.exit(finished(name, work))
+    raise SystemExit(finished(name, work))
 
 
 def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ def test_a_path_that_the_locale_cannot_hold_is_said(tmp_path: Path) -> None:
     ("error", "said"),
     [
         (UserError("a\nb\nc"), "x: a\nb\n"),
-        (UserError("a\x1b[31mb\u202ec"), "x: a\\x1b[31mb\\u202ec\n"),
+        (UserError("a\x1b[31mb\u202ec"), "x: a␛[31mb<U+202E>c\n"),
         (MemoryError(), "x: the memory of this machine, or what is allowed of it, is full\n"),
         (FileNotFoundError(2, "No such file", "a"), "x: a: No such file\n"),
     ],

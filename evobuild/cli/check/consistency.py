@@ -133,7 +133,7 @@ def _check_file(key: str, name: str, wanted: str) -> None:
             "expected a path in the repository, or an absolute one outside it"
         )
     if not inside.is_file():
-        found = "is no regular file" if inside.exists() else "does not exist"
+        found = "is no file" if inside.exists() else "does not exist"
         raise BadParams(f"params.yaml: {key} '{name}' {found}; expected {wanted}")
 
 
