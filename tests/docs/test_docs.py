@@ -209,6 +209,8 @@ def with_files(override: str, folder: Path) -> str:
         value = str(ROOT / "data/raw/sample.jsonl")
     elif key == "respond.prompt":
         value = value.replace("0" * 40, "paper")
+    elif key in ("evolve.file", "autoif.seeds"):
+        value = value.replace("0" * 40, "prompts/evolve/own.txt")
     return f"{key}{sign}{value}"
 
 
