@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evobuild.contamination.params import Ngrams, SetColumns
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.weights.params import WeightsRole
 
@@ -31,6 +32,13 @@ class Params(Part):
     pools: Pools
     decontaminate: Decontaminate
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        columns = [
+            f"decontaminate.columns.{name}" for name in self.decontaminate.columns if name != given.name
+        ]
+        embedder = ["models.embedder"] if self.decontaminate.embedding is None else []
+        return Reads(unused=(*columns, *embedder), libraries=("numpy",))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadParams
+from evobuild.core.reads import Given, Reads
 
 
 class Section(BaseModel):
@@ -41,6 +42,10 @@ class Part(BaseModel):
     model_config = ConfigDict(
         extra="ignore", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
     )
+
+    def reads(self, given: Given) -> Reads:
+        """What the stage reads under these settings. A stage that may leave something unread says it here."""
+        return Reads()
 
 
 Share = Annotated[float, Field(gt=0, le=1)]

@@ -92,7 +92,9 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
 
     Raises UserError if an input is missing, or an out is being written by another process.
     """
-    from evobuild.core.params import load_params
+    from evobuild.core import prompts
+    from evobuild.core.params import Part, load_params
+    from evobuild.core.reads import Given, params_read
 
     kinds, arguments = argument_kinds(main), stage_arguments(main, given)
     read = load_params(params, params_schema(main))
@@ -100,8 +102,18 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
         if not path.exists():
             raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
     outs = [name for name, kind in kinds.items() if kind is Out]
-    with whole(*(getattr(arguments, name) for name in outs)) as temporary:
+    with ExitStack() as stack:
+        temporary = stack.enter_context(whole(*(getattr(arguments, name) for name in outs)))
+        if isinstance(read, Part):
+            reads = read.reads(Given(instance_name(arguments, kinds)))
+            stack.enter_context(prompts.only(reads.prompts))
+            read = params_read(read, reads)
         main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
+
+
+def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:
+    """The name of the round, pool, branch or set that a stage runs for: the first that it is given, or ''."""
+    return next((str(getattr(arguments, name)) for name, kind in kinds.items() if kind is str), "")
 
 
 def params_schema(main: Callable[..., None]) -> Any:

@@ -27,6 +27,13 @@ _PROMPTS: dict[Measure, tuple[Kind, str]] = {
     "level": ("rate_level", "judge/difficulty_level.jinja"),
     "score": ("rate_score", "judge/difficulty_score.jinja"),
 }
+
+
+def prompts_of(measures: Iterable[Measure]) -> tuple[str, ...]:
+    """The prompts that some measures are asked by."""
+    return tuple(_PROMPTS[measure][1] for measure in measures)
+
+
 _LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
 _SIGNS = r"[\s\"'*_`:：=<(\[]*(?:\s[-–—]\s)?[\s\"'*_`<(\[]*"
 _NAMED_LEVEL = re.compile(r"(?<!not )(?<!n't )(?<!not very )(?<!n't very )\b" + _LEVEL, re.IGNORECASE)

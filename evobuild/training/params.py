@@ -8,6 +8,9 @@ from pydantic import AfterValidator, Field
 
 from evobuild.core.params import Count, CountOrNone, Positive, Section
 
+TRAINING = ("accelerate", "datasets", "peft", "trl")
+"""Libraries that change what comes of fine-tuning, beside those of the weights."""
+
 
 def _middle(value: list[float]) -> list[float]:
     if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
