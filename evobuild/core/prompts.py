@@ -75,8 +75,9 @@ def included(names: Iterable[str]) -> dict[str, Path]:
 
 
 def _tree(name: str) -> jinja2.nodes.Template:
-    _template(FOLDER, name)
-    return _environment(FOLDER).parse((FOLDER / name).read_text(encoding="utf-8"))
+    with _named(FOLDER, name):
+        environment = _environment(FOLDER)
+        return environment.parse(jinja2.FileSystemLoader(FOLDER).get_source(environment, name)[0])
 
 
 @cache
@@ -92,8 +93,15 @@ def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
 
 @cache
 def _template(folder: Path, name: str) -> jinja2.Template:
-    try:
+    with _named(folder, name):
         return _environment(folder).get_template(name)
+
+
+@contextmanager
+def _named(folder: Path, name: str) -> Iterator[None]:
+    """Say what is wrong with a prompt."""
+    try:
+        yield
     except jinja2.TemplateSyntaxError as error:
         raise BadInput(f"{folder / name}:{error.lineno}: not a Jinja template: {error.message}") from error
     except (jinja2.TemplateNotFound, UnicodeDecodeError) as error:

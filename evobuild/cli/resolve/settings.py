@@ -18,7 +18,6 @@ import importlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,9 +68,9 @@ def resolve_settings(params: Path, unanswered: int | None) -> dict[str, dict[str
 
     Raises UserError at a prompt, a file or a package that is not as it should be.
     """
-    values = read_yaml(params)
+    values, pinned = read_yaml(params), _pinned_versions()
     return {
-        each.stem: _settings(each, values, unanswered)
+        each.stem: _settings(each, values, unanswered, pinned)
         for each in stage_instances(values)
         if each.stage.name not in FIRST
     }
@@ -95,7 +94,9 @@ def changed_weights(settings: Mapping[str, Mapping[str, Any]], folder: Path = FO
     return sorted(found)
 
 
-def _settings(instance: Instance, values: Mapping[str, Any], unanswered: int | None) -> dict[str, Any]:
+def _settings(
+    instance: Instance, values: Mapping[str, Any], unanswered: int | None, pinned: Mapping[str, str]
+) -> dict[str, Any]:
     schema = params_schema(importlib.import_module(f"stages.{instance.stage.name}").main)
     params: Part = schema.model_validate(values)
     name = "" if instance.stage.name in OF_ALL_POOLS else instance.name
@@ -103,7 +104,6 @@ def _settings(instance: Instance, values: Mapping[str, Any], unanswered: int | N
     declared = _declared(values, declared_keys(schema))
     models = list(_models(params_read(params, reads)))
     libraries = {*reads.libraries, *(library for model in models for library in _libraries(model))}
-    pinned = _pinned_versions()
     return {
         "params": values_read(declared, reads),
         "prompts": {str(path): _md5(path) for path in included(reads.prompts).values()},
@@ -145,12 +145,10 @@ def _libraries(model: ChatModel | Weights) -> tuple[str, ...]:
     return (*OF_WEIGHTS, "peft") if model.adapter else OF_WEIGHTS
 
 
-@cache
 def _pinned_versions() -> dict[str, str]:
     return {name.lower(): version for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8"))}
 
 
-@cache
 def _md5(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
