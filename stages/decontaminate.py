@@ -37,8 +37,9 @@ class Params(Part):
         columns = [
             f"decontaminate.columns.{name}" for name in self.decontaminate.columns if name != given.name
         ]
-        embedder = ["models.embedder"] if self.decontaminate.embedding is None else []
-        return Reads(unused=(*columns, *embedder), libraries=("numpy",))
+        if self.decontaminate.embedding is None:
+            return Reads(unused=(*columns, "models.embedder"), libraries=("numpy",))
+        return Reads(unused=tuple(columns), libraries=("sentence-transformers",))
 
 
 @dataclass(frozen=True, kw_only=True)

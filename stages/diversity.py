@@ -24,7 +24,7 @@ class Params(Part):
     def reads(self, given: Given) -> Reads:
         if self.models.embedder is None:
             return Reads(only=("pools", "models.embedder"))
-        return Reads(libraries=("faiss-cpu",))
+        return Reads(libraries=("faiss-cpu", "sentence-transformers"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,13 +62,18 @@ def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
 
 
 def resolve_settings(params: Path, unanswered: int | None) -> dict[str, dict[str, Any]]:
+    """The settings of each stage, as `resolve_settings_of`, from a params file."""
+    return resolve_settings_of(read_yaml(params), unanswered)
+
+
+def resolve_settings_of(values: Mapping[str, Any], unanswered: int | None) -> dict[str, dict[str, Any]]:
     """The settings of each stage, by the stem of its file.
 
-    unanswered: rows of r0 that came without an answer.
+    values: params as they stand in the file. unanswered: rows of r0 that came without an answer.
 
     Raises UserError at a prompt, a file or a package that is not as it should be.
     """
-    values, pinned = read_yaml(params), _pinned_versions()
+    pinned = _pinned_versions()
     return {
         each.stem: _settings(each, values, unanswered, pinned)
         for each in stage_instances(values)
@@ -80,8 +85,12 @@ def write_settings(folder: Path, settings: Mapping[str, Mapping[str, Any]]) -> N
     """Write a file for each stage into a new folder."""
     folder.mkdir()
     for stem, own in settings.items():
-        text = json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False)
-        (folder / f"{stem}.json").write_text(f"{text}\n", encoding="utf-8")
+        (folder / f"{stem}.json").write_text(settings_text(own), encoding="utf-8")
+
+
+def settings_text(own: Mapping[str, Any]) -> str:
+    """A stage's settings as they stand in its file: the order of keys in params changes nothing."""
+    return f"{json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False)}\n"
 
 
 def changed_weights(settings: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:
