@@ -1,4 +1,4 @@
-# Two commands: `make repro` builds everything, `make test` checks everything. Both set up .venv first.
+# Two commands: `make repro` checks params.yaml and builds everything, `make test` checks everything. Both set up .venv first.
 PYTHON ?= python3.11
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
@@ -7,7 +7,7 @@ export DVC_NO_ANALYTICS := 1
 .PHONY: repro test test-engines test-browser test-sandbox lint bench clean-outs
 
 repro: .venv/ready
-	dvc repro
+	python -m evobuild repro
 
 test: .venv/ready lint
 	pytest

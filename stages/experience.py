@@ -30,15 +30,15 @@ class Params(Part):
     score: Score
     models: Models
 
-    @property
-    def is_used(self) -> bool:
-        """Whether it is to score."""
-        return bool(self.models.scorer and self.models.scorer.is_experienced)
-
     def reads(self, given: Given) -> Reads:
-        if not self.is_used:
+        if not _is_used(self.models):
             return Reads(only=("models.scorer",))
         return Reads(prompts=(PLAIN,), libraries=("scikit-learn", *TRAINING))
+
+
+def _is_used(models: Models) -> bool:
+    """Whether it is to score."""
+    return bool(models.scorer and models.scorer.is_experienced)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Arguments:
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
 
-    if not params.is_used:
+    if not _is_used(params.models):
         args.model.mkdir()
         (args.model / "README.md").write_text("Not tuned: models.scorer is not models/experienced.\n")
         tables.write(args.rejects, tables.REJECTS.to_frame())

@@ -36,13 +36,8 @@ class Params(Part):
     evolve: Evolve
     models: Models
 
-    @property
-    def is_on(self) -> bool:
-        """Whether rounds are evolved by the method that comes of it."""
-        return self.evolve.strategy == "auto" and self.evolve.method == "optimized"
-
     def reads(self, given: Given) -> Reads:
-        if not self.is_on:
+        if not _is_on(self.evolve):
             return Reads(only=("evolve.strategy", "evolve.method"))
         initial, rules = self.optimize.initial, self.evolve.failures
         is_own, gains = initial == "file", self.optimize.difficulty_weight > 0
@@ -60,6 +55,11 @@ class Params(Part):
             files=(self.evolve.file,) if is_own else (),
             libraries=("py3langid",) if rules.language else (),
         )
+
+
+def _is_on(evolve: Evolve) -> bool:
+    """Whether rounds are evolved by the method that comes of it."""
+    return evolve.strategy == "auto" and evolve.method == "optimized"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ def main(params: Params, args: Arguments) -> None:
 
     given = params.optimize
     history, asked, method = optimization_history.History(), [], ""
-    if params.is_on:
+    if _is_on(params.evolve):
         method = (
             methods.read_method_file(Path(params.evolve.file))
             if given.initial == "file"

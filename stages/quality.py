@@ -31,21 +31,21 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         always = ("autoif.sample.count", "autoif.verify", "autoif.quality.score", "models.evolver")
-        judging = ("random_seed", "autoif.quality", "models.judge") if self.is_judged else ()
+        judging = ("random_seed", "autoif.quality", "models.judge") if _is_judged(self.autoif) else ()
         answering = ("models.responder",) if self.autoif.sample.count else ()
-        prompts = (PLAIN, "judge/quality.jinja") if self.is_judged else (PLAIN,)
+        prompts = (PLAIN, "judge/quality.jinja") if _is_judged(self.autoif) else (PLAIN,)
         return Reads(only=(*always, *answering, *judging), prompts=prompts)
 
-    @property
-    def is_judged(self) -> bool:
-        """Whether answers are judged: there are some, and a score is wanted of them."""
-        return bool(self.autoif.sample.count and self.autoif.quality.score is not None)
 
-    @property
-    def roles(self) -> dict[str, ChatModel]:
-        """The models that play in the branch."""
-        names = ["evolver", *(["responder"] if self.autoif.sample.count else [])]
-        return {name: getattr(self.models, name) for name in (*names, *(["judge"] if self.is_judged else []))}
+def _is_judged(given: AutoIF) -> bool:
+    """Whether answers are judged: there are some, and a score is wanted of them."""
+    return bool(given.sample.count and given.quality.score is not None)
+
+
+def _roles(params: Params) -> dict[str, ChatModel]:
+    """The models that play in the branch."""
+    playing = {"evolver": True, "responder": params.autoif.sample.count, "judge": _is_judged(params.autoif)}
+    return {role: getattr(params.models, role) for role, plays in playing.items() if plays}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ def _judged(params: Params, branch: BranchTables, task: str) -> tuple[list[Judge
     from evobuild.models.client import Model
 
     given, kept = params.autoif.quality, answers_that_keep(branch, params.autoif.verify.accuracy)
-    if not params.is_judged or not kept:
+    if not _is_judged(params.autoif) or not kept:
         return [], []
     rows = {row.id: row for row in tables.instructions(branch.rows)}
     with Model(params.models.judge, "judge", task, len(kept)) as model:
@@ -97,7 +97,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.refuse_empty(f"{branch.rows.height} rows came in", ledger)
     constraints = read_verified_constraints(tables.read(args.verified, VERIFIED))
     left = list(tables.instructions(found.rows))
-    export_branch(args.exports, left, constraints, found.pairs, params.roles)
+    export_branch(args.exports, left, constraints, found.pairs, _roles(params))
     tables.write(args.qualities, tables.frame(QUALITIES, judged))
     tables.write(args.pool, found.rows)
     tables.write(args.rejects, found.rejects)

@@ -22,15 +22,14 @@ class Params(Part):
     scratch: Scratch
     models: Models
 
-    @property
-    def is_used(self) -> bool:
-        """Whether a role uses it."""
-        scorer = self.models.scorer
-        return self.models.base.is_scratch or bool(scorer and scorer.is_scratch)
-
     def reads(self, given: Given) -> Reads:
         roles = "models.base", "models.scorer"
-        return Reads(libraries=("accelerate",)) if self.is_used else Reads(only=roles)
+        return Reads(libraries=("accelerate",)) if _is_used(self.models) else Reads(only=roles)
+
+
+def _is_used(models: Models) -> bool:
+    """Whether a role uses it."""
+    return models.base.is_scratch or bool(models.scorer and models.scorer.is_scratch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +41,7 @@ class Arguments:
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
 
-    if not params.is_used:
+    if not _is_used(params.models):
         args.model.mkdir()
         (args.model / "README.md").write_text(
             "Not trained: neither models.base nor models.scorer is models/scratch.\n"

@@ -64,7 +64,7 @@ def build(root, changes):
     run("seed", source="data/raw/sample.jsonl")
     (DATA / "method.txt").write_text("Never used.\n{instruction}\n")
     for name, round_ in given.rounds.items():
-        run("evolve", round=name, parent=round_.parent, own=given.evolve.file)
+        run("evolve", round=name, parent=round_.parent)
     for pool in given.pools:
         run("respond", pool=pool)
         run("rate", pool=pool)

@@ -74,8 +74,8 @@ def built(root: Path, monkeypatch: pytest.MonkeyPatch, engine: type[SimulatedEng
     own = {"own": "prompts/evolve/own.txt"}
     for stage, given in (
         (seed, {"source": "data/raw/sample.jsonl"}),
-        (optimize, own),
-        (evolve, own | {"round": "r1", "parent": "r0"}),
+        (optimize, {}),
+        (evolve, {"round": "r1", "parent": "r0"}),
         (keywords, {}),
         (respond, {"pool": "r1"}),
         (rate, {"pool": "r1"}),

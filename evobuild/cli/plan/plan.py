@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
+from evobuild.cli.resolve import settings
 from evobuild.core import machine
 from evobuild.core.errors import BadParams, UserError
+from evobuild.core.json_files import read_json_file
+from evobuild.core.params import read_yaml
+from evobuild.core.stages import stage_address
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
     from dvc.stage import Stage
 
 
+SEED = Path("data/counts/seed.json")
 HEADER = ("stage", "calls", "stored", "tokens", "seconds", "cost")
 
 
@@ -32,7 +38,7 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Est
     """
     with _overridden(overrides):
         values = load_all_params(PARAMS)
-        stale = _stale(targets)
+        stale = _stale(targets, _changed_settings(PARAMS))
         estimator = Estimator(values, machine.load_machine(), {stage.addressing for stage, _ in stale})
         return [estimator.estimate(stage, fresh) for stage, fresh in stale]
 
@@ -58,19 +64,32 @@ def _overridden(overrides: Sequence[str]) -> Iterator[None]:
         PARAMS.write_bytes(before)
 
 
-def _stale(targets: Sequence[str]) -> list[tuple[Stage, bool]]:
-    """Stale stages that targets need, in order; of each, whether all that it reads is current."""
+def _changed_settings(params: Path) -> set[str]:
+    """Stages whose settings would be others than those on disk, as DVC calls them."""
+    if not SEED.exists() or not settings.FOLDER.is_dir():
+        return set()
+    found = settings.resolve_settings(params, read_json_file(SEED).get("unanswered"))
+    stems = {stem for stem, own in found.items() if not settings.is_current(stem, own)}
+    every = settings.stage_instances(read_yaml(params))
+    return {stage_address(each.stage.name, each.name) for each in every if each.stem in stems}
+
+
+def _stale(targets: Sequence[str], resolved: set[str]) -> list[tuple[Stage, bool]]:
+    """Stale stages that targets need, in order; of each, whether all that it reads is current.
+
+    resolved: stages whose settings change.
+    """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repo, repo.lock:
-            return list(_stale_in(repo, targets))
+            return list(_stale_in(repo, targets, resolved))
     except DvcException as error:
         raise UserError(f"DVC cannot tell what is stale: {' '.join(str(error).split())[:200]}") from error
 
 
-def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]]:
+def _stale_in(repo: Repo, targets: Sequence[str], resolved: set[str]) -> Iterator[tuple[Stage, bool]]:
     import networkx
 
     stale: set[Stage] = set()
@@ -82,10 +101,10 @@ def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]
     for stage in sorted(wanted, key=lambda stage: rank[stage.addressing]):
         needed = networkx.descendants(repo.index.graph, stage)
         fresh = not any(other in stale for other in needed)
-        if not fresh or stage.changed():
+        if not fresh or stage.addressing in resolved or stage.changed():
             # check.txt is constant, and label.txt changes only from a dry run to a real one, which asks
-            # nothing new: after check only what itself reads a changed param is stale.
-            if stage.addressing != "check":
+            # nothing new: after check and resolve only what itself reads a changed param is stale.
+            if stage.addressing not in ("check", "resolve"):
                 stale.add(stage)
             yield stage, fresh
 

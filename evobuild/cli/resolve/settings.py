@@ -93,6 +93,12 @@ def settings_text(own: Mapping[str, Any]) -> str:
     return f"{json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False)}\n"
 
 
+def is_current(stem: str, own: Mapping[str, Any], folder: Path = FOLDER) -> bool:
+    """Whether a stage's settings are those on disk."""
+    path = folder / f"{stem}.json"
+    return path.is_file() and path.read_text(encoding="utf-8") == settings_text(own)
+
+
 def changed_weights(settings: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:
     """Models whose content is not that of the settings on disk, as after an upgrade of their package."""
     found = set()

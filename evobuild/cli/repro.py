@@ -1,0 +1,62 @@
+"""`python -m evobuild repro`: `dvc repro`, after what DVC would meet first or cannot see.
+
+DVC puts params into dvc.yaml before any stage runs, so that a section that is missing or of another kind ends
+in an error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
+of rounds and pools that are no more is removed, and settings are resolved anew if a model that comes as a
+package is another than when they were. `dvc exp run` cannot be stepped in front of like this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evobuild.cli.check import consistency
+from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli.resolve import leftovers, settings
+from evobuild.core.errors import UserError
+from evobuild.core.json_files import read_json_file
+from evobuild.core.params import read_yaml
+from evobuild.core.stage import log
+
+SEED = Path("data/counts/seed.json")
+RWLOCK = Path(".dvc/tmp/rwlock")
+
+
+def repro(words: Sequence[str]) -> int:
+    """Check, then become `dvc repro` with some words. Raises UserError at the first mistake."""
+    if not Path("dvc.yaml").is_file():
+        raise UserError("dvc.yaml: no such file; run in the folder that holds it")
+    consistency.check_params(load_all_params(PARAMS))
+    check_rwlock(RWLOCK)
+    refresh(PARAMS)
+    sys.stdout.flush()
+    os.execvp("dvc", ["dvc", "repro", *words])
+
+
+def check_rwlock(file: Path) -> None:
+    """Raise UserError if DVC's file of locks is no JSON, as a kill may leave it."""
+    if not file.is_file():
+        return
+    try:
+        json.loads(file.read_bytes())
+    except ValueError:
+        raise UserError(
+            f"{file} is damaged, as a kill of DVC may leave it, and DVC stops at it; "
+            f"if no DVC runs in this folder, remove it: rm {file}"
+        ) from None
+
+
+def refresh(params: Path) -> None:
+    """Bring up to date what DVC takes for current: folders with files too many, and settings."""
+    leftovers.remove_leftovers(settings.stage_instances(read_yaml(params)))
+    if not SEED.exists() or not settings.FOLDER.is_dir():
+        return
+    unanswered = read_json_file(SEED).get("unanswered")
+    if models := settings.changed_weights(settings.resolve_settings(params, unanswered)):
+        log(f"{', '.join(models)}: another one is installed than when settings were resolved")
+        subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "resolve"], check=False)
