@@ -32,7 +32,7 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         if not _is_used(self.models):
-            return Reads(only=("models.scorer",))
+            return Reads(only=("models.scorer",), libraries=None)
         return Reads(prompts=(PLAIN,), libraries=("scikit-learn", *TRAINING))
 
 

@@ -38,7 +38,8 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         if not _is_on(self.evolve):
-            return Reads(only=("evolve.strategy", "evolve.method"))
+            by_method = ("evolve.method",) if self.evolve.strategy == "auto" else ()
+            return Reads(only=("evolve.strategy", *by_method))
         initial, rules = self.optimize.initial, self.evolve.failures
         is_own, gains = initial == "file", self.optimize.difficulty_weight > 0
         # A method is judged by these whatever a round keeps.

@@ -24,7 +24,9 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         roles = "models.base", "models.scorer"
-        return Reads(libraries=("accelerate",)) if _is_used(self.models) else Reads(only=roles)
+        return (
+            Reads(libraries=("accelerate",)) if _is_used(self.models) else Reads(only=roles, libraries=None)
+        )
 
 
 def _is_used(models: Models) -> bool:

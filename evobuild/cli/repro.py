@@ -1,7 +1,7 @@
 """`python -m evobuild repro`: `dvc repro`, after what DVC would meet first or cannot see.
 
-DVC puts params into dvc.yaml before any stage runs, so that a section that is missing or of another kind ends
-in an error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
+DVC puts params into dvc.yaml before any stage runs: a section that is missing or of another kind ends in an
+error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
 of rounds and pools that are no more is removed, and settings are resolved anew if a model that comes as a
 package is another than when they were. `dvc exp run` cannot be stepped in front of like this.
 """

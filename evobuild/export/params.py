@@ -34,4 +34,4 @@ class ExportParams(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        return Reads(prompts=(PLAIN,))
+        return Reads(prompts=(PLAIN,), libraries=None)

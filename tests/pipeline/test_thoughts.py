@@ -71,7 +71,6 @@ def built(root: Path, monkeypatch: pytest.MonkeyPatch, engine: type[SimulatedEng
     metrics.write_label(Path("data/label.txt"), is_dry_run=False)
     monkeypatch.setattr(engines, "start_engine", engine)
     monkeypatch.setenv("EVOBUILD_STORE", str(root / "replies.sqlite"))
-    own = {"own": "prompts/evolve/own.txt"}
     for stage, given in (
         (seed, {"source": "data/raw/sample.jsonl"}),
         (optimize, {}),

@@ -17,7 +17,8 @@ import hashlib
 import importlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,6 +53,13 @@ class Instance(NamedTuple):
         return file_stem(self.stage.name, self.name)
 
 
+class Known(NamedTuple):
+    """What several stages ask for, looked up once: pinned versions, and the digest of weights."""
+
+    pinned: Mapping[str, str]
+    digest: Callable[[Weights], str]
+
+
 def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
     """Every stage with every name that it runs for, in order. values: params as they stand in the file."""
     for stage in STAGES:
@@ -73,9 +81,9 @@ def resolve_settings_of(values: Mapping[str, Any], unanswered: int | None) -> di
 
     Raises UserError at a prompt, a file or a package that is not as it should be.
     """
-    pinned = _pinned_versions()
+    known = Known(_pinned_versions(), cache(lambda weights: weights_identity(weights).partition("#")[2]))
     return {
-        each.stem: _settings(each, values, unanswered, pinned)
+        each.stem: _settings(each, values, unanswered, known)
         for each in stage_instances(values)
         if each.stage.name not in FIRST
     }
@@ -110,7 +118,7 @@ def changed_weights(settings: Mapping[str, Mapping[str, Any]], folder: Path = FO
 
 
 def _settings(
-    instance: Instance, values: Mapping[str, Any], unanswered: int | None, pinned: Mapping[str, str]
+    instance: Instance, values: Mapping[str, Any], unanswered: int | None, known: Known
 ) -> dict[str, Any]:
     schema = params_schema(importlib.import_module(f"stages.{instance.stage.name}").main)
     params: Part = schema.model_validate(values)
@@ -118,16 +126,18 @@ def _settings(
     reads = params.reads(Given(name, unanswered))
     declared = _declared(values, declared_keys(schema))
     models = list(_models(params_read(params, reads)))
-    libraries = {*reads.libraries, *(library for model in models for library in _libraries(model))}
+    libraries: set[str] = set()
+    if reads.libraries is not None:
+        libraries = {*reads.libraries, *(library for model in models for library in _libraries(model))}
     return {
         "params": values_read(declared, reads),
         "prompts": {str(path): _md5(path) for path in included(reads.prompts).values()},
         "files": {name: _md5(Path(name)) for name in reads.files},
-        "libraries": {library: pinned[library] for library in sorted(libraries) if library in pinned},
+        "libraries": {name: known.pinned[name] for name in sorted(libraries) if name in known.pinned},
         "weights": {
-            model.name: weights_identity(model).partition("#")[2]
+            model.name: known.digest(model)
             for model in models
-            if isinstance(model, Weights) and model.package
+            if isinstance(model, Weights) and model.package and reads.libraries is not None
         },
     }
 
