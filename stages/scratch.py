@@ -23,10 +23,9 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        roles = "models.base", "models.scorer"
-        return (
-            Reads(libraries=("accelerate",)) if _is_used(self.models) else Reads(only=roles, libraries=None)
-        )
+        if not _is_used(self.models):
+            return Reads(only=("models.base", "models.scorer"), libraries=None)
+        return Reads(libraries=("accelerate",))
 
 
 def _is_used(models: Models) -> bool:

@@ -140,12 +140,8 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
     lines = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json").splitlines()
     planned = {each["stage"]: each for each in map(json.loads, lines)}
     few = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json", "evolve@r1")
-    assert [json.loads(line)["stage"] for line in few.splitlines()] == [
-        "check",
-        "resolve",
-        "optimize",
-        "evolve@r1",
-    ]
+    stages = [json.loads(line)["stage"] for line in few.splitlines()]
+    assert stages == ["check", "resolve", "optimize", "evolve@r1"]
     assert (clone / "params.yaml").read_bytes() == before
     assert planned["optimize"]["exact"] and not planned["evolve@r1"]["exact"]
     workspace.run(clone, "dvc", "exp", "run", *change, "evolve@r2")
