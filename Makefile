@@ -3,11 +3,16 @@ PYTHON ?= python3.11
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
+# DVC's own place for it is writable for every user of the machine, who could so run code as this one.
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.evobuild/dvc
 
-.PHONY: repro test test-engines test-browser test-sandbox lint bench clean-outs
+.PHONY: private repro test test-engines test-browser test-sandbox lint bench clean-outs
 
-repro: .venv/ready
+repro: .venv/ready private
 	python -m evobuild repro
+
+private:
+	@umask 077 && mkdir -p "$(DVC_SITE_CACHE_DIR)"
 
 test: .venv/ready lint
 	pytest
@@ -24,7 +29,7 @@ test-browser: .venv/ready
 
 # Attacks and benign programs against every sandbox of this machine, by root and by a normal user; minutes.
 test-sandbox: .venv/ready
-	timeout 1200 pytest tests/attacks -n 0
+	timeout 3600 pytest tests/attacks -n 0
 
 lint: .venv/ready
 	ruff check .
@@ -41,6 +46,7 @@ bench: .venv/ready
 	python benchmarks/evolution.py
 	python benchmarks/sandbox.py
 	python benchmarks/scoring.py
+	python benchmarks/firm.py
 
 # Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
 clean-outs:

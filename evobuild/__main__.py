@@ -19,6 +19,7 @@ from evobuild.cli import pass_at_k
 from evobuild.cli.store import commands as store_commands
 from evobuild.core.errors import UserError
 from evobuild.core.stage import QUIET
+from evobuild.core.terminal import log, say
 
 PARAMS = Path("params.yaml")
 
@@ -30,13 +31,13 @@ def main(words: list[str] | None = None) -> int:
     try:
         code: int = arguments.run(arguments)
     except UserError as error:
-        sys.stderr.write(f"evobuild: {error}\n")
+        log(f"evobuild: {error}")
         return 1
     except OSError as error:
-        sys.stderr.write(f"evobuild: {error.filename or 'disk'}: {error.strerror or error}\n")
+        log(f"evobuild: {error.filename or 'disk'}: {error.strerror or error}")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("evobuild: interrupted\n")
+        log("evobuild: interrupted")
         return 130
     return code
 
@@ -106,7 +107,7 @@ def _repro(arguments: argparse.Namespace) -> int:
 
 
 def _pass_at_k(arguments: argparse.Namespace) -> int:
-    sys.stdout.write(pass_at_k.score_completions(arguments))
+    say(pass_at_k.score_completions(arguments))
     return 0
 
 
@@ -114,14 +115,14 @@ def _models(arguments: argparse.Namespace) -> int:
     from evobuild.cli.models import inspection
 
     found = inspection.inspect(PARAMS)
-    sys.stdout.write(inspection.roles_table(found))
+    say(inspection.roles_table(found))
     return 1 if any(each.problem for each in found) else 0
 
 
 def _explain(arguments: argparse.Namespace) -> int:
     from evobuild.cli.explain import explain
 
-    sys.stdout.write(explain.explain(arguments.id))
+    say(explain.explain(arguments.id))
     return 0
 
 
@@ -129,14 +130,14 @@ def _preset(arguments: argparse.Namespace) -> int:
     from evobuild.cli import preset as presets
 
     said = f"{' '.join(presets.options(arguments.name))}\n" if arguments.name else presets.listing()
-    sys.stdout.write(said)
+    say(said)
     return 0
 
 
 def _compare_selections(arguments: argparse.Namespace) -> int:
     from evobuild.cli import compare_selections
 
-    sys.stdout.write(compare_selections.report(PARAMS, arguments.examples, arguments.between))
+    say(compare_selections.report(PARAMS, arguments.examples, arguments.between))
     return 0
 
 
@@ -145,7 +146,7 @@ def _contamination(arguments: argparse.Namespace) -> int:
 
     sets = contamination.named(arguments.set, arguments.columns)
     for text in contamination.report(arguments.rows, sets, arguments.ngrams, arguments.show):
-        sys.stdout.write(text)
+        say(text)
         sys.stdout.flush()
     return 0
 
@@ -153,7 +154,7 @@ def _contamination(arguments: argparse.Namespace) -> int:
 def _usage(arguments: argparse.Namespace) -> int:
     from evobuild.cli.usage import usage_table
 
-    sys.stdout.write(usage_table())
+    say(usage_table())
     return 0
 
 
@@ -162,7 +163,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     planned = plan.plan(arguments.set_param, arguments.targets)
     lines = [json.dumps(asdict(each)) for each in planned] if arguments.json else [plan.plan_table(planned)]
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    say("".join(f"{line}\n" for line in lines))
     return 0
 
 

@@ -13,6 +13,7 @@ from evobuild.models.params import ChatRole
 
 
 class AutoIF(Part):
+    seeds: str
     augment: Augment
 
 
@@ -27,14 +28,14 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         if not self.autoif.augment.rounds:
-            return Reads(only=("autoif.augment.rounds", "autoif.augment.near_duplicate"))
+            return Reads(only=("autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate"))
         return Reads(prompts=("autoif/augment.jinja",))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     branch: str
-    seeds: Path
+    seeds: Path = Path("${autoif.seeds}")
     constraints: Out = out("data/{branch}/constraints.parquet")
     rejects: Out = out("data/rejects/augment-{branch}.parquet")
     counts: Out = out("data/counts/augment-{branch}.json")

@@ -20,10 +20,12 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.cli.check import consistency
-    from evobuild.core import metrics
+    from evobuild.core import dvc_state, metrics
     from evobuild.models import roles
 
     consistency.check_params(params)
+    if warning := dvc_state.warning_of_shared_site_cache():
+        log(warning)
     if roles.is_dry_run(params.models):
         log("DRY RUN: a chat role is simulated; nothing that comes of it is a result")
     metrics.write_label(args.label, roles.is_dry_run(params.models))

@@ -68,7 +68,7 @@ def main(params: Params, args: Arguments) -> None:
     source = given.file if given.queries == "file" else args.r0
     tables.refuse_empty(f"{source}: {ledger['in']} rows came in as queries of autoif.compose", ledger)
     made = list(compose.compose_rows(queries, kept, args.branch, given.count, seed))
-    drawn, left = compose.draw_rows(made, given.rows, seed)
+    drawn, left = compose.cut_rows(made, given.rows, seed)
     undrawn = tables.frame(tables.REJECTS, left)
     rows = tables.ledger(len(made), len(drawn), undrawn)
     tables.write(args.rows, tables.frame(tables.INSTRUCTIONS, drawn))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.contamination.params import Ngrams, SetColumns
+from evobuild.contamination.params import Ngrams, SetColumns, Sets
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share
 from evobuild.core.reads import Given, Reads
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 class Decontaminate(Part):
     ngrams: Ngrams
+    sets: Sets
     columns: SetColumns
     embedding: Share | None
 
@@ -34,18 +35,19 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        columns = [
-            f"decontaminate.columns.{name}" for name in self.decontaminate.columns if name != given.name
-        ]
-        if self.decontaminate.embedding is None:
-            return Reads(unused=(*columns, "models.embedder"), libraries=("numpy",))
-        return Reads(unused=tuple(columns), libraries=("sentence-transformers",))
+        own = self.decontaminate
+        of_sets = {"columns": own.columns, "sets": own.sets}
+        others = [f"{key}.{name}" for key, names in of_sets.items() for name in names if name != given.name]
+        unused = [f"decontaminate.{key}" for key in others]
+        if own.embedding is None:
+            return Reads(unused=(*unused, "models.embedder"), libraries=("numpy",))
+        return Reads(unused=tuple(unused), libraries=("sentence-transformers",))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     name: str
-    evaluation: Path
+    evaluation: Path = Path("${decontaminate.sets.{name}}")
     responses: Path = Path("data/responses")
     contamination: Out = out("data/contamination/{name}.parquet")
     counts: Out = out("data/counts/decontaminate-{name}.json")

@@ -40,7 +40,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
+    from evobuild.core import csv_files, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.scoring import distributions, diversity
@@ -74,7 +74,7 @@ def main(params: Params, args: Arguments) -> None:
     far = {pool: rows["distance"] for pool, rows in measured.items()}
     figures = diversity.diversity_figures(measured, str(model) if model else None, given)
     metrics.write_metrics(args.metrics, figures, args.label)
-    distributions.pool_histogram(far, "distance", 0.0).write_csv(args.histogram)
+    csv_files.write_csv(args.histogram, distributions.pool_histogram(far, "distance", 0.0))
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import csv_files, tables
     from evobuild.training import finetune
 
     rows = list(tables.instructions(tables.read(args.dataset, tables.INSTRUCTIONS)))
@@ -47,7 +47,7 @@ def main(params: Params, args: Arguments) -> None:
     table = tables.frame(tables.REJECTS, lost)
     tables.write(args.rejects, table)
     tables.write_json(args.counts, tables.ledger(len(rows), len(rows) - len(lost), table))
-    tables.write_csv(args.curve, steps)
+    csv_files.write_csv(args.curve, steps)
 
 
 if __name__ == "__main__":

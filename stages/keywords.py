@@ -41,7 +41,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
+    from evobuild.core import csv_files, metrics, tables
     from evobuild.evolution.keywords import (
         KEYWORDS,
         Keyword,
@@ -80,7 +80,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, balance | {"asked": used})
     metrics.write_metrics(args.metrics, keyword_figures(drawn, [*found, *rejects], names), args.label)
-    count_keywords(found).write_csv(args.frequencies)
+    csv_files.write_csv(args.frequencies, count_keywords(found))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
+    from evobuild.core import csv_files, metrics, tables
     from evobuild.core.chat import Sampling
     from evobuild.evolution import methods, optimization_history, optimize
     from evobuild.evolution.method_evaluation import MethodEvaluator
@@ -120,7 +120,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.trajectories, optimization_history.trajectory_table(history))
     tables.write(args.failures, optimization_history.candidate_failure_table(history))
     metrics.write_metrics(args.metrics, optimization_history.optimization_figures(history), args.label)
-    tables.write_csv(args.curve, optimization_history.optimization_curve(history))
+    csv_files.write_csv(args.curve, optimization_history.optimization_curve(history))
     tables.write_json(args.counts, {"asked": asked})
 
 

@@ -48,7 +48,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
+    from evobuild.core import csv_files, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.evolution import prompts_sent
@@ -79,7 +79,7 @@ def main(params: Params, args: Arguments) -> None:
     rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}
     figures = {"model": str(model) if model else None} | distributions.distribution_figures(rewards)
     metrics.write_metrics(args.metrics, figures, args.label)
-    distributions.pool_histogram(rewards, "reward").write_csv(args.histogram)
+    csv_files.write_csv(args.histogram, distributions.pool_histogram(rewards, "reward"))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class Params(Part):
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    source: Path
+    source: Path = Path("${seed.source}")
     r0: Out = out("data/rounds/r0.parquet")
     held_out: Out = out("data/held_out.parquet")
     failures: Out = out("data/failures/r0.parquet")

@@ -46,7 +46,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
+    from evobuild.core import csv_files, metrics
     from evobuild.evolution import token_probability
     from evobuild.reporting import failure_counts, funnel, stage_counts, summarize
 
@@ -68,11 +68,11 @@ def main(params: Params, args: Arguments) -> None:
     }
     for path, own in figures.items():
         metrics.write_metrics(path, own, args.label)
-    tables.write_csv(args.levels, summarize.level_counts(args.measures, pools))
-    tables.write_csv(args.histogram, summarize.score_histogram(args.measures, pools))
-    failed.write_csv(args.reasons)
-    token_probability.probability_histogram(positions).write_csv(args.probability_bins)
-    tables.write_csv(args.funnel, funnel.funnel_lines(steps))
+    csv_files.write_csv(args.levels, summarize.level_counts(args.measures, pools))
+    csv_files.write_csv(args.histogram, summarize.score_histogram(args.measures, pools))
+    csv_files.write_csv(args.reasons, failed)
+    csv_files.write_csv(args.probability_bins, token_probability.probability_histogram(positions))
+    csv_files.write_csv(args.funnel, funnel.funnel_lines(steps))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
+    from evobuild.core import csv_files, draws, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
@@ -58,7 +58,7 @@ def main(params: Params, args: Arguments) -> None:
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
                 rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-                drawn = tag.draw_rows_to_tag(rows["id"], given.rows, pool, seed)
+                drawn = tag.draw_rows_to_tag(draws.placed_ids(rows), given.rows, pool, seed)
                 sizes[pool] = len(drawn), rows.height - len(drawn)
                 own = (row for row in tables.instructions(rows) if row.id in drawn)
                 found[pool] = list(tag.tag_rows(own, model, given.sampling(seed)))
@@ -70,7 +70,7 @@ def main(params: Params, args: Arguments) -> None:
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
     figures = distributions.tag_figures(measured, str(tagger) if tagger else None)
     metrics.write_metrics(args.metrics, figures, args.label)
-    distributions.count_tags(measured).write_csv(args.histogram)
+    csv_files.write_csv(args.histogram, distributions.count_tags(measured))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ whose code takes every line that begins with a hyphen, and equal ones as often a
 
 from __future__ import annotations
 
-import random
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.autoif.params import Augment
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject, row_id
@@ -36,6 +36,7 @@ HEADING = 4
 """Words that a line in bold letters may have and still be a heading."""
 
 _ITEM = re.compile(r"[ \t>]*(?:[-*•+–]|[*_]{0,2}\(?\d{1,3}[.):][*_]{0,2})[ \t]+(?=\S)")
+_ITEMS = re.compile(rf"(?:{_ITEM.pattern})*+")
 _LABEL = re.compile(r"(?:\*\*|__)[^*_\n]{1,60}?(?::(?:\*\*|__)|(?:\*\*|__)[ \t]*[:–—-])[ \t]*(?=\S)")
 _BOLD = re.compile(r"(\*\*|__)([^\n]+)\1")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`"}
@@ -151,8 +152,7 @@ def invent_constraints(
             yield from _read_constraints(replies[request.key], known, str(model.model), params.count)
         return
     for number in numbers:
-        texts = sorted(known.texts)
-        drawn = random.Random(f"{seed} augment {number}").sample(texts, min(params.examples, len(texts)))
+        drawn = draw_lowest(known.texts, params.examples, seed, f"augment {number}", by=str)
         for reply in model.generate([_request(number, drawn, params, seed)]):
             yield from _read_constraints(reply, known, str(model.model), params.count)
 
@@ -204,10 +204,8 @@ def clean_list_item(line: str) -> str:
 
     Instance: '1. **Length:** "Use at most 50 words."' -> 'Use at most 50 words.'
     """
-    text = line
-    while mark := _ITEM.match(text):
-        text = text[mark.end() :]
-    text = _LABEL.sub("", text.strip(), count=1)
+    marks = _ITEMS.match(line)
+    text = _LABEL.sub("", line[marks.end() if marks else 0 :].strip(), count=1)
     if (bold := _BOLD.fullmatch(text)) and bold[1] not in bold[2]:
         text = bold[2].strip()
     if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and not {text[0], text[-1]} & set(text[1:-1]):

@@ -2,19 +2,20 @@
 
 Queries are rows of the seed, or of a file of their own, without earlier turns, of the domains and the length
 that params allow. Each constraint is put to some of them, drawn for it alone, so that one more constraint
-changes no other's rows. Of all rows so many are drawn. Source: Hui et al. 2024, arXiv:2412.11231, whose rows
+changes no other's rows; nor does a query more, at the end of a file (see `core.draws`). Of all rows so many
+are drawn. Source: Hui et al. 2024, arXiv:2412.11231, whose rows
 have this form, and whose larger set is cut by rows, so that it keeps its constraints.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from evobuild.autoif.params import Compose
 from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
+from evobuild.core.draws import draw_lowest, draw_rows
 from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.tables import AUTOIF, SEED_ROUND, Instruction, Reject, content_id, row_id
 from evobuild.seeds.clean import clean_source_rows
@@ -58,11 +59,8 @@ def compose_rows(
 
     round: name of the branch. count: queries of a constraint.
     """
-    by_id = {row.id: row for row in queries}
-    ids = sorted(by_id)
     for constraint in constraints:
-        drawn = random.Random(f"{seed} compose {constraint.id}").sample(ids, min(count, len(ids)))
-        for query in map(by_id.__getitem__, drawn):
+        for query in draw_rows(queries, count, seed, f"compose {constraint.id}"):
             yield _row(query, constraint, round)
 
 
@@ -90,10 +88,10 @@ def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
     )
 
 
-def draw_rows(
+def cut_rows(
     rows: Sequence[Instruction], most: int | None, seed: int
 ) -> tuple[list[Instruction], list[Reject]]:
-    """Draw so many rows, all if most is None; the others are rejects. One more row moves no other's place."""
-    order = sorted(rows, key=lambda row: (row_id(f"{seed} compose", "", row.id), row.id))
+    """Draw so many rows, all if most is None; the others are rejects. One more row takes the place of one."""
+    order = draw_lowest(rows, len(rows), seed, "compose", by=lambda row: row.id)
     drawn = len(order) if most is None else most
     return order[:drawn], [Reject(row.id, NOT_DRAWN, row.operation, "") for row in order[drawn:]]

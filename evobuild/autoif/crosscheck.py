@@ -15,7 +15,6 @@ functions and 10 cases at step 1: above 0 ("any agrees") and from 0.8.
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from evobuild.autoif.function_verdicts import (
 )
 from evobuild.autoif.params import Crosscheck
 from evobuild.autoif.records import Case, meets
+from evobuild.core.draws import draw_lowest
 from evobuild.core.tables import Reject, count_reasons, row_id
 
 
@@ -178,8 +178,8 @@ def keep_verified_constraints(
         else:
             rows[each.verifiers.id] = verified_row(each)
     wanted, left = params.constraints, sorted(rows)
-    if wanted is not None and wanted < len(left):
-        left = random.Random(f"{seed} crosscheck").sample(left, wanted)
+    if wanted is not None:
+        left = draw_lowest(left, wanted, seed, "crosscheck", by=str)
     lost += [Reject(id, "not drawn", "", "") for id in sorted(rows.keys() - set(left))]
     return [*(rows[id] for id in left), *lost]
 

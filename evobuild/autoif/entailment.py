@@ -58,7 +58,7 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
     """
     with Measurements(f"entailment {identities.weights_identity(model)} {DTYPE}") as kept:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
-        found = {key: value.decode() for key, value in kept.get(list(set(keys.values()))).items()}
+        found = kept.found_as(bytes.decode, list(set(keys.values())))
         fresh = {pair: key for pair, key in keys.items() if key not in found}
         for pair, label in _labelled(fresh, model) if fresh else ():
             found[fresh[pair]] = label

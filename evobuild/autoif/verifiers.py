@@ -92,7 +92,8 @@ def _result(reply: Reply) -> VerifierResult:
 def read_verifier_reply(text: str) -> VerifierReply:
     """Read the function and the cases of a reply: of the first JSON object in it that has code.
 
-    Raises UnreadableVerifier: unparsed, no function, syntax (it does not compile), several functions.
+    Raises UnreadableVerifier: unparsed, no function, too long, syntax (it does not compile), several
+    functions.
     """
     # Of an object that cannot be read there may be cases left.
     found = [
@@ -110,6 +111,8 @@ def read_verifier_reply(text: str) -> VerifierReply:
 
 def _function(written: str) -> tuple[str, bool]:
     """The code as it compiles, and whether a level of escapes had to be taken off it."""
+    if len(written) > json_repairs.LONGEST_CODE:
+        raise UnreadableVerifier("too long")
     found = json_repairs.find_compiling_code(written)
     if found is None:
         raise UnreadableVerifier("syntax")

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
 from evobuild.core.params import load_params
 from evobuild.reporting import outcomes
@@ -13,7 +14,6 @@ from evobuild.selection import compare
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.compare import Comparison, Group
 from evobuild.selection.params import ChoiceParams, Metric
-from evobuild.text.control_characters import on_terminal
 
 WIDTH = 110
 CLIP = 300

@@ -9,10 +9,10 @@ from evobuild.contamination import evaluation_sets
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Found, Hit
+from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.seeds import formats
-from evobuild.text.control_characters import on_terminal
 from evobuild.text.words import split_normalised_words
 
 HEADER = (

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from evobuild.core.errors import UserError
+from evobuild.core.outs import whole
 
 
 def add_pass_at_k(parser: argparse.ArgumentParser) -> None:
@@ -49,13 +50,15 @@ def score_completions(arguments: argparse.Namespace) -> str:
         modules=None,
         allow_weaker_isolation=arguments.allow_weaker_isolation,
     )
-    verdicts = code_benchmarks.examine_samples(problems, samples, limits)
-    if arguments.verdicts:
+    inputs = [file for file in (arguments.problems, arguments.samples) if file]
+    with whole(*filter(None, [arguments.verdicts]), inputs=inputs) as written:
+        verdicts = code_benchmarks.examine_samples(problems, samples, limits)
         rows = (
             {"task_id": sample.task, "passed": each.passed, "error": each.error, "detail": each.detail}
             for sample, each in zip(samples, verdicts, strict=True)
         )
-        arguments.verdicts.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        for file in written:
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     score = code_benchmarks.score_samples(samples, verdicts, arguments.k)
     shown = {
         **{f"pass@{k}": value for k, value in score.pass_at.items()},

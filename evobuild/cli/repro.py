@@ -8,7 +8,6 @@ package is another than when they were. `dvc exp run` cannot be stepped in front
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,13 +17,13 @@ from pathlib import Path
 from evobuild.cli.check import consistency
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.resolve import leftovers, settings
+from evobuild.core.dvc_state import damaged_rwlock, use_private_site_cache
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.params import read_yaml
 from evobuild.core.stage import log
 
 SEED = Path("data/counts/seed.json")
-RWLOCK = Path(".dvc/tmp/rwlock")
 
 
 def repro(words: Sequence[str]) -> int:
@@ -32,23 +31,12 @@ def repro(words: Sequence[str]) -> int:
     if not Path("dvc.yaml").is_file():
         raise UserError("dvc.yaml: no such file; run in the folder that holds it")
     consistency.check_params(load_all_params(PARAMS))
-    check_rwlock(RWLOCK)
+    if damaged := damaged_rwlock():
+        raise UserError(damaged)
+    use_private_site_cache()
     refresh(PARAMS)
     sys.stdout.flush()
     os.execvp("dvc", ["dvc", "repro", *words])
-
-
-def check_rwlock(file: Path) -> None:
-    """Raise UserError if DVC's file of locks is no JSON, as a kill may leave it."""
-    if not file.is_file():
-        return
-    try:
-        json.loads(file.read_bytes())
-    except ValueError:
-        raise UserError(
-            f"{file} is damaged, as a kill of DVC may leave it, and DVC stops at it; "
-            f"if no DVC runs in this folder, remove it: rm {file}"
-        ) from None
 
 
 def refresh(params: Path) -> None:

@@ -14,6 +14,9 @@ import numpy as np
 NO_WORD = 0
 RUN = np.dtype([("row", np.int64), ("text", np.int64), ("start", np.int64), ("length", np.int64)])
 """Words of a row that a text has, too. start: the first, from 0. length: in words."""
+MOST_PLACES = 4
+"""Places of an n-gram in one text that are compared, the first ones: a text that repeats itself would else be
+compared with a row that does the same at each pair of places."""
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -43,7 +46,9 @@ class Grams:
         self._codes_V = np.random.default_rng(0).integers(1, 2**64, words + 1, np.uint64)
         places, hashes = self._hashed(texts)
         order = np.argsort(hashes, kind="stable")
-        self._places, self._hashes = places[order], hashes[order]
+        places, hashes = places[order], hashes[order]
+        kept = _rank_within(hashes, texts.number(places)) < MOST_PLACES
+        self._places, self._hashes = places[kept], hashes[kept]
 
     def _hashed(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
         """Where the n-grams of texts begin, those with NO_WORD left out, and their hashes."""
@@ -81,6 +86,12 @@ class Grams:
         runs["start"] = here[begin] - rows.starts_N[row]
         runs["length"] = np.diff(np.append(begin, len(here))) + self._n - 1
         return runs
+
+
+def _rank_within(*columns: np.ndarray) -> np.ndarray:
+    """The place of each entry of sorted columns among those with its values, from 0."""
+    places = np.arange(len(columns[0]))
+    return np.asarray(places - np.maximum.accumulate(np.where(first_of(*columns), places, 0)))
 
 
 def first_of(*columns: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from evobuild.core.errors import BadInput
 from evobuild.core.text_files import decode_utf8, opened_file
 
 Record = dict[str, Any]
+
+MOST_BYTES = 16 << 20
+"""Of a line; a record of that length is a book."""
 
 # An escaped half of a character without its other half, or a backslash before it that may make it none.
 SURROGATE = re.compile(
@@ -41,9 +45,15 @@ def read_json_lines(path: Path) -> Iterator[tuple[str, object]]:
     """
     offset = 0
     with opened_file(path) as file:
-        for number, data in enumerate(file, start=1):
-            text = decode_utf8(data, path, number, offset)
+        for number, data in enumerate(iter(partial(file.readline, MOST_BYTES + 1), b""), start=1):
+            if len(data) > MOST_BYTES:
+                raise BadInput(
+                    f"{path.name}:{number}: a line of more than {MOST_BYTES:,} bytes; expected a record"
+                )
             offset += len(data)
+            if data.isspace():
+                continue
+            text = decode_utf8(data, path, number, offset - len(data))
             if not text or text.isspace():
                 continue
             value, place = parse_json(text.rstrip(), path, number), f"{path.name}:{number}"

@@ -96,7 +96,7 @@ REASONS = (
     Reason("heading", "the line is a heading", ("augment",)),
     Reason("chatter", "the line talks about the list", ("augment",)),
     Reason("too short", "it has too few words or characters", ("augment", "compose")),
-    Reason("too long", "it has too many characters or tokens", ("augment", "compose", "reward")),
+    Reason("too long", "it has too many characters or tokens", ("augment", "verifiers", "compose", "reward")),
     Reason("more than asked for", "the reply lists more constraints than were asked for", ("augment",)),
     Reason("unparsed", "the reply is not the JSON that was asked for", ("verifiers",)),
     Reason("syntax", "the function is no Python", ("verifiers",)),

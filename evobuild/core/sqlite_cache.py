@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
+from evobuild.core.private_files import private_file, tighten
 from evobuild.core.stage import log
 
 BUFFER_ROWS = 2048
@@ -30,6 +32,9 @@ WAL_PAGES = 16_384
 """Pages of 4 kB after which the log goes into the file: the index is hit everywhere, so seldom is faster."""
 ASKED = 10_000
 """Keys of one query; SQLite takes 32,766."""
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,10 @@ def open_sqlite_cache(file: Path, kind: CacheKind) -> sqlite3.Connection:
     cannot be written.
     """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private_file(file)
+        # SQLite gives new ones the file's own mode.
+        for suffix in ("-wal", "-shm"):
+            tighten(file.with_name(file.name + suffix))
         connection = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
     except (sqlite3.Error, OSError) as error:
         raise kind.user_error(file, error) from error
@@ -198,6 +206,20 @@ class SqliteCache:
                     self._report(key)
         if self._buffer:
             values |= {key: self._buffer[key] for key in keys if key in self._buffer}
+        return values
+
+    def found_as(self, read: Callable[[bytes], Value], keys: Sequence[Key]) -> dict[Key, Value]:
+        """Look values up and read them; one that `read` cannot read is missing, as a damaged one is.
+
+        read: raises ValueError, RecursionError or struct.error at what is none.
+        A checksum tells what was harmed since it was written; not what another program wrote.
+        """
+        values: dict[Key, Value] = {}
+        for key, value in self.found(keys).items():
+            try:
+                values[key] = read(value)
+            except (ValueError, RecursionError, struct.error):
+                self._report(key)
         return values
 
     def _report(self, key: Key) -> None:

@@ -9,6 +9,7 @@ A script defines what it reads of params.yaml and what it is given, and ends wit
     class Arguments:
         pool: str                                              # a name: --pool, wanted
         rows: Path = Path("data/rounds/{pool}.parquet")        # read: --rows, this path unless given
+        source: Path = Path("${seed.source}")                  # read: the path that params.yaml gives there
         ratings: Out = out("data/ratings/{pool}.parquet")      # written
 
     def main(params: Params, args: Arguments) -> None: ...
@@ -22,20 +23,18 @@ from __future__ import annotations
 import argparse
 import ctypes
 import dataclasses
-import fcntl
-import hashlib
 import os
 import re
-import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
 from evobuild.core.errors import UserError
+from evobuild.core.outs import whole
+from evobuild.core.terminal import log as log
 
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
@@ -49,11 +48,6 @@ def out(path: str) -> Out:
     """A path that a stage writes."""
     return Out(Path(path))
 
-
-LOCKS = Path(".evobuild/locks")
-
-LOCK_WAIT = 5.0
-"""Seconds to wait for a killed predecessor to let go of an out."""
 
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -76,11 +70,13 @@ def run(main: Callable[..., None]) -> NoReturn:
     try:
         call_stage(main, words.pop("params"), words)
     except UserError as error:
-        sys.exit(f"{name}: {error}")
+        log(f"{name}: {error}")
+        sys.exit(1)
     except OSError as error:
-        sys.exit(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
+        log(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
+        sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write(f"{name}: interrupted\n")
+        log(f"{name}: interrupted")
         sys.exit(130)
     sys.exit(0)
 
@@ -90,20 +86,23 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
 
     params: params.yaml. given: names and paths of the command line; None where it gives none.
 
-    Raises UserError if an input is missing, or an out is being written by another process.
+    Raises UserError if an input is missing, an out would replace what is none, or another process writes it.
     """
     from evobuild.core import prompts
     from evobuild.core.params import Part, load_params
     from evobuild.core.reads import Given, params_read
 
-    kinds, arguments = argument_kinds(main), stage_arguments(main, given)
     read = load_params(params, params_schema(main))
-    for option, path in _paths_read(arguments, kinds).items():
+    kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
+    inputs = _paths_read(arguments, kinds)
+    for option, path in inputs.items():
         if not path.exists():
             raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
     outs = [name for name, kind in kinds.items() if kind is Out]
+    declared = [getattr(_declared(main, given), name) for name in outs]
+    paths = [getattr(arguments, name) for name in outs]
     with ExitStack() as stack:
-        temporary = stack.enter_context(whole(*(getattr(arguments, name) for name in outs)))
+        temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
         if isinstance(read, Part):
             reads = read.reads(Given(instance_name(arguments, kinds)))
             stack.enter_context(prompts.only(reads.prompts))
@@ -126,8 +125,11 @@ def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
     return get_type_hints(get_type_hints(main)["args"])
 
 
-def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
+def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None], params: Any = None) -> Any:
     """A stage's arguments: what is given, else the default paths, with the given names put into these.
+
+    params: what the stage reads of them. A default such as ${seed.source} is the path that they give there,
+    so that no command holds it, whatever its characters; without params it stays as it is.
 
     Raises UserError at a name that is none, or that is missing.
     """
@@ -144,9 +146,29 @@ def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None]) 
                 {name: Path(given.get(name) or path) for name, path in _default_folders(field).items()}
             )
         elif kinds[field.name] is not str:
-            path = given.get(field.name) or str(field.default).format_map(names)
+            path = given.get(field.name) or _default_path(str(field.default), names, params)
             values[field.name] = Path(path)
     return kind(**values)
+
+
+def _default_path(path: str, names: Mapping[str, str | None], params: Any) -> str:
+    for name, value in names.items():
+        path = path.replace(f"{{{name}}}", str(value))
+    if params is None or not (found := re.fullmatch(r"\$\{([a-z0-9_.]+)\}", path)):
+        return path
+    for key in found[1].split("."):
+        try:
+            params = params[key] if isinstance(params, dict) else getattr(params, key)
+        except KeyError as error:
+            raise UserError(f"params.yaml: {found[1]} is not there, and its path is to be read") from error
+    return str(params)
+
+
+def _declared(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
+    """A stage's arguments with its own paths where it has them, whatever is given."""
+    kind = get_type_hints(main)["args"]
+    wanted = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
+    return stage_arguments(main, {name: value for name, value in given.items() if name in wanted})
 
 
 def _default_folders(field: dataclasses.Field[Any]) -> Folders:
@@ -164,52 +186,6 @@ def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
         elif kind is Path:
             found[name.replace("_", "-")] = getattr(arguments, name)
     return found
-
-
-@contextmanager
-def whole(*outs: Path) -> Iterator[list[Path]]:
-    """Give a temporary path for each out; on success they take the real names, else they are removed.
-
-    Raises UserError if another process is writing one of them.
-    """
-    with ExitStack() as stack:
-        for out in outs:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_lock(out))
-        temporary = [out.with_name(f".{out.name}.partial") for out in outs]
-        for path in temporary:
-            _remove(path)
-            stack.callback(_remove, path)
-        yield temporary
-        for path, out in zip(temporary, outs, strict=True):
-            if out.is_dir():
-                shutil.rmtree(out)
-            path.replace(out)
-
-
-@contextmanager
-def _lock(out: Path) -> Iterator[None]:
-    """Hold the sole right to write an out; the lock goes with the process, however it ends."""
-    digest = hashlib.blake2b(os.fsencode(out.absolute()), digest_size=8).hexdigest()
-    LOCKS.mkdir(parents=True, exist_ok=True)
-    with (LOCKS / digest).open("a+") as handle:
-        deadline = time.monotonic() + LOCK_WAIT
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise UserError(f"{out}: another process is writing it; wait for it or stop it") from None
-                time.sleep(0.05)
-        yield
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
@@ -246,8 +222,3 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def log(message: Any) -> None:
-    """Say something in the stage's log (standard error)."""
-    print(message, file=sys.stderr, flush=True)

@@ -24,11 +24,10 @@ Rejects have id, reason, detail and the raw reply.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -357,14 +356,6 @@ def frame(schema: pl.Schema, rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
 def write_json(path: Path, content: object) -> None:
     """Write small figures as JSON, one key a line."""
     path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
-def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write a small table to plot; every row has the keys of the first."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def ledger(rows_in: int, rows_out: int, rejects: pl.DataFrame) -> dict[str, Any]:

@@ -1,25 +1,73 @@
-"""Files of text that users bring, opened and decoded: what is wrong with one is a BadInput with its place."""
+"""Files of text that users bring, opened and decoded: what is wrong with one is a BadInput with its place.
+
+A compressed file may expand to so many times its size, so that a few kilobytes never fill memory or disk.
+"""
 
 from __future__ import annotations
 
 import codecs
 import errno
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from evobuild.core.errors import BadInput
+
+MOST_TIMES = 200
+"""Times its own size that a file may expand to; text shrinks to a tenth or so, gzip's best is 1,032."""
+LEAST_BYTES = 1 << 20
+"""Bytes that any compressed text may expand to."""
+
+
+def too_large(path: Path) -> BadInput:
+    """Say that a file is far larger inside than on disk."""
+    return BadInput(
+        f"{path}: {path.stat().st_size:,} bytes that expand to far more than {MOST_TIMES} times as much; "
+        "expected a data file; if it is one, give it uncompressed"
+    )
+
+
+class _Expanding(io.RawIOBase):
+    """What a gzip file holds, as far as it expands to no more than what was read of it may."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("rb")
+        self._inside = gzip.GzipFile(fileobj=self._file)
+        self._given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._inside.read(len(buffer))
+        buffer[: len(data)] = data
+        self._given += len(data)
+        if self._given > LEAST_BYTES + MOST_TIMES * self._file.tell():
+            raise too_large(self._path)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.suffix.lower() != ".gz":
+        return path.open("rb")
+    return cast(BinaryIO, io.BufferedReader(_Expanding(path), 1 << 16))
 
 
 @contextmanager
 def opened_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for reading, through gzip if it is named .gz; what the system refuses becomes BadInput."""
     try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            yield cast(BinaryIO, file)
+        with _open(path) as file:
+            yield file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadInput(f"{path}: is no whole gzip file: {error}; compress it again") from None
     except OSError as error:

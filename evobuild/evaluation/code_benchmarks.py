@@ -23,6 +23,12 @@ from evobuild.core.errors import BadInput
 from evobuild.core.json_lines import NotJson, parse_json, read_json_lines
 from evobuild.core.text_files import decode_utf8, opened_file
 
+NO_PROBLEM = (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError)
+"""What is raised where a row is none; Python's parser raises the last two on code that is nested too deep."""
+
+REASON = 100
+"""Characters of why."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -78,13 +84,21 @@ def read_problems(path: Path) -> dict[str, Problem]:
     found: dict[str, Problem] = {}
     for place, row in _rows(path):
         try:
-            problem = next(read for field, read in READERS.items() if field in row)(row)
-        except (KeyError, TypeError, SyntaxError, StopIteration) as error:
-            raise BadInput(f"{place}: neither a problem of HumanEval nor of MBPP: {error!r}") from error
+            problem = _problem(row)
+        except NO_PROBLEM as error:
+            reason = f"{type(error).__name__}: {str(error)[:REASON]}"
+            raise BadInput(f"{place}: neither a problem of HumanEval nor of MBPP: {reason}") from error
         if problem.task in found:
             raise BadInput(f"{place}: the task {problem.task!r} is given twice")
         found[problem.task] = problem
     return found
+
+
+def _problem(row: dict[str, object]) -> Problem:
+    for field, read in READERS.items():
+        if field in row:
+            return read(row)
+    raise KeyError(" or ".join(READERS))
 
 
 def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
@@ -140,7 +154,7 @@ def score_samples(samples: Sequence[Sample], verdicts: Iterable[sandbox.Verdict]
 
 def _human_eval(row: dict[str, object]) -> Problem:
     task, prompt, canonical, tests, function = (
-        str(row[field]) for field in ("task_id", "prompt", "canonical_solution", "test", "entry_point")
+        _text(row[field]) for field in ("task_id", "prompt", "canonical_solution", "test", "entry_point")
     )
     # A stub so that the prompt is a program: some have no docstring. Its other functions serve the tests.
     return Problem(task, prompt, canonical, f"{prompt}\n    pass\n", tests, function, "check")
@@ -150,11 +164,9 @@ def _mbpp(row: dict[str, object]) -> Problem:
     tests = [*_texts(row["test_list"]), *_texts(row.get("challenge_test_list", []))]
     imports = _texts(row.get("test_imports", []))
     # The setup of some tests makes objects of the program's classes, so it is part of the tests.
-    lines = [*imports, str(row.get("test_setup_code") or ""), *tests]
-    program = str(row["code"])
-    return Problem(
-        str(row["task_id"]), "", program, "", "\n".join(lines), _tested(program, "\n".join(lines)), None
-    )
+    lines = [*imports, _text(row.get("test_setup_code") or ""), *tests]
+    program, task = _text(row["code"]), _text(row["task_id"])
+    return Problem(task, "", program, "", "\n".join(lines), _tested(program, "\n".join(lines)), None)
 
 
 READERS: dict[str, Callable[[dict[str, object]], Problem]] = {"entry_point": _human_eval, "test_list": _mbpp}
@@ -163,8 +175,14 @@ READERS: dict[str, Callable[[dict[str, object]], Problem]] = {"entry_point": _hu
 
 def _texts(found: object) -> list[str]:
     if not isinstance(found, list):
-        raise TypeError(f"expected a list, found {found!r}")
-    return [str(item) for item in found]
+        raise TypeError(f"expected a list, found a {type(found).__name__}")
+    return [_text(item) for item in found]
+
+
+def _text(found: object) -> str:
+    if not isinstance(found, str | int):
+        raise TypeError(f"expected text, found a {type(found).__name__}")
+    return str(found)
 
 
 def _tested(program: str, tests: str) -> str:
@@ -175,7 +193,9 @@ def _tested(program: str, tests: str) -> str:
         trees = ast.parse(program), ast.parse(tests)
     defined = {node.name for node in trees[0].body if isinstance(node, ast.FunctionDef)}
     names = (node.id for node in ast.walk(trees[1]) if isinstance(node, ast.Name))
-    return next(name for name in names if name in defined)
+    if tested := next((name for name in names if name in defined), None):
+        return tested
+    raise KeyError("no function of the program is tested")
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:

@@ -7,7 +7,6 @@ Every kind of failure has its own name, as it counts in the failure rate of a me
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import NamedTuple
 
 from evobuild.core.tables import Instruction
@@ -113,4 +112,4 @@ def _said(text: str) -> str:
     """What is left of a text without case, space and punctuation."""
     if text.isascii():
         return text.translate(_NOT_SAID_ASCII).lower()
-    return _NOT_SAID.sub("", unicodedata.normalize("NFKC", text)).casefold()
+    return _NOT_SAID.sub("", words.compose(text)).casefold()

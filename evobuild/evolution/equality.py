@@ -20,11 +20,11 @@ from evobuild.models.client import Model
 _SIGNS = re.compile(r"[*_`\"“”#{}\[\]()<>-]+")
 # "Equal" is a part of "Not Equal", so the denial is looked for with it: at most three words before.
 _SAID = re.compile(
-    r"\b(?P<no>(?:not|never|neither|nor|hardly|\w+n't)(?:[ ,]+[\w']+){0,3}?[ ,]+|un|not|non|in)?equal\b"
-    r"(?:\s*[?:=]\s*(?P<value>yes|no|true|false)\b)?"
+    r"\b(?P<no>(?:not|never|neither|nor|hardly|\w+n't)(?:[ ,]++[\w']++){0,3}?[ ,]++|un|not|non|in)?equal\b"
+    r"(?:\s*+[?:=]\s*+(?P<value>yes|no|true|false)\b)?"
 )
-_LABELLED = re.compile(r"\b(?:verdict|judge?ment|answer|decision|conclusion|result)\s*(?::|=|is\b)(.*)")
-_LINE = re.compile(rf"^\W*(?:{_SAID.pattern})\W*$", re.MULTILINE)
+_LABELLED = re.compile(r"\b(?:verdict|judge?ment|answer|decision|conclusion|result)\s*+(?::|=|is\b)(.*)")
+_WORD = re.compile(r"\w")
 
 
 class Pair(NamedTuple):
@@ -68,12 +68,30 @@ def read_equality_verdict(text: str) -> bool | None:
     """
     plain = _SIGNS.sub(" ", text.casefold().replace("’", "'"))
     labelled = [said for line in _LABELLED.findall(plain) if (said := _said(line))][-1:]
-    alone = [_said(line[0]) for line in _LINE.finditer(plain)]
-    said = set().union(*(labelled or alone or [_said(plain)]))
+    said = set().union(*(labelled or [_said_alone(plain) or _said(plain)]))
     return said.pop() if len(said) == 1 else None
 
 
 def _said(text: str) -> set[bool]:
-    return {
-        (found["no"] is None) == (found["value"] in (None, "yes", "true")) for found in _SAID.finditer(text)
-    }
+    return set(map(_says_equal, _SAID.finditer(text)))
+
+
+def _says_equal(found: re.Match[str]) -> bool:
+    return (found["no"] is None) == (found["value"] in (None, "yes", "true"))
+
+
+def _said_alone(text: str) -> set[bool]:
+    """What is said where no other word stands on its line. Each line is looked at once."""
+    said = set()
+    found = list(_SAID.finditer(text))
+    places = [match.span() for match in found]
+    ends, starts = [0, *(end for _, end in places)], [*(start for start, _ in places), len(text)]
+    for match, before, after in zip(found, ends, starts[1:], strict=False):
+        start = max(before, text.rfind("\n", before, match.start()) + 1)
+        end = text.find("\n", match.end(), after)
+        is_first = start > before or not before
+        is_last = end >= 0 or after == len(text)
+        rest = (text[start : match.start()], text[match.end() : end if end >= 0 else after])
+        if is_first and is_last and not any(map(_WORD.search, rest)):
+            said.add(_says_equal(match))
+    return said

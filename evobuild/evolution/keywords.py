@@ -8,12 +8,10 @@ form, singular and plural as one. Both are counted. The replies to fixed operati
 
 from __future__ import annotations
 
-import random
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,18 +19,23 @@ import polars as pl
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.draws import draw_rows, placed_ids
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.evolution.replies import scan_evolver_replies
 from evobuild.models.client import Model
-from evobuild.text.words import split_marked_words
+from evobuild.text.words import compose, split_marked_words
 
 LONGEST = 60
 """Characters of a phrase; what is longer is an explanation."""
+MOST_READ = 10 * LONGEST
+"""Characters of a line that are read as a phrase."""
 READ = ("two phrases", "long phrase")
 """Reasons of replies that said something, which its authors would have counted."""
 MOST_METHODS = 20
 """Methods that are read of a reply; one that lists more repeats itself."""
+MOST_LABELS = 8
+"""Labels of a list in one reply, so that a reply of labels costs little."""
 
 _MARKS = r"[ \t>*_`#]*"
 # The label begins its line, perhaps after its step's number; within a line it needs its hashes, and ends it.
@@ -52,7 +55,7 @@ _ITEM = re.compile(
     r"[*_]{0,2}[ \t]*(?P<text>.*)",
     re.IGNORECASE,
 )
-_RULE = re.compile(r"\s*(?:```\w*|[-*_=]{3,})?\s*")
+_RULE = re.compile(r"\s*+(?:```\w*|[-*_=]{3,})?\s*")
 _ARTICLES = {"a", "an", "the"}
 _PLURAL = re.compile(r"(?<=\w\w)(?:(ies)|(?<!s)s)\b")
 
@@ -91,7 +94,7 @@ def listed_methods(reply: str) -> tuple[str, ...]:
     The list ends at the next step or label, or after MOST_METHODS. Lines and sub-items below a method
     belong to it; a remark before or after the list does not.
     """
-    for label in _LIST.finditer(reply):
+    for label in islice(_LIST.finditer(reply), MOST_LABELS):
         if items := _items(reply[label.end() :].splitlines()):
             return items[:MOST_METHODS]
     return ()
@@ -99,7 +102,7 @@ def listed_methods(reply: str) -> tuple[str, ...]:
 
 def _items(lines: Iterable[str]) -> tuple[str, ...]:
     """Take the items of a list, each with the lines and the sub-items that belong to it."""
-    items: list[str] = []
+    items: list[list[str]] = []
     first: re.Match[str] | None = None
     is_open = False
     for line in takewhile(lambda line: not _END.match(line), lines):
@@ -108,11 +111,11 @@ def _items(lines: Iterable[str]) -> tuple[str, ...]:
             is_open = False
         elif item and (first is None or _same_level(item, first)):
             first = first or item
-            items.append(item["text"])
+            items.append([item["text"]])
             is_open = True
         elif items and (item or is_open or line[0] in " \t"):
-            items[-1] += f" {item['text'] if item else line}"
-    return tuple(filter(None, map(_plain_text, items)))
+            items[-1].append(item["text"] if item else line)
+    return tuple(text for parts in items if (text := _plain_text(" ".join(parts))))
 
 
 def _plain_text(text: str) -> str:
@@ -127,7 +130,7 @@ def _same_level(item: re.Match[str], first: re.Match[str]) -> bool:
 def draw_method_lists(
     names: Sequence[str], *, replies: Path, rounds: Path, count: int, seed: int
 ) -> list[MethodList]:
-    """Draw at most so many replies of each round, by seed, and read the methods that they list.
+    """Draw at most so many replies of each round, and read the methods that they list.
 
     names: of the rounds. replies, rounds: folders with a table of each.
 
@@ -136,8 +139,8 @@ def draw_method_lists(
     drawn: list[MethodList] = []
     for name in names if count else ():
         table = scan_evolver_replies(name, replies=replies, rounds=rounds)
-        ids = sorted(table.select("id").collect()["id"])
-        chosen = random.Random(f"{seed} keywords {name}").sample(ids, min(count, len(ids)))
+        children = placed_ids(table.select("id", "seed_place").collect())
+        chosen = [child.id for child in draw_rows(children, count, seed, f"keywords {name}")]
         own = table.filter(pl.col("id").is_in(chosen)).select("id", "evolver", "reply").collect().sort("id")
         drawn += [
             MethodList(id, name, evolver, listed_methods(reply)) for id, evolver, reply in own.iter_rows()
@@ -171,9 +174,10 @@ def summarise_methods(
 
 def read_keyword(reply: Reply) -> tuple[str, str | None]:
     """Read the phrase of a reply, in its normal form, and why it is none: it is one line, and short."""
-    lines = [phrase for line in reply.text.splitlines() if (phrase := normal_phrase(line))]
     if unusable := failures.reply_failure(reply):
         return "", unusable
+    said = (normal_phrase(line) for line in reply.text.splitlines() if line.strip())
+    lines = list(islice(filter(None, said), 2))
     if not lines:
         return "", "no phrase"
     if len(lines) > 1:
@@ -186,7 +190,7 @@ def normal_phrase(phrase: str) -> str:
 
     Instance: '**Add a Real-World Example.**' -> 'add real world example'.
     """
-    text = re.sub(r"['’]", "", unicodedata.normalize("NFKC", phrase)).casefold()
+    text = re.sub(r"['’]", "", compose(phrase[:MOST_READ])).casefold()
     return " ".join(word for word in split_marked_words(text) if word not in _ARTICLES)
 
 

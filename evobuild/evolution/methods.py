@@ -18,7 +18,7 @@ from evobuild.text import assistant_phrases
 
 SLOT = "{instruction}"
 _SLOT = re.compile(r"\{\{?\s*(?:the\s+)?instruction\s*\}?\}|<\s*instruction\s*>", re.IGNORECASE)
-_STEP = re.compile(r"^[ \t>*_`#]*step[ \t]*(\d+)\b", re.IGNORECASE | re.MULTILINE)
+_STEP = re.compile(r"^[ \t>*_`#]*step[ \t]*(\d{1,9})\b", re.IGNORECASE | re.MULTILINE)
 _NAME = r"final(?:ly)?[ _]+rewritten[ _]+(?:instruction|prompt)"
 # In lower case. A label begins its line, perhaps after its step's number; its hashes may be a heading's.
 _FINAL = re.compile(
@@ -30,13 +30,14 @@ _FINAL = re.compile(
 _FINAL_WITHIN = re.compile(
     rf"#\s*{_NAME}\s*#[*_`]*[ \t]*(?:is[ \t]*)?(?:[:：]|$)(?:[*_`]+(?=\s))?", re.MULTILINE
 )
-_ANY_LABEL = re.compile(r"#[ \t]*[A-Za-z][\w ]{2,40}#")
+_ANY_LABEL = re.compile(r"#[ \t]{0,8}[A-Za-z][\w ]{2,40}#")
 _OPENING = re.compile(
-    r"```[ \t]*(?:\w*[ \t]*\r?\n)?[ \t#*]*optimi[sz]ed[ _-]?method[ \t#*]*:?[ \t*]*\r?\n", re.IGNORECASE
+    r"```[ \t]*+(?:\w*+[ \t]*+\r?\n)?[ \t#*]*+optimi[sz]ed[ _-]?method[ \t#*]*+(?::[ \t*]*+)?\r?\n",
+    re.IGNORECASE,
 )
 _CLOSING = re.compile(r"^[ \t]*```[ \t]*$", re.MULTILINE)
 _LABEL = "#Instruction#:"
-_LOST_SLOT = re.compile(r"\s*#\s*instruction\s*#\s*:?\s*\Z", re.IGNORECASE)
+_LOST_SLOT = re.compile(r"#\s*+instruction\s*+#\s*+:?\Z", re.IGNORECASE)
 _FENCED = re.compile(r"```[\w+-]*\r?\n(.*)\n```", re.DOTALL)
 _AROUND = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»", "「": "」", "**": "**"}
 
@@ -79,7 +80,7 @@ def with_instruction_slot(method: str) -> str:
     """
     found = list(re.finditer(rf"(?<!\{{){re.escape(SLOT)}(?!\}})", method)) or list(_SLOT.finditer(method))
     if not found:
-        return f"{_LOST_SLOT.sub('', method).rstrip()}\n\n{_LABEL}\n{SLOT}"
+        return f"{_LOST_SLOT.sub('', method.rstrip()).rstrip()}\n\n{_LABEL}\n{SLOT}"
     head, tail = method[: found[-1].start()], method[found[-1].end() :]
     return SLOT.join(_SLOT.sub("the instruction", part) for part in (head, tail))
 
@@ -121,9 +122,10 @@ def _end_of_label(reply: str) -> int:
     lowered = reply.replace("İ", "I").lower()
     place = lowered.rfind("rewritten")
     while place >= 0:
-        if found := _FINAL.match(lowered, lowered.rfind("\n", 0, place) + 1):
+        line = lowered.rfind("\n", 0, place) + 1
+        if found := _FINAL.match(lowered, line):
             return found.end()
-        place = lowered.rfind("rewritten", 0, place)
+        place = lowered.rfind("rewritten", 0, line)
     if within := list(_FINAL_WITHIN.finditer(lowered)):
         return within[-1].end()
     labels = ", ".join(list(dict.fromkeys(_ANY_LABEL.findall(reply)))[:8])

@@ -7,10 +7,10 @@ matter of the domain.
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Mapping, Sequence
 
+from evobuild.core.draws import draw_value
 from evobuild.core.prompts import render
 from evobuild.core.tables import EVOL, Instruction
 from evobuild.evolution import methods
@@ -36,6 +36,8 @@ def plan_evol(params: Evolve, source: RoundSource) -> Plan:
     """Evolve each row by an operation of its domain, in turn or drawn, as params have it."""
     if params.schedule == "random":
         return plan_at_random(params.operations, source.round, source.seed)
+    if params.schedule == "hashed":
+        return plan_by_hash(params.operations, source.round, source.seed)
     return plan_in_turn(params.operations, source.round)
 
 
@@ -54,9 +56,30 @@ def plan_in_turn(sets: OperationSets, round: str) -> Plan:
     return step
 
 
+def plan_by_hash(sets: OperationSets, round: str, seed: int) -> Plan:
+    """Give each row the operation number (h + r) mod n, h drawn for its seed row, r as in `plan_in_turn`.
+
+    So a row that is put into the source moves no other, and still no lineage repeats an operation within n
+    rounds.
+    """
+    number = round_number(round)
+
+    def step(row: Instruction) -> Step:
+        names = _of(sets, row)
+        first = int(draw_value(seed, "operation", row.seed_id) * len(names))
+        return operation_step(names[(first + number) % len(names)], row)
+
+    return step
+
+
 def plan_at_random(sets: OperationSets, round: str, seed: int) -> Plan:
     """Draw each row's operation from its domain's; what is drawn depends on seed, round and row alone."""
-    return lambda row: operation_step(random.Random(f"{seed} {round} {row.id}").choice(_of(sets, row)), row)
+
+    def step(row: Instruction) -> Step:
+        names = _of(sets, row)
+        return operation_step(names[int(draw_value(seed, f"operation {round}", row.id) * len(names))], row)
+
+    return step
 
 
 def round_number(name: str) -> int:

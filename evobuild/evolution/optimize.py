@@ -24,14 +24,13 @@ measured, for each method that is chosen.
 from __future__ import annotations
 
 import math
-import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
+from evobuild.core.draws import draw_lowest, draw_rows, stable_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.stage import log
@@ -45,7 +44,8 @@ from evobuild.evolution.params import Optimize
 from evobuild.evolution.step import earlier_turns
 from evobuild.models.client import Model
 
-_TRAILING = re.compile(r"[ \t\r]+$", re.MULTILINE)
+FEWEST = 6
+"""Rows that the loop needs."""
 
 
 class OptimizationRows(NamedTuple):
@@ -59,19 +59,20 @@ class OptimizationRows(NamedTuple):
 def draw_optimization_rows(rows: Sequence[Instruction], params: Optimize, seed: int) -> OptimizationRows:
     """Draw pool, development set and holdout, disjoint.
 
-    The paper takes 2,000 rows and of these 50 for development. A smaller set gives half of its rows
-    at most; of what is drawn, development and holdout get a third each at most.
+    The paper takes 2,000 rows and of these 50 for development. A smaller set gives half of its stable rows
+    at most, see `core.draws`; of what is drawn, development and holdout get a third each at most.
 
     Raises BadInput if that leaves no row for development: 3 rows drawn are the least, so 6 rows.
     """
-    size = min(params.pool, len(rows) // 2)
+    usable = max(len(stable_rows(rows)), min(len(rows), FEWEST))
+    size = min(params.pool, usable // 2)
     development, holdout = (min(wanted, size // 3) for wanted in (params.development, params.holdout))
     if not development:
         raise BadInput(
             f"optimize: {len(rows)} rows in r0 with optimize.pool = {params.pool} leave none to judge "
-            "methods on; expected at least 6 rows and a pool of 3"
+            f"methods on; expected at least {FEWEST} rows and a pool of 3"
         )
-    drawn = random.Random(f"{seed} optimize").sample(list(rows), size)
+    drawn = draw_rows(rows, size, seed, "optimize")
     return OptimizationRows(drawn[development : size - holdout], drawn[:development], drawn[size - holdout :])
 
 
@@ -95,13 +96,13 @@ class Optimizer:
         current = best = self._chosen(start)
         candidates = [best]
         trajectories: list[Trajectory] = []
-        draw = random.Random(f"{self.seed} mini-batches")
         idle = 0
         for step in range(1, self.params.steps + 1):
             if idle == self.params.patience or self._is_settled(best):
                 break
-            batch = draw.sample(self.rows.pool, min(self.params.batch, len(self.rows.pool)))
-            cases = self.evaluator.trajectories(step, current.method, batch, self.params.trajectory_rounds)
+            cases = self.evaluator.trajectories(
+                step, current.method, self._mini_batch(step), self.params.trajectory_rounds
+            )
             evaluated = self._evaluated(self._proposed(step, current.method, cases))
             self._refuse_outage(step, evaluated)
             winner, better = self._winner(evaluated, best)
@@ -111,6 +112,11 @@ class Optimizer:
             candidates += evaluated
             trajectories += cases
         return History(candidates, trajectories, self._asked() - before, best)
+
+    def _mini_batch(self, step: int) -> list[Instruction]:
+        """Draw the rows of a step from the pool."""
+        purpose = f"mini-batch {step}"
+        return draw_lowest(self.rows.pool, self.params.batch, self.seed, purpose, by=lambda row: row.id)
 
     def _begun(self, method: str) -> Candidate:
         """Evaluate the method to begin with."""
@@ -265,7 +271,9 @@ def _candidate(step: int, number: int, analysis: Reply, improved: Reply | None) 
     except methods.Unparsable as error:
         return Candidate(step, number, analysis.text, "", str(error))
     # So that method.txt differs only where its words do.
-    return Candidate(step, number, analysis.text, _TRAILING.sub("", method))
+    return Candidate(
+        step, number, analysis.text, "\n".join(line.rstrip(" \t\r") for line in method.split("\n"))
+    )
 
 
 def _fault(reply: Reply) -> str:

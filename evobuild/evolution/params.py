@@ -58,7 +58,7 @@ class Evolve(Decoding):
     method: MethodName
     file: str
     operations: dict[str, Operations]
-    schedule: Literal["fixed", "random"]
+    schedule: Literal["hashed", "fixed", "random"]
     failures: Failures
     on_failure: Literal["drop", "keep_parent", "retry"]
     retries: Count

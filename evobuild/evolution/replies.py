@@ -11,13 +11,13 @@ from evobuild.core.tables import FAILURES, INSTRUCTIONS, KEPT, REPLIES
 
 
 def scan_evolver_replies(name: str, *, replies: Path, rounds: Path) -> pl.LazyFrame:
-    """Give the replies of a round to be read as needed: a REPLIES table with the column `evolver` beside.
+    """Give the replies of a round to be read as needed: REPLIES, with `evolver` and `seed_place` beside.
 
     name: of the round, such as r1. replies, rounds: folders with a table of each round.
 
     Raises BadInput if a table is missing, is no Parquet file, or lacks a column.
     """
-    children = _scan(rounds / f"{name}.parquet", INSTRUCTIONS).select("id", "evolver")
+    children = _scan(rounds / f"{name}.parquet", INSTRUCTIONS).select("id", "evolver", "seed_place")
     return _scan(replies / f"{name}.parquet", REPLIES).join(children, on="id")
 
 

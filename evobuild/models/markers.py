@@ -29,9 +29,11 @@ _TOKEN = re.compile(r"<.*?>|\[.*?\]")
 """What a marker's pattern, without its backslashes, is made of."""
 OPENING = re.compile("|".join(f"({opening})" for opening, _ in MARKERS), re.IGNORECASE)
 _CODE = re.compile(r"(?:^|(?<=[>\]]))[ \t]*(?P<fence>`{3,}(?=[^`\n]*$)|~{3,})|`+", re.MULTILINE)
+# With a look ahead at the characters that a sign may begin with, which spares most places the rest.
 _SIGN = re.compile(
-    f"(?P<code>{_CODE.pattern.replace('P<fence>', ':')})|"
-    + "|".join(f"(?P<o{kind}>{one})|(?P<c{kind}>{other})" for kind, (one, other) in enumerate(MARKERS)),
+    rf"(?=[<\[`~ \t])(?:(?P<code>{_CODE.pattern.replace('P<fence>', ':')})|"
+    + "|".join(f"(?P<o{kind}>{one})|(?P<c{kind}>{other})" for kind, (one, other) in enumerate(MARKERS))
+    + ")",
     re.IGNORECASE | re.MULTILINE,
 )
 _QUOTE = re.compile(r"(?:(?<![^\s([{<=|:,])[rbfu]{0,2}[\"'`*_“‘«]+|[(\[“‘«])\Z", re.IGNORECASE)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 import urllib.request
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ import aiohttp
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
+from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
 from evobuild.models.openai_protocol import (
     DETAIL,
@@ -179,7 +179,7 @@ class Server:
     def _tell_uncounted(self, answer: Answer) -> None:
         if not answer.counted and not self._told_uncounted:
             self._told_uncounted = True
-            sys.stderr.write(f"{self._model} does not say how many tokens it uses; they count as 0\n")
+            log(f"{self._model} does not say how many tokens it uses; they count as 0")
 
     def _explained(self, what: str) -> UserError:
         return UserError(f"{self._model}: the server at {self._url} {what}")

@@ -17,6 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from evobuild.core.private_files import private_file, private_folder
+from evobuild.core.terminal import log
 from evobuild.models import usage_journal
 from evobuild.models.usage import Usage
 
@@ -38,7 +40,7 @@ class Progress:
         self._file = FOLDER / f"{task}-{usage.role}.json"
         quiet = not sys.stderr.isatty()
         self._bar = tqdm(total=total, desc=f"{task} {usage.role}", unit="reply", disable=quiet, leave=False)
-        FOLDER.mkdir(parents=True, exist_ok=True)
+        private_folder(FOLDER)
         self._run = uuid.uuid4().hex
         if earlier := self._unfinished():
             usage.carry_on(earlier)
@@ -53,7 +55,7 @@ class Progress:
             self._write("running", now)
         if self._bar.disable and now - self._said > LINE_SECONDS:
             self._said = now
-            sys.stderr.write(self._line(now) + "\n")
+            log(self._line(now))
 
     def close(self, finished: bool) -> None:
         """Write the last state: finished, or stopped and to be carried on."""
@@ -75,7 +77,7 @@ class Progress:
         content = {"done": self._done, "total": self._total, "elapsed": round(now - self._began, 1)}
         content |= self._content(state)
         partial = self._file.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        private_file(partial).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(self._file)
 
     def _content(self, state: str) -> dict[str, Any]:

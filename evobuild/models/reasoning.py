@@ -19,6 +19,7 @@ MOST_BLOCKS = 8
 
 _LEAD = re.compile("[\\s\ufeff\u200b\u2060]*")
 """What may stand before a thought; some of it is not seen."""
+_HALF = re.compile("[\ud800-\udfff]")
 _BEFORE_ANSWER = re.compile(r"\s*(?:\n|\Z)|\s+")
 _BEFORE_SPLIT_ANSWER = re.compile(r"\s*(?:\n|\Z)| (?=\S)")
 """What stands between a thought and its answer, whose indentation stays; and what a server leaves of it."""
@@ -72,7 +73,15 @@ def with_answer_alone(reply: Reply) -> Reply:
     return reply if choices == reply.choices else replace(reply, choices=choices)
 
 
+def whole_characters(text: str) -> str:
+    """A text with � for each half of a character, which JSON can escape and no file could hold."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _with_answer_alone(choice: Choice) -> Choice:
+    if _HALF.search(choice.text) or _HALF.search(choice.reasoning):
+        text, thoughts = map(whole_characters, (choice.text, choice.reasoning))
+        choice = replace(choice, text=text, reasoning=thoughts)
     reasoning, answer, complete = split_reasoning(choice.text, bool(choice.reasoning))
     if complete and answer == choice.text and not choice.reasoning:
         return choice

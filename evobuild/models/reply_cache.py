@@ -12,8 +12,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
-from evobuild.core.chat import Choice, Reply, Request
+from evobuild.core.chat import Choice, Finish, Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.sqlite_cache import CacheKind, SqliteCache, open_sqlite_cache
@@ -29,6 +30,13 @@ KIND = CacheKind(
     "reply",
     "`python -m evobuild store rebuild` keeps what can be read of it",
 )
+
+MOST_BYTES = 64 << 20
+"""Of a stored reply; a million tokens with their log-probabilities take less."""
+MOST_TOKENS = 2**31 - 1
+HIGHEST_LOGPROB = 0.01
+"""Of a probability of 1, rounded as 16-bit floats are."""
+FINISHES = get_args(Finish)
 
 _DECODER = json.JSONDecoder()
 
@@ -46,14 +54,51 @@ def encode_reply(reply: Reply) -> bytes:
 
 
 def decode_reply(stored: bytes) -> Reply:
-    """Read a stored reply. Raises ValueError or TypeError if it is none."""
-    # raw_decode spares the search for white space that json.loads begins and ends with.
-    (prompt_tokens, choices), _ = _DECODER.raw_decode(stored.decode("utf-8", "surrogatepass"))
-    made = [
-        Choice(text, finish, tokens, logprobs and tuple(tuple(position) for position in logprobs), *reasoning)
-        for text, finish, tokens, logprobs, *reasoning in choices
-    ]
-    return Reply("", tuple(made), prompt_tokens, None, True)
+    """Read a stored reply, of a file that others may write, too. Raises ValueError if it is none.
+
+    A text may hold half of a surrogate pair, as an engine may give it.
+    """
+    if len(stored) > MOST_BYTES:
+        raise ValueError(f"a reply of {len(stored):,} bytes")
+    text = stored.decode("utf-8", "surrogatepass")
+    try:
+        # raw_decode spares the search for white space that json.loads begins and ends with.
+        value, end = _DECODER.raw_decode(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if end != len(text) or not isinstance(value, list) or len(value) != 2:
+        raise ValueError("no list of prompt tokens and choices")
+    prompt_tokens, choices = value
+    if not (_is_count(prompt_tokens) and isinstance(choices, list) and choices):
+        raise ValueError("no count of prompt tokens, or no choices")
+    return Reply("", tuple(map(_choice, choices)), prompt_tokens, None, True)
+
+
+def _choice(stored: object) -> Choice:
+    """Read one choice. Raises ValueError if it is none."""
+    if not (isinstance(stored, list) and 4 <= len(stored) <= 5):
+        raise ValueError("a choice of other fields")
+    text, finish, tokens, logprobs, *reasoning = stored
+    if not (isinstance(text, str) and finish in FINISHES and _is_count(tokens)):
+        raise ValueError("a choice whose text, finish or tokens are none")
+    if reasoning and not isinstance(reasoning[0], str):
+        raise ValueError("thoughts that are no text")
+    return Choice(text, finish, tokens, None if logprobs is None else _positions(logprobs), *reasoning)
+
+
+def _positions(stored: object) -> tuple[tuple[float, ...], ...]:
+    """Read the log-probabilities of each output position: numbers not above 0, but for rounding."""
+    if not (isinstance(stored, list) and all(isinstance(each, list) and each for each in stored)):
+        raise ValueError("log-probabilities that are no lists")
+    for position in stored:
+        for value in position:
+            if type(value) not in (float, int) or not value <= HIGHEST_LOGPROB:
+                raise ValueError(f"a log-probability of {value!r:.40}")
+    return tuple(map(tuple, stored))
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MOST_TOKENS
 
 
 def open_reply_cache(file: Path) -> sqlite3.Connection:
@@ -89,7 +134,7 @@ class ReplyCache(SqliteCache):
 
     def get(self, keys: Sequence[Key]) -> dict[Key, Reply]:
         """Look replies up; their `key` is '' and they are marked as cached. Damaged ones are missing."""
-        return {key: decode_reply(reply) for key, reply in self.found(keys).items()}
+        return self.found_as(decode_reply, keys)
 
     def put(self, key: Key, reply: Reply) -> None:
         """Keep a reply; `settle` or `flush` brings it to disk."""

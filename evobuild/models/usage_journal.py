@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core import machine
+from evobuild.core.private_files import private_file
 
 Record = dict[str, Any]
 """run, task, role, model, state, seconds, cost, and counts by purpose, as `Usage.taken` gives them."""
@@ -28,10 +29,8 @@ def usage_file() -> Path:
 
 def append(record: Mapping[str, Any]) -> None:
     """Add a run, in one write, so that stages that run side by side keep each other's lines whole."""
-    file = usage_file()
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     line = f"{json.dumps(record)}\n".encode()
-    descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    descriptor = os.open(private_file(usage_file()), os.O_WRONLY | os.O_APPEND)
     try:
         os.write(descriptor, line)
     finally:

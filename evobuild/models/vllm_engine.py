@@ -220,6 +220,8 @@ def _options(model: ChatModel) -> dict[str, Any]:
         "revision": revision,
         "dtype": model.dtype or "auto",
         "quantization": model.quantization or None,
+        # Some quantizations have a format of their own, which vLLM chooses.
+        "load_format": "auto" if model.quantization else "safetensors",
         "max_model_len": model.max_length or None,
         "generation_config": "vllm",
         "enable_prefix_caching": False,

@@ -6,7 +6,6 @@ and of each only the rows that are shown are kept.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Round
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
@@ -91,8 +91,7 @@ def draw_ids(rows: pl.DataFrame, number: int, seed: int) -> list[str]:
     by_domain: dict[str, list[str]] = {}
     for domain, key in sorted(rows.select("domain", "id").iter_rows()):
         by_domain.setdefault(domain, []).append(key)
-    draw = random.Random(f"{seed} report")
-    drawn = [draw.sample(keys, min(number, len(keys))) for keys in by_domain.values()]
+    drawn = [draw_lowest(keys, number, seed, "report", by=str) for keys in by_domain.values()]
     return list(islice((key for turn in zip_longest(*drawn) for key in turn if key is not None), number))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from evobuild.text import control_characters
+from evobuild.core import control_characters
 
 FOLDER = Path(__file__).parent / "pages"
 

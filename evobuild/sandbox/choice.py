@@ -79,7 +79,7 @@ def _reason(isolation: Isolation) -> str | None:
             process.wait()
     except (UserError, OSError, RuntimeError) as error:
         return str(error).splitlines()[0]
-    if found == READY:
+    if found.startswith(READY):
         return None
     return _said(isolation) or "a process does not start in it"
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from evobuild.core.errors import UserError
 from evobuild.sandbox import syscalls
-from evobuild.sandbox.inside import confine, examiner, runner, steady, values
+from evobuild.sandbox.inside import confine, examiner, lines, runner, steady, values
 from evobuild.sandbox.interpreter import HIDDEN, SWITCHES, sandbox_interpreter
 from evobuild.sandbox.params import Limits
 
@@ -35,16 +35,21 @@ if TYPE_CHECKING:
 Name = Literal["bubblewrap", "landlock", "none"]
 Main = Literal["runner", "examiner"]
 NOBODY = 65534
+FIRST = 1
+"""Number of the process that watches, among those in bubblewrap."""
+
+LATE = 60
+"""Seconds of CPU time beyond the wall clock's limit: only if the parent is so late to end a process."""
 
 BOOT = """
 import builtins, marshal, sys
-parts, main, task, place = marshal.load(sys.stdin.buffer)
+parts, main, place = marshal.load(sys.stdin.buffer)
 for name, code in parts:
     module = sys.modules[name] = type(sys)(name)
     # Builtins of its own: what the code does to the others is not seen here.
     module.__dict__["__builtins__"] = {**vars(builtins)}
     exec(code, module.__dict__)
-sys.modules[main].main(task, place)
+sys.modules[main].main(place)
 """
 """What the interpreter inside is started with; all else comes on its standard input."""
 
@@ -79,19 +84,19 @@ class Isolation:
         """
         lock = self._lock()
         place: runner.Place = {
+            "watched": self.name == "bubblewrap",
             "memory": limits.memory * 2**20,
-            "seconds": math.ceil(limits.seconds) + 1,
+            "seconds": math.ceil(limits.seconds) + LATE,
             "strictly": self.name != "none",
             "lock": lock,
         }
         parts = _parts(main)
-        payload = marshal.dumps((parts, parts[-1][0], task, place))  # type: ignore[arg-type]
+        payload = marshal.dumps((parts, parts[-1][0], place)) + marshal.dumps(task)  # type: ignore[arg-type]
         command = [str(sandbox_interpreter().executable), *SWITCHES, "-c", BOOT]
         kept = [*keep, *([lock[0]] if lock and lock[0] is not None else [])]
         with contextlib.ExitStack() as stack:
             if self.name == "bubblewrap":
-                kept.append(stack.enter_context(_sealed(syscalls.seccomp_filter(execute=True))))
-                command = [*bubblewrap_command(), "--seccomp", str(kept[-1]), "--", *command]
+                command = [*bubblewrap_command(), "--", *command]
             return self._process(command, stack.enter_context(_sealed(payload)), answers, kept)
 
     def _process(
@@ -114,20 +119,18 @@ class Isolation:
         """Give what `subprocess` has to be told about the user."""
         return {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if self.drop else {}
 
-    def _lock(self) -> tuple[int | None, bytes, int] | None:
-        if self.name == "bubblewrap":
-            return None
+    def _lock(self) -> tuple[int | None, bytes, int]:
         return (
             _ruleset() if self.name == "landlock" else None,
-            syscalls.seccomp_filter(execute=False),
-            os.getpid(),
+            syscalls.seccomp_filter(),
+            FIRST if self.name == "bubblewrap" else os.getpid(),
         )
 
 
 @cache
 def _parts(main: Main) -> list[tuple[str, object]]:
     """The code that runs inside, in the order it is needed: the one with `main` last."""
-    modules = [values, confine, steady, runner, *([examiner] if main == "examiner" else [])]
+    modules = [values, confine, steady, runner, *([lines, examiner] if main == "examiner" else [])]
     return [
         (module.__name__, compile(inspect.getsource(module), f"{module.__name__}.py", "exec"))
         for module in modules
@@ -139,7 +142,8 @@ def _sealed(data: bytes) -> Iterator[int]:
     """A descriptor to read data from, which nobody who has it can change."""
     descriptor = os.memfd_create("sandbox", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        os.write(descriptor, data)
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(data)
         os.lseek(descriptor, 0, os.SEEK_SET)
         seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
@@ -159,7 +163,8 @@ def bubblewrap_command() -> tuple[str, ...]:
     library = str(python.standard_library)
     options = ["user", "ipc", "pid", "net", "uts", "cgroup-try"]
     command = [path, *(f"--unshare-{option}" for option in options), "--disable-userns", "--die-with-parent"]
-    command += ["--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"]
+    command += ["--as-pid-1", "--cap-drop", "ALL", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+    command += ["--hostname", "sandbox"]
     for variable, value in python.environment().items():
         command += ["--setenv", variable, value]
     command += ["--ro-bind", library, library]

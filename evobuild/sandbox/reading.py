@@ -1,15 +1,20 @@
-"""Start the processes of a job or an exam, and read what they answered, trusting none of it."""
+"""Start the processes of a job or an exam, and read what they answered, trusting none of it.
+
+What a process says about itself is data: a value, or why there is none. How it ended is what this process
+and the kernel have measured, never a status that the code can choose.
+"""
 
 from __future__ import annotations
 
-import json
 import marshal
 import os
 import subprocess
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING, cast
 
-from evobuild.sandbox.inside.values import decode_value
+from evobuild.sandbox.inside.confine import STATUS
+from evobuild.sandbox.inside.lines import Unreadable, read_line, read_value
 from evobuild.sandbox.isolation import Isolation
 from evobuild.sandbox.params import Limits
 from evobuild.sandbox.records import Answer, Exam, Job, Kind, Outcome, Verdict
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
 
 OF_A_CASE = ("raised", "memory", "unsuitable")
 OF_THE_LOAD = ("syntax", "missing", "raised", "memory")
+OF_AN_EXAM = ("failed", "syntax", "raised", "memory", "unsuitable", "exited", "garbled")
+PASSED = b'["passed"]\n'
 GARBLED = Answer(error="garbled")
 XCPU = 24
 """Number of the signal that says that the limit of CPU time is reached."""
@@ -80,16 +87,27 @@ def prepare_exam(exam: Exam, limits: Limits, isolation: Isolation) -> Run[Verdic
 
 def read_outcome(job: Job, isolation: Isolation, ending: Ending) -> Outcome:
     """Read the answers of a job."""
-    answers, end = _answers(len(job.cases), isolation, ending)
+    answers, end = _answers(len(job.cases), _measured(ending, isolation))
     return Outcome(job.key, tuple(answers), end.error, end.detail, isolation.name)
 
 
-def _answers(cases: int, isolation: Isolation, ending: Ending) -> tuple[list[Answer], Answer]:
+def _measured(ending: Ending, isolation: Isolation) -> Ending:
+    """The ending of the process that ran the code, which in bubblewrap another has watched."""
+    if isolation.name != "bubblewrap" or ending.over:
+        return ending
+    size = len(STATUS % 0)
+    if ending.status != 0:  # The one that watched was ended itself, by something outside.
+        return replace(ending, status=128 - ending.status if ending.status > 128 else ending.status)
+    status = os.waitstatus_to_exitcode(int(ending.answers[-size:], 16))
+    return replace(ending, answers=ending.answers[:-size], status=status)
+
+
+def _answers(cases: int, ending: Ending) -> tuple[list[Answer], Answer]:
     """The answer to each case, and what ended the process early; its error is None if nothing did."""
-    lines = _lines(ending)
+    lines = _lines(ending, most=cases + 1)
     if lines is None:
         return [GARBLED] * cases, GARBLED
-    loaded, *rest = lines or [None]
+    loaded, rest = (lines[0], lines[1:]) if lines else (None, [])
     if loaded is not None and loaded != ["loaded"]:
         failed = _failure(loaded, OF_THE_LOAD) if not rest else GARBLED
         return [failed] * cases, failed
@@ -99,64 +117,64 @@ def _answers(cases: int, isolation: Isolation, ending: Ending) -> tuple[list[Ans
     missing = cases - len(answers)
     if not missing and loaded:
         return answers, Answer()
-    why = _why(ending, isolation)
+    why = _why(ending)
     unreached = [Answer(error="unreached")] * (missing - 1)
     return [*answers, *[why][:missing], *unreached], why
 
 
 def read_verdict(exam: Exam, isolation: Isolation, ending: Ending) -> Verdict:
     """Read the verdict of an exam."""
-    lines = _lines(ending)
-    if lines == [["passed"]] and ending.over is None:
+    ending = _measured(ending, isolation)
+    if ending.answers == READY + PASSED and ending.over is None:
         return Verdict(exam.key, True, None, "", isolation.name)
-    if lines and len(lines) == 1:
-        kind, *rest = cast(list[object], lines[0]) if isinstance(lines[0], list) and lines[0] else ["garbled"]
-        if kind in ("failed", *get_args(Kind)):
-            return Verdict(exam.key, False, cast(Kind, kind), _text("".join(map(str, rest))), isolation.name)
-    why = _why(ending, isolation) if lines is not None else GARBLED
+    lines = _lines(ending, most=1)
+    if lines is None:
+        why = GARBLED
+    else:
+        why = _why(ending) if ending.over or not lines else _failure(lines[0], OF_AN_EXAM)
     return Verdict(exam.key, False, why.error, why.detail, isolation.name)
 
 
-def _lines(ending: Ending) -> list[object] | None:
-    """All lines after the one that says that the sandbox is ready; None if one is no JSON."""
-    *lines, rest = ending.answers.removeprefix(READY).split(b"\n")
-    if rest and ending.over is None:
+def _lines(ending: Ending, most: int) -> list[list[object]] | None:
+    """The lines after the one that says that the sandbox is ready; None if they are more, or one is none."""
+    written = ending.answers.removeprefix(READY)
+    *lines, rest = written.split(b"\n", most + 1)
+    if len(lines) > most or (rest and ending.over is None):
         return None
     try:
-        return [json.loads(line) for line in lines]
-    except (ValueError, RecursionError):
+        return [read_line(line) for line in lines]
+    except Unreadable:
         return None
 
 
-def _answer(line: object) -> Answer:
-    if isinstance(line, list) and len(line) == 2 and line[0] == "value":
+def _answer(line: list[object]) -> Answer:
+    if len(line) == 2 and line[0] == "value":
         try:
-            return Answer(value=decode_value(line[1]))
+            return Answer(value=read_value(line[1]))
         except UnicodeEncodeError:
             return Answer(error="unsuitable", detail="text with half a character")
-        except (ValueError, RecursionError):
+        except Unreadable:
             return GARBLED
     return _failure(line, OF_A_CASE)
 
 
-def _failure(line: object, kinds: tuple[str, ...]) -> Answer:
-    if isinstance(line, list) and len(line) == 2 and line[0] in kinds and isinstance(line[1], str):
+def _failure(line: list[object], kinds: tuple[str, ...]) -> Answer:
+    if len(line) == 2 and line[0] in kinds and isinstance(line[1], str):
         return Answer(error=cast(Kind, line[0]), detail=_text(line[1]))
     return GARBLED
 
 
 def _text(name: str) -> str:
-    """A name that the code chose, as text that can be stored, and no more of it than a name has."""
-    return name[:200].encode(errors="replace").decode()
+    """A name that the code chose, as text that can be stored and shown, and no more of it than a name has."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name[:200])
 
 
-def _why(ending: Ending, isolation: Isolation) -> Answer:
+def _why(ending: Ending) -> Answer:
     """Why there are no more answers."""
     if ending.over:
         return Answer(error=cast(Kind, ending.over))
-    status = ending.status
-    if isolation.name == "bubblewrap" and status > 128:  # bubblewrap's way to give a signal on
-        status = 128 - status
-    if status >= 0:
-        return Answer(error="exited", detail=str(status))
-    return Answer(error="time") if -status == XCPU else Answer(error="killed", detail=str(-status))
+    if ending.status >= 0:
+        return Answer(error="exited", detail=str(ending.status))
+    if -ending.status == XCPU:  # Sent by the kernel alone, to a program that has lowered its own limit.
+        return Answer(error="time")
+    return Answer(error="killed", detail=str(-ending.status))

@@ -144,8 +144,10 @@ def _exited(process: subprocess.Popen[bytes]) -> bool:
 def _end(run: Run[Made], selector: selectors.BaseSelector, limits: Limits) -> Ending:
     """Kill whatever there still is, wait for it, and say how it ended."""
     over = None
-    if not _exited(run.processes[0]):
-        over = "output" if len(run.answers) > limits.output else "time"
+    if len(run.answers) > limits.output:
+        over = "output"
+    elif not _exited(run.processes[0]):
+        over = "time"
     statuses = [_killed(process) for process in run.processes]
     if not run.closed:
         selector.unregister(run.descriptor)

@@ -37,11 +37,8 @@ IOCTL = (0x5401, 0x5450, 0x5451)
 
 
 @cache
-def seccomp_filter(execute: bool) -> bytes:
+def seccomp_filter() -> bytes:
     """Give the filter as the kernel takes it.
-
-    execute: allow execve, for a filter that is set before the interpreter starts, and the wait4 of
-    what starts it.
 
     Raises UserError if libseccomp is not on this machine.
     """
@@ -54,8 +51,7 @@ def seccomp_filter(execute: bool) -> bytes:
         ) from error
     allow, argument = pyseccomp.ALLOW, pyseccomp.Arg
     read_only = [argument(place, pyseccomp.MASKED_EQ, READ_ONLY_FLAGS, 0) for place in (1, 2)]
-    names = [*ALWAYS.split(), *(("execve", "wait4") if execute else ())]
-    rules: list[tuple[str, list[pyseccomp.Arg]]] = [(name, []) for name in names]
+    rules: list[tuple[str, list[pyseccomp.Arg]]] = [(name, []) for name in ALWAYS.split()]
     rules += [("open", [read_only[0]]), ("openat", [read_only[1]])]
     rules += [("fcntl", [argument(1, pyseccomp.EQ, command)]) for command in FCNTL]
     rules += [("ioctl", [argument(1, pyseccomp.EQ, command)]) for command in IOCTL]

@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from evobuild.core.errors import UserError, require
-from evobuild.core.measurement_cache import Measurements
+from evobuild.core.measurement_cache import KIND, Measurements
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.scoring.neighbours import Vectors
@@ -60,7 +60,7 @@ class Embedder:
     def keep(self, texts: Iterable[str]) -> None:
         """Embed texts that are not kept yet, and keep them."""
         wanted = {self._kept.key(text): text for text in texts}
-        found = self._kept.get(list(wanted))
+        found = self._kept.found_as(_vector, list(wanted))
         fresh = {text: key for key, text in wanted.items() if key not in found}
         for text, vector in self._embedded(fresh) if fresh else ():
             self._kept.put(fresh[text], vector.tobytes())
@@ -70,8 +70,12 @@ class Embedder:
         """Embed at least one text: a row each, in their order."""
         self.keep(texts)
         keys = [self._kept.key(text) for text in texts]
-        found = self._kept.get(list(set(keys)))
-        return np.stack([np.frombuffer(found[key], "<f4") for key in keys])
+        found = self._kept.found_as(_vector, list(set(keys)))
+        if len({vector.size for vector in found.values()}) > 1:
+            raise UserError(
+                f"{self._kept.file}: holds embeddings of several sizes by '{self._weights}'; {KIND.mend}"
+            )
+        return np.stack([found[key] for key in keys])
 
     def _embedded(self, texts: Iterable[str]) -> Iterator[tuple[str, Vectors]]:
         model = self._loaded()
@@ -90,7 +94,11 @@ class Embedder:
             device = "cuda" if torch.cuda.is_available() else "cpu"
             try:
                 self._model = library.SentenceTransformer(
-                    name, revision=revision, device=device, trust_remote_code=False
+                    name,
+                    revision=revision,
+                    device=device,
+                    trust_remote_code=False,
+                    model_kwargs={"use_safetensors": True},
                 )
             except (OSError, ValueError, KeyError, RuntimeError) as error:
                 reason = " ".join(str(error).split())[:200]
@@ -104,6 +112,14 @@ class Embedder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._kept.__exit__(kind, error, trace)
+
+
+def _vector(value: bytes) -> Vectors:
+    """Read an embedding. Raises ValueError if it is none."""
+    vector = np.frombuffer(value, "<f4")
+    if not vector.size:
+        raise ValueError("no numbers")
+    return vector
 
 
 def _by_length(model: Any, texts: Iterable[str]) -> dict[int, list[str]]:

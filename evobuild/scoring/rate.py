@@ -35,16 +35,17 @@ def prompts_of(measures: Iterable[Measure]) -> tuple[str, ...]:
 
 
 _LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
-_SIGNS = r"[\s\"'*_`:：=<(\[]*(?:\s[-–—]\s)?[\s\"'*_`<(\[]*"
+# What is taken is never given back, so that each sign is read once, however many there are.
+_SIGNS = r"[\s\"'*_`:：=<(\[]*+(?:(?<=\s)[-–—]\s[\s\"'*_`<(\[]*+)?"
 _NAMED_LEVEL = re.compile(r"(?<!not )(?<!n't )(?<!not very )(?<!n't very )\b" + _LEVEL, re.IGNORECASE)
 _LABELLED_LEVEL = re.compile(
-    rf"\b(?:difficulty(?:[ _]level)?|level|rating){_SIGNS}(?:is\s+)?{_SIGNS}{_LEVEL}"
+    rf"\b(?:difficulty(?:[ _]level)?|level|rating){_SIGNS}(?:is\s++)?{_SIGNS}{_LEVEL}"
     # Two levels are a range and no reading.
     r"(?!\W{0,3}(?:-|–|/|to|or)\W{0,3}(?:very[ _-])?(?:easy|medium|hard)\b)",
     re.IGNORECASE,
 )
 _VALUE = r"(?<![\d.,-])(\d{1,3}(?:\.\d+)?)(?!\d|[.,]\d)"
-_NUMBER = re.compile(r"^[\s*_`\"']*(\d{1,3}(?:\.\d+)?)[\s*_`\"'.%]*$")
+_NUMBER = re.compile(r"[\s*_`\"']*+(\d{1,3}(?:\.\d+)?)[\s*_`\"'.%]*")
 _LEVEL_KEYS = ("difficulty", "difficulty level", "level", "rating")
 _SCORE_KEYS = ("score", "difficulty score", "rating", "difficulty")
 
@@ -53,9 +54,9 @@ _SCORE_KEYS = ("score", "difficulty score", "rating", "difficulty")
 def _scores(most: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """What finds a labelled number, and one of the most that there is."""
     # Neither the first end of a range nor a number on another scale.
-    whole = rf"(?![ \t]*(?:-|–|to\b|or\b)[ \t]*\d)(?!\W{{0,3}}(?:/|out of)\s*(?!{most}\b)\d)"
-    label = rf"\b(?:score|rating)(?:\s*\([^)]*\))?{_SIGNS}(?:is\s+|of\s+)?{_SIGNS}"
-    of_most = rf"{_VALUE}[*_`]*\s*(?:/|out of)\s*{most}\b"
+    whole = rf"(?![ \t]*+(?:-|–|to\b|or\b)[ \t]*+\d)(?!\W{{0,3}}(?:/|out of)\s*+(?!{most}\b)\d)"
+    label = rf"\b(?:score|rating)(?:\s*+\([^()]*+\))?{_SIGNS}(?:(?:is|of)\s++)?{_SIGNS}"
+    of_most = rf"{_VALUE}[*_`]*+\s*+(?:/|out of)\s*+{most}\b"
     return re.compile(f"{label}{_VALUE}{whole}", re.IGNORECASE), re.compile(of_most, re.IGNORECASE)
 
 
@@ -94,7 +95,8 @@ def read_score(text: str, most: int = 100) -> float | None:
     if (given := _of_object(text, _SCORE_KEYS)) is not None:
         text = given
     labelled, of_most = _scores(most)
-    found = labelled.findall(text)[-1:] or of_most.findall(text) or _NUMBER.findall(text)
+    alone = _NUMBER.fullmatch(text)
+    found = labelled.findall(text)[-1:] or of_most.findall(text) or ([alone[1]] if alone else [])
     return float(found[0]) if len(found) == 1 and 0 <= float(found[0]) <= most else None
 
 
@@ -107,8 +109,16 @@ def _of_object(text: str, keys: Sequence[str]) -> str | None:
         if isinstance(value, dict):
             plain = {re.sub(r"[ _-]+", " ", key.casefold()): item for key, item in value.items()}
             if found := [plain[key] for key in keys if key in plain]:
-                return str(found[0])
+                return _plain(found[0])
     return None
+
+
+def _plain(value: object) -> str:
+    """A value as text, '' if it is nested too deeply to be any."""
+    try:
+        return str(value)
+    except RecursionError:
+        return ""
 
 
 def rate_rows(

@@ -81,8 +81,7 @@ def measure_rewards(
             asked.append(each)
     with Measurements(f"reward and length {identities.weights_identity(model)} {params.dtype}") as kept:
         keys = {each.id: kept.key(repr((each.prompt, each.answer))) for each in asked}
-        stored = kept.get(list(set(keys.values())))
-        found = {key: Measured(*_VALUE.unpack(value)) for key, value in stored.items()}
+        found = kept.found_as(_unpacked, list(set(keys.values())))
         known = {key for key, measured in found.items() if _is_settled(measured, params)}
         fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
         for key, measured in _measured(fresh, model, params) if fresh else ():
@@ -96,6 +95,11 @@ def measure_rewards(
             yield result._replace(scaled=result.reward / result.tokens * mean)
         else:
             yield result
+
+
+def _unpacked(value: bytes) -> Measured:
+    """Read what is kept. Raises struct.error if it is none."""
+    return Measured(*_VALUE.unpack(value))
 
 
 def _is_settled(measured: Measured, params: RewardParams) -> bool:

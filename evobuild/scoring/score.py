@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild.core.conversation import chat_messages
 from evobuild.core.measurement_cache import Measurements
+from evobuild.core.reasons import MEANINGS
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Score as ScoreParams
@@ -32,6 +33,8 @@ WINDOW = 8192
 """Rows that are sorted by length together."""
 DEFINITION = "3"
 """Of the losses; another when tokens or contexts of a template change, so that none of before is taken."""
+MOST_NATS = 700.0
+"""A mean loss per token that none has: e to it is as large as numbers get."""
 _VALUES = struct.Struct("<II?ddd")
 """Losses as the cache has them, without the id, after _MEASURED; after _LOST a reject's reason and detail."""
 _MEASURED, _LOST = b"M", b"L"
@@ -84,7 +87,7 @@ class Scorer:
 
     def _window(self, rows: list[Instruction]) -> Iterator[Score | Reject]:
         keys = {row.id: self._kept.key(_content(row, self._params.template)) for row in rows}
-        kept = self._kept.get(list(keys.values()))
+        kept = self._kept.found_as(_sound, list(keys.values()))
         first: dict[Key, str] = {}
         for row in rows:
             if keys[row.id] not in kept:
@@ -123,6 +126,19 @@ def _content(row: Instruction, template: str) -> bytes:
     prompt = (chat_messages(row)[-1].content,) if template == "chat" else ()
     words = (row.history, row.instruction, row.input, row.output, *prompt)
     return repr(words).encode("utf-8", "surrogatepass")
+
+
+def _sound(kept: bytes) -> bytes:
+    """Give what is kept of a row as it is. Raises ValueError or struct.error if it is none of ours."""
+    if kept.startswith(_MEASURED):
+        *_, asked, given, alone = _VALUES.unpack(kept[1:])
+        if all(0 <= loss <= MOST_NATS for loss in (asked, given, alone) if math.isfinite(loss)):
+            return kept
+    elif kept.startswith(_LOST):
+        found = json.loads(kept[1:])
+        if isinstance(found, list) and len(found) == 2 and found[0] in MEANINGS and isinstance(found[1], str):
+            return kept
+    raise ValueError("no losses and no reject")
 
 
 def _score(row: Instruction, kept: bytes) -> Score | Reject:

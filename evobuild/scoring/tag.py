@@ -8,21 +8,22 @@ cannot be read is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; a
 
 from __future__ import annotations
 
-import random
-import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.draws import Placed, draw_rows
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.text import json_replies
-from evobuild.text.words import split_alphanumerics
+from evobuild.text.words import compose, split_alphanumerics
 
 LONGEST = 60
 """Characters of a tag; what is longer is an explanation."""
+READ = 10 * LONGEST
+"""Characters of what may be a tag, signs included."""
 
 
 class Tagged(NamedTuple):
@@ -32,12 +33,10 @@ class Tagged(NamedTuple):
     tags: list[str]
 
 
-def draw_rows_to_tag(ids: Iterable[str], rows: int | None, pool: str, seed: int) -> set[str]:
-    """Draw so many rows of a pool by seed, or all."""
-    ordered = sorted(ids)
-    if rows is None or rows >= len(ordered):
-        return set(ordered)
-    return set(random.Random(f"{seed} tag {pool}").sample(ordered, rows))
+def draw_rows_to_tag(given: Sequence[Placed], rows: int | None, pool: str, seed: int) -> set[str]:
+    """Draw so many rows of a pool, or all; give their ids."""
+    drawn = given if rows is None else draw_rows(given, rows, seed, f"tag {pool}")
+    return {row.id for row in drawn}
 
 
 def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:
@@ -82,7 +81,7 @@ def _phrase(item: object) -> str | None:
     """A tag in small letters, words with single blanks between them; None if it is no short phrase."""
     if isinstance(item, dict):
         item = next((value for key, value in item.items() if key.casefold() == "tag"), None)
-    if not isinstance(item, str):
+    if not isinstance(item, str) or len(item) > READ:
         return None
-    phrase = " ".join(split_alphanumerics(unicodedata.normalize("NFKC", item).casefold()))
+    phrase = " ".join(split_alphanumerics(compose(item).casefold()))
     return phrase if 0 < len(phrase) <= LONGEST else None

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.params import Count, Name, Section, Share
+
+
+def _domain(value: str) -> str:
+    if safe_name(value) != value or not value:
+        raise ValueError(
+            f"expected a name of letters, digits and blanks, of {LONGEST} characters at most, "
+            f"such as '{safe_name(value) or 'chat'}'"
+        )
+    return value
 
 
 class Fetch(Section):
@@ -21,7 +31,7 @@ class Fetch(Section):
 class Seed(Section):
     source: str
     format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
-    domain: str | None
+    domain: Annotated[str, AfterValidator(_domain)] | None
     rows: Count | None
     deduplicate: bool
     held_out: Annotated[float, Field(ge=0, lt=1)]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from evobuild.core.errors import BadInput
 from evobuild.core.json_lines import SURROGATE, check_characters, parse_json, read_json_lines
+from evobuild.core.table_size import check_table_size
 from evobuild.core.text_files import decode_utf8, opened_file
 from evobuild.seeds.fields import Record, json_kind, listed_fields
 
@@ -132,6 +133,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, object]]:
     """Read the rows of a Parquet file."""
     import polars
 
+    check_table_size(path)
     try:
         frame = polars.read_parquet(path, glob=False, hive_partitioning=False)
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:

@@ -6,11 +6,11 @@ weighted: ranks share no unit, so that a metric with a wide range does not outwe
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 import polars as pl
 
+from evobuild.core.draws import draw_value
 from evobuild.core.measures import METRICS, RANDOM
 from evobuild.selection.params import Metric
 
@@ -31,17 +31,13 @@ def metric_values(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.Series:
     """Give the value of each row in one metric, null where it has none."""
     if metric == RANDOM:
         # By each id's own hash, so that a row's luck does not depend on which others there are.
-        return pl.Series(metric, [_lot(seed, key) for key in rows["id"]], pl.Float64)
+        return pl.Series(metric, [draw_value(seed, "select", key) for key in rows["id"]], pl.Float64)
     return rows.select(METRICS[metric].expression.cast(pl.Float64).alias(metric)).to_series()
 
 
 def is_highest(metric: Metric) -> bool:
     """Whether the highest values of a metric are kept."""
     return metric == RANDOM or METRICS[metric].highest
-
-
-def _lot(seed: int, key: str) -> float:
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=6).digest(), "big") / 2**48
 
 
 def _mean_rank(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Series:

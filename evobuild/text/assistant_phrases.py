@@ -23,33 +23,33 @@ LEAD = 160
 _TASK = r"(?:instruction|prompt|task|question|query|request|problem|version|rewrite)s?\b"
 _NEW = _one_of(
     r"re-?written|revised|updated|evolved|modified|improved|enhanced|refined|reworded|rephrased|new|final",
-    r"harder|tougher|stricter|deeper|(?:more|slightly|somewhat|a bit|a little) [\w-]+",
+    r"harder|tougher|stricter|deeper|(?:more|slightly|somewhat|a bit|a little) [\w-]++",
 )
 _DID = "made|changed|re-?written|rewrote|revised|updated|modified|evolved|reworked|reworded|added|kept"
 _I_DID = rf"i(?:'ve| have)? (?:just |also )?(?:{_DID})\b"
 # A revised version of my essay is no rewritten instruction; a revised version of the prompt is.
 _OF_ELSE = rf"(?! (?:of|for) (?!(?:the|your|this) (?:\w+ )?{_TASK}))"
-_REWRITTEN = rf"{_NEW} (?:[\w-]+,? ){{0,4}}?{_TASK}{_OF_ELSE}"
+_REWRITTEN = rf"{_NEW} (?:[\w-]++,? ){{0,4}}?{_TASK}{_OF_ELSE}"
 _HERE = _one_of("here(?:'s| is| are| you go)?", "this is", "below is", "the following is")
 _YES = "sure(?: thing)?|certainly|of course|absolutely|definitely|okay|ok|great|understood|no problem"
-_AGREED = rf"(?:{_YES})\b[\s,.!;—–-]*"
+_AGREED = rf"(?:{_YES})\b[\s,.!;—–-]*+"
 _ABROAD = _one_of(
     "reescrit|reformulad|réécrit|reformulé|umgeschrieben|überarbeitet|umformuliert|riscritt|переписанн",
     "(?:改写|重写|修改|改进)后的|書き(?:換え|直し)た",
 )
 _LEAD_IN = _compiled(
-    r"[*_#>\s]*"
+    r"[*_#>\s]*+"
     + _one_of(
         rf"(?:{_AGREED})?{_HERE}\b[^\n:]{{0,40}}?\b{_REWRITTEN}[^\n:]{{0,80}}:",
         rf"(?:{_AGREED})?{_I_DID}[^\n:]{{0,40}}\b(?:{_TASK}|wording)[^\n:]{{0,80}}:(?=\s*\n)",
         rf"(?:the |your |my )?{_REWRITTEN}[ *_]*:",
         rf"(?=[^\n]{{,80}}[:：])[^\n:：]{{,40}}?{_ABROAD}[^\n:：]{{,40}}[:：]",
-        rf"{_AGREED}(?<=\n)",
+        rf"(?:{_YES})\b[\s,.!;—–-]*(?<=\n)",
     )
     + r"(?:[*_]+(?=\s))?\s*"
 )
 _REMARK = _compiled(
-    r"[*_(\s]*"
+    r"[*_(\s]*+"
     + _one_of(
         rf"(?:this|the) (?:{_REWRITTEN}|version\b|changes?\b|additions?\b|added\b)|in this version\b",
         _I_DID,
@@ -59,7 +59,7 @@ _REMARK = _compiled(
 )
 _BREAK = re.compile(r"\n\s*\n|```[ \t]*\n")
 _OFFER = _compiled(
-    r"[*_(\s]*"
+    r"[*_(\s]*+"
     + _one_of(
         r"(?:please )?let me know (?:if|whether|what|how) (?:you(?:'d| would| want| need| prefer)|i|any)\b",
         r"(?:i )?hope (?:this|that|it) (?:helps|works|meets)\b|feel free to (?:ask|let me|reach|tell)\b",
@@ -68,21 +68,22 @@ _OFFER = _compiled(
     )
 )
 _OF_REWRITING = _compiled(
-    r"[*_(\s]*"
+    r"[*_(\s]*+"
     + _one_of(
         rf"(?:{_AGREED})?{_I_DID}[^\n.]{{0,60}}\b(?:instruction|prompt|original)s?\b",
-        rf"(?:{_AGREED})?{_HERE}[^\n:.]{{0,30}}\b{_NEW} (?:[\w-]+,? ){{0,2}}?(?:prompt|instruction|version)s",
+        rf"(?:{_AGREED})?{_HERE}[^\n:.]{{0,30}}\b{_NEW} (?:[\w-]++,? ){{0,2}}?"
+        r"(?:prompt|instruction|version)s",
     )
 )
 _JOB = "rewrite|evolve|fulfill?|comply|assist|help|answer|provide|complete|continue|access|generate|create"
 _CANNOT = rf"i(?:'m| am)? (?:cannot|can't|can not|unable to|not able to|won't|will not) (?:{_JOB})\b"
-_NO_QUESTION = r"(?!(?s:.)*[?？]\W*\Z)"
+_NO_QUESTION = r"(?!(?s:.)*[?？][^\w?？]*+\Z)"
 _ANSWER = _compiled(
-    r"[*_\"\s]*"
+    r"[*_\"\s]*+"
     + _one_of(
         rf"(?:{_AGREED})?here(?:'s| is) (?:the|your) (?:answer|solution|response|reply)"
         r"(?:[:.,]| to (?:the|your|this) (?:question|instruction|task|prompt)\b)",
-        r"(?:sure|certainly|of course|absolutely)[,.!]+\s*(?:here|i(?:'ll| will| can| have|'d)\b)",
+        r"(?:sure|certainly|of course|absolutely)[,.!]++\s*+(?:here|i(?:'ll| will| can| have|'d)\b)",
         rf"(?:the|my) answer (?:is|would be|to (?:this|the|your) \w+ is)\b{_NO_QUESTION}",
         rf"(?:answer|solution|response)[*_]*:{_NO_QUESTION}",
         rf"to (?:solve|answer) (?:this|the) \w+, (?:we|i|let's|let us) {_NO_QUESTION}",
@@ -110,9 +111,19 @@ def strip_assistant_phrases(text: str) -> str:
         text = text[lead.end() :]
         breaks = (cut.end() for cut in _BREAK.finditer(text))
         text = text[: next((cut for cut in breaks if _REMARK.match(text, cut)), None)].rstrip()
-    while (last := text.rfind("\n") + 1) and _OFFER.match(text, last):
-        text = text[:last].rstrip()
-    return text
+    return _without_offers(text)
+
+
+def _without_offers(text: str) -> str:
+    last = text.rfind("\n") + 1
+    if not last or not _OFFER.match(text, last):
+        return text
+    lines = text.split("\n")
+    while len(lines) > 1 and _OFFER.match(lines[-1]):
+        lines.pop()
+        while lines and not lines[-1].strip():
+            lines.pop()
+    return "\n".join(lines).rstrip()
 
 
 def find_rewriting_opening(text: str) -> str | None:

@@ -7,14 +7,20 @@ as CSV. Figures are numbers, addresses and quoted texts. Names are none: an evol
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
-from evobuild.text.words import split_alphanumerics
+from evobuild.text.words import compose, split_alphanumerics
 
 Kind = Literal["prose", "code", "table"]
+MOST_SOUGHT = 200
+"""Lines, addresses and quoted texts, each, of one text that are looked for in another, the first ones."""
+MOST_LOST = 20
+"""What is named of a text as missing."""
+SHOWN = 80
+"""Characters of a figure that is named."""
 _FENCE = re.compile(r"[ \t>]*(```|~~~)")
 _CODE = re.compile(
     r"""(?:async\s+)?def\s+\w+\s*\(|class\s+\w+\s*[:({]|import\s+[\w.]+(?:\s+as\s+\w+|,.*)?;?$
@@ -22,18 +28,21 @@ _CODE = re.compile(
     |(?:if|for|while|switch|catch|elif)\b.*[:{]$|(?:else|try|finally|do)\s*[:{]|return\b[^.]*;?$
     |(?:SELECT|INSERT\s+INTO|UPDATE|DELETE\s+FROM|CREATE\s+TABLE|ALTER\s+TABLE|FROM|WHERE)\s+[\w*`"(]
     |(?:public|private|protected|static|const|let|var|function|func|void|int|float|double|char|bool|String)
-      (?:\[\])*\s+\w+.*[;{=()]
+      (?:\[\])*\s++\w++.*[;{=()]
     |[\w.\[\]"']+(?:\s*,\s*\w+)*\s*[-+*/|&:]?=\s*\S|[\w.]+\(.*\)\s*;?$|@\w+(?:\(.*\))?$
-    |[{\[].*[}\]][;,]*$|["'][\w -]+["']\s*:\s*\S|[{}()\[\]]+[;,]?$|.*[\w)\]"']\s*\{$|.*[()=+<>\[\]{}"'].*;$
+    |[{\[].*[}\]][;,]*$|["'][\w -]+["']\s*:\s*\S|[{}()\[\]]+[;,]?$|.*[\w)\]"']\s*\{$
+    |[^()=+<>\[\]{}"']*+[()=+<>\[\]{}"'].*;$
     """,
     re.VERBOSE,
 )
 _NUMBER = re.compile(r"(?<![^\W\d_])\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _BULLET = re.compile(r"^[ \t>*-]*\(?\d{1,2}[.)][ \t]", re.MULTILINE)
-_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|[\w.+-]{1,64}@[\w-]+\.[\w.-]*\w")
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"')\]]++|(?<![\w.+-])[\w.+-]{1,64}+@[\w-]++\.(?:[.-]*+\w++)++"
+)
 _QUOTED = re.compile(
-    r'"([^"\n]{2,200})"|“([^”\n]{2,200})”|«([^»\n]{2,200})»|「([^」\n]{2,200})」|`([^`\n]{2,200})`'
+    r'"([^"\n]{2,200})"|“([^“”\n]{2,200})”|«([^«»\n]{2,200})»|「([^「」\n]{2,200})」|`([^`\n]{2,200})`'
 )
 _NUMERAL = re.compile(r"[a-z]+(?:-[a-z]+)?")
 _SMALL_TEXT = """
@@ -62,7 +71,7 @@ class Part(NamedTuple):
 
 def split_content(text: str) -> list[Part]:
     """Cut a text into prose, code and tables, in order; the fences themselves are left out."""
-    grouped = groupby(_kinds(text.splitlines()), key=lambda each: each[0])
+    grouped = groupby(_kinds(text.splitlines()), key=itemgetter(0))
     found = [Part(kind, tuple(line for _, line in lines)) for kind, lines in grouped]
     return [part for part in found if any(line.strip() for line in part.lines)]
 
@@ -71,7 +80,11 @@ def extract_prose(text: str) -> str:
     """Give what of a text is neither code nor a table."""
     if "\n" not in text and "`" not in text and not _CODE.match(text):
         return text
-    return "\n".join(line for part in split_content(text) if part.kind == "prose" for line in part.lines)
+    return _prose(split_content(text))
+
+
+def _prose(parts: Iterable[Part]) -> str:
+    return "\n".join(line for part in parts if part.kind == "prose" for line in part.lines)
 
 
 def is_code(text: str) -> bool:
@@ -86,6 +99,10 @@ def _kinds(lines: list[str]) -> Iterator[tuple[Kind, str]]:
     separated = _separated(lines)
     kind: Kind = "prose"
     for number, line in enumerate(lines):
+        if not line and not fence:
+            kind = "prose"
+            yield kind, line
+            continue
         mark = _FENCE.match(line)
         if mark and (not fence or mark[1] == fence):
             fence = "" if fence else mark[1]
@@ -110,7 +127,8 @@ def _has_cells(line: str) -> bool:
 def _separated(lines: list[str]) -> set[int]:
     """The numbers of the lines that are CSV: three or more with as many short cells, one of them a number."""
     found: set[int] = set()
-    for commas, run in groupby(range(len(lines)), key=lambda number: lines[number].count(",")):
+    counts = [line.count(",") for line in lines]
+    for commas, run in groupby(range(len(lines)), key=counts.__getitem__):
         rows = list(run)
         if commas and len(rows) > 2:
             cells = [cell.strip() for number in rows for cell in lines[number].split(",")]
@@ -131,12 +149,16 @@ def find_missing_content(text: str, child: str) -> list[str]:
     whole = "".join(child.split()).casefold()
     said = _letters(whole)
     lost = []
-    for part in split_content(text):
+    left = MOST_SOUGHT
+    parts = split_content(text)
+    for part in parts:
         if part.kind != "prose":
-            kept = [_kept(part.kind, line, whole, said) for line in part.lines if any(map(str.isalnum, line))]
+            lines = [line for line in part.lines if any(map(str.isalnum, line))]
+            kept = [_kept(part.kind, line, whole, said) for line in lines[:left]]
+            left -= len(kept)
             if kept and sum(kept) * 2 < len(kept):
-                lost.append(f"{part.kind} of {len(kept)} lines: {part.lines[0].strip()[:40]}")
-    return lost + _lost_figures(extract_prose(text), child, said)
+                lost.append(f"{part.kind} of {len(lines)} lines: {part.lines[0].strip()[:40]}")
+    return [*lost, *_lost_figures(_prose(parts), child, said)][:MOST_LOST]
 
 
 def _kept(kind: Kind, line: str, whole: str, said: str) -> bool:
@@ -154,20 +176,26 @@ def _lost_figures(text: str, child: str, said: str) -> list[str]:
     lost = []
     # A plain search spares most texts a slow one.
     if any(mark in text for mark in ("://", "www.", "@")):
-        addresses = [address.rstrip(".,;:!?") for address in _ADDRESS.findall(text)]
-        lost += [f"address {address}" for address in addresses if address not in child]
+        addresses = [address.rstrip(".,;:!?") for address in _distinct(_ADDRESS.findall(text))]
+        lost += [f"address {address[:SHOWN]}" for address in addresses if address not in child]
         text = _ADDRESS.sub(" ", text)
-    quoted = ["".join(found) for found in _QUOTED.findall(text)]
+    quoted = _distinct("".join(found) for found in _QUOTED.findall(text))
     lost += [f'quoted "{each[:40]}"' for each in quoted if _letters(each).casefold() not in said]
     rest = _QUOTED.sub(" ", text)
     words = child.casefold()
     there = read_numbers(child) | {value for word, value in _LOOSE.items() if word in words}
-    return lost + [f"number {number}" for number in sorted(read_numbers(rest) - there)]
+    missing = sorted(read_numbers(rest) - there)[:MOST_LOST]
+    return lost + [f"number {number[:SHOWN]}" for number in missing]
+
+
+def _distinct(found: Iterable[str]) -> list[str]:
+    """Each once, the first ones: what there is more of is not looked for."""
+    return list(islice(dict.fromkeys(found), MOST_SOUGHT))
 
 
 def read_numbers(text: str) -> set[str]:
     """Read the values of the numbers in a text, in digits, those in English words too."""
-    text = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    text = compose(text)
     found = {_value(number) for number in _NUMBER.findall(_BULLET.sub("", text))}
     return found | {_NUMERALS[word] for word in _NUMERAL.findall(text.casefold()) if word in _NUMERALS}
 

@@ -12,65 +12,89 @@ import json
 import re
 import warnings
 from collections.abc import Iterator
-from json import JSONDecodeError
 
-MOST_TRIES = 200
-"""Braces of one reply at which an object may begin."""
-MOST_REPAIRS = 500
-"""Slips in one reply."""
+from evobuild.text.json_replies import MOST_TRIES, allowed_readings, read_in_vain
+
+LONGEST_CODE = 10_000
+"""Characters of code that is parsed: a parser of Python takes seconds for a megabyte."""
 
 _DECODER = json.JSONDecoder(strict=False)
 _WORDS = {"True": "true", "False": "false", "None": "null"}
-_FENCE = re.compile(r"\s*```\w*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+# Whole strings, unless the text ends within one: what stands in them is no brace and no word.
+_STRING = r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)'
+_STRING_OR_BRACE = re.compile(rf"{_STRING}|[{{}}]", re.DOTALL)
+_STRING_OR_WORD = re.compile(rf"{_STRING}|\b(?:{'|'.join(_WORDS)})\b", re.DOTALL)
+_BACKSLASH = re.compile(r'\\(["\\/bfnrtu]?)')
+_FENCE = re.compile(r"```\w*+[ \t]*+\n")
 _ESCAPES = {r"\n": "\n", r"\t": "\t", r"\"": '"', r"\'": "'", r"\\": "\\"}
 _ESCAPED = re.compile(r"\\[nt\"'\\]")
 # Strings and comments, whose escapes are their own, or an escaped line break among them.
 _BREAK_IN_CODE = re.compile(
-    r"""(\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\#(?:(?!\\n).)*)|\\n""", re.DOTALL
+    r"""(\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.?|[^"\\])*+(?:"|\Z)|'(?:\\.?|[^'\\])*+(?:'|\Z)|\#(?:(?!\\n).)*)|\\n""",
+    re.DOTALL,
 )
 
 
 def find_json_objects(text: str) -> Iterator[dict[str, object]]:
     """Go through the JSON objects of a text, in order, without those within others."""
-    end, repairs = 0, MOST_REPAIRS
+    end, left = 0, allowed_readings(text)
     for _ in range(MOST_TRIES):
-        if (start := text.find("{", end)) < 0:
+        start = text.find("{", end)
+        if start < 0 or left < 0:
             return
-        value, text, end, repairs = _decoded(text, start, repairs)
+        try:
+            value, end = _DECODER.raw_decode(text, start)
+        # ValueError: a number of thousands of digits. RecursionError: thousands of braces in one another.
+        except (ValueError, RecursionError) as error:
+            value, end, lost = _mended_object(text, start, error)
+            left -= lost
         if isinstance(value, dict):
             yield value
 
 
-def _decoded(text: str, start: int, repairs: int) -> tuple[object, str, int, int]:
-    """The object at a place, with the text as it was mended, where the object ends, and repairs left."""
-    while True:
-        try:
-            value, end = _DECODER.raw_decode(text, start)
-            return value, text, end, repairs
-        except JSONDecodeError as error:
-            mended = _mended(text, error) if repairs else None
-            if mended is None:
-                return None, text, start + 1, repairs
-            text, repairs = mended, repairs - 1
-        # ValueError: a number of thousands of digits. RecursionError: thousands of braces in one another.
-        except (ValueError, RecursionError):
-            return None, text, start + 1, repairs
+def _mended_object(text: str, start: int, error: Exception) -> tuple[object, int, int]:
+    """The object at a place where JSON stopped, or None, where to go on, and characters read in vain."""
+    if not _can_be_mended(text, error):
+        return None, start + 1, read_in_vain(text, start, error)
+    end = _end_of_object(text, start)
+    if end is None:
+        return None, start + 1, len(text) - start
+    try:
+        return _DECODER.decode(_STRING_OR_WORD.sub(_mended, text[start:end])), end, 0
+    except (ValueError, RecursionError):
+        return None, start + 1, end - start
 
 
-def _mended(text: str, error: JSONDecodeError) -> str | None:
-    """The text without the slip at which JSON stopped, None if it is another one."""
-    place = error.pos
-    if error.msg.startswith("Expecting value"):
-        for word, meant in _WORDS.items():
-            if text.startswith(word, place):
-                return text[:place] + meant + text[place + len(word) :]
-    if error.msg.startswith("Invalid \\") and text[place : place + 1] == "\\":
-        return text[:place] + "\\" + text[place:]
+def _can_be_mended(text: str, error: Exception) -> bool:
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    is_word = error.msg.startswith("Expecting value") and text.startswith(tuple(_WORDS), error.pos)
+    return is_word or error.msg.startswith("Invalid \\")
+
+
+def _end_of_object(text: str, start: int) -> int | None:
+    """Where the brace closes that opens at a place; None if it does not."""
+    depth = 0
+    for found in _STRING_OR_BRACE.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+        if not depth:
+            return found.end()
     return None
 
 
+def _mended(found: re.Match[str]) -> str:
+    """A string with a backslash more before each that JSON does not know, or a word as JSON spells it."""
+    if found[0] in _WORDS:
+        return _WORDS[found[0]]
+    if "\\" not in found[0]:
+        return found[0]
+    return _BACKSLASH.sub(lambda each: each[0] if each[1] else "\\\\", found[0])
+
+
 def parse_code(text: str) -> ast.Module | None:
-    """Parse code, None if it does not compile."""
+    """Parse code, None if it does not compile or is too long."""
+    if len(text) > LONGEST_CODE:
+        return None
     try:
         with warnings.catch_warnings():
             # Of escapes such as "\\d", which work.
@@ -87,13 +111,21 @@ def find_compiling_code(text: str) -> tuple[str, ast.Module] | None:
     Tried are the code as it is, without its fence, with one level of escapes less, in quotes alone, in all
     of it, and between its strings.
     """
-    fenced = _FENCE.fullmatch(text)
-    bare = fenced[1] if fenced else text
+    bare = _without_fence(text)
     between = _BREAK_IN_CODE.sub(lambda found: found[1] or "\n", bare)
-    for candidate in (bare, bare.replace(r"\'", "'"), take_off_escapes(bare), between):
+    readings = (bare, bare.replace(r"\'", "'"), take_off_escapes(bare), between)
+    for candidate in dict.fromkeys(readings):
         if (tree := parse_code(candidate)) and tree.body:
             return candidate, tree
     return None
+
+
+def _without_fence(text: str) -> str:
+    stripped = text.strip()
+    opening = _FENCE.match(stripped)
+    if not opening or not stripped.endswith("```") or len(stripped) < opening.end() + 3:
+        return text
+    return stripped[opening.end() : -3].rstrip(" \t").removesuffix("\n")
 
 
 def take_off_escapes(text: str) -> str:

@@ -25,6 +25,10 @@ POSSIBLE = 0.03
 for English, of short ones in other languages each less than 0.02."""
 SHORT = 16
 """Bytes below which what a child adds is not judged: it may be no more than a name or two words."""
+LONGEST = 20_000
+"""Characters of a text that are read; a longer one is in the language of its beginning."""
+MOST_SENTENCES = 100
+"""Sentences of a text that are looked at one by one."""
 
 _NAMES_TEXT = """
 af Afrikaans, ar Arabic, az Azerbaijani, be Belarusian, bg Bulgarian, bn Bengali, bs Bosnian, ca Catalan,
@@ -45,7 +49,7 @@ write explain create generate give find identify list using make must should of 
 """
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
 """Words by which most English texts show what they are, at a hundredth of the cost."""
-_NOT_OWN = re.compile(r'"[^"\n]*"|“[^”]*”|«[^»]*»|「[^」]*」|`[^`]*`|https?://\S+')
+_NOT_OWN = re.compile(r'"[^"\n]*"|“[^“”]*”|«[^«»]*»|「[^「」]*」|`[^`]*`|https?://\S+')
 _END = re.compile(r"[.!?:;\n。！？：；]+\s*")
 
 
@@ -58,7 +62,8 @@ def detect_language_change(parent: str, child: str) -> tuple[str, str] | None:
     if _is_english(parent) and _is_english(rest):
         return None
     old = _sentences(parent)
-    return _compare_languages(old, [sentence for sentence in _sentences(rest) if sentence not in old])
+    known = set(old)
+    return _compare_languages(old, [sentence for sentence in _sentences(rest) if sentence not in known])
 
 
 def detect_language(text: str) -> str | None:
@@ -83,13 +88,13 @@ def _compare_languages(old: Sequence[str], new: Sequence[str]) -> tuple[str, str
     (was, _), (became, probability) = _guess(before), _guess(after)
     if was == became or probability < SURE:
         return None
-    if _may_be_in(became, [before, *old]) or _may_be_in(was, [after, *new]):
+    if _may_be_in(became, [before, *old[:MOST_SENTENCES]]) or _may_be_in(was, [after, *new[:MOST_SENTENCES]]):
         return None
     return NAMES[was], NAMES[became]
 
 
 def _sentences(text: str) -> list[str]:
-    found = _END.split(_NOT_OWN.sub(" ", content.extract_prose(text)))
+    found = _END.split(_NOT_OWN.sub(" ", content.extract_prose(text[:LONGEST])))
     return [sentence for each in found if (sentence := each.strip())]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ CHAT_TEMPLATE = (
 
 def transformers_library() -> ModuleType:
     """Import transformers, without its progress bars and advice. Raises MissingExtra."""
+    # Whatever library unpickles after all is given tensors only, and runs nothing.
+    os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
     transformers = require("transformers", "train")
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -74,7 +77,7 @@ def load_causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreT
     if dtype and dtype not in DTYPES:
         raise UserError(f"the dtype of '{weights}' is '{dtype}'; expected {', '.join(DTYPES)}")
     dtype = dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
-    model: Any = _load(transformers.AutoModelForCausalLM, weights, dtype=getattr(torch, dtype))
+    model: Any = _load_model(transformers.AutoModelForCausalLM, weights, dtype=getattr(torch, dtype))
     return _placed(_merged(model, adapter) if adapter else model, weights)
 
 
@@ -87,7 +90,7 @@ def load_classifier(weights: Weights, dtype: str, outputs: int | None = 1) -> Pr
     Raises UserError if it cannot be found or read, has no such outputs, or does not fit.
     """
     transformers, torch = transformers_library(), require("torch", "train")
-    model, loaded = _load(
+    model, loaded = _load_model(
         transformers.AutoModelForSequenceClassification,
         weights,
         dtype=getattr(torch, dtype),
@@ -122,6 +125,11 @@ def _merged(model: Any, adapter: str) -> Any:
         raise UserError(f"the adapter '{adapter}' cannot be merged into its model: {reason}") from error
 
 
+def _load_model(loader: Any, weights: Weights, **options: Any) -> Any:
+    """Load weights, of safetensors alone."""
+    return _load(loader, weights, use_safetensors=True, **options)
+
+
 def _load(loader: Any, weights: Weights, **options: Any) -> Any:
     safetensors = require("safetensors", "train")
     name, revision = weights_source(weights)
@@ -129,4 +137,8 @@ def _load(loader: Any, weights: Weights, **options: Any) -> Any:
         return loader.from_pretrained(name, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
+        if "trust_remote_code" in str(error):
+            reason = (
+                "it needs code of its own (auto_map in its config), and none is run; choose another model"
+            )
         raise UserError(f"the model '{weights}' cannot be loaded as {loader.__name__}: {reason}") from error

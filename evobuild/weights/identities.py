@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.core.errors import UserError
 from evobuild.core.uri import Weights
-from evobuild.weights.sources import checkpoint_folder, hub_commit
+from evobuild.weights.sources import checkpoint_folder, hub_commit, refuse_pickles
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
@@ -38,9 +38,14 @@ def adapter_identity(adapter: str) -> str:
 
 
 def check_adapter(adapter: str) -> None:
-    """Raise UserError if a folder is no LoRA folder."""
+    """Raise UserError if a folder is no LoRA folder, or one whose weights are no safetensors."""
     if not (Path(adapter) / "adapter_config.json").exists():
         raise UserError(f"the adapter '{adapter}' holds no adapter_config.json; give a LoRA folder")
+    refuse_pickles(Path(adapter))
+    if not (Path(adapter) / "adapter_model.safetensors").exists():
+        raise UserError(
+            f"the adapter '{adapter}' holds no adapter_model.safetensors; give a whole LoRA folder"
+        )
 
 
 def _digest(folder: Path) -> str:

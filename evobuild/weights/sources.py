@@ -10,6 +10,17 @@ from pathlib import Path
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import Weights
 
+PICKLES = (
+    "pytorch_model*.bin",
+    "adapter_model*.bin",
+    "model*.bin",
+    "consolidated*.pth",
+    "*.pt",
+    "*.pkl",
+    "*.ckpt",
+)
+"""Names of weights as pickles."""
+
 HUB_SECONDS = 5.0
 """To wait for the hub's answer, before a download that would try again for most of a minute."""
 
@@ -28,9 +39,10 @@ def weights_source(weights: Weights) -> tuple[str, str | None]:
 
 
 def checkpoint_folder(weights: Weights) -> Path:
-    """The folder of local weights, which holds a model. Raises UserError if it does not."""
+    """The folder of local weights, which holds a model. Raises UserError if it does not, or holds pickles."""
     folder = local_folder(weights)
     if (folder / "config.json").exists():
+        refuse_pickles(folder)
         return folder
     made = (
         f"the stage {weights.made_by} makes it"
@@ -38,6 +50,20 @@ def checkpoint_folder(weights: Weights) -> Path:
         else "give a folder with config.json and weights"
     )
     raise UserError(f"the model folder '{folder}' holds no config.json; {made}")
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise UserError if weights in a folder, or deeper in it, are pickles alone, whose code loading runs.
+
+    A pickle beside safetensors, as a trainer leaves its own state, is never looked at.
+    """
+    found = (file for pattern in PICKLES for file in folder.rglob(pattern))
+    for file in sorted(found):
+        if not any(file.parent.glob("*.safetensors")):
+            raise UserError(
+                f"the weights '{file}' are a pickle, which may run code when it is loaded; "
+                "expected *.safetensors: convert them where they can be trusted (save_pretrained writes such)"
+            )
 
 
 def local_folder(weights: Weights) -> Path:

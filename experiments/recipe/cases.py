@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.text.control_characters import on_terminal
+from evobuild.core.control_characters import on_terminal
 from experiments.recipe.views import DRY, Measure, unchanged
 
 WIDTH = 100

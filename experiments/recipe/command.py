@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from evobuild.core.errors import UserError
-from evobuild.core.stage import log
+from evobuild.core.terminal import log, say
 from experiments.recipe import costs, page, runs
 from experiments.recipe.design import Experiment, Recipe, evaluation_sets, experiments
 from experiments.recipe.papers import STAND_INS
@@ -32,11 +32,13 @@ def run(recipe: Recipe) -> NoReturn:
     try:
         main(name, recipe, sys.argv[1:])
     except UserError as error:
-        sys.exit(f"{name}: {error}")
+        log(f"{name}: {error}")
+        sys.exit(1)
     except OSError as error:
-        sys.exit(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
+        log(f"{name}: {error.filename or 'disk'}: {error.strerror or error}")
+        sys.exit(1)
     except KeyboardInterrupt:
-        sys.stderr.write(f"{name}: interrupted\n")
+        log(f"{name}: interrupted")
         sys.exit(130)
     sys.exit(0)
 
@@ -52,7 +54,7 @@ def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
     cast = (STAND_INS if arguments.dry_run else {}) | _pairs("--use", arguments.use)
     wanted = experiments(recipe, data, settings, cast)
     if arguments.plan:
-        sys.stdout.write(costs.table(wanted))
+        say(costs.table(wanted))
         return
     commit = runs.commit()
     tests = [_digest(path) for path in sets.values()]
@@ -65,7 +67,7 @@ def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
     if len(found) < len(named):
         log(f"{len(found)} of {len(named)} experiments have finished; run this again for the others")
     if found:
-        sys.stdout.write(page.written(name, recipe, found))
+        say(page.written(name, recipe, found))
 
 
 def _parser(name: str, recipe: Recipe) -> argparse.ArgumentParser:

@@ -7,7 +7,6 @@ the paper's own figures are shown beside real ones only.
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
+from evobuild.core.draws import draw_lowest
 from experiments.recipe.outs import Outs
 
 NOTHING = "–"
@@ -123,6 +123,6 @@ def equal_size(frame: pl.DataFrame, over: str, within: Sequence[str], seed: int)
         sizes[tuple(labels)] = min(rows.height, sizes.get(tuple(labels), rows.height))
     cut = []
     for key, rows in groups.items():
-        drawn = random.Random(f"{seed} {key}").sample(range(rows.height), sizes[key[:-1]])
-        cut.append(rows[sorted(drawn)])
+        drawn = draw_lowest(rows["id"], sizes[key[:-1]], seed, str(key), by=str)
+        cut.append(rows.filter(pl.col("id").is_in(drawn)))
     return pl.concat(cut)

@@ -15,13 +15,14 @@ from attacks import nobody
 HERE = Path(nobody.__file__).parent
 
 HOLD = [sys.executable, str(HERE / "hold.py")]
+STAGES = [sys.executable, str(HERE / "stages_held.py")]
 DENY = [sys.executable, str(HERE / "deny.py")]
 
 
 def found(command):
     """What the corpus came to, in a session of its own."""
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=400, start_new_session=True, cwd="/tmp"
+        command, capture_output=True, text=True, timeout=600, start_new_session=True, cwd="/tmp"
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -43,7 +44,7 @@ def test_no_attack_gets_out_and_no_benign_program_is_misjudged(user, isolation):
     if not counts["isolations"]:
         pytest.skip(f"{isolation} does not work on this machine")
     assert counts["failures"] == []
-    assert counts["attacks"] >= 60 and counts["benign"] >= 40
+    assert counts["attacks"] >= 60 and counts["benign"] >= 40 and counts["further"] >= 60
 
 
 @pytest.mark.parametrize("user", list(users()))
@@ -51,3 +52,11 @@ def test_where_namespaces_are_forbidden_the_corpus_holds_all_the_same(user):
     counts = found(user([*DENY, *HOLD]))
     assert [name.partition(" ")[0] for name in counts["isolations"]] in (["landlock"], ["landlock"] * 2)
     assert counts["failures"] == []
+
+
+@pytest.mark.parametrize("user", list(users()))
+@pytest.mark.parametrize("words", [STAGES, [*DENY, *STAGES]], ids=["best", "where namespaces are forbidden"])
+def test_no_function_ends_a_stage_or_loses_another_row(user, words):
+    counts = found(user(words))
+    assert counts["failures"] == [] and counts["ended"] == 0
+    assert counts["constraints"] >= 300

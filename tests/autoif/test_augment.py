@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +20,7 @@ from evobuild.autoif.augment import (
     read_seed_constraints,
 )
 from evobuild.cli.check.params import load_all_params
+from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
@@ -237,8 +237,8 @@ def test_each_round_shows_some_of_all_so_far_drawn_by_seed(engine):
 
     _, fake, _ = augmented(answer, engine, texts, rounds=2)
     assert [asked.sampling.seed for asked in fake.asked] == [43, 44]
-    first = random.Random("42 augment 1").sample(sorted(texts), 3)
-    second = random.Random("42 augment 2").sample(sorted([*texts, "End with the word number 1."]), 3)
+    first = draw_lowest(texts, 3, 42, "augment 1", by=str)
+    second = draw_lowest([*texts, "End with the word number 1."], 3, 42, "augment 2", by=str)
     assert [asked.messages[0].content for asked in fake.asked] == [
         render("autoif/augment.jinja", examples=drawn, count=5) for drawn in (first, second)
     ]

@@ -86,18 +86,18 @@ def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row):
 def test_rows_are_drawn_by_their_ids_alone(row):
     seeds = [row(f"Name river {number}.") for number in range(20)]
     rows = composed(seeds, [constraint("c1")], 20)
-    drawn, lost = compose.draw_rows(rows, 8, 42)
+    drawn, lost = compose.cut_rows(rows, 8, 42)
     assert len(drawn) == 8 and {each.id for each in lost} == {each.id for each in rows} - {
         each.id for each in drawn
     }
     assert {(each.reason, each.detail) for each in lost} == {("not drawn", "autoif-c1")}
-    assert compose.draw_rows(rows[::-1], 8, 42) == (drawn, lost)
+    assert compose.cut_rows(rows[::-1], 8, 42) == (drawn, lost)
     # One row more takes the place of one at most.
-    fewer, _ = compose.draw_rows(rows[1:], 8, 42)
+    fewer, _ = compose.cut_rows(rows[1:], 8, 42)
     assert len({each.id for each in drawn} - {each.id for each in fewer}) <= 1
-    assert compose.draw_rows(rows, 8, 43)[0] != drawn
+    assert compose.cut_rows(rows, 8, 43)[0] != drawn
     for most in (None, 20, 99):
-        everything, none = compose.draw_rows(rows, most, 42)
+        everything, none = compose.cut_rows(rows, most, 42)
         assert ({each.id for each in everything}, none) == ({each.id for each in rows}, [])
 
 

@@ -21,6 +21,7 @@ from stages import verifiers as stage
 CODE = "def evaluate(response):\n    return ',' not in response"
 SPLIT = "def evaluate(response):\n    return len(response.split('\\n')) == 2"
 
+QUOTED = r"\'" * 20_000
 COMMENTED = (
     "def evaluate(response):  # it's of 2 lines\n    \"\"\"Don't 'split'.\"\"\"\n    return '\\n' in response"
 )
@@ -161,10 +162,29 @@ def test_answers_are_escaped_once_less_only_where_the_code_was_escaped_twice():
     assert read_verifier_reply(replied(twice, cases)).cases == [("a\nb", True)]
 
 
-def test_a_reply_of_slips_takes_no_longer_than_their_bound():
-    text = '{"a": [' + "True, " * (json_repairs.MOST_REPAIRS + 1) + "1]}"
-    assert list(json_repairs.find_json_objects(text)) == []
-    assert len(list(json_repairs.find_json_objects(text.replace("True, ", "", 1)))) == 1
+@pytest.mark.parametrize(
+    ("slips", "value"),
+    [("[" + "True, " * 20_000 + "None]", [True] * 20_000 + [None]), (rf'"{QUOTED}"', QUOTED)],
+)
+def test_any_number_of_slips_is_mended_at_once(slips, value):
+    text = f'Of {{x}}: {{"a": {slips}, "b": "None\n"}} None'
+    assert list(json_repairs.find_json_objects(text)) == [{"a": value, "b": "None\n"}]
+
+
+DEEP = ("(" * 4000 + ")" * 4000, "-" * 9000 + "1", "f(" * 300 + ")" * 300, "1" * 9000, "[" * 150 + "\ud800")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        *((f"{CODE}\nx = {deep}", "syntax") for deep in DEEP),
+        (f"{CODE}\0", "syntax"),
+        (f"{CODE}\n" + "x = 1\n" * 100_000, "too long"),
+    ],
+)
+def test_code_too_deep_or_too_long_for_a_parser_is_a_reject_with_a_reason(code, reason):
+    made, dropped = verifiers._result(reply("c1-0", json.dumps({"func": code, "cases": []})))
+    assert (made.reason, dropped) == (reason, [])
 
 
 @pytest.fixture

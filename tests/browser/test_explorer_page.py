@@ -203,6 +203,20 @@ def test_an_address_of_no_row_is_said(shown):
     open_tree(shown, "a-r2")
 
 
+@pytest.mark.parametrize("address", ["%", "#%", "%E0%A4%A", "a%zz"])
+def test_an_address_that_is_no_encoding_is_said(shown, address):
+    shown.errors.clear()
+    shown.run(f"location.hash = {json.dumps('#' + address)}")
+    shown.wait(f"at('tree').textContent === {json.dumps(f'No row {address} is among those that are shown.')}")
+    assert shown.errors == []
+    open_tree(shown, "a-r2")
+
+
+def test_a_turn_of_direction_in_a_text_is_seen(shown):
+    shown_as = shown.run("visible('if \\u202e x \\u2066 \\u200f \\x1b')")
+    assert shown_as == "if <U+202E> x <U+2066> \u200f ␛"
+
+
 def test_filters_and_search_narrow_one_another_and_can_be_cleared(shown):
     fill(shown, "query", "name")
     choose(shown, "domain", "code")

@@ -85,3 +85,14 @@ def test_a_file_that_is_no_sqlite_is_said_with_what_to_do(store) -> None:
     cache_files.measurements_file().write_bytes(b"no database at all, but some text" * 99)
     with pytest.raises(UserError, match=r"damaged.*move it away"):
         Measurements("m")
+
+
+def test_a_value_that_its_reader_cannot_read_is_missing_and_made_again(store, capsys) -> None:
+    fill("m", {"a": b"1", "b": b"not a number"})
+    with Measurements("m") as kept:
+        keys = [kept.key("a"), kept.key("b")]
+        assert kept.found_as(int, keys) == {keys[0]: 1}
+        kept.put(keys[1], b"2")
+    assert capsys.readouterr().err.count("a stored measurement is damaged") == 1
+    with Measurements("m") as kept:
+        assert kept.found_as(int, keys) == {keys[0]: 1, keys[1]: 2}

@@ -145,14 +145,21 @@ def test_a_program_that_is_called_as_a_module_is_examined_and_a_module_is_never_
         ("[1]", "row 1: expected an object, found int"),
         ('{"task_id": 1}', "problems:1: neither a problem of HumanEval nor of MBPP"),
         (json.dumps(MBPP) + "\n" + json.dumps(MBPP), "problems:2: the task '7' is given twice"),
-        (json.dumps({**MBPP, "code": "x = 1"}), "neither a problem"),
+        (json.dumps({**MBPP, "code": "x = 1"}), "no function of the program is tested"),
+        (json.dumps({**MBPP, "code": "x = = " + "y" * 10**5}), "SyntaxError: invalid syntax"),
+        (json.dumps({**MBPP, "code": "x = " + "-" * 10**5 + "1"}), "MemoryError"),
+        (json.dumps({**MBPP, "code": "x = 1" + " + 1" * 10**5}), "RecursionError"),
+        (json.dumps({**MBPP, "code": "x" + "()" * 10**5}), "RecursionError"),
+        (json.dumps({**MBPP, "code": ["x"]}), "expected text, found a list"),
+        (json.dumps({**MBPP, "test_list": [{}]}), "expected text, found a dict"),
     ],
 )
 def test_a_file_that_holds_no_problems_is_said_to(tmp_path, text, message):
     path = tmp_path / "problems"
     path.write_text(text)
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(BadInput, match=message) as raised:
         code_benchmarks.read_problems(path)
+    assert len(str(raised.value)) < 400
 
 
 @pytest.mark.parametrize(

@@ -473,7 +473,7 @@ def test_the_stage_keeps_parents_if_params_say_so(row, engine, tmp_path):
     assert operation.len() == 8
 
 
-@pytest.mark.parametrize("schedule", ["fixed", "random"])
+@pytest.mark.parametrize("schedule", ["fixed", "hashed", "random"])
 def test_the_stage_takes_the_operations_of_params_by_their_schedule(row, engine, tmp_path, schedule):
     engine(lambda asked: f"{text_of(asked)} Say why.")
     rows = [row(f"Row {number}.", seed_place=number) for number in range(8)]
@@ -481,11 +481,11 @@ def test_the_stage_takes_the_operations_of_params_by_their_schedule(row, engine,
     given = {"strategy": "evol", "schedule": schedule, "operations": sets}
     outs = run(tmp_path, tmp_path / "r0.parquet", rows=rows, **given)
     found = dict(tables.read(outs["child"], tables.INSTRUCTIONS).select("parent_id", "operation").iter_rows())
-    plan = (
-        operations.plan_at_random(sets, "r1", SEED)
-        if schedule == "random"
-        else operations.plan_in_turn(sets, "r1")
-    )
+    plan = {
+        "fixed": operations.plan_in_turn(sets, "r1"),
+        "hashed": operations.plan_by_hash(sets, "r1", SEED),
+        "random": operations.plan_at_random(sets, "r1", SEED),
+    }[schedule]
     assert found == {each.id: plan(each).operation for each in rows}
     in_turn = [found[each.id] for each in rows] == ["constraints", "breadth"] * 4
     assert in_turn == (schedule == "fixed")

@@ -639,6 +639,31 @@ def test_pool_development_and_holdout_are_drawn_disjoint(row, rows, pool, develo
         assert optimize.draw_optimization_rows(table, params, 8) != drawn
 
 
+def test_rows_added_at_the_end_of_the_source_change_nothing_of_the_loop(row, engine):
+    table = [row(f"row {number}", seed_place=number) for number in range(2020) if number % 10]
+    fewer = [each for each in table if each.seed_place < 2000]
+    before, after = (optimize.draw_optimization_rows(rows, changed(pool=2000), 7) for rows in (fewer, table))
+    assert before == after
+    assert sum(map(len, before)) == 1728 // 2, "half of the stable rows"
+
+
+def test_a_mini_batch_is_drawn_by_the_rows_own_ids(row, engine):
+    engine(answering([[fenced(4 - step, f"{step}")] * 2 for step in range(3)]))
+    params = changed(incumbent=False, patience=3)
+    batches = []
+    for pool in (range(100, 140), range(139, 99, -1), range(100, 141)):
+        rows = OptimizationRows([row(f"row {number}") for number in pool], [row("row 0")], [])
+        with (
+            Model(ChatModel("simulated", "small")) as evolver,
+            Model(ChatModel("simulated", "large")) as other,
+        ):
+            evaluator = MethodEvaluator(evolver, None, Sampling(max_tokens=99), RULES)
+            history = optimize.Optimizer(evaluator, other, params, rows, SEED).run(method(4))
+        batches.append([each.row.id for each in history.trajectories])
+    assert batches[0] == batches[1]
+    assert len(set(batches[0]) - set(batches[2])) <= 1
+
+
 @pytest.mark.parametrize(("rows", "pool"), [(0, 20), (5, 20), (500, 2)])
 def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
     table = [row(f"row {number}") for number in range(rows)]

@@ -53,18 +53,34 @@ def test_the_seed_row_at_place_i_gets_operation_i_plus_r_the_first_round_being_0
     assert operations.plan_in_turn({"default": NAMES}, round)(given).operation == name
 
 
+def test_by_hash_a_row_takes_its_turn_wherever_its_seed_row_stands(row):
+    rows = [row(f"Row {number}.", seed_place=number) for number in range(200)]
+
+    def operations_of(round, seed=7, moved=0):
+        plan = operations.plan_by_hash({"default": NAMES}, round, seed)
+        return [plan(each._replace(seed_place=each.seed_place + moved)).operation for each in rows]
+
+    first = operations_of("r1")
+    assert first == operations_of("r1", moved=1) != operations_of("r1", seed=8)
+    assert all(50 < first.count(name) < 85 for name in NAMES)
+    after = {name: NAMES[(place + 1) % len(NAMES)] for place, name in enumerate(NAMES)}
+    assert operations_of("r2") == [after[name] for name in first]
+
+
+@pytest.mark.parametrize("schedule", ["fixed", "hashed"])
 @pytest.mark.parametrize("number", [4, 5])
-def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number):
+def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number, schedule):
     names = list(operations.OPERATIONS)[:number]
     sources = [SourceRow(str(place), place, (), f"Row {place}.", "", "", None) for place in range(400)]
     split = split_seed_rows(
         sources,
-        Seed.model_construct(domain=None, rows=360, deduplicate=True, held_out=0.1, near_duplicate=1.0),
+        Seed.model_construct(domain=None, rows=300, deduplicate=True, held_out=0.1, near_duplicate=1.0),
         7,
     )
     lineages = {each.id: (each, []) for each in split.r0}
     for round in range(1, number + 1):
-        plan = operations.plan_in_turn({"default": names}, f"r{round}")
+        given = {"default": names}, f"r{round}"
+        plan = operations.plan_in_turn(*given) if schedule == "fixed" else operations.plan_by_hash(*given, 7)
         # In the order of another hash each round, as tables are.
         for key, (parent, done) in sorted(lineages.items(), key=lambda item: item[1][0].id):
             step = plan(parent)
@@ -72,7 +88,7 @@ def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number):
                 step, reply("k", f"Row {key} {round}."), f"r{round}", "fake:model", RULES
             )
             lineages[key] = child, [*done, step.operation]
-    assert len(lineages) == 360
+    assert len(lineages) == 300
     assert all(sorted(done) == sorted(names) for _, done in lineages.values())
 
 

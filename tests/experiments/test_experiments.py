@@ -20,7 +20,7 @@ from dvc.utils.hydra import apply_overrides
 
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import tables
+from evobuild.core import csv_files, tables
 from evobuild.core.errors import UserError
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
 from evobuild.evolution import keywords, optimization_history
@@ -479,7 +479,7 @@ def test_an_optimization_is_measured_as_the_pipeline_writes_it(outs):
     (outs.folder / "metrics/optimization.json").write_text(
         json.dumps(optimization_history.optimization_figures(history))
     )
-    tables.write_csv(
+    csv_files.write_csv(
         outs.folder / "metrics/optimization.csv", optimization_history.optimization_curve(history)
     )
     found = measures.OPTIMIZATION.read(outs)

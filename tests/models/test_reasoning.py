@@ -305,3 +305,10 @@ def test_what_is_kept_of_a_cut_reply_is_the_thought():
     assert Reply("k", (Choice("", "length", 4, None, "abc"),), 7).kept == "abc"
     assert Reply("k", (Choice("Hi", "length", 4, None, "abc"),), 7).kept == "Hi"
     assert Reply("k", (), 7, "error").kept == ""
+
+
+def test_halves_of_characters_never_leave_the_client(engine):
+    engine(lambda asked: reply(asked.key, "<think>a\udc00</think>Hi \ud83d\ude00 \ud800!"))
+    with Model(NAME) as model:
+        (found,) = model.generate([Request("k", "respond", (Message("user", "Hello"),), Sampling())])
+    assert (found.reasoning, found.text) == ("a�", "Hi 😀 �!")

@@ -451,6 +451,156 @@ def test_a_file_that_is_no_sound_archive_is_refused(tmp_path, spoil, fragment):
     assert fragment in str(caught.value)
 
 
+def stored(content, surrogates="strict"):
+    """Bytes as a foreign program may store them, with their checksum."""
+    return content if isinstance(content, bytes) else content.encode("utf-8", surrogates)
+
+
+MALFORMED = {
+    "no JSON": "{",
+    "empty": "",
+    "more after it": '[1,[["a","stop",1,null]]] ',
+    "another shape": '{"text": "a"}',
+    "one value": "[1]",
+    "choices of one text": '[1,"ab"]',
+    "no choices": "[1,[]]",
+    "a choice that is a text": '[1,["abcd"]]',
+    "a choice without tokens": '[1,[["a","stop"]]]',
+    "a choice of six": '[1,[["a","stop",1,null,"",""]]]',
+    "a text that is a number": '[1,[[7,"stop",1,null]]]',
+    "a text that is null": '[1,[[null,"stop",1,null]]]',
+    "an unknown finish": '[1,[["a","tool_calls",1,null]]]',
+    "a finish that is a list": '[1,[["a",[],1,null]]]',
+    "negative tokens": '[1,[["a","stop",-1,null]]]',
+    "tokens that are true": '[1,[["a","stop",true,null]]]',
+    "tokens that are half": '[1,[["a","stop",1.5,null]]]',
+    "tokens beyond measure": f'[{10**30},[["a","stop",1,null]]]',
+    "tokens of too many digits": f'[{"9" * 5000},[["a","stop",1,null]]]',
+    "endless tokens": '[Infinity,[["a","stop",1,null]]]',
+    "thoughts that are a number": '[1,[["a","stop",1,null,7]]]',
+    "log-probabilities of no list": '[1,[["a","stop",1,0]]]',
+    "a position of no list": '[1,[["a","stop",1,[0.5]]]]',
+    "an empty position": '[1,[["a","stop",1,[[]]]]]',
+    "a log-probability of text": '[1,[["a","stop",1,[["a"]]]]]',
+    "a log-probability above 0": '[1,[["a","stop",1,[[800.0]]]]]',
+    "no number": '[1,[["a","stop",1,[[NaN]]]]]',
+    "endless": '[1,[["a","stop",1,[[1e999]]]]]',
+    "deep": "[" * 100_000,
+    "deep in a choice": f'[1,[["a","stop",1,{"[" * 100_000}{"]" * 100_000}]]]',
+    "no UTF-8": b'[1,[["\xff","stop",1,null]]]',
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_what_another_program_stored_and_is_no_reply_is_missing(store, capsys, name):
+    asked = request("a")
+    with ReplyCache(store, "m") as cache:
+        cache.keep(cache.key(asked), stored(MALFORMED[name]))
+    with ReplyCache(store, "m") as cache:
+        assert cache.get([cache.key(asked)]) == {}
+        cache.put(cache.key(asked), reply("k", "made again"))
+    assert "a stored reply is damaged" in capsys.readouterr().err
+    with ReplyCache(store, "m") as cache:
+        assert cache.get([cache.key(asked)])[cache.key(asked)].text == "made again"
+
+
+def foreign(file, *rows):
+    """An archive with sound replies, and some rows among them whose checksums are right."""
+    good = [(bytes([place]) * 16, "m", encode_reply(reply("k", "of an archive"))) for place in range(9)]
+    every = [(key, name, value, checksum(key, value)) for key, name, value in [*good[:5], *rows, *good[5:]]]
+    mark(pl.DataFrame(every, archive.ARCHIVE, orient="row"), file)
+    return file
+
+
+FOREIGN = {
+    **{name: (b"k" * 16, "m", stored(content)) for name, content in MALFORMED.items()},
+    "half a character": (b"k" * 16, "m", b'[1,[["\\ud800","stop",1,null]]]'),
+    "half a character as bytes": (b"k" * 16, "m", stored('[1,[["\ud800","stop",1,null]]]', "surrogatepass")),
+    "half a character thought": (b"k" * 16, "m", b'[1,[["a","stop",1,null,"\\udc00"]]]'),
+    "a short key": (b"k" * 15, "m", encode_reply(reply("k", "a"))),
+    "a model without a name": (b"k" * 16, "", encode_reply(reply("k", "a"))),
+    "a name for the terminal": (b"k" * 16, "m\x1b[2J", encode_reply(reply("k", "a"))),
+    "a name of a million": (b"k" * 16, "m" * 10**6, encode_reply(reply("k", "a"))),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_an_archive_with_one_bad_row_gives_nothing(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(archive, "check_table_size", lambda file: None)  # it starts a process
+    file = foreign(tmp_path / "a.parquet", FOREIGN[name])
+    known = fill(tmp_path / "known.sqlite", range(3))
+    for cache in (known, tmp_path / "new.sqlite"):
+        with pytest.raises(BadInput) as caught:
+            archive.import_replies(cache=cache, archive=file)
+        assert "row 6 is damaged: " in str(caught.value)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 400
+    assert archive.count_replies(known)[0].replies == 3
+    assert not (tmp_path / "new.sqlite").exists()
+    assert archive.import_replies(cache=known, archive=foreign(file)) == (9, 0)
+
+
+def test_a_bad_row_behind_many_good_ones_gives_nothing_either(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "CHUNK", 2)
+    file = foreign(tmp_path / "a.parquet", FOREIGN["empty"])
+    with pytest.raises(BadInput, match="row 6"):
+        archive.import_replies(cache=tmp_path / "new.sqlite", archive=file)
+    assert not (tmp_path / "new.sqlite").exists()
+    assert archive.import_replies(cache=tmp_path / "new.sqlite", archive=foreign(file)) == (9, 0)
+
+
+def test_an_archive_that_is_a_bomb_is_refused(tmp_path):
+    value = encode_reply(reply("k", "a" * 10**6))
+    rows = [(bytes([place]) * 16, "m", value) for place in range(200)]
+    file = foreign(tmp_path / "a.parquet", *rows)
+    assert file.stat().st_size < 100_000
+    with pytest.raises(BadInput, match="expand"):
+        archive.import_replies(cache=tmp_path / "new.sqlite", archive=file)
+    assert not (tmp_path / "new.sqlite").exists()
+
+
+def test_what_is_no_reply_is_neither_exported_nor_rebuilt(tmp_path):
+    file = fill(tmp_path / "s.sqlite", range(4))
+    with ReplyCache(file, "m") as cache:
+        cache.keep(b"k" * 16, b"{}")
+    assert archive.export_replies(cache=file, archive=tmp_path / "a.parquet") == (4, 1)
+    done = salvage.rebuild_reply_cache(file)
+    assert (done.replies, done.damaged) == (4, 1)
+
+
+def test_an_export_replaces_an_earlier_one_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = fill(tmp_path / "s.sqlite", range(4))
+    for name in ("data", "folder.parquet"):
+        Path(name).mkdir()
+        Path(name, "a").write_text("mine")
+    pl.DataFrame({"a": [1]}).write_parquet("rows.parquet")
+    Path("text.parquet").write_text("mine")
+    Path("link.parquet").symlink_to("rows.parquet")
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.rglob("*")}
+    for name in (
+        "data",
+        "folder.parquet",
+        "rows.parquet",
+        "text.parquet",
+        "link.parquet",
+        "..",
+        "/",
+        "s.sqlite",
+    ):
+        with pytest.raises(UserError):
+            archive.export_replies(cache=source, archive=Path(name))
+    assert before == {path: path.is_file() and path.read_bytes() for path in before}
+    shutil.copy(_exported(source), tmp_path / "copied.parquet")
+    for _ in range(2):
+        assert archive.export_replies(cache=source, archive=tmp_path / "copied.parquet") == (4, 0)
+
+
+def _exported(source):
+    archive.export_replies(cache=source, archive=Path("first.parquet"))
+    return Path("first.parquet")
+
+
 def mark(rows, file, version="1"):
     rows.write_parquet(file, metadata={archive.MARK: version})
 

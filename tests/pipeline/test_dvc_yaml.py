@@ -231,7 +231,8 @@ def test_a_command_is_one_short_line_and_its_paths_are_the_deps_and_outs(name: s
 
 def filled(text: str) -> str:
     """A text of dvc.yaml with a name for what stands in its place for one round, pool, branch or set."""
-    return text.replace("${key}", "one").replace("${item.parent}", "other")
+    text = text.replace("${key}", "one").replace("${item.parent}", "other")
+    return text.replace("${item}", "${decontaminate.sets.one}")
 
 
 def batched(words: list[str]) -> list[tuple[str, str]]:

@@ -107,10 +107,10 @@ def test_nothing_outside_the_page_is_asked_for(shown: str):
 
 @pytest.mark.usefixtures("without_charts")
 def test_strange_text_stays_readable(tmp_path: Path):
-    sources = build(tmp_path, lambda field: f"{field}\0\x1b[0m\x85 " + "א" * 30_000)
+    sources = build(tmp_path, lambda field: f"{field}\0\x1b[0m\x85\u202e " + "א" * 30_000)
     page = report.report_page(settings(), sources)
-    assert not re.search("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", page)
-    assert "␀␛[0m�" in page and "more characters)" in page
+    assert not re.search("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", page)
+    assert "␀␛[0m�&lt;U+202E&gt;" in page and "more characters)" in page
     assert 'dir="auto"' in page and "overflow-wrap: anywhere" in page
 
 

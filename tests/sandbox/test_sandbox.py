@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from attacks.attacks import ATTACKS
 from attacks.forgeries import FORGERIES
+from attacks.hold import FURTHER
+from attacks.loopholes import LOOPHOLES
 
 from evobuild import sandbox
 from evobuild.core.errors import UserError
@@ -173,6 +175,56 @@ def test_a_hanging_case_costs_the_time_and_keeps_what_came_before(isolation):
     assert outcome.error == "time"
 
 
+ENDS = (
+    "os._exit(152)",
+    "ctypes.CDLL(None).syscall(231, 137)",
+    "ctypes.string_at(0)",
+    "signal.alarm(1); signal.pause()",
+)
+
+
+@isolated
+@pytest.mark.parametrize("isolation", choice.usable_isolations(), ids=lambda isolation: isolation.name)
+def test_how_a_process_ended_is_what_the_kernel_says_not_what_its_status_looks_like(isolation):
+    found = [
+        answers(f"import ctypes, os, signal\ndef f(): {end}", isolation=isolation).answers[0] for end in ENDS
+    ]
+    assert [f"{each.error} {each.detail}" for each in found] == [
+        "exited 152",
+        "exited 137",
+        "killed 11",
+        "killed 14",
+    ]
+
+
+@isolated
+@pytest.mark.parametrize(
+    ("program", "tests", "passed"),
+    [
+        ("def f(n): raise StopIteration", "assert all(map(f, [1, 2]))", False),
+        ("def f(n): return (lambda: next(iter([])))()", "assert list(map(f, [1])) == []", False),
+        ("def f(n): return n", "assert all(map(f, [1, 2]))", True),
+        ("def f(n): yield n", "assert list(f(1)) == [1] and next(f(1)) == 1", True),
+        ("import os\ndef f(n): os._exit(0)", "try: f(1)\nexcept: pass", False),
+        ("def f(n): b''.decode('x')", "try: f(1)\nexcept LookupError: pass", True),
+        ("def f(n): b'\\xff'.decode()", "try: f(1)\nexcept UnicodeDecodeError: pass", True),
+    ],
+)
+def test_no_assertion_is_skipped_by_an_exception_or_an_end_of_the_program(program, tests, passed):
+    (verdict,) = sandbox.run_exams([sandbox.Exam("k", program, "", tests, "f")], LIMITS)
+    assert verdict.passed is passed, verdict
+
+
+def test_no_core_of_a_process_that_is_shut_in_is_dumped():
+    # Returns 1 if it would be; the filter allows everything.
+    code = (
+        "import ctypes, os, struct\nfrom evobuild.sandbox.inside import confine\n"
+        "confine.lock_process(None, struct.pack('HBBI', 6, 0, 0, 0x7FFF0000), os.getppid())\n"
+        "os._exit(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 @isolated
 def test_jobs_are_joined_by_key_and_come_as_they_end():
     jobs = [sandbox.Job(str(n), f"def f(): return {n}", "f", ((),)) for n in range(5)]
@@ -283,10 +335,18 @@ def test_another_system_than_linux_is_refused(monkeypatch):
         choice.best_isolation(LIMITS.model_copy(update={"allow_weaker_isolation": True}))
 
 
-def test_the_page_on_the_sandbox_counts_the_attacks_as_they_are():
+def counted(heading):
+    """The numbers in the last column but one of a table of the page on the sandbox."""
     text = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
-    table = text.partition("| attack | programs |")[2]
-    counted = [int(row.split("|")[2]) for row in table.partition("\n\n")[0].splitlines()[2:]]
-    kinds = Counter(each.kind for each in ATTACKS)
-    assert sorted(counted) == sorted([*kinds.values(), len(FORGERIES)])
-    assert len({each.name for each in ATTACKS}) == len(ATTACKS)
+    table = text.partition(heading)[2].partition("\n\n")[0]
+    return [int(row.split("|")[2]) for row in table.splitlines()[2:]]
+
+
+def test_the_page_on_the_sandbox_counts_the_attacks_as_they_are():
+    for heading, attacks, exams in (
+        ("| attack | programs |", ATTACKS, FORGERIES),
+        ("| further attack | programs |", FURTHER, LOOPHOLES),
+    ):
+        kinds = Counter(each.kind for each in attacks)
+        assert sorted(counted(heading)) == sorted([*kinds.values(), len(exams)])
+    assert len({each.name for each in ATTACKS + FURTHER}) == len(ATTACKS + FURTHER)

@@ -7,6 +7,7 @@ import types
 from pathlib import Path
 from typing import ClassVar
 
+import foreign
 import numpy as np
 import pytest
 import tiny
@@ -65,6 +66,16 @@ def test_only_texts_of_as_many_tokens_go_together_and_few_enough(fake, monkeypat
     monkeypatch.setattr(embeddings, "BATCH_TOKENS", 4)
     embed(["a b", "c", "d e", "f g", "1 2 3 4 5", "6 7 8 9"])
     assert fake.asked == [["c"], ["a b", "d e"], ["f g"], ["1 2 3 4 5"], ["6 7 8 9"]]
+
+
+def test_a_kept_value_of_another_program_is_embedded_again(fake):
+    found = embed(["b c", "a"]).tolist()
+    for value in (b"", b"x", b"xyz", b"12345"):
+        assert foreign.overwrite_measurements(value) == 2
+        assert embed(["b c", "a"]).tolist() == found
+    assert foreign.overwrite_measurements(b"\0" * 12) == 2
+    with pytest.raises(UserError, match="holds embeddings of several sizes"):
+        embed(["b c", "new"])
 
 
 def test_another_model_keeps_its_own(fake):

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import foreign
 import polars as pl
 import pytest
 import tiny
@@ -115,6 +116,14 @@ def test_a_full_hit_loads_nothing(measured, monkeypatch):
     monkeypatch.setattr(checkpoints, "load_classifier", None)
     monkeypatch.setattr(checkpoints, "load_tokenizer", None)
     assert measured(TURNS) == first
+
+
+@pytest.mark.parametrize("value", foreign.GARBAGE[:6])
+def test_a_kept_value_of_another_program_is_measured_again(measured, value):
+    first = measured(TURNS)
+    assert foreign.overwrite_measurements(value) == len(TURNS)
+    if len(value) != 16:  # which any reward has
+        assert measured(TURNS) == first
 
 
 def test_a_reward_that_is_no_number_is_a_reject(measured, monkeypatch):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import foreign
 import numpy as np
 import polars as pl
 import pytest
@@ -125,6 +126,13 @@ def test_what_was_measured_once_needs_no_model_again(monkeypatch: pytest.MonkeyP
     # Another round of the same content: another id, the same losses.
     again = ROWS[0]._replace(id="other", round="r1")
     assert scores([again])["other"][1:] == before[ROWS[0].id][1:]
+
+
+@pytest.mark.parametrize("value", [*foreign.GARBAGE, b"M" + b"\0" * 40, b"M" + b"\x7e" * 33])
+def test_a_kept_value_of_another_program_is_measured_again(value: bytes) -> None:
+    before = scores(ROWS)
+    assert foreign.overwrite_measurements(value)
+    assert scores(ROWS) == before
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from fakes import reply
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
+from evobuild.core.draws import PlacedId
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
@@ -58,11 +59,16 @@ def test_a_reply_without_tags_is_a_reject(row, engine, said, reason):
 
 
 def test_rows_are_drawn_by_seed_and_pool_whatever_their_order():
-    ids = [f"{number}" for number in range(50)]
-    drawn = tag.draw_rows_to_tag(ids, 10, "r0", 1)
-    assert len(drawn) == 10 and drawn == tag.draw_rows_to_tag(reversed(ids), 10, "r0", 1)
-    assert drawn != tag.draw_rows_to_tag(ids, 10, "r1", 1) and drawn != tag.draw_rows_to_tag(ids, 10, "r0", 2)
-    assert tag.draw_rows_to_tag(ids, None, "r0", 1) == tag.draw_rows_to_tag(ids, 99, "r0", 1) == set(ids)
+    rows = [PlacedId(f"{number}", number) for number in range(50)]
+    drawn = tag.draw_rows_to_tag(rows, 10, "r0", 1)
+    assert len(drawn) == 10 and drawn == tag.draw_rows_to_tag(rows[::-1], 10, "r0", 1)
+    assert drawn != tag.draw_rows_to_tag(rows, 10, "r1", 1) and drawn != tag.draw_rows_to_tag(
+        rows, 10, "r0", 2
+    )
+    every = {row.id for row in rows}
+    assert tag.draw_rows_to_tag(rows, None, "r0", 1) == tag.draw_rows_to_tag(rows, 99, "r0", 1) == every
+    more = [*rows, PlacedId("new", 50)]
+    assert drawn == tag.draw_rows_to_tag(more, 10, "r0", 1)
 
 
 @pytest.fixture

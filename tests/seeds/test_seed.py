@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
@@ -67,6 +68,18 @@ def test_equal_rows_stay_if_params_say_so_each_under_an_id_of_its_own() -> None:
     assert all(row.seed_id == row.id for row in same)
 
 
+def test_equal_rows_keep_their_ids_whatever_is_put_in_between() -> None:
+    rows = unlike(5)
+    twice = [row._replace(conversation=10 + row.conversation) for row in rows]
+    other = source(99, "Something else entirely.")
+    before, after = (
+        split(given, deduplicate=False)
+        for given in ([*rows, *twice], [other, *rows, other._replace(conversation=98), *twice])
+    )
+    ids = [{row.id for part in found[:2] for row in part} for found in (before, after)]
+    assert len(ids[0]) == 10 and len(ids[1]) == 12 and ids[0] < ids[1]
+
+
 def test_the_place_of_a_row_counts_all_before_it_whatever_became_of_them() -> None:
     rows = [source(0, ""), *unlike(6), unlike(1)[0]]
     found = split(rows, rows=3)
@@ -106,6 +119,14 @@ def test_an_r0_row_descends_from_itself() -> None:
         assert (row.seed_id, row.parent_id, row.round, row.output) == (row.id, "", "r0", "An answer.")
 
 
+def test_a_domain_is_a_safe_name_and_a_change_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    own = ["</script><script>alert(1)</script>", "=cmd|' /C calc'!A0", "\x1b[2J", "code"]
+    rows = [row._replace(domain=domain) for row, domain in zip(unlike(4), own, strict=True)]
+    called = {"script_script_alert_1_/script", "cmd_ /C calc_A0", "2J", "code"}
+    assert {row.domain for row in split(rows, held_out=0.0).r0} == called
+    assert "3 domains are no names" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("param", "own", "domain"), [(None, None, "chat"), (None, "math", "math"), ("code", "math", "code")]
 )
@@ -130,7 +151,7 @@ def test_near_duplicates_stay_on_one_side(seed: int) -> None:
     groups = minhash.group_near_duplicates([row.instruction for row in everything], 0.7, seed)
     assert len(set(groups)) == 12
     assert set(groups[: len(found.r0)]).isdisjoint(groups[len(found.r0) :])
-    assert len(found.held_out) == 9
+    assert found.r0 and found.held_out
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -139,25 +160,81 @@ def test_turns_of_one_conversation_stay_on_one_side(seed: int) -> None:
     found = split(rows, seed)
     conversation = {row.instruction: row.conversation for row in rows}
     sides = [{conversation[text] for text in texts(part)} for part in (found.r0, found.held_out)]
-    assert sides[0].isdisjoint(sides[1])
-    assert len(found.held_out) == 3
+    assert sides[0].isdisjoint(sides[1]) and all(sides)
 
 
 def test_conversations_that_share_a_near_duplicate_stay_on_one_side() -> None:
     rows = [row._replace(conversation=place // 2) for place, row in enumerate(unlike(8))]
     rows[2] = rows[2]._replace(instruction=rows[1].instruction + "!")  # joins conversations 0 and 1
     rows[4] = rows[4]._replace(instruction=rows[3].instruction + "?")  # and 2 to them
-    for seed in range(5):
-        found = split(rows, seed, held_out=0.3)
-        assert texts(found.held_out) == {rows[6].instruction, rows[7].instruction}
+    alone = {rows[6].instruction, rows[7].instruction}
+    sides = [{*texts(split(rows, seed, held_out=0.3).held_out)} for seed in range(20)]
+    assert alone in sides
+    assert all(side in (alone, {row.instruction for row in rows[:6]}) for side in sides)
 
 
-@pytest.mark.parametrize(("rows", "held_out", "held"), [(5, 0.2, 1), (10, 0.5, 5), (16, 0.1, 2)])
+@pytest.mark.parametrize(("rows", "held_out", "held"), [(50, 0.2, 10), (100, 0.5, 50), (9, 0.01, 1)])
 def test_as_many_rows_are_drawn_and_held_out_as_asked(rows: int, held_out: float, held: int) -> None:
-    found = split(unlike(20), rows=rows, held_out=held_out)
+    found = split(unlike(200), rows=rows, held_out=held_out)
     counts = Counter(reject.reason for reject in found.rejects)
     assert (len(found.r0), len(found.held_out)) == (rows, held)
-    assert counts == {"not drawn": 20 - rows - held}
+    assert counts == {"not drawn": 200 - rows - held}
+
+
+@pytest.mark.parametrize("held_out", [0.05, 0.1, 0.5])
+def test_of_all_rows_about_the_share_is_held_out(held_out: float) -> None:
+    found = [len(split(unlike(400), seed, held_out=held_out).held_out) for seed in range(10)]
+    assert sum(found) / 4000 == pytest.approx(held_out, rel=0.15)
+
+
+def grown(rows: list[SourceRow], more: list[SourceRow], where: str) -> list[SourceRow]:
+    """Rows and more of them, at the end, at the front, or anywhere."""
+    found = [*rows, *more] if where == "end" else [*more, *rows]
+    if where == "anywhere":
+        random.Random(1).shuffle(found)
+    return [row._replace(conversation=place) for place, row in enumerate(found)]
+
+
+@pytest.mark.parametrize("where", ["end", "front", "anywhere"])
+@pytest.mark.parametrize("rows", [None, 60, 150])
+def test_added_rows_bring_no_held_out_row_into_r0(rows: int | None, where: str) -> None:
+    old, new = unlike(220)[:200], unlike(220)[200:]
+    new[:6] = [row._replace(instruction=f"{row.instruction}!") for row in old[:6]]
+    # What joins two groups of which one may be held out.
+    new[6:12] = [
+        row._replace(instruction=f"{a.instruction} {row.instruction}")
+        for row, a in zip(old[6:12], old[12:18], strict=True)
+    ]
+    for seed in range(10):
+        before = split(old, seed, rows=rows, near_duplicate=0.4)
+        after = split(grown(old, new, where), seed, rows=rows, near_duplicate=0.4)
+        assert not texts(before.held_out) & texts(after.r0)
+        if rows is None:
+            assert texts(before.held_out) <= texts(after.held_out)
+            # No new row takes more than those along that it is like.
+            assert len(texts(before.r0) - texts(after.r0)) <= 12
+
+
+def test_rows_added_at_the_end_change_no_draw_of_so_many() -> None:
+    rows = unlike(202)
+    before, after = (split(rows[:count], rows=50) for count in (200, 202))
+    assert (before.r0, before.held_out) == (after.r0, after.held_out)
+
+
+def test_a_conversation_is_drawn_once_and_not_by_the_turn() -> None:
+    rows = [row._replace(conversation=place // 8) for place, row in enumerate(unlike(800))]
+    found = [len(split(rows, seed, held_out=0.1).held_out) for seed in range(10)]
+    assert sum(found) / 8000 == pytest.approx(0.1, rel=0.25)
+
+
+def test_of_large_groups_some_are_held_out_and_not_nearly_all() -> None:
+    rows = [
+        row._replace(conversation=100 * row.conversation + number, instruction=f"{row.instruction} {number}")
+        for row in unlike(40)
+        for number in range(20)
+    ]
+    found = [len(split(rows, seed, held_out=0.1, near_duplicate=0.3).held_out) for seed in range(10)]
+    assert sum(found) / 8000 == pytest.approx(1 - 0.9**3, rel=0.25)
 
 
 def test_the_split_is_decided_by_the_seed() -> None:
@@ -175,12 +252,6 @@ def test_the_split_is_decided_by_the_seed() -> None:
 def test_at_least_one_row_and_never_all_are_held_out(count: int, held_out: float, held: int) -> None:
     found = split(unlike(count), held_out=held_out)
     assert (len(found.held_out), len(found.r0)) == (held, count - held)
-
-
-def test_where_no_group_fits_the_smallest_is_held_out() -> None:
-    rows = [row._replace(conversation=place // 5 * 2 % 3) for place, row in enumerate(unlike(9))]  # 5 and 4
-    found = split(rows, held_out=0.1)
-    assert texts(found.held_out) == {row.instruction for row in rows[5:]}
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -167,13 +167,13 @@ def write_figures(sources: Sources, text: Any) -> None:
         ("r1", "evolve", "method", "chat", "unparsable", 30, 900),
         ("r2", "respond", "method", "chat", "sorry", 9, 99),
     ]
-    tables.write_csv(sources.failure_counts, [dict(zip(keys, each, strict=True)) for each in counted])
+    pl.DataFrame([dict(zip(keys, each, strict=True)) for each in counted]).write_csv(sources.failure_counts)
     words = [{"evolver": text("evolver"), "keyword": f"idea {n}", "count": 3 + n} for n in range(2)]
-    tables.write_csv(sources.keywords, words)
+    pl.DataFrame(words).write_csv(sources.keywords)
     tokens = {"round": "r1", "evolver": "e", "probability": 0.95, "positions": 8, "share": 1.0}
     tokens |= {"first_positions": 5, "first_share": 1.0}
-    tables.write_csv(sources.token_probability, [tokens])
-    tables.write_csv(sources.curve, [{"step": 1, "loss": 3.5, "learning_rate": 0.1}])
+    pl.DataFrame([tokens]).write_csv(sources.token_probability)
+    pl.DataFrame([{"step": 1, "loss": 3.5, "learning_rate": 0.1}]).write_csv(sources.curve)
     evaluation = {"held_out": {"measured": 4, "rejected": 0}, "loss": {"base": 2.5, "tuned": 2.25}}
     tables.write_json(sources.evaluation, evaluation | {"perplexity": {"base": 12.18, "tuned": 9.49}})
 

@@ -86,6 +86,12 @@ def change_params(root: Path, changes: Mapping[str, Any]) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
+def params(root: Path) -> dict[str, Any]:
+    """The params of a clone."""
+    found: dict[str, Any] = yaml.safe_load((root / "params.yaml").read_text())
+    return found
+
+
 def commit(root: Path) -> None:
     """Make a repository of it."""
     run(root, "git", "init", "-q", "-b", "main")

@@ -83,3 +83,27 @@ def test_the_partition_does_not_depend_on_order_or_seed(seed: int) -> None:
     numbers = group_near_duplicates([texts[place] for place in order], 0.8, seed)
     by_topic = {(order[at] // 3, number) for at, number in enumerate(numbers)}
     assert len(by_topic) == 30
+
+
+def test_a_text_more_parts_no_group_wherever_it_stands() -> None:
+    draw = random.Random(3)
+    words = [f"w{number}" for number in range(40)]
+    base = draw.choices(words, k=12)
+
+    def varied() -> str:
+        text = list(base)
+        for _ in range(draw.randint(0, 8)):
+            text[draw.randrange(12)] = draw.choice(words)
+        return " ".join(text)
+
+    texts = list(dict.fromkeys(varied() for _ in range(40)))
+
+    def together(given: list[str]) -> set[tuple[str, str]]:
+        groups = dict(zip(given, group_near_duplicates(given, 0.45, 1), strict=True))
+        return {(one, other) for one in texts for other in texts if groups[one] == groups[other]}
+
+    before = together(texts)
+    assert len(before) > len(texts)
+    for _ in range(40):
+        place = draw.randrange(len(texts) + 1)
+        assert before <= together([*texts[:place], varied(), *texts[place:]])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from evobuild.text import words
 
+MARKS = "\u0301\u0327\u0345"
 MIXED = "It's snake_case, 3.5 你好ไทย हिन्दी"
 
 
@@ -64,3 +67,17 @@ def test_normalised_words_are_what_is_left_of_layout_case_and_width(text, expect
     assert words.split_normalised_words(text) == expected
     normalised = words.normalise(text)
     assert [normalised[start:end] for start, end in words.locate_normalised_words(normalised)] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "plain", MIXED, "ﬁ ½ ﷺ ガ Å A\u030a", f"e{MARKS * 9}x", "“…”" * 40, "\ud800"]
+)
+def test_composed_text_is_that_of_unicode(text):
+    assert words.compose(text) == unicodedata.normalize("NFKC", text)
+
+
+def test_more_marks_than_any_letter_has_are_put_in_order_by_thirty():
+    text = f"e{MARKS * 30_000}!"
+    assert len(words.compose(text)) == len(text) - 1
+    assert words.compose(text).endswith("!")
+    assert len(words.compose("ﷺ" * 30_000)) == 30_000

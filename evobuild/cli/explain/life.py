@@ -18,6 +18,7 @@ from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint, Verification
 from evobuild.core import cache_files, tables
 from evobuild.core.chat import Message, Reply, Request
+from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
 from evobuild.core.tables import (
     CANDIDATES,
@@ -34,7 +35,6 @@ from evobuild.evolution import evolve, prompts_sent
 from evobuild.models import engine, reasoning, reply_cache
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
-from evobuild.text.control_characters import on_terminal
 
 DATA = Path("data")
 METHOD = DATA / "method.txt"

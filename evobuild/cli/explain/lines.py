@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evobuild.text.control_characters import on_terminal
+from evobuild.core.control_characters import on_terminal
 
 
 def why(reason: str, detail: str) -> str:

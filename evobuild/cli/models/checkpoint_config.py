@@ -13,12 +13,11 @@ from typing import Any
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import Weights
-from evobuild.weights.sources import local_folder
+from evobuild.weights.sources import local_folder, refuse_pickles
 
 CONTEXT = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 """Names that configurations have for the context length."""
 
-WEIGHTS = ("*.safetensors", "*.bin")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 HUB_SECONDS = 5.0
 
@@ -75,10 +74,9 @@ def _in_folder(folder: Path) -> Callable[[str], Path | None]:
     """Find files of a local checkpoint. Raises UserError if it lacks weights or a tokenizer."""
     if not folder.is_dir():
         raise UserError(f"the folder '{folder}' does not exist; give a model's folder or hub id")
-    if not any(file for pattern in WEIGHTS for file in folder.glob(pattern)):
-        raise UserError(
-            f"the folder '{folder}' holds no weights (*.safetensors or *.bin); get the model again"
-        )
+    refuse_pickles(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise UserError(f"the folder '{folder}' holds no weights (*.safetensors); get the model again")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise UserError(f"the folder '{folder}' holds no tokenizer; get the model again")
     return lambda name: path if (path := folder / name).is_file() else None

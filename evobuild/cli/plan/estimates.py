@@ -66,8 +66,11 @@ class Estimate:
 class Estimator:
     """Knows the params, what earlier replies were like, and how many rows a stage may get."""
 
-    def __init__(self, values: Params, settings: machine.Machine, stale: set[str]) -> None:
+    def __init__(
+        self, values: Params, settings: machine.Machine, stale: set[str], params: Path = PARAMS
+    ) -> None:
         self._params = values
+        self._file = params
         self._machine = settings
         self._averages = average_replies(usage_journal.read_runs(progress.FOLDER))
         self._stale = stale
@@ -79,7 +82,7 @@ class Estimator:
             return Estimate(stage.addressing)
         model = getattr(self._params.models, ASKED[name])
         if fresh:
-            usages = count_calls(name, stage.cmd)
+            usages = count_calls(name, stage.cmd, self._file)
             # What a real model would reply is not known, nor then what would be asked next.
             if not self._asks_by_replies(name) or all(use.model.startswith("simulated:") for use in usages):
                 return self._priced(Estimate(stage.addressing, *_sums(usages)), usages)
@@ -215,19 +218,20 @@ def _sums(usages: Iterable[Usage]) -> tuple[int, int]:
     return sum(usage.total("calls") for usage in found), sum(usage.total("cached") for usage in found)
 
 
-def count_calls(name: str, command: str) -> list[Usage]:
+def count_calls(name: str, command: str, params: Path = PARAMS) -> list[Usage]:
     """Run a stage's main with its calls only counted and its outs thrown away."""
     main = importlib.import_module(f"stages.{name}").main
     words = shlex.split(command)
     options = {word.removeprefix("--").replace("-", "_"): value for word, value in itertools.pairwise(words)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        arguments = stage_arguments(main, options)
+        read = load_params(params, params_schema(main))
+        arguments = stage_arguments(main, options, read)
         outs = {field: folder / field for field, kind in argument_kinds(main).items() if kind is Out}
         usages = stack.enter_context(planning.counting_calls())
         # Without replies nothing is left of the rows; the calls are counted all the same.
         with suppress(BadInput), redirect_stderr(io.StringIO()):
-            main(load_params(PARAMS, params_schema(main)), dataclasses.replace(arguments, **outs))
+            main(read, dataclasses.replace(arguments, **outs))
     return usages
 
 

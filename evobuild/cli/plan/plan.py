@@ -5,15 +5,18 @@ Which stages are stale is DVC's word; what one would ask is estimated by `estima
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
+from evobuild.cli.plan.overlay import overlaid_repo
 from evobuild.cli.resolve import settings
 from evobuild.core import machine
+from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.params import read_yaml
@@ -31,37 +34,38 @@ HEADER = ("stage", "calls", "stored", "tokens", "seconds", "cost")
 def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Estimate]:
     """Plan what is stale, in the order in which it would run.
 
-    overrides: changes of params as `dvc exp run -S` takes them; params.yaml is as it was afterwards.
+    overrides: changes of params as `dvc exp run -S` takes them; params.yaml itself is never written.
     targets: stages as `dvc repro` takes them; without any, all.
 
     Raises UserError if DVC cannot tell, as while it runs a stage.
     """
-    with _overridden(overrides):
-        values = load_all_params(PARAMS)
-        stale = _stale(targets, _changed_settings(PARAMS))
-        estimator = Estimator(values, machine.load_machine(), {stage.addressing for stage, _ in stale})
+    with _overridden(overrides) as params:
+        values = load_all_params(params)
+        stale = _stale(targets, params, _changed_settings(params))
+        names = {stage.addressing for stage, _ in stale}
+        estimator = Estimator(values, machine.load_machine(), names, params)
         return [estimator.estimate(stage, fresh) for stage, fresh in stale]
 
 
 @contextmanager
-def _overridden(overrides: Sequence[str]) -> Iterator[None]:
+def _overridden(overrides: Sequence[str]) -> Iterator[Path]:
+    """Give params.yaml, or a copy with the changes: the file itself is never written."""
     if not overrides:
-        yield
+        yield PARAMS
         return
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
 
-    before = PARAMS.read_bytes()
-    try:
+    with tempfile.TemporaryDirectory(prefix="evobuild-plan-") as folder:
+        copy = Path(folder, PARAMS.name)
+        copy.write_bytes(PARAMS.read_bytes())
         try:
-            apply_overrides(PARAMS, overrides)
+            apply_overrides(copy, overrides)
         except (DvcException, ValueError, KeyError) as error:
             raise BadParams(
                 f"-S {' '.join(overrides)}: {' '.join(str(error.__cause__ or error).split())[:200]}"
             ) from error
-        yield
-    finally:
-        PARAMS.write_bytes(before)
+        yield copy
 
 
 def _changed_settings(params: Path) -> set[str]:
@@ -74,22 +78,22 @@ def _changed_settings(params: Path) -> set[str]:
     return {stage_address(each.stage.name, each.name) for each in every if each.stem in stems}
 
 
-def _stale(targets: Sequence[str], resolved: set[str]) -> list[tuple[Stage, bool]]:
+def _stale(targets: Sequence[str], params: Path, resolved: Collection[str] = ()) -> list[tuple[Stage, bool]]:
     """Stale stages that targets need, in order; of each, whether all that it reads is current.
 
-    resolved: stages whose settings change.
+    params: what stands in the place of params.yaml. resolved: stages whose settings change.
     """
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
     try:
-        with Repo() as repo, repo.lock:
+        with overlaid_repo({} if params == PARAMS else {PARAMS: params}) as repo, repo.lock:
             return list(_stale_in(repo, targets, resolved))
-    except DvcException as error:
-        raise UserError(f"DVC cannot tell what is stale: {' '.join(str(error).split())[:200]}") from error
+    except (DvcException, UnicodeDecodeError) as error:
+        reason = damaged_rwlock() or " ".join(str(error).split())[:200]
+        raise UserError(f"DVC cannot tell what is stale: {reason}") from error
 
 
-def _stale_in(repo: Repo, targets: Sequence[str], resolved: set[str]) -> Iterator[tuple[Stage, bool]]:
+def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> Iterator[tuple[Stage, bool]]:
     import networkx
 
     stale: set[Stage] = set()

@@ -9,6 +9,7 @@ An archive has a row per reply, sorted by key, so that equal caches give equal f
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +21,10 @@ import polars as pl
 
 from evobuild.core.checksums import is_sound
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.outs import whole
 from evobuild.core.params import load_params
 from evobuild.core.sqlite_cache import model_number
-from evobuild.core.stage import whole
+from evobuild.core.table_size import check_table_size
 from evobuild.models import engine, reply_cache
 from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models
@@ -33,6 +35,10 @@ MARK = "evobuild.replies"
 
 CHUNK = 20_000
 """Replies in memory at once."""
+
+KEY_BYTES = 16
+MOST_CHARACTERS = 1000
+"""Of a model's full name."""
 
 
 class Share(NamedTuple):
@@ -83,19 +89,25 @@ def reply_table(shares: Sequence[Share]) -> str:
 def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
     """Write the sound replies of the models whose identity begins with a prefix to an archive.
 
-    Raises UserError if there are none, or the archive cannot be written.
+    Raises UserError if there are none, the archive cannot be written, or what stands there is none.
     """
+    if archive.suffix != ".parquet":
+        raise UserError(f"{archive}: expected the name of a file that ends in .parquet")
     query = (
         "SELECT key, identity, CAST(reply AS BLOB), checksum FROM replies JOIN models ON number = model "
         "WHERE substr(identity, 1, length(?)) = ? ORDER BY key"
     )
     taken = left = 0
-    with whole(archive) as (partial,), tempfile.TemporaryDirectory(dir=archive.parent) as folder:
+    earlier = [archive] if archive.is_file() and _is_archive(archive) else []
+    with (
+        whole(archive, declared=earlier) as (partial,),
+        tempfile.TemporaryDirectory(dir=archive.parent) as folder,
+    ):
         parts: list[Path] = []
         with opened_reply_cache(cache) as connection:
             cursor = connection.execute(query, (prefix, prefix))
             while rows := cursor.fetchmany(CHUNK):
-                sound = [row for row in rows if is_sound(row[0], row[2], row[3])]
+                sound = [row for row in rows if not _fault(*row)]
                 taken, left = taken + len(sound), left + len(rows) - len(sound)
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
                 _write(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
@@ -115,34 +127,51 @@ def _write(rows: pl.LazyFrame, path: Path) -> None:
 def import_replies(*, cache: Path, archive: Path) -> Moved:
     """Take an archive's replies into a reply cache, begun if need be; known keys stay as they are.
 
-    Raises BadInput if the file is no archive, or a row is damaged; sound rows before it are kept.
+    Raises BadInput, and takes nothing, if the file is no archive or one of its rows is no sound reply.
     """
     rows = _read(archive)
-    height: int = rows.select(pl.len()).collect().item()
-    taken = 0
-    with closing(reply_cache.open_reply_cache(cache)) as connection:
-        try:
-            for start in range(0, height, CHUNK):
-                chunk = rows.slice(start, CHUNK).collect().rows()
-                for place, row in enumerate(chunk, start=start + 1):
-                    if not _is_sound(*row):
-                        raise BadInput(f"{archive}: row {place} is damaged; get the file again")
-                with connection:
-                    connection.execute("BEGIN IMMEDIATE")
-                    numbers = {name: model_number(connection, name) for name in {row[1] for row in chunk}}
-                    given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
-                    taken += reply_cache.insert_replies(connection, given)
-        except sqlite3.Error as error:
-            raise reply_cache.reply_cache_error(cache, error) from error
-        except pl.exceptions.PolarsError as error:
-            raise BadInput(f"{archive}: is damaged: {str(error).splitlines()[0]}") from error
+    height = taken = 0
+    try:
+        for chunk in _chunks(rows):
+            for place, row in enumerate(chunk, start=height + 1):
+                if wrong := _fault(*row):
+                    raise BadInput(
+                        f"{archive}: row {place} is damaged: {wrong}; nothing is taken of the file"
+                    )
+            height += len(chunk)
+        with closing(reply_cache.open_reply_cache(cache)) as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for chunk in _chunks(rows):
+                numbers = {name: model_number(connection, name) for name in {row[1] for row in chunk}}
+                given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
+                taken += reply_cache.insert_replies(connection, given)
+    except sqlite3.Error as error:
+        raise reply_cache.reply_cache_error(cache, error) from error
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"{archive}: is damaged: {str(error).splitlines()[0]}") from error
     return Moved(taken, height - taken)
+
+
+def _chunks(rows: pl.LazyFrame) -> Iterator[list[tuple[bytes, str, bytes, bytes]]]:
+    """The rows of an archive, some at a time."""
+    for start in itertools.count(step=CHUNK):
+        if not (chunk := rows.slice(start, CHUNK).collect().rows()):
+            return
+        yield chunk
+
+
+def _is_archive(file: Path) -> bool:
+    try:
+        return MARK in pl.read_parquet_metadata(file)
+    except (pl.exceptions.PolarsError, OSError):
+        return False
 
 
 def _read(archive: Path) -> pl.LazyFrame:
     wanted = "expected a file that `python -m evobuild store export` wrote"
     if not archive.is_file():
         raise BadInput(f"{archive}: no such file; {wanted}")
+    check_table_size(archive)
     try:
         mark = pl.read_parquet_metadata(archive).get(MARK)
         rows = pl.scan_parquet(archive, glob=False)
@@ -158,14 +187,22 @@ def _read(archive: Path) -> pl.LazyFrame:
     return rows
 
 
-def _is_sound(key: bytes, identity: str | None, reply: bytes, check: bytes) -> bool:
-    if identity is None or not is_sound(key, reply, check):
-        return False
+def _fault(key: object, identity: object, reply: object, check: object) -> str:
+    """What is wrong with a row, '' if nothing is. A checksum proves no more than that it was not harmed."""
+    if not (isinstance(key, bytes) and len(key) == KEY_BYTES and isinstance(reply, bytes)):
+        return f"its key is not {KEY_BYTES} bytes, or it has no reply"
+    if not is_sound(key, reply, check):
+        return "its checksum is another"
+    if not (isinstance(identity, str) and 0 < len(identity) <= MOST_CHARACTERS and identity.isprintable()):
+        return f"its model has no name of up to {MOST_CHARACTERS} characters"
     try:
-        reply_cache.decode_reply(reply)
-    except (ValueError, TypeError):
-        return False
-    return True
+        for choice in reply_cache.decode_reply(reply).choices:
+            (choice.text + choice.reasoning).encode()
+    except UnicodeEncodeError:
+        return "its text holds half of a character"
+    except ValueError as error:
+        return f"it is no reply ({str(error)[:80]})"
+    return ""
 
 
 def begins_with(prefix: str) -> Callable[[str], bool]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from evobuild.core.cache_files import replies_file
+from evobuild.core.terminal import say
 
 PARAMS = Path("params.yaml")
 
@@ -34,7 +34,7 @@ def add_store_commands(commands: argparse._SubParsersAction[argparse.ArgumentPar
 def _stats(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
-    sys.stdout.write(archive.reply_table(archive.count_replies(replies_file())))
+    say(archive.reply_table(archive.count_replies(replies_file())))
     return 0
 
 
@@ -45,7 +45,7 @@ def _export(arguments: argparse.Namespace) -> int:
         cache=replies_file(), archive=arguments.file, prefix=arguments.model
     )
     left = f", {damaged:,} damaged ones left out" if damaged else ""
-    sys.stdout.write(f"{taken:,} replies written to {arguments.file}{left}\n")
+    say(f"{taken:,} replies written to {arguments.file}{left}\n")
     return 0
 
 
@@ -53,7 +53,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
     taken, known = archive.import_replies(cache=replies_file(), archive=arguments.file)
-    sys.stdout.write(f"{taken:,} replies taken in, {known:,} were there already\n")
+    say(f"{taken:,} replies taken in, {known:,} were there already\n")
     return 0
 
 
@@ -62,7 +62,7 @@ def _prune(arguments: argparse.Namespace) -> int:
 
     drop = archive.unused_models(PARAMS) if arguments.keep_current else archive.begins_with(arguments.model)
     removed, left = archive.prune_replies(replies_file(), drop)
-    sys.stdout.write(f"{removed:,} replies removed, {left:,} kept\n")
+    say(f"{removed:,} replies removed, {left:,} kept\n")
     return 0
 
 
@@ -71,5 +71,5 @@ def _rebuild(arguments: argparse.Namespace) -> int:
 
     done = salvage.rebuild_reply_cache(replies_file())
     wrong = f", {done.damaged:,} damaged ones left out" if done.damaged else ""
-    sys.stdout.write(f"{done.replies:,} replies kept{wrong}; the old file is {done.old}\n")
+    say(f"{done.replies:,} replies kept{wrong}; the old file is {done.old}\n")
     return 0

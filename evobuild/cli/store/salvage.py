@@ -141,7 +141,13 @@ def _chunks(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
 
 def _is_sound(row: tuple[Any, ...]) -> bool:
     key, number, reply, check = row
-    return isinstance(number, int) and is_sound(key, reply, check)
+    if not isinstance(number, int) or not is_sound(key, reply, check):
+        return False
+    try:
+        reply_cache.decode_reply(reply)
+    except ValueError:
+        return False
+    return True
 
 
 def _identity(source: sqlite3.Connection, number: int) -> str:

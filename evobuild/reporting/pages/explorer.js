@@ -176,9 +176,19 @@ function line(row) {
   return element;
 }
 
+// What the address names; an address that is no encoding of anything names what it says.
+function addressed() {
+  const name = location.hash.slice(1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
 // Open what the address names, as soon as its text is there.
 async function follow() {
-  const id = decodeURIComponent(location.hash.slice(1)), row = numbers.get(id);
+  const id = addressed(), row = numbers.get(id);
   if (row === undefined && id && index && read === index.starts.length) {
     opened = -1;
     at("tree").replaceChildren(made("p", "note", `No row ${id} is among those that are shown.`));

@@ -7,12 +7,13 @@ const DENSE = "\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff";
 const WORDS = new RegExp(`[${DENSE}]\\s*|[^\\s${DENSE}]+\\s*|\\s+`, "g");
 // Pairs of words that are compared at most; a pair takes two bytes and some nanoseconds.
 const MOST_PAIRS = 4e6;
-const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]/gu;
+const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]/gu;
 
-// Control characters as their pictures, so that they are seen.
+// Control characters as their pictures, and turns of the direction of writing as their numbers, so that they are seen.
 function visible(text) {
   return text.replace(CONTROL, (found) => {
     const code = found.codePointAt(0);
+    if (code >= 0x202a && code <= 0x2069) return `<U+${code.toString(16).toUpperCase()}>`;
     return code < 32 ? String.fromCharCode(0x2400 + code) : code === 127 ? "\u2421" : "\ufffd";
   });
 }

@@ -1,7 +1,6 @@
 """Give up, in this process and for good, what the code to come must not have.
 
-Only the kernel's own means: limits of resources, Landlock for files, seccomp for system calls. In
-bubblewrap just the limits are set here; its filter is there before the interpreter starts.
+Only the kernel's own means: limits of resources, Landlock for files, seccomp for system calls.
 """
 
 from __future__ import annotations
@@ -10,11 +9,27 @@ import posix
 import resource
 
 LANDLOCK_RESTRICT_SELF = 446
-PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
 SECCOMP_MODE_FILTER = 2
 CAPSET = {"x86_64": 126, "aarch64": 91}
 CAPABILITIES_VERSION_3 = 0x20080522
 SIGKILL = 9
+
+STATUS = b"%04x"
+"""How a process is said to have ended: its status as wait(2) gives it."""
+
+
+def leave_watch(out: int) -> None:
+    """Go on in a child. This process stays to write, last of all to `out`, how that child ended.
+
+    For bubblewrap, which gives a signal on as an exit status that a process may as well choose. Only what
+    is before the code of a model is in this process, and that child can reach no other.
+    """
+    child = posix.fork()
+    if child:
+        _, status = posix.waitpid(child, 0)
+        posix.write(out, STATUS % status)
+        posix._exit(0)
 
 
 def limit_resources(memory: int, seconds: int, strictly: bool) -> None:
@@ -34,7 +49,8 @@ def limit_resources(memory: int, seconds: int, strictly: bool) -> None:
 def lock_process(ruleset: int | None, program: bytes, parent: int) -> None:
     """Shut this process in: no privileges, no life beyond its parent's, no files, few system calls.
 
-    ruleset: descriptor of a Landlock ruleset, or None; it is closed. program: a seccomp filter.
+    ruleset: descriptor of a Landlock ruleset, or None; it is closed. program: a seccomp filter. parent:
+    number of the process that must still be this one's parent.
     """
     import ctypes
 
@@ -50,6 +66,8 @@ def lock_process(ruleset: int | None, program: bytes, parent: int) -> None:
     header = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION_3, 0)
     call(libc.syscall, CAPSET[posix.uname().machine], header, (ctypes.c_uint32 * 6)())
     call(libc.prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    # Where a program takes core dumps, the limit of their size does not count.
+    call(libc.prctl, PR_SET_DUMPABLE, 0, 0, 0, 0)
     if ruleset is not None:
         call(libc.syscall, LANDLOCK_RESTRICT_SELF, ruleset, 0)
         posix.close(ruleset)

@@ -12,18 +12,18 @@ Lines to the parent: ["ready"], then ["passed"], [kind, detail] or ["failed", ty
 from __future__ import annotations
 
 import builtins
-import json
 import marshal
 import posix
 import sys
 
-from evobuild.sandbox.inside.runner import shut_in
-from evobuild.sandbox.inside.values import decode_value, quoted
+from evobuild.sandbox.inside.lines import Unreadable, read_line, read_value
+from evobuild.sandbox.inside.runner import receive_task, shut_in
+from evobuild.sandbox.inside.values import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import TypedDict
+    from typing import NoReturn, TypedDict
 
     from evobuild.sandbox.inside.runner import Place
 
@@ -38,44 +38,63 @@ if TYPE_CHECKING:
         answers: int
 
 
-class Lost(BaseException):
-    """The program gave no answer: it failed to load, or its process ended. No test may catch it."""
+SAID = ("syntax", "raised", "memory", "unsuitable")
+"""What a program may say that came of it in place of a value; nobody but the parent knows more."""
 
 
 class Program:
-    """The program's process, as far as it can be seen from here."""
+    """The program's process, as far as it can be seen from here. Where it gives no answer, all ends at once.
 
-    def __init__(self, calls: int, answers: int) -> None:
+    end: sends a kind and a detail to the parent and ends this process: no test can catch that.
+    """
+
+    def __init__(self, calls: int, answers: int, end: Callable[[str, str], NoReturn]) -> None:
         self._calls = calls
         self._answers = open(answers, "rb")
         self._references: dict[int, Reference] = {}
+        self._end = end
         for wanted in ("ready", "loaded"):
-            kind, *detail = self._line()
+            kind, detail = self._line()
             if kind != wanted:
-                raise Lost(kind, *detail)
+                self._fail(kind, detail)
 
     def ask(self, expression: str) -> object:
         """Have an expression evaluated there. Raises the built-in exception that it raised."""
-        write_whole(self._calls, marshal.dumps(marshal.dumps(expression)))
-        kind, *rest = self._line()
+        self._write(marshal.dumps(marshal.dumps(expression)))
+        kind, found = self._line()
         if kind == "value":
-            return decode_value(rest[0], self._reference)
-        error = getattr(builtins, str(rest[0]), None) if kind == "raised" else None
-        if isinstance(error, type) and issubclass(error, Exception):
-            raise error("raised by the program")
-        raise Lost(kind, *rest)
+            try:
+                return read_value(found, self._reference)
+            except (Unreadable, UnicodeEncodeError):
+                self._end("garbled", "")
+        if kind == "raised" and (error := _exception(found)):
+            raise error
+        self._fail(kind, found)
 
-    def _line(self) -> list[object]:
-        line = self._answers.readline()
-        if not line.endswith(b"\n"):
-            raise Lost("exited", "")
+    def _write(self, data: bytes) -> None:
         try:
-            found = json.loads(line)
-        except (ValueError, RecursionError):
-            raise Lost("garbled", "") from None
-        if not isinstance(found, list) or not found:
-            raise Lost("garbled", "")
-        return found
+            while data:
+                data = data[posix.write(self._calls, data) :]
+        except BrokenPipeError:
+            self._end("exited", "")
+
+    def _line(self) -> tuple[object, object]:
+        try:
+            line = self._answers.readline()
+        except MemoryError:
+            self._end("memory", "")
+        if not line.endswith(b"\n"):
+            self._end("exited", "")
+        try:
+            kind, found, *_ = (*read_line(line), "")
+        except Unreadable:
+            self._end("garbled", "")
+        return kind, found
+
+    def _fail(self, kind: object, detail: object) -> NoReturn:
+        if kind in SAID and isinstance(detail, str):
+            self._end(str(kind), detail)
+        self._end("garbled", "")
 
     def _reference(self, found: list[object]) -> Reference:
         number, _, truth = found
@@ -141,33 +160,43 @@ def source_of(value: object) -> str:
     raise TypeError(f"a test cannot hand over a {type(value).__name__}")
 
 
-def write_whole(descriptor: int, data: bytes) -> None:
-    """Write all of it; a program that is gone gives no answer."""
+def _exception(name: object) -> Exception | None:
+    """The built-in exception of a name, if there is one that a test could expect.
+
+    StopIteration is none, as of a generator (PEP 479): it would end the loop of a test, not fail it.
+    """
+    kind = getattr(builtins, name, None) if isinstance(name, str) else None
+    if not isinstance(kind, type) or not issubclass(kind, Exception):
+        return None
+    if issubclass(kind, StopIteration | StopAsyncIteration):
+        return RuntimeError(f"the program raised {kind.__name__}")
     try:
-        while data:
-            data = data[posix.write(descriptor, data) :]
-    except BrokenPipeError:
-        raise Lost("exited", "") from None
+        return kind.__new__(kind, "raised by the program")
+    except TypeError:  # one that has to have more arguments, as a group has
+        return None
 
 
-def main(task: Task, place: Place) -> None:
+def main(place: Place) -> None:
     """Send the parent the verdict, and end this process."""
-    end = posix._exit
+    leave = posix._exit
     send = shut_in(place)
-    try:
-        _examine(task)
-    except Lost as lost:
-        kind, detail = (*lost.args, "")[:2]
-        send(f"[{quoted(str(kind))}, {quoted(str(detail))}]")
-    except BaseException as error:
-        send(f'["failed", {quoted(type(error).__name__)}]')
-    else:
+
+    def end(kind: str, detail: str) -> NoReturn:
+        send(f"[{quoted(kind)}, {quoted(detail)}]")
+        leave(0)
+
+    task: Task | None = receive_task(send)  # type: ignore[assignment]
+    if task is not None:
+        try:
+            _examine(task, end)
+        except BaseException as error:
+            end("failed", type(error).__name__)
         send('["passed"]')
-    end(0)
+    leave(0)
 
 
-def _examine(task: Task) -> None:
-    program = Program(task["calls"], task["answers"])
+def _examine(task: Task, end: Callable[[str, str], NoReturn]) -> None:
+    program = Program(task["calls"], task["answers"], end)
     names: dict[str, object] = {"__name__": "tests"}
     exec(compile(task["setup"], "<setup>", "exec", dont_inherit=True), names)
     tests = compile(task["tests"], "<tests>", "exec", dont_inherit=True)

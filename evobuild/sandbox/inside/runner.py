@@ -18,7 +18,7 @@ import marshal
 import posix
 import sys
 
-from evobuild.sandbox.inside.confine import limit_resources, lock_process
+from evobuild.sandbox.inside.confine import leave_watch, limit_resources, lock_process
 from evobuild.sandbox.inside.steady import stop_clock_and_chance
 from evobuild.sandbox.inside.values import Unsuitable, encode_value, quoted
 
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO, TypedDict
 
     class Place(TypedDict):
-        """How this process is shut in; see confine.py."""
+        """How this process is shut in; see confine.py. watched: another stays to say how it ended."""
 
+        watched: bool
         memory: int
         seconds: int
         strictly: bool
@@ -49,10 +50,17 @@ DETAIL = 200
 """Characters of a detail."""
 
 
-def main(task: Task, place: Place) -> None:
+def main(place: Place) -> None:
     """Answer all calls, then end this process at once, whatever the code has left behind."""
-    send = shut_in(place)
     end = posix._exit
+    send = shut_in(place)
+    task: Task | None = receive_task(send)  # type: ignore[assignment]
+    if task is not None:
+        _run(task, send)
+    end(0)
+
+
+def _run(task: Task, send: Callable[[str], None]) -> None:
     calls = iter(task["cases"]) if task["calls"] is None else _arriving(open(task["calls"], "rb"))
     names = load_program(task["program"], task["modules"], send)
     if names is not None:
@@ -62,17 +70,17 @@ def main(task: Task, place: Place) -> None:
             answer_calls(calls, send, names, exam=function is None)
         else:
             send('["missing", ""]')
-    end(0)
 
 
 def shut_in(place: Place) -> Callable[[str], None]:
     """Shut this process in; give what sends a line to where the answers go.
 
-    Standard input and output are from here on the null device, which the code may use as it likes.
+    Standard output is from here on the null device, which the code may use as it likes.
     """
+    if place["watched"]:
+        leave_watch(1)
     out = posix.dup(1)
     posix.dup2(2, 1)
-    posix.dup2(2, 0)
     write = posix.write
 
     def send(line: str) -> None:
@@ -85,6 +93,20 @@ def shut_in(place: Place) -> Callable[[str], None]:
         lock_process(*place["lock"])
     send('["ready"]')
     return send
+
+
+def receive_task(send: Callable[[str], None]) -> object | None:
+    """Read the task, all of it what others wrote, within the limits; None, and said, if it is too large.
+
+    Standard input is then the null device, too.
+    """
+    try:
+        task: object = marshal.load(sys.stdin.buffer)
+    except MemoryError:
+        send('["memory", ""]')
+        return None
+    posix.dup2(2, 0)
+    return task
 
 
 def load_program(

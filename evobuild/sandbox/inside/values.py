@@ -24,13 +24,16 @@ Plain: TypeAlias = object
 """None, bool, int, float, complex, str, bytes, and list, tuple, set, frozenset and dict of them."""
 
 COLLECTIONS = (tuple, set, frozenset, dict)
-SEQUENCES = {tuple: "tuple", set: "set", frozenset: "frozenset"}
 ITERATORS = (type(_ for _ in ()), map, zip, filter, reversed, enumerate)
 VIEWS: tuple[type, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 
 
 MANY = 2000
-"""Entries of a set or dict; numbers can be chosen to collide, and more would keep who decodes them busy."""
+"""Entries of a set or dict that are answered."""
+
+ALIKE = 64
+"""Entries of a set or dict with one hash: what collides by chance is fewer. Numbers can be chosen so that all
+collide, and to tell n of them apart takes n² comparisons, each as long as they are."""
 
 
 class Unsuitable(Exception):
@@ -65,16 +68,14 @@ def _collection(
     value: tuple[object, ...] | set[object] | frozenset[object] | dict[object, object],
     opaque: Callable[[object], str] | None,
 ) -> str:
-    if opaque is None and not isinstance(value, tuple) and len(value) > MANY:
-        raise Unsuitable(f"{_name(value)} of {len(value)}")
+    kind: Any = next(kind for kind in COLLECTIONS if isinstance(value, kind))
+    if opaque is None and kind is not tuple and (length := kind.__len__(value)) > MANY:
+        raise Unsuitable(f"{_name(value)} of {length}")
     if isinstance(value, dict):
         entries = dict.items(value)
         pairs = [f"[{encode_value(key, opaque)}, {encode_value(item, opaque)}]" for key, item in entries]
         return f'{{"dict": [{", ".join(pairs)}]}}'
-    for kind, name in SEQUENCES.items():
-        if isinstance(value, kind):
-            return f'{{"{name}": {_many(kind.__iter__(value), opaque)}}}'
-    return _rare(value, opaque)
+    return f'{{"{kind.__name__}": {_many(kind.__iter__(value), opaque)}}}'
 
 
 def _many(items: Iterable[object], opaque: Callable[[object], str] | None) -> str:
@@ -111,8 +112,6 @@ def decode_value(found: object, opaque: Callable[[list[object]], object] | None 
         return found
     if not isinstance(found, dict):
         return found
-    if len(found) != 1:
-        raise ValueError("an object of one key was expected")
     ((name, inner),) = found.items()
     try:
         return _tagged(name, inner, opaque)
@@ -123,16 +122,26 @@ def decode_value(found: object, opaque: Callable[[list[object]], object] | None 
 def _tagged(name: str, inner: object, opaque: Callable[[list[object]], object] | None) -> Plain:
     if name == "float" and inner in ("nan", "inf", "-inf"):
         return float(inner)
-    if name == "bytes" and isinstance(inner, str):
+    if name == "bytes" and isinstance(inner, str) and all(character <= "\xff" for character in inner):
         return inner.encode("latin-1")
     if name == "opaque" and opaque and isinstance(inner, list):
         return opaque(inner)
     items = decode_value(inner, opaque)
     if not isinstance(items, list):
         raise ValueError("a list was expected")
-    if opaque is None and len(items) > MANY and name in ("dict", "set", "frozenset"):
-        raise ValueError(f"a {name} of {len(items)}")
+    if opaque is None and name in ("dict", "set", "frozenset"):
+        _refuse_collisions([key for key, _ in items] if name == "dict" else items)
     return _made(name, items, to_examiner=opaque is not None)
+
+
+def _refuse_collisions(items: list[object]) -> None:
+    if len(items) <= ALIKE:
+        return
+    often: dict[int, int] = {}
+    for item in items:
+        often[hash(item)] = often.get(hash(item), 0) + 1
+    if len(items) > MANY or max(often.values()) > ALIKE:
+        raise ValueError("too many entries, or entries that were chosen to collide")
 
 
 def _made(name: str, items: list[object], to_examiner: bool) -> Plain:
@@ -143,18 +152,28 @@ def _made(name: str, items: list[object], to_examiner: bool) -> Plain:
 
 
 def _complex(parts: list[float]) -> complex:
-    return complex(*parts)
+    real, imaginary = parts
+    if not (isinstance(real, float) and isinstance(imaginary, float)):
+        raise ValueError("two floats were expected")
+    return complex(real, imaginary)
 
 
 def _range(ends: list[int]) -> range:
-    return range(*ends)
+    start, stop, step = ends
+    return range(start, stop, step)
+
+
+def _dict(pairs: list[list[object]]) -> dict[object, object]:
+    if not all(isinstance(pair, list) for pair in pairs):
+        raise ValueError("pairs were expected")
+    return {key: value for key, value in pairs}
 
 
 MAKERS: dict[str, Callable[[list[Any]], Plain]] = {
     "tuple": tuple,
     "set": set,
     "frozenset": frozenset,
-    "dict": dict,
+    "dict": _dict,
     "complex": _complex,
 }
 """What makes the value that stands under a name, of the list there."""

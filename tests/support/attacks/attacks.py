@@ -30,12 +30,17 @@ class Attack(NamedTuple):
 ATTACKS: list[Attack] = []
 
 
-def attack(kind: str, name: str, must: tuple[str, ...], body: str, before: str = "") -> None:
-    """Add one: `body` is that of `attack(world)`, `before` comes before it in the module."""
+def made(kind: str, name: str, must: tuple[str, ...], body: str, before: str = "") -> Attack:
+    """Make one: `body` is that of `attack(world)`, `before` comes before it in the module."""
     imports = "import ctypes, os, re, signal, socket, sys, time\n"
     indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")
     code = f"{imports}{textwrap.dedent(before)}\ndef attack(world):\n{indented}\n"
-    ATTACKS.append(Attack(kind, name, must, code))
+    return Attack(kind, name, must, code)
+
+
+def attack(kind: str, name: str, must: tuple[str, ...], body: str, before: str = "") -> None:
+    """Add one."""
+    ATTACKS.append(made(kind, name, must, body, before))
 
 
 def system_call(kind: str, name: str, number: int, arguments: str = "0, 0, 0, 0") -> None:
@@ -522,13 +527,13 @@ attack(
             except OSError: pass
     """,
 )
-attack(A, "a flood of print", NO, "for _ in range(100): print('x' * 10**6)\nreturn False")
+attack(A, "a flood of print", (*NO, "time "), "for _ in range(100): print('x' * 10**6)\nreturn False")
 attack(A, "half a character", ("unsuitable text with half a character",), "return chr(0xD800)")
 attack(A, "binary text", ("value '\\x00\\x1b[2J'",), "return chr(0) + chr(27) + '[2J'")
 attack(
     A, "a list that holds itself", ("raised RecursionError",), "found = []; found.append(found)\nreturn found"
 )
-attack(A, "a number of a million digits", ("raised ValueError",), "return 10 ** 10**6")
+attack(A, "a number of a million digits", ("raised ValueError", "time "), "return 10 ** 10**6")
 attack(
     A,
     "numbers chosen to collide, for who reads them",

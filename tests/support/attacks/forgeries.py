@@ -46,5 +46,5 @@ FORGERIES = {
 
 def exams() -> list[Exam]:
     """Give an exam for each of them, and last one that is passed."""
-    programs = {**FORGERIES, "right": "def answer(): return 42"}
+    programs = {**FORGERIES, "rightly: a number": "def answer(): return 42"}
     return [Exam(name, program, "", TESTS, "answer", "check") for name, program in programs.items()]

@@ -3,7 +3,8 @@
     python tests/support/attacks/hold.py [--isolation NAME]
 
 It prints one JSON object: {"user": n, "isolations": […], "attacks": n, "benign": n, "forgeries": n,
-"failures": […]}.
+"further": n, "escapes": n, "misjudged": n, "failures": […]}; further: those of all but attacks.py and
+forgeries.py. Each failure is an escape, or something that is judged otherwise than it is.
 Everything an attack could reach is set up first and looked at last: files, servers, processes.
 """
 
@@ -24,13 +25,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 
+from attacks import disguises, endings, forgeries, kernel, loopholes, transcripts  # noqa: E402
 from attacks.attacks import ATTACKS  # noqa: E402
 from attacks.benign import BENIGN  # noqa: E402
-from attacks.forgeries import exams  # noqa: E402
 from evobuild import sandbox  # noqa: E402
 
-LIMITS = sandbox.Limits(seconds=1.5, memory=256, output=1_000_000, modules=None, allow_weaker_isolation=False)
+LIMITS = sandbox.Limits(seconds=3.0, memory=256, output=1_000_000, modules=None, allow_weaker_isolation=False)
 PATIENT = LIMITS.model_copy(update={"seconds": 20.0})
+FURTHER = kernel.ATTACKS + transcripts.ATTACKS + endings.ATTACKS + disguises.ATTACKS
+JUDGED = ("benign", "exam", "forges a verdict", "answers more than it may")
+JUDGED += (transcripts.KIND, endings.KIND, disguises.KIND)
+"""Kinds of failures after which something is judged otherwise than it is, and nothing got out."""
+
 MARK = b"marshal.load(sys.stdin.buffer)"
 """In the command line of every process of a sandbox."""
 
@@ -42,8 +48,11 @@ def main() -> None:
     chosen = parser.parse_args().isolation
     isolations = [each for each in sandbox.usable_isolations() if chosen in (None, each.name)]
     failures = [f"{isolation.name}: {failure}" for isolation in isolations for failure in held(isolation)]
-    counts = {"attacks": len(ATTACKS), "benign": len(BENIGN), "forgeries": len(exams()) - 1}
+    counts = {"attacks": len(ATTACKS), "benign": len(BENIGN), "forgeries": len(forgeries.FORGERIES)}
+    counts["further"] = len(FURTHER) + len(loopholes.LOOPHOLES)
     names = [each.name + (" as nobody" if each.drop else "") for each in isolations]
+    misjudged = sum(failure.split(": ")[1] in JUDGED for failure in failures)
+    counts |= {"escapes": len(failures) - misjudged, "misjudged": misjudged}
     print(json.dumps({"user": os.getuid(), "isolations": names, **counts, "failures": failures}))
 
 
@@ -58,9 +67,10 @@ def held(isolation: sandbox.Isolation) -> Iterator[str]:
 
 
 def _attacked(isolation: sandbox.Isolation, given: dict[str, object]) -> Iterator[str]:
-    jobs = [sandbox.Job(each.name, each.code, "attack", ((given,),)) for each in ATTACKS]
+    attacks = ATTACKS + FURTHER
+    jobs = [sandbox.Job(each.name, each.code, "attack", ((given,),)) for each in attacks]
     found = {outcome.key: outcome for outcome in sandbox.run_jobs(jobs, LIMITS, isolation, at_once=4)}
-    for each in ATTACKS:
+    for each in attacks:
         answer = found[each.name].answers[0]
         said = f"{answer.error} {answer.detail}" if answer.error else f"value {answer.value!r}"
         if not any(said == must or (must[-1] == "*" and said.startswith(must[:-1])) for must in each.must):
@@ -81,8 +91,9 @@ def _judged(isolation: sandbox.Isolation) -> Iterator[str]:
 
 
 def _examined(isolation: sandbox.Isolation) -> Iterator[str]:
-    for verdict in sandbox.run_exams(exams(), LIMITS, isolation, at_once=4):
-        if verdict.passed != (verdict.key == "right"):
+    exams = forgeries.exams() + loopholes.exams()
+    for verdict in sandbox.run_exams(exams, LIMITS, isolation, at_once=4):
+        if verdict.passed != verdict.key.startswith("rightly: "):
             yield f"exam: {verdict.key}: {verdict}"
 
 

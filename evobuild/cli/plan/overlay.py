@@ -1,0 +1,40 @@
+"""The workspace as DVC sees it, with other content in a few files that stay as they are on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evobuild.core.dvc_state import use_private_site_cache
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+
+@contextmanager
+def overlaid_repo(instead: Mapping[Path, Path]) -> Iterator[Repo]:
+    """Open DVC's repository. instead: files to others, whose content and time DVC finds in their place."""
+    from dvc.fs import LocalFileSystem
+    from dvc.repo import Repo
+
+    places = {os.path.realpath(path): str(other) for path, other in instead.items()}
+
+    class Overlay(LocalFileSystem):  # type: ignore[misc]
+        """The local file system, in which some paths lead elsewhere."""
+
+        def open(self, path: str, *args: Any, **options: Any) -> Any:
+            return super().open(_place(path), *args, **options)
+
+        def info(self, path: Any, **options: Any) -> Any:
+            several = isinstance(path, list)
+            return super().info([_place(each) for each in path] if several else _place(path), **options)
+
+    def _place(path: str) -> str:
+        return places.get(os.path.normpath(Path.cwd() / path), path)
+
+    use_private_site_cache()
+    with Repo(fs=Overlay() if places else None) as repo:
+        yield repo

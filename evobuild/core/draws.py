@@ -1,0 +1,96 @@
+"""Draws: which rows are taken, each by a hash of the random seed, of what the draw is for, and of itself.
+
+A row's luck depends on no other row and on no place, so that a row more moves no other:
+
+share   every row below a bound is taken; another row changes nothing at all
+count   the k lowest are taken; another row takes the place of one at most
+
+One changed row can still change all that follows, as in the optimization of a method, and of a few rows one
+is many. So a count of the seed's rows, or of what descends from them, is drawn among the stable ones: those
+whose seed stood before a place in the source that moves only when the source has grown by some eighth. Files
+grow at their ends; what is added there changes no such draw until then. At most a ninth of the rows, the last
+ones, has to wait for that. A row put in before them may be drawn, and pushes one over the bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+from heapq import nsmallest
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import polars as pl
+
+
+class Placed(Protocol):
+    """What descends from a seed row, and by which id it is drawn."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def seed_place(self) -> int: ...
+
+
+class PlacedId(NamedTuple):
+    """As little of a row as a draw needs."""
+
+    id: str
+    seed_place: int
+
+
+Item = TypeVar("Item")
+Row = TypeVar("Row", bound=Placed)
+
+
+def draw_value(seed: int, purpose: str, identity: str) -> float:
+    """Give what is drawn for one id: evenly distributed from 0 to below 1, and another for each purpose."""
+    text = f"{seed} {purpose}\n{identity}".encode("utf-8", "surrogatepass")
+    return (int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 11) / 2**53
+
+
+def draw_lowest(
+    items: Iterable[Item], count: int, seed: int, purpose: str, by: Callable[[Item], str]
+) -> list[Item]:
+    """Draw so many items, or all, in the order of their values. by: the id of an item, distinct."""
+
+    def order(item: Item) -> tuple[float, str]:
+        return draw_value(seed, purpose, by(item)), by(item)
+
+    return nsmallest(count, items, key=order)
+
+
+def draw_rows(rows: Sequence[Row], count: int, seed: int, purpose: str) -> list[Row]:
+    """Draw so many rows, or all: of the stable ones, and of the others only what these lack."""
+    bound = _stable_places(rows)
+    stable = [row for row in rows if row.seed_place < bound]
+    found = draw_lowest(stable, count, seed, purpose, _id)
+    if len(found) < count:
+        others = (row for row in rows if row.seed_place >= bound)
+        found += draw_lowest(others, count - len(found), seed, purpose, _id)
+    return found
+
+
+def stable_rows(rows: Sequence[Row]) -> list[Row]:
+    """Give the rows that stand before the bound, in their order."""
+    bound = _stable_places(rows)
+    return [row for row in rows if row.seed_place < bound]
+
+
+def placed_ids(rows: pl.DataFrame) -> list[PlacedId]:
+    """Give the rows of an instruction table as draws take them."""
+    return [PlacedId(*values) for values in rows.select("id", "seed_place").iter_rows()]
+
+
+def _id(row: Placed) -> str:
+    return row.id
+
+
+def _stable_places(rows: Iterable[Any]) -> int:
+    return round_to_eighths(max((row.seed_place for row in rows), default=-1) + 1)
+
+
+def round_to_eighths(count: int) -> int:
+    """Round down to eighths of the largest power of two that is no larger: 2020 -> 1920, 80 -> 80, 9 -> 9."""
+    eighth = max(1, 2 ** (count.bit_length() - 1) // 8) if count else 1
+    return count // eighth * eighth

@@ -1,0 +1,153 @@
+"""Outs: paths that a stage writes, whole or not at all, and in place of nothing that is not an out.
+
+What stands where an out goes is replaced only if it is known to be one: at the path that the script declares,
+a file by a file and a folder by a folder, or where it is just what a stage wrote there last, which a file in
+`.evobuild/locks` tells. A path where nothing stands can be written anywhere. All else is refused before
+anything runs, and so are links, `.` and `..`, and an out that is, holds or lies in an input or another out.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from evobuild.core.errors import UserError
+from evobuild.core.private_files import private_file
+
+LOCKS = Path(".evobuild/locks")
+
+LOCK_WAIT = 5.0
+"""Seconds to wait for a killed predecessor to let go of an out."""
+
+
+@contextmanager
+def whole(
+    *outs: Path, declared: Collection[Path] = (), inputs: Collection[Path] = ()
+) -> Iterator[list[Path]]:
+    """Give a temporary path for each out; on success they take the real names, else they are removed.
+
+    declared: outs at whose paths an older one may stand. inputs: what is read, and so not written.
+
+    Raises UserError if an out may not stand where it is to go, or another process is writing it.
+    """
+    for out in outs:
+        _refuse_place(out)
+    temporary = [out.with_name(f".{out.name}.partial") for out in outs]
+    _refuse_overlaps([*outs, *temporary], inputs)
+    with ExitStack() as stack:
+        locks = [stack.enter_context(_lock(out)) for out in outs]
+        for out, lock in zip(outs, locks, strict=True):
+            _refuse_foreign(out, lock, out in declared)
+        for path in temporary:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove(path)
+            stack.callback(_remove, path)
+        yield temporary
+        for path, out in zip(temporary, outs, strict=True):
+            _refuse_other_kind(out, path.is_dir())
+        for path, out, lock in zip(temporary, outs, locks, strict=True):
+            if out.is_dir():
+                shutil.rmtree(out)
+            path.replace(out)
+            _record(lock, out)
+
+
+def _real(path: Path) -> Path:
+    """A path without links and `..`, but for its last part."""
+    return Path(os.path.realpath(path.parent), path.name)
+
+
+def _refuse_overlaps(outs: Collection[Path], inputs: Collection[Path]) -> None:
+    """Raise UserError if an out is, holds or lies in what is read or another out."""
+    taken = [(path, Path(os.path.realpath(path))) for path in inputs]
+    for out in outs:
+        real = Path(os.path.realpath(out))
+        for other, place in taken:
+            if real == place or real in place.parents or place in real.parents:
+                raise UserError(
+                    f"{out} is to be written, but {other} is read or written, too; give another path"
+                )
+        taken.append((out, real))
+
+
+def _refuse_place(out: Path) -> None:
+    """Raise UserError at a path that names no entry of a folder, or that goes through a link."""
+    if out.name in ("", ".."):
+        raise UserError(
+            f"{out} is to be written, but it is a folder that holds other things; give another path"
+        )
+    # Of what lies outside the links are the system's: /tmp is one here and there.
+    here, written = Path.cwd(), Path(os.path.normpath(Path.cwd() / out))
+    if out.is_symlink() or (here in written.parents and _real(out) != written):
+        raise UserError(
+            f"{out} is to be written, but it is or lies behind a symbolic link; give its real path"
+        )
+
+
+def _refuse_foreign(out: Path, lock: TextIO, is_declared: bool) -> None:
+    """Raise UserError if what stands there is not known to be an out."""
+    if not out.exists():
+        return
+    if is_declared:
+        _refuse_other_kind(out, not out.suffix)
+    elif _state(out) != _recorded(lock):
+        raise UserError(
+            f"{out} is there already, and no stage wrote it so; move it away, or give another path"
+        )
+
+
+def _refuse_other_kind(out: Path, is_folder: bool) -> None:
+    if out.exists() and (out.is_dir() != is_folder or not (out.is_dir() or out.is_file())):
+        kind = "a folder" if is_folder else "a file"
+        raise UserError(f"{out} is there already, and it is not {kind}, as this out is; move it away")
+
+
+def _state(out: Path) -> str:
+    """What tells an out from what was put in its place, or changed in it, since: 32 hex digits."""
+    found = ((path, path.lstat()) for path in [out, *sorted(out.rglob("*"))])
+    states = [
+        (str(path.relative_to(out)), each.st_dev, each.st_ino, each.st_mtime_ns) for path, each in found
+    ]
+    return hashlib.blake2b(repr(states).encode(), digest_size=16).hexdigest()
+
+
+def _recorded(lock: TextIO) -> str:
+    lock.seek(0)
+    return lock.read()
+
+
+def _record(lock: TextIO, out: Path) -> None:
+    lock.truncate(0)
+    lock.write(_state(out))
+    lock.flush()
+
+
+@contextmanager
+def _lock(out: Path) -> Iterator[TextIO]:
+    """Hold the sole right to write an out; the lock goes with the process, however it ends."""
+    digest = hashlib.blake2b(os.fsencode(_real(out)), digest_size=8).hexdigest()
+    with private_file(LOCKS / digest).open("a+", encoding="ascii") as handle:
+        deadline = time.monotonic() + LOCK_WAIT
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UserError(f"{out}: another process is writing it; wait for it or stop it") from None
+                time.sleep(0.05)
+        yield handle
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
