@@ -36,9 +36,9 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         own = self.decontaminate
-        of_sets = {"columns": own.columns, "sets": own.sets}
-        others = [f"{key}.{name}" for key, names in of_sets.items() for name in names if name != given.name]
-        unused = [f"decontaminate.{key}" for key in others]
+        names = [f"columns.{name}" for name in own.columns if name != given.name]
+        names += [f"sets.{name}" for name in own.sets if name != given.name]
+        unused = [f"decontaminate.{name}" for name in names]
         if own.embedding is None:
             return Reads(unused=(*unused, "models.embedder"), libraries=("numpy",))
         return Reads(unused=tuple(unused), libraries=("sentence-transformers",))
