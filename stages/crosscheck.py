@@ -7,7 +7,6 @@ from pathlib import Path
 
 from evobuild.autoif.params import Crosscheck
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.sandbox.params import Limits
 
@@ -20,9 +19,6 @@ class Params(Part):
     random_seed: RandomSeed
     autoif: AutoIF
     sandbox: Limits
-
-    def reads(self, given: Given) -> Reads:
-        return Reads(unused=() if self.autoif.crosscheck.constraints else ("random_seed",))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,9 +84,9 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
-    given = params.optimize
     history, asked, method = optimization_history.History(), [], ""
     if _is_on(params.evolve):
+        given = params.optimize
         method = (
             methods.read_method_file(Path(params.evolve.file))
             if given.initial == "file"
