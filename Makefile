@@ -1,4 +1,4 @@
-# Two commands: `make repro` builds everything, `make test` checks everything. Both set up .venv first.
+# Two commands: `make repro` checks params.yaml and builds everything, `make test` checks everything. Both set up .venv first.
 PYTHON ?= python3.11
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
@@ -9,7 +9,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.evobuild/dvc
 .PHONY: private repro test test-engines test-browser test-sandbox lint bench clean-outs
 
 repro: .venv/ready private
-	dvc repro
+	python -m evobuild repro
 
 private:
 	@umask 077 && mkdir -p "$(DVC_SITE_CACHE_DIR)"

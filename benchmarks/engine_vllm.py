@@ -124,7 +124,7 @@ def _evolve(folder: Path, settings: Params, engine: vllm_engine.VllmEngine) -> N
 
     for file in folder.glob("store.sqlite*"):
         file.unlink()
-    files = ("own", "method", "child", "rejects", "failures", "replies", "counts")
+    files = ("method", "child", "rejects", "failures", "replies", "counts")
     paths = {name: folder / name for name in files} | {"parents": folder / "r0.parquet"}
     with (
         # A toy model writes nonsense, and the stage refuses to end with rejects alone.

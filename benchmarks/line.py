@@ -96,7 +96,6 @@ def evolve(folder: Path, parents: Path) -> list[str]:
         parent="r0",
         parents=parents,
         method=folder / "method.txt",
-        own=ROOT / "prompts/evolve/own.txt",
         child=folder / "r1.parquet",
         rejects=folder / "rejects.parquet",
         failures=folder / "failures.parquet",

@@ -1,5 +1,5 @@
-"""The commands beside the pipeline: `python -m evobuild plan`, `… models`, `… explain`, `… preset`,
-`… compare-selections`, `… contamination`, `… usage`, `… store` and `… pass-at-k`.
+"""The commands beside the pipeline: `python -m evobuild repro`, `… plan`, `… models`, `… explain`,
+`… preset`, `… compare-selections`, `… contamination`, `… usage`, `… store` and `… pass-at-k`.
 
 Exit codes as in `core/command_line.py`; 1 also if a model cannot be used.
 """
@@ -36,6 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="python -m evobuild", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"evobuild {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    # What follows is for DVC, options too: none of them begins with this character.
+    repro = commands.add_parser(
+        "repro", help="check params.yaml, then dvc repro with what follows", add_help=False, prefix_chars="\0"
+    )
+    repro.add_argument("words", nargs="*")
+    repro.set_defaults(run=_repro)
     plan = commands.add_parser("plan", help="what a dvc repro would run, ask and cost")
     plan.add_argument(
         "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help="as dvc exp run"
@@ -82,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     pass_at_k.add_pass_at_k(scores)
     scores.set_defaults(run=_pass_at_k)
     return parser
+
+
+def _repro(arguments: argparse.Namespace) -> int:
+    from evobuild.cli import repro
+
+    return repro.repro(arguments.words)
 
 
 def _pass_at_k(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evobuild.autoif.params import Augment
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.models.params import ChatRole
 
@@ -24,6 +25,11 @@ class Params(Part):
     random_seed: RandomSeed
     autoif: AutoIF
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        if not self.autoif.augment.rounds:
+            return Reads(only=("autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate"))
+        return Reads(prompts=("autoif/augment.jinja",))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from evobuild.autoif.params import Compose
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 
 if TYPE_CHECKING:
@@ -22,11 +23,14 @@ class Params(Part):
     random_seed: RandomSeed
     autoif: AutoIF
 
+    def reads(self, given: Given) -> Reads:
+        own = self.autoif.compose
+        return Reads(files=(own.file,)) if own.queries == "file" else Reads(unused=("autoif.compose.file",))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     branch: str
-    file: Path
     r0: Path = Path("data/rounds/r0.parquet")
     verified: Path = Path("data/{branch}/verified.parquet")
     rows: Out = out("data/{branch}/rows.parquet")
@@ -40,7 +44,7 @@ def _sifted(params: Compose, args: Arguments) -> tuple[list[Instruction], list[R
     from evobuild.core import tables
 
     if params.queries == "file":
-        given, lost = compose.read_query_file(args.file)
+        given, lost = compose.read_query_file(Path(params.file))
     else:
         given, lost = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS))), []
     found = list(compose.sift_queries(given, params))
@@ -61,7 +65,7 @@ def main(params: Params, args: Arguments) -> None:
     queries, lost = _sifted(given, args)
     rejects = tables.frame(tables.REJECTS, lost)
     ledger = tables.ledger(len(queries) + len(lost), len(queries), rejects)
-    source = args.file if given.queries == "file" else args.r0
+    source = given.file if given.queries == "file" else args.r0
     tables.refuse_empty(f"{source}: {ledger['in']} rows came in as queries of autoif.compose", ledger)
     made = list(compose.compose_rows(queries, kept, args.branch, given.count, seed))
     drawn, left = compose.cut_rows(made, given.rows, seed)

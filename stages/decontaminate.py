@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evobuild.contamination.params import Ngrams, SetColumns, Sets
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.weights.params import WeightsRole
 
@@ -32,6 +33,15 @@ class Params(Part):
     pools: Pools
     decontaminate: Decontaminate
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        own = self.decontaminate
+        names = [f"columns.{name}" for name in own.columns if name != given.name]
+        names += [f"sets.{name}" for name in own.sets if name != given.name]
+        unused = [f"decontaminate.{name}" for name in names]
+        if own.embedding is None:
+            return Reads(unused=(*unused, "models.embedder"), libraries=("numpy",))
+        return Reads(unused=tuple(unused), libraries=("sentence-transformers",))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, Pools
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.scoring.params import Diversity
 from evobuild.weights.params import WeightsRole
@@ -19,6 +20,11 @@ class Params(Part):
     pools: Pools
     diversity: Diversity
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        if self.models.embedder is None:
+            return Reads(only=("pools", "models.embedder"))
+        return Reads(libraries=("faiss-cpu", "sentence-transformers"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +46,11 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.scoring import distributions, diversity
     from evobuild.scoring.embeddings import Embedder, embedded_text
 
-    model, given, schema = params.models.embedder, params.diversity, measure_of("diversity").schema
+    model, schema = params.models.embedder, measure_of("diversity").schema
+    given = params.diversity if model else None
     vectors = AllPools(tables.EMBEDDINGS, args.embeddings)
     results = AllPools(schema, args.diversity)
-    if model is None:
+    if model is None or given is None:
         for pool in params.pools:
             vectors.leave(pool)
             results.leave(pool)

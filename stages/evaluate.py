@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.evaluation.params import Evaluate
 from evobuild.weights.params import WeightsRole
@@ -18,6 +20,9 @@ class Models(Part):
 class Params(Part):
     evaluate: Evaluate
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(prompts=(PLAIN,))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.evolution.params import Evolve
 from evobuild.models.params import ChatRole
@@ -22,12 +23,22 @@ class Params(Part):
     evolve: Evolve
     models: Models
 
+    def reads(self, given: Given) -> Reads:
+        from evobuild.evolution.strategies import reads_of_strategy
+
+        own = reads_of_strategy(self.evolve)
+        rules, unused = self.evolve.failures, list(own.unused)
+        unused += [] if self.evolve.on_failure == "retry" else ["evolve.retries"]
+        unused += [] if rules.equal else ["models.judge"]
+        equal = ("judge/equal.jinja",) if rules.equal else ()
+        libraries = ("py3langid",) if rules.language else ()
+        return own._replace(unused=tuple(unused), prompts=(*own.prompts, *equal), libraries=libraries)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     round: str
     parent: str
-    own: Path
     parents: Path = Path("data/rounds/{parent}.parquet")
     method: Path = Path("data/method.txt")
     child: Out = out("data/rounds/{round}.parquet")
@@ -55,7 +66,7 @@ def main(params: Params, args: Arguments) -> None:
         judge = None
         if params.evolve.failures.equal:
             judge = models.enter_context(Model(params.models.judge, "judge", task, engines=engines))
-        source = RoundSource(args.round, params.random_seed, args.method, args.own)
+        source = RoundSource(args.round, params.random_seed, args.method)
         plan = plan_round(params.evolve, source)
         round = evolve.Round(args.round, plan, params.evolve, params.random_seed, evolver, judge)
         made.take(round.evolve(lambda: tables.instructions(rows)))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Dtype, Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.training.params import Experience
+from evobuild.training.params import TRAINING, Experience
 from evobuild.weights.params import AdaptedRole, WeightsRole
 from evobuild.weights.tokenized_pairs import Template
 
@@ -28,6 +30,16 @@ class Params(Part):
     score: Score
     models: Models
 
+    def reads(self, given: Given) -> Reads:
+        if not _is_used(self.models):
+            return Reads(only=("models.scorer",), libraries=None)
+        return Reads(prompts=(PLAIN,), libraries=("scikit-learn", *TRAINING))
+
+
+def _is_used(models: Models) -> bool:
+    """Whether it is to score."""
+    return bool(models.scorer and models.scorer.is_experienced)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -41,8 +53,7 @@ class Arguments:
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
 
-    scorer = params.models.scorer
-    if not (scorer and scorer.is_experienced):
+    if not _is_used(params.models):
         args.model.mkdir()
         (args.model / "README.md").write_text("Not tuned: models.scorer is not models/experienced.\n")
         tables.write(args.rejects, tables.REJECTS.to_frame())

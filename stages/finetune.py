@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.training.params import Finetune
+from evobuild.training.params import TRAINING, Finetune
 from evobuild.weights.params import WeightsRole
 
 
@@ -19,6 +21,9 @@ class Params(Part):
     random_seed: RandomSeed
     finetune: Finetune
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(prompts=(PLAIN,), libraries=TRAINING)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, RandomSeed, Rounds
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.evolution.params import Keywords
 from evobuild.models.params import ChatRole
@@ -20,6 +21,11 @@ class Params(Part):
     keywords: Keywords
     rounds: Rounds
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        if not self.keywords.rows:
+            return Reads(only=("keywords.rows", "rounds"))
+        return Reads(prompts=("judge/method_keyword.jinja",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +54,11 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.models.client import Model
 
     settings, names = params.keywords, list(params.rounds)
-    drawn = draw_method_lists(
-        names, replies=args.replies, rounds=args.rounds, count=settings.rows, seed=params.random_seed
-    )
+    drawn = []
+    if settings.rows:
+        drawn = draw_method_lists(
+            names, replies=args.replies, rounds=args.rounds, count=settings.rows, seed=params.random_seed
+        )
     lists = [each for each in drawn if each.methods]
     results: list[Keyword | tables.Reject] = []
     used: list[dict[str, object]] = []

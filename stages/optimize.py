@@ -1,6 +1,6 @@
 """Improve the evolving method from the cases in which it failed (Auto Evol-Instruct).
 
-Nothing is asked of a model if evolve does not use the optimized method.
+If evolve does not use the optimized method, nothing is asked of a model and the method is empty.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.evolution.params import Failures, MethodName, Optimize, Strategy
 from evobuild.models.params import ChatRole
@@ -18,6 +20,7 @@ from evobuild.models.params import ChatRole
 class Evolve(Part):
     strategy: Strategy
     method: MethodName
+    file: str
     failures: Failures
 
 
@@ -33,10 +36,35 @@ class Params(Part):
     evolve: Evolve
     models: Models
 
+    def reads(self, given: Given) -> Reads:
+        if not _is_on(self.evolve):
+            by_method = ("evolve.method",) if self.evolve.strategy == "auto" else ()
+            return Reads(only=("evolve.strategy", *by_method))
+        initial, rules = self.optimize.initial, self.evolve.failures
+        is_own, gains = initial == "file", self.optimize.difficulty_weight > 0
+        # A method is judged by these whatever a round keeps.
+        unused = [f"evolve.failures.{rule}" for rule in ("markers", "unchanged", "answered")]
+        unused += [] if is_own else ["evolve.file"]
+        unused += [] if gains or rules.equal else ["models.judge"]
+        prompts = ["optimize/analyse.jinja", "optimize/improve.jinja", PLAIN]
+        prompts += [] if is_own else [f"evolve/{initial}.jinja"]
+        prompts += ["judge/difficulty_score.jinja"] if gains else []
+        prompts += ["judge/equal.jinja"] if rules.equal else []
+        return Reads(
+            unused=tuple(unused),
+            prompts=tuple(prompts),
+            files=(self.evolve.file,) if is_own else (),
+            libraries=("py3langid",) if rules.language else (),
+        )
+
+
+def _is_on(evolve: Evolve) -> bool:
+    """Whether rounds are evolved by the method that comes of it."""
+    return evolve.strategy == "auto" and evolve.method == "optimized"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    own: Path
     r0: Path = Path("data/rounds/r0.parquet")
     label: Path = Path("data/label.txt")
     method: Out = out("data/method.txt")
@@ -56,14 +84,14 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
-    given = params.optimize
-    initial = (
-        methods.read_method_file(args.own)
-        if given.initial == "file"
-        else methods.initial_method(given.initial)
-    )
-    history, asked = optimization_history.History(), []
-    if params.evolve.strategy == "auto" and params.evolve.method == "optimized":
+    history, asked, method = optimization_history.History(), [], ""
+    if _is_on(params.evolve):
+        given = params.optimize
+        method = (
+            methods.read_method_file(Path(params.evolve.file))
+            if given.initial == "file"
+            else methods.initial_method(given.initial)
+        )
         rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
         drawn = optimize.draw_optimization_rows(rows, given, params.random_seed)
         judged = given.difficulty_weight > 0 or params.evolve.failures.equal
@@ -81,13 +109,13 @@ def main(params: Params, args: Arguments) -> None:
             rules = params.evolve.failures.of_methods
             evaluator = MethodEvaluator(evolver, judge, sampling, rules, given.truncated_fails)
             loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
-            history = loop.run(initial)
+            history = loop.run(method)
             asked = [model.usage.asked() for model in models.values()]
-    best = history.best
-    if best:
+    if best := history.best:
         before, after = (each.evaluation.failure_rate for each in (history.candidates[0], best))
         log(f"failure rate {before:.2f} -> {after:.2f}")
-    args.method.write_text((best.method if best else initial) + "\n", encoding="utf-8")
+        method = best.method
+    args.method.write_text(f"{method}\n" if method else "", encoding="utf-8")
     tables.write(args.candidates, optimization_history.candidate_table(history))
     tables.write(args.trajectories, optimization_history.trajectory_table(history))
     tables.write(args.failures, optimization_history.candidate_failure_table(history))

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild.autoif.params import BranchModels, Quality, Sample, Verify
+from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 
 if TYPE_CHECKING:
     from evobuild.autoif.quality import BranchTables
     from evobuild.autoif.quality import Quality as Judged
+    from evobuild.core.uri import ChatModel
 
 
 class AutoIF(Part):
@@ -25,6 +28,24 @@ class Params(Part):
     random_seed: RandomSeed
     autoif: AutoIF
     models: BranchModels
+
+    def reads(self, given: Given) -> Reads:
+        always = ("autoif.sample.count", "autoif.verify", "autoif.quality.score", "models.evolver")
+        judging = ("random_seed", "autoif.quality", "models.judge") if _is_judged(self.autoif) else ()
+        answering = ("models.responder",) if self.autoif.sample.count else ()
+        prompts = (PLAIN, "judge/quality.jinja") if _is_judged(self.autoif) else (PLAIN,)
+        return Reads(only=(*always, *answering, *judging), prompts=prompts)
+
+
+def _is_judged(given: AutoIF) -> bool:
+    """Whether answers are judged: there are some, and a score is wanted of them."""
+    return bool(given.sample.count and given.quality.score is not None)
+
+
+def _roles(params: Params) -> dict[str, ChatModel]:
+    """The models that play in the branch."""
+    playing = {"evolver": True, "responder": params.autoif.sample.count, "judge": _is_judged(params.autoif)}
+    return {role: getattr(params.models, role) for role, plays in playing.items() if plays}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +69,7 @@ def _judged(params: Params, branch: BranchTables, task: str) -> tuple[list[Judge
     from evobuild.models.client import Model
 
     given, kept = params.autoif.quality, answers_that_keep(branch, params.autoif.verify.accuracy)
-    if given.score is None or not kept:
+    if not _is_judged(params.autoif) or not kept:
         return [], []
     rows = {row.id: row for row in tables.instructions(branch.rows)}
     with Model(params.models.judge, "judge", task, len(kept)) as model:
@@ -76,7 +97,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.refuse_empty(f"{branch.rows.height} rows came in", ledger)
     constraints = read_verified_constraints(tables.read(args.verified, VERIFIED))
     left = list(tables.instructions(found.rows))
-    export_branch(args.exports, left, constraints, found.pairs, params.models)
+    export_branch(args.exports, left, constraints, found.pairs, _roles(params))
     tables.write(args.qualities, tables.frame(QUALITIES, judged))
     tables.write(args.pool, found.rows)
     tables.write(args.rejects, found.rejects)

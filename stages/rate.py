@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Rate
@@ -19,6 +20,12 @@ class Params(Part):
     random_seed: RandomSeed
     rate: Rate
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        from evobuild.scoring.rate import prompts_of
+
+        measures = self.rate.measures
+        return Reads(prompts=prompts_of(measures)) if measures else Reads(only=("rate.measures",))
 
 
 @dataclass(frozen=True, kw_only=True)

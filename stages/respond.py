@@ -10,7 +10,9 @@ from pathlib import Path
 
 from evobuild.answering.params import Respond
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
+from evobuild.core.tables import SEED_ROUND
 from evobuild.models.params import ChatRole
 
 
@@ -22,6 +24,14 @@ class Params(Part):
     random_seed: RandomSeed
     respond: Respond
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        from evobuild.answering.response_prompt import response_template
+
+        # Of a branch it is not known here whether its rows are answered; if they are, it asks nothing.
+        if (given.name, self.respond.seed_answers, given.unanswered) == (SEED_ROUND, "keep", 0):
+            return Reads(only=("respond.seed_answers",))
+        return Reads(prompts=(response_template(self.respond.prompt),))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +56,13 @@ def main(params: Params, args: Arguments) -> None:
     unanswered = rows.filter(~kept)
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))
-    with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered.height) as model:
-        asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
-        results.take(answer_rows(tables.instructions(unanswered), model, asking))
-    results.write(
-        rows.height, out=args.responses, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]
-    )
+    asked = []
+    if unanswered.height:
+        with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered.height) as model:
+            asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
+            results.take(answer_rows(tables.instructions(unanswered), model, asking))
+            asked = [model.usage.asked()]
+    results.write(rows.height, out=args.responses, rejects=args.rejects, counts=args.counts, asked=asked)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, Pools, Rounds
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.scoring.params import Reward
 from evobuild.weights.params import WeightsRole
@@ -15,16 +16,27 @@ class Models(Part):
     reward: WeightsRole | None
 
 
+class Evolve(Part):
+    file: str
+
+
 class Params(Part):
     rounds: Rounds
     pools: Pools
     reward: Reward
+    evolve: Evolve
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        from evobuild.evolution.prompts_sent import KNOWN_PROMPTS
+
+        if self.models.reward is None:
+            return Reads(only=("pools", "models.reward"))
+        return Reads(prompts=KNOWN_PROMPTS, files=(self.evolve.file,))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    own: Path
     rounds: Path = Path("data/rounds")
     method: Path = Path("data/method.txt")
     label: Path = Path("data/label.txt")
@@ -44,7 +56,10 @@ def main(params: Params, args: Arguments) -> None:
 
     model, schema = params.models.reward, measure_of("reward").schema
     results = AllPools(schema, args.rewards)
-    known = prompts_sent.known_plans(prompts_sent.known_methods(args.method, args.own))
+    known: prompts_sent.KnownPlans = {}
+    if model is not None:
+        files = args.method, Path(params.evolve.file)
+        known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
     for pool in params.pools:
         if model is None:
             results.leave(pool)

@@ -8,6 +8,7 @@ from pathlib import Path
 from evobuild.answering.params import Rules
 from evobuild.autoif.params import Sample
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
 
@@ -30,6 +31,13 @@ class Params(Part):
     autoif: AutoIF
     respond: Respond
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        from evobuild.answering.response_prompt import response_template
+
+        if not self.autoif.sample.count:
+            return Reads(only=("autoif.sample.count",))
+        return Reads(prompts=(response_template(self.respond.prompt),))
 
 
 @dataclass(frozen=True, kw_only=True)

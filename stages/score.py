@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, Pools
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.scoring.params import Score
 from evobuild.weights.params import AdaptedRole
@@ -19,6 +21,9 @@ class Params(Part):
     pools: Pools
     score: Score
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(prompts=(PLAIN,)) if self.models.scorer else Reads(only=("pools", "models.scorer"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.training.params import Scratch
 from evobuild.weights.params import AdaptedRole, WeightsRole
@@ -21,6 +22,16 @@ class Params(Part):
     scratch: Scratch
     models: Models
 
+    def reads(self, given: Given) -> Reads:
+        if not _is_used(self.models):
+            return Reads(only=("models.base", "models.scorer"), libraries=None)
+        return Reads(libraries=("accelerate",))
+
+
+def _is_used(models: Models) -> bool:
+    """Whether a role uses it."""
+    return models.base.is_scratch or bool(models.scorer and models.scorer.is_scratch)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -31,8 +42,7 @@ class Arguments:
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
 
-    scorer = params.models.scorer
-    if not (params.models.base.is_scratch or (scorer and scorer.is_scratch)):
+    if not _is_used(params.models):
         args.model.mkdir()
         (args.model / "README.md").write_text(
             "Not trained: neither models.base nor models.scorer is models/scratch.\n"

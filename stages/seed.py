@@ -39,13 +39,14 @@ def main(params: Params, args: Arguments) -> None:
     )
     ledger = tables.ledger(len(rows), kept.height + held.height, lost)
     tables.refuse_empty(f"{args.source}: {len(rows)} rows came in", ledger | {"out": kept.height})
+    unanswered = kept.filter(kept["output"] == "").height
     tables.write(args.r0, kept)
     tables.write(args.held_out, held)
     # Nothing evolved r0. Its empty tables are for what reads those of all rounds, even if there is none.
     tables.write(args.failures, tables.FAILURES.to_frame())
     tables.write(args.replies, tables.REPLIES.to_frame())
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, ledger | {"held_out": held.height})
+    tables.write_json(args.counts, ledger | {"held_out": held.height, "unanswered": unanswered})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, Pools, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Tag
@@ -20,6 +21,11 @@ class Params(Part):
     pools: Pools
     tag: Tag
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        if self.models.tagger is None:
+            return Reads(only=("pools", "models.tagger"))
+        return Reads(prompts=("judge/tags.jinja",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +46,14 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.models.client import Model
     from evobuild.scoring import distributions, tag
 
-    tagger, given, seed = params.models.tagger, params.tag, params.random_seed
+    tagger = params.models.tagger
     schema = measure_of("tag").schema
     results, used = AllPools(schema, args.tags), []
     if tagger is None:
         for pool in params.pools:
             results.leave(pool)
     else:
+        given, seed = params.tag, params.random_seed
         found, sizes = {}, {}
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:

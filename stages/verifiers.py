@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evobuild.autoif.params import Verifiers
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
 
@@ -23,6 +24,9 @@ class Params(Part):
     random_seed: RandomSeed
     autoif: AutoIF
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(prompts=("autoif/verifier.jinja",))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evobuild.autoif.params import Sample, Verify
 from evobuild.core.params import Part
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, log, out, run
 from evobuild.sandbox.params import Limits
 
@@ -19,6 +20,10 @@ class AutoIF(Part):
 class Params(Part):
     autoif: AutoIF
     sandbox: Limits
+
+    def reads(self, given: Given) -> Reads:
+        count = "autoif.sample.count"
+        return Reads(only=(count, "autoif.verify", "sandbox") if self.autoif.sample.count else (count,))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def progress(tmp_path, monkeypatch):
     """Keep the files of progress out of the checkout."""
     monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / ".evobuild/progress")
+    own = tmp_path / ".evobuild/usage.jsonl"
+    monkeypatch.setattr("evobuild.models.usage_journal.usage_file", lambda: own)
 
 
 @pytest.fixture

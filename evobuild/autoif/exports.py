@@ -11,17 +11,17 @@ Chosen is the answer of the row, rejected one that none of the functions finds t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild.autoif.params import BranchModels
 from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core import json_lines
 from evobuild.core.chat import Message
 from evobuild.core.json_lines import Record
 from evobuild.core.tables import Instruction
+from evobuild.core.uri import ChatModel
 from evobuild.export import formats
 from evobuild.export.cards import dry_run_lines
 
@@ -34,9 +34,6 @@ LLAMA_FACTORY = {
     }
 }
 """What dataset_info.json says (LLaMA-Factory's data/README.md): turns from human and gpt by default."""
-
-ROLES = ("evolver", "responder", "judge")
-"""Those that play in the branch."""
 
 
 class PreferencePair(NamedTuple):
@@ -51,9 +48,11 @@ def export_branch(
     rows: Sequence[Instruction],
     verified: Iterable[Verified],
     pairs: Sequence[PreferencePair],
-    models: BranchModels,
+    models: Mapping[str, ChatModel],
 ) -> None:
     """Write the files, and what they are, into a new folder, in the order of the ids.
+
+    models: of the roles that play in the branch.
 
     Raises BadInput naming a row whose text cannot be written.
     """
@@ -72,8 +71,8 @@ def export_branch(
     (folder / "README.md").write_text(_card(len(rows), len(pairs), models), encoding="utf-8")
 
 
-def _card(rows: int, pairs: int, models: BranchModels) -> str:
-    simulated = [role for role in ROLES if getattr(models, role).simulated]
+def _card(rows: int, pairs: int, models: Mapping[str, ChatModel]) -> str:
+    simulated = [role for role, model in models.items() if model.simulated]
     lines = [
         "# Verifiers and preferences",
         "",

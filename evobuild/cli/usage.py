@@ -1,18 +1,16 @@
 """`python -m evobuild usage`: what was really called and paid here, and how long it took, by stage and role.
 
-Read from the progress files that stages keep beside the caches. A call that was answered by the reply cache
-costs nothing; of an interrupted run what it had spent is carried on.
+Read from the journal of usage: in total, and of the last run of each. A call that was answered by the reply
+cache costs nothing; of an interrupted run what it had spent is carried on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from evobuild.core.errors import UserError
-from evobuild.core.json_files import read_json_file
-from evobuild.models.progress import FOLDER
+from evobuild.models import progress, usage_journal
 
 COUNTS = ("calls", "cached", "failed", "prompt_tokens", "completion_tokens")
 HEADER = (
@@ -28,22 +26,28 @@ HEADER = (
 )
 
 
-def usage_table(folder: Path = FOLDER) -> str:
+def usage_table() -> str:
     """Lay out what each task took of each role's model, and the sums. Raises UserError if nothing ran."""
-    taken = [(file.stem, read_json_file(file)) for file in sorted(folder.glob("*.json"))]
-    if not taken:
-        raise UserError(f"{folder} holds nothing: no stage has asked a chat model here")
-    rows = [_row(name.removesuffix(f"-{content['role']}"), content) for name, content in taken]
-    costs = [row[8] for row in rows if row[8] is not None]
-    figures = [sum(row[place] for row in rows) for place in range(2, 8)]
-    sums = ["all", "", *figures, sum(costs) if costs else None]
-    return "".join(f"{line}\n" for line in _lines([*rows, sums]))
+    runs = usage_journal.read_runs(progress.FOLDER)
+    if not runs:
+        raise UserError(f"{usage_journal.usage_file()} holds nothing: no stage has asked a chat model here")
+    parts = {"In total": runs, "In the last run of each": usage_journal.last_runs(runs)}
+    return "\n".join(f"{title}\n{_table(own)}" for title, own in parts.items())
 
 
-def _row(task: str, content: Any) -> list[Any]:
-    purposes = content["purposes"].values()
-    counts = [sum(purpose[name] for purpose in purposes) for name in COUNTS]
-    return [task, content["role"], *counts, content["seconds"], content["cost"]]
+def _table(runs: Iterable[usage_journal.Record]) -> str:
+    rows: dict[tuple[str, str], list[Any]] = {}
+    for run in runs:
+        row = rows.setdefault((run["task"], run["role"]), [0] * 6 + [None])
+        purposes = run["purposes"].values()
+        counts = [sum(purpose[name] for purpose in purposes) for name in COUNTS]
+        row[:6] = [so_far + more for so_far, more in zip(row, [*counts, run["seconds"]], strict=False)]
+        row[6] = row[6] if run["cost"] is None else (row[6] or 0) + run["cost"]
+    costs = [row[6] for row in rows.values() if row[6] is not None]
+    sums = [sum(row[place] for row in rows.values()) for place in range(6)]
+    every = [*([*key, *row] for key, row in sorted(rows.items()))]
+    every.append(["all", "", *sums, sum(costs) if costs else None])
+    return "".join(f"{line}\n" for line in _lines(every))
 
 
 def _lines(rows: list[list[Any]]) -> Iterator[str]:

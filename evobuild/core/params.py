@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadParams
+from evobuild.core.reads import Given, Reads
 from evobuild.core.yaml_files import read_yaml
 
 
@@ -57,6 +58,10 @@ class Part(BaseModel):
     model_config = ConfigDict(
         extra="ignore", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
     )
+
+    def reads(self, given: Given) -> Reads:
+        """What the stage reads under these settings. A stage that may leave something unread says it here."""
+        return Reads()
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
@@ -69,7 +70,9 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
 
     Raises UserError if an input is missing, an out would replace what is none, or another process writes it.
     """
-    from evobuild.core.params import load_params
+    from evobuild.core import prompts
+    from evobuild.core.params import Part, load_params
+    from evobuild.core.reads import Given, params_read
 
     read = load_params(params, params_schema(main))
     kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
@@ -82,8 +85,18 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     outs = [name for name, kind in kinds.items() if kind is Out]
     declared = [getattr(_declared(main, given), name) for name in outs]
     paths = [getattr(arguments, name) for name in outs]
-    with whole(*paths, declared=declared, inputs=[params, *inputs.values()]) as temporary:
+    with ExitStack() as stack:
+        temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
+        if isinstance(read, Part):
+            reads = read.reads(Given(instance_name(arguments, kinds)))
+            stack.enter_context(prompts.only(reads.prompts))
+            read = params_read(read, reads)
         main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
+
+
+def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:
+    """The name of the round, pool, branch or set that a stage runs for: the first that it is given, or ''."""
+    return next((str(getattr(arguments, name)) for name, kind in kinds.items() if kind is str), "")
 
 
 def params_schema(main: Callable[..., None]) -> Any:

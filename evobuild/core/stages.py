@@ -30,6 +30,7 @@ STAGES = (
     Stage("check"),
     Stage("fetch", "fetch"),
     Stage("seed"),
+    Stage("resolve"),
     Stage("scratch"),
     Stage("experience"),
     Stage("optimize", asks="evolver"),

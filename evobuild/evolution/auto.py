@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from evobuild.core.tables import AUTO
 from evobuild.evolution import methods
 from evobuild.evolution.params import Evolve
@@ -13,7 +15,7 @@ def plan_auto(params: Evolve, source: RoundSource) -> Plan:
     if params.method == "optimized":
         return plan_by_method(methods.read_method_file(source.optimized))
     if params.method == "file":
-        return plan_by_method(methods.read_method_file(source.own))
+        return plan_by_method(methods.read_method_file(Path(params.file)))
     return plan_by_method(methods.initial_method(params.method))
 
 

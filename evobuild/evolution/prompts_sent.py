@@ -16,6 +16,9 @@ from evobuild.scoring.reward import EvolverTurns
 KnownPlans = Mapping[str, tuple[Plan, str]]
 """From an operation's name to how it asks, and the place of its text."""
 
+KNOWN_PROMPTS = (*operations.OPERATIONS.values(), "evolve/e0.jinja", "evolve/weak.jinja")
+"""Those of `known_plans` and `known_methods`."""
+
 
 def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
     """How each fixed operation asks, and each of some methods, given as place and text; the first counts."""

@@ -50,12 +50,11 @@ Plan = Callable[[Instruction], Step]
 
 
 class RoundSource(NamedTuple):
-    """What a round is evolved from. seed: the random seed. optimized, own: files of methods."""
+    """What a round is evolved from. seed: the random seed. optimized: file of the method e*."""
 
     round: str
     seed: int
     optimized: Path
-    own: Path
 
 
 def earlier_turns(row: Instruction) -> list[dict[str, str]]:

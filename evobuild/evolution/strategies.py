@@ -8,13 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from evobuild.core.prompts import FOLDER
+from evobuild.core.reads import Reads
 from evobuild.evolution.auto import plan_auto
-from evobuild.evolution.operations import plan_evol
+from evobuild.evolution.operations import OPERATIONS, plan_evol
 from evobuild.evolution.params import Evolve, Strategy
 from evobuild.evolution.step import Plan, RoundSource
 
 STRATEGIES: dict[Strategy, Callable[[Evolve, RoundSource], Plan]] = {"auto": plan_auto, "evol": plan_evol}
 """The function that plans a round, by the name in `evolve.strategy`."""
+
+
+def reads_of_strategy(params: Evolve) -> Reads:
+    """What evolving by the strategy that params name reads; a new one all of `evolve`, and every prompt."""
+    if params.strategy == "auto":
+        is_own = params.method == "file"
+        return Reads(
+            unused=("evolve.operations", "evolve.schedule", *(() if is_own else ("evolve.file",))),
+            prompts=(f"evolve/{params.method}.jinja",) if params.method in ("e0", "weak") else (),
+            files=(params.file,) if is_own else (),
+        )
+    if params.strategy == "evol":
+        used = {OPERATIONS[name] for names in params.operations.values() for name in names}
+        return Reads(unused=("evolve.method", "evolve.file"), prompts=tuple(sorted(used)))
+    every = sorted(path.relative_to(FOLDER).as_posix() for path in (FOLDER / "evolve").glob("*.jinja"))
+    return Reads(prompts=tuple(every), files=(params.file,))
 
 
 def plan_round(params: Evolve, source: RoundSource) -> Plan:

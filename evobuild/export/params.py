@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, Section
+from evobuild.core.reads import Given, Reads
 from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.models.params import Models
 
@@ -30,3 +32,6 @@ class ExportParams(Part):
 
     export: Export
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(prompts=(PLAIN,), libraries=None)

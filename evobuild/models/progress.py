@@ -1,7 +1,8 @@
 """How far a stage has come with a model: a bar on a terminal, a line every 10 s elsewhere, and a file.
 
 The file, `.evobuild/progress/<task>-<role>.json`, can be read while DVC holds its lock. One that
-was left by a run that did not end tells the next run what had already been spent.
+was left by a run that did not end tells the next run what had already been spent. What a run took is added
+to the journal of usage when it ends.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tqdm import tqdm
 
 from evobuild.core.private_files import private_file, private_folder
 from evobuild.core.terminal import log
+from evobuild.models import usage_journal
 from evobuild.models.usage import Usage
 
 FOLDER = Path(".evobuild/progress")
@@ -38,8 +41,10 @@ class Progress:
         quiet = not sys.stderr.isatty()
         self._bar = tqdm(total=total, desc=f"{task} {usage.role}", unit="reply", disable=quiet, leave=False)
         private_folder(FOLDER)
+        self._run = uuid.uuid4().hex
         if earlier := self._unfinished():
             usage.carry_on(earlier)
+            self._run = earlier.get("run", self._run)
 
     def step(self) -> None:
         """Take note of one more reply."""
@@ -55,7 +60,9 @@ class Progress:
     def close(self, finished: bool) -> None:
         """Write the last state: finished, or stopped and to be carried on."""
         self._bar.close()
-        self._write("finished" if finished else "stopped", time.monotonic())
+        state = "finished" if finished else "stopped"
+        self._write(state, time.monotonic())
+        usage_journal.append(self._content(state))
 
     def _line(self, now: float) -> str:
         rate = self._done / (now - self._began)
@@ -67,11 +74,14 @@ class Progress:
 
     def _write(self, state: str, now: float) -> None:
         self._written = now
-        content: dict[str, Any] = {"state": state, "done": self._done, "total": self._total}
-        content |= {"elapsed": round(now - self._began, 1), **self._usage.taken()}
+        content = {"done": self._done, "total": self._total, "elapsed": round(now - self._began, 1)}
+        content |= self._content(state)
         partial = self._file.with_suffix(f".{os.getpid()}.partial")
         private_file(partial).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(self._file)
+
+    def _content(self, state: str) -> dict[str, Any]:
+        return {"state": state, "run": self._run, "task": self._task, **self._usage.taken()}
 
     def _unfinished(self) -> dict[str, Any] | None:
         """What a run of the same task with the same model had spent when it was interrupted."""

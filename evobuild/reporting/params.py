@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evobuild.contamination.params import Decontaminate
 from evobuild.core.params import Branches, Few, RandomSeed, Rounds, Section
+from evobuild.core.reads import Given, Reads
 from evobuild.evolution.params import Evolve, Keywords, Optimize
 from evobuild.models.params import Models
 from evobuild.scoring.params import Diversity, Rate
@@ -34,3 +35,6 @@ class ReportParams(ChoiceParams):
     diversity: Diversity
     decontaminate: Decontaminate
     report: Report
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(libraries=None)

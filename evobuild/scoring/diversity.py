@@ -55,14 +55,17 @@ def embedding_table(ids: Sequence[str], vectors: Vectors) -> pl.DataFrame:
 
 
 def diversity_figures(
-    found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity
+    found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity | None
 ) -> dict[str, Any]:
-    """Give mean and median distance of each pool, null where none was measured, and how it was measured."""
-    approximate = [pool for pool, rows in found.items() if not is_exact(rows.height, params)]
+    """Give mean and median distance of each pool, null where none was measured, and how it was measured.
+
+    params: None if it was not.
+    """
+    approximate = [pool for pool, rows in found.items() if params and not is_exact(rows.height, params)]
     far = {pool: rows["distance"] for pool, rows in found.items()}
     return {
         "embedder": embedder,
-        "text": params.text,
-        "distance": params.distance,
+        "text": params and params.text,
+        "distance": params and params.distance,
         "approximate": ", ".join(approximate),
     } | distributions.distribution_figures(far)

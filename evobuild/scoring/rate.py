@@ -27,6 +27,13 @@ _PROMPTS: dict[Measure, tuple[Kind, str]] = {
     "level": ("rate_level", "judge/difficulty_level.jinja"),
     "score": ("rate_score", "judge/difficulty_score.jinja"),
 }
+
+
+def prompts_of(measures: Iterable[Measure]) -> tuple[str, ...]:
+    """The prompts that some measures are asked by."""
+    return tuple(_PROMPTS[measure][1] for measure in measures)
+
+
 _LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
 # What is taken is never given back, so that each sign is read once, however many there are.
 _SIGNS = r"[\s\"'*_`:：=<(\[]*+(?:(?<=\s)[-–—]\s[\s\"'*_`<(\[]*+)?"

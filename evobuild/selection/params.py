@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from evobuild.core.measures import METRICS, RANDOM
 from evobuild.core.params import Between, Count, Name, Part, Pools, RandomSeed, Section, Share, Weight
+from evobuild.core.reads import Given, Reads
 from evobuild.core.tables import SEED_ROUND
 
 CHOICES = (*METRICS, RANDOM)
@@ -106,3 +107,7 @@ class SelectParams(ChoiceParams):
 
     random_seed: RandomSeed
     decontaminate: Decontaminate
+
+    def reads(self, given: Given) -> Reads:
+        by_words = ("numpy", "rensa") if self.select.deduplicate.near else ("numpy",)
+        return Reads(libraries=(*by_words, *(("py3langid",) if self.select.filters.languages else ())))

@@ -12,6 +12,9 @@ LearningRate = Annotated[float, Between(1e-12, 1)]
 MOST_TOKENS = 2**15
 """Of one step of the toy model: with the largest vocabulary they take some 6 GiB."""
 
+TRAINING = ("accelerate", "datasets", "peft", "trl")
+"""Libraries that change what comes of fine-tuning, beside those of the weights."""
+
 
 def _middle(value: list[float]) -> list[float]:
     if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:

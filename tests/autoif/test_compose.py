@@ -105,8 +105,8 @@ def run(tmp_path, seeds, constraints, file=Path("data/raw/sample.jsonl"), **valu
     r0 = write_rows(tmp_path / "r0.parquet", *seeds)
     verified = write_constraints(tmp_path / "verified.parquet", *constraints)
     outs = {name: tmp_path / name for name in ("rows", "rejects", "counts")}
-    given = changed("compose", **values)
-    stage.main(given, stage.Arguments(branch="autoif", file=file, r0=r0, verified=verified, **outs))
+    given = changed("compose", file=str(file), **values)
+    stage.main(given, stage.Arguments(branch="autoif", r0=r0, verified=verified, **outs))
     found, lost = tables.read(outs["rows"], tables.INSTRUCTIONS), tables.read(outs["rejects"], tables.REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 

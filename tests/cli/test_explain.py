@@ -20,9 +20,9 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.cli.explain import provenance
 from evobuild.core import tables
 from evobuild.core.measures import MEASURES
-from evobuild.core.params import read_yaml
 from evobuild.core.stage import call_stage
 from evobuild.core.stages import OF_ALL_POOLS
+from evobuild.core.yaml_files import read_yaml
 from evobuild.evolution import auto, methods
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def build(root, changes):
     run("seed", source="data/raw/sample.jsonl")
     (DATA / "method.txt").write_text("Never used.\n{instruction}\n")
     for name, round_ in given.rounds.items():
-        run("evolve", round=name, parent=round_.parent, own=given.evolve.file)
+        run("evolve", round=name, parent=round_.parent)
     for pool in given.pools:
         run("respond", pool=pool)
         run("rate", pool=pool)

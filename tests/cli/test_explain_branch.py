@@ -13,7 +13,7 @@ import yaml
 from evobuild import __main__ as command
 from evobuild.autoif import records
 from evobuild.core import tables
-from evobuild.core.params import read_yaml
+from evobuild.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
 DATA = Path("data")

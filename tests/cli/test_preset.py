@@ -16,7 +16,7 @@ from evobuild.cli import preset
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.params import read_yaml
+from evobuild.core.yaml_files import read_yaml
 
 NAMES = sorted(path.stem for path in preset.FOLDER.glob("*.yaml"))
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from evobuild.core.measures import COLUMNS, MEASURES, METRICS, RANDOM, measure_folders, measure_of
-from evobuild.core.params import read_yaml
+from evobuild.core.yaml_files import read_yaml
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.stage)

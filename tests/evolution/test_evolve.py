@@ -446,10 +446,7 @@ def run(folder, parent, **changes):
     given = PARAMS.model_copy(update={"evolve": settings(**changes)})
     method = folder / "method.txt"
     method.write_text("This is e*.\n\n#Instruction#:\n{instruction}\n")
-    own = Path("prompts/evolve/own.txt")
-    stage.main(
-        given, stage.Arguments(round="r1", parent="r0", own=own, parents=parent, method=method, **outs)
-    )
+    stage.main(given, stage.Arguments(round="r1", parent="r0", parents=parent, method=method, **outs))
     return outs
 
 

@@ -14,9 +14,9 @@ import tiny
 
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import read_yaml
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
+from evobuild.core.yaml_files import read_yaml
 from evobuild.export import export as exports
 from evobuild.export import formats as export_formats
 from evobuild.export.params import ExportParams

@@ -11,13 +11,14 @@ import pytest
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.plan import estimates, plan
+from evobuild.cli.usage import usage_table
 from evobuild.core import machine
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
-from evobuild.core.params import read_yaml
 from evobuild.core.stages import branch_addresses
 from evobuild.core.uri import ChatModel
-from evobuild.models import planning
+from evobuild.core.yaml_files import read_yaml
+from evobuild.models import planning, progress, usage_journal
 from evobuild.models.client import Model
 from evobuild.models.progress import Progress
 from evobuild.models.usage import Usage
@@ -111,6 +112,37 @@ def test_usage_is_cumulative_over_an_interrupted_run(here, engine):
     assert ask(9, role="evolver", task="evolve-r1")[1].total("calls") == 0
 
 
+def test_what_was_paid_stays_known_after_runs_from_the_store(here, engine):
+    engine(lambda request: "word")
+    ask(6, role="responder", task="respond-r0")
+    for _ in range(2):
+        ask(6, role="responder", task="respond-r0")
+    runs = usage_journal.read_runs(progress.FOLDER)
+    assert [run["purposes"]["respond"]["calls"] for run in runs] == [6, 0, 0]
+    total, last = usage_table().split("\n\n")
+    assert total.splitlines()[2].split()[:4] == ["respond-r0", "responder", "6", "12"]
+    assert last.splitlines()[2].split()[:4] == ["respond-r0", "responder", "0", "6"]
+    assert usage_journal.usage_file().stat().st_mode & 0o777 == 0o600
+
+
+def test_a_run_that_is_carried_on_counts_once_and_so_does_one_that_was_killed(here, engine):
+    engine(lambda request: "word", capacity=2)
+    with pytest.raises(ZeroDivisionError), Model(NAME, "evolver", "evolve-r1") as model:
+        for number, _ in enumerate(model.generate(requests(9))):
+            if number == 3:
+                raise ZeroDivisionError
+    ask(9, role="evolver", task="evolve-r1")
+    (run,) = usage_journal.read_runs(progress.FOLDER)
+    assert sum(counts["calls"] for counts in run["purposes"].values()) == 9
+    killed = Progress("rate-r1", Usage("m", "judge"), 4)
+    killed.step()
+    runs = usage_journal.read_runs(progress.FOLDER)
+    assert [(run["task"], run["state"]) for run in runs] == [
+        ("evolve-r1", "finished"),
+        ("rate-r1", "running"),
+    ]
+
+
 def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkeypatch):
     monkeypatch.setattr("evobuild.models.progress.LINE_SECONDS", 0.0)
     progress = Progress("evolve-r1", Usage("m", "evolver"), 4)
@@ -138,8 +170,7 @@ def test_averages_are_of_replies_by_role(tmp_path):
     counts |= {"calls": 2, "cached": 2, "prompt_tokens": 20, "completion_tokens": 40}
     counts |= {"cached_prompt_tokens": 20, "cached_completion_tokens": 0}
     usage = {"role": "judge", "seconds": 3.0, "purposes": {"rate_score": counts}}
-    (tmp_path / "rate-r1-judge.json").write_text(json.dumps(usage))
-    assert estimates.average_replies(tmp_path.glob("*.json")) == {"judge": (10.0, 10.0, 1.5)}
+    assert estimates.average_replies([usage]) == {"judge": (10.0, 10.0, 1.5)}
 
 
 def test_a_plan_marks_bounds_and_guesses():

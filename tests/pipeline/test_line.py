@@ -79,6 +79,16 @@ def test_a_clone_elsewhere_gives_the_same_bytes(clone: Path, tmp_path: Path) -> 
     other = workspace.make(tmp_path)
     workspace.run(other, "dvc", "repro")
     assert workspace.hashes(other) == workspace.hashes(clone)
+    # Again, all replies from the store: what was called and paid differs, and no out says so.
+    workspace.run(other, "dvc", "repro", "--force", "--no-run-cache", "rate@r1", "summarize")
+    assert workspace.hashes(other) == workspace.hashes(clone)
+    total, last = workspace.run(other, "python", "-m", "evobuild", "usage").split("\n\n")
+    assert int(column(total, "rate-r1")) > 0 == int(column(last, "rate-r1"))
+
+
+def column(table: str, task: str) -> str:
+    """The calls of a task, as a table of usage has them."""
+    return next(line for line in table.splitlines() if line.startswith(task)).split()[2].replace(",", "")
 
 
 def test_pushed_data_is_pulled_and_nothing_reruns(clone: Path, tmp_path: Path) -> None:
@@ -110,7 +120,7 @@ def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
 
 def test_an_experiment_reruns_what_is_stale_and_reuses_the_store(clone: Path) -> None:
     change = ("dvc", "exp", "run", "-S", "evolve.temperature=0.9")
-    assert ran(workspace.run(clone, *change, "respond@r1")) == {"check", "evolve@r1", "respond@r1"}
+    assert ran(workspace.run(clone, *change, "respond@r1")) == {"check", "resolve", "evolve@r1", "respond@r1"}
     asked = workspace.stored(clone)
     workspace.run(clone, "git", "checkout", "-q", ".")
     # In a copy of the repository, without DVC's run cache: only the store can answer.
@@ -130,7 +140,8 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
     lines = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json").splitlines()
     planned = {each["stage"]: each for each in map(json.loads, lines)}
     few = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json", "evolve@r1")
-    assert [json.loads(line)["stage"] for line in few.splitlines()] == ["check", "optimize", "evolve@r1"]
+    stages = [json.loads(line)["stage"] for line in few.splitlines()]
+    assert stages == ["check", "resolve", "optimize", "evolve@r1"]
     assert (clone / "params.yaml").read_bytes() == before
     assert planned["optimize"]["exact"] and not planned["evolve@r1"]["exact"]
     workspace.run(clone, "dvc", "exp", "run", *change, "evolve@r2")
@@ -147,7 +158,7 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
 
 
 def calls_made(root: Path, task: str) -> int:
-    """Calls of a stage's last run, as `python -m evobuild usage` tells them."""
+    """Calls of a stage's last run, as its files of progress tell them."""
     files = (root / ".evobuild/progress").glob(f"{task}-*.json")
     taken = [json.loads(file.read_text()) for file in files]
     return sum(counts["calls"] for each in taken for counts in each["purposes"].values())
@@ -159,13 +170,34 @@ def test_a_round_is_added_and_removed(clone: Path) -> None:
     added = ("-S", "+rounds.r3={parent: r2}", "-S", "+pools.r3={}")
     output = workspace.run(clone, "dvc", "exp", "run", *added, "select")
     every_pool = {"score", "diversity", "reward", "tag", "decontaminate@held_out", "select"}
-    assert ran(output) == {"check", "evolve@r3", "respond@r3", "rate@r3", *every_pool}
+    assert ran(output) == {"check", "resolve", "evolve@r3", "respond@r3", "rate@r3", *every_pool}
     with_r3 = (clone / "data/dataset.parquet").read_bytes()
+    own = clone / "data/rounds/notes.parquet"
+    own.write_text("the user's")
     output = workspace.run(clone, "dvc", "exp", "run", "-S", "~rounds.r3", "-S", "~pools.r3", "select")
-    assert ran(output) <= {"check", *every_pool}
-    # The files of r3 still lie there; nothing reads them.
-    assert (clone / "data/responses/r3.parquet").exists()
+    assert ran(output) <= {"check", "resolve", *every_pool}
+    assert list((clone / "data").rglob("*r3*")) == [], "folders that stages depend on hold nothing else"
+    assert "data/rounds/notes.parquet; move" in output and own.read_text() == "the user's"
+    own.unlink()
     assert (clone / "data/dataset.parquet").read_bytes() != with_r3
+
+
+def test_who_pulls_after_a_round_was_removed_has_nothing_to_run(clone: Path, tmp_path: Path) -> None:
+    workspace.run(clone, "git", "checkout", "-q", ".")
+    workspace.run(clone, "dvc", "checkout", "-q")
+    added = ("-S", "+rounds.r3={parent: r2}", "-S", "+pools.r3={}")
+    workspace.run(clone, "dvc", "exp", "run", *added, "select")
+    workspace.run(clone, "git", "checkout", "-q", "params.yaml")
+    workspace.run(clone, "dvc", "repro")
+    assert "up to date" in workspace.run(clone, "dvc", "status")
+    workspace.run(clone, "git", "commit", "-q", "-a", "--allow-empty", "-m", "Remove r3")
+    workspace.run(clone, "dvc", "remote", "add", "--local", "-d", "-f", "shared", str(tmp_path / "remote"))
+    workspace.run(clone, "dvc", "push", "-q")
+    workspace.run(tmp_path, "git", "clone", "-q", str(clone), "third")
+    third = tmp_path / "third"
+    workspace.run(third, "dvc", "remote", "add", "--local", "-d", "shared", str(tmp_path / "remote"))
+    workspace.run(third, "dvc", "pull", "-q")
+    assert "up to date" in workspace.run(third, "dvc", "status")
 
 
 def test_weights_of_ones_own_train_no_toy(clone: Path, tmp_path: Path) -> None:

@@ -71,11 +71,10 @@ def built(root: Path, monkeypatch: pytest.MonkeyPatch, engine: type[SimulatedEng
     metrics.write_label(Path("data/label.txt"), is_dry_run=False)
     monkeypatch.setattr(engines, "start_engine", engine)
     monkeypatch.setenv("EVOBUILD_STORE", str(root / "replies.sqlite"))
-    own = {"own": "prompts/evolve/own.txt"}
     for stage, given in (
         (seed, {"source": "data/raw/sample.jsonl"}),
-        (optimize, own),
-        (evolve, own | {"round": "r1", "parent": "r0"}),
+        (optimize, {}),
+        (evolve, {"round": "r1", "parent": "r0"}),
         (keywords, {}),
         (respond, {"pool": "r1"}),
         (rate, {"pool": "r1"}),

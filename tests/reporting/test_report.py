@@ -12,7 +12,7 @@ from reported import REAL, ROOT, SIMULATED, build, hostile, settings
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import read_yaml
+from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import charts, examples, report
 from evobuild.reporting.report import Sources
 from evobuild.text import word_differences

@@ -10,8 +10,8 @@ import pytest
 from reported import ROOT, build, settings
 
 from evobuild.core import tables
-from evobuild.core.params import read_yaml
 from evobuild.core.reasons import MEANINGS, reasons_of
+from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import charts, report
 
 

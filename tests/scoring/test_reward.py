@@ -164,7 +164,7 @@ def run(tmp_path, row, label, model):
         "rounds": {"r1": Round(parent="r0")},
         "reward": LONG,
     }
-    names = ("own", "rounds", "method", "rewards", "rejects", "counts", "metrics", "histogram")
+    names = ("rounds", "method", "rewards", "rejects", "counts", "metrics", "histogram")
     paths = {name: tmp_path / name for name in names}
     stage.main(given.model_copy(update=update), stage.Arguments(label=label, **paths))
     return json.loads((tmp_path / "counts").read_text()), json.loads((tmp_path / "metrics").read_text())

@@ -18,9 +18,9 @@ import tiny
 from evobuild.cli.check.params import Params
 from evobuild.core import prompts, tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import read_yaml
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
+from evobuild.core.yaml_files import read_yaml
 from evobuild.scoring import score
 from evobuild.scoring.params import Score as ScoreParams
 from evobuild.scoring.score import Score, Scorer

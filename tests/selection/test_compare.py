@@ -12,8 +12,8 @@ from evobuild import __main__ as command
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import read_yaml
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
+from evobuild.core.yaml_files import read_yaml
 from evobuild.selection import compare
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.compare import Comparison

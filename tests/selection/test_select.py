@@ -15,8 +15,8 @@ from candidate_rows import rows
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.params import read_yaml
 from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core.yaml_files import read_yaml
 from evobuild.selection import ranks
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources

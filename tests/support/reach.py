@@ -17,7 +17,7 @@ from evobuild.core.params import declared_keys
 from evobuild.core.stage import Folders, Out, argument_kinds, params_schema, stage_arguments
 
 ROOT = Path(__file__).parents[2]
-WHOLE_FILE = ("check", "report")
+WHOLE_FILE = ("check", "resolve", "report")
 """Stages that read the whole of params.yaml."""
 
 
@@ -61,6 +61,21 @@ def prompts(stage: str) -> frozenset[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".jinja")
         if (ROOT / "prompts" / node.value).exists()
     )
+
+
+@cache
+def libraries(stage: str) -> frozenset[str]:
+    """Packages of others that a stage's modules import when they run, or ask for by `require`."""
+    found = set()
+    for path in modules(stage):
+        for node in _statements(_tree(path)) if path.endswith(".py") else ():
+            if isinstance(node, ast.Import):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module or "")
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "require":
+                found.update(str(each.value) for each in node.args[:1] if isinstance(each, ast.Constant))
+    return frozenset(name.partition(".")[0] for name in found)
 
 
 def params(stage: str) -> tuple[str, ...] | None:

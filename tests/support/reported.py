@@ -12,8 +12,8 @@ from workspace import ROOT
 
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
-from evobuild.core.params import read_yaml
 from evobuild.core.stages import OF_ALL_POOLS, OF_BRANCHES, file_stem, pool_stems
+from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
 from evobuild.reporting.report import Sources
 

@@ -8,9 +8,9 @@ from typing import Any
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
 from evobuild.core.measures import MEASURES
-from evobuild.core.params import read_yaml
 from evobuild.core.stages import pool_stems
 from evobuild.core.tables import Instruction
+from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TRACKED = ("stages", "evobuild", "prompts", "data/raw/sample.jsonl", "dvc.yaml", "params.yaml", ".dvcignore")
-TRACKED += ("data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+TRACKED += ("requirements.lock", "data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
 SECONDS = 240
 
 SMALL: dict[str, Any] = {

@@ -25,15 +25,13 @@ import polars as pl
 from evobuild.cli.check.params import PARAMS, Params
 from evobuild.core import machine
 from evobuild.core.errors import BadInput
-from evobuild.core.json_files import read_json_file
 from evobuild.core.params import load_params
 from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
 from evobuild.evolution import optimization_calls
 from evobuild.evolution.keywords import MOST_METHODS
-from evobuild.models import planning
-from evobuild.models.progress import FOLDER as PROGRESS
+from evobuild.models import planning, progress, usage_journal
 from evobuild.models.usage import Usage
 from evobuild.seeds import formats
 
@@ -74,7 +72,7 @@ class Estimator:
         self._params = values
         self._file = params
         self._machine = settings
-        self._averages = average_replies(PROGRESS.glob("*.json"))
+        self._averages = average_replies(usage_journal.read_runs(progress.FOLDER))
         self._stale = stale
 
     def estimate(self, stage: Stage, fresh: bool) -> Estimate:
@@ -237,11 +235,12 @@ def count_calls(name: str, command: str, params: Path = PARAMS) -> list[Usage]:
     return usages
 
 
-def average_replies(files: Iterable[Path]) -> dict[str, tuple[float, float, float | None]]:
+def average_replies(
+    runs: Iterable[usage_journal.Record],
+) -> dict[str, tuple[float, float, float | None]]:
     """Mean prompt and completion tokens of each role's replies, and seconds per call really made."""
     totals: dict[str, list[float]] = {}
-    for file in sorted(files):
-        usage = read_json_file(file)
+    for usage in runs:
         sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
         for counts in usage["purposes"].values():
             sums[0] += counts["calls"]

@@ -6,7 +6,7 @@ Which stages are stale is DVC's word; what one would ask is estimated by `estima
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
 from evobuild.cli.plan.overlay import overlaid_repo
+from evobuild.cli.resolve import settings
 from evobuild.core import machine
 from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import BadParams, UserError
+from evobuild.core.json_files import read_json_file
+from evobuild.core.stages import stage_address
+from evobuild.core.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
     from dvc.stage import Stage
 
 
+SEED = Path("data/counts/seed.json")
 HEADER = ("stage", "calls", "stored", "tokens", "seconds", "cost")
 
 
@@ -36,7 +41,7 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Est
     """
     with _overridden(overrides) as params:
         values = load_all_params(params)
-        stale = _stale(targets, params)
+        stale = _stale(targets, params, _changed_settings(params))
         names = {stage.addressing for stage, _ in stale}
         estimator = Estimator(values, machine.load_machine(), names, params)
         return [estimator.estimate(stage, fresh) for stage, fresh in stale]
@@ -63,22 +68,32 @@ def _overridden(overrides: Sequence[str]) -> Iterator[Path]:
         yield copy
 
 
-def _stale(targets: Sequence[str], params: Path) -> list[tuple[Stage, bool]]:
+def _changed_settings(params: Path) -> set[str]:
+    """Stages whose settings would be others than those on disk, as DVC calls them."""
+    if not SEED.exists() or not settings.FOLDER.is_dir():
+        return set()
+    found = settings.resolve_settings(params, read_json_file(SEED).get("unanswered"))
+    stems = {stem for stem, own in found.items() if not settings.is_current(stem, own)}
+    every = settings.stage_instances(read_yaml(params))
+    return {stage_address(each.stage.name, each.name) for each in every if each.stem in stems}
+
+
+def _stale(targets: Sequence[str], params: Path, resolved: Collection[str] = ()) -> list[tuple[Stage, bool]]:
     """Stale stages that targets need, in order; of each, whether all that it reads is current.
 
-    params: what stands in the place of params.yaml.
+    params: what stands in the place of params.yaml. resolved: stages whose settings change.
     """
     from dvc.exceptions import DvcException
 
     try:
         with overlaid_repo({} if params == PARAMS else {PARAMS: params}) as repo, repo.lock:
-            return list(_stale_in(repo, targets))
+            return list(_stale_in(repo, targets, resolved))
     except (DvcException, UnicodeDecodeError) as error:
         reason = damaged_rwlock() or " ".join(str(error).split())[:200]
         raise UserError(f"DVC cannot tell what is stale: {reason}") from error
 
 
-def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]]:
+def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> Iterator[tuple[Stage, bool]]:
     import networkx
 
     stale: set[Stage] = set()
@@ -90,10 +105,10 @@ def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]
     for stage in sorted(wanted, key=lambda stage: rank[stage.addressing]):
         needed = networkx.descendants(repo.index.graph, stage)
         fresh = not any(other in stale for other in needed)
-        if not fresh or stage.changed():
+        if not fresh or stage.addressing in resolved or stage.changed():
             # check.txt is constant, and label.txt changes only from a dry run to a real one, which asks
-            # nothing new: after check only what itself reads a changed param is stale.
-            if stage.addressing != "check":
+            # nothing new: after check and resolve only what itself reads a changed param is stale.
+            if stage.addressing not in ("check", "resolve"):
                 stale.add(stage)
             yield stage, fresh
 

@@ -1,0 +1,50 @@
+"""`python -m evobuild repro`: `dvc repro`, after what DVC would meet first or cannot see.
+
+DVC puts params into dvc.yaml before any stage runs: a section that is missing or of another kind ends in an
+error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
+of rounds and pools that are no more is removed, and settings are resolved anew if a model that comes as a
+package is another than when they were. `dvc exp run` cannot be stepped in front of like this.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from evobuild.cli.check import consistency
+from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli.resolve import leftovers, settings
+from evobuild.core.dvc_state import damaged_rwlock, use_private_site_cache
+from evobuild.core.errors import UserError
+from evobuild.core.json_files import read_json_file
+from evobuild.core.stage import log
+from evobuild.core.yaml_files import read_yaml
+
+SEED = Path("data/counts/seed.json")
+
+
+def repro(words: Sequence[str]) -> int:
+    """Check, then become `dvc repro` with some words. Raises UserError at the first mistake."""
+    if not Path("dvc.yaml").is_file():
+        raise UserError("dvc.yaml: no such file; run in the folder that holds it")
+    consistency.check_params(load_all_params(PARAMS))
+    if damaged := damaged_rwlock():
+        raise UserError(damaged)
+    use_private_site_cache()
+    refresh(PARAMS)
+    sys.stdout.flush()
+    os.execvp("dvc", ["dvc", "repro", *words])
+
+
+def refresh(params: Path) -> None:
+    """Bring up to date what DVC takes for current: folders with files too many, and settings."""
+    leftovers.remove_leftovers(settings.stage_instances(read_yaml(params)))
+    if not SEED.exists() or not settings.FOLDER.is_dir():
+        return
+    unanswered = read_json_file(SEED).get("unanswered")
+    if models := settings.changed_weights(settings.resolve_settings(params, unanswered)):
+        log(f"{', '.join(models)}: another one is installed than when settings were resolved")
+        subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "resolve"], check=False)

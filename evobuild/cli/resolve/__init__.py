@@ -1,0 +1,1 @@
+"""What each stage reads under these settings, and what is left of rounds and pools that are no more."""

@@ -1,0 +1,180 @@
+"""The settings of each stage: what it reads of params, prompts, files and libraries, one small file each.
+
+Stages depend on their file in `data/settings/`, so what settings switch off makes nothing stale, and what
+DVC cannot see does: a prompt that another includes, a library, a package with a model. Instance, evolve-r1:
+
+    {"params": {"random_seed": 42, "evolve": {…}, "models": {"evolver": "openai:gpt-4o"}},
+     "prompts": {"prompts/judge/equal.jinja": "0cc1…"}, "files": {}, "libraries": {"py3langid": "0.4.0"},
+     "weights": {}}
+
+Contents are named by their MD5, as in dvc.lock. Versions are those of requirements.lock, the same on every
+machine; a model that comes as a package counts by what is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel
+
+from evobuild.core.params import Part, declared_keys
+from evobuild.core.prompts import included
+from evobuild.core.reads import Given, params_read, values_read
+from evobuild.core.stage import params_schema
+from evobuild.core.stages import OF_ALL_POOLS, STAGES, Stage, file_stem
+from evobuild.core.uri import ChatModel, Weights
+from evobuild.core.yaml_files import read_yaml
+from evobuild.weights.identities import weights_identity
+
+FOLDER = Path("data/settings")
+FIRST = ("check", "fetch", "seed", "resolve")
+"""Stages that run before settings are resolved; all that they depend on stands in dvc.yaml."""
+LOCK = Path("requirements.lock")
+OF_WEIGHTS = ("numpy", "tokenizers", "torch", "transformers")
+"""Libraries that change what weights give."""
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
+
+
+class Instance(NamedTuple):
+    """A stage, or one of those that are made of it. name: its round, pool, branch or set; '' for none."""
+
+    stage: Stage
+    name: str
+
+    @property
+    def stem(self) -> str:
+        """The name of its files."""
+        return file_stem(self.stage.name, self.name)
+
+
+class Known(NamedTuple):
+    """What several stages ask for, looked up once: pinned versions, and the digest of weights."""
+
+    pinned: Mapping[str, str]
+    digest: Callable[[Weights], str]
+
+
+def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
+    """Every stage with every name that it runs for, in order. values: params as they stand in the file."""
+    for stage in STAGES:
+        names: Any = values if stage.per else [""]
+        for key in stage.per.split(".") if stage.per else ():
+            names = names[key]
+        yield from (Instance(stage, str(name)) for name in names)
+
+
+def resolve_settings(params: Path, unanswered: int | None) -> dict[str, dict[str, Any]]:
+    """The settings of each stage, as `resolve_settings_of`, from a params file."""
+    return resolve_settings_of(read_yaml(params), unanswered)
+
+
+def resolve_settings_of(values: Mapping[str, Any], unanswered: int | None) -> dict[str, dict[str, Any]]:
+    """The settings of each stage, by the stem of its file.
+
+    values: params as they stand in the file. unanswered: rows of r0 that came without an answer.
+
+    Raises UserError at a prompt, a file or a package that is not as it should be.
+    """
+    known = Known(_pinned_versions(), cache(lambda weights: weights_identity(weights).partition("#")[2]))
+    return {
+        each.stem: _settings(each, values, unanswered, known)
+        for each in stage_instances(values)
+        if each.stage.name not in FIRST
+    }
+
+
+def write_settings(folder: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a file for each stage into a new folder."""
+    folder.mkdir()
+    for stem, own in settings.items():
+        (folder / f"{stem}.json").write_text(settings_text(own), encoding="utf-8")
+
+
+def settings_text(own: Mapping[str, Any]) -> str:
+    """A stage's settings as they stand in its file: the order of keys in params changes nothing."""
+    return f"{json.dumps(own, indent=2, sort_keys=True, ensure_ascii=False)}\n"
+
+
+def is_current(stem: str, own: Mapping[str, Any], folder: Path = FOLDER) -> bool:
+    """Whether a stage's settings are those on disk."""
+    path = folder / f"{stem}.json"
+    return path.is_file() and path.read_text(encoding="utf-8") == settings_text(own)
+
+
+def changed_weights(settings: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:
+    """Models whose content is not that of the settings on disk, as after an upgrade of their package."""
+    found = set()
+    for stem, own in settings.items():
+        path = folder / f"{stem}.json"
+        before = json.loads(path.read_text(encoding="utf-8"))["weights"] if path.exists() else {}
+        found |= {name for name, digest in own["weights"].items() if before.get(name, digest) != digest}
+    return sorted(found)
+
+
+def _settings(
+    instance: Instance, values: Mapping[str, Any], unanswered: int | None, known: Known
+) -> dict[str, Any]:
+    schema = params_schema(importlib.import_module(f"stages.{instance.stage.name}").main)
+    params: Part = schema.model_validate(values)
+    name = "" if instance.stage.name in OF_ALL_POOLS else instance.name
+    reads = params.reads(Given(name, unanswered))
+    declared = _declared(values, declared_keys(schema))
+    models = list(_models(params_read(params, reads)))
+    libraries: set[str] = set()
+    if reads.libraries is not None:
+        libraries = {*reads.libraries, *(library for model in models for library in _libraries(model))}
+    return {
+        "params": values_read(declared, reads),
+        "prompts": {str(path): _md5(path) for path in included(reads.prompts).values()},
+        "files": {name: _md5(Path(name)) for name in reads.files},
+        "libraries": {name: known.pinned[name] for name in sorted(libraries) if name in known.pinned},
+        "weights": {
+            model.name: known.digest(model)
+            for model in models
+            if isinstance(model, Weights) and model.package and reads.libraries is not None
+        },
+    }
+
+
+def _declared(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The part of params that stands under some keys, such as "evolve" and "models.evolver"."""
+    found: dict[str, Any] = {}
+    for key in keys:
+        *sections, last = key.split(".")
+        at, own = values, found
+        for section in sections:
+            at, own = at[section], own.setdefault(section, {})
+        own[last] = at[last]
+    return found
+
+
+def _models(value: object) -> Iterator[ChatModel | Weights]:
+    """Every model that params name."""
+    if isinstance(value, ChatModel | Weights):
+        yield value
+    elif isinstance(value, BaseModel | dict):
+        for own in (value.__dict__ if isinstance(value, BaseModel) else value).values():
+            yield from _models(own)
+
+
+def _libraries(model: ChatModel | Weights) -> tuple[str, ...]:
+    """Those that change what it gives. vLLM is in no lock file; servers have libraries of their own."""
+    if isinstance(model, ChatModel) and model.engine != "transformers":
+        return ()
+    return (*OF_WEIGHTS, "peft") if model.adapter else OF_WEIGHTS
+
+
+def _pinned_versions() -> dict[str, str]:
+    return {name.lower(): version for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8"))}
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,0 +1,37 @@
+"""Write down what each stage reads under these settings, and remove what is left of removed rounds and pools.
+
+Every stage after it depends on a small file of its own, in which nothing stands that settings switch off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evobuild.cli.check.params import Params
+from evobuild.core.stage import Out, log, out, run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    values: Path = Path("params.yaml")
+    seed: Path = Path("data/counts/seed.json")
+    settings: Out = out("data/settings")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.cli.resolve import leftovers, settings
+    from evobuild.core.json_files import read_json_file
+    from evobuild.core.yaml_files import read_yaml
+
+    unanswered = read_json_file(args.seed)["unanswered"]
+    settings.write_settings(args.settings, settings.resolve_settings(args.values, unanswered))
+    gone, strange = leftovers.remove_leftovers(settings.stage_instances(read_yaml(args.values)))
+    if gone:
+        log(f"removed, for they are of no round, pool or set any more: {', '.join(map(str, gone))}")
+    if strange:
+        log(f"in the way, for stages depend on their folders: {', '.join(map(str, strange))}; move them away")
+
+
+if __name__ == "__main__":
+    run(main)

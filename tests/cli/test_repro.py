@@ -1,0 +1,123 @@
+"""`python -m evobuild repro`: mistakes of structure are said in our words, before DVC reads dvc.yaml."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import workspace
+import yaml
+
+import evobuild.__main__ as command
+from evobuild.cli import repro
+from evobuild.cli.resolve import settings
+from evobuild.core.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+PARAMS = (ROOT / "params.yaml").read_text()
+
+MISTAKES: dict[str, tuple[str, Any, str]] = {
+    "pools are a list": ("pools", ["r0", "r1"], "pools"),
+    "pools are null": ("pools", None, "pools"),
+    "pools are empty": ("pools", {}, "pools is empty"),
+    "pools are a text": ("pools", "r0", "pools"),
+    "a pool is null": ("pools", {"r0": None}, "pools.r0"),
+    "a pool with a slash": ("pools", {"a/b": {}}, "a/b"),
+    "a pool with a number for a name": ("pools", {1: {}}, "pools"),
+    "rounds are a list": ("rounds", [{"parent": "r0"}], "rounds"),
+    "rounds are null": ("rounds", None, "rounds"),
+    "a round is null": ("rounds", {"r1": None}, "rounds.r1"),
+    "a round without a parent": ("rounds", {"r1": {}}, "rounds.r1.parent"),
+    "a round with a text": ("rounds", {"r1": "r0"}, "rounds.r1"),
+    "a round with a colon": ("rounds", {"r1:b": {"parent": "r0"}}, "r1:b"),
+    "a parent that is a list": ("rounds", {"r1": {"parent": ["r0"]}}, "rounds.r1.parent"),
+    "branches are null": ("branches", None, "branches"),
+    "an unknown branch": ("branches", {"other": {}}, "branches"),
+    "branches are a list": ("branches", ["autoif"], "branches"),
+    "no source": ("seed.source", "", "seed.source"),
+    "a source that is null": ("seed.source", None, "seed.source"),
+    "a source that is a list": ("seed.source", ["a", "b"], "seed.source"),
+    "a source that is a folder": ("seed.source", "data", "seed.source"),
+    "seed is null": ("seed", None, "seed"),
+    "seed is a list": ("seed", [1], "seed"),
+    "evolve is null": ("evolve", None, "evolve"),
+    "no file of a method": ("evolve.file", "", "evolve.file"),
+    "a file of a method that is null": ("evolve.file", None, "evolve.file"),
+    "autoif is null": ("autoif", None, "autoif"),
+    "no seeds of constraints": ("autoif.seeds", "", "autoif.seeds"),
+    "compose is null": ("autoif.compose", None, "autoif.compose"),
+    "no file of queries": ("autoif.compose.file", "", "autoif.compose.file"),
+    "decontaminate is null": ("decontaminate", None, "decontaminate"),
+    "sets are null": ("decontaminate.sets", None, "decontaminate.sets"),
+    "sets are a list": ("decontaminate.sets", ["data/held_out.parquet"], "decontaminate.sets"),
+    "a set without a file": ("decontaminate.sets", {"held_out": ""}, "decontaminate.sets.held_out"),
+    "a set that is a mapping": ("decontaminate.sets", {"held_out": {"file": "x"}}, "decontaminate.sets"),
+    "fetch is null": ("fetch", None, "fetch"),
+    "fetch is a list": ("fetch", ["gsm8k"], "fetch"),
+    "a fetch with a dot": ("fetch", {"a.b": {}}, "fetch"),
+    "models is a text": ("models", "simulated:small", "models"),
+}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with what the check of params looks at, and no DVC to be called."""
+    workspace.lay_out(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "execvp", lambda file, words: pytest.fail(f"called {words}"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(("key", "value", "named"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_of_structure_is_one_or_two_lines_of_ours(here, capsys, key, value, named):
+    content = yaml.safe_load(PARAMS)
+    *sections, last = key.split(".")
+    at = content
+    for name in sections:
+        at = at[name]
+    at[last] = value
+    (here / "params.yaml").write_text(yaml.safe_dump(content))
+    assert command.main(["repro"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("evobuild: params.yaml: ") and named in said
+    assert 1 <= len(said.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("section", list(yaml.safe_load(PARAMS)))
+def test_a_section_that_is_missing_is_named(here, capsys, section):
+    content = yaml.safe_load(PARAMS)
+    del content[section]
+    (here / "params.yaml").write_text(yaml.safe_dump(content))
+    assert command.main(["repro"]) == 1
+    assert f"the key '{section}' is missing" in capsys.readouterr().err
+
+
+def test_what_follows_is_for_dvc(here, monkeypatch):
+    called = []
+    monkeypatch.setattr(os, "execvp", lambda file, words: called.append(words))
+    command.main(["repro", "-s", "--force", "evolve@r1"])
+    assert called == [["dvc", "repro", "-s", "--force", "evolve@r1"]]
+
+
+def test_an_emptied_file_of_locks_is_explained(here):
+    locks = here / ".dvc/tmp/rwlock"
+    locks.parent.mkdir(parents=True)
+    locks.write_text("")
+    with pytest.raises(UserError, match=r"rwlock was left damaged by a DVC that was killed"):
+        repro.repro([])
+
+
+def test_another_content_of_a_package_resolves_settings_anew(here, monkeypatch):
+    called = []
+    monkeypatch.setattr(repro.subprocess, "run", lambda words, check: called.append(words))
+    repro.SEED.parent.mkdir(parents=True)
+    repro.SEED.write_text(json.dumps({"unanswered": 0}))
+    settings.write_settings(settings.FOLDER, settings.resolve_settings(Path("params.yaml"), 0))
+    repro.refresh(Path("params.yaml"))
+    assert called == []
+    monkeypatch.setattr(settings, "weights_identity", lambda weights: f"{weights.name}#upgraded")
+    repro.refresh(Path("params.yaml"))
+    assert [words[-1] for words in called] == ["resolve"]

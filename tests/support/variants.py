@@ -1,0 +1,114 @@
+"""Settings that switch something on or off, one at a time, and what stages read under each."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import reach
+import yaml
+
+from evobuild.cli.resolve.settings import FIRST, stage_instances
+from evobuild.core.params import Part
+from evobuild.core.reads import Given, Reads
+from evobuild.core.stage import params_schema
+from evobuild.core.stages import OF_ALL_POOLS
+
+DEFAULT: dict[str, Any] = yaml.safe_load((reach.ROOT / "params.yaml").read_text())
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "the default": {},
+    "operations": {"evolve.strategy": "evol"},
+    "e0": {"evolve.method": "e0"},
+    "weak": {"evolve.method": "weak"},
+    "a method of one's own": {"evolve.method": "file"},
+    "one's own to begin with": {"optimize.initial": "file"},
+    "weak to begin with": {"optimize.initial": "weak"},
+    "retry": {"evolve.on_failure": "retry"},
+    "equality": {"evolve.failures.equal": True},
+    "any language": {"evolve.failures.language": False},
+    "gains": {"optimize.difficulty_weight": 1.0},
+    "no keywords": {"keywords.rows": 0},
+    "seeds alone": {"autoif.augment.rounds": 0},
+    "all constraints": {"autoif.crosscheck.constraints": None},
+    "no back-translation": {"autoif.backtranslate.functions": 0},
+    "queries of a file": {"autoif.compose.queries": "file"},
+    "no samples": {"autoif.sample.count": 0},
+    "no quality": {"autoif.quality.score": None},
+    "the paper's prompt": {"respond.prompt": "paper"},
+    "new answers": {"respond.seed_answers": "replace"},
+    "no ratings": {"rate.measures": []},
+    "levels": {"rate.measures": ["level"]},
+    "no scorer": {"models.scorer": None},
+    "other weights": {"models.scorer": "a/b", "models.base": "a/b"},
+    "experience": {"models.scorer": "models/experienced"},
+    "no embedder": {"models.embedder": None},
+    "reward": {"models.reward": "a/b"},
+    "tagger": {"models.tagger": "simulated:large"},
+    "embeddings of sets": {"decontaminate.embedding": 0.9},
+    "columns": {"decontaminate.columns": {"held_out": ["q"], "other": ["q", "a"]}},
+    "no near-duplicates": {"select.deduplicate.near": None},
+    "languages": {"select.filters.languages": ["en"]},
+}
+
+
+def changed(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy of params with other values, by key."""
+    content: dict[str, Any] = yaml.safe_load(yaml.safe_dump(values))
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        at = content
+        for name in sections:
+            at = at[name]
+        at[last] = value
+    return content
+
+
+@cache
+def readings(stage: str) -> tuple[Reads, ...]:
+    """What a stage reads under every variant, for each of its rounds, pools, branches or sets."""
+    return tuple(
+        reads
+        for changes in VARIANTS.values()
+        for unanswered in (0, 1)
+        for reads in _readings(stage, changed(DEFAULT, changes), unanswered)
+    )
+
+
+def _readings(stage: str, values: dict[str, Any], unanswered: int) -> Iterator[Reads]:
+    schema = params_schema(importlib.import_module(f"stages.{stage}").main)
+    if not issubclass(schema, Part):
+        return
+    for instance in stage_instances(values):
+        if instance.stage.name == stage:
+            name = "" if stage in OF_ALL_POOLS else instance.name
+            yield schema.model_validate(values).reads(Given(name, unanswered))
+
+
+def always_read(stage: str) -> list[str]:
+    """What a stage reads of params whatever the settings: "rate.measures", "evolve.failures"."""
+    keys = reach.params(stage) or ()
+    return sorted(found for key in keys for found in _always(stage, key, _at(key)))
+
+
+def _always(stage: str, key: str, value: Any) -> Iterator[str]:
+    extents = {reads.extent(key) for reads in readings(stage)}
+    if extents == {"all"}:
+        yield key
+    elif "none" not in extents and isinstance(value, dict):
+        for name, own in value.items():
+            yield from _always(stage, f"{key}.{name}", own)
+
+
+def _at(key: str) -> Any:
+    found: Any = DEFAULT
+    for name in key.split("."):
+        found = found[name]
+    return found
+
+
+def resolved(stage: str) -> bool:
+    """Whether a stage runs after settings are resolved."""
+    return stage not in FIRST
