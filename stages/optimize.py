@@ -115,7 +115,8 @@ def main(params: Params, args: Arguments) -> None:
         before, after = (each.evaluation.failure_rate for each in (history.candidates[0], best))
         log(f"failure rate {before:.2f} -> {after:.2f}")
         method = best.method
-    args.method.write_text(f"{method}\n" if method else "", encoding="utf-8")
+    # Without a method a blank line: DVC warns of an empty file.
+    args.method.write_text(f"{method}\n", encoding="utf-8")
     tables.write(args.candidates, optimization_history.candidate_table(history))
     tables.write(args.trajectories, optimization_history.trajectory_table(history))
     tables.write(args.failures, optimization_history.candidate_failure_table(history))

@@ -143,7 +143,7 @@ def test_nothing_is_asked_where_no_optimized_method_is_used(stage, store, evolve
     made = stage(evolve=evolve)
     assert not store.exists() and made.asked == []
     assert made.candidates == made.trajectories == made.failures == []
-    assert made.method == ""
+    assert made.method == "\n"
     assert made.metrics["failure_rate"] == {"e0": None, "best": None}
     assert made.curve == [{"step": "0", "failure_rate": "", "words": "", "holdout_rate": ""}]
 
