@@ -8,7 +8,8 @@ from pathlib import Path
 from evobuild.autoif.params import Augment
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, log, out, run
+from evobuild.core.stage import Out, out, run
+from evobuild.core.terminal import log
 from evobuild.models.params import ChatRole
 
 

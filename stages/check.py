@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evobuild.cli.check.params import Params
-from evobuild.core.stage import Out, log, out, run
+from evobuild.core.stage import Out, out, run
+from evobuild.core.terminal import log
 
 
 @dataclass(frozen=True, kw_only=True)

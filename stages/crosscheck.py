@@ -7,7 +7,8 @@ from pathlib import Path
 
 from evobuild.autoif.params import Crosscheck
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import Out, log, out, run
+from evobuild.core.stage import Out, out, run
+from evobuild.core.terminal import log
 from evobuild.sandbox.params import Limits
 
 

@@ -11,7 +11,8 @@ from evobuild.contamination.params import Ngrams, SetColumns, Sets
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, log, out, run
+from evobuild.core.stage import Out, out, run
+from evobuild.core.terminal import log
 from evobuild.weights.params import WeightsRole
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pathlib import Path
 from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, log, out, run
+from evobuild.core.stage import Out, out, run
+from evobuild.core.terminal import log
 from evobuild.evaluation.params import Evaluate
 from evobuild.weights.params import WeightsRole
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evobuild.core.measures import measure_folders
-from evobuild.core.stage import Folders, Out, log, out, run
+from evobuild.core.stage import Folders, Out, out, run
+from evobuild.core.terminal import log
 from evobuild.selection.params import SelectParams
 
 

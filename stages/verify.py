@@ -8,7 +8,8 @@ from pathlib import Path
 from evobuild.autoif.params import Sample, Verify
 from evobuild.core.params import Part
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, log, out, run
+from evobuild.core.stage import Out, out, run
+from evobuild.core.terminal import log
 from evobuild.sandbox.params import Limits
 
 

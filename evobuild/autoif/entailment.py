@@ -57,7 +57,7 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
 
     Raises UserError as `drop_contradicted_constraints` does.
     """
-    with Measurements(f"{DEFINITION} {identities.weights_identity(model)} {DTYPE}") as kept:
+    with Measurements(f"{DEFINITION} {identities.measuring_identity(model)} {DTYPE}") as kept:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
         found = kept.found_as(bytes.decode, list(set(keys.values())))
         fresh = {pair: key for pair, key in keys.items() if key not in found}

@@ -20,7 +20,7 @@ from evobuild.cli.resolve import leftovers, settings
 from evobuild.core.dvc_state import damaged_rwlock, use_private_site_cache
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
-from evobuild.core.stage import log
+from evobuild.core.terminal import log
 from evobuild.core.yaml_files import read_yaml
 
 SEED = Path("data/counts/seed.json")

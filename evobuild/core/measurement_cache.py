@@ -26,8 +26,8 @@ KIND = CacheKind(
 class Measurements(SqliteCache):
     """Measurements of one kind by one model. Raises UserError if the file cannot be used.
 
-    identity: whatever changes the numbers: kind, model by content or commit, dtype, adapter,
-    template, truncation. Instance: "losses models/scratch#1f3c… float32 plain 2048".
+    identity: whatever changes the numbers: kind, model by content or commit, libraries, dtype, adapter,
+    template, truncation. Instance: "losses models/scratch#1f3c… torch==2.13.0 float32 plain 2048".
     """
 
     def __init__(self, identity: str) -> None:

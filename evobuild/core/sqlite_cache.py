@@ -21,7 +21,7 @@ from urllib.parse import quote
 from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
 from evobuild.core.private_files import private_file, tighten
-from evobuild.core.stage import log
+from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
 
 BUFFER_ROWS = 2048

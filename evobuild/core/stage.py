@@ -35,7 +35,6 @@ from typing import Any, NewType, NoReturn, get_type_hints
 from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.outs import whole
-from evobuild.core.terminal import log as log
 from evobuild.core.text_files import special_kind
 
 Out = NewType("Out", Path)

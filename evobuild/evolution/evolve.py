@@ -15,9 +15,9 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.chat import Reply, Sampling
-from evobuild.core.stage import log
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
+from evobuild.core.terminal import log
 from evobuild.evolution import elimination
 from evobuild.evolution.attempts import Attempt, Evolution, Task
 from evobuild.evolution.params import Evolve

@@ -33,8 +33,8 @@ from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
 from evobuild.core.draws import draw_lowest, draw_rows, stable_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
-from evobuild.core.stage import log
 from evobuild.core.tables import Instruction
+from evobuild.core.terminal import log
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import MethodEvaluator, ask_twice
 from evobuild.evolution.method_records import Evaluation, Trajectory, shared_evaluations

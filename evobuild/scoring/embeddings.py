@@ -54,7 +54,7 @@ class Embedder:
 
     def __init__(self, model: Weights) -> None:
         self._weights = model
-        self._kept = Measurements(f"{DEFINITION} {identities.weights_identity(model)}")
+        self._kept = Measurements(f"{DEFINITION} {identities.measuring_identity(model)}")
         self._model: Any = None
 
     def keep(self, texts: Iterable[str]) -> None:

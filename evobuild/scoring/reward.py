@@ -80,7 +80,7 @@ def measure_rewards(
             yield each
         else:
             asked.append(each)
-    with Measurements(f"{DEFINITION} {identities.weights_identity(model)} {params.dtype}") as kept:
+    with Measurements(f"{DEFINITION} {identities.measuring_identity(model)} {params.dtype}") as kept:
         keys = {each.id: kept.key(repr((each.prompt, each.answer))) for each in asked}
         found = kept.found_as(_unpacked, list(set(keys.values())))
         known = {key for key, measured in found.items() if _is_settled(measured, params)}

@@ -63,7 +63,7 @@ class Scorer:
 
     def __init__(self, model: Weights, params: ScoreParams) -> None:
         self._weights, self._params = model, params
-        names = [DEFINITION, identities.weights_identity(model), params.dtype, params.template]
+        names = [DEFINITION, identities.measuring_identity(model), params.dtype, params.template]
         names.append(str(params.max_length))
         if model.adapter:
             names.append(identities.adapter_identity(model.adapter))

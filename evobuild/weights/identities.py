@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from evobuild.core.errors import UserError
@@ -11,6 +13,8 @@ from evobuild.weights.sources import checkpoint_folder, hub_commit, refuse_pickl
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
+LIBRARIES = ("numpy", "tokenizers", "torch", "transformers")
+"""Those that change what weights give."""
 
 
 def weights_identity(weights: Weights) -> str:
@@ -29,6 +33,23 @@ def weights_identity(weights: Weights) -> str:
             f"the model '{weights.name}' is no folder, its revision is not given, and {error}\n"
             "give a folder, or pin it as <hub id>@<revision>"
         ) from error
+
+
+def measuring_identity(weights: Weights) -> str:
+    """Name weights and the libraries that run them: what kept measurements are of. Raises as above."""
+    return " ".join([weights_identity(weights), *_installed_versions()])
+
+
+@cache
+def _installed_versions() -> tuple[str, ...]:
+    return tuple(f"{name}=={_installed_version(name)}" for name in LIBRARIES)
+
+
+def _installed_version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def adapter_identity(adapter: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evobuild.core.command_line import QUIET
 from evobuild.core.errors import UserError
-from evobuild.core.stage import log
+from evobuild.core.terminal import log
 
 HOURS = 6
 """How long one simulated experiment may take."""

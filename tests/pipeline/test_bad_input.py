@@ -327,7 +327,7 @@ def test_no_permission_is_said(sound: Path, tmp_path: Path, path: str) -> None:
 def test_an_out_that_is_being_written_is_refused(sound: Path, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(sound, root, symlinks=True)
-    hold = "import sys, time, pathlib; from evobuild.core.stage import whole\n"
+    hold = "import sys, time, pathlib; from evobuild.core.outs import whole\n"
     hold += "with whole(pathlib.Path('o/r0.parquet')): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", hold], cwd=root, stdout=subprocess.PIPE, text=True

@@ -161,7 +161,7 @@ def test_a_stage_says_which_of_its_prompts_it_reads(name: str) -> None:
 def test_a_stage_says_which_libraries_change_its_results(name: str) -> None:
     """Those that its modules import, of those that compute something."""
     said = {library for reads in readings(name) for library in reads.libraries or ()} | {
-        *settings.OF_WEIGHTS,
+        *settings.LIBRARIES,
         "peft",
     }
     imported = {LIBRARIES[found] for found in reach.libraries(name) & LIBRARIES.keys()}

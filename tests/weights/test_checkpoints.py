@@ -57,6 +57,18 @@ def test_a_pinned_hub_model_is_named_without_asking_the_hub() -> None:
     assert identities.weights_identity(Weights("someone/model", "12fd25f")) == "someone/model@12fd25f"
 
 
+def test_measurements_are_of_the_libraries_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = Weights("someone/model", "12fd25f")
+    before = identities.measuring_identity(pinned)
+    assert before.startswith("someone/model@12fd25f numpy==") and "torch==" in before
+    monkeypatch.setattr(identities.metadata, "version", lambda name: "99")
+    identities._installed_versions.cache_clear()
+    try:
+        assert identities.measuring_identity(pinned) != before
+    finally:
+        identities._installed_versions.cache_clear()
+
+
 @pytest.mark.parametrize("name", ["someone/model", "no/such/folder/here", "./missing"])
 def test_an_unpinned_model_that_cannot_be_looked_up_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=r"give a folder, or pin it as <hub id>@<revision>") as error:

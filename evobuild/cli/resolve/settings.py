@@ -31,14 +31,12 @@ from evobuild.core.stage import params_schema
 from evobuild.core.stages import OF_ALL_POOLS, STAGES, Stage, file_stem
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.core.yaml_files import read_yaml
-from evobuild.weights.identities import weights_identity
+from evobuild.weights.identities import LIBRARIES, weights_identity
 
 FOLDER = Path("data/settings")
 FIRST = ("check", "fetch", "seed", "resolve")
 """Stages that run before settings are resolved; all that they depend on stands in dvc.yaml."""
 LOCK = Path("requirements.lock")
-OF_WEIGHTS = ("numpy", "tokenizers", "torch", "transformers")
-"""Libraries that change what weights give."""
 _PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
 
 
@@ -168,7 +166,7 @@ def _libraries(model: ChatModel | Weights) -> tuple[str, ...]:
     """Those that change what it gives. vLLM is in no lock file; servers have libraries of their own."""
     if isinstance(model, ChatModel) and model.engine != "transformers":
         return ()
-    return (*OF_WEIGHTS, "peft") if model.adapter else OF_WEIGHTS
+    return (*LIBRARIES, "peft") if model.adapter else LIBRARIES
 
 
 def _pinned_versions() -> dict[str, str]:
