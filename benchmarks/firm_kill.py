@@ -4,14 +4,12 @@
 
 `dvc repro` of a small line runs in a process group of its own, which gets SIGKILL at a random moment, DVC and
 stage alike; the next one goes on from there, until the line is whole, and another begins anew. Then every
-out has to have the bytes of a line that nobody disturbed, but for what it counts of calls and seconds. DVC
-writes two files in place, dvc.lock and .dvc/tmp/rwlock; a kill between may leave them cut. Such a
-file is counted, and what was whole before is put back, or an empty lock removed, as a user would do.
+out has to have the bytes of a line that nobody disturbed. DVC writes two files in place, dvc.lock and
+.dvc/tmp/rwlock; a kill between may leave them cut. Such a file is counted, and what was whole before is put back, or an empty lock removed, as a user would do.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -21,7 +19,6 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import yaml
 from figures import Figures
@@ -31,8 +28,6 @@ MOMENTS = 30
 SEED = 11
 SHARES = 0.03, 0.25
 """Of an undisturbed run's seconds, after which a run is killed."""
-TIMED = ("data/report.html", "metrics/usage.json")
-"""Outs that say what was asked and how long it took."""
 
 
 def run(figures: Figures) -> None:
@@ -139,23 +134,15 @@ def stages_in(root: Path) -> list[str]:
     return found
 
 
-def outs(root: Path) -> dict[str, Any]:
-    """The content of every file among a line's outs, without what was asked."""
+def outs(root: Path) -> dict[str, bytes]:
+    """The content of every file among a line's outs."""
     lock = yaml.safe_load((root / "dvc.lock").read_text())
-    found: dict[str, Any] = {}
+    found: dict[str, bytes] = {}
     for stage in lock["stages"].values():
         for path in (root / out["path"] for out in stage.get("outs", [])):
-            for file in (
-                (path,) if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
-            ):
-                name, content = str(file.relative_to(root)), file.read_bytes()
-                if name not in TIMED:
-                    found[name] = _untimed(content) if file.parent.name == "counts" else content
+            files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+            found |= {str(file.relative_to(root)): file.read_bytes() for file in files}
     return found
-
-
-def _untimed(content: bytes) -> Any:
-    return {key: value for key, value in json.loads(content).items() if key != "asked"}
 
 
 if __name__ == "__main__":
