@@ -40,7 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     repro = commands.add_parser(
         "repro", help="check params.yaml, then dvc repro with what follows", add_help=False, prefix_chars="\0"
     )
-    repro.add_argument("words", nargs="*")
+    repro.add_argument("words", nargs="*", metavar="WORD", help="of dvc repro: stages and options")
+    repro.set_defaults(help=repro.format_help)
     repro.set_defaults(run=_repro)
     plan = commands.add_parser("plan", help="what a dvc repro would run, ask and cost")
     plan.add_argument(
@@ -93,6 +94,9 @@ def _parser() -> argparse.ArgumentParser:
 def _repro(arguments: argparse.Namespace) -> int:
     from evobuild.cli import repro
 
+    if {"-h", "--help"} & set(arguments.words):
+        say(arguments.help())
+        raise SystemExit(0)
     return repro.repro(arguments.words)
 
 

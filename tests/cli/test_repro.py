@@ -26,7 +26,7 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
     "pools are a text": ("pools", "r0", "pools"),
     "a pool is null": ("pools", {"r0": None}, "pools.r0"),
     "a pool with a slash": ("pools", {"a/b": {}}, "a/b"),
-    "a pool with a number for a name": ("pools", {1: {}}, "pools"),
+    "a pool with a number for a name": ("pools", {1: {}}, "the key '1' is no text"),
     "rounds are a list": ("rounds", [{"parent": "r0"}], "rounds"),
     "rounds are null": ("rounds", None, "rounds"),
     "a round is null": ("rounds", {"r1": None}, "rounds.r1"),
@@ -82,7 +82,7 @@ def test_a_mistake_of_structure_is_one_or_two_lines_of_ours(here, capsys, key, v
     (here / "params.yaml").write_text(yaml.safe_dump(content))
     assert command.main(["repro"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("evobuild: params.yaml: ") and named in said
+    assert said.startswith("evobuild: params.yaml:") and named in said
     assert 1 <= len(said.splitlines()) <= 2
 
 
