@@ -5,7 +5,8 @@
 `dvc repro` of a small line runs in a process group of its own, which gets SIGKILL at a random moment, DVC and
 stage alike; the next one goes on from there, until the line is whole, and another begins anew. Then every
 out has to have the bytes of a line that nobody disturbed. DVC writes two files in place, dvc.lock and
-.dvc/tmp/rwlock; a kill between may leave them cut. Such a file is counted, and what was whole before is put back, or an empty lock removed, as a user would do.
+.dvc/tmp/rwlock; a kill between may leave them cut. Such a file is counted, and what was whole before is put
+back, or an empty lock removed, as a user would do.
 """
 
 from __future__ import annotations

@@ -59,15 +59,18 @@ class ChatModel:
 class Weights:
     """A model by hub id, by local folder, or by the Python package that brings it, `package:<module>`.
 
-    adapter: a LoRA folder over it, '' for none.
+    adapter: a LoRA folder over it, '' for none. pickle: whether weights may be pickles, of
+    which tensors alone are read.
     """
 
     name: str
     revision: str = ""
     adapter: str = ""
+    pickle: bool = False
 
     def __str__(self) -> str:
-        given = f"[adapter={self.adapter}]" if self.adapter else ""
+        options = [f"adapter={self.adapter}"] * bool(self.adapter) + ["pickle"] * self.pickle
+        given = f"[{','.join(options)}]" if options else ""
         return self.name + (f"@{self.revision}" if self.revision else "") + given
 
     @property

@@ -11,6 +11,7 @@ whatever is embedded beside it. A text longer than the model takes is cut at its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pickle import UnpicklingError
 from types import TracebackType
 from typing import Any, Self
 
@@ -100,9 +101,9 @@ class Embedder:
                     revision=revision,
                     device=device,
                     trust_remote_code=False,
-                    model_kwargs={"use_safetensors": True},
+                    model_kwargs={"use_safetensors": checkpoints.only_safetensors(self._weights)},
                 )
-            except (OSError, ValueError, KeyError, RuntimeError) as error:
+            except (OSError, ValueError, KeyError, RuntimeError, UnpicklingError) as error:
                 reason = " ".join(str(error).split())[:200]
                 raise UserError(f"the embedder '{self._weights}' cannot be loaded: {reason}") from error
         return self._model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pickle import UnpicklingError
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -126,8 +127,13 @@ def _merged(model: Any, adapter: str) -> Any:
 
 
 def _load_model(loader: Any, weights: Weights, **options: Any) -> Any:
-    """Load weights, of safetensors alone."""
-    return _load(loader, weights, use_safetensors=True, **options)
+    """Load weights, of safetensors alone unless the role says otherwise."""
+    return _load(loader, weights, use_safetensors=only_safetensors(weights), **options)
+
+
+def only_safetensors(weights: Weights) -> bool | None:
+    """What loaders are told: True, or None if they may take a pickle where there are no safetensors."""
+    return None if weights.pickle else True
 
 
 def _load(loader: Any, weights: Weights, **options: Any) -> Any:
@@ -135,7 +141,7 @@ def _load(loader: Any, weights: Weights, **options: Any) -> Any:
     name, revision = weights_source(weights)
     try:
         return loader.from_pretrained(name, revision=revision, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+    except (OSError, ValueError, KeyError, UnpicklingError, safetensors.SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
         if "trust_remote_code" in str(error):
             reason = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,33 +11,49 @@ from pydantic import BeforeValidator, ValidationError
 from evobuild.core.params import Section, first_error
 from evobuild.core.uri import Weights, parse_weights
 
-WeightsRole = Annotated[
-    Weights, BeforeValidator(lambda value: parse_weights(value) if isinstance(value, str) else value)
-]
-"""A hub id, a folder or a package."""
 
+class Plain(Section):
+    """Weights with options; those without are just their hub id, folder or package.
 
-class Adapted(Section):
-    """A scorer with a LoRA folder; one without is just its hub id or folder."""
+    pickle: whether they may be pickles, of which tensors alone are read; else safetensors alone are taken.
+    """
 
     uri: str
+    pickle: bool = False
+
+    def weights(self) -> Weights:
+        """Read what is given. Raises ValueError if it is no name of a model."""
+        return replace(parse_weights(self.uri), pickle=self.pickle)
+
+
+class Adapted(Plain):
+    """A scorer, which may have a LoRA folder over it."""
+
     adapter: str | None = None
 
-
-def _adapted(value: object) -> object:
-    """Read a scorer: its name, or a mapping with the name and an adapter."""
-    if isinstance(value, str):
-        return parse_weights(value)
-    if not isinstance(value, dict):
-        return value
-    try:
-        given = Adapted.model_validate(value)
-    except ValidationError as error:
-        raise ValueError(
-            f"expected a name, or {{uri: …, adapter: …}}: {first_error(error, Adapted)}"
-        ) from error
-    return replace(parse_weights(given.uri), adapter=given.adapter or "")
+    def weights(self) -> Weights:
+        """Read what is given. Raises ValueError if it is no name of a model."""
+        return replace(super().weights(), adapter=self.adapter or "")
 
 
-AdaptedRole = Annotated[Weights, BeforeValidator(_adapted)]
+def _reader(options: type[Plain]) -> Callable[[object], object]:
+    """What reads weights: their name, or a mapping with the name and some options."""
+    keys = ", ".join(f"{key}: …" for key in options.model_fields)
+
+    def read(value: object) -> object:
+        if isinstance(value, str):
+            return parse_weights(value)
+        if not isinstance(value, dict):
+            return value
+        try:
+            return options.model_validate(value).weights()
+        except ValidationError as error:
+            raise ValueError(f"expected a name, or {{{keys}}}: {first_error(error, options)}") from error
+
+    return read
+
+
+WeightsRole = Annotated[Weights, BeforeValidator(_reader(Plain))]
+"""A hub id, a folder or a package."""
+AdaptedRole = Annotated[Weights, BeforeValidator(_reader(Adapted))]
 """Weights, alone or with a LoRA folder over them."""

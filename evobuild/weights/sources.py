@@ -42,7 +42,8 @@ def checkpoint_folder(weights: Weights) -> Path:
     """The folder of local weights, which holds a model. Raises UserError if it does not, or holds pickles."""
     folder = local_folder(weights)
     if (folder / "config.json").exists():
-        refuse_pickles(folder)
+        if not weights.pickle:
+            refuse_pickles(folder)
         return folder
     made = (
         f"the stage {weights.made_by} makes it"
@@ -62,7 +63,7 @@ def refuse_pickles(folder: Path) -> None:
         if not any(file.parent.glob("*.safetensors")):
             raise UserError(
                 f"the weights '{file}' are a pickle, which may run code when it is loaded; "
-                "expected *.safetensors: convert them where they can be trusted (save_pretrained writes such)"
+                "expected *.safetensors; give {uri: …, pickle: true} to read its tensors and nothing else"
             )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+from pydantic import TypeAdapter
 
 from evobuild.autoif import entailment
 from evobuild.cli.models import checkpoint_config
@@ -18,6 +19,7 @@ from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import engine
 from evobuild.scoring.embeddings import Embedder
 from evobuild.weights import checkpoints, identities, sources
+from evobuild.weights.params import WeightsRole
 
 
 class Bomb:
@@ -45,7 +47,7 @@ def model(tmp_path, canary):
     """The tiny model with a pickle in the place of its weights."""
     folder = Path(shutil.copytree(tiny.folder(), tmp_path / "model"))
     (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb(canary)))
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb(canary), protocol=2))
     return folder
 
 
@@ -118,6 +120,29 @@ def test_pickled_weights_of_the_hub_are_not_loaded(store, monkeypatch, request, 
     monkeypatch.setattr(sources, "refuse_pickles", lambda folder: None)
     with pytest.raises(UserError, match="cannot be loaded"):
         LOADERS[name](Weights(str(folder)))
+
+
+@pytest.mark.parametrize("name", LOADERS)
+@pytest.mark.parametrize("kind", ["model", "embedder"])
+def test_a_role_that_takes_pickles_runs_nothing_of_them(store, request, kind, name):
+    folder = request.getfixturevalue(kind)
+    with pytest.raises(UserError, match="cannot be loaded"):
+        LOADERS[name](Weights(str(folder), pickle=True))
+
+
+def test_a_role_that_takes_pickles_reads_their_tensors(tmp_path):
+    import torch
+
+    own = checkpoints.load_causal_lm(Weights(str(tiny.folder())))
+    folder = Path(shutil.copytree(tiny.folder(), tmp_path / "pickled"))
+    (folder / "model.safetensors").unlink()
+    torch.save(own.state_dict(), folder / "pytorch_model.bin")
+    role = TypeAdapter(WeightsRole).validate_python({"uri": str(folder), "pickle": True})
+    assert str(role) == f"{folder}[pickle]"
+    read = checkpoints.load_causal_lm(role)
+    assert all(torch.equal(value, read.state_dict()[key]) for key, value in own.state_dict().items())
+    with pytest.raises(UserError, match=r"pickle: true"):
+        checkpoints.load_causal_lm(Weights(str(folder)))
 
 
 def test_weights_deeper_in_a_folder_are_looked_at(store, embedder):

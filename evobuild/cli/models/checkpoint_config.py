@@ -43,7 +43,7 @@ def read_checkpoint_config(weights: Weights) -> Checkpoint:
     Raises UserError if it cannot be found, cannot be read, or lacks weights or a tokenizer.
     """
     local = weights.name.startswith(("/", ".", "~", "models/")) or weights.is_local
-    find = _in_folder(local_folder(weights)) if local else _on_hub(weights)
+    find = _in_folder(local_folder(weights), weights.pickle) if local else _on_hub(weights)
     config = _json(find("config.json"))
     if not config:
         raise UserError(f"'{weights}' holds no config.json; give a model's folder or hub id")
@@ -70,12 +70,13 @@ def _json(file: Path | None) -> dict[str, Any]:
     return content
 
 
-def _in_folder(folder: Path) -> Callable[[str], Path | None]:
-    """Find files of a local checkpoint. Raises UserError if it lacks weights or a tokenizer."""
+def _in_folder(folder: Path, pickle: bool) -> Callable[[str], Path | None]:
+    """Find files of a local checkpoint. Raises UserError if it lacks readable weights or a tokenizer."""
     if not folder.is_dir():
         raise UserError(f"the folder '{folder}' does not exist; give a model's folder or hub id")
-    refuse_pickles(folder)
-    if not any(folder.glob("*.safetensors")):
+    if not pickle:
+        refuse_pickles(folder)
+    if not pickle and not any(folder.glob("*.safetensors")):
         raise UserError(f"the folder '{folder}' holds no weights (*.safetensors); get the model again")
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise UserError(f"the folder '{folder}' holds no tokenizer; get the model again")
