@@ -51,8 +51,6 @@ EVOLVE = (
     "r0.parquet",
     "--method",
     "method.txt",
-    "--own",
-    "prompts/evolve/own.txt",
     "--child",
     "o/r1.parquet",
     "--rejects",

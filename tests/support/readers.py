@@ -25,7 +25,7 @@ from evobuild.core.tables import Instruction
 from evobuild.evolution import elimination, equality, keywords, methods, optimize, step
 from evobuild.evolution.params import Failures
 from evobuild.export import formats
-from evobuild.models import markers, reasoning
+from evobuild.models import markers, reasoning, redaction
 from evobuild.scoring import rate, tag
 from evobuild.text import (
     assistant_phrases,
@@ -265,6 +265,7 @@ _ANSWERS: dict[str, Reader] = {
     "failures.response": lambda text: failures.response_failure(text, ("auto_evol", "wizardlm")),
     "failures.question": lambda text: failures.response_failure(f"{text}?", ("auto_evol", "wizardlm")),
     "failures.reply": lambda text: failures.reply_failure(reply("key", text)),
+    "redaction.hidden": redaction.Redaction(["sk-proj-Abcdefghijklmnop1234567890"]).hidden,
     "reasoning.split": reasoning.split_reasoning,
     "reasoning.split opened": lambda text: reasoning.split_reasoning(f"<think>{text}"),
     "reasoning.split closed": lambda text: reasoning.split_reasoning(f"{text}</think>"),

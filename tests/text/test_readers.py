@@ -94,9 +94,10 @@ def test_no_text_is_more_than_readers_can_bear(text):
 NOT_OF_REPLIES = {
     "evolution/operations": "the name of a round",
     "models/openai_protocol": "what servers send, before it is a reply",
-    "models/openai_server": "what servers send about themselves",
+    "models/openai_failures": "a line of 200 characters at most, of what servers send",
     "models/progress": "its own file",
     "models/reply_cache": "its own entries",
+    "models/usage_journal": "its own records",
     "scoring/score": "its own measurements",
 }
 """Modules with a regex or a parser for something else than text of models."""
