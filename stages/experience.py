@@ -10,12 +10,11 @@ from evobuild.core.params import Dtype, Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.training.params import TRAINING, Experience
-from evobuild.weights.params import AdaptedRole, WeightsRole
+from evobuild.weights.params import AdaptedRole
 from evobuild.weights.tokenized_pairs import Template
 
 
 class Models(Part):
-    base: WeightsRole
     scorer: AdaptedRole | None
 
 
@@ -33,7 +32,8 @@ class Params(Part):
     def reads(self, given: Given) -> Reads:
         if not _is_used(self.models):
             return Reads(only=("models.scorer",), libraries=None)
-        return Reads(prompts=(PLAIN,), libraries=("scikit-learn", *TRAINING))
+        idle = tuple(f"experience.lora.{key}" for key in self.experience.lora.idle())
+        return Reads(unused=idle, prompts=(PLAIN,), libraries=("scikit-learn", *TRAINING))
 
 
 def _is_used(models: Models) -> bool:
@@ -62,7 +62,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.training import experience
 
     rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
-    base = experience.Base(params.models.base, params.score.template, params.score.dtype)
+    base = experience.Base(params.experience.base, params.score.template, params.score.dtype)
     clusters, lost = experience.train_experienced_model(
         rows, base, params.experience, params.random_seed, args.model
     )

@@ -1,4 +1,4 @@
-"""Fine-tune the base model on the data set."""
+"""Fine-tune one base model on what was gathered."""
 
 from __future__ import annotations
 
@@ -9,45 +9,72 @@ from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.training.params import TRAINING, Finetune
-from evobuild.weights.params import WeightsRole
-
-
-class Models(Part):
-    base: WeightsRole
+from evobuild.training.params import TRAINING, Bases, Finetune, settings_of_base, unread_keys
 
 
 class Params(Part):
     random_seed: RandomSeed
+    bases: Bases
     finetune: Finetune
-    models: Models
 
     def reads(self, given: Given) -> Reads:
-        return Reads(prompts=(PLAIN,), libraries=TRAINING)
+        return Reads(
+            only=("random_seed", f"bases.{given.name}", "finetune"),
+            unused=unread_keys(self.bases, given.name, self.finetune),
+            prompts=(PLAIN,),
+            files=settings_of_base(self.bases, given.name, self.finetune).template_files(),
+            libraries=TRAINING,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    dataset: Path = Path("data/dataset.parquet")
+    base: str
+    training: Path = Path("data/training.parquet")
+    held_out: Path = Path("data/held_out.parquet")
     scratch: Path = Path("models/scratch")
-    tuned: Out = out("models/tuned")
-    rejects: Out = out("data/rejects/finetune.parquet")
-    counts: Out = out("data/counts/finetune.json")
-    curve: Out = out("metrics/training.csv")
+    label: Path = Path("data/label.txt")
+    tuned: Out = out("models/tuned/{base}")
+    rejects: Out = out("data/rejects/finetune-{base}.parquet")
+    counts: Out = out("data/counts/finetune-{base}.json")
+    curve: Out = out("metrics/training/{base}.csv")
 
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, tables
     from evobuild.training import finetune
+    from evobuild.training.card.card import CardFacts, write_card
+    from evobuild.training.tracking.curve import training_curve
+    from evobuild.weights.identities import weights_identity
 
-    rows = list(tables.instructions(tables.read(args.dataset, tables.INSTRUCTIONS)))
-    steps, lost = finetune.finetune_model(
-        rows, params.models.base, params.finetune, params.random_seed, args.tuned
-    )
+    settings = settings_of_base(params.bases, args.base, params.finetune)
+    tuning = finetune.Tuning(args.base, params.bases[args.base].model, settings, params.random_seed)
+    if settings.method == "dpo":
+        pairs = list(tables.preference_pairs(tables.read(args.training, tables.PREFERENCES)))
+        tuned, lost = finetune.prefer_answers(pairs, tuning, args.tuned)
+    else:
+        rows = list(tables.instructions(tables.read(args.training, tables.INSTRUCTIONS)))
+        held_out = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
+        tuned, lost = finetune.finetune_model(rows, held_out, tuning, args.tuned)
     table = tables.frame(tables.REJECTS, lost)
     tables.write(args.rejects, table)
-    tables.write_json(args.counts, tables.ledger(len(rows), len(rows) - len(lost), table))
-    csv_files.write_csv(args.curve, steps)
+    counts = tables.ledger(tuned.examples + len(lost), tuned.examples, table)
+    tables.write_json(args.counts, counts)
+    csv_files.write_csv(args.curve, curve := training_curve(tuned.history))
+    facts = CardFacts(
+        name=args.base,
+        base=tuning.base,
+        identity=weights_identity(tuning.base),
+        params=settings,
+        random_seed=params.random_seed,
+        data=args.training,
+        rows=tuned.examples,
+        rejects=counts["rejects"],
+        tokens=tuned.tokens,
+        curve=curve,
+        label=args.label,
+    )
+    write_card(args.tuned, facts)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
+from evobuild.training.examples.labelling import labelled_pair
 from evobuild.training.params import Experience
 from evobuild.weights import checkpoints
 from evobuild.weights.losses import Pair
@@ -59,8 +60,9 @@ def train_experienced_model(
     read = np.flatnonzero(is_read_N)
     clusters_N = cluster(states_N_H[read], params.clusters, seed)
     drawn = read[draw_middle(losses_N[read], clusters_N, params)].tolist()
-    examples = [finetune.labelled_pair(pairs[place], tokenizer.eos_token_id, limit) for place in drawn]
-    finetune.tune(examples, base.weights, params, seed, folder)
+    examples = [labelled_pair(pairs[place], [tokenizer.eos_token_id], limit) for place in drawn]
+    tuning = finetune.Tuning("experienced", base.weights, params.tuning(), seed)
+    finetune.tune(finetune.Learnt(examples, [], tokenizer), tuning, folder)
     lost = {place: NOT_DRAWN if is_read_N[place] else NOT_FINITE for place in range(len(pairs))}
     for place in drawn:
         del lost[place]

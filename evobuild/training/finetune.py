@@ -1,150 +1,161 @@
-"""Supervised fine-tuning with TRL: conversations in, tuned weights and a training curve out.
+"""Fine-tuning: rows in, tuned weights and a training curve out.
 
-Only the answer's tokens, and the end token after it, are in the loss. Threads and seeds are fixed:
-the same rows and base give the same weights on the same kind of machine.
+Examples are made here, once; `worker` trains on them, in this process or in one for each device. A training
+that was killed goes on from its last checkpoint, to the same weights, byte by byte, on the same machine.
 """
 
 from __future__ import annotations
 
-import os
+import json
+import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evobuild.core.errors import BadInput, require
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.errors import BadInput
+from evobuild.core.machine import load_machine
+from evobuild.core.tables import Instruction, PreferencePair, Reject, write_json
 from evobuild.core.uri import Weights
-from evobuild.training.divergence import refuse_diverged
+from evobuild.training.card.card import MERGED
+from evobuild.training.examples import labelling, templates
 from evobuild.training.params import Finetune
-from evobuild.weights import checkpoints, threads, tokenized_pairs
-from evobuild.weights.losses import Pair
+from evobuild.training.running import checkpointing, job, launch
+from evobuild.training.running.job import Example, Job
+from evobuild.training.tracking.trackers import tracker_arguments
+from evobuild.weights import checkpoints
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-UNLABELLED = -100
-"""The label of a token that is not in the loss, as torch has it."""
+ADAPTER = "adapter_config.json"
 
-Example = dict[str, list[int]]
-"""A conversation to learn from: input_ids, and labels, as many."""
+
+class Tuning(NamedTuple):
+    """A base, and how it is tuned. name: of the base, in params.yaml."""
+
+    name: str
+    base: Weights
+    settings: Finetune
+    seed: int
+
+
+class Learnt(NamedTuple):
+    """What a training learns from: examples, and those that are held out, with the tokenizer of both."""
+
+    examples: Sequence[Example]
+    held_out: Sequence[Example]
+    tokenizer: PreTrainedTokenizerBase
+
+
+class Tuned(NamedTuple):
+    """What came of a training. history: what was logged, as transformers keeps it.
+
+    examples: learnt from. tokens: of all of them, once.
+    """
+
+    history: list[dict[str, Any]]
+    steps: int
+    examples: int
+    tokens: int
 
 
 def finetune_model(
-    rows: Sequence[Instruction], base: Weights, params: Finetune, seed: int, folder: Path
-) -> tuple[list[dict[str, float]], list[Reject]]:
-    """Fine-tune a base model on answered rows, asked in its chat template, and save it with its tokenizer.
+    rows: Sequence[Instruction], held_out: Sequence[Instruction], tuning: Tuning, folder: Path
+) -> tuple[Tuned, list[Reject]]:
+    """Fine-tune a base on answered rows and save it with its tokenizer.
 
-    Returns the training curve of `tune`, and as rejects the rows that have no answer, or whose prompt
-    leaves no room for one.
+    held_out: rows whose loss is measured on the way; none of them needs to be readable. Gives what came of
+    it, and the rows that it was not tuned on, with the reason.
 
-    Raises BadInput if no row is left.
+    Raises BadInput if no row can be learnt from, UserError if the training fails.
     """
-    limit = min(params.max_length, checkpoints.context_length(base))
-    examples, rejects = labelled_examples(checkpoints.load_chat_tokenizer(base), rows, limit)
-    return tune(examples, base, params, seed, folder), rejects
+    tokenizer, limit = _tokenizer(tuning)
+    found, rejects = labelling.labelled_examples(tokenizer, rows, tuning.settings, limit)
+    labelling.check_examples(tokenizer, found, rows, limit)
+    measured: list[Example] = []
+    # Of no use are held-out rows that are all too long; that is no reason not to train.
+    with suppress(BadInput):
+        measured, _ = labelling.labelled_examples(tokenizer, held_out, tuning.settings, limit)
+    return tune(Learnt(found, measured, tokenizer), tuning, folder), rejects
 
 
-def tune(
-    examples: Sequence[Example], base: Weights, params: Finetune, seed: int, folder: Path
-) -> list[dict[str, float]]:
-    """Tune a base model on ids and labels, and save it with its tokenizer.
+def prefer_answers(
+    pairs: Sequence[PreferencePair], tuning: Tuning, folder: Path
+) -> tuple[Tuned, list[Reject]]:
+    """Tune a base to prefer one answer of each pair, by DPO (arXiv:2305.18290); else as `finetune_model`."""
+    tokenizer, limit = _tokenizer(tuning)
+    found, rejects = labelling.preference_examples(tokenizer, pairs, tuning.settings, limit)
+    return tune(Learnt(found, [], tokenizer), tuning, folder), rejects
 
-    Returns the training curve: step, loss in nats per answer token, learning_rate.
 
-    Raises UserError if the training diverges.
+def _tokenizer(tuning: Tuning) -> tuple[PreTrainedTokenizerBase, int]:
+    """The base's tokenizer with its template, and how many tokens an example may have."""
+    tokenizer = templates.training_tokenizer(tuning.base, tuning.settings.template)
+    return tokenizer, min(tuning.settings.max_length, checkpoints.context_length(tuning.base))
+
+
+def tune(learnt: Learnt, tuning: Tuning, folder: Path) -> Tuned:
+    """Tune a base on token ids, and save it with its tokenizer.
+
+    Raises UserError if memory or disk is too small, or the training diverges.
     """
-    datasets, trl = require("datasets", "data"), require("trl", "train")
-    torch, transformers = require("torch", "train"), checkpoints.transformers_library()
-    cuda = torch.cuda.is_available()
-    if not cuda:
-        threads.pin_threads()
-    datasets.disable_progress_bars()
-    tokenizer = checkpoints.load_chat_tokenizer(base)
-    trainer = trl.SFTTrainer(
-        # All weights are trained in fp32: in bf16 an update of 1e-5 would be rounded away.
-        model=checkpoints.load_causal_lm(base)
-        if params.lora_rank
-        else checkpoints.load_causal_lm(base).float(),
-        args=_arguments(trl, params, seed, folder, cuda),
-        train_dataset=datasets.Dataset.from_list(list(examples)),
-        processing_class=tokenizer,
-        peft_config=_adapter(params),
+    machine = load_machine().training
+    # A package that is missing is said before anything is loaded.
+    tracker_arguments(machine.trackers, tuning.name)
+    # What runs is the same, however it is asked for.
+    machine = machine.model_copy(update={"processes": launch.process_count(machine)})
+    given = [learnt.examples, learnt.held_out]
+    key = job.job_key(given, tuning.base, tuning.settings, tuning.seed, machine)
+    task = Job(
+        tuning.name,
+        checkpointing.checkpoints_folder(tuning.name, key),
+        folder,
+        tuning.base,
+        tuning.settings,
+        tuning.seed,
+        templates.stop_tokens(learnt.tokenizer, checkpoints.stop_token_ids(tuning.base)),
+        machine,
     )
-    # The curve is an out; the log need not repeat it.
-    trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train()
-    entries = [entry for entry in trainer.state.log_history if "loss" in entry]
-    refuse_diverged((entry["loss"] for entry in entries), trainer.model, "the learning_rate")
-    if params.lora_rank:
-        trainer.model = trainer.model.merge_and_unload()
-    trainer.model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return [{name: entry[name] for name in ("step", "loss", "learning_rate")} for entry in entries]
+    _hand_over(task, learnt)
+    launch.run_job(task.folder, machine)
+    if task.settings.lora.rank:
+        _finish_adapter(task)
+    learnt.tokenizer.save_pretrained(folder)
+    result = json.loads((task.folder / job.RESULT).read_text(encoding="utf-8"))
+    shutil.rmtree(task.folder)
+    lengths = [len(ids) for each in learnt.examples for name, ids in each.items() if name != "labels"]
+    return Tuned(result["history"], result["steps"], len(learnt.examples), sum(lengths))
 
 
-def labelled_examples(
-    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Instruction], max_length: int
-) -> tuple[list[Example], list[Reject]]:
-    """Ids and labels of each row that has an answer and room for it; the others as rejects.
-
-    Ids are those of scoring and evaluation.
-    """
-    examples, rejects = [], []
-    for found in tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, max_length):
-        if isinstance(found, Reject):
-            rejects.append(found)
-            continue
-        examples.append(labelled_pair(found, tokenizer.eos_token_id, max_length))
-    if not examples:
-        raise BadInput(
-            f"none of {len(rows)} rows has an answer that begins within {max_length} tokens; "
-            "raise finetune.max_length, or choose a base with a longer context; "
-            f"the first is lost to '{''.join(reject.reason for reject in rejects[:1])}'"
-        )
-    return examples, rejects
+def _hand_over(task: Job, learnt: Learnt) -> None:
+    """Write what the processes need into the job's folder; checkpoints that lie there stay."""
+    for name in (job.EXAMPLES, job.HELD_OUT, job.TOKENIZER):
+        shutil.rmtree(task.folder / name, ignore_errors=True)
+    job.save_examples(task.folder / job.EXAMPLES, learnt.examples)
+    if learnt.held_out:
+        job.save_examples(task.folder / job.HELD_OUT, learnt.held_out)
+    learnt.tokenizer.save_pretrained(task.folder / job.TOKENIZER)
+    task.save()
 
 
-def labelled_pair(pair: Pair, end: int, max_length: int) -> Example:
-    """Ids and labels of a question and its answer; only the answer and the end token are labelled."""
-    ids = [*pair.both, end][:max_length]
-    start = pair.answer_start
-    return {"input_ids": ids, "labels": [UNLABELLED] * start + ids[start:]}
-
-
-def _arguments(trl: Any, params: Finetune, seed: int, folder: Path, cuda: bool) -> Any:
-    os.environ.setdefault("WANDB_DISABLED", "true")
-    return trl.SFTConfig(
-        output_dir=str(folder),
-        num_train_epochs=params.epochs,
-        per_device_train_batch_size=params.batch,
-        learning_rate=params.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=params.warmup,
-        max_length=params.max_length,
-        packing=False,
-        seed=seed,
-        data_seed=seed,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=not cuda,
-        bf16=cuda,
-        gradient_checkpointing=cuda,
-        dataset_num_proc=None,
-        eos_token=None,
-    )
-
-
-def _adapter(params: Finetune) -> Any:
-    if not params.lora_rank:
-        return None
-    peft = require("peft", "train")
-    return peft.LoraConfig(
-        r=params.lora_rank,
-        lora_alpha=params.lora_rank,
-        lora_dropout=0.0,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
+def _finish_adapter(task: Job) -> None:
+    """Name the adapter's base as params do, and merge it into that if it is to be; it stays beside it."""
+    adapter = task.out
+    config = json.loads((adapter / ADAPTER).read_text(encoding="utf-8"))
+    config |= {"base_model_name_or_path": task.base.name, "revision": task.base.revision or None}
+    write_json(adapter / ADAPTER, config)
+    # PEFT's card names paths of this machine.
+    (adapter / "README.md").unlink(missing_ok=True)
+    if not task.settings.merge:
+        return
+    adapter = task.folder / MERGED
+    shutil.rmtree(adapter, ignore_errors=True)
+    shutil.copytree(task.out, adapter)
+    for left in task.out.iterdir():
+        left.unlink() if left.is_file() else shutil.rmtree(left)
+    dtype = checkpoints.stored_dtype(checkpoints.causal_config(task.base))
+    merged = checkpoints.merge_adapter(checkpoints.read_causal_lm(task.base, dtype), str(adapter))
+    merged.generation_config.eos_token_id = task.stops
+    merged.save_pretrained(task.out)
+    shutil.copytree(adapter, task.out / MERGED)

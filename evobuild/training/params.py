@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from evobuild.core.params import Between, Count, Few, FewOrNone, Length, Section
+from evobuild.core.errors import BadParams
+from evobuild.core.params import Between, Count, Few, FewOrNone, Length, Name, Section, first_error
+from evobuild.core.uri import Weights
+from evobuild.weights.params import WeightsRole
 
 LearningRate = Annotated[float, Between(1e-12, 1)]
 MOST_TOKENS = 2**15
@@ -15,10 +19,26 @@ MOST_TOKENS = 2**15
 TRAINING = ("accelerate", "datasets", "peft", "trl")
 """Libraries that change what comes of fine-tuning, beside those of the weights."""
 
+DATASET = "dataset"
+"""What `finetune.data` calls the rows that the stage `select` chose."""
+OWN = "own"
+"""What `finetune.template` calls the base's own chat template."""
+TEMPLATES = ("vicuna", "llama3", "qwen", "alpaca")
+"""Chat templates of ours, in prompts/chat/."""
+Method = Literal["sft", "dpo"]
+SHARED = ("data", "method")
+"""Keys of `finetune` that are the same for all bases: these are tuned on the same rows."""
+
 
 def _middle(value: list[float]) -> list[float]:
     if len(value) != 2 or not 0 <= value[0] < value[1] <= 1:
         raise ValueError("expected two shares, the lower first, such as [0.25, 0.75]")
+    return value
+
+
+def _template(value: str) -> str:
+    if value not in (OWN, *TEMPLATES) and not value.endswith((".jinja", ".j2")):
+        raise ValueError(f"expected {OWN}, {', '.join(TEMPLATES)}, or a file named .jinja")
     return value
 
 
@@ -39,24 +59,197 @@ class Scratch(Section):
         return self
 
 
+class Lora(Section):
+    """Adapters. rank: 0 is none, all weights are tuned. targets: modules, or "all-linear".
+
+    quantize: bits of the weights below the adapter, 4 for QLoRA (arXiv:2305.14314).
+    """
+
+    rank: FewOrNone
+    alpha: Annotated[float, Between(1e-3, 1e4)]
+    dropout: Annotated[float, Between(0, 0.99)]
+    targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1, max_length=100)]
+    quantize: Literal[4] | None
+
+    def idle(self) -> tuple[str, ...]:
+        """Keys that say nothing where there is no adapter."""
+        return () if self.rank else ("alpha", "dropout", "targets", "quantize")
+
+
+class Dpo(Section):
+    """Direct preference optimization, arXiv:2305.18290. reference: whether the base is one."""
+
+    beta: Annotated[float, Between(1e-4, 100)]
+    reference: bool
+
+
 class Finetune(Section):
-    epochs: Annotated[float, Between(1e-6, 1000)]
-    batch: Few
-    learning_rate: LearningRate
-    warmup: Annotated[float, Between(0, 0.99)]
+    """What is trained on, and how; docs/training.md says more of each key.
+
+    batch: examples of an optimizer step, over all devices. warmup: below 1 a share of the steps, else steps.
+    clip: the norm that gradients are cut to, 0 for none. neftune: alpha of arXiv:2310.05914, 0 for no noise.
+    """
+
+    renamed: ClassVar[dict[str, str]] = {"lora_rank": "finetune.lora.rank"}
+
+    data: Name
+    method: Method
+    template: Annotated[str, AfterValidator(_template)]
+    loss: Literal["answers", "everything"]
+    truncate: Literal["right", "proportional"]
     max_length: Length
-    lora_rank: FewOrNone
+    epochs: Annotated[float, Between(1e-6, 1000)]
+    batch: Annotated[int, Between(1, 100_000)]
+    learning_rate: LearningRate
+    schedule: Literal["cosine", "linear", "constant"]
+    warmup: Annotated[float, Between(0, 10**6)]
+    weight_decay: Annotated[float, Between(0, 10)]
+    clip: Annotated[float, Between(0, 1e6)]
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor"]
+    precision: Literal["mixed", "bfloat16"]
+    neftune: Annotated[float, Between(0, 1000)]
+    lora: Lora
+    merge: bool
+    dpo: Dpo
+    save_steps: Annotated[int, Between(1, 10**6)]
+    eval_steps: Annotated[int, Between(1, 10**6)] | None
+
+    @model_validator(mode="after")
+    def _quantizes_what_is_not_tuned(self) -> Self:
+        if self.lora.quantize and not self.lora.rank:
+            raise ValueError("expected lora.rank above 0 with lora.quantize: 4 bits cannot be tuned")
+        return self
+
+    def template_files(self) -> tuple[str, ...]:
+        """The file of the chat template, if it is not the base's own."""
+        if self.template == OWN:
+            return ()
+        return (f"prompts/chat/{self.template}.jinja" if self.template in TEMPLATES else self.template,)
+
+    def idle(self) -> tuple[str, ...]:
+        """Keys that these settings switch off: "dpo" for sft, "lora.alpha" without adapters."""
+        return (*(("dpo",) if self.method == "sft" else ()), *(() if self.lora.rank else ("merge",)),
+                *(f"lora.{key}" for key in self.lora.idle()))  # fmt: skip
 
 
-class Experience(Finetune):
+PLAIN = Finetune(
+    data=DATASET,
+    method="sft",
+    template=OWN,
+    loss="answers",
+    truncate="right",
+    max_length=512,
+    epochs=1,
+    batch=1,
+    learning_rate=1e-5,
+    schedule="cosine",
+    warmup=0.0,
+    weight_decay=0.0,
+    clip=1.0,
+    optimizer="adamw",
+    precision="mixed",
+    neftune=0.0,
+    lora=Lora(rank=0, alpha=8, dropout=0.0, targets="all-linear", quantize=None),
+    merge=True,
+    dpo=Dpo(beta=0.1, reference=True),
+    save_steps=500,
+    eval_steps=None,
+)
+"""What a key is that goes without saying, or that a stage is not given, since settings switch it off."""
+
+
+class Experience(Section):
     """A brief tuning, and on which rows. middle: quantiles of the questions' loss in a cluster."""
 
+    renamed: ClassVar[dict[str, str]] = {"lora_rank": "experience.lora.rank"}
+
+    base: WeightsRole
     clusters: Annotated[int, Between(1, 10_000)]
     rows: Count
     middle: Annotated[list[float], AfterValidator(_middle)]
+    epochs: Annotated[float, Between(1e-6, 1000)]
+    batch: Annotated[int, Between(1, 100_000)]
+    learning_rate: LearningRate
+    warmup: Annotated[float, Between(0, 10**6)]
+    max_length: Length
+    lora: Lora
+
+    def tuning(self) -> Finetune:
+        """The tuning alone, with what goes without saying in it."""
+        own = self.model_dump(exclude={"base", "clusters", "rows", "middle"})
+        return Finetune.model_validate(_overlaid(PLAIN.model_dump(), own))
+
+
+def _own_keys(value: dict[str, object]) -> dict[str, object]:
+    if shared := [key for key in SHARED if key in value]:
+        raise ValueError(f"expected no {shared[0]} of its own: all bases are tuned on the same rows")
+    return value
+
+
+class Base(Section):
+    """A base model that is tuned and evaluated. finetune: keys of the section that are others for it."""
+
+    model: WeightsRole
+    finetune: Annotated[dict[str, object], AfterValidator(_own_keys)] = Field(default_factory=dict)
+
+    def settings(self, shared: Finetune) -> Finetune:
+        """The section `finetune` as it is for this base. Raises ValueError at what does not fit.
+
+        shared: as params have it; what is not given of it is as in PLAIN.
+        """
+        given = _overlaid(PLAIN.model_dump(), shared.model_dump())
+        return Finetune.model_validate(_overlaid(given, self.finetune))
+
+
+def _overlaid(values: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
+    found = dict(values)
+    for key, change in changes.items():
+        own = found.get(key)
+        found[key] = _overlaid(own, change) if isinstance(own, dict) and isinstance(change, dict) else change
+    return found
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key
+
+
+Bases = Annotated[dict[Name, Base], Field(min_length=1, max_length=100)]
+
+
+def tuned_models(bases: Mapping[str, Base], experience: Experience) -> dict[str, Weights]:
+    """The models that are tuned, by the key of params that names each."""
+    found = {f"bases.{name}.model": base.model for name, base in bases.items()}
+    return found | {"experience.base": experience.base}
+
+
+def settings_of_base(bases: Mapping[str, Base], name: str, shared: Finetune) -> Finetune:
+    """The section `finetune` as it is for one base.
+
+    Raises BadParams if there is no such base, or a key of its own is none or has no such value.
+    """
+    if name not in bases:
+        raise BadParams(f"params.yaml: bases has no '{name}'; expected one of {', '.join(bases)}")
+    try:
+        return bases[name].settings(shared)
+    except ValidationError as error:
+        raise BadParams(f"params.yaml: bases.{name}.finetune: {first_error(error, Finetune)}") from error
+
+
+def unread_keys(bases: Mapping[str, Base], name: str, shared: Finetune) -> tuple[str, ...]:
+    """Keys of `finetune` that do not reach a base: those that are its own, and those that are switched off.
+
+    Raises BadParams as `settings_of_base`.
+    """
+    settings = settings_of_base(bases, name, shared)
+    return tuple(f"finetune.{key}" for key in (*_leaves(bases[name].finetune), *settings.idle()))
 
 
 class Sections(Section):
     scratch: Scratch
     experience: Experience
+    bases: Bases
     finetune: Finetune

@@ -19,8 +19,20 @@ from evobuild.weights import checkpoints, threads
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+OF_TEMPLATES = ("<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+"""Tokens of the templates in prompts/chat/, so that the toy can be tuned in each of them."""
 CONTEXT = 2048
 """Positions, in tokens."""
+SIZES: dict[str, Any] = {
+    "hidden_size": 128,
+    "intermediate_size": 384,
+    "num_hidden_layers": 2,
+    # 4 heads of 32: the smallest that vLLM's CPU attention takes too.
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "tie_word_embeddings": True,
+}
+"""Of the network, as its config calls them."""
 
 
 def train_scratch_model(texts: Sequence[str], params: Scratch, seed: int, folder: Path) -> list[float]:
@@ -29,19 +41,13 @@ def train_scratch_model(texts: Sequence[str], params: Scratch, seed: int, folder
     threads.pin_threads()
     torch.manual_seed(seed)
     tokenizer = _tokenizer(texts, params.vocabulary)
-    # 4 heads of 32: the smallest that vLLM's CPU attention takes too.
     config = transformers.LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=4,
         max_position_embeddings=CONTEXT,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
-        tie_word_embeddings=True,
+        **SIZES,
     )
     model = transformers.LlamaForCausalLM(config)
     losses = _fit(model, _stream(tokenizer, texts), params, torch.Generator().manual_seed(seed))
@@ -53,13 +59,13 @@ def train_scratch_model(texts: Sequence[str], params: Scratch, seed: int, folder
 
 def _tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast:
     tokenizers, transformers = require("tokenizers", "train"), require("transformers", "train")
-    special = ["<|begin|>", "<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>"]
+    own = ["<|begin|>", "<|end|>", "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>"]
     bpe = tokenizers.Tokenizer(tokenizers.models.BPE())
     bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = tokenizers.decoders.ByteLevel()
     trainer = tokenizers.trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=special,
+        special_tokens=[*own, *OF_TEMPLATES],
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

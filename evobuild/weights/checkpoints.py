@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -45,15 +46,38 @@ def load_tokenizer(weights: Weights) -> PreTrainedTokenizerBase:
     return loaded
 
 
+def load_adapted_tokenizer(weights: Weights, adapter: str) -> PreTrainedTokenizerBase:
+    """Load the tokenizer that an adapter was tuned with, chat template and all; the base's if it brings none.
+
+    Raises UserError if it cannot be found or read.
+    """
+    if not (adapter and Path(adapter, "tokenizer_config.json").is_file()):
+        return load_tokenizer(weights)
+    loaded: PreTrainedTokenizerBase = _load_from(transformers_library().AutoTokenizer, adapter, None, adapter)
+    return loaded
+
+
 def load_chat_tokenizer(base: Weights) -> PreTrainedTokenizerBase:
     """Load the base's tokenizer; one without a chat template gets the toy model's.
 
     Raises UserError if it cannot be loaded or has no end token.
     """
-    chat = load_tokenizer(base)
+    return _able_to_chat(load_tokenizer(base), str(base))
+
+
+def load_tuned_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Load the tokenizer that a tuning saved, with its chat template, beside weights or an adapter alone.
+
+    Raises UserError as `load_chat_tokenizer`.
+    """
+    loader = transformers_library().AutoTokenizer
+    return _able_to_chat(_load_from(loader, str(folder), None, str(folder)), str(folder))
+
+
+def _able_to_chat(chat: PreTrainedTokenizerBase, name: str) -> PreTrainedTokenizerBase:
     if chat.eos_token is None:
         raise UserError(
-            f"the tokenizer of '{base}' has no end token, so answers cannot end; choose another base"
+            f"the tokenizer of '{name}' has no end token, so answers cannot end; choose another base"
         )
     chat.chat_template = chat.chat_template or CHAT_TEMPLATE
     if chat.pad_token is None:
@@ -67,6 +91,39 @@ def context_length(weights: Weights) -> int:
     return int(getattr(config, "max_position_embeddings", None) or 1 << 30)
 
 
+def causal_config(weights: Weights) -> Any:
+    """Read a model's config. Raises UserError if it cannot be found or read."""
+    return _load(transformers_library().AutoConfig, weights)
+
+
+def stored_dtype(config: Any) -> str:
+    """Name the dtype that a model's weights are kept in, of DTYPES."""
+    name = str(getattr(config.get_text_config(), "dtype", None) or "float32").removeprefix("torch.")
+    return name if name in DTYPES else "float32"
+
+
+def stop_token_ids(weights: Weights) -> list[int]:
+    """The tokens at which a model stops to write, by its generation_config, else by its config."""
+    transformers = transformers_library()
+    try:
+        found = _load(transformers.GenerationConfig, weights).eos_token_id
+    except UserError:
+        found = getattr(causal_config(weights), "eos_token_id", None)
+    return _listed(found)
+
+
+def _listed(tokens: Any) -> list[int]:
+    return [] if tokens is None else [tokens] if isinstance(tokens, int) else list(tokens)
+
+
+def adapter_stop_token_ids(adapter: str) -> list[int]:
+    """The tokens at which an adapter was tuned to stop, beside its base's; none where it names none."""
+    if not (adapter and Path(adapter, "generation_config.json").is_file()):
+        return []
+    found = _load_from(transformers_library().GenerationConfig, adapter, None, adapter).eos_token_id
+    return _listed(found)
+
+
 def load_causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreTrainedModel:
     """Load a causal language model, on a GPU where there is one, and merge a LoRA folder into it.
 
@@ -74,12 +131,28 @@ def load_causal_lm(weights: Weights, dtype: str = "", adapter: str = "") -> PreT
 
     Raises UserError if model or adapter cannot be found or read, or the model does not fit.
     """
-    transformers, torch = transformers_library(), require("torch", "train")
+    torch = require("torch", "train")
     if dtype and dtype not in DTYPES:
         raise UserError(f"the dtype of '{weights}' is '{dtype}'; expected {', '.join(DTYPES)}")
     dtype = dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
-    model: Any = _load_model(transformers.AutoModelForCausalLM, weights, dtype=getattr(torch, dtype))
-    return _placed(_merged(model, adapter) if adapter else model, weights)
+    model = read_causal_lm(weights, dtype)
+    return _placed(merge_adapter(model, adapter) if adapter else model, weights)
+
+
+def read_causal_lm(weights: Weights, dtype: str, **options: Any) -> Any:
+    """Read a causal language model and leave it where it is read to. options: of transformers' loader.
+
+    Raises UserError if it cannot be found or read, or reads texts from both sides.
+    """
+    transformers, torch = transformers_library(), require("torch", "train")
+    config = causal_config(weights)
+    # Those of two directions have a head for masked tokens, which would be taken for one of the next token.
+    if getattr(config, "is_decoder", True) is False and "ForMaskedLM" in str(config.architectures):
+        raise UserError(
+            f"the model '{weights}' is a {config.architectures[0]}, which reads texts from both sides; "
+            "expected a causal language model"
+        )
+    return _load_model(transformers.AutoModelForCausalLM, weights, dtype=getattr(torch, dtype), **options)
 
 
 def load_classifier(weights: Weights, dtype: str, outputs: int | None = 1) -> PreTrainedModel:
@@ -116,7 +189,8 @@ def _placed(model: Any, weights: Weights) -> PreTrainedModel:
     return placed
 
 
-def _merged(model: Any, adapter: str) -> Any:
+def merge_adapter(model: Any, adapter: str) -> Any:
+    """Merge a LoRA folder into its model. Raises UserError if it does not fit."""
     peft = require("peft", "train")
     check_adapter(adapter)
     try:
@@ -137,8 +211,11 @@ def only_safetensors(weights: Weights) -> bool | None:
 
 
 def _load(loader: Any, weights: Weights, **options: Any) -> Any:
+    return _load_from(loader, *weights_source(weights), str(weights), **options)
+
+
+def _load_from(loader: Any, name: str, revision: str | None, model: str, **options: Any) -> Any:
     safetensors = require("safetensors", "train")
-    name, revision = weights_source(weights)
     try:
         return loader.from_pretrained(name, revision=revision, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError, UnpicklingError, safetensors.SafetensorError) as error:
@@ -147,4 +224,4 @@ def _load(loader: Any, weights: Weights, **options: Any) -> Any:
             reason = (
                 "it needs code of its own (auto_map in its config), and none is run; choose another model"
             )
-        raise UserError(f"the model '{weights}' cannot be loaded as {loader.__name__}: {reason}") from error
+        raise UserError(f"the model '{model}' cannot be loaded as {loader.__name__}: {reason}") from error

@@ -42,10 +42,10 @@ def measuring_identity(weights: Weights) -> str:
 
 @cache
 def _installed_versions() -> tuple[str, ...]:
-    return tuple(f"{name}=={_installed_version(name)}" for name in LIBRARIES)
+    return tuple(f"{name}=={installed_version(name)}" for name in LIBRARIES)
 
 
-def _installed_version(name: str) -> str:
+def installed_version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

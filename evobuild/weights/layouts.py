@@ -14,9 +14,9 @@ are what the question is asked after. A template without its question has all th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import accumulate, count, pairwise
+from itertools import accumulate, count, islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from evobuild.core.conversation import chat_messages
@@ -104,9 +104,14 @@ def chat_text(tokenizer: PreTrainedTokenizerBase, row: Instruction) -> str:
     """
     turns = [message._asdict() for message in chat_messages(row)]
     try:
-        return _rendered(tokenizer, turns, is_asked=True)
+        return conversation_text(tokenizer, turns)
     except REFUSALS as error:
         raise RefusedRow(f"the model's chat template refuses it: {error}") from error
+
+
+def conversation_text(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]]) -> str:
+    """A conversation up to where its answer begins, thinking off. Raises as `render_chat`."""
+    return _rendered(tokenizer, turns, is_asked=True)
 
 
 def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -119,7 +124,7 @@ def answer_lead(tokenizer: PreTrainedTokenizerBase) -> str:
     prompt = whole = ""
     # One that refuses this may take the rows.
     with suppress(*REFUSALS):
-        prompt = _rendered(tokenizer, asked, is_asked=True)
+        prompt = conversation_text(tokenizer, asked)
         answered = [*asked, {"role": "assistant", "content": chr(FIRST_MARK)}]
         whole = _rendered(tokenizer, answered, is_asked=False)
     before, mark, _ = whole.partition(chr(FIRST_MARK))
@@ -134,9 +139,7 @@ def _rendered(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], i
 
 def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Layout:
     """Lay a row out. Raises RefusedRow if the template leaves its question out."""
-    texts = "".join([row.instruction, row.input, *(content for _, content in row.history)])
-    unused = (chr(code) for code in count(FIRST_MARK) if chr(code) not in texts)
-    question, hidden = next(unused), next(unused)
+    question, hidden = islice(unused_marks(row), 2)
     marked = row._replace(
         history=tuple((role, literal.hide(content, hidden)) for role, content in row.history),
         instruction=_marked(literal.hide(row.instruction, hidden), question),
@@ -148,6 +151,17 @@ def lay_out(literal: LiteralTokenizer, text_of: TextOf, row: Instruction) -> Lay
     if len(stretches) % 2 == 0 or (len(stretches) == 1 and (row.instruction + row.input).strip()):
         raise RefusedRow("the template leaves its instruction out, or a part of it")
     return Layout(stretches)
+
+
+def unused_marks(row: Instruction) -> Iterator[str]:
+    """Characters to mark places in a row's prompt with, that stand nowhere in it."""
+    return marks_outside([row.instruction, row.input, *(content for _, content in row.history)])
+
+
+def marks_outside(texts: Iterable[str]) -> Iterator[str]:
+    """Characters to mark places with, that stand in none of these texts."""
+    whole = "".join(texts)
+    return (chr(code) for code in count(FIRST_MARK) if chr(code) not in whole)
 
 
 def _marked(text: str, mark: str) -> str:

@@ -38,6 +38,17 @@ class Document(NamedTuple):
     spans: tuple[tuple[int, int], ...]
 
 
+class Targets(NamedTuple):
+    """Token ids that are read by themselves, and tokens whose probability is wanted: (position, token) each.
+
+    A position is that of the token before: several may be asked for at one. Instance: ids [5, 9] and
+    (1, 7), (1, 8): how probable 7 is after 5, 9, and how probable 8 is there.
+    """
+
+    ids: Sequence[int]
+    wanted: tuple[tuple[int, int], ...]
+
+
 class Reader:
     """A loaded model that reads documents, as `Passes` does."""
 
@@ -81,6 +92,21 @@ class Reader:
                 own_L_H = read.states[start : start + len(documents[place].ids)]
                 yield place, means, own_L_H.double().mean(0).float().cpu().numpy()
 
+    def read_targets(self, documents: Sequence[Targets]) -> Iterator[tuple[int, list[tuple[float, float]]]]:
+        """Give each document's place and, of each wanted token, its log-probability and the greatest there.
+
+        In nats; the longest first. Raises UserError if a pass does not fit into memory.
+        """
+        for read in self._passes.read([document.ids for document in documents]):
+            found = list(zip(read.places, read.starts, strict=True))
+            where = [start + position for place, start in found for position, _ in documents[place].wanted]
+            tokens = [token for place, _ in found for _, token in documents[place].wanted]
+            with self._torch.inference_mode(), threads.threads_of(self._model):
+                losses_N_2 = self._losses(read, np.asarray(where, np.int64), np.asarray(tokens, np.int64))
+            own = iter((-loss, -least) for loss, least in losses_N_2.tolist())
+            for place in read.places:
+                yield place, list(islice(own, len(documents[place].wanted)))
+
     def _means(self, read: Pass, documents: Sequence[Document]) -> list[tuple[float, ...]]:
         """The mean loss of each span of the documents of a pass."""
         # Position t predicts token t + 1.
@@ -93,16 +119,20 @@ class Reader:
         losses: list[float] = []
         if len(where):
             with self._torch.inference_mode(), threads.threads_of(self._model):
-                losses = self._losses(read, where).tolist()
+                losses = self._losses(read, where, read.ids.numpy()[where + 1])[:, 0].tolist()
         own = iter(losses)
         means = (math.fsum(islice(own, len(span))) / max(1, len(span)) for span in spans)
         return [tuple(islice(means, len(documents[place].spans))) for place in read.places]
 
-    def _losses(self, read: Pass, where: np.ndarray) -> torch.Tensor:
-        """The loss of the token after each of N positions of a pass, in nats, and some more behind them."""
+    def _losses(self, read: Pass, where: np.ndarray, targets: np.ndarray) -> torch.Tensor:
+        """The loss of a token after each of N positions of a pass, and the least there, in nats.
+
+        (N, 2), and some more behind them.
+        """
         size = min(self._chunk, len(read.ids))
-        where_N = self._torch.from_numpy(np.pad(where, (0, -len(where) % size)))
-        targets_N = read.ids[where_N + 1].to(self._device)
+        padding = (0, -len(where) % size)
+        where_N = self._torch.from_numpy(np.pad(where, padding))
+        targets_N = self._torch.from_numpy(np.pad(targets, padding)).to(self._device)
         chunks = zip(where_N.to(self._device).split(size), targets_N.split(size), strict=True)
         found = [_cross_entropy(self._logits(read, where_C), targets_C) for where_C, targets_C in chunks]
         return self._torch.cat(found)
@@ -115,8 +145,11 @@ class Reader:
 
 
 def _cross_entropy(logits_C_V: torch.Tensor, targets_C: torch.Tensor) -> torch.Tensor:
-    """-log softmax at the targets, in fp32; the logits may be overwritten."""
+    """-log softmax at the targets, and the least of all, in fp32: (C, 2); the logits may be overwritten."""
     logits_C_V = logits_C_V.float()
     wanted_C = logits_C_V.gather(1, targets_C[:, None])[:, 0]
     most_C = logits_C_V.amax(1)
-    return logits_C_V.sub_(most_C[:, None]).exp_().sum(1).log_() + (most_C - wanted_C)
+    least_C = logits_C_V.sub_(most_C[:, None]).exp_().sum(1).log_()
+    torch_: Any = require("torch", "train")
+    losses_C_2: torch.Tensor = torch_.stack((least_C + (most_C - wanted_C), least_C), 1)
+    return losses_C_2

@@ -114,6 +114,11 @@ class LiteralTokenizer:
             return text
         return re.sub(f"{mark}([0-9]+){mark}", lambda found: self._contents[int(found[1])], text)
 
+    def up_to_special(self, text: str) -> tuple[str, int] | None:
+        """The text before the first special token in a text, and that token; None if it holds none."""
+        found = self._special.search(text)
+        return (text[: found.start()], self._numbers[found[0]]) if found else None
+
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokenize texts; special tokens in them are text, stand-ins are special tokens."""
         return [

@@ -106,7 +106,37 @@ def _attend(
         return varlen_attn(query, key, value, *ends, scale=scaling, window_size=window, enable_gqa=gqa)[
             None
         ], None
-    return attend_by_length(heads, cu_seq_lens_q.diff().tolist()), None
+    lengths = cu_seq_lens_q.diff().tolist()
+    if query_1_N_T_D.requires_grad:
+        return attend_one_by_one(heads, lengths), None
+    return attend_by_length(heads, lengths), None
+
+
+def attend_one_by_one(heads: Heads, lengths: list[int]) -> torch.Tensor:
+    """Attend within each of the documents of these lengths: gradients of gathered rows are slow."""
+    torch_: Any = require("torch", "train")
+    parts = (each.split(lengths, 2) for each in heads.parts)
+    each_1_N_L_D = [
+        _whole(Heads(query, key, value, heads.scaling, heads.window))
+        for query, key, value in zip(*parts, strict=True)
+    ]
+    packed: torch.Tensor = torch_.cat(each_1_N_L_D, 2).transpose(1, 2)
+    return packed
+
+
+def _whole(heads: Heads) -> torch.Tensor:
+    torch_: Any = require("torch", "train")
+    mask, length = None, heads.query.shape[2]
+    if heads.window is not None and heads.window < length:
+        mask = torch_.ones(length, length, dtype=torch_.bool).tril_().triu_(1 - heads.window)
+    attended: torch.Tensor = torch_.nn.functional.scaled_dot_product_attention(
+        *heads.parts,
+        attn_mask=mask,
+        is_causal=mask is None,
+        scale=heads.scaling,
+        enable_gqa=heads.query.shape[1] != heads.key.shape[1],
+    )
+    return attended
 
 
 def attend_by_length(heads: Heads, lengths: list[int]) -> torch.Tensor:

@@ -34,7 +34,7 @@ def weights_source(weights: Weights) -> tuple[str, str | None]:
     """
     if weights.is_local:
         return str(checkpoint_folder(weights)), None
-    constants = require("huggingface_hub", "train").constants
+    constants = require("huggingface_hub.constants", "train")
     return _hub_source(weights, constants.ENDPOINT, constants.HF_HUB_CACHE)
 
 

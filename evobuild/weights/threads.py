@@ -14,9 +14,9 @@ SMALL = 10_000_000
 """Parameters; below, several CPU threads wait for each other longer than they compute."""
 
 
-def pin_threads() -> None:
-    """Fix the number of CPU threads, so that the same rows train the same weights."""
-    require("torch", "train").set_num_threads(THREADS)
+def pin_threads(processes: int = 1) -> None:
+    """Fix the number of CPU threads, so that the same rows train the same weights; processes share them."""
+    require("torch", "train").set_num_threads(max(1, THREADS // processes))
 
 
 @contextmanager

@@ -7,9 +7,10 @@ superfiltering       as Superfiltering's script does it (Li et al. 2024, arXiv:2
 With the first three the answer's ids are those that the tokenizer gives in the text of both, after the
 place where they meet. What stands before is tokenized as a served model gets it. A blank that a chat
 template writes with the answer, behind the prompt, may be in the answer's first token: after "[/INST]"
-"▁Red" answers. Where a token holds characters of both sides else, the answer is tokenized by itself, as
-a model would have to write it after its prompt. The lone answer has the very same ids, after the same
-template with the question left out. So both losses are over the same ids, behind the same separator.
+"▁Red" answers. Where a token holds characters of both sides else, or that blank and what stands before it,
+the answer is tokenized by itself, as a model would have to write it after its prompt. The lone answer has
+the very same ids, after the same template with the question left out. So both losses are over the same ids,
+behind the same separator.
 
 The other two reproduce published figures, with their flaws: they tokenize question and answer as one
 text, count the question's tokens in another, and compare with an answer that was tokenized by itself.
@@ -120,7 +121,7 @@ def _exact_pairs(
 ) -> Iterator[Pair | Reject]:
     wholes = literal.encode([layout.prompt + row.output for row, layout in laid])
     answers = [
-        _answer(literal, form, whole, row.output, len(layout.prompt))
+        answer_tokens(literal, form.blanks, whole, row.output, layout.prompt)
         for whole, (row, layout) in zip(wholes, laid, strict=True)
     ]
     cut = [layout.shortened(answer.blanks) for (_, layout), answer in zip(laid, answers, strict=True)]
@@ -144,19 +145,25 @@ def _exact_pairs(
         yield Pair(row.id, before + kept, question, len(before), alone + kept, len(alone), is_cut)
 
 
-class _Answer(NamedTuple):
+class AnswerTokens(NamedTuple):
     """An answer's ids, and how many of the template's last blanks they hold."""
 
     ids: list[int]
     blanks: int
 
 
-def _answer(literal: LiteralTokenizer, form: _Form, whole: Tokens, answer: str, seam: int) -> _Answer:
-    """The ids of an answer that begins at a character, the seam, of the whole text."""
-    first = whole.following(seam, form.blanks)
+def answer_tokens(
+    literal: LiteralTokenizer, blanks: int, whole: Tokens, answer: str, prompt: str
+) -> AnswerTokens:
+    """The ids of an answer in the whole text. blanks: of the template, at the prompt's end."""
+    seam = len(prompt)
+    first = whole.following(seam, blanks)
     if first is None:
-        return _Answer(literal.encode_inside(answer), 0)
-    return _Answer(whole.ids[first:], whole.held_before(seam, first))
+        return AnswerTokens(literal.encode_inside(answer), 0)
+    if blanks and first and whole.offsets[first - 1][0] < seam - blanks < whole.offsets[first - 1][1]:
+        # A blank is in one token with what stands before it: a served model writes it after that.
+        return AnswerTokens(literal.encode_inside(prompt[seam - blanks :] + answer), blanks)
+    return AnswerTokens(whole.ids[first:], whole.held_before(seam, first))
 
 
 def _unscored(row: Instruction, before: list[int], answer: list[int], max_length: int) -> str:

@@ -17,7 +17,9 @@ from evobuild.core.errors import BadInput
 from evobuild.core.params import load_params, read_yaml
 from evobuild.core.uri import EXPERIENCED, Weights
 from evobuild.training import experience, finetune
+from evobuild.training.examples.labelling import labelled_pair
 from evobuild.training.params import Experience
+from evobuild.training.running.job import UNLABELLED, Example
 from evobuild.weights import checkpoints
 from evobuild.weights.losses import Pair
 from evobuild.weights.mean_states import read_mean_states
@@ -112,9 +114,9 @@ def test_the_answer_and_its_end_are_learnt_and_cut(room: int, learnt: str) -> No
     row = tiny.row(output="%%%")
     (pair,) = tokenize_pairs(tiny.tokenizer(), "plain", [row], 128)
     assert isinstance(pair, Pair)
-    example = finetune.labelled_pair(pair, tiny.tokenizer().eos_token_id, pair.answer_start + room)
+    example = labelled_pair(pair, [tiny.tokenizer().eos_token_id], pair.answer_start + room)
     ids, labels = example["input_ids"], example["labels"]
-    assert labels == [finetune.UNLABELLED] * pair.answer_start + ids[pair.answer_start :]
+    assert labels == [UNLABELLED] * pair.answer_start + ids[pair.answer_start :]
     assert tiny.tokenizer().decode(ids) == f"<|begin|>{row.instruction}\n{learnt}"
 
 
@@ -143,8 +145,8 @@ def test_the_rows_drawn_do_not_depend_on_the_batch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("template", ["alpaca", "chat", "authors", "superfiltering"])
 def test_the_base_is_read_and_tuned_as_score_reads_it(tmp_path: Path, monkeypatch, template: str) -> None:
-    given: list[finetune.Example] = []
-    monkeypatch.setattr(finetune, "tune", lambda examples, *_: given.extend(examples))
+    given: list[Example] = []
+    monkeypatch.setattr(finetune, "tune", lambda learnt, *_: given.extend(learnt.examples))
     _, lost = tune(tmp_path / "none", template=template, max_length=512)
     left = [row for row in ROWS if row.id not in {each.id for each in lost}]
     pairs = list(tokenize_pairs(tiny.tokenizer(), template, left, 512))
@@ -165,8 +167,8 @@ def test_questions_are_read_without_their_answers(tmp_path: Path, monkeypatch: p
 
 
 def test_what_cannot_be_learnt_from_is_a_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[finetune.Example] = []
-    monkeypatch.setattr(finetune, "tune", lambda examples, *_: given.extend(examples))
+    given: list[Example] = []
+    monkeypatch.setattr(finetune, "tune", lambda learnt, *_: given.extend(learnt.examples))
     mute = tiny.row(instruction="Say nothing.", output="", seed_place=90)
     long = tiny.row(instruction="% " * 200, output="Yes.", seed_place=91)
     clusters, lost = tune(tmp_path / "none", [*ROWS, mute, long])
@@ -194,8 +196,8 @@ def test_a_loss_that_is_no_number_keeps_a_row_out(tmp_path: Path, monkeypatch: p
 
 def run_stage(tmp_path: Path, scorer: str | None) -> stage.Arguments:
     content = read_yaml(ROOT / "params.yaml")
-    content["experience"] |= SMALL
-    content["models"] |= {"base": str(tiny.folder()), "scorer": scorer}
+    content["experience"] |= SMALL | {"base": str(tiny.folder())}
+    content["models"] |= {"scorer": scorer}
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
     names = ("scratch", "model", "rejects", "counts")
     args = stage.Arguments(r0=tmp_path / "r0.parquet", **{name: tmp_path / name for name in names})

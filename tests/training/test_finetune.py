@@ -1,140 +1,171 @@
-"""Fine-tuning: what is in the loss, what is written, and the same bytes again."""
+"""Fine-tuning: what is written, by each way to tune, and the same bytes again."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 import tiny
-import torch
-import trl
+import tunings
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import Instruction
+from evobuild.core.tables import PreferencePair
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
-from evobuild.training.params import Finetune
-from evobuild.weights import checkpoints, tokenized_pairs
+from evobuild.weights import checkpoints
 
-ROWS = [tiny.row(instruction=f"Name {number} fish.", output=f"Cod, {number} times.") for number in range(8)]
-
-
-def params(**fields) -> Finetune:
-    plain = {"epochs": 1, "batch": 4, "learning_rate": 0.01, "warmup": 0.0, "max_length": 128, "lora_rank": 0}
-    return Finetune(**(plain | fields))
+PAIRS = [PreferencePair(row, "I do not know. " * (place % 3 + 1)) for place, row in enumerate(tunings.ROWS)]
 
 
-def tune(folder: Path, rows: list[Instruction] = ROWS, base: Path | None = None, **fields) -> list[dict]:
-    return finetune.finetune_model(rows, Weights(str(base or tiny.folder())), params(**fields), 7, folder)
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    return tmp_path
 
 
-def labelled(row: Instruction, max_length: int = 128) -> tuple[str, str]:
-    """The text that is not in the loss, and the text that is."""
-    tokenizer = tiny.tokenizer()
-    (example,), _ = finetune.labelled_examples(tokenizer, [row], max_length)
-    pairs = list(zip(example["input_ids"], example["labels"], strict=True))
-    assert all(label in (token, finetune.UNLABELLED) for token, label in pairs)
-    learnt = [label != finetune.UNLABELLED for _, label in pairs]
-    assert learnt == sorted(learnt)
-    return (
-        tokenizer.decode([token for token, label in pairs if label == finetune.UNLABELLED]),
-        tokenizer.decode([token for token, label in pairs if label != finetune.UNLABELLED]),
+def prefer(folder: Path, **fields) -> tuple[finetune.Tuned, list]:
+    folder.mkdir()
+    fields = {"method": "dpo", "data": "autoif", "learning_rate": 0.001} | fields
+    return finetune.prefer_answers(PAIRS, tunings.tuning(**fields), folder)
+
+
+def test_weights_tokenizer_and_a_falling_loss_come_out(root: Path) -> None:
+    tuned = tunings.tune(root / "tuned", held_out=tunings.ROWS[:3], epochs=3)
+    losses, held_out = tunings.losses(tuned), tunings.losses(tuned, "eval_loss")
+    assert tuned.steps == len(losses) == 9 and tuned.examples == 10
+    assert losses[0] > losses[-1] > 0
+    # Before the first step, and after each epoch.
+    assert len(held_out) == 4 and held_out[0] > held_out[-1]
+    assert tunings.losses(tuned, "learning_rate")[0] == 0.01
+    weights = Weights(str(root / "tuned"))
+    assert checkpoints.load_tokenizer(weights).chat_template == tiny.tokenizer().chat_template
+    # Nothing of the training stays in it: who asks it has a cache of keys and values.
+    own, base = (
+        json.loads((folder / "config.json").read_text()) for folder in (root / "tuned", tiny.folder())
     )
-
-
-def digest(folder: Path) -> str:
-    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-
-
-def test_only_the_answer_and_its_end_are_in_the_loss() -> None:
-    prompt, learnt = labelled(tiny.row(output="Red and blue."))
-    assert learnt == "Red and blue.<|end|>"
-    assert prompt.count("<|begin|>") == 1
-    assert prompt.endswith("<|assistant|>\n")
-
-
-def test_earlier_answers_are_not_in_the_loss() -> None:
-    history = (("user", "Hello."), ("assistant", "Hi."))
-    prompt, learnt = labelled(tiny.row(history=history, output="Red."))
-    assert "Hi." in prompt
-    assert learnt == "Red.<|end|>"
-
-
-@pytest.mark.parametrize(("room", "learnt"), [(6, "%%%%%<|end|>"), (5, "%%%%%"), (1, "%")])
-def test_a_longer_answer_is_cut_at_its_end(room: int, learnt: str) -> None:
-    row = tiny.row(output="%%%%%")
-    (pair,) = tokenized_pairs.tokenize_pairs(tiny.tokenizer(), "chat", [row], 128)
-    length = pair.answer_start + room  # type: ignore[union-attr]
-    assert labelled(row, length)[1] == learnt
-
-
-def test_training_batches_hold_those_labels_and_no_padding_is_learnt(monkeypatch, tmp_path: Path) -> None:
-    batches: list[dict[str, torch.Tensor]] = []
-    monkeypatch.setattr(trl.SFTTrainer, "train", lambda self: batches.extend(self.get_train_dataloader()))
-    rows = [tiny.row(output="Red."), tiny.row(instruction="Name a fish and a bird.", output="Cod and crow.")]
-    tune(tmp_path / "tuned", rows)
-    (batch,) = batches
-    learnt_B_T = batch["labels"] >= 0
-    assert learnt_B_T.shape[0] == 2
-    assert torch.equal(batch["labels"][learnt_B_T], batch["input_ids"][learnt_B_T])
-    found = [tiny.tokenizer().decode(labels_T[labels_T >= 0]) for labels_T in batch["labels"]]
-    assert sorted(found) == ["Cod and crow.<|end|>", "Red.<|end|>"]
-
-
-def test_weights_tokenizer_and_a_falling_curve_come_out(tmp_path: Path) -> None:
-    curve, rejects = tune(tmp_path / "tuned", epochs=4)
-    assert rejects == []
-    assert [entry["step"] for entry in curve] == list(range(1, 9))
-    assert curve[0]["loss"] > curve[-1]["loss"] > 0
-    assert curve[0]["learning_rate"] == 0.01
-    tuned = Weights(str(tmp_path / "tuned"))
-    assert checkpoints.load_tokenizer(tuned).chat_template == tiny.tokenizer().chat_template
-    assert checkpoints.load_causal_lm(tuned).config.vocab_size == tiny.model().config.vocab_size
-
-
-@pytest.mark.parametrize("rank", [0, 4])
-def test_the_same_rows_give_the_same_bytes(tmp_path: Path, rank: int) -> None:
-    for name in ("one", "other"):
-        tune(tmp_path / name, lora_rank=rank)
-    assert digest(tmp_path / "one") == digest(tmp_path / "other") != digest(tiny.folder())
-
-
-def test_adapters_are_merged_into_a_plain_model(tmp_path: Path) -> None:
-    tune(tmp_path / "tuned", lora_rank=4)
-    tuned = checkpoints.load_causal_lm(Weights(str(tmp_path / "tuned")))
-    assert tuned.state_dict().keys() == tiny.model().state_dict().keys()
-    assert not list((tmp_path / "tuned").glob("adapter*"))
-
-
-def test_a_base_without_a_chat_template_can_be_tuned(tmp_path: Path) -> None:
-    shutil.copytree(tiny.folder(), tmp_path / "base", ignore=shutil.ignore_patterns("chat_template*"))
-    tune(tmp_path / "tuned", base=tmp_path / "base")
-    assert (
-        checkpoints.load_tokenizer(Weights(str(tmp_path / "tuned"))).chat_template
-        == checkpoints.CHAT_TEMPLATE
-    )
-
-
-def test_no_room_for_any_answer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"of 8 rows .* 8 tokens; raise finetune\.max_length.* 'no room for"):
-        tune(tmp_path / "tuned", max_length=8)
-
-
-def test_rows_without_an_answer_or_room_for_one_are_left_out() -> None:
-    rows = [tiny.row(), tiny.row(instruction="%" * 200), tiny.row(output=" \n")]
-    examples, rejects = finetune.labelled_examples(tiny.tokenizer(), rows, 128)
-    assert len(examples) == 1
-    assert [(each.id, each.reason) for each in rejects] == [
-        (rows[1].id, "no room for the answer"), (rows[2].id, "empty answer")
+    assert own == base and checkpoints.load_causal_lm(weights).config.use_cache
+    assert sorted(file.name for file in (root / "tuned").iterdir()) == [
+        "chat_template.jinja", "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json",
     ]  # fmt: skip
 
 
-def test_ids_are_those_of_scoring_and_an_end_in_the_answer_is_not_the_end() -> None:
-    row = tiny.row(output="Red.<|end|>")
-    (pair,) = tokenized_pairs.tokenize_pairs(tiny.tokenizer(), "chat", [row], 128)
-    ((example,), _) = finetune.labelled_examples(tiny.tokenizer(), [row], 128)
-    end = tiny.tokenizer().eos_token_id
-    assert example["input_ids"] == [*pair.both, end]  # type: ignore[union-attr]
-    assert example["labels"].count(end) == 1
+def test_the_held_out_loss_is_measured_when_it_is_asked_for(root: Path) -> None:
+    tuned = tunings.tune(root / "tuned", held_out=tunings.ROWS[:3], epochs=3, eval_steps=4)
+    assert [entry["step"] for entry in tuned.history if "eval_loss" in entry] == [0, 4, 8, 9]
+
+
+def test_held_out_rows_that_cannot_be_read_stop_nothing(root: Path) -> None:
+    tuned = tunings.tune(root / "tuned", held_out=[tiny.row(output="")])
+    assert tunings.losses(tuned, "eval_loss") == []
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"lora": tunings.LORA}, {"lora": tunings.LORA, "merge": False}, {"neftune": 5.0}]
+)
+def test_the_same_rows_in_any_order_give_the_same_bytes(root: Path, fields) -> None:
+    tunings.tune(root / "one", **fields)
+    tunings.tune(root / "other", tunings.ROWS[::-1], **fields)
+    files = sorted(file.relative_to(root / "one") for file in (root / "one").rglob("*") if file.is_file())
+    assert len(files) > 4
+    for file in files:
+        assert (root / "one" / file).read_bytes() == (root / "other" / file).read_bytes(), file
+
+
+def test_an_adapter_stays_beside_what_it_is_merged_into(root: Path) -> None:
+    tunings.tune(root / "tuned", lora=tunings.LORA)
+    merged = checkpoints.load_causal_lm(Weights(str(root / "tuned")))
+    again = checkpoints.load_causal_lm(Weights(str(tiny.folder())), adapter=str(root / "tuned/adapter"))
+    assert merged.state_dict().keys() == tiny.model().state_dict().keys()
+    for name, weight in merged.state_dict().items():
+        assert weight.equal(again.state_dict()[name])
+    assert not (root / "tuned/adapter/README.md").exists()
+
+
+def test_an_adapter_that_is_not_merged_names_its_base(root: Path) -> None:
+    tunings.tune(root / "tuned", lora=tunings.LORA, merge=False)
+    config = json.loads((root / "tuned/adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(tiny.folder())
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (4, 8, 0.0)
+    assert not (root / "tuned/model.safetensors").exists()
+    assert json.loads((root / "tuned/generation_config.json").read_text())["eos_token_id"]
+
+
+def test_named_targets_alone_are_adapted(root: Path) -> None:
+    lora = tunings.LORA.model_copy(update={"targets": ["q_proj", "v_proj"]})
+    tunings.tune(root / "tuned", lora=lora, merge=False)
+    config = json.loads((root / "tuned/adapter_config.json").read_text())
+    assert sorted(config["target_modules"]) == ["q_proj", "v_proj"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"dpo": {"beta": 0.1, "reference": False}}, {"lora": tunings.LORA}])
+def test_the_better_answers_of_pairs_win(root: Path, fields) -> None:
+    tuned, rejects = prefer(root / "tuned", epochs=3, **fields)
+    losses = tunings.losses(tuned)
+    assert not rejects and losses[-1] < losses[0]
+    if not fields.get("dpo"):
+        # Before anything is learnt the model is its own reference: log 2.
+        assert losses[0] == pytest.approx(0.693147, abs=1e-5)
+        assert tunings.losses(tuned, "rewards/accuracies")[-1] == 1.0
+
+
+@pytest.mark.parametrize("machine", [{"micro_batch": 40}, {"processes": 2}])
+def test_pairs_are_learnt_alike_for_any_budget_and_processes(root: Path, machine) -> None:
+    one, _ = prefer(root / "one")
+    tunings.with_machine(root, **machine)
+    other, _ = prefer(root / "other")
+    for name in ("loss", "grad_norm"):
+        assert tunings.losses(one, name) == pytest.approx(tunings.losses(other, name), rel=2e-5)
+
+
+def test_a_pair_counts_as_one_whatever_its_length(root: Path) -> None:
+    """The loss of a batch is the mean over its pairs; the last batch is as short as it is."""
+    one, _ = prefer(root / "one", batch=10, dpo={"beta": 0.1, "reference": False})
+    each = []
+    for place, pair in enumerate(PAIRS):
+        (root / f"pair{place}").mkdir()
+        tuning = tunings.tuning(method="dpo", batch=1, dpo={"beta": 0.1, "reference": False})
+        each += tunings.losses(finetune.prefer_answers([pair], tuning, root / f"pair{place}")[0])
+    assert tunings.losses(one)[0] == pytest.approx(sum(each) / len(each), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"schedule": "linear"}, {"schedule": "constant"}, {"warmup": 2}, {"weight_decay": 1.0}, {"clip": 0.01},
+     {"optimizer": "adafactor"}, {"loss": "everything"}],
+)  # fmt: skip
+def test_each_setting_changes_what_is_learnt(root: Path, fields) -> None:
+    tunings.tune(root / "plain", epochs=2)
+    tunings.tune(root / "other", epochs=2, **fields)
+    assert tunings.digest(root / "plain") != tunings.digest(root / "other")
+
+
+def test_warm_up_is_a_share_or_a_number_of_steps(root: Path) -> None:
+    share = tunings.losses(
+        tunings.tune(root / "share", epochs=2, warmup=0.5, schedule="constant"), "learning_rate"
+    )
+    steps = tunings.losses(
+        tunings.tune(root / "steps", epochs=2, warmup=3, schedule="constant"), "learning_rate"
+    )
+    assert share == steps == pytest.approx([0, 0.01 / 3, 0.02 / 3, 0.01, 0.01, 0.01])
+
+
+def test_a_template_of_ours_is_saved_with_the_model(root: Path) -> None:
+    tunings.tune(root / "tuned", template="alpaca", max_length=512)
+    template = checkpoints.load_tokenizer(Weights(str(root / "tuned"))).chat_template
+    assert "### Response:" in template
+
+
+def test_a_base_without_a_template_needs_one(root: Path) -> None:
+    from evobuild.core.errors import UserError
+
+    shutil.copytree(tiny.folder(), root / "base", ignore=shutil.ignore_patterns("chat_template*"))
+    with pytest.raises(UserError, match=r"finetune\.template"):
+        tunings.tune(root / "tuned", base=root / "base")
+
+
+def test_no_room_for_any_answer_is_refused(root: Path) -> None:
+    with pytest.raises(BadInput, match=r"of 10 rows .* 8 tokens; raise finetune\.max_length.* 'no room for"):
+        tunings.tune(root / "tuned", max_length=8)

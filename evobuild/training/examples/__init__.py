@@ -1,0 +1,1 @@
+"""Rows as examples to learn from, in a chat template."""

@@ -1,0 +1,1 @@
+"""A training as it runs: one process or many, checkpoints, errors."""

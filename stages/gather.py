@@ -1,0 +1,48 @@
+"""Gather what is trained on: the data set, the answered rows of a pool, or a branch's pairs of answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evobuild.core.params import Name, Part
+from evobuild.core.stage import Out, out, run
+from evobuild.core.terminal import log
+from evobuild.training.params import Method
+
+
+class Finetune(Part):
+    data: Name
+    method: Method
+
+
+class Params(Part):
+    finetune: Finetune
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    dataset: Path = Path("data/dataset.parquet")
+    responses: Path = Path("data/responses")
+    preferences: Path = Path("data/preferences")
+    training: Out = out("data/training.parquet")
+    # In a folder that other stages depend on whole, which so is there even if no base is tuned.
+    about: Out = out("models/tuned/data.json")
+    counts: Out = out("data/counts/gather.json")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.core import tables
+    from evobuild.training.gather import Sources, gather_rows
+
+    given = params.finetune
+    rows = gather_rows(given.data, given.method, Sources(args.dataset, args.responses, args.preferences))
+    tables.write(args.training, rows)
+    tables.write_json(args.about, {"data": given.data, "method": given.method, "rows": rows.height})
+    nothing_lost = tables.REJECTS.to_frame()
+    tables.write_json(args.counts, tables.ledger(rows.height, rows.height, nothing_lost))
+    log(f"{rows.height} rows of {given.data} are trained on, by {given.method}")
+
+
+if __name__ == "__main__":
+    run(main)
