@@ -1,4 +1,4 @@
-"""A chat template at work: a request as prompt tokens, and where its reply begins.
+"""A request as prompt tokens, by the model's chat template or as it stands, and where its reply begins.
 
 Templates of reasoning models take options of their own, and many open the thought in the prompt, so that
 only its end is in the reply. Some models mark thoughts with special tokens, which decoding leaves out.
@@ -17,10 +17,18 @@ from evobuild.core.uri import ChatModel
 from evobuild.models.markers import marking_tokens, opening_at_end
 from evobuild.models.reasoning import template_options
 from evobuild.weights.chat_rendering import REFUSALS, render_chat
+from evobuild.weights.continuations import Continuations, Scored
 
 
 class RefusedPrompt(Exception):
-    """A request that the template or the tokenizer does not take; the text says why."""
+    """A request that the template or the tokenizer does not take, or that has no place; the text says why.
+
+    tokens: of the prompt, 0 if it was not tokenized.
+    """
+
+    def __init__(self, reason: str, tokens: int = 0) -> None:
+        super().__init__(reason)
+        self.tokens = tokens
 
 
 class ChatTemplate:
@@ -29,13 +37,12 @@ class ChatTemplate:
     hidden, hidden_ids: special tokens that no reply's text shows, where others have to stand in it for its
     thoughts to be found; None: none has to, and all are left out.
 
-    Raises UserError if the tokenizer has no chat template.
+    A tokenizer without a chat template takes raw prompts alone.
     """
 
     def __init__(self, tokenizer: Any, model: ChatModel) -> None:
-        if not tokenizer.chat_template:
-            raise UserError(f"the model '{model}' has no chat template; choose an instruction-tuned one")
-        self._tokenizer = tokenizer
+        self._tokenizer, self._model = tokenizer, model
+        self._continuations = Continuations(tokenizer)
         self._openings: dict[str, str] = {}
         special: Sequence[str] = tokenizer.all_special_tokens
         shown = marking_tokens(special)
@@ -46,16 +53,41 @@ class ChatTemplate:
     def prompt(self, request: Request) -> list[int]:
         """Give a request's token ids, up to where the reply begins.
 
-        Raises RefusedPrompt if the template refuses it or it is no text; UserError as `render_chat`.
+        Raises RefusedPrompt if the template refuses it or it is no text; UserError as `render_chat`, and if
+        there is no template.
         """
+        if request.raw is not None:
+            self._check_text(request.raw)
+            return self._continuations.prompt_ids(request.raw)
+        self._check_template(request)
         messages = [message._asdict() for message in request.messages]
         try:
             return self._ids(self._rendered(messages, request.reasoning))
         except REFUSALS as error:
             raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
 
+    def scored(self, request: Request, continuation: str) -> Scored:
+        """Give the token ids of a request's prompt and of what is scored behind it. Raises as `prompt`."""
+        self._check_text(continuation)
+        if request.raw is not None:
+            self._check_text(request.raw)
+            found = self._continuations.after_text(request.raw, continuation)
+        else:
+            self._check_template(request)
+            for message in request.messages:
+                self._check_text(message.content)
+            try:
+                found = self._continuations.after_chat(request.messages, continuation)
+            except REFUSALS as error:
+                raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
+        if not (found.prompt and found.continuation):
+            raise RefusedPrompt(f"no token of {continuation[:40]!r} is left to be scored")
+        return found
+
     def opening(self, request: Request) -> str:
         """The marker of a thought that the prompt has opened already, '' if it has not."""
+        if request.raw is not None:
+            return ""
         reasoning = request.reasoning
         if reasoning not in self._openings:
             # Of another request: what a user says at the end of one opens nothing.
@@ -70,14 +102,56 @@ class ChatTemplate:
         options = template_options(reasoning)
         return render_chat(self._tokenizer, messages, add_generation_prompt=True, **options)
 
-    def _ids(self, text: str) -> list[int]:
+    def _check_template(self, request: Request) -> None:
+        if self._tokenizer.chat_template:
+            return
+        # Of a base model the benchmarks with raw prompts are measured all the same.
+        if request.purpose == "evaluate":
+            raise RefusedPrompt("no chat template: the model takes raw prompts alone")
+        raise UserError(f"the model '{self._model}' has no chat template; choose an instruction-tuned one")
+
+    def _check_text(self, text: str) -> None:
         try:
             # Half a surrogate pair is no text; the tokenizer would speak of a wrong type.
             text.encode()
         except UnicodeEncodeError as error:
             raise RefusedPrompt(f"no text for the tokenizer: {error.reason}") from error
+
+    def _ids(self, text: str) -> list[int]:
+        self._check_text(text)
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
+
+
+def placed(request: Request, prompt: list[int], context: int) -> list[int]:
+    """A prompt that leaves room for a reply, cut from the left if the request says so.
+
+    A cut one leaves room for all of max_tokens. Raises RefusedPrompt if it has no place.
+    """
+    room = context - (request.sampling.max_tokens if request.cut else 1)
+    if len(prompt) <= room:
+        return prompt
+    if not request.cut or room <= 0:
+        raise RefusedPrompt(_too_long(len(prompt), context), len(prompt))
+    return prompt[-room:]
+
+
+def placed_with(request: Request, scored: Scored, context: int, unread: int = 0) -> Scored:
+    """A prompt that has a place with what is scored behind it, cut from the left if the request says so.
+
+    unread: tokens at the end that may stand outside of the context. Raises RefusedPrompt if it has no place.
+    """
+    length, room = len(scored.prompt) + len(scored.continuation), context + unread
+    if length <= room:
+        return scored
+    kept = room - len(scored.continuation)
+    if not request.cut or kept <= 0:
+        raise RefusedPrompt(_too_long(length, context), length)
+    return scored._replace(prompt=scored.prompt[-kept:])
+
+
+def _too_long(length: int, context: int) -> str:
+    return f"prompt too long: {length} tokens of a context of {context}"
 
 
 def _line(error: Exception) -> str:

@@ -27,7 +27,7 @@ from evobuild.core.chat import Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine, planning, reasoning
+from evobuild.models import adapted, engine, planning, reasoning
 from evobuild.models.progress import Progress
 from evobuild.models.reply_cache import ReplyCache
 from evobuild.models.sharing import Engines
@@ -53,7 +53,7 @@ class Model:
         total: int | None = None,
         engines: Engines | None = None,
     ) -> None:
-        self.model = model
+        self.model = model = adapted.with_base(model)
         self._start = engines.start if engines else engine.start_engine
         self._machine = machine.load_machine()
         price = self._machine.price(str(model))

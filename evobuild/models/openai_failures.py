@@ -41,6 +41,10 @@ class Rejected(Failure):
     """This request will not be answered, however often it is asked."""
 
 
+class NoLikelihoods(Rejected):
+    """The server scores no text of this kind: no other request that is scored need be sent."""
+
+
 class Unsupported(Failure):
     """The server does not take one of the fields that were sent, or may not: it is asked again without."""
 

@@ -1,4 +1,4 @@
-"""OpenAI's chat protocol: a request as JSON, and what an answer means.
+"""What an answer of OpenAI's protocol means.
 
 An answer is data only if it is whole: the right content type, choices, the model that was asked. Everything
 else is one of three failures: `Retry` (the next try may do better), `Rejected` (this request will never be
@@ -16,10 +16,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
-from evobuild.core.chat import Choice, Finish, Request
+from evobuild.core.chat import Choice, Finish
+from evobuild.models.openai_call import Call
+from evobuild.models.openai_completions import as_chat, no_completions, scored_choice, unscored
 from evobuild.models.openai_failures import DETAIL, Failure, Rejected, Retry, status_failure
-from evobuild.models.reasoning import server_options
-from evobuild.models.sampling import noise_seed
 from evobuild.models.token_counts import choices_estimate, prompt_estimate, token_counts
 
 FINISHES: dict[str | None, Finish] = {
@@ -28,65 +28,13 @@ FINISHES: dict[str | None, Finish] = {
     "length": "length",
     "content_filter": "content_filter",
 }
-MOST_LOGPROBS = 20
-"""What OpenAI and, by default, vLLM give at a position."""
-
 TOOL_CALLS = ("tool_calls", "function_call")
 """Finish reasons of a choice that calls a tool, though there is none."""
-
-LEAST_BODY = 1 << 20
-CHOICE_BYTES, LOGPROB_BYTES = 64, 160
-"""Bytes that a body may have: at all; for the text of each token; for each log-probability of one."""
 
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 """Half of a character that JSON escapes as two, or of one that is whole."""
 
 _SNAPSHOT = re.compile(r"(:latest|-latest|[-@:]\d{4}[-\d]*)$")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What is sent: a request, how many choices it asks for and the number of the first of them.
-
-    length_field: what the server calls the greatest number of new tokens. at_openai: the server is OpenAI's.
-    """
-
-    model: str
-    request: Request
-    n: int
-    number: int
-    length_field: str = "max_tokens"
-    at_openai: bool = False
-
-    def body(self) -> bytes:
-        """As JSON. All that a server might have a default of its own for is said."""
-        sampling = self.request.sampling
-        fields: dict[str, Any] = {
-            "model": self.model,
-            "messages": [
-                {"role": message.role, "content": message.content} for message in self.request.messages
-            ],
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            self.length_field: sampling.max_tokens,
-        } | server_options(self.request.reasoning, self.at_openai)
-        if self.n > 1:
-            fields["n"] = self.n
-        if sampling.temperature > 0:
-            fields["seed"] = noise_seed(self.request) + self.number
-        if sampling.stop:
-            fields["stop"] = list(sampling.stop)
-        if sampling.logprobs:
-            # One more: vLLM counts the chosen token in, which may push the last one out.
-            fields |= {"logprobs": True, "top_logprobs": min(sampling.logprobs + 1, MOST_LOGPROBS)}
-        return json.dumps(fields, separators=(",", ":")).encode()
-
-    @property
-    def most_bytes(self) -> int:
-        """How large an answer may be: far more than what is asked for takes."""
-        sampling = self.request.sampling
-        told = (sampling.logprobs + 2) * LOGPROB_BYTES if sampling.logprobs else 0
-        return LEAST_BODY + self.n * sampling.max_tokens * (CHOICE_BYTES + told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +60,15 @@ Logprob = Annotated[float, Field(allow_inf_nan=False)]
 
 class _Top(BaseModel):
     logprob: Logprob
+    token: Any = None
 
 
-class _Position(BaseModel):
-    logprob: Logprob
+class _Position(_Top):
     top_logprobs: list[_Top] = []
+
+    def told(self, wanted: int) -> list[_Top]:
+        """Itself, then as many of the most probable tokens as are wanted, best first."""
+        return [self, *sorted(self.top_logprobs, key=lambda top: -top.logprob)[:wanted]]
 
 
 class _Logprobs(BaseModel):
@@ -183,6 +135,7 @@ class _Completion(BaseModel):
     model: Any = None
     choices: Any = None
     usage: Any = None
+    prompt_logprobs: Any = None
 
 
 _COMPLETION = TypeAdapter(_Completion)
@@ -194,8 +147,12 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], data: bytes
 
     Raises Retry, Rejected, Unsupported or UserError if it is no reply.
     """
+    scores = call.request.continuation is not None
     if status != 200:
-        raise status_failure(call, status, headers, data)
+        failure = status_failure(call, status, headers, data)
+        if call.request.raw is not None and not scores:
+            failure = no_completions(failure, status)
+        raise unscored(failure, status) if scores else failure
     kind = headers.get("Content-Type", "")
     if "json" not in kind:
         raise Retry(f"content type {kind[:50] or 'missing'}")
@@ -204,7 +161,7 @@ def read_answer(call: Call, status: int, headers: Mapping[str, str], data: bytes
     except ValidationError as error:
         raise _malformed(error) from error
     try:
-        return _answer(call, completion)
+        return _scored(call, completion) if scores else _answer(call, completion)
     except Failure as failure:
         prompt, written = token_counts(completion.usage)
         failure.tokens = (prompt_estimate(call.request) if prompt is None else prompt, written or 0)
@@ -215,14 +172,10 @@ def _answer(call: Call, completion: _Completion) -> Answer:
     if not completion.choices and isinstance(completion.choices, list):
         raise Retry("empty choices")
     try:
-        given = _CHOICES.validate_python(completion.choices)
+        given = _CHOICES.validate_python(_chat_choices(call, completion.choices))
     except ValidationError as error:
         raise _malformed(error, "choices") from error
-    model = completion.model
-    if model is not None and not isinstance(model, str):
-        raise Retry("malformed reply: model")
-    if model and not same_model(call.model, model):
-        raise Retry(f"reply of another model: {model[:DETAIL]!r}")
+    _check_model(call, completion)
     # Some servers give more than were asked for.
     given = _in_order(given)[: call.n]
     choices = [_choice(call, each) for each in given]
@@ -236,6 +189,28 @@ def _answer(call: Call, completion: _Completion) -> Answer:
         counted,
         any(each.textless for each in given),
     )
+
+
+def _scored(call: Call, completion: _Completion) -> Answer:
+    """What a server says of a given text: its tokens count as the prompt's."""
+    _check_model(call, completion)
+    prompt, _ = token_counts(completion.usage)
+    choice = scored_choice(call.request, completion.choices, completion.prompt_logprobs, prompt)
+    return Answer((choice,), prompt_estimate(call.request) if prompt is None else prompt, prompt is not None)
+
+
+def _chat_choices(call: Call, choices: Any) -> Any:
+    if call.request.raw is None or not isinstance(choices, list):
+        return choices
+    return [as_chat(choice, call.request.sampling.logprobs) for choice in choices]
+
+
+def _check_model(call: Call, completion: _Completion) -> None:
+    model = completion.model
+    if model is not None and not isinstance(model, str):
+        raise Retry("malformed reply: model")
+    if model and not same_model(call.model, model):
+        raise Retry(f"reply of another model: {model[:DETAIL]!r}")
 
 
 def _malformed(error: ValidationError, place: str = "") -> Retry:
@@ -279,16 +254,15 @@ def _choice(call: Call, choice: _Choice) -> Choice:
     finish = FINISHES.get(choice.finish_reason)
     if finish is None:
         raise Retry(f"unknown finish reason: {(choice.finish_reason or '')[:DETAIL] or None!r}")
-    wanted = call.request.sampling.logprobs
-    if not wanted or message.content is None:
+    sampling = call.request.sampling
+    if not sampling.logprobs or message.content is None:
         return Choice(message.content or "", finish, 0, reasoning=thoughts)
     if choice.logprobs is None or choice.logprobs.content is None:
         raise Rejected("no logprobs in the reply; this server does not give them")
-    logprobs = tuple(
-        (position.logprob, *sorted((top.logprob for top in position.top_logprobs), reverse=True)[:wanted])
-        for position in choice.logprobs.content
-    )
-    return Choice(message.content, finish, 0, logprobs, thoughts)
+    positions = [position.told(sampling.logprobs) for position in choice.logprobs.content]
+    logprobs = tuple(tuple(each.logprob for each in position) for position in positions)
+    texts = tuple(tuple(_said(each.token) for each in position) for position in positions)
+    return Choice(message.content, finish, 0, logprobs, thoughts, texts if sampling.token_texts else None)
 
 
 def _shared_out(total: int, parts: int) -> list[int]:

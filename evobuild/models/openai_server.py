@@ -22,8 +22,9 @@ from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
 from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
-from evobuild.models.openai_failures import DETAIL, Failure, Retry, Unsupported
-from evobuild.models.openai_protocol import Answer, Call, read_answer, same_model
+from evobuild.models.openai_call import Call
+from evobuild.models.openai_failures import DETAIL, Failure, NoLikelihoods, Retry, Unsupported
+from evobuild.models.openai_protocol import Answer, read_answer, same_model
 from evobuild.models.openai_transport import Answered, Transport
 from evobuild.models.rate_limit import RateLimit, retry_wait
 from evobuild.models.redaction import Redaction
@@ -61,6 +62,8 @@ class Server:
         self._repeats = self._answered = False
         self._lost = self._refused = 0
         self._told: set[str] = set()
+        # Why it scores no answers to chats (True), or no raw texts (False).
+        self._unscored: dict[bool, str] = {}
         self.lengths: dict[str, int] = {}
 
     async def open(self) -> None:
@@ -99,7 +102,10 @@ class Server:
         A server that refuses n, or gives fewer choices, is asked again for each, with the next seed; from
         then on every choice is asked for by itself. Raises UserError if no request can be answered.
         """
-        wanted = request.sampling.n
+        is_scored = request.continuation is not None
+        if is_scored and (request.raw is None) in self._unscored:
+            return Reply(request.key, (), 0, self._unscored[request.raw is None])
+        wanted = 1 if is_scored else request.sampling.n
         answers: list[Answer] = []
         choices: tuple[Choice, ...] = ()
         try:
@@ -110,6 +116,8 @@ class Server:
         except (Failure, GivenUp) as error:
             for answer in answers:
                 _discard(request, answer.tokens)
+            if isinstance(error, NoLikelihoods):
+                self._unscored[request.raw is None] = str(error)
             return Reply(request.key, (), 0, str(error), passing=isinstance(error, GivenUp))
         return Reply(request.key, choices, sum(answer.prompt_tokens for answer in answers))
 
@@ -160,7 +168,7 @@ class Server:
             if call.request.meter and not call.request.meter.send():
                 raise GivenUp(NO_BUDGET)
             try:
-                answered = await self._transport.chat(call.body(), call.most_bytes)
+                answered = await self._transport.post(call.path, call.body(), call.most_bytes)
                 refused = answered.status in (429, 503)
                 return answered
             except Retry as error:

@@ -79,12 +79,10 @@ class Transport:
         async with self._session.get(f"{self.url}/models", allow_redirects=False, timeout=limit) as response:
             return Answered(response.status, response.headers, await _body(response, LIST_BODY))
 
-    async def chat(self, body: bytes, most: int) -> Answered:
-        """Send a chat request. most: bytes of its answer. Raises Retry if none comes, or no whole one."""
+    async def post(self, path: str, body: bytes, most: int) -> Answered:
+        """Send a request. most: bytes of its answer. Raises Retry if none comes, or no whole one."""
         try:
-            async with self._session.post(
-                f"{self.url}/chat/completions", data=body, allow_redirects=False
-            ) as response:
+            async with self._session.post(f"{self.url}{path}", data=body, allow_redirects=False) as response:
                 return Answered(response.status, response.headers, await _body(response, most))
         except TimeoutError as error:
             raise Retry(f"no reply within {self._timeout:g} s") from error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from evobuild.core.params import Dtype, Length, Part, Section, first_error
+from evobuild.core.params import Dtype, Length, Name, Part, Section, first_error
 from evobuild.core.uri import ChatModel, parse_chat_model
 from evobuild.weights.params import AdaptedRole, WeightsRole
 
@@ -67,16 +67,20 @@ def _chat_model(value: object) -> object:
 ChatRole = Annotated[ChatModel, BeforeValidator(_chat_model)]
 """A chat model by its URI, alone or with options."""
 
+Evaluated = Annotated[dict[Name, ChatRole], Field(max_length=1000)]
+"""Models that are evaluated, by name: `evaluate.models`."""
+
 
 class Models(Section):
     """Who plays which role; null where there is none, and nothing is measured."""
+
+    renamed: ClassVar[dict[str, str]] = {"base": "bases.<name>.model"}
 
     evolver: ChatRole
     optimizer: ChatRole
     responder: ChatRole
     judge: ChatRole
     scorer: AdaptedRole | None
-    base: WeightsRole
     embedder: WeightsRole | None
     reward: WeightsRole | None
     tagger: ChatRole | None

@@ -60,4 +60,5 @@ class PlanningEngine:
 
 
 def _tokens(request: Request) -> int:
-    return sum(len(message.content.encode("utf-8", "surrogatepass")) for message in request.messages) // 4
+    texts = [message.content for message in request.messages] + [request.continuation or ""]
+    return sum(len(text.encode("utf-8", "surrogatepass")) for text in texts) // 4

@@ -42,15 +42,21 @@ _DECODER = json.JSONDecoder()
 
 
 def encode_reply(reply: Reply) -> bytes:
-    """Write a reply without its key; thoughts that came beside a text stand after all else of its choice."""
-    choices = [
-        (choice.text, choice.finish, choice.tokens, choice.logprobs, choice.reasoning)[
-            : 5 if choice.reasoning else 4
-        ]
-        for choice in reply.choices
-    ]
+    """Write a reply without its key.
+
+    Thoughts that came beside a text stand after all else of its choice, and the texts of tokens after these.
+    """
+    choices = [_fields(choice) for choice in reply.choices]
     text = json.dumps((reply.prompt_tokens, choices), separators=(",", ":"), ensure_ascii=False)
     return text.encode("utf-8", "surrogatepass")
+
+
+def _fields(choice: Choice) -> tuple[object, ...]:
+    """What is written of a choice: as little as it has, as it always was."""
+    fields = (choice.text, choice.finish, choice.tokens, choice.logprobs)
+    if choice.token_texts is not None:
+        return (*fields, choice.reasoning, choice.token_texts)
+    return (*fields, choice.reasoning) if choice.reasoning else fields
 
 
 def decode_reply(stored: bytes) -> Reply:
@@ -76,14 +82,16 @@ def decode_reply(stored: bytes) -> Reply:
 
 def _choice(stored: object) -> Choice:
     """Read one choice. Raises ValueError if it is none."""
-    if not (isinstance(stored, list) and 4 <= len(stored) <= 5):
+    if not (isinstance(stored, list) and 4 <= len(stored) <= 6):
         raise ValueError("a choice of other fields")
-    text, finish, tokens, logprobs, *reasoning = stored
+    text, finish, tokens, logprobs, *others = stored
+    reasoning, told = others[:1], others[1:]
     if not (isinstance(text, str) and finish in FINISHES and _is_count(tokens)):
         raise ValueError("a choice whose text, finish or tokens are none")
     if reasoning and not isinstance(reasoning[0], str):
         raise ValueError("thoughts that are no text")
-    return Choice(text, finish, tokens, None if logprobs is None else _positions(logprobs), *reasoning)
+    positions = None if logprobs is None else _positions(logprobs)
+    return Choice(text, finish, tokens, positions, *reasoning, *(_texts(each, positions) for each in told))
 
 
 def _positions(stored: object) -> tuple[tuple[float, ...], ...]:
@@ -94,6 +102,17 @@ def _positions(stored: object) -> tuple[tuple[float, ...], ...]:
         for value in position:
             if type(value) not in (float, int) or not value <= HIGHEST_LOGPROB:
                 raise ValueError(f"a log-probability of {value!r:.40}")
+    return tuple(map(tuple, stored))
+
+
+def _texts(stored: object, logprobs: tuple[tuple[float, ...], ...] | None) -> tuple[tuple[str, ...], ...]:
+    """Read the texts of tokens: one for each of the log-probabilities."""
+    if not (isinstance(stored, list) and all(isinstance(each, list) for each in stored)):
+        raise ValueError("texts of tokens that are no lists")
+    if [len(each) for each in stored] != [len(each) for each in logprobs or ()]:
+        raise ValueError("texts of other tokens than have log-probabilities")
+    if not all(isinstance(text, str) for position in stored for text in position):
+        raise ValueError("texts of tokens that are none")
     return tuple(map(tuple, stored))
 
 
@@ -128,9 +147,18 @@ class ReplyCache(SqliteCache):
         super().__init__(file, KIND, identity)
 
     def key(self, request: Request) -> Key:
-        """Hash what is asked: 16 bytes. Neither the request's key nor its purpose counts."""
-        asked = repr((request.messages, request.sampling)).encode("utf-8", "surrogatepass")
-        return self.hashed(asked)
+        """Hash what is asked: 16 bytes. Neither the request's key nor its purpose counts.
+
+        Where a continuation is scored, sampling does not.
+        """
+        scored = request.continuation
+        asked: tuple[object, ...] = (request.messages, request.sampling if scored is None else scored)
+        # Only where it is so: replies from before are found under the name that they always had.
+        if scored is None and request.sampling.token_texts:
+            asked = (*asked, "token texts")
+        if request.cut:
+            asked = (*asked, "cut")
+        return self.hashed(repr(asked).encode("utf-8", "surrogatepass"))
 
     def get(self, keys: Sequence[Key]) -> dict[Key, Reply]:
         """Look replies up; their `key` is '' and they are marked as cached. Damaged ones are missing."""

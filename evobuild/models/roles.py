@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,23 @@ from evobuild.models.params import Models
 CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 """Those that every line has."""
 OPTIONAL_CHAT_ROLES = ("tagger",)
-WEIGHTS_ROLES = ("scorer", "base", "embedder", "reward", "entailment")
+EVALUATED = "evaluated"
+WEIGHTS_ROLES = ("scorer", "embedder", "reward", "entailment")
 
 
-def is_dry_run(models: Models) -> bool:
-    """Whether a chat role is simulated, so that nothing downstream is a result."""
-    return any(model.simulated for model in chat_models(models).values())
+def is_dry_run(models: Models, evaluated: Iterable[ChatModel] = ()) -> bool:
+    """Whether a chat role or an evaluated model is simulated, so that nothing downstream is a result."""
+    return any(model.simulated for model in (*chat_models(models).values(), *evaluated))
 
 
 def chat_models(models: Models) -> dict[str, ChatModel]:
     """The chat model of each role that has one."""
     return _given(models, (*CHAT_ROLES, *OPTIONAL_CHAT_ROLES))
+
+
+def evaluated_models(models: Mapping[str, ChatModel]) -> dict[str, ChatModel]:
+    """The models that are evaluated, as roles are called: "evaluated base"."""
+    return {f"{EVALUATED} {name}": model for name, model in models.items()}
 
 
 def weights_models(models: Models) -> dict[str, Weights]:
@@ -35,15 +42,21 @@ def _given(models: Models, roles: tuple[str, ...]) -> dict[str, Any]:
     return {role: model for role in roles if (model := getattr(models, role)) is not None}
 
 
-def check_models(models: Models) -> None:
-    """Raise BadParams at the first model that cannot be where it is said to be."""
-    if models.base.is_experienced:
-        raise BadParams(
-            f"params.yaml: models.base is '{models.base}', which the stage experience makes of models.base; "
-            "expected the model that it is to begin with"
-        )
+def check_models(models: Models, tuned: Mapping[str, Weights]) -> None:
+    """Raise BadParams at the first model that cannot be where it is said to be.
+
+    tuned: the models that are tuned, by the key of params that names each.
+    """
+    for key, weights in tuned.items():
+        if weights.is_experienced:
+            raise BadParams(
+                f"params.yaml: {key} is '{weights}', which the stage experience makes of experience.base to "
+                "score with; expected the model that tuning is to begin with"
+            )
     _check_adapter(models)
-    _check_folders(models)
+    roles: dict[str, ChatModel | Weights] = dict(weights_models(models))
+    roles |= {role: model for role, model in chat_models(models).items() if model.engine == "transformers"}
+    check_folders({f"models.{role}": model for role, model in roles.items()} | dict(tuned))
 
 
 def _check_adapter(models: Models) -> None:
@@ -55,31 +68,28 @@ def _check_adapter(models: Models) -> None:
         )
 
 
-def _check_folders(models: Models) -> None:
-    """A model that is written as a path must be a folder; a hub id has at most one slash."""
-    roles: dict[str, ChatModel | Weights] = dict(weights_models(models))
-    chat = chat_models(models)
-    roles |= {role: model for role, model in chat.items() if model.engine == "transformers"}
-    for role, model in roles.items():
+def check_folders(found: Mapping[str, ChatModel | Weights]) -> None:
+    """A model that is written as a path must be a folder; a hub id has at most one slash. found: by key."""
+    for key, model in found.items():
         name = model.name
         if isinstance(model, Weights) and model.package:
-            _check_package(role, model)
+            _check_package(key, model)
             continue
         is_path = name.startswith(("/", ".", "~", "models/")) or name.count("/") > 1
         weights = Weights(name, model.revision)
         if is_path and not weights.is_local:
-            raise BadParams(f"params.yaml: models.{role} names the folder '{name}', which does not exist")
+            raise BadParams(f"params.yaml: {key} names the folder '{name}', which does not exist")
         if weights.is_local and model.revision:
             raise BadParams(
-                f"params.yaml: models.{role} is '{model}'; a folder has no revision, it counts by content"
+                f"params.yaml: {key} is '{model}'; a folder has no revision, it counts by content"
             )
 
 
-def _check_package(role: str, model: Weights) -> None:
+def _check_package(key: str, model: Weights) -> None:
     if model.revision:
-        raise BadParams(f"params.yaml: models.{role} is '{model}'; a package has no revision")
+        raise BadParams(f"params.yaml: {key} is '{model}'; a package has no revision")
     if util.find_spec(model.package) is None:
         raise BadParams(
-            f"params.yaml: models.{role} names the package '{model.package}', which is not installed; "
+            f"params.yaml: {key} names the package '{model.package}', which is not installed; "
             f"install it, or choose another model, or null for none"
         )

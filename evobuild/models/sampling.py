@@ -50,6 +50,7 @@ class Draw:
         self._told_B = [sampling.logprobs > 0 for sampling in samplings]
         self._told_L = torch.tensor(_where(self._told_B), dtype=torch.long, device=device)
         self._kept: list[Any] = []
+        self._kept_ids: list[Any] = []
         drawn = _where([sampling.temperature >= GREEDY_BELOW for sampling in samplings])
         self._drawn_S = torch.tensor(drawn, dtype=torch.long, device=device)
         self._uniforms_S_T = torch.tensor(
@@ -72,18 +73,27 @@ class Draw:
             next_B[self._drawn_S] = self._draws(scores_B_V[self._drawn_S])
         if len(self._told_L):
             logprobs_L_V = scores_B_V[self._told_L].log_softmax(-1)
-            own_L_1 = logprobs_L_V.gather(1, next_B[self._told_L, None])
-            best_L_K = logprobs_L_V.topk(min(self._best, logprobs_L_V.shape[-1])).values
+            next_L_1 = next_B[self._told_L, None]
+            own_L_1 = logprobs_L_V.gather(1, next_L_1)
+            best_L_K, ids_L_K = logprobs_L_V.topk(min(self._best, logprobs_L_V.shape[-1]))
             self._kept.append(self._torch.cat([own_L_1, best_L_K], 1))
+            self._kept_ids.append(self._torch.cat([next_L_1, ids_L_K], 1))
         self._step += 1
         return self._torch.zeros_like(scores_B_V).scatter_(1, next_B[:, None], 1.0)
 
     def logprobs(self) -> list[list[list[float]]]:
         """Per row and step the next token's log-probability, then the best, best first; none if not asked."""
-        if not self._kept:
+        return self._of_rows(self._kept)
+
+    def tokens(self) -> list[list[list[int]]]:
+        """The ids of the tokens that `logprobs` tells of, in the same order."""
+        return self._of_rows(self._kept_ids)
+
+    def _of_rows(self, kept: list[Any]) -> list[list[list[Any]]]:
+        if not kept:
             return [[] for _ in self._told_B]
-        kept = iter(self._torch.stack(self._kept, 1).tolist())
-        return [next(kept) if told else [] for told in self._told_B]
+        rows = iter(self._torch.stack(kept, 1).tolist())
+        return [next(rows) if told else [] for told in self._told_B]
 
     def _draws(self, scores_S_V: Any) -> Any:
         probabilities_S_V = (scores_S_V / self._temperatures_S[:, None]).softmax(-1)

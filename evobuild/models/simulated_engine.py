@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from dataclasses import replace
 from pathlib import Path
 
 from evobuild import simulation
-from evobuild.core.chat import Reply, Request
+from evobuild.core.chat import Choice, Message, Reply, Request
 from evobuild.core.uri import ChatModel
 from evobuild.simulation.rates import TRAITS
 
@@ -44,7 +46,28 @@ class SimulatedEngine:
     def collect(self) -> list[Reply]:
         """Answer all that were submitted."""
         requests, self._requests = self._requests, []
-        return [simulation.answer(self._name, request) for request in requests]
+        return [self._reply(request) for request in requests]
+
+    def _reply(self, request: Request) -> Reply:
+        """Answer; a raw prompt as if a user said it, and what is to be scored with made-up likelihoods.
+
+        What a benchmark asks is answered as any instruction is.
+        """
+        if request.purpose == "evaluate":
+            request = replace(request, purpose="respond")
+        if request.raw is not None:
+            request = replace(request, messages=(Message("user", request.raw),))
+        if request.continuation is None:
+            return simulation.answer(self._name, request)
+        read = sum(simulation.count_tokens(message.content) for message in request.messages)
+        tokens = max(1, simulation.count_tokens(request.continuation))
+        drawn = random.Random(
+            repr((self._name, request.messages, request.continuation)).encode("utf-8", "surrogatepass")
+        )
+        likely = [-4.0 * drawn.random() for _ in range(tokens)]
+        logprobs = tuple((logprob, max(logprob, -1.0)) for logprob in likely)
+        choice = Choice(request.continuation, "stop", 0, logprobs)
+        return Reply(request.key, (choice,), read + tokens)
 
     def close(self) -> None:
         """Nothing to let go."""

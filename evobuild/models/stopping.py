@@ -31,12 +31,17 @@ class StopConditions:
         self._hidden = hidden
 
     def choice(
-        self, ids: list[int], logprobs: Sequence[Sequence[float]], sampling: Sampling, room: int
+        self,
+        ids: list[int],
+        logprobs: Sequence[Sequence[float]],
+        sampling: Sampling,
+        room: int,
+        told: Sequence[Sequence[int]] = (),
     ) -> Choice | None:
         """Give the choice that these tokens make, or None if they are not yet all of it.
 
         ids: the tokens made so far, maybe with more after the end. logprobs: of each of them, if asked for.
-        room: tokens that the choice may have.
+        room: tokens that the choice may have. told: the tokens that logprobs are of.
         """
         kept = self._before_end_token(ids[:room])
         has_end_token = len(kept) < len(ids[:room])
@@ -47,9 +52,16 @@ class StopConditions:
         text = self.text(kept[:cut], sampling.stop)
         tokens = len(kept) + has_end_token if cut is None else cut
         # A batch keeps as many as its neediest row asks for.
-        told = tuple(tuple(each[: 1 + sampling.logprobs]) for each in logprobs[:tokens])
+        kept_logprobs = tuple(tuple(each[: 1 + sampling.logprobs]) for each in logprobs[:tokens])
+        texts = tuple(tuple(map(self._token, each[: 1 + sampling.logprobs])) for each in told[:tokens])
         finish: Finish = "stop" if has_ended else "length"
-        return Choice(text, finish, tokens, told if sampling.logprobs else None)
+        return Choice(
+            text,
+            finish,
+            tokens,
+            kept_logprobs if sampling.logprobs else None,
+            token_texts=texts if sampling.token_texts else None,
+        )
 
     def text(self, ids: Sequence[int], stops: tuple[str, ...]) -> str:
         """Give the text of tokens, up to the first stop string in it."""
@@ -68,6 +80,10 @@ class StopConditions:
     def hold(self, ids: list[int], stops: tuple[str, ...]) -> bool:
         """Whether the tokens' text holds a stop string."""
         return bool(stops) and any(stop in self._text(ids) for stop in stops)
+
+    def _token(self, token: int) -> str:
+        text: str = self._tokenizer.decode([token])
+        return text
 
     def _text(self, ids: Sequence[int]) -> str:
         shown = [token for token in ids if token not in self._hidden] if self._hidden else ids

@@ -26,7 +26,8 @@ def _token_count(given: Any) -> int | None:
 
 
 def prompt_estimate(request: Request) -> int:
-    return sum(map(_estimate, (message.content for message in request.messages)))
+    texts = (*(message.content for message in request.messages), request.continuation or "")
+    return sum(map(_estimate, texts))
 
 
 def choices_estimate(choices: Iterable[Choice]) -> int:

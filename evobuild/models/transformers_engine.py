@@ -6,6 +6,10 @@ left and draw from their own seeds: a reply does not depend on which requests sh
 floating point, which decides where two tokens are all but equally probable. Of the model's own generation
 config only the end tokens count.
 
+What is scored instead of written is read in passes of one size, as losses are elsewhere
+(`weights.likelihood`): a likelihood has the same bits whatever is read beside it. Texts that are equal but
+for their last tokens, such as a question with each of its choices, are read once.
+
 transformers' continuous batching is not used: on a CPU it was slower than batches in every setting
 tried (benchmarks/engine_transformers.py), and its draws depend on what else is running.
 """
@@ -13,17 +17,22 @@ tried (benchmarks/engine_transformers.py), and its draws depend on what else is 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from evobuild.core import machine
 from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.chat_template import ChatTemplate, RefusedPrompt
+from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed, placed_with
 from evobuild.models.sampling import Draw, uniforms
 from evobuild.models.stopping import BatchStop, RunningRow, StopConditions
 from evobuild.weights import checkpoints, identities, threads
+from evobuild.weights.continuations import Scored
+from evobuild.weights.likelihood import Reader, Targets
 
 AHEAD = 16
 """Batches that requests are held for, to find those of like length."""
@@ -53,13 +62,17 @@ def _context(model: ChatModel) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One sequence: choice `number` of a request, its prompt's token ids, and what it has made so far."""
+    """One sequence: choice `number` of a request, its prompt's token ids, and what it has made so far.
+
+    logprobs: of each token made, where asked for. told: the tokens that they are of.
+    """
 
     request: Request
     number: int
     prompt: list[int]
     made: list[int] = field(default_factory=list)
     logprobs: list[list[float]] = field(default_factory=list)
+    told: list[list[int]] = field(default_factory=list)
 
     @property
     def ids(self) -> list[int]:
@@ -71,10 +84,15 @@ class _Row:
         return (max(SHORT, len(self.prompt) + len(self.made)) - 1).bit_length()
 
 
+def _targets(scored: Scored) -> Iterator[tuple[int, int]]:
+    """Of each scored token the position before it, and itself."""
+    return enumerate(scored.continuation, len(scored.prompt) - 1)
+
+
 class TransformersEngine:
     """A loaded model that answers in batches. end_tokens: those that end a reply.
 
-    Raises UserError if the model cannot be loaded or has no chat template, or an option is not supported.
+    Raises UserError if the model cannot be loaded, or an option is not supported.
     """
 
     @staticmethod
@@ -98,8 +116,9 @@ class TransformersEngine:
     def __init__(self, model: ChatModel) -> None:
         _check(model)
         self._torch = require("torch", "train")
-        self._tokenizer = checkpoints.load_tokenizer(_weights(model))
+        self._tokenizer = checkpoints.load_adapted_tokenizer(_weights(model), model.adapter)
         self._template = ChatTemplate(self._tokenizer, model)
+        self._adapter = model.adapter
         self._context = _context(model)
         self._model: Any = checkpoints.load_causal_lm(_weights(model), model.dtype, model.adapter)
         self.end_tokens = self._ends()
@@ -113,25 +132,34 @@ class TransformersEngine:
         self.capacity = AHEAD * batch
         self._batch: defaultdict[int, int] = defaultdict(lambda: batch)
         self._rows: list[_Row] = []
+        self._scored: list[tuple[Request, Scored]] = []
         self._done: list[Reply] = []
         self._choices: dict[str, dict[int, Choice]] = {}
 
     def submit(self, request: Request) -> None:
-        """Take one request; one whose prompt has no place in the model is refused."""
+        """Take one request; one whose prompt has no place in the model is refused.
+
+        Raises UserError if it is a chat, and the model has no chat template.
+        """
         try:
-            prompt = self._template.prompt(request)
+            if request.continuation is not None:
+                scored = self._template.scored(request, request.continuation)
+                # Nothing comes after the last token, so that the model need not read it.
+                self._scored.append((request, placed_with(request, scored, self._context, 1)))
+                return
+            prompt = placed(request, self._template.prompt(request), self._context)
         except RefusedPrompt as error:
-            self._done.append(Reply(request.key, (), 0, str(error)))
-            return
-        if len(prompt) >= self._context:
-            reason = f"prompt too long: {len(prompt)} tokens of a context of {self._context}"
-            self._done.append(Reply(request.key, (), len(prompt), reason))
+            self._done.append(Reply(request.key, (), error.tokens, str(error)))
             return
         self._rows += [_Row(request, number, prompt) for number in range(request.sampling.n)]
         self._choices[request.key] = {}
 
     def collect(self) -> list[Reply]:
-        """Run batches until a request is answered: of the length class that fills one, the longest first."""
+        """Run batches until a request is answered: of the length class that fills one, the longest first.
+
+        What is scored comes first, all at once.
+        """
+        self._score()
         while not self._done:
             batch = self._next()
             try:
@@ -150,8 +178,32 @@ class TransformersEngine:
 
     def close(self) -> None:
         """Let the model go."""
+        self.__dict__.pop("_reader", None)
         del self._model
         self._torch.cuda.empty_cache()
+
+    def _score(self) -> None:
+        """Read what is to be scored: texts that are equal but for their last tokens once."""
+        together: defaultdict[tuple[int, ...], list[tuple[Request, Scored]]] = defaultdict(list)
+        for request, scored in self._scored:
+            together[tuple([*scored.prompt, *scored.continuation[:-1]])].append((request, scored))
+        self._scored.clear()
+        alike = list(together.values())
+        if not alike:
+            return
+        wanted = [tuple(each for _, scored in some for each in _targets(scored)) for some in alike]
+        documents = [Targets(ids, own) for ids, own in zip(together, wanted, strict=True)]
+        for place, found in self._reader.read_targets(documents):
+            likely = iter(found)
+            for request, scored in alike[place]:
+                logprobs = tuple(islice(likely, len(scored.continuation)))
+                choice = Choice(request.continuation or "", "stop", 0, logprobs)
+                tokens = len(scored.prompt) + len(scored.continuation)
+                self._done.append(Reply(request.key, (choice,), tokens))
+
+    @cached_property
+    def _reader(self) -> Reader:
+        return Reader(self._model)
 
     def _next(self) -> list[_Row]:
         sizes: dict[int, list[_Row]] = {}
@@ -188,8 +240,10 @@ class TransformersEngine:
                 stopping_criteria=[BatchStop(torch, self._conditions, going, width, device)],
             )
         return [
-            replace(row, made=row.made + made, logprobs=row.logprobs + logprobs)
-            for row, made, logprobs in zip(batch, out_B_T[:, width:].tolist(), draw.logprobs(), strict=True)
+            replace(row, made=row.made + made, logprobs=row.logprobs + logprobs, told=row.told + told)
+            for row, made, logprobs, told in zip(
+                batch, out_B_T[:, width:].tolist(), draw.logprobs(), draw.tokens(), strict=True
+            )
         ]
 
     def _config(self, steps: int) -> Any:
@@ -199,7 +253,8 @@ class TransformersEngine:
 
     def _keep(self, batch: list[_Row]) -> None:
         for row in batch:
-            choice = self._conditions.choice(row.made, row.logprobs, row.request.sampling, self._room(row))
+            sampling, room = row.request.sampling, self._room(row)
+            choice = self._conditions.choice(row.made, row.logprobs, sampling, room, row.told)
             if choice is None:
                 self._rows.append(row)
                 continue
@@ -233,4 +288,5 @@ class TransformersEngine:
     def _ends(self) -> frozenset[int]:
         own = self._model.generation_config.eos_token_id
         found = {*(own if isinstance(own, list) else [own]), self._tokenizer.eos_token_id}
+        found |= set(checkpoints.adapter_stop_token_ids(self._adapter))
         return frozenset(token for token in found if token is not None)

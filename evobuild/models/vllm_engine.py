@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from evobuild.core import machine
-from evobuild.core.chat import Choice, Finish, Reply, Request
+from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
 from evobuild.core.json_files import read_json_file
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.chat_template import ChatTemplate, RefusedPrompt
+from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed, placed_with
 from evobuild.models.sampling import noise_seed
 from evobuild.models.stopping import StopConditions
 from evobuild.weights import checkpoints, identities, sources
@@ -59,8 +59,8 @@ DEVICE = ("device type", "Device string", "No CUDA", "NVIDIA driver", "no accele
 class VllmEngine:
     """A running vLLM engine.
 
-    Raises MissingExtra without vLLM; UserError if the model has no chat template, cannot be loaded,
-    does not fit into memory, or there is no device to run it on.
+    Raises MissingExtra without vLLM; UserError if the model cannot be loaded, does not fit into memory, or
+    there is no device to run it on.
     """
 
     @staticmethod
@@ -80,7 +80,8 @@ class VllmEngine:
         with _quiet():
             # Before the hub is asked for anything.
             self._vllm = require("vllm", "vllm")
-        tokenizer = checkpoints.load_tokenizer(_weights(model))
+        tokenizer = checkpoints.load_adapted_tokenizer(_weights(model), model.adapter)
+        self._stops = checkpoints.adapter_stop_token_ids(model.adapter)
         self._template = ChatTemplate(tokenizer, model)
         self._conditions = StopConditions(tokenizer, frozenset(), self._template.hidden_ids)
         sequences = machine.load_machine().vllm.max_num_seqs
@@ -97,13 +98,18 @@ class VllmEngine:
         self._waiting: list[Request] = []
         self._refused: list[Reply] = []
         self._asked: dict[str, Request] = {}
+        self._scored: dict[str, int] = {}
 
     def submit(self, request: Request) -> None:
         """Take one request; one whose prompt has no place in the model will be refused."""
         self._waiting.append(request)
 
     def collect(self) -> list[Reply]:
-        """Step until a request ends. Raises UserError if memory runs out or the engine dies."""
+        """Step until a request ends.
+
+        Raises UserError if memory runs out or the engine dies, or a chat is asked of a model without a chat
+        template.
+        """
         if len(self._asked) < self._enough:
             for request in self._waiting:
                 self._ask(request)
@@ -125,22 +131,28 @@ class VllmEngine:
 
     def _ask(self, request: Request) -> None:
         try:
-            prompt = self._template.prompt(request)
+            prompt = self._prompt(request)
         except RefusedPrompt as error:
-            self._refuse(request, 0, str(error))
-            return
-        room = self._context - len(prompt)
-        if room <= 0:
-            reason = f"prompt too long: {len(prompt)} tokens of a context of {self._context}"
-            self._refuse(request, len(prompt), reason)
+            self._refuse(request, error.tokens, str(error))
             return
         ids = {"type": "token", "prompt_token_ids": prompt}
+        sampling = self._sampling(request, self._context - len(prompt))
         try:
-            self._engine.add_request(request.key, ids, self._sampling(request, room), lora_request=self._lora)
+            self._engine.add_request(request.key, ids, sampling, lora_request=self._lora)
         except self._errors as error:
             self._refuse(request, len(prompt), f"refused by vLLM: {_line(error)}")
             return
         self._asked[request.key] = request
+
+    def _prompt(self, request: Request) -> list[int]:
+        """The token ids of a prompt, and of what is scored behind it. Raises RefusedPrompt."""
+        if request.continuation is None:
+            return placed(request, self._template.prompt(request), self._context)
+        scored = self._template.scored(request, request.continuation)
+        # vLLM writes one token in any case.
+        found = placed_with(request, scored, self._context, -1)
+        self._scored[request.key] = len(found.continuation)
+        return found.prompt + found.continuation
 
     def _adapted(self) -> Any:
         if not self._model.adapter:
@@ -154,10 +166,13 @@ class VllmEngine:
         ends = {choice.finish_reason for choice in output.outputs}
         if not ends <= {"stop", "length"}:
             return Reply(output.request_id, (), tokens, f"vLLM ended it: {', '.join(map(str, ends))}")
+        if request.continuation is not None:
+            logprobs = _likelihoods(output, self._scored.pop(request.key))
+            choice = Choice(request.continuation, "stop", 0, logprobs)
+            return Reply(output.request_id, (choice,), tokens)
         sampling = request.sampling
         choices = tuple(
-            replace(_choice(each, sampling.logprobs), text=self._text(request, each))
-            for each in output.outputs
+            replace(_choice(each, sampling), text=self._text(request, each)) for each in output.outputs
         )
         # Greedy answers are equal, and vLLM gives only one.
         return Reply(output.request_id, choices if sampling.temperature else choices * sampling.n, tokens)
@@ -176,6 +191,10 @@ class VllmEngine:
 
     def _sampling(self, request: Request, room: int) -> SamplingParams:
         given = request.sampling
+        if request.continuation is not None:
+            return self._vllm.SamplingParams(
+                temperature=0.0, max_tokens=1, prompt_logprobs=1, output_kind=self._final
+            )
         return self._vllm.SamplingParams(
             n=given.n if given.temperature else 1,
             temperature=given.temperature,
@@ -184,6 +203,7 @@ class VllmEngine:
             # vLLM adds the choice's number to it.
             seed=noise_seed(request) if given.temperature else None,
             stop=list(given.stop),
+            stop_token_ids=self._stops or None,
             logprobs=given.logprobs or None,
             skip_special_tokens=self._template.hidden is None,
             output_kind=self._final,
@@ -234,19 +254,30 @@ def _options(model: ChatModel) -> dict[str, Any]:
     return options
 
 
-def _choice(output: CompletionOutput, most: int) -> Choice:
-    logprobs = None
+def _choice(output: CompletionOutput, sampling: Sampling) -> Choice:
+    logprobs = texts = None
     if output.logprobs is not None:
-        positions = zip(output.token_ids, output.logprobs, strict=True)
-        logprobs = tuple(_position(token, position, most) for token, position in positions)
+        given = zip(output.token_ids, output.logprobs, strict=True)
+        positions = [_told(token, position, sampling.logprobs) for token, position in given]
+        logprobs = tuple(tuple(each.logprob for each in position) for position in positions)
+        if sampling.token_texts:
+            texts = tuple(tuple(each.decoded_token or "" for each in position) for position in positions)
     finish: Finish = "stop" if output.finish_reason == "stop" else "length"
-    return Choice(output.text, finish, len(output.token_ids), logprobs)
+    return Choice(output.text, finish, len(output.token_ids), logprobs, token_texts=texts)
 
 
-def _position(token: int, position: dict[int, Logprob], most: int) -> tuple[float, ...]:
-    """The chosen token's log-probability, then the most probable ones; vLLM gives the chosen one anyway."""
-    best = sorted((each.logprob for each in position.values()), reverse=True)
-    return position[token].logprob, *best[:most]
+def _likelihoods(output: RequestOutput, last: int) -> tuple[tuple[float, ...], ...]:
+    """Of each of the prompt's last tokens the log-probability, and the greatest at its place."""
+    tokens = (output.prompt_token_ids or [])[-last:]
+    positions = zip(tokens, (output.prompt_logprobs or [])[-last:], strict=True)
+    told = [_told(token, position or {}, 1) for token, position in positions]
+    return tuple(tuple(each.logprob for each in position) for position in told)
+
+
+def _told(token: int, position: dict[int, Logprob], most: int) -> list[Logprob]:
+    """The chosen token, then the most probable ones; vLLM gives the chosen one anyway."""
+    best = sorted(position.values(), key=lambda each: -each.logprob)
+    return [position[token], *best[:most]]
 
 
 def _line(error: Exception) -> str:

@@ -14,7 +14,7 @@ from evobuild.core.chat import Choice, Message, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
 from evobuild.models import transformers_engine
-from evobuild.models.chat_template import ChatTemplate
+from evobuild.models.chat_template import ChatTemplate, RefusedPrompt
 from evobuild.models.reasoning import split_reasoning
 from evobuild.models.stopping import StopConditions
 from evobuild.models.transformers_engine import TransformersEngine
@@ -77,9 +77,14 @@ def test_a_thought_may_be_open_where_the_reply_begins(template: str, asked: Requ
     assert ChatTemplate(tokenizer(template), MODEL).opening(asked) == opening
 
 
-def test_a_tokenizer_without_a_template_is_refused() -> None:
+def test_without_a_template_no_chat_is_taken_and_a_raw_prompt_is() -> None:
+    template = ChatTemplate(tokenizer(""), MODEL)
     with pytest.raises(UserError, match="has no chat template; choose an instruction-tuned one"):
-        ChatTemplate(tokenizer(""), MODEL)
+        template.prompt(request())
+    with pytest.raises(RefusedPrompt, match="no chat template"):
+        template.prompt(replace(request(), purpose="evaluate"))
+    raw = replace(request(), messages=(Message("text", "Hi"),))
+    assert template.prompt(raw) == tiny.tokenizer()("Hi")["input_ids"]
 
 
 @pytest.mark.parametrize(

@@ -455,6 +455,12 @@ def test_logprobs_give_the_chosen_token_first(serve):
     assert (server.bodies[0]["logprobs"], server.bodies[0]["top_logprobs"]) == (True, 3)
 
 
+def test_tokens_have_texts_where_asked_for_the_chosen_one_first(serve):
+    serve()
+    assert one(logprobs=2).choices[0].token_texts is None
+    assert one(logprobs=2, token_texts=True).choices[0].token_texts == (("b", "a", "a"),) * 4
+
+
 def test_logprobs_that_a_server_does_not_give_are_a_reject(serve):
     serve(changed(logprobs=None))
     assert one(logprobs=2).error == "no logprobs in the reply; this server does not give them"

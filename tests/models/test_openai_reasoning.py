@@ -15,7 +15,7 @@ from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.models import openai_server
 from evobuild.models.client import Model
-from evobuild.models.openai_protocol import Call
+from evobuild.models.openai_call import Call
 
 
 @pytest.fixture

@@ -119,7 +119,7 @@ def test_a_killed_writer_loses_nothing_that_it_had_flushed(store, moment):
 def test_neither_key_nor_purpose_counts_and_all_else_does(store):
     asked = request("a", temperature=0.5, seed=1)
     changes = [{"seed": 2}, {"temperature": 0.6}, {"top_p": 0.9}, {"max_tokens": 9}, {"n": 2}]
-    changes += [{"stop": ("x",)}, {"logprobs": 1}]
+    changes += [{"stop": ("x",)}, {"logprobs": 1}, {"token_texts": True}]
     others = [
         *(replace(asked, sampling=replace(asked.sampling, **change)) for change in changes),
         replace(asked, messages=(Message("system", "a"),)),
@@ -150,6 +150,7 @@ def test_a_stored_reply_comes_back_whole(store):
         Choice("é\ud800\0山", "length", 3, ((-0.5, -1.25), (-2.0,))),
         Choice("", "content_filter", 0),
         Choice("Po", "stop", 5, None, "Which is it?"),
+        Choice("Po", "stop", 1, ((-0.5, -0.5),), "", (("Po", "\ud800"),)),
     )
     given = Reply("k", choices, 11)
     with ReplyCache(store, "m") as first:
@@ -503,7 +504,11 @@ MALFORMED = {
     "no choices": "[1,[]]",
     "a choice that is a text": '[1,["abcd"]]',
     "a choice without tokens": '[1,[["a","stop"]]]',
-    "a choice of six": '[1,[["a","stop",1,null,"",""]]]',
+    "a choice of seven": '[1,[["a","stop",1,null,"",[],""]]]',
+    "texts of tokens of no list": '[1,[["a","stop",1,[[-1]],"",["a"]]]]',
+    "texts of tokens that are numbers": '[1,[["a","stop",1,[[-1]],"",[[7]]]]]',
+    "texts of more tokens": '[1,[["a","stop",1,[[-1]],"",[["a","b"]]]]]',
+    "texts of tokens without log-probabilities": '[1,[["a","stop",1,null,"",[["a"]]]]]',
     "a text that is a number": '[1,[[7,"stop",1,null]]]',
     "a text that is null": '[1,[[null,"stop",1,null]]]',
     "an unknown finish": '[1,[["a","tool_calls",1,null]]]',

@@ -60,6 +60,7 @@ def test_rows_of_every_kind_share_a_batch() -> None:
     logprobs = logits_B_V[0].log_softmax(-1).tolist()
     wanted = [[logprobs[1], logprobs[1], logprobs[3]]]
     assert draw.logprobs() == [[], [], wanted, wanted]
+    assert draw.tokens() == [[], [], [[1, 1, 3]], [[1, 1, 3]]]
 
 
 def test_greedy_rows_need_no_processor() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,18 @@ def test_logprobs_are_the_chosen_token_and_the_most_probable(engine: Transformer
         assert chosen <= best[0] <= 0
 
 
+def test_tokens_whose_probabilities_are_told_have_texts_where_asked_for(engine: TransformersEngine) -> None:
+    sampling = Sampling(1.0, max_tokens=6, seed=1, logprobs=2, token_texts=True)
+    (with_texts,) = answer(engine, ask("Name three colours.", sampling))
+    (without,) = answer(engine, ask("Name three colours.", replace(sampling, token_texts=False)))
+    (choice,) = with_texts.choices
+    assert choice.logprobs and choice.token_texts
+    assert "".join(chosen for chosen, *_ in choice.token_texts) == choice.text
+    for (chosen, best, other), texts in zip(choice.logprobs, choice.token_texts, strict=True):
+        assert [texts[0] == each for each in texts[1:]] == [chosen == best, chosen == other]
+    assert without.choices[0] == replace(choice, token_texts=None)
+
+
 def test_greedy_chooses_the_most_probable(engine: TransformersEngine) -> None:
     (reply,) = answer(engine, ask("Name three colours.", Sampling(max_tokens=6, logprobs=1)))
     assert all(chosen == best for chosen, best in reply.choices[0].logprobs or ())
@@ -293,10 +306,11 @@ def test_a_conversation_that_the_template_refuses_harms_no_other(tmp_path: Path)
     assert among.error is None
 
 
-def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
+def test_a_chat_with_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
     shutil.copytree(tiny.folder(), tmp_path / "plain", ignore=shutil.ignore_patterns("chat_template*"))
+    engine = TransformersEngine(ChatModel("transformers", str(tmp_path / "plain")))
     with pytest.raises(UserError, match="has no chat template; choose an instruction-tuned one"):
-        TransformersEngine(ChatModel("transformers", str(tmp_path / "plain")))
+        engine.submit(ask("Name a fish."))
 
 
 def test_an_unknown_folder_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from readers import READERS
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("answering", "autoif", "contamination", "evolution", "export", "models", "scoring", "text")
+BENCHMARKS = tuple(
+    f"evaluation/benchmarks/{name}" for name in ("alpaca_eval", "followbench", "ifeval", "mt_bench")
+)
+FOLDERS = (
+    *("answering", "autoif", "contamination", "evaluation", "evaluation/benchmarks", "evolution", "export"),
+    *("models", "scoring", "text", *BENCHMARKS),
+)
 """Folders of the library that read what models write."""
 SIZE = 20_000
 """Bytes of a text. What reads such a one in 5 ms by time n reads it in seconds by n squared."""
@@ -92,7 +98,17 @@ def test_no_text_is_more_than_readers_can_bear(text):
 
 
 NOT_OF_REPLIES = {
+    "evaluation/benchmarks/alpaca_eval/length_control": "its own data",
+    "evaluation/judge": "what it shows of a reply, by its blanks alone",
+    "evaluation/lm_eval_requests": "prompts that lm-eval has made",
+    "evaluation/lm_eval_tasks": "lm-eval's tasks",
+    "evaluation/params": "the name of an entry",
+    "evaluation/symbolic": "what its own processes write; replies are read there, by math-verify",
+    "evaluation/benchmarks/math": "its items",
+    "evaluation/benchmarks/mbpp": "its items",
+    "evaluation/benchmarks/question_files": "its items",
     "evolution/operations": "the name of a round",
+    "models/openai_call": "what is sent",
     "models/openai_protocol": "what servers send, before it is a reply",
     "models/openai_failures": "a line of 200 characters at most, of what servers send",
     "models/progress": "its own file",
@@ -121,6 +137,6 @@ def test_every_module_that_could_read_replies_by_regex_or_parser_is_among_the_re
         for folder in FOLDERS
         for path in (ROOT / "evobuild" / folder).glob("*.py")
         if imported(ast.parse(path.read_text())) & {"re", "json", "ast", "difflib", "unicodedata"}
-        and f"evobuild.{folder}.{path.stem}" not in known
+        and f"evobuild.{folder.replace('/', '.')}.{path.stem}" not in known
     }
     assert unread == set(NOT_OF_REPLIES)
