@@ -1,54 +1,94 @@
-"""Measure the base and the tuned model on the held-out rows: loss and perplexity of the answers."""
+"""Ask one model every benchmark, and score its replies: rules, code in the sandbox, likelihoods, a judge."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.conversation import PLAIN
-from evobuild.core.params import Part
+from evobuild.core.errors import BadParams
+from evobuild.core.params import Name, Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
-from evobuild.evaluation.params import Evaluate
+from evobuild.evaluation.params import Evaluate, made_benchmarks, models_to_evaluate
+from evobuild.models.params import ChatRole
+from evobuild.sandbox.params import Limits
 from evobuild.weights.params import WeightsRole
 
 
 class Models(Part):
-    base: WeightsRole
+    judge: ChatRole
+
+
+class Base(Part):
+    model: WeightsRole
 
 
 class Params(Part):
+    random_seed: RandomSeed
+    bases: dict[Name, Base]
     evaluate: Evaluate
     models: Models
+    sandbox: Limits
 
     def reads(self, given: Given) -> Reads:
-        return Reads(prompts=(PLAIN,))
+        made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
+        needs = {need for each in made for need in each.needs}
+        unused = [f"evaluate.models.{name}" for name in self.evaluate.models if name != given.name]
+        own = self.evaluate.models.get(given.name)
+        base = own.base if own else ""
+        unused += [f"bases.{name}" + ".finetune" * (name == base) for name in self.bases]
+        if "judge" not in needs:
+            unused += ["models.judge", "evaluate.judge", "evaluate.unparsed"]
+        if "sandbox" not in needs:
+            unused.append("sandbox")
+        prompts = tuple(prompt for each in made for prompt in each.prompts)
+        files = tuple(dict.fromkeys(file for each in made for file in each.files))
+        libraries = tuple(sorted({library for each in made for library in each.libraries}))
+        return Reads(unused=tuple(unused), prompts=prompts, files=files, libraries=libraries)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
+    model: str
     held_out: Path = Path("data/held_out.parquet")
     scratch: Path = Path("models/scratch")
     tuned: Path = Path("models/tuned")
-    label: Path = Path("data/label.txt")
-    losses: Out = out("data/evaluation.parquet")
-    rejects: Out = out("data/rejects/evaluate.parquet")
-    metrics: Out = out("metrics/evaluation.json")
+    replies: Out = out("data/evaluation/{model}.parquet")
+    rejects: Out = out("data/rejects/evaluate-{model}.parquet")
+    counts: Out = out("data/counts/evaluate-{model}.json")
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import metrics, tables
-    from evobuild.evaluation import evaluate
+    from contextlib import ExitStack
 
-    rows = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
-    table, lost = evaluate.compare_models(rows, params.models.base, args.tuned, params.evaluate)
-    if not rows:
-        log("no row is held out (seed.held_out: 0): nothing is measured")
-    tables.ledger(len(rows), table.height, lost)
-    tables.write(args.losses, table)
-    tables.write(args.rejects, lost)
-    metrics.write_metrics(args.metrics, evaluate.evaluation_metrics(table, lost), args.label)
+    from evobuild.core import tables
+    from evobuild.core.stages import EVALUATED
+    from evobuild.evaluation.benchmark import Tools
+    from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
+    from evobuild.evaluation.judge import Judge
+    from evobuild.models.client import Model
+
+    if args.model not in params.evaluate.models:
+        raise BadParams(f"params.yaml: evaluate.models has no '{args.model}'")
+    asked = models_to_evaluate(params.evaluate.models, params.bases)[args.model]
+    made = made_benchmarks(params.evaluate.benchmarks, params.random_seed)
+    needs = {need for each in made for need in each.needs}
+    task = f"evaluate-{args.model}"
+    with ExitStack() as stack:
+        models = [stack.enter_context(Model(asked, EVALUATED, task))]
+        judge = None
+        if "judge" in needs:
+            models.append(stack.enter_context(Model(params.models.judge, "judge", f"{task}-judge")))
+            judge = Judge(models[1], params.evaluate.judge_settings(params.random_seed))
+        tools = Tools(params.random_seed, params.sandbox if "sandbox" in needs else None, judge)
+        found = evaluate_model(args.model, made, models[0], tools)
+        usage = [model.usage.asked() for model in models]
+    counts = evaluation_counts(found, tools)
+    if made:
+        tables.refuse_empty(f"{counts['in']} items of {len(made)} benchmarks came in", counts)
+    tables.write(args.replies, found.rows)
+    tables.write(args.rejects, found.rejects)
+    tables.write_json(args.counts, counts | {"asked": usage})
 
 
 if __name__ == "__main__":

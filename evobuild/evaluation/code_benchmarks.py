@@ -1,38 +1,42 @@
-"""HumanEval and MBPP: whether a model's programs pass the tests of a problem, and pass@k of them.
+"""Benchmarks of programs: a problem and its tests, and pass@k of what a model writes.
 
-Problems are read as published: HumanEval.jsonl(.gz) (arXiv:2107.03374), mbpp.jsonl and
-sanitized-mbpp.json (arXiv:2108.07732). A sample is {"task_id": …, "completion": …}: for HumanEval what
-follows the prompt, for MBPP the whole program. A sample fails if it does not load, a test fails, it is
-out of time or memory, or it leaves before the tests end. Every program is examined in sandboxes, where
-the tests run apart from it (see sandbox/inside/examiner.py).
+Every program is examined in sandboxes, where the tests run apart from it (see sandbox/inside/examiner.py).
+A sample fails if it does not load, a test fails, it is out of time or memory, or it leaves before the tests
+end.
 """
 
 from __future__ import annotations
 
-import ast
 import math
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import cast
+from typing import Annotated, Any, Self, TypeVar
+
+import polars as pl
+from pydantic import Field, model_validator
 
 from evobuild import sandbox
+from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
-from evobuild.core.json_lines import NotJson, parse_json, read_json_lines
-from evobuild.core.text_files import decode_utf8, opened_file
-
-NO_PROBLEM = (KeyError, TypeError, ValueError, SyntaxError, RecursionError, MemoryError)
-"""What is raised where a row is none; Python's parser raises the last two on code that is nested too deep."""
-
-REASON = 100
-"""Characters of why."""
+from evobuild.core.params import Count, Few
+from evobuild.evaluation.benchmark import (
+    FIGURE,
+    Answer,
+    Benchmark,
+    Check,
+    Item,
+    Scored,
+    Settings,
+    Tools,
+    last_prompt,
+)
+from evobuild.seeds.fields import Record, json_kind
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem as it is examined. prompt: what comes before a completion. canonical: the known solution.
+    """A problem as it is examined. canonical: the known solution, after `prompt`, which may be ''.
 
     setup, tests, check: see sandbox.Exam. function: the one that the program has to define.
     """
@@ -45,26 +49,14 @@ class Problem:
     function: str
     check: str | None
 
-
-@dataclass(frozen=True)
-class Sample:
-    """One completion of a problem."""
-
-    task: str
-    completion: str
+    def exam(self, key: str, program: str) -> sandbox.Exam:
+        """Make the exam of a whole program."""
+        return sandbox.Exam(key, program, self.setup, self.tests, self.function, self.check)
 
 
-@dataclass(frozen=True)
-class Score:
-    """What a set of samples achieved. pass_at: k to pass@k, for each k that every problem has samples for.
-
-    failed: samples that did not pass, by the reason, the commonest first.
-    """
-
-    problems: int
-    samples: int
-    pass_at: dict[int, float]
-    failed: dict[str, int]
+def examine(exams: Iterable[sandbox.Exam], limits: sandbox.Limits) -> list[sandbox.Verdict]:
+    """Give the verdict on every exam, in the order of their keys, which are numbers."""
+    return sorted(sandbox.run_exams(exams, limits), key=lambda verdict: int(verdict.key))
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
@@ -79,143 +71,86 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
     return 1.0 - math.comb(samples - passed, k) / math.comb(samples, k)
 
 
-def read_problems(path: Path) -> dict[str, Problem]:
-    """Read problems, told apart by their fields, by task id. Raises BadInput at what is none."""
-    found: dict[str, Problem] = {}
-    for place, row in _rows(path):
-        try:
-            problem = _problem(row)
-        except NO_PROBLEM as error:
-            reason = f"{type(error).__name__}: {str(error)[:REASON]}"
-            raise BadInput(f"{place}: neither a problem of HumanEval nor of MBPP: {reason}") from error
-        if problem.task in found:
-            raise BadInput(f"{place}: the task {problem.task!r} is given twice")
-        found[problem.task] = problem
-    if not found:
-        raise BadInput(f"{path}: holds no problem; expected at least one")
-    return found
+class Sampled(Settings):
+    """samples: programs that are written for a problem. ks: of pass@k, those up to `samples`, and always 1.
+
+    Several samples need a temperature above 0: greedy ones would be the same.
+    """
+
+    samples: Few = 1
+    ks: Annotated[list[Count], Field(max_length=100)] = Field([1, 10, 100])
+
+    @model_validator(mode="after")
+    def _drawn(self) -> Self:
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("expected a temperature above 0 where samples is more than 1")
+        return self
+
+    def sampling(self, seed: int, **others: Any) -> Sampling:
+        """How all samples of a problem are drawn."""
+        return super().sampling(seed, n=self.samples, **others)
 
 
-def _problem(row: dict[str, object]) -> Problem:
-    for field, read in READERS.items():
-        if field in row:
-            return read(row)
-    raise KeyError(" or ".join(READERS))
+S = TypeVar("S", bound=Sampled)
 
 
-def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
-    """Read samples of some of the problems. Raises BadInput at what is none, or of another problem."""
-    found = []
-    for place, row in _rows(path):
-        task, completion = str(row.get("task_id")), row.get("completion")
-        if task not in problems:
-            raise BadInput(f"{place}: there is no problem {task!r}")
-        if not isinstance(completion, str):
-            raise BadInput(f"{place}: 'completion' is {completion!r}; expected text")
-        found.append(Sample(task, completion))
-    if not found:
-        raise BadInput(f"{path}: no sample")
-    return found
+class CodeBenchmark(Benchmark[S]):
+    """Programs that are examined in the sandbox, a row for each sample. An item's content has a `problem`."""
+
+    needs = frozenset({"sandbox"})
+    headline = "pass@1"
+
+    @abstractmethod
+    def program(self, item: Item, reply: str) -> str:
+        """The whole program of a reply."""
+
+    def score(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
+        """Examine every sample. The check is `passed`, or is named for what failed it."""
+        assert tools.limits is not None
+        samples = [
+            (answer, part, choice.text)
+            for answer in answers
+            for part, choice in enumerate(answer.replies[0].choices, 1)
+        ]
+        exams = (
+            answer.item.content["problem"].exam(str(key), self.program(answer.item, text))
+            for key, (answer, _, text) in enumerate(samples)
+        )
+        for (answer, part, text), verdict in zip(samples, examine(exams, tools.limits), strict=True):
+            check = Check(verdict.error or "passed", float(verdict.passed))
+            prompt = last_prompt(answer.asks[0])
+            yield Scored(answer.item, prompt, text, float(verdict.passed), (check,), part)
+
+    def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Give pass@k, without bias, of the problems with at least k samples."""
+        tried = rows.group_by(unit="item").agg(samples=pl.len(), passed=pl.col("score").sum().cast(pl.Int64))
+        most = max(tried["samples"].to_list(), default=0)
+        ks = [k for k in sorted({1, *self.settings.ks}) if k == 1 or k <= most]
+        return {f"pass@{k}": _pass_figure(tried.sort("unit"), k) for k in ks}
 
 
-def examine_samples(
-    problems: dict[str, Problem], samples: Sequence[Sample], limits: sandbox.Limits
-) -> list[sandbox.Verdict]:
-    """Give the verdict on every sample, in the samples' order; keys are their places in it."""
-    exams = (sample_exam(problems[sample.task], sample, str(place)) for place, sample in enumerate(samples))
-    return sorted(sandbox.run_exams(exams, limits), key=lambda verdict: int(verdict.key))
+def _pass_figure(tried: pl.DataFrame, k: int) -> pl.DataFrame:
+    rows = [
+        (unit, pass_at_k(samples, passed, k), 1.0)
+        for unit, samples, passed in tried.iter_rows()
+        if samples >= k
+    ]
+    return pl.DataFrame(rows, FIGURE, orient="row")
 
 
-def sample_exam(problem: Problem, sample: Sample, key: str) -> sandbox.Exam:
-    """Make the exam of one sample."""
-    return sandbox.Exam(
-        key,
-        problem.prompt + sample.completion,
-        problem.setup,
-        problem.tests,
-        problem.function,
-        problem.check,
-    )
+def task_id(record: Record, place: str) -> str:
+    """The id of a problem. Raises BadInput if it is neither text nor a whole number."""
+    found = record.get("task_id")
+    if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
+        return str(found)
+    raise BadInput(f"{place}: 'task_id' is {json_kind(found)}; expected text or a whole number")
 
 
-def score_samples(samples: Sequence[Sample], verdicts: Iterable[sandbox.Verdict], ks: Sequence[int]) -> Score:
-    """Gather verdicts, one a sample, into pass@k: the mean over the problems that have samples."""
-    total, passed, failed = Counter[str](), Counter[str](), Counter[str]()
-    for sample, verdict in zip(samples, verdicts, strict=True):
-        total[sample.task] += 1
-        passed[sample.task] += verdict.passed
-        if not verdict.passed:
-            failed[" ".join(filter(None, (verdict.error, verdict.detail)))] += 1
-    pass_at = {
-        k: math.fsum(pass_at_k(n, passed[task], k) for task, n in total.items()) / len(total)
-        for k in ks
-        if k <= min(total.values())
-    }
-    return Score(len(total), len(samples), pass_at, dict(sorted(failed.items(), key=lambda f: (-f[1], f[0]))))
-
-
-def _human_eval(row: dict[str, object]) -> Problem:
-    task, prompt, canonical, tests, function = (
-        _text(row[field]) for field in ("task_id", "prompt", "canonical_solution", "test", "entry_point")
-    )
-    # A stub so that the prompt is a program: some have no docstring. Its other functions serve the tests.
-    return Problem(task, prompt, canonical, f"{prompt}\n    pass\n", tests, function, "check")
-
-
-def _mbpp(row: dict[str, object]) -> Problem:
-    tests = [*_texts(row["test_list"]), *_texts(row.get("challenge_test_list", []))]
-    imports = _texts(row.get("test_imports", []))
-    # The setup of some tests makes objects of the program's classes, so it is part of the tests.
-    lines = [*imports, _text(row.get("test_setup_code") or ""), *tests]
-    program, task = _text(row["code"]), _text(row["task_id"])
-    return Problem(task, "", program, "", "\n".join(lines), _tested(program, "\n".join(lines)), None)
-
-
-READERS: dict[str, Callable[[dict[str, object]], Problem]] = {"entry_point": _human_eval, "test_list": _mbpp}
-"""How a problem is read, by the field that tells whose it is."""
-
-
-def _texts(found: object) -> list[str]:
-    if not isinstance(found, list):
-        raise TypeError(f"expected a list, found a {type(found).__name__}")
-    return [_text(item) for item in found]
-
-
-def _text(found: object) -> str:
-    if not isinstance(found, str | int):
-        raise TypeError(f"expected text, found a {type(found).__name__}")
-    return str(found)
-
-
-def _tested(program: str, tests: str) -> str:
-    """The function of the program that the tests call."""
-    with warnings.catch_warnings():
-        # Some known solutions have escapes that later Pythons warn of.
-        warnings.simplefilter("ignore")
-        trees = ast.parse(program), ast.parse(tests)
-    defined = {node.name for node in trees[0].body if isinstance(node, ast.FunctionDef)}
-    names = (node.id for node in ast.walk(trees[1]) if isinstance(node, ast.Name))
-    if tested := next((name for name in names if name in defined), None):
-        return tested
-    raise KeyError("no function of the program is tested")
-
-
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    """The objects of a JSON array or of JSON lines, gzipped if named .gz, each with its place."""
-    try:
-        with opened_file(path) as file:
-            text = decode_utf8(file.read(), path)
-        if text.lstrip().startswith("["):
-            rows = cast(list[object], parse_json(text, path))
-            yield from _objects((f"{path}: row {number}", row) for number, row in enumerate(rows, 1))
-        else:
-            yield from _objects(read_json_lines(path))
-    except NotJson as error:
-        raise BadInput(f"{error.place}: no JSON: {error.reason}") from error
-
-
-def _objects(rows: Iterable[tuple[str, object]]) -> Iterator[tuple[str, dict[str, object]]]:
-    for place, row in rows:
-        if not isinstance(row, dict):
-            raise BadInput(f"{place}: expected an object, found {type(row).__name__}")
-        yield place, row
+def text_list(record: Record, field: str, place: str, optional: bool = False) -> list[str]:
+    """A list of texts. Raises BadInput if it is none; nothing is an empty list where it is optional."""
+    found = record.get(field)
+    if found is None and optional:
+        return []
+    if isinstance(found, list) and all(isinstance(each, str) for each in found):
+        return found
+    raise BadInput(f"{place}: '{field}' is {json_kind(found)}; expected a list of texts")

@@ -1,80 +1,171 @@
-"""The base and the tuned model on held-out rows: how well each predicts the reference answers.
-
-Perplexity is the exponential of the mean loss over all answer tokens together, so that a long
-answer counts by its length.
-"""
+"""One model on every benchmark: ask, score, and keep a row for each reply; a lost item has its reason."""
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core.errors import BadInput, UserError
-from evobuild.core.tables import EVALUATION, REJECTS, Instruction, Reject, frame
-from evobuild.core.uri import Weights
-from evobuild.evaluation.params import Evaluate
-from evobuild.weights import checkpoints, losses, tokenized_pairs
-from evobuild.weights.likelihood import Reader
+from evobuild.core import tables
+from evobuild.core.chat import Answering, Reply, Request
+from evobuild.core.tables import EVALUATION, REJECTS, Columns, Reject
+from evobuild.evaluation.benchmark import (
+    MOST_TURNS,
+    Answer,
+    Ask,
+    Benchmark,
+    Item,
+    Scored,
+    Tools,
+    drawn_items,
+)
+
+NOTHING_TO_ASK = "nothing to ask"
 
 
-def compare_models(
-    rows: Sequence[Instruction], base: Weights, tuned: Path, params: Evaluate
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Measure both models on the same answer tokens; give a table of losses in nats, and the rejects.
+@dataclass(slots=True)
+class _Open:
+    """An item that is being asked: what was asked and replied so far."""
 
-    Without rows nothing is measured. Raises BadInput if of several none can be, UserError if a loss is not
-    finite.
+    benchmark: Benchmark[Any]
+    item: Item
+    asks: list[Ask] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    lost: Reject | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.benchmark.name}/{self.item.id}"
+
+
+class Evaluation(NamedTuple):
+    """What comes of a model: a row of EVALUATION for each reply, the rejects, and the items that came in."""
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+    items: dict[str, int]
+
+
+def evaluate_model(
+    name: str, benchmarks: Sequence[Benchmark[Any]], model: Answering, tools: Tools
+) -> Evaluation:
+    """Ask a model every item of every benchmark and score the replies.
+
+    name: of the model, as the rows have it.
+
+    Raises UserError where a file, the model or the judge cannot be used.
     """
-    if not rows:
-        return frame(EVALUATION, []), frame(REJECTS, [])
-    tokenizer = checkpoints.load_chat_tokenizer(base)
-    limit = min(params.max_length, checkpoints.context_length(base))
-    pairs: list[losses.Pair] = []
-    rejects: list[Reject] = []
-    for found in tokenized_pairs.tokenize_pairs(tokenizer, "chat", rows, limit):
-        if isinstance(found, Reject):
-            rejects.append(found)
-        else:
-            pairs.append(found)
-    if not pairs:
-        raise BadInput(f"none of {len(rows)} held-out rows can be measured; the first: {rejects[0].reason}")
-    before, after = _losses(base, pairs), _losses(Weights(str(tuned)), pairs)
-    table = [(pair.id, len(pair.both) - pair.answer_start, before[pair.id], after[pair.id]) for pair in pairs]
-    return frame(EVALUATION, table), frame(REJECTS, rejects)
+    opened = [
+        _Open(benchmark, item)
+        for benchmark in benchmarks
+        for item in drawn_items(benchmark.read_items(), benchmark.settings.limit, benchmark.seed)
+    ]
+    _ask_all(opened, model)
+    kept, lost = Columns(EVALUATION), Columns(REJECTS)
+    for each in opened:
+        if each.lost:
+            lost.append(each.lost)
+    for benchmark in benchmarks:
+        answers = [
+            Answer(each.item, tuple(each.asks), tuple(each.replies))
+            for each in opened
+            if each.benchmark is benchmark and each.lost is None
+        ]
+        for scored in _scored(benchmark, answers, tools):
+            kept.append(_row(name, benchmark.name, scored))
+    return Evaluation(kept.frame(), lost.frame(), dict(Counter(each.benchmark.name for each in opened)))
 
 
-def _losses(model: Weights, pairs: Sequence[losses.Pair]) -> dict[str, float]:
-    reader = Reader(checkpoints.load_causal_lm(model))
-    found = dict(losses.answer_losses(reader, pairs))
-    for row, loss in found.items():
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the model '{model}' has a loss of {loss} on the held-out row {row}; "
-                "if training spoilt it, lower finetune.learning_rate"
-            )
+def _ask_all(opened: Iterable[_Open], model: Answering) -> None:
+    """Ask turn by turn: all items of all benchmarks at once, so that the engine stays full."""
+    going = list(opened)
+    for _ in range(MOST_TURNS):
+        asked: dict[str, tuple[_Open, int]] = {}
+        replies: dict[str, dict[int, Reply]] = defaultdict(dict)
+        for reply in model.generate(_requests(going, asked)):
+            each, number = asked[reply.key]
+            replies[each.id][number] = reply
+        going = [each for each in going if each.id in replies]
+        for each in going:
+            own = replies[each.id]
+            each.replies += [own[number] for number in sorted(own)]
+            each.lost = next((_reject(each.id, reply) for reply in each.replies if _fails(reply)), None)
+        going = [each for each in going if each.lost is None]
+        if not going:
+            return
+    raise AssertionError(f"an item of {going[0].benchmark.name} has more than {MOST_TURNS} turns")
+
+
+def _requests(going: Iterable[_Open], asked: dict[str, tuple[_Open, int]]) -> Iterator[Request]:
+    for each in going:
+        asks = each.benchmark.asks(each.item, each.replies)
+        if not asks and not each.replies:
+            each.lost = Reject(each.id, NOTHING_TO_ASK, "", "")
+        for number, ask in enumerate(asks, len(each.asks)):
+            key = f"{each.id}/{number}"
+            asked[key] = each, number
+            scored, cut = ask.continuation, ask.cut
+            yield Request(key, "evaluate", ask.messages, ask.sampling, continuation=scored, cut=cut)
+        each.asks += asks
+
+
+def _fails(reply: Reply) -> bool:
+    return reply.error is not None or reply.finish == "content_filter"
+
+
+def _reject(identity: str, reply: Reply) -> Reject:
+    """Why an item is lost: its prompt has no place, the model gives no likelihoods, or the call failed."""
+    error = reply.error or "content filter"
+    known = ("prompt too long", "no likelihoods", "no chat template", "content filter")
+    reason = next((each for each in known if error.startswith(each)), "model error")
+    return Reject(identity, reason, error, reply.kept)
+
+
+def _scored(benchmark: Benchmark[Any], answers: Sequence[Answer], tools: Tools) -> list[Scored]:
+    """Score what was answered. Raises ValueError if an item is left out: that is a bug of its benchmark."""
+    found = list(benchmark.score(answers, tools)) if answers else []
+    if missing := {each.item.id for each in answers} - {each.item.id for each in found}:
+        raise ValueError(f"{benchmark.name} gives no score for {len(missing)} items, such as {min(missing)}")
     return found
 
 
-def evaluation_metrics(table: pl.DataFrame, rejects: pl.DataFrame) -> dict[str, Any]:
-    """Sum an evaluation up: rows, and of each model the loss in nats per token and the perplexity.
+def _row(model: str, benchmark: str, scored: Scored) -> tuple[Any, ...]:
+    checks = [{"name": check.name, "value": check.value} for check in scored.checks]
+    return (
+        f"{benchmark}/{scored.item.id}/{scored.part}",
+        model,
+        benchmark,
+        scored.item.id,
+        scored.item.group,
+        scored.part,
+        scored.prompt,
+        scored.reply,
+        scored.score,
+        checks,
+        scored.judgment,
+    )
 
-    Both are null where no row was measured.
+
+def evaluation_counts(found: Evaluation, tools: Tools) -> dict[str, Any]:
+    """Count items in, out and lost, each benchmark's, and what the judge said that could not be read.
+
+    Raises ValueError if they do not add up: a bug of ours.
     """
-    if not table.height:
-        nothing = dict.fromkeys(("base", "tuned"))
-        return {"held_out": {"measured": 0, "rejected": 0}, "loss": nothing, "perplexity": nothing}
-    tokens = table["answer_tokens"].to_list()
-    loss = {
-        name: math.fsum(map(operator.mul, table[f"loss_{name}"], tokens)) / sum(tokens)
-        for name in ("base", "tuned")
-    }
-    return {
-        "held_out": {"measured": table.height, "rejected": rejects.height},
-        "loss": {name: round(value, 6) for name, value in loss.items()},
-        "perplexity": {name: round(math.exp(value), 4) for name, value in loss.items()},
+    items = found.rows.select("benchmark", "item").unique()
+    ledger = tables.ledger(sum(found.items.values()), items.height, found.rejects)
+    out = Counter(items["benchmark"])
+    judge = tools.judge
+    return ledger | {
+        "benchmarks": {
+            name: {
+                "in": count,
+                "out": out[name],
+                "judged": judge.asked[name] if judge else 0,
+                "unread": judge.unread[name] if judge else 0,
+            }
+            for name, count in found.items.items()
+        }
     }

@@ -1,16 +1,135 @@
-"""The section `evaluate` of params.yaml."""
+"""The sections `evaluate` and `compare` of params.yaml: which models answer which benchmarks."""
 
 from __future__ import annotations
 
-from evobuild.core.params import BatchTokens, Length, Section
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Protocol
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+
+from evobuild.core.errors import BadParams
+from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section, first_error
+from evobuild.core.uri import BASES, ChatModel, Weights
+from evobuild.evaluation.benchmark import Benchmark, Settings
+from evobuild.evaluation.benchmarks import LM_EVAL, benchmark_class
+from evobuild.evaluation.judge import JudgeSettings
+from evobuild.models.params import Evaluated
+
+Part = Annotated[float, Between(0, 1)]
+"""A share that may be none or all."""
+
+
+def _entries(value: object) -> object:
+    """Read each entry with the settings of its benchmark, by its name or by what its `benchmark` says."""
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, object] = {}
+    for given, entry in value.items():
+        name, named = _named(str(given), entry)
+        if name in found:
+            raise ValueError(f"expected each name once; found {name!r} twice")
+        found[name] = _entry(name, named)
+    return found
+
+
+def _named(name: str, entry: object) -> tuple[str, object]:
+    """A task of lm-eval by a name that tables, pages and figures may have; others as they are."""
+    if not (name.startswith(LM_EVAL) and isinstance(entry, dict)):
+        return name, entry
+    return re.sub(r"[^a-z0-9_]", "_", name.casefold()), {"benchmark": name} | entry
+
+
+def _entry(name: str, entry: object) -> object:
+    if not isinstance(entry, dict):
+        raise ValueError(f"expected {name}: {{}}, or with settings such as {{limit: 100}}")
+    which = entry.get("benchmark") or name
+    try:
+        kind = benchmark_class(str(which)).settings_type
+        return kind.model_validate(entry)
+    except ValidationError as error:
+        raise ValueError(f"expected settings of {which}: {first_error(error, kind)}") from error
+    except ValueError as error:
+        raise ValueError(f"{error}; found {str(which)[:60]!r}") from error
+
+
+Benchmarks = Annotated[dict[Name, Settings], BeforeValidator(_entries), Field(max_length=1000)]
+
+
+class Judging(Decoding):
+    """How the judge of benchmarks is asked. retries: times that an unreadable reply is asked for again."""
+
+    retries: FewOrNone
 
 
 class Evaluate(Section):
-    """batch_tokens: of no effect; passes have one size."""
+    """models: by name, each a URI as of a chat role. unparsed: share of the judge's replies that may stay
+    unread.
+    """
 
-    max_length: Length
-    batch_tokens: BatchTokens
+    models: Evaluated
+    benchmarks: Benchmarks
+    judge: Judging
+    unparsed: Part
+
+    def judge_settings(self, seed: int) -> JudgeSettings:
+        """How the judge is asked."""
+        return JudgeSettings(self.judge.sampling(seed), self.judge.retries, self.unparsed)
+
+
+def made_benchmarks(entries: dict[str, Settings], seed: int) -> list[Benchmark[Any]]:
+    """The benchmarks that entries name, each with its settings."""
+    return [
+        benchmark_class(settings.benchmark or name)(name, settings, seed)
+        for name, settings in entries.items()
+    ]
+
+
+class HasModel(Protocol):
+    """A base, as far as it says which model it is."""
+
+    @property
+    def model(self) -> Weights: ...
+
+
+def models_to_evaluate(
+    models: Mapping[str, ChatModel], bases: Mapping[str, HasModel]
+) -> dict[str, ChatModel]:
+    """The models that are evaluated, by name, those that stand for a base with its weights.
+
+    Raises BadParams at a base that is not there.
+    """
+    return {name: _with_weights(name, model, bases) for name, model in models.items()}
+
+
+def _with_weights(name: str, model: ChatModel, bases: Mapping[str, HasModel]) -> ChatModel:
+    if not model.base:
+        return model
+    if model.base not in bases or model.revision or model.engine == "openai":
+        known = ", ".join(f"{engine}:{BASES}{base}" for engine in ("transformers", "vllm") for base in bases)
+        wanted = known or "another model, for bases is empty"
+        raise BadParams(f"params.yaml: evaluate.models.{name} is '{model}'; expected {wanted}")
+    weights = bases[model.base].model
+    return replace(model, name=weights.name, revision=weights.revision)
+
+
+def _two(pair: list[str]) -> list[str]:
+    if len(pair) != 2 or pair[0] == pair[1]:
+        raise ValueError("expected two different names of evaluate.models")
+    return pair
+
+
+class Compare(Section):
+    """pairs: models whose answers a judge sees side by side. benchmarks: whose replies. resamples: of the
+    bootstrap.
+    """
+
+    pairs: Annotated[list[Annotated[list[Name], AfterValidator(_two)]], Field(max_length=1000)]
+    benchmarks: Annotated[list[Name], Field(max_length=1000)]
+    resamples: Annotated[int, Between(100, 100_000)]
 
 
 class Sections(Section):
     evaluate: Evaluate
+    compare: Compare

@@ -12,9 +12,9 @@ import pytest
 
 from evobuild import sandbox
 from evobuild.__main__ import main
+from evobuild.cli.pass_at_k import Sample, read_problems, read_samples, score_samples
 from evobuild.core.errors import BadInput
-from evobuild.evaluation import code_benchmarks
-from evobuild.evaluation.code_benchmarks import Sample, pass_at_k
+from evobuild.evaluation.code_benchmarks import examine, pass_at_k
 from evobuild.sandbox import choice
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
@@ -70,8 +70,15 @@ def test_pass_at_k_of_nothing_is_an_error(samples, passed, k):
 def test_a_score_is_the_mean_over_problems_not_over_samples():
     verdicts = [sandbox.Verdict(str(n), n == 0, None if n == 0 else "time", "", "") for n in range(5)]
     samples = [Sample(task, "") for task in "aabbb"]
-    score = code_benchmarks.score_samples(samples, verdicts, [1, 2, 3])
-    assert score == code_benchmarks.Score(2, 5, {1: 0.25, 2: 0.5}, {"time": 4})
+    score = score_samples(samples, verdicts, [1, 2, 3])
+    assert score == {
+        "pass@1": 0.25,
+        "pass@2": 0.5,
+        "problems": 2,
+        "samples": 5,
+        "failed": {"time": 4},
+        "isolation": "",
+    }
 
 
 @pytest.fixture
@@ -79,15 +86,15 @@ def problems(tmp_path):
     def make(*rows, name="problems.jsonl"):
         path = tmp_path / name
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        return code_benchmarks.read_problems(path)
+        return read_problems(path)
 
     return make
 
 
 def passed(problems, *completions):
-    (task,) = problems
-    verdicts = code_benchmarks.examine_samples(problems, [Sample(task, text) for text in completions], LIMITS)
-    return [verdict.passed for verdict in verdicts]
+    (problem,) = problems.values()
+    exams = [problem.exam(str(place), problem.prompt + text) for place, text in enumerate(completions)]
+    return [verdict.passed for verdict in examine(exams, LIMITS)]
 
 
 @isolated
@@ -141,36 +148,38 @@ def test_a_program_that_is_called_as_a_module_is_examined_and_a_module_is_never_
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "problems:1: no JSON"),
-        ("[1]", "row 1: expected an object, found int"),
-        ('{"task_id": 1}', "problems:1: neither a problem of HumanEval nor of MBPP"),
-        (json.dumps(MBPP) + "\n" + json.dumps(MBPP), "problems:2: the task '7' is given twice"),
-        (json.dumps({**MBPP, "code": "x = 1"}), "no function of the program is tested"),
-        (json.dumps({**MBPP, "code": "x = = " + "y" * 10**5}), "SyntaxError: invalid syntax"),
-        (json.dumps({**MBPP, "code": "x = " + "-" * 10**5 + "1"}), "MemoryError"),
-        (json.dumps({**MBPP, "code": "x = 1" + " + 1" * 10**5}), "RecursionError"),
-        (json.dumps({**MBPP, "code": "x" + "()" * 10**5}), "RecursionError"),
-        (json.dumps({**MBPP, "code": ["x"]}), "expected text, found a list"),
-        (json.dumps({**MBPP, "test_list": [{}]}), "expected text, found a dict"),
+        ("{", "problems.jsonl:1: not JSON"),
+        ("[1]", "the record is a list"),
+        ('{"task_id": 1}', "problems.jsonl:1: neither 'entry_point' nor 'test_list' is there"),
+        (json.dumps(MBPP) + "\n" + json.dumps(MBPP), "problems.jsonl:2: the task '7' is given twice"),
+        (json.dumps({**MBPP, "code": "x = 1"}), "the tests call no function that 'code' defines"),
+        (json.dumps({**MBPP, "code": "x = = " + "y" * 10**5}), "'code' does not compile"),
+        (json.dumps({**MBPP, "code": "x = " + "-" * 10**5 + "1"}), "'code' does not compile"),
+        (json.dumps({**MBPP, "code": "x" + "()" * 4000}), "'code' does not compile"),
+        (json.dumps({**MBPP, "code": ["x"]}), "'code' is a list; expected text"),
+        (json.dumps({**MBPP, "task_id": None}), "'task_id' is null"),
+        (json.dumps({**MBPP, "test_list": [{}]}), "'test_list' is a list; expected a list of texts"),
+        (json.dumps({**MBPP, "test_list": ["assert ("]}), "'test_list' does not compile"),
+        (json.dumps({**HUMAN_EVAL, "test": ""}), "'test' is empty; expected text"),
     ],
 )
 def test_a_file_that_holds_no_problems_is_said_to(tmp_path, text, message):
-    path = tmp_path / "problems"
+    path = tmp_path / "problems.jsonl"
     path.write_text(text)
     with pytest.raises(BadInput, match=message) as raised:
-        code_benchmarks.read_problems(path)
+        read_problems(path)
     assert len(str(raised.value)) < 400
 
 
 @pytest.mark.parametrize(
     ("row", "message"),
-    [({"task_id": 9, "completion": ""}, "no problem '9'"), ({"task_id": 7}, "'completion' is None")],
+    [({"task_id": 9, "completion": ""}, "no problem '9'"), ({"task_id": 7}, "'completion' is null")],
 )
 def test_a_sample_of_another_problem_is_said_to_be(tmp_path, problems, row, message):
-    path = tmp_path / "samples"
+    path = tmp_path / "samples.jsonl"
     path.write_text(json.dumps(row))
     with pytest.raises(BadInput, match=message):
-        code_benchmarks.read_samples(path, problems(MBPP))
+        read_samples(path, problems(MBPP))
 
 
 @isolated
@@ -212,6 +221,6 @@ def test_the_command_scores_harmful_and_right_samples(tmp_path, capsys):
     [("humaneval/HumanEval.jsonl.gz", 32), ("mbpp/mbpp.jsonl", 200), ("mbpp/sanitized-mbpp.json", 90)],
 )
 def test_known_solutions_pass(file, every):
-    found = code_benchmarks.read_problems(Path(REAL) / file)
-    samples = [Sample(each.task, each.canonical) for each in list(found.values())[::every]]
-    assert all(verdict.passed for verdict in code_benchmarks.examine_samples(found, samples, LIMITS))
+    found = list(read_problems(Path(REAL) / file).values())[::every]
+    exams = [each.exam(str(place), each.prompt + each.canonical) for place, each in enumerate(found)]
+    assert all(verdict.passed for verdict in examine(exams, LIMITS))

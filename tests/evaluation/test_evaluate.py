@@ -1,82 +1,157 @@
-"""Evaluation: figures by hand, and both models on the same answer tokens."""
+"""One model on benchmarks: every item is a row or a reject, and the judge is read or unknown."""
 
 from __future__ import annotations
 
-import math
-
+import fakes
 import pytest
-import tiny
-import torch
+from sums import MODEL, Sums
 
 from evobuild.core import tables
-from evobuild.core.errors import BadInput, UserError
-from evobuild.core.uri import Weights
-from evobuild.evaluation import evaluate
-from evobuild.evaluation.params import Evaluate
-from evobuild.weights import losses
-
-PARAMS = Evaluate(max_length=128, batch_tokens=512)
-ROWS = [tiny.row(instruction=f"Name {number} fish.", output="Cod. " * number) for number in (1, 2, 3)]
+from evobuild.core.chat import Sampling
+from evobuild.core.errors import UserError
+from evobuild.evaluation.benchmark import Ask, Settings, Tools, user
+from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
+from evobuild.evaluation.judge import Judge, JudgeSettings, Question
+from evobuild.models.client import Model
 
 
-def compare(rows, params: Evaluate = PARAMS):
-    return evaluate.compare_models(rows, Weights(str(tiny.folder())), tiny.folder(), params)
+def doubled(request):
+    name, turn = request.messages[-1].content.split()
+    return str(int(name[1:]) * 2 * (2 if turn == "twice" else 1))
 
 
-def test_figures_weigh_rows_by_their_answer_tokens() -> None:
-    # Base: (1 * 2 + 3 * 4) / 4 = 3.5; tuned: (1 * 1 + 3 * 3) / 4 = 2.5.
-    table = tables.frame(tables.EVALUATION, [("a", 1, 2.0, 1.0), ("b", 3, 4.0, 3.0)])
-    rejects = tables.frame(tables.REJECTS, [("c", "empty answer", "", "")])
-    assert evaluate.evaluation_metrics(table, rejects) == {
-        "held_out": {"measured": 2, "rejected": 1},
-        "loss": {"base": 3.5, "tuned": 2.5},
-        "perplexity": {"base": 33.1155, "tuned": 12.1825},
-    }
+def evaluated(benchmarks, tools=None):
+    with Model(MODEL, "evaluated") as model:
+        return evaluate_model("m", benchmarks, model, tools or Tools(1))
 
 
-def test_a_model_equals_itself() -> None:
-    table, rejects = compare(ROWS)
-    assert table["loss_base"].to_list() == table["loss_tuned"].to_list()
-    assert (sorted(table["id"]), rejects.height) == (sorted(row.id for row in ROWS), 0)
+def test_every_turn_is_a_row_and_every_item_counts_once(engine):
+    engine(doubled)
+    found = evaluated([Sums("sums", Settings(), 1)])
+    assert found.rows["id"].to_list() == [f"sums/i{item}/{part}" for item in range(4) for part in (1, 2)]
+    assert found.rows["score"].to_list() == [1.0] * 8
+    assert found.rows["reply"].to_list() == ["0", "0", "2", "4", "4", "8", "6", "12"]
+    assert set(found.rows["model"]) == {"m"}
+    counts = evaluation_counts(found, Tools(1))
+    assert counts["benchmarks"] == {"sums": {"in": 4, "out": 4, "judged": 0, "unread": 0}}
+    assert (counts["in"], counts["out"], counts["rejects"]) == (4, 4, {})
+    assert found.rows.schema == tables.EVALUATION
 
 
-def test_the_loss_is_of_the_answer_after_the_chat_prompt() -> None:
-    row = ROWS[1]
-    table, _ = compare([row])
-    prompt = tiny.tokenizer()(
-        f"<|begin|><|user|>\n{row.instruction}\n<|assistant|>\n", add_special_tokens=False
-    )["input_ids"]
-    answer = tiny.tokenizer()(row.output, add_special_tokens=False)["input_ids"]
-    assert prompt.count(tiny.tokenizer().bos_token_id) == 1
-    labels = torch.tensor([[-100] * len(prompt) + answer])
-    with torch.inference_mode():
-        loss = tiny.model()(input_ids=torch.tensor([prompt + answer]), labels=labels).loss.item()
-    assert table.row(0)[1:3] == (len(answer), pytest.approx(loss, abs=1e-5))
+def test_a_failed_turn_loses_its_item_and_no_other(engine):
+    def answer(request):
+        text = request.messages[-1].content
+        errors = {"i1 once": "prompt too long: 900 tokens of a context of 512", "i2 twice": "HTTP 500: no"}
+        if text in errors:
+            return fakes.reply(request.key, "", error=errors[text])
+        return doubled(request)
+
+    engine(answer)
+    found = evaluated([Sums("sums", Settings(), 1)])
+    assert sorted(set(found.rows["item"])) == ["i0", "i3"]
+    rejects = dict(zip(found.rejects["id"], found.rejects["reason"], strict=True))
+    assert rejects == {"sums/i1": "prompt too long", "sums/i2": "model error"}
+    assert evaluation_counts(found, Tools(1))["out"] == 2
 
 
-def test_every_row_is_measured_or_rejected() -> None:
-    rows = [ROWS[0], tiny.row(output=" "), tiny.row(instruction="%" * 200)]
-    table, rejects = compare(rows)
-    assert table["id"].to_list() == [ROWS[0].id]
-    assert dict(zip(rejects["id"], rejects["reason"], strict=True)) == {
-        rows[1].id: "empty answer",
-        rows[2].id: "no room for the answer",
-    }
+def test_a_truncated_or_empty_reply_is_scored_as_it_is(engine):
+    engine(lambda request: fakes.reply(request.key, "", "length"))
+    found = evaluated([Sums("sums", Settings(), 1)])
+    assert (found.rows.height, found.rejects.height, found.rows["score"].sum()) == (8, 0, 2.0 * 0)
 
 
-def test_rows_of_which_none_can_be_measured_are_refused() -> None:
-    with pytest.raises(BadInput, match="none of 1 held-out rows can be measured"):
-        compare([tiny.row(output="")])
+def test_a_limit_draws_items_and_a_longer_one_keeps_them(engine):
+    engine(doubled)
+
+    def drawn(limit):
+        found = evaluated([Sums("sums", Settings(limit=limit), 1)])
+        return set(found.rows["item"])
+
+    assert drawn(2) < drawn(3) < drawn(4) == {"i0", "i1", "i2", "i3"}
 
 
-def test_without_held_out_rows_there_is_no_figure() -> None:
-    table, rejects = compare([])
-    found = evaluate.evaluation_metrics(table, rejects)
-    assert found["held_out"] == {"measured": 0, "rejected": 0}
-    assert found["loss"] == found["perplexity"] == {"base": None, "tuned": None}
+def test_two_benchmarks_may_have_items_of_one_name(engine):
+    engine(doubled)
+    found = evaluated([Sums("one", Settings(), 1), Sums("two", Settings(limit=1), 1)])
+    assert found.items == {"one": 4, "two": 1}
+    assert not found.rows["id"].is_duplicated().any()
 
 
-def test_a_spoilt_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(losses, "answer_losses", lambda *_: iter([(ROWS[0].id, math.nan)]))
-    with pytest.raises(UserError, match=r"has a loss of nan .* lower finetune\.learning_rate"):
-        compare(ROWS[:1])
+def test_nothing_is_asked_twice_after_a_stop(engine):
+    fake = engine(doubled)
+    evaluated([Sums("sums", Settings(limit=2), 1)])
+    before = len(fake.asked)
+    evaluated([Sums("sums", Settings(), 1)])
+    assert (before, len(fake.asked)) == (4, 8)
+
+
+class Careless(Sums):
+    def score(self, answers, tools):
+        return list(super().score(answers, tools))[2:]
+
+
+def test_a_benchmark_that_forgets_an_item_is_found_out(engine):
+    engine(doubled)
+    with pytest.raises(ValueError, match="sums gives no score for 1 items, such as i0"):
+        evaluated([Careless("sums", Settings(), 1)])
+
+
+class Endless(Sums):
+    def asks(self, item, replies):
+        return (Ask(user(f"{item.id} once"), Sampling(seed=len(replies))),)
+
+
+def test_turns_have_an_end(engine):
+    engine(doubled)
+    with pytest.raises(AssertionError, match="more than 10 turns"):
+        evaluated([Endless("sums", Settings(), 1)])
+
+
+def judged(engine, answer, count=10, retries=2, unparsed=0.2):
+    fake = engine(answer)
+    with Model(MODEL, "judge") as model:
+        judge = Judge(model, JudgeSettings(Sampling(max_tokens=8), retries, unparsed))
+        questions = [Question(f"q{number}", user(f"How good is {number}?")) for number in range(count)]
+        return judge, judge.judge("chat", questions, read_number), fake
+
+
+def read_number(reply):
+    return float(reply.text) if reply.text.isdecimal() else None
+
+
+def test_a_judge_is_asked_again_with_another_draw(engine):
+    def answer(request):
+        return "7" if request.sampling.temperature else "Good."
+
+    judge, found, fake = judged(engine, answer)
+    assert {key: each.value for key, each in found.items()} == {f"q{number}": 7.0 for number in range(10)}
+    assert len(fake.asked) == 20
+    assert (judge.asked["chat"], judge.unread["chat"]) == (10, 0)
+
+
+def test_what_stays_unreadable_is_unknown_and_counted(engine):
+    def answer(request):
+        return "No idea." if request.messages[0].content.endswith("3?") else "7"
+
+    judge, found, _ = judged(engine, answer)
+    assert found["q3"] == (None, "No idea.")
+    assert sum(each.value is None for each in found.values()) == 1
+    assert (judge.asked["chat"], judge.unread["chat"]) == (10, 1)
+
+
+def test_a_judge_that_never_answers_in_form_stops_the_run(engine):
+    with pytest.raises(UserError) as error:
+        judged(engine, lambda _: "I like\nboth.")
+    assert str(error.value) == (
+        "chat: 10 of 10 replies of the judge cannot be read, more than evaluate.unparsed 0.2 allows; "
+        "the commonest: 'I like both.' (10)"
+    )
+
+
+def test_the_allowed_share_may_stay_unread(engine):
+    def answer(request):
+        return "?" if request.messages[0].content.endswith(("1?", "2?")) else "7"
+
+    assert judged(engine, answer)[0].unread["chat"] == 2
+    with pytest.raises(UserError, match="2 of 10 replies"):
+        judged(engine, answer, unparsed=0.19)

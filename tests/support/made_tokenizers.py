@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -30,6 +31,13 @@ KINDS = ("bytes", "byte lines", "pieces with a prefix", "pieces")
 def tokenizer(kind: str) -> Any:
     """A tokenizer of one of KINDS, from the tiny model's texts."""
     return made(kind, (*tiny.TEXTS, "1. One.\n\n- Two:\n  three\n\n\nfour\n") * 2, 420)
+
+
+def with_tokens(kind: str, *tokens: str) -> Any:
+    """A copy of a tokenizer of one of KINDS that has more special tokens."""
+    changed = deepcopy(tokenizer(kind))
+    changed.add_special_tokens({"additional_special_tokens": [*SPECIAL[3:], *tokens]})
+    return changed
 
 
 def made(kind: str, texts: Sequence[str], vocabulary: int) -> Any:

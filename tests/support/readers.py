@@ -22,6 +22,12 @@ from evobuild.core import control_characters, json_lines
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
+from evobuild.evaluation import final_answers, pairwise, programs
+from evobuild.evaluation.benchmarks import gsm8k, human_eval, ifeval
+from evobuild.evaluation.benchmarks.alpaca_eval import preference
+from evobuild.evaluation.benchmarks.followbench import judging, rules
+from evobuild.evaluation.benchmarks.ifeval import checks, instructions
+from evobuild.evaluation.benchmarks.mt_bench import rating
 from evobuild.evolution import elimination, equality, keywords, methods, optimize, step
 from evobuild.evolution.params import Failures
 from evobuild.export import formats
@@ -29,6 +35,7 @@ from evobuild.models import markers, reasoning, redaction
 from evobuild.scoring import rate, tag
 from evobuild.text import (
     assistant_phrases,
+    choices,
     content,
     json_repairs,
     json_replies,
@@ -86,6 +93,12 @@ def _filled(text: str) -> object:
 def _record(kind: formats.Format, text: str) -> object:
     instruction, output = _parts(text.encode(errors="replace").decode(), 2)
     return json_lines.json_line("row", kind.record(_row(instruction, output=output)))
+
+
+def _preferred(text: str) -> object:
+    texts = tuple((word, "m") for word in text.split())
+    choice = Choice(text, "stop", len(texts), ((-0.5, -1.5),) * len(texts), token_texts=texts)
+    return preference.read_weighted(Reply("key", (choice,), 7))
 
 
 def _searched(text: str) -> object:
@@ -155,6 +168,38 @@ def _judged(text: str) -> object:
     return rate._rating("key", {"level": level, "score": score})
 
 
+_ASKED: dict[str, Any] = {
+    "keywords": ["tea", "a"],
+    "forbidden_words": ["tea", "a b"],
+    "relation": checks.AT_LEAST,
+    "let_relation": checks.AT_LEAST,
+    "letter": "a",
+    "first_word": "a",
+    "postscript_marker": "P.S.",
+    **dict.fromkeys(("keyword", "section_spliter", "prompt_to_repeat", "end_phrase"), "a"),
+}
+"""What items of IFEval ask for, by the name of the argument; of all else two."""
+
+
+def _checked(text: str) -> object:
+    """Without the kinds that a library decides: langdetect reads 10,000 characters, NLTK guards its own."""
+    apart = instructions.LANGUAGE_KINDS | instructions.PUNKT_KINDS
+    asked = [
+        instructions.Instruction(
+            kind, {name: _ASKED.get(name, 2) for name in instructions.parameters_of(kind)}
+        )
+        for kind in checks.CHECKS.keys() - apart
+    ]
+    return ifeval.verify(asked, text)
+
+
+def _ruled(text: str) -> object:
+    template = f"{{instruction}}\nBot: {rules.ANSWER}"
+    targets = {"example": template, "CONLL2003": "['a']"}
+    known = ("example", *rules.MATCHES, *rules.CUMULATIVE, *(f"format/{each}" for each in rules.FORMATS))
+    return [rules.satisfies(rule, text, targets.get(rule, "a"), 5) for rule in known]
+
+
 def _listed(text: str) -> str:
     return f"#Methods List#:\n{text}"
 
@@ -165,6 +210,7 @@ def _of_verifier(code: str) -> str:
 
 
 _TEXT: dict[str, Reader] = {
+    "a letter that is chosen": lambda text: choices.stated_choice(text, "ABCD"),
     "assistant_phrases.strip": assistant_phrases.strip_assistant_phrases,
     "assistant_phrases.rewriting": assistant_phrases.find_rewriting_opening,
     "assistant_phrases.answer": assistant_phrases.find_answer_opening,
@@ -218,6 +264,10 @@ _JUDGES: dict[str, Reader] = {
     "rate.score of 10": lambda text: rate.read_score(text, quality.MOST),
     "rate.rating": _judged,
     "tag.tags": tag.read_tags,
+    "pairwise.verdict": lambda text: pairwise.read_verdict(reply("key", text)),
+    "mt_bench.rating": lambda text: rating.read_rating(reply("key", text)),
+    "alpaca_eval.letter": lambda text: preference.read_letter(reply("key", text)),
+    "alpaca_eval.probabilities": _preferred,
     "equality.verdict": equality.read_equality_verdict,
     "keywords.methods": keywords.listed_methods,
     "keywords.methods below a label": lambda text: keywords.listed_methods(_listed(text)),
@@ -280,4 +330,30 @@ _ANSWERS: dict[str, Reader] = {
     **{f"formats.{name}": partial(_record, kind) for name, kind in formats.FORMATS.items()},
 }
 
-READERS: dict[str, Reader] = _TEXT | _JUDGES | _EVOLUTION | _AUTOIF | _ANSWERS
+_PROMPT = 'import math\n\n\ndef twice(x):\n    """Double x."""\n'
+
+
+def _program(text: str) -> object:
+    return programs.extract_program(text, _PROMPT, "twice", human_eval.STOP)
+
+
+_BENCHMARKS: dict[str, Reader] = {
+    "ifeval.checks": _checked,
+    "ifeval.JSON": checks.json_format,
+    "followbench.rules": _ruled,
+    "followbench.numbered": lambda text: rules.satisfies("format/30", f"**1{text}", "", 5),
+    "followbench.judgment of one": lambda text: judging.read_judgment(text, 1),
+    "followbench.judgment": lambda text: judging.read_judgment(f"['YES', {text}]", 3),
+    "final_answers.last_boxed": final_answers.last_boxed,
+    "final_answers.boxed": lambda text: final_answers.boxed_number(f"\\boxed{{{text}}}"),
+    "gsm8k.numbers": lambda text: gsm8k.check_numbers(text, "#### 18"),
+    "gsm8k.numbers, signed": lambda text: gsm8k.check_numbers(f"#### -{text}", "#### 18"),
+    "programs.blocks": programs.code_blocks,
+    "programs.of a reply": _program,
+    "programs.of a block": lambda text: _program(f"```python\ndef twice(x):\n    {text}\n```"),
+    "programs.of a reply that names it": lambda text: _program(f"twice {text}"),
+    "programs.of a body": lambda text: _program(f"    return {text}"),
+    "programs.of a whole": lambda text: programs.extract_program(f"def twice(x): {text}", "", "twice", ()),
+}
+
+READERS: dict[str, Reader] = _TEXT | _JUDGES | _EVOLUTION | _AUTOIF | _ANSWERS | _BENCHMARKS

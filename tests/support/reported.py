@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import evaluated
 import polars as pl
 from trees import tables_in
 from workspace import ROOT
@@ -76,7 +77,7 @@ def write_spread(where: outcomes.Tables, number: int) -> None:
 
 
 def write_ledgers(sources: Sources, text: Any) -> None:
-    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *pool_stems(ROUNDS)]:
+    for stem in ["seed", "evolve-r1", "evolve-r2", "select", *pool_stems(ROUNDS), "gather", "finetune-toy"]:
         lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
         tables.write(sources.rows.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
         ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
@@ -87,8 +88,7 @@ def write_ledgers(sources: Sources, text: Any) -> None:
         tables.write_json(sources.counts / f"{stem}.json", counted | {"asked": [asked]})
     for name in ("optimize", "keywords"):
         tables.write_json(sources.counts / f"{name}.json", {"asked": []})
-    for name in ("evaluate", "finetune"):
-        tables.write(sources.rows.rejects / f"{name}.parquet", tables.frame(tables.REJECTS, []))
+    tables.write(sources.rows.rejects / "finetune-toy.parquet", tables.frame(tables.REJECTS, []))
 
 
 def write_funnel(sources: Sources, text: Any) -> None:
@@ -173,13 +173,13 @@ def write_figures(sources: Sources, text: Any) -> None:
     tokens = {"round": "r1", "evolver": "e", "probability": 0.95, "positions": 8, "share": 1.0}
     tokens |= {"first_positions": 5, "first_share": 1.0}
     pl.DataFrame([tokens]).write_csv(sources.token_probability)
-    pl.DataFrame([{"step": 1, "loss": 3.5, "learning_rate": 0.1}]).write_csv(sources.curve)
-    evaluation = {"held_out": {"measured": 4, "rejected": 0}, "loss": {"base": 2.5, "tuned": 2.25}}
-    tables.write_json(sources.evaluation, evaluation | {"perplexity": {"base": 12.18, "tuned": 9.49}})
+    sources.curves.mkdir()
+    pl.DataFrame([{"step": 1, "loss": 3.5, "learning_rate": 0.1}]).write_csv(sources.curves / "toy.csv")
 
 
 def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
-    sources = Sources(tables_in(root), *(root / name for name in Sources._fields[1:]))
+    places = (root / name for name in Sources._fields[1:-1])
+    sources = Sources(tables_in(root), *places, evaluated.sources_in(root))
     shutil.copy(ROOT / "params.yaml", sources.settings)
     sources.counts.mkdir()
     write_rows(sources.rows, rows, text)
@@ -189,4 +189,5 @@ def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
     write_contamination(sources, text)
     write_optimization(sources, text)
     write_figures(sources, text)
+    evaluated.write(sources.evaluated, sources.counts, sources.rows.rejects, text)
     return sources

@@ -92,7 +92,7 @@ def write(
             tables.write(where.measures[measure.folder] / f"{name}.parquet", table)
     hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
     tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
-    for stem in [*pool_stems(["r0", "r1", "r2"]), "select", "finetune"]:
+    for stem in [*pool_stems(["r0", "r1", "r2"]), "select", "finetune-toy"]:
         path = where.rejects / f"{stem}.parquet"
         tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
     chosen = [each for each in rows if each.id in selected]

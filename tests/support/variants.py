@@ -15,6 +15,8 @@ from evobuild.core.params import Part
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import params_schema
 from evobuild.core.stages import OF_ALL_POOLS
+from evobuild.evaluation.benchmarks import BENCHMARKS
+from evobuild.training.params import SHARED
 
 DEFAULT: dict[str, Any] = yaml.safe_load((reach.ROOT / "params.yaml").read_text())
 
@@ -42,8 +44,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no ratings": {"rate.measures": []},
     "levels": {"rate.measures": ["level"]},
     "no scorer": {"models.scorer": None},
-    "other weights": {"models.scorer": "a/b", "models.base": "a/b"},
+    "other weights": {"models.scorer": "a/b", "bases": {"toy": {"model": "a/b"}}},
     "experience": {"models.scorer": "models/experienced"},
+    "adapters": {"finetune.lora.rank": 8, "experience.lora.rank": 8},
+    "preferences": {"finetune.method": "dpo", "finetune.data": "autoif"},
+    "a base that goes its own way": {
+        "bases": {
+            "toy": {
+                "model": "models/scratch",
+                "finetune": {key: own for key, own in DEFAULT["finetune"].items() if key not in SHARED},
+            }
+        }
+    },
     "no embedder": {"models.embedder": None},
     "reward": {"models.reward": "a/b"},
     "tagger": {"models.tagger": "simulated:large"},
@@ -51,6 +63,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "columns": {"decontaminate.columns": {"held_out": ["q"], "other": ["q", "a"]}},
     "no near-duplicates": {"select.deduplicate.near": None},
     "languages": {"select.filters.languages": ["en"]},
+    "no benchmarks": {"evaluate.benchmarks": {}, "compare.benchmarks": []},
+    "all benchmarks": {
+        "evaluate.benchmarks": {name: {} for name in BENCHMARKS}
+        | {"whole": {"benchmark": "math", "prompt": "completion"}}
+        | {"task": {"benchmark": "lm_eval:any"}},
+        "compare.benchmarks": list(BENCHMARKS),
+    },
+    "no pairs": {"compare.pairs": []},
 }
 
 

@@ -17,6 +17,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 TRACKED = ("stages", "evobuild", "prompts", "data/raw/sample.jsonl", "dvc.yaml", "params.yaml", ".dvcignore")
 TRACKED += ("requirements.lock", "data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+TRACKED += ("dvclive/plots/metrics/.gitkeep", ".dvc/plots", "data/raw/benchmarks")
 SECONDS = 240
 
 SMALL: dict[str, Any] = {
@@ -78,10 +79,10 @@ def lay_out(root: Path) -> None:
 
 
 def change_params(root: Path, changes: Mapping[str, Any]) -> None:
-    """Change params by section; rounds, pools and branches are given whole."""
+    """Change params by section; rounds, pools, branches and bases are given whole."""
     params = yaml.safe_load((root / "params.yaml").read_text())
     for section, values in changes.items():
-        whole = section in ("rounds", "pools", "branches")
+        whole = section in ("rounds", "pools", "branches", "bases")
         params[section] = values if whole else _changed(params[section], values)
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 

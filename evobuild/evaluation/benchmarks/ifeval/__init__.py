@@ -1,0 +1,148 @@
+"""IFEval: prompts with instructions that code can verify, strictly and loosely.
+
+A reply follows an instruction strictly if it passes the check as it stands, and loosely if any of eight forms
+of it does: without its first line, its last or both, and each with or without its asterisks. A prompt counts
+if all of its instructions do. A blank reply follows none.
+
+Items: the official input_data.jsonl, or google/IFEval of the hub: key, prompt, instruction_id_list, kwargs.
+Source: Zhou et al. 2023, arXiv:2311.07911.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild.core.chat import Reply
+from evobuild.core.errors import BadInput
+from evobuild.evaluation.benchmark import (
+    Answer,
+    Ask,
+    Benchmark,
+    Check,
+    Item,
+    Scored,
+    Settings,
+    Tools,
+    check_mean,
+    required_text,
+    unique_items,
+    user,
+)
+from evobuild.evaluation.benchmarks.ifeval.instructions import (
+    LANGUAGE_KINDS,
+    PUNKT_KINDS,
+    Instruction,
+    read_instructions,
+)
+from evobuild.evaluation.benchmarks.ifeval.language import known_languages, require_punkt
+from evobuild.seeds.fields import Record, json_kind
+from evobuild.seeds.records import read_records
+
+STRICT, LOOSE = "strict", "loose"
+
+
+class Verdict(NamedTuple):
+    """Whether a reply follows an instruction."""
+
+    strict: bool
+    loose: bool
+
+
+def verify(instructions: Sequence[Instruction], reply: str) -> list[Verdict]:
+    """Check a reply against each instruction. Raises UserError if Punkt's model is needed and not there."""
+    forms = reply_forms(reply)
+    found = []
+    for instruction in instructions:
+        strict = bool(forms) and instruction.holds(forms[0])
+        found.append(Verdict(strict, strict or any(map(instruction.holds, forms[1:]))))
+    return found
+
+
+def reply_forms(reply: str) -> list[str]:
+    """The forms of a reply that are checked, itself first; blank ones left out, equal ones once."""
+    lines = reply.split("\n")
+    cut = [reply, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
+    every = dict.fromkeys([*cut, *(form.replace("*", "") for form in cut)])
+    return [form for form in every if form.strip()]
+
+
+class IFEval(Benchmark[Settings]):
+    """Verifiable instructions; a reply's score is 1 if it follows all of its prompt's strictly."""
+
+    libraries = ("langdetect", "nltk")
+    headline = "prompt_strict"
+
+    def read_items(self) -> list[Item]:
+        """Read the items. Raises UserError if one needs a library or Punkt's model, which are not there."""
+        file = Path(self.items_file)
+        items = unique_items(
+            ((place, _item(record, place)) for place, record in read_records(file)), str(file)
+        )
+        kinds = {each.kind for item in items for each in item.content["instructions"]}
+        if kinds & LANGUAGE_KINDS:
+            known_languages()
+        if kinds & PUNKT_KINDS:
+            require_punkt()
+        return items
+
+    def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
+        """Ask the prompt, once."""
+        return () if replies else (Ask(user(item.content["prompt"]), self.settings.sampling(self.seed)),)
+
+    def score(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
+        """Check every instruction, strictly and loosely."""
+        for item, _, replies in answers:
+            reply = replies[0].text
+            verdicts = verify(item.content["instructions"], reply)
+            names = _check_names(item.content["instructions"])
+            checks = [
+                Check(f"{mode}/{name}", float(getattr(verdict, mode)))
+                for mode in (STRICT, LOOSE)
+                for name, verdict in zip(names, verdicts, strict=True)
+            ]
+            loose = Check(LOOSE, float(all(verdict.loose for verdict in verdicts)))
+            score = float(all(verdict.strict for verdict in verdicts))
+            yield Scored(item, item.content["prompt"], reply, score, (loose, *checks))
+
+    def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+        """Shares of prompts and of instructions that are followed, strictly and loosely."""
+        return super().figures(rows) | {
+            "prompt_loose": check_mean(rows, LOOSE),
+            "instruction_strict": _instruction_share(rows, STRICT),
+            "instruction_loose": _instruction_share(rows, LOOSE),
+        }
+
+
+def _item(record: Record, place: str) -> Item:
+    key = record.get("key")
+    if isinstance(key, bool) or not isinstance(key, int | str) or not str(key).strip():
+        found = "missing" if key is None else json_kind(key)
+        raise BadInput(f"{place}: 'key' is {found}; expected a number or text")
+    prompt = required_text(record, "prompt", place)
+    return Item(str(key), "", {"prompt": prompt, "instructions": read_instructions(record, place)})
+
+
+def _check_names(instructions: Sequence[Instruction]) -> list[str]:
+    """The kinds, numbered from the second of a kind on: `length_constraints:number_words#2`."""
+    seen: Counter[str] = Counter()
+    names = []
+    for kind, _ in instructions:
+        seen[kind] += 1
+        names.append(kind if seen[kind] == 1 else f"{kind}#{seen[kind]}")
+    return names
+
+
+def _instruction_share(rows: pl.DataFrame, mode: str) -> pl.DataFrame:
+    """Instructions followed over instructions, of each item."""
+    checks = rows.select(unit="item", check="checks").explode("check").unnest("check")
+    return (
+        checks.filter(pl.col("name").str.starts_with(f"{mode}/"))
+        .group_by("unit")
+        .agg(total=pl.col("value").sum(), weight=pl.len().cast(pl.Float64))
+        .sort("unit")
+    )

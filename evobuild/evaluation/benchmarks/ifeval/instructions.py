@@ -1,0 +1,151 @@
+"""The instructions of an item, read from its record: each kind with what it asks for.
+
+An unknown kind, or an argument that is missing or out of its bounds, is an error of the items: the official
+code draws such an argument at random, and so checks something that the prompt does not ask for.
+It is followed in one case, because the official items have it: a `letter` that is none from a to z.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+import string
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from evobuild.core.errors import BadInput
+from evobuild.evaluation.benchmarks.ifeval.checks import CHECKS, RELATIONS
+from evobuild.evaluation.benchmarks.ifeval.language import known_languages
+from evobuild.seeds.fields import Record, json_kind
+
+MOST = 10**9
+"""Of anything that is counted."""
+PUNKT_KINDS = frozenset({"length_constraints:number_sentences", "change_case:capital_word_frequency"})
+"""Kinds that need Punkt's model."""
+LANGUAGE_KINDS = frozenset(
+    {"language:response_language", "change_case:english_capital", "change_case:english_lowercase"}
+)
+"""Kinds that need langdetect."""
+
+
+class Instruction(NamedTuple):
+    """One instruction of a prompt. kind: its official name. asked: what the check is given, by name."""
+
+    kind: str
+    asked: Mapping[str, Any]
+
+    def holds(self, text: str) -> bool:
+        """Whether a text, which is not blank, follows it."""
+        return CHECKS[self.kind](text, **self.asked)
+
+
+def read_instructions(record: Record, place: str) -> tuple[Instruction, ...]:
+    """Read `instruction_id_list` and `kwargs`, of which nulls and what a kind does not ask for are left out.
+
+    Raises BadInput with the place, the kind and the argument that is none.
+    """
+    kinds, given = record.get("instruction_id_list"), record.get("kwargs")
+    if not isinstance(kinds, list) or not kinds:
+        raise BadInput(f"{place}: 'instruction_id_list' is {_kind(kinds)}; expected kinds of instructions")
+    given = [None] * len(kinds) if given is None else given
+    if not isinstance(given, list) or len(given) != len(kinds):
+        found = f"a list of {len(given)}" if isinstance(given, list) else json_kind(given)
+        raise BadInput(f"{place}: 'kwargs' is {found}; expected a list of {len(kinds)}, one for each kind")
+    return tuple(
+        _instruction(kind, asked, record.get("key"), place) for kind, asked in zip(kinds, given, strict=True)
+    )
+
+
+def _instruction(kind: object, asked: object, key: object, place: str) -> Instruction:
+    if not isinstance(kind, str) or kind not in CHECKS:
+        raise BadInput(f"{place}: unknown kind of instruction {str(kind)[:60]!r}; known: {', '.join(CHECKS)}")
+    if asked is None:
+        asked = {}
+    if not isinstance(asked, dict):
+        raise BadInput(f"{place}: 'kwargs' of {kind} is {json_kind(asked)}; expected an object")
+    found = {name: _argument(kind, name, asked.get(name), place) for name in parameters_of(kind)}
+    if (
+        kind == "length_constraints:nth_paragraph_first_word"
+        and found["nth_paragraph"] > found["num_paragraphs"]
+    ):
+        raise BadInput(f"{place}: 'nth_paragraph' of {kind} is above 'num_paragraphs'")
+    if "letter" in found:
+        found["letter"] = _letter(found["letter"], key)
+    return Instruction(kind, found)
+
+
+def parameters_of(kind: str) -> list[str]:
+    """What a check asks for besides the text."""
+    return list(inspect.signature(CHECKS[kind]).parameters)[1:]
+
+
+def _argument(kind: str, name: str, value: object, place: str) -> Any:
+    read, wanted = _READERS.get(name, (_number, f"a whole number from 0 to {MOST:,}"))
+    found = read(value)
+    if found is None:
+        raise BadInput(f"{place}: '{name}' of {kind} is {_kind(value)}; expected {wanted}")
+    return found
+
+
+def _kind(value: object) -> str:
+    """Name a value for a message; a short text or a number as it is."""
+    if value is None:
+        return "missing"
+    return repr(value) if isinstance(value, str | int | float) and len(str(value)) <= 40 else json_kind(value)
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+        return None
+    return int(value) if value == int(value) else None
+
+
+def _place_number(value: object) -> int | None:
+    return _number(value) or None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _texts(value: object) -> list[str] | None:
+    whole = isinstance(value, list) and value and all(_text(each) is not None for each in value)
+    return list(value) if whole else None  # type: ignore[call-overload]
+
+
+def _relation(value: object) -> str | None:
+    return value if isinstance(value, str) and value in RELATIONS else None
+
+
+def _language(value: object) -> str | None:
+    return value if isinstance(value, str) and value in known_languages() else None
+
+
+def _letter(value: str, key: object) -> str:
+    """A letter from a to z; for anything else one is drawn, by the item's key, as the official code draws it.
+
+    Items 1122 and 1129 ask for so many `#` and `!`; published verdicts count a random letter.
+    """
+    if len(value) == 1 and value.lower() in string.ascii_lowercase:
+        return value.lower()
+    return random.Random(key if isinstance(key, int) else str(key)).choice(string.ascii_letters).lower()
+
+
+_A_TEXT, _A_RELATION = "some text", " or ".join(map(repr, RELATIONS))
+_READERS: dict[str, tuple[Callable[[object], Any], str]] = {
+    "relation": (_relation, _A_RELATION),
+    "let_relation": (_relation, _A_RELATION),
+    "capital_relation": (_relation, _A_RELATION),
+    "keywords": (_texts, "a list of texts"),
+    "forbidden_words": (_texts, "a list of texts"),
+    "keyword": (_text, _A_TEXT),
+    "letter": (_text, "a letter"),
+    "language": (_language, "the code of a language that langdetect knows, such as en"),
+    "first_word": (_text, _A_TEXT),
+    "nth_paragraph": (_place_number, "a whole number from 1"),
+    "postscript_marker": (_text, _A_TEXT),
+    "section_spliter": (_text, _A_TEXT),
+    "prompt_to_repeat": (_text, _A_TEXT),
+    "end_phrase": (_text, _A_TEXT),
+}
+"""How each argument is read, giving None for what it cannot be, and what is wanted; others are counts."""

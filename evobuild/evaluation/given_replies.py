@@ -1,0 +1,159 @@
+"""Replies and judgments that were written elsewhere, in place of a model and of a judge.
+
+A file has one record for an item: its id, and `reply`, a text or the list of all turns or samples. They
+answer what the benchmark asks, in its order. An item without a record is not answered; a record of no item,
+a second one of an item, and more or fewer replies than are asked for are errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evobuild.core.chat import Choice, Reply, Request
+from evobuild.core.errors import BadInput, UserError
+from evobuild.evaluation.benchmark import Benchmark, Item
+from evobuild.models.reasoning import with_answer_alone
+from evobuild.seeds.fields import Record, json_kind, listed_fields
+from evobuild.seeds.records import read_records
+
+ID_FIELDS = ("id", "task_id", "unique_id", "key", "question_id", "example_id")
+"""Where the id of a reply may stand: ours, and those of the benchmarks' own files."""
+REPLY = "reply"
+NO_REPLY = "no reply was given"
+
+
+class Given(NamedTuple):
+    """The replies to an item. place: of their record."""
+
+    place: str
+    texts: tuple[str, ...]
+
+
+def read_replies(
+    path: Path, ids: Sequence[str] = ID_FIELDS, field: str = REPLY
+) -> Iterator[tuple[str, Given]]:
+    """Read a file of replies, each with its id, from the first of the fields that its record has.
+
+    Raises BadInput at a record without id or reply.
+    """
+    for place, record in read_records(path):
+        yield _identity(record, ids, place), Given(place, _texts(record, field, place))
+
+
+def _identity(record: Record, ids: Sequence[str], place: str) -> str:
+    found = next((record[name] for name in ids if record.get(name) is not None), None)
+    if isinstance(found, str | int) and not isinstance(found, bool):
+        return str(found)
+    held = listed_fields(record) if found is None else json_kind(found)
+    raise BadInput(f"{place}: no id in {' or '.join(ids)}, but {held}; expected that of an item")
+
+
+def _texts(record: Record, field: str, place: str) -> tuple[str, ...]:
+    found = record.get(field)
+    if isinstance(found, str):
+        return (found,)
+    if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
+        return tuple(found)
+    held = json_kind(found) if field in record else "missing"
+    raise BadInput(f"{place}: '{field}' is {held}; expected text, or a list of texts: turns or samples")
+
+
+def refused(benchmark: Benchmark[Any]) -> UserError:
+    """Say that replies are of no use to a benchmark."""
+    return UserError(
+        f"{benchmark.name} is scored by the likelihoods that a model gives to answers, which no reply tells; "
+        "evaluate the model itself"
+    )
+
+
+class GivenReplies:
+    """Answers a benchmark's asks with replies by item id."""
+
+    def __init__(self, benchmark: Benchmark[Any], replies: Mapping[str, Given]) -> None:
+        self._benchmark, self._replies = benchmark, replies
+        self._used = dict.fromkeys(replies, 0)
+
+    def generate(self, requests: Iterable[Request], /) -> Iterator[Reply]:
+        """Give the next replies of each request's item. Raises UserError where only a model can answer."""
+        for request in requests:
+            if request.continuation is not None:
+                raise refused(self._benchmark)
+            yield self._reply(request)
+
+    def _reply(self, request: Request) -> Reply:
+        item = request.key.removeprefix(f"{self._benchmark.name}/").rpartition("/")[0]
+        if (given := self._replies.get(item)) is None:
+            return Reply(request.key, (), 0, NO_REPLY)
+        begin = self._used[item]
+        self._used[item] = end = begin + request.sampling.n
+        if end > len(given.texts):
+            raise BadInput(
+                f"{given.place}: {len(given.texts)} replies to the item {item!r}; {self._benchmark.name} "
+                f"asks for {end} or more with these settings"
+            )
+        choices = tuple(Choice(text, "stop", 0) for text in given.texts[begin:end])
+        return with_answer_alone(Reply(request.key, choices, 0))
+
+    def refuse_unused(self) -> None:
+        """Raise BadInput if an item that was asked has more replies than were asked for."""
+        for item, given in self._replies.items():
+            if 0 < self._used[item] < len(given.texts):
+                count = len(given.texts)
+                raise BadInput(
+                    f"{given.place}: {count} replies to the item {item!r}; {self._benchmark.name} asks for "
+                    f"{self._used[item]} with these settings; for samples add -S samples={count}"
+                )
+
+
+def by_item(
+    benchmark: Benchmark[Any], replies: Iterable[tuple[str, Given]], field: str | None = None
+) -> dict[str, Given]:
+    """Find the item of each reply. field: of the items, whose value replies name instead of the id.
+
+    Raises BadInput at a reply of no item, or at a second one of an item.
+    """
+    items = {_named(item, field): item.id for item in benchmark.read_items()}
+    found: dict[str, Given] = {}
+    for identity, given in replies:
+        if identity not in items:
+            raise BadInput(
+                f"{given.place}: there is no item {identity[:80]!r} in {benchmark.items_file}; there are "
+                f"such as {next(iter(items))[:80]!r}"
+            )
+        if items[identity] in found:
+            first = found[items[identity]].place
+            raise BadInput(
+                f"{given.place}: the item {identity[:80]!r} has a reply in {first} already; expected one "
+                "record, with a list where it has several"
+            )
+        found[items[identity]] = given
+    return found
+
+
+def _named(item: Item, field: str | None) -> str:
+    value = item.content.get(field) if field else None
+    return str(value) if isinstance(value, str | int) else item.id
+
+
+class GivenJudgments:
+    """Answers the judge's questions with replies by their keys; what has none stays unread."""
+
+    def __init__(self, judgments: Mapping[str, Given]) -> None:
+        self._judgments, self._asked = judgments, set[str]()
+
+    def generate(self, requests: Iterable[Request], /) -> Iterator[Reply]:
+        """Give what was said to each question."""
+        for request in requests:
+            self._asked.add(request.key)
+            given = self._judgments.get(request.key)
+            choices = (Choice(given.texts[0], "stop", 0),) if given else ()
+            yield with_answer_alone(Reply(request.key, choices, 0, None if given else NO_REPLY))
+
+    def refuse_unused(self) -> None:
+        """Raise BadInput if there is a judgment of what was not asked."""
+        for key, given in self._judgments.items():
+            if key not in self._asked:
+                asked = f"those asked are such as {min(self._asked)!r}" if self._asked else "none was asked"
+                raise BadInput(f"{given.place}: the judge was not asked {key[:80]!r}; {asked}")

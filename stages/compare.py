@@ -1,0 +1,80 @@
+"""Sum every benchmark up with its uncertainty, compare every two models, have a judge see some together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evobuild.core.params import Name, Part, RandomSeed
+from evobuild.core.reads import Given, Reads
+from evobuild.core.stage import Out, out, run
+from evobuild.evaluation.pairwise import PAIR
+from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
+from evobuild.models.params import ChatRole
+
+
+class Models(Part):
+    judge: ChatRole
+
+
+class Params(Part):
+    random_seed: RandomSeed
+    evaluate: Evaluate
+    compare: Compare
+    models: Models
+
+    @property
+    def judged(self) -> list[Name]:
+        """The benchmarks whose replies a judge sees side by side."""
+        return self.compare.benchmarks if self.compare.pairs else []
+
+    def reads(self, given: Given) -> Reads:
+        if not self.judged:
+            return Reads(unused=("models.judge", "evaluate.judge", "evaluate.unparsed"))
+        made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
+        asked = [each for each in made if each.name in self.judged]
+        prompts = dict.fromkeys((PAIR, *(prompt for each in asked for prompt in each.prompts)))
+        files = dict.fromkeys(file for each in asked for file in each.files)
+        return Reads(prompts=tuple(prompts), files=tuple(files))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    evaluations: Path = Path("data/evaluation")
+    label: Path = Path("data/label.txt")
+    comparisons: Out = out("data/comparisons.parquet")
+    counts: Out = out("data/counts/compare.json")
+    metrics: Out = out("metrics/evaluation.json")
+    figures: Out = out("metrics/evaluation.csv")
+    differences: Out = out("metrics/differences.csv")
+
+
+def main(params: Params, args: Arguments) -> None:
+    from evobuild.core import metrics, tables
+    from evobuild.core.csv_files import write_csv
+    from evobuild.evaluation import compare
+    from evobuild.evaluation.judge import Judge
+    from evobuild.models.client import Model
+
+    drawn = compare.Resampling(params.compare.resamples, params.random_seed)
+    evaluations = compare.read_evaluations(args.evaluations, list(params.evaluate.models))
+    made = made_benchmarks(params.evaluate.benchmarks, params.random_seed)
+    measured = compare.measure_all(made, evaluations)
+    figures = compare.figures_table(measured, drawn)
+    compared, counts = tables.COMPARISONS.to_frame(), tables.OFF
+    if params.judged:
+        with Model(params.models.judge, "judge", "compare") as model:
+            judge = Judge(model, params.evaluate.judge_settings(params.random_seed))
+            asked = [each for each in made if each.name in params.judged]
+            compared = compare.judge_all(asked, evaluations, params.compare.pairs, judge)
+        counts = compare.comparison_counts(compared, judge) | {"asked": [model.usage.asked()]}
+    tables.write(args.comparisons, compared)
+    tables.write_json(args.counts, counts)
+    said = compare.evaluation_metrics(figures) | compare.outcome_metrics(compared, drawn)
+    metrics.write_metrics(args.metrics, said, args.label)
+    write_csv(args.figures, figures)
+    write_csv(args.differences, compare.differences_table(measured, drawn))
+
+
+if __name__ == "__main__":
+    run(main)
