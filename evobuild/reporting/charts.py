@@ -278,16 +278,30 @@ def funnel(branches: Mapping[str, Sequence[Mapping[str, Any]]]) -> Markup:
     return draw_svg(draw, (9.6, 0.3 + 0.3 * len(steps)), "Share that each step of a branch let through")
 
 
-def training(points: Sequence[Mapping[str, float]]) -> Markup:
-    """Draw the training loss by step. points: step, loss in nats per answer token."""
+LOSSES = {"loss": (ACCENT, "training"), "held_out_loss": (SECOND, "held-out rows")}
+"""The losses of a training curve: colour and name."""
+
+
+def training(curves: Mapping[str, Sequence[Mapping[str, float | None]]]) -> Markup:
+    """Draw the losses of training by step, a panel a base.
+
+    curves: base to its points, at least one, with step, loss and held_out_loss in nats per answer token; None
+    where it was not measured.
+    """
 
     def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        steps, losses = [point["step"] for point in points], [point["loss"] for point in points]
-        axes.plot(steps, losses, color=ACCENT, linewidth=1.6, marker="o" if len(points) < 3 else "")
-        _frame(axes, "training loss (nats per answer token)", "step")
+        grid = figure.subplots(len(curves), 1, squeeze=False)[:, 0]
+        for axes, (name, points) in zip(grid, curves.items(), strict=True):
+            for key, (colour, label) in LOSSES.items():
+                known = [point for point in points if point[key] is not None]
+                steps, losses = [point["step"] for point in known], [point[key] for point in known]
+                few = "o" if len(known) < 3 else ""
+                if known:
+                    axes.plot(steps, losses, color=colour, linewidth=1.6, marker=few, label=label)
+            _frame(axes, f"{name}: loss (nats per answer token)", "step")
+            axes.legend(loc="upper right")
 
-    return draw_svg(draw, (9.6, 2.8), "Training loss by step")
+    return draw_svg(draw, (9.6, 0.2 + 2.6 * len(curves)), "Losses of training by step")
 
 
 def _frame(axes: Axes, title: str, below: str) -> None:

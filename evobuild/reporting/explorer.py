@@ -26,7 +26,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.measures import METRICS
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
-from evobuild.models.roles import chat_models
+from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
 from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
 from evobuild.reporting.params import ReportParams
@@ -81,19 +81,25 @@ def write_explorer(folder: Path, params: ReportParams, where: Tables) -> None:
     folder.mkdir()
     for name in SCRIPTS:
         (folder / name).write_text(templates.source(name), encoding="utf-8")
-    simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
+    asked = chat_models(params.models) | evaluated_models(params.evaluate.models)
+    simulated = [role for role, model in asked.items() if model.simulated]
     rows = sum(entry.attempt is None for entry in entries)
     page = templates.render(
-        "explorer.html.jinja", simulated=simulated, rows=rows, trees=len(shown), all_trees=len(roots)
+        "explorer.html.jinja",
+        simulated=simulated,
+        rows=rows,
+        trees=len(shown),
+        all_trees=len(roots),
+        evaluated=bool(params.evaluate.models),
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     rounds = [SEED_ROUND, *params.rounds, *params.branches]
-    (folder / "rows.js").write_text(_script("rows", 0, _index(entries, starts, rounds)), encoding="ascii")
+    (folder / "rows.js").write_text(data_script("rows", 0, _index(entries, starts, rounds)), encoding="ascii")
     for kind, fields in (("texts", _text), ("trees", _rest)):
         (folder / kind).mkdir()
         for part, (start, end) in enumerate(zip(starts, [*starts[1:], len(entries)], strict=True)):
             content = [fields(entry) for entry in entries[start:end]]
-            (folder / kind / f"{part:03d}.js").write_text(_script(kind, part, content), encoding="ascii")
+            (folder / kind / f"{part:03d}.js").write_text(data_script(kind, part, content), encoding="ascii")
 
 
 def _roots(params: ReportParams, where: Tables) -> pl.Series:
@@ -191,7 +197,7 @@ def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> di
 def _measured_columns(entries: Sequence[Entry]) -> dict[str, list[float | None]]:
     """The values of each metric that any entry has."""
     found = {
-        name: [_short(entry.measures[place]) for entry in entries]
+        name: [short_number(entry.measures[place]) for entry in entries]
         for place, name in enumerate(METRICS_EXPLORED)
     }
     return {name: values for name, values in found.items() if values.count(None) < len(values)}
@@ -202,7 +208,7 @@ def _numbers(values: Iterable[object], names: Sequence[object]) -> list[int]:
     return [places[value] for value in values]
 
 
-def _short(value: float | None) -> float | None:
+def short_number(value: float | None) -> float | None:
     """Five digits: more would only make the file larger."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")
 
@@ -219,6 +225,7 @@ def _rest(entry: Entry) -> list[Any]:
     ]  # fmt: skip
 
 
-def _script(kind: str, part: int, content: object) -> str:
+def data_script(kind: str, part: int, content: object) -> str:
+    """Data as a script that calls `take`: JSON in ASCII without a `<`."""
     text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return f'take("{kind}", {part}, {text});\n'.replace("<", "\\u003c")

@@ -15,7 +15,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.measures import COLUMNS, MEASURES, measure_folders
 from evobuild.core.reasons import NOT_ANSWERED
-from evobuild.core.stages import pool_stems
+from evobuild.core.stages import file_stem, pool_stems, stage_address
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, REJECTS
 from evobuild.reporting.params import ReportParams
 
@@ -40,7 +40,7 @@ class Tables(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """Where a row was lost, and why."""
+    """Where a row was lost, and why. stage: of training with its base, "finetune@toy"."""
 
     stage: str
     reason: str
@@ -158,8 +158,11 @@ def _overlaps(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -
 
 def _losses(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Loss]]:
     found: defaultdict[str, list[Loss]] = defaultdict(list)
-    for stem in [*pool_stems(params.pools), "select", "finetune"]:
+    stems = {stem: stem.partition("-")[0] for stem in [*pool_stems(params.pools), "select"]}
+    # A row that one base cannot learn from another may.
+    stems |= {file_stem("finetune", base): stage_address("finetune", base) for base in params.bases}
+    for stem, stage in stems.items():
         for key, *why in some(where.rejects / f"{stem}.parquet", REJECTS, *REJECTS):
             if not (found[key] and why[0] == NOT_ANSWERED):
-                found[key].append(Loss(stem.partition("-")[0], *why))
+                found[key].append(Loss(stage, *why))
     return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from evobuild.contamination.params import Decontaminate
-from evobuild.core.params import Branches, Few, RandomSeed, Rounds, Section
+from evobuild.core.params import Branches, Few, Part, RandomSeed, Rounds, Section
 from evobuild.core.reads import Given, Reads
 from evobuild.evolution.params import Evolve, Keywords, Optimize
-from evobuild.models.params import Models
+from evobuild.models.params import Evaluated, Models
 from evobuild.scoring.params import Diversity, Rate
 from evobuild.seeds.params import Seed
 from evobuild.selection.params import ChoiceParams
+from evobuild.training.params import Bases, Finetune
 
 
 class Report(Section):
@@ -18,6 +19,12 @@ class Report(Section):
 
 class Sections(Section):
     report: Report
+
+
+class Evaluate(Part):
+    """The models that were asked benchmarks. What these are like stands in the tables that they left."""
+
+    models: Evaluated
 
 
 class ReportParams(ChoiceParams):
@@ -34,6 +41,9 @@ class ReportParams(ChoiceParams):
     rate: Rate
     diversity: Diversity
     decontaminate: Decontaminate
+    bases: Bases
+    finetune: Finetune
+    evaluate: Evaluate
     report: Report
 
     def reads(self, given: Given) -> Reads:

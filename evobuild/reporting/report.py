@@ -7,8 +7,7 @@ missing or unreadable is a BadInput that names it.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,20 +16,26 @@ import yaml
 
 from evobuild.contamination import hits
 from evobuild.core import tables
-from evobuild.core.errors import BadInput
+from evobuild.core.csv_files import read_csv
 from evobuild.core.reasons import MEANINGS
+from evobuild.core.stages import file_stem
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import read_yaml
-from evobuild.models.roles import chat_models, weights_models
+from evobuild.models.roles import chat_models, evaluated_models, weights_models
 from evobuild.reporting import (
+    benchmark_chart,
     charts,
+    evaluations,
     examples,
     funnel,
     improvement,
+    item_examples,
     outcomes,
     score_sections,
     stage_counts,
     templates,
+    training,
 )
 from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
@@ -44,6 +49,8 @@ DOMAINS = 20
 """Domains shown by name; smaller ones are summed up."""
 FAILURE_LINES = 60
 """Failures shown by operation and domain, the commonest first."""
+DIFFERENCES = 400
+"""Differences of two models shown beside those of main figures, the first ones."""
 FAILURE_COLUMNS = {
     "round": str, "stage": str, "operation": str, "domain": str, "reason": str, "rows": int, "of": int
 }  # fmt: skip
@@ -59,8 +66,8 @@ class Sources(NamedTuple):
     failure_counts: Path
     keywords: Path
     token_probability: Path
-    curve: Path
-    evaluation: Path
+    curves: Path
+    evaluated: evaluations.Sources
 
 
 def report_page(params: ReportParams, sources: Sources) -> str:
@@ -69,16 +76,16 @@ def report_page(params: ReportParams, sources: Sources) -> str:
     Raises BadInput naming the file that is missing or not as it should be; MissingExtra without matplotlib.
     """
     where = sources.rows
-    found = stage_counts.read_stage_counts(
-        params, counts=sources.counts, rejects=where.rejects, evaluation=sources.evaluation
-    )
-    curve = _csv(sources.curve, {"step": float, "loss": float})
+    found = stage_counts.read_stage_counts(params, sources.counts)
+    trained = training.read_trained_bases(params, sources.curves)
+    curves = {name: base.curve for name, base in trained.items() if base.curve}
     selected_pools = params.select.pools_read(params.pools)
+    asked = chat_models(params.models) | evaluated_models(params.evaluate.models)
     return templates.render(
         "report.html.jinja",
         params=params,
-        roles=chat_models(params.models) | weights_models(params.models),
-        simulated=[role for role, model in chat_models(params.models).items() if model.simulated],
+        roles=asked | weights_models(params.models) | _bases(params),
+        simulated=[role for role, model in asked.items() if model.simulated],
         stage_counts=found,
         **_evolution(sources, found),
         **_branches(params, sources.counts),
@@ -90,16 +97,47 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         **_choice(params, sources),
         **_contamination(params, sources),
         **score_sections.measure_sections(params, where.measures, found),
-        curve=curve,
-        curve_chart=charts.training(curve) if curve else "",
-        evaluation=stage_counts.read_evaluation(sources.evaluation),
-        usage=list(
-            stage_counts.stage_usage(
-                sources.counts, stage_counts.asking_stages(params.rounds, params.branches, params.pools)
-            )
-        ),
+        trained=trained,
+        curve_chart=charts.training(curves) if curves else "",
+        **_evaluation(params, sources),
+        usage=list(stage_counts.stage_usage(sources.counts, stage_counts.asking_stages(_names(params)))),
         settings=_settings(sources.settings),
     )
+
+
+def _bases(params: ReportParams) -> dict[str, Weights]:
+    """The base models, as roles are called on the page."""
+    return {f"base {name}": base.model for name, base in params.bases.items()}
+
+
+def _names(params: ReportParams) -> stage_counts.Names:
+    return stage_counts.Names(params.rounds, params.branches, params.pools, params.evaluate.models)
+
+
+def _evaluation(params: ReportParams, sources: Sources) -> dict[str, Any]:
+    """What the report says of benchmarks."""
+    where, models, seed = sources.evaluated, list(params.evaluate.models), params.random_seed
+    figures = evaluations.read_figures(where.figures, models)
+    lines, more = evaluations.first_lines(evaluations.figure_lines(figures))
+    differences = evaluations.read_differences(where.differences, models)
+    counts = {
+        name: stage_counts.read_json(sources.counts / f"{file_stem('evaluate', name)}.json")
+        for name in models
+    }
+    higher = {each["benchmark"]: each["higher_is_better"] for each in figures}
+    evaluated = {
+        "models": models,
+        "lines": lines,
+        "more_lines": more,
+        "differences": [each for each in differences if each["headline"]],
+        "other_differences": [each for each in differences if not each["headline"]][:DIFFERENCES],
+        "compared": len(differences),
+        "judged": evaluations.read_judged(where, models),
+        "lost": evaluations.losses_of_items(counts),
+        "groups": item_examples.item_groups(where.evaluations, models, higher, params.report.examples, seed),
+    }
+    chart = benchmark_chart.draw_headlines(lines) if lines else ""
+    return {"evaluated": evaluated, "benchmark_chart": chart}
 
 
 def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, Any]:
@@ -107,11 +145,11 @@ def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, 
     method = improvement.read_improvement(sources.optimization)
     failed = [
         each
-        for each in _csv(sources.failure_counts, FAILURE_COLUMNS)
+        for each in read_csv(sources.failure_counts, FAILURE_COLUMNS)
         if f"{each['stage']}-{each['round']}" in found
     ]
-    keywords = _csv(sources.keywords, {"evolver": str, "keyword": str, "count": int})
-    tokens = _csv(
+    keywords = read_csv(sources.keywords, {"evolver": str, "keyword": str, "count": int})
+    tokens = read_csv(
         sources.token_probability, {"round": str, "evolver": str, "probability": float, "share": float}
     )
     return {
@@ -241,18 +279,6 @@ def count_selected(dataset: pl.DataFrame, pools: list[str]) -> list[dict[str, An
         summed = {pool: sum(by_domain[domain].get(pool, 0) for domain in rest) for pool in pools}
         lines.append((f"{len(rest)} smaller domains", summed))
     return [{"domain": domain, "pools": counts, "rows": sum(counts.values())} for domain, counts in lines]
-
-
-def _csv(path: Path, columns: Mapping[str, Callable[[str], Any]]) -> list[dict[str, Any]]:
-    """Read some columns of a small table. Raises BadInput naming it if it lacks one or a value is none."""
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            return [
-                {name: kind(row[name]) for name, kind in columns.items()} for row in csv.DictReader(stream)
-            ]
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        wanted = ", ".join(columns)
-        raise BadInput(f"{path}: not a readable table of {wanted}: {error}") from error
 
 
 def _settings(path: Path) -> str:

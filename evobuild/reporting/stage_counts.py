@@ -6,13 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
-from evobuild.core.metrics import read_metrics
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import OF_BRANCHES, OF_POOLS, STAGES, file_stem
-from evobuild.core.tables import REJECTS
 from evobuild.models.usage import ASKED
 from evobuild.reporting.params import ReportParams
 
@@ -36,23 +33,17 @@ class StageCounts(NamedTuple):
         return sum(self.rejects.values())
 
 
-def read_stage_counts(
-    params: ReportParams, *, counts: Path, rejects: Path, evaluation: Path
-) -> dict[str, StageCounts]:
-    """The counts of all stages in the order of the pipeline, by stage and round or pool: "evolve-r1".
-
-    Those of the evaluation, "evaluate-", are made up of its files.
+def read_stage_counts(params: ReportParams, counts: Path) -> dict[str, StageCounts]:
+    """The counts of all stages in order, by stage and round, pool, base or model: "evolve-r1".
 
     Raises BadInput naming the file that is missing or not as it should be.
     """
     names = [("seed", ""), *(("evolve", name) for name in params.rounds)]
     names += [(step.name, name) for name in params.branches for step in OF_BRANCHES]
     names += [(stage, pool) for stage in OF_POOLS for pool in params.pools]
-    found = {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in [*names, ("select", "")]}
-    measured = read_evaluation(evaluation)["held_out"]
-    reasons = tables.count_reasons(tables.read(rejects / "evaluate.parquet", REJECTS)["reason"])
-    rows_in = measured["measured"] + measured["rejected"]
-    return found | {"evaluate-": StageCounts("evaluate", "", rows_in, measured["measured"], 0, reasons)}
+    names += [("select", ""), ("gather", ""), *(("finetune", base) for base in params.bases)]
+    names += [*(("evaluate", model) for model in params.evaluate.models), ("compare", "")]
+    return {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in names}
 
 
 def read_counts(stage: str, name: str, counts: Path) -> StageCounts:
@@ -72,11 +63,19 @@ def read_counts(stage: str, name: str, counts: Path) -> StageCounts:
     )
 
 
-def asking_stages(
-    rounds: Iterable[str], branches: Iterable[str], pools: Iterable[str]
-) -> list[tuple[str, str]]:
-    """Stages that ask chat models, in the order of the pipeline, each with its round, pool, branch or ''."""
-    entries = {"rounds": list(rounds), "branches": list(branches), "pools": list(pools), "": [""]}
+class Names(NamedTuple):
+    """What stages are run for. evaluated: models that are asked benchmarks."""
+
+    rounds: Iterable[str]
+    branches: Iterable[str]
+    pools: Iterable[str]
+    evaluated: Iterable[str]
+
+
+def asking_stages(names: Names) -> list[tuple[str, str]]:
+    """Stages that ask chat models, in the order of the pipeline, each with its round, pool, … or ''."""
+    kinds = ("rounds", "branches", "pools", "evaluate.models")
+    entries = {kind: list(own) for kind, own in zip(kinds, names, strict=True)} | {"": [""]}
     return [(stage.name, name) for stage in STAGES if stage.asks for name in entries[stage.per]]
 
 
@@ -96,13 +95,6 @@ def read_json(path: Path, *keys: str) -> Any:
     """Read a JSON file that has some keys. Raises BadInput naming it if it cannot be read or lacks one."""
     content = read_json_file(path)
     _hold(path, content, *keys)
-    return content
-
-
-def read_evaluation(path: Path) -> Any:
-    """Read the figures of the evaluation. Raises BadInput as `read_json`."""
-    content = read_metrics(path)
-    _hold(path, content, "held_out", "loss", "perplexity")
     return content
 
 

@@ -34,6 +34,7 @@ def _environment() -> jinja2.Environment:
         finalize=_visible,
     )
     environment.filters["figure"] = _figure
+    environment.filters["signed"] = _signed
     environment.filters["clip"] = _clip
     return environment
 
@@ -45,6 +46,10 @@ def _visible(value: object) -> object:
 
 def _figure(value: float | None, digits: int = 0) -> str:
     return "–" if value is None or value != value else f"{value:,.{digits}f}"
+
+
+def _signed(value: float, digits: int) -> str:
+    return f"{value:+,.{digits}f}".replace("-", "−")
 
 
 def _clip(text: str, length: int) -> str:

@@ -111,7 +111,7 @@ def test_no_text_can_end_a_script_or_a_line_of_one(written):
 def test_nothing_outside_the_folder_is_asked_for(written):
     page = (written / "index.html").read_text(encoding="utf-8")
     assert re.findall(r'src="([^"]*)"', page) == ["explorer_tree.js", "explorer.js", "rows.js"]
-    assert re.findall(r'href="([^"]*)"', page) == ["../report.html"]
+    assert re.findall(r'href="([^"]*)"', page) == ["../report.html", "../report.html#evaluation"]
     for path in written.rglob("*"):
         if path.is_file():
             assert not re.search(
@@ -123,7 +123,7 @@ def test_a_dry_run_says_so(tmp_path, written):
     page = (written / "index.html").read_text(encoding="utf-8")
     assert "DRY RUN" in page and "evolver, optimizer, responder, judge" in page
     models = dict.fromkeys(("evolver", "optimizer", "responder", "judge"), "transformers:a/b@1234567")
-    models |= {"scorer": "models/scratch", "base": "models/scratch"}
+    models |= {"scorer": "models/scratch"}
     models |= dict.fromkeys(("embedder", "reward", "tagger", "entailment"))
     explorer.write_explorer(tmp_path / "real", trees.settings(models=models), trees.small(tmp_path / "same"))
     assert "DRY RUN" not in (tmp_path / "real/index.html").read_text(encoding="utf-8")
@@ -240,10 +240,10 @@ def test_what_was_not_measured_is_none(tmp_path):
 
 
 def test_a_selected_row_that_training_lost_is_both(tmp_path):
-    lost = {"finetune": [("a-r0", "too long", "", "")]}
+    lost = {"finetune-toy": [("a-r0", "too long", "", "")]}
     where = trees.write(tmp_path, [trees.row("a-r0")], {}, lost, ("a-r0",))
     found = row_outcomes(["a-r0"], trees.settings(), where)
-    assert found["a-r0"].labels == ("selected", "finetune: too long")
+    assert found["a-r0"].labels == ("selected", "finetune@toy: too long")
 
 
 def test_a_removed_pool_is_not_read(tmp_path):

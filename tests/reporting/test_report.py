@@ -49,7 +49,7 @@ def test_simulated_roles_are_called_a_dry_run(plain: Sources, shown: str):
 def test_figures_are_shown(shown: str):
     assert "7,341" in shown  # rows in
     assert "7,300" in shown  # rows of r0: out of seed without the held-out 40
-    assert "2.500 → 2.250" in shown and "0.50 → 0.25" in shown and "0.500 → 0.250" in shown
+    assert "0.500 / 1.000" in shown and "0.50 → 0.25" in shown and "0.500 → 0.250" in shown
     assert "counted evolve-r1" in shown and "reply evolve-r1" in shown
 
 
@@ -78,6 +78,8 @@ FIELDS = (
     + ["failed reason", "failed operation", "failed domain"]
     + ["reason evolve-r1", "detail evolve-r1", "reply evolve-r1"]
     + ["counted seed", "counted select", "reply respond-r0"]
+    + ["prompt 2", "base reply 2", "tuned reply a", "group", "check", "judgment", "evaluated model"]
+    + ["lost reason"]
 )
 
 
@@ -100,7 +102,8 @@ def test_text_of_a_row_never_becomes_markup(attacked: str):
 
 def test_nothing_outside_the_page_is_asked_for(shown: str):
     targets = re.findall(r'(?:src|href|action)="([^"]*)"', shown)
-    assert {target.partition("#")[0] for target in targets} == {"", "explorer/index.html"}
+    pages = {f"explorer/benchmarks/{name}.html" for name in ("sums", "talk")}
+    assert {target.partition("#")[0] for target in targets} == {"", "explorer/index.html", *pages}
     assert "default-src 'none'; style-src 'unsafe-inline';" in shown
     assert not re.search(r"https?://|@import|<link|<script|url\((?!#)", shown)
 
@@ -167,7 +170,9 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
         "rejects/evolve-r1.parquet", "rejects/select.parquet", "counts/select.json", "counts/rate-r0.json",
         "optimization/candidates.parquet", "optimization/failures.parquet",
         "optimization/trajectories.parquet", "failure_counts", "keywords", "token_probability",
-        "dataset", "curve", "evaluation",
+        "dataset", "curves/toy.csv", "evaluation/tuned.parquet", "counts/finetune-toy.json",
+        "counts/gather.json", "counts/evaluate-base.json", "counts/compare.json", "figures.csv",
+        "differences.csv", "comparisons", "evaluation.json", "rejects/finetune-toy.parquet",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("broken", [False, True], ids=["missing", "broken"])
@@ -225,7 +230,7 @@ def test_settings_are_shown_as_used(shown: str):
 
 def test_charts_follow_the_colours_of_the_page(shown: str):
     drawn = re.findall(r'<svg role="img" aria-label="([^"]*)"', shown)
-    assert len(drawn) == 8
+    assert len(drawn) == 9
     svg = "".join(re.findall(r"<svg role.*?</svg>", shown, re.DOTALL))
     assert "var(--accent)" in svg and not re.search("#[0-9a-f]{6}", svg)
 

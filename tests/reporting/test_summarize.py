@@ -14,7 +14,7 @@ from evobuild.core.measures import MEASURES, measure_folders
 from evobuild.core.stage import Folders
 from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
-from evobuild.reporting.stage_counts import asking_stages
+from evobuild.reporting.stage_counts import Names, asking_stages
 
 PARAMS = trees.settings()
 
@@ -174,7 +174,7 @@ def test_what_was_asked_is_summed_by_role_over_all_stages(tmp_path: Path) -> Non
         sums = {"requests": requests, "prompt_tokens": 10 * requests, "completion_tokens": requests}
         return {"role": role, "model": "m", "purposes": {purpose: sums}}
 
-    stages = asking_stages(["r1"], [], ["r0", "r1"])
+    stages = asking_stages(Names(["r1"], [], ["r0", "r1"], ["tuned"]))
     asked = {
         **{file_stem(*each): [] for each in stages},
         "evolve-r1": [entry("evolver", 4), entry("judge", 3, "equal")],
@@ -182,12 +182,15 @@ def test_what_was_asked_is_summed_by_role_over_all_stages(tmp_path: Path) -> Non
         "respond-r1": [entry("responder", 2)],
         "rate-r1": [entry("judge", 2)],
         "tag": [entry("tagger", 1, "tag")],
+        "evaluate-tuned": [entry("evaluated", 7, "evaluate"), entry("judge", 5, "judge")],
+        "compare": [entry("judge", 2, "judge")],
     }
     for name, entries in asked.items():
         (tmp_path / f"{name}.json").write_text(json.dumps({"in": 1, "asked": entries}))
     assert summarize.usage_by_role(tmp_path, stages) == {
         "evolver": {"requests": 4, "tokens": 44},
-        "judge": {"requests": 6, "tokens": 66},
+        "evaluated": {"requests": 7, "tokens": 77},
+        "judge": {"requests": 13, "tokens": 143},
         "responder": {"requests": 2, "tokens": 22},
         "tagger": {"requests": 1, "tokens": 11},
     }

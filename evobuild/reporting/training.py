@@ -1,0 +1,43 @@
+"""What the report says of training: the curve of each base.
+
+A curve is metrics/training/<base>.csv: step, loss in nats per answer token, and, where it was measured,
+held_out_loss. Bases come from params, so the figures of a removed one stay unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evobuild.core.csv_files import read_csv
+from evobuild.core.uri import Weights
+from evobuild.reporting.params import ReportParams
+
+Point = dict[str, float | None]
+"""A step of a curve: step, loss, held_out_loss; None where it was not measured."""
+
+
+class TrainedBase(NamedTuple):
+    """A base with its curve."""
+
+    model: Weights
+    curve: list[Point]
+
+
+def read_trained_bases(params: ReportParams, curves: Path) -> dict[str, TrainedBase]:
+    """What was learnt from each base, by its name. Raises BadInput naming a file that is not right."""
+    return {
+        name: TrainedBase(base.model, read_curve(curves / f"{name}.csv"))
+        for name, base in params.bases.items()
+    }
+
+
+def read_curve(path: Path) -> list[Point]:
+    """Read a training curve. Raises BadInput naming the file if it is none."""
+    columns: dict[str, Callable[[str], Any]] = {"step": float, "loss": _measured, "held_out_loss": _measured}
+    return read_csv(path, columns, optional=("held_out_loss",))
+
+
+def _measured(text: str) -> float | None:
+    return float(text) if text else None
