@@ -1,17 +1,36 @@
-"""`python -m evobuild pass-at-k`: score completions of HumanEval or MBPP in the sandbox."""
+"""`python -m evobuild pass-at-k`: score whole completions of HumanEval or MBPP in the sandbox.
+
+A completion is what follows the prompt of a problem, for MBPP the whole program: what the published outputs
+of both are. Replies of chat models, around whose code there is prose, are for `score-replies`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from evobuild.core.errors import UserError
+from evobuild.core.errors import BadInput, UserError
 from evobuild.core.outs import whole
 from evobuild.core.params import first_error
 from evobuild.sandbox.params import Limits
+
+if TYPE_CHECKING:
+    from evobuild.evaluation.code_benchmarks import Problem
+    from evobuild.sandbox import Verdict
+
+
+class Sample(NamedTuple):
+    """One completion of a problem."""
+
+    task: str
+    completion: str
 
 
 def add_pass_at_k(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +45,21 @@ def add_pass_at_k(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--k", type=int, nargs="+", default=[1, 10, 100], metavar="K", help="samples looked at"
     )
+    parser.add_argument("--verdicts", type=Path, metavar="FILE", help="write the verdict on each sample")
+    add_limits(parser)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the sandbox."""
     parser.add_argument("--seconds", type=float, default=3.0, help="time of one program; 3")
     parser.add_argument("--memory", type=int, default=512, metavar="MIB", help="memory of one program; 512")
-    parser.add_argument("--verdicts", type=Path, metavar="FILE", help="write the verdict on each sample")
     parser.add_argument(
         "--allow-weaker-isolation", action="store_true", help="where there is no sandbox, run them without"
     )
 
 
-def _limits(arguments: argparse.Namespace) -> Limits:
+def given_limits(arguments: argparse.Namespace) -> Limits:
+    """The limits that the options give. Raises UserError at one that is out of bounds."""
     given = {
         "seconds": arguments.seconds,
         "memory": arguments.memory,
@@ -50,32 +75,95 @@ def _limits(arguments: argparse.Namespace) -> Limits:
 
 def score_completions(arguments: argparse.Namespace) -> str:
     """Score samples; give the text to print, one JSON object. Raises UserError at wrong input."""
-    from evobuild.evaluation import code_benchmarks
+    from evobuild.evaluation.code_benchmarks import examine
 
     if min(arguments.k) < 1:
         raise UserError("each --k must be at least 1")
-    limits = _limits(arguments)
-    problems = code_benchmarks.read_problems(arguments.problems)
+    limits = given_limits(arguments)
+    problems = read_problems(arguments.problems)
     samples = (
-        code_benchmarks.read_samples(arguments.samples, problems)
+        read_samples(arguments.samples, problems)
         if arguments.samples
-        else [code_benchmarks.Sample(each.task, each.canonical) for each in problems.values()]
+        else [Sample(each.task, each.canonical) for each in problems.values()]
     )
     inputs = [file for file in (arguments.problems, arguments.samples) if file]
     with whole(*filter(None, [arguments.verdicts]), inputs=inputs) as written:
-        verdicts = code_benchmarks.examine_samples(problems, samples, limits)
+        exams = (
+            problems[sample.task].exam(str(place), problems[sample.task].prompt + sample.completion)
+            for place, sample in enumerate(samples)
+        )
+        verdicts = examine(exams, limits)
         rows = (
             {"task_id": sample.task, "passed": each.passed, "error": each.error, "detail": each.detail}
             for sample, each in zip(samples, verdicts, strict=True)
         )
         for file in written:
             file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    score = code_benchmarks.score_samples(samples, verdicts, arguments.k)
-    shown = {
-        **{f"pass@{k}": value for k, value in score.pass_at.items()},
-        "problems": score.problems,
-        "samples": score.samples,
-        "failed": score.failed,
+    return json.dumps(score_samples(samples, verdicts, arguments.k)) + "\n"
+
+
+def read_problems(path: Path) -> dict[str, Problem]:
+    """Read problems of either benchmark, told apart by their fields, by task id.
+
+    Raises BadInput at what is none.
+    """
+    from evobuild.evaluation.benchmarks import human_eval, mbpp
+    from evobuild.seeds.records import read_records
+
+    found: dict[str, Problem] = {}
+    for place, row in read_records(path):
+        if "entry_point" not in row and "test_list" not in row:
+            raise BadInput(
+                f"{place}: neither 'entry_point' nor 'test_list' is there; expected a problem of HumanEval "
+                "or of MBPP"
+            )
+        problem = (human_eval if "entry_point" in row else mbpp).read_problem(row, place)
+        if problem.task in found:
+            raise BadInput(f"{place}: the task {problem.task!r} is given twice")
+        found[problem.task] = problem
+    return found
+
+
+def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
+    """Read samples of some of the problems. Raises BadInput at what is none, or of another problem."""
+    from evobuild.seeds.fields import json_kind
+    from evobuild.seeds.records import read_records
+
+    found = []
+    for place, row in read_records(path):
+        task, completion = str(row.get("task_id"))[:80], row.get("completion")
+        if task not in problems:
+            raise BadInput(f"{place}: there is no problem {task!r}")
+        if not isinstance(completion, str):
+            raise BadInput(f"{place}: 'completion' is {json_kind(completion)}; expected text")
+        found.append(Sample(task, completion))
+    return found
+
+
+def score_samples(
+    samples: Sequence[Sample], verdicts: Sequence[Verdict], ks: Sequence[int]
+) -> dict[str, Any]:
+    """Gather verdicts, one a sample, into pass@k: the mean over the problems that have samples.
+
+    Given is each k that every problem has samples for. failed: samples by the reason, the commonest first.
+    """
+    from evobuild.evaluation.code_benchmarks import pass_at_k
+
+    total, passed, failed = Counter[str](), Counter[str](), Counter[str]()
+    for sample, verdict in zip(samples, verdicts, strict=True):
+        total[sample.task] += 1
+        passed[sample.task] += verdict.passed
+        if not verdict.passed:
+            failed[" ".join(filter(None, (verdict.error, verdict.detail)))] += 1
+    chances = {
+        f"pass@{k}": math.fsum(pass_at_k(n, passed[task], k) for task, n in total.items()) / len(total)
+        for k in ks
+        if k <= min(total.values())
+    }
+    return {
+        **chances,
+        "problems": len(total),
+        "samples": len(samples),
+        "failed": dict(sorted(failed.items(), key=lambda reason: (-reason[1], reason[0]))),
         "isolation": verdicts[0].isolation,
     }
-    return json.dumps(shown) + "\n"

@@ -1,9 +1,10 @@
 """Presets: settings of published work, as params to set. Nothing of them is in code.
 
 A preset is `presets/<name>.yaml`: what it is `about`, and the params that it `set`s, by dotted key; it may
-`extends` another, whose params it then sets as well where it has none of its own. It is printed as options of
-`dvc exp run`, so that the experiment's params.yaml shows every value. A mapping takes the place of the one
-before it: `-S` alone would only add its keys, so the key is removed first (`~rounds`, `+rounds={…}`).
+`extends` another, or a list of them, whose params it then sets as well where it has none of its own. It is
+printed as options of `dvc exp run`, so that the experiment's params.yaml shows every value. A mapping takes
+the place of the one before it: `-S` alone would only add its keys, so the key is removed first (`~rounds`,
+`+rounds={…}`).
 """
 
 from __future__ import annotations
@@ -49,23 +50,22 @@ def overrides(name: str) -> dict[str, str]:
     return found
 
 
-def read_preset(name: str) -> dict[str, Any]:
-    """Give the params that a preset sets, by dotted key, with those of the one that it extends.
+def read_preset(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Give the params that a preset sets, by dotted key, with those of what it extends: the later counts.
 
-    Raises as `overrides`.
+    above: presets that extend it. Raises as `overrides`.
     """
-    chain, settings = [name], dict[str, Any]()
-    while True:
-        known = _names()
-        if chain[-1] not in known:
-            raise UserError(f"there is no preset '{chain[-1]}'; expected one of {', '.join(known) or 'none'}")
-        content = _read(FOLDER / f"{chain[-1]}.yaml")
-        settings = {**content["set"], **settings}
-        if "extends" not in content:
-            return settings
-        chain.append(str(content["extends"]))
-        if chain[-1] in chain[:-1]:
-            raise BadInput(f"{FOLDER}: presets extend one another in a circle: {' <- '.join(chain)}")
+    known = _names()
+    if name not in known:
+        raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
+    if name in above:
+        raise BadInput(f"{FOLDER}: presets extend one another in a circle: {' <- '.join((*above, name))}")
+    content, settings = _read(FOLDER / f"{name}.yaml"), dict[str, Any]()
+    extended = content.get("extends", [])
+    for other in extended if isinstance(extended, list) else [extended]:
+        settings |= read_preset(str(other), (*above, name))
+    own: dict[str, Any] = content["set"]
+    return settings | own
 
 
 def _names() -> list[str]:

@@ -3,7 +3,7 @@
 DVC puts params into dvc.yaml before any stage runs: a section that is missing or of another kind ends in an
 error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
 of rounds and pools that are no more is removed, and settings are resolved anew if a model that comes as a
-package is another than when they were. `dvc exp run` cannot be stepped in front of like this.
+package, or a file that params name, is not what it was. `dvc exp run` cannot be stepped in front of so.
 """
 
 from __future__ import annotations
@@ -45,6 +45,6 @@ def refresh(params: Path) -> None:
     if not SEED.exists() or not settings.FOLDER.is_dir():
         return
     unanswered = read_json_file(SEED).get("unanswered")
-    if models := settings.changed_weights(settings.resolve_settings(params, unanswered)):
-        log(f"{', '.join(models)}: another one is installed than when settings were resolved")
+    if changed := settings.changed_contents(settings.resolve_settings(params, unanswered)):
+        log(f"{', '.join(changed)}: not what was there when settings were resolved")
         subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "resolve"], check=False)

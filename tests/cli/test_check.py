@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import Params, load_all_params
@@ -15,6 +16,7 @@ from evobuild.core.params import Pool, Round, read_yaml
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import roles
 from evobuild.seeds.params import Fetch
+from evobuild.training.params import Base
 
 
 @pytest.fixture
@@ -345,14 +347,13 @@ def test_what_only_looks_odd_in_the_loop_is_allowed(shipped, values):
 @pytest.mark.parametrize(
     ("role", "model", "message"),
     [
-        ("base", Weights("models/none"), "models.base names the folder 'models/none', which does not exist"),
         ("scorer", Weights("./none"), "models.scorer names the folder './none'"),
         ("scorer", Weights("/none/at/all"), "models.scorer names the folder '/none/at/all'"),
         ("judge", ChatModel("transformers", "a/b/c"), "models.judge names the folder 'a/b/c'"),
         (
-            "base",
+            "scorer",
             Weights("models/scratch", "abc"),
-            "models.base is 'models/scratch@abc'; a folder has no revision",
+            "models.scorer is 'models/scratch@abc'; a folder has no revision",
         ),
         (
             "evolver",
@@ -373,12 +374,91 @@ def test_a_model_that_is_a_path_is_a_folder_without_revision(shipped, role, mode
     assert message in refused(changed(shipped, "models", **{role: model}))
 
 
-def test_the_experienced_base_can_score_but_not_be_the_base(shipped):
-    experienced = Weights("models/experienced")
-    check_params(changed(shipped, "models", scorer=experienced))
-    assert "which the stage experience makes of models.base" in refused(
-        changed(shipped, "models", base=experienced)
+def with_base(shipped, model="models/scratch", **finetune):
+    """Params with a base more."""
+    other = Base.model_validate({"model": model, "finetune": finetune})
+    return shipped.model_copy(update={"bases": shipped.bases | {"other": other}})
+
+
+def test_the_experienced_base_can_score_but_not_be_tuned(shipped):
+    experienced = "models/experienced"
+    check_params(changed(shipped, "models", scorer=Weights(experienced)))
+    assert "bases.other.model is 'models/experienced', which the stage" in refused(
+        with_base(shipped, experienced)
     )
+    assert "experience.base is 'models/experienced', which the stage experience makes" in refused(
+        changed(shipped, "experience", base=Weights(experienced))
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("models/none", "bases.other.model names the folder 'models/none', which does not exist"),
+        ("models/scratch@abc", "bases.other.model is 'models/scratch@abc'; a folder has no revision"),
+        ("package:no_such", "bases.other.model names the package 'no_such', which is not installed"),
+    ],
+)
+def test_a_base_is_where_it_is_said_to_be(shipped, model, message):
+    assert message in refused(with_base(shipped, model))
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        (
+            {"learning_rat": 1},
+            "bases.other.finetune: unknown key 'learning_rat'; did you mean",
+        ),
+        ({"epochs": "3"}, "bases.other.finetune: epochs is '3'; expected a valid number"),
+        (
+            {"template": "none.jinja"},
+            "bases.other.finetune.template 'none.jinja' does not exist; expected a",
+        ),
+    ],
+)
+def test_what_a_base_has_of_its_own_fits_the_section(shipped, own, message):
+    check_params(with_base(shipped, learning_rate=0.1, lora={"rank": 8}))
+    assert message in refused(with_base(shipped, **own))
+
+
+@pytest.mark.parametrize("key", ["data", "method"])
+def test_all_bases_are_tuned_on_the_same(shipped, key):
+    with pytest.raises(ValidationError, match=f"expected no {key} of its own"):
+        with_base(shipped, **{key: "sft"})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"data": "r9"}, "finetune.data is 'r9'; expected dataset, or a pool: r0, r1, r2, r3, autoif"),
+        ({"method": "dpo"}, "finetune.data is 'dataset', and finetune.method is dpo; expected a branch"),
+        ({"method": "dpo", "data": "r1"}, "expected a branch, whose preference pairs it takes: autoif"),
+        ({"template": "none.jinja"}, "finetune.template 'none.jinja' does not exist; expected a Jinja file"),
+        ({"template": "/etc/../dev/null.j2"}, "does not exist"),
+    ],
+)
+def test_what_is_trained_on_is_made(shipped, values, message):
+    assert message in refused(changed(shipped, "finetune", **values))
+
+
+@pytest.mark.parametrize("data", ["dataset", "r0", "autoif"])
+def test_the_data_set_and_any_pool_can_be_trained_on(shipped, data):
+    check_params(changed(shipped, "finetune", data=data))
+
+
+def test_preference_pairs_need_answers_that_are_compared(shipped):
+    by_pairs = changed(shipped, "finetune", method="dpo", data="autoif")
+    check_params(by_pairs)
+    assert "autoif.sample.count is 0, so that there are none" in refused(
+        changed(by_pairs, "autoif", sample=by_pairs.autoif.sample.model_copy(update={"count": 0}))
+    )
+    none = {
+        "branches": {},
+        "pools": {"r0": Pool()},
+        "select": by_pairs.select.model_copy(update={"pools": "all"}),
+    }
+    assert "pairs it takes: branches has none" in refused(by_pairs.model_copy(update=none))
 
 
 def test_an_adapter_is_a_lora_folder(shipped, tmp_path):

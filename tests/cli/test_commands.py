@@ -38,9 +38,12 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").touch()
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
 
-    def write(**models):
-        given = SIMULATED | NONE | {"scorer": "models/scratch", "base": "models/scratch"} | models
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(params | {"models": given}))
+    def write(base="models/scratch", evaluated=None, **models):
+        given = SIMULATED | NONE | {"scorer": "models/scratch"} | models
+        bases = {"toy": {"model": base}}
+        evaluate = params["evaluate"] | {"models": evaluated or {}}
+        content = params | {"models": given, "bases": bases, "evaluate": evaluate}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
 
     write()
     return write
@@ -148,6 +151,28 @@ def locked(request):
     return (200 if request.headers["Authorization"] == "Bearer secret-key" else 401), {"data": [{"id": "m"}]}
 
 
+def test_models_that_are_evaluated_are_looked_at_too(project, checkpoint):
+    (checkpoint / "chat_template.jinja").unlink()
+    adapter = checkpoint.parent / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(checkpoint)}))
+    uris = {
+        "base": f"transformers:{checkpoint}",
+        "adapted": f"transformers:{adapter}",
+        "toy": "transformers:models/scratch",
+        "tuned": "vllm:models/tuned/toy",
+        "none": "transformers:models/none",
+    }
+    project(evaluated=uris, judge=f"transformers:{checkpoint}")
+    found = inspected()
+    assert "no chat template" in found["judge"][0] and not found["judge"][1]
+    for name in ("base", "adapted"):
+        assert found[f"evaluated {name}"] == ("LlamaForCausalLM, context 128, chat template: none", True)
+    assert found["evaluated toy"] == ("made by the stage scratch", True)
+    assert found["evaluated tuned"] == ("made by the stage finetune", True)
+    assert "does not exist" in found["evaluated none"][0] and not found["evaluated none"][1]
+
+
 def test_a_model_that_a_stage_makes_can_be_used_before_it_has(project, capsys):
     project(scorer="models/experienced")
     assert command.main(["models"]) == 0
@@ -158,7 +183,7 @@ def test_the_shipped_params_can_be_used_before_anything_has_run(project, capsys)
     assert command.main(["models"]) == 0
     said = capsys.readouterr().out
     assert "evolver    simulated:small  yes  no model: a dry run" in said
-    assert "base       models/scratch   yes  made by the stage scratch" in said
+    assert "base toy   models/scratch   yes  made by the stage scratch" in said
     assert said.endswith("Every role can be used.\n")
 
 
@@ -223,9 +248,9 @@ def test_a_missing_package_and_an_unknown_hub_id_are_told(project, monkeypatch):
         "the package 'vllm' is not installed; install it with: pip install 'evobuild[vllm]'"
         in found["judge"][0]
     )
-    assert "cannot be looked up on the hub" in found["base"][0]
+    assert "cannot be looked up on the hub" in found["base toy"][0]
     assert "not in the local cache and cannot be looked up" in found["scorer"][0]
-    assert not any(found[role][1] for role in ("judge", "base", "scorer"))
+    assert not any(found[role][1] for role in ("judge", "base toy", "scorer"))
 
 
 @pytest.mark.parametrize(

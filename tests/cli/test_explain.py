@@ -74,7 +74,7 @@ def build(root, changes):
     (DATA / "contamination").mkdir()
     tables.write(DATA / "contamination/held_out.parquet", tables.frame(tables.CONTAMINATION, []))
     run("select")
-    tables.write(DATA / "rejects/finetune.parquet", tables.frame(tables.REJECTS, []))
+    tables.write(DATA / "rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
 
 
 def measure(pool):

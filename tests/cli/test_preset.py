@@ -63,9 +63,20 @@ def test_a_preset_has_what_the_one_it_extends_sets_but_where_it_says_otherwise(t
     assert preset.overrides("two") == {"a": "1", "b": "3", "~rounds": "", "+rounds": "{r1:{}}"}
 
 
+def test_of_several_that_a_preset_extends_the_later_counts(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(preset, "FOLDER", tmp_path)
+    (tmp_path / "one.yaml").write_text("about: one\nset: {a: 1, b: 1, c: 1}\n")
+    (tmp_path / "two.yaml").write_text("about: two\nextends: one\nset: {b: 2, c: 2}\n")
+    (tmp_path / "three.yaml").write_text("about: three\nextends: [one, two]\nset: {c: 3}\n")
+    assert preset.read_preset("three") == {"a": 1, "b": 2, "c": 3}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     needed = {"deita": ["-S", "models.reward=some/reward"]}.get(name, [])
+    for benchmark in preset.read_preset(name).get("evaluate.benchmarks", {}):
+        items = f"+evaluate.benchmarks.{benchmark}.items=data/raw/benchmarks/{benchmark}.jsonl"
+        needed += ["-S", items]
     check_params(load_all_params(applied(tmp_path, [*preset.options(name), *needed])))
 
 
@@ -130,7 +141,8 @@ def test_all_presets_are_listed_with_what_they_are_about(capsys) -> None:
 def test_an_unknown_preset_names_the_known(capsys) -> None:
     assert command.main(["preset", "../params"]) == 1
     assert (
-        "there is no preset '../params'; expected one of auto-evol, auto-evol-e0" in capsys.readouterr().err
+        "there is no preset '../params'; expected one of auto-evol, auto-evol-chat, "
+        in capsys.readouterr().err
     )
 
 

@@ -58,6 +58,16 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
     "fetch is null": ("fetch", None, "fetch"),
     "fetch is a list": ("fetch", ["gsm8k"], "fetch"),
     "a fetch with a dot": ("fetch", {"a.b": {}}, "fetch"),
+    "bases are null": ("bases", None, "bases"),
+    "bases are empty": ("bases", {}, "bases"),
+    "bases are a list": ("bases", ["models/scratch"], "bases"),
+    "a base is a text": ("bases", {"toy": "models/scratch"}, "bases.toy"),
+    "a base without a model": ("bases", {"toy": {"finetune": {}}}, "bases.toy.model"),
+    "a base with a dot": ("bases", {"qwen2.5": {"model": "a/b"}}, "qwen2.5"),
+    "a base whose keys are a list": ("bases.toy.finetune", ["epochs"], "bases.toy.finetune"),
+    "a misspelt key of a base": ("bases.toy.finetune", {"epoch": 1}, "did you mean 'epochs'?"),
+    "the old base": ("models.base", "a/b", "the key 'models.base' is now bases.<name>.model"),
+    "the old rank": ("finetune.lora_rank", 8, "the key 'finetune.lora_rank' is now finetune.lora.rank"),
     "models is a text": ("models", "simulated:small", "models"),
 }
 
@@ -119,5 +129,20 @@ def test_another_content_of_a_package_resolves_settings_anew(here, monkeypatch):
     repro.refresh(Path("params.yaml"))
     assert called == []
     monkeypatch.setattr(settings, "weights_identity", lambda weights: f"{weights.name}#upgraded")
+    repro.refresh(Path("params.yaml"))
+    assert [words[-1] for words in called] == ["resolve"]
+
+
+def test_another_content_of_a_template_resolves_settings_anew(here, monkeypatch):
+    called = []
+    monkeypatch.setattr(repro.subprocess, "run", lambda words, check: called.append(words))
+    (here / "mine.jinja").write_text("{{ messages }}")
+    workspace.change_params(here, {"finetune": {"template": "mine.jinja"}})
+    repro.SEED.parent.mkdir(parents=True)
+    repro.SEED.write_text(json.dumps({"unanswered": 0}))
+    settings.write_settings(settings.FOLDER, settings.resolve_settings(Path("params.yaml"), 0))
+    repro.refresh(Path("params.yaml"))
+    assert called == []
+    (here / "mine.jinja").write_text("{{ messages }}.")
     repro.refresh(Path("params.yaml"))
     assert [words[-1] for words in called] == ["resolve"]

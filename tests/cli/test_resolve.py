@@ -16,11 +16,18 @@ from evobuild.core.reads import Given, params_read
 from evobuild.core.stage import params_schema
 
 EVOLVE = {"evolve-r1", "evolve-r2", "evolve-r3"}
+EVALUATE = {"evaluate-base", "evaluate-tuned"}
 RATE = {"rate-r0", "rate-r1", "rate-r2", "rate-r3", "rate-autoif"}
 REPORT = {"report", "export"}
 """They show every model, asked or not."""
 OTHER_JUDGE = {"models.judge": "simulated:small"}
 EVOL = {"evolve.strategy": "evol"}
+TOY = {"toy": {"model": "models/scratch"}}
+ITEMS = variants.DEFAULT["evaluate"]["benchmarks"]["mt_bench"]
+UNJUDGED = {"evaluate.benchmarks": {"held_out": {}}, "compare.benchmarks": []}
+"""Nothing that is evaluated needs a judge."""
+NO_JUDGE = UNJUDGED | {"rate.measures": [], "keywords.rows": 0, "autoif.quality.score": None}
+OTHER_WEIGHTS = {"models.scorer": "a/b", "bases": {"toy": {"model": "a/b"}}}
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +48,18 @@ def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
 @pytest.mark.parametrize(
     ("switches", "change", "stale"),
     [
-        ({}, OTHER_JUDGE, {"keywords", "quality-autoif", *RATE}),
-        ({"optimize.difficulty_weight": 1.0}, OTHER_JUDGE, {"optimize", "keywords", "quality-autoif", *RATE}),
-        ({"evolve.failures.equal": True}, OTHER_JUDGE,
+        (UNJUDGED, OTHER_JUDGE, {"keywords", "quality-autoif", *RATE}),
+        (UNJUDGED | {"optimize.difficulty_weight": 1.0}, OTHER_JUDGE,
+         {"optimize", "keywords", "quality-autoif", *RATE}),
+        (UNJUDGED | {"evolve.failures.equal": True}, OTHER_JUDGE,
          {"optimize", "keywords", "quality-autoif", *EVOLVE, *RATE}),
-        ({"rate.measures": [], "keywords.rows": 0, "autoif.quality.score": None}, OTHER_JUDGE, set()),
+        (NO_JUDGE, OTHER_JUDGE, set()),
+        (NO_JUDGE | {"compare.benchmarks": ["held_out"]}, OTHER_JUDGE, {"compare"}),
+        (NO_JUDGE | {"compare.benchmarks": ["held_out"], "compare.pairs": []}, OTHER_JUDGE, set()),
+        (NO_JUDGE | {"evaluate.benchmarks": {"mt_bench": ITEMS}}, OTHER_JUDGE, EVALUATE),
+        (UNJUDGED, {"evaluate.judge.retries": 5, "evaluate.unparsed": 0.5}, set()),
+        (UNJUDGED, {"evaluate.benchmarks": {"held_out": {"limit": 3}}}, {*EVALUATE, "compare"}),
+        (UNJUDGED, {"evaluate.models.tuned": "simulated:small"}, {"evaluate-tuned", "compare", "summarize"}),
         ({}, {"evolve.operations": {"default": ["breadth"]}, "evolve.schedule": "random"}, set()),
         (EVOL, {"evolve.schedule": "random"}, EVOLVE),
         (EVOL, {"evolve.method": "e0", "models.optimizer": "simulated:small"}, set()),
@@ -65,9 +79,21 @@ def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
          {"diversity", "decontaminate-held_out"}),
         ({}, {"decontaminate.columns": {"other": ["a"]}}, set()),
         ({}, {"experience.rows": 3}, set()),
-        ({"models.base": "a/b", "models.scorer": "a/b"}, {"scratch.steps": 3}, set()),
+        (OTHER_WEIGHTS, {"scratch.steps": 3}, set()),
+        (OTHER_WEIGHTS | {"experience.base": "models/scratch"}, {"scratch.steps": 3}, set()),
+        ({}, {"bases": {**TOY, "more": {"model": "models/scratch"}}}, set()),
+        ({"models.scorer": "a/b"}, {"bases": {**TOY, "more": {"model": "models/scratch"}}}, set()),
+        ({}, {"bases.toy.finetune": {"epochs": 1}}, {"finetune-toy"}),
+        ({}, {"bases": {"toy": {"model": "a/b"}}}, {"finetune-toy", "evaluate-base"}),
+        ({"bases.toy.finetune": {"epochs": 1}}, {"finetune.epochs": 2}, set()),
+        ({"bases.toy.finetune": {"lora": {"rank": 4}}}, {"finetune.lora.rank": 2}, set()),
+        ({"bases.toy.finetune": {"lora": {"rank": 4}}}, {"finetune.lora.alpha": 2.0}, {"finetune-toy"}),
+        ({}, {"finetune.lora.alpha": 2.0, "finetune.dpo.beta": 0.2, "finetune.merge": False}, set()),
+        ({"finetune.method": "dpo"}, {"finetune.dpo.beta": 0.2}, {"finetune-toy"}),
+        ({}, {"finetune.data": "r0"}, {"gather", "finetune-toy"}),
+        ({}, {"finetune.epochs": 5}, {"finetune-toy"}),
         ({}, {"autoif.compose.file": "data/raw/constraints.txt"}, set()),
-        ({"autoif.sample.count": 0}, {"autoif.sample.temperature": 0.1, "sandbox.seconds": 1.0},
+        (UNJUDGED | {"autoif.sample.count": 0}, {"autoif.sample.temperature": 0.1, "sandbox.seconds": 1.0},
          {"crosscheck-autoif"}),
         ({"autoif.augment.rounds": 0}, {"autoif.augment.temperature": 0.1}, set()),
         ({"autoif.backtranslate.functions": 0}, {"autoif.backtranslate.max_tokens": 9}, set()),
@@ -133,8 +159,8 @@ def test_a_prompt_that_is_not_used_makes_nothing_stale(here, prompt):
 @pytest.mark.parametrize(
     ("library", "stale"),
     [
-        ("torch", {"scratch", "score", "diversity", "finetune", "evaluate"}),
-        ("trl", {"finetune"}),
+        ("torch", {"scratch", "score", "diversity", "finetune-toy", *EVALUATE, "compare"}),
+        ("trl", {"finetune-toy"}),
         ("rensa", {"select"}),
         ("py3langid", {"optimize", *EVOLVE}),
         ("polars", set()),
@@ -156,11 +182,12 @@ def test_an_upgraded_package_with_a_model_counts(here, monkeypatch):
 
 
 def test_what_is_not_read_is_not_there_to_be_read():
-    for stage in ("optimize", "evolve", "rate", "keywords", "quality", "respond", "score", "tag", "sample"):
+    for stage in ("optimize", "evolve", "rate", "keywords", "quality", "respond", "score", "tag", "sample",
+                  "scratch", "experience", "finetune", "evaluate"):  # fmt: skip
         schema = params_schema(variants.importlib.import_module(f"stages.{stage}").main)
         for name, changes in variants.VARIANTS.items():
             params = schema.model_validate(variants.changed(variants.DEFAULT, changes))
-            reads = params.reads(Given("r0", 0))
+            reads = params.reads(Given({"finetune": "toy", "evaluate": "base"}.get(stage, "r0"), 0))
             pruned = params_read(params, reads)
             for key in declared_keys(schema):
                 at = pruned

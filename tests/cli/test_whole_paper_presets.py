@@ -52,12 +52,13 @@ keywords.temperature: 0.7
 keywords.top_p: 0.95
 diversity.text: whole
 diversity.distance: squared
+finetune.data: dataset
 finetune.epochs: 3
 finetune.batch: 64
 finetune.learning_rate: 0.00002
 finetune.warmup: 0.03
 finetune.max_length: 2048
-finetune.lora_rank: 0
+finetune.lora.rank: 0
 """
 FIXED = {
     "auto-evol": f"""{NOTHING_LOST}{ALL_TAKEN}
@@ -85,6 +86,7 @@ respond.prompt: plain
 tag.rows: 100
 decontaminate.ngrams: [13, 8]
 select.pools: [r1]
+finetune.data: dataset
 finetune.epochs: 4
 finetune.batch: 128
 finetune.learning_rate: 0.000005

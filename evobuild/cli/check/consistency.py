@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
 
 from evobuild.answering.response_prompt import SHIPPED, response_template
 from evobuild.autoif.params import AutoIF
 from evobuild.autoif.records import meets
-from evobuild.cli.check import selection
+from evobuild.cli.check import evaluation, selection, training
+from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.prompts import render
 from evobuild.core.tables import AUTOIF, EVOL, SEED_ROUND
 from evobuild.models import roles
+from evobuild.training.params import tuned_models
 
 HELD_OUT = "data/held_out.parquet"
 """The evaluation set that the stage seed makes."""
-_UNSAFE = re.compile(r"['\"\\\x00-\x1f\x7f]")
 
 
 def check_params(params: Params) -> None:
@@ -33,7 +32,9 @@ def check_params(params: Params) -> None:
     _check_autoif(params)
     _check_response_prompt(params.respond.prompt)
     selection.check_selection(params)
-    roles.check_models(params.models)
+    training.check_training(params)
+    roles.check_models(params.models, tuned_models(params.bases, params.experience))
+    evaluation.check_evaluation(params)
 
 
 def _check_rounds(params: Params) -> None:
@@ -72,7 +73,7 @@ def _check_source(params: Params) -> None:
     fetched = _fetched(params)
     for key, name in files.items():
         if os.path.normpath(name) not in fetched:
-            _check_file(key, name, "a .json, .jsonl, .csv or .parquet file")
+            check_file(key, name, "a .json, .jsonl, .csv or .parquet file")
 
 
 def _fetched(params: Params) -> set[str]:
@@ -90,7 +91,7 @@ def _check_sets(params: Params) -> None:
     for name, source in given.sets.items():
         if os.path.normpath(source) not in made:
             wanted = f"a .json, .jsonl, .csv or .parquet file, or fetch.{name}, which gives "
-            _check_file(f"decontaminate.sets.{name}", source, f"{wanted}data/raw/{name}.parquet")
+            check_file(f"decontaminate.sets.{name}", source, f"{wanted}data/raw/{name}.parquet")
     for name in given.columns:
         if name not in given.sets:
             known = ", ".join(given.sets)
@@ -117,24 +118,6 @@ def _check_overlaps(params: Params) -> None:
                 f"params.yaml: select.contamination names {measure}, which nobody looks for; "
                 f"expected some of {', '.join(taken)}"
             )
-
-
-def _check_file(key: str, name: str, wanted: str) -> None:
-    """A file that stages depend on; DVC takes none that is relative and outside the repository."""
-    if _UNSAFE.search(name):
-        raise BadParams(
-            f"params.yaml: {key} is {name!r}, which goes into a shell's command; "
-            "expected a path without quotes, backslashes and control characters"
-        )
-    inside = Path(os.path.normpath(name))
-    if inside.parts[:1] == ("..",):
-        raise BadParams(
-            f"params.yaml: {key} is '{name}'; "
-            "expected a path in the repository, or an absolute one outside it"
-        )
-    if not inside.is_file():
-        found = "is no file" if inside.exists() else "does not exist"
-        raise BadParams(f"params.yaml: {key} '{name}' {found}; expected {wanted}")
 
 
 def _check_optimize(params: Params) -> None:
@@ -164,13 +147,13 @@ def _check_evolve(params: Params) -> None:
             "which gives the same reply again; expected a temperature above 0, or 'drop' or 'keep_parent'"
         )
     # Stages depend on it even where it is not used.
-    _check_file("evolve.file", given.file, "a text file with a method")
+    check_file("evolve.file", given.file, "a text file with a method")
 
 
 def _check_autoif(params: Params) -> None:
     given = params.autoif
     # The check of params depends on it even where there is no branch.
-    _check_file("autoif.seeds", given.seeds, "a text file with a constraint a line")
+    check_file("autoif.seeds", given.seeds, "a text file with a constraint a line")
     least, most = given.compose.min_characters, given.compose.max_characters
     if least > most:
         raise BadParams(

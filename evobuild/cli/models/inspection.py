@@ -6,6 +6,7 @@ asked what it has. What does not answer in time counts as a problem.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -16,17 +17,32 @@ from pathlib import Path
 from evobuild.cli.models import checkpoint_config
 from evobuild.core import machine
 from evobuild.core.errors import UserError
-from evobuild.core.params import load_params
+from evobuild.core.params import Name, Part, load_params
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.params import RoleParams
-from evobuild.models.roles import chat_models, weights_models
+from evobuild.evaluation.params import models_to_evaluate
+from evobuild.models import adapted
+from evobuild.models.params import ChatRole, Models
+from evobuild.models.roles import EVALUATED, chat_models, evaluated_models, weights_models
 from evobuild.models.simulated_engine import SIMULATED_MODELS
+from evobuild.training.params import Bases
 
 SECONDS = 15.0
 """For all roles together."""
 
 PACKAGES = {"transformers": ("torch", "transformers"), "vllm": ("vllm", "transformers")}
 EXTRAS = {"transformers": "train", "vllm": "vllm"}
+
+
+class Evaluate(Part):
+    models: dict[Name, ChatRole]
+
+
+class NamedModels(Part):
+    """The models that params name: of the roles, those that are tuned, and those that are evaluated."""
+
+    models: Models
+    bases: Bases
+    evaluate: Evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,41 +60,53 @@ def inspect(file: Path) -> list[Inspected]:
 
     Raises BadParams if params.yaml or machine.yaml is not as it should be.
     """
-    models = load_params(file, RoleParams).models
+    params = load_params(file, NamedModels)
     settings = machine.load_machine()
-    roles: dict[str, ChatModel | Weights] = {**chat_models(models), **weights_models(models)}
-    found: dict[ChatModel | Weights, tuple[str, str | None]] = {}
+    roles: dict[str, ChatModel | Weights] = {
+        **chat_models(params.models),
+        **weights_models(params.models),
+        **{f"base {name}": base.model for name, base in params.bases.items()},
+        **evaluated_models(models_to_evaluate(params.evaluate.models, params.bases)),
+    }
+    # A model that is evaluated need not chat, so what is a problem of a role is none there.
+    wanted = {role: (model, role.startswith(EVALUATED)) for role, model in roles.items()}
+    found: dict[tuple[ChatModel | Weights, bool], tuple[str, str | None]] = {}
 
-    def look(model: ChatModel | Weights) -> None:
+    def look(model: ChatModel | Weights, evaluated: bool) -> None:
         try:
-            found[model] = _facts(model, settings), None
+            found[model, evaluated] = _facts(model, settings, evaluated), None
         except UserError as error:
-            found[model] = "", str(error)
+            found[model, evaluated] = "", str(error)
 
     # Daemons: one that hangs in a look-up of a name must not hold the command up.
-    threads = [threading.Thread(target=look, args=(model,), daemon=True) for model in set(roles.values())]
+    threads = [threading.Thread(target=look, args=each, daemon=True) for each in set(wanted.values())]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = ("", f"no answer within {SECONDS:g} s; check the network")
-    known = dict.fromkeys(roles.values(), late) | found
-    return [Inspected(role, str(model), *_by_role(role, *known[model])) for role, model in roles.items()]
+    known = dict.fromkeys(wanted.values(), late) | found
+    return [
+        Inspected(role, str(model), *_by_role(role, *known[wanted[role]])) for role, model in roles.items()
+    ]
 
 
 def roles_table(inspected: Sequence[Inspected]) -> str:
     """Lay the roles out as text; a problem follows its role on a line of its own."""
+    first = max(len(each.role) for each in inspected)
     width = max(len(each.model) for each in inspected)
     lines = []
     for each in inspected:
-        line = f"{each.role:<10} {each.model:<{width}}  {'no ' if each.problem else 'yes'}  {each.facts}"
+        line = (
+            f"{each.role:<{first}}  {each.model:<{width}}  {'no ' if each.problem else 'yes'}  {each.facts}"
+        )
         lines.append(line.rstrip())
         if each.problem:
-            lines.append(f"{'':<10} -> {each.problem}")
+            lines.append(f"{'':<{first}}  -> {each.problem}")
     bad = sum(each.problem is not None for each in inspected)
     last = f"{bad} of {len(inspected)} roles cannot be used." if bad else "Every role can be used."
-    return "\n".join([f"{'role':<10} {'model':<{width}}  can be used", *lines, last]) + "\n"
+    return "\n".join([f"{'role':<{first}}  {'model':<{width}}  can be used", *lines, last]) + "\n"
 
 
 def _by_role(role: str, facts: str, problem: str | None) -> tuple[str, str | None]:
@@ -91,7 +119,7 @@ def _by_role(role: str, facts: str, problem: str | None) -> tuple[str, str | Non
     )
 
 
-def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
+def _facts(model: ChatModel | Weights, settings: machine.Machine, evaluated: bool) -> str:
     """What there is to know of a usable model. Raises UserError if it cannot be used."""
     if isinstance(model, Weights):
         if model.made_by and not Path(model.name, "config.json").exists():
@@ -106,14 +134,26 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine) -> str:
         from evobuild.cli.models import reachability
 
         return reachability.facts(model, settings.openai)
-    return _local_chat(model)
+    if evaluated:
+        if stage := _made_by(model):
+            return f"made by the stage {stage}"
+        model = adapted.with_base(model)
+    return _local_chat(model, evaluated)
 
 
-def _local_chat(model: ChatModel) -> str:
+def _made_by(model: ChatModel) -> str:
+    """The stage that makes a folder that is not there yet, '' if none does or it is."""
+    if any(Path(model.name, name).exists() for name in ("config.json", adapted.CONFIG)):
+        return ""
+    tuned = Path(os.path.normpath(model.name)).parts[:2] == ("models", "tuned")
+    return "finetune" if tuned else Weights(model.name).made_by
+
+
+def _local_chat(model: ChatModel, evaluated: bool) -> str:
     """A chat model that runs in the stage's own process."""
     _require_packages(model.engine)
     checkpoint = checkpoint_config.read_checkpoint_config(Weights(model.name, model.revision))
-    if not checkpoint.template:
+    if not checkpoint.template and not evaluated:
         raise UserError("it has no chat template; choose an instruction-tuned model")
     if checkpoint.context and model.max_length > checkpoint.context:
         raise UserError(

@@ -12,8 +12,9 @@ from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
 from evobuild.core.uri import ChatModel
+from evobuild.models.openai_call import Call
 from evobuild.models.openai_failures import Failure, Retry, Unsupported
-from evobuild.models.openai_protocol import Call, read_answer, same_model
+from evobuild.models.openai_protocol import read_answer, same_model
 from evobuild.models.openai_server import SHORTEST_KEY, listed_models
 from evobuild.models.openai_transport import Answered, Transport
 from evobuild.models.redaction import Redaction
@@ -71,7 +72,7 @@ async def _call(transport: Transport, model: ChatModel, listed: dict[str, int]) 
     request = Request("", "respond", (Message("user", "Hi"),), sampling, model.reasoning)
     for length_field in ("max_tokens", "max_completion_tokens"):
         call = Call(model.name, request, 1, 0, length_field, transport.at_openai)
-        answered = await transport.chat(call.body(), call.most_bytes)
+        answered = await transport.post(call.path, call.body(), call.most_bytes)
         _refuse_key(transport, answered.status)
         try:
             read_answer(call, *answered)

@@ -7,31 +7,27 @@ round to round.
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import io
-import itertools
-import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, redirect_stderr, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from evobuild.cli.check.params import PARAMS, Params
+from evobuild.cli.plan.benchmarks import MostCalls, most_calls
+from evobuild.cli.plan.counting import count_calls
+from evobuild.cli.plan.training import TrainingEstimate, Trainings
 from evobuild.core import machine
-from evobuild.core.errors import BadInput
-from evobuild.core.params import load_params
-from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
-from evobuild.core.stages import ASKED, LAST_OF_BRANCH, OF_BRANCHES
+from evobuild.core.stages import ASKED, EVALUATED, LAST_OF_BRANCH, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
+from evobuild.core.uri import ChatModel
+from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
 from evobuild.evolution import optimization_calls
 from evobuild.evolution.keywords import MOST_METHODS
-from evobuild.models import planning, progress, usage_journal
+from evobuild.models import progress, usage_journal
 from evobuild.models.usage import Usage
 from evobuild.seeds import formats
 
@@ -50,7 +46,8 @@ class Estimate:
     """What one stale stage would ask. calls and stored are None where nothing is asked of a chat model.
 
     exact: calls are counted, not bounded. measured: tokens come from earlier replies, not a guess.
-    seconds: None where no earlier run tells; cost: None where no price is known.
+    seconds: None where no earlier run tells; cost: None where no price is known. training: of finetune.
+    unknown: benchmarks that are not counted, for their items are not there yet.
     """
 
     stage: str
@@ -61,6 +58,17 @@ class Estimate:
     measured: bool = True
     seconds: float | None = None
     cost: float | None = None
+    training: TrainingEstimate | None = None
+    unknown: tuple[str, ...] = ()
+
+
+class Asked(NamedTuple):
+    """Calls of one role's model. prompt_tokens: of them all, 0 where that is not known."""
+
+    model: str
+    role: str
+    calls: int
+    prompt_tokens: int = 0
 
 
 class Estimator:
@@ -74,33 +82,70 @@ class Estimator:
         self._machine = settings
         self._averages = average_replies(usage_journal.read_runs(progress.FOLDER))
         self._stale = stale
+        self._trainings = Trainings(values, settings, stale, self._rows)
 
     def estimate(self, stage: Stage, fresh: bool) -> Estimate:
         """Estimate one stale stage."""
         name, _, key = str(stage.addressing).partition("@")
+        if name == "finetune":
+            return Estimate(stage.addressing, training=self._trainings.estimate(key))
         if name not in ASKED:
             return Estimate(stage.addressing)
-        model = getattr(self._params.models, ASKED[name])
-        if fresh:
+        unknown = self._most_calls.unknown if name in ("evaluate", "compare") else ()
+        if fresh and not unknown:
             usages = count_calls(name, stage.cmd, self._file)
             # What a real model would reply is not known, nor then what would be asked next.
-            if not self._asks_by_replies(name) or all(use.model.startswith("simulated:") for use in usages):
-                return self._priced(Estimate(stage.addressing, *_sums(usages)), usages)
-        calls = self._bound(name, key)
-        bound = Estimate(stage.addressing, calls, None, exact=False)
-        return self._priced(bound, [Usage(str(model), ASKED[name])])
+            simulated = all(use.model.startswith("simulated:") for use in usages)
+            if not self._asks_by_replies(name) or simulated or not _sums(usages)[0]:
+                counted = [
+                    Asked(use.model, use.role, use.total("calls"), use.total("prompt_tokens"))
+                    for use in usages
+                ]
+                return self._priced(Estimate(stage.addressing, *_sums(usages)), counted)
+        asked = self._bounds(name, key)
+        calls = sum(each.calls for each in asked)
+        bound = Estimate(stage.addressing, calls, None, exact=False, unknown=unknown)
+        return self._priced(bound, asked)
 
     def _asks_by_replies(self, name: str) -> bool:
         """Whether a stage decides by one reply what it asks next."""
         evolve = self._params.evolve
         return (
-            name == "optimize"
+            name in ("optimize", "compare")
+            or (name == "evaluate" and self._most_calls.by_replies)
             or (name == "augment" and self._params.autoif.augment.examples != "seeds")
             or (name == "evolve" and (evolve.on_failure == "retry" or evolve.failures.equal))
         )
 
-    def _bound(self, name: str, key: str) -> int | None:
-        """Calls of a stage at most."""
+    def _bounds(self, name: str, key: str) -> list[Asked]:
+        """Calls of a stage at most, of the model that it asks most first."""
+        judge = str(self._params.models.judge)
+        retried = 1 + self._params.evaluate.judge.retries
+        if name == "evaluate":
+            most = self._most_calls
+            models = models_to_evaluate(self._params.evaluate.models, self._params.bases)
+            own = Asked(str(models[key]), EVALUATED, most.calls)
+            return [own, Asked(judge, "judge", most.questions * retried)]
+        if name == "compare":
+            return [Asked(judge, "judge", self._compared() * 2 * retried)]
+        model: ChatModel = getattr(self._params.models, ASKED[name])
+        return [Asked(str(model), ASKED[name], self._bound(name, key))]
+
+    @cached_property
+    def _most_calls(self) -> MostCalls:
+        """What all benchmarks ask one model."""
+        given = self._params.evaluate.benchmarks
+        held_out = self._rows(SEED_ROUND) if "seed" in self._stale else None
+        return most_calls(made_benchmarks(given, self._params.random_seed), held_out)
+
+    def _compared(self) -> int:
+        """Pairs of replies that a judge sees at most: every model answers every item in all its turns."""
+        given = self._params.compare
+        named = {name: self._params.evaluate.benchmarks[name] for name in given.benchmarks}
+        return len(given.pairs) * most_calls(made_benchmarks(named, self._params.random_seed)).calls
+
+    def _bound(self, name: str, key: str) -> int:
+        """Calls of a stage at most that asks one model."""
         if name in _ASKING_STEPS:
             return self._branched(name, key)
         bounds: dict[str, Callable[[], int]] = {
@@ -185,23 +230,27 @@ class Estimator:
         there = _records(Path(given.source), given.format)
         return (given.rows or 0) if there is None else min(given.rows or there, there)
 
-    def _priced(self, found: Estimate, usages: Sequence[Usage]) -> Estimate:
+    def _priced(self, found: Estimate, asked: Sequence[Asked]) -> Estimate:
         """Add tokens, seconds and cost to counted or bounded calls, from what replies were like so far."""
-        calls = found.calls or 0
-        model = usages[0].model if usages else ""
-        known = self._averages.get(usages[0].role) if usages else None
-        prompt, completion, seconds = known or (GUESSED_PROMPT, GUESSED_COMPLETION, None)
-        prompts = sum(usage.total("prompt_tokens") for usage in usages) or round(calls * prompt)
-        completions = round(calls * completion)
-        price = self._machine.price(model)
-        cost = None if price is None else (price.prompt * prompts + price.completion * completions) / 1e6
-        return replace(
-            found,
-            tokens=prompts + completions,
-            measured=known is not None,
-            seconds=None if seconds is None else calls * seconds,
-            cost=cost,
-        )
+        tokens, measured = 0, True
+        seconds: float | None = 0.0
+        cost: float | None = 0.0
+        for each in [each for each in asked if each.calls] or asked[:1]:
+            known = self._averages.get(each.role)
+            prompt, completion, took = known or (GUESSED_PROMPT, GUESSED_COMPLETION, None)
+            prompts = each.prompt_tokens or round(each.calls * prompt)
+            completions = round(each.calls * completion)
+            tokens += prompts + completions
+            measured = measured and (known is not None or not each.calls)
+            seconds = None if seconds is None or took is None else seconds + each.calls * took
+            price = self._machine.price(each.model)
+            if price is None or cost is None:
+                cost = None
+            else:
+                cost += (price.prompt * prompts + price.completion * completions) / 1e6
+        if not asked:
+            seconds = cost = None
+        return replace(found, tokens=tokens, measured=measured, seconds=seconds, cost=cost)
 
 
 def _records(source: Path, format: formats.Format = "auto") -> int | None:
@@ -216,23 +265,6 @@ def _height(table: str) -> int:
 def _sums(usages: Iterable[Usage]) -> tuple[int, int]:
     found = list(usages)
     return sum(usage.total("calls") for usage in found), sum(usage.total("cached") for usage in found)
-
-
-def count_calls(name: str, command: str, params: Path = PARAMS) -> list[Usage]:
-    """Run a stage's main with its calls only counted and its outs thrown away."""
-    main = importlib.import_module(f"stages.{name}").main
-    words = shlex.split(command)
-    options = {word.removeprefix("--").replace("-", "_"): value for word, value in itertools.pairwise(words)}
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        read = load_params(params, params_schema(main))
-        arguments = stage_arguments(main, options, read)
-        outs = {field: folder / field for field, kind in argument_kinds(main).items() if kind is Out}
-        usages = stack.enter_context(planning.counting_calls())
-        # Without replies nothing is left of the rows; the calls are counted all the same.
-        with suppress(BadInput), redirect_stderr(io.StringIO()):
-            main(read, dataclasses.replace(arguments, **outs))
-    return usages
 
 
 def average_replies(

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
+from evobuild.cli.plan.layout import aligned, shown
 from evobuild.cli.plan.overlay import overlaid_repo
+from evobuild.cli.plan.training_lines import training_lines
 from evobuild.cli.resolve import settings
 from evobuild.core import machine
 from evobuild.core.dvc_state import damaged_rwlock
@@ -117,9 +119,8 @@ def plan_table(planned: Sequence[Estimate]) -> str:
     """Lay a plan out as text; ≤ marks a bound, ~ an estimate."""
     if not planned:
         return "Nothing is stale."
-    rows = [HEADER, *map(_row, planned), *_notes(planned)]
-    widths = [max(len(row[column]) for row in rows if row[1]) for column in range(len(HEADER))]
-    return "\n".join(_line(row, widths) for row in rows)
+    rows = [HEADER, *map(_row, planned)]
+    return "\n".join([*aligned(rows), *_notes(planned), *training_lines(planned)])
 
 
 def _row(each: Estimate) -> tuple[str, ...]:
@@ -127,28 +128,24 @@ def _row(each: Estimate) -> tuple[str, ...]:
     about = "" if each.measured else "~ "
     return (
         each.stage,
-        _shown(each.calls, most),
-        _shown(each.stored),
-        _shown(each.tokens, most or about),
-        _shown(each.seconds, most, 1),
-        _shown(each.cost, most, 4),
+        shown(each.calls, most),
+        shown(each.stored),
+        shown(each.tokens, most or about),
+        shown(each.seconds, most, 1),
+        shown(each.cost, most, 4),
     )
 
 
-def _notes(planned: Sequence[Estimate]) -> Iterator[tuple[str, ...]]:
+def _notes(planned: Sequence[Estimate]) -> Iterator[str]:
     """What the marks mean, of those that stand in the plan."""
     asked = [each for each in planned if each.calls is not None]
-    nothing = [""] * (len(HEADER) - 1)
     if not all(each.exact for each in asked):
-        yield ("≤ at most: depends on what stages before it leave", *nothing)
+        yield "≤ at most: depends on what stages before it leave"
     if not all(each.measured for each in asked):
-        yield ("~ a guess: no reply of this role has been measured yet", *nothing)
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-    return "  ".join([row[0].ljust(widths[0]), *cells]).rstrip()
-
-
-def _shown(value: float | None, mark: str = "", digits: int = 0) -> str:
-    return "-" if value is None else f"{mark}{value:,.{digits}f}"
+        yield "~ a guess: no reply of this role has been measured yet"
+    unknown: dict[tuple[str, ...], list[str]] = {}
+    for each in planned:
+        if each.unknown:
+            unknown.setdefault(each.unknown, []).append(each.stage)
+    for benchmarks, stages in unknown.items():
+        yield f"{', '.join(stages)}: without {', '.join(benchmarks)}, whose items are not there yet"

@@ -1,7 +1,7 @@
-"""Files of rounds, pools, branches and sets that are no more, in folders that stages depend on.
+"""Files of rounds, pools, branches, sets and bases that are no more, in folders that stages depend on.
 
 DVC takes a folder as it lies there: with a file too many, its hash is not that of a clone without it. Only
-what DVC's cache holds goes; `dvc checkout` brings it back with the round. All else is the user's and stays.
+what DVC's cache or git holds goes; `dvc checkout` or git brings it back. All else is the user's and stays.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import re
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from evobuild.core.stage import Out, argument_kinds, stage_arguments
 
 MIXED = {Path("data"), Path("data/raw"), Path("metrics")}
 """Folders with more in them than outs; no stage depends on them as a whole."""
-_MADE = re.compile(r"[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*)?\.(parquet|json)")
+_MADE = re.compile(r"[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*)?\.(parquet|json|csv)")
 
 
 def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Path]]:
@@ -30,7 +32,9 @@ def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Pa
     found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
     strange = [path for path in found if path not in outs and not path.name.startswith(".")]
     files = [path for path in strange if path.is_file() and not path.is_symlink()]
-    gone = list(_kept_by_dvc([path for path in files if _MADE.fullmatch(path.name)]))
+    made = [path for path in files if _MADE.fullmatch(path.name)]
+    kept = set(_kept_by_dvc(made))
+    gone = [path for path in made if path in kept or _is_kept_by_git(path)]
     for path in gone:
         path.unlink()
     return gone, [path for path in strange if path not in gone]
@@ -61,3 +65,12 @@ def _kept_by_dvc(paths: list[Path]) -> Iterator[Path]:
             digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
         if cache.exists(digest):
             yield path
+
+
+def _is_kept_by_git(path: Path) -> bool:
+    """Whether git holds this very content, as of figures that were committed."""
+    if shutil.which("git") is None:
+        return False
+    name = subprocess.run(["git", "hash-object", str(path)], capture_output=True, text=True, check=False)
+    held = ["git", "cat-file", "-e", name.stdout.strip()]
+    return not name.returncode and not subprocess.run(held, capture_output=True, check=False).returncode

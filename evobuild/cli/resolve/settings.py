@@ -106,13 +106,15 @@ def is_current(stem: str, own: Mapping[str, Any], folder: Path = FOLDER) -> bool
     return path.is_file() and path.read_text(encoding="utf-8") == settings_text(own)
 
 
-def changed_weights(settings: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:
-    """Models whose content is not that of the settings on disk, as after an upgrade of their package."""
+def changed_contents(settings: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:
+    """What has another content than in the settings on disk: a file, a model whose package was upgraded."""
     found = set()
     for stem, own in settings.items():
         path = folder / f"{stem}.json"
-        before = json.loads(path.read_text(encoding="utf-8"))["weights"] if path.exists() else {}
-        found |= {name for name, digest in own["weights"].items() if before.get(name, digest) != digest}
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        for kind in ("weights", "files"):
+            known = before.get(kind, {})
+            found |= {name for name, digest in own[kind].items() if known.get(name, digest) != digest}
     return sorted(found)
 
 

@@ -1,0 +1,60 @@
+"""`python -m evobuild ceval-submission`: a model's answers to C-Eval's test split, for the authors' site.
+
+The answers of that split are not published: the site scores a JSON object of subjects, each with the chosen
+letter of every question by its id.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from evobuild.core.errors import BadInput
+from evobuild.core.outs import whole
+
+EVALUATION = Path("data/evaluation")
+LETTERS = "ABCD"
+
+
+def add_ceval_submission(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("model", help="its name in evaluate.models; it has answered C-Eval with split: test")
+    parser.add_argument("--benchmark", default="ceval", metavar="NAME", help="the entry's name; ceval")
+    parser.add_argument(
+        "--to",
+        type=Path,
+        default=Path("submission.json"),
+        metavar="FILE",
+        help="what is written; submission.json",
+    )
+
+
+def write_submission(arguments: argparse.Namespace) -> str:
+    """Write the file; give a line that says what it holds. Raises BadInput if the model has not answered."""
+    import polars as pl
+
+    from evobuild.core import tables
+    from evobuild.evaluation.benchmark import check_value
+
+    source = EVALUATION / f"{arguments.model}.parquet"
+    rows = tables.read(source, tables.EVALUATION).filter(pl.col("benchmark") == arguments.benchmark)
+    chosen = rows.select("item", "group", choice=check_value("choice"))
+    if not chosen.height or chosen["choice"].null_count() == chosen.height:
+        wanted = f"run stage evaluate@{arguments.model} with it"
+        raise BadInput(f"{source}: holds no answers to {arguments.benchmark!r}; {wanted}")
+    letters: dict[str, dict[str, str]] = defaultdict(dict)
+    for item, subject, choice in chosen.drop_nulls().sort("group", "item").iter_rows():
+        letters[subject][item.removeprefix(f"{subject}/")] = LETTERS[int(choice)]
+    ordered = {subject: dict(sorted(own.items(), key=_by_number)) for subject, own in letters.items()}
+    with whole(arguments.to, inputs=[source]) as (file,):
+        file.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
+    unread = chosen["choice"].null_count()
+    said = f"{arguments.to}: {chosen.height - unread:,} answers to {len(ordered)} subjects"
+    return said + (f"; {unread:,} replies state no letter and are left out" if unread else "") + "\n"
+
+
+def _by_number(entry: tuple[str, str]) -> tuple[int, str]:
+    identity, _ = entry
+    return (int(identity), "") if identity.isdecimal() and identity.isascii() else (1 << 62, identity)

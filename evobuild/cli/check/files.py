@@ -1,0 +1,29 @@
+"""Files that params name: they must be there, under a path that a shell and DVC take."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from evobuild.core.errors import BadParams
+
+_UNSAFE = re.compile(r"['\"\\\x00-\x1f\x7f]")
+
+
+def check_file(key: str, name: str, wanted: str) -> None:
+    """A file that stages depend on; DVC takes none that is relative and outside the repository."""
+    if _UNSAFE.search(name):
+        raise BadParams(
+            f"params.yaml: {key} is {name!r}, which goes into a shell's command; "
+            "expected a path without quotes, backslashes and control characters"
+        )
+    inside = Path(os.path.normpath(name))
+    if inside.parts[:1] == ("..",):
+        raise BadParams(
+            f"params.yaml: {key} is '{name}'; "
+            "expected a path in the repository, or an absolute one outside it"
+        )
+    if not inside.is_file():
+        found = "is no file" if inside.exists() else "does not exist"
+        raise BadParams(f"params.yaml: {key} '{name}' {found}; expected {wanted}")

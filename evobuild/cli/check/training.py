@@ -1,0 +1,41 @@
+"""What params say of training: each base's own settings, and whether what is trained on will be there."""
+
+from __future__ import annotations
+
+from evobuild.cli.check.files import check_file
+from evobuild.cli.check.params import Params
+from evobuild.core.errors import BadParams
+from evobuild.training.params import DATASET, TEMPLATES, settings_of_base
+
+
+def check_training(params: Params) -> None:
+    """Raise BadParams at the first contradiction."""
+    _check_data(params)
+    _check_template("finetune.template", params.finetune.template)
+    for name in params.bases:
+        settings = settings_of_base(params.bases, name, params.finetune)
+        _check_template(f"bases.{name}.finetune.template", settings.template)
+
+
+def _check_data(params: Params) -> None:
+    data, is_dpo = params.finetune.data, params.finetune.method == "dpo"
+    if not is_dpo and data not in (DATASET, *params.pools):
+        known = ", ".join(params.pools)
+        raise BadParams(f"params.yaml: finetune.data is '{data}'; expected {DATASET}, or a pool: {known}")
+    if is_dpo and data not in params.branches:
+        known = ", ".join(params.branches) or "branches has none"
+        raise BadParams(
+            f"params.yaml: finetune.data is '{data}', and finetune.method is dpo; "
+            f"expected a branch, whose preference pairs it takes: {known}"
+        )
+    if is_dpo and not params.autoif.sample.count:
+        raise BadParams(
+            f"params.yaml: finetune.method is dpo on the pairs of {data}, but autoif.sample.count is 0, "
+            "so that there are none; expected answers to compare, or the method sft"
+        )
+
+
+def _check_template(key: str, template: str) -> None:
+    """A template of one's own is a file; it goes into no command, but into the settings that DVC compares."""
+    if template.endswith((".jinja", ".j2")) and template not in TEMPLATES:
+        check_file(key, template, "a Jinja file with a chat template")

@@ -1,0 +1,210 @@
+"""Two models on the benchmarks that both answered: what `python -m evobuild compare <a> <b>` says.
+
+All is computed from the replies that `evaluate` left, with the seed and the resamples of params.yaml, so the
+figures are those of metrics/differences.csv, whichever of the two is named first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild.cli.plan.layout import aligned
+from evobuild.core import metrics, tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import Part, RandomSeed, load_params
+from evobuild.core.tables import COMPARISONS
+from evobuild.evaluation.benchmark import Benchmark
+from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all, read_evaluations
+from evobuild.evaluation.pairwise import OUTCOMES, figures_of
+from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
+from evobuild.evaluation.statistics import estimate
+
+REPLIES = Path("data/evaluation")
+JUDGED = Path("data/comparisons.parquet")
+LABEL = Path("data/label.txt")
+HEADER = ("benchmark", "figure", "difference", "95 % interval", "p", "units")
+MIRRORED = {"win": "lose", "tie": "tie", "lose": "win"}
+
+
+class Params(Part):
+    """What is read of params.yaml."""
+
+    random_seed: RandomSeed
+    evaluate: Evaluate
+    compare: Compare
+
+
+class Compared(NamedTuple):
+    """Two models side by side. differences, judged: a line a figure, and a benchmark. apart: benchmarks, each
+    with why the two cannot be compared on it.
+    """
+
+    a: str
+    b: str
+    dry_run: bool
+    resamples: int
+    differences: list[dict[str, Any]]
+    judged: list[dict[str, Any]]
+    apart: dict[str, str]
+
+
+def compare_models(path: Path, a: str, b: str, benchmarks: Sequence[str] = ()) -> Compared:
+    """Compare two models of evaluate.models. benchmarks: only these; all without any.
+
+    Raises UserError at a name that is none, a model that is not evaluated yet, or if they share no items.
+    """
+    params = load_params(path, Params)
+    _hold_names(params, (a, b), benchmarks)
+    for name in (a, b):
+        if not (REPLIES / f"{name}.parquet").exists():
+            raise UserError(
+                f"{REPLIES / name}.parquet does not exist: {name} is not evaluated yet; "
+                f"run: python -m evobuild repro evaluate@{name}"
+            )
+    made = [
+        each
+        for each in made_benchmarks(params.evaluate.benchmarks, params.random_seed)
+        if not benchmarks or each.name in benchmarks
+    ]
+    drawn = Resampling(params.compare.resamples, params.random_seed)
+    found = measure_all(made, read_evaluations(REPLIES, (a, b)))
+    lines = [line for each in found for line in _lines(each, a, b, drawn)]
+    apart = {
+        each.benchmark.name: reason for each in found if (reason := _apart(each, a, b, lines)) is not None
+    }
+    if not lines:
+        said = "; ".join(f"{name}: {reason}" for name, reason in apart.items()) or "there is no benchmark"
+        raise UserError(f"{a} and {b} cannot be compared: {said}")
+    dry_run = LABEL.exists() and bool(metrics.read_label(LABEL))
+    return Compared(a, b, dry_run, drawn.resamples, lines, list(_judged(made, a, b, drawn)), apart)
+
+
+def _hold_names(params: Params, models: Sequence[str], benchmarks: Sequence[str]) -> None:
+    for name in models:
+        if name not in params.evaluate.models:
+            known = ", ".join(params.evaluate.models) or "evaluate.models has none"
+            raise UserError(f"'{name[:80]}' is no model of evaluate.models; expected two of {known}")
+    if models[0] == models[1]:
+        raise UserError(f"both models are {models[0]}; expected two different ones")
+    for name in benchmarks:
+        if name not in params.evaluate.benchmarks:
+            known = ", ".join(params.evaluate.benchmarks) or "evaluate.benchmarks has none"
+            raise UserError(f"'{name[:80]}' is none of evaluate.benchmarks; expected some of {known}")
+
+
+def _lines(measured: Measured, a: str, b: str, drawn: Resampling) -> Iterator[dict[str, Any]]:
+    """A line for each figure that both have; the values are of the units that both have."""
+    one, other = measured.units[a], measured.units[b]
+    for name, found in compare_figures(one, other, drawn):
+        yield {
+            "benchmark": measured.benchmark.name,
+            "figure": name,
+            "headline": name == measured.main,
+            "higher_is_better": measured.benchmark.higher_is_better,
+            "a": _value(one[name], other[name]),
+            "b": _value(other[name], one[name]),
+            **found._asdict(),
+            "units_a": one[name].height,
+            "units_b": other[name].height,
+        }
+
+
+def _value(units: pl.DataFrame, others: pl.DataFrame) -> float:
+    """A figure on the units that another model has, too."""
+    shared = units.join(others.select("unit"), on="unit", how="semi")
+    return float(shared["total"].sum()) / float(shared["weight"].sum())
+
+
+def _apart(measured: Measured, a: str, b: str, lines: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why two models cannot be compared on a benchmark; None if they can."""
+    name = measured.benchmark.name
+    if any(line["benchmark"] == name for line in lines):
+        return None
+    lacking = [model for model in (a, b) if not measured.units.get(model)]
+    if lacking:
+        return f"no score of {' and '.join(lacking)}"
+    return "fewer than two items that both answered"
+
+
+def _judged(made: Sequence[Benchmark[Any]], a: str, b: str, drawn: Resampling) -> Iterator[dict[str, Any]]:
+    """What a judge said of the two, a line a benchmark, from the side of a."""
+    if not JUDGED.exists():
+        return
+    rows = tables.read(JUDGED, COMPARISONS, ("benchmark", "item", "a", "b", "verdict", "consistent"))
+    mirrored = rows.filter(a=b, b=a).with_columns(
+        verdict=pl.col("verdict").replace_strict(MIRRORED, default=None, return_dtype=pl.String)
+    )
+    own = pl.concat([rows.filter(a=a, b=b), mirrored])
+    for benchmark in made:
+        said = own.filter(benchmark=benchmark.name)
+        if said.height:
+            units = figures_of(said.select("consistent", unit="item", outcome="verdict"))
+            found = {name: estimate(each, drawn.resamples, drawn.seed) for name, each in units.items()}
+            counts: dict[str, Any] = {name: int((said["verdict"] == name).sum()) for name in OUTCOMES}
+            figures = {name: each and each._asdict() for name, each in found.items()}
+            unread = said["verdict"].null_count()
+            yield {"benchmark": benchmark.name, "unread": unread, "figures": figures} | counts
+
+
+def comparison_text(found: Compared) -> str:
+    """Lay a comparison out as text."""
+    return "".join(f"{line}\n" for line in _text(found))
+
+
+def _text(found: Compared) -> Iterator[str]:
+    if found.dry_run:
+        yield f"{metrics.DRY_RUN}: a chat role or a model is simulated; nothing here is a result"
+    rows = [(*HEADER[:2], found.a, found.b, *HEADER[2:]), *map(_row, found.differences)]
+    yield from aligned(rows)
+    yield ""
+    yield (
+        f"Differences are {found.a} less {found.b} on the units, mostly items, that both have; interval and "
+        f"two-sided p-value by a paired bootstrap of {found.resamples:,} resamples."
+    )
+    number = len(found.differences)
+    yield (
+        f"The p-values are not corrected for the {number:,} comparison{'s' * (number > 1)}: "
+        "where nothing differs, one in twenty is still below 0.05."
+    )
+    if found.judged:
+        yield ""
+        header = ("judged", "win", "tie", "lose", "unread", "wins and half the ties", "consistent")
+        yield from aligned([header, *map(_judged_row, found.judged)])
+    judged = [line["benchmark"] for line in found.judged]
+    for name, reason in found.apart.items():
+        if name in judged:
+            continue
+        yield f"{name}: not compared: {reason}"
+
+
+def _row(line: Mapping[str, Any]) -> tuple[str, ...]:
+    shared = f"{line['units']:,}"
+    if max(line["units_a"], line["units_b"]) > line["units"]:
+        shared += f" of {line['units_a']:,} and {line['units_b']:,}"
+    return (
+        line["benchmark"],
+        line["figure"],
+        f"{line['a']:.4f}",
+        f"{line['b']:.4f}",
+        f"{line['difference']:+.4f}",
+        f"{line['low']:+.4f} to {line['high']:+.4f}",
+        f"{line['p_value']:.4f}",
+        shared,
+    )
+
+
+def _judged_row(line: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = tuple(f"{line[name]:,}" for name in (*OUTCOMES, "unread"))
+    rate, consistent = (line["figures"][name] for name in ("win_rate", "consistency"))
+    return (line["benchmark"], *counts, _share(rate), _share(consistent))
+
+
+def _share(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    interval = "" if found["low"] is None else f" ({found['low']:.1%} to {found['high']:.1%})"
+    return f"{found['value']:.1%}{interval}"

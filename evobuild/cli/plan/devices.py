@@ -1,0 +1,78 @@
+"""What the machine has to train with: GPUs as PyTorch sees them, what machine.yaml says, or the CPU's
+memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from evobuild.core.errors import UserError, require
+from evobuild.core.machine import Training
+from evobuild.core.yaml_files import read_yaml
+from evobuild.training.planning.flops import peak_flops
+
+GIB = 1 << 30
+_DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Files of which one is there if a driver for GPUs is: of NVIDIA, of AMD, of Windows below Linux."""
+
+
+class Devices(NamedTuple):
+    """processes: on this node. memory: bytes of each device; flops: its peak a second, None if it is not
+    known."""
+
+    processes: int
+    memory: int
+    flops: float | None
+    cuda: bool
+
+
+def as_accelerate_says(given: Training) -> Training:
+    """Give settings as a config file of accelerate's has them, if they name one.
+
+    Raises UserError if it cannot be read.
+    """
+    if given.accelerate is None:
+        return given
+    config = read_yaml(Path(given.accelerate))
+    kind = str(config.get("distributed_type")).upper()
+    own = config.get({"FSDP": "fsdp_config", "DEEPSPEED": "deepspeed_config"}.get(kind, "")) or {}
+    offload = own.get("fsdp_offload_params") or own.get("offload_optimizer_device", "none") != "none"
+    try:
+        stage, nodes = int(own.get("zero_stage", 0)), int(config.get("num_machines", 1))
+        processes = int(config.get("num_processes", nodes)) // nodes
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise UserError(f"{given.accelerate}: expected numbers of machines and processes: {error}") from error
+    strategies = {"FSDP": "fsdp", "DEEPSPEED": {0: "ddp", 3: "zero3"}.get(stage, "zero2")}
+    found = {"strategy": strategies.get(kind, "ddp"), "processes": max(1, processes), "nodes": nodes}
+    return given.model_copy(update=found | {"offload": bool(offload)})
+
+
+def find_devices(given: Training) -> Devices:
+    """Find what this machine has, where machine.yaml does not say.
+
+    Memory that is given is that of a GPU, and so is anything that is sharded. PyTorch is imported only where
+    there is a driver.
+    """
+    name, memory, count = _gpus()
+    cuda = bool(count) or given.device_memory is not None or given.strategy != "ddp"
+    processes = given.processes or count or 1
+    if given.device_memory is not None:
+        memory = round(given.device_memory * GIB)
+    flops = peak_flops(name) if given.device_flops is None else given.device_flops * 1e12
+    return Devices(processes, memory or _main_memory() // processes, flops, cuda)
+
+
+def _gpus() -> tuple[str, int, int]:
+    """Name and memory of the first GPU, and their number; nothing and 0 without one."""
+    if not any(Path(driver).exists() for driver in _DRIVERS):
+        return "", 0, 0
+    cuda = require("torch", "train").cuda
+    if not cuda.is_available():
+        return "", 0, 0
+    first = cuda.get_device_properties(0)
+    return first.name, first.total_memory, cuda.device_count()
+
+
+def _main_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,203 @@
+"""`python -m evobuild score-replies`: score replies to a benchmark that were written elsewhere.
+
+So published outputs of a model can be held against its published figures, and against one's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from evobuild.cli.pass_at_k import add_limits, given_limits
+from evobuild.core.errors import BadInput, BadParams, UserError
+from evobuild.core.outs import whole
+from evobuild.core.params import first_error
+from evobuild.core.yaml_files import parse_yaml
+
+if TYPE_CHECKING:
+    from evobuild.evaluation.benchmark import Benchmark, Tools
+    from evobuild.evaluation.evaluate import Evaluation
+    from evobuild.evaluation.given_replies import Given
+    from evobuild.sandbox.params import Limits
+
+SEED, RESAMPLES = 42, 1000
+"""Of intervals."""
+RETRIES = 2
+"""Times that the judge is asked again what it did not answer in form."""
+
+
+def add_score_replies(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("benchmark", help="such as gsm8k, human_eval or mt_bench")
+    parser.add_argument("--items", default="", metavar="FILE", help="its items; default as in params.yaml")
+    parser.add_argument(
+        "--replies",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="records of id and reply, a text or a list of turns or samples",
+    )
+    parser.add_argument("--id", metavar="FIELD", help="of the replies and of the items, by which they belong")
+    parser.add_argument("--reply", default="reply", metavar="FIELD", help="of the replies; default reply")
+    judges = parser.add_mutually_exclusive_group()
+    judges.add_argument("--judge", metavar="URI", help="the model that judges")
+    judges.add_argument(
+        "--judgments", type=Path, metavar="FILE", help="records of id, the judge's question, and reply"
+    )
+    parser.add_argument(
+        "-S", "--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of the benchmark"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write a row for each reply, Parquet")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    add_limits(parser)
+
+
+class _Result(NamedTuple):
+    """What came of the replies. judged, unread: questions to the judge."""
+
+    benchmark: str
+    items: int
+    answered: int
+    judged: int
+    unread: int
+    figures: Mapping[str, Mapping[str, Any]]
+
+
+def score_replies(arguments: argparse.Namespace) -> str:
+    """Score replies; give the text to print. Raises UserError at wrong input."""
+    from evobuild.core import tables
+    from evobuild.evaluation.given_replies import ID_FIELDS, GivenReplies, by_item, read_replies, refused
+
+    benchmark = made_benchmark(arguments.benchmark, arguments.items, arguments.set)
+    if "likelihoods" in benchmark.needs:
+        raise refused(benchmark)
+    named = (arguments.id,) if arguments.id else ID_FIELDS
+    replies = by_item(benchmark, read_replies(arguments.replies, named, arguments.reply), arguments.id)
+    limits = given_limits(arguments) if "sandbox" in benchmark.needs else None
+    inputs = [Path(file) for file in (*benchmark.files, arguments.replies, arguments.judgments) if file]
+    with whole(*filter(None, [arguments.out]), inputs=inputs) as written:
+        found, tools = _evaluated(benchmark, GivenReplies(benchmark, replies), limits, arguments)
+        for file in written:
+            tables.write(file, found.rows)
+    result = _result(benchmark, found, tools)
+    return json.dumps(result._asdict()) + "\n" if arguments.json else "\n".join(_lines(result)) + "\n"
+
+
+def made_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[Any]:
+    """Make a benchmark with settings that are given as KEY=VALUE, the value in YAML.
+
+    Raises UserError at an unknown benchmark or setting.
+    """
+    from evobuild.evaluation.benchmarks import benchmark_class
+
+    try:
+        kind = benchmark_class(name)
+    except ValueError as error:
+        raise UserError(f"there is no benchmark {name[:60]!r}; {error}") from error
+    # How replies were drawn is nothing to their scores; some settings refuse several greedy ones.
+    given: dict[str, Any] = {"temperature": 1.0} | ({"items": items} if items else {})
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals:
+            raise UserError(f"-S {change[:80]}: expected KEY=VALUE")
+        try:
+            given |= parse_yaml(f"{key.strip()}: {value}", Path("-S")) or {}
+        except BadParams as error:
+            raise UserError(f"-S {change[:80]}: {str(error).partition(': ')[2]}") from error
+    try:
+        return kind(name, kind.settings_type.model_validate(given), SEED)
+    except ValidationError as error:
+        raise UserError(f"-S: {first_error(error, kind.settings_type)}") from error
+
+
+def _evaluated(
+    benchmark: Benchmark[Any], replies: Any, limits: Limits | None, arguments: argparse.Namespace
+) -> tuple[Evaluation, Tools]:
+    from evobuild.core.chat import Sampling
+    from evobuild.evaluation.benchmark import Tools
+    from evobuild.evaluation.evaluate import evaluate_model
+    from evobuild.evaluation.judge import Judge, JudgeSettings
+
+    with ExitStack() as stack:
+        judge, model = None, _judging(arguments, benchmark, stack)
+        if model:
+            # What stays unread is shown, and stops nothing here.
+            retries = RETRIES if arguments.judge else 0
+            judge = Judge(model, JudgeSettings(Sampling(seed=SEED), retries, unparsed=1.0))
+        tools = Tools(SEED, limits, judge)
+        found = evaluate_model(arguments.replies.stem, [benchmark], replies, tools)
+        replies.refuse_unused()
+        if arguments.judgments and model:
+            model.refuse_unused()
+    if not found.rows.height:
+        raise BadInput(f"{arguments.replies}: no reply to any item of {benchmark.name} that is asked")
+    return found, tools
+
+
+def _judging(arguments: argparse.Namespace, benchmark: Benchmark[Any], stack: ExitStack) -> Any:
+    """What answers the judge's questions; None where nothing is judged."""
+    from evobuild.evaluation.given_replies import GivenJudgments, read_replies
+    from evobuild.models.client import Model
+    from evobuild.models.params import ChatRole
+
+    if "judge" not in benchmark.needs:
+        if arguments.judge or arguments.judgments:
+            raise UserError(f"{benchmark.name} is scored without a judge; leave --judge and --judgments out")
+        return None
+    if arguments.judgments:
+        return GivenJudgments(_unique(read_replies(arguments.judgments)))
+    if not arguments.judge:
+        raise UserError(
+            f"{benchmark.name} is scored by a judge; give its URI by --judge, or what it said by --judgments"
+        )
+    try:
+        role = TypeAdapter(ChatRole).validate_python(arguments.judge)
+    except ValidationError as error:
+        raise UserError(f"--judge {arguments.judge[:80]}: {error.errors()[0]['msg']}") from error
+    return stack.enter_context(Model(role, "judge", "score-replies"))
+
+
+def _unique(judgments: Iterator[tuple[str, Given]]) -> dict[str, Given]:
+    found: dict[str, Given] = {}
+    for key, given in judgments:
+        if key in found:
+            raise BadInput(
+                f"{given.place}: the question {key[:80]!r} is answered in {found[key].place} already"
+            )
+        found[key] = given
+    return found
+
+
+def _result(benchmark: Benchmark[Any], found: Evaluation, tools: Tools) -> _Result:
+    from evobuild.evaluation.compare import Resampling, evaluation_metrics, figures_table, measure_all
+
+    measured = measure_all([benchmark], {"replies": found.rows})
+    figures = evaluation_metrics(figures_table(measured, Resampling(RESAMPLES, SEED)), groups=True)
+    own = figures.get("replies", {}).get(benchmark.name, {})
+    answered = found.rows["item"].n_unique()
+    asked, unread = (
+        (tools.judge.asked[benchmark.name], tools.judge.unread[benchmark.name]) if tools.judge else (0, 0)
+    )
+    return _Result(benchmark.name, found.items[benchmark.name], answered, asked, unread, own)
+
+
+def _lines(result: _Result) -> Iterator[str]:
+    yield f"{result.benchmark}: {result.answered:,} of {result.items:,} items answered"
+    if missing := result.items - result.answered:
+        yield f"{missing:,} items have no reply; they are in no figure."
+    if result.judged:
+        unread = f"{result.unread:,} of {result.judged:,} judgments"
+        yield f"{unread} cannot be read; what they were of is unknown."
+    yield ""
+    width = max(len("figure"), *map(len, result.figures)) if result.figures else 6
+    yield f"{'figure':<{width}}  {'value':>9}  {'error':>8}  {'95 % interval':^19}  {'units':>6}"
+    for name, each in result.figures.items():
+        error = "–" if each["standard_error"] is None else f"{each['standard_error']:.4f}"
+        interval = "–" if each["low"] is None else f"{each['low']:8.4f} … {each['high']:8.4f}"
+        yield f"{name:<{width}}  {each['value']:>9.4f}  {error:>8}  {interval:^19}  {each['units']:>6,}"
