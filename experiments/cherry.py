@@ -19,7 +19,7 @@ RECIPE = Recipe(
         }
     },
     presets=("cherry",),
-    settings=SMALL_EVOLVERS | SEED_ALONE | {"models.base": LLAMA_7B},
+    settings=SMALL_EVOLVERS | SEED_ALONE | {"experience.base": LLAMA_7B},
     dry={
         "seed.rows": "60",
         "experience.clusters": "4",

@@ -7,8 +7,12 @@ import polars as pl
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import USAGE
 from experiments.recipe.papers import AUTO_EVOL, CODE_ALPACA, GSM8K, SHAREGPT
-from experiments.strategies import STRATEGIES
 
+STRATEGIES = {
+    "Evol-Instruct": {"evolve.strategy": "evol"},
+    "Auto Evol-Instruct, e0": {"evolve.strategy": "auto", "evolve.method": "e0"},
+    "Auto Evol-Instruct": {"evolve.strategy": "auto", "evolve.method": "optimized"},
+}
 TASKS = ("optimize", "evolve", "respond")
 
 RECIPE = Recipe(

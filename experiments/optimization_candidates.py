@@ -1,4 +1,4 @@
-"""Do more optimizations a step help? The failure rate by m (arXiv:2406.00770)."""
+"""Do more optimizations a step help? The failure rate by m, and what is learnt (arXiv:2406.00770)."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import polars as pl
 
 from experiments.recipe import Lines, Recipe, Table, run
 from experiments.recipe.measures import OPTIMIZATION
-from experiments.recipe.papers import AUTO_EVOL, GSM8K
+from experiments.recipe.papers import AUTO_EVOL, DRY_TUNING, GSM8K, SMALL_CHAT_BASE, TRAINED_ALONE
+from experiments.recipe.scores import Figures, as_published, score_table
+from experiments.recipe.tuning import answering, tuned
 
 CANDIDATES = ("1", "3", "5", "7", "9")
+PUBLISHED: Figures = {("1",): (62.7,), ("9",): (65.0,)}
 
 RECIPE = Recipe(
     title="Optimizations a step",
-    source="arXiv:2406.00770, Figure 5 (m), on the failure rate",
+    source="arXiv:2406.00770, Figure 5 (m), and the failure rate",
     data=GSM8K,
     factors={"m": {value: {"optimize.candidates": value} for value in CANDIDATES}},
     presets=("auto-evol",),
-    settings=AUTO_EVOL | {"optimize.holdout": "50"},
-    dry={"seed.rows": "149"},
+    settings=AUTO_EVOL
+    | TRAINED_ALONE
+    | tuned(SMALL_CHAT_BASE)
+    | answering("gsm8k")
+    | {"optimize.holdout": "50"},
+    dry=DRY_TUNING | {"seed.rows": "149"},
+    dry_levels={"m": ("1", "5", "9")},
     views=(
         Table(
             "Failure rate λ of the initial and of the best method",
@@ -43,6 +51,7 @@ RECIPE = Recipe(
             series=("data",),
             y_title="failure rate λ",
         ),
+        score_table("Scores of Mistral-7B", ("m",), as_published((("gsm8k", "GSM8K"),), PUBLISHED)),
     ),
 )
 

@@ -12,19 +12,31 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
+from evobuild.cli.check.params import PARAMS
 from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.terminal import log, say
-from experiments.recipe import costs, page, runs
-from experiments.recipe.design import Experiment, Recipe, evaluation_sets, experiments
+from evobuild.core.yaml_files import read_yaml
+from experiments.recipe import costs, equal, page, runs
+from experiments.recipe.design import Experiment, Recipe, Settings, evaluation_sets, experiments, quoted
 from experiments.recipe.papers import STAND_INS
+from experiments.recipe.tuning import benchmarks_of, first_bases
 
 SAMPLE = {"sample": Path("data/raw/sample.jsonl")}
 """What a dry run takes without `--data`."""
 DRY_ROWS = 24
 """What a dry run draws of each data set without `--rows`."""
+SHIPPED = "data/raw/benchmarks"
+"""Where a few items of each benchmark lie, of our own writing, for a dry run."""
+DRY_BASES = 2
+"""How many bases a dry run tunes: all of them are the toy model."""
+DRY_ITEMS = 2
+DRY_TOKENS = 16
+"""What a dry run asks of each benchmark."""
+DRY_SHOTS = {name: {"shots": "1"} for name in ("mmlu", "ceval")}
+"""The toy has no room for more."""
 
 
 def run(recipe: Recipe) -> NoReturn:
@@ -44,25 +56,47 @@ def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
     Raises UserError if the words cannot be understood, or an experiment cannot be run or read.
     """
     arguments = _parser(name, recipe).parse_args(words)
+    recipe = recipe.for_dry_run() if arguments.dry_run else recipe
     data, sets = _data(recipe, arguments), _files("--set", arguments.sets)
+    items = _items(recipe, data, arguments)
     settings = {**_settings(recipe, arguments), **evaluation_sets(sets)}
     cast = (STAND_INS if arguments.dry_run else {}) | _pairs("--use", arguments.use)
-    wanted = experiments(recipe, data, settings, cast)
+    wanted = experiments(recipe, data, settings, cast, items)
+    if arguments.dry_run:
+        wanted = [each._replace(settings=first_bases(each.settings, DRY_BASES)) for each in wanted]
     if arguments.plan:
         say(costs.table(wanted))
         return
-    commit = runs.commit()
-    tests = [_digest(path) for path in sets.values()]
-    content = {key: " ".join([_digest(path), *tests]) for key, path in data.items()}
-    named = {each.name(name, commit, content[each.labels["data"]]): each for each in wanted}
-    finished = runs.finished()
-    _run({key: each for key, each in named.items() if key not in finished}, arguments.dry_run)
-    finished = runs.finished()
-    found = {key: each for key, each in named.items() if key in finished}
-    if len(found) < len(named):
-        log(f"{len(found)} of {len(named)} experiments have finished; run this again for the others")
-    if found:
+    given = [*sets.values(), *_files("--benchmark", arguments.benchmarks).values()]
+    content = {key: " ".join(map(_digest, [path, *given])) for key, path in data.items()}
+    line = Line(name, runs.commit(), content, arguments.dry_run)
+    if recipe.equal:
+        made = line.ran(equal.data_alone(wanted))
+        wanted = equal.cut(wanted, recipe.equal, equal.sizes(made))
+    if found := line.ran(wanted):
         say(page.written(name, recipe, found))
+
+
+class Line(NamedTuple):
+    """What a command line runs. name: the recipe's. content: digests of the data. dry: here and now."""
+
+    name: str
+    commit: str
+    content: Mapping[str, str]
+    dry: bool
+
+    def ran(self, wanted: Sequence[Experiment]) -> dict[str, Experiment]:
+        """Run or queue what has not run; give what has, by name."""
+        named = {
+            each.name(self.name, self.commit, self.content[each.labels["data"]]): each for each in wanted
+        }
+        done = runs.finished()
+        _run({key: each for key, each in named.items() if key not in done}, self.dry)
+        done = runs.finished()
+        found = {key: each for key, each in named.items() if key in done}
+        if len(found) < len(named):
+            log(f"{len(found)} of {len(named)} experiments have finished; run this again for the others")
+        return found
 
 
 def _parser(name: str, recipe: Recipe) -> argparse.ArgumentParser:
@@ -80,6 +114,7 @@ def _parser(name: str, recipe: Recipe) -> argparse.ArgumentParser:
         parser.add_argument(*flags, action="append", default=[], metavar=metavar, help=help, dest=dest)
 
     several("--data", metavar="NAME=FILE", help="a data set; once for each")
+    several("--benchmark", dest="benchmarks", metavar="NAME=FILE", help="items of a benchmark; once for each")
     if "decontaminate" in recipe.targets:
         several("--set", dest="sets", metavar="NAME=FILE", help="an evaluation set; once for each")
     parser.set_defaults(sets=[])
@@ -110,6 +145,30 @@ def _files(option: str, words: Sequence[str]) -> dict[str, Path]:
         if not path.is_file():
             raise UserError(f"{option} {key}={path}: no such file")
     return files
+
+
+def _items(recipe: Recipe, data: Mapping[str, Path], arguments: argparse.Namespace) -> dict[str, Settings]:
+    """Say where the items of the recipe's benchmarks are; a dry run takes a few of the shipped ones.
+
+    Raises UserError at a benchmark whose items are neither given nor fetched, before anything is paid for.
+    """
+    files = _files("--benchmark", arguments.benchmarks)
+    wanted = dict.fromkeys(
+        name for each in experiments(recipe, data, {}, {}) for name in benchmarks_of(each.settings)
+    )
+    fetched = (read_yaml(PARAMS).get("fetch") or {}) if wanted else {}
+    if unknown := [name for name in files if name not in wanted]:
+        known = ", ".join(wanted) or "none"
+        raise UserError(f"--benchmark {unknown[0]}=…: this recipe has no such benchmark; it has {known}")
+    if lacking := [name for name in wanted if name not in (*files, *fetched) and not arguments.dry_run]:
+        options = " ".join(f"--benchmark {name}=FILE" for name in lacking)
+        raise UserError(f"no items of {', '.join(lacking)}; give {options}, or fetch them by params.yaml")
+    given: dict[str, Settings] = {name: {"items": quoted(path)} for name, path in files.items()}
+    few = {"limit": str(DRY_ITEMS), "max_tokens": str(DRY_TOKENS)} if arguments.dry_run else {}
+    shipped: dict[str, Settings] = {}
+    if arguments.dry_run:
+        shipped = {name: {"items": f"{SHIPPED}/{name}.jsonl", **DRY_SHOTS.get(name, {})} for name in wanted}
+    return {name: {**shipped.get(name, {}), **few, **given.get(name, {})} for name in wanted}
 
 
 def _settings(recipe: Recipe, arguments: argparse.Namespace) -> dict[str, str]:

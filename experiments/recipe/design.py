@@ -7,12 +7,14 @@ import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from evobuild.cli import preset
 from experiments.recipe.papers import DOMAINS
+from experiments.recipe.tuning import with_items
 from experiments.recipe.views import View
 
 Settings = Mapping[str, str]
@@ -25,7 +27,9 @@ class Recipe:
 
     data: the paper's data sets, with their rows. presets: what every experiment begins with, a later one
     on top. factors: what varies, and what each of its levels sets. settings: of every experiment, on top
-    of the presets. dry: set in a dry run, to be quick. note: what to know of it.
+    of the presets. by_data: with some data sets, by name, '' for any other; on top of those. equal: the
+    factor whose levels are trained on equally many rows: data are made first, then cut. dry: set in a dry
+    run, to be quick. dry_levels: of a factor, those that it takes, if not all. note: what to know of it.
     """
 
     title: str
@@ -35,7 +39,10 @@ class Recipe:
     factors: Mapping[str, Mapping[str, Settings]] = field(default_factory=dict)
     presets: Sequence[str] = ()
     settings: Settings = field(default_factory=dict)
+    by_data: Mapping[str, Settings] = field(default_factory=dict)
+    equal: str = ""
     dry: Settings = field(default_factory=dict)
+    dry_levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     note: str = ""
 
     @property
@@ -43,13 +50,28 @@ class Recipe:
         """The stages that write what the views read."""
         return tuple(sorted({stage for view in self.views for stage in view.measure.stages}))
 
+    def for_dry_run(self) -> Recipe:
+        """The recipe with the levels of a dry run alone."""
+        taken = self.dry_levels
+        return replace(
+            self,
+            factors={
+                name: {level: own for level, own in levels.items() if level in taken.get(name, levels)}
+                for name, levels in self.factors.items()
+            },
+        )
+
 
 class Experiment(NamedTuple):
-    """One combination of levels: one DVC experiment. labels: the level of each factor."""
+    """One combination of levels: one DVC experiment. labels: the level of each factor.
+
+    part: what of it this is, where it is run in parts.
+    """
 
     labels: dict[str, str]
     settings: dict[str, str]
     targets: tuple[str, ...]
+    part: str = ""
 
     @property
     def overrides(self) -> list[str]:
@@ -64,16 +86,22 @@ class Experiment(NamedTuple):
         """
         whole = json.dumps([commit, content, self.overrides, self.targets])
         digest = hashlib.blake2b(whole.encode(), digest_size=4).hexdigest()
-        plain = "-".join([recipe, *self.labels.values()]).lower()
+        parts = [self.part] if self.part else []
+        plain = "-".join([recipe, *self.labels.values(), *parts]).lower()
         return f"{re.sub(r'[^a-z0-9]+', '-', plain)}-{digest}"
 
 
 def experiments(
-    recipe: Recipe, data: Mapping[str, Path], settings: Settings, cast: Mapping[str, str]
+    recipe: Recipe,
+    data: Mapping[str, Path],
+    settings: Settings,
+    cast: Mapping[str, str],
+    items: Mapping[str, Settings] = MappingProxyType({}),
 ) -> list[Experiment]:
     """Make the experiments; the data sets vary slowest, the last factor fastest.
 
-    data: files by name. settings: go before the recipe's own. cast: models in place of the recipe's.
+    data: files by name. settings: go before the recipe's own. cast: models in place of the recipe's. items:
+    settings of benchmarks, by name.
 
     Raises UserError if there is no such preset.
     """
@@ -83,26 +111,31 @@ def experiments(
     found = []
     for names in itertools.product(*factors.values()):
         labels = dict(zip(factors, names, strict=True))
-        own = {**common, **recipe.settings}
+        own = {**common, **recipe.settings, **_of_data(recipe, labels["data"])}
         for factor, level in labels.items():
             own |= factors[factor][level]
-        own |= settings
+        own = {**with_items(own, items), **settings}
         found.append(
             Experiment(labels, {key: cast.get(value, value) for key, value in own.items()}, recipe.targets)
         )
     return found
 
 
+def _of_data(recipe: Recipe, name: str) -> Settings:
+    return recipe.by_data.get(name, recipe.by_data.get("", {}))
+
+
 def evaluation_sets(files: Mapping[str, Path]) -> Settings:
     """Name evaluation sets beside those of params.yaml."""
-    return {f"+decontaminate.sets.{name}": _quoted(path) for name, path in files.items()}
+    return {f"+decontaminate.sets.{name}": quoted(path) for name, path in files.items()}
 
 
 def _source(name: str, path: Path) -> dict[str, str]:
     """Set where a data set lies, and its domain if it is one of the papers'."""
-    return {"seed.source": _quoted(path)} | ({"seed.domain": DOMAINS[name]} if name in DOMAINS else {})
+    return {"seed.source": quoted(path)} | ({"seed.domain": DOMAINS[name]} if name in DOMAINS else {})
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """Write a path as `-S` takes it."""
     text = str(path)
     return text if re.fullmatch(r"[\w./-]+", text, re.ASCII) else "'" + text.replace("'", r"\'") + "'"

@@ -250,9 +250,25 @@ def _overlaps(outs: Outs) -> pl.DataFrame:
     return pl.DataFrame(found)
 
 
-def _tuned(outs: Outs) -> pl.DataFrame:
-    """One row: the loss of the base and of the tuned model on the held-out rows, nats per answer token."""
-    return pl.DataFrame([outs.json("metrics/evaluation.json")["loss"]])
+def _dataset(outs: Outs) -> pl.DataFrame:
+    """Every row that was selected: id, words, and score, its difficulty; null where the judge gave none."""
+    rows = outs.table("data/dataset.parquet", INSTRUCTIONS)
+    counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
+    rated = pl.concat(
+        outs.table(f"data/ratings/{name}.parquet", RATINGS).select("id", "score")
+        for name in outs.params.pools
+    )
+    return counted.join(rated, on="id", how="left")
+
+
+def _benchmarks(outs: Outs) -> pl.DataFrame:
+    """Every figure of every model that was evaluated, with its 95 % interval.
+
+    Columns: model, benchmark, figure, headline (whether it stands for its benchmark), value, low, high.
+    """
+    floats = dict.fromkeys(("value", "low", "high"), pl.Float64)
+    table = pl.read_csv(outs.path("metrics/evaluation.csv"), schema_overrides=floats)
+    return table.select("model", "benchmark", "figure", "headline", *floats)
 
 
 def _funnel(outs: Outs) -> pl.DataFrame:
@@ -282,7 +298,8 @@ COMPOSED = Measure(("diversity",), _composed)
 FUNNEL = Measure(("quality",), _funnel)
 EVOLVED = Measure(("evolve",), _children)
 OVERLAPS = Measure(("decontaminate",), _overlaps)
-TUNED = Measure(("evaluate",), _tuned)
+DATASET = Measure(("select", "rate"), _dataset)
+BENCHMARKS = Measure(("compare",), _benchmarks)
 REWARDED = Measure(("reward",), _rewards)
 TAGGED = Measure(("tag",), _tagged)
 CUTS = Measure(("score", "rate"), _cuts)
@@ -311,6 +328,11 @@ def seed_once(factor: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
         return frame.with_columns(level).unique(maintain_order=True)
 
     return prepared
+
+
+def once(factor: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Take one level of a factor that changes nothing of what is measured: the first of each data set."""
+    return lambda frame: frame.filter(pl.col(factor) == pl.col(factor).first().over("data"))
 
 
 def shared_by(factor: str) -> Callable[[pl.DataFrame], pl.DataFrame]:

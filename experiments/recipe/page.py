@@ -28,7 +28,9 @@ def written(name: str, recipe: Recipe, found: Mapping[str, Experiment]) -> str:
     """
     with ExitStack() as stack:
         outs = {key: stack.enter_context(Outs(key)) for key in found}
-        dry = any(is_dry_run(each.params.models) for each in outs.values())
+        dry = any(
+            is_dry_run(each.params.models, each.params.evaluate.models.values()) for each in outs.values()
+        )
         folder = DRY_RUNS if dry else RESULTS
         folder.mkdir(parents=True, exist_ok=True)
         measured: dict[Measure, pl.DataFrame] = {}

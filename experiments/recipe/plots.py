@@ -52,6 +52,7 @@ class Lines:
     series: Sequence[str]
     prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
     last_edge: float | None = None
+    logarithmic: bool = False
 
     def markdown(self, frame: pl.DataFrame, drawing: Path, dry: bool) -> str:
         """Draw the lines, and refer to the drawing."""
@@ -67,6 +68,9 @@ class Lines:
                 axes.stairs(y, [*x, self.last_edge], label=name, color=colour)
             else:
                 axes.plot(x, y, label=name, color=colour, marker="o", markersize=4)
+        if self.logarithmic:
+            axes.set_xscale("log")
+            axes.minorticks_off()
         if not self.last_edge:
             axes.set_xticks(rows.select(number.unique().sort())[self.x].to_list())
             axes.xaxis.set_major_formatter("{x:g}")

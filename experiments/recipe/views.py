@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
-from evobuild.core.draws import draw_lowest
 from experiments.recipe.outs import Outs
 
 NOTHING = "–"
@@ -52,8 +51,8 @@ def unchanged(frame: pl.DataFrame) -> pl.DataFrame:
 class Table:
     """A table: a row and a column for each combination of labels, and in each cell a figure or more.
 
-    prepare: what to do to the measured rows first. published: the paper's figures by row labels,
-    column labels and name of the cell.
+    prepare: what to do to the measured rows first. interval: bounds of the figure, where a cell has one.
+    published: the paper's figures by row labels, column labels and name of the cell.
     """
 
     title: str
@@ -62,6 +61,7 @@ class Table:
     columns: Sequence[str]
     cells: Mapping[str, pl.Expr]
     prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
+    interval: tuple[pl.Expr, pl.Expr] | None = None
     published: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     digits: int = 2
 
@@ -69,9 +69,12 @@ class Table:
         """Lay the table out."""
         frame = self.prepare(frame)
         places = [*self.rows, *self.columns]
+        bounds = self.interval or ()
         figures = {
             values[: len(places)]: values[len(places) :]
-            for values in frame.group_by(places).agg(**self.cells).iter_rows()
+            for values in frame.group_by(places)
+            .agg(**self.cells, **{f"bound {number}": each for number, each in enumerate(bounds)})
+            .iter_rows()
         }
         rows = ordered(frame, self.rows)
         columns = ordered(frame, self.columns)
@@ -81,19 +84,23 @@ class Table:
             cells = []
             for labels in columns:
                 found = figures.get((*row, *labels), (None,) * len(self.cells))
-                for cell, value in zip(self.cells, found, strict=True):
+                own = found[len(self.cells) :]
+                for cell, value in zip(self.cells, found, strict=False):
                     paper = self.published.get((*row, *labels, cell))
-                    cells.append(self._shown(value, paper, dry))
+                    cells.append(self._shown(value, own, paper, dry))
             lines.append(line([*row, *cells]))
         return "\n".join(lines)
 
     def _head(self, labels: tuple[Any, ...], cell: str) -> str:
         return " · ".join(labels) if labels and len(self.cells) == 1 else " · ".join([*labels, cell])
 
-    def _shown(self, value: float | None, paper: float | None, dry: bool) -> str:
+    def _shown(
+        self, value: float | None, bounds: Sequence[float | None], paper: float | None, dry: bool
+    ) -> str:
         if value is None:
             return NOTHING
-        text = self._number(value)
+        known = [self._number(bound) for bound in bounds if bound is not None]
+        text = f"{self._number(value)} [{', '.join(known)}]" if known else self._number(value)
         return f"{DRY} {text}" if dry else text if paper is None else f"{text} (paper {self._number(paper)})"
 
     def _number(self, value: float) -> str:
@@ -110,19 +117,3 @@ def ordered(frame: pl.DataFrame, names: Sequence[str]) -> list[tuple[Any, ...]]:
 def line(cells: Sequence[object]) -> str:
     """Lay out a line of a Markdown table."""
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
-
-
-def equal_size(frame: pl.DataFrame, over: str, within: Sequence[str], seed: int) -> pl.DataFrame:
-    """Cut the rows of all levels of a factor to the size of the smallest, drawn by seed.
-
-    within: labels; the rows of each combination are cut by themselves. Rows have an `id`.
-    """
-    groups = frame.sort("id").partition_by(*within, over, as_dict=True, maintain_order=True)
-    sizes: dict[tuple[object, ...], int] = {}
-    for (*labels, _), rows in groups.items():
-        sizes[tuple(labels)] = min(rows.height, sizes.get(tuple(labels), rows.height))
-    cut = []
-    for key, rows in groups.items():
-        drawn = draw_lowest(rows["id"], sizes[key[:-1]], seed, str(key), by=str)
-        cut.append(rows.filter(pl.col("id").is_in(drawn)))
-    return pl.concat(cut)

@@ -17,12 +17,14 @@ import polars as pl
 import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import load_yaml
 
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import csv_files, tables
 from evobuild.core.errors import UserError
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.evaluation.benchmarks import BENCHMARKS
 from evobuild.evolution import keywords, optimization_history
 from evobuild.evolution.method_records import Evaluation, FailedRow
 from evobuild.evolution.optimization_history import Candidate
@@ -42,7 +44,6 @@ from experiments.recipe import (
 from experiments.recipe.design import Experiment, evaluation_sets, experiments
 from experiments.recipe.outs import Outs
 from experiments.recipe.papers import STAND_INS
-from experiments.recipe.views import equal_size
 
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "experiments").glob("*.py") if path.stem != "__init__")
@@ -60,16 +61,25 @@ def applied(tmp_path):
     def read(experiment):
         shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
         apply_overrides(str(tmp_path / "params.yaml"), experiment.overrides[1::2])
+        # DVC reads what it wrote by another parser than ours.
+        load_yaml(str(tmp_path / "params.yaml"))
         return load_all_params(tmp_path / "params.yaml")
 
     return read
+
+
+def corners(found):
+    """Experiments that differ from the first in one level at most: all levels, not all combinations."""
+    first = found[0].labels.items()
+    return [each for each in found if len(first - each.labels.items()) <= 1]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_sets_only_what_params_know(name, applied, monkeypatch):
     monkeypatch.chdir(ROOT)
     recipe = recipe_of(name)
-    for each in experiments(recipe, command.SAMPLE, {"seed.rows": "24"}, {}):
+    shipped = {name: {"items": f"{command.SHIPPED}/{name}.jsonl"} for name in BENCHMARKS}
+    for each in corners(experiments(recipe, command.SAMPLE, {"seed.rows": "24"}, {}, shipped)):
         params = applied(each)
         check_params(params)
         assert not is_dry_run(params.models), "a role is left to a simulated model"
@@ -77,10 +87,12 @@ def test_a_recipe_sets_only_what_params_know(name, applied, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_a_dry_run_every_model_is_simulated(name, applied):
-    recipe = recipe_of(name)
-    for each in experiments(recipe, command.SAMPLE, recipe.dry, STAND_INS):
-        models = applied(each).models
-        assert all(getattr(models, role).simulated for role in CHAT_ROLES)
+    recipe = recipe_of(name).for_dry_run()
+    for each in experiments(recipe, command.SAMPLE, recipe.dry, STAND_INS)[::2]:
+        params = applied(each)
+        assert all(getattr(params.models, role).simulated for role in CHAT_ROLES)
+        assert {str(base.model) for base in params.bases.values()} == {"models/scratch"}
+        assert {model.engine for model in params.evaluate.models.values()} == {"transformers"}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -232,25 +244,6 @@ def test_several_cells_stand_beside_one_another_and_counts_have_no_fraction():
 def test_a_bar_in_a_label_does_not_end_its_cell():
     rows = SCORES.with_columns(evolver=pl.lit("a|b"))
     assert "| r0 | a\\|b |" in MEANS.markdown(rows, Path("unused"), dry=False)
-
-
-def test_what_is_compared_at_equal_size_is_drawn_by_seed():
-    frame = pl.DataFrame(
-        {
-            "id": [f"{number:02}" for number in range(30)],
-            "evolver": ["LLM"] * 20 + ["SLM"] * 10,
-            "data": ["a"] * 15 + ["b"] * 5 + ["a"] * 4 + ["b"] * 6,
-        }
-    )
-
-    def sizes(cut):
-        return {key: rows.height for key, rows in cut.partition_by("data", "evolver", as_dict=True).items()}
-
-    cut = equal_size(frame, "evolver", ("data",), seed=1)
-    assert sizes(cut) == {("a", "LLM"): 4, ("a", "SLM"): 4, ("b", "LLM"): 5, ("b", "SLM"): 5}
-    assert cut["id"].is_unique().all()
-    assert cut.equals(equal_size(frame.sample(fraction=1, shuffle=True), "evolver", ("data",), seed=1))
-    assert not cut.equals(equal_size(frame, "evolver", ("data",), seed=2))
 
 
 class Folder(Outs):
@@ -519,11 +512,17 @@ def test_overlaps_are_shares_of_rows_and_of_questions(outs):
     assert by_questions == ["| held_out | r0 | 12.50 | 25.00 |", "| held_out | r1 | 0.00 | 0.00 |"]
 
 
-def test_a_student_is_known_by_its_losses(outs):
+def test_a_model_is_known_by_its_figures(outs):
     (outs.folder / "metrics").mkdir()
-    figures = {"held_out": {}, "loss": {"base": 2.5, "tuned": 2.0}, "perplexity": {}}
-    (outs.folder / "metrics/evaluation.json").write_text(json.dumps(figures))
-    assert measures.TUNED.read(outs).to_dicts() == [{"base": 2.5, "tuned": 2.0}]
+    csv = "model,benchmark,figure,headline,value,error,low,high,units\ntoy,held_out,loss,true,2,,,,1\n"
+    (outs.folder / "metrics/evaluation.csv").write_text(csv)
+    assert measures.BENCHMARKS.read(outs).rows() == [("toy", "held_out", "loss", True, 2.0, None, None)]
+
+
+def test_what_is_trained_on_is_measured_by_itself(outs, row):
+    chosen = [row("Name a very long river.", id="c1"), row("Name two.", id="c2")]
+    tables.write(outs.folder / "data/dataset.parquet", tables.frame(INSTRUCTIONS, chosen))
+    assert sorted(measures.DATASET.read(outs).rows()) == [("c1", 5, 90.0), ("c2", 2, None)]
 
 
 HISTOGRAM = Lines("Bins", NOTHING, "step", pl.len(), "rows", series=("evolver",), last_edge=4.0)
