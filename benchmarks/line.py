@@ -119,6 +119,7 @@ def alpaca(figures: Figures, folder: Path, source: Path) -> None:
         held_out=folder / "held.parquet",
         failures=folder / "no-failures.parquet",
         replies=folder / "no-replies.parquet",
+        preferences=folder / "no-preferences.parquet",
         rejects=folder / "rejects.parquet",
         counts=folder / "counts.json",
         params=folder / "params.yaml",

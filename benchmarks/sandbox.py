@@ -20,7 +20,8 @@ from pathlib import Path
 from figures import Figures
 
 from evobuild import sandbox
-from evobuild.evaluation import code_benchmarks
+from evobuild.cli.pass_at_k import read_problems
+from evobuild.evaluation.code_benchmarks import examine
 
 ROOT = Path(__file__).parent.parent
 RUNS = 3
@@ -95,10 +96,13 @@ def _resident() -> float:
 
 def _solve(figures: Figures, folder: Path) -> None:
     for name in ("humaneval/HumanEval.jsonl.gz", "mbpp/sanitized-mbpp.json", "mbpp/mbpp.jsonl"):
-        problems = code_benchmarks.read_problems(folder / name)
-        samples = [code_benchmarks.Sample(each.task, each.canonical) for each in problems.values()]
+        problems = read_problems(folder / name)
+        exams = [
+            each.exam(str(place), each.prompt + each.canonical)
+            for place, each in enumerate(problems.values())
+        ]
         began = time.perf_counter()
-        passed = sum(verdict.passed for verdict in code_benchmarks.examine_samples(problems, samples, LIMITS))
+        passed = sum(verdict.passed for verdict in examine(exams, LIMITS))
         print(f"{name}: {time.perf_counter() - began:.1f} s", flush=True)
         figures.at_least(f"sandbox: known solutions that pass, {name}", passed, len(problems), "problems")
 

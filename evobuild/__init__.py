@@ -8,4 +8,4 @@ from pathlib import Path
 if Path(sys.path[0]).name == "stages":
     sys.path[0] = str(Path(sys.path[0]).parent)
 
-__version__ = "0.4.0"
+__version__ = "0.6.0"

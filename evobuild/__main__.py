@@ -1,5 +1,6 @@
 """The commands beside the pipeline: `python -m evobuild repro`, `… plan`, `… models`, `… explain`,
-`… preset`, `… compare-selections`, `… contamination`, `… usage`, `… store` and `… pass-at-k`.
+`… preset`, `… compare`, `… compare-selections`, `… contamination`, `… usage`, `… store`, `… pass-at-k`,
+`… score-replies` and `… ceval-submission`.
 
 Exit codes as in `core/command_line.py`; 1 also if a model cannot be used.
 """
@@ -13,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from evobuild import __version__
-from evobuild.cli import pass_at_k
+from evobuild.cli import ceval_submission, pass_at_k, score_replies
 from evobuild.cli.store import commands as store_commands
 from evobuild.core.command_line import Parser, finished
 from evobuild.core.terminal import say
@@ -58,12 +59,23 @@ def _parser() -> argparse.ArgumentParser:
     preset = commands.add_parser("preset", help="settings of published work, as options of dvc exp run")
     preset.add_argument("name", nargs="?", help="of a preset; without it all are listed")
     preset.set_defaults(run=_preset)
-    compare = commands.add_parser(
+    compare = commands.add_parser("compare", help="two models on the benchmarks that both answered")
+    compare.add_argument("models", nargs=2, metavar="MODEL", help="of evaluate.models")
+    compare.add_argument(
+        "--benchmark", action="append", default=[], metavar="NAME", help="only this one; may be given again"
+    )
+    compare.add_argument("--json", action="store_true", help="one JSON object")
+    compare.set_defaults(run=_compare)
+    selections = commands.add_parser(
         "compare-selections", help="what each metric would choose, and why they differ"
     )
-    compare.add_argument("--examples", type=int, default=3, metavar="N", help="rows of each kind; default 3")
-    compare.add_argument("--between", nargs=2, default=(), metavar="METRIC", help="show what two disagree on")
-    compare.set_defaults(run=_compare_selections)
+    selections.add_argument(
+        "--examples", type=int, default=3, metavar="N", help="rows of each kind; default 3"
+    )
+    selections.add_argument(
+        "--between", nargs=2, default=(), metavar="METRIC", help="show what two disagree on"
+    )
+    selections.set_defaults(run=_compare_selections)
     contamination = commands.add_parser("contamination", help="text that rows share with evaluation sets")
     contamination.add_argument(
         "--rows", action="append", required=True, type=Path, metavar="FILE", help="seed data of any format"
@@ -88,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     scores = commands.add_parser("pass-at-k", help="completions of HumanEval or MBPP, run in the sandbox")
     pass_at_k.add_pass_at_k(scores)
     scores.set_defaults(run=_pass_at_k)
+    replies = commands.add_parser("score-replies", help="replies to a benchmark that were written elsewhere")
+    score_replies.add_score_replies(replies)
+    replies.set_defaults(run=_score_replies)
+    submission = commands.add_parser("ceval-submission", help="answers to C-Eval's test split, for its site")
+    ceval_submission.add_ceval_submission(submission)
+    submission.set_defaults(run=_ceval_submission)
     return parser
 
 
@@ -102,6 +120,16 @@ def _repro(arguments: argparse.Namespace) -> int:
 
 def _pass_at_k(arguments: argparse.Namespace) -> int:
     say(pass_at_k.score_completions(arguments))
+    return 0
+
+
+def _score_replies(arguments: argparse.Namespace) -> int:
+    say(score_replies.score_replies(arguments))
+    return 0
+
+
+def _ceval_submission(arguments: argparse.Namespace) -> int:
+    say(ceval_submission.write_submission(arguments))
     return 0
 
 
@@ -125,6 +153,15 @@ def _preset(arguments: argparse.Namespace) -> int:
 
     said = f"{' '.join(presets.options(arguments.name))}\n" if arguments.name else presets.listing()
     say(said)
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from evobuild.cli import compare
+
+    a, b = arguments.models
+    found = compare.compare_models(PARAMS, a, b, arguments.benchmark)
+    say(f"{json.dumps(found._asdict())}\n" if arguments.json else compare.comparison_text(found))
     return 0
 
 

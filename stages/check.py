@@ -20,16 +20,19 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.cli.check import consistency
+    from evobuild.cli.check import consistency, evaluation
     from evobuild.core import dvc_state, metrics
     from evobuild.models import roles
 
     consistency.check_params(params)
     if warning := dvc_state.warning_of_shared_site_cache():
         log(warning)
-    if roles.is_dry_run(params.models):
+    for warning in evaluation.evaluation_warnings(params):
+        log(warning)
+    is_dry_run = roles.is_dry_run(params.models, params.evaluate.models.values())
+    if is_dry_run:
         log("DRY RUN: a chat role is simulated; nothing that comes of it is a result")
-    metrics.write_label(args.label, roles.is_dry_run(params.models))
+    metrics.write_label(args.label, is_dry_run)
     args.checked.write_text("params.yaml is sound\n", encoding="utf-8")
 
 

@@ -57,6 +57,7 @@ class Arguments:
     checks: Path = Path("data/{branch}/checks.parquet")
     qualities: Out = out("data/{branch}/qualities.parquet")
     pool: Out = out("data/rounds/{branch}.parquet")
+    preferences: Out = out("data/preferences/{branch}.parquet")
     exports: Out = out("data/export_{branch}")
     rejects: Out = out("data/rejects/quality-{branch}.parquet")
     counts: Out = out("data/counts/quality-{branch}.json")
@@ -100,6 +101,7 @@ def main(params: Params, args: Arguments) -> None:
     export_branch(args.exports, left, constraints, found.pairs, _roles(params))
     tables.write(args.qualities, tables.frame(QUALITIES, judged))
     tables.write(args.pool, found.rows)
+    tables.write(args.preferences, tables.preference_table(found.pairs))
     tables.write(args.rejects, found.rejects)
     off = {} if responder else {"off": True}
     tables.write_json(args.counts, ledger | quality_figures(judged, found) | off | {"asked": used})

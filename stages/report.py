@@ -25,14 +25,18 @@ class Arguments:
     keywords: Path = Path("metrics/keywords.csv")
     token_probability: Path = Path("metrics/token_probability.csv")
     dataset: Path = Path("data/dataset.parquet")
-    curve: Path = Path("metrics/training.csv")
-    evaluation: Path = Path("metrics/evaluation.json")
+    curves: Path = Path("metrics/training")
+    evaluations: Path = Path("data/evaluation")
+    figures: Path = Path("metrics/evaluation.csv")
+    differences: Path = Path("metrics/differences.csv")
+    comparisons: Path = Path("data/comparisons.parquet")
+    metrics: Path = Path("metrics/evaluation.json")
     page: Out = out("data/report.html")
     explorer: Out = out("data/explorer")
 
 
 def main(params: ReportParams, args: Arguments) -> None:
-    from evobuild.reporting import explorer, outcomes, report
+    from evobuild.reporting import benchmark_pages, evaluations, explorer, outcomes, report
 
     rows = outcomes.Tables(
         rounds=args.rounds,
@@ -43,6 +47,9 @@ def main(params: ReportParams, args: Arguments) -> None:
         failures=args.failures,
         dataset=args.dataset,
     )
+    evaluated = evaluations.Sources(
+        args.evaluations, args.figures, args.differences, args.comparisons, args.metrics
+    )
     sources = report.Sources(
         rows=rows,
         settings=args.settings,
@@ -51,11 +58,12 @@ def main(params: ReportParams, args: Arguments) -> None:
         failure_counts=args.failure_counts,
         keywords=args.keywords,
         token_probability=args.token_probability,
-        curve=args.curve,
-        evaluation=args.evaluation,
+        curves=args.curves,
+        evaluated=evaluated,
     )
     args.page.write_text(report.report_page(params, sources), encoding="utf-8")
     explorer.write_explorer(args.explorer, params, rows)
+    benchmark_pages.write_benchmark_pages(args.explorer, params, evaluated, rows.rejects)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from evobuild.core.terminal import log
 class Arguments:
     values: Path = Path("params.yaml")
     seed: Path = Path("data/counts/seed.json")
+    # Files that params name, fetched ones among them, count by their content.
+    raw: Path = Path("data/raw")
     settings: Out = out("data/settings")
 
 

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.training.params import Scratch
+from evobuild.core.uri import Weights
+from evobuild.training.params import Bases, Scratch
 from evobuild.weights.params import AdaptedRole, WeightsRole
 
 
 class Models(Part):
-    base: WeightsRole
     scorer: AdaptedRole | None
+
+
+class Experience(Part):
+    base: WeightsRole
 
 
 class Params(Part):
     random_seed: RandomSeed
     scratch: Scratch
+    bases: Bases
+    experience: Experience
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        if not _is_used(self.models):
-            return Reads(only=("models.base", "models.scorer"), libraries=None)
-        return Reads(libraries=("accelerate",))
+        used = dict(_named_models(self))
+        # One that uses it is enough, so that another base beside it changes nothing.
+        by = next((key for key, weights in used.items() if weights.is_scratch), None)
+        if by is None:
+            return Reads(only=("models.scorer", *used), libraries=None)
+        return Reads(only=("models.scorer", by, "random_seed", "scratch"), libraries=("accelerate",))
 
 
-def _is_used(models: Models) -> bool:
+def _named_models(params: Params) -> Iterator[tuple[str, Weights]]:
+    """Each model that may be it, by its key, the scorer first; of what is read no more than that."""
+    scorer = params.models.scorer
+    if scorer:
+        yield "models.scorer", scorer
+    if scorer and scorer.is_experienced:
+        yield "experience.base", params.experience.base
+    yield from ((f"bases.{name}.model", base.model) for name, base in params.bases.items())
+
+
+def _is_used(params: Params) -> bool:
     """Whether a role uses it."""
-    return models.base.is_scratch or bool(models.scorer and models.scorer.is_scratch)
+    return any(weights.is_scratch for _, weights in _named_models(params))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +62,10 @@ class Arguments:
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
 
-    if not _is_used(params.models):
+    if not _is_used(params):
         args.model.mkdir()
         (args.model / "README.md").write_text(
-            "Not trained: neither models.base nor models.scorer is models/scratch.\n"
+            "Not trained: neither a base nor models.scorer is models/scratch.\n"
         )
         return
     from evobuild.training import scratch

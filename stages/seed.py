@@ -22,6 +22,7 @@ class Arguments:
     held_out: Out = out("data/held_out.parquet")
     failures: Out = out("data/failures/r0.parquet")
     replies: Out = out("data/replies/r0.parquet")
+    preferences: Out = out("data/preferences/r0.parquet")
     rejects: Out = out("data/rejects/seed.parquet")
     counts: Out = out("data/counts/seed.json")
 
@@ -42,9 +43,11 @@ def main(params: Params, args: Arguments) -> None:
     unanswered = kept.filter(kept["output"] == "").height
     tables.write(args.r0, kept)
     tables.write(args.held_out, held)
-    # Nothing evolved r0. Its empty tables are for what reads those of all rounds, even if there is none.
+    # Nothing evolved or compared r0. Its empty tables are for what reads those of all rounds and branches,
+    # even if there is none.
     tables.write(args.failures, tables.FAILURES.to_frame())
     tables.write(args.replies, tables.REPLIES.to_frame())
+    tables.write(args.preferences, tables.PREFERENCES.to_frame())
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, ledger | {"held_out": held.height, "unanswered": unanswered})
 

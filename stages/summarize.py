@@ -8,11 +8,17 @@ from pathlib import Path
 from evobuild.contamination.params import Sets
 from evobuild.core.measures import measure_folders
 from evobuild.core.params import Branches, Part, Pools, Rounds
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Folders, Out, out, run
+from evobuild.models.params import Evaluated
 
 
 class Decontaminate(Part):
     sets: Sets
+
+
+class Evaluate(Part):
+    models: Evaluated
 
 
 class Params(Part):
@@ -20,6 +26,10 @@ class Params(Part):
     branches: Branches
     pools: Pools
     decontaminate: Decontaminate
+    evaluate: Evaluate
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(libraries=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +66,8 @@ def main(params: Params, args: Arguments) -> None:
         names, replies=args.replies, failures=args.failures, rounds=args.rounds
     )
     steps = funnel.read_funnels(args.counts, branches)
-    stages = stage_counts.asking_stages(names, branches, pools)
+    evaluated = stage_counts.Names(names, branches, pools, params.evaluate.models)
+    stages = stage_counts.asking_stages(evaluated)
     figures = {
         args.row_counts: summarize.row_counts(args.counts, names, pools, branches),
         args.means: summarize.measure_means(args.measures, args.counts, pools),

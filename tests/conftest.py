@@ -21,6 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def progress(tmp_path, monkeypatch):
     """Keep the files of progress out of the checkout."""
+    monkeypatch.setattr("evobuild.training.tracking.live_files.FOLDER", tmp_path / "dvclive")
     monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / ".evobuild/progress")
     own = tmp_path / ".evobuild/usage.jsonl"
     monkeypatch.setattr("evobuild.models.usage_journal.usage_file", lambda: own)

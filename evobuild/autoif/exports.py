@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core import json_lines
 from evobuild.core.chat import Message
 from evobuild.core.json_lines import Record
-from evobuild.core.tables import Instruction
+from evobuild.core.tables import Instruction, PreferencePair
 from evobuild.core.uri import ChatModel
 from evobuild.export import formats
 from evobuild.export.cards import dry_run_lines
@@ -34,13 +33,6 @@ LLAMA_FACTORY = {
     }
 }
 """What dataset_info.json says (LLaMA-Factory's data/README.md): turns from human and gpt by default."""
-
-
-class PreferencePair(NamedTuple):
-    """A row with its own answer, and a worse one."""
-
-    row: Instruction
-    rejected: str
 
 
 def export_branch(

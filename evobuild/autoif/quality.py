@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.answering import failures
-from evobuild.autoif.exports import PreferencePair
 from evobuild.autoif.records import Answer, meets
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction, Reject, count_reasons
+from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction, PreferencePair, Reject, count_reasons
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
@@ -19,25 +20,31 @@ Purpose = Literal[
     "verifier",
     "backtranslate",
     "quality",
+    "evaluate",
+    "judge",
 ]
 """Why a request is made: for usage, and for the simulated engine to know its part."""
 
 Finish = Literal["stop", "length", "content_filter"]
 
-REFUSALS = ("prompt too long", "content policy")
+REFUSALS = ("prompt too long", "content policy", "no likelihoods", "no chat template")
 """How an error begins that is about the prompt: asked again, it would be the same."""
 
 
 class Message(NamedTuple):
-    """One chat turn."""
+    """One chat turn; or, of the role `text` and alone in its request, a prompt without a template."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "text"]
     content: str
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a reply is drawn. temperature 0 is greedy; seed matters only above 0."""
+    """How a reply is drawn. temperature 0 is greedy; seed matters only above 0.
+
+    logprobs: so many of the most probable tokens at each position have their log-probability told;
+    token_texts: and their texts. No repr shows it: stored replies are found by that of a sampling.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -46,6 +53,7 @@ class Sampling:
     seed: int = 0
     stop: tuple[str, ...] = ()
     logprobs: int = 0
+    token_texts: bool = field(default=False, repr=False)
 
 
 class Meter(Protocol):
@@ -64,8 +72,12 @@ class Request:
 
     key: stable name of the request within its stage, unique there; replies are joined by it.
     reasoning: how much the model is to think: off, on or an effort such as low; '' leaves it to the model.
-    The chat client says so of every request of a role. meter: for an engine whose requests may take several
-    calls; those that never use it are counted as one call each.
+    The chat client says so of every request of a role. continuation: what is scored instead of a reply
+    being written: its choice has this text, and of each of its tokens the log-probability, then the
+    greatest there; its tokens count as the prompt's, which are read like it; sampling is not heeded. A model
+    that cannot do so replies with the error "no likelihoods". cut: leave out the beginning of a prompt that
+    has no place in the model, which is else refused; a served model cannot do so. meter: for an engine
+    whose requests may take several calls; those that never use it are counted as one call each.
     """
 
     key: str
@@ -73,7 +85,15 @@ class Request:
     messages: tuple[Message, ...]
     sampling: Sampling
     reasoning: str = ""
+    continuation: str | None = None
+    cut: bool = False
     meter: Meter | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def raw(self) -> str | None:
+        """The prompt that gets no chat template; None of a chat."""
+        (first, *others) = self.messages
+        return first.content if first.role == "text" and not others else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +103,8 @@ class Choice:
     text: the answer alone, as the chat client gives it; engines and the reply cache have what came.
     reasoning: what the model thought before it, '' if nothing. tokens: completion tokens, thoughts included.
     logprobs: per output position, those of thoughts included, the chosen token's natural-log probability
-    first, then the most probable ones; None where not asked for.
+    first, then the most probable ones; None where not asked for. token_texts: the texts of these tokens, in
+    the same order; likewise.
     """
 
     text: str
@@ -91,6 +112,7 @@ class Choice:
     tokens: int
     logprobs: tuple[tuple[float, ...], ...] | None = None
     reasoning: str = ""
+    token_texts: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +155,10 @@ class Reply:
     def unanswered(self) -> bool:
         """Whether the call failed for no reason that lies in the prompt, as in an outage."""
         return self.error is not None and not self.error.startswith(REFUSALS)
+
+
+class Answering(Protocol):
+    """What answers requests: the chat client, or replies that were written elsewhere."""
+
+    def generate(self, requests: Iterable[Request], /) -> Iterator[Reply]:
+        """Give the reply to each request, by key, in any order."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from evobuild.core.control_characters import on_terminal
+from evobuild.core.errors import BadInput
 
 _MARKUP = str.maketrans("<>", "‹›")
 _FORMULA = tuple("=+-@＝＋－＠\t")
@@ -29,6 +31,27 @@ def write_csv(path: Path, rows: pl.DataFrame | Sequence[Mapping[str, object]]) -
             writer.writerow(
                 {key: text_cell(value) if isinstance(value, str) else value for key, value in each.items()}
             )
+
+
+def read_csv(
+    path: Path, columns: Mapping[str, Callable[[str], Any]], optional: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Read some columns of a small table. optional: those that may be lacking, as if they were empty.
+
+    Raises BadInput naming the file if it lacks another one, or a value is none.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return [
+                {
+                    name: kind(row.get(name, "") if name in optional else row[name])
+                    for name, kind in columns.items()
+                }
+                for row in csv.DictReader(stream)
+            ]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        wanted = ", ".join(columns)
+        raise BadInput(f"{path}: not a readable table of {wanted}: {error}") from error
 
 
 def text_cell(text: str) -> str:

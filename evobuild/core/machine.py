@@ -54,6 +54,33 @@ class Transformers(Section):
     batch: Few = 16
 
 
+class Training(Section):
+    """Where models are tuned; nothing of it changes what is learnt, but for the last digits of sums.
+
+    processes: on this node, one for each device; None is all GPUs, or one on a CPU. strategy: how weights and
+    optimizer are spread over them. offload: to the memory of the CPU. micro_batch: tokens of a forward pass;
+    None is found by trying. accelerate: a config file of accelerate's, in place of all of these.
+    node_rank: else $NODE_RANK. device_memory (GiB), device_flops (TFLOP/s, bf16, dense) and mfu: what `plan`
+    counts with; None is what is found here. trackers: "wandb", "tensorboard".
+    """
+
+    processes: Few | None = None
+    strategy: Literal["ddp", "fsdp", "zero2", "zero3"] = "ddp"
+    offload: bool = False
+    micro_batch: Annotated[int, Between(1, 2**22)] | None = None
+    gradient_checkpointing: bool | None = None
+    compile: bool = False
+    nodes: Few = 1
+    node_rank: Annotated[int, Between(0, 999)] | None = None
+    main_address: str = "127.0.0.1"
+    main_port: Annotated[int, Between(1024, 65535)] = 29500
+    accelerate: str | None = None
+    device_memory: Annotated[float, Between(0.1, 10_000)] | None = None
+    device_flops: Annotated[float, Between(0.001, 1e6)] | None = None
+    mfu: Annotated[float, Between(0.001, 1)] = 0.4
+    trackers: list[Literal["wandb", "tensorboard"]] = Field(default_factory=list)
+
+
 class Budget(Section):
     """What one stage may spend on calls that are really made; None is no limit."""
 
@@ -75,6 +102,7 @@ class Machine(Section):
     vllm: Vllm = Vllm()
     openai: OpenAI = OpenAI()
     transformers: Transformers = Transformers()
+    training: Training = Training()
     budget: Budget = Budget()
     prices: dict[str, Price] = Field(default_factory=dict)
 

@@ -24,15 +24,20 @@ def write_label(path: Path, is_dry_run: bool) -> None:
     path.write_text(f"{DRY_RUN}\n" if is_dry_run else "", encoding="utf-8")
 
 
+def read_label(path: Path) -> str:
+    """Read the label that figures get: DRY RUN, or ''. Raises BadInput if there is no such file."""
+    try:
+        return read_text(path).strip()
+    except BadInput as error:
+        raise BadInput(f"{error}; the stage check writes it") from None
+
+
 def write_metrics(path: Path, figures: Mapping[str, Any], label: Path) -> None:
     """Write figures as JSON below the label that a file holds, if it holds one.
 
     Raises BadInput if there is no such file.
     """
-    try:
-        text = read_text(label).strip()
-    except BadInput as error:
-        raise BadInput(f"{error}; the stage check writes it") from None
+    text = read_label(label)
     write_json(path, {text: figures} if text else figures)
 
 

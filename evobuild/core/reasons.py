@@ -33,13 +33,14 @@ _ASKING = (
 )
 """Stages that lose a row if the reply of a model is none."""
 _ANSWERING = ("sample", "respond")
-_READING = ("score", "experience", "finetune", "evaluate")
+_READING = ("score", "experience", "finetune")
 """Stages that read an answer with the model's own tokens."""
 
 NOT_DRAWN = "not drawn"
 NOT_ANSWERED = "not answered"
 BELOW_THE_CUT = "below the cut"
 TOO_NEAR = "near a better row"
+EQUAL_ANSWERS = "equal answers"
 
 REASONS = (
     # of evolutions
@@ -72,8 +73,8 @@ REASONS = (
     Reason("sorry", "a short answer that only apologises", _ANSWERING),
     Reason("stop words only", "an answer without a word of content", _ANSWERING),
     # of any reply
-    Reason("content filter", "the model's filter held the reply back", _ASKING),
-    Reason("model error", "the call failed, also when it was tried again", _ASKING),
+    Reason("content filter", "the model's filter held the reply back", (*_ASKING, "evaluate")),
+    Reason("model error", "the call failed, also when it was tried again", (*_ASKING, "evaluate")),
     # of seed rows
     Reason("empty instruction", "the row of the source has no instruction", ("seed", "compose")),
     Reason(
@@ -164,6 +165,14 @@ REASONS = (
         for end in ("low", "high")
     ),
     # of what is made of the data set
+    Reason(
+        EQUAL_ANSWERS, "the better answer and the other are the same, maybe where they are cut", ("finetune",)
+    ),
+    # of benchmarks
+    Reason("prompt too long", "the item with its shots is longer than the model may read", ("evaluate",)),
+    Reason("no likelihoods", "the model says nothing of how likely a given text is", ("evaluate",)),
+    Reason("no chat template", "the model takes raw prompts alone, as a base model does", ("evaluate",)),
+    Reason("nothing to ask", "the row has no answer to be measured", ("evaluate",)),
     Reason("turns not in pairs", "its turns are no pairs, which the format wants", ("export",)),
 )
 

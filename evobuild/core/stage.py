@@ -52,7 +52,7 @@ def out(path: str) -> Out:
 
 def run(main: Callable[..., None]) -> NoReturn:
     """Run a stage's main with what the command line gives, and exit as `command_line` says."""
-    _die_with_parent()
+    die_with_parent()
 
     def work() -> int:
         words = vars(argument_parser(main).parse_args())
@@ -196,7 +196,7 @@ def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
     return parser
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel kill this process when its parent dies (Linux; elsewhere nothing is done)."""
     if not sys.platform.startswith("linux"):
         return

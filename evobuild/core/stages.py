@@ -24,6 +24,9 @@ class Stage(NamedTuple):
     counts: str = "rows"
 
 
+EVALUATED = "evaluated"
+"""What the models of `evaluate.models` play; no key of `models` names them."""
+
 _MEASURING = tuple(Stage(each.stage, "" if each.once else "pools", each.asks) for each in MEASURES)
 
 STAGES = (
@@ -50,8 +53,10 @@ STAGES = (
     Stage("decontaminate", "decontaminate.sets"),
     Stage("select"),
     Stage("export"),
-    Stage("finetune"),
-    Stage("evaluate"),
+    Stage("gather"),
+    Stage("finetune", "bases"),
+    Stage("evaluate", "evaluate.models", EVALUATED, "items"),
+    Stage("compare", asks="judge", counts="pairs of replies"),
     Stage("summarize"),
     Stage("report"),
 )

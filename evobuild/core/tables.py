@@ -62,6 +62,13 @@ class Instruction(NamedTuple):
     reasoning: str = ""
 
 
+class PreferencePair(NamedTuple):
+    """A row with its own answer, and a worse one."""
+
+    row: Instruction
+    rejected: str
+
+
 class Reject(NamedTuple):
     """A row that a stage lost: why, in a word or two that can be counted, in detail, and on what reply."""
 
@@ -75,6 +82,8 @@ _HISTORY = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 INSTRUCTIONS = pl.Schema(
     dict.fromkeys(Instruction._fields, pl.String) | {"history": _HISTORY, "seed_place": pl.Int64}
 )
+PREFERENCES = pl.Schema({**INSTRUCTIONS, "rejected": pl.String()})
+"""Rows with a worse answer beside their own."""
 REJECTS = pl.Schema(dict.fromkeys(Reject._fields, pl.String))
 RATINGS = measure_of("rate").schema
 SCORES = measure_of("score").schema
@@ -174,8 +183,39 @@ CONTAMINATION = pl.Schema(
 """Text that rows share with an evaluation set, at most one hit a row and measure. place, evaluation: where
 the evaluation row stands in its file, and its text. overlap: what is shared, normalised."""
 EVALUATION = pl.Schema(
-    {"id": pl.String, "answer_tokens": pl.Int64, "loss_base": pl.Float64, "loss_tuned": pl.Float64}
+    {
+        "id": pl.String(),
+        "model": pl.String(),
+        "benchmark": pl.String(),
+        "item": pl.String(),
+        "group": pl.String(),
+        "part": pl.Int64(),
+        "prompt": pl.String(),
+        "reply": pl.String(),
+        "score": pl.Float64(),
+        "checks": pl.List(pl.Struct({"name": pl.String, "value": pl.Float64})),
+        "judgment": pl.String(),
+    }
 )
+"""Replies of a model to benchmarks. item: its id in its benchmark. part: its turn, or its sample, from 1.
+prompt: what was asked last. score: null if it is unknown. checks: verdicts by name, 1 passed, 0 failed, or
+what was measured; null is unknown. judgment: the judge's reply, if there is a judge."""
+COMPARISONS = pl.Schema(
+    {
+        "id": pl.String,
+        "benchmark": pl.String,
+        "item": pl.String,
+        "part": pl.Int64,
+        "a": pl.String,
+        "b": pl.String,
+        "verdict": pl.String,
+        "consistent": pl.Boolean,
+        "first": pl.String,
+        "second": pl.String,
+    }
+)
+"""Answers of models a and b that a judge saw side by side. verdict: win, tie or lose of a; null if the judge
+could not be read. consistent: whether it said the same in both orders. first, second: its replies to them."""
 
 LEVELS = ("very easy", "easy", "medium", "hard", "very hard")
 """Levels of difficulty."""
@@ -265,6 +305,16 @@ def instructions(rows: pl.DataFrame) -> Iterator[Instruction]:
         row = Instruction._make(values)
         turns = tuple((turn["role"], turn["content"]) for turn in values[6])
         yield row._replace(history=turns) if turns else row._replace(history=())
+
+
+def preference_pairs(rows: pl.DataFrame) -> Iterator[PreferencePair]:
+    """Go through a table of PREFERENCES row by row."""
+    return map(PreferencePair, instructions(rows), rows["rejected"])
+
+
+def preference_table(pairs: Iterable[PreferencePair]) -> pl.DataFrame:
+    """Make a table of PREFERENCES."""
+    return frame(PREFERENCES, ((*pair.row, pair.rejected) for pair in pairs))
 
 
 def stream(path: Path, chunk: int = 16_384) -> tuple[int, Iterator[Instruction]]:

@@ -18,6 +18,8 @@ MADE = {SCRATCH: "scratch", EXPERIENCED: "experience"}
 """Folders of weights that a role may name before they are there, each with the stage that makes it."""
 
 
+BASES = "bases/"
+"""What stands before the name of a base that is evaluated, `transformers:bases/toy`."""
 PACKAGE = "package:"
 """What stands before the module of a package that brings a model in its folder `model`."""
 
@@ -48,6 +50,11 @@ class ChatModel:
         given = ",".join(f"{name}={value}" for name, value in options.items() if value)
         revision = f"@{self.revision}" if self.revision else ""
         return f"{self.engine}:{self.name}{revision}" + (f"[{given}]" if given else "")
+
+    @property
+    def base(self) -> str:
+        """The entry of `bases` that stands for its weights, `bases/<name>`; '' if it names a model itself."""
+        return self.name.removeprefix(BASES) if self.name.startswith(BASES) else ""
 
     @property
     def simulated(self) -> bool:

@@ -70,7 +70,11 @@ def read_yaml_or_nothing(path: Path) -> dict[str, Any] | None:
     """As `read_yaml`, but None if the file says nothing: it is empty, or holds comments alone."""
     if not path.exists():
         raise BadParams(f"{path}: no such file; run in the folder that holds it")
-    text = _text(path)
+    return parse_yaml(_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> dict[str, Any] | None:
+    """As `read_yaml_or_nothing`, of the text of a file or a part of it."""
     try:
         for problem, line in _problems(text):
             raise BadParams(f"{path.name}:{line}: {problem}")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from evobuild.core.markdown import code
 from evobuild.core.tables import INSTRUCTIONS
 from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.export.params import ExportParams
@@ -51,14 +52,14 @@ def render_dataset_card(rows: pl.DataFrame, params: ExportParams) -> str:
     lines += [f"{rows.height:,} answered instructions, selected and made by evobuild.", ""]
     lines += ["| round | rows |", "|---|---|", *(f"| {name} | {count:,} |" for name, count in rounds), ""]
     lines += ["| role | model |", "|---|---|"]
-    lines += [f"| {role} | {_code(str(getattr(params.models, role)))} |" for role in CHAT_ROLES]
+    lines += [f"| {role} | {code(str(getattr(params.models, role)))} |" for role in CHAT_ROLES]
     lines += [
         "",
         "`id`, `parent_id` and `seed_id` name a row, what it was evolved from and the seed of both;",
         "`strategy` and `operation` say how it was made, `evolver` and `responder` which models wrote the",
         "instruction and the output. They are empty where the seed has these.",
     ]
-    lines += [f"Measures, null where not taken: {', '.join(map(_code, measures)) or 'none'}.", ""]
+    lines += [f"Measures, null where not taken: {', '.join(map(code, measures)) or 'none'}.", ""]
     lines += ["The licences of the seed data and of the models' output apply."]
     return _CONFIGS + "\n".join(lines) + "\n"
 
@@ -72,7 +73,3 @@ def dry_run_lines(simulated: Sequence[str]) -> list[str]:
 def _dry_run(params: ExportParams) -> list[str]:
     simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
     return dry_run_lines(simulated) if simulated else []
-
-
-def _code(text: str) -> str:
-    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"

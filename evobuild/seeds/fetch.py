@@ -3,21 +3,52 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from evobuild.core.errors import UserError, require
 from evobuild.seeds.params import Fetch
 
 
 def download_dataset(source: Fetch, path: Path) -> None:
-    """Download one split and write it as Parquet, row by row as it is on the hub.
+    """Download a data set and write it as Parquet, row by row as it is on the hub.
+
+    Of several configs or splits the rows stand one after the other, and a column `config` or `split` tells
+    whose each is. A column that only some have is null in the others.
 
     Raises UserError naming the data set if it cannot be had.
     """
     datasets = require("datasets", "data")
     datasets.disable_progress_bars()
+    configs = source.config if isinstance(source.config, list) else [source.config]
+    splits = source.split if isinstance(source.split, list) else [source.split]
+    parts: list[Any] = []
+    for config in configs:
+        for split in splits:
+            rows = _part(source, config, split)
+            if isinstance(source.config, list):
+                rows = _named(rows, "config", config)
+            parts.append(_named(rows, "split", split) if isinstance(source.split, list) else rows)
     try:
-        rows = datasets.load_dataset(source.hub, source.config, revision=source.revision, split=source.split)
+        whole = parts[0] if len(parts) == 1 else datasets.concatenate_datasets(parts)
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"fetch: parts of '{source.hub}' differ in what they hold: {reason}") from error
+    whole.to_parquet(str(path))
+
+
+def _part(source: Fetch, config: str | None, split: str) -> Any:
+    """One split of one config. Raises UserError if it cannot be had."""
+    datasets = require("datasets", "data")
+    try:
+        return datasets.load_dataset(source.hub, config, revision=source.revision, split=split)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UserError(f"fetch: '{source.hub}' split '{source.split}' cannot be had: {reason}") from error
-    rows.to_parquet(str(path))
+        which = f"'{source.hub}' {f'config {config!r} ' if config else ''}split '{split}'"
+        raise UserError(f"fetch: {which} cannot be had: {reason}") from error
+
+
+def _named(rows: Any, column: str, value: str | None) -> Any:
+    """Rows with a column of one value, in place of one of this name that they may have."""
+    if column in rows.column_names:
+        rows = rows.remove_columns(column)
+    return rows.add_column(column, [value] * len(rows))

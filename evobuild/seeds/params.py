@@ -19,13 +19,16 @@ def _domain(value: str) -> str:
     return value
 
 
+Several = Annotated[list[str], Field(min_length=1, max_length=1000)]
+
+
 class Fetch(Section):
-    """A data set of the hub, pinned."""
+    """A data set of the hub, pinned. config, split: one, or a list, which gives a column of that name."""
 
     hub: str
-    config: str | None
+    config: str | Several | None
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-    split: str
+    split: str | Several
 
 
 class Seed(Section):

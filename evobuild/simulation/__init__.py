@@ -25,6 +25,7 @@ PARTS: dict[Purpose, Callable[[Traits, str, Rng], tuple[str, Finish]]] = {
     "keywords": judge.name_method,
     "tag": judge.tag_instruction,
     "quality": judge.judge_quality,
+    "judge": judge.judge_answers,
     "analyse": optimize.analyse,
     "improve": optimize.improve,
     "augment": autoif.invent_constraints,
@@ -64,8 +65,11 @@ def _choice(traits: Traits, prompt: str, request: Request, rng: Rng) -> Choice:
         cut = text.encode("utf-8", "replace")[: sampling.max_tokens * BYTES_PER_TOKEN]
         text, finish = cut.decode("utf-8", "ignore"), "length"
     tokens = count_tokens(text)
-    positions = (_position(traits, sampling.logprobs, rng) for _ in range(tokens))
-    return Choice(text, finish, tokens, tuple(positions) if sampling.logprobs else None)
+    if not sampling.logprobs:
+        return Choice(text, finish, tokens)
+    logprobs = tuple(_position(traits, sampling.logprobs, rng) for _ in range(tokens))
+    texts = tuple(_texts(text[4 * place :][:4], position) for place, position in enumerate(logprobs))
+    return Choice(text, finish, tokens, logprobs, token_texts=texts if sampling.token_texts else None)
 
 
 def _position(traits: Traits, top: int, rng: Rng) -> tuple[float, ...]:
@@ -74,3 +78,10 @@ def _position(traits: Traits, top: int, rng: Rng) -> tuple[float, ...]:
     falling = [best, *(min((1.0 - best) * 0.5**place, best) for place in range(1, top))]
     logs = [math.log(max(each, 1e-12)) for each in falling]
     return (logs[0] if top == 1 or rng.chance(best) else logs[1], *logs)
+
+
+def _texts(chosen: str, position: tuple[float, ...]) -> tuple[str, ...]:
+    """Make up texts of a position's tokens: the chosen one's, then its like in the other case, and others."""
+    others = [chosen.swapcase(), *(chosen * (2 + place) for place in range(len(position) - 3))]
+    best = [chosen, *others] if position[0] == position[1] else [others[0], chosen, *others[1:]]
+    return chosen, *best[: len(position) - 1]

@@ -1,8 +1,8 @@
-"""The simulated judge: difficulty, equality, phrases for methods, tags, and how well an answer serves.
+"""The simulated judge: difficulty, equality, phrases for methods, tags, and how good answers are.
 
 Difficulty as a level and as a score come from one estimate without chance, so that they agree up to the
 noise of each reading. Two instructions are equal if they use the same words. Both models name methods and
-tags alike, and fail alike.
+tags alike, and fail alike. How good an answer to a benchmark is follows from its text: orders mostly agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from evobuild.simulation import rates
 from evobuild.simulation.constraints import split_constraint
 from evobuild.simulation.evolve import split_prompt
 from evobuild.simulation.rates import Traits
-from evobuild.simulation.rng import Rng
+from evobuild.simulation.rng import Rng, rng_of_text
 from evobuild.simulation.subject import Subject, subject_of, words_of
 
 LEVELS = {"very easy": 15.0, "easy": 35.0, "medium": 58.0, "hard": 80.0, "very hard": math.inf}
@@ -47,6 +47,8 @@ _TAGS_TEXT = {
     "example giving": "example examples instance illustrate",
 }
 _TAGS = {word: tag for tag, text in _TAGS_TEXT.items() for word in text.split()}
+_MARK = re.compile(r"\bthe mark ([0-9a-f]{8})\b")
+_LISTED = re.compile(r"\blist of (\d{1,3}) texts?\b")
 _NO_ANSWER = re.compile(r"please provide|cannot help|can't assist|could you tell me|\?\s*\Z", re.IGNORECASE)
 
 
@@ -128,11 +130,35 @@ def judge_quality(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     """Judge from 0 to 10 how well the answer of a prompt serves its instruction: text and finish reason."""
     asked, _, answer = prompt.rpartition("\n#Answer#:\n")
     words = subject_of(split_constraint("\n\n".join(split_prompt(asked)[1:]))[0]).words
-    score, lower = int(rng.kind(rates.SCORES) or 5), answer.lower()
-    if not lower.strip() or (len(lower) < 300 and _NO_ANSWER.search(lower)):
-        score -= rates.ASKED_BACK
-    elif not any(word.lower() in lower for word in words):
-        score -= rates.STRAYED
+    score = _merit(answer, words, rng)
     if rng.chance(traits.unrated):
         return rng.pick(_UNCLEAR), "stop"
     return f"What was asked is the {rng.pick(words)}.\n\nScore: {max(score, rng.below(2))}", "stop"
+
+
+def _merit(answer: str, words: tuple[str, ...], rng: Rng) -> int:
+    """Give what an answer to a question with these words is worth, from 10 down to below 0."""
+    score, lower = int(rng.kind(rates.SCORES) or 5), answer.lower()
+    if not lower.strip() or (len(lower) < 300 and _NO_ANSWER.search(lower)):
+        return score - rates.ASKED_BACK
+    return score - (0 if any(word.lower() in lower for word in words) else rates.STRAYED)
+
+
+def judge_answers(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
+    """Judge as a benchmark asks, in the form that its prompt ends with: text and finish reason."""
+    marked, form = _MARK.search(prompt), prompt.rpartition("\n")[2]
+    if not marked or rng.chance(traits.unrated):
+        return rng.pick(_UNCLEAR), "stop"
+    # Of turns the last ones.
+    parts = dict(re.findall(rf"^<([\w-]+) {marked[1]}>\n(.*?)\n</\1 ", prompt, re.DOTALL | re.MULTILINE))
+    words = subject_of(parts.get("question") or parts.get("instruction", "")).words
+    merits = {name: _merit(text, words, rng_of_text(text)) for name, text in parts.items()}
+    if "m or M" in form:
+        return max("mM", key=lambda name: (merits.get(name, 0), rng.number())), "stop"
+    lead = merits.get("A", 0) - merits.get("B", 0)
+    label = rng.pick("ABC") if rng.chance(traits.misjudged) else "ABC"[(lead < 0) + 2 * (lead == 0)]
+    said = {"Rating": str(max(merits.get("answer", 0), 1)), "Verdict": label}
+    if (name := form.partition(":")[0]) in said:
+        return f"What was asked is about the {rng.pick(words)}.\n\n{name}: [[{said[name]}]]", "stop"
+    count = int((_LISTED.search(prompt) or ["", "1"])[1])
+    return str(["YES" if rng.chance(rates.SATISFIED) else "NO" for _ in range(count)]), "stop"

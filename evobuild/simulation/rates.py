@@ -97,6 +97,7 @@ TAG_STYLES: Rates = {"fenced": 0.25, "strings": 0.1, "introduced": 0.1}
 # Of scores of an answer that is about what was asked, else 5; points lost if it is not, and if it asks back.
 SCORES: Rates = {"10": 0.22, "9": 0.36, "8": 0.25, "7": 0.09, "6": 0.05}
 STRAYED, ASKED_BACK = 1, 6
+SATISFIED = 0.7  # of single constraints, by an answer to a benchmark
 # Of invented lines: one that was shown; the same with a word more; a demand that no function can measure;
 # one that a function can, but the model cannot; a heading, a topic or a question.
 INVENTED: Rates = {"repeated": 0.06, "nearly": 0.07, "subjective": 0.1, "odd": 0.05, "no constraint": 0.02}

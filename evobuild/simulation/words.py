@@ -128,13 +128,10 @@ CHATTER = (
 )
 ECHOES = ("#Rewritten Prompt#: {t}", "#Given Prompt#\n{t}", "{t} #Rewritten Instruction#")
 WAYS = (
-    *(
-        "Add a constraint on the form.",
-        "Ask for the causes and the exceptions.",
-        "Add a check of the result.",
-    ),
-    *("Put a concrete case for the general one.", "Compare two approaches.", "Limit the means to be used."),
-    *("Require several steps that build on each other.", "Ask for the assumptions to be stated."),
+    *("Add a constraint on the form.", "Ask for the causes and the exceptions."),
+    *("Add a check of the result.", "Put a concrete case for the general one.", "Compare two approaches."),
+    *("Limit the means to be used.", "Require several steps that build on each other."),
+    "Ask for the assumptions to be stated.",
 )
 WAYS_OF_SUBJECT = ("Let the {w} fail once.", "Compare the {w} with its opposite.", "Double the {w}.")
 STEPS = (

@@ -11,12 +11,12 @@ from branch_rows import changed, constraint, of_branch, write_constraints, write
 from fakes import reply
 
 from evobuild.autoif import quality as qualities
-from evobuild.autoif.exports import LLAMA_FACTORY, PreferencePair
+from evobuild.autoif.exports import LLAMA_FACTORY
 from evobuild.autoif.quality import Bounds, Candidate
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import Reject
+from evobuild.core.tables import PreferencePair, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.scoring import rate
 from stages import quality as stage
@@ -106,7 +106,7 @@ def run(tmp_path, count=2, score="from:8"):
     given = changed("verify", given, accuracy="above:0.5")
     given = changed("quality", given, score=score)
     names = ("verified", "rows", "answers", "checks")
-    names += ("qualities", "pool", "exports", "rejects", "counts")
+    names += ("qualities", "pool", "preferences", "exports", "rejects", "counts")
     paths = {name: tmp_path / name for name in names}
     stage.main(given, stage.Arguments(branch="autoif", **paths))
     return json.loads(paths["counts"].read_text())
@@ -190,6 +190,8 @@ def test_the_exports_have_verifiers_of_the_pool_and_a_pair_of_each_row_that_has_
     ]
     assert pair["chosen"] == [{"role": "assistant", "content": "Good 1"}]
     assert pair["rejected"] == [{"role": "assistant", "content": "Worse"}]
+    (kept,) = tables.preference_pairs(tables.read(tmp_path / "preferences", tables.PREFERENCES))
+    assert (kept.row.id, kept.row.output, kept.rejected) == (first.id, "Good 1", "Worse")
 
 
 def test_llama_factory_finds_what_it_wants(tmp_path, tree, engine):
@@ -210,6 +212,7 @@ def test_without_pairs_the_files_are_empty_and_whole(tmp_path, tree, engine):
     engine(judge)
     tree([("Good 1", 1.0)])
     assert run(tmp_path)["no_pair"] == 1
+    assert tables.read(tmp_path / "preferences", tables.PREFERENCES).is_empty()
     assert (tmp_path / "exports/preferences.jsonl").read_text() == ""
     assert json.loads((tmp_path / "exports/preferences_sharegpt.json").read_text()) == []
     assert "**DRY RUN**" in (tmp_path / "exports/README.md").read_text()

@@ -8,12 +8,14 @@ import pytest
 
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput
+from evobuild.training.params import TEMPLATES
 
 ROW = {
     "history": [{"role": "user", "content": "hi {{ 1 }}"}],
     "instruction": "do {{ 7*7 }}",
     "input": "with {% x %}",
 }
+TEXT = "do {{ 7*7 }} with {% x %}"
 VALUES = {
     **{
         f"evolve/{name}.jinja": ROW
@@ -28,6 +30,12 @@ VALUES = {
         "first": {"instruction": "do {{ 7*7 }}", "input": ""},
         "second": {"instruction": "Name a bird.", "input": "with {% x %}"},
     },
+    "judge/followbench.jinja": {
+        "kind": "constraint",
+        "instructions": ["do {{ 7*7 }}", "with {% x %}"],
+        "answer": "so",
+        "mark": "abcd",
+    },
     "judge/tags.jinja": ROW,
     "judge/method_keyword.jinja": {"method": "do {{ 7*7 }} with {% x %}"},
     "optimize/analyse.jinja": {
@@ -40,6 +48,16 @@ VALUES = {
     "judge/quality.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}", "answer": "so"},
     "respond/answer.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}"},
     "respond/paper.jinja": {"instruction": "do {{ 7*7 }}", "input": "with {% x %}", "strategy": "auto"},
+    "evaluate/gsm8k_chat.jinja": {"question": TEXT},
+    "evaluate/gsm8k_completion.jinja": {"examples": [{"question": TEXT, "worked": "so"}], "question": "why"},
+    "evaluate/math_chat.jinja": {"problem": TEXT},
+    "evaluate/math_completion.jinja": {"examples": [{"problem": TEXT, "worked": "so"}], "problem": "why"},
+    "evaluate/human_eval_chat.jinja": {"prompt": TEXT},
+    "evaluate/mbpp_chat.jinja": {"text": TEXT, "tests": ["assert f()"], "function": "f"},
+    "evaluate/mbpp_completion.jinja": {"examples": [], "text": TEXT, "tests": ["t"], "function": "f"},
+    "judge/mt_bench.jinja": {"turns": [{"question": TEXT, "reference": "", "answer": "so"}], "mark": "0f"},
+    "judge/pair.jinja": {"turns": [{"question": TEXT, "reference": "", "a": "1", "b": "2"}], "mark": "0f"},
+    "judge/alpaca_eval.jinja": {"instruction": TEXT, "first": "so", "second": "or so", "mark": "0f"},
 }
 
 
@@ -54,7 +72,8 @@ def folder(tmp_path, monkeypatch):
 
 def test_every_shipped_prompt_is_covered():
     shipped = {path.relative_to("prompts").as_posix() for path in Path("prompts").rglob("*.jinja")}
-    assert shipped == set(VALUES)
+    # Chat templates are rendered by whoever has the model; tests/training/test_templates.py has them.
+    assert shipped == set(VALUES) | {f"chat/{name}.jinja" for name in TEMPLATES}
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -51,5 +51,5 @@ def test_pools_are_answered_before_they_are_measured_and_branches_before_both():
 
 
 def test_whoever_is_asked_plays_a_role():
-    assert set(ASKED.values()) == {"evolver", "responder", "judge", "tagger"}
+    assert set(ASKED.values()) == {"evolver", "responder", "judge", "tagger", "evaluated"}
     assert not {"seed", "select", "score"} & ASKED.keys()

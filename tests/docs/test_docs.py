@@ -30,9 +30,14 @@ TRACKED = set(subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).
 FOLDERS = {str(parent) for path in TRACKED for parent in Path(path).parents} - {"."}
 WRITTEN = ("data", "models", "metrics")
 """Folders of what the pipeline writes."""
+UNTRACKED = {".dvc/tmp/rwlock", "dvclive/metrics.json"}
+"""Files that are written beside the outs of stages."""
 LOCAL = {"machine.yaml"}
 """Files at the top that a user makes."""
-OPEN = re.compile(r"fetch|rounds|pools|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)")
+OPEN = re.compile(
+    r"fetch|rounds|pools|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)"
+    r"|evaluate\.(models|benchmarks)"
+)
 """Params that take entries of any name."""
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -107,7 +112,7 @@ def is_there(path: str) -> bool:
     A placeholder stands for any name.
     """
     plain = path.rstrip("/")
-    if f"evobuild/{plain}" in TRACKED | FOLDERS or plain == ".dvc/tmp/rwlock":
+    if f"evobuild/{plain}" in TRACKED | FOLDERS or plain in UNTRACKED:
         return True
     if plain.split("/")[0] in WRITTEN and is_written(PLACEHOLDER.sub("name", plain)):
         return True
@@ -207,6 +212,8 @@ def with_files(override: str, folder: Path) -> str:
         value = str(folder)
     elif value.startswith("/data/"):
         value = str(ROOT / "data/raw/sample.jsonl")
+    elif "items: /data/" in value:
+        value = re.sub(r"/data/[\w./]+", str(ROOT / "data/raw/sample.jsonl"), value)
     elif key == "respond.prompt":
         value = value.replace("0" * 40, "paper")
     elif key in ("evolve.file", "autoif.seeds"):
@@ -236,6 +243,8 @@ def test_params_take_every_example_of_their_comments(tmp_path: Path) -> None:
     assert {"select.weights", "select.filters.ranges", "select.by"} <= {key for key, _ in given}
     for key, value in given:
         change = [f"~{key}", f"+{key}={value}"] if value.startswith("{") else [f"{key}={value}"]
+        if key == "bases":
+            change += ["evaluate.models.base=simulated:small", "evaluate.models.tuned=simulated:large"]
         checked(tmp_path, change)
 
 

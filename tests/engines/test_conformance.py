@@ -130,6 +130,18 @@ def test_logprobs_are_the_chosen_tokens_first_then_the_best(peer: Peer) -> None:
     assert peer.one("Name a lake.").choices[0].logprobs is None
 
 
+def test_tokens_whose_probabilities_are_told_have_texts_where_asked_for(peer: Peer) -> None:
+    choice = peer.one("Name a river.", logprobs=3, token_texts=True).choices[0]
+    assert choice.token_texts and choice.logprobs
+    assert [len(each) for each in choice.token_texts] == [len(each) for each in choice.logprobs]
+    for texts, logprobs in zip(choice.token_texts, choice.logprobs, strict=True):
+        if logprobs[0] == logprobs[1] > logprobs[2]:
+            assert texts[0] == texts[1] != texts[2]
+    if peer.scored:
+        assert "".join(texts[0] for texts in choice.token_texts).startswith(choice.text[:1])
+    assert peer.one("Name a river.", logprobs=3).choices[0].token_texts is None
+
+
 @pytest.mark.parametrize(
     "text", ["Où est l'été? 漢字 😀", "e\u0301 \u202e \x07", "<|end|> {{ 7 * 7 }} {% raw %}"]
 )

@@ -7,13 +7,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from peers import ask
 
-from evobuild.core.chat import Reply, Request
+from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.engine import ENGINES, Engine
@@ -164,11 +165,15 @@ def test_too_little_memory_is_said_with_what_to_turn(folder: Path, monkeypatch: 
         VllmEngine(model(folder))
 
 
-@REAL
-@pytest.mark.parametrize("name", ["TinyStories-656K-np", "stories260K"])
-def test_a_model_without_a_chat_template_is_refused_before_it_is_loaded(name: str) -> None:
-    with pytest.raises(UserError, match="no chat template"):
-        VllmEngine(model(Path(os.environ["EVOBUILD_REAL_DATA"]) / "models" / name))
+def test_a_model_without_a_chat_template_takes_raw_prompts_alone(folder: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    shutil.copytree(folder, plain, ignore=shutil.ignore_patterns("chat_template*"))
+    raw = replace(ask("Hi"), messages=(Message("text", "Hi"),))
+    with started(model(plain)) as engine:
+        (reply,) = answer(engine, raw)
+        assert reply.error is None
+        with pytest.raises(UserError, match="no chat template"):
+            answer(engine, ask("Hi"))
 
 
 @REAL

@@ -64,7 +64,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which the stages check, seed and evolve succeed."""
     root = tmp_path_factory.mktemp("sound")
     (root / "data/raw").mkdir(parents=True)
-    for name in ("stages", "evobuild", "prompts", "data/raw/constraints.txt"):
+    for name in ("stages", "evobuild", "prompts", "data/raw/constraints.txt", "data/raw/benchmarks"):
         (root / name).symlink_to(workspace.ROOT / name)
     params = (workspace.ROOT / "params.yaml").read_text()
     (root / "params.yaml").write_text(params.replace("data/raw/sample.jsonl", "seeds.jsonl"))
@@ -192,6 +192,22 @@ def method(content: bytes) -> Callable[[Path], tuple[str, ...]]:
 
 line_17 = "".join(json.dumps(row) + "\n" for row in (GOOD + GOOD)[:16]) + '{"instruction": \n'
 
+
+def benchmark_item(text: str) -> Callable[[Path], tuple[str, ...]]:
+    """A project that asks a simulated model a file of items of GSM8K."""
+
+    def spoil(root: Path) -> tuple[str, ...]:
+        params("base: transformers:bases/toy", "base: simulated:small")(root)
+        params("data/raw/benchmarks/gsm8k.jsonl", "items.jsonl")(root)
+        (root / "items.jsonl").write_text(text)
+        shutil.copy(root / "r0.parquet", root / "data/held_out.parquet")
+        reads = ("--held-out", "r0.parquet", "--scratch", "r0.parquet", "--tuned", "r0.parquet")
+        writes = ("--replies", "o/a.parquet", "--rejects", "o/b.parquet", "--counts", "o/c.json")
+        return ("evaluate", "--model", "base", *reads, *writes)
+
+    return spoil
+
+
 CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
     "missing file": (no_source, "nowhere.jsonl"),
     "a folder": (a_folder, "folder.jsonl"),
@@ -248,6 +264,14 @@ CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
     "method in Latin-1": (method("Mach es schöner.".encode("latin-1")), "UTF-8"),
     "method empty": (method(b"\n"), "method.txt: is empty"),
     "out's folder cannot be made": (read_only, "o"),
+    "unknown benchmark": (params("held_out: {} ", "gsm9k: {} "), "found 'gsm9k'"),
+    "tuned model of no base": (params("models/tuned/toy", "models/tuned/other"), "bases has no 'other'"),
+    "pair of an unknown model": (
+        params("pairs: [[tuned, base]]", "pairs: [[tuned, none]]"),
+        "compare.pairs names 'none'",
+    ),
+    "items that are not there": (params("benchmarks/gsm8k.jsonl", "gsm8k.jsonl"), "gsm8k.items"),
+    "item without its fields": (benchmark_item('{"question": "1"}\n'), "items.jsonl:1: 'answer' is"),
     "store that is none": (bad_store, "store.sqlite"),
 }
 

@@ -15,7 +15,7 @@ UPWARD = {
     "Folders of the library import downwards": ("evobuild/core/errors.py", "evobuild.text.words"),
     "The library knows no stage": ("evobuild/reporting/outcomes.py", "stages.seed"),
     "Stages know no other stage": ("stages/rate.py", "stages.tag"),
-    "Training and evaluation need no chat model": ("evobuild/training/params.py", "evobuild.models.client"),
+    "Training needs no chat model": ("evobuild/training/params.py", "evobuild.models.client"),
     "Only its engine knows the simulation": ("evobuild/evolution/evolve.py", "evobuild.simulation.rates"),
 }
 

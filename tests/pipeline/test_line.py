@@ -34,24 +34,26 @@ def test_a_second_repro_does_nothing(clone: Path) -> None:
 
 def test_git_sees_no_data(clone: Path) -> None:
     tracked = workspace.run(clone, "git", "ls-files", "data", "models").split()
-    assert tracked == ["data/raw/constraints.txt", "data/raw/sample.jsonl"]
+    own = [path for path in tracked if not path.startswith("data/raw/benchmarks/")]
+    assert own == ["data/raw/constraints.txt", "data/raw/sample.jsonl"]
     assert workspace.run(clone, "git", "status", "--short") == ""
 
 
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
     found = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
     assert "questions" in found.pop("decontaminate-held_out"), "it loses no row"
-    # seed and experience, rounds, keywords, the branch, respond and rate of pools, what takes all, the rest
+    # seed and experience, rounds, keywords, the branch, respond and rate of pools, what takes all, evaluation
+    # of two models and their comparison, the rest
     asked = found.pop("optimize")["asked"]
     assert [each["role"] for each in asked] == ["evolver", "optimizer"], "it makes no rows"
-    assert len(found) == 2 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + len(OF_ALL_POOLS) + 3
+    assert len(found) == 2 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + len(OF_ALL_POOLS) + 3 + 4
     ledgers = [
         each
         for ledger in found.values()
         for each in ([ledger] if "in" in ledger else ledger.values())
         if isinstance(each, dict)
     ]
-    assert len(ledgers) == 2 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + 3 * len(OF_ALL_POOLS) + 3
+    assert len(ledgers) == 2 + 2 + 1 + len(OF_BRANCHES) + 2 * 3 + 3 * len(OF_ALL_POOLS) + 3 + 4
     for ledger in [*ledgers, found["compose-autoif"]["rows"]]:
         assert ledger["in"] == ledger["out"] + sum(ledger["rejects"].values())
 
@@ -68,7 +70,7 @@ def test_rows_of_a_branch_are_rows_like_any_other(clone: Path) -> None:
 
 def test_report_and_every_figure_say_that_nothing_is_a_result(clone: Path) -> None:
     assert "DRY RUN" in (clone / "data/report.html").read_text()
-    files = list((clone / "metrics").glob("*.json"))
+    files = list((clone / "metrics").rglob("*.json"))
     assert len(files) == 13
     assert [path.name for path in files if list(json.loads(path.read_text())) != [DRY_RUN]] == []
     columns = workspace.run(clone, "dvc", "exp", "show", "--csv").splitlines()[0].split(",")
@@ -113,7 +115,8 @@ def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
     columns = workspace.run(
         clone, "dvc", "exp", "show", "--csv", "--drop", ".*(evobuild|stages|prompts|data).*"
     )
-    assert 15 <= len(columns.splitlines()[0].split(",")) <= 330
+    # Five for each figure of a benchmark.
+    assert 15 <= len(columns.splitlines()[0].split(",")) <= 640
     assert "file://" in workspace.run(clone, "dvc", "plots", "show")
     assert workspace.run(clone, "dvc", "params", "diff") == ""
 
@@ -182,6 +185,24 @@ def test_a_round_is_added_and_removed(clone: Path) -> None:
     assert (clone / "data/dataset.parquet").read_bytes() != with_r3
 
 
+def test_a_base_is_added_and_removed(clone: Path) -> None:
+    workspace.run(clone, "git", "checkout", "-q", ".")
+    workspace.run(clone, "dvc", "checkout", "-q")
+    bases = workspace.params(clone)["bases"]
+    small = {"model": "models/scratch", "finetune": {"epochs": 2}}
+    workspace.change_params(clone, {"bases": bases | {"small": small}})
+    output = workspace.run(clone, "dvc", "repro", "finetune")
+    assert ran(output) == {"check", "resolve", "finetune@small"}
+    curves = [(clone / f"metrics/training/{name}.csv").read_text().splitlines() for name in ("toy", "small")]
+    assert len(curves[1]) - 1 == 2 * (len(curves[0]) - 1)
+    workspace.run(clone, "git", "add", "metrics")
+    workspace.change_params(clone, {"bases": bases})
+    assert ran(workspace.run(clone, "dvc", "repro", "finetune")) <= {"check", "resolve"}
+    left = [path for folder in ("data", "metrics") for path in (clone / folder).rglob("*small*")]
+    assert left == [], "folders that stages depend on hold nothing else"
+    workspace.run(clone, "git", "reset", "-q", "--hard")
+
+
 def test_who_pulls_after_a_round_was_removed_has_nothing_to_run(clone: Path, tmp_path: Path) -> None:
     workspace.run(clone, "git", "checkout", "-q", ".")
     workspace.run(clone, "dvc", "checkout", "-q")
@@ -205,6 +226,7 @@ def test_weights_of_ones_own_train_no_toy(clone: Path, tmp_path: Path) -> None:
     workspace.run(clone, "dvc", "checkout", "-q")
     mine = tmp_path / "mine"
     workspace.run(clone, "cp", "-r", str(clone / "models/scratch"), str(mine))
-    change = ("-S", f"models.base={mine}", "-S", f"models.scorer={mine}")
+    change = ("-S", f"bases.toy.model={mine}", "-S", f"models.scorer={mine}")
+    change += ("-S", f"evaluate.models.base=transformers:{mine}")
     workspace.run(clone, "dvc", "exp", "run", *change, "score")
     assert not (clone / "models/scratch/config.json").exists()

@@ -15,8 +15,6 @@ from evobuild.core import tables
 from evobuild.core.measures import measure_of
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
-from evobuild.evaluation.evaluate import compare_models
-from evobuild.evaluation.params import Evaluate
 from evobuild.scoring.embeddings import Embedder
 from evobuild.scoring.params import Reward, Score
 from evobuild.scoring.reward import EvolverTurns, measure_rewards
@@ -68,7 +66,7 @@ def folder(tmp_path_factory) -> Path:
     return base
 
 
-@pytest.fixture(params=["score", "reward", "embedding", "evaluation"])
+@pytest.fixture(params=["score", "reward", "embedding"])
 def measure(request, folder: Path) -> Measure:
     def score(some, size):
         params = Score(template="plain", dtype="float32", max_length=512, batch_tokens=size)
@@ -87,12 +85,7 @@ def measure(request, folder: Path) -> Measure:
             vectors = embedder.embed([row.instruction for row in some])
         return {row.id: vector.tobytes() for row, vector in zip(some, vectors, strict=True)}
 
-    def evaluation(some, size):
-        params = Evaluate(max_length=512, batch_tokens=size)
-        table, _ = compare_models(some, Weights(str(folder / "causal")), folder / "causal", params)
-        return {each[0]: each for each in table.iter_rows()}
-
-    return {"score": score, "reward": reward, "embedding": embedding, "evaluation": evaluation}[request.param]
+    return {"score": score, "reward": reward, "embedding": embedding}[request.param]
 
 
 @pytest.fixture

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import polars as pl
 import pytest
+import yaml
 
 from evobuild.core.errors import UserError
 from evobuild.seeds import fetch, formats
 from evobuild.seeds.params import Fetch
 
 
-def wanted(name: str, split: str = "train") -> Fetch:
-    return Fetch(hub=name, config=None, revision="0" * 40, split=split)
+def wanted(name: str, split: str | list[str] = "train", config: str | list[str] | None = None) -> Fetch:
+    return Fetch(hub=name, config=config, revision="0" * 40, split=split)
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +40,23 @@ def test_what_cannot_be_had_is_said_in_a_line(tmp_path: Path, name: str | None, 
     with pytest.raises(UserError, match="cannot be had") as error:
         fetch.download_dataset(wanted(name or str(tmp_path / "gsm"), split), tmp_path / "out.parquet")
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_rows_of_several_configs_and_splits_tell_whose_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "exams"
+    folder.mkdir()
+    listed = []
+    for subject in ("law", "logic"):
+        for split in ("dev", "val"):
+            line = {"question": f"{subject} {split}"} | ({"explanation": "so"} if split == "dev" else {})
+            (folder / f"{subject}-{split}.jsonl").write_text(json.dumps(line) + "\n")
+        files = [{"split": split, "path": f"{subject}-{split}.jsonl"} for split in ("dev", "val")]
+        listed.append({"config_name": subject, "data_files": files})
+    (folder / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': listed})}---\n")
+    source = wanted(str(folder), ["val", "dev"], ["logic", "law"])
+    fetch.download_dataset(source, tmp_path / "out.parquet")
+    found = pl.read_parquet(tmp_path / "out.parquet")
+    named = ["logic val", "logic dev", "law val", "law dev"]
+    assert found["question"].to_list() == named
+    assert [f"{row['config']} {row['split']}" for row in found.to_dicts()] == named
+    assert found["explanation"].to_list() == [None, "so", None, "so"]
