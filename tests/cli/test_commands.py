@@ -294,10 +294,10 @@ def test_the_key_is_used_and_never_said(project, monkeypatch, capsys):
 def test_a_silent_server_and_one_that_is_not_there_are_told_in_time(project, monkeypatch):
     monkeypatch.setattr(reachability, "SECONDS", 0.3)
     project(judge="openai:m")
-    with serving(monkeypatch, listing, delay=2.0):
+    with serving(monkeypatch, listing, delay=6.0):
         began = time.monotonic()
         assert "no answer within 0.3 s" in inspected()["judge"][0]
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     assert "does not answer" in inspected()["judge"][0]
 

@@ -145,9 +145,9 @@ LONG = {name: expression for name, _, expression in transcripts.LINES} | {
 @pytest.mark.parametrize("name", LONG)
 def test_a_megabyte_of_anything_is_read_at_once(name):
     transcript = b'["loaded"]\n' + eval(LONG[name])
-    began = time.perf_counter()
+    began = time.process_time()
     outcome, _ = read(transcript)
-    assert time.perf_counter() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     assert len(outcome.answers) == CASES
 
 
