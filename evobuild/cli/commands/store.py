@@ -1,4 +1,4 @@
-"""The commands of `python -m evobuild store`: each does one thing to the whole reply cache and says what."""
+"""`evobuild store`: each of its commands does one thing to the whole reply cache and says what."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import argparse
 from pathlib import Path
 
 from evobuild.core.cache_files import replies_file
-from evobuild.core.command_line import Parser
 from evobuild.core.terminal import say
 
-PARAMS = Path("params.yaml")
 
-
-def add_store_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add stats, export, import, prune and rebuild; each sets `run`."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add stats, export, import, prune and rebuild; each sets `work`."""
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
     stats = commands.add_parser("stats", help="replies and bytes of each model")
-    stats.set_defaults(run=_stats)
+    stats.set_defaults(work=_stats)
     export = commands.add_parser("export", help="write replies to a Parquet file")
     export.add_argument("file", type=Path, metavar="FILE.parquet")
     export.add_argument("--model", default="", metavar="PREFIX", help="only of models that begin so")
-    export.set_defaults(run=_export)
+    export.set_defaults(work=_export)
     merge = commands.add_parser("import", help="take the replies of such a file in")
     merge.add_argument("file", type=Path, metavar="FILE.parquet")
-    merge.set_defaults(run=_import)
+    merge.set_defaults(work=_import)
     prune = commands.add_parser("prune", help="remove the replies of models")
     which = prune.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", metavar="PREFIX", help="of models that begin so")
     which.add_argument("--keep-current", action="store_true", help="of all that params.yaml does not name")
-    prune.set_defaults(run=_prune)
+    prune.set_defaults(work=_prune)
     rebuild = commands.add_parser("rebuild", help="put what a damaged store still holds into a fresh one")
-    rebuild.set_defaults(run=_rebuild)
+    rebuild.set_defaults(work=_rebuild)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the chosen one does."""
+    code: int = arguments.work(arguments)
+    return code
 
 
 def _stats(arguments: argparse.Namespace) -> int:
@@ -59,6 +63,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
 
 def _prune(arguments: argparse.Namespace) -> int:
+    from evobuild.cli.check.params import PARAMS
     from evobuild.cli.store import archive
 
     drop = archive.unused_models(PARAMS) if arguments.keep_current else archive.begins_with(arguments.model)

@@ -1,0 +1,23 @@
+"""The commands beside the pipeline, a module each: `add_arguments`, and `run`, which gives the exit code.
+
+Their helps stand here, so that one command loads no other's libraries.
+"""
+
+from __future__ import annotations
+
+COMMANDS = {
+    "repro": "check params.yaml, then dvc repro with what follows",
+    "plan": "what a dvc repro would run, ask and cost",
+    "models": "whether the model of each role can be used",
+    "explain": "the life of one row: what it came from and why it ended",
+    "preset": "settings of published work, as options of dvc exp run",
+    "compare": "two models on the benchmarks that both answered",
+    "compare-selections": "what each metric would choose, and why they differ",
+    "contamination": "text that rows share with evaluation sets",
+    "usage": "what was really called and paid here, and how long it took",
+    "store": "the kept replies: count, share, prune, rebuild",
+    "pass-at-k": "completions of HumanEval or MBPP, run in the sandbox",
+    "score-replies": "replies to a benchmark that were written elsewhere",
+    "ceval-submission": "answers to C-Eval's test split, for its site",
+}
+"""Each name's module is the name with underscores."""

@@ -1,0 +1,28 @@
+"""`evobuild compare`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from evobuild.core.terminal import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Two models, and benchmarks."""
+    parser.add_argument("models", nargs=2, metavar="MODEL", help="of evaluate.models")
+    parser.add_argument(
+        "--benchmark", action="append", default=[], metavar="NAME", help="only this one; may be given again"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the paired comparison."""
+    from evobuild.cli import compare
+    from evobuild.cli.check.params import PARAMS
+
+    a, b = arguments.models
+    found = compare.compare_models(PARAMS, a, b, arguments.benchmark)
+    say(f"{json.dumps(found._asdict())}\n" if arguments.json else compare.comparison_text(found))
+    return 0

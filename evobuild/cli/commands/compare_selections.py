@@ -1,0 +1,22 @@
+"""`evobuild compare-selections`."""
+
+from __future__ import annotations
+
+import argparse
+
+from evobuild.core.terminal import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Two metrics, and how many examples."""
+    parser.add_argument("--examples", type=int, default=3, metavar="N", help="rows of each kind; default 3")
+    parser.add_argument("--between", nargs=2, default=(), metavar="METRIC", help="show what two disagree on")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what each metric would choose."""
+    from evobuild.cli import compare_selections
+    from evobuild.cli.check.params import PARAMS
+
+    say(compare_selections.report(PARAMS, arguments.examples, arguments.between))
+    return 0

@@ -1,0 +1,17 @@
+"""`evobuild pass-at-k`."""
+
+from __future__ import annotations
+
+import argparse
+
+from evobuild.cli.pass_at_k import add_pass_at_k as add_arguments
+from evobuild.cli.pass_at_k import score_completions
+from evobuild.core.terminal import say
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score and print."""
+    say(score_completions(arguments))
+    return 0

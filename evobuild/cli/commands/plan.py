@@ -1,0 +1,28 @@
+"""`evobuild plan`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from evobuild.core.terminal import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Params as of `dvc exp run`, and stages."""
+    parser.add_argument(
+        "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help="as dvc exp run"
+    )
+    parser.add_argument("targets", nargs="*", metavar="STAGE", help="only these and what they need")
+    parser.add_argument("--json", action="store_true", help="one JSON object a stage")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what would run."""
+    from evobuild.cli.plan import plan
+
+    planned = plan.plan(arguments.set_param, arguments.targets)
+    lines = [json.dumps(asdict(each)) for each in planned] if arguments.json else [plan.plan_table(planned)]
+    say("".join(f"{line}\n" for line in lines))
+    return 0

@@ -1,0 +1,17 @@
+"""`evobuild score-replies`."""
+
+from __future__ import annotations
+
+import argparse
+
+from evobuild.cli.score_replies import add_score_replies as add_arguments
+from evobuild.cli.score_replies import score_replies
+from evobuild.core.terminal import say
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score and print."""
+    say(score_replies(arguments))
+    return 0
