@@ -79,9 +79,7 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
-    from evobuild.core.chat import Sampling
-    from evobuild.evolution import methods, optimization_history, optimize
-    from evobuild.evolution.method_evaluation import MethodEvaluator
+    from evobuild.evolution import method_improvement, methods, optimization_history
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
@@ -94,9 +92,7 @@ def main(params: Params, args: Arguments) -> None:
             else methods.initial_method(given.initial)
         )
         rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
-        drawn = optimize.draw_optimization_rows(rows, given, params.random_seed)
-        judged = given.difficulty_weight > 0 or params.evolve.failures.equal
-        roles = ("evolver", "optimizer", "judge")[: 2 + judged]
+        roles = method_improvement.asked_roles(given, params.evolve.failures)
         engines = Engines()
         with ExitStack() as stack:
             models = {
@@ -105,12 +101,9 @@ def main(params: Params, args: Arguments) -> None:
                 )
                 for role in roles
             }
-            sampling = Sampling(given.evolver_temperature, 1.0, given.max_tokens, seed=params.random_seed)
-            evolver, judge = models["evolver"], models.get("judge")
-            rules = params.evolve.failures.of_methods
-            evaluator = MethodEvaluator(evolver, judge, sampling, rules, given.truncated_fails)
-            loop = optimize.Optimizer(evaluator, models["optimizer"], given, drawn, params.random_seed)
-            history = loop.run(method)
+            history = method_improvement.improve_method(
+                method, rows, given, params.evolve.failures, models, params.random_seed
+            )
             asked = [model.usage.asked() for model in models.values()]
     if best := history.best:
         before, after = (each.evaluation.failure_rate for each in (history.candidates[0], best))

@@ -44,15 +44,14 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.answering.respond import Asking, answer_rows
+    from evobuild.answering.respond import Asking, answer_rows, has_answer
     from evobuild.answering.response_prompt import response_template
     from evobuild.core import tables
     from evobuild.models.client import Model
 
     given = params.respond
     rows = tables.read(args.rows, tables.INSTRUCTIONS)
-    of_responder = rows["responder"] != ""
-    kept = (rows["output"] != "") & (of_responder | (given.seed_answers == "keep"))
+    kept = has_answer(given.seed_answers)
     unanswered = rows.filter(~kept)
     results = tables.Results(tables.INSTRUCTIONS)
     results.take(tables.instructions(rows.filter(kept)))

@@ -8,11 +8,13 @@ from evobuild.core.params import Decoding, Section
 
 Rules = list[Literal["auto_evol", "wizardlm"]]
 """Whose failures of a response lose the row."""
+SeedAnswers = Literal["keep", "replace"]
+"""What becomes of the answers that seed rows bring."""
 
 
 class Respond(Decoding):
     prompt: str
-    seed_answers: Literal["keep", "replace"]
+    seed_answers: SeedAnswers
     rules: Rules
 
 

@@ -11,7 +11,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+import polars as pl
+
 from evobuild.answering import failures
+from evobuild.answering.params import SeedAnswers
 from evobuild.core.chat import Reply, Request, Sampling
 from evobuild.core.conversation import chat_messages
 from evobuild.core.tables import Instruction, Reject
@@ -45,6 +48,12 @@ class Response(NamedTuple):
     def reject(self, key: str) -> Reject:
         """Give the reject of a response that is no answer. key: its id."""
         return Reject(key, self.failure, self.reply.error or "", self.reply.kept)
+
+
+def has_answer(seed_answers: SeedAnswers) -> pl.Expr:
+    """Whether a row of an instruction table keeps the answer that it has: any that a responder wrote."""
+    written = pl.col("responder") != ""
+    return (pl.col("output") != "") & (written | (seed_answers == "keep"))
 
 
 def sample_responses(

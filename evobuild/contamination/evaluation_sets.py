@@ -9,7 +9,7 @@ Failure is a set without a known column, or a value of another kind: it raises B
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -52,16 +52,21 @@ def read_evaluation_set(path: Path, columns: Sequence[str] = ()) -> list[Questio
     """
     if _is_empty_held_out(path):
         return []
+    if not (found := questions_of(records.read_records(path), columns)):
+        raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
+    return found
+
+
+def questions_of(placed: Iterable[tuple[str, Record]], columns: Sequence[str] = ()) -> list[Question]:
+    """Read records, each with its place, as `read_evaluation_set` does those of a file."""
     found: list[Question] = []
     names: tuple[list[str], ...] | None = None
-    for place, record in records.read_records(path):
+    for place, record in placed:
         if names is None:
             names = _named(place, record, columns)
         question = Question(place, *(tuple(_all(record, part, place)) for part in names))
         if question.text.strip():
             found.append(question)
-    if not found:
-        raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
     return found
 
 

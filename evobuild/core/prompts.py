@@ -23,6 +23,7 @@ from evobuild.core.text_files import special_kind
 FOLDER = Path("prompts")
 
 _known: ContextVar[frozenset[str] | None] = ContextVar("known", default=None)
+_taken: ContextVar[Path | None] = ContextVar("taken", default=None)
 
 
 @contextmanager
@@ -35,6 +36,16 @@ def only(names: Iterable[str]) -> Iterator[None]:
         _known.reset(token)
 
 
+@contextmanager
+def taken_from(folder: Path) -> Iterator[None]:
+    """Render the prompts of another folder inside, wherever this process runs."""
+    token = _taken.set(folder)
+    try:
+        yield
+    finally:
+        _taken.reset(token)
+
+
 def render(name: str, **values: object) -> str:
     """Render a prompt. Values stay literal, `{{ … }}` in them too; surrounding blank space goes.
 
@@ -44,15 +55,16 @@ def render(name: str, **values: object) -> str:
     known = _known.get()
     if known is not None and name not in known:
         raise AssertionError(f"the prompt {name} is rendered, but the stage's `reads` does not name it")
+    folder = _taken.get() or FOLDER
     try:
-        return _template(FOLDER, name).render(values).strip()
+        return _template(folder, name).render(values).strip()
     except jinja2.UndefinedError as error:
         given = ", ".join(sorted(values)) or "nothing"
-        raise BadInput(f"{FOLDER / name}: {error.message}; given are: {given}") from error
+        raise BadInput(f"{folder / name}: {error.message}; given are: {given}") from error
     except jinja2.TemplateNotFound as error:
-        raise BadInput(f"{FOLDER / name}: includes '{error.name}', which does not exist") from error
+        raise BadInput(f"{folder / name}: includes '{error.name}', which does not exist") from error
     except jinja2.exceptions.SecurityError as error:
-        raise BadInput(f"{FOLDER / name}: not allowed in a prompt: {error.message}") from error
+        raise BadInput(f"{folder / name}: not allowed in a prompt: {error.message}") from error
 
 
 class _FileLoader(jinja2.FileSystemLoader):

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -91,6 +91,15 @@ class RoundOuts(NamedTuple):
     counts: Path
 
 
+class Gathered(NamedTuple):
+    """What came of a round: its rows, all failed attempts (FAILURES), the rows lost, and their balance."""
+
+    children: pl.DataFrame
+    attempts: pl.DataFrame
+    lost: pl.DataFrame
+    balance: dict[str, Any]
+
+
 class RoundTables:
     """What comes of a round, gathered attempt by attempt.
 
@@ -170,6 +179,14 @@ class RoundTables:
             self._counts["kept_parents"] += 1
             self._rows["child"].append(keep_parent(parent, self._round, step.strategy))
 
+    def gathered(self, rows_in: int) -> Gathered:
+        """Give the children, all failed attempts, the rows lost and the balance; once, as it lets them go."""
+        self._take_siblings()
+        children, attempts = self._rows.pop("child").frame(), self._rows.pop("failures").frame()
+        lost = attempts.filter("lost").select(pl.col("task").alias("id"), "reason", "detail", "reply")
+        balance = tables.ledger(rows_in + self._further_tasks, children.height, lost)
+        return Gathered(children, attempts.drop("lost", "task"), lost, balance)
+
     def write(self, outs: RoundOuts, rows_in: int, asked: Sequence[Mapping[str, object]] = ()) -> None:
         """Write the children, the rows lost, all failed attempts, the replies and the counts.
 
@@ -178,11 +195,8 @@ class RoundTables:
 
         Raises BadInput if no row is left. A round of nothing but kept parents goes on, and says so.
         """
-        self._take_siblings()
-        children, attempts = self._rows.pop("child").frame(), self._rows.pop("failures").frame()
-        lost = attempts.filter("lost").select(pl.col("task").alias("id"), "reason", "detail", "reply")
-        rows_in += self._further_tasks
-        balance = tables.ledger(rows_in, children.height, lost)
+        children, attempts, lost, balance = self.gathered(rows_in)
+        rows_in = balance["in"]
         evolved = children.height - self._counts["kept_parents"]
         reasons = tables.count_reasons(attempts["reason"])
         tables.refuse_empty(f"{rows_in} rows came in", {"out": children.height, "rejects": reasons})
@@ -190,7 +204,7 @@ class RoundTables:
             log(f"none of {rows_in} rows has evolved, all are kept as they were: {reasons}")
         tables.write(outs.rejects, lost)
         del lost
-        tables.write(outs.failures, attempts.drop("lost", "task"))
+        tables.write(outs.failures, attempts)
         del attempts
         tables.write(outs.child, children)
         del children

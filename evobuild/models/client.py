@@ -26,6 +26,7 @@ from evobuild.core.cache_files import replies_file
 from evobuild.core.chat import Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
+from evobuild.core.machine import Unanswered
 from evobuild.core.uri import ChatModel
 from evobuild.models import adapted, engine, planning, reasoning
 from evobuild.models.progress import Progress
@@ -42,7 +43,8 @@ class Model:
 
     role and task (evolver, evolve-r1) name its usage and its progress; without a task there is no
     progress to show. total: number of requests to come, if it is known, for the progress. engines:
-    what it shares a running engine with; without them the engine is its own.
+    what it shares a running engine with; without them the engine is its own. unanswered: as in machine.yaml,
+    in place of what stands there.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Model:
         task: str = "",
         total: int | None = None,
         engines: Engines | None = None,
+        unanswered: Unanswered | None = None,
     ) -> None:
         self.model = model = adapted.with_base(model)
         self._start = engines.start if engines else engine.start_engine
@@ -64,6 +67,7 @@ class Model:
         self._engine: engine.Engine | None = None
         self._meters: dict[Key, RequestMeter] = {}
         self._unanswered: dict[Key, str] = {}
+        self._fails = (unanswered or self._machine.openai.unanswered) == "fail"
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask each request once and give its reply, by key, in any order.
@@ -175,7 +179,7 @@ class Model:
 
     @property
     def _lacks_replies(self) -> bool:
-        return bool(self._unanswered) and self._machine.openai.unanswered == "fail"
+        return bool(self._unanswered) and self._fails
 
     def check_answered(self) -> None:
         """Raise UserError if a request got no reply that may get one in another run; the block ends with it.
