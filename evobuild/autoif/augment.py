@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,8 +122,18 @@ def read_seed_constraints(path: Path, known: KnownConstraints) -> Iterator[Const
     Raises BadInput if the file is no UTF-8 text or has no constraint.
     """
     lines = read_text(path).split("\n")
-    for number, line in enumerate(lines if lines[-1] else lines[:-1], 1):
-        text, place, key = line.strip(), f"{path.name}:{number}", f"seed-{number:06}"
+    placed = ((f"{path.name}:{number}", line) for number, line in enumerate(lines, 1))
+    yield from take_constraints(placed if lines[-1] else islice(placed, len(lines) - 1), known)
+    if not known.texts:
+        raise BadInput(f"{path}: has no constraint; expected one a line, such as: Use no comma.")
+
+
+def take_constraints(
+    placed: Iterable[tuple[str, str]], known: KnownConstraints
+) -> Iterator[Constraint | Reject]:
+    """Take texts, each with its place, as constraints; one that is empty or repeats another is a reject."""
+    for number, (place, line) in enumerate(placed, 1):
+        text, key = line.strip(), f"seed-{number:06}"
         if not text:
             yield Reject(key, "empty", place, "")
         elif earlier := known.equal(text):
@@ -131,8 +141,6 @@ def read_seed_constraints(path: Path, known: KnownConstraints) -> Iterator[Const
         else:
             known.add(text)
             yield Constraint(row_id("constraint", "", text), text, "seed", "")
-    if not known.texts:
-        raise BadInput(f"{path}: has no constraint; expected one a line, such as: Use no comma.")
 
 
 def invent_constraints(

@@ -1,0 +1,107 @@
+"""What a call is made with: settings by the schema of params.yaml, models by their names, caches, prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cache as once
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+import evobuild
+from evobuild.core import cache_files, prompts
+from evobuild.core.errors import BadParams
+from evobuild.core.params import validated
+from evobuild.core.uri import ChatModel, Weights
+from evobuild.core.yaml_files import read_yaml
+from evobuild.models.client import Model
+from evobuild.models.params import ChatRole
+from evobuild.models.sharing import Engines
+from evobuild.weights.params import AdaptedRole
+
+ModelName = str | Mapping[str, object]
+"""A model as params.yaml names it: its URI, or a mapping with the URI and options."""
+Folder = str | Path | None
+"""Where replies and measurements are kept; None: nowhere."""
+
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+def shipped_folder() -> Path:
+    """Where prompts/ and params.yaml lie as they are shipped: in the installed library, or in the repository."""
+    package = Path(evobuild.__file__).parent
+    installed = package / "template"
+    return installed if installed.is_dir() else package.parent
+
+
+@once
+def _shipped_params() -> dict[str, Any]:
+    found: dict[str, Any] = read_yaml(shipped_folder() / "params.yaml")
+    return found
+
+
+@contextmanager
+def surroundings(cache: Folder) -> Iterator[Engines]:
+    """Use the shipped prompts inside, and the caches of a folder, or such as are gone afterwards.
+
+    Gives what models of one call share their engines by.
+    """
+    with ExitStack() as stack:
+        folder = Path(cache).expanduser() if cache else Path(stack.enter_context(TemporaryDirectory()))
+        stack.enter_context(cache_files.kept_in(folder.absolute()))
+        stack.enter_context(prompts.taken_from(shipped_folder() / "prompts"))
+        yield Engines()
+
+
+def section(name: str, schema: type[Schema], given: Mapping[str, object]) -> Schema:
+    """A section of params.yaml as it is shipped, but for what is given. name: such as "autoif.verifiers".
+
+    Of a section within it, such as `failures`, what is not given stays as shipped, too.
+
+    Raises BadParams at an unknown key or a wrong value.
+    """
+    content: Any = _shipped_params()
+    for key in name.split("."):
+        content = content[key]
+    return validated(Path(name), _merged(content, given, schema), schema)
+
+
+def _merged(
+    shipped: Mapping[str, Any], given: Mapping[str, object], schema: type[BaseModel]
+) -> dict[str, Any]:
+    found = dict(shipped)
+    for key, value in given.items():
+        kind = schema.model_fields[key].annotation if key in schema.model_fields else None
+        if isinstance(value, Mapping) and isinstance(kind, type) and issubclass(kind, BaseModel):
+            found[key] = _merged(shipped[key], value, kind)
+        else:
+            found[key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
+def chat_model(name: str, model: ModelName) -> ChatModel:
+    """Read a chat model. name: of the argument, for messages. Raises BadParams if it is none."""
+    found: ChatModel = _checked(name, model, TypeAdapter(ChatRole))
+    return found
+
+
+def weights(name: str, model: ModelName) -> Weights:
+    """Read a hub id, a folder or a package, maybe with a LoRA folder. Raises BadParams if it is none."""
+    found: Weights = _checked(name, model, TypeAdapter(AdaptedRole))
+    return found
+
+
+def _checked(name: str, value: object, kind: TypeAdapter[Any]) -> Any:
+    try:
+        return kind.validate_python(dict(value) if isinstance(value, Mapping) else value)
+    except ValidationError as error:
+        wanted = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise BadParams(f"{name} is {value!r:.80}; {wanted}") from error
+
+
+def opened_model(role: str, model: ModelName, engines: Engines) -> Model:
+    """The chat client of a model; a row that gets no reply is a reject, and stops no other."""
+    return Model(chat_model(role, model), role, engines=engines, unanswered="reject")
