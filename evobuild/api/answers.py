@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from evobuild.answering.params import Respond
@@ -43,8 +43,8 @@ def respond(
     >>> answered.rows.select("instruction", "responder").row(0)
     ('Name a river.', 'simulated:large')
     """
-    fixed = {"prompt": prompt, "seed_answers": seed_answers, "rules": list(rules)}
-    fixed |= {"temperature": temperature, "max_tokens": max_tokens}
+    drawn = {"temperature": temperature, "max_tokens": max_tokens}
+    fixed = {"prompt": prompt, "seed_answers": seed_answers, "rules": rules, **drawn}
     params, given = section("respond", Respond, fixed | settings), given_rows(rows)
     table = tables.frame(tables.INSTRUCTIONS, given.rows)
     kept = set(table.filter(has_answer(params.seed_answers))["id"])
@@ -79,15 +79,13 @@ def rate_difficulty(
     >>> 0 <= rated.rows["difficulty"][0] <= 100
     True
     """
-    fixed = {"measures": list(measures), "temperature": temperature, "max_tokens": max_tokens}
+    fixed = {"measures": measures, "temperature": temperature, "max_tokens": max_tokens}
     params, given = section("rate", Rate, fixed | settings), given_rows(rows)
     with surroundings(cache) as engines, opened_model("judge", judge, engines) as model:
         found = list(rate_rows(given.rows, model, params.sampling(seed), params.measures))
     measure = measure_of("rate")
     ratings = [each for each in found if not isinstance(each, Reject)]
-    columns = tables.frame(measure.schema, (each[:-1] for each in ratings)).rename(
-        measure.renamed, strict=False
-    )
-    lost: Iterator[Reject] = (each for each in found if isinstance(each, Reject))
+    columns = tables.frame(measure.schema, (each[:-1] for each in ratings))
     unread = reject_table(each.unread for each in ratings if each.unread)
-    return given.measured(columns, lost)._replace(unread=unread)
+    lost = (each for each in found if isinstance(each, Reject))
+    return given.measured(columns.rename(measure.renamed), lost)._replace(unread=unread)

@@ -25,8 +25,8 @@ class Evaluated(NamedTuple):
     """What came of a model.
 
     figures: of each benchmark, `value` with its standard `error` and the bounds of its 95 % interval, `low`
-    and `high`, over so many `units`, mostly items; `headline` is the one that stands for the benchmark. rows: a
-    reply each, with its score and checks. rejects: items that were lost.
+    and `high`, over so many `units`, mostly items; `headline` is the one that stands for the benchmark.
+    rows: a reply each, with its score and checks. rejects: items that were lost.
     """
 
     figures: pl.DataFrame
@@ -46,10 +46,10 @@ def evaluate(
 ) -> Evaluated:
     """Ask a model benchmarks and score its replies, as the stages `evaluate` and `compare` do.
 
-    benchmarks: settings by name, as `evaluate.benchmarks` of params.yaml has them, with the file of the items,
-    such as {"gsm8k": {"items": "test.jsonl", "limit": 100}}. judge: a chat model, for benchmarks that one
-    scores. resamples: of the bootstrap behind the intervals. sandbox: keys of this section of params.yaml, for
-    benchmarks that run code.
+    benchmarks: settings by name, as `evaluate.benchmarks` of params.yaml has them, with the file of the
+    items, such as {"gsm8k": {"items": "test.jsonl", "limit": 100}}. judge: a chat model, for benchmarks that
+    one scores. resamples: of the bootstrap behind the intervals. sandbox: keys of this section of
+    params.yaml, for benchmarks that run code.
 
     Raises UserError where a file, a model or a setting cannot be used, or if too many of the judge's replies
     cannot be read.
@@ -57,7 +57,7 @@ def evaluate(
     >>> items = "data/raw/benchmarks/gsm8k.jsonl"
     >>> found = evaluate("simulated:small", {"gsm8k": {"items": items, "limit": 2}})
     >>> found.figures.filter(headline=True).select("figure", "units").row(0)
-    ('accuracy', 2)
+    ('last_number', 2)
     """
     own = {name: dict(each) for name, each in benchmarks.items()}
     params = section("evaluate", Evaluate, {"models": {}, "benchmarks": own})

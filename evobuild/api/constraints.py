@@ -21,7 +21,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.tables import REJECTS, Reject
 from evobuild.sandbox.params import Limits
 
-CHECKED = pl.Schema({"answer": pl.String, "accuracy": pl.Float64, "verdicts": pl.List(pl.String)})
+CHECKED = pl.Schema({"answer": pl.String(), "accuracy": pl.Float64(), "verdicts": pl.List(pl.String)})
 
 
 def write_verifiers(
@@ -38,14 +38,14 @@ def write_verifiers(
 ) -> Result:
     """Have functions written that say whether an answer keeps a constraint, and hold them against cases.
 
-    As the stages `verifiers` and `crosscheck` do it: the evolver writes `count` functions for each constraint,
-    with cases; all functions run on all cases in the sandbox; what agrees stays. crosscheck, sandbox: keys of
-    these sections of params.yaml, such as {"min_cases": 3} and {"seconds": 1.0}. settings: other keys of
-    `autoif.verifiers`.
+    As the stages `verifiers` and `crosscheck` do it: the evolver writes `count` functions for each
+    constraint, with cases; all functions run on all cases in the sandbox; what agrees stays. crosscheck,
+    sandbox: keys of these sections of params.yaml, such as {"min_cases": 3} and {"seconds": 1.0}. settings:
+    other keys of `autoif.verifiers`.
 
     The rows are `id`, `constraint`, `model`, `functions` (code, and accuracy: the share of the cases that it
     judges right; the best first) and `cases` (input, expected). Rejects are constraints of which no function
-    or no case is left; unread, replies that hold no function, with the id of the constraint before the number.
+    or no case is left; unread are replies that hold no function, by constraint and number.
 
     Raises UserError where the model or a setting cannot be used, or this machine offers no isolation. Source:
     Dong et al. 2024 (AutoIF), arXiv:2406.13542.

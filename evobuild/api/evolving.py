@@ -67,10 +67,9 @@ def evolve(
         plan = _plan(params, method, RoundSource(name, seed, Path()))
         made.take(Round(name, plan, params, seed, asked, judging).evolve(lambda: given.rows))
     children, _, lost, _ = made.gathered(len(given.rows))
-    order = pl.DataFrame({"parent_id": [row.id for row in given.rows]}, {"parent_id": pl.String})
-    return Result(
-        order.join(children, on="parent_id", maintain_order="left_right").select(children.columns), lost
-    )
+    parents = pl.DataFrame({"parent_id": [row.id for row in given.rows]}, {"parent_id": pl.String})
+    ordered = parents.join(children.sort("id"), on="parent_id", maintain_order="left_right")
+    return Result(ordered.select(children.columns), lost.sort("id"))
 
 
 def _plan(params: Evolve, method: str, source: RoundSource) -> Plan:
@@ -96,8 +95,8 @@ class OptimizedMethod(NamedTuple):
     """A method that was improved.
 
     method: its text, for `evolve`. before, after: the failure rates λ of the method to begin with and of this
-    one on the development rows, 0 to 1. candidates: every method that was tried, with its λ and what it
-    failed of. trajectories: what each round made of the mini-batches. failures: rows that candidates failed on.
+    one on the development rows, 0 to 1. candidates: every method that was tried, with its λ and why rows
+    failed. trajectories: what each round made of the mini-batches. failures: rows that candidates failed on.
     """
 
     method: str
@@ -128,17 +127,17 @@ def optimize_method(
 
     evolver: evolves rows and answers what came of them. optimizer: the chat model that analyses the cases and
     rewrites the method. initial: "e0", "weak", or the text of a method. steps: at most, of so many candidates
-    each. batch: rows that are analysed in a step. development: rows that methods are judged on. failures: what
-    is no evolution, as in the section `evolve` of params.yaml. judge: asked with difficulty_weight above 0, or
-    failures={"equal": True}. settings: other keys of the section `optimize`.
+    each. batch: rows that are analysed in a step. development: rows that methods are judged on. failures:
+    what is no evolution, as in the section `evolve` of params.yaml. judge: asked with difficulty_weight above
+    0, or failures={"equal": True}. settings: other keys of the section `optimize`.
 
     Rows: 6 at least; of few, half are used at most, and a third of these for development.
 
     Raises UserError where a model or a setting cannot be used, or too few rows get a reply. Source: Zeng et
     al. 2024, arXiv:2406.00770, section 3.
 
-    >>> names = ("oak", "elm", "fir", "ash", "yew", "box", "fig", "may")
-    >>> rows = [f"Say what an {name} needs to grow." for name in names]
+    >>> trees = ("oak", "elm", "fir", "ash", "yew", "box", "fig", "may")
+    >>> rows = [f"Say how tall the {tree} grows." for tree in trees]
     >>> found = optimize_method(rows, "simulated:small", "simulated:large", steps=1, candidates=2)
     >>> "{instruction}" in found.method, found.after <= found.before
     (True, True)
@@ -153,9 +152,8 @@ def optimize_method(
             "optimizer": stack.enter_context(opened_model("optimizer", optimizer, engines)),
         }
         if "judge" in asked_roles(params, rules):
-            models["judge"] = stack.enter_context(
-                _judge(judge, "difficulty_weight or failures.equal", engines)
-            )
+            why = "difficulty_weight or failures.equal"
+            models["judge"] = stack.enter_context(_judge(judge, why, engines))
         history = improve_method(_method(initial), found, params, rules, models, seed)
     best, first = history.best, history.candidates[0]
     assert best, "the loop ends with a method"

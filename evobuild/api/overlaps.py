@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from evobuild.contamination import embedding_overlap, evaluation_sets, hits
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.params import Decontaminate
+from evobuild.seeds.fields import Record
 
 
 def find_contamination(
@@ -72,6 +73,6 @@ def _questions(name: str, given: str | Path | Rows, columns: Sequence[str]) -> l
     if isinstance(given, str | Path):
         return evaluation_sets.read_evaluation_set(Path(given), columns)
     rows = given.to_dicts() if isinstance(given, pl.DataFrame) else given
-    records = ({"question": row} if isinstance(row, str) else dict(row) for row in rows)
+    records: Iterable[Record] = ({"question": row} if isinstance(row, str) else dict(row) for row in rows)
     placed = ((f"{name}[{place}]", record) for place, record in enumerate(records))
     return evaluation_sets.questions_of(placed, columns)

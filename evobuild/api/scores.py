@@ -48,5 +48,5 @@ def score_ifd(
         found = list(model.score(given.rows))
     measure = measure_of("score")
     scores = (each for each in found if not isinstance(each, Reject))
-    columns = tables.frame(measure.schema, scores).rename(measure.renamed, strict=False)
+    columns = tables.frame(measure.schema, scores).rename(measure.renamed)
     return given.measured(columns, (each for each in found if isinstance(each, Reject)))

@@ -36,7 +36,7 @@ def select(
     seed: int = 42,
     **settings: Any,
 ) -> Result:
-    """Choose answered rows, as the stage `select` does; the best first, with `metric`, what they are chosen by.
+    """Choose answered rows, as the stage `select` does; the best first, with `metric`, what chose them.
 
     by: a metric (ic_ifd, ifd, difficulty, perplexity, length and the like; random), or several with weights.
     What it is computed from are columns of the rows, which `score_ifd` and `rate_difficulty` add; embeddings,
@@ -51,12 +51,12 @@ def select(
 
     >>> trees = ("oak", "elm", "fir", "ash")
     >>> rows = [
-    ...     {"instruction": f"Draw an {tree}.", "output": "Here it is.", "difficulty": number}
+    ...     {"instruction": f"Draw the {tree}.", "output": "Here it is.", "difficulty": number}
     ...     for number, tree in enumerate(trees)
     ... ]
     >>> chosen = select(rows, by="difficulty", share=0.5)
     >>> chosen.rows["instruction"].to_list(), chosen.rejects["reason"].to_list()
-    (['Draw an ash.', 'Draw an fir.'], ['below the cut', 'below the cut'])
+    (['Draw the ash.', 'Draw the fir.'], ['below the cut', 'below the cut'])
     """
     given = given_rows(rows)
     chosen = {"pools": "all", "by": by, "share": share if count is None else None, "count": count}

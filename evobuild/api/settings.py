@@ -31,7 +31,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def shipped_folder() -> Path:
-    """Where prompts/ and params.yaml lie as they are shipped: in the installed library, or in the repository."""
+    """Where prompts/ and params.yaml lie as they are shipped: in the installed library, or its repository."""
     package = Path(evobuild.__file__).parent
     installed = package / "template"
     return installed if installed.is_dir() else package.parent
