@@ -9,7 +9,7 @@ from evobuild.core.errors import BadParams
 from evobuild.core.params import Name, Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.evaluation.params import Evaluate, made_benchmarks, models_to_evaluate
+from evobuild.evaluation.params import Evaluate, made_benchmarks, models_to_evaluate, on_held_out
 from evobuild.models.params import ChatRole
 from evobuild.sandbox.params import Limits
 from evobuild.weights.params import WeightsRole
@@ -71,7 +71,8 @@ def main(params: Params, args: Arguments) -> None:
     if args.model not in params.evaluate.models:
         raise BadParams(f"params.yaml: evaluate.models has no '{args.model}'")
     asked = models_to_evaluate(params.evaluate.models, params.bases)[args.model]
-    made = made_benchmarks(params.evaluate.benchmarks, params.random_seed)
+    entries = on_held_out(params.evaluate.benchmarks, args.held_out)
+    made = made_benchmarks(entries, params.random_seed)
     needs = {need for each in made for need in each.needs}
     task = f"evaluate-{args.model}"
     with ExitStack() as stack:

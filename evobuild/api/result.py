@@ -11,7 +11,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction, Reject, Turn
-from evobuild.seeds.fields import json_kind, listed_fields
+from evobuild.seeds.fields import field_kind, json_kind, listed_fields
 
 Rows = pl.DataFrame | Iterable[str | Mapping[str, Any]]
 """Instructions: a DataFrame, or texts and mappings. Of a row `instruction` is wanted; input, output, domain,
@@ -90,9 +90,9 @@ def _instruction(record: Mapping[str, Any], place: int, copies: Counter[str]) ->
     own = {name: value for name, value in record.items() if name in OWN and value is not None}
     where = f"rows[{place}]"
     if not isinstance(own.get("instruction"), str):
+        held = field_kind(dict(record), "instruction")
         raise BadInput(
-            f"{where}: 'instruction' is {json_kind(own.get('instruction'))}; expected text; "
-            f"its fields are {listed_fields(record)}"
+            f"{where}: 'instruction' is {held}; expected text; its fields are {listed_fields(record)}"
         )
     texts = {"input": "", "output": "", "round": SEED_ROUND, "domain": "chat", "parent_id": ""} | own
     history = _turns(texts.pop("history", ()), where)

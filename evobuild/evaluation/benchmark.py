@@ -17,7 +17,7 @@ from evobuild.core.chat import Message, Reply, Sampling
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Count, Section, Share, Temperature, Tokens
-from evobuild.seeds.fields import Record, json_kind
+from evobuild.seeds.fields import Record, field_kind
 
 if TYPE_CHECKING:
     from evobuild.evaluation.judge import Judge
@@ -238,7 +238,7 @@ def required_text(record: Record, field: str, place: str) -> str:
     value = record.get(field)
     if isinstance(value, str) and value.strip():
         return value
-    found = "empty" if isinstance(value, str) else json_kind(value) if field in record else "missing"
+    found = "empty" if isinstance(value, str) else field_kind(record, field)
     raise BadInput(f"{place}: '{field}' is {found}; expected text")
 
 

@@ -31,7 +31,7 @@ from evobuild.evaluation.benchmark import (
     Tools,
     last_prompt,
 )
-from evobuild.seeds.fields import Record, json_kind
+from evobuild.seeds.fields import Record, field_kind
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def task_id(record: Record, place: str) -> str:
     found = record.get("task_id")
     if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
         return str(found)
-    raise BadInput(f"{place}: 'task_id' is {json_kind(found)}; expected text or a whole number")
+    raise BadInput(f"{place}: 'task_id' is {field_kind(record, 'task_id')}; expected text or a whole number")
 
 
 def text_list(record: Record, field: str, place: str, optional: bool = False) -> list[str]:
@@ -153,4 +153,4 @@ def text_list(record: Record, field: str, place: str, optional: bool = False) ->
         return []
     if isinstance(found, list) and all(isinstance(each, str) for each in found):
         return found
-    raise BadInput(f"{place}: '{field}' is {json_kind(found)}; expected a list of texts")
+    raise BadInput(f"{place}: '{field}' is {field_kind(record, field)}; expected a list of texts")

@@ -15,7 +15,7 @@ from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import BadInput, UserError
 from evobuild.evaluation.benchmark import Benchmark, Item
 from evobuild.models.reasoning import with_answer_alone
-from evobuild.seeds.fields import Record, json_kind, listed_fields
+from evobuild.seeds.fields import Record, field_kind, json_kind, listed_fields
 from evobuild.seeds.records import read_records
 
 ID_FIELDS = ("id", "task_id", "unique_id", "key", "question_id", "example_id")
@@ -56,7 +56,7 @@ def _texts(record: Record, field: str, place: str) -> tuple[str, ...]:
         return (found,)
     if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
         return tuple(found)
-    held = json_kind(found) if field in record else "missing"
+    held = field_kind(record, field)
     raise BadInput(f"{place}: '{field}' is {held}; expected text, or a list of texts: turns or samples")
 
 

@@ -1,5 +1,7 @@
 """The judge of benchmarks: questions in, readings out; what cannot be read is asked for again, then unknown.
 
+A call that fails is not asked again: the engine has tried it often enough, and the next run asks the same.
+
 A reply that cannot be read is never a score, a tie or a -1: it stays unknown, and is counted. If more than
 `evaluate.unparsed` of the judge's replies are so, the run stops with the commonest of them.
 """
@@ -72,18 +74,18 @@ class Judge:
         for attempt in range(1 + self._settings.retries):
             if not waiting:
                 break
+            unread: dict[str, Question] = {}
             for reply in self._model.generate(self._request(each, attempt) for each in waiting.values()):
                 value = None if reply.error else read(reply)
                 found[reply.key] = Judgment(value, reply.error or reply.kept)
-            # What a plan only counts has no reply yet, and is no reply that cannot be read.
-            waiting = {
-                key: each
-                for key, each in waiting.items()
-                if found[key].value is None and found[key].text != PLANNED
-            }
+                if value is None and not reply.error:
+                    unread[reply.key] = waiting[reply.key]
+            waiting = unread
+        # What a plan only counts has no reply yet, and is no reply that cannot be read.
+        unknown = [each.text for each in found.values() if each.value is None and each.text != PLANNED]
         self.asked[benchmark] += total
-        self.unread[benchmark] += len(waiting)
-        self._hold(benchmark, [found[key].text for key in waiting], total)
+        self.unread[benchmark] += len(unknown)
+        self._hold(benchmark, unknown, total)
         return found
 
     def _request(self, question: Question, attempt: int) -> Request:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -13,11 +14,11 @@ from evobuild.core.errors import BadParams
 from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section, first_error
 from evobuild.core.uri import BASES, ChatModel, Weights
 from evobuild.evaluation.benchmark import Benchmark, Settings
-from evobuild.evaluation.benchmarks import LM_EVAL, benchmark_class
+from evobuild.evaluation.benchmarks import HELD_OUT, LM_EVAL, benchmark_class
 from evobuild.evaluation.judge import JudgeSettings
 from evobuild.models.params import Evaluated
 
-Part = Annotated[float, Between(0, 1)]
+ShareOrNone = Annotated[float, Between(0, 1)]
 """A share that may be none or all."""
 
 
@@ -71,11 +72,21 @@ class Evaluate(Section):
     models: Evaluated
     benchmarks: Benchmarks
     judge: Judging
-    unparsed: Part
+    unparsed: ShareOrNone
 
     def judge_settings(self, seed: int) -> JudgeSettings:
         """How the judge is asked."""
         return JudgeSettings(self.judge.sampling(seed), self.judge.retries, self.unparsed)
+
+
+def on_held_out(entries: Mapping[str, Settings], file: Path) -> dict[str, Settings]:
+    """Have benchmarks of the held-out rows that name no file of their own read this one."""
+    return {
+        name: each.model_copy(update={"items": str(file)})
+        if (each.benchmark or name) == HELD_OUT and not each.items
+        else each
+        for name, each in entries.items()
+    }
 
 
 def made_benchmarks(entries: dict[str, Settings], seed: int) -> list[Benchmark[Any]]:

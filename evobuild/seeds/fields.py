@@ -23,6 +23,11 @@ def json_kind(value: object) -> str:
     return names.get(type(value).__name__, f"a {type(value).__name__}")
 
 
+def field_kind(record: Record, field: str) -> str:
+    """Name the JSON type of what a record has under a field, or "missing"."""
+    return json_kind(record[field]) if field in record else "missing"
+
+
 def listed_fields(fields: Iterable[str]) -> str:
     """List names of fields for a message: quoted, shortened, at most twelve."""
     quoted = [repr(field[:40]) for field in fields]

@@ -319,7 +319,7 @@ def test_a_cache_pays_once_and_without_one_nothing_is_kept(served: FaultServer, 
         (lambda: evobuild.evolve([3], SMALL), r"rows\[0\] is a number; expected a text or a mapping"),
         (
             lambda: evobuild.respond([{"question": "x"}], SMALL),
-            r"rows\[0\]: 'instruction' is null; expected text",
+            r"rows\[0\]: 'instruction' is missing; expected text",
         ),
         (
             lambda: evobuild.respond([{"instruction": "x", "input": 3}], SMALL),

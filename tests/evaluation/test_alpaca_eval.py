@@ -120,6 +120,16 @@ def test_a_judge_of_the_outputs_gives_the_same_preference_wherever_they_stand():
     assert (found["length"], found["unparsed"]) == (5, 0) and "lc_win_rate" not in found
 
 
+def test_it_is_said_once_why_there_is_no_length_controlled_rate(capsys):
+    rows, _ = judged(bench(), prefer("Ours."))
+    figure_values(bench(), rows)
+    said = capsys.readouterr().err
+    assert said.count("lc_win_rate is left out") == 1
+    assert "4 of 4 instructions are not AlpacaEval's" in said
+    judged(bench(length_controlled=False), prefer("Ours."))
+    assert capsys.readouterr().err == ""
+
+
 def test_outputs_change_places_by_chance_and_a_judge_of_places_gains_nothing():
     def place(prompt):
         return "m" if outputs(prompt)["m"] == "Ours." else "M"

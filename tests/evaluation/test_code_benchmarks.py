@@ -159,6 +159,7 @@ def test_a_program_that_is_called_as_a_module_is_examined_and_a_module_is_never_
         (json.dumps({**MBPP, "code": ["x"]}), "'code' is a list; expected text"),
         (json.dumps({**MBPP, "task_id": None}), "'task_id' is null"),
         (json.dumps({**MBPP, "test_list": [{}]}), "'test_list' is a list; expected a list of texts"),
+        (json.dumps({"task_id": 1, "test_list": None}), "'test_list' is null; expected a list of texts"),
         (json.dumps({**MBPP, "test_list": ["assert ("]}), "'test_list' does not compile"),
         (json.dumps({**HUMAN_EVAL, "test": ""}), "'test' is empty; expected text"),
     ],

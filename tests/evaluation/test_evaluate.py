@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import fakes
 import pytest
+import tiny
+import yaml
 from sums import MODEL, Sums
 
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import UserError
+from evobuild.core.stage import call_stage
+from evobuild.core.yaml_files import read_yaml
 from evobuild.evaluation.benchmark import Ask, Settings, Tools, user
 from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
 from evobuild.evaluation.judge import Judge, JudgeSettings, Question
 from evobuild.models.client import Model
+from stages import evaluate as stage
+
+ROOT = Path(__file__).parents[2]
 
 
 def doubled(request):
@@ -137,6 +146,34 @@ def test_what_stays_unreadable_is_unknown_and_counted(engine):
     assert found["q3"] == (None, "No idea.")
     assert sum(each.value is None for each in found.values()) == 1
     assert (judge.asked["chat"], judge.unread["chat"]) == (10, 1)
+
+
+def test_a_judge_is_not_asked_again_where_the_call_failed(engine):
+    def answer(request):
+        failed = request.messages[0].content.endswith("3?")
+        return fakes.reply(request.key, "", error="HTTP 500: no") if failed else "7"
+
+    judge, found, fake = judged(engine, answer)
+    assert found["q3"] == (None, "HTTP 500: no")
+    assert len(fake.asked) == 10
+    assert judge.unread["chat"] == 1
+
+
+def test_the_stage_reads_the_held_out_rows_that_it_is_given(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    (tmp_path / "prompts").symlink_to(ROOT / "prompts")
+    monkeypatch.chdir(tmp_path)
+    params = read_yaml(ROOT / "params.yaml")
+    params["evaluate"] |= {"models": {"own": f"transformers:{tiny.folder()}"}, "benchmarks": {"held_out": {}}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    row = tiny.row()
+    tables.write(Path("rows.parquet"), tables.frame(tables.INSTRUCTIONS, [row]))
+    Path("models/tuned").mkdir(parents=True)
+    given = {"model": "own", "held_out": "rows.parquet", "scratch": "models", "tuned": "models/tuned"}
+    outs = {"replies": "replies.parquet", "rejects": "rejects.parquet", "counts": "counts.json"}
+    call_stage(stage.main, Path("params.yaml"), given | outs)
+    found = tables.read(Path("replies.parquet"), tables.EVALUATION)
+    assert found["item"].to_list() == [row.id]
 
 
 def test_a_judge_that_never_answers_in_form_stops_the_run(engine):

@@ -89,8 +89,10 @@ def _lm_eval() -> type[Benchmark[Any]]:
     return LMEval
 
 
+HELD_OUT = "held_out"
+"""The benchmark of the held-out rows."""
 BENCHMARKS: dict[str, Callable[[], type[Benchmark[Any]]]] = {
-    "held_out": _held_out,
+    HELD_OUT: _held_out,
     "ifeval": _ifeval,
     "followbench": _followbench,
     "gsm8k": _gsm8k,

@@ -193,6 +193,12 @@ def mbpp_file(tmp_path):
 SANITIZED = {"text": None, "prompt": "Do it.", "test_imports": ["import math"]}
 
 
+@pytest.mark.parametrize("field", ["task_id", "test_list", "text", "code"])
+def test_a_field_that_is_missing_is_said_to_be(mbpp_file, field):
+    with pytest.raises(BadInput, match=f"'{field}' is missing; expected"):
+        benchmark("mbpp", items=mbpp_file({"task_id": 11, field: None})).read_items()
+
+
 def test_variants_are_told_apart_and_named(mbpp_file):
     file = mbpp_file({"task_id": 10}, {"task_id": 11}, {"task_id": 510}, {"task_id": 511})
     items = benchmark("mbpp", items=file).read_items()

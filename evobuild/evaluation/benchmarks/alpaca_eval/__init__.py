@@ -25,6 +25,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.params import Between
 from evobuild.core.prompts import render
 from evobuild.core.tables import content_id
+from evobuild.core.terminal import log
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,
@@ -111,6 +112,7 @@ class AlpacaEval(Benchmark[AlpacaEvalSettings]):
     def score(self, answers: Sequence[Answer], tools: Tools) -> Iterator[Scored]:
         """Ask the judge which output is better. Raises UserError if too much of it cannot be read."""
         assert tools.judge, "AlpacaEval needs a judge"
+        self._tell_of_unknown(answers)
         differing = [each for each in answers if each.replies[0].text != each.item.content["reference"]]
         read = read_weighted if self.settings.weighted else read_letter
         said = tools.judge.judge(self.name, map(self._question, differing), read)
@@ -125,6 +127,15 @@ class AlpacaEval(Benchmark[AlpacaEvalSettings]):
                 Check(REFERENCE_LENGTH, len(item.content["reference"])),
             )
             yield Scored(item, item.content["instruction"], output, score, lengths, judgment=judged.text)
+
+    def _tell_of_unknown(self, answers: Sequence[Answer]) -> None:
+        """Say once why there will be no length-controlled rate."""
+        unknown = sum(not is_known(each.item.content["instruction"]) for each in answers)
+        if self.settings.length_controlled and unknown:
+            log(
+                f"{self.name}: {unknown} of {len(answers)} instructions are not AlpacaEval's, whose difficulties "
+                "are known; lc_win_rate is left out, win_rate stands in its place"
+            )
 
     def _is_first(self, item: Item) -> bool:
         """Whether the model's output stands before the reference's, by chance."""
