@@ -133,8 +133,8 @@ class AlpacaEval(Benchmark[AlpacaEvalSettings]):
         unknown = sum(not is_known(each.item.content["instruction"]) for each in answers)
         if self.settings.length_controlled and unknown:
             log(
-                f"{self.name}: {unknown} of {len(answers)} instructions are not AlpacaEval's, whose difficulties "
-                "are known; lc_win_rate is left out, win_rate stands in its place"
+                f"{self.name}: {unknown} of {len(answers)} instructions are not AlpacaEval's, and their "
+                "difficulty is not known; lc_win_rate is left out, win_rate stands in its place"
             )
 
     def _is_first(self, item: Item) -> bool:
