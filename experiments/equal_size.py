@@ -7,11 +7,9 @@ import polars as pl
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import DATASET, ROWS, evolved
 from experiments.recipe.papers import (
-    ALPACA,
-    CODE_ALPACA,
     DRY_TUNING,
     EVOLVERS,
-    GSM8K,
+    SEEDS,
     SMALL_EVOLVERS,
     TASKS,
     bases,
@@ -34,7 +32,7 @@ SIZES = {"alpaca": 40_483, "gsm8k": 6_200, "code_alpaca": 15_533}
 RECIPE = Recipe(
     title="Small and large evolvers at equal size",
     source="arXiv:2412.11231, Table 4, and the data behind it",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={"evolver": EVOLVERS},
     presets=("auto-evol-e0",),
     settings=SMALL_EVOLVERS

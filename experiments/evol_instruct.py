@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from experiments.recipe import Recipe, run
 from experiments.recipe.papers import (
-    ALPACA,
     BASES,
-    CODE_ALPACA,
     DRY_TUNING,
     EVOLVERS,
-    GSM8K,
     ONE_ROUND,
+    SEEDS,
     SMALL_EVOLVERS,
     TASKS,
     TRAINED_ALONE,
@@ -37,7 +35,7 @@ PUBLISHED: Figures = {
 RECIPE = Recipe(
     title="Small and large evolvers in Evol-Instruct, Llama-3.1",
     source="arXiv:2412.11231, Table 1",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={"evolver": EVOLVERS},
     presets=("evol-instruct",),
     settings=SMALL_EVOLVERS | ONE_ROUND | TRAINED_ALONE | tuned(BASES),

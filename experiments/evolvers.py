@@ -9,7 +9,11 @@ import polars as pl
 from experiments import difficulty, keywords, token_probability
 from experiments.recipe import Lines, Recipe, Table, run
 from experiments.recipe.measures import ANSWERED, FATES, LOST, ROWS, kinds
-from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, SMALL_EVOLVERS
+from experiments.recipe.papers import (
+    EVOLVERS,
+    SEEDS,
+    SMALL_EVOLVERS,
+)
 
 BOTH = ("strategy", "evolver")
 ROUNDS = ("strategy", "round", "evolver")
@@ -23,7 +27,7 @@ def numbered(frame: pl.DataFrame) -> pl.DataFrame:
 RECIPE = Recipe(
     title="Small and large evolvers, both strategies",
     source="arXiv:2412.11231, Table 13, Figures 2 and 5, keywords; and the failures by kind",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={
         "strategy": {
             "evol": {"evolve.strategy": "evol"},

@@ -7,11 +7,9 @@ import polars as pl
 from experiments.recipe import Lines, Recipe, run
 from experiments.recipe.measures import BENCHMARKS
 from experiments.recipe.papers import (
-    ALPACA,
-    CODE_ALPACA,
     DRY_TUNING,
     EVOLVERS,
-    GSM8K,
+    SEEDS,
     SMALL_EVOLVERS,
     TASKS,
     TRAINED_ALONE,
@@ -34,7 +32,7 @@ PUBLISHED: Figures = {
 RECIPE = Recipe(
     title="Three iterations",
     source="arXiv:2412.11231, Table 10 and Figure 1",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={"evolver": EVOLVERS, "iteration": {str(number): last_round(number) for number in (1, 2, 3)}},
     presets=("evol-instruct",),
     settings=SMALL_EVOLVERS | TRAINED_ALONE | tuned(bases("Llama-3-8B")),

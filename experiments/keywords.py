@@ -6,7 +6,11 @@ import polars as pl
 
 from experiments.recipe import Recipe, Table, run
 from experiments.recipe.measures import KEYWORDS
-from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, SMALL_EVOLVERS
+from experiments.recipe.papers import (
+    EVOLVERS,
+    SEEDS,
+    SMALL_EVOLVERS,
+)
 
 COUNTS = Table(
     "Methods in the evolver's replies, and distinct keywords for them",
@@ -19,7 +23,7 @@ COUNTS = Table(
 RECIPE = Recipe(
     title="Keywords of evolving methods",
     source="arXiv:2412.11231, section 4",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={"evolver": EVOLVERS},
     presets=("auto-evol-e0",),
     settings=SMALL_EVOLVERS | {"keywords.rows": "1000"},

@@ -6,7 +6,12 @@ import polars as pl
 
 from experiments.recipe import Lines, Recipe, Table, run
 from experiments.recipe.measures import DISTANCES, seed_once
-from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, MND, SMALL_EVOLVERS
+from experiments.recipe.papers import (
+    EVOLVERS,
+    MND,
+    SEEDS,
+    SMALL_EVOLVERS,
+)
 
 WIDTH, FARTHEST = 0.01, 1.0
 """Of bins of the squared distance, as its authors draw them; theirs leave out what is farther."""
@@ -31,7 +36,7 @@ def binned(frame: pl.DataFrame) -> pl.DataFrame:
 RECIPE = Recipe(
     title="Distance to the nearest instruction",
     source="arXiv:2412.11231, Figure 4",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={"evolver": EVOLVERS},
     presets=("evol-instruct",),
     settings=SMALL_EVOLVERS | MND,

@@ -19,7 +19,7 @@ PUBLISHED: Figures = {("GPT-4",): (70.74,), ("Llama-3-70B",): (73.7,)}
 
 RECIPE = Recipe(
     title="An open model as evolver and optimizer",
-    source="arXiv:2406.00770, its ablation of Llama-3-70B",
+    source="arXiv:2406.00770, Table 8",
     data=GSM8K,
     factors={"models": {"GPT-4": {}, "Llama-3-70B": dict.fromkeys(ROLES, LLAMA_3_LARGE)}},
     presets=("auto-evol",),

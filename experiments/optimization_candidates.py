@@ -15,7 +15,7 @@ PUBLISHED: Figures = {("1",): (62.7,), ("9",): (65.0,)}
 
 RECIPE = Recipe(
     title="Optimizations a step",
-    source="arXiv:2406.00770, Figure 5 (m), and the failure rate",
+    source="arXiv:2406.00770, Figure 5 (a), and the failure rate",
     data=GSM8K,
     factors={"m": {value: {"optimize.candidates": value} for value in CANDIDATES}},
     presets=("auto-evol",),

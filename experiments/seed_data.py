@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from experiments.recipe import Recipe, run
 from experiments.recipe.papers import (
-    ALPACA,
     BASES,
-    CODE_ALPACA,
     DRY_TUNING,
-    GSM8K,
     SEED_ALONE,
+    SEEDS,
     SMALL_EVOLVERS,
     TASKS,
     TRAINED_ALONE,
@@ -30,7 +28,7 @@ PUBLISHED: Figures = {
 RECIPE = Recipe(
     title="The seed alone",
     source="arXiv:2412.11231, Table 9",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     presets=("small-evolvers",),
     settings=SMALL_EVOLVERS | SEED_ALONE | TRAINED_ALONE | tuned(BASES),
     by_data=TASKS,

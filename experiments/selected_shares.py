@@ -49,8 +49,8 @@ RECIPE = Recipe(
             prepare=by_share,
         ),
     ),
-    dry=DRY_TUNING,
-    dry_levels={"cut": (ALL, "ifd 5", "ic_ifd 5")},
+    dry=DRY_TUNING | {"seed.rows": "60"},
+    dry_levels={"cut": (ALL, "ifd 15", "ic_ifd 15")},
     note="Figure 6 sets IC-IFD beside IFD, Figure 7 beside all rows.",
 )
 

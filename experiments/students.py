@@ -7,14 +7,12 @@ import polars as pl
 from experiments.recipe import Lines, Recipe, run
 from experiments.recipe.measures import BENCHMARKS
 from experiments.recipe.papers import (
-    ALPACA,
-    CODE_ALPACA,
     DRY_TUNING,
     EVOLVERS,
-    GSM8K,
     LLAMA_LARGE,
     ONE_ROUND,
     QWEN_STUDENTS,
+    SEEDS,
     SMALL_EVOLVERS,
     TASKS,
     TRAINED_ALONE,
@@ -50,7 +48,7 @@ def sized(frame: pl.DataFrame) -> pl.DataFrame:
 RECIPE = Recipe(
     title="Students of seven sizes",
     source="arXiv:2412.11231, Table 11 and Figure 3",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={"evolver": EVOLVERS},
     presets=("evol-instruct",),
     settings=SMALL_EVOLVERS

@@ -9,7 +9,12 @@ import polars as pl
 from evobuild.evolution.token_probability import FIRST
 from experiments.recipe import Lines, Recipe, Table, run
 from experiments.recipe.measures import PROBABILITIES
-from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, ONE_ROUND, SMALL_EVOLVERS
+from experiments.recipe.papers import (
+    EVOLVERS,
+    ONE_ROUND,
+    SEEDS,
+    SMALL_EVOLVERS,
+)
 
 SURE = 0.9
 FIRST_ROUND = "r1"
@@ -57,7 +62,7 @@ SURE_SHARES = Table(
 RECIPE = Recipe(
     title="Token probability of evolvers",
     source="arXiv:2412.11231, Figure 5",
-    data=ALPACA | GSM8K | CODE_ALPACA,
+    data=SEEDS,
     factors={"evolver": EVOLVERS},
     presets=("evol-instruct",),
     settings=SMALL_EVOLVERS | ONE_ROUND | {"evolve.token_probability": "true"},

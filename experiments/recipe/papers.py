@@ -17,7 +17,7 @@ MPNET = "sentence-transformers/all-mpnet-base-v2"
 SKYWORK_REWARD = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"
 QWEN_SMALL = "vllm:Qwen/Qwen2-7B-Instruct"
 QWEN_LARGE = "vllm:Qwen/Qwen2-72B-Instruct"
-# arXiv:2406.00770, Figures 3 to 5: evolver and optimizer; in its main results GPT-4 is both.
+# arXiv:2406.00770, Figures 3 to 6 and Table 4: evolver and optimizer; in its main results GPT-4 is both.
 GPT_EVOLVER = "openai:gpt-3.5-turbo"
 GPT_OPTIMIZER = "openai:gpt-4"
 # Both, in its table of other models.
@@ -101,17 +101,21 @@ CODE_TUNING = {"finetune.epochs": "3", "finetune.batch": "192", "finetune.learni
 """Of code in arXiv:2406.00770, as the preset auto-evol-code."""
 
 ALPACA = {"alpaca": 51_983}
+# By Table 10 of arXiv:2406.00770, whose analyses take it for chat in place of ShareGPT.
+ALPACA_20K = {"alpaca": 20_000}
+CODE_ALPACA = {"code_alpaca": 20_022}
 CHERRY_ALPACA = {"alpaca": 52_002}
 GSM8K = {"gsm8k": 7_473}
-CODE_ALPACA = {"code_alpaca": 20_022}
 SHAREGPT = {"sharegpt": 10_000}
+SEEDS = ALPACA | GSM8K | CODE_ALPACA
+"""Of arXiv:2412.11231, but for AutoIF."""
 
 # Every role is given a model, so that none is left to the simulated one of params.yaml.
 AUTO_EVOL = {f"models.{role}": GPT_EVOLVER for role in CHAT_ROLES} | {
     "models.optimizer": GPT_OPTIMIZER,
     "models.judge": GPT_OPTIMIZER,
 }
-"""Models of arXiv:2406.00770, Figures 3 to 5."""
+"""Models of arXiv:2406.00770, Figures 3 to 6."""
 MAIN_MODELS = AUTO_EVOL | {"models.evolver": GPT_OPTIMIZER, "models.responder": GPT_OPTIMIZER}
 """Models of its main results."""
 SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES}
