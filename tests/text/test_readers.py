@@ -28,7 +28,7 @@ SECONDS = 0.4
 """Of the processor, so that nobody else's work counts. What is promised, 0.1 s for 100 kB, is measured by
 benchmarks/firm_readers.py."""
 READINGS = 5
-"""A text is slow that is slow each time: garbage of other tests may be collected in the middle of one reading."""
+"""A text is slow that is slow each time: garbage of other tests may be collected in the middle of one."""
 TEXTS = {name: family(SIZE) for name, family in FAMILIES.items()}
 
 
