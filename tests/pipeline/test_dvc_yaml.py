@@ -187,7 +187,7 @@ def test_the_face_of_the_package_holds_nothing_that_a_stage_could_use() -> None:
     tree = ast.parse((ROOT / PACKAGE).read_text())
     named = [target.id for node in ast.walk(tree) if isinstance(node, ast.Assign)
              for target in node.targets if isinstance(target, ast.Name)]  # fmt: skip
-    assert named == ["__version__"]
+    assert named == ["__version__", "__all__"]
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
 
 
