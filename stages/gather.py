@@ -7,7 +7,6 @@ from pathlib import Path
 
 from evobuild.core.params import Name, Part
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
 from evobuild.training.params import Method
 
 
@@ -41,7 +40,6 @@ def main(params: Params, args: Arguments) -> None:
     tables.write_json(args.about, {"data": given.data, "method": given.method, "rows": rows.height})
     nothing_lost = tables.REJECTS.to_frame()
     tables.write_json(args.counts, tables.ledger(rows.height, rows.height, nothing_lost))
-    log(f"{rows.height} rows of {given.data} are trained on, by {given.method}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from evobuild.core.measures import measure_folders
 from evobuild.core.stage import Folders, Out, out, run
-from evobuild.core.terminal import log
 from evobuild.selection.params import SelectParams
 
 
@@ -35,7 +34,6 @@ def main(params: SelectParams, args: Arguments) -> None:
     tables.write(args.dataset, kept)
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, ledger)
-    log(f"kept {kept.height} of {rows_in} rows by {', '.join(params.select.by)}")
 
 
 if __name__ == "__main__":

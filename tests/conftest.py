@@ -25,6 +25,8 @@ def progress(tmp_path, monkeypatch):
     monkeypatch.setattr("evobuild.models.progress.FOLDER", tmp_path / ".evobuild/progress")
     own = tmp_path / ".evobuild/usage.jsonl"
     monkeypatch.setattr("evobuild.models.usage_journal.usage_file", lambda: own)
+    runs = tmp_path / ".evobuild/runs.jsonl"
+    monkeypatch.setattr("evobuild.core.run_journal.journal_file", lambda: runs)
 
 
 @pytest.fixture

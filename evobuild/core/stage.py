@@ -27,15 +27,21 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
+from evobuild.core import run_journal
 from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.outs import whole
+from evobuild.core.run_journal import StageRun
+from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
+from evobuild.core.version import __version__
 
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
@@ -54,18 +60,46 @@ def run(main: Callable[..., None]) -> NoReturn:
     """Run a stage's main with what the command line gives, and exit as `command_line` says."""
     die_with_parent()
 
+    name = Path(sys.argv[0]).stem
+
     def work() -> int:
         words = vars(argument_parser(main).parse_args())
-        call_stage(main, words.pop("params"), words)
+        began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+        with run_journal.calls_noted() as calls:
+            arguments = call_stage(main, words.pop("params"), words)
+        done = _stage_run(name, arguments, argument_kinds(main))
+        done = done._replace(started=started, seconds=round(time.monotonic() - began, 2))
+        _tell(run_journal.with_calls(done, calls))
         return 0
 
-    raise SystemExit(finished(Path(sys.argv[0]).stem, work))
+    raise SystemExit(finished(name, work))
 
 
-def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str | None]) -> None:
+def _stage_run(name: str, arguments: Any, kinds: Mapping[str, Any]) -> StageRun:
+    """What a run made, as its outs tell."""
+    from evobuild.core.stages import stage_address
+
+    outs = {each: getattr(arguments, each) for each, kind in kinds.items() if kind is Out}
+    address = stage_address(name, instance_name(arguments, kinds))
+    run = StageRun(address, commit=run_journal.commit(), version=__version__)
+    run = run._replace(table=str(next(iter(outs.values()), "")))
+    return run_journal.with_rows(run, outs.get("counts"))
+
+
+def _tell(done: StageRun) -> None:
+    """Add a run to the journal and say in a line what came of it; a full disk undoes nothing."""
+    try:
+        run_journal.append(done)
+    except OSError as error:
+        log(f"{run_journal.journal_file()}: cannot be written: {error.strerror or error}")
+    log(run_journal.closing_line(done))
+
+
+def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str | None]) -> Any:
     """Call a stage's main: read its params, hold its inputs and locks, and give its outs their names.
 
-    params: params.yaml. given: names and paths of the command line; None where it gives none.
+    params: params.yaml. given: names and paths of the command line; None where it gives none. Returns the
+    stage's arguments, its outs under their own names.
 
     Raises UserError if an input is missing, an out would replace what is none, or another process writes it.
     """
@@ -91,6 +125,7 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
             stack.enter_context(prompts.only(reads.prompts))
             read = params_read(read, reads)
         main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
+    return arguments
 
 
 def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from evobuild.core import run_journal
 from evobuild.core.private_files import private_file, private_folder
 from evobuild.core.terminal import log
 from evobuild.models import usage_journal
@@ -63,6 +64,7 @@ class Progress:
         state = "finished" if finished else "stopped"
         self._write(state, time.monotonic())
         usage_journal.append(self._content(state))
+        run_journal.note_calls(self._usage.taken())
 
     def _line(self, now: float) -> str:
         rate = self._done / (now - self._began)
