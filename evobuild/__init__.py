@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evobuild.core.version import __version__
+
 # Run as a file, a stage script has its own folder first on the path, where `select` and `evaluate` would
 # hide the modules of these names that other packages import. Here it is undone before any of these is.
 if Path(sys.path[0]).name == "stages":
     sys.path[0] = str(Path(sys.path[0]).parent)
-
-__version__ = "0.6.0"
 
 if TYPE_CHECKING:
     from evobuild.api import (
@@ -58,6 +58,7 @@ __all__ = [
     "OptimizedMethod",
     "Result",
     "UserError",
+    "__version__",
     "check_answers",
     "evaluate",
     "evolve",

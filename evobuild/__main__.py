@@ -11,9 +11,9 @@ import importlib
 import sys
 from pathlib import Path
 
-from evobuild import __version__
 from evobuild.cli.commands import COMMANDS
 from evobuild.core.command_line import Parser, finished
+from evobuild.core.version import __version__
 
 
 def main(words: list[str] | None = None) -> int:

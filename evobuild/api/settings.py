@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-import evobuild
 from evobuild.core import cache_files, prompts
 from evobuild.core.errors import BadParams
+from evobuild.core.library import template_folder
 from evobuild.core.params import validated
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.core.yaml_files import read_yaml
@@ -30,16 +30,9 @@ Folder = str | Path | None
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
-def shipped_folder() -> Path:
-    """Where prompts/ and params.yaml lie as they are shipped: in the installed library, or its repository."""
-    package = Path(evobuild.__file__).parent
-    installed = package / "template"
-    return installed if installed.is_dir() else package.parent
-
-
 @once
 def _shipped_params() -> dict[str, Any]:
-    found: dict[str, Any] = read_yaml(shipped_folder() / "params.yaml")
+    found: dict[str, Any] = read_yaml(template_folder() / "params.yaml")
     return found
 
 
@@ -52,7 +45,7 @@ def surroundings(cache: Folder) -> Iterator[Engines]:
     with ExitStack() as stack:
         folder = Path(cache).expanduser() if cache else Path(stack.enter_context(TemporaryDirectory()))
         stack.enter_context(cache_files.kept_in(folder.absolute()))
-        stack.enter_context(prompts.taken_from(shipped_folder() / "prompts"))
+        stack.enter_context(prompts.taken_from(template_folder() / "prompts"))
         yield Engines()
 
 
