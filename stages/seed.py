@@ -31,7 +31,8 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.seeds import formats, seed
 
-    rows = list(formats.read_seed_rows(args.source, params.seed.format))
+    given = params.seed
+    rows = list(formats.read_seed_rows(args.source, given.format, given.columns or {}))
     split = seed.split_seed_rows(rows, params.seed, params.random_seed)
     kept, held, lost = (
         tables.frame(tables.INSTRUCTIONS, split.r0),

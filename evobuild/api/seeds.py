@@ -25,7 +25,8 @@ def read_seeds(
 
     path: .json, .jsonl, .csv or .parquet, of Alpaca, GSM8K, ShareGPT or messages; "auto" tells them apart by
     their fields. rows: drawn of all; None: all. settings: other keys of the section `seed` of params.yaml,
-    such as deduplicate=False or held_out=0.1, of which the rows are then not given; here none is held out.
+    such as columns={"instruction": "question_text"} or held_out=0.1, of which the rows are then not given;
+    here none is held out.
 
     Rejects are rows without an instruction, repeated ones, and those not drawn.
 
@@ -36,5 +37,6 @@ def read_seeds(
     (3, ['exact duplicate', 'not drawn'])
     """
     params = section("seed", Seed, {"held_out": 0.0, "format": format, "rows": rows} | settings)
-    split = seeding.split_seed_rows(list(formats.read_seed_rows(Path(path), params.format)), params, seed)
+    sources = list(formats.read_seed_rows(Path(path), params.format, params.columns or {}))
+    split = seeding.split_seed_rows(sources, params, seed)
     return Result(tables.frame(tables.INSTRUCTIONS, split.r0), reject_table(split.rejects))

@@ -1,10 +1,11 @@
 """Seed data as users bring it, in uniform rows.
 
-The fields of the first record tell the format, unless the caller names it; every record must then have it.
+The fields of the first record tell the format, unless the caller names it or its columns; every record must
+then have it. Names are known whatever their case, see columns.py.
 
 alpaca    instruction[, input][, output][, system][, history], history being pairs [user, assistant]. Also
-          Dolly (instruction, context, response); chosen for output; prompt with completion, response or
-          chosen; self-instruct's `instances`, one row per instance.
+          Dolly (instruction, context, response); chosen for output; prompt, query, user or human with what
+          answers it; input with output; self-instruct's `instances`, one row per instance.
 gsm8k     question, answer; or problem, solution as in MATH.
 sharegpt  conversations: a list of turns {from, value}.
 messages  messages: a list of turns {role, content}, content being text or parts {type: text, text | value}.
@@ -19,13 +20,23 @@ Failure is a record of another shape, or a value that is not text where text is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from evobuild.core.errors import BadInput
 from evobuild.seeds import records
+from evobuild.seeds.columns import (
+    BESIDE,
+    LISTS,
+    SPELLINGS,
+    Columns,
+    Spelling,
+    columns_option,
+    columns_text,
+    guess_columns,
+    name_fields,
+)
 from evobuild.seeds.conversations import Turns, opening_turn, read_exchanges
 from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
 
@@ -48,83 +59,139 @@ class SourceRow(NamedTuple):
     domain: str | None
 
 
-class Spelling(NamedTuple):
-    """The names that the fields of a flat record go by; the first that is there and not null counts."""
+class Layout(NamedTuple):
+    """How the records of a file become rows. form: a flat record's names, or the field with the turns."""
 
-    instruction: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    format: str
+    form: Spelling | str
+    columns: Columns
+
+    def rows(self, place: str, number: int, record: Record) -> Iterator[SourceRow]:
+        """Give the rows of a record. number: of the record in its file, from 0."""
+        known = _known_record(record, self.columns)
+        if isinstance(self.form, str):
+            yield from _conversation_rows(self.form, place, number, known)
+        elif self.form.instruction in known:
+            yield from _flat_rows(self.form, place, number, known)
+        else:
+            wanted = self.columns.get("instruction", self.form.instruction)
+            raise BadInput(
+                f"{place}: lacks '{wanted}', which the first record has; "
+                f"its fields are {listed_fields(record)}; expected one format throughout the file"
+            )
 
 
-FLAT = {
-    "alpaca": (
-        Spelling("instruction", ("input", "context"), ("output", "response", "completion", "chosen")),
-        Spelling("prompt", (), ("completion", "response", "chosen")),
-    ),
-    "gsm8k": (Spelling("question", (), ("answer",)), Spelling("problem", (), ("solution",))),
-}
-LISTS = {"sharegpt": "conversations", "messages": "messages"}  # the field with the turns
-
-Convert = Callable[[str, int, Record], Iterable[SourceRow]]
+class UnknownLayout(BadInput):
+    """No format fits the first record."""
 
 
-def read_seed_rows(path: Path, format: Format = "auto") -> Iterator[SourceRow]:
+def read_seed_rows(
+    path: Path, format: Format = "auto", columns: Columns | None = None
+) -> Iterator[SourceRow]:
     """Read seed data as rows, in file order.
 
-    Raises BadInput, when the row is asked for, if the file or a record is not as the module says.
+    columns: those that the caller names; None: nothing can be named, so no error says that.
+
+    Raises BadInput, when the row is asked for, if the file or a record is not as the module says, or no
+    record has a column that is named; UnknownLayout if no format fits.
     """
-    convert: Convert | None = None
+    layout: Layout | None = None
+    unseen = set((columns or {}).values())
     for number, (place, record) in enumerate(records.read_records(path)):
-        if convert is None:
-            convert = _recognised(place, record, format)
-        yield from convert(place, number, record)
+        if layout is None:
+            layout = find_layout(place, record, format, columns)
+        unseen.difference_update(record)
+        yield from layout.rows(place, number, record)
+    if unseen:
+        raise BadInput(f"{path}: seed.columns names {listed_fields(sorted(unseen))}, which no record has")
 
 
-def _recognised(place: str, record: Record, format: Format) -> Convert:
-    """Choose how records become rows by the fields of the first, null ones only if need be."""
-    filled = {field for field, value in record.items() if value is not None}
-    for fields in (filled, set(record)):
-        if (convert := _list_format(fields, format) or _flat_format(fields, format)) is not None:
-            return convert
-    raise BadInput(f"{place}: {_unrecognised(format)}; its fields are {listed_fields(record)}")
+def find_layout(
+    place: str, record: Record, format: Format = "auto", columns: Columns | None = None
+) -> Layout:
+    """Choose how records become rows by the fields of the first, null ones only if need be.
+
+    Raises BadInput if the instruction's column is named and is not there; UnknownLayout if no format fits.
+    """
+    given = columns or {}
+    for role in ("instruction", "conversations"):
+        if role in given and given[role] not in record:
+            found = f"seed.columns.{role} is {given[role][:40]!r}, which is none of its fields"
+            raise BadInput(f"{place}: {found} {listed_fields(record)}")
+    known = _known_record(record, given)
+    filled = {field for field, value in known.items() if value is not None}
+    for fields in (filled, set(known)):
+        if (form := _list_form(fields, format, given) or _flat_form(fields, format, given)) is not None:
+            name = form.format if isinstance(form, Spelling) else _name_of_list(form)
+            return Layout(name, form, given)
+    hint = "" if columns is None else _hint(record)
+    raise UnknownLayout(f"{place}: {_unrecognised(format)}; its fields are {listed_fields(record)}{hint}")
 
 
-def _list_format(fields: set[str], format: Format) -> Convert | None:
-    """The reader of conversations, if these are the fields of one."""
+def _list_form(fields: set[str], format: Format, columns: Columns) -> str | None:
+    """The field with the turns, if these are the fields of conversations."""
+    if "instruction" in columns:
+        return None
     for name, field in LISTS.items():
-        if field in fields and format in ("auto", name):
-            return partial(_conversation_rows, field)
+        named = field in columns and format in LISTS
+        if field in fields and (named or format in ("auto", name)):
+            return field
     return None
 
 
-def _flat_format(fields: set[str], format: Format) -> Convert | None:
-    """The reader of flat records, if these are the fields of one: all but `instruction` need an answer."""
-    for name, spellings in FLAT.items():
-        for spelling in spellings:
-            answered = spelling.instruction == "instruction" or not fields.isdisjoint(spelling.outputs)
-            if spelling.instruction in fields and (format == name or (format == "auto" and answered)):
-                return partial(_flat_rows, spelling)
+def _name_of_list(field: str) -> str:
+    return next(name for name, each in LISTS.items() if each == field)
+
+
+def _flat_form(fields: set[str], format: Format, columns: Columns) -> Spelling | None:
+    """The names of a flat record, if these are the fields of one.
+
+    All but `instruction`, and one that is named, need an answer, or no other field beside them.
+    """
+    for spelling in SPELLINGS:
+        if spelling.instruction not in fields or format not in ("auto", spelling.format):
+            continue
+        alone = fields <= {spelling.instruction, *BESIDE, "id"}
+        answered = alone or not fields.isdisjoint(spelling.outputs)
+        if spelling.instruction == "instruction" or format != "auto" or answered:
+            return spelling._replace(
+                inputs=("input",) if "input" in columns else spelling.inputs,
+                outputs=("output",) if "output" in columns else spelling.outputs,
+            )
     return None
+
+
+def _known_record(record: Record, columns: Columns) -> Record:
+    """The fields of a record by their known names, and the others by their own."""
+    names = name_fields(record, columns)
+    known = {name: record[field] for name, field in names.items()}
+    return known | {
+        field: value for field, value in record.items() if field not in names.values() and field not in known
+    }
 
 
 def _unrecognised(format: Format) -> str:
     """Say what the first record of a format must have."""
-    wanted = {name: f"'{field}'" for name, field in LISTS.items()}
-    wanted |= {name: " or ".join(f"'{each.instruction}'" for each in FLAT[name]) for name in FLAT}
     if format != "auto":
-        return f"not the format {format}; expected the field {wanted[format]}"
+        flat = [spelling.instruction for spelling in SPELLINGS if spelling.format == format]
+        wanted = " or ".join(f"'{field}'" for field in flat or [LISTS[format]])
+        return f"not the format {format}; expected the field {wanted}"
     known = "alpaca (instruction, …), gsm8k (question, answer), sharegpt (conversations), messages (messages)"
     return f"no format recognised; expected one of {known}"
+
+
+def _hint(record: Record) -> str:
+    """Say how the columns are named that may be an instruction and its answer."""
+    guess: Columns = guess_columns(record) or {"instruction": "…", "output": "…"}
+    return (
+        f"\nsay which is which: columns: {columns_text(guess)} under seed in params.yaml, "
+        f"or {columns_option(guess)}"
+    )
 
 
 def _flat_rows(spelling: Spelling, place: str, number: int, record: Record) -> Iterator[SourceRow]:
     """Give the rows of a flat record: one, or one per self-instruct instance."""
     instruction = text_field(record, (spelling.instruction,), place)
-    if not instruction and spelling.instruction not in record:
-        raise BadInput(
-            f"{place}: lacks '{spelling.instruction}', which the first record has; "
-            f"its fields are {listed_fields(record)}; expected one format throughout the file"
-        )
     history = opening_turn(record, (), place) + _pairs(record, place)
     domain = _domain(record)
     for answer in _instances(record):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.params import Between, Count, Name, Section, Share
+from evobuild.seeds.columns import ColumnRole
 
 
 def _domain(value: str) -> str:
@@ -31,9 +33,20 @@ class Fetch(Section):
     split: str | Several
 
 
+def _columns(value: dict[ColumnRole, str] | None) -> dict[ColumnRole, str] | None:
+    if twice := [name for name, count in Counter((value or {}).values()).items() if count > 1]:
+        raise ValueError(f"expected a column for each, and {twice[0]!r} is there twice")
+    if value and "instruction" in value and "conversations" in value:
+        raise ValueError("expected an instruction or conversations, not both")
+    return value
+
+
 class Seed(Section):
+    """columns: by what they hold, the names that the source has for them."""
+
     source: str
     format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
+    columns: Annotated[dict[ColumnRole, str] | None, AfterValidator(_columns)]
     domain: Annotated[str, AfterValidator(_domain)] | None
     rows: Count | None
     deduplicate: bool

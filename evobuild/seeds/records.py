@@ -3,8 +3,8 @@
 .json                an array of objects; or one object per line, if that is what the file turns out to hold
 .jsonl               one object per line; blank lines are passed over
 .json.gz, .jsonl.gz  the same, compressed
-.csv                 comma-separated with a header row; cells are text, an empty or lacking cell is null;
-                     blank lines are passed over
+.csv, .tsv           a header row, then text cells, parted by the comma, semicolon or tab that cuts the header
+                     into most; an empty or lacking cell is null; blank lines are passed over
 .parquet             any columns
 
 Text is UTF-8, with or without a byte order mark. A place is `seeds.jsonl:17` in files of lines and in CSV,
@@ -33,6 +33,8 @@ from evobuild.seeds.fields import Record, json_kind, listed_fields
 if TYPE_CHECKING:
     import polars
 
+DELIMITERS = (",", ";", "\t")
+MOST_OF_HEADER = 1 << 20  # characters of it that tell what parts the cells
 ROWS_PER_SLICE = 8192  # rows of a table that are Python objects at a time
 
 
@@ -64,6 +66,7 @@ def _container(path: Path) -> Callable[[Path], Iterator[tuple[str, object]]]:
         ".json.gz": _read_json,
         ".jsonl.gz": read_json_lines,
         ".csv": _read_csv,
+        ".tsv": _read_csv,
         ".parquet": _read_parquet,
     }
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -125,7 +128,7 @@ def _read_csv(path: Path) -> Iterator[tuple[str, object]]:
 def _csv_lines(text: str, path: Path) -> Iterator[tuple[str, list[str]]]:
     """The rows of a CSV text that are not blank, each with the place where it begins."""
     csv.field_size_limit(sys.maxsize)
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     while True:
         place = f"{path.name}:{rows.line_num + 1}"
         try:
@@ -138,6 +141,19 @@ def _csv_lines(text: str, path: Path) -> Iterator[tuple[str, list[str]]]:
             raise BadInput(f"{place}: not CSV: {found}; {wanted}") from None
         if cells and (len(cells) > 1 or cells[0].strip()):
             yield place, cells
+
+
+def _delimiter(text: str) -> str:
+    """What parts the cells: of comma, semicolon and tab the one that gives the first row most cells."""
+    header = text.lstrip("\r\n")[:MOST_OF_HEADER]
+    return max(DELIMITERS, key=lambda each: len(_first_row(header, each)))
+
+
+def _first_row(text: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:  # read as a whole, it says what is wrong and where
+        return []
 
 
 def _header(columns: list[str], path: Path) -> list[str]:

@@ -78,7 +78,7 @@ BAD: list[tuple[str, object, str]] = [
     ("a.json", [{"text": "x", "b\n": 1}], r"its fields are 'text', 'b\n'"),
     ("a.json", [{str(n): "x" for n in range(99)}], "and 87 more"),
     ("a.json", [{}], "its fields are none"),
-    ("a.json", [{"prompt": "x"}], "no format recognised"),
+    ("a.json", [{"prompt": "x", "note": "y"}], "no format recognised"),
     (
         "a.json",
         [FULL] * 5 + [{"question": "x"}],
@@ -144,7 +144,8 @@ BAD: list[tuple[str, object, str]] = [
     ),
     ("a.csv", ",,\nx,y,z\n", "has no column names"),
     ("a.csv", "instruction,output,output\nx,y,z\n", "has 'output' twice or more"),
-    ("a.csv", "instruction;output\nx;y\n", "its fields are 'instruction;output'"),
+    ("a.csv", "instruction|output\nx|y\n", "its fields are 'instruction|output'"),
+    ("a.csv", "instruction;output\nx;y;z\n", "a.csv:2: not CSV: 3 cells, and the header row has 2"),
     ("a.jsonl.gz", LINES, "is no whole gzip file"),
     ("a.jsonl.gz", gzip.compress(LINES * 99)[:-9], "is no whole gzip file"),
 ]
@@ -162,7 +163,7 @@ def test_bad_input_is_said_in_two_lines(tmp_path: Path, name: str, data: object,
 @pytest.mark.parametrize(
     ("format", "wanted"),
     [
-        ("alpaca", "expected the field 'instruction' or 'prompt'"),
+        ("alpaca", "expected the field 'instruction' or 'prompt' or .*"),
         ("gsm8k", "'question' or 'problem'"),
         ("sharegpt", "'conversations'"),
         ("messages", "'messages'"),

@@ -28,6 +28,7 @@ def unlike(count: int) -> list[SourceRow]:
 
 def params(**fields) -> Seed:
     given = {
+        "columns": {},
         "domain": None,
         "rows": None,
         "deduplicate": True,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "repro": "check params.yaml, then dvc repro with what follows",
+    "inspect": "what a file of seed data holds, and the params that fit",
     "plan": "what a dvc repro would run, ask and cost",
     "models": "whether the model of each role can be used",
     "explain": "the life of one row: what it came from and why it ended",

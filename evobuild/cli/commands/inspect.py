@@ -1,0 +1,28 @@
+"""`evobuild inspect`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from evobuild.core.terminal import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A file."""
+    parser.add_argument("file", type=Path, help="seed data: .json, .jsonl, .csv, .tsv or .parquet")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what the file holds, as the stage `seed` would read it under params.yaml."""
+    from evobuild.cli.check.params import PARAMS
+    from evobuild.core.params import Part, load_params
+    from evobuild.seeds.inspection import inspect_file, render_inspection
+    from evobuild.seeds.params import Seed
+
+    class Params(Part):
+        seed: Seed
+
+    found = inspect_file(arguments.file, load_params(PARAMS, Params).seed)
+    say(render_inspection(found))
+    return 0

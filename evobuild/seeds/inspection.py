@@ -1,0 +1,209 @@
+"""What a file of seed data is, before anything runs: format, columns, rows, and the params that fit.
+
+A file whose columns have no known names is inspected by the columns that are guessed. `certain` is false if
+their names do not say what they hold; then somebody should look before the params are used.
+
+Failure is a file that cannot be read, or holds no text at all: it raises BadInput as the stage `seed` does.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+
+from evobuild.core.tables import count_reasons
+from evobuild.seeds import records
+from evobuild.seeds.clean import clean_source_rows
+from evobuild.seeds.columns import (
+    BESIDE,
+    ColumnRole,
+    columns_option,
+    guess_columns,
+    is_domain,
+    is_telling,
+    name_fields,
+)
+from evobuild.seeds.formats import Layout, SourceRow, UnknownLayout, find_layout
+from evobuild.seeds.params import Seed
+from evobuild.text.language import NAMES, detect_language
+
+MOST_TOLD = 2000
+"""Rows whose language is told."""
+SHOWN = 12
+"""Names that a line of the text has at most."""
+MOST_DOMAINS = 30
+FEW = 20
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A file of seed data.
+
+    format: of its records, as seed.format has it. columns: all, in their order; mapping: of these, what is
+    read, by its role. records: of the file; rows: instructions, one for each turn of a user. rejects: rows
+    that the stage seed would lose, by reason, but for those not drawn. Of the rows that are kept: unanswered,
+    those without an output; later_turns, those with turns before them; domains, and languages by their codes,
+    '' where it cannot be told, of `told` rows; words of the instructions, the least, the median and the most.
+    guessed: columns that have no known names, by the roles that they seem to have; certain: whether the names
+    say so, so that the params can be used unseen.
+    """
+
+    path: Path
+    format: str
+    columns: tuple[str, ...]
+    mapping: dict[str, str]
+    records: int
+    rows: int
+    rejects: dict[str, int]
+    unanswered: int
+    later_turns: int
+    domains: dict[str, int]
+    languages: dict[str, int]
+    told: int
+    words: tuple[int, int, int]
+    guessed: dict[ColumnRole, str]
+    certain: bool
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The columns that hold none of what is read."""
+        return tuple(name for name in self.columns if name not in self.mapping.values())
+
+    @property
+    def params(self) -> dict[str, object]:
+        """What fits, by the keys of params.yaml: {"seed.source": "mine.jsonl", "seed.columns": {…}}."""
+        return {"seed.source": str(self.path)} | ({"seed.columns": self.guessed} if self.guessed else {})
+
+    @property
+    def kept(self) -> int:
+        """Rows that the stage seed would keep, held-out ones among them."""
+        return self.rows - sum(self.rejects.values())
+
+
+def inspect_file(path: Path, params: Seed) -> Inspection:
+    """Look at a file as the stage `seed` would read it.
+
+    params: the section `seed`, whose source is passed over; columns that it names come before any guess.
+
+    Raises BadInput at what cannot be read.
+    """
+    layout, guessed = _layout(path, params)
+    columns: dict[str, None] = {}
+    rows: list[SourceRow] = []
+    count = 0
+    for place, record in records.read_records(path):
+        columns.update(dict.fromkeys(record))
+        rows += layout.rows(place, count, record)
+        count += 1
+    kept, lost = clean_source_rows(rows, params.domain, params.deduplicate)
+    texts = [row.instruction for _, row in kept]
+    told = texts[:: -(-len(texts) // MOST_TOLD) or 1]
+    lengths = sorted(len(text.split()) for text in texts) or [0]
+    return Inspection(
+        path=path,
+        format=layout.format,
+        columns=tuple(columns),
+        mapping=_mapping(layout, list(columns)),
+        records=count,
+        rows=len(rows),
+        rejects=count_reasons(each.reason for each in lost),
+        unanswered=sum(not row.output for _, row in kept),
+        later_turns=sum(any(role != "system" for role, _ in row.history) for _, row in kept),
+        domains=count_reasons(row.domain for _, row in kept),
+        languages=count_reasons(detect_language(text) or "" for text in told),
+        told=len(told),
+        words=(lengths[0], median_low(lengths), lengths[-1]),
+        guessed=guessed,
+        certain=is_telling(guessed),
+    )
+
+
+def _layout(path: Path, params: Seed) -> tuple[Layout, dict[ColumnRole, str]]:
+    """How the records are read, and the columns that had to be guessed for it."""
+    place, record = next(records.read_records(path))
+    given = params.columns or {}
+    try:
+        return find_layout(place, record, params.format, given), {}
+    except UnknownLayout:
+        guessed = {} if given else guess_columns(record)
+        if not guessed:
+            raise
+        return find_layout(place, record, params.format, guessed), guessed
+
+
+def _mapping(layout: Layout, columns: Sequence[str]) -> dict[str, str]:
+    """The column of each role, of those that a file has."""
+    names = name_fields(columns, layout.columns)
+    if isinstance(layout.form, str):
+        roles: dict[str, tuple[str, ...]] = {"conversations": (layout.form,)}
+    else:
+        form = layout.form
+        roles = {"instruction": (form.instruction,), "input": form.inputs, "output": form.outputs}
+    roles |= {name: (name,) for name in BESIDE}
+    found = {role: [names[name] for name in known if name in names] for role, known in roles.items()}
+    return {role: fields[0] for role, fields in found.items() if fields}
+
+
+def remarks(found: Inspection) -> Iterator[str]:
+    """What somebody should know before the file is used, a sentence each."""
+    if not found.certain:
+        yield "The columns have no telling names: look whether the mapping is right."
+    if not found.kept:
+        yield "No row is left."
+    if found.kept and found.unanswered == found.kept:
+        yield "No row has an answer; the responder gives them to evolved rows."
+    if telling := [name for name in found.others if "domain" not in found.mapping and is_domain(name)]:
+        yield f"{_named(telling[0])} may be the domain: {columns_option({'domain': telling[0]})}"
+    if len(found.domains) > MOST_DOMAINS:
+        yield f"{len(found.domains):,} domains are many; seed.domain=chat makes them one."
+    likeliest = [code for code in found.languages if code]
+    if sum(found.languages[code] > 0.02 * found.told for code in likeliest) > 1:
+        yield f"More than one language; seed.languages=[{likeliest[0]}] keeps the commonest."
+    if 0 < found.kept < FEW:
+        yield f"{found.kept} rows are few: the held-out rows and what a method is judged on come out of them."
+
+
+def render_inspection(found: Inspection) -> str:
+    """Say what was found, in some ten lines of plain text."""
+    least, middle, most = found.words
+    lost = ", ".join(f"{count:,} {reason}" for reason, count in found.rejects.items())
+    lines = [
+        ("format", f"{found.format}, {found.records:,} records"),
+        ("columns", ", ".join(f"{role} is {_named(name)}" for role, name in found.mapping.items())),
+        ("others", _listed(map(_named, found.others)) or "none"),
+        ("rows", f"{found.rows:,}, of which {found.kept:,} are kept; lost: {lost or 'none'}"),
+        ("answers", f"{found.kept - found.unanswered:,} of {found.kept:,} rows have one"),
+        ("earlier turns", f"{found.later_turns:,} of {found.kept:,} rows have some"),
+        ("words", f"{least:,} to {most:,} in an instruction, the median {middle:,}"),
+        ("domains", _shares(found.domains, found.kept)),
+        ("languages", _shares({language_name(code): n for code, n in found.languages.items()}, found.told)),
+    ]
+    width = max(len(name) for name, _ in lines)
+    text = [str(found.path), *(f"  {name:{width}}  {said}" for name, said in lines)]
+    text += [f"  ! {remark}" for remark in remarks(found)]
+    fits = [f"-S {shlex.quote(f'seed.source={found.path}')}"]
+    if found.guessed:
+        fits.append(columns_option(found.guessed))
+    return "\n".join([*text, f"  params that fit: {' '.join(fits)}"]) + "\n"
+
+
+def language_name(code: str) -> str:
+    """The name of a language, or that it cannot be told."""
+    return NAMES.get(code, "not told")
+
+
+def _named(name: str) -> str:
+    return repr(name[:40])
+
+
+def _listed(names: Iterable[str]) -> str:
+    given = list(names)
+    return ", ".join(given[:SHOWN]) + (f" and {len(given) - SHOWN} more" if len(given) > SHOWN else "")
+
+
+def _shares(counts: Mapping[str, int], total: int) -> str:
+    """Counts as "chat 120 (80 %), math 30 (20 %)", the commonest first."""
+    return _listed(f"{name} {count:,} ({count / total:.0%})" for name, count in counts.items()) or "none"
