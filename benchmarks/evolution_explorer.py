@@ -159,7 +159,7 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
                 page.open(url)
                 lists.append(page.wait(LISTED))
                 paints.append(page.wait(PAINT))
-                page.wait(f"read === index.starts.length && count >= {rows}")
+                page.wait(f"here.complete && here.count >= {rows}")
                 searches += [page.run(SEARCH % word) for word in SEARCHES]
                 searches.append(page.run(FILTER))
                 assert not page.errors, page.errors

@@ -1,6 +1,6 @@
 """The explorer: a folder of pages to search all rows and to read their trees, opened as plain files.
 
-index.html     the page, with explorer.js and explorer_tree.js beside it
+index.html     the page, with its scripts beside it
 rows.js        of every entry, by column, what it is filtered by: small, read first
 texts/000.js   id, instruction, input and tags of the entries of part 0: read in the background, to search in
 trees/000.js   the rest of these entries: read when a tree is opened
@@ -37,7 +37,7 @@ MOST = 100_000
 PART = 1_000
 """Entries of a part, and what its last tree has beyond."""
 
-SCRIPTS = ("explorer.js", "explorer_tree.js")
+SCRIPTS = ("listing.js", "markdown.js", "run.js", "explorer_tree.js", "explorer.js")
 METRICS_EXPLORED = tuple(name for name, metric in METRICS.items() if metric.explored)
 """What can be filtered and ordered by, as long as any entry has it."""
 

@@ -53,7 +53,7 @@ def sums(page, folder):
 
 
 def listed(page):
-    return page.run("[...document.querySelectorAll('#list a')].map((link) => index.items[link.dataset.item])")
+    return page.run("[...document.querySelectorAll('#list a')].map((link) => index.items[link.dataset.row])")
 
 
 def fill(page, field, value):

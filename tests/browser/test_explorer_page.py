@@ -33,7 +33,7 @@ def shown(page, folder):
     page.errors.clear()
     page.asked.clear()
     page.open((folder / "index.html").as_uri())
-    page.wait("read === index?.starts.length && document.querySelectorAll('#list a[href]').length > 0")
+    page.wait("here.complete && document.querySelectorAll('#list a[href]').length > 0")
     yield page
     assert page.errors == []
     assert all(url.startswith(("file://", "about:")) for url in page.asked)
@@ -119,7 +119,7 @@ def test_a_word_far_into_a_text_is_in_its_line(page, tmp_path):
     where = trees.write(tmp_path, [trees.row("a-r0", instruction=text)], {}, {})
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
     page.open((tmp_path / "explorer/index.html").as_uri())
-    page.wait("read === index?.starts.length")
+    page.wait("here.complete")
     fill(page, "query", "needle")
     assert page.run("document.querySelector('#list mark').textContent") == "needle"
     assert page.run("document.querySelector('#list .line').textContent").startswith("… ")
@@ -169,7 +169,7 @@ def test_only_what_was_measured_can_be_chosen(page, tmp_path):
     where = trees.write(tmp_path, [trees.row("a-r0")], {}, {})
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
     page.open((tmp_path / "explorer/index.html").as_uri())
-    page.wait("read === index?.starts.length")
+    page.wait("here.complete")
     options = "[...at('measure').options].map((option) => option.label)"
     assert page.run(options) == ["IC-IFD", "IFD", "difficulty"]
     assert page.run("at('shared').checkVisibility()") is False
@@ -248,7 +248,8 @@ def test_a_tree_shows_where_attempts_and_rows_were_lost(shown):
         "Attempt 2 failed: truncated",
     ]
     assert "respond: stagnant complexity" in in_tree(shown, ".lost-at")
-    assert in_tree(shown, ".given") == ["user: Hello.", "assistant: Hi."]
+    assert in_tree(shown, ".role") == ["user", "assistant"]
+    assert in_tree(shown, ".given") == ["Hello.", "Hi."]
     shown.run("location.hash = '#b-r1-r2-1'")
     shown.wait("document.querySelector('#tree article.opened details')?.open")
     assert in_tree(shown, "article.opened .text") == ["Name b, and"]
@@ -324,7 +325,7 @@ def test_many_entries_come_in_pages(page, tmp_path, monkeypatch):
     rows = [trees.row(f"s{number:03d}-r0") for number in range(120)]
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.write(tmp_path, rows, {}, {}))
     page.open((tmp_path / "explorer/index.html").as_uri())
-    page.wait("read === 3")
+    page.wait("here.parts === 3")
     assert len(listed(page)) == 50 and page.run("at('page').textContent") == "page 1 of 3"
     page.run("at('next').click()")
     page.run("at('next').click()")

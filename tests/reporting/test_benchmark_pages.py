@@ -49,7 +49,8 @@ def content(path: Path):
 def test_each_benchmark_has_a_page_that_names_the_others(pages):
     assert sorted(path.name for path in pages.iterdir()) == ["sums", "sums.html", "talk", "talk.html"]
     page = (pages / "sums.html").read_text(encoding="utf-8")
-    assert re.findall(r'src="([^"]*)"', page) == ["../explorer_tree.js", "../benchmark.js", "sums/items.js"]
+    scripts = ["../listing.js", "../markdown.js", "../benchmark.js", "sums/items.js"]
+    assert re.findall(r'src="([^"]*)"', page) == scripts
     assert 'href="talk.html"' in page and "sums: 4 items, 2 models" in page and "0.1500 to 0.8500" in page
     assert (pages.parent / "benchmark.js").exists()
 
@@ -92,7 +93,7 @@ def test_text_never_leaves_its_script(tmp_path):
         assert content(path) is not None
     for path in pages.glob("*.html"):
         page = path.read_text(encoding="utf-8")
-        assert page.count("<script") == 3 and "onerror" not in page and "hacked" not in page
+        assert page.count("<script") == 4 and "onerror" not in page and "hacked" not in page
     assert content(pages / "sums/items.js")["groups"] == [f"{trees.HOSTILE} group"]
 
 

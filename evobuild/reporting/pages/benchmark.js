@@ -1,13 +1,11 @@
 // The page of a benchmark: a list of its items to search and filter, a page at a time, and the opened one.
-// Data are scripts that call take(); visible, made, text and folded are those of explorer_tree.js.
+// Data are scripts that call take().
 "use strict";
 
-const PAGE = 50;
 const WENT = ["not asked", "scored", "unknown", "lost"];
 const [SCORED, UNKNOWN, LOST] = [1, 2, 3];
-const at = (id) => document.getElementById(id);
 const texts = [], lower = [], wanted = {};
-let index, places, count = 0, read = 0, found = [], page = 0, opened = -1, reading = false, missing = "";
+let index, places, count = 0, read = 0, opened = -1, reading = false;
 
 // Called by the data's scripts.
 function take(kind, part, content) {
@@ -32,26 +30,10 @@ function words(each) {
 // Read a part of the data, once.
 function need(part) {
   const file = `${document.body.dataset.benchmark}/${String(part).padStart(3, "0")}.js`;
-  wanted[file] ??= new Promise((done) => {
-    const script = made("script", "");
-    script.src = file;
-    script.onload = () => {
-      read += 1;
-      done();
-    };
-    script.onerror = () => {
-      missing = `${file} cannot be read: bring the whole folder of the explorer, as by dvc pull.`;
-      done();
-    };
-    document.head.append(script);
+  wanted[file] ??= readScript(file).then(() => {
+    read += 1;
   });
   return wanted[file];
-}
-
-function partOf(item) {
-  let part = 0;
-  while (part + 1 < index.starts.length && index.starts[part + 1] <= item) part += 1;
-  return part;
 }
 
 function begin() {
@@ -82,10 +64,6 @@ function known(item, models = index.models) {
 function spread(item) {
   const scores = known(item);
   return scores.length < 2 ? -1 : Math.max(...scores) - Math.min(...scores);
-}
-
-function query() {
-  return at("query").value.normalize().toLowerCase().split(/\s+/).filter(Boolean);
 }
 
 // Whether one of some models went as is asked for.
@@ -123,7 +101,7 @@ function matching() {
 function update(kept = 0) {
   if (!index) return;
   found = matching();
-  page = Math.min(kept, Math.max(0, Math.ceil(found.length / PAGE) - 1));
+  keepPage(kept);
   draw();
   if (query().length) readAll();
 }
@@ -140,20 +118,10 @@ async function readAll() {
   reading = false;
 }
 
-// Show one page of what was found.
 function draw() {
-  const shown = found.slice(page * PAGE, (page + 1) * PAGE);
-  const focused = document.activeElement?.closest("#list a")?.dataset.item;
-  at("list").replaceChildren(...shown.map(line));
-  if (focused !== undefined) at("list").querySelector(`a[data-item="${focused}"]`)?.focus();
-  const pages = Math.ceil(found.length / PAGE), parts = index.starts.length;
-  at("page").textContent = `page ${page + 1} of ${pages.toLocaleString("en")}`;
-  at("pages").hidden = pages < 2;
-  at("pages").style.display = pages < 2 ? "" : "flex";
-  at("previous").disabled = page === 0;
-  at("next").disabled = page >= pages - 1;
+  const parts = index.starts.length;
   const partly = read < parts && query().length ? `, so far: ${read} of ${parts} parts are read` : "";
-  at("count").textContent = missing || `${found.length.toLocaleString("en")} of ${count.toLocaleString("en")} items${partly}`;
+  drawPage(line, `${figure(found.length)} of ${figure(count)} items${partly}`);
 }
 
 // How an item went with a model, as a mark.
@@ -170,20 +138,10 @@ function line(item) {
   const group = index.groups[index.group[item]];
   if (group) about.append(made("bdi", "", group));
   const link = made("a", "", head, about, made("span", "scores", ...index.models.map((model) => mark(model, item))));
-  link.dataset.item = item;
+  link.dataset.row = item;
   link.href = `#${encodeURIComponent(index.items[item])}`;
   link.setAttribute("aria-current", String(item === opened));
   return made("li", "", link);
-}
-
-// What the address names; an address that is no encoding of anything names what it says.
-function addressed() {
-  const name = location.hash.slice(1);
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }
 
 async function follow() {
@@ -196,8 +154,8 @@ async function follow() {
   }
   if (item === undefined || item === opened) return;
   opened = item;
-  for (const link of at("list").querySelectorAll("a")) link.setAttribute("aria-current", String(Number(link.dataset.item) === item));
-  await need(partOf(item));
+  markCurrent(item);
+  await need(partAmong(index.starts, item));
   if (opened !== item) return;
   at("tree").replaceChildren(...(texts[item] ? whole(item) : [made("p", "note", missing)]));
   at("tree").scrollTop = 0;
@@ -225,8 +183,8 @@ function column(model, item, [reason, ...rest]) {
   for (const [part, prompt, reply, score, checks, judgment] of replies) {
     const value = score === null ? "unknown" : Number(score.toPrecision(4));
     if (replies.length > 1) box.append(made("p", "facts", `part ${part}: ${value}`));
-    box.append(prompt === null ? made("p", "note", "The same prompt.") : text("given", prompt));
-    box.append(reply ? text("reply", reply) : made("p", "note", "The reply was empty."));
+    box.append(prompt === null ? made("p", "note", "The same prompt.") : prose("given", prompt));
+    box.append(reply ? prose("reply", reply) : made("p", "note", "The reply was empty."));
     const marks = checks.map(([name, value]) => made("bdi", `verdict ${{ 1: "right", 0: "wrong" }[value] ?? ""}`, `${name} ${value ?? "unknown"}`));
     if (marks.length) box.append(made("p", "about checks", ...marks));
     if (judgment) box.append(folded(`the judge, ${judgment.length} characters`, judgment));
@@ -243,30 +201,4 @@ function compared([a, b, part, verdict, consistent, first, second]) {
   return box;
 }
 
-function turn(pages) {
-  page += pages;
-  draw();
-  at("list").parentElement.scrollTop = 0;
-  at("list").querySelector("a")?.focus();
-}
-
-addEventListener("hashchange", follow);
-at("filters").addEventListener("input", () => update());
-at("filters").addEventListener("reset", () => setTimeout(update));
-at("filters").addEventListener("submit", (event) => event.preventDefault());
-at("previous").addEventListener("click", () => turn(-1));
-at("next").addEventListener("click", () => turn(1));
-addEventListener("keydown", (event) => {
-  const field = event.target.closest("input, select, textarea");
-  if (event.key === "/" && !field && !event.ctrlKey && !event.metaKey) {
-    event.preventDefault();
-    at("query").focus();
-  }
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const links = [...at("list").querySelectorAll("a")];
-  const place = links.indexOf(document.activeElement);
-  if (!step || (place < 0 && event.target.id !== "query")) return;
-  event.preventDefault();
-  if (place + step < 0) at("query").focus();
-  else links[place + step]?.focus();
-});
+listen(update, draw, follow);

@@ -1,5 +1,4 @@
 // The tree of a row: the seed row, what each round made of it, and where attempts and rows were lost.
-// All text of rows is data: it enters the page as text nodes alone.
 "use strict";
 
 // Characters of scripts without spaces are compared one by one.
@@ -7,30 +6,6 @@ const DENSE = "\\u3040-\\u30ff\\u3400-\\u4dbf\\u4e00-\\u9fff\\uf900-\\ufaff";
 const WORDS = new RegExp(`[${DENSE}]\\s*|[^\\s${DENSE}]+\\s*|\\s+`, "g");
 // Pairs of words that are compared at most; a pair takes two bytes and some nanoseconds.
 const MOST_PAIRS = 4e6;
-const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]/gu;
-
-// Control characters as their pictures, and turns of the direction of writing as their numbers, so that they are seen.
-function visible(text) {
-  return text.replace(CONTROL, (found) => {
-    const code = found.codePointAt(0);
-    if (code >= 0x202a && code <= 0x2069) return `<U+${code.toString(16).toUpperCase()}>`;
-    return code < 32 ? String.fromCharCode(0x2400 + code) : code === 127 ? "\u2421" : "\ufffd";
-  });
-}
-
-// An element with a class, holding texts and other elements.
-function made(name, kind, ...content) {
-  const element = document.createElement(name);
-  if (kind) element.className = kind;
-  element.append(...content.map((each) => (typeof each === "string" ? visible(each) : each)));
-  return element;
-}
-
-function text(kind, ...content) {
-  const element = made("div", `text ${kind}`, ...content);
-  element.dir = "auto";
-  return element;
-}
 
 // Compare two texts word by word: [["equal" | "insert" | "delete", text], ...]; null if they are too long.
 // The space after a word is no part of it: a last word stays the same when more follows.
@@ -81,12 +56,6 @@ function compared(before, after) {
   return [text("", ...parts.map(([kind, word]) => shown[kind](word)))];
 }
 
-function folded(title, content, open = false) {
-  const details = made("details", "", made("summary", "", title), text("", content));
-  details.open = open;
-  return details;
-}
-
 // What is said of an entry in a line.
 function facts(row, names, measures) {
   const about = made("span", "about", made("b", "", names.round[row]));
@@ -120,10 +89,10 @@ function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
     box.append(words ? folded(`the reply, ${words.length} characters`, words, opened) : made("p", "note", "The reply was empty."));
     return box;
   }
-  if (!before) for (const [role, content] of history) box.append(text("given", made("b", "", `${role}: `), content));
-  box.append(...(before ? compared(before[1], words) : [text("", words)]));
+  if (!before) for (const [role, content] of history) box.append(made("p", "role", role), prose("given", content));
+  box.append(...(before ? compared(before[1], words) : [prose("", words)]));
   if (given && before && given === before[2]) box.append(made("p", "note", "The same input."));
-  else if (given) box.append(text("given", given));
+  else if (given) box.append(prose("given", given));
   else if (before?.[2]) box.append(made("p", "note", "Without the input."));
   for (const [stage, reason, detail, reply] of losses) {
     box.append(made("p", "lost-at", `${stage}: ${reason}${detail ? ` (${detail})` : ""}`));
@@ -138,8 +107,9 @@ function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
   return box;
 }
 
-// Show the tree of a row. parents: number of the entry above each. parts: texts and the rest, by entry.
-function drawTree(region, row, parents, texts, rests, names) {
+// Show the tree of a row, all of which was read.
+function drawTree(region, row, run) {
+  const { texts, rests, names } = run, parents = run.index.columns.parent;
   let root = row;
   while (parents[root] >= 0) root = parents[root];
   const lists = new Map();
