@@ -13,6 +13,7 @@ from evobuild.reporting.params import ReportParams
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     settings: Path = Path("params.yaml")
+    label: Path = Path("data/label.txt")
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
     measures: Folders = field(default_factory=measure_folders)
@@ -59,6 +60,7 @@ def main(params: ReportParams, args: Arguments) -> None:
         keywords=args.keywords,
         token_probability=args.token_probability,
         curves=args.curves,
+        label=args.label,
         evaluated=evaluated,
     )
     args.page.write_text(report.report_page(params, sources), encoding="utf-8")

@@ -6,6 +6,7 @@ from evobuild.contamination.params import Decontaminate
 from evobuild.core.params import Branches, Few, Part, RandomSeed, Rounds, Section
 from evobuild.core.reads import Given, Reads
 from evobuild.evolution.params import Evolve, Keywords, Optimize
+from evobuild.export.params import Export
 from evobuild.models.params import Evaluated, Models
 from evobuild.scoring.params import Diversity, Rate
 from evobuild.seeds.params import Seed
@@ -43,6 +44,7 @@ class ReportParams(ChoiceParams):
     decontaminate: Decontaminate
     bases: Bases
     finetune: Finetune
+    export: Export
     evaluate: Evaluate
     report: Report
 

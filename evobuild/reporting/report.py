@@ -17,6 +17,7 @@ import yaml
 from evobuild.contamination import hits
 from evobuild.core import tables
 from evobuild.core.csv_files import read_csv
+from evobuild.core.metrics import read_label
 from evobuild.core.reasons import MEANINGS
 from evobuild.core.stages import file_stem
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
@@ -28,6 +29,7 @@ from evobuild.reporting import (
     charts,
     evaluations,
     examples,
+    first_screen,
     funnel,
     improvement,
     item_examples,
@@ -36,6 +38,7 @@ from evobuild.reporting import (
     stage_counts,
     templates,
     training,
+    verdict,
 )
 from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
@@ -45,8 +48,6 @@ COMPARED = 2
 """Rows shown at each end of a metric."""
 PANELS = 4
 """Metrics drawn against length."""
-DOMAINS = 20
-"""Domains shown by name; smaller ones are summed up."""
 FAILURE_LINES = 60
 """Failures shown by operation and domain, the commonest first."""
 DIFFERENCES = 400
@@ -67,6 +68,7 @@ class Sources(NamedTuple):
     keywords: Path
     token_probability: Path
     curves: Path
+    label: Path
     evaluated: evaluations.Sources
 
 
@@ -81,28 +83,70 @@ def report_page(params: ReportParams, sources: Sources) -> str:
     curves = {name: base.curve for name, base in trained.items() if base.curve}
     selected_pools = params.select.pools_read(params.pools)
     asked = chat_models(params.models) | evaluated_models(params.evaluate.models)
+    told = {
+        **_evolution(sources, found),
+        **_branches(params, sources.counts),
+        **_worth(params, where, found),
+        **_choice(params, sources),
+        **_contamination(params, sources),
+        **score_sections.measure_sections(params, where.measures, found),
+        **_evaluation(params, sources),
+    }
     return templates.render(
         "report.html.jinja",
         params=params,
         roles=asked | weights_models(params.models) | _bases(params),
         simulated=[role for role, model in asked.items() if model.simulated],
+        toys=_toys(params),
         stage_counts=found,
-        **_evolution(sources, found),
-        **_branches(params, sources.counts),
+        **_first_screen(params, sources, found, told),
         lineages=examples.lineages(params, where),
         lost=examples.lost_rows(params, where.rounds, where.rejects),
-        **_worth(params, where, found),
-        selected=count_selected(tables.read(where.dataset, INSTRUCTIONS), selected_pools),
         selected_pools=selected_pools,
-        **_choice(params, sources),
-        **_contamination(params, sources),
-        **score_sections.measure_sections(params, where.measures, found),
         trained=trained,
         curve_chart=charts.training(curves) if curves else "",
-        **_evaluation(params, sources),
         usage=list(stage_counts.stage_usage(sources.counts, stage_counts.asking_stages(_names(params)))),
         settings=_settings(sources.settings),
+        **templates.script("report.js"),
+        **told,
     )
+
+
+def _first_screen(
+    params: ReportParams, sources: Sources, found: Mapping[str, StageCounts], told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the first screen says. told: what the parts below it do."""
+    where, label = sources.rows, read_label(sources.label)
+    dataset = tables.read(where.dataset, INSTRUCTIONS, ["id", "round", "domain"])
+    made = first_screen.made_by_pool(params, found, dataset)
+    facts = verdict.Facts(
+        label=label,
+        counts=found,
+        selected={each.pool: each.selected for each in made if each.chosen_from},
+        shared=first_screen.shared_rows(params, where, dataset),
+        warnings=first_screen.read_warnings(sources.counts),
+        difficulty={
+            each["pool"]: each["difficulty"] for each in told["means"] if each["pool"] not in params.branches
+        },
+        differences=told["evaluated"]["differences"],
+        higher=told["evaluated"]["higher"],
+        method=told["method"],
+    )
+    return {
+        "label": label,
+        "made": made,
+        "selected": first_screen.count_selected(dataset, list(facts.selected)),
+        "exports": first_screen.export_links(params.export.formats),
+        "seeds_hash": first_screen.hash_of_seeds(where.rounds),
+        "stages": first_screen.stage_order(params),
+        "verdict": verdict.find_verdict(params, facts),
+    }
+
+
+def _toys(params: ReportParams) -> list[str]:
+    """Who plays a role by the toy model that the pipeline trains."""
+    scorer = ["scorer"] if params.models.scorer and params.models.scorer.is_scratch else []
+    return scorer + [role for role, model in _bases(params).items() if model.is_scratch]
 
 
 def _bases(params: ReportParams) -> dict[str, Weights]:
@@ -127,6 +171,7 @@ def _evaluation(params: ReportParams, sources: Sources) -> dict[str, Any]:
     higher = {each["benchmark"]: each["higher_is_better"] for each in figures}
     evaluated = {
         "models": models,
+        "higher": higher,
         "lines": lines,
         "more_lines": more,
         "differences": [each for each in differences if each["headline"]],
@@ -265,20 +310,6 @@ def _ideas(keywords: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _mean(values: pl.Series) -> float:
     mean = values.mean()
     return float(mean) if isinstance(mean, (int, float)) else float("nan")
-
-
-def count_selected(dataset: pl.DataFrame, pools: list[str]) -> list[dict[str, Any]]:
-    """Rows of the data set by domain, the largest first, and of each the rows by pool."""
-    counted = dataset.group_by("domain", "round").len().sort("domain", "round")
-    by_domain: dict[str, dict[str, int]] = {}
-    for domain, pool, rows in counted.iter_rows():
-        by_domain.setdefault(domain, {})[pool] = rows
-    order = sorted(by_domain, key=lambda domain: (-sum(by_domain[domain].values()), domain))
-    lines = [(domain, by_domain[domain]) for domain in order[:DOMAINS]]
-    if rest := order[DOMAINS:]:
-        summed = {pool: sum(by_domain[domain].get(pool, 0) for domain in rest) for pool in pools}
-        lines.append((f"{len(rest)} smaller domains", summed))
-    return [{"domain": domain, "pools": counts, "rows": sum(counts.values())} for domain, counts in lines]
 
 
 def _settings(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +23,13 @@ def render(name: str, **values: object) -> str:
 def source(name: str) -> str:
     """Read a file of `pages/` that is no template."""
     return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def script(name: str) -> dict[str, str]:
+    """A script of `pages/` to stand within a page: its text, and the hash by which a policy lets it run."""
+    text = source(name)
+    digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return {"script": Markup(text), "script_hash": f"sha256-{digest}"}
 
 
 @cache

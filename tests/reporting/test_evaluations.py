@@ -58,7 +58,7 @@ def test_every_figure_has_its_interval_and_the_main_one_comes_first(section: str
         "sums", "accuracy", "0.5000 0.1500 to 0.8500, n 3,127", "1.0000 0.4385 to 1.0000, n 3,127",
     ]  # fmt: skip
     assert talk[1:] == ["score", "4.0000 2.5000 to 6.5000, n 3,127", "8.0000 no interval, n 3,127"]
-    assert turn == ["", "first turn", "4.5000 2.0000 to 7.0000, n 3,127", "–"]
+    assert turn == ["talk", "first turn", "4.5000 2.0000 to 7.0000, n 3,127", "–"]
     assert "<b>1.0000</b>" in section and "<b>0.5000</b>" not in section
     assert "0.9999" not in section, "of a model that is no more"
 
@@ -155,15 +155,14 @@ def test_without_a_model_it_is_said_and_nothing_is_read(tmp_path: Path):
     none = settings(evaluate=SHIPPED["evaluate"] | {"models": {}})
     tables.write(sources.evaluated.comparisons, tables.COMPARISONS.to_frame())
     page = report.report_page(none, sources)
-    assert "<code>evaluate.models</code> is empty" in page and "evaluated: no model" in page
+    assert "<code>evaluate.models</code> is empty" in page and '<span class="gist">no model</span>' in page
 
 
-def test_a_simulated_model_that_is_evaluated_makes_a_dry_run(tmp_path: Path):
+def test_a_simulated_model_that_is_evaluated_is_named_in_a_dry_run(tmp_path: Path):
     sources = build(tmp_path)
     models = {"base": "simulated:small", "tuned": "transformers:models/tuned/toy"}
     one = settings(REAL, evaluate=SHIPPED["evaluate"] | {"models": models})
     assert "with no language model behind: evaluated base." in report.report_page(one, sources)
-    assert "DRY RUN" not in report.report_page(settings(REAL), sources)
 
 
 def test_a_table_of_figures_that_is_none_is_named(where: evaluations.Sources, tmp_path: Path):

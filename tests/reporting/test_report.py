@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import re
 from pathlib import Path
 
@@ -13,9 +16,18 @@ from reported import REAL, ROOT, SIMULATED, build, hostile, settings
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
-from evobuild.reporting import charts, examples, report
+from evobuild.reporting import charts, examples, first_screen, report
 from evobuild.reporting.report import Sources
 from evobuild.text import word_differences
+
+SCRIPTS = ("report.js",)
+"""Scripts of the page."""
+EXPORTS = {
+    "dataset.parquet",
+    *("export/alpaca.json", "export/sharegpt.json", "export/messages.jsonl", "export/datasets/"),
+    "export/prompt_completion.jsonl",
+}
+"""What the first screen links to."""
 
 
 @pytest.fixture
@@ -39,17 +51,24 @@ def test_same_inputs_give_the_same_page(plain: Sources, shown: str):
 
 
 @pytest.mark.usefixtures("without_charts")
-def test_simulated_roles_are_called_a_dry_run(plain: Sources, shown: str):
+def test_a_label_is_said_in_title_head_and_foot_with_who_is_to_blame(tmp_path: Path, shown: str):
     assert "DRY RUN" in shown and "evolver, optimizer, responder, judge" in shown
-    one = report.report_page(settings(REAL | {"judge": "simulated:small"}), plain)
-    assert "DRY RUN" in one and "with no language model behind: judge." in one
-    assert "DRY RUN" not in report.report_page(settings(REAL), plain)
+    toy = report.report_page(settings(REAL | {"judge": "simulated:small"}), build(tmp_path, label="TOY\n"))
+    assert "<title>TOY · evobuild report</title>" in toy and "<strong>TOY</strong>" in toy
+    assert "with no language model behind: judge." in toy and "in this pipeline: scorer, base toy." in toy
+    assert "TOY: nothing here is a result." in toy and "DRY RUN" not in toy
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_without_a_label_nothing_is_called_a_dry_run(tmp_path: Path):
+    page = report.report_page(settings(REAL), build(tmp_path, label=""))
+    assert "DRY RUN" not in page and "TOY" not in page and "<title>evobuild report</title>" in page
 
 
 def test_figures_are_shown(shown: str):
     assert "7,341" in shown  # rows in
     assert "7,300" in shown  # rows of r0: out of seed without the held-out 40
-    assert "0.500 / 1.000" in shown and "0.50 → 0.25" in shown and "0.500 → 0.250" in shown
+    assert "0.50 → 0.25" in shown and "0.500 → 0.250" in shown
     assert "counted evolve-r1" in shown and "reply evolve-r1" in shown
 
 
@@ -96,16 +115,23 @@ def test_text_of_a_row_appears_literally(attacked: str, field: str):
 
 
 def test_text_of_a_row_never_becomes_markup(attacked: str):
-    assert "<script" not in attacked
+    assert attacked.count("<script") == attacked.count("</script>") == len(SCRIPTS)
     assert attacked.count("<ins>") == attacked.count("</ins>") > 0
 
 
 def test_nothing_outside_the_page_is_asked_for(shown: str):
     targets = re.findall(r'(?:src|href|action)="([^"]*)"', shown)
     pages = {f"explorer/benchmarks/{name}.html" for name in ("sums", "talk")}
-    assert {target.partition("#")[0] for target in targets} == {"", "explorer/index.html", *pages}
-    assert "default-src 'none'; style-src 'unsafe-inline';" in shown
-    assert not re.search(r"https?://|@import|<link|<script|url\((?!#)", shown)
+    assert {target.partition("#")[0] for target in targets} == {"", "explorer/index.html", *pages, *EXPORTS}
+    assert not re.search(r"https?://|@import|<link|url\((?!#)", shown)
+
+
+def test_the_policy_of_the_page_lets_its_own_scripts_run_alone(shown: str):
+    policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', shown)[0])
+    assert policy.startswith("default-src 'none';") and "'unsafe-inline'" not in policy.split("style-src")[0]
+    [text] = re.findall(r"<script>(.*?)</script>", shown, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}' 'self' file:;" in policy
 
 
 @pytest.mark.usefixtures("without_charts")
@@ -185,6 +211,14 @@ def test_a_bad_file_is_named(tmp_path: Path, name: str, broken: bool):
 
 
 @pytest.mark.usefixtures("without_charts")
+def test_a_missing_label_is_named_with_its_stage(tmp_path: Path):
+    sources = build(tmp_path)
+    sources.label.unlink()
+    with pytest.raises(BadInput, match=r"label.*the stage check writes it"):
+        report.report_page(settings(), sources)
+
+
+@pytest.mark.usefixtures("without_charts")
 def test_a_lacking_parent_is_named(tmp_path: Path):
     sources = build(tmp_path)
     tables.write(sources.rows.rounds / "r1.parquet", tables.frame(tables.INSTRUCTIONS, []))
@@ -237,8 +271,8 @@ def test_charts_follow_the_colours_of_the_page(shown: str):
 
 def test_long_numbers_of_domains_are_summed_up():
     rows = [row_of(f"{number:02d}", "r1", f"d{number:02d}") for number in range(23)]
-    lines = report.count_selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
-    assert len(lines) == 21 and lines[-1] == {"domain": "3 smaller domains", "pools": {"r1": 3}, "rows": 3}
+    lines = first_screen.count_selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
+    assert len(lines) == 9 and lines[-1] == {"domain": "15 smaller domains", "pools": {"r1": 15}, "rows": 15}
 
 
 @pytest.mark.usefixtures("without_charts")
@@ -306,6 +340,6 @@ def test_the_funnel_of_a_branch_is_shown_with_what_each_step_lost(plain: Sources
     found = report.report_page(settings(branches={"autoif": {}}), plain)
     part = found.partition('id="verified"')[2].partition('id="examples"')[0]
     assert "8,324" in part and "6,243" in part and "75 %" in part and "counted crosscheck" in part
-    assert part.count("<tr><th>entailment</th>") == 1 and '<td class="note">off</td>' in part
+    assert part.count('<th scope="row">entailment</th>') == 1 and '<td class="note">off</td>' in part
     assert "6,243 rows" in found.partition('id="counts"')[0]
     assert "<code>branches</code> is empty" in report.report_page(settings(), plain)

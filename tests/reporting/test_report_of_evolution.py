@@ -60,7 +60,7 @@ def test_what_optimize_was_told_to_weigh_is_shown(tmp_path: Path):
     assert "the rows that no choice saw show by how much" in page
     assert "no reply came" not in page and ">Judged<" not in page
     for title in ("Rows", "Difficulty gain", "Objective", "λ unseen"):
-        assert f'<th class="n">{title}</th>' in page
+        assert f'<th scope="col" class="n">{title}</th>' in page
 
 
 def test_rows_that_nobody_was_judged_on_are_told_and_no_failures(tmp_path: Path):

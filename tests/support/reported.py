@@ -177,11 +177,12 @@ def write_figures(sources: Sources, text: Any) -> None:
     pl.DataFrame([{"step": 1, "loss": 3.5, "learning_rate": 0.1}]).write_csv(sources.curves / "toy.csv")
 
 
-def build(root: Path, text: Any = str, rows: int = 4) -> Sources:
+def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") -> Sources:
     places = (root / name for name in Sources._fields[1:-1])
     sources = Sources(tables_in(root), *places, evaluated.sources_in(root))
     shutil.copy(ROOT / "params.yaml", sources.settings)
     sources.counts.mkdir()
+    sources.label.write_text(label)
     write_rows(sources.rows, rows, text)
     write_ledgers(sources, text)
     write_funnel(sources, text)

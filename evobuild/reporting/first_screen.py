@@ -1,0 +1,114 @@
+"""The report's first screen: what came out and where it lies, and what the verdict is founded on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild.core import tables
+from evobuild.core.stages import STAGES, stage_address
+from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, SEED_ROUND
+from evobuild.export.formats import DATASETS, FORMATS
+from evobuild.reporting.outcomes import Tables
+from evobuild.reporting.params import ReportParams
+from evobuild.reporting.stage_counts import StageCounts, read_json
+
+DOMAINS = 8
+"""Domains shown by name; smaller ones are summed up."""
+HASHED = 16
+"""Hexadecimal digits shown of a hash."""
+ROWS_AT_ONCE = 10_000
+
+
+class Made(NamedTuple):
+    """What became of a pool: rows that it has, that were answered, and that are in the data set.
+
+    chosen_from: whether the data set was chosen from it.
+    """
+
+    pool: str
+    rows: int
+    answered: int
+    selected: int
+    chosen_from: bool
+
+
+def made_by_pool(
+    params: ReportParams, counts: Mapping[str, StageCounts], dataset: pl.DataFrame
+) -> list[Made]:
+    """One line a pool, in the order of params. dataset: with `round`."""
+    selected = dict(dataset.group_by("round").len().iter_rows())
+    chosen_from = params.select.pools_read(params.pools)
+    return [
+        Made(pool, own.rows_in, own.rows_out, selected.get(pool, 0), pool in chosen_from)
+        for pool in params.pools
+        for own in [counts[f"respond-{pool}"]]
+    ]
+
+
+def count_selected(dataset: pl.DataFrame, pools: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the data set by domain, the largest first, and of each the rows by pool."""
+    counted = dataset.group_by("domain", "round").len().sort("domain", "round")
+    by_domain: dict[str, dict[str, int]] = {}
+    for domain, pool, rows in counted.iter_rows():
+        by_domain.setdefault(domain, {})[pool] = rows
+    order = sorted(by_domain, key=lambda domain: (-sum(by_domain[domain].values()), domain))
+    lines = [(domain, by_domain[domain]) for domain in order[:DOMAINS]]
+    if rest := order[DOMAINS:]:
+        summed = {pool: sum(by_domain[domain].get(pool, 0) for domain in rest) for pool in pools}
+        lines.append((f"{len(rest)} smaller domains", summed))
+    return [{"domain": domain, "pools": counts, "rows": sum(counts.values())} for domain, counts in lines]
+
+
+def shared_rows(params: ReportParams, where: Tables, dataset: pl.DataFrame) -> dict[str, int] | None:
+    """Rows of the data set that share text with an evaluation set, by measure; None if there is no set."""
+    sets = list(params.decontaminate.sets)
+    if not sets:
+        return None
+    found = [
+        tables.read(where.contamination / f"{name}.parquet", CONTAMINATION, ["row", "measure"])
+        for name in sets
+    ]
+    hits = pl.concat(found).join(dataset.select(row="id"), on="row", how="semi").unique()
+    return dict(hits.group_by("measure").len().sort("measure").iter_rows())
+
+
+def read_warnings(counts: Path) -> list[str]:
+    """What the selection warns of. Raises BadInput naming the file that is not as it should be."""
+    return list(read_json(counts / "select.json").get("warnings", []))
+
+
+def hash_of_seeds(rounds: Path) -> str:
+    """The beginning of the SHA-256 of all seed rows, a line of JSON each in the order of their ids."""
+    rows = tables.read(rounds / f"{SEED_ROUND}.parquet", INSTRUCTIONS).sort("id")
+    found = hashlib.sha256()
+    for part in rows.iter_slices(ROWS_AT_ONCE):
+        found.update(part.write_ndjson().encode())
+    return found.hexdigest()[:HASHED]
+
+
+def export_links(formats: Sequence[str]) -> list[tuple[str, str]]:
+    """Each format with where it lies, seen from the page."""
+    return [
+        (name, f"export/{DATASETS}/" if name == DATASETS else f"export/{FORMATS[name].file}")
+        for name in formats
+    ]
+
+
+def stage_order(params: ReportParams) -> list[str]:
+    """What DVC calls the stages of these params, in the order of the pipeline."""
+    names: dict[str, Sequence[str]] = {
+        "": [""],
+        "rounds": list(params.rounds),
+        "branches": list(params.branches),
+        "pools": list(params.pools),
+        "bases": list(params.bases),
+        "decontaminate.sets": list(params.decontaminate.sets),
+        "evaluate.models": list(params.evaluate.models),
+    }
+    found = [stage_address(stage.name, name) for stage in STAGES for name in names.get(stage.per, [""])]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,218 @@
+"""The verdict: what of a build looks good, what does not, each in a sentence with its figure.
+
+It judges by rules that stand here, not by a model: shares of rows that were lost, a pool that outweighs the
+others, text shared with evaluation sets, a tuned model that is worse than its base. A rule says nothing where
+nothing was measured. What is off by more than chance is said; what matters is for the reader to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+from evobuild.core.uri import BASES, ChatModel
+from evobuild.reporting.improvement import Improvement
+from evobuild.reporting.params import ReportParams
+from evobuild.reporting.stage_counts import StageCounts
+
+DOMINANT = 0.5
+"""Share of the data set from above which a pool outweighs all others."""
+FEW, MANY = 0.05, 0.2
+"""Shares of lost answers and ratings: below the first it is good, from the second on bad."""
+SOME_ROWS, MOST_ROWS = 0.2, 0.5
+"""Likewise of rows that a round loses, which is what its rules are there for."""
+TUNED = "models/tuned/"
+"""What stands before the name of a base that was tuned, where it is evaluated."""
+
+State = Literal["bad", "look", "good"]
+STATES: tuple[State, ...] = ("bad", "look", "good")
+"""In the order in which they are told: what spoils the data, what to look at, what is in order."""
+
+
+class Finding(NamedTuple):
+    """One thing that can be said of a build. about: in a word or two. text: a sentence with its figure."""
+
+    state: State
+    about: str
+    text: str
+
+
+class Facts(NamedTuple):
+    """What the verdict is founded on.
+
+    label: DRY RUN, TOY, or ''. counts: by stage and round, pool or base. selected: rows of the data set by
+    pool, of those that it was chosen from. shared: its rows that share text with an evaluation set, by
+    measure; None if there is no set. warnings: what the selection said of itself. difficulty: the mean of
+    each round, r0 first; NaN where it is unknown. differences: of every two models, main figures alone.
+    higher: of each benchmark whether more is better.
+    """
+
+    label: str
+    counts: Mapping[str, StageCounts]
+    selected: Mapping[str, int]
+    shared: Mapping[str, int] | None
+    warnings: Sequence[str]
+    difficulty: Mapping[str, float]
+    differences: Sequence[Mapping[str, Any]]
+    higher: Mapping[str, bool]
+    method: Improvement | None
+
+
+def find_verdict(params: ReportParams, facts: Facts) -> list[Finding]:
+    """Say what can be said, the worst first."""
+    found = [
+        *_label(facts.label),
+        *_rows(facts),
+        *(Finding("look", "selection", text) for text in facts.warnings),
+        *_pools(facts),
+        *_contamination(facts),
+        *_losses(params, facts.counts),
+        *_difficulty(facts.difficulty),
+        *_method(facts.method),
+        *_training(params.evaluate.models, facts),
+    ]
+    return sorted(found, key=lambda finding: STATES.index(finding.state))
+
+
+def _label(label: str) -> Iterator[Finding]:
+    if "DRY RUN" in label:
+        yield Finding("bad", "DRY RUN", "Simulated models wrote this: every stage runs, nothing is a result.")
+    if "TOY" in label:
+        yield Finding("bad", "TOY", "A toy model scored or was tuned: its scores and losses say nothing.")
+
+
+def _rows(facts: Facts) -> Iterator[Finding]:
+    rows, of = sum(facts.selected.values()), facts.counts["select-"].rows_in
+    if rows:
+        share = _percent(rows, of)
+        yield Finding("good", "rows", f"{rows:,} of {_rows_of(of)} are in the data set ({share}).")
+    else:
+        yield Finding("bad", "rows", f"The data set is empty: none of {_rows_of(of)} was chosen.")
+
+
+def _pools(facts: Facts) -> Iterator[Finding]:
+    rows = sum(facts.selected.values())
+    if not rows or len(facts.selected) < 2:
+        return
+    pool, most = max(facts.selected.items(), key=lambda each: each[1])
+    share = _percent(most, rows)
+    if most > DOMINANT * rows:
+        said = f"{pool} gives {most:,} of {rows:,} rows ({share}), more than all others."
+        yield Finding("look", "pools", said)
+    else:
+        yield Finding("good", "pools", f"No pool gives more than half: {pool} has most, {share}.")
+    if absent := [name for name, own in facts.selected.items() if not own]:
+        yield Finding("look", "pools", f"Nothing of {_names(absent)} reached the data set.")
+
+
+def _contamination(facts: Facts) -> Iterator[Finding]:
+    if facts.shared is None:
+        yield Finding("look", "contamination", "Nothing was held against an evaluation set.")
+        return
+    rows = sum(facts.selected.values())
+    removed = facts.counts["select-"].rejects.get("contaminated", 0)
+    cut = f" {_rows_of(removed)} that did {'was' if removed == 1 else 'were'} dropped." if removed else ""
+    hit = {measure: number for measure, number in facts.shared.items() if number}
+    if not hit:
+        said = "No row of the data set shares text with an evaluation set."
+        yield Finding("good", "contamination", f"{said}{cut}")
+    for measure, number in hit.items():
+        said = f"{number:,} of {rows:,} rows of the data set share text with an evaluation set ({measure})."
+        yield Finding("look" if number < FEW * rows else "bad", "contamination", f"{said}{cut}")
+
+
+def _losses(params: ReportParams, counts: Mapping[str, StageCounts]) -> Iterator[Finding]:
+    rounds = {name: counts[f"evolve-{name}"] for name in params.rounds}
+    pools = {stage: [counts[f"{stage}-{pool}"] for pool in params.pools] for stage in ("respond", "rate")}
+    if rounds:
+        name, worst = max(rounds.items(), key=lambda each: _share(each[1].rejected, each[1].rows_in))
+        said = f"{worst.rejected:,} of {worst.rows_in:,} ({_percent(worst.rejected, worst.rows_in)})"
+        state = _state(_share(worst.rejected, worst.rows_in), SOME_ROWS, MOST_ROWS)
+        yield Finding(state, "rounds", f"{name} loses the most rows of all rounds: {said}.")
+    for stage, about, text in (
+        ("respond", "answers", "{lost} of {asked} answers failed ({share})."),
+        ("rate", "ratings", "{lost} of {asked} ratings could not be read ({share})."),
+    ):
+        lost, asked = (sum(getattr(own, name) for own in pools[stage]) for name in ("rejected", "rows_in"))
+        if asked:
+            said = text.format(lost=f"{lost:,}", asked=f"{asked:,}", share=_percent(lost, asked))
+            yield Finding(_state(lost / asked, FEW, MANY), about, said)
+
+
+def _difficulty(means: Mapping[str, float]) -> Iterator[Finding]:
+    known = {name: mean for name, mean in means.items() if mean == mean}
+    if len(known) < 2:
+        return
+    names = list(known)
+    falls = [f"{b} is easier than {a}" for a, b in pairwise(names) if known[b] < known[a]]
+    said = f"from {known[names[0]]:.1f} in {names[0]} to {known[names[-1]]:.1f} in {names[-1]}"
+    if falls:
+        yield Finding("look", "difficulty", f"The judge's mean difficulty goes {said}, but {_names(falls)}.")
+    else:
+        yield Finding("good", "difficulty", f"The judge's mean difficulty rises with every round, {said}.")
+
+
+def _method(method: Improvement | None) -> Iterator[Finding]:
+    if method is None:
+        return
+    rates = [each["failure_rate"] for each in (method.e0, method.best)]
+    if method.best["step"] and None not in rates:
+        said = f"The evolving method fails on {rates[1]:.0%} of rows, on {rates[0]:.0%} before."
+        yield Finding("good", "method", said)
+    elif not method.best["step"]:
+        yield Finding("look", "method", "No rewritten evolving method was better than the one it began with.")
+
+
+def _training(models: Mapping[str, ChatModel], facts: Facts) -> Iterator[Finding]:
+    for tuned, model in models.items():
+        base = next((name for name, own in models.items() if own.name == _base_of(model)), None)
+        if base is not None:
+            yield from _tuned(tuned, base, facts)
+
+
+def _base_of(model: ChatModel) -> str | None:
+    return BASES + model.name.removeprefix(TUNED) if model.name.startswith(TUNED) else None
+
+
+def _tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
+    """What the main figures of a tuned model and its base say; apart is what chance does not explain."""
+    better: list[str] = []
+    worse: list[str] = []
+    compared = 0
+    for each in facts.differences:
+        if {each["a"], each["b"]} == {tuned, base}:
+            compared += 1
+            gain = 1 if each["a"] == tuned else -1
+            gain *= 1 if facts.higher[each["benchmark"]] else -1
+            if each["low"] * each["high"] > 0:
+                (better if each["difference"] * gain > 0 else worse).append(each["benchmark"])
+    if not compared:
+        return
+    found = {"better": better, "worse": worse}
+    apart = [f"{word} on {_names(names)}" for word, names in found.items() if names]
+    said = " and ".join(apart) or "neither better nor worse"
+    state: State = "good" if better and not worse else "bad" if worse and not better else "look"
+    of = f"of {compared} benchmark{'s' * (compared > 1)}, by more than chance"
+    yield Finding(state, "training", f"{tuned} is {said} than {base}, {of}.")
+
+
+def _state(share: float, few: float, many: float) -> State:
+    return "good" if share < few else "look" if share < many else "bad"
+
+
+def _share(part: int, of: int) -> float:
+    return part / of if of else 0.0
+
+
+def _percent(part: int, of: int) -> str:
+    share = 100 * _share(part, of)
+    return f"{share:.1f}\u00a0%" if 0 < share < 10 else f"{share:.0f}\u00a0%"
+
+
+def _rows_of(rows: int) -> str:
+    return f"{rows:,} row{'s' * (rows != 1)}"
+
+
+def _names(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
