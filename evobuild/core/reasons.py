@@ -77,6 +77,8 @@ REASONS = (
     Reason("model error", "the call failed, also when it was tried again", (*_ASKING, "evaluate")),
     # of seed rows
     Reason("empty instruction", "the row of the source has no instruction", ("seed", "compose")),
+    Reason("asks for nothing", "the turn only thanks, greets, agrees or says to go on", ("seed",)),
+    Reason("other turn", "seed.turns names another turn of its conversation", ("seed",)),
     Reason(
         "exact duplicate",
         "it is equal to another one, which stays",
@@ -96,7 +98,7 @@ REASONS = (
     Reason("no list item", "the line is no item of the list that was asked for", ("augment",)),
     Reason("heading", "the line is a heading", ("augment",)),
     Reason("chatter", "the line talks about the list", ("augment",)),
-    Reason("too short", "it has too few words or characters", ("augment", "compose")),
+    Reason("too short", "it has too few words or characters", ("seed", "augment", "compose")),
     Reason("too long", "it has too many characters or tokens", ("augment", "verifiers", "compose", "reward")),
     Reason("more than asked for", "the reply lists more constraints than were asked for", ("augment",)),
     Reason("unparsed", "the reply is not the JSON that was asked for", ("verifiers",)),
@@ -149,7 +151,7 @@ REASONS = (
     Reason("contaminated", "it shares text with an evaluation set", ("select",)),
     Reason("no embedding", "it has no embedding to compare", ("select",)),
     Reason("IFD too high", "its IFD is select.filters.max_ifd or more", ("select",)),
-    Reason("other language", "it is in none of select.filters.languages", ("select",)),
+    Reason("other language", "it is in none of the languages that params name", ("seed", "select")),
     Reason("duplicate by embedding", "its embedding is much like that of a better row", ("select",)),
     Reason(BELOW_THE_CUT, "others are worth more by select.by", ("select",)),
     Reason(TOO_NEAR, "a better row is nearer than select.diversity_filter", ("select",)),

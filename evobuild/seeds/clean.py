@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
 from evobuild.core.terminal import log
 from evobuild.seeds.formats import SourceRow
 
+NOTHING: Mapping[int, tuple[str, str]] = MappingProxyType({})
+
 
 def clean_source_rows(
-    sources: Iterable[SourceRow], domain: str | None = None, deduplicate: bool = True
+    sources: Iterable[SourceRow],
+    domain: str | None = None,
+    deduplicate: bool = True,
+    unfit: Mapping[int, tuple[str, str]] = NOTHING,
 ) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
     """Give each source row as a row of r0, without blank space around its texts, or as a reject.
 
     domain: of all rows; None: their own, as a safe name, or chat. deduplicate: lose a row that is equal to an
-    earlier one, else it stays, with an id of its own, by how many there are before it.
+    earlier one, else it stays, with an id of its own, by how many there are before it. unfit: reason and
+    detail of rows that are lost anyhow, by their places.
     """
     kept: list[tuple[SourceRow, Instruction]] = []
     rejects: list[Reject] = []
@@ -33,6 +40,8 @@ def clean_source_rows(
             renamed[source.domain] = row.domain
         if not row.instruction:
             rejects.append(Reject(own, "empty instruction", source.place, ""))
+        elif number in unfit:
+            rejects.append(Reject(own, *unfit[number], ""))
         elif row.id not in places:
             places[row.id] = source.place
             kept.append((source, row))

@@ -16,7 +16,6 @@ from statistics import median_low
 
 from evobuild.core.tables import count_reasons
 from evobuild.seeds import records
-from evobuild.seeds.clean import clean_source_rows
 from evobuild.seeds.columns import (
     BESIDE,
     ColumnRole,
@@ -28,6 +27,7 @@ from evobuild.seeds.columns import (
 )
 from evobuild.seeds.formats import Layout, SourceRow, UnknownLayout, find_layout
 from evobuild.seeds.params import Seed
+from evobuild.seeds.seed import keep_seeds
 from evobuild.text.language import NAMES, detect_language
 
 MOST_TOLD = 2000
@@ -98,7 +98,7 @@ def inspect_file(path: Path, params: Seed) -> Inspection:
         columns.update(dict.fromkeys(record))
         rows += layout.rows(place, count, record)
         count += 1
-    kept, lost = clean_source_rows(rows, params.domain, params.deduplicate)
+    kept, lost = keep_seeds(rows, params)
     texts = [row.instruction for _, row in kept]
     told = texts[:: -(-len(texts) // MOST_TOLD) or 1]
     lengths = sorted(len(text.split()) for text in texts) or [0]

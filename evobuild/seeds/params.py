@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.params import Between, Count, Name, Section, Share
 from evobuild.seeds.columns import ColumnRole
+from evobuild.text.language import NAMES
 
 
 def _domain(value: str) -> str:
@@ -41,13 +42,25 @@ def _columns(value: dict[ColumnRole, str] | None) -> dict[ColumnRole, str] | Non
     return value
 
 
+def _language(value: str) -> str:
+    if value not in NAMES:
+        raise ValueError(f"expected codes of languages that can be told: {', '.join(sorted(NAMES))}")
+    return value
+
+
 class Seed(Section):
-    """columns: by what they hold, the names that the source has for them."""
+    """columns: by what they hold, the names that the source has for them. languages: of the rows; []: any.
+
+    turns: of a conversation, those that become rows. min_words: of an instruction with its input.
+    """
 
     source: str
     format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
     columns: Annotated[dict[ColumnRole, str] | None, AfterValidator(_columns)]
     domain: Annotated[str, AfterValidator(_domain)] | None
+    turns: Literal["all", "first", "last"]
+    min_words: Count
+    languages: list[Annotated[str, AfterValidator(_language)]]
     rows: Count | None
     deduplicate: bool
     held_out: Annotated[float, Between(0, 0.99)]

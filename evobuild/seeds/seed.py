@@ -12,7 +12,7 @@ reserved ones, `held_out` times as many, and the others of these are for nothing
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from evobuild.core.tables import Instruction, Reject
 from evobuild.seeds.clean import clean_source_rows
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
+from evobuild.seeds.sifting import find_unfit_rows
 from evobuild.text import minhash
 
 DECIDING = 3
@@ -42,12 +43,12 @@ Kept = Sequence[tuple[SourceRow, Instruction]]
 """The rows that are not lost, each with its source row."""
 
 
-def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int) -> Split:
-    """Normalise source rows, drop empty and, if params say so, equal ones, and split off the held-out set.
+def split_seed_rows(sources: Sequence[SourceRow], params: Seed, random_seed: int) -> Split:
+    """Normalise source rows, drop what is no seed, and split off the held-out set.
 
     Raises BadInput if rows are to be held out and all are one group.
     """
-    kept, rejects = clean_source_rows(sources, params.domain, params.deduplicate)
+    kept, rejects = keep_seeds(sources, params)
     reserved = _reserved(kept, params, random_seed) if params.held_out and kept else set[str]()
     rows = [row for _, row in kept]
     held_out = [row for row in rows if row.id in reserved]
@@ -60,6 +61,14 @@ def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int
     taken = {row.id for row in (*held_out, *r0)}
     rejects += [Reject(row.id, NOT_DRAWN, source.place, "") for source, row in kept if row.id not in taken]
     return Split(r0, held_out, rejects)
+
+
+def keep_seeds(
+    sources: Sequence[SourceRow], params: Seed
+) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
+    """Give each source row that can be a seed as a row of r0, and the others as rejects."""
+    unfit = find_unfit_rows(sources, params)
+    return clean_source_rows(sources, params.domain, params.deduplicate, unfit)
 
 
 def _reserved(kept: Kept, params: Seed, seed: int) -> set[str]:

@@ -74,7 +74,16 @@ def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number, sched
     sources = [SourceRow(str(place), place, (), f"Row {place}.", "", "", None) for place in range(400)]
     split = split_seed_rows(
         sources,
-        Seed.model_construct(domain=None, rows=300, deduplicate=True, held_out=0.1, near_duplicate=1.0),
+        Seed.model_construct(
+            domain=None,
+            turns="all",
+            min_words=1,
+            languages=[],
+            rows=300,
+            deduplicate=True,
+            held_out=0.1,
+            near_duplicate=1.0,
+        ),
         7,
     )
     lineages = {each.id: (each, []) for each in split.r0}

@@ -30,6 +30,9 @@ def params(**fields) -> Seed:
     given = {
         "columns": {},
         "domain": None,
+        "turns": "all",
+        "min_words": 1,
+        "languages": [],
         "rows": None,
         "deduplicate": True,
         "held_out": 0.2,
