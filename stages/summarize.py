@@ -11,6 +11,7 @@ from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Folders, Out, out, run
 from evobuild.models.params import Evaluated
+from evobuild.training.params import Bases
 
 
 class Decontaminate(Part):
@@ -26,6 +27,7 @@ class Params(Part):
     branches: Branches
     pools: Pools
     decontaminate: Decontaminate
+    bases: Bases
     evaluate: Evaluate
 
     def reads(self, given: Given) -> Reads:
@@ -40,7 +42,12 @@ class Arguments:
     rejects: Path = Path("data/rejects")
     replies: Path = Path("data/replies")
     measures: Folders = field(default_factory=measure_folders)
+    dataset: Path = Path("data/dataset.parquet")
+    contamination_hits: Path = Path("data/contamination")
+    optimization: Path = Path("metrics/optimization.json")
+    curves: Path = Path("metrics/training")
     label: Path = Path("data/label.txt")
+    headline: Out = out("metrics/headline.json")
     row_counts: Out = out("metrics/rows.json")
     means: Out = out("metrics/measures.json")
     levels: Out = out("metrics/difficulty.csv")
@@ -58,7 +65,7 @@ class Arguments:
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics
     from evobuild.evolution import token_probability
-    from evobuild.reporting import failure_counts, funnel, stage_counts, summarize
+    from evobuild.reporting import failure_counts, funnel, headline, stage_counts, summarize
 
     pools, names, branches = list(params.pools), list(params.rounds), list(params.branches)
     failed = failure_counts.count_failures(args.rounds, args.failures, args.rejects, names, pools)
@@ -68,12 +75,23 @@ def main(params: Params, args: Arguments) -> None:
     steps = funnel.read_funnels(args.counts, branches)
     evaluated = stage_counts.Names(names, branches, pools, params.evaluate.models)
     stages = stage_counts.asking_stages(evaluated)
+    sets = list(params.decontaminate.sets)
+    sources = headline.Sources(
+        counts=args.counts,
+        ratings=args.measures["ratings"],
+        dataset=args.dataset,
+        contamination=args.contamination_hits,
+        optimization=args.optimization,
+        curves=args.curves,
+    )
+    line = headline.Names(names, branches, pools, sets, next(iter(params.bases), ""))
     figures = {
+        args.headline: headline.headline_figures(sources, line, stages),
         args.row_counts: summarize.row_counts(args.counts, names, pools, branches),
         args.means: summarize.measure_means(args.measures, args.counts, pools),
         args.evolution: failure_counts.failure_figures(failed, args.counts, names, pools),
         args.token_probability: token_probability.probability_figures(positions),
-        args.contamination: summarize.contaminated(args.counts, list(params.decontaminate.sets), pools),
+        args.contamination: summarize.contaminated(args.counts, sets, pools),
         args.branches: funnel.funnel_figures(steps),
         args.usage: summarize.usage_by_role(args.counts, stages),
     }

@@ -283,7 +283,16 @@ def test_every_stage_waits_for_the_check_of_params(name: str) -> None:
     assert waits_for(name) in body(name)["deps"]
 
 
-@pytest.mark.parametrize("name", sorted(name for name in DVC if "metrics" in body(name)))
+FIGURES = {name: [path for path in outs(name) if re.fullmatch(r"metrics/.+\.json", path)] for name in DVC}
+"""The files of figures that each stage writes."""
+
+
+def test_only_the_headline_is_a_metric_so_that_experiments_are_a_table_to_read() -> None:
+    metrics = {name: paths(body(name)["metrics"]) for name in DVC if "metrics" in body(name)}
+    assert metrics == {"summarize": ["metrics/headline.json"]}
+
+
+@pytest.mark.parametrize("name", sorted(name for name in DVC if FIGURES[name]))
 def test_a_stage_that_writes_figures_knows_whether_it_is_a_dry_run(name: str) -> None:
     assert "data/label.txt" in body(name)["deps"]
 
@@ -297,7 +306,8 @@ def test_no_out_persists_and_only_small_figures_leave_the_cache() -> None:
             "compare": [{"metrics/differences.csv": {"cache": False}}],
         }
         own = [entry for entry in body(name).get("outs", []) if isinstance(entry, dict)]
-        assert own == allowed.get(name, [])
+        figures = [{path: {"cache": False}} for path in FIGURES[name] if path != "metrics/headline.json"]
+        assert own == [*allowed.get(name, []), *figures]
 
 
 @pytest.fixture(scope="session")
@@ -655,12 +665,12 @@ def test_a_missing_dep_is_noticed(committed: Path) -> None:
         (
             "bases: {toy: {model: models/scratch}}",
             "bases: {toy: {model: models/scratch}, more: {model: models/scratch, finetune: {epochs: 1}}}",
-            {"finetune@more"},
+            {"finetune@more", "summarize"},
         ),
         (
             "bases: {toy: {model: models/scratch}}",
             "bases: {toy: {model: models/scratch, finetune: {lora: {rank: 4}}}}",
-            {"finetune@toy"},
+            {"finetune@toy", "summarize"},
         ),
     ],
     ids=[
