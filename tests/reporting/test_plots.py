@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from evobuild.core import metrics
 from evobuild.core.json_files import read_json_file
 
 TEMPLATE = Path(".dvc/plots/benchmarks.json")
+PAGE = Path(".dvc/plots/page.html")
 FIGURES = "metrics/evaluation.csv"
 PLOT = {"template": "benchmarks", "x": "value", "y": "model", "title": "Main figure of each benchmark"}
 DVC = (sys.executable, "-m", "dvc")
@@ -24,7 +26,7 @@ DVC = (sys.executable, "-m", "dvc")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository whose figures were committed, and one of which changed since."""
     root = tmp_path_factory.mktemp("plots")
-    for name in (TEMPLATE, ".dvc/config", ".dvc/.gitignore"):
+    for name in (TEMPLATE, PAGE, ".dvc/config", ".dvc/.gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes((workspace.ROOT / name).read_bytes())
     figures = {"plots": [{FIGURES: PLOT}], "metrics": ["metrics/evaluation.json"]}
@@ -64,6 +66,15 @@ def test_a_page_of_plots_is_written(clone: Path):
     workspace.run(clone, *DVC, "plots", "show", "-o", "shown")
     page = (clone / "shown/index.html").read_text(encoding="utf-8")
     assert "Main figure of each benchmark" in page
+
+
+def test_the_page_of_plots_loads_nothing_and_its_policy_lets_it_load_nothing(clone: Path):
+    workspace.run(clone, *DVC, "plots", "show", "-o", "offline")
+    page = (clone / "offline/index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<[a-z]+[^>]* (?:src|href)\s*=[^>]*", page[: page.index("<script>")]) == []
+    assert "<script src" not in page and "cdn." not in page
+    [policy] = re.findall(r'Content-Security-Policy"\s+content="([^"]+)"', page)
+    assert policy.startswith("default-src 'none'; ") and "http" not in policy
 
 
 def test_the_change_of_a_figure_is_told_below_its_label(clone: Path):
