@@ -154,12 +154,19 @@ def _git(*words: str) -> str:
 def append(run: StageRun) -> None:
     """Add a run, while no other stage does; stages that run side by side keep each other's lines whole."""
     file = private_file(journal_file())
-    with private_file(file.with_suffix(".lock")).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked():
         with file.open("ab") as handle:
             handle.write(f"{json.dumps(run._asdict())}\n".encode())
         if file.stat().st_size > MOST_BYTES:
             _shorten(file)
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """Keep other stages off the journal."""
+    with private_file(journal_file().with_suffix(".lock")).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _shorten(file: Path) -> None:

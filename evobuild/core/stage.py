@@ -34,7 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
-from evobuild.core import run_journal
+from evobuild.core import run_journal, run_script
 from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.outs import whole
@@ -90,8 +90,9 @@ def _tell(done: StageRun) -> None:
     """Add a run to the journal and say in a line what came of it; a full disk undoes nothing."""
     try:
         run_journal.append(done)
+        run_script.write_run_script()
     except OSError as error:
-        log(f"{run_journal.journal_file()}: cannot be written: {error.strerror or error}")
+        log(f"{error.filename or run_journal.journal_file()}: cannot be written: {error.strerror or error}")
     log(run_journal.closing_line(done))
 
 

@@ -44,6 +44,7 @@ from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
 from evobuild.selection import candidate_rows, compare, ranks
 
+SCRIPTS = ("report.js", "report_runs.js")
 COMPARED = 2
 """Rows shown at each end of a metric."""
 PANELS = 4
@@ -107,7 +108,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         curve_chart=charts.training(curves) if curves else "",
         usage=list(stage_counts.stage_usage(sources.counts, stage_counts.asking_stages(_names(params)))),
         settings=_settings(sources.settings),
-        **templates.script("report.js"),
+        **templates.script(*SCRIPTS),
         **told,
     )
 

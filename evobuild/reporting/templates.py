@@ -25,9 +25,9 @@ def source(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
-def script(name: str) -> dict[str, str]:
-    """A script of `pages/` to stand within a page: its text, and the hash by which a policy lets it run."""
-    text = source(name)
+def script(*names: str) -> dict[str, str]:
+    """Scripts of `pages/` to stand within a page: their text, and the hash by which a policy lets it run."""
+    text = "\n".join(map(source, names))
     digest = b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return {"script": Markup(text), "script_hash": f"sha256-{digest}"}
 

@@ -20,7 +20,7 @@ from evobuild.reporting import charts, examples, first_screen, report
 from evobuild.reporting.report import Sources
 from evobuild.text import word_differences
 
-SCRIPTS = ("report.js",)
+SCRIPTS = ("run.js", "report.js and report_runs.js")
 """Scripts of the page."""
 EXPORTS = {
     "dataset.parquet",
@@ -122,7 +122,13 @@ def test_text_of_a_row_never_becomes_markup(attacked: str):
 def test_nothing_outside_the_page_is_asked_for(shown: str):
     targets = re.findall(r'(?:src|href|action)="([^"]*)"', shown)
     pages = {f"explorer/benchmarks/{name}.html" for name in ("sums", "talk")}
-    assert {target.partition("#")[0] for target in targets} == {"", "explorer/index.html", *pages, *EXPORTS}
+    assert {target.partition("#")[0] for target in targets} == {
+        "",
+        "explorer/index.html",
+        "run.js",
+        *pages,
+        *EXPORTS,
+    }
     assert not re.search(r"https?://|@import|<link|url\((?!#)", shown)
 
 
