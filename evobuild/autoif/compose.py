@@ -85,6 +85,7 @@ def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
         operation=operation,
         evolver=constraint.model,
         seed_place=query.seed_place,
+        extra=query.extra,
     )
 
 

@@ -19,6 +19,8 @@ An instruction table has one row per instruction:
   seed_place   place of the seed row that it descends from in its source, of autoif of the query in its
                file; from 0, lost rows counted
   reasoning    what the responder thought before the output; '' if nothing, or nobody answered
+  extra        the other columns of its seed row in the source, a JSON object as text; '' if there are none.
+               A gold answer among them is the seed row's, not that of a row evolved from it
 Rejects have id, reason, detail and the raw reply.
 """
 
@@ -60,6 +62,7 @@ class Instruction(NamedTuple):
     responder: str = ""
     seed_place: int = 0
     reasoning: str = ""
+    extra: str = ""
 
 
 class PreferencePair(NamedTuple):

@@ -95,6 +95,7 @@ def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failur
         operation=step.operation,
         evolver=evolver,
         seed_place=parent.seed_place,
+        extra=parent.extra,
     )
 
 

@@ -57,7 +57,8 @@ def render_dataset_card(rows: pl.DataFrame, params: ExportParams) -> str:
         "",
         "`id`, `parent_id` and `seed_id` name a row, what it was evolved from and the seed of both;",
         "`strategy` and `operation` say how it was made, `evolver` and `responder` which models wrote the",
-        "instruction and the output. They are empty where the seed has these.",
+        "instruction and the output. They are empty where the seed has these. `extra` has other columns of",
+        "the source as JSON; what they say, they say of the seed row.",
     ]
     lines += [f"Measures, null where not taken: {', '.join(map(code, measures)) or 'none'}.", ""]
     lines += ["The licences of the seed data and of the models' output apply."]

@@ -9,6 +9,9 @@ datasets  datasets/: Parquet with all columns and a card, which `datasets.load_d
 dataset_info.json names the first two to LLaMA-Factory (its data/README.md). It wants turns of user and
 assistant in pairs, after at most one system turn, and drops other rows with no more than a warning; so
 these are rejects of both formats here. Rows stand in the order of their ids in every file.
+
+If the seed's source has columns that nothing read, every record but those of `messages` has them as `extra`,
+a JSON object as text: whatever their types, `datasets` opens such a file. '' is none.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl
     ordered = rows.sort("id")
     for name in names:
         if name in FORMATS:
-            _write_records(folder, FORMATS[name], tables.instructions(ordered))
+            _write_records(folder, FORMATS[name], ordered)
     if DATASETS in names:
         _write_parquet(folder / DATASETS, ordered, params)
     lost = []
@@ -56,9 +59,12 @@ def _reject_unpaired(rows: Iterable[Instruction], names: Sequence[str]) -> Itera
             yield Reject(row.id, "turns not in pairs", ", ".join(names), "")
 
 
-def _write_records(folder: Path, layout: Format, rows: Iterable[Instruction]) -> None:
+def _write_records(folder: Path, layout: Format, table: pl.DataFrame) -> None:
+    with_extra = layout.extra and (table["extra"] != "").any()
+    rows = tables.instructions(table)
     fit = (row for row in rows if not layout.llama_factory or formats.has_paired_turns(row))
-    json_lines.write_json_lines(folder / layout.file, ((row.id, layout.record(row)) for row in fit))
+    records = ((row.id, layout.record(row) | ({"extra": row.extra} if with_extra else {})) for row in fit)
+    json_lines.write_json_lines(folder / layout.file, records)
 
 
 def _write_parquet(folder: Path, rows: pl.DataFrame, params: ExportParams) -> None:

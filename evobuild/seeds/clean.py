@@ -9,6 +9,7 @@ from types import MappingProxyType
 from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.tables import SEED_ROUND, Instruction, Reject, content_id, row_id
 from evobuild.core.terminal import log
+from evobuild.seeds.extra import extra_text
 from evobuild.seeds.formats import SourceRow
 
 NOTHING: Mapping[int, tuple[str, str]] = MappingProxyType({})
@@ -71,4 +72,5 @@ def _instruction(source: SourceRow, place: int, domain: str | None) -> Instructi
         input=given,
         output=source.output.strip(),
         seed_place=place,
+        extra=extra_text(source.extra, source.place),
     )

@@ -12,7 +12,7 @@ messages  messages: a list of turns {role, content}, content being text or parts
           Either kind of turn is read under either name of the list.
 
 A conversation gives one row per turn of its user (see conversations.py), and if there is none, one row with
-an empty instruction and all turns as its history. Other fields than these and `domain` are passed over.
+an empty instruction and all turns as its history. Fields that are none of these, nor `domain`, are extra.
 
 Null or absent means '', and an empty instruction is a row: whoever reads the rows rejects it with its place.
 Failure is a record of another shape, or a value that is not text where text is wanted: it raises BadInput.
@@ -20,8 +20,9 @@ Failure is a record of another shape, or a value that is not text where text is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from evobuild.core.errors import BadInput
@@ -43,11 +44,15 @@ from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
 Format = Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
 
 
+NONE: Mapping[str, object] = MappingProxyType({})
+
+
 class SourceRow(NamedTuple):
     """One instruction of the seed data, with where it stands.
 
     place: `seeds.jsonl:17` or `alpaca.json[16]`. conversation: the number of its record in the file, from 0.
-    history: earlier turns as (role, content), role being system, user or assistant.
+    history: earlier turns as (role, content), role being system, user or assistant. extra: the fields of its
+    record that nothing else here was read from.
     """
 
     place: str
@@ -57,6 +62,7 @@ class SourceRow(NamedTuple):
     input: str
     output: str
     domain: str | None
+    extra: Mapping[str, object] = NONE
 
 
 class Layout(NamedTuple):
@@ -70,15 +76,23 @@ class Layout(NamedTuple):
         """Give the rows of a record. number: of the record in its file, from 0."""
         known = _known_record(record, self.columns)
         if isinstance(self.form, str):
-            yield from _conversation_rows(self.form, place, number, known)
+            found, read = _conversation_rows(self.form, place, number, known), {self.form, "chosen"}
         elif self.form.instruction in known:
-            yield from _flat_rows(self.form, place, number, known)
+            found, read = _flat_rows(self.form, place, number, known), _fields_read(self.form, known)
         else:
             wanted = self.columns.get("instruction", self.form.instruction)
             raise BadInput(
                 f"{place}: lacks '{wanted}', which the first record has; "
                 f"its fields are {listed_fields(record)}; expected one format throughout the file"
             )
+        extra = self._extra(record, read | _read_beside(known))
+        yield from (row._replace(extra=extra) for row in found)
+
+    def _extra(self, record: Record, read: Collection[str]) -> Mapping[str, object]:
+        """The fields of a record but for those that are read, of which the known names are given."""
+        names = name_fields(record, self.columns)
+        taken = {names[name] for name in read if name in names}
+        return {field: value for field, value in record.items() if field not in taken}
 
 
 class UnknownLayout(BadInput):
@@ -187,6 +201,21 @@ def _hint(record: Record) -> str:
         f"\nsay which is which: columns: {columns_text(guess)} under seed in params.yaml, "
         f"or {columns_option(guess)}"
     )
+
+
+def _fields_read(spelling: Spelling, record: Record) -> set[str]:
+    """The known names of what is read of a flat record: of inputs and outputs the first that is there."""
+    first = (_first(record, names) for names in (spelling.inputs, spelling.outputs))
+    return {spelling.instruction, *(name for name in first if name)}
+
+
+def _first(record: Record, names: Iterable[str]) -> str | None:
+    return next((name for name in names if record.get(name) is not None), None)
+
+
+def _read_beside(record: Record) -> set[str]:
+    """The known names of what is read of any record."""
+    return {*BESIDE} if _domain(record) else {*BESIDE} - {"domain"}
 
 
 def _flat_rows(spelling: Spelling, place: str, number: int, record: Record) -> Iterator[SourceRow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.params import Between, Count, Name, Section, Share
@@ -48,16 +48,24 @@ def _language(value: str) -> str:
     return value
 
 
-class Seed(Section):
-    """columns: by what they hold, the names that the source has for them. languages: of the rows; []: any.
+def _all_or_names(value: object) -> object:
+    if value != "all" and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        raise ValueError("expected 'all' or a list of columns")
+    return value
 
-    turns: of a conversation, those that become rows. min_words: of an instruction with its input.
+
+class Seed(Section):
+    """columns: by what they hold, the names that the source has for them. extra: others that travel along.
+
+    turns: of a conversation, those that become rows. min_words: of an instruction with its input. languages:
+    of the rows; []: any.
     """
 
     source: str
     format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
     columns: Annotated[dict[ColumnRole, str] | None, AfterValidator(_columns)]
     domain: Annotated[str, AfterValidator(_domain)] | None
+    extra: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
     turns: Literal["all", "first", "last"]
     min_words: Count
     languages: list[Annotated[str, AfterValidator(_language)]]

@@ -21,6 +21,8 @@ from evobuild.core.errors import BadInput
 from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.tables import Instruction, Reject
 from evobuild.seeds.clean import clean_source_rows
+from evobuild.seeds.extra import named_fields
+from evobuild.seeds.fields import listed_fields
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
 from evobuild.seeds.sifting import find_unfit_rows
@@ -66,7 +68,16 @@ def split_seed_rows(sources: Sequence[SourceRow], params: Seed, random_seed: int
 def keep_seeds(
     sources: Sequence[SourceRow], params: Seed
 ) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
-    """Give each source row that can be a seed as a row of r0, and the others as rejects."""
+    """Give each source row that can be a seed as a row of r0, and the others as rejects.
+
+    Raises BadInput if params.extra names a column that no row has.
+    """
+    if params.extra != "all":
+        if unknown := set(params.extra).difference(*(source.extra for source in sources)):
+            raise BadInput(
+                f"seed.extra names {listed_fields(sorted(unknown))}, which is no other column of the source"
+            )
+        sources = [source._replace(extra=named_fields(source.extra, params.extra)) for source in sources]
     unfit = find_unfit_rows(sources, params)
     return clean_source_rows(sources, params.domain, params.deduplicate, unfit)
 

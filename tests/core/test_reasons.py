@@ -31,7 +31,7 @@ def test_reasons_are_given_by_stages_that_there_are():
 
 
 def test_the_reasons_of_a_stage_stand_in_the_order_of_the_list():
-    assert reasons_of("seed") == ("empty instruction", "exact duplicate", "not drawn")
+    assert reasons_of("compose")[:3] == ("empty instruction", "exact duplicate", "not drawn")
     assert reasons_of("crosscheck")[0] == "not drawn"
     assert reasons_of("summarize") == ()
 

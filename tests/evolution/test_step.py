@@ -76,6 +76,7 @@ def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number, sched
         sources,
         Seed.model_construct(
             domain=None,
+            extra="all",
             turns="all",
             min_words=1,
             languages=[],
@@ -273,6 +274,12 @@ def test_a_child_in_depth_may_come_with_an_input_of_its_own(row, name, text, ins
     child = child_of(row("Sum up this.", input="1, 2"), text, plan)
     assert (child.instruction, child.input) == (instruction, given)
     assert child.content_id == content_id((), instruction, given)
+
+
+def test_a_child_has_the_other_columns_of_its_seed_row(row):
+    parent = row(extra='{"gold": 1}')
+    child = child_of(parent, HARDER)
+    assert child.extra == parent.extra
 
 
 def test_an_input_is_taken_up_where_there_was_none(row):

@@ -227,6 +227,25 @@ def test_a_seed_of_it_is_what_it_was(folder: Path, name: str) -> None:
             assert found.history == row.history
 
 
+def test_other_columns_of_the_source_are_in_every_format_that_may_have_more(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    given = [tiny.row(instruction="One?", extra='{"gold": 1}'), tiny.row(instruction="Two?")]
+    export(tmp_path / "out", given)
+    for name in ("alpaca", "sharegpt", "trl"):
+        file = str(tmp_path / "out" / export_formats.FORMATS[name].file)
+        rows = load_dataset("json", data_files=file, split="train", cache_dir=str(tmp_path / "cache"))
+        assert sorted(rows["extra"]) == ["", '{"gold": 1}'], name
+    table = pl.read_parquet(tmp_path / "out/datasets/data/train.parquet")
+    assert sorted(table["extra"]) == ["", '{"gold": 1}']
+    assert '"extra"' not in (tmp_path / "out/messages.jsonl").read_text()
+
+
+def test_without_other_columns_no_record_speaks_of_them(folder: Path) -> None:
+    for each in export_formats.FORMATS.values():
+        assert '"extra"' not in (folder / each.file).read_text()
+
+
 def test_half_a_character_is_an_error_that_names_the_row(tmp_path: Path) -> None:
     row = tiny.row(output="broken \ud800")
     with pytest.raises(BadInput, match=rf"row {row.id}: its text holds the lone surrogate U\+D800"):

@@ -59,7 +59,7 @@ LINES = b'{"instruction": "I", "input": "N", "output": "O", "domain": "code"}\n'
     ],
 )
 def test_every_container_gives_the_same_row(tmp_path: Path, name: str, data: bytes, place: str) -> None:
-    assert rows(tmp_path, name, data)[0] == (place, 0, (), "I", "N", "O", "code")
+    assert rows(tmp_path, name, data)[0][:7] == (place, 0, (), "I", "N", "O", "code")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,8 @@ def test_parquet_conversations_are_read_in_spite_of_null_fields(tmp_path: Path) 
         {"from": None, "value": None, "role": "assistant", "content": "A"},
     ]
     data = parquet([{"instruction": None, "conversations": turns}])
-    assert rows(tmp_path, "a.parquet", data) == [("a.parquet[0]", 0, (), "Q1", "", "A", None)]
+    [row] = rows(tmp_path, "a.parquet", data)
+    assert row[:7] == ("a.parquet[0]", 0, (), "Q1", "", "A", None)
 
 
 def test_a_named_format_wins_over_the_guess(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def params(**fields) -> Seed:
     given = {
         "columns": {},
         "domain": None,
+        "extra": "all",
         "turns": "all",
         "min_words": 1,
         "languages": [],

@@ -1,0 +1,46 @@
+"""Columns of the source that nothing reads: they travel along as one JSON object, in the order of the source.
+
+Null is left out, and so is what JSON cannot hold, as the bytes of images. A number that is none, as NaN, is
+null within a list or an object. Dates and the like are text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+
+from evobuild.core.errors import BadInput
+
+
+def extra_text(fields: Mapping[str, object], place: str) -> str:
+    """Write fields as a JSON object on one line, '' if there are none. Instance: '{"gold": 3}'.
+
+    Raises BadInput naming the place if a value is nested too deeply.
+    """
+    try:
+        held = {name: plain for name, value in fields.items() if (plain := _plain(value)) is not None}
+        return json.dumps(held, ensure_ascii=False, allow_nan=False) if held else ""
+    except RecursionError:
+        raise BadInput(
+            f"{place}: nested too deeply to travel along; name other columns in seed.extra"
+        ) from None
+
+
+def named_fields(fields: Mapping[str, object], names: Iterable[str]) -> Mapping[str, object]:
+    """Those of some names alone, in the order of the source."""
+    wanted = set(names)
+    return {name: value for name, value in fields.items() if name in wanted}
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, bytes) else str(value)
