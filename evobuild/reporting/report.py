@@ -27,6 +27,7 @@ from evobuild.models.roles import chat_models, evaluated_models, weights_models
 from evobuild.reporting import (
     benchmark_chart,
     charts,
+    chosen_rows,
     evaluations,
     examples,
     first_screen,
@@ -44,7 +45,7 @@ from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
 from evobuild.selection import candidate_rows, compare, ranks
 
-SCRIPTS = ("report.js", "report_runs.js")
+SCRIPTS = ("report_scatter.js", "report_runs.js", "report.js")
 COMPARED = 2
 """Rows shown at each end of a metric."""
 PANELS = 4
@@ -233,7 +234,14 @@ def _choice(params: ReportParams, sources: Sources) -> dict[str, Any]:
         metric: found.table.select("words", "kept", value=ranks.metric_values(found.table, metric, 0))
         for metric in drawn
     }
-    return {"comparison": found, "length_chart": charts.lengths(panels) if panels else ""}
+    rows = chosen_rows.draw_rows(params, where)
+    return {
+        "comparison": found,
+        "length_chart": charts.lengths(panels) if panels else "",
+        "drawn": rows,
+        "chosen_chart": chosen_rows.chart_of_selected(rows, params.select.pools_read(params.pools)),
+        "points": chosen_rows.points(rows, list(params.pools)),
+    }
 
 
 def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:

@@ -24,6 +24,8 @@ def page():
 def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("reported")
     (root / "report.html").write_text(report.report_page(settings(), build(root)), encoding="utf-8")
+    (root / "explorer").mkdir()
+    (root / "explorer/index.html").write_text("<!doctype html><title>explorer</title>")
     return root
 
 
@@ -139,3 +141,33 @@ def test_dark_is_dark_and_its_text_is_readable(shown):
     finally:
         page.call("Emulation.setEmulatedMedia", features=[])
     assert found["light"][0] > found["light"][1] + 400 and found["dark"][1] > found["dark"][0] + 400
+
+
+def test_any_two_measures_can_be_drawn_against_each_other(shown):
+    page = shown(fragment="#chosen")
+    assert page.run("[...document.getElementById('across').options].map((each) => each.value)")[0] == "words"
+    count = "document.querySelectorAll('#points-chart circle').length"
+    assert page.run(count) == 12
+    for name in page.run("Object.keys(drawn.metrics)"):
+        page.run(
+            f"""(() => {{ const field = document.getElementById("up"); field.value = "{name}";
+            field.dispatchEvent(new Event("change", {{bubbles: true}})); }})()"""
+        )
+        known = page.run(f"drawn.values['{name}'].filter((value) => value !== null).length")
+        assert page.run(count) == known
+        assert page.run("drawn.metrics[document.getElementById('up').value]") in page.run(
+            "document.getElementById('points-chart').getAttribute('aria-label')"
+        )
+    assert "r2 1 of 4" in page.run("document.getElementById('pools-chart').getAttribute('aria-label')")
+    assert page.run("rankCorrelation([1, 2, 3, 3], [9, 5, 2, 2])") == -1
+    assert page.run("rankCorrelation([1, 1], [1, 2])") is None
+
+
+def test_a_point_leads_to_its_row(shown):
+    page = shown(fragment="#chosen")
+    target = page.run(
+        """(() => { const point = document.querySelector("#points-chart circle");
+        point.dispatchEvent(new Event("click", {bubbles: true})); return drawn.id[point.dataset.row]; })()"""
+    )
+    page.wait(f"location.href.endsWith('explorer/index.html#{target}')")
+    page.errors.clear()

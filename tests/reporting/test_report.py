@@ -20,7 +20,7 @@ from evobuild.reporting import charts, examples, first_screen, report
 from evobuild.reporting.report import Sources
 from evobuild.text import word_differences
 
-SCRIPTS = ("run.js", "report.js and report_runs.js")
+SCRIPTS = ("points", "run.js", "own")
 """Scripts of the page."""
 EXPORTS = {
     "dataset.parquet",
@@ -270,7 +270,7 @@ def test_settings_are_shown_as_used(shown: str):
 
 def test_charts_follow_the_colours_of_the_page(shown: str):
     drawn = re.findall(r'<svg role="img" aria-label="([^"]*)"', shown)
-    assert len(drawn) == 9
+    assert len(drawn) == 10
     svg = "".join(re.findall(r"<svg role.*?</svg>", shown, re.DOTALL))
     assert "var(--accent)" in svg and not re.search("#[0-9a-f]{6}", svg)
 

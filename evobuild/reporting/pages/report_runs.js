@@ -6,7 +6,8 @@ const number = (value) => value.toLocaleString("en-US");
 
 function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const whole = Math.round(seconds), minutes = Math.floor(whole / 60) % 60, two = (part) => String(part).padStart(2, "0");
+  const whole = Math.round(seconds), minutes = Math.floor(whole / 60) % 60;
+  const two = (part) => String(part).padStart(2, "0");
   return whole < 3600 ? `${minutes} min ${two(whole % 60)} s` : `${Math.floor(whole / 3600)} h ${two(minutes)} min`;
 }
 
@@ -40,12 +41,12 @@ function line(name, sum, kind) {
 }
 
 function tableOf(kinds, all) {
-  const table = document.createElement("table"), head = document.createElement("tr"), body = document.createElement("tbody");
+  const [table, top, head, body] = ["table", "thead", "tr", "tbody"].map((kind) => document.createElement(kind));
   const titles = ["Stage", "Runs", "Rows in", "Rows out", "Calls", "Stored replies", "Tokens", "Cost", "Time"];
-  head.append(...titles.map((title, place) => element("th", title, place ? {scope: "col", class: "n"} : {scope: "col"})));
-  const top = document.createElement("thead");
+  head.append(...titles.map((title, place) => element("th", title, {scope: "col", class: place ? "n" : ""})));
   top.append(head);
-  body.append(...[...kinds].map(([name, runs]) => line(name, sumOf(runs))), line("All", {...all, counted: false}, "sum"));
+  body.append(...[...kinds].map(([name, runs]) => line(name, sumOf(runs))));
+  body.append(line("All", {...all, counted: false}, "sum"));
   table.append(element("caption", "What every stage took, in its last run"), top, body);
   return table;
 }
@@ -81,8 +82,9 @@ function showRuns(given) {
   place.hidden = false;
   const last = runs.reduce((one, other) => (other.started > one.started ? other : one));
   const commits = new Set(runs.map((run) => run.commit)).size;
-  document.getElementById("commit").textContent = (last.commit ? `Commit ${last.commit}` : "No commit is known")
-    + `${commits > 1 ? `, some stages at ${number(commits - 1)} other${commits > 2 ? "s" : ""}` : ""}; evobuild ${last.version}.`;
+  const others = commits > 1 ? `, some stages at ${number(commits - 1)} other${commits > 2 ? "s" : ""}` : "";
+  const commit = last.commit ? `Commit ${last.commit}` : "No commit is known";
+  document.getElementById("commit").textContent = `${commit}${others}; evobuild ${last.version}.`;
 }
 
 if (window.evobuildRuns) showRuns(window.evobuildRuns);
