@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import Any
+
 import pytest
 from fakes import FakeEngine
+from workspace import ROOT, SHIPPED_PARAMS
 
 from evobuild.core import cache_files, metrics
 from evobuild.core.tables import Instruction, content_id, row_id
 
 SLOWEST = ("test_line", "test_dvc_yaml", "test_kill", "test_contributing")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""
+
+
+USERS_OWN = tuple(f"{ROOT}/{name}" for name in ("params.yaml", "dvc.lock", "metrics/", "data/", "models/"))
+"""What is its user's in a checkout: what a test finds there would hang on what was built and set last."""
+SHIPPED_DATA = f"{ROOT}/data/raw/"
+
+
+def _refuse_what_is_the_users(event: str, arguments: tuple[Any, ...]) -> None:
+    """Fail a test that opens what is the user's. An audit hook stays for good, in this process alone."""
+    if event != "open" or not isinstance(arguments[0], str | bytes):
+        return
+    path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 - a Path for each open file takes long
+    if path.startswith(USERS_OWN) and not path.startswith(SHIPPED_DATA):
+        raise AssertionError(f"{path} is the user's; tests take {SHIPPED_PARAMS.name} from tests/support")
+
+
+sys.addaudithook(_refuse_what_is_the_users)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

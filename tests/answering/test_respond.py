@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.answering import respond
 from evobuild.answering.respond import Asking
@@ -20,7 +21,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from stages import respond as stage
 
-PARAMS = load_all_params(Path("params.yaml"))
+PARAMS = load_all_params(SHIPPED_PARAMS)
 
 
 @pytest.fixture(autouse=True)

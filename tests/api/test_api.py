@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 import tiny
 from faults import KEY, Answer, Body, FaultServer, failing, good
+from workspace import SHIPPED_PARAMS
 
 import evobuild
 from evobuild.api import settings
@@ -87,7 +88,7 @@ SECTIONS = {
 @pytest.mark.parametrize("section", SECTIONS)
 def test_defaults_are_those_of_the_shipped_params(section: str) -> None:
     function, others = SECTIONS[section]
-    shipped = read_yaml(ROOT / "params.yaml")
+    shipped = read_yaml(SHIPPED_PARAMS)
     for key in section.split("."):
         shipped = shipped[key]
     own = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif import augment
 from evobuild.autoif.augment import (
@@ -28,7 +29,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from stages import augment as stage
 
-GIVEN = load_all_params(Path("params.yaml"))
+GIVEN = load_all_params(SHIPPED_PARAMS)
 SETTINGS = GIVEN.autoif.augment.model_copy(update={"rounds": 1, "count": 5, "examples": 3})
 
 

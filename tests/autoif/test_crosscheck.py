@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild import sandbox
 from evobuild.autoif import booleans, crosscheck, function_verdicts, records
@@ -20,7 +21,7 @@ from evobuild.core.tables import Reject
 from evobuild.sandbox import Answer, Outcome, choice
 from stages import crosscheck as stage
 
-GIVEN = load_all_params(Path("params.yaml"))
+GIVEN = load_all_params(SHIPPED_PARAMS)
 PAPER = GIVEN.autoif.crosscheck.model_copy(
     update={
         "case": "above:0.5",

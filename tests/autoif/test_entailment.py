@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import tiny
 from branch_rows import constraint, write_constraints
+from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif import entailment
 from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
@@ -141,7 +142,7 @@ def test_any_contradiction_drops_the_constraint(judged):
 def run(tmp_path, model, *constraints, texts=()):
     checked = write_constraints(tmp_path / "checked", *constraints)
     tables.write(tmp_path / "texts", tables.frame(BACKTRANSLATIONS, texts))
-    given = load_all_params(Path("params.yaml"))
+    given = load_all_params(SHIPPED_PARAMS)
     models = given.models.model_copy(update={"entailment": model})
     outs = {name: tmp_path / name for name in ("verified", "rejects", "counts")}
     arguments = stage.Arguments(branch="autoif", checked=checked, backtranslations=tmp_path / "texts", **outs)

@@ -7,6 +7,7 @@ import json
 import pytest
 from branch_rows import changed, of_branch, write_rows
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif.records import ANSWERS
 from evobuild.cli.check.params import load_all_params
@@ -69,7 +70,7 @@ def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
 @pytest.mark.parametrize("seed_answers", ["keep", "replace"])
 def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers):
     engine(lambda asked: "The Nile.")
-    given = load_all_params()
+    given = load_all_params(SHIPPED_PARAMS)
     chosen = of_branch(row("A river?"))._replace(output="The Ganges", responder="simulated:chosen")
     pool = write_rows(
         tmp_path / "autoif.parquet", chosen, of_branch(row("Another?")), row("A lake?", output="A")

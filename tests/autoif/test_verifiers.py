@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.autoif import booleans, records, verifiers
 from evobuild.autoif.verifiers import UnreadableVerifier, read_verifier_reply
@@ -190,7 +191,7 @@ def test_code_too_deep_or_too_long_for_a_parser_is_a_reject_with_a_reason(code, 
 @pytest.fixture
 def ran(tmp_path, store):
     """Run the stage on two constraints and give the folder of its outs."""
-    given = load_all_params(Path("params.yaml"))
+    given = load_all_params(SHIPPED_PARAMS)
     rows = [("c1", "Use no comma.", "seed", ""), ("c2", "Use no colon.", "seed", "")]
     tables.write(tmp_path / "constraints", tables.frame(records.CONSTRAINTS, rows))
 

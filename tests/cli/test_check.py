@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import Params, load_all_params
@@ -21,7 +22,7 @@ from evobuild.training.params import Base
 
 @pytest.fixture
 def shipped():
-    return load_all_params(Path("params.yaml"))
+    return load_all_params(SHIPPED_PARAMS)
 
 
 def changed(shipped, section, **values):
@@ -274,7 +275,7 @@ def test_an_evaluation_set_may_be_fetched_later_or_be_made_here(shipped, tmp_pat
 
 @pytest.mark.parametrize("name", ["GSM8K", "mt-bench", "8k", "a/b", ""])
 def test_the_name_of_a_set_is_one_of_a_file(name):
-    given = read_yaml(Path("params.yaml"))
+    given = read_yaml(SHIPPED_PARAMS)
     given["decontaminate"]["sets"] = {name: "data/held_out.parquet"}
     with pytest.raises(ValueError, match="expected a name of small letters"):
         Params.model_validate(given)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check import evaluation
 from evobuild.cli.check.consistency import check_params
@@ -15,7 +15,7 @@ from evobuild.core.params import validated
 from evobuild.core.yaml_files import read_yaml
 from evobuild.models import roles
 
-PARAMS = Path("params.yaml")
+PARAMS = SHIPPED_PARAMS
 SHIPPED = read_yaml(PARAMS)
 REVISION = "0" * 40
 

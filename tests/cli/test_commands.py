@@ -16,6 +16,7 @@ import pytest
 import workspace
 import yaml
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.cli.models import inspection, reachability
@@ -36,7 +37,7 @@ def project(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "dvc.yaml").touch()
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = yaml.safe_load(SHIPPED_PARAMS.read_text())
 
     def write(base="models/scratch", evaluated=None, **models):
         given = SIMULATED | NONE | {"scorer": "models/scratch"} | models

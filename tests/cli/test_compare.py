@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from evaluated import replied
+from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.core import metrics, tables
@@ -49,7 +50,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kinds = {"sums": Sums, "loss": Loss, "uncorrected": Uncorrected}
     monkeypatch.setattr(evaluation, "benchmark_class", kinds.__getitem__)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = yaml.safe_load(SHIPPED_PARAMS.read_text())
     models = {"base": "simulated:small", "tuned": "simulated:large", "other": "openai:x"}
     params["evaluate"] |= {"models": models, "benchmarks": {name: {} for name in kinds}}
     params["compare"] |= {"resamples": 1000}

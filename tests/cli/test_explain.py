@@ -14,6 +14,7 @@ from dvc_data.hashfile.hash import file_md5
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 from dvc_objects.fs import LocalFileSystem
+from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.cli.check.params import load_all_params
@@ -51,7 +52,7 @@ def build(root, changes):
     shutil.copytree(ROOT / "prompts", root / "prompts")
     (root / "data/raw").mkdir(parents=True)
     shutil.copy(ROOT / "data/raw/sample.jsonl", root / "data/raw")
-    content = read_yaml(ROOT / "params.yaml")
+    content = read_yaml(SHIPPED_PARAMS)
     for section, values in changes.items():
         content[section] = values if section in ("rounds", "pools", "branches") else content[section] | values
     (root / "params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))

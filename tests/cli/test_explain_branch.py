@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.autoif import records
@@ -49,7 +50,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EVOBUILD_STORE", str(tmp_path / "replies.sqlite"))
     shutil.copytree(ROOT / "prompts", "prompts")
-    content = read_yaml(ROOT / "params.yaml")
+    content = read_yaml(SHIPPED_PARAMS)
     content |= {"rounds": {}, "pools": {"r0": {}, "autoif": {}}}
     content["select"]["pools"] = ["autoif"]
     Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.cli.plan import estimates, plan
@@ -76,7 +77,7 @@ def here(tmp_path, monkeypatch, store):
     (tmp_path / "items").write_text("a b c")
 
     def write(model="openai:m", pairs=(), compared=(), **entries):
-        params = yaml.safe_load((ROOT / "params.yaml").read_text())
+        params = yaml.safe_load(SHIPPED_PARAMS.read_text())
         given = {name: {"items": "items"} | entry for name, entry in entries.items()}
         params["models"] |= {"judge": "openai:j"}
         params["evaluate"] |= {"models": {"m": model, "n": model}, "benchmarks": given}

@@ -13,6 +13,7 @@ import pytest
 import tiny
 import yaml
 from published import QWEN, write_config
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.cli.plan import devices, plan
@@ -37,7 +38,7 @@ def _workspace(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return yaml.safe_load(Path("params.yaml").read_text())
+    return yaml.safe_load(SHIPPED_PARAMS.read_text())
 
 
 @pytest.fixture

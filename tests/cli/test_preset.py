@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
+from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.cli import preset
@@ -24,7 +25,7 @@ NAMES = sorted(path.stem for path in preset.FOLDER.glob("*.yaml"))
 def applied(tmp_path: Path, words: list[str]) -> Path:
     """params.yaml after `dvc exp run` has set what the words say."""
     assert words[::2] == ["-S"] * (len(words) // 2)
-    shutil.copy("params.yaml", tmp_path / "params.yaml")
+    shutil.copy(SHIPPED_PARAMS, tmp_path / "params.yaml")
     apply_overrides(str(tmp_path / "params.yaml"), words[1::2])
     return tmp_path / "params.yaml"
 
@@ -48,7 +49,7 @@ def leaves(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> None:
     wanted = preset.read_preset(name)
     path = applied(tmp_path, preset.options(name))
-    found, shipped = (read_yaml(each) for each in (path, Path("params.yaml")))
+    found, shipped = (read_yaml(each) for each in (path, SHIPPED_PARAMS))
     assert {key: at(found, key) for key in wanted} == wanted
     for key in wanted:
         *sections, last = key.split(".")

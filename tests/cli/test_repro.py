@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import workspace
 import yaml
+from workspace import SHIPPED_PARAMS
 
 import evobuild.__main__ as command
 from evobuild.cli import repro
@@ -17,7 +18,7 @@ from evobuild.cli.resolve import settings
 from evobuild.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-PARAMS = (ROOT / "params.yaml").read_text()
+PARAMS = SHIPPED_PARAMS.read_text()
 
 MISTAKES: dict[str, tuple[str, Any, str]] = {
     "pools are a list": ("pools", ["r0", "r1"], "pools"),

@@ -4,10 +4,10 @@ before."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli import preset
 from evobuild.core.yaml_files import read_yaml
@@ -55,9 +55,7 @@ def test_a_training_is_the_papers(name: str) -> None:
 
 @pytest.mark.parametrize("name", FIXED)
 def test_a_training_sets_all_keys_of_finetune_and_no_other(name: str) -> None:
-    assert set(preset.read_preset(name)) == set(
-        leaves(read_yaml(Path("params.yaml"))["finetune"], "finetune")
-    )
+    assert set(preset.read_preset(name)) == set(leaves(read_yaml(SHIPPED_PARAMS)["finetune"], "finetune"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import tiny
+from workspace import SHIPPED_PARAMS
 
 from evobuild.__main__ import main
 from evobuild.contamination import decontaminate as contamination
@@ -162,8 +163,7 @@ def test_nothing_is_found_in_no_rows() -> None:
 
 
 def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkeypatch) -> None:
-    root = Path(__file__).parents[2]
-    (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(SHIPPED_PARAMS.read_text())
     monkeypatch.chdir(tmp_path)
     (tmp_path / "responses").mkdir()
     leaked, plain = tiny.row(instruction=LONG), tiny.row()

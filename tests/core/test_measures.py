@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core.measures import COLUMNS, MEASURES, METRICS, RANDOM, measure_folders, measure_of
 from evobuild.core.yaml_files import read_yaml
@@ -45,7 +44,7 @@ def test_a_metric_is_computed_from_a_column_and_switched_by_a_key_of_params(name
     metric = METRICS[name]
     assert metric.column in COLUMNS
     section, key = metric.switch.split(".")
-    assert key in read_yaml(Path("params.yaml"))[section]
+    assert key in read_yaml(SHIPPED_PARAMS)[section]
     table = pl.DataFrame({metric.column: [None]}, schema={metric.column: COLUMNS[metric.column].kind})
     assert table.select(metric.expression).to_series().to_list() == [None]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core.errors import BadParams
@@ -22,7 +22,7 @@ from evobuild.evolution.params import Strategy
 from evobuild.models.params import ChatRole, Role
 from evobuild.scoring.params import Rate
 
-SHIPPED = Path("params.yaml").read_text(encoding="utf-8")
+SHIPPED = SHIPPED_PARAMS.read_text(encoding="utf-8")
 
 
 def written(tmp_path, old, new):
@@ -43,7 +43,7 @@ def small(tmp_path):
 
 
 def test_the_shipped_file_is_right():
-    loaded = load_all_params(Path("params.yaml"))
+    loaded = load_all_params(SHIPPED_PARAMS)
     assert loaded.models.evolver == ChatModel("simulated", "small")
     assert loaded.rounds["r2"].parent == "r1"
 
@@ -78,7 +78,7 @@ class Declared(Part):
 
 
 def test_what_was_not_declared_cannot_be_read():
-    part = load_params(Path("params.yaml"), Declared)
+    part = load_params(SHIPPED_PARAMS, Declared)
     assert part.random_seed == 42
     assert part.rate.max_tokens == 512
     assert str(part.models.judge) == "simulated:large"
@@ -159,10 +159,10 @@ def test_an_absurd_number_is_refused_with_what_is_wanted(tmp_path, old, new):
 
 @pytest.mark.parametrize("value", ["x" * 100_000, ["r1"] * 10_000, {"a": {"b": ["c"] * 1000}}])
 def test_a_large_value_is_shown_in_part(value):
-    content = read_yaml(Path("params.yaml"))
+    content = read_yaml(SHIPPED_PARAMS)
     content["rate"] = value
     with pytest.raises(BadParams) as caught:
-        validated(Path("params.yaml"), content, Params)
+        validated(SHIPPED_PARAMS, content, Params)
     assert len(str(caught.value)) < 1000
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from dvc.utils.hydra import apply_overrides
+from workspace import SHIPPED_PARAMS
 
 from evobuild.__main__ import main
 from evobuild.cli.check.consistency import check_params
@@ -25,7 +26,7 @@ PAGES = sorted(
     if path.exists()
 )
 DVC = read_yaml(ROOT / "dvc.yaml")["stages"]
-PARAMS = read_yaml(ROOT / "params.yaml")
+PARAMS = read_yaml(SHIPPED_PARAMS)
 TRACKED = set(subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines())
 FOLDERS = {str(parent) for path in TRACKED for parent in Path(path).parents} - {"."}
 WRITTEN = ("data", "models", "metrics")
@@ -200,7 +201,7 @@ def test_params_take_every_setting(page: Path, tmp_path: Path) -> None:
 def checked(folder: Path, given: list[str]) -> None:
     """Check the shipped params with what is set, as `dvc exp run -S` sets it."""
     copy = folder / "params.yaml"
-    copy.write_bytes((ROOT / "params.yaml").read_bytes())
+    copy.write_bytes(SHIPPED_PARAMS.read_bytes())
     apply_overrides(copy, given)
     check_params(load_all_params(copy))
 
@@ -225,7 +226,7 @@ def examples_of_params() -> Iterator[tuple[str, str]]:
     """What comments of params.yaml give as examples of a value: ("select.weights", "{r1: 1, r3: 2}")."""
     above: list[tuple[int, str]] = []
     waiting: list[str] = []
-    for line in (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines():
+    for line in SHIPPED_PARAMS.read_text(encoding="utf-8").splitlines():
         indent = len(line) - len(line.lstrip())
         found = EXAMPLE.findall(line)
         if key := re.match(r" *([a-z_0-9]+):", line):

@@ -9,6 +9,7 @@ import pytest
 import tiny
 import yaml
 from sums import MODEL, Sums
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
@@ -163,7 +164,7 @@ def test_the_stage_reads_the_held_out_rows_that_it_is_given(tmp_path, store, mon
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     (tmp_path / "prompts").symlink_to(ROOT / "prompts")
     monkeypatch.chdir(tmp_path)
-    params = read_yaml(ROOT / "params.yaml")
+    params = read_yaml(SHIPPED_PARAMS)
     params["evaluate"] |= {"models": {"own": f"transformers:{tiny.folder()}"}, "benchmarks": {"held_out": {}}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     row = tiny.row()

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
@@ -22,7 +23,7 @@ from evobuild.evolution.step import Step
 from evobuild.models.client import Model
 from stages import evolve as stage
 
-PARAMS = load_all_params(Path("params.yaml"))
+PARAMS = load_all_params(SHIPPED_PARAMS)
 LABEL = "#Finally Rewritten Instruction#:"
 PLAN = plan_by_method("Rewrite it.\n\n#Instruction#:\n{instruction}")
 SEED = 42

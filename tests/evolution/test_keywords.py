@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
@@ -283,7 +283,7 @@ def stage(tmp_path, store, label):
     """Run the stage on round r1; give its outs, read."""
 
     def run(folders, rows=12):
-        values = load_all_params(Path("params.yaml"))
+        values = load_all_params(SHIPPED_PARAMS)
         changes = {"keywords": values.keywords.model_copy(update={"rows": rows}), "rounds": {"r1": None}}
         paths = {name: tmp_path / name for name in OUTS}
         script.main(values.model_copy(update=changes), script.Arguments(label=label, **folders, **paths))

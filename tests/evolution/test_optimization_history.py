@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild import simulation
 from evobuild.cli.check.params import load_all_params
@@ -26,7 +27,7 @@ def stage(row, tmp_path, store, label):
     asks = ("Name", "Explain", "Compare", "Describe the use of", "Write a poem about")
     r0 = [row(f"{ask} {number} rivers of Europe.") for ask in asks for number in range(3, 15)]
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, r0))
-    given = load_all_params(Path("params.yaml"))
+    given = load_all_params(SHIPPED_PARAMS)
 
     def run(own=Path("prompts/evolve/own.txt"), evolve=None, **optimize):
         changes = {"steps": 2, "development": 10, "candidates": 2} | optimize
@@ -160,7 +161,7 @@ def test_the_loop_begins_with_the_method_that_params_name(stage, tmp_path, initi
 
 def test_the_judge_is_used_only_if_difficulty_or_equality_counts(stage):
     assert stage(difficulty_weight=0.5).asked == ["evolver", "optimizer", "judge"]
-    given = load_all_params(Path("params.yaml")).evolve.failures
+    given = load_all_params(SHIPPED_PARAMS).evolve.failures
     made = stage(evolve={"failures": given.model_copy(update={"equal": True})})
     assert made.asked == ["evolver", "optimizer", "judge"]
 

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import load_yaml
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
@@ -59,7 +60,7 @@ def applied(tmp_path):
     """Give params.yaml after `dvc exp run` has set what an experiment says, read strictly."""
 
     def read(experiment):
-        shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+        shutil.copy(SHIPPED_PARAMS, tmp_path / "params.yaml")
         apply_overrides(str(tmp_path / "params.yaml"), experiment.overrides[1::2])
         # DVC reads what it wrote by another parser than ours.
         load_yaml(str(tmp_path / "params.yaml"))
@@ -260,7 +261,7 @@ class Folder(Outs):
 @pytest.fixture
 def outs(tmp_path, row):
     """An experiment of one round: four rows; one is lost in evolution, one answer fails, one is unrated."""
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = yaml.safe_load(SHIPPED_PARAMS.read_text())
     params["rounds"], params["pools"] = {"r1": {"parent": "r0"}}, {"r0": {}, "r1": {}}
     params["select"]["pools"] = "all"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 import tiny
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
@@ -58,7 +59,7 @@ LOST = [tiny.row(instruction=name, history=turns) for name, turns in UNPAIRED.it
 def export(
     folder: Path, rows: list[Instruction], names: list[str] = ALL, chat_model: str = "simulated:small"
 ) -> pl.DataFrame:
-    models = read_yaml(Path("params.yaml"))["models"] | dict.fromkeys(CHAT_ROLES, chat_model)
+    models = read_yaml(SHIPPED_PARAMS)["models"] | dict.fromkeys(CHAT_ROLES, chat_model)
     given = ExportParams.model_validate({"export": {"formats": names}, "models": models})
     table = tables.frame(INSTRUCTIONS, rows).with_columns(ifd=pl.lit(0.5))
     return exports.export_dataset(table, given, folder)

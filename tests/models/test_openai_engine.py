@@ -21,6 +21,7 @@ import pytest
 import yaml
 from asker import NAME, questions
 from faults import KEY, Answer, FaultServer, content, failing, faults, good, seeded, text_for
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.chat import Message, Request, Sampling
@@ -643,7 +644,7 @@ def test_five_thousand_requests_end_answered_or_rejected_each_once(serve, store)
     ],
 )
 def test_an_option_that_only_the_server_can_heed_is_refused_in_params(tmp_path, options, given):
-    text = Path("params.yaml").read_text(encoding="utf-8")
+    text = SHIPPED_PARAMS.read_text(encoding="utf-8")
     path = tmp_path / "params.yaml"
     judge = '  judge: {uri: "openai:tiny", max_length: 2048%s}'
     path.write_text(text.replace("  judge: simulated:large", judge % ""), encoding="utf-8")
@@ -847,7 +848,7 @@ def test_a_server_id_makes_another_model_of_one_name(serve):
     ],
 )
 def test_a_server_id_that_is_none_is_refused(tmp_path, role, fragment):
-    text = Path("params.yaml").read_text(encoding="utf-8")
+    text = SHIPPED_PARAMS.read_text(encoding="utf-8")
     path = tmp_path / "params.yaml"
     path.write_text(text.replace("  judge: simulated:large", f"  judge: {role}"), encoding="utf-8")
     with pytest.raises(BadParams, match=fragment):

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import yaml
 from faults import FaultServer, failing, good
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import UserError
@@ -27,7 +28,7 @@ def project(tmp_path, monkeypatch, row, store):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     (tmp_path / "prompts").symlink_to(ROOT / "prompts")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = yaml.safe_load(SHIPPED_PARAMS.read_text())
     params["models"]["responder"] = "openai:tiny"
     Path("params.yaml").write_text(yaml.safe_dump(params))
     rows = (row(f"Name river {number}.") for number in range(ROWS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadParams
@@ -13,7 +14,7 @@ from evobuild.core.uri import ChatModel
 
 def judge(tmp_path: Path, role: str) -> ChatModel:
     """The judge of params.yaml, written so."""
-    text = Path("params.yaml").read_text(encoding="utf-8")
+    text = SHIPPED_PARAMS.read_text(encoding="utf-8")
     path = tmp_path / "params.yaml"
     path.write_text(text.replace("  judge: simulated:large", f"  judge: {role}"), encoding="utf-8")
     return load_all_params(path).models.judge

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.store import archive, salvage
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
@@ -668,7 +669,7 @@ def test_what_params_name_is_kept(tmp_path):
 
     current = engine.engine_identity(ChatModel("simulated", "small"))
     file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
-    assert archive.prune_replies(file, archive.unused_models(ROOT / "params.yaml")) == (9, 4)
+    assert archive.prune_replies(file, archive.unused_models(SHIPPED_PARAMS)) == (9, 4)
 
 
 BEGINNERS = """

@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.plan import estimates, plan
@@ -25,7 +26,7 @@ from evobuild.models.usage import Usage
 
 NAME = ChatModel("simulated", "fake")
 REAL = ChatModel("openai", "fake")
-SHIPPED = read_yaml(Path("params.yaml"))
+SHIPPED = read_yaml(SHIPPED_PARAMS)
 
 
 @pytest.fixture

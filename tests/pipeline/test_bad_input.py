@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import workspace
+from workspace import SHIPPED_PARAMS
 
 GOOD = [
     {"instruction": f"Name {number} rivers of a country you like.", "output": "Loire"} for number in range(12)
@@ -66,7 +67,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "data/raw").mkdir(parents=True)
     for name in ("stages", "evobuild", "prompts", "data/raw/constraints.txt", "data/raw/benchmarks"):
         (root / name).symlink_to(workspace.ROOT / name)
-    params = (workspace.ROOT / "params.yaml").read_text()
+    params = SHIPPED_PARAMS.read_text()
     (root / "params.yaml").write_text(params.replace("data/raw/sample.jsonl", "seeds.jsonl"))
     write_lines(root / "seeds.jsonl", GOOD)
     assert stage(root, *seed("seeds.jsonl")).returncode == 0

@@ -26,6 +26,7 @@ import reach
 import variants
 import yaml
 from pydantic import ValidationError
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.resolve import settings
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 DVC = PIPELINE["stages"]
-PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+PARAMS = yaml.safe_load(SHIPPED_PARAMS.read_text())
 PACKAGE = "evobuild/__init__.py"
 OF_NO_STAGE = {PACKAGE, "evobuild/core/version.py"}
 """What all reach and nothing hangs on."""
@@ -684,7 +685,7 @@ def test_a_missing_dep_is_noticed(committed: Path) -> None:
 def test_a_dict_that_makes_stages_reaches_no_other(
     committed: Path, old: str, new: str, expected: set[str]
 ) -> None:
-    text = (ROOT / "params.yaml").read_text()
+    text = SHIPPED_PARAMS.read_text()
     assert old in text
     whole_file = {name for name in DVC if reach.params(name) is None}
     with changed(committed / "params.yaml", text.replace(old, new)):

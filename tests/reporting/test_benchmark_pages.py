@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import trees
 from evaluated import MODELS, replied
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
@@ -143,7 +144,7 @@ def test_a_long_prompt_shows_its_question_at_the_end(tmp_path):
 
 
 def test_without_a_model_there_is_no_page(tmp_path):
-    given = trees.read_yaml(trees.ROOT / "params.yaml")["evaluate"] | {"models": {}}
+    given = trees.read_yaml(SHIPPED_PARAMS)["evaluate"] | {"models": {}}
     where = prepared(tmp_path)
     assert list(write(tmp_path, where, evaluate=given).iterdir()) == []
 

@@ -9,13 +9,14 @@ import evaluated
 import pytest
 from evaluated import MODELS, replied
 from reported import REAL, build, settings
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import benchmark_chart, charts, evaluations, item_examples, report
 
-SHIPPED = read_yaml(Path("params.yaml"))
+SHIPPED = read_yaml(SHIPPED_PARAMS)
 
 
 @pytest.fixture(autouse=True)

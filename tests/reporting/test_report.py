@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from markupsafe import escape
-from reported import REAL, ROOT, SIMULATED, build, hostile, settings
+from reported import REAL, SIMULATED, build, hostile, settings
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
@@ -155,7 +156,7 @@ def test_no_optimization_is_said(tmp_path: Path):
     for name, kind in (("candidates", tables.CANDIDATES), ("failures", tables.CANDIDATE_FAILURES)):
         tables.write(sources.optimization / f"{name}.parquet", tables.frame(kind, []))
     tables.write(sources.optimization / "trajectories.parquet", tables.frame(tables.TRAJECTORIES, []))
-    evolve = read_yaml(ROOT / "params.yaml")["evolve"]
+    evolve = read_yaml(SHIPPED_PARAMS)["evolve"]
     page = report.report_page(settings(evolve=evolve | {"strategy": "evol"}), sources)
     assert (
         "Nothing was optimized: rows evolve by fixed operations, in turn. <bdi>default</bdi>: constraints"

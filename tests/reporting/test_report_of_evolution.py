@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from reported import ROOT, build, settings
+from reported import build, settings
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.reasons import MEANINGS, reasons_of
@@ -53,7 +54,7 @@ def test_the_chosen_methods_are_shown_with_their_differences(shown: str):
 
 
 def test_what_optimize_was_told_to_weigh_is_shown(tmp_path: Path):
-    optimize = read_yaml(ROOT / "params.yaml")["optimize"]
+    optimize = read_yaml(SHIPPED_PARAMS)["optimize"]
     page = report.report_page(
         settings(optimize=optimize | {"holdout": 9, "halving": 2, "difficulty_weight": 0.5}), build(tmp_path)
     )

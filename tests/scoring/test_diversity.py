@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
@@ -75,7 +75,7 @@ def ran(tmp_path, store, row, label):
     paths = {name: tmp_path / name for name in names}
 
     def run(embedder, text="whole"):
-        given = load_all_params(Path("params.yaml"))
+        given = load_all_params(SHIPPED_PARAMS)
         models = given.models.model_copy(update={"embedder": embedder})
         own = {name: given.pools["r0"] for name in texts}
         embedded = given.diversity.model_copy(update={"text": text})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
@@ -239,7 +239,7 @@ def test_a_row_of_which_nothing_can_be_read_is_one_reject(row, engine, level, sc
     assert rated(row, engine, level, score, measures) == Reject(row().id, *reject)
 
 
-PARAMS = load_all_params(Path("params.yaml"))
+PARAMS = load_all_params(SHIPPED_PARAMS)
 
 
 def ran(folder, rows, measures=("level", "score")):

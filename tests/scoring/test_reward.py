@@ -10,6 +10,7 @@ import foreign
 import polars as pl
 import pytest
 import tiny
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
@@ -157,7 +158,7 @@ def run(tmp_path, row, label, model):
     (tmp_path / "rounds").mkdir()
     for name, own in rows.items():
         tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
-    given = load_all_params(Path("params.yaml"))
+    given = load_all_params(SHIPPED_PARAMS)
     update = {
         "models": given.models.model_copy(update={"reward": model}),
         "pools": {name: given.pools["r0"] for name in rows},

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 import tiny
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.core import prompts, tables
@@ -232,7 +233,7 @@ def test_an_adapter_changes_scores_and_is_never_taken_for_its_base(tmp_path: Pat
 
 
 def run_stage(tmp_path: Path, **models) -> None:
-    content = read_yaml(ROOT / "params.yaml")
+    content = read_yaml(SHIPPED_PARAMS)
     content |= {"pools": {"r0": {}, "r1": {}}, "models": content["models"] | models}
     for name, rows in (("r0", ROWS[:2]), ("r1", [ROWS[0]._replace(id="x"), ROWS[3]._replace(id="y")])):
         (tmp_path / "in").mkdir(exist_ok=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import polars as pl
 import pytest
 from fakes import reply
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
@@ -80,7 +80,7 @@ def ran(tmp_path, row, store, label):
         tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
 
     def run(tagger):
-        given = load_all_params(Path("params.yaml"))
+        given = load_all_params(SHIPPED_PARAMS)
         update = {
             "models": given.models.model_copy(update={"tagger": tagger}),
             "pools": {name: given.pools["r0"] for name in ("r0", "r1")},

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import tiny
+from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.cli.check.params import Params
@@ -65,7 +66,7 @@ def write(root: Path, rows: list[tuple[Any, ...]] = ROWS) -> list[str]:
 
 
 def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Comparison:
-    content = read_yaml(Path("params.yaml"))
+    content = read_yaml(SHIPPED_PARAMS)
     select = content["select"] | {"pools": ["r1"], "share": 0.5} | changes
     given = Params.model_validate(content | {"select": select})
     measures = {name: root / name for name in ("scores", "ratings")}
@@ -145,7 +146,7 @@ def test_rows_without_any_score_are_no_comparison(tmp_path) -> None:
 def test_the_command_prints_all_of_it_with_nothing_that_a_terminal_would_obey(
     tmp_path, monkeypatch, capsys
 ) -> None:
-    shipped = Path("params.yaml").read_text().replace("[r1, r2, r3, autoif]", "[r1]")
+    shipped = SHIPPED_PARAMS.read_text().replace("[r1, r2, r3, autoif]", "[r1]")
     ids = write(tmp_path / "data")
     for name, schema in (("diversity", DIVERSITY), ("rewards", REWARDS), ("tags", TAGS)):
         (tmp_path / "data" / name).mkdir()

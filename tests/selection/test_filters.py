@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 import pytest
 from candidate_rows import rows
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.selection import filters
 from evobuild.selection.params import Filters
 
-SHIPPED = load_all_params(Path("params.yaml")).select.filters.model_dump()
+SHIPPED = load_all_params(SHIPPED_PARAMS).select.filters.model_dump()
 
 
 def lost(table: pl.DataFrame, needed: tuple[str, ...] = (), **given) -> dict[str, tuple[str, str]]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 import pytest
 from candidate_rows import rows
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.selection import mixture
 from evobuild.selection.params import Select
 
-SHIPPED = load_all_params(Path("params.yaml")).select.model_dump()
+SHIPPED = load_all_params(SHIPPED_PARAMS).select.model_dump()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import tiny
 from candidate_rows import rows
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
@@ -22,7 +23,7 @@ from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.params import Select
 
-SHIPPED = load_all_params(Path("params.yaml"))
+SHIPPED = load_all_params(SHIPPED_PARAMS)
 SELECT = SHIPPED.select.model_dump() | {"pools": "all", "by": "ifd", "share": 0.5}
 
 
@@ -134,7 +135,7 @@ def sources(tmp_path: Path) -> Sources:
 
 def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Counter[str]]:
     """What select makes of all, and its reasons; rows in are rows out and rejects."""
-    content = read_yaml(Path("params.yaml")) | {
+    content = read_yaml(SHIPPED_PARAMS) | {
         "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes,
         "decontaminate": {
             "ngrams": [13, 8], "embedding": None, "sets": {"held_out": "", "gsm8k": ""}, "columns": {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from workspace import SHIPPED_PARAMS
+
 from evobuild.autoif.records import VERIFIED, Case, constraint_operation
 from evobuild.autoif.verified import Function, Verified
 from evobuild.cli.check.params import Params, load_all_params
@@ -44,6 +46,6 @@ def of_branch(parent: tables.Instruction, own="c1") -> tables.Instruction:
 
 def changed(section: str, given: Params | None = None, /, **values: object) -> Params:
     """The given params, or those of the repository, with some values of a section of autoif changed."""
-    given = given or load_all_params(Path("params.yaml"))
+    given = given or load_all_params(SHIPPED_PARAMS)
     part = getattr(given.autoif, section).model_copy(update=values)
     return given.model_copy(update={"autoif": given.autoif.model_copy(update={section: part})})

@@ -9,7 +9,7 @@ from typing import Any
 import evaluated
 import polars as pl
 from trees import tables_in
-from workspace import ROOT
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
@@ -29,7 +29,7 @@ def hostile(field: str) -> str:
 
 
 def settings(models: dict[str, str] = SIMULATED, **changes: Any) -> Params:
-    content = read_yaml(ROOT / "params.yaml")
+    content = read_yaml(SHIPPED_PARAMS)
     content |= {
         "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
         "branches": {},
@@ -180,7 +180,7 @@ def write_figures(sources: Sources, text: Any) -> None:
 def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") -> Sources:
     places = (root / name for name in Sources._fields[1:-1])
     sources = Sources(tables_in(root), *places, evaluated.sources_in(root))
-    shutil.copy(ROOT / "params.yaml", sources.settings)
+    shutil.copy(SHIPPED_PARAMS, sources.settings)
     sources.counts.mkdir()
     sources.label.write_text(label)
     write_rows(sources.rows, rows, text)

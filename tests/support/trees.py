@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from workspace import SHIPPED_PARAMS
+
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
 from evobuild.core.measures import MEASURES
@@ -20,7 +22,7 @@ HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked =
 
 def settings(**changes: Any) -> Params:
     """The shipped params with rounds r1 and r2, pools r0 to r2, and a selection from r1 and r2."""
-    content = read_yaml(ROOT / "params.yaml")
+    content = read_yaml(SHIPPED_PARAMS)
     content |= {
         "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
         "branches": {},

@@ -9,6 +9,7 @@ from typing import Any
 
 import reach
 import yaml
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.resolve.settings import FIRST, stage_instances
 from evobuild.core.params import Part
@@ -18,7 +19,7 @@ from evobuild.core.stages import OF_ALL_POOLS
 from evobuild.evaluation.benchmarks import BENCHMARKS
 from evobuild.training.params import SHARED
 
-DEFAULT: dict[str, Any] = yaml.safe_load((reach.ROOT / "params.yaml").read_text())
+DEFAULT: dict[str, Any] = yaml.safe_load(SHIPPED_PARAMS.read_text())
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "the default": {},

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import tiny
 import yaml
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadParams
@@ -24,7 +25,7 @@ from evobuild.training.params import PLAIN, Base, Finetune, settings_of_base
 from evobuild.weights import checkpoints
 
 ROOT = Path(__file__).parents[2]
-SHARED = Finetune.model_validate(yaml.safe_load((ROOT / "params.yaml").read_text())["finetune"])
+SHARED = Finetune.model_validate(yaml.safe_load(SHIPPED_PARAMS.read_text())["finetune"])
 ROWS = [tiny.row(instruction=f"Name {number} fish.", output="Cod.") for number in range(4)]
 
 
@@ -68,7 +69,7 @@ def test_a_base_that_is_not_there_is_refused_with_those_that_are() -> None:
 
 def laid_out(tmp_path: Path, **own: Any) -> tuple[dict[str, Any], dict[str, Path]]:
     """Params with the tiny model as the base, and the paths of the stages of training."""
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    content = yaml.safe_load(SHIPPED_PARAMS.read_text())
     small = {"epochs": 1, "batch": 2, "max_length": 128}
     content |= {"bases": {"toy": {"model": str(tiny.folder()), "finetune": small | own}}}
     tables.write(tmp_path / "training.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
@@ -37,7 +38,7 @@ ROWS = [
 
 
 def params(**fields) -> Experience:
-    return Experience(**(read_yaml(ROOT / "params.yaml")["experience"] | SMALL | fields))
+    return Experience(**(read_yaml(SHIPPED_PARAMS)["experience"] | SMALL | fields))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_a_loss_that_is_no_number_keeps_a_row_out(tmp_path: Path, monkeypatch: p
 
 
 def run_stage(tmp_path: Path, scorer: str | None) -> stage.Arguments:
-    content = read_yaml(ROOT / "params.yaml")
+    content = read_yaml(SHIPPED_PARAMS)
     content["experience"] |= SMALL | {"base": str(tiny.folder())}
     content["models"] |= {"scorer": scorer}
     tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
@@ -224,6 +225,6 @@ def test_with_another_scorer_nothing_is_tuned_or_imported(tmp_path: Path, monkey
 
 
 def test_the_shipped_params_are_the_papers() -> None:
-    given = load_params(ROOT / "params.yaml", stage.Params).experience
+    given = load_params(SHIPPED_PARAMS, stage.Params).experience
     assert (given.clusters, given.rows, given.middle, given.epochs) == (100, 10, [0.25, 0.75], 1)
     assert (given.batch, given.learning_rate, given.max_length) == (128, 2e-5, 512)

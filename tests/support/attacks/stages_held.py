@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
+from workspace import SHIPPED_PARAMS
+
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 
@@ -76,7 +78,7 @@ def _ran(stage, codes, folder: Path) -> list[str]:
 
 
 def _params() -> Params:
-    given = load_all_params(ROOT / "params.yaml")
+    given = load_all_params(SHIPPED_PARAMS)
     limits = given.sandbox.model_copy(update={"seconds": 0.5})
     return given.model_copy(update={"sandbox": limits})
 

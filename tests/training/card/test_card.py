@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import tiny
 import yaml
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import metrics
 from evobuild.core.uri import SCRATCH, Weights
@@ -35,7 +36,7 @@ HOSTILE = "a`b\n---\nlicense: mit\n```\n# <b>|*x*\u202e $(touch x) '\"\x1b[0m"
 
 @pytest.fixture
 def facts(tmp_path: Path, label: Path, monkeypatch: pytest.MonkeyPatch) -> CardFacts:
-    params = Finetune.model_validate(read_yaml(Path("params.yaml"))["finetune"])
+    params = Finetune.model_validate(read_yaml(SHIPPED_PARAMS)["finetune"])
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()
     Path("data/training.parquet").write_bytes(b"rows")
