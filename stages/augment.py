@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import Augment
+from evobuild.autoif.params import OFF, Augment, Switch
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
@@ -13,7 +13,7 @@ from evobuild.core.terminal import log
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     seeds: str
     augment: Augment
 
@@ -28,15 +28,17 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
+        if not self.autoif.on:
+            return OFF
+        given = ("autoif.on", "autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate")
         if not self.autoif.augment.rounds:
-            return Reads(only=("autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate"))
-        return Reads(prompts=("autoif/augment.jinja",))
+            return Reads(only=given, files=(self.autoif.seeds,))
+        return Reads(prompts=("autoif/augment.jinja",), files=(self.autoif.seeds,))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     branch: str
-    seeds: Path = Path("${autoif.seeds}")
     constraints: Out = out("data/{branch}/constraints.parquet")
     rejects: Out = out("data/rejects/augment-{branch}.parquet")
     counts: Out = out("data/counts/augment-{branch}.json")
@@ -54,9 +56,12 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.models.client import Model
 
+    if not params.autoif.on:
+        tables.leave_empty(CONSTRAINTS, out=args.constraints, rejects=args.rejects, counts=args.counts)
+        return
     settings = params.autoif.augment
     known = KnownConstraints(settings.near_duplicate)
-    results = list(read_seed_constraints(args.seeds, known))
+    results = list(read_seed_constraints(Path(params.autoif.seeds), known))
     used = []
     if settings.rounds:
         with Model(params.models.evolver, "evolver", f"augment-{args.branch}", settings.rounds) as model:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import Backtranslate
+from evobuild.autoif.params import OFF, Backtranslate, Switch
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     backtranslate: Backtranslate
 
 
@@ -26,8 +26,10 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
+        if not self.autoif.on:
+            return OFF
         if not self.autoif.backtranslate.functions:
-            return Reads(only=("autoif.backtranslate.functions",))
+            return Reads(only=("autoif.on", "autoif.backtranslate.functions"))
         return Reads(prompts=("autoif/backtranslate.jinja",))
 
 
@@ -46,16 +48,16 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.models.client import Model
 
-    given = params.autoif.backtranslate
-    if not given.functions:
+    if not params.autoif.on or not params.autoif.backtranslate.functions:
         tables.leave_empty(
             BACKTRANSLATIONS, out=args.backtranslations, rejects=args.rejects, counts=args.counts
         )
         return
+    given = params.autoif.backtranslate
     asked = backtranslate.functions_to_translate(
         verified.read_verified_constraints(tables.read(args.checked, VERIFIED)), given.functions
     )
-    results = tables.Results(BACKTRANSLATIONS)
+    results = tables.Results(BACKTRANSLATIONS, is_needed=False)
     with Model(params.models.evolver, "evolver", f"backtranslate-{args.branch}", len(asked)) as model:
         results.take(backtranslate.backtranslate_functions(asked, model, given.sampling(params.random_seed)))
     results.write(

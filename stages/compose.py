@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.autoif.params import Compose
+from evobuild.autoif.params import OFF, Compose, Switch
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from evobuild.core.tables import Instruction, Reject
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     compose: Compose
 
 
@@ -25,6 +25,8 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         own = self.autoif.compose
+        if not self.autoif.on:
+            return OFF
         return Reads(files=(own.file,)) if own.queries == "file" else Reads(unused=("autoif.compose.file",))
 
 
@@ -56,12 +58,12 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import compose, verified
     from evobuild.autoif.records import VERIFIED
     from evobuild.core import tables
-    from evobuild.core.errors import BadInput
 
+    if not params.autoif.on:
+        tables.leave_empty(tables.INSTRUCTIONS, out=args.rows, rejects=args.rejects, counts=args.counts)
+        return
     given, seed = params.autoif.compose, params.random_seed
     kept = list(verified.read_verified_constraints(tables.read(args.verified, VERIFIED)))
-    if not kept:
-        raise BadInput(f"{args.verified}: holds no constraint, so there is nothing to put to queries")
     queries, lost = _sifted(given, args)
     rejects = tables.frame(tables.REJECTS, lost)
     ledger = tables.ledger(len(queries) + len(lost), len(queries), rejects)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import Crosscheck
+from evobuild.autoif.params import OFF, Crosscheck, Switch
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.core.terminal import log
 from evobuild.sandbox.params import Limits
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     crosscheck: Crosscheck
 
 
@@ -20,6 +21,9 @@ class Params(Part):
     random_seed: RandomSeed
     autoif: AutoIF
     sandbox: Limits
+
+    def reads(self, given: Given) -> Reads:
+        return Reads() if self.autoif.on else OFF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,11 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import crosscheck, function_verdicts, records
     from evobuild.core import tables
 
+    if not params.autoif.on:
+        tables.leave_empty(records.VERIFIED, out=args.checked, rejects=args.rejects, counts=args.counts)
+        tables.write(args.functions, records.FUNCTION_VERDICTS.to_frame())
+        tables.write(args.cases, records.CASE_VERDICTS.to_frame())
+        return
     given = tables.read(args.constraints, records.CONSTRAINTS)
     settings = params.autoif.crosscheck
     every = function_verdicts.gather_verifiers(given, tables.read(args.verifiers, records.VERIFIERS))
@@ -50,7 +59,7 @@ def main(params: Params, args: Arguments) -> None:
     kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, tables.Reject)))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(given.height, kept.height, lost)
-    tables.refuse_empty(f"{given.height} constraints came in", balance)
+    tables.warn_of_loss_of_all(f"{given.height} constraints came in", balance)
     tables.write(args.checked, kept)
     tables.write(args.rejects, lost)
     for path, schema, rows in (

@@ -65,9 +65,7 @@ def main(params: Params, args: Arguments) -> None:
             for pool, own in texts.items():
                 ids, found = list(own), embedder.embed(list(own.values()))
                 tables.write(args.embeddings / f"{pool}.parquet", diversity.embedding_table(ids, found))
-                results.take(
-                    pool, diversity.measure_diversity(ids, found, given), len(ids), may_be_empty=True
-                )
+                results.take(pool, diversity.measure_diversity(ids, found, given), len(ids))
     results.write(args.rejects, args.counts)
     pools = params.pools if model else []
     measured = {pool: tables.read(args.diversity / f"{pool}.parquet", schema) for pool in pools}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.autoif.params import OFF, Switch
 from evobuild.core.params import Part
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.weights.params import WeightsRole
 
@@ -15,7 +17,11 @@ class Models(Part):
 
 
 class Params(Part):
+    autoif: Switch
     models: Models
+
+    def reads(self, given: Given) -> Reads:
+        return Reads() if self.autoif.on else OFF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +39,9 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
     from evobuild.core import tables
 
+    if not params.autoif.on:
+        tables.leave_empty(VERIFIED, out=args.verified, rejects=args.rejects, counts=args.counts)
+        return
     rows, lost = tables.read(args.checked, VERIFIED), tables.frame(tables.REJECTS, [])
     texts = tables.read(args.backtranslations, BACKTRANSLATIONS)
     beside: dict[str, object] = {"off": True}
@@ -46,7 +55,7 @@ def main(params: Params, args: Arguments) -> None:
         beside = {"not_compared": without.height}
     left = rows.filter(~rows["id"].is_in(lost["id"].implode()))
     ledger = tables.ledger(rows.height, left.height, lost)
-    tables.refuse_empty(f"{rows.height} constraints came in", ledger)
+    tables.warn_of_loss_of_all(f"{rows.height} constraints came in", ledger)
     tables.write(args.verified, left)
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, ledger | beside)

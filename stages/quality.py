@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild.autoif.params import BranchModels, Quality, Sample, Verify
+from evobuild.autoif.params import OFF, SWITCH, BranchModels, Quality, Sample, Switch, Verify
 from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evobuild.core.uri import ChatModel
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     sample: Sample
     verify: Verify
     quality: Quality
@@ -30,7 +30,9 @@ class Params(Part):
     models: BranchModels
 
     def reads(self, given: Given) -> Reads:
-        always = ("autoif.sample.count", "autoif.verify", "autoif.quality.score", "models.evolver")
+        if not self.autoif.on:
+            return OFF
+        always = (SWITCH, "autoif.sample.count", "autoif.verify", "autoif.quality.score", "models.evolver")
         judging = ("random_seed", "autoif.quality", "models.judge") if _is_judged(self.autoif) else ()
         answering = ("models.responder",) if self.autoif.sample.count else ()
         prompts = (PLAIN, "judge/quality.jinja") if _is_judged(self.autoif) else (PLAIN,)
@@ -85,6 +87,12 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.verified import read_verified_constraints
     from evobuild.core import tables
 
+    if not params.autoif.on:
+        tables.leave_empty(tables.INSTRUCTIONS, out=args.pool, rejects=args.rejects, counts=args.counts)
+        tables.write(args.qualities, QUALITIES.to_frame())
+        tables.write(args.preferences, tables.PREFERENCES.to_frame())
+        export_branch(args.exports, [], [], [], {})
+        return
     branch = BranchTables(
         tables.read(args.rows, tables.INSTRUCTIONS),
         tables.read(args.answers, ANSWERS),
@@ -95,7 +103,7 @@ def main(params: Params, args: Arguments) -> None:
     bounds = Bounds(params.autoif.verify.accuracy, params.autoif.quality.score)
     found = make_pool(branch, judged, bounds, responder)
     ledger = tables.ledger(branch.rows.height, found.rows.height, found.rejects)
-    tables.refuse_empty(f"{branch.rows.height} rows came in", ledger)
+    tables.warn_of_loss_of_all(f"{branch.rows.height} rows came in", ledger)
     constraints = read_verified_constraints(tables.read(args.verified, VERIFIED))
     left = list(tables.instructions(found.rows))
     export_branch(args.exports, left, constraints, found.pairs, _roles(params))

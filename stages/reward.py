@@ -73,7 +73,7 @@ def main(params: Params, args: Arguments) -> None:
         given = (prompts_sent.evolver_turns(row, parents.get(row.parent_id), known) for row in evolved)
         found = reward.measure_rewards(given, model, params.reward)
         rest = rows.height - len(evolved)
-        results.take(pool, found, len(evolved), may_be_empty=not evolved, not_evolved=rest)
+        results.take(pool, found, len(evolved), not_evolved=rest)
     results.write(args.rejects, args.counts)
     pools = params.pools if model else []
     rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}

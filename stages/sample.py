@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.answering.params import Rules
-from evobuild.autoif.params import Sample
+from evobuild.autoif.params import OFF, Sample, Switch
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     sample: Sample
 
 
@@ -35,8 +35,10 @@ class Params(Part):
     def reads(self, given: Given) -> Reads:
         from evobuild.answering.response_prompt import response_template
 
+        if not self.autoif.on:
+            return OFF
         if not self.autoif.sample.count:
-            return Reads(only=("autoif.sample.count",))
+            return Reads(only=("autoif.on", "autoif.sample.count"))
         return Reads(prompts=(response_template(self.respond.prompt),))
 
 
@@ -57,13 +59,13 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.models.client import Model
 
-    given = params.autoif.sample
-    if not given.count:
+    if not params.autoif.on or not params.autoif.sample.count:
         tables.leave_empty(ANSWERS, out=args.answers, rejects=args.rejects, counts=args.counts)
         return
+    given = params.autoif.sample
     template, rules = response_template(params.respond.prompt), params.respond.rules
     asking = Asking(template, given.sampling(params.random_seed), rules)
-    table, results = tables.read(args.rows, tables.INSTRUCTIONS), tables.Results(ANSWERS)
+    table, results = tables.read(args.rows, tables.INSTRUCTIONS), tables.Results(ANSWERS, is_needed=False)
     asked = table.height * given.count
     with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
         own = tables.instructions(table)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import Verifiers
+from evobuild.autoif.params import OFF, Switch, Verifiers
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     verifiers: Verifiers
 
 
@@ -26,7 +26,7 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        return Reads(prompts=("autoif/verifier.jinja",))
+        return Reads(prompts=("autoif/verifier.jinja",)) if self.autoif.on else OFF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,9 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.models.client import Model
 
+    if not params.autoif.on:
+        tables.leave_empty(VERIFIERS, out=args.verifiers, rejects=args.rejects, counts=args.counts)
+        return
     settings = params.autoif.verifiers
     texts = dict(tables.read(args.constraints, CONSTRAINTS).select("id", "constraint").iter_rows())
     asked = len(texts) * settings.count
@@ -53,7 +56,7 @@ def main(params: Params, args: Arguments) -> None:
     kept = tables.frame(VERIFIERS, (each for each in made if isinstance(each, Verifier)))
     lost = tables.frame(tables.REJECTS, (each for each in made if isinstance(each, tables.Reject)))
     balance = tables.ledger(asked, kept.height, lost)
-    tables.refuse_empty(f"{asked} verifiers were asked for", balance)
+    tables.warn_of_loss_of_all(f"{asked} verifiers were asked for", balance)
     tables.write(args.verifiers, kept)
     tables.write(args.rejects, lost)
     asked_of = [model.usage.asked()]

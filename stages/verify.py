@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import Sample, Verify
+from evobuild.autoif.params import OFF, Sample, Switch, Verify
 from evobuild.core.params import Part
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
@@ -13,7 +13,7 @@ from evobuild.core.terminal import log
 from evobuild.sandbox.params import Limits
 
 
-class AutoIF(Part):
+class AutoIF(Switch):
     sample: Sample
     verify: Verify
 
@@ -23,8 +23,11 @@ class Params(Part):
     sandbox: Limits
 
     def reads(self, given: Given) -> Reads:
-        count = "autoif.sample.count"
-        return Reads(only=(count, "autoif.verify", "sandbox") if self.autoif.sample.count else (count,))
+        if not self.autoif.on:
+            return OFF
+        if not self.autoif.sample.count:
+            return Reads(only=("autoif.on", "autoif.sample.count"))
+        return Reads()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.sandbox.choice import best_isolation
 
-    if not params.autoif.sample.count:
+    if not params.autoif.on or not params.autoif.sample.count:
         tables.leave_empty(CHECKS, out=args.checks, rejects=args.rejects, counts=args.counts)
         return
     answers = tables.read(args.answers, ANSWERS)
@@ -60,7 +63,7 @@ def main(params: Params, args: Arguments) -> None:
     texts = {answer.id: answer.answer for answer in given}
     lost = tables.frame(tables.REJECTS, verify.reject_answers(found, texts, params.autoif.verify.accuracy))
     ledger = tables.ledger(len(given), len(given) - lost.height, lost)
-    tables.refuse_empty(f"{len(given)} answers came in", ledger)
+    tables.warn_of_loss_of_all(f"{len(given)} answers came in", ledger)
     tables.write(args.checks, tables.frame(CHECKS, found))
     tables.write(args.rejects, lost)
     weaker = {"weaker_isolation": True} if isolation.name == "none" else {}

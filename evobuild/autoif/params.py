@@ -17,6 +17,7 @@ from evobuild.core.params import (
     Section,
     Share,
 )
+from evobuild.core.reads import Reads
 from evobuild.models.params import ChatRole
 
 Characters = Annotated[int, Between(1, 10**6)]
@@ -83,6 +84,7 @@ class Quality(Decoding):
 class AutoIF(Section):
     renamed: ClassVar[dict[str, str]] = {"answers": "autoif.sample, and autoif.verify for its accuracy"}
 
+    on: bool
     seeds: str
     augment: Augment
     verifiers: Verifiers
@@ -96,6 +98,17 @@ class AutoIF(Section):
 
 class Sections(Section):
     autoif: AutoIF
+
+
+class Switch(Part):
+    """Whether the branch is made at all; without it each of its stages leaves empty tables."""
+
+    on: bool
+
+
+SWITCH = "autoif.on"
+OFF = Reads(only=(SWITCH,))
+"""All that a stage of the branch reads where it is off."""
 
 
 class BranchModels(Part):

@@ -29,17 +29,10 @@ class AllPools:
         self._lost = Columns(REJECTS)
         self._ledgers: dict[str, Any] = {}
 
-    def take(
-        self,
-        pool: str,
-        results: Iterable[Sequence[Any]],
-        rows_in: int,
-        may_be_empty: bool = False,
-        **beside: int,
-    ) -> None:
+    def take(self, pool: str, results: Iterable[Sequence[Any]], rows_in: int, **beside: int) -> None:
         """Write a pool's table. results: rows of it and rejects. beside: more counts, for its ledger.
 
-        Raises BadInput if no row is left, unless that may be.
+        A pool none of whose rows can be measured is a warning: only `select` knows whether it needs them.
         """
         kept, lost = Columns(self._schema), Columns(REJECTS)
         for result in results:
@@ -50,8 +43,7 @@ class AllPools:
                 kept.append(result)
         table = kept.frame()
         ledger = tables.ledger(rows_in, table.height, lost.frame())
-        if not may_be_empty:
-            tables.refuse_empty(f"{rows_in} rows of {pool} came in", ledger)
+        tables.warn_of_loss_of_all(f"{rows_in} rows of {pool} came in", ledger)
         tables.write(self._folder / f"{pool}.parquet", table)
         self._ledgers[pool] = ledger | beside
 

@@ -38,6 +38,7 @@ import polars as pl
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.measures import measure_of
 from evobuild.core.reasons import MEANINGS
+from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
 
 Turn = tuple[str, str]
@@ -367,10 +368,14 @@ def _with_turns(row: Sequence[Any], place: int) -> list[Any]:
 
 
 class Results:
-    """What a stage makes of its rows, each one a row of the out or a reject, gathered as it comes."""
+    """What a stage makes of its rows, each one a row of the out or a reject, gathered as it comes.
 
-    def __init__(self, schema: pl.Schema) -> None:
+    is_needed: whether the line ends where all rows are lost; else that is a warning.
+    """
+
+    def __init__(self, schema: pl.Schema, is_needed: bool = True) -> None:
         self._kept, self._lost = Columns(schema), Columns(REJECTS)
+        self._check = refuse_loss_of_all if is_needed else warn_of_loss_of_all
 
     def take(self, results: Iterable[Sequence[Any]]) -> None:
         """Gather results."""
@@ -380,11 +385,11 @@ class Results:
     def write(self, rows_in: int, *, out: Path, rejects: Path, counts: Path, **beside: object) -> None:
         """Write the out, the rejects, and the counts with more beside them.
 
-        Raises BadInput if nothing is left.
+        Raises BadInput if rows came in, nothing is left, and it is needed.
         """
         kept, lost = self._kept.frame(), self._lost.frame()
         balance = ledger(rows_in, kept.height, lost)
-        refuse_empty(f"{rows_in} rows came in", balance)
+        self._check(f"{rows_in} rows came in", balance)
         write(out, kept)
         write(rejects, lost)
         write_json(counts, balance | beside)
@@ -434,7 +439,21 @@ def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
 def refuse_empty(what: str, counts: dict[str, Any]) -> None:
     """Raise BadInput with the commonest reasons if nothing came out."""
     if not counts["out"]:
-        reasons = ", ".join(f"{reason} ({count})" for reason, count in list(counts["rejects"].items())[:3])
-        raise BadInput(
-            f"{what} and none is left; the commonest reasons: {reasons or 'there was none to begin with'}"
-        )
+        raise BadInput(_none_left(what, counts))
+
+
+def refuse_loss_of_all(what: str, counts: dict[str, Any]) -> None:
+    """As `refuse_empty`, but nothing may come of nothing, as in a pool that is empty."""
+    if counts["in"]:
+        refuse_empty(what, counts)
+
+
+def warn_of_loss_of_all(what: str, counts: dict[str, Any]) -> None:
+    """Say with the commonest reasons that all that came in was lost, where the line goes on without it."""
+    if counts["in"] and not counts["out"]:
+        log(f"warning: {_none_left(what, counts)}; the line goes on without them")
+
+
+def _none_left(what: str, counts: dict[str, Any]) -> str:
+    reasons = ", ".join(f"{reason} ({count})" for reason, count in list(counts["rejects"].items())[:3])
+    return f"{what} and none is left; the commonest reasons: {reasons or 'there was none to begin with'}"

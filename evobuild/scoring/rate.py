@@ -177,7 +177,7 @@ class RatingTables:
     """What comes of the rows of a pool, gathered row by row."""
 
     def __init__(self, measures: Collection[Measure]) -> None:
-        self._results, self._unread = tables.Results(RATINGS), tables.Columns(REJECTS)
+        self._results, self._unread = tables.Results(RATINGS, is_needed=False), tables.Columns(REJECTS)
         self._counts = {str(measure): 0 for measure in measures}
 
     def take(self, results: Iterable[Rating | Reject]) -> None:
@@ -193,10 +193,7 @@ class RatingTables:
                 self._counts[result.unread.detail] += 1
 
     def write(self, outs: RatingOuts, rows_in: int, asked: Mapping[str, object]) -> None:
-        """Write the tables, and the counts with what was asked and how often each measure was not read.
-
-        Raises BadInput if no row is rated.
-        """
+        """Write the tables, and the counts with what was asked and how often each measure was not read."""
         tables.write(outs.unread, self._unread.frame())
         files = {"out": outs.ratings, "rejects": outs.rejects, "counts": outs.counts}
         self._results.write(rows_in, **files, unread=self._counts, asked=[asked])

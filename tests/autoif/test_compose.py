@@ -9,7 +9,6 @@ import pytest
 from branch_rows import changed, constraint, write_constraints, write_rows
 
 from evobuild.autoif import compose
-from evobuild.autoif.records import VERIFIED
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Reject
@@ -154,13 +153,10 @@ def test_queries_of_a_file_are_its_first_turns(tmp_path, row):
     assert found["parent_id"].to_list() == [""] * 4 and found["seed_id"].to_list() == found["id"].to_list()
 
 
-def test_without_a_query_or_a_constraint_it_says_so(tmp_path, row):
+def test_without_a_query_it_says_so(tmp_path, row):
     with pytest.raises(BadInput, match=r"r0\.parquet: 1 rows came in as queries of .* too short \(1\)"):
         run(tmp_path, [row("Hm?")], [constraint()], min_characters=10)
     file = tmp_path / "own.jsonl"
     file.write_text('{"instruction": "Hm?"}')
     with pytest.raises(BadInput, match=r"own\.jsonl: 1 rows came in as queries of autoif\.compose"):
         run(tmp_path, [row("Name some river.")], [constraint()], file, queries="file", min_characters=10)
-    with pytest.raises(BadInput, match=r"verified\.parquet: holds no constraint"):
-        run(tmp_path, [row("Name some river.")], [])
-    assert tables.read(tmp_path / "verified.parquet", VERIFIED).is_empty()

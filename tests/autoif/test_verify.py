@@ -132,10 +132,10 @@ def test_a_row_whose_constraint_is_not_there_is_named(tmp_path, row):
         run(tmp_path, [one], [Answer("a", one.id, 0, "Yes.")], [constraint()])
 
 
-def test_if_no_answer_keeps_its_constraint_the_stage_says_so(tmp_path, row):
+def test_if_no_answer_keeps_its_constraint_the_stage_says_so(tmp_path, row, capfd):
     one = of_branch(row())
-    with pytest.raises(BadInput, match=r"1 answers came in and none is left; .* accuracy too low \(1\)"):
-        run(tmp_path, [one], [Answer("a", one.id, 0, "Yes, I do.")], [constraint()])
+    run(tmp_path, [one], [Answer("a", one.id, 0, "Yes, I do.")], [constraint()])
+    assert "1 answers came in and none is left; the commonest reasons: accuracy too" in capfd.readouterr().err
 
 
 def samples(name):

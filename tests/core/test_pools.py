@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from evobuild.core import tables
-from evobuild.core.errors import BadInput
 from evobuild.core.pools import AllPools
 from evobuild.core.tables import OFF, Reject
 
@@ -36,9 +35,15 @@ def test_rows_that_do_not_add_up_are_a_bug(tmp_path: Path) -> None:
         AllPools(KIND, tmp_path / "out").take("r0", [("a", 1.0), Reject("b", "empty", "", "")], 3)
 
 
-def test_a_pool_of_which_nothing_is_left_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"1 rows of r2 came in and none is left.*empty \(1\)"):
-        AllPools(KIND, tmp_path / "out").take("r2", [Reject("a", "empty", "", "")], 1)
+def test_a_pool_of_which_nothing_is_left_is_named(tmp_path: Path, capfd) -> None:
+    AllPools(KIND, tmp_path / "out").take("r2", [Reject("a", "empty", "", "")], 1)
+    assert "1 rows of r2 came in and none is left; the commonest reasons: empty (1)" in capfd.readouterr().err
+    assert pl.read_parquet(tmp_path / "out/r2.parquet").is_empty()
+
+
+def test_an_empty_pool_is_no_matter(tmp_path: Path, capfd) -> None:
+    AllPools(KIND, tmp_path / "out").take("r2", [], 0)
+    assert capfd.readouterr().err == ""
 
 
 def test_what_is_switched_off_leaves_empty_tables_and_says_so(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "a tab": ("a:\n\tb: 1\n", "a.yaml:2: not YAML: found"),
     "two documents": ("a: 1\n---\nb: 2\n", "a.yaml:2: not YAML"),
     "a number as a key": ("1: 2\n", "the key '1' is no text"),
-    "a boolean as a key": ("a: {on: 2}\n", "the key 'on' is no text"),
+    "a boolean as a key": ("a: {true: 2}\n", "the key 'true' is no text"),
     "a list as a key": ("? [a]\n: 1\n", "a list or a mapping as a key"),
     "a merge of a word": ("<<: word\n", "a.yaml:1: not YAML"),
     "a list": ("- a\n", "found list"),

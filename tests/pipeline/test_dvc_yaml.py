@@ -14,6 +14,7 @@ import pickle
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -45,6 +46,8 @@ OF_NO_STAGE = {PACKAGE, "evobuild/core/version.py"}
 """What all reach and nothing hangs on."""
 CODE = ("evobuild", "prompts", "stages")
 """How deps begin that are code."""
+CHOSEN_FILES = ("${evolve.file}", "${autoif.compose.file}", "${autoif.seeds}")
+"""Files that params name, whose content stands in the settings of who reads them."""
 LOCK = "requirements.lock"
 ALL_CODE = {"check", "resolve"}
 """Stages that depend on the whole library; they take a second, and what they make stays the same."""
@@ -195,6 +198,14 @@ def test_the_face_of_the_package_holds_nothing_that_a_stage_could_use() -> None:
     assert made == {"__getattr__", "__dir__"}, "what gives the functions of evobuild.api, which no stage uses"
 
 
+def committed_headers(table: str) -> list[list[str]]:
+    """The columns of a table, or of all in a folder, as git has them; a new one comes after its first run."""
+    words = {"cwd": ROOT, "text": True, "encoding": "utf-8"}
+    files = subprocess.check_output(["git", "ls-tree", "-r", "--name-only", "HEAD", table], **words).split()
+    texts = [subprocess.check_output(["git", "show", f"HEAD:{file}"], **words) for file in files]
+    return [text.splitlines()[0].split(",") for text in texts if text]
+
+
 def test_every_plot_draws_columns_that_its_table_has() -> None:
     drawn = set()
     for name, plot in (plot for entry in PIPELINE["plots"] for plot in entry.items()):
@@ -203,10 +214,7 @@ def test_every_plot_draws_columns_that_its_table_has() -> None:
         for table, columns in (plot["y"] if isinstance(plot["y"], dict) else {name: plot["y"]}).items():
             wanted = {columns} if isinstance(columns, str) else {*columns}
             drawn |= {(table, plot["x"], column) for column in wanted}
-            # A new stage's table comes into git after its first run.
-            path = ROOT / table
-            for file in path.iterdir() if path.is_dir() else [path] * path.exists():
-                header = file.read_text().splitlines()[0].split(",")
+            for header in committed_headers(table):
                 assert {plot["x"], *wanted} <= set(header), name
     assert {("metrics/optimization.csv", "step", column) for column in ("failure_rate", "words")} <= drawn
 
@@ -242,7 +250,7 @@ def test_a_command_is_one_short_line_and_its_paths_are_the_deps_and_outs(name: s
     read, written = reach.paths(name, options)
     assert written == {filled(path) for path in outs(name)}
     declared = {filled(dep) for dep in paths(body(name)["deps"]) if not dep.startswith(CODE)}
-    beside = {filled(waits_for(name)), LOCK, "params.yaml", "${evolve.file}", "${autoif.compose.file}"}
+    beside = {filled(waits_for(name)), LOCK, "params.yaml", *CHOSEN_FILES}
     assert declared - beside == read - {"params.yaml"} - ({"data/check.txt"} - read)
 
 
@@ -319,8 +327,9 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pipeline")
     for name in ("stages", "evobuild", "prompts", "data/raw"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore", LOCK):
+    for name in ("dvc.yaml", ".dvcignore", LOCK):
         shutil.copy(ROOT / name, root / name)
+    shutil.copy(SHIPPED_PARAMS, root)
     with contextlib.chdir(root), Repo.init(no_scm=True) as repo:
         for stage in repo.index.stages:
             for out in stage.outs:
@@ -352,7 +361,13 @@ def place_holder(path: Path, name: str) -> None:
 
 
 class _Loader(yaml.CSafeLoader):
-    """YAML as DVC reads it: 2e-05 is a number."""
+    """YAML as DVC reads it: 2e-05 is a number, and `on` a word."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [*own]
+        for first, own in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+        if first not in {"o", "O"}
+    }
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[0-9]+e-[0-9]+$"), list("0123456789"))

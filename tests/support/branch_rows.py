@@ -45,7 +45,8 @@ def of_branch(parent: tables.Instruction, own="c1") -> tables.Instruction:
 
 
 def changed(section: str, given: Params | None = None, /, **values: object) -> Params:
-    """The given params, or those of the repository, with some values of a section of autoif changed."""
+    """The given params, or those that are shipped, with the branch on and some values of it changed."""
     given = given or load_all_params(SHIPPED_PARAMS)
     part = getattr(given.autoif, section).model_copy(update=values)
-    return given.model_copy(update={"autoif": given.autoif.model_copy(update={section: part})})
+    changes = {section: part, "on": True}
+    return given.model_copy(update={"autoif": given.autoif.model_copy(update=changes)})

@@ -31,6 +31,7 @@ SMALL: dict[str, Any] = {
     "keywords": {"rows": 3},
     "pools": {"r0": {}, "r1": {}, "autoif": {}},
     "autoif": {
+        "on": True,
         "augment": {"rounds": 1, "count": 4},
         "verifiers": {"count": 2},
         "crosscheck": {"constraints": 4},
