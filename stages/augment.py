@@ -30,9 +30,9 @@ class Params(Part):
     def reads(self, given: Given) -> Reads:
         if not self.autoif.on:
             return OFF
-        given = ("autoif.on", "autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate")
+        always = ("autoif.on", "autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate")
         if not self.autoif.augment.rounds:
-            return Reads(only=given, files=(self.autoif.seeds,))
+            return Reads(only=always, files=(self.autoif.seeds,))
         return Reads(prompts=("autoif/augment.jinja",), files=(self.autoif.seeds,))
 
 

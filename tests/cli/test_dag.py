@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import workspace
+from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.dag import dag_table
 from evobuild.core.errors import UserError
@@ -21,7 +22,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (".dvc/config", ".dvc/.gitignore", "dvc.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((workspace.ROOT / name).read_bytes())
-    (tmp_path / "params.yaml").write_bytes((workspace.ROOT / "params.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes(SHIPPED_PARAMS.read_bytes())
     workspace.commit(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_ROOT", raising=False)

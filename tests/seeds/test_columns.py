@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from dvc.utils.hydra import apply_overrides
-from workspace import ROOT
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
@@ -107,7 +107,7 @@ def test_the_mapping_of_the_error_is_what_yaml_and_dvc_read(tmp_path):
     given = {"instruction": "Frage: Text", "output": 'c"d', "domain": "topic"}
     assert yaml.safe_load(columns.columns_text(given)) == given
     path = tmp_path / "params.yaml"
-    path.write_text((ROOT / "params.yaml").read_text())
+    path.write_text(SHIPPED_PARAMS.read_text())
     flag, option = shlex.split(columns.columns_option(given))
     for _ in range(2):
         apply_overrides(str(path), [option])
@@ -142,6 +142,6 @@ def test_a_later_record_without_the_named_column_is_said_by_its_name(tmp_path):
     [{"instruction": "a", "output": "a"}, {"instruction": "a", "conversations": "b"}, {"answer": "a"}],
 )
 def test_wrong_mappings_are_refused(wrong):
-    content = read_yaml(ROOT / "params.yaml")["seed"] | {"columns": wrong}
+    content = read_yaml(SHIPPED_PARAMS)["seed"] | {"columns": wrong}
     with pytest.raises(ValueError, match="columns"):
         Seed.model_validate(content)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from workspace import ROOT
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
@@ -16,7 +16,7 @@ from evobuild.seeds.formats import read_seed_rows
 from evobuild.seeds.params import Seed
 from evobuild.seeds.seed import keep_seeds
 
-SHIPPED = read_yaml(ROOT / "params.yaml")["seed"]
+SHIPPED = read_yaml(SHIPPED_PARAMS)["seed"]
 
 
 def extras(path: Path, columns=None, **given) -> list[str]:

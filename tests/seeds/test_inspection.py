@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from workspace import ROOT
+from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.core.errors import BadInput
@@ -14,7 +14,7 @@ from evobuild.core.yaml_files import read_yaml
 from evobuild.seeds.inspection import inspect_file, render_inspection
 from evobuild.seeds.params import Seed
 
-SEED = Seed.model_validate(read_yaml(ROOT / "params.yaml")["seed"])
+SEED = Seed.model_validate(read_yaml(SHIPPED_PARAMS)["seed"])
 OWN = [
     {"question_text": "How do I cook rice for six people?", "reply": "Rinse it.", "gold": 1},
     {"question_text": "Wie koche ich Reis, damit er locker wird?", "reply": "", "gold": None},
@@ -81,7 +81,7 @@ def test_conversations_are_counted_by_their_turns(tmp_path):
 
 def test_the_command_prints_it_and_nothing_of_a_file_steers_the_terminal(tmp_path, monkeypatch, capsys):
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(SHIPPED_PARAMS.read_text())
     (tmp_path / "mine.jsonl").write_text(json.dumps({"question\x1b[2J": "How?", "reply\u202e": "So."}))
     monkeypatch.chdir(tmp_path)
     assert command.main(["inspect", "mine.jsonl"]) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from workspace import ROOT
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core.yaml_files import read_yaml
 from evobuild.seeds.closings import asks_for_nothing
@@ -11,7 +11,7 @@ from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
 from evobuild.seeds.seed import keep_seeds
 
-SHIPPED = read_yaml(ROOT / "params.yaml")["seed"]
+SHIPPED = read_yaml(SHIPPED_PARAMS)["seed"]
 
 
 def source(place: int, instruction: str, conversation: int | None = None, **fields) -> SourceRow:
