@@ -10,6 +10,7 @@ import pytest
 import workspace
 import yaml
 
+from evobuild.cli.overrides import overridden_params
 from evobuild.cli.plan import plan
 from evobuild.core.errors import BadParams
 
@@ -57,7 +58,7 @@ def here(built, monkeypatch):
 
 def stale(*overrides: str) -> dict[str, bool]:
     """Stale stages by name, and whether what they read is current."""
-    with plan._overridden(overrides) as params:
+    with overridden_params(overrides) as params:
         return {stage.addressing: fresh for stage, fresh in plan._stale((), params)}
 
 
@@ -120,4 +121,4 @@ def test_no_moment_of_a_plan_can_leave_other_params_behind(here):
     finally:
         WATCHED.clear()
     assert _writes
-    assert [path for path in _writes if not Path(path).parent.name.startswith("evobuild-plan-")] == []
+    assert [path for path in _writes if not Path(path).parent.name.startswith("evobuild-params-")] == []

@@ -86,4 +86,15 @@ def test_the_command_prints_it_and_nothing_of_a_file_steers_the_terminal(tmp_pat
     monkeypatch.chdir(tmp_path)
     assert command.main(["inspect", "mine.jsonl"]) == 0
     said = capsys.readouterr().out
-    assert "question" in said and "\x1b" not in said and "\u202e" not in said
+    assert "is 'question" in said and "\x1b" not in said and "\u202e" not in said
+
+
+def test_the_command_takes_changes_of_params(tmp_path, monkeypatch, capsys):
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, OWN)))
+    monkeypatch.chdir(tmp_path)
+    named = ["-S", "+seed.columns={instruction: reply}", "-S", "seed.min_words=2"]
+    assert command.main(["inspect", "mine.jsonl", *named]) == 0
+    assert "instruction is 'reply'" in (said := capsys.readouterr().out) and "too short" in said
+    assert command.main(["inspect", "mine.jsonl", "-S", "seed.nope=1"]) == 1

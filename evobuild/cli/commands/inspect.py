@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from evobuild.cli.overrides import add_overrides
 from evobuild.core.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A file."""
+    """A file, and params as of `dvc exp run`."""
+    add_overrides(parser)
     parser.add_argument("file", type=Path, help="seed data: .json, .jsonl, .csv, .tsv or .parquet")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what the file holds, as the stage `seed` would read it under params.yaml."""
-    from evobuild.cli.check.params import PARAMS
+    from evobuild.cli.overrides import overridden_params
     from evobuild.core.params import Part, load_params
     from evobuild.seeds.inspection import inspect_file, render_inspection
     from evobuild.seeds.params import Seed
@@ -23,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     class Params(Part):
         seed: Seed
 
-    found = inspect_file(arguments.file, load_params(PARAMS, Params).seed)
+    with overridden_params(arguments.set_param) as params:
+        found = inspect_file(arguments.file, load_params(params, Params).seed)
     say(render_inspection(found))
     return 0

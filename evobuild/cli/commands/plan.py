@@ -6,14 +6,13 @@ import argparse
 import json
 from dataclasses import asdict
 
+from evobuild.cli.overrides import add_overrides
 from evobuild.core.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Params as of `dvc exp run`, and stages."""
-    parser.add_argument(
-        "-S", "--set-param", action="append", default=[], metavar="KEY=VALUE", help="as dvc exp run"
-    )
+    add_overrides(parser)
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="only these and what they need")
     parser.add_argument("--json", action="store_true", help="one JSON object a stage")
 

@@ -30,6 +30,7 @@ from evobuild.evolution.keywords import MOST_METHODS
 from evobuild.models import progress, usage_journal
 from evobuild.models.usage import Usage
 from evobuild.seeds import formats
+from evobuild.seeds.columns import Columns
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
@@ -227,7 +228,7 @@ class Estimator:
         if round_ != SEED_ROUND or "seed" not in self._stale:
             return _height(f"data/rounds/{round_}.parquet")
         given = self._params.seed
-        there = _records(Path(given.source), given.format)
+        there = _records(Path(given.source), given.format, given.columns)
         return (given.rows or 0) if there is None else min(given.rows or there, there)
 
     def _priced(self, found: Estimate, asked: Sequence[Asked]) -> Estimate:
@@ -253,9 +254,9 @@ class Estimator:
         return replace(found, tokens=tokens, measured=measured, seconds=seconds, cost=cost)
 
 
-def _records(source: Path, format: formats.Format = "auto") -> int | None:
+def _records(source: Path, format: formats.Format = "auto", columns: Columns | None = None) -> int | None:
     """Rows of a file of the user's; None if it has yet to be fetched."""
-    return sum(1 for _ in formats.read_seed_rows(source, format)) if source.exists() else None
+    return sum(1 for _ in formats.read_seed_rows(source, format, columns)) if source.exists() else None
 
 
 def _height(table: str) -> int:

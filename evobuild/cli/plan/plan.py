@@ -5,13 +5,12 @@ Which stages are stale is DVC's word; what one would ask is estimated by `estima
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli.overrides import overridden_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
 from evobuild.cli.plan.layout import aligned, shown
 from evobuild.cli.plan.overlay import overlaid_repo
@@ -19,7 +18,7 @@ from evobuild.cli.plan.training_lines import training_lines
 from evobuild.cli.resolve import settings
 from evobuild.core import machine
 from evobuild.core.dvc_state import damaged_rwlock
-from evobuild.core.errors import BadParams, UserError
+from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.stages import stage_address
 from evobuild.core.yaml_files import read_yaml
@@ -41,33 +40,12 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Est
 
     Raises UserError if DVC cannot tell, as while it runs a stage.
     """
-    with _overridden(overrides) as params:
+    with overridden_params(overrides) as params:
         values = load_all_params(params)
         stale = _stale(targets, params, _changed_settings(params))
         names = {stage.addressing for stage, _ in stale}
         estimator = Estimator(values, machine.load_machine(), names, params)
         return [estimator.estimate(stage, fresh) for stage, fresh in stale]
-
-
-@contextmanager
-def _overridden(overrides: Sequence[str]) -> Iterator[Path]:
-    """Give params.yaml, or a copy with the changes: the file itself is never written."""
-    if not overrides:
-        yield PARAMS
-        return
-    from dvc.exceptions import DvcException
-    from dvc.utils.hydra import apply_overrides
-
-    with tempfile.TemporaryDirectory(prefix="evobuild-plan-") as folder:
-        copy = Path(folder, PARAMS.name)
-        copy.write_bytes(PARAMS.read_bytes())
-        try:
-            apply_overrides(copy, overrides)
-        except (DvcException, ValueError, KeyError) as error:
-            raise BadParams(
-                f"-S {' '.join(overrides)}: {' '.join(str(error.__cause__ or error).split())[:200]}"
-            ) from error
-        yield copy
 
 
 def _changed_settings(params: Path) -> set[str]:
