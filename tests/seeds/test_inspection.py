@@ -91,7 +91,7 @@ def test_the_command_prints_it_and_nothing_of_a_file_steers_the_terminal(tmp_pat
 
 def test_the_command_takes_changes_of_params(tmp_path, monkeypatch, capsys):
     (tmp_path / "dvc.yaml").touch()
-    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "params.yaml").write_text(SHIPPED_PARAMS.read_text())
     (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, OWN)))
     monkeypatch.chdir(tmp_path)
     named = ["-S", "+seed.columns={instruction: reply}", "-S", "seed.min_words=2"]
