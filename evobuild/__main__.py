@@ -21,11 +21,18 @@ def main(words: list[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
 
     def work() -> int:
+        _find_stages()
         arguments = _parser(words[:1]).parse_args(words)
         code: int = arguments.run(arguments)
         return code
 
     return finished("evobuild", work)
+
+
+def _find_stages() -> None:
+    """Let the scripts of a project be imported where the command is not run as a module of its folder."""
+    if Path("dvc.yaml").is_file() and Path("stages").is_dir() and sys.path[0] not in ("", str(Path.cwd())):
+        sys.path.insert(0, str(Path.cwd()))
 
 
 def _parser(chosen: list[str]) -> argparse.ArgumentParser:

@@ -36,7 +36,11 @@ def repro(words: Sequence[str]) -> int:
     use_private_site_cache()
     refresh(PARAMS)
     sys.stdout.flush()
-    os.execvp("dvc", ["dvc", "repro", *words])
+    # Whatever environment is activated, DVC and stages run in this Python's.
+    os.environ["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    )
+    os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *words])
 
 
 def refresh(params: Path) -> None:
@@ -47,4 +51,7 @@ def refresh(params: Path) -> None:
     unanswered = read_json_file(SEED).get("unanswered")
     if changed := settings.changed_contents(settings.resolve_settings(params, unanswered)):
         log(f"{', '.join(changed)}: not what was there when settings were resolved")
-        subprocess.run(["dvc", "repro", "--quiet", "--force", "--single-item", "resolve"], check=False)
+        subprocess.run(
+            [sys.executable, "-m", "dvc", "repro", "--quiet", "--force", "--single-item", "resolve"],
+            check=False,
+        )

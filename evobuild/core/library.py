@@ -7,11 +7,26 @@ data, as they are shipped. In a checkout it is the checkout itself.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.version import __version__
+from evobuild.core.yaml_files import read_yaml
 
 PACKAGE = Path(__file__).parents[1]
 UNCOUNTED = {"core/version.py"}
 """What changes no result: .dvcignore names it, too."""
+LOCK = Path("evobuild.lock")
+"""In a project of one's own: the version, and the content of each folder, that its stages depend on."""
+LIBRARIES = (
+    "accelerate", "datasets", "faiss-cpu", "langdetect", "lm-eval", "math-verify", "nltk", "numpy", "peft",
+    "polars", "py3langid", "rensa", "scikit-learn", "scipy", "sentence-transformers", "tokenizers", "torch",
+    "transformers", "trl",
+)  # fmt: skip
+"""Libraries of others that compute something, by their names in a registry."""
 
 
 def template_folder() -> Path:
@@ -34,3 +49,32 @@ def library_digests() -> dict[str, str]:
                 total.update(f"{name}\0{hashlib.blake2b(file.read_bytes()).hexdigest()}\n".encode())
         found[folder.name] = total.hexdigest()
     return found
+
+
+def library_versions() -> dict[str, str]:
+    """The installed ones of LIBRARIES: {"numpy": "2.5.1", …}."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def read_lock() -> dict[str, Any]:
+    """Read evobuild.lock: `version`, `libraries`, and a digest for each folder. Raises BadInput."""
+    found: dict[str, Any] = read_yaml(LOCK)
+    if not isinstance(found.get("version"), str) or not isinstance(found.get("libraries"), dict):
+        raise BadInput(f"{LOCK}: expected 'version' and 'libraries'; renew it with: evobuild upgrade")
+    return found
+
+
+def hold_lock() -> None:
+    """Raise UserError if the installed library is not the one of evobuild.lock; without that, pass."""
+    if not LOCK.is_file():
+        return
+    locked, digests = read_lock(), library_digests()
+    if changed := [name for name, digest in digests.items() if locked.get(name) != digest]:
+        raise UserError(
+            f"{LOCK}: evobuild {locked['version']}, but {__version__} is installed, with other content in "
+            f"{', '.join(changed)}; run: evobuild upgrade"
+        )

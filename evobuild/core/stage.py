@@ -102,12 +102,14 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     params: params.yaml. given: names and paths of the command line; None where it gives none. Returns the
     stage's arguments, its outs under their own names.
 
-    Raises UserError if an input is missing, an out would replace what is none, or another process writes it.
+    Raises UserError if the library is not that of evobuild.lock, an input is missing, an out would replace
+    what is none, or another process writes it.
     """
-    from evobuild.core import prompts
+    from evobuild.core import library, prompts
     from evobuild.core.params import Part, load_params
     from evobuild.core.reads import Given, params_read
 
+    library.hold_lock()
     read = load_params(params, params_schema(main))
     kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
     inputs = _paths_read(arguments, kinds)

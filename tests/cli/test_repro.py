@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def here(tmp_path, monkeypatch):
     """A folder with what the check of params looks at, and no DVC to be called."""
     workspace.lay_out(tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "execvp", lambda file, words: pytest.fail(f"called {words}"))
+    monkeypatch.setattr(os, "execv", lambda file, words: pytest.fail(f"called {words}"))
     return tmp_path
 
 
@@ -108,9 +109,9 @@ def test_a_section_that_is_missing_is_named(here, capsys, section):
 
 def test_what_follows_is_for_dvc(here, monkeypatch):
     called = []
-    monkeypatch.setattr(os, "execvp", lambda file, words: called.append(words))
+    monkeypatch.setattr(os, "execv", lambda file, words: called.append(words))
     command.main(["repro", "-s", "--force", "evolve@r1"])
-    assert called == [["dvc", "repro", "-s", "--force", "evolve@r1"]]
+    assert called == [[sys.executable, "-m", "dvc", "repro", "-s", "--force", "evolve@r1"]]
 
 
 def test_an_emptied_file_of_locks_is_explained(here):

@@ -42,7 +42,7 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 DVC = PIPELINE["stages"]
 PARAMS = yaml.safe_load(SHIPPED_PARAMS.read_text())
 PACKAGE = "evobuild/__init__.py"
-OF_NO_STAGE = {PACKAGE, "evobuild/core/version.py"}
+OF_NO_STAGE = {PACKAGE, "evobuild/core/version.py", "stages/__init__.py"}
 """What all reach and nothing hangs on."""
 CODE = ("evobuild", "prompts", "stages")
 """How deps begin that are code."""
@@ -245,7 +245,7 @@ def test_a_command_is_one_short_line_and_its_paths_are_the_deps_and_outs(name: s
     assert "\n" not in command
     assert len(f"      cmd: {command}") <= 110
     words = shlex.split(filled(command))
-    assert words[:4] == ["exec", "python", "-m", f"stages.{name}"]
+    assert words[:4] == ["exec", "python3", "-m", f"stages.{name}"]
     options = {word.removeprefix("--").replace("-", "_"): value for word, value in batched(words[4:])}
     read, written = reach.paths(name, options)
     assert written == {filled(path) for path in outs(name)}

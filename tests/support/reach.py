@@ -23,7 +23,7 @@ WHOLE_FILE = ("check", "resolve", "report")
 
 def stages() -> list[str]:
     """Names of the stage scripts."""
-    return sorted(path.stem for path in (ROOT / "stages").glob("*.py"))
+    return sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 
 
 @cache

@@ -6,6 +6,7 @@ Their helps stand here, so that one command loads no other's libraries.
 from __future__ import annotations
 
 COMMANDS = {
+    "init": "begin a project of one's own, in a folder of its own",
     "repro": "check params.yaml, then dvc repro with what follows",
     "inspect": "what a file of seed data holds, and the params that fit",
     "plan": "what a dvc repro would run, ask and cost",

@@ -7,8 +7,9 @@ DVC cannot see does: a prompt that another includes, a library, a package with a
      "prompts": {"prompts/judge/equal.jinja": "0cc1…"}, "files": {}, "libraries": {"py3langid": "0.4.0"},
      "weights": {}}
 
-Contents are named by their MD5, as in dvc.lock. Versions are those of requirements.lock, the same on every
-machine; a model that comes as a package counts by what is installed.
+Contents are named by their MD5, as in dvc.lock. Versions are those of requirements.lock, in a project
+those of evobuild.lock, the same on every machine; a model that comes as a package counts by what is
+installed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from evobuild.core import library
 from evobuild.core.params import Part, declared_keys
 from evobuild.core.prompts import included
 from evobuild.core.reads import Given, params_read, values_read
@@ -172,6 +174,8 @@ def _libraries(model: ChatModel | Weights) -> tuple[str, ...]:
 
 
 def _pinned_versions() -> dict[str, str]:
+    if library.LOCK.is_file():
+        return dict(library.read_lock()["libraries"])
     return {name.lower(): version for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8"))}
 
 

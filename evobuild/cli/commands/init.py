@@ -1,0 +1,25 @@
+"""`evobuild init`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from evobuild.core.terminal import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A folder, seed data and a preset."""
+    parser.add_argument("folder", type=Path, help="a new one, or an empty one")
+    parser.add_argument(
+        "--seed", type=Path, metavar="FILE", help="seed data: .json, .jsonl, .csv or .parquet"
+    )
+    parser.add_argument("--preset", metavar="NAME", help="settings of published work, as of evobuild preset")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make a project."""
+    from evobuild.cli.project.init import begin_project
+
+    say(begin_project(arguments.folder, arguments.seed, arguments.preset))
+    return 0

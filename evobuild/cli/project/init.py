@@ -1,0 +1,118 @@
+"""A project of one's own in a new folder: all its files, seed data if given, git and DVC ready.
+
+The folder is whole or not there: it is laid out beside its place, and takes it at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from evobuild.cli import preset as presets
+from evobuild.cli.check.consistency import check_params
+from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli.project import repository
+from evobuild.cli.project.lock import lock_text
+from evobuild.cli.project.params_file import set_params
+from evobuild.cli.project.template import BASE, pack, shipped_files
+from evobuild.core import library
+from evobuild.core.errors import UserError
+from evobuild.core.names import safe_name
+from evobuild.core.yaml_files import read_yaml
+from evobuild.seeds.inspection import Inspection, inspect_file, render_inspection
+from evobuild.seeds.params import Seed
+
+MOST_COPIED = 20 * 2**20
+"""Bytes of the largest seed file that is copied: git holds the copy."""
+
+
+def begin_project(folder: Path, seed: Path | None, preset: str | None) -> str:
+    """Make a project; give what there is to say about it.
+
+    seed: a file of seed data, which is copied, and whose params are set. preset: whose params are set.
+
+    Raises UserError if the folder holds anything but `.git`, or if git, the preset or the seed data is not as
+    it should be; then nothing is left of it.
+    """
+    repository.require_git()
+    _refuse_full(folder)
+    found = _inspected(seed) if seed else None
+    with _beside(folder.absolute()) as made:
+        _lay_out(made)
+        with contextlib.chdir(made):
+            if preset:
+                set_params(PARAMS, presets.read_preset(preset))
+            if found:
+                _take_seed(found)
+            check_params(load_all_params())
+        _move(made, folder)
+    # What fits is written already, with the path of the copy.
+    said = [render_inspection(found).partition("  params that fit")[0]] if found else []
+    said += [f"{folder} is a project of its own; {repository.begin(folder)}\n"]
+    said += [f"  cd {shlex.quote(str(folder))}\n"] if folder.absolute() != Path.cwd() else []
+    said += ["  evobuild plan     # what a run would do, ask and cost\n"]
+    return "".join(
+        [*said, "  evobuild repro    # build the data set; offline, until params.yaml names models\n"]
+    )
+
+
+def _refuse_full(folder: Path) -> None:
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise UserError(f"{folder}: is no folder; expected the name of a new one")
+    inside = sorted(path.name for path in folder.iterdir() if path.name != ".git") if folder.is_dir() else []
+    if inside:
+        raise UserError(
+            f"{folder}: is not empty, it holds {inside[0]}; expected a new folder, or an empty one"
+        )
+
+
+@contextlib.contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """A temporary folder next to another; at the end it goes, if it is still there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        prefix=".evobuild-", suffix=".partial", dir=folder.parent, ignore_cleanup_errors=True
+    ) as made:
+        yield Path(made)
+
+
+def _lay_out(folder: Path) -> None:
+    files = shipped_files()
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    (folder / library.LOCK).write_text(lock_text(), encoding="utf-8")
+    (folder / BASE).write_bytes(pack(files))
+
+
+def _inspected(seed: Path) -> Inspection:
+    """Look at seed data by the params that are shipped."""
+    shipped = read_yaml(library.template_folder() / PARAMS)["seed"]
+    return inspect_file(seed.expanduser().absolute(), Seed.model_validate(shipped))
+
+
+def _take_seed(found: Inspection) -> None:
+    """Copy seed data into this project, unless git should not hold it, and set the params that fit."""
+    values = dict(found.params)
+    if found.path.stat().st_size <= MOST_COPIED:
+        stem = safe_name(found.path.stem).replace(" ", "_").replace("/", "_") or "seed"
+        target = Path("data/raw", stem + found.path.suffix)
+        target = target.with_name(f"own_{target.name}") if target.exists() else target
+        shutil.copyfile(found.path, target)
+        with Path(".gitignore").open("a", encoding="utf-8") as file:
+            file.write(f"!/{target}\n")
+        values["seed.source"] = str(target)
+    set_params(PARAMS, values)
+
+
+def _move(made: Path, folder: Path) -> None:
+    """Give a folder's content to another, which is empty, holds only `.git`, or is not there."""
+    folder.mkdir(exist_ok=True)
+    for path in made.iterdir():
+        path.rename(folder / path.name)

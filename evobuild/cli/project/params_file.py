@@ -1,0 +1,67 @@
+"""params.yaml with other values: comments, order and `null` stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+from evobuild.core.errors import BadParams
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes null as null, where ruamel would leave nothing."""
+
+    def represent_none(self, data: None) -> Any:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Representer.add_representer(type(None), _Representer.represent_none)
+
+
+def set_params(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values into a params file, by dotted key, such as {"seed.columns": {"output": "reply"}}.
+
+    A mapping takes the place of the one before it. Raises BadParams at a key that the file lacks.
+    """
+    yaml = YAML()
+    yaml.width, yaml.preserve_quotes, yaml.Representer = 4096, True, _Representer
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    for key, value in values.items():
+        *above, last = key.split(".")
+        section = content
+        for name in above:
+            section = section.get(name) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or last not in section:
+            raise BadParams(f"{path.name}: has no {key}, which is to be set")
+        section[last] = _laid_out(value)
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+
+
+def _laid_out(value: Any) -> Any:
+    """A mapping on one line, unless it holds a ':' in a text, which DVC cannot read there.
+
+    A word such as off, which some readers take for a boolean, is quoted.
+    """
+    if isinstance(value, str) and value.lower() in ("on", "off", "yes", "no", "y", "n"):
+        return SingleQuotedScalarString(value)
+    if not isinstance(value, dict):
+        return value
+    laid_out = CommentedMap({key: _laid_out(each) for key, each in value.items()})
+    if ":" not in "".join(_texts(value)):
+        laid_out.fa.set_flow_style()
+    return laid_out
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for each in (*value, *value.values()) for text in _texts(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    return [value] if isinstance(value, str) else []

@@ -1,0 +1,45 @@
+"""dvc.yaml of a project: its stages depend on the library by evobuild.lock, in a line each.
+
+In the library's own repository a stage names the folders that it reaches as deps. In a project these folders
+are installed elsewhere, so their digests stand in evobuild.lock, which DVC reads as a file of params:
+
+    deps:                                    deps:
+      - stages/seed.py                         - stages/seed.py
+      - evobuild/core              gives     params: [{evobuild.lock: [core, seeds]}, seed]
+      - evobuild/seeds
+    params: [seed]
+"""
+
+from __future__ import annotations
+
+import re
+
+_STAGES = re.compile(r"^stages:\n(?:(?: .*|#.*)?\n)*", re.MULTILINE)
+_STAGE = re.compile(r"^  \w+:\n(?:(?:    .*)?\n)*", re.MULTILINE)
+_FOLDER = re.compile(r"\bevobuild/(\w+)")
+_BLOCK_DEP = re.compile(r"^ +- (?:evobuild/\w+|requirements\.lock)\n", re.MULTILINE)
+_FLOW_DEP = re.compile(r"(?:evobuild/\w+|requirements\.lock),\s+")
+_WHOLE = re.compile(r"^( +)- evobuild\n", re.MULTILINE)
+
+
+def project_pipeline(text: str) -> str:
+    """Give the library's dvc.yaml as a project's."""
+    return _STAGES.sub(lambda stages: _STAGE.sub(lambda stage: _stage(stage[0]), stages[0]), text)
+
+
+def _stage(text: str) -> str:
+    """One stage, from its name to the next."""
+    folders = _FOLDER.findall(text)
+    if "requirements.lock" in text:
+        folders.append("libraries")
+    text = _FLOW_DEP.sub("", _BLOCK_DEP.sub("", text))
+    if _WHOLE.search(text):
+        return _WHOLE.sub(r"\1- evobuild.lock\n", text)
+    own = f"{{evobuild.lock: [{', '.join(folders)}]}}"
+    if "params: [" in text:
+        return text.replace("params: [", f"params: [{own}, ", 1)
+    if block := re.search(r"^( +)params:\n( +)- ", text, re.MULTILINE):
+        return text.replace(block[0], f"{block[1]}params:\n{block[2]}- {own[1:-1]}\n{block[2]}- ", 1)
+    outs = re.search(r"^( +)outs:", text, re.MULTILINE)
+    assert outs, "every stage has outs or params"
+    return text.replace(outs[0], f"{outs[1]}params: [{own}]\n{outs[0]}", 1)

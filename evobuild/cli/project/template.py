@@ -1,0 +1,68 @@
+"""The files that a project of one's own begins with, as the installed library has them."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from evobuild.cli.project.pipeline import project_pipeline
+from evobuild.core import library
+from evobuild.core.errors import BadInput
+
+PARTS = (
+    "dvc.yaml", "params.yaml", "stages", "prompts", "presets", "data/raw/sample.jsonl",
+    "data/raw/constraints.txt", "data/raw/benchmarks", "dvclive/plots/metrics/.gitkeep", ".dvc/config",
+    ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore",
+)  # fmt: skip
+"""Of the template; pyproject.toml puts the same into the wheel."""
+BASE = Path(".evobuild-base.zip")
+"""In a project: the files as they were shipped when it was begun or last upgraded, to merge from."""
+_README = Path(__file__).with_name("README.md")
+_MOST_BYTES = 64 * 2**20
+
+Files = dict[str, bytes]
+"""Contents by path in the project, such as "stages/seed.py"."""
+
+
+def shipped_files() -> Files:
+    """Read what a project begins with; its dvc.yaml depends on evobuild.lock in place of the library."""
+    folder = library.template_folder()
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _paths(folder)}
+    found["dvc.yaml"] = project_pipeline(found["dvc.yaml"].decode()).encode()
+    return found | {"README.md": _README.read_bytes()}
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    for part in PARTS:
+        path = folder / part
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix != ".partial":
+                yield file
+
+
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """Files as a zip; the same files give the same bytes."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name), files[name], zipfile.ZIP_DEFLATED)
+    return target.getvalue()
+
+
+def unpack(path: Path) -> Files:
+    """Read what `pack` gave, from a file. Raises BadInput if it is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > _MOST_BYTES:
+                raise BadInput(
+                    f"{path}: holds more than {_MOST_BYTES // 2**20} MiB; expected a project's files"
+                )
+            files = {entry.filename: archive.read(entry) for entry in entries}
+    except (OSError, zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise BadInput(f"{path}: not readable ({error}); bring it back from git") from error
+    if outside := [name for name in files if PurePosixPath(name).is_absolute() or ".." in name.split("/")]:
+        raise BadInput(f"{path}: holds {outside[0]!r}; expected paths inside the project")
+    return files
