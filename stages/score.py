@@ -40,6 +40,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
+    from evobuild.core.progress import Meter
     from evobuild.scoring.score import Scorer
 
     results = AllPools(measure_of("score").schema, args.scores)
@@ -50,7 +51,8 @@ def main(params: Params, args: Arguments) -> None:
         with Scorer(params.models.scorer, params.score) as scorer:
             for pool in params.pools:
                 height, rows = tables.stream(args.responses / f"{pool}.parquet")
-                results.take(pool, scorer.score(rows), height)
+                with Meter(f"score {pool}", "rows", height) as meter:
+                    results.take(pool, scorer.score(rows, meter), height)
     results.write(args.rejects, args.counts)
 
 

@@ -19,6 +19,7 @@ from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
 from evobuild.core.errors import UserError, require
 from evobuild.core.measurement_cache import Measurements
+from evobuild.core.progress import metered
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.weights import checkpoints, identities
@@ -61,7 +62,8 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
         found = kept.found_as(bytes.decode, list(set(keys.values())))
         fresh = {pair: key for pair, key in keys.items() if key not in found}
-        for pair, label in _labelled(fresh, model) if fresh else ():
+        made = _labelled(fresh, model) if fresh else ()
+        for pair, label in metered(made, "entailment", "pairs", len(fresh), kept=len(found)):
             found[fresh[pair]] = label
             kept.put(fresh[pair], label.encode())
     return {pair: found[key] for pair, key in keys.items()}

@@ -16,6 +16,7 @@ import polars as pl
 from evobuild import sandbox
 from evobuild.autoif import booleans
 from evobuild.autoif.records import FUNCTION, Case
+from evobuild.core.progress import metered
 from evobuild.sandbox.params import Limits
 
 
@@ -99,13 +100,13 @@ def run_functions(
     constraints: Iterable[ConstraintVerifiers], limits: Limits
 ) -> Iterator[tuple[str, FunctionVerdicts]]:
     """Run every function on all cases of its constraint; give its verdicts by its id, in any order."""
-    jobs = (
+    jobs = [
         sandbox.Job(function.id, function.code, FUNCTION, tuple((case.input,) for case in each.cases))
         for each in constraints
         for function in each.functions
         if each.cases
-    )
-    for outcome in sandbox.run_jobs(jobs, limits):
+    ]
+    for outcome in metered(sandbox.run_jobs(jobs, limits), "sandbox", "functions", len(jobs)):
         yield outcome.key, read_function_verdicts(outcome)
 
 

@@ -16,6 +16,7 @@ from evobuild.autoif import booleans
 from evobuild.autoif.records import FUNCTION, Answer, constraint_operation, meets
 from evobuild.autoif.verified import Function, Verified
 from evobuild.core.errors import BadInput
+from evobuild.core.progress import metered
 from evobuild.core.tables import Instruction, Reject
 from evobuild.sandbox import Isolation, Job, Outcome
 from evobuild.sandbox.params import Limits
@@ -61,7 +62,9 @@ def check_answers(
     for given in by_row.values():
         given.sort(key=lambda answer: answer.number)
     verdicts: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
-    for outcome in sandbox.run_jobs(_jobs(by_row, functions), limits, isolation):
+    runs = sum(len(functions[row]) for row in by_row)
+    outcomes = sandbox.run_jobs(_jobs(by_row, functions), limits, isolation)
+    for outcome in metered(outcomes, "sandbox", "functions", runs):
         row, _, number = outcome.key.partition("/")
         verdicts[row][int(number)] = _verdicts(outcome)
         if len(verdicts[row]) == len(functions[row]):

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from evobuild.core.json_files import read_json_file
 from evobuild.core.machine import repository_root
 from evobuild.core.private_files import private_file
+from evobuild.core.terminal import duration
 
 MOST_BYTES = 2**20
 """Of the journal; some 2,500 runs."""
@@ -228,13 +229,3 @@ def _effort_text(run: StageRun) -> str:
     elif run.cost:
         parts.append(f"cost {run.cost:,.4g}")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """A time to read: "0.4 s", "14.2 s", "3 min 05 s", "2 h 10 min"."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"

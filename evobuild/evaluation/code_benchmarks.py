@@ -20,6 +20,7 @@ from evobuild import sandbox
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Count, Few
+from evobuild.core.progress import metered
 from evobuild.evaluation.benchmark import (
     FIGURE,
     Answer,
@@ -56,7 +57,9 @@ class Problem:
 
 def examine(exams: Iterable[sandbox.Exam], limits: sandbox.Limits) -> list[sandbox.Verdict]:
     """Give the verdict on every exam, in the order of their keys, which are numbers."""
-    return sorted(sandbox.run_exams(exams, limits), key=lambda verdict: int(verdict.key))
+    given = list(exams)
+    verdicts = metered(sandbox.run_exams(given, limits), "sandbox", "programs", len(given))
+    return sorted(verdicts, key=lambda verdict: int(verdict.key))
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:

@@ -1,4 +1,4 @@
-"""How far a stage has come with a model: a bar on a terminal, a line every 10 s elsewhere, and a file.
+"""How far a stage has come with a model, as `core/progress.py` shows it, and a file that tells it.
 
 The file, `.evobuild/progress/<task>-<role>.json`, can be read while DVC holds its lock. One that
 was left by a run that did not end tells the next run what had already been spent. What a run took is added
@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 import uuid
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from evobuild.core import run_journal
 from evobuild.core.private_files import private_file, private_folder
-from evobuild.core.terminal import log
+from evobuild.core.progress import Meter
 from evobuild.models import usage_journal
 from evobuild.models.usage import Usage
 
 FOLDER = Path(".evobuild/progress")
-LINE_SECONDS = 10.0
 FILE_SECONDS = 0.5
 
 
@@ -34,49 +30,38 @@ class Progress:
     def __init__(self, task: str, usage: Usage, total: int | None) -> None:
         self._task = task
         self._usage = usage
-        self._total = total
-        self._done = 0
-        self._began = self._said = time.monotonic()
+        self._meter = Meter(task, f"replies of the {usage.role}", total, self._failed)
         self._written = 0.0
         self._file = FOLDER / f"{task}-{usage.role}.json"
-        quiet = not sys.stderr.isatty()
-        self._bar = tqdm(total=total, desc=f"{task} {usage.role}", unit="reply", disable=quiet, leave=False)
         private_folder(FOLDER)
         self._run = uuid.uuid4().hex
         if earlier := self._unfinished():
             usage.carry_on(earlier)
             self._run = earlier.get("run", self._run)
 
-    def step(self) -> None:
-        """Take note of one more reply."""
-        self._done += 1
-        self._bar.update()
+    def step(self, stored: bool = False) -> None:
+        """Take note of one more reply. stored: the reply cache had it."""
+        self._meter.step(kept=stored)
         now = time.monotonic()
         if now - self._written > FILE_SECONDS:
             self._write("running", now)
-        if self._bar.disable and now - self._said > LINE_SECONDS:
-            self._said = now
-            log(self._line(now))
 
     def close(self, finished: bool) -> None:
         """Write the last state: finished, or stopped and to be carried on."""
-        self._bar.close()
+        self._meter.close()
         state = "finished" if finished else "stopped"
         self._write(state, time.monotonic())
         usage_journal.append(self._content(state))
         run_journal.note_calls(self._usage.taken())
 
-    def _line(self, now: float) -> str:
-        rate = self._done / (now - self._began)
-        left = "" if self._total is None else f", {(self._total - self._done) / rate:,.0f} s left"
-        of = "" if self._total is None else f" of {self._total:,}"
-        hits, failed = self._usage.total("cached"), self._usage.total("failed")
-        counts = f"{hits:,} from the store, {failed:,} failed"
-        return f"{self._task}: {self._done:,}{of} replies, {rate:,.1f}/s{left}, {counts}"
+    def _failed(self) -> str:
+        failed = self._usage.total("failed")
+        return f"{failed:,} failed" if failed else ""
 
     def _write(self, state: str, now: float) -> None:
         self._written = now
-        content = {"done": self._done, "total": self._total, "elapsed": round(now - self._began, 1)}
+        meter = self._meter
+        content = {"done": meter.done, "total": meter.total, "elapsed": round(now - meter.began, 1)}
         content |= self._content(state)
         partial = self._file.with_suffix(f".{os.getpid()}.partial")
         private_file(partial).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ import numpy as np
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.measurement_cache import KIND, Measurements
+from evobuild.core.progress import metered
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.scoring.neighbours import Vectors
@@ -63,7 +64,8 @@ class Embedder:
         wanted = {self._kept.key(text): text for text in texts}
         found = self._kept.found_as(_vector, list(wanted))
         fresh = {text: key for key, text in wanted.items() if key not in found}
-        for text, vector in self._embedded(fresh) if fresh else ():
+        made = self._embedded(fresh) if fresh else ()
+        for text, vector in metered(made, "embed", "texts", len(fresh), kept=len(found)):
             self._kept.put(fresh[text], vector.tobytes())
         self._kept.flush()
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import BadInput, require
 from evobuild.core.measurement_cache import Measurements
+from evobuild.core.progress import metered
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Reward as RewardParams
@@ -85,7 +86,8 @@ def measure_rewards(
         found = kept.found_as(_unpacked, list(set(keys.values())))
         known = {key for key, measured in found.items() if _is_settled(measured, params)}
         fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
-        for key, measured in _measured(fresh, model, params) if fresh else ():
+        made = _measured(fresh, model, params) if fresh else ()
+        for key, measured in metered(made, "reward", "rows", len(fresh), kept=len(known)):
             found[key] = measured
             kept.put(key, _VALUE.pack(*measured))
     results = [_result(each.id, found[keys[each.id]], params) for each in asked]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild.core.conversation import chat_messages
 from evobuild.core.measurement_cache import Measurements
+from evobuild.core.progress import Meter
 from evobuild.core.reasons import MEANINGS
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
@@ -79,13 +80,13 @@ class Scorer:
     ) -> None:
         self._kept.__exit__(kind, error, trace)
 
-    def score(self, rows: Iterable[Instruction]) -> Iterator[Score | Reject]:
-        """Score each row; every row gives one score or one reject, in any order."""
+    def score(self, rows: Iterable[Instruction], meter: Meter | None = None) -> Iterator[Score | Reject]:
+        """Score each row; every row gives one score or one reject, in any order. meter: counts them."""
         stream = iter(rows)
         while window := list(islice(stream, WINDOW)):
-            yield from self._window(window)
+            yield from self._window(window, meter)
 
-    def _window(self, rows: list[Instruction]) -> Iterator[Score | Reject]:
+    def _window(self, rows: list[Instruction], meter: Meter | None) -> Iterator[Score | Reject]:
         keys = {row.id: self._kept.key(_content(row, self._params.template)) for row in rows}
         kept = self._kept.found_as(_sound, list(keys.values()))
         first: dict[Key, str] = {}
@@ -93,7 +94,11 @@ class Scorer:
             if keys[row.id] not in kept:
                 first.setdefault(keys[row.id], row.id)
         missing = [row for row in rows if first.get(keys[row.id]) == row.id]
+        if meter and len(missing) < len(rows):
+            meter.step(kept=True, count=len(rows) - len(missing))
         for key, value in self._measured(missing):
+            if meter:
+                meter.step()
             self._kept.put(keys[key], value)
             kept[keys[key]] = value
         for row in rows:

@@ -14,6 +14,7 @@ from itertools import chain, combinations, pairwise
 import numpy as np
 
 from evobuild.core.errors import require
+from evobuild.core.progress import metered
 from evobuild.text.words import split_words
 
 PERMUTATIONS = 64
@@ -29,7 +30,7 @@ def group_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> 
 
     threshold: Jaccard similarity, 0 to 1. Instance: ["a b c", "x y", "A b c!"] -> [0, 1, 0].
     """
-    sets = [_pairs(text) for text in texts]
+    sets = [_pairs(text) for text in metered(texts, "near duplicates", "texts", len(texts))]
     leaders = list(range(len(texts)))
     rensa = require("rensa", "seed")
     digests = rensa.RMinHash.digests_from_token_sets([sorted(pairs) for pairs in sets], PERMUTATIONS, seed)

@@ -17,11 +17,11 @@ from evobuild.core.run_journal import (
     StageRun,
     append,
     closing_line,
-    duration,
     read_runs,
     with_calls,
     with_rows,
 )
+from evobuild.core.terminal import duration
 from evobuild.core.version import __version__
 
 COUNTS = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 0)

@@ -1,0 +1,94 @@
+"""Progress of long work: short work says nothing, and what was kept does not count for the speed."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from evobuild.core.progress import Meter, metered
+
+
+class Clock:
+    """Seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_short_work_says_nothing(clock, capsys):
+    meter = Meter("score r1", "rows", 3, clock=clock)
+    for _ in range(3):
+        clock.now += 1
+        meter.step()
+    assert capsys.readouterr().err == ""
+
+
+def test_long_work_says_a_line_after_5_seconds_and_every_10(clock, capsys):
+    meter = Meter("score r1", "rows", 1_000, clock=clock)
+    for _ in range(30):
+        clock.now += 1
+        meter.step()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "score r1: 5 of 1,000 rows, 1.0/s, 16 min 35 s left",
+        "score r1: 15 of 1,000 rows, 1.0/s, 16 min 25 s left",
+        "score r1: 25 of 1,000 rows, 1.0/s, 16 min 15 s left",
+    ]
+
+
+def test_after_a_resume_a_line_comes_at_once_and_the_time_left_is_that_of_new_items(clock, capsys):
+    meter = Meter("embed", "texts", 1_000, clock=clock)
+    clock.now += 2
+    meter.step(kept=True, count=900)
+    assert capsys.readouterr().err == ""
+    clock.now += 0.5
+    meter.step()
+    assert capsys.readouterr().err == "embed: 901 of 1,000 texts, 900 kept from before, 2.0/s, 49.5 s left\n"
+
+
+def test_what_is_all_kept_says_nothing(clock, capsys):
+    Meter("embed", "texts", 900, clock=clock).step(kept=True, count=900)
+    assert list(metered([], "embed", "texts", 0, kept=5)) == []
+    assert capsys.readouterr().err == ""
+
+
+def test_without_a_total_no_time_is_said_to_be_left(clock, capsys):
+    meter = Meter("sandbox", "functions", None, beside=lambda: "2 failed", clock=clock)
+    clock.now += 8
+    meter.step(count=4)
+    assert capsys.readouterr().err == "sandbox: 4 functions, 0.5/s, 2 failed\n"
+
+
+def test_a_terminal_gets_a_bar_and_no_lines(clock, monkeypatch):
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr("evobuild.core.progress._bar", lambda what, unit, total: Bar())
+    with Meter("score r1", "rows", 4, clock=clock) as meter:
+        clock.now += 99
+        meter.step(kept=True, count=2)
+        meter.step()
+        assert (meter._bar.n, meter._bar.initial) == (3, 2)
+    assert screen.getvalue() == ""
+
+
+class Bar:
+    """What a bar of tqdm is asked."""
+
+    n = initial = 0
+
+    def update(self, count: int) -> None:
+        self.n += count
+
+    def close(self) -> None:
+        """Nothing to take away."""
