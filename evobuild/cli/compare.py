@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.cli.plan.layout import aligned
 from evobuild.core import metrics, tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Part, RandomSeed, load_params
 from evobuild.core.tables import COMPARISONS
+from evobuild.core.terminal import aligned
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all, read_evaluations
 from evobuild.evaluation.pairwise import OUTCOMES, figures_of
@@ -159,7 +159,7 @@ def _text(found: Compared) -> Iterator[str]:
     if found.dry_run:
         yield f"{metrics.DRY_RUN}: a chat role or a model is simulated; nothing here is a result"
     rows = [(*HEADER[:2], found.a, found.b, *HEADER[2:]), *map(_row, found.differences)]
-    yield from aligned(rows)
+    yield from aligned(rows, range(1, len(rows[0])))
     yield ""
     yield (
         f"Differences are {found.a} less {found.b} on the units, mostly items, that both have; interval and "
@@ -173,7 +173,7 @@ def _text(found: Compared) -> Iterator[str]:
     if found.judged:
         yield ""
         header = ("judged", "win", "tie", "lose", "unread", "wins and half the ties", "consistent")
-        yield from aligned([header, *map(_judged_row, found.judged)])
+        yield from aligned([header, *map(_judged_row, found.judged)], range(1, len(header)))
     judged = [line["benchmark"] for line in found.judged]
     for name, reason in found.apart.items():
         if name in judged:

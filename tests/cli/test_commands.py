@@ -177,15 +177,24 @@ def test_models_that_are_evaluated_are_looked_at_too(project, checkpoint):
 def test_a_model_that_a_stage_makes_can_be_used_before_it_has(project, capsys):
     project(scorer="models/experienced")
     assert command.main(["models"]) == 0
-    assert "models/experienced  yes  made by the stage experience" in capsys.readouterr().out
+    assert "models/experienced  yes     made by the stage experience" in capsys.readouterr().out
 
 
 def test_the_shipped_params_can_be_used_before_anything_has_run(project, capsys):
     assert command.main(["models"]) == 0
     said = capsys.readouterr().out
-    assert "evolver    simulated:small  yes  no model: a dry run" in said
-    assert "base toy   models/scratch   yes  made by the stage scratch" in said
+    assert "evolver    simulated:small  yes     no model: a dry run" in said
+    assert "base toy   models/scratch   yes     made by the stage scratch" in said
     assert said.endswith("Every role can be used.\n")
+
+
+def test_models_of_other_params_can_be_looked_at_before_these_are_written(project, capsys):
+    before = Path("params.yaml").read_bytes()
+    assert command.main(["models", "-S", "models.judge=simulated:huge"]) == 1
+    assert "judge" in (said := capsys.readouterr().out) and "no such simulated model" in said
+    assert command.main(["models", "-S", "models.judge"]) == 1
+    assert "-S models.judge: " in capsys.readouterr().err
+    assert Path("params.yaml").read_bytes() == before
 
 
 def test_one_role_that_cannot_be_used_fails_and_says_what_to_do(project, capsys):
@@ -257,10 +266,10 @@ def test_a_missing_package_and_an_unknown_hub_id_are_told(project, monkeypatch):
 @pytest.mark.parametrize(
     ("answer", "name", "fragment", "usable"),
     [
-        (listing, "llama-3", "answers, context 8,192, no key in $OPENAI_API_KEY", True),
+        (listing, "llama-3", "a call for one token, context 8,192, no key in $OPENAI_API_KEY", True),
         (listing, "lama3", "does not serve 'lama3' (HTTP 404); it has llama-3", False),
         (one_model, "qwen", "serves only 'llama-3'; name that in params", False),
-        (unlisted, "any", "answers, no key", True),
+        (unlisted, "any", "answers a call for one token, no key", True),
         (lambda request: (500, {}), "any", "does not serve 'any' (HTTP 500)", False),
         (lambda request: (302, {}), "any", "does not serve 'any' (HTTP 302)", False),
         (locked, "m", "wants a key (HTTP 401); set $OPENAI_API_KEY", False),

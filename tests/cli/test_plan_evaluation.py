@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.cli.plan import estimates, plan
+from evobuild.cli.plan import estimates
 from evobuild.cli.plan.benchmarks import most_calls
 from evobuild.core import machine
 from evobuild.core.chat import Message
@@ -150,7 +151,7 @@ def test_items_that_are_not_there_yet_are_said(here):
     here(once={}, twice={"items": "none.jsonl"})
     found = estimate()
     assert (found.calls, found.exact, found.unknown) == (3, False, ("twice",))
-    text = plan.plan_table([found, estimate("evaluate@n")])
+    text = plan_table([found, estimate("evaluate@n")])
     assert "evaluate@m, evaluate@n: without twice, whose items are not there yet" in text
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import tiny
 import yaml
+from plans import plan_table
 from published import QWEN, write_config
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.cli.plan import devices, plan
+from evobuild.cli.plan import devices
 from evobuild.cli.plan.estimates import Estimate
 from evobuild.cli.plan.training import TrainingEstimate, Trainings
 from evobuild.core import tables
@@ -59,7 +60,7 @@ def planned(shipped):
 
 
 def text_of(found: dict[str, TrainingEstimate]) -> list[str]:
-    return plan.plan_table(
+    return plan_table(
         [Estimate(f"finetune@{name}", training=each) for name, each in found.items()]
     ).splitlines()
 
@@ -276,7 +277,7 @@ def test_a_plan_of_the_toy_imports_no_library_of_models(planned):
         import sys
         from pathlib import Path
         from evobuild.cli.check.params import load_all_params
-        from evobuild.cli.plan.plan import plan_table
+        from evobuild.cli.plan.plan import plan_rows
         from evobuild.cli.plan.training import Trainings
         from evobuild.core.machine import Machine
         params = load_all_params(Path("params.yaml"))
@@ -289,7 +290,7 @@ def test_a_plan_of_the_toy_imports_no_library_of_models(planned):
 
 
 def test_a_plan_without_a_training_says_nothing_of_any():
-    assert plan.plan_table([Estimate("select")]).splitlines() == [
+    assert plan_table([Estimate("select")]).splitlines() == [
         "stage   calls  stored  tokens  seconds  cost",
         "select      -       -       -        -     -",
     ]

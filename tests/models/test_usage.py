@@ -8,10 +8,12 @@ import types
 from pathlib import Path
 
 import pytest
+from fakes import reply
+from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
-from evobuild.cli.plan import estimates, plan
+from evobuild.cli.plan import estimates
 from evobuild.cli.usage import usage_table
 from evobuild.core import machine
 from evobuild.core.chat import Message, Request, Sampling
@@ -145,13 +147,24 @@ def test_a_run_that_is_carried_on_counts_once_and_so_does_one_that_was_killed(he
 
 
 def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkeypatch):
-    monkeypatch.setattr("evobuild.models.progress.LINE_SECONDS", 0.0)
-    progress = Progress("evolve-r1", Usage("m", "evolver"), 4)
+    monkeypatch.setattr("evobuild.core.progress.FIRST_SECONDS", 0.0)
+    usage = Usage("m", "evolver")
+    usage.count("evolve", reply("a", "", error="refused"))
+    progress = Progress("evolve-r1", usage, 4)
     progress.step()
     progress.close(finished=True)
     line = capsys.readouterr().err
-    assert "evolve-r1: 1 of 4 replies" in line
-    assert "s left" in line and "from the store" in line
+    assert line.startswith("evolve-r1: 1 of 4 replies of the evolver, ")
+    assert line.endswith(" left, 1 failed\n")
+
+
+def test_a_run_that_is_carried_on_says_at_once_what_the_store_had(here, engine, capsys):
+    engine(lambda request: "word")
+    ask(3, role="evolver", task="evolve-r1", total=3)
+    capsys.readouterr()
+    ask(5, role="evolver", task="evolve-r1", total=5)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("evolve-r1: 4 of 5 replies of the evolver, 3 kept from before")
 
 
 def test_counting_asks_nothing_and_keeps_nothing(here, engine):
@@ -175,7 +188,7 @@ def test_averages_are_of_replies_by_role(tmp_path):
 
 
 def test_a_plan_marks_bounds_and_guesses():
-    text = plan.plan_table(
+    text = plan_table(
         [
             estimates.Estimate("evolve@r1", 10, 2, tokens=300, seconds=1.25),
             estimates.Estimate("rate@r1", 20, exact=False, measured=False),
@@ -183,7 +196,7 @@ def test_a_plan_marks_bounds_and_guesses():
     )
     assert "≤ 20" in text
     assert "≤ at most" in text and "~ a guess" in text
-    assert plan.plan_table([]) == "Nothing is stale."
+    assert plan_table([]) == "Nothing is stale."
 
 
 def test_the_price_gives_the_cost(tmp_path: Path):

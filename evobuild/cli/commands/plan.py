@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from evobuild.cli.overrides import add_overrides
-from evobuild.core.terminal import say
+from evobuild.core.terminal import say, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.plan import plan
 
     planned = plan.plan(arguments.set_param, arguments.targets)
-    lines = [json.dumps(asdict(each)) for each in planned] if arguments.json else [plan.plan_table(planned)]
-    say("".join(f"{line}\n" for line in lines))
+    if arguments.json:
+        say("".join(f"{json.dumps(asdict(each))}\n" for each in planned))
+        return 0
+    if planned:
+        say_table(plan.plan_rows(planned), right=range(1, len(plan.HEADER)))
+    say("".join(f"{line}\n" for line in plan.plan_notes(planned)))
     return 0

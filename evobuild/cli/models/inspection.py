@@ -92,21 +92,24 @@ def inspect(file: Path) -> list[Inspected]:
     ]
 
 
-def roles_table(inspected: Sequence[Inspected]) -> str:
-    """Lay the roles out as text; a problem follows its role on a line of its own."""
-    first = max(len(each.role) for each in inspected)
-    width = max(len(each.model) for each in inspected)
-    lines = []
-    for each in inspected:
-        line = (
-            f"{each.role:<{first}}  {each.model:<{width}}  {'no ' if each.problem else 'yes'}  {each.facts}"
-        )
-        lines.append(line.rstrip())
-        if each.problem:
-            lines.append(f"{'':<{first}}  -> {each.problem}")
+def role_rows(inspected: Sequence[Inspected]) -> list[tuple[str, ...]]:
+    """Lay the roles out, a header first: what was found of each model, or what to do."""
+    header = ("role", "model", "usable", "what was found")
+    return [
+        header,
+        *(
+            (each.role, each.model, "no", f"-> {each.problem}")
+            if each.problem
+            else (each.role, each.model, "yes", each.facts)
+            for each in inspected
+        ),
+    ]
+
+
+def verdict(inspected: Sequence[Inspected]) -> str:
+    """Say how many roles cannot be used, in a line."""
     bad = sum(each.problem is not None for each in inspected)
-    last = f"{bad} of {len(inspected)} roles cannot be used." if bad else "Every role can be used."
-    return "\n".join([f"{'role':<{first}}  {'model':<{width}}  can be used", *lines, last]) + "\n"
+    return f"{bad} of {len(inspected)} roles cannot be used.\n" if bad else "Every role can be used.\n"
 
 
 def _by_role(role: str, facts: str, problem: str | None) -> tuple[str, str | None]:

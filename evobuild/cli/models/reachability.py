@@ -41,7 +41,7 @@ def facts(model: ChatModel, settings: OpenAI) -> str:
     except UserError as error:
         raise UserError(said.shown(str(error))) from error
     length = f", context {context:,}" if context else ""
-    return f"{transport.url} answers{length}, {_key(transport)}"
+    return f"{transport.url} answers a call for one token{length}, {_key(transport)}"
 
 
 def _key(transport: Transport) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.overrides import overridden_params
 from evobuild.cli.plan.estimates import Estimate, Estimator
-from evobuild.cli.plan.layout import aligned, shown
+from evobuild.cli.plan.layout import shown
 from evobuild.cli.plan.overlay import overlaid_repo
 from evobuild.cli.plan.training_lines import training_lines
 from evobuild.cli.resolve import settings
@@ -93,12 +93,14 @@ def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> 
             yield stage, fresh
 
 
-def plan_table(planned: Sequence[Estimate]) -> str:
-    """Lay a plan out as text; ≤ marks a bound, ~ an estimate."""
-    if not planned:
-        return "Nothing is stale."
-    rows = [HEADER, *map(_row, planned)]
-    return "\n".join([*aligned(rows), *_notes(planned), *training_lines(planned)])
+def plan_rows(planned: Sequence[Estimate]) -> list[tuple[str, ...]]:
+    """Lay a plan out, the header first; ≤ marks a bound, ~ an estimate."""
+    return [HEADER, *map(_row, planned)]
+
+
+def plan_notes(planned: Sequence[Estimate]) -> list[str]:
+    """What is said below a plan: what its marks mean, and what trainings take."""
+    return [*_notes(planned), *training_lines(planned)] if planned else ["Nothing is stale."]
 
 
 def _row(each: Estimate) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evobuild.cli.plan.devices import GIB
-from evobuild.cli.plan.layout import aligned, shown
+from evobuild.cli.plan.layout import shown
 from evobuild.cli.plan.training import TrainingEstimate
+from evobuild.core.terminal import aligned
 
 if TYPE_CHECKING:
     from evobuild.cli.plan.estimates import Estimate
@@ -25,9 +26,10 @@ def training_lines(planned: Sequence[Estimate]) -> Iterator[str]:
     if found:
         yield ""
     if known:
-        yield from aligned([WORK, *(_work(*each) for each in known)])
+        yield from aligned([WORK, *(_work(*each) for each in known)], range(1, len(WORK)))
         yield ""
-        yield from aligned([("GiB of each device", *MEMORY), *(_memory(*each) for each in known)])
+        header = ("GiB of each device", *MEMORY)
+        yield from aligned([header, *(_memory(*each) for each in known)], range(1, len(header)))
         yield from _notes(known)
     for stage, training in found:
         if training.problem:

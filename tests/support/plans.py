@@ -1,0 +1,16 @@
+"""A plan as `evobuild plan` prints it into a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evobuild.cli.plan import plan
+from evobuild.cli.plan.estimates import Estimate
+from evobuild.core.terminal import aligned
+
+
+def plan_table(planned: Sequence[Estimate]) -> str:
+    """Lay out rows and notes."""
+    rows = plan.plan_rows(planned) if planned else []
+    lines = aligned(rows, range(1, len(plan.HEADER))) if rows else ()
+    return "\n".join([*lines, *plan.plan_notes(planned)])
