@@ -24,7 +24,7 @@ from evobuild.core.measures import MEASURES
 from evobuild.core.stages import pool_stems
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import explorer, outcomes
-from evobuild.reporting.params import ReportParams
+from evobuild.reporting.calls import CallParams
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
@@ -52,18 +52,18 @@ PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 LISTED = "performance.getEntriesByName('listed')[0]?.startTime"
 
 
-def settings() -> ReportParams:
+def settings() -> CallParams:
     """The shipped params with a pool of each round and without branches."""
     pools = {name: {} for name in ROUNDS}
     content = read_yaml(ROOT / "params.yaml") | {"branches": {}, "pools": pools}
-    return ReportParams.model_validate(content)
+    return CallParams.model_validate(content)
 
 
 def fill(where: outcomes.Tables, rows: int) -> None:
     """Write tables of so many rows in all, whatever they say."""
     draw = random.Random(0)
     folders = (where.rounds, where.responses, where.contamination, where.rejects, where.failures)
-    for folder in (*folders, *where.measures.values()):
+    for folder in (*folders, where.replies, where.unread, *where.measures.values()):
         folder.mkdir(parents=True)
     parents: list[tables.Instruction] = []
     selected: list[tables.Instruction] = []
@@ -105,9 +105,8 @@ def _round(
         )
         if parent is not None and number % 10 == 0:
             reply = " ".join(draw.choices(WORDS, k=60))
-            failed.append(
-                (f"{name}-{own}", above, 0, strategy, how, domain, "unparsable", "no final label", reply)
-            )
+            lost = "unparsable", "no final label", reply
+            failed.append((f"{name}-{own}", above, 0, strategy, how, domain, *lost, None))
     return made, failed
 
 
@@ -135,6 +134,14 @@ def _write(
         table = tables.frame(measure.schema, measured[measure.folder])
         tables.write(where.measures[measure.folder] / file, table)
     tables.write(where.failures / file, tables.frame(tables.FAILURES, failed))
+    steps = [" ".join(draw.choices(WORDS, k=80)) for _ in rows]
+    replied = [
+        (row.id, 0, 300, 150, f"{text}\n{row.instruction}", [], "")
+        for row, text in zip(rows, steps, strict=True)
+        if row.parent_id
+    ]
+    tables.write(where.replies / file, tables.frame(tables.REPLIES, replied))
+    tables.write(where.unread / file, tables.frame(tables.REJECTS, []))
     for stem in pool_stems([name]):
         tables.write(where.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, []))
 
@@ -145,9 +152,9 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         root = folder or Path(temporary)
-        names = ("rounds", "responses", "contamination", "rejects", "failures", "dataset")
         measures = {measure.folder: root / measure.folder for measure in MEASURES}
-        where = outcomes.Tables(**{name: root / name for name in names}, measures=measures)
+        names = {name: root / name for name in outcomes.Tables._fields}
+        where = outcomes.Tables(**names | {"measures": measures})
         fill(where, rows)
         began = time.monotonic()
         explorer.write_explorer(root / "explorer", settings(), where)
@@ -163,6 +170,8 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
                 searches += [page.run(SEARCH % word) for word in SEARCHES]
                 searches.append(page.run(FILTER))
                 assert not page.errors, page.errors
+    parts = root / "explorer" / "calls"
+    print(f"{sum(file.stat().st_size for file in parts.iterdir()) / 1e6:.1f} MB of prompts and replies")
     size = f"explorer of {rows:,} rows"
     figures.at_most(f"{size}: written", written, 30, "s")
     figures.at_most(f"{size}: first paint", max(paints) / 1000, 2, "s")

@@ -22,7 +22,7 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        from evobuild.scoring.rate import prompts_of
+        from evobuild.scoring.rating_prompts import prompts_of
 
         measures = self.rate.measures
         return Reads(prompts=prompts_of(measures)) if measures else Reads(only=("rate.measures",))

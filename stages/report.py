@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.core.measures import measure_folders
 from evobuild.core.stage import Folders, Out, out, run
-from evobuild.reporting.params import ReportParams
+from evobuild.reporting.calls import CallParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,9 @@ class Arguments:
     measures: Folders = field(default_factory=measure_folders)
     rejects: Path = Path("data/rejects")
     failures: Path = Path("data/failures")
+    replies: Path = Path("data/replies")
+    unread: Path = Path("data/unread")
+    method: Path = Path("data/method.txt")
     counts: Path = Path("data/counts")
     contamination: Path = Path("data/contamination")
     optimization: Path = Path("data/optimization")
@@ -36,7 +39,7 @@ class Arguments:
     explorer: Out = out("data/explorer")
 
 
-def main(params: ReportParams, args: Arguments) -> None:
+def main(params: CallParams, args: Arguments) -> None:
     from evobuild.reporting import benchmark_pages, evaluations, explorer, outcomes, report
 
     rows = outcomes.Tables(
@@ -46,7 +49,10 @@ def main(params: ReportParams, args: Arguments) -> None:
         contamination=args.contamination,
         rejects=args.rejects,
         failures=args.failures,
+        replies=args.replies,
+        unread=args.unread,
         dataset=args.dataset,
+        method=args.method,
     )
     evaluated = evaluations.Sources(
         args.evaluations, args.figures, args.differences, args.comparisons, args.metrics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,15 +30,18 @@ def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
     return found
 
 
-def known_methods(*files: Path) -> Iterator[tuple[str, str]]:
-    """Methods that may have been used, by place and text: those of some files, if they hold one, e0, weak."""
+def known_methods(*files: Path, initial: Collection[str] = ("e0", "weak")) -> Iterator[tuple[str, str]]:
+    """Methods that may have been used, by place and text: those of some files, if they hold one, e0, weak.
+
+    initial: those of the last two that may.
+    """
     for path in files:
         # What is no method was not used.
         with suppress(BadInput):
             if path.exists():
                 yield str(path), methods.read_method_file(path)
-    yield "prompts/evolve/e0.jinja", methods.initial_method("e0")
-    yield "prompts/evolve/weak.jinja", methods.initial_method("weak")
+    for name in initial:
+        yield f"prompts/evolve/{name}.jinja", methods.initial_method(name)
 
 
 def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[Step | None, str]:

@@ -4,6 +4,7 @@ index.html     the page, with its scripts beside it
 rows.js        of every entry, by column, what it is filtered by: small, read first
 texts/000.js   id, instruction, input and tags of the entries of part 0: read in the background, to search in
 trees/000.js   the rest of these entries: read when a tree is opened
+calls/000.js   what models were asked about these entries, and their replies: read when one is unfolded
 
 An entry is a row, or a failed attempt at one, which hangs below the row that it began with. Entries
 stand tree by tree, each tree whole within one part. A page that is opened as a file cannot fetch, so
@@ -28,6 +29,7 @@ from evobuild.core.measures import METRICS
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
+from evobuild.reporting.calls import CallParams, CallReader, Pieces
 from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
 from evobuild.reporting.params import ReportParams
 
@@ -45,11 +47,13 @@ METRICS_EXPLORED = tuple(name for name, metric in METRICS.items() if metric.expl
 class Entry(NamedTuple):
     """A row or a failed attempt.
 
-    parent: number of the entry that it hangs below, -1 for a root. attempt: which failed attempt it is,
-    from 0; None for a row. measures: in the order of METRICS_EXPLORED, None where not measured.
+    row: None of an attempt. parent: number of the entry that it hangs below, -1 for a root. attempt: which
+    failed attempt it is, from 0; None for a row. measures: in the order of METRICS_EXPLORED, None where not
+    measured.
     """
 
     id: str
+    row: Instruction | None
     parent: int
     round: str
     domain: str
@@ -69,7 +73,7 @@ class Entry(NamedTuple):
         return tuple(sorted({f"{each.set}: {each.measure}" for each in self.outcome.overlaps or ()}))
 
 
-def write_explorer(folder: Path, params: ReportParams, where: Tables) -> None:
+def write_explorer(folder: Path, params: CallParams, where: Tables) -> None:
     """Write the explorer of all rounds and branches into a new folder.
 
     Raises BadInput if a table is missing or not as it should be.
@@ -95,11 +99,19 @@ def write_explorer(folder: Path, params: ReportParams, where: Tables) -> None:
     (folder / "index.html").write_text(page, encoding="utf-8")
     rounds = [SEED_ROUND, *params.rounds, *params.branches]
     (folder / "rows.js").write_text(data_script("rows", 0, _index(entries, starts, rounds)), encoding="ascii")
-    for kind, fields in (("texts", _text), ("trees", _rest)):
+    reader = CallReader(params, where)
+    for kind in ("texts", "trees", "calls"):
         (folder / kind).mkdir()
-        for part, (start, end) in enumerate(zip(starts, [*starts[1:], len(entries)], strict=True)):
-            content = [fields(entry) for entry in entries[start:end]]
-            (folder / kind / f"{part:03d}.js").write_text(data_script(kind, part, content), encoding="ascii")
+    for part, (start, end) in enumerate(zip(starts, [*starts[1:], len(entries)], strict=True)):
+        own = entries[start:end]
+        content = {
+            "texts": [_text(entry) for entry in own],
+            "trees": [_rest(entry) for entry in own],
+            "calls": _calls(own, start, reader),
+        }
+        for kind, of_kind in content.items():
+            script = data_script(kind, part, of_kind)
+            (folder / kind / f"{part:03d}.js").write_text(script, encoding="ascii")
 
 
 def _roots(params: ReportParams, where: Tables) -> pl.Series:
@@ -143,7 +155,7 @@ def _entries(params: ReportParams, where: Tables, roots: pl.Series) -> Iterator[
 def _row(row: Instruction, parent: int, outcome: RowOutcome) -> Entry:
     measures = tuple(outcome.measured.get(METRICS[name].column) for name in METRICS_EXPLORED)
     return Entry(
-        row.id, parent, row.round, row.domain, row.operation, outcome.labels, measures,
+        row.id, row, parent, row.round, row.domain, row.operation, outcome.labels, measures,
         row.instruction, row.input, None, row.history, row.evolver, outcome,
     )  # fmt: skip
 
@@ -154,7 +166,7 @@ def _attempt(failure: dict[str, Any], parent: int) -> Entry:
     # The table's id tells no rounds apart that have the same parent.
     key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"
     return Entry(
-        key, parent, failure["round"], failure["domain"], failure["operation"], outcome.labels,
+        key, None, parent, failure["round"], failure["domain"], failure["operation"], outcome.labels,
         (None,) * len(METRICS_EXPLORED), failure["reply"], "", failure["attempt"], (), "", outcome,
     )  # fmt: skip
 
@@ -223,6 +235,27 @@ def _rest(entry: Entry) -> list[Any]:
         entry.attempt, entry.history, entry.evolver, outcome.measured.get("level") or "", outcome.answer,
         outcome.responder, outcome.losses, outcome.measured.get("neighbour"), outcome.overlaps or (),
     ]  # fmt: skip
+
+
+def _calls(entries: Sequence[Entry], start: int, reader: CallReader) -> tuple[list[str], list[Any]]:
+    """The calls of a part's entries, and the pieces of text that they are made of. start: the first's number.
+
+    Known are, in this order, instruction and input of the parent, then of the entry, and its answer.
+    """
+    pieces, found = Pieces(), []
+    for entry in entries:
+        above = entries[entry.parent - start] if entry.parent >= 0 else None
+        parent = above.row if above else None
+        if entry.row:
+            calls = list(reader.of_row(entry.row, parent, entry.outcome))
+        else:
+            calls = list(reader.of_attempt(entry.operation, parent)) if parent else []
+        before = (above.text, above.input) if above else ("", "")
+        known = (*before, entry.text, entry.input, entry.outcome.answer or "")
+        found.append(
+            [[None if text is None else pieces.numbers(text, known) for text in call] for call in calls]
+        )
+    return list(pieces.pieces), found
 
 
 def data_script(kind: str, part: int, content: object) -> str:

@@ -25,7 +25,7 @@ NOT_UP = "not up for selection"
 
 
 class Tables(NamedTuple):
-    """Where rows lie: folders with one table a round, pool or evaluation set, then the data set.
+    """Where rows lie: folders with one table a round, pool or evaluation set, then data set and method.
 
     measures: the folder of each measure, by its name.
     """
@@ -36,7 +36,10 @@ class Tables(NamedTuple):
     contamination: Path = Path("data/contamination")
     rejects: Path = Path("data/rejects")
     failures: Path = Path("data/failures")
+    replies: Path = Path("data/replies")
+    unread: Path = Path("data/unread")
     dataset: Path = Path("data/dataset.parquet")
+    method: Path = Path("data/method.txt")
 
 
 class Loss(NamedTuple):

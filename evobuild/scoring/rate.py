@@ -11,28 +11,16 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.prompts import render
 from evobuild.core.tables import RATINGS, REJECTS, Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.scoring.params import Measure
+from evobuild.scoring.rating_prompts import RATING_PROMPTS, prompts_sent
 from evobuild.text import json_replies
-
-Kind = Literal["rate_level", "rate_score"]
-_PROMPTS: dict[Measure, tuple[Kind, str]] = {
-    "level": ("rate_level", "judge/difficulty_level.jinja"),
-    "score": ("rate_score", "judge/difficulty_score.jinja"),
-}
-
-
-def prompts_of(measures: Iterable[Measure]) -> tuple[str, ...]:
-    """The prompts that some measures are asked by."""
-    return tuple(_PROMPTS[measure][1] for measure in measures)
-
 
 _LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
 # What is taken is never given back, so that each sign is read once, however many there are.
@@ -125,23 +113,21 @@ def rate_rows(
     rows: Iterable[Instruction], model: Model, sampling: Sampling, measures: Collection[Measure]
 ) -> Iterator[Rating | Reject]:
     """Rate each row by one measure or both; every row gives one rating or one reject, in any order."""
-    asked = {kind: prompt for measure, (kind, prompt) in _PROMPTS.items() if measure in measures}
+    asked = sum(measure in measures for measure in RATING_PROMPTS)
     replies: dict[str, dict[str, Reply]] = {}
 
     def requests() -> Iterator[Request]:
         for row in rows:
             replies[row.id] = {}
-            turns = [{"role": role, "content": content} for role, content in row.history]
-            for kind, prompt in asked.items():
-                text = render(prompt, history=turns, instruction=row.instruction, input=row.input)
+            for kind, _, text in prompts_sent(row, measures):
                 yield Request(f"{row.id}/{kind}", kind, (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
         key, _, kind = reply.key.partition("/")
         replies[key][kind] = reply
-        if len(replies[key]) == len(asked):
+        if len(replies[key]) == asked:
             own = replies.pop(key)
-            yield _rating(key, {name: own[kind] for name, (kind, _) in _PROMPTS.items() if kind in own})
+            yield _rating(key, {name: own[kind] for name, (kind, _) in RATING_PROMPTS.items() if kind in own})
 
 
 def _rating(key: str, replies: Mapping[Measure, Reply]) -> Rating | Reject:

@@ -256,6 +256,32 @@ def test_a_tree_shows_where_attempts_and_rows_were_lost(shown):
     assert in_tree(shown, "code") == ["python -m evobuild explain b-r1"]
 
 
+def test_prompts_and_replies_are_read_when_they_are_unfolded(shown):
+    open_tree(shown, "a-r2")
+    assert shown.run("Object.keys(here.wanted).filter((file) => file.startsWith('calls'))") == []
+    shown.run("document.querySelector('#tree article.opened .calls summary').click()")
+    shown.wait("document.querySelectorAll('#tree .calls h3').length === 4")
+    assert in_tree(shown, ".calls h3") == ["evolver m", "responder n", *["judge simulated:large"] * 2]
+    assert in_tree(shown, ".calls summary")[0] == "Prompts and replies"
+    prompt, reply = in_tree(shown, ".calls section:first-of-type .text")
+    assert "Name a red bird." in prompt and reply == "Let me see.\nName a red bird and say why."
+    assert len(in_tree(shown, ".calls .note")) == 2, "the judge's replies were read"
+
+
+def test_the_calls_of_an_attempt_and_of_hostile_rows_stay_text(shown):
+    shown.run("location.hash = '#b-r1-r2-0'")
+    shown.wait("document.querySelector('#tree article.opened .calls') !== null")
+    for key in ("b-r1-r2-0", "c-r1"):
+        shown.run(f"location.hash = '#{key}'")
+        opened = "document.querySelector('#tree article.opened')"
+        shown.wait(f"{opened}?.querySelector('.calls') && opened === here.numbers.get('{key}')")
+        shown.run(f"{opened}.querySelector('.calls summary').click()")
+        shown.wait(f"{opened}.querySelector('.calls h3') !== null")
+    literal = trees.HOSTILE.replace("\0", "␀")
+    assert any(literal in each for each in in_tree(shown, "article.opened .calls .text"))
+    assert any(f"the text of {literal} is not here" in each for each in in_tree(shown, ".calls .note"))
+
+
 def test_texts_of_rows_are_shown_literally_and_never_run(shown):
     literal = trees.HOSTILE.replace("\0", "␀")
     open_tree(shown, "c-r1")
@@ -325,7 +351,7 @@ def test_many_entries_come_in_pages(page, tmp_path, monkeypatch):
     rows = [trees.row(f"s{number:03d}-r0") for number in range(120)]
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.write(tmp_path, rows, {}, {}))
     page.open((tmp_path / "explorer/index.html").as_uri())
-    page.wait("here.parts === 3")
+    page.wait("here.parts === 3 && document.querySelectorAll('#list a[href]').length === 50")
     assert len(listed(page)) == 50 and page.run("at('page').textContent") == "page 1 of 3"
     page.run("at('next').click()")
     page.run("at('next').click()")

@@ -91,10 +91,27 @@ def test_the_rest_is_read_with_the_tree(written):
     ]
 
 
+def test_calls_are_in_pieces_and_texts_of_the_row_stand_there_once(written, tmp_path):
+    pieces, calls = content(written / "calls/000.js")
+    texts = content(written / "texts/000.js")
+    assert len(calls) == len(texts) and len(pieces) == len(set(pieces))
+    child = "Name a red bird and say why."
+    assert texts[2][1] == child and not any(child in piece for piece in pieces)
+    known = [texts[1][1], texts[1][2], child, "", "An answer to a-r2."]
+    joined = [
+        ["".join((known + pieces)[number] for number in text) for text in call] for call in calls[2][:2]
+    ]
+    role, model, source, prompt, thought, reply = joined[0]
+    assert (role, model, source, thought) == ("evolver", "m", "prompts/evolve/reasoning.jinja", "")
+    assert "\n#Instruction#:\nName a red bird." in prompt and reply == f"Let me see.\n{child}"
+    assert joined[1] == ["responder", "n", "prompts/respond/answer.jinja", child, "", "An answer to a-r2."]
+    assert [call[5] for call in calls[2]][2:] == [None, None], "a judge's reply that was read is nowhere"
+
+
 def test_equal_tables_give_equal_bytes(tmp_path, written):
     explorer.write_explorer(tmp_path / "again", trees.settings(), trees.small(tmp_path / "same"))
     files = sorted(path.relative_to(written) for path in written.rglob("*") if path.is_file())
-    assert len(files) == len(explorer.SCRIPTS) + 4
+    assert len(files) == len(explorer.SCRIPTS) + 5
     assert all((written / file).read_bytes() == (tmp_path / "again" / file).read_bytes() for file in files)
 
 
@@ -192,6 +209,7 @@ def test_a_score_that_is_no_number_is_none(tmp_path):
 @pytest.mark.parametrize("name", [
     "rounds/r1", "failures/r2", "responses/r0", "rejects/select", "scores/r2", "diversity/r0", "rewards/r1",
     "tags/r2", "contamination/held_out",
+    "replies/r1", "unread/r0",
 ])  # fmt: skip
 def test_a_missing_table_is_named(tmp_path, name):
     where = trees.small(tmp_path)

@@ -15,19 +15,19 @@ from evobuild.core.tables import Instruction
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
 
-ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>\u2028{{7*7}}\0 end"
 """What would run, break out of its script, or steer a page, if anything took it for more than text."""
 
 
 def settings(**changes: Any) -> Params:
-    """The shipped params with rounds r1 and r2, pools r0 to r2, and a selection from r1 and r2."""
+    """The shipped params with rounds r1 and r2 by operations, pools r0 to r2, a selection from r1 and r2."""
     content = read_yaml(SHIPPED_PARAMS)
     content |= {
         "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
         "branches": {},
         "pools": {"r0": {}, "r1": {}, "r2": {}},
         "select": content["select"] | {"pools": ["r1", "r2"]},
+        "evolve": content["evolve"] | {"strategy": "evol"},
     }
     return Params.model_validate(content | changes)
 
@@ -47,12 +47,12 @@ def attempt(parent: str, number: int, *rest: str) -> tuple[Any, ...]:
 
 def tables_in(root: Path) -> outcomes.Tables:
     """New folders for tables, each by its name, and the place of the data set."""
-    names = [name for name in outcomes.Tables._fields if name not in ("measures", "dataset")]
+    names = [name for name in outcomes.Tables._fields if name not in ("measures", "dataset", "method")]
     measures = {measure.folder: root / measure.folder for measure in MEASURES}
     where = {name: root / name for name in names}
     for folder in (*where.values(), *measures.values()):
         folder.mkdir(parents=True)
-    return outcomes.Tables(**where, measures=measures, dataset=root / "dataset")
+    return outcomes.Tables(**where, measures=measures, dataset=root / "dataset", method=root / "method.txt")
 
 
 def write(
@@ -63,10 +63,11 @@ def write(
     selected: tuple[str, ...] = (),
     ratings: dict[str, float] | None = None,
     measured: dict[str, list[tuple[Any, ...]]] | None = None,
+    unread: dict[str, list[tuple[str, str, str, str]]] | None = None,
 ) -> outcomes.Tables:
     """Write tables of rows. Every row that respond does not reject is answered "An answer to <id>.".
 
-    measured: rows of diversity, rewards, tags, and of contamination without their ids.
+    measured: rows of diversity, rewards, tags, and of contamination without their ids. unread: by pool.
     """
     where = tables_in(root)
     for name in ("r0", "r1", "r2"):
@@ -92,6 +93,11 @@ def write(
             found = of_all.get(measure.folder, [each for each in given if each[0] in own_ids])
             table = tables.frame(measure.schema, found)
             tables.write(where.measures[measure.folder] / f"{name}.parquet", table)
+        written = [(each.id, 0, 9, 9, replied(each), [], "") for each in own if each.parent_id]
+        tables.write(where.replies / f"{name}.parquet", tables.frame(tables.REPLIES, written))
+        tables.write(
+            where.unread / f"{name}.parquet", tables.frame(tables.REJECTS, (unread or {}).get(name, []))
+        )
     hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
     tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
     for stem in [*pool_stems(["r0", "r1", "r2"]), "select", "finetune-toy"]:
@@ -100,6 +106,11 @@ def write(
     chosen = [each for each in rows if each.id in selected]
     tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, chosen))
     return where
+
+
+def replied(row: Instruction) -> str:
+    """What the evolver replied for a row."""
+    return f"Let me see.\n{row.instruction}"
 
 
 def small(root: Path) -> outcomes.Tables:

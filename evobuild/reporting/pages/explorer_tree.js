@@ -56,6 +56,29 @@ function compared(before, after) {
   return [text("", ...parts.map(([kind, word]) => shown[kind](word)))];
 }
 
+// What models were asked about an entry and what they replied, read when it is unfolded.
+function asked(row, run) {
+  const details = made("details", "calls", made("summary", "", "Prompts and replies"));
+  details.addEventListener("toggle", async () => {
+    if (!details.open || details.children.length > 1) return;
+    await run.need("calls", row);
+    if (details.children.length > 1) return;
+    const calls = run.calls[row] ? run.callsOf(row) : [];
+    details.append(...(calls.length ? calls.map(call) : [made("p", "note", missing || "No model was asked about it.")]));
+  });
+  return details;
+}
+
+function call([role, model, source, prompt, thought, reply]) {
+  const box = made("section", "", made("h3", "", `${role} `, made("span", "mono", model)));
+  if (prompt) box.append(folded(`prompt, rendered from ${source}`, prompt, true));
+  else box.append(made("p", "note", `The prompt cannot be rendered: ${source}.`));
+  if (thought) box.append(folded("thoughts before the reply", thought));
+  if (reply) box.append(folded(`the reply, ${reply.length} characters`, reply, true));
+  else if (role === "judge") box.append(made("p", "note", "The reply was read; its text is in the reply store alone."));
+  return box;
+}
+
 // What is said of an entry in a line.
 function facts(row, names, measures) {
   const about = made("span", "about", made("b", "", names.round[row]));
@@ -78,15 +101,16 @@ function address(id) {
   return link;
 }
 
-// One entry in full. before: id, instruction and input of its parent, null if nothing is compared.
-function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
-  const [attempt, history, evolver, level, answer, responder, losses, nearest, overlaps] = rest;
+// One entry of a run in full. before: id, instruction and input of its parent, null if nothing is compared.
+function entry(row, run, before, opened) {
+  const { names } = run, [id, words, given, ...tags] = run.texts[row];
+  const [attempt, history, evolver, level, answer, responder, losses, nearest, overlaps] = run.rests[row];
   const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(names.metrics)));
   box.classList.toggle("opened", opened);
   if (attempt !== null) {
     const [, reason, detail] = losses[0];
     box.append(made("p", "lost-at", `Attempt ${attempt + 1} failed: ${reason}${detail ? ` (${detail})` : ""}`));
-    box.append(words ? folded(`the reply, ${words.length} characters`, words, opened) : made("p", "note", "The reply was empty."));
+    box.append(words ? folded(`the reply, ${words.length} characters`, words, opened) : made("p", "note", "The reply was empty."), asked(row, run));
     return box;
   }
   if (!before) for (const [role, content] of history) box.append(made("p", "role", role), prose("given", content));
@@ -99,6 +123,7 @@ function entry(row, [id, words, given, ...tags], rest, before, names, opened) {
     if (reply) box.append(folded(`the reply, ${reply.length} characters`, reply));
   }
   if (answer !== null) box.append(folded(responder ? `answer by ${responder}` : "answer, as given", answer));
+  box.append(asked(row, run));
   const about = [evolver && `evolver ${evolver}`, level && `level ${level}`].filter(Boolean).join(", ");
   for (const [set, place, measure, shared] of overlaps) box.append(folded(`shared with ${place} of ${set}, by ${measure}`, shared));
   if (tags.length) box.append(made("p", "about", "tags:", ...tags.map((tag) => made("bdi", "", tag))));
@@ -119,7 +144,7 @@ function drawTree(region, row, run) {
     const above = parents[each];
     // A row of AutoIF has a constraint for an instruction: there is nothing to compare.
     const fresh = above < 0 || names.operation[each].startsWith("autoif-");
-    const box = entry(each, texts[each], rests[each], fresh ? null : texts[above], names, each === row);
+    const box = entry(each, run, fresh ? null : texts[above], each === row);
     const item = made("li", "", box);
     if (each === row) shown = box;
     if (above < 0) trunk.append(item);
@@ -132,6 +157,6 @@ function drawTree(region, row, run) {
   const asked = rests[row][0] === null ? row : parents[row];
   const command = made("code", "", `python -m evobuild explain ${texts[asked][0]}`);
   region.replaceChildren(made("h2", "", "Tree of ", made("span", "mono", texts[root][0])), trunk,
-    made("p", "note", "With its prompts, replies and settings: ", command));
+    made("p", "note", "With its settings, and what they were when it was made: ", command));
   region.scrollTop = Math.max(0, shown.offsetTop + shown.offsetHeight - region.clientHeight);
 }

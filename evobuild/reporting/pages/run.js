@@ -8,13 +8,16 @@ const SEVERAL = ["outcome", "shared"];
 class Run {
   // read: reads a file of the run's folder, and hands what it holds to `take`.
   constructor(read) {
-    Object.assign(this, { read, texts: [], lower: [], rests: [], numbers: new Map(), wanted: {}, parts: 0, count: 0 });
+    Object.assign(this, { read, texts: [], lower: [], rests: [], calls: [], numbers: new Map(), wanted: {}, parts: 0, count: 0 });
   }
 
   // Take what a file of data holds.
   take(kind, part, content) {
     if (kind === "rows") this.begin(content);
-    else content.forEach((each, place) => this.put(kind, this.index.starts[part] + place, each));
+    else if (kind === "calls") {
+      const [pieces, calls] = content;
+      calls.forEach((each, place) => (this.calls[this.index.starts[part] + place] = { pieces, calls: each }));
+    } else content.forEach((each, place) => this.put(kind, this.index.starts[part] + place, each));
   }
 
   begin(index) {
@@ -36,6 +39,15 @@ class Run {
       this.lower[row] = each.join("\n").normalize().toLowerCase();
       this.numbers.set(each[0], row);
     }
+  }
+
+  // The calls of an entry whose part is read: of each its role, model, source, prompt, thought and reply.
+  callsOf(row) {
+    const above = this.texts[this.index.columns.parent[row]] ?? ["", "", ""], own = this.texts[row];
+    const known = [above[1], above[2], own[1], own[2], this.rests[row][4] ?? ""];
+    const { pieces, calls } = this.calls[row];
+    const joined = (numbers) => numbers?.map((each) => known[each] ?? pieces[each - known.length]).join("") ?? null;
+    return calls.map((call) => call.map(joined));
   }
 
   // Read the part of the data that an entry is in, once.
