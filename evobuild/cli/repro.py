@@ -29,7 +29,7 @@ SEED = Path("data/counts/seed.json")
 def repro(words: Sequence[str]) -> int:
     """Check, then become `dvc repro` with some words. Raises UserError at the first mistake."""
     if not Path("dvc.yaml").is_file():
-        raise UserError("dvc.yaml: no such file; run in the folder that holds it")
+        raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     consistency.check_params(load_all_params(PARAMS))
     if damaged := damaged_rwlock():
         raise UserError(damaged)

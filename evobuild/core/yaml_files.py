@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def read_yaml_or_nothing(path: Path) -> dict[str, Any] | None:
     """As `read_yaml`, but None if the file says nothing: it is empty, or holds comments alone."""
     if not path.exists():
-        raise BadParams(f"{path}: no such file; run in the folder that holds it")
+        raise BadParams(f"{path}: no such file; run in its folder, or begin one: evobuild init")
     return parse_yaml(_text(path), path)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "init": "begin a project of one's own, in a folder of its own",
+    "upgrade": "bring a project to the installed version: what is merged, what becomes stale",
     "repro": "check params.yaml, then dvc repro with what follows",
     "inspect": "what a file of seed data holds, and the params that fit",
     "plan": "what a dvc repro would run, ask and cost",
