@@ -31,7 +31,9 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.resolve import settings
+from evobuild.core import library
 from evobuild.core.measures import MEASURES
+from evobuild.core.stage_folders import FOLDERS_OF_STAGES
 from evobuild.core.stages import EVALUATED, STAGES, stage_address
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ LIBRARIES = {
 """Libraries that compute something, by the name they are imported by."""
 ELSEWHERE_LIBRARIES = {
     "compare": {"langdetect", "nltk", "math-verify"},
+    "summarize": {"py3langid"},
     "decontaminate": {"faiss-cpu"},
     "report": {"faiss-cpu", "py3langid", "rensa"},
     "reward": {"py3langid"},
@@ -133,10 +136,24 @@ def folder_of(module: str) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(set(DVC) - ALL_CODE))
-def test_deps_are_the_script_its_domains_its_prompts_and_its_inputs(name: str) -> None:
+def test_deps_are_the_script_its_prompts_and_its_inputs(name: str) -> None:
+    """Its folders of the library are, too, until settings are resolved; then these name them."""
     deps = {dep for dep in paths(body(name)["deps"]) if dep.startswith(CODE)}
     always = set.intersection(*({f"prompts/{own}" for own in reads.prompts} for reads in readings(name)))
-    assert deps == {f"stages/{name}.py", *map(folder_of, reach.modules(name) - {PACKAGE}), *always}
+    folders = set() if variants.resolved(name) else folders_reached(name)
+    assert deps == {f"stages/{name}.py", *folders, *always}
+
+
+@pytest.mark.parametrize("name", sorted(filter(variants.resolved, DVC)))
+def test_the_settings_of_a_stage_name_the_folders_of_the_library_that_it_reaches(name: str) -> None:
+    stems = [each.stem for each in settings.stage_instances(PARAMS) if each.stage.name == name]
+    assert [set(default_settings()[stem]["code"]) for stem in stems] == [folders_reached(name)] * len(stems)
+    assert FOLDERS_OF_STAGES.keys() == set(filter(variants.resolved, DVC))
+
+
+def folders_reached(name: str) -> set[str]:
+    """The domain folders of the modules that a stage reaches."""
+    return set(map(folder_of, reach.modules(name) - {PACKAGE}))
 
 
 def readings(name: str) -> tuple[Any, ...]:
@@ -182,8 +199,7 @@ def test_a_stage_says_which_libraries_change_its_results(name: str) -> None:
 
 
 def test_training_reaches_its_own_domain_weights_and_core() -> None:
-    code = {dep for dep in body("finetune")["deps"] if dep.startswith("evobuild")}
-    assert code == {"evobuild/core", "evobuild/weights", "evobuild/training"}
+    assert set(FOLDERS_OF_STAGES["finetune"]) == {"core", "weights", "training"}
     keys = {key.split(".")[0] for key in body("finetune")["params"]}
     assert keys <= {"random_seed", "bases", "finetune"}
     assert "bases" not in body("finetune")["params"], "one of them"
@@ -344,7 +360,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def resolve(root: Path) -> None:
     """Write the settings of every stage, as the stage `resolve` would."""
-    with contextlib.chdir(root), SAME_WEIGHTS:
+    with contextlib.chdir(root), SAME_WEIGHTS, mock.patch.object(library, "PACKAGE", root / "evobuild"):
         found = settings.resolve_settings(Path("params.yaml"), UNANSWERED)
     for stem, own in found.items():
         path, text = root / f"data/settings/{stem}.json", settings.settings_text(own)
@@ -475,16 +491,16 @@ def test_a_changed_file_makes_all_its_users_stale_and_none_outside_its_domain(
 ) -> None:
     wrong = {}
     with dvc_in(committed) as ask:
-        for path in code_files()[half::2]:
+        for path in one_of_each_folder()[half::2]:
             file = committed / path
             comment = "{# changed #}" if path.endswith(".jinja") else "# changed\n"
             with changed(file, file.read_text() + comment):
-                is_prompt = path.endswith(".jinja")
-                if is_prompt:
+                is_script = path.startswith("stages/")
+                if not is_script:
                     resolve(committed)
                 # Of all others it is known that they are as they were: asking takes its time.
                 found = ask(
-                    lambda dep, file=file, too=is_prompt: (
+                    lambda dep, file=file, too=not is_script: (
                         (too and is_settings(dep)) or file.is_relative_to(dep.fs_path)
                     )
                 )
@@ -492,7 +508,14 @@ def test_a_changed_file_makes_all_its_users_stale_and_none_outside_its_domain(
                 missed, needless = users(path) - ALL_CODE - found, found - neighbours(path)
                 if path not in OF_NO_STAGE and (missed or needless):
                     wrong[path] = {"missed": missed, "needless": needless}
+    resolve(committed)
     assert not wrong
+
+
+def one_of_each_folder() -> list[str]:
+    """Every script and prompt, and a module of each folder of the library, which counts as a whole."""
+    found = {(folder_of(path) if path.startswith("evobuild/") else path): path for path in code_files()}
+    return sorted(found.values())
 
 
 def test_a_new_version_of_the_library_makes_nothing_stale(committed: Path) -> None:
@@ -515,7 +538,8 @@ def reads_key(name: str, key: str) -> bool:
 
 @cache
 def default_settings() -> dict[str, dict[str, Any]]:
-    return settings.resolve_settings_of(PARAMS, UNANSWERED)
+    with SAME_WEIGHTS:
+        return settings.resolve_settings_of(PARAMS, UNANSWERED)
 
 
 def readers(content: dict[str, Any], key: str) -> set[str]:
@@ -652,16 +676,6 @@ def is_of_params(dep: Dependency) -> bool:
 def stands_in_dvc_yaml(key: str) -> bool:
     """Whether a key or its section is put into commands, paths or names of stages."""
     return any(f"{key}.".startswith(f"{name}.") for name in re.findall(r"\$\{([^}]+)\}", yaml.safe_dump(DVC)))
-
-
-def test_a_missing_dep_is_noticed(committed: Path) -> None:
-    """The proof of the tests above: without its dep, an edited module leaves evolve as it is."""
-    text = (committed / "dvc.yaml").read_text()
-    module = committed / "evobuild/evolution/step.py"
-    without = text.replace("        - evobuild/evolution\n", "", 1)
-    assert without != text
-    with changed(committed / "dvc.yaml", without), changed(module, module.read_text() + "# changed\n"):
-        assert not users("evobuild/evolution/step.py") <= stale(committed)
 
 
 @pytest.mark.parametrize(

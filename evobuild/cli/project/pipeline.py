@@ -1,7 +1,8 @@
-"""dvc.yaml of a project: its stages depend on the library by evobuild.lock, in a line each.
+"""dvc.yaml of a project: its first stages depend on the library by evobuild.lock, in a line each.
 
-In the library's own repository a stage names the folders that it reaches as deps. In a project these folders
-are installed elsewhere, so their digests stand in evobuild.lock, which DVC reads as a file of params:
+In the library's own repository a stage before `resolve` names the folders that it reaches as deps, and the
+settings of all others name them. In a project these folders are installed elsewhere, so their digests stand
+in evobuild.lock, which DVC reads as a file of params:
 
     deps:                                    deps:
       - stages/seed.py                         - stages/seed.py
@@ -35,6 +36,8 @@ def _stage(text: str) -> str:
     text = _FLOW_DEP.sub("", _BLOCK_DEP.sub("", text))
     if _WHOLE.search(text):
         return _WHOLE.sub(r"\1- evobuild.lock\n", text)
+    if not folders:
+        return text
     own = f"{{evobuild.lock: [{', '.join(folders)}]}}"
     if "params: [" in text:
         return text.replace("params: [", f"params: [{own}, ", 1)

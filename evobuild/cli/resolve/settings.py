@@ -1,15 +1,15 @@
-"""The settings of each stage: what it reads of params, prompts, files and libraries, one small file each.
+"""The settings of each stage: what it reads of params, prompts, files and code, one small file each.
 
 Stages depend on their file in `data/settings/`, so what settings switch off makes nothing stale, and what
 DVC cannot see does: a prompt that another includes, a library, a package with a model. Instance, evolve-r1:
 
     {"params": {"random_seed": 42, "evolve": {…}, "models": {"evolver": "openai:gpt-4o"}},
-     "prompts": {"prompts/judge/equal.jinja": "0cc1…"}, "files": {}, "libraries": {"py3langid": "0.4.0"},
-     "weights": {}}
+     "prompts": {"prompts/judge/equal.jinja": "0cc1…"}, "files": {}, "code": {"evobuild/core": "5f0c…", …},
+     "libraries": {"py3langid": "0.4.0"}, "weights": {}}
 
-Contents are named by their MD5, as in dvc.lock. Versions are those of requirements.lock, in a project
-those of evobuild.lock, the same on every machine; a model that comes as a package counts by what is
-installed.
+Contents are named by their MD5, as in dvc.lock, and folders of this library by a digest of their files.
+Versions are those of requirements.lock, in a project those of evobuild.lock, the same on every machine; a
+model that comes as a package counts by what is installed.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from evobuild.core.params import Part, declared_keys
 from evobuild.core.prompts import included
 from evobuild.core.reads import Given, params_read, values_read
 from evobuild.core.stage import params_schema
+from evobuild.core.stage_folders import FOLDERS_OF_STAGES
 from evobuild.core.stages import OF_ALL_POOLS, STAGES, Stage, file_stem
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.core.yaml_files import read_yaml
@@ -55,9 +56,10 @@ class Instance(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What several stages ask for, looked up once: pinned versions, and the digest of weights."""
+    """What several stages ask for, looked up once: versions, contents of folders, digests of weights."""
 
     pinned: Mapping[str, str]
+    code: Mapping[str, str]
     digest: Callable[[Weights], str]
 
 
@@ -82,7 +84,11 @@ def resolve_settings_of(values: Mapping[str, Any], unanswered: int | None) -> di
 
     Raises UserError at a prompt, a file or a package that is not as it should be.
     """
-    known = Known(_pinned_versions(), cache(lambda weights: weights_identity(weights).partition("#")[2]))
+    known = Known(
+        _pinned_versions(),
+        library.library_digests(),
+        cache(lambda weights: weights_identity(weights).partition("#")[2]),
+    )
     return {
         each.stem: _settings(each, values, unanswered, known)
         for each in stage_instances(values)
@@ -136,6 +142,7 @@ def _settings(
         "params": values_read(declared, reads),
         "prompts": {str(path): _md5(path) for path in included(reads.prompts).values()},
         "files": {name: _md5(Path(name)) for name in reads.files},
+        "code": {f"evobuild/{name}": known.code[name] for name in FOLDERS_OF_STAGES[instance.stage.name]},
         "libraries": {name: known.pinned[name] for name in sorted(libraries) if name in known.pinned},
         "weights": {
             model.name: known.digest(model)

@@ -31,6 +31,8 @@ def test_a_stage_depends_on_the_folders_it_reaches_by_their_digests(name: str) -
     folders += ["libraries"] * ("requirements.lock" in shipped["deps"])
     if "evobuild" in shipped["deps"]:
         assert "evobuild.lock" in own["deps"], "any change of it counts"
+    elif not folders:
+        assert any("data/settings/" in dep for dep in own["deps"]), "its settings name them"
     else:
         assert own["params"][0] == {"evobuild.lock": folders}
     assert [dep for dep in own["deps"] if not of_library(dep)] == [
