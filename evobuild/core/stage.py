@@ -34,7 +34,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
-from evobuild.core import run_journal, run_script
+from evobuild.core import run_journal, run_script, running
 from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.outs import whole
@@ -65,7 +65,7 @@ def run(main: Callable[..., None]) -> NoReturn:
     def work() -> int:
         words = vars(argument_parser(main).parse_args())
         began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-        with run_journal.calls_noted() as calls:
+        with run_journal.calls_noted() as calls, running.marked(_address(name, main, words)):
             arguments = call_stage(main, words.pop("params"), words)
         done = _stage_run(name, arguments, argument_kinds(main))
         done = done._replace(started=started, seconds=round(time.monotonic() - began, 2))
@@ -73,6 +73,14 @@ def run(main: Callable[..., None]) -> NoReturn:
         return 0
 
     raise SystemExit(finished(name, work))
+
+
+def _address(name: str, main: Callable[..., None], words: Mapping[str, Any]) -> str:
+    """What DVC calls a stage that is given some words."""
+    from evobuild.core.stages import stage_address
+
+    names = [each for each, kind in argument_kinds(main).items() if kind is str]
+    return stage_address(name, str(words[names[0]]) if names else "")
 
 
 def _stage_run(name: str, arguments: Any, kinds: Mapping[str, Any]) -> StageRun:

@@ -45,7 +45,7 @@ from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
 from evobuild.selection import candidate_rows, compare, ranks
 
-SCRIPTS = ("report_scatter.js", "report_runs.js", "report.js")
+SCRIPTS = ("report_scatter.js", "report_runs.js", "report.js", "report_live.js")
 COMPARED = 2
 """Rows shown at each end of a metric."""
 PANELS = 4

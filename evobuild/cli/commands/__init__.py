@@ -12,6 +12,7 @@ COMMANDS = {
     "inspect": "what a file of seed data holds, and the params that fit",
     "plan": "what a dvc repro would run, ask and cost",
     "dag": "the pipeline on one screen: its stages, and which wait for which",
+    "serve": "the report and the explorer in a browser while a run goes on",
     "models": "whether the model of each role can be used",
     "explain": "the life of one row: what it came from and why it ended",
     "preset": "settings of published work, as options of dvc exp run",

@@ -1,0 +1,40 @@
+"""`evobuild serve`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from evobuild.core.errors import UserError
+from evobuild.core.terminal import say
+
+PORTS = range(65536)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The port."""
+    parser.add_argument(
+        "--port", type=int, choices=PORTS, default=0, metavar="PORT", help="to listen on; 0: any that is free"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C."""
+    from evobuild.cli.serve.server import Server
+
+    if not Path("dvc.yaml").is_file():
+        raise UserError("dvc.yaml: no such file; run in the folder that holds it")
+    try:
+        server = Server(arguments.port)
+    except OSError as error:
+        raise UserError(
+            f"--port {arguments.port}: {error.strerror}; expected another, or 0 for any"
+        ) from error
+    with server, suppress(KeyboardInterrupt):
+        say(f"{server.url} for this machine alone; Ctrl-C ends it\n")
+        sys.stdout.flush()
+        server.serve_forever()
+    say("ended\n")
+    return 0

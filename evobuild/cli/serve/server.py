@@ -1,0 +1,150 @@
+"""An HTTP server of the report and the explorer, for this machine alone.
+
+It listens on 127.0.0.1 and answers only who asks for it by that name or as localhost, so that no page from
+elsewhere reads it under a name of its own (DNS rebinding). It gives the report, the explorer, what stages
+took, and how far the build is; no list of a folder and no other file. It reads, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from evobuild.cli.serve.status import REPORT, build_status
+from evobuild.core import run_journal
+from evobuild.core.run_script import run_script
+from evobuild.reporting import templates
+
+ADDRESS = "127.0.0.1"
+NAMES = (ADDRESS, "localhost")
+SECONDS = 10.0
+"""That a client may take to ask or to listen."""
+AT_ONCE = 16
+"""Requests answered at once; more are turned away."""
+EXPLORER = Path("data/explorer")
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Server(ThreadingHTTPServer):
+    """Listens on this machine alone. port: 0 for any that is free."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, port: int) -> None:
+        super().__init__((ADDRESS, port), Handler)
+        self._free = threading.BoundedSemaphore(AT_ONCE)
+
+    @property
+    def url(self) -> str:
+        """Where it is to be found."""
+        return f"http://{ADDRESS}:{self.server_port}/"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, unless too many are answered."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and make room for the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no matter."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one client."""
+
+    timeout = SECONDS
+    server: Server
+
+    def do_GET(self) -> None:
+        """Give what is asked for."""
+        self._answer()
+
+    def do_HEAD(self) -> None:
+        """Say what would be given."""
+        self._answer()
+
+    def _answer(self) -> None:
+        if self.headers.get("Host", "") not in {f"{name}:{self.server.server_port}" for name in NAMES}:
+            self._send(HTTPStatus.FORBIDDEN, f"Ask for {self.server.url}\n".encode())
+            return
+        path = unquote(urlsplit(self.path).path)
+        if path == "/":
+            self._send(HTTPStatus.FOUND, b"", Location="/report.html" if REPORT.is_file() else "/live.html")
+        elif make := MADE.get(path):
+            kind, content = make()
+            self._send(HTTPStatus.OK, content.encode(), kind)
+        elif file := served_file(path):
+            self._send(HTTPStatus.OK, file.read_bytes(), KINDS[file.suffix])
+        else:
+            self._send(HTTPStatus.NOT_FOUND, b"Not served. Files of the project lie in its folder.\n")
+
+    def _send(self, status: HTTPStatus, content: bytes, kind: str = "text/plain", **headers: str) -> None:
+        self.send_response(status)
+        sent = {"Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(content))}
+        for name, value in {**sent, **HEADERS, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def version_string(self) -> str:
+        """No word of what the server is made of."""
+        return "evobuild"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing of requests."""
+
+
+def served_file(path: str) -> Path | None:
+    """The file that a path of a URL stands for; None if it is none that is served.
+
+    Parts that are empty, or begin with a dot, are refused, so that no path leads out of the explorer.
+    """
+    if path == "/report.html":
+        return REPORT if REPORT.is_file() else None
+    head, *parts = path.removeprefix("/").split("/")
+    plain = all(part and part[0] != "." and "\\" not in part and "\0" not in part for part in parts)
+    file = EXPLORER.joinpath(*parts) if head == "explorer" and plain else None
+    return file if file and file.suffix in KINDS and file.is_file() else None
+
+
+def _live_page() -> tuple[str, str]:
+    return "text/html", templates.render("live.html.jinja", **templates.script("live.js"))
+
+
+def _status() -> tuple[str, str]:
+    return "application/json", json.dumps(build_status())
+
+
+def _runs() -> tuple[str, str]:
+    return "text/javascript", run_script(run_journal.read_runs())
+
+
+MADE: dict[str, Callable[[], tuple[str, str]]] = {
+    "/live.html": _live_page,
+    "/status.json": _status,
+    "/run.js": _runs,
+}
+"""What is no file: its kind and its text."""

@@ -1,0 +1,199 @@
+"""`evobuild serve`: gives the report, the explorer and how far the build is, to this machine, and no more."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from workspace import ROOT, SHIPPED_PARAMS
+
+from evobuild.cli.serve import server as serving
+from evobuild.cli.serve.server import Server
+from evobuild.core import run_journal, running
+from evobuild.core.run_journal import StageRun
+
+SECONDS = 20
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    shutil.copy(SHIPPED_PARAMS, tmp_path / "params.yaml")
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "data/explorer/texts").mkdir(parents=True)
+    (tmp_path / "data/explorer/index.html").write_text("explored")
+    (tmp_path / "data/explorer/texts/000.js").write_text("take()")
+    (tmp_path / "data/explorer/.hidden.js").write_text("hidden")
+    (tmp_path / "data/explorer/notes.txt").write_text("notes")
+    (tmp_path / "data/label.html").write_text("label")
+    return tmp_path
+
+
+@pytest.fixture
+def server(project: Path) -> Iterator[Server]:
+    with Server(0) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(SECONDS)
+
+
+def ask(
+    server: Server, path: str, method: str = "GET", **headers: str
+) -> tuple[http.client.HTTPResponse, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=SECONDS)
+    connection.request(method, path, headers=headers)
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response, text
+
+
+def status(server: Server) -> dict[str, object]:
+    found: dict[str, object] = json.loads(ask(server, "/status.json")[1])
+    return found
+
+
+def test_it_listens_on_this_machine_alone(server: Server):
+    assert server.server_address[0] == "127.0.0.1" and server.url.startswith("http://127.0.0.1:")
+
+
+def test_the_report_is_given_once_there_is_one(server: Server, project: Path):
+    assert ask(server, "/")[0].headers["Location"] == "/live.html"
+    assert ask(server, "/report.html")[0].status == 404 and status(server)["report"] is None
+    (project / "data/report.html").write_text("reported")
+    assert ask(server, "/")[0].headers["Location"] == "/report.html"
+    response, text = ask(server, "/report.html?x=1")
+    assert (response.status, text) == (200, "reported") and status(server)["report"]
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert ask(server, "/report.html", "HEAD")[1] == ""
+
+
+@pytest.mark.parametrize(("path", "text"), [("index.html", "explored"), ("texts/000.js", "take()")])
+def test_the_explorer_is_given(server: Server, path: str, text: str):
+    response, found = ask(server, f"/explorer/{path}")
+    assert (response.status, found) == (200, text)
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/explorer/", "/explorer", "/explorer/texts", "/explorer/texts/", "/data/", "/params.yaml",
+        "/label.html",
+        "/explorer/../label.html", "/explorer/%2e%2e/label.html", "/explorer/..%2flabel.html",
+        "/explorer/texts/../../label.html", "/explorer/%5c..%5clabel.html", "/explorer//index.html",
+        "/explorer/.hidden.js", "/explorer/notes.txt", "/explorer/index.html%00", "//etc/passwd",
+        "/explorer/\x7f", "http://127.0.0.1/params.yaml", "/data/explorer/index.html", "/.git/config",
+    ],
+)  # fmt: skip
+def test_nothing_else_is_given(server: Server, path: str):
+    with socket.create_connection(("127.0.0.1", server.server_port), SECONDS) as raw:
+        raw.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{server.server_port}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.split(b" ", 2)[1] in (b"404", b"400")
+    assert b"label" not in answer.partition(b"\r\n\r\n")[2] and b"explored" not in answer
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example", ""])
+def test_who_asks_under_another_name_is_refused(server: Server, host: str):
+    response, text = ask(server, "/status.json", Host=host)
+    assert response.status == 403 and "stages" not in text
+
+
+def test_both_names_of_this_machine_do(server: Server):
+    for name in ("127.0.0.1", "localhost"):
+        assert ask(server, "/status.json", Host=f"{name}:{server.server_port}")[0].status == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+def test_nothing_can_be_changed(server: Server, method: str):
+    assert ask(server, "/report.html", method)[0].status == 501
+
+
+def test_stages_are_told_in_order_with_what_they_made(server: Server):
+    run_journal.append(StageRun("evolve@r1", "2026-01-01T00:00:00+00:00", 2.5, rows_in=9, rows_out=7))
+    stages = {each["stage"]: each for each in status(server)["stages"]}
+    assert stages["seed"] == {"stage": "seed"}
+    assert stages["evolve@r1"]["rows_out"] == 7 and stages["evolve@r1"]["seconds"] == 2.5
+    assert list(stages).index("seed") < list(stages).index("evolve@r1") < list(stages).index("report")
+    assert '"evolve@r1"' in ask(server, "/run.js")[1]
+
+
+def test_a_stage_that_runs_is_told_with_its_replies(server: Server, project: Path):
+    assert status(server)["busy"] is False
+    folder = project / ".evobuild/progress"
+    folder.mkdir(parents=True)
+    content = {"task": "evolve-r1", "state": "running", "done": 40, "total": 120}
+    (folder / "evolve-r1-evolver.json").write_text(json.dumps(content))
+    (folder / "evolve-r1-judge.json").write_text("{")
+    with running.marked("evolve@r1"):
+        found = status(server)
+    [now] = found["running"]
+    assert (now["stage"], now["done"], now["total"]) == ("evolve@r1", 40, 120) and found["busy"] is True
+    assert status(server)["running"] == []
+
+
+def test_params_that_are_wrong_are_said_and_the_rest_is_told(server: Server, project: Path):
+    run_journal.append(StageRun("seed"))
+    (project / "params.yaml").write_text("rounds: 3\n")
+    found = status(server)
+    assert "params.yaml" in str(found["problem"]) and [each["stage"] for each in found["stages"]] == ["seed"]
+
+
+def test_too_many_at_once_are_turned_away(server: Server, monkeypatch: pytest.MonkeyPatch):
+    address = ("127.0.0.1", server.server_port)
+    waiting = [socket.create_connection(address, SECONDS) for _ in range(serving.AT_ONCE)]
+    with socket.create_connection(address, SECONDS) as one_more:
+        assert one_more.recv(1) == b""
+    for each in waiting:
+        each.close()
+
+
+def serve(project: Path, *words: str) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "evobuild", "serve", *words]
+    return subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_the_command_says_where_and_ends_at_ctrl_c(project: Path):
+    with serve(project) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("http://127.0.0.1:") and "Ctrl-C" in line
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out, err) == (0, "ended\n", "")
+
+
+def test_a_port_that_is_taken_is_said(project: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        with serve(project, "--port", port) as process:
+            _, err = process.communicate(timeout=SECONDS)
+    assert (
+        process.returncode == 1 and f"--port {port}: Address already in use" in err and "Traceback" not in err
+    )
+
+
+def test_elsewhere_than_in_a_project_it_refuses(tmp_path: Path):
+    with serve(tmp_path) as process:
+        _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1 and "dvc.yaml: no such file" in err
