@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evobuild.core.measures import measure_folders
 from evobuild.core.stage import Folders, Out, out, run
+from evobuild.core.terminal import log
 from evobuild.selection.params import SelectParams
 
 
@@ -28,12 +29,20 @@ def main(params: SelectParams, args: Arguments) -> None:
     from evobuild.selection.candidate_rows import Sources
 
     sources = Sources(args.rounds, args.responses, args.measures, args.embeddings, args.contamination)
-    kept, lost, rows_in = select.select_rows(params, sources)
-    ledger = tables.ledger(rows_in, kept.height, lost)
-    tables.refuse_empty(f"{rows_in} rows came in", ledger)
-    tables.write(args.dataset, kept)
-    tables.write(args.rejects, lost)
-    tables.write_json(args.counts, ledger)
+    found = select.select_rows(params, sources)
+    ledger = tables.ledger(found.rows_in, found.kept.height, found.rejects)
+    tables.refuse_empty(f"{found.rows_in} rows came in", ledger)
+    unknown = _unknown(params.select.exclude, found.unknown)
+    for warning in (*found.reversed, *found.dominant, *unknown):
+        log(f"warning: {warning}")
+    tables.write(args.dataset, found.kept)
+    tables.write(args.rejects, found.rejects)
+    # Which pool gives most is seen in the report without it.
+    tables.write_json(args.counts, ledger | {"warnings": [*found.reversed, *unknown]})
+
+
+def _unknown(file: str | None, ids: list[str]) -> list[str]:
+    return [f"select.exclude: {len(ids)} ids of {file} are of no row, such as {ids[0]}"] if ids else []
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.measures import MEASURES
 from evobuild.core.params import validated
-from evobuild.core.tables import EMBEDDINGS, INSTRUCTIONS, SEED_ROUND
+from evobuild.core.tables import EMBEDDINGS, INSTRUCTIONS
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.params import Select, SelectParams
@@ -41,9 +41,10 @@ def select(
     by: a metric (ic_ifd, ifd, difficulty, perplexity, length and the like; random), or several with weights.
     What it is computed from are columns of the rows, which `score_ifd` and `rate_difficulty` add; embeddings,
     for diversity_filter, are a column `embedding` of lists of floats. share, count: of the rows that can be
-    chosen; a count takes the place of the share. hits: of `find_contamination`; a row with one is left out if
-    its measure is in the setting `contamination`, as 13-gram and embedding are. settings: keys of the section
-    `select` of params.yaml, such as filters={"min_words": 5}, deduplicate={"near": None} or per_domain=True.
+    chosen, the same of each round unless per_pool=False; a count takes the place of the share. hits: of
+    `find_contamination`; a row with one is left out if its measure is in the setting `contamination`, as
+    13-gram and embedding are. settings: keys of the section `select` of params.yaml, such as
+    filters={"min_words": 5}, deduplicate={"near": None} or per_domain=True.
 
     Rejects are all other rows, each with the first reason that applied, such as "below the cut".
 
@@ -59,16 +60,17 @@ def select(
     (['Draw the ash.', 'Draw the fir.'], ['below the cut', 'below the cut'])
     """
     given = given_rows(rows)
-    chosen = {"pools": "all", "by": by, "share": share if count is None else None, "count": count}
+    rounds = sorted({row.round for row in given.rows})
+    chosen = {"pools": rounds, "by": by, "share": share if count is None else None, "count": count}
     own = section("select", Select, chosen | settings)
-    pools = sorted({row.round for row in given.rows} | ({SEED_ROUND} if own.keep_seeds else set()))
+    pools = sorted(own.pools_read([]))
     read = {"random_seed": seed, "pools": {pool: {} for pool in pools}}
     fixed = {"select": own, "decontaminate": {"sets": {HITS: ""}}}
     params = validated(Path("rows"), read | fixed, SelectParams)
     with TemporaryDirectory() as folder:
-        kept, lost, _ = selection.select_rows(params, _written(given, pools, hits, Path(folder)))
-    order = kept.sort("metric", "id", descending=[_is_best_high(own), False])
-    return Result(given.with_others(order.select(*INSTRUCTIONS, "metric"), ["metric"]), lost)
+        found = selection.select_rows(params, _written(given, pools, hits, Path(folder)))
+    order = found.kept.sort("metric", "id", descending=[_is_best_high(own), False])
+    return Result(given.with_others(order.select(*INSTRUCTIONS, "metric"), ["metric"]), found.rejects)
 
 
 def _is_best_high(params: Select) -> bool:

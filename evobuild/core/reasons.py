@@ -37,6 +37,7 @@ _READING = ("score", "experience", "finetune")
 """Stages that read an answer with the model's own tokens."""
 
 NOT_DRAWN = "not drawn"
+EXCLUDED = "excluded by hand"
 NOT_ANSWERED = "not answered"
 BELOW_THE_CUT = "below the cut"
 TOO_NEAR = "near a better row"
@@ -147,6 +148,7 @@ REASONS = (
     Reason("unparsed tags", "the tagger's reply is not the list that was asked for", ("tag",)),
     Reason("no tags", "the tagger names no tag, or was not asked about it", ("tag", "select")),
     # of the choice of rows
+    Reason(EXCLUDED, "select.exclude names it", ("select",)),
     Reason(NOT_ANSWERED, "an earlier stage lost its answer, and says why", ("select",)),
     Reason("contaminated", "it shares text with an evaluation set", ("select",)),
     Reason("no embedding", "it has no embedding to compare", ("select",)),

@@ -1,4 +1,7 @@
-"""The mixture: how many rows each pool and each domain gives."""
+"""The mixture: how many rows each pool and each domain gives.
+
+By `select.weights`, or the same share of each pool (`select.per_pool`), or whatever pool the best are of.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +56,9 @@ def plan_mixture(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
 
     rows: round, domain, uncut. Adds part and quota; of uncut rows -1 and null.
     """
+    is_by_pool = bool(select.weights) or select.per_pool
     labels = {
-        "pool": pl.col("round") if select.weights else pl.lit(""),
+        "pool": pl.col("round") if is_by_pool else pl.lit(""),
         "kind": pl.col("domain") if select.per_domain else pl.lit(""),
     }
     labelled = rows.with_columns(**labels)
@@ -64,7 +68,7 @@ def plan_mixture(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
         sizes.setdefault(pool, {})[kind] = size
     whole = {pool: sum(kinds.values()) for pool, kinds in sizes.items()}
     total = select.count or max(1, round(sum(whole.values()) * (select.share or 1)))
-    by_pool = share_out(total, select.weights or {"": 1.0}, whole)
+    by_pool = share_out(total, select.weights or whole, whole)
     found = [
         (pool, kind, quota)
         for pool, kinds in sizes.items()

@@ -70,6 +70,8 @@ class Select(Section):
     }
 
     pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
+    per_pool: bool
+    exclude: str | None
     weights: dict[Name, Weight]
     keep_seeds: bool
     filters: Filters
@@ -82,8 +84,13 @@ class Select(Section):
     diversity_filter: Annotated[float, Between(1e-6, 2)] | None
 
     def pools_read(self, every: Iterable[str]) -> list[str]:
-        """Names of the pools that are chosen from: those that it names, and the seed's if it is kept."""
-        names = list(every) if self.pools == "all" else list(self.pools)
+        """Names of the pools that are chosen from: those that it names, and the seed's if it is kept.
+
+        all: every round and branch; the seed's pool if there is no other.
+        """
+        known = list(every)
+        evolved = [name for name in known if name != SEED_ROUND]
+        names = (evolved or known) if self.pools == "all" else list(self.pools)
         return [SEED_ROUND, *names] if self.keep_seeds and SEED_ROUND not in names else names
 
 
@@ -110,4 +117,6 @@ class SelectParams(ChoiceParams):
 
     def reads(self, given: Given) -> Reads:
         by_words = ("numpy", "rensa") if self.select.deduplicate.near else ("numpy",)
-        return Reads(libraries=(*by_words, *(("py3langid",) if self.select.filters.languages else ())))
+        excluded = (self.select.exclude,) if self.select.exclude else ()
+        languages = ("py3langid",) if self.select.filters.languages else ()
+        return Reads(libraries=(*by_words, *languages), files=excluded)

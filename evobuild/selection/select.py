@@ -1,13 +1,15 @@
 """The selection: which rows make the data set, in steps that each say what they lose and why.
 
-Lost are 1. rows that were not answered, 2. those that share text with an evaluation set, 3. those that
-a filter stops, 4. all but the best of equal or much alike rows, 5. what is below the cut. Every row of
-the pools is in exactly one of the data set and the rejects, with the first reason that applied.
+Lost are 1. rows that a person left out, 2. rows that were not answered, 3. those that share text with an
+evaluation set, 4. those that a filter stops, 5. all but the best of equal or much alike rows, 6. what is
+below the cut. Every row of the pools is in exactly one of the data set and the rejects, with the first reason
+that applied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +18,19 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.measures import METRICS, RANDOM
-from evobuild.core.reasons import BELOW_THE_CUT, NOT_ANSWERED, TOO_NEAR
+from evobuild.core.reasons import BELOW_THE_CUT, EXCLUDED, NOT_ANSWERED, TOO_NEAR
 from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND
-from evobuild.selection import candidate_rows, deduplicate, diversity_filter, filters, mixture, ranks
+from evobuild.selection import (
+    candidate_rows,
+    deduplicate,
+    diversity_filter,
+    filters,
+    mixture,
+    ranks,
+    warnings,
+)
 from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.excluded import read_excluded_ids
 from evobuild.selection.params import Select, SelectParams
 
 COULD_BE_CHOSEN = (BELOW_THE_CUT, TOO_NEAR)
@@ -30,11 +41,18 @@ Step = Callable[[pl.DataFrame], pl.DataFrame]
 
 
 class Selection(NamedTuple):
-    """The data set, its rejects, and how many rows there were."""
+    """The data set, its rejects, and how many rows there were.
+
+    reversed: a warning if later rounds are preferred less, else nothing. dominant: likewise if most rows are
+    of one pool. unknown: ids to leave out that no row has.
+    """
 
     kept: pl.DataFrame
     rejects: pl.DataFrame
     rows_in: int
+    reversed: list[str]
+    dominant: list[str]
+    unknown: list[str]
 
 
 def select_rows(params: SelectParams, sources: Sources) -> Selection:
@@ -47,8 +65,10 @@ def select_rows(params: SelectParams, sources: Sources) -> Selection:
     is_seed = pl.col("round") == SEED_ROUND
     rows = candidate_rows.read_candidate_rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
     _refuse_unmeasured(rows, select, names)
-    open_, lost = _sift(rows, _gates(params, names, sources))
+    excluded = read_excluded_ids(Path(select.exclude)) if select.exclude else []
+    open_, lost = _sift(rows, [_leave_out(excluded), *_gates(params, names, sources)])
     ordered = ranks.order_by_worth(ranks.add_worth(open_, select.by, seed))
+    turned = warnings.warn_of_reversed_rounds(ordered, select, names)
     open_, repeated = _sift(ordered, _alike(select, names, sources, seed))
     chosen, cut_off = cut_by_mixture(
         open_, select, _vectors(open_, names, sources) if select.diversity_filter else None
@@ -56,7 +76,14 @@ def select_rows(params: SelectParams, sources: Sources) -> Selection:
     rejects = pl.concat([*lost, *repeated, cut_off]).with_columns(reply=pl.lit(""))
     texts = candidate_rows.read_texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
     kept = texts.join(chosen.select("id", *candidate_rows.MEASURED, "metric"), on="id", how="left")
-    return Selection(kept, rejects.match_to_schema(tables.REJECTS), rows.height)
+    return Selection(
+        kept,
+        rejects.match_to_schema(tables.REJECTS),
+        rows.height,
+        reversed=turned,
+        dominant=warnings.warn_of_dominant_pool(rows["round"], chosen["round"]),
+        unknown=sorted(set(excluded) - set(rows["id"])),
+    )
 
 
 def _sift(rows: pl.DataFrame, steps: Iterable[Step]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
@@ -66,6 +93,11 @@ def _sift(rows: pl.DataFrame, steps: Iterable[Step]) -> tuple[pl.DataFrame, list
         lost.append(step(rows))
         rows = rows.join(lost[-1], on="id", how="anti", maintain_order="left")
     return rows, lost
+
+
+def _leave_out(ids: Sequence[str]) -> Step:
+    listed = pl.Series("id", ids, pl.String)
+    return lambda rows: _reject(rows.filter(pl.col("id").is_in(listed.implode())), EXCLUDED)
 
 
 def _gates(params: SelectParams, names: Sequence[str], sources: Sources) -> list[Step]:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import variants
 from pydantic import ValidationError
 from workspace import SHIPPED_PARAMS
 
@@ -559,3 +560,26 @@ def test_a_template_that_leaves_the_row_out_is_refused(own_prompt, template, sai
     with pytest.raises((BadParams, BadInput)) as caught:
         check_params(given)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"select.pools": ["autoif"]}, "select.pools is autoif alone"),
+        ({"finetune.data": "autoif"}, "finetune.data is 'autoif'"),
+        ({"finetune.data": "autoif", "finetune.method": "dpo"}, "finetune.data is 'autoif'"),
+    ],
+)
+def test_nothing_is_taken_of_a_branch_that_is_off(changes, key):
+    given = variants.changed(variants.DEFAULT, changes)
+    with pytest.raises(BadParams, match=f"{key}.*autoif.on is false, so that the pool is empty"):
+        check_params(Params.model_validate(given))
+    check_params(Params.model_validate(variants.changed(given, {"autoif.on": True})))
+
+
+def test_a_list_of_rows_to_leave_out_has_to_be_there(tmp_path):
+    given = variants.changed(variants.DEFAULT, {"select.exclude": str(tmp_path / "marked.txt")})
+    with pytest.raises(BadParams, match=r"select\.exclude '.*marked\.txt' does not exist"):
+        check_params(Params.model_validate(given))
+    (tmp_path / "marked.txt").touch()
+    check_params(Params.model_validate(given))

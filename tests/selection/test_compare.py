@@ -146,7 +146,7 @@ def test_rows_without_any_score_are_no_comparison(tmp_path) -> None:
 def test_the_command_prints_all_of_it_with_nothing_that_a_terminal_would_obey(
     tmp_path, monkeypatch, capsys
 ) -> None:
-    shipped = SHIPPED_PARAMS.read_text().replace("[r1, r2, r3, autoif]", "[r1]")
+    shipped = SHIPPED_PARAMS.read_text().replace("  pools: all\n", "  pools: [r1]\n")
     ids = write(tmp_path / "data")
     for name, schema in (("diversity", DIVERSITY), ("rewards", REWARDS), ("tags", TAGS)):
         (tmp_path / "data" / name).mkdir()

@@ -11,7 +11,7 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.selection import mixture
 from evobuild.selection.params import Select
 
-SHIPPED = load_all_params(SHIPPED_PARAMS).select.model_dump()
+SHIPPED = load_all_params(SHIPPED_PARAMS).select.model_dump() | {"per_pool": False}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,14 @@ TABLE = rows(
     ("changes", "expected"),
     [
         ({}, {("r1", "chat"): 6, ("r1", "math"): 6, ("r2", "chat"): 6, ("r2", "math"): 6}),
+        (
+            {"per_pool": True},
+            {("r1", "chat"): 4, ("r1", "math"): 4, ("r2", "chat"): 2, ("r2", "math"): 2},
+        ),
+        (
+            {"per_pool": True, "per_domain": True},
+            {("r1", "chat"): 3, ("r1", "math"): 1, ("r2", "chat"): 1, ("r2", "math"): 1},
+        ),
         ({"count": 5}, dict.fromkeys([("r1", "chat"), ("r1", "math"), ("r2", "chat"), ("r2", "math")], 5)),
         ({"per_domain": True}, {("r1", "chat"): 4, ("r1", "math"): 2, ("r2", "chat"): 4, ("r2", "math"): 2}),
         (

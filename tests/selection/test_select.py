@@ -24,7 +24,7 @@ from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.params import Select
 
 SHIPPED = load_all_params(SHIPPED_PARAMS)
-SELECT = SHIPPED.select.model_dump() | {"pools": "all", "by": "ifd", "share": 0.5}
+SELECT = SHIPPED.select.model_dump() | {"pools": ["r0", "r1"], "per_pool": False, "by": "ifd", "share": 0.5}
 
 
 def select(**changes: Any) -> Select:
@@ -67,6 +67,9 @@ def test_the_cut_is_the_same_whatever_the_order_of_ties() -> None:
         ({"share": None, "count": 30}, "abcdefgh"),
         ({"weights": {"r1": 3, "r2": 1}}, "bcdh"),
         ({"per_domain": True}, "cfgh"),
+        ({"per_pool": True}, "cdgh"),
+        ({"per_pool": True, "share": None, "count": 3}, "cdh"),
+        ({"per_pool": True, "weights": {"r1": 1, "r2": 3}}, "dfgh"),
         ({"by": {"ifd": 1, "difficulty": 3}}, "abcd"),
     ],
 )
@@ -267,3 +270,35 @@ def test_the_same_rows_give_the_same_choice_in_any_order_of_pools(sources: Sourc
     first, again = (chosen(sources, pools=pools)[0] for pools in (["r0", "r1"], ["r1", "r0"]))
     assert first.kept.sort("id").equals(again.kept.sort("id"))
     assert first.rejects.sort("id").equals(again.rejects.sort("id"))
+
+
+def test_all_pools_are_every_round_and_branch_and_the_seed_where_it_is_alone() -> None:
+    every = ["r0", "r1", "autoif"]
+    assert select(pools="all").pools_read(every) == ["r1", "autoif"]
+    assert select(pools="all", keep_seeds=True).pools_read(every) == every
+    assert select(pools="all").pools_read(["r0"]) == ["r0"]
+    assert select(pools=["r0", "r1"]).pools_read(every) == ["r0", "r1"]
+
+
+def test_a_round_more_reaches_the_data_set() -> None:
+    """One that is worth less than all others, as later rounds are by some metrics."""
+    table = rows(ifd=[9, 8, 7, 6, 1, 1, 1, 1], round=["r1"] * 4 + ["r4"] * 4)
+    assert kept(table)[0] == ["a", "b", "c", "d"]
+    assert kept(table, per_pool=True)[0] == ["a", "b", "e", "f"]
+
+
+def test_rows_that_a_person_marked_are_left_out(sources: Sources, tmp_path: Path) -> None:
+    marked, file = tiny.row(instruction=ADD).id, tmp_path / "marked.txt"
+    file.write_text(f"# of the explorer\n{marked}\n\n{'0' * 20}\n{marked}\n")
+    found, reasons = chosen(sources, exclude=str(file))
+    assert reasons["excluded by hand"] == 1 and found.unknown == ["0" * 20]
+    assert found.rejects.filter(id=marked)["reason"].item() == "excluded by hand"
+    assert chosen(sources)[0].unknown == []
+
+
+@pytest.mark.parametrize("line", ["r1-0001", "0" * 19, "0" * 21, "G" * 20, "0" * 20 + " 1"])
+def test_a_line_that_is_no_id_is_named(sources: Sources, tmp_path: Path, line: str) -> None:
+    file = tmp_path / "marked.txt"
+    file.write_text(f"{'0' * 20}\n{line}\n")
+    with pytest.raises(BadInput, match=r"marked\.txt:2: .* is no id of a row; expected one a line"):
+        chosen(sources, exclude=str(file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.measures import METRICS
@@ -20,6 +21,8 @@ def check_selection(params: Params) -> None:
             f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
             "expected one of them, and null for the other"
         )
+    if given.exclude is not None:
+        check_file("select.exclude", given.exclude, "a text file with the id of a row a line, or null")
     _check_measured(params)
     _check_filters(params)
 
@@ -33,6 +36,11 @@ def _check_pools(params: Params) -> None:
             raise BadParams(
                 f"params.yaml: select.pools names '{name}', which is no pool; expected some of {known}"
             )
+    if given.pools != "all" and set(given.pools) <= set(params.branches) and not params.autoif.on:
+        raise BadParams(
+            f"params.yaml: select.pools is {', '.join(given.pools)} alone, and autoif.on is false, so that "
+            "the pool is empty; expected autoif.on: true, or other pools"
+        )
     if given.keep_seeds and SEED_ROUND not in params.pools:
         raise BadParams(
             f"params.yaml: select.keep_seeds needs the pool {SEED_ROUND}; expected pools.{SEED_ROUND}: {{}}"
@@ -41,8 +49,9 @@ def _check_pools(params: Params) -> None:
 
 def _check_weights(params: Params) -> None:
     given = params.select
-    chosen_from = list(params.pools) if given.pools == "all" else given.pools
-    weighted = [name for name in chosen_from if not (given.keep_seeds and name == SEED_ROUND)]
+    weighted = [
+        name for name in given.pools_read(params.pools) if not (given.keep_seeds and name == SEED_ROUND)
+    ]
     if given.weights and sorted(given.weights) != sorted(weighted):
         raise BadParams(
             f"params.yaml: select.weights names {', '.join(given.weights)}; "

@@ -28,6 +28,11 @@ def _check_data(params: Params) -> None:
             f"params.yaml: finetune.data is '{data}', and finetune.method is dpo; "
             f"expected a branch, whose preference pairs it takes: {known}"
         )
+    if data in params.branches and not params.autoif.on:
+        raise BadParams(
+            f"params.yaml: finetune.data is '{data}', and autoif.on is false, so that the pool is empty; "
+            "expected autoif.on: true, or other data"
+        )
     if is_dpo and not params.autoif.sample.count:
         raise BadParams(
             f"params.yaml: finetune.method is dpo on the pairs of {data}, but autoif.sample.count is 0, "

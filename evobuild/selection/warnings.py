@@ -1,0 +1,50 @@
+"""What may not be meant by a selection: early rounds before later ones, or one pool above all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import polars as pl
+
+from evobuild.core.measures import RANDOM
+from evobuild.core.tables import SEED_ROUND
+from evobuild.selection.params import Select
+
+
+def warn_of_reversed_rounds(rows: pl.DataFrame, select: Select, names: Sequence[str]) -> list[str]:
+    """Say so if what rows are chosen by falls from each round to the next, in the mean.
+
+    rows: those that can be chosen, with round, metric and worth. names: of the pools, in their order.
+    Instance: ["select.by ic_ifd turns the order of rounds round: its mean is 0.61 in r1, 0.52 in r2"]
+    """
+    if RANDOM in select.by:
+        return []
+    means = rows.filter(~pl.col("uncut")).group_by("round").agg(pl.col("metric", "worth").mean())
+    by_name = {name: (metric, worth) for name, metric, worth in means.drop_nulls().iter_rows()}
+    rounds = [name for name in names if name != SEED_ROUND and name[1:2].isdigit() and name in by_name]
+    if len(rounds) < 2 or not all(by_name[b][1] < by_name[a][1] for a, b in pairwise(rounds)):
+        return []
+    shown = ", ".join(f"{by_name[name][0]:.4g} in {name}" for name in rounds)
+    beside = "; select.per_pool takes a share of each nevertheless" if select.per_pool else ""
+    return [
+        f"select.by {', '.join(select.by)} turns the order of rounds round: its mean is {shown}, so that "
+        f"earlier rounds are preferred{beside}"
+    ]
+
+
+def warn_of_dominant_pool(pools: pl.Series, chosen: pl.Series) -> list[str]:
+    """Say so if more than half of the chosen rows are of one pool, of several that have rows.
+
+    pools: of each row that came in. chosen: of each row that was chosen.
+    """
+    if chosen.is_empty() or pools.n_unique() < 2:
+        return []
+    counted = chosen.value_counts(name="rows").sort("rows", chosen.name, descending=[True, False])
+    pool, rows = counted.row(0)
+    if 2 * rows <= len(chosen):
+        return []
+    return [
+        f"{pool} gives {rows} of the {len(chosen)} rows that are chosen, more than half; "
+        "select.weights says how many each pool gives"
+    ]
