@@ -10,6 +10,7 @@ COMMANDS = {
     "upgrade": "bring a project to the installed version: what is merged, what becomes stale",
     "repro": "check params.yaml, then dvc repro with what follows",
     "inspect": "what a file of seed data holds, and the params that fit",
+    "preview": "a few rows through the line to the answer, with prompts, replies and costs",
     "plan": "what a dvc repro would run, ask and cost",
     "dag": "the pipeline on one screen: its stages, and which wait for which",
     "serve": "the report and the explorer in a browser while a run goes on",

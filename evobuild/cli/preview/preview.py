@@ -1,0 +1,198 @@
+"""A few rows through the line: seed, method, every round, the answer, and the rating if it is asked for.
+
+Rows, prompts and sampling are those of the stages, so that a run finds the replies in the store and asks none
+of them again. Nothing else stays: no table, no progress, no line in the journal of usage. Branches are left
+out, and so is the optimization of the method: without an optimized one the rows are evolved by the method
+that it begins with, and the preview says so.
+
+Failure: a source or a model that cannot be used raises UserError; a request without a reply is a failed row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evobuild.answering.respond import Asking, Response, has_answer, sample_responses
+from evobuild.answering.response_prompt import response_template
+from evobuild.cli.check.params import Params
+from evobuild.core import tables
+from evobuild.core.draws import draw_lowest
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import SEED_ROUND, Instruction, Reject
+from evobuild.core.terminal import log
+from evobuild.core.uri import ChatModel
+from evobuild.evolution import methods
+from evobuild.evolution.attempts import Attempt
+from evobuild.evolution.auto import plan_by_method
+from evobuild.evolution.evolve import Round, RoundTables
+from evobuild.evolution.step import Plan, RoundSource
+from evobuild.evolution.strategies import plan_round
+from evobuild.models.client import Model
+from evobuild.models.roles import chat_models
+from evobuild.models.sharing import Engines
+from evobuild.models.usage import Usage
+from evobuild.scoring.rate import Rating, rate_rows
+from evobuild.seeds.formats import read_seed_rows
+from evobuild.seeds.seed import split_seed_rows
+
+OPTIMIZED = Path("data/method.txt")
+
+
+@dataclass(frozen=True)
+class PoolPreview:
+    """What came of some rows in one pool.
+
+    rows: those of the pool. attempts: [] of r0. responses: [] where answers are kept as they are. ratings: by
+    the ids of rows, what the judge says, or why it says nothing.
+    """
+
+    name: str
+    parent: str
+    rows: list[Instruction]
+    attempts: list[Attempt] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+    ratings: dict[str, Rating | Reject] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Some seed rows and what came of them.
+
+    total: rows of r0, of which they were drawn. simulated: roles with no language model behind. notes: what a
+    run does otherwise.
+    """
+
+    seeds: list[Instruction]
+    total: int
+    pools: list[PoolPreview]
+    usages: list[Usage]
+    simulated: list[str]
+    notes: list[str]
+
+
+def preview_rows(params: Params, count: int, rated: bool = False) -> Preview:
+    """Take so many rows of r0 through the line. Raises UserError if the source or a model cannot be used."""
+    r0 = _seed_rows(params)
+    seeds = draw_lowest(r0, count, params.random_seed, "preview", by=lambda row: row.id)
+    seeds.sort(key=lambda row: row.seed_place)
+    with ExitStack() as stack:
+        line = _Line(params, stack)
+        pools = [line.answered(PoolPreview(SEED_ROUND, "", seeds), rated)]
+        for name, parent in _rounds_in_order(params):
+            above = next(pool for pool in pools if pool.name == parent)
+            pools.append(line.answered(line.evolved(name, above), rated))
+    simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
+    return Preview(seeds, len(r0), pools, line.usages, simulated, [*line.notes, *_left_out(params)])
+
+
+def _seed_rows(params: Params) -> list[Instruction]:
+    """The rows of r0, as the stage `seed` makes them."""
+    given = params.seed
+    sources = list(read_seed_rows(Path(given.source), given.format, given.columns or {}))
+    split = split_seed_rows(sources, given, params.random_seed)
+    if not split.r0:
+        reasons = tables.count_reasons(reject.reason for reject in split.rejects)
+        raise BadInput(f"{given.source}: no row is left for r0; lost: {reasons}")
+    return split.r0
+
+
+def _rounds_in_order(params: Params) -> Iterator[tuple[str, str]]:
+    """Rounds and their parents, each after its parent."""
+    known, waiting = {SEED_ROUND}, {name: round.parent for name, round in params.rounds.items()}
+    while ready := [name for name, parent in waiting.items() if parent in known]:
+        for name in ready:
+            known.add(name)
+            yield name, waiting.pop(name)
+
+
+def _left_out(params: Params) -> Iterator[str]:
+    for name in params.branches if params.autoif.on else ():
+        yield f"the branch {name} is not previewed"
+
+
+class _Line:
+    """The models of the line, opened once, and what each pool of it does."""
+
+    def __init__(self, params: Params, stack: ExitStack) -> None:
+        self._params = params
+        self._stack = stack
+        self._engines = Engines()
+        self._models: dict[str, Model] = {}
+        self.notes: list[str] = []
+
+    @property
+    def usages(self) -> list[Usage]:
+        """What was asked of each role's model."""
+        return [model.usage for model in self._models.values()]
+
+    def evolved(self, name: str, above: PoolPreview) -> PoolPreview:
+        """Evolve the rows of a pool into the next, as the stage `evolve` does."""
+        if not above.rows:
+            return PoolPreview(name, above.name, [])
+        given = self._params.evolve
+        judge = self._model("judge") if given.failures.equal else None
+        log(f"preview: {name}, evolving {len(above.rows)} rows")
+        plan = self._plan(name)
+        round = Round(name, plan, given, self._params.random_seed, self._model("evolver"), judge)
+        made = RoundTables(name, keep=given.on_failure == "keep_parent")
+        attempts = list(round.evolve(lambda: above.rows))
+        made.take(attempts)
+        children = made.gathered(len(above.rows)).children
+        return PoolPreview(name, above.name, list(tables.instructions(children)), attempts)
+
+    def answered(self, pool: PoolPreview, rated: bool) -> PoolPreview:
+        """Answer the rows of a pool, if it is one of those that are answered, and rate them if asked to."""
+        params, given = self._params, self._params.respond
+        if pool.name not in params.pools or not pool.rows:
+            return pool
+        table = tables.frame(tables.INSTRUCTIONS, pool.rows)
+        asked = list(tables.instructions(table.filter(~has_answer(given.seed_answers))))
+        if asked:
+            log(f"preview: {pool.name}, answering {len(asked)} rows")
+            asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
+            pool.responses.extend(sample_responses(asked, 1, self._model("responder"), asking))
+        if rated and params.rate.measures:
+            log(f"preview: {pool.name}, rating {len(pool.rows)} rows")
+            sampling = params.rate.sampling(params.random_seed)
+            found = rate_rows(pool.rows, self._model("judge"), sampling, params.rate.measures)
+            pool.ratings.update((each.id, each) for each in found)
+        return pool
+
+    def _model(self, role: str) -> Model:
+        if role not in self._models:
+            named: ChatModel = getattr(self._params.models, role)
+            model = Model(named, role, engines=self._engines, unanswered="reject")
+            self._models[role] = self._stack.enter_context(model)
+        return self._models[role]
+
+    def _plan(self, round: str) -> Plan:
+        """How rows are evolved, by the method to begin with where the optimized one is not there yet."""
+        given = self._params.evolve
+        source = RoundSource(round, self._params.random_seed, OPTIMIZED)
+        if (given.strategy, given.method) != ("auto", "optimized"):
+            return plan_round(given, source)
+        if OPTIMIZED.exists() and OPTIMIZED.read_text(encoding="utf-8").strip():
+            self._note(f"evolved by the optimized method as it stands in {OPTIMIZED}")
+            return plan_round(given, source)
+        initial = self._params.optimize.initial
+        self._note(
+            f"evolved by the initial method ({initial}), as {OPTIMIZED} is not there yet: a run optimizes it "
+            "first, and then asks for evolutions, and answers to them, by the better one"
+        )
+        is_own = initial == "file"
+        return plan_by_method(
+            methods.read_method_file(Path(given.file)) if is_own else methods.initial_method(initial)
+        )
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def has_answers(found: Preview) -> bool:
+    """Whether any answer came, if any was asked for."""
+    responses = [response for pool in found.pools for response in pool.responses]
+    return not responses or any(not response.failure for response in responses)
