@@ -569,6 +569,10 @@ def readers(content: dict[str, Any], key: str) -> set[str]:
 OTHER = {
     "models.embedder": "a/b",
     "seed.format": "alpaca",
+    "seed.columns": {"domain": "topic"},
+    "seed.extra": [],
+    "seed.turns": "first",
+    "seed.languages": ["en"],
     "optimize.initial": "weak",
     "optimize.ties": "first",
     "evolve.strategy": "evol",

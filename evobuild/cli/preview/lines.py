@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from evobuild.answering.respond import Response
 from evobuild.cli.explain.lines import in_line, quoted, why
-from evobuild.cli.plan.layout import aligned, shown
+from evobuild.cli.plan.layout import shown
 from evobuild.cli.preview.preview import PoolPreview, Preview
 from evobuild.core.conversation import chat_messages
 from evobuild.core.machine import Machine
 from evobuild.core.tables import Instruction, Reject
+from evobuild.core.terminal import aligned
 from evobuild.evolution.attempts import Attempt
 from evobuild.models.usage import Usage
 from evobuild.scoring.rate import Rating
@@ -122,7 +123,7 @@ def _costs(usages: Sequence[Usage]) -> Iterator[str]:
         made = [usage.total("prompt_tokens"), usage.total("completion_tokens")]
         counts = [usage.requests, usage.total("cached"), *made]
         rows.append((f"{usage.role} {in_line(usage.model)}", *map(shown, counts), shown(usage.cost, "", 4)))
-    yield from aligned(rows)
+    yield from aligned(rows, range(1, len(HEADER)))
 
 
 def _estimate(found: Preview, settings: Machine) -> Iterator[str]:
