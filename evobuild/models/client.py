@@ -104,6 +104,8 @@ class Model:
         if not self._planned:
             # A reply that cannot be kept would be paid for again.
             self._cache.check_writable()
+        else:
+            self.usage.written += same[0].sampling.max_tokens * same[0].sampling.n
         waiting[key] = same
         meter = self._meters[key] = self.usage.meter(same[0].purpose)
         asking = replace(same[0], key=key.hex(), reasoning=self.model.reasoning, meter=meter)

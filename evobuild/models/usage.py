@@ -50,7 +50,8 @@ class Usage:
 
     calls: really sent, retries among them, in this run and in interrupted ones before it. cached: replies
     from the reply cache in this run. failed: requests that ended in an error. Tokens of calls are paid for,
-    whether their reply was of use or not; those of cached replies were. budget: what may be sent.
+    whether their reply was of use or not; those of cached replies were. budget: what may be sent. written:
+    tokens that replies to come may have at most, where calls are only counted.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Usage:
         self.model = model
         self.role = role
         self.seconds = 0.0
+        self.written = 0
         self._price = price
         self._budget = budget or Budget()
         self._lock = threading.RLock()

@@ -11,7 +11,7 @@ from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.cli.plan import estimates
+from evobuild.cli.plan import estimates, replies
 from evobuild.cli.plan.benchmarks import most_calls
 from evobuild.core import machine
 from evobuild.core.chat import Message
@@ -182,7 +182,7 @@ def test_the_judge_and_the_model_each_have_their_price(here, monkeypatch):
     }
     estimator = estimates.Estimator(load_all_params(), machine.Machine(prices=prices), set())
     found = estimator.estimate(types.SimpleNamespace(addressing="evaluate@m", cmd=""), fresh=False)
-    each, judged = estimates.GUESSED_PROMPT + estimates.GUESSED_COMPLETION, estimates.GUESSED_COMPLETION
+    each, judged = replies.GUESSED_PROMPT + replies.GUESSED_COMPLETION, replies.GUESSED_COMPLETION
     assert found.cost == pytest.approx((3 * each + 9 * 10 * judged) / 1e6)
     assert found.tokens == 12 * each
 

@@ -291,8 +291,9 @@ def test_a_plan_of_the_toy_imports_no_library_of_models(planned):
 
 def test_a_plan_without_a_training_says_nothing_of_any():
     assert plan_table([Estimate("select")]).splitlines() == [
-        "stage   calls  stored  tokens  seconds  cost",
-        "select      -       -       -        -     -",
+        "stage   calls  stored  tokens  replies at most  time  cost",
+        "select      -       -       -                -     -     -",
+        "no time is known yet, nor is it in the total: select",
     ]
 
 

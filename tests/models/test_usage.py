@@ -13,11 +13,12 @@ from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
-from evobuild.cli.plan import estimates
+from evobuild.cli.plan import estimates, replies
 from evobuild.cli.usage import usage_table
 from evobuild.core import machine
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
+from evobuild.core.run_journal import StageRun, append
 from evobuild.core.stages import branch_addresses
 from evobuild.core.uri import ChatModel
 from evobuild.core.yaml_files import read_yaml
@@ -179,12 +180,30 @@ def test_counting_asks_nothing_and_keeps_nothing(here, engine):
     assert ask(5, REAL)[1].total("cached") == 3
 
 
-def test_averages_are_of_replies_by_role(tmp_path):
+def test_averages_are_of_replies_by_model_and_role(tmp_path):
     counts = dict.fromkeys(("failed", "prompt_tokens", "completion_tokens"), 0)
     counts |= {"calls": 2, "cached": 2, "prompt_tokens": 20, "completion_tokens": 40}
     counts |= {"cached_prompt_tokens": 20, "cached_completion_tokens": 0}
-    usage = {"role": "judge", "seconds": 3.0, "purposes": {"rate_score": counts}}
-    assert estimates.average_replies([usage]) == {"judge": (10.0, 10.0, 1.5)}
+    usage = {"model": "a", "role": "judge", "seconds": 3.0, "purposes": {"rate_score": counts}}
+    stored = usage | {"model": "b", "purposes": {"rate_score": counts | {"calls": 0}}}
+    assert replies.average_replies([usage, stored]) == {
+        ("a", "judge"): (10.0, 10.0, 1.5),
+        ("b", "judge"): (20.0, 20.0, None),
+    }
+
+
+def test_a_model_that_has_not_replied_in_a_role_is_guessed_at_by_itself_before_others():
+    def usage(model, role, tokens, seconds):
+        counts = dict.fromkeys(("cached", "cached_prompt_tokens", "cached_completion_tokens"), 0)
+        counts |= {"calls": 1, "prompt_tokens": tokens, "completion_tokens": tokens}
+        return {"model": model, "role": role, "seconds": seconds, "purposes": {"x": counts}}
+
+    found = replies.EarlierReplies([usage("slow", "evolver", 500, 9.0), usage("fast", "judge", 10, 1.0)])
+    assert found.expected("slow", "evolver") == ((500, 500, 9.0), True)
+    assert found.expected("slow", "judge") == ((500, 500, 9.0), False)
+    # Of another model its speed says nothing.
+    assert found.expected("new", "judge") == ((10, 10, None), False)
+    assert found.expected("new", "tagger")[1] is False
 
 
 def test_a_plan_marks_bounds_and_guesses():
@@ -195,8 +214,21 @@ def test_a_plan_marks_bounds_and_guesses():
         ]
     )
     assert "≤ 20" in text
-    assert "≤ at most" in text and "~ a guess" in text
+    assert "≤ at most" in text and "tokens are a guess, as this model has not replied" in text
+    assert text.splitlines()[3].split() == ["total", "≤", "30", "2", "~", "300", "-", "~", "1.2", "s", "-"]
     assert plan_table([]) == "Nothing is stale."
+
+
+def test_time_of_a_stage_that_asks_nothing_is_that_of_its_last_run_by_the_row(here):
+    append(StageRun("select", seconds=4.0, rows_in=10))
+    append(StageRun("score", seconds=6.0, rows_in=1))
+    append(StageRun("diversity", off=True))
+    given = copy.deepcopy(SHIPPED)
+    given["seed"] |= {"source": "none.jsonl", "rows": 3}
+    given |= {"rounds": {}, "branches": {}, "pools": {"r0": {}}}
+    estimator = estimates.Estimator(Params.model_validate(given), machine.Machine(), {"seed"})
+    stages = (types.SimpleNamespace(addressing=name, cmd="") for name in ("select", "score", "diversity"))
+    assert [estimator.estimate(stage, fresh=False).seconds for stage in stages] == [4.0, 18.0, None]
 
 
 def test_the_price_gives_the_cost(tmp_path: Path):
@@ -227,7 +259,7 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     (here / "seeds.txt").write_bytes(b"\xef\xbb\xbfUse no comma.\r\nSay no \xff\r\n")
     given = copy.deepcopy(SHIPPED)
     given["seed"] |= {"source": "none.jsonl", "rows": 3}
-    given["autoif"]["seeds"] = "seeds.txt"
+    given["autoif"] |= {"on": True, "seeds": "seeds.txt"}
     given["autoif"]["augment"]["rounds"] = 0
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["sample"]["count"] = count
@@ -236,13 +268,22 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]
 
 
+def test_a_branch_that_is_off_asks_nothing(here):
+    given = copy.deepcopy(SHIPPED)
+    given["seed"] |= {"source": "none.jsonl", "rows": 3}
+    given["autoif"]["on"] = False
+    values = Params.model_validate(given)
+    stages = [*branch_addresses(["autoif"]), "respond@autoif", "rate@autoif"]
+    assert not any(bounds_of(values, machine.load_machine(), *stages))
+
+
 @pytest.mark.parametrize(("count", "rows", "responses"), [(2, None, 4), (9, None, 8), (9, 5, 5), (9, 50, 8)])
 def test_queries_of_a_file_and_a_cut_of_rows_bound_a_branch(here, count, rows, responses):
     (here / "seeds.txt").write_text("Use no comma.\nSay no word.\n")
     (here / "queries.jsonl").write_text('{"instruction": "Name a river."}\n' * 4)
     given = copy.deepcopy(SHIPPED)
     given["seed"] |= {"source": "none.jsonl", "rows": 3}
-    given["autoif"] |= {"seeds": "seeds.txt"}
+    given["autoif"] |= {"on": True, "seeds": "seeds.txt"}
     given["autoif"]["augment"]["rounds"] = 0
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["sample"]["count"] = 0

@@ -2,7 +2,7 @@
 
 A stage whose inputs are current is run with its calls only counted, so its figures are exact, but for
 tokens that a model has yet to write. A stage behind a stale one gets a bound: rows never grow from
-round to round.
+round to round. Of stages that ask nothing, time is that of their last run here, by the row.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
 from evobuild.cli.check.params import PARAMS, Params
 from evobuild.cli.plan.benchmarks import MostCalls, most_calls
 from evobuild.cli.plan.counting import count_calls
+from evobuild.cli.plan.replies import DEFAULT_TOKENS, EarlierReplies, allowed_tokens
 from evobuild.cli.plan.training import TrainingEstimate, Trainings
-from evobuild.core import machine
-from evobuild.core.stages import ASKED, EVALUATED, LAST_OF_BRANCH, OF_BRANCHES
+from evobuild.core import machine, run_journal
+from evobuild.core.stages import ASKED, EVALUATED, LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
 from evobuild.core.tables import SEED_ROUND
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
@@ -35,9 +36,11 @@ from evobuild.seeds.columns import Columns
 if TYPE_CHECKING:
     from dvc.stage import Stage
 
-GUESSED_COMPLETION = 300
-"""Tokens of a reply, where none has been measured yet."""
-GUESSED_PROMPT = 400
+REPLY_SETTINGS = {
+    "optimize": ("optimize", "evolve", "respond", "rate"),
+    "evolve": ("evolve", "rate"),
+}
+"""Sections that say how long a reply may be, of stages that have several in use."""
 
 _ASKING_STEPS = frozenset(step.name for step in OF_BRANCHES if step.asks)
 
@@ -46,9 +49,11 @@ _ASKING_STEPS = frozenset(step.name for step in OF_BRANCHES if step.asks)
 class Estimate:
     """What one stale stage would ask. calls and stored are None where nothing is asked of a chat model.
 
-    exact: calls are counted, not bounded. measured: tokens come from earlier replies, not a guess.
-    seconds: None where no earlier run tells; cost: None where no price is known. training: of finetune.
-    unknown: benchmarks that are not counted, for their items are not there yet.
+    exact: calls are counted, not bounded. tokens: of prompts and replies, by what replies were like so far.
+    written: tokens of replies at most, as many of each as it may have. measured: tokens come from replies of
+    the same model in the same role, not a guess. seconds: None where no earlier run tells; cost: None where
+    no price is known. training: of finetune. unknown: benchmarks that are not counted, for their items are
+    not there yet.
     """
 
     stage: str
@@ -56,6 +61,7 @@ class Estimate:
     stored: int | None = None
     exact: bool = True
     tokens: int | None = None
+    written: int | None = None
     measured: bool = True
     seconds: float | None = None
     cost: float | None = None
@@ -64,11 +70,15 @@ class Estimate:
 
 
 class Asked(NamedTuple):
-    """Calls of one role's model. prompt_tokens: of them all, 0 where that is not known."""
+    """Calls of one role's model.
+
+    written: tokens of all replies at most. prompt_tokens: of all prompts, 0 where that is not known.
+    """
 
     model: str
     role: str
     calls: int
+    written: int
     prompt_tokens: int = 0
 
 
@@ -81,7 +91,8 @@ class Estimator:
         self._params = values
         self._file = params
         self._machine = settings
-        self._averages = average_replies(usage_journal.read_runs(progress.FOLDER))
+        self._replies = EarlierReplies(usage_journal.read_runs(progress.FOLDER))
+        self._runs = {run.stage: run for run in run_journal.read_runs()}
         self._stale = stale
         self._trainings = Trainings(values, settings, stale, self._rows)
 
@@ -89,9 +100,12 @@ class Estimator:
         """Estimate one stale stage."""
         name, _, key = str(stage.addressing).partition("@")
         if name == "finetune":
-            return Estimate(stage.addressing, training=self._trainings.estimate(key))
+            training = self._trainings.estimate(key)
+            hours = training.hours
+            seconds = self._last_seconds(stage.addressing) if hours is None else 3600 * hours
+            return Estimate(stage.addressing, seconds=seconds, training=training)
         if name not in ASKED:
-            return Estimate(stage.addressing)
+            return Estimate(stage.addressing, seconds=self._last_seconds(stage.addressing))
         unknown = self._most_calls.unknown if name in ("evaluate", "compare") else ()
         if fresh and not unknown:
             usages = count_calls(name, stage.cmd, self._file)
@@ -99,7 +113,7 @@ class Estimator:
             simulated = all(use.model.startswith("simulated:") for use in usages)
             if not self._asks_by_replies(name) or simulated or not _sums(usages)[0]:
                 counted = [
-                    Asked(use.model, use.role, use.total("calls"), use.total("prompt_tokens"))
+                    Asked(use.model, use.role, use.total("calls"), use.written, use.total("prompt_tokens"))
                     for use in usages
                 ]
                 return self._priced(Estimate(stage.addressing, *_sums(usages)), counted)
@@ -125,12 +139,34 @@ class Estimator:
         if name == "evaluate":
             most = self._most_calls
             models = models_to_evaluate(self._params.evaluate.models, self._params.bases)
-            own = Asked(str(models[key]), EVALUATED, most.calls)
-            return [own, Asked(judge, "judge", most.questions * retried)]
+            own = Asked(str(models[key]), EVALUATED, most.calls, most.calls * self._reply_tokens(name))
+            return [own, self._judged(judge, most.questions * retried)]
         if name == "compare":
-            return [Asked(judge, "judge", self._compared() * 2 * retried)]
+            return [self._judged(judge, self._compared() * 2 * retried)]
         model: ChatModel = getattr(self._params.models, ASKED[name])
-        return [Asked(str(model), ASKED[name], self._bound(name, key))]
+        calls = self._bound(name, key)
+        return [Asked(str(model), ASKED[name], calls, calls * self._reply_tokens(name))]
+
+    def _judged(self, judge: str, calls: int) -> Asked:
+        return Asked(judge, "judge", calls, calls * self._params.evaluate.judge.max_tokens)
+
+    def _reply_tokens(self, name: str) -> int:
+        """Tokens of a reply of a stage at most: the most that any setting that it may read allows."""
+        if name == "evaluate":
+            made = made_benchmarks(self._params.evaluate.benchmarks, self._params.random_seed)
+            return max((each.settings.max_tokens for each in made), default=DEFAULT_TOKENS)
+        found = self._params.model_dump(include=set(REPLY_SETTINGS.get(name, (name,))))
+        if name in _ASKING_STEPS:
+            found = self._params.autoif.model_dump(include={name})
+        return max(allowed_tokens(found), default=DEFAULT_TOKENS)
+
+    def _last_seconds(self, stage: str) -> float | None:
+        """Seconds of a stage's last run here; of as many rows as it may get now where these are known."""
+        if not (run := self._runs.get(stage)) or run.off:
+            return None
+        if stage not in OF_ALL_POOLS or not run.rows_in:
+            return run.seconds
+        return run.seconds * sum(self._rows(pool) for pool in self._params.pools) / run.rows_in
 
     @cached_property
     def _most_calls(self) -> MostCalls:
@@ -178,6 +214,8 @@ class Estimator:
     def _branched(self, step: str, branch: str) -> int:
         """Calls of a step of a branch at most: every step before it may let all through."""
         given = self._params.autoif
+        if not given.on:
+            return 0
         if step == "augment":
             return given.augment.rounds
         if step == "verifiers":
@@ -206,6 +244,8 @@ class Estimator:
 
     def _composed(self, branch: str) -> int:
         """Rows of constraints and queries."""
+        if not self._params.autoif.on:
+            return 0
         if f"compose@{branch}" not in self._stale:
             return _height(f"data/{branch}/rows.parquet")
         given = self._params.autoif.compose
@@ -233,25 +273,27 @@ class Estimator:
 
     def _priced(self, found: Estimate, asked: Sequence[Asked]) -> Estimate:
         """Add tokens, seconds and cost to counted or bounded calls, from what replies were like so far."""
-        tokens, measured = 0, True
+        tokens, written, measured = 0, 0, True
         seconds: float | None = 0.0
         cost: float | None = 0.0
         for each in [each for each in asked if each.calls] or asked[:1]:
-            known = self._averages.get(each.role)
-            prompt, completion, took = known or (GUESSED_PROMPT, GUESSED_COMPLETION, None)
-            prompts = each.prompt_tokens or round(each.calls * prompt)
-            completions = round(each.calls * completion)
-            tokens += prompts + completions
-            measured = measured and (known is not None or not each.calls)
+            average, known = self._replies.expected(each.model, each.role)
+            took = average.seconds if each.calls else 0.0
+            prompts = each.prompt_tokens or round(each.calls * average.prompt)
+            completions = min(round(each.calls * average.completion), each.written)
+            tokens, written = tokens + prompts + completions, written + each.written
+            measured = measured and (known or not each.calls)
             seconds = None if seconds is None or took is None else seconds + each.calls * took
             price = self._machine.price(each.model)
+            if not each.calls:
+                continue
             if price is None or cost is None:
                 cost = None
             else:
                 cost += (price.prompt * prompts + price.completion * completions) / 1e6
         if not asked:
             seconds = cost = None
-        return replace(found, tokens=tokens, measured=measured, seconds=seconds, cost=cost)
+        return replace(found, tokens=tokens, written=written, measured=measured, seconds=seconds, cost=cost)
 
 
 def _records(source: Path, format: formats.Format = "auto", columns: Columns | None = None) -> int | None:
@@ -266,23 +308,3 @@ def _height(table: str) -> int:
 def _sums(usages: Iterable[Usage]) -> tuple[int, int]:
     found = list(usages)
     return sum(usage.total("calls") for usage in found), sum(usage.total("cached") for usage in found)
-
-
-def average_replies(
-    runs: Iterable[usage_journal.Record],
-) -> dict[str, tuple[float, float, float | None]]:
-    """Mean prompt and completion tokens of each role's replies, and seconds per call really made."""
-    totals: dict[str, list[float]] = {}
-    for usage in runs:
-        sums: list[Any] = totals.setdefault(usage["role"], [0, 0, 0, 0, 0.0])
-        for counts in usage["purposes"].values():
-            sums[0] += counts["calls"]
-            sums[1] += counts["calls"] + counts["cached"]
-            sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
-            sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
-        sums[4] += usage["seconds"]
-    return {
-        role: (prompt / replies, completion / replies, seconds / calls if calls else None)
-        for role, (calls, replies, prompt, completion, seconds) in totals.items()
-        if replies
-    }

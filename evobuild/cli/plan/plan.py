@@ -5,9 +5,9 @@ Which stages are stale is DVC's word; what one would ask is estimated by `estima
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.overrides import overridden_params
@@ -21,6 +21,7 @@ from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.stages import stage_address
+from evobuild.core.terminal import duration
 from evobuild.core.yaml_files import read_yaml
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 SEED = Path("data/counts/seed.json")
-HEADER = ("stage", "calls", "stored", "tokens", "seconds", "cost")
+HEADER = ("stage", "calls", "stored", "tokens", "replies at most", "time", "cost")
 
 
 def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Estimate]:
@@ -94,8 +95,9 @@ def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> 
 
 
 def plan_rows(planned: Sequence[Estimate]) -> list[tuple[str, ...]]:
-    """Lay a plan out, the header first; ≤ marks a bound, ~ an estimate."""
-    return [HEADER, *map(_row, planned)]
+    """Lay a plan out, the header first and the total last; ≤ marks a bound, ~ a guess."""
+    rows = [_row(each) for each in planned]
+    return [HEADER, *rows, _row(total(planned))] if len(rows) > 1 else [HEADER, *rows]
 
 
 def plan_notes(planned: Sequence[Estimate]) -> list[str]:
@@ -103,29 +105,56 @@ def plan_notes(planned: Sequence[Estimate]) -> list[str]:
     return [*_notes(planned), *training_lines(planned)] if planned else ["Nothing is stale."]
 
 
+def total(planned: Sequence[Estimate]) -> Estimate:
+    """Add stages up: what is known of each."""
+
+    def added(name: str) -> Any:
+        known = [value for each in planned if (value := getattr(each, name))]
+        return sum(known) if known else None
+
+    return Estimate(
+        "total",
+        **{name: added(name) for name in ("calls", "stored", "tokens", "written", "seconds", "cost")},
+        exact=all(each.exact for each in planned if each.calls),
+    )
+
+
 def _row(each: Estimate) -> tuple[str, ...]:
-    most = "" if each.exact else "≤ "
-    about = "" if each.measured else "~ "
+    if each.calls == 0 and not each.stored:
+        return (each.stage, "0", *["-"] * (len(HEADER) - 2))
     return (
         each.stage,
-        shown(each.calls, most),
+        shown(each.calls, "" if each.exact else "≤ "),
         shown(each.stored),
-        shown(each.tokens, most or about),
-        shown(each.seconds, most, 1),
-        shown(each.cost, most, 4),
+        shown(each.tokens, "~ "),
+        shown(each.written, "≤ "),
+        "-" if each.seconds is None else f"~ {duration(each.seconds)}",
+        shown(each.cost, "~ ", 4),
     )
 
 
 def _notes(planned: Sequence[Estimate]) -> Iterator[str]:
-    """What the marks mean, of those that stand in the plan."""
-    asked = [each for each in planned if each.calls is not None]
-    if not all(each.exact for each in asked):
+    """What the marks mean, and what is not known, each where it is so."""
+    asking = [each for each in planned if each.calls]
+    if not all(each.exact for each in asking):
         yield "≤ at most: depends on what stages before it leave"
-    if not all(each.measured for each in asked):
-        yield "~ a guess: no reply of this role has been measured yet"
+    if any(each.tokens or each.seconds for each in planned):
+        yield "~ about: as replies and runs here were so far, for as many calls as there may be"
+    if guessed := _named(each for each in asking if not each.measured):
+        yield f"tokens are a guess, as this model has not replied in this role yet: {guessed}"
+    if untimed := _named(each for each in planned if each.seconds is None):
+        yield f"no time is known yet, nor is it in the total: {untimed}"
+    unpriced = [each for each in asking if each.cost is None]
+    if 0 < len(unpriced) < len(asking):
+        yield f"no price is known, nor is it in the total: {_named(unpriced)}"
     unknown: dict[tuple[str, ...], list[str]] = {}
     for each in planned:
         if each.unknown:
             unknown.setdefault(each.unknown, []).append(each.stage)
     for benchmarks, stages in unknown.items():
         yield f"{', '.join(stages)}: without {', '.join(benchmarks)}, whose items are not there yet"
+
+
+def _named(stages: Iterable[Estimate]) -> str:
+    """Name stages, those of several rounds or pools once."""
+    return ", ".join(dict.fromkeys(each.stage.partition("@")[0] for each in stages))
