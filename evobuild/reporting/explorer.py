@@ -2,7 +2,8 @@
 
 index.html     the page, with its scripts beside it
 rows.js        of every entry, by column, what it is filtered by: small, read first
-texts/000.js   id, instruction, input and tags of the entries of part 0: read in the background, to search in
+texts/000.js   id, instruction, input, digest of the answer and tags of the entries of part 0: read in the
+               background, to search in
 trees/000.js   the rest of these entries: read when a tree is opened
 calls/000.js   what models were asked about these entries, and their replies: read when one is unfolded
 
@@ -13,6 +14,7 @@ data are scripts that call `take`; they are JSON in ASCII without a `<`, and not
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from bisect import bisect_right
@@ -32,6 +34,7 @@ from evobuild.reporting import templates
 from evobuild.reporting.calls import CallParams, CallReader, Pieces
 from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
 from evobuild.reporting.params import ReportParams
+from evobuild.text.words import count_words
 
 MOST = 100_000
 """Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""
@@ -39,7 +42,11 @@ MOST = 100_000
 PART = 1_000
 """Entries of a part, and what its last tree has beyond."""
 
-SCRIPTS = ("listing.js", "markdown.js", "run.js", "explorer_tree.js", "explorer.js")
+SCRIPTS = (
+    "listing.js", "markdown.js", "run.js", "explorer_tree.js", "marks.js", "other_run.js", "explorer.js",
+)  # fmt: skip
+LENGTHS = {"words": "instruction", "answer_words": "answer"}
+"""Columns of words, and what these are of."""
 METRICS_EXPLORED = tuple(name for name, metric in METRICS.items() if metric.explored)
 """What can be filtered and ordered by, as long as any entry has it."""
 
@@ -66,6 +73,11 @@ class Entry(NamedTuple):
     history: tuple[Turn, ...]
     evolver: str
     outcome: RowOutcome
+
+    @property
+    def responder(self) -> str:
+        """URI of the model that answered, '' if none did."""
+        return self.outcome.responder
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -148,7 +160,7 @@ def _entries(params: ReportParams, where: Tables, roots: pl.Series) -> Iterator[
                 yield _row(each, parent, outcomes[each.id])
                 stack += [(number, child) for child in reversed(below[each.id])]
             else:
-                yield _attempt(each, parent)
+                yield _attempt(each, parent, str(params.models.evolver))
             number += 1
 
 
@@ -160,14 +172,14 @@ def _row(row: Instruction, parent: int, outcome: RowOutcome) -> Entry:
     )  # fmt: skip
 
 
-def _attempt(failure: dict[str, Any], parent: int) -> Entry:
+def _attempt(failure: dict[str, Any], parent: int, evolver: str) -> Entry:
     loss = Loss("evolve", failure["reason"], failure["detail"], "")
     outcome = RowOutcome(None, "", {}, None, False, (loss,))
     # The table's id tells no rounds apart that have the same parent.
     key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"
     return Entry(
         key, None, parent, failure["round"], failure["domain"], failure["operation"], outcome.labels,
-        (None,) * len(METRICS_EXPLORED), failure["reply"], "", failure["attempt"], (), "", outcome,
+        (None,) * len(METRICS_EXPLORED), failure["reply"], "", failure["attempt"], (), evolver, outcome,
     )  # fmt: skip
 
 
@@ -188,7 +200,7 @@ def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> di
     names: dict[str, list[str]] = {"round": rounds}
     columns: dict[str, list[Any]] = {"parent": [entry.parent for entry in entries]}
     sets: dict[str, list[list[int]]] = {}
-    for name in ("round", "domain", "operation"):
+    for name in ("round", "domain", "operation", "evolver", "responder"):
         values = [getattr(entry, name) for entry in entries]
         columns[name] = _numbers(values, names.setdefault(name, sorted(set(values))))
     for name, field in (("outcome", "outcomes"), ("shared", "shared")):
@@ -201,8 +213,19 @@ def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> di
         "starts": starts,
         "names": names,
         "sets": sets,
-        "columns": columns | _measured_columns(entries),
+        "columns": columns | _measured_columns(entries) | _lengths(entries),
         "metrics": labels,
+        "lengths": LENGTHS,
+    }
+
+
+def _lengths(entries: Sequence[Entry]) -> dict[str, list[int | None]]:
+    """Words of each entry's text and of its answer, None if there is none; and 1 for each failed attempt."""
+    answers = [entry.outcome.answer for entry in entries]
+    return {
+        "words": [count_words(entry.text) for entry in entries],
+        "answer_words": [None if answer is None else count_words(answer) for answer in answers],
+        "attempt": [int(entry.attempt is not None) for entry in entries],
     }
 
 
@@ -226,7 +249,10 @@ def short_number(value: float | None) -> float | None:
 
 
 def _text(entry: Entry) -> list[str]:
-    return [entry.id, entry.text, entry.input, *(entry.outcome.measured.get("tags") or ())]
+    answer = entry.outcome.answer
+    # By its digest two runs are compared without reading the answers of all rows.
+    digest = "" if answer is None else hashlib.blake2b(answer.encode(), digest_size=5).hexdigest()
+    return [entry.id, entry.text, entry.input, digest, *(entry.outcome.measured.get("tags") or ())]
 
 
 def _rest(entry: Entry) -> list[Any]:

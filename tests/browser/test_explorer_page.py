@@ -136,6 +136,9 @@ def test_a_word_far_into_a_text_is_in_its_line(page, tmp_path):
         ("outcome", "evolve: unparsable (1)", ["b-r0-r1-0"]),
         ("outcome", "select: below the cut (1)", ["a-r2"]),
         ("outcome", "rate: unparsed level (1)", ["a-r2"]),
+        ("evolver", "m (3)", ["a-r1", "a-r2", "b-r1"]),
+        ("evolver", "none (seed) (4)", ["a-r0", "b-r0", "c-r0", "d-r0"]),
+        ("responder", "n (3)", ["a-r1", "a-r2", "c-r1"]),
         ("shared", "held_out: 13-gram (1)", ["a-r1"]),
         ("shared", "held_out: 8-gram (2)", ["a-r1", "c-r1"]),
     ],
@@ -163,6 +166,21 @@ def test_entries_are_filtered_and_ordered_by_score(shown):
     assert listed(shown) == ["a-r1", "c-r1", "a-r2"]
     fill(shown, "measure", "reward")
     assert listed(shown) == ["a-r1"] and "reward -1.5" in shown.run("at('list').textContent")
+
+
+def test_entries_are_filtered_by_their_length_and_by_a_score_at_once(shown):
+    fill(shown, "shortest", "4")
+    fill(shown, "longest", "6")
+    assert listed(shown) == ["a-r1", "b-r0-r1-0", "d-r0"]
+    fill(shown, "measure", "difficulty")
+    fill(shown, "least", "60")
+    assert listed(shown) == ["a-r1"]
+    fill(shown, "least", "")
+    fill(shown, "longest", "")
+    fill(shown, "length", "answer_words")
+    assert listed(shown) == ["a-r0", "a-r1", "a-r2", "b-r0", "c-r0", "c-r1", "d-r0"]
+    fill(shown, "shortest", "5")
+    assert listed(shown) == []
 
 
 def test_only_what_was_measured_can_be_chosen(page, tmp_path):
@@ -274,7 +292,7 @@ def test_the_calls_of_an_attempt_and_of_hostile_rows_stay_text(shown):
     for key in ("b-r1-r2-0", "c-r1"):
         shown.run(f"location.hash = '#{key}'")
         opened = "document.querySelector('#tree article.opened')"
-        shown.wait(f"{opened}?.querySelector('.calls') && opened === here.numbers.get('{key}')")
+        shown.wait(f"{opened}?.querySelector('.calls') && shown.row === here.numbers.get('{key}')")
         shown.run(f"{opened}.querySelector('.calls summary').click()")
         shown.wait(f"{opened}.querySelector('.calls h3') !== null")
     literal = trees.HOSTILE.replace("\0", "␀")

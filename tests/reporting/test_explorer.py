@@ -43,8 +43,8 @@ def test_entries_stand_tree_by_tree_and_attempts_before_the_child_of_their_round
         "d-r0", "d-r0-r1-0",
     ]  # fmt: skip
     assert content(written / "rows.js")["columns"]["parent"] == [-1, 0, 1, -1, 3, 3, 5, 5, -1, 8, -1, 10]
-    assert texts[1][3:] == ["ornithology", "colours"] and texts[5][3:] == []
-    assert texts[0][1:] == ["Name a bird.", "a list"] and texts[4][1:] == ["I would rather not.", ""]
+    assert texts[1][4:] == ["ornithology", "colours"] and texts[5][3:] == [""]
+    assert texts[0][1:3] == ["Name a bird.", "a list"] and texts[4][1:] == ["I would rather not.", "", ""]
 
 
 def test_entries_can_be_filtered_by_what_they_are(written):
@@ -63,6 +63,17 @@ def test_entries_can_be_filtered_by_what_they_are(written):
     assert index["columns"]["diversity"][:4] == [None, 0.75, 0.5, None]
     assert index["columns"]["reward"][:3] == [None, -1.5, None]
     assert several(index, "shared")[:3] == [[], ["held_out: 13-gram", "held_out: 8-gram"], []]
+
+
+def test_entries_have_models_and_lengths_to_be_filtered_by(written):
+    index = content(written / "rows.js")
+    assert column(index, "evolver")[:5] == ["", "m", "m", "", "simulated:small"]
+    assert column(index, "responder")[:6] == ["", "n", "n", "", "", ""]
+    assert index["columns"]["words"][:6] == [3, 4, 7, 2, 4, 2]
+    assert index["columns"]["answer_words"][:6] == [4, 4, 4, 4, None, None]
+    assert index["columns"]["attempt"] == [0, 0, 0, 0, 1, 0, 1, 1, 0, 0, 0, 1]
+    texts = content(written / "texts/000.js")
+    assert re.fullmatch("[0-9a-f]{10}", texts[0][3]) and texts[0][3] != texts[1][3] and texts[5][3] == ""
 
 
 def test_what_was_not_measured_is_no_score_to_filter_by(tmp_path):

@@ -2,8 +2,11 @@
 "use strict";
 
 const WIDTH = 300;
+// How addresses of rows of the other run begin.
+const THERE = "there/";
 const here = new Run(readScript);
-let opened = -1, waiting = false;
+// listedRun: the run that the list is of. shown: the row whose tree is shown.
+let listedRun = here, shown = { run: here, row: -1 }, waiting = false;
 
 // Called by the data's scripts.
 function take(kind, part, content) {
@@ -12,14 +15,21 @@ function take(kind, part, content) {
 }
 
 function begin() {
-  const { columns, names, metrics } = here.index;
+  const { columns, names, metrics, lengths } = here.index;
   for (const name of [...SINGLE, ...SEVERAL]) offer(name);
   at("shared").parentElement.style.display = names.shared.length ? "" : "none";
   const measured = Object.entries(metrics).filter(([name]) => columns[name]);
   at("measure").replaceChildren(...measured.map(([name, label]) => new Option(label, name)));
+  at("length").replaceChildren(...Object.entries(lengths).map(([name, label]) => new Option(label, name)));
   update();
-  here.readTexts(arrived);
+  here.readTexts(arrived).then(() => {
+    here.completed?.();
+    showMarks();
+  });
 }
+
+// What an entry without such a name is.
+const NAMELESS = { domain: "none", operation: "none (seed)", evolver: "none (seed)", responder: "none" };
 
 // Fill a choice with its names and how many entries have each.
 function offer(name) {
@@ -27,7 +37,7 @@ function offer(name) {
   const totals = names[name].map(() => 0);
   if (sets[name]) for (const code of columns[name]) for (const each of sets[name][code]) totals[each] += 1;
   else for (const code of columns[name]) totals[code] += 1;
-  const options = names[name].map((label, code) => [code, `${visible(label) || "none (seed)"} (${figure(totals[code])})`]);
+  const options = names[name].map((label, code) => [code, `${visible(label) || NAMELESS[name]} (${figure(totals[code])})`]);
   at(name).replaceChildren(...[["", "all"], ...options].map(([value, label]) => new Option(label, value)));
 }
 
@@ -59,20 +69,35 @@ function matching(run) {
   const fits = run.fitting(Object.fromEntries([...SINGLE, ...SEVERAL].map((name) => [name, chosen(name)])));
   const [least, most] = ["least", "most"].map((id) => at(id).valueAsNumber), ordered = at("order").value;
   const scored = ordered || ![least, most].every(Number.isNaN);
+  const [shortest, longest] = ["shortest", "longest"].map((id) => at(id).valueAsNumber);
+  const lengths = run.index.columns[at("length").value], long = ![shortest, longest].every(Number.isNaN);
+  const marked = at("marked").value, differs = differing(at("against").value);
   const hits = [];
   for (let row = 0; row < run.count; row += 1) {
     if (!fits(row)) continue;
     if (scored && (values[row] == null || values[row] < least || values[row] > most)) continue;
     if (words.length && !(run.lower[row] && words.every((word) => run.lower[row].includes(word)))) continue;
+    if (long && (lengths[row] == null || lengths[row] < shortest || lengths[row] > longest)) continue;
+    if (marked && !(run === here && run.texts[row] && isMarked(run.texts[row][0]))) continue;
+    if (differs && !differs(row)) continue;
     hits.push(row);
   }
   const sign = ordered === "high" ? -1 : 1;
   return ordered ? hits.sort((a, b) => sign * (values[a] - values[b]) || a - b) : hits;
 }
 
+// Whether an entry differs from the other run as is asked for; null if nothing is.
+function differing(value) {
+  if (!there || !value) return null;
+  if (value === "there") return (row) => alone[row];
+  const [, , fits] = AGAINST.find(([name]) => name === value);
+  return (row) => fits(states[row]);
+}
+
 function update(kept = 0) {
   if (!here.index) return;
-  found = matching(here);
+  listedRun = there && at("against").value === "there" ? there : here;
+  found = matching(listedRun);
   keepPage(kept);
   draw();
 }
@@ -80,19 +105,20 @@ function update(kept = 0) {
 function draw() {
   const parts = here.index.starts.length;
   const reading = here.parts < parts && query().length ? `, so far: ${here.parts} of ${parts} parts are read` : "";
-  drawPage(item, `${figure(found.length)} of ${figure(here.count)} entries${reading}`);
+  drawPage(item, `${figure(found.length)} of ${figure(listedRun.count)} entries${reading}`);
   const first = found[page * PAGE];
-  if (here.texts[first] && !performance.getEntriesByName("listed").length) performance.mark("listed");
+  if (listedRun.texts[first] && !performance.getEntriesByName("listed").length) performance.mark("listed");
 }
 
 function item(row) {
-  const texts = here.texts[row];
-  const link = made("a", "", line(texts), facts(row, here.names, [at("measure").value]));
-  link.lastChild.append(...(texts ?? []).slice(3).filter(isSought).map((tag) => made("mark", "", tag)));
+  const texts = listedRun.texts[row];
+  const link = made("a", "", line(texts), facts(row, listedRun.names, [at("measure").value]));
+  link.lastChild.append(...(texts ?? []).slice(4).filter(isSought).map((tag) => made("mark", "", tag)));
+  if (texts && listedRun === here && isMarked(texts[0])) link.lastChild.prepend(made("span", "marked", "\u2605 marked"));
   link.dataset.row = row;
-  if (texts) link.href = `#${encodeURIComponent(texts[0])}`;
-  else here.need("texts", row).then(arrived);
-  link.setAttribute("aria-current", String(row === opened));
+  if (texts) link.href = `#${encodeURIComponent((listedRun === there ? THERE : "") + texts[0])}`;
+  else listedRun.need("texts", row).then(arrived);
+  link.setAttribute("aria-current", String(listedRun === shown.run && row === shown.row));
   return made("li", "", link);
 }
 
@@ -115,22 +141,39 @@ function line(texts) {
 
 // Open what the address names, as soon as its text is there.
 async function follow() {
-  const id = addressed(), row = here.numbers.get(id);
+  const address = addressed(), run = there && address.startsWith(THERE) ? there : here;
+  const id = run === here ? address : address.slice(THERE.length), row = run.numbers.get(id);
   if (row === undefined && id && here.complete) {
-    opened = -1;
+    shown = { run: here, row: -1 };
     at("tree").replaceChildren(made("p", "note", `No row ${id} is among those that are shown.`));
   }
-  if (row === undefined || row === opened) return;
-  opened = row;
-  markCurrent(row);
-  await Promise.all([here.need("texts", row), here.need("trees", row)]);
-  if (opened !== row) return;
-  if (!here.rests[row]) {
+  if (row === undefined || (row === shown.row && run === shown.run)) return;
+  const own = (shown = { run, row });
+  markCurrent(listedRun === run ? row : -1);
+  await Promise.all([run.need("texts", row), run.need("trees", row)]);
+  const beside = run === here && run.rests[row] ? await besideOther(row) : [];
+  if (shown !== own) return;
+  if (!run.rests[row]) {
     at("tree").replaceChildren(made("p", "note", missing));
     return;
   }
-  drawTree(at("tree"), row, here);
+  drawTree(at("tree"), row, run);
+  at("tree").prepend(...beside);
+  if (beside.length) at("tree").scrollTop = 0;
   if (matchMedia("(max-width: 900px)").matches) at("tree").scrollIntoView();
 }
 
+// Show the list and the tree anew, as there is another run now.
+function reopen() {
+  shown = { run: here, row: -1 };
+  update();
+  follow();
+}
+
+addEventListener("keydown", (event) => {
+  if (isTyping(event)) return;
+  if (event.key === "?") at("help").showModal();
+  if (event.key === "r") at("render").click();
+});
+at("keys").addEventListener("click", () => at("help").showModal());
 listen(update, draw, follow);

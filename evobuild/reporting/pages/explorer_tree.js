@@ -95,15 +95,15 @@ function facts(row, names, measures) {
   return about;
 }
 
-function address(id) {
+function address(id, run) {
   const link = made("a", "mono", id);
-  link.href = `#${encodeURIComponent(id)}`;
+  link.href = `#${encodeURIComponent((run === here ? "" : THERE) + id)}`;
   return link;
 }
 
 // One entry of a run in full. before: id, instruction and input of its parent, null if nothing is compared.
 function entry(row, run, before, opened) {
-  const { names } = run, [id, words, given, ...tags] = run.texts[row];
+  const { names } = run, [id, words, given, , ...tags] = run.texts[row];
   const [attempt, history, evolver, level, answer, responder, losses, nearest, overlaps] = run.rests[row];
   const box = made("article", attempt === null ? "" : "failed", facts(row, names, Object.keys(names.metrics)));
   box.classList.toggle("opened", opened);
@@ -127,8 +127,9 @@ function entry(row, run, before, opened) {
   const about = [evolver && `evolver ${evolver}`, level && `level ${level}`].filter(Boolean).join(", ");
   for (const [set, place, measure, shared] of overlaps) box.append(folded(`shared with ${place} of ${set}, by ${measure}`, shared));
   if (tags.length) box.append(made("p", "about", "tags:", ...tags.map((tag) => made("bdi", "", tag))));
-  const near = nearest ? [made("span", "", `nearest of ${names.round[row]}: `, address(nearest))] : [];
-  box.append(made("p", "about", address(id), about, ...near));
+  const near = nearest ? [made("span", "", `nearest of ${names.round[row]}: `, address(nearest, run))] : [];
+  const button = run === here ? [markButton(id)] : [];
+  box.append(made("p", "about", ...button, address(id, run), about, ...near));
   return box;
 }
 

@@ -2,7 +2,7 @@
 "use strict";
 
 // What an entry has one of, and what it may have several of.
-const SINGLE = ["round", "domain", "operation"];
+const SINGLE = ["round", "domain", "operation", "evolver", "responder"];
 const SEVERAL = ["outcome", "shared"];
 
 class Run {
@@ -36,7 +36,8 @@ class Run {
     if (kind === "trees") this.rests[row] = each;
     else {
       this.texts[row] = each;
-      this.lower[row] = each.join("\n").normalize().toLowerCase();
+      // All but the digest of its answer.
+      this.lower[row] = [...each.slice(0, 3), ...each.slice(4)].join("\n").normalize().toLowerCase();
       this.numbers.set(each[0], row);
     }
   }
@@ -72,6 +73,11 @@ class Run {
 
   get complete() {
     return this.parts === this.index?.starts.length;
+  }
+
+  // Whether an entry is a row, and no failed attempt at one.
+  isRow(row) {
+    return !this.index.columns.attempt[row];
   }
 
   // Of each entry whether its index has what is chosen. chosen: by column, one of its names; null where any will do.
