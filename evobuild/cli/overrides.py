@@ -20,17 +20,17 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def overridden_params(overrides: Sequence[str]) -> Iterator[Path]:
-    """Give params.yaml, or a copy with the changes. Raises BadParams at a change that DVC would not take."""
+def overridden_params(overrides: Sequence[str], params: Path = PARAMS) -> Iterator[Path]:
+    """Give a params file, or a copy with the changes. Raises BadParams at one that DVC would not take."""
     if not overrides:
-        yield PARAMS
+        yield params
         return
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
 
     with tempfile.TemporaryDirectory(prefix="evobuild-params-") as folder:
         copy = Path(folder, PARAMS.name)
-        copy.write_bytes(PARAMS.read_bytes())
+        copy.write_bytes(params.read_bytes())
         try:
             apply_overrides(copy, overrides)
         except (DvcException, ValueError, KeyError) as error:

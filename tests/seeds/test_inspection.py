@@ -9,6 +9,7 @@ import pytest
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
+from evobuild.core import library
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
 from evobuild.seeds.inspection import inspect_file, render_inspection
@@ -98,3 +99,11 @@ def test_the_command_takes_changes_of_params(tmp_path, monkeypatch, capsys):
     assert command.main(["inspect", "mine.jsonl", *named]) == 0
     assert "instruction is 'reply'" in (said := capsys.readouterr().out) and "too short" in said
     assert command.main(["inspect", "mine.jsonl", "-S", "seed.nope=1"]) == 1
+
+
+def test_the_command_works_where_no_project_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(library, "template_folder", lambda: SHIPPED_PARAMS.parent)
+    Path("mine.jsonl").write_text('{"question_text": "Name a river.", "reply": "The Rhine."}\n')
+    assert command.main(["inspect", "mine.jsonl"]) == 0
+    assert "instruction is 'question_text'" in capsys.readouterr().out

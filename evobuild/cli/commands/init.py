@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from evobuild.cli.overrides import add_overrides
 from evobuild.core.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """A folder, seed data and a preset."""
+    """A folder, seed data, a preset, and changes of params as of `dvc exp run`."""
+    add_overrides(parser)
     parser.add_argument("folder", type=Path, help="a new one, or an empty one")
     parser.add_argument(
         "--seed", type=Path, metavar="FILE", help="seed data: .json, .jsonl, .csv or .parquet"
@@ -21,5 +23,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Make a project."""
     from evobuild.cli.project.init import begin_project
 
-    say(begin_project(arguments.folder, arguments.seed, arguments.preset))
+    say(begin_project(arguments.folder, arguments.seed, arguments.preset, arguments.set_param))
     return 0

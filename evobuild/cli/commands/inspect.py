@@ -16,8 +16,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what the file holds, as the stage `seed` would read it under params.yaml."""
+    """Print what the file holds, as the stage `seed` would read it: under params.yaml, or the shipped one."""
+    from evobuild.cli.check.params import PARAMS
     from evobuild.cli.overrides import overridden_params
+    from evobuild.core.library import template_folder
     from evobuild.core.params import Part, load_params
     from evobuild.seeds.inspection import inspect_file, render_inspection
     from evobuild.seeds.params import Seed
@@ -25,7 +27,8 @@ def run(arguments: argparse.Namespace) -> int:
     class Params(Part):
         seed: Seed
 
-    with overridden_params(arguments.set_param) as params:
+    file = PARAMS if PARAMS.is_file() else template_folder() / PARAMS
+    with overridden_params(arguments.set_param, file) as params:
         found = inspect_file(arguments.file, load_params(params, Params).seed)
     say(render_inspection(found))
     return 0

@@ -10,15 +10,16 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evobuild.cli import preset as presets
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli.overrides import overridden_params
 from evobuild.cli.project import repository
 from evobuild.cli.project.lock import lock_text
-from evobuild.cli.project.params_file import set_params
+from evobuild.cli.project.params_file import changed_values, set_params
 from evobuild.cli.project.template import BASE, pack, shipped_files
 from evobuild.core import library
 from evobuild.core.errors import UserError
@@ -31,13 +32,16 @@ MOST_COPIED = 20 * 2**20
 """Bytes of the largest seed file that is copied: git holds the copy."""
 
 
-def begin_project(folder: Path, seed: Path | None, preset: str | None) -> str:
+def begin_project(
+    folder: Path, seed: Path | None = None, preset: str | None = None, changes: Sequence[str] = ()
+) -> str:
     """Make a project; give what there is to say about it.
 
     seed: a file of seed data, which is copied, and whose params are set. preset: whose params are set.
+    changes: of params, as `-S` takes them; they come last.
 
-    Raises UserError if the folder holds anything but `.git`, or if git, the preset or the seed data is not as
-    it should be; then nothing is left of it.
+    Raises UserError if the folder holds anything but `.git`, or if git, the preset, the seed data or a change
+    is not as it should be; then nothing is left of it.
     """
     repository.require_git()
     _refuse_full(folder)
@@ -49,6 +53,8 @@ def begin_project(folder: Path, seed: Path | None, preset: str | None) -> str:
                 set_params(PARAMS, presets.read_preset(preset))
             if found:
                 _take_seed(found)
+            with overridden_params(changes) as changed:
+                set_params(PARAMS, changed_values(read_yaml(PARAMS), read_yaml(changed)))
             check_params(load_all_params())
         _move(made, folder)
     # What fits is written already, with the path of the copy.

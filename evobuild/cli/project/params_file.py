@@ -39,9 +39,32 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
             section = section.get(name) if isinstance(section, dict) else None
         if not isinstance(section, dict) or last not in section:
             raise BadParams(f"{path.name}: has no {key}, which is to be set")
-        section[last] = _laid_out(value)
+        old, section[last] = section[last], _laid_out(value)
+        _keep_comment_behind(section, last, old)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(content, file)
+
+
+def _keep_comment_behind(section: Any, key: str, old: Any) -> None:
+    """Keep what stood behind a mapping that was replaced: ruamel has it at the mapping's last key."""
+    new = section[key]
+    if isinstance(old, CommentedMap) and old and (tail := old.ca.items.get(list(old)[-1])):
+        if isinstance(new, CommentedMap) and new and not new.fa.flow_style():
+            new.ca.items[list(new)[-1]] = tail
+        else:
+            section.ca.items[key] = tail
+
+
+def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs, by dotted key, as `set_params` takes it; a mapping with other keys counts as a whole."""
+    found: dict[str, Any] = {}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, dict) and isinstance(old, dict) and value.keys() == old.keys():
+            found |= {f"{key}.{name}": own for name, own in changed_values(old, value).items()}
+        elif value != old:
+            found[key] = value
+    return found
 
 
 def _laid_out(value: Any) -> Any:

@@ -115,6 +115,23 @@ def test_large_seed_data_stays_where_it_is(home: Path, monkeypatch: pytest.Monke
     assert workspace.params(home / "mine")["seed"]["source"] == str(home / "own.jsonl")
 
 
+def test_changes_of_params_come_last_and_leave_the_rest_as_it_is(home: Path, shipped: Path) -> None:
+    words = [
+        "-S",
+        "models.judge=openai:gpt-4o",
+        "-S",
+        "select.share=0.75",
+        "-S",
+        "+evaluate.models.gpt=openai:x",
+    ]
+    assert begin("mine", "--preset", "cherry", *words) == 0
+    params = workspace.params(home / "mine")
+    assert (params["models"]["judge"], params["select"]["share"]) == ("openai:gpt-4o", 0.75)
+    assert params["evaluate"]["models"]["gpt"] == "openai:x"
+    text = (home / "mine/params.yaml").read_text()
+    assert text.count("#") == (shipped / "params.yaml").read_text().count("#"), "every comment"
+
+
 def test_a_preset_sets_its_params(home: Path) -> None:
     assert begin("mine", "--preset", "cherry") == 0
     assert workspace.params(home / "mine")["select"]["share"] == 0.05
@@ -125,6 +142,7 @@ def test_a_preset_sets_its_params(home: Path) -> None:
     [
         (["full"], "full: is not empty, it holds letter.txt; expected a new folder, or an empty one"),
         (["full/letter.txt"], "is no folder; expected the name of a new one"),
+        (["new", "-S", "select.shares=1"], "-S select.shares=1: "),
         (["new", "--preset", "chery"], "there is no preset 'chery'; expected one of "),
         (["new", "--seed", "none.jsonl"], "none.jsonl"),
         (["new", "--seed", "full/letter.txt"], "letter.txt"),
