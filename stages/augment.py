@@ -54,6 +54,7 @@ def main(params: Params, args: Arguments) -> None:
     )
     from evobuild.autoif.records import CONSTRAINTS
     from evobuild.core import tables
+    from evobuild.core.reasons import commonest_reasons
     from evobuild.models.client import Model
 
     if not params.autoif.on:
@@ -71,7 +72,8 @@ def main(params: Params, args: Arguments) -> None:
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
     balance = tables.ledger(len(results), kept.height, lost) | {"origins": count_origins(results)}
     if settings.rounds and set(balance["origins"]) == {"seed"}:
-        log(f"no constraint came of {settings.rounds} rounds, the seeds stand alone: {balance['rejects']}")
+        lost_by = commonest_reasons(balance["rejects"])
+        log(f"no constraint came of {settings.rounds} rounds, the seeds stand alone: {lost_by}")
     tables.write(args.constraints, kept)
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, balance | {"asked": used})

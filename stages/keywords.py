@@ -43,6 +43,7 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
+    from evobuild.core.reasons import commonest_reasons
     from evobuild.evolution.keywords import (
         KEYWORDS,
         Keyword,
@@ -76,7 +77,7 @@ def main(params: Params, args: Arguments) -> None:
     balance = tables.ledger(sum(len(each.methods) for each in lists), len(found), lost)
     if lists and not found:
         # A figure to read beside the data set: it does not stop the line.
-        log(f"none of {balance['in']} methods could be named: {balance['rejects']}")
+        log(f"none of {balance['in']} methods could be named: {commonest_reasons(balance['rejects'])}")
     tables.write(args.keywords, tables.frame(KEYWORDS, found))
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, balance | {"asked": used})

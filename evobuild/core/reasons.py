@@ -6,6 +6,7 @@ take the meanings from here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from evobuild.core.measures import METRICS
@@ -187,3 +188,8 @@ MEANINGS = {reason.name: reason.meaning for reason in REASONS}
 def reasons_of(stage: str) -> tuple[str, ...]:
     """The reasons that a stage may give, in the order of the list."""
     return tuple(reason.name for reason in REASONS if stage in reason.stages)
+
+
+def commonest_reasons(counts: Mapping[str, int], most: int = 3) -> str:
+    """Say the commonest reasons: "unchanged (8), answered (5)". counts: the commonest first."""
+    return ", ".join(f"{reason} ({count})" for reason, count in list(counts.items())[:most])

@@ -37,7 +37,7 @@ import polars as pl
 
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.measures import measure_of
-from evobuild.core.reasons import MEANINGS
+from evobuild.core.reasons import MEANINGS, commonest_reasons
 from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
 
@@ -455,5 +455,5 @@ def warn_of_loss_of_all(what: str, counts: dict[str, Any]) -> None:
 
 
 def _none_left(what: str, counts: dict[str, Any]) -> str:
-    reasons = ", ".join(f"{reason} ({count})" for reason, count in list(counts["rejects"].items())[:3])
+    reasons = commonest_reasons(counts["rejects"])
     return f"{what} and none is left; the commonest reasons: {reasons or 'there was none to begin with'}"

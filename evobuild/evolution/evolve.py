@@ -15,6 +15,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.chat import Reply, Sampling
+from evobuild.core.reasons import commonest_reasons
 from evobuild.core.tables import KEPT as KEPT
 from evobuild.core.tables import Columns, Instruction, Reject
 from evobuild.core.terminal import log
@@ -201,7 +202,9 @@ class RoundTables:
         reasons = tables.count_reasons(attempts["reason"])
         tables.refuse_empty(f"{rows_in} rows came in", {"out": children.height, "rejects": reasons})
         if not evolved:
-            log(f"none of {rows_in} rows has evolved, all are kept as they were: {reasons}")
+            log(
+                f"none of {rows_in} rows has evolved, all are kept as they were: {commonest_reasons(reasons)}"
+            )
         tables.write(outs.rejects, lost)
         del lost
         tables.write(outs.failures, attempts)

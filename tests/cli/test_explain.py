@@ -291,6 +291,31 @@ def test_a_beginning_will_do_if_it_is_the_only_one(clone, capsys):
     )
 
 
+def test_a_mistyped_id_is_answered_with_those_that_begin_like_it(clone, capsys):
+    key = table("rounds/r1.parquet")["id"][0]
+    wrong = f"{key[:9]}{'0' if key[9] != '0' else '1'}{key[10:]}"
+    assert f"; near it: {key}" in explain(capsys, wrong, 1)
+    assert "near it" not in explain(capsys, "zz", 1)
+
+
+def test_a_random_row_is_drawn_again_by_its_seed(clone, capsys):
+    def told(*words):
+        assert command.main(["explain", *words]) == 0
+        return capsys.readouterr().out
+
+    first = told("--random", "--seed", "3")
+    assert first == told("--random", "--seed", "3")
+    assert first.split(":")[0] in {key for name in ("r0", "r1", "r2") for key in ids(name)}
+    assert len({told("--random", "--seed", str(seed)).split(":")[0] for seed in range(4)}) > 1
+    for words in ([], ["abc", "--random"]):
+        assert command.main(["explain", *words]) == 1
+        assert "give the id of a row, or --random" in capsys.readouterr().err
+
+
+def ids(name):
+    return table(f"rounds/{name}.parquet")["id"]
+
+
 @pytest.mark.parametrize("key", ["zz", "\x1b[2J", "no such row" * 9], ids=["other", "control", "long"])
 def test_an_unknown_id_is_an_error_of_one_line(clone, capsys, key):
     said = explain(capsys, key, 1)

@@ -341,7 +341,7 @@ def test_a_judge_that_names_nothing_stops_no_line(write, stage, engine, capsys):
     made = stage(write("r1", listing("Add a limit.")))
     counts = made["counts"]
     assert (counts["in"], counts["out"], counts["rejects"]) == (1, 0, {"no phrase": 1})
-    assert "none of 1 methods could be named: {'no phrase': 1}" in capsys.readouterr().err
+    assert "none of 1 methods could be named: no phrase (1)" in capsys.readouterr().err
 
 
 def test_the_chart_escapes_a_phrase_and_takes_no_formula_from_it():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evobuild.answering.response_prompt import response_template
 from evobuild.cli.explain import sources, verdicts
-from evobuild.cli.explain.life import Attempt, Chapter, Life, Origin, Sequel, read_life
+from evobuild.cli.explain.life import Attempt, Chapter, Life, Origin, Sequel, random_row, read_life
 from evobuild.cli.explain.lines import in_line, quoted, why
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint
@@ -27,13 +27,14 @@ PARAMS = Path("params.yaml")
 NEIGHBOUR = measure_of("diversity").said
 
 
-def explain(beginning: str) -> str:
-    """Tell the life of the row whose id begins so.
+def explain(beginning: str | None, seed: int | None = None) -> str:
+    """Tell the life of the row whose id begins so; of a random row without one, which a seed draws again.
 
     Raises UserError if no id or more than one begins so, or if what is needed is not here.
     """
     params = load_params(PARAMS, ExplainParams)
-    return "\n".join(_lines(read_life(beginning, params), params)) + "\n"
+    key = random_row(params, seed) if beginning is None else beginning
+    return "\n".join(_lines(read_life(key, params), params)) + "\n"
 
 
 def _lines(life: Life, params: ExplainParams) -> Iterator[str]:

@@ -6,6 +6,7 @@ named, and what it would have told is left out.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -43,6 +44,8 @@ CANDIDATES_IN = DATA / "optimization/candidates.parquet"
 HELD_OUT = DATA / "held_out.parquet"
 SHOWN = 5
 """Ids that an ambiguous beginning is answered with."""
+LEAST_ALIKE = 3
+"""Letters with which an id must begin as well to be near another."""
 
 
 class Attempt(NamedTuple):
@@ -113,6 +116,14 @@ def read_life(beginning: str, params: ExplainParams) -> Life:
     BadInput if a table is not as it should be.
     """
     return _Reader(params, outcomes.Tables()).life(beginning.strip().partition("-")[0])
+
+
+def random_row(params: ExplainParams, seed: int | None) -> str:
+    """Draw the id of a row of all rounds and branches. seed: null draws another each time.
+
+    Raises UserError if there is no row.
+    """
+    return _Reader(params, outcomes.Tables()).random_row(seed)
 
 
 class _Reader:
@@ -196,9 +207,36 @@ class _Reader:
         if found:
             some = ", ".join(found[:SHOWN]) + (" …" if len(found) > SHOWN else "")
             return UserError(f"'{shown}' begins {len(found)} ids, expected one: {some}")
-        names = ", ".join([SEED_ROUND, *self._params.rounds, *self._params.branches])
-        lacking = f"; not here: {', '.join(map(str, self._missing))}: run dvc pull or dvc repro"
-        return UserError(f"no id of {names} begins with '{shown}'{lacking if self._missing else ''}")
+        near = self._nearest(beginning[:40])
+        hint = f"; near it: {', '.join(near)}" if near else ""
+        if self._missing:
+            hint += f"; not here: {', '.join(map(str, self._missing))}: run dvc pull or dvc repro"
+        return UserError(f"no id of {', '.join(self._names())} begins with '{shown}'{hint}")
+
+    def _names(self) -> list[str]:
+        return [SEED_ROUND, *self._params.rounds, *self._params.branches]
+
+    def _ids(self) -> pl.Series:
+        """Ids of the rows of all rounds and branches, sorted."""
+        return pl.concat(
+            [self._table(self._round(name), INSTRUCTIONS)["id"] for name in self._names()]
+        ).sort()
+
+    def _nearest(self, text: str) -> list[str]:
+        """Some ids that begin as far as any does like a text, none if that is a letter or two."""
+        ids = self._ids()
+        for length in range(len(text) - 1, LEAST_ALIKE - 1, -1):
+            found = ids.filter(ids.str.starts_with(text[:length]))
+            if found.len():
+                return found.head(SHOWN).to_list()
+        return []
+
+    def random_row(self, seed: int | None) -> str:
+        """Draw an id. Raises UserError if there is none."""
+        ids = self._ids()
+        if not ids.len():
+            raise UserError(f"there is no row of {', '.join(self._names())} yet: run dvc repro")
+        return str(ids[random.Random(seed).randrange(ids.len())])
 
     def _line(self, row: Instruction) -> Iterator[Instruction]:
         """The row's ancestors from the seed on, then the row."""
