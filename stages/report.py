@@ -40,6 +40,7 @@ class Arguments:
 
 
 def main(params: CallParams, args: Arguments) -> None:
+    from evobuild.core.metrics import read_label
     from evobuild.reporting import benchmark_pages, evaluations, explorer, outcomes, report
 
     rows = outcomes.Tables(
@@ -70,8 +71,9 @@ def main(params: CallParams, args: Arguments) -> None:
         evaluated=evaluated,
     )
     args.page.write_text(report.report_page(params, sources), encoding="utf-8")
-    explorer.write_explorer(args.explorer, params, rows)
-    benchmark_pages.write_benchmark_pages(args.explorer, params, evaluated, rows.rejects)
+    label = read_label(args.label)
+    explorer.write_explorer(args.explorer, params, rows, label)
+    benchmark_pages.write_benchmark_pages(args.explorer, params, evaluated, rows.rejects, label)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
+from evobuild.core.metrics import DRY_RUN
 from evobuild.core.tables import COMPARISONS, EVALUATION, REJECTS
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import evaluations, explorer, templates
@@ -61,8 +62,12 @@ class Found(NamedTuple):
         return LOST if item in self.lost[model] else NOT_ASKED
 
 
-def write_benchmark_pages(folder: Path, params: ReportParams, where: Sources, rejects: Path) -> None:
+def write_benchmark_pages(
+    folder: Path, params: ReportParams, where: Sources, rejects: Path, label: str = ""
+) -> None:
     """Write a page of each benchmark that any model answered into the explorer's folder.
+
+    label: as `explorer.write_explorer` takes it.
 
     Raises BadInput if a table is missing or not as it should be.
     """
@@ -93,6 +98,7 @@ def write_benchmark_pages(folder: Path, params: ReportParams, where: Sources, re
             items=len(shown.items),
             all_items=len(found.items),
             simulated=simulated,
+            label=label or (DRY_RUN if simulated else ""),
         )
         (pages / f"{found.name}.html").write_text(page, encoding="utf-8")
 

@@ -28,6 +28,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.measures import METRICS
+from evobuild.core.metrics import DRY_RUN
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
@@ -85,8 +86,8 @@ class Entry(NamedTuple):
         return tuple(sorted({f"{each.set}: {each.measure}" for each in self.outcome.overlaps or ()}))
 
 
-def write_explorer(folder: Path, params: CallParams, where: Tables) -> None:
-    """Write the explorer of all rounds and branches into a new folder.
+def write_explorer(folder: Path, params: CallParams, where: Tables, label: str = "") -> None:
+    """Write the explorer of all rounds and branches into a new folder. label: DRY RUN, TOY, both or ''.
 
     Raises BadInput if a table is missing or not as it should be.
     """
@@ -103,6 +104,7 @@ def write_explorer(folder: Path, params: CallParams, where: Tables) -> None:
     page = templates.render(
         "explorer.html.jinja",
         simulated=simulated,
+        label=label or (DRY_RUN if simulated else ""),
         rows=rows,
         trees=len(shown),
         all_trees=len(roots),

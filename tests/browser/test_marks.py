@@ -133,7 +133,7 @@ def test_marks_are_exported_a_line_an_id(page, tmp_path):
     while not file.exists() and time.monotonic() < deadline:
         page.run("1")
     assert file.read_text(encoding="utf-8") == "a-r1\nc-r1\n"
-    assert "select.exclude=marked.txt" in page.run("at('marked-count').textContent")
+    assert "select.exclude=data/raw/marked.txt" in page.run("at('marked-count').textContent")
 
 
 def test_the_keys_are_named(page):

@@ -157,6 +157,13 @@ def test_a_dry_run_says_so(tmp_path, written):
     assert "DRY RUN" not in (tmp_path / "real/index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("label", ["TOY", "DRY RUN, TOY"])
+def test_the_label_of_the_run_is_on_the_page(tmp_path, label):
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.small(tmp_path), label)
+    page = (tmp_path / "explorer/index.html").read_text(encoding="utf-8")
+    assert f"<title>{label} · " in page and f"<strong>{label}</strong>" in page and "A toy model" in page
+
+
 def test_a_tree_is_never_split_between_parts(tmp_path, monkeypatch):
     monkeypatch.setattr(explorer, "PART", 4)
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))

@@ -75,7 +75,7 @@ function call([role, model, source, prompt, thought, reply]) {
   else box.append(made("p", "note", `The prompt cannot be rendered: ${source}.`));
   if (thought) box.append(folded("thoughts before the reply", thought));
   if (reply) box.append(folded(`the reply, ${reply.length} characters`, reply, true));
-  else if (role === "judge") box.append(made("p", "note", "The reply was read; its text is in the reply store alone."));
+  else if (role === "judge") box.append(made("p", "note", "The reply was read; its text is in the reply cache alone."));
   return box;
 }
 

@@ -69,7 +69,8 @@ function exportMarks() {
   link.download = LIST;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-  at("marked-count").textContent = `${LIST}: leave these rows out by dvc exp run -S select.exclude=${LIST}`;
+  const place = `data/raw/${LIST}`;
+  at("marked-count").textContent = `Put ${LIST} into data/raw; dvc exp run -S select.exclude=${place} leaves these rows out.`;
 }
 
 at("export").addEventListener("click", exportMarks);
