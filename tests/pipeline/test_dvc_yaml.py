@@ -552,8 +552,9 @@ def readers(content: dict[str, Any], key: str) -> set[str]:
         or f"${{{key}}}" in body(name)["cmd"]
         for instance in instances(name)
     }
+    before = default_settings()
     with SAME_WEIGHTS:
-        before, after = default_settings(), settings.resolve_settings_of(content, UNANSWERED)
+        after = settings.resolve_settings_of(content, UNANSWERED)
     addresses = {
         each.stem: stage_address(each.stage.name, each.name) for each in settings.stage_instances(PARAMS)
     }
@@ -591,8 +592,9 @@ OTHER = {
     "reward.dtype": "bfloat16",
     "diversity.distance": "cosine",
     "select.by": "ifd",
-    "select.pools": "all",
+    "select.pools": ["r1"],
     "select.contamination": [],
+    "select.exclude": "data/raw/constraints.txt",
     "export.formats": ["trl"],
     "experience.middle": [0.1, 0.2],
     "sandbox.modules": ["re"],
