@@ -1,7 +1,7 @@
 """Check params.yaml before anything runs: every key, and what the keys say of one another.
 
 Every stage waits for `checked`, which is constant, so that a harmless edit of params.yaml reruns only this
-stage. `label` tells those that write figures whether it is a dry run.
+stage. `label` tells those that write figures and cards whether it is a dry run, or by a toy.
 """
 
 from __future__ import annotations
@@ -20,19 +20,17 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.cli.check import consistency, evaluation
+    from evobuild.cli.check import consistency, evaluation, toys
     from evobuild.core import dvc_state, metrics
-    from evobuild.models import roles
 
     consistency.check_params(params)
     if warning := dvc_state.warning_of_shared_site_cache():
         log(warning)
     for warning in evaluation.evaluation_warnings(params):
         log(warning)
-    is_dry_run = roles.is_dry_run(params.models, params.evaluate.models.values())
-    if is_dry_run:
-        log("DRY RUN: a chat role is simulated; nothing that comes of it is a result")
-    metrics.write_label(args.label, is_dry_run)
+    if label := toys.label_of(params):
+        log(metrics.explain_label(label))
+    metrics.write_label(args.label, label)
     args.checked.write_text("params.yaml is sound\n", encoding="utf-8")
 
 

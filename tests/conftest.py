@@ -55,7 +55,7 @@ def progress(tmp_path, monkeypatch):
 def label(tmp_path):
     """The label of figures that are of no dry run: none."""
     path = tmp_path / "label"
-    metrics.write_label(path, is_dry_run=False)
+    metrics.write_label(path, "")
     return path
 
 

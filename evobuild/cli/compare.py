@@ -45,7 +45,7 @@ class Compared(NamedTuple):
 
     a: str
     b: str
-    dry_run: bool
+    label: str
     resamples: int
     differences: list[dict[str, Any]]
     judged: list[dict[str, Any]]
@@ -79,8 +79,8 @@ def compare_models(path: Path, a: str, b: str, benchmarks: Sequence[str] = ()) -
     if not lines:
         said = "; ".join(f"{name}: {reason}" for name, reason in apart.items()) or "there is no benchmark"
         raise UserError(f"{a} and {b} cannot be compared: {said}")
-    dry_run = LABEL.exists() and bool(metrics.read_label(LABEL))
-    return Compared(a, b, dry_run, drawn.resamples, lines, list(_judged(made, a, b, drawn)), apart)
+    label = metrics.read_label(LABEL) if LABEL.exists() else ""
+    return Compared(a, b, label, drawn.resamples, lines, list(_judged(made, a, b, drawn)), apart)
 
 
 def _hold_names(params: Params, models: Sequence[str], benchmarks: Sequence[str]) -> None:
@@ -156,8 +156,8 @@ def comparison_text(found: Compared) -> str:
 
 
 def _text(found: Compared) -> Iterator[str]:
-    if found.dry_run:
-        yield f"{metrics.DRY_RUN}: a chat role or a model is simulated; nothing here is a result"
+    if found.label:
+        yield metrics.explain_label(found.label)
     rows = [(*HEADER[:2], found.a, found.b, *HEADER[2:]), *map(_row, found.differences)]
     yield from aligned(rows, range(1, len(rows[0])))
     yield ""

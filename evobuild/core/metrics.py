@@ -1,8 +1,8 @@
 """Metrics files: small figures that git keeps and DVC compares between experiments.
 
-All figures of a dry run stand below the key DRY RUN. So each of them says what it is wherever it is shown:
-in the file, in `dvc metrics show`, in every column of `dvc exp show`, which never has it in one column with
-a result.
+All figures of a dry run stand below the key DRY RUN, and those that a toy model had a part in below TOY. So
+each of them says what it is wherever it is shown: in the file, in `dvc metrics show`, in every column of `dvc
+exp show`, which never has it in one column with a result.
 """
 
 from __future__ import annotations
@@ -17,15 +17,32 @@ from evobuild.core.tables import write_json
 from evobuild.core.text_files import read_text
 
 DRY_RUN = "DRY RUN"
+TOY = "TOY"
+_REASONS = {
+    DRY_RUN: "models are simulated, with no language model behind them",
+    TOY: "a toy model scored rows or was tuned",
+}
+_LABELS = (DRY_RUN, TOY, f"{DRY_RUN}, {TOY}")
 
 
-def write_label(path: Path, is_dry_run: bool) -> None:
-    """Write the label that figures get, for the stages that write some: DRY RUN, or none."""
-    path.write_text(f"{DRY_RUN}\n" if is_dry_run else "", encoding="utf-8")
+def join_labels(is_dry_run: bool, is_toy: bool) -> str:
+    """Give the label of what is made: "DRY RUN", "TOY", "DRY RUN, TOY" or ''."""
+    return ", ".join(label for label, holds in ((DRY_RUN, is_dry_run), (TOY, is_toy)) if holds)
+
+
+def explain_label(label: str) -> str:
+    """Say what a label means: "TOY: a toy model scored rows or was tuned; nothing here is a result"."""
+    reasons = " and ".join(_REASONS[each] for each in label.split(", "))
+    return f"{label}: {reasons}; nothing here is a result"
+
+
+def write_label(path: Path, label: str) -> None:
+    """Write the label, or '', for the stages that write figures and cards."""
+    path.write_text(f"{label}\n" if label else "", encoding="utf-8")
 
 
 def read_label(path: Path) -> str:
-    """Read the label that figures get: DRY RUN, or ''. Raises BadInput if there is no such file."""
+    """Read the label, as `join_labels` gives it. Raises BadInput if there is no such file."""
     try:
         return read_text(path).strip()
     except BadInput as error:
@@ -42,6 +59,8 @@ def write_metrics(path: Path, figures: Mapping[str, Any], label: Path) -> None:
 
 
 def read_metrics(path: Path) -> Any:
-    """Read figures, whether they are of a dry run or not. Raises BadInput if the file is no JSON."""
+    """Read figures, whether they have a label or not. Raises BadInput if the file is no JSON."""
     content = read_json_file(path)
-    return content.get(DRY_RUN, content) if isinstance(content, dict) else content
+    if not isinstance(content, dict):
+        return content
+    return next((content[label] for label in _LABELS if label in content), content)

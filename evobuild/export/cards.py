@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from evobuild.core.markdown import code
+from evobuild.core.metrics import TOY
 from evobuild.core.tables import INSTRUCTIONS
 from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.export.params import ExportParams
@@ -25,10 +26,10 @@ configs:
 """
 
 
-def render_exports_card(rows: int, lost: int, params: ExportParams) -> str:
+def render_exports_card(rows: int, lost: int, params: ExportParams, label: str) -> str:
     """Make the card of the folder of exports. lost: rows that LLaMA-Factory's formats cannot hold."""
     names = params.export.formats
-    lines = ["# Exports", "", *_dry_run(params), f"{rows:,} rows, in the order of their ids.", ""]
+    lines = ["# Exports", "", *_label_lines(label, params), f"{rows:,} rows, in the order of their ids.", ""]
     lines += [f"- `{FORMATS[name].file}`: {FORMATS[name].about}" for name in names if name in FORMATS]
     lines += ["- `datasets/`: all columns, for `datasets.load_dataset`"] if DATASETS in names else []
     if lost:
@@ -44,11 +45,11 @@ def render_exports_card(rows: int, lost: int, params: ExportParams) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_dataset_card(rows: pl.DataFrame, params: ExportParams) -> str:
+def render_dataset_card(rows: pl.DataFrame, params: ExportParams, label: str) -> str:
     """Make the card of the `datasets` folder, with the `configs` by which load_dataset finds its rows."""
     rounds = rows.group_by("round").len().sort("round").rows()
     measures = [name for name in rows.columns if name not in INSTRUCTIONS]
-    lines = ["# Evolved instruction data", "", *_dry_run(params)]
+    lines = ["# Evolved instruction data", "", *_label_lines(label, params)]
     lines += [f"{rows.height:,} answered instructions, selected and made by evobuild.", ""]
     lines += ["| round | rows |", "|---|---|", *(f"| {name} | {count:,} |" for name, count in rounds), ""]
     lines += ["| role | model |", "|---|---|"]
@@ -71,6 +72,8 @@ def dry_run_lines(simulated: Sequence[str]) -> list[str]:
     return [f"**DRY RUN**: simulated, with no language model behind: {roles}. Nothing here is a result.", ""]
 
 
-def _dry_run(params: ExportParams) -> list[str]:
+def _label_lines(label: str, params: ExportParams) -> list[str]:
+    """Say what the label says, of simulated roles by name."""
     simulated = [role for role, model in chat_models(params.models).items() if model.simulated]
-    return dry_run_lines(simulated) if simulated else []
+    toy = ["**TOY**: a toy model scored these rows, or was tuned. Nothing here is a result.", ""]
+    return [*(dry_run_lines(simulated) if simulated else []), *(toy if TOY in label else [])]

@@ -28,10 +28,11 @@ from evobuild.export.formats import DATASETS, FORMATS, Format
 from evobuild.export.params import ExportParams
 
 
-def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl.DataFrame:
+def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path, label: str) -> pl.DataFrame:
     """Write a data set into a new folder, in each format that params.export names; give the rejects.
 
-    A reject is a row that is in some of the files only; its detail names the formats that lack it.
+    label: as `core/metrics.py` has it. A reject is a row that is in some of the files only; its detail names
+    the formats that lack it.
 
     Raises BadInput naming a row whose text cannot be written.
     """
@@ -42,13 +43,13 @@ def export_dataset(rows: pl.DataFrame, params: ExportParams, folder: Path) -> pl
         if name in FORMATS:
             _write_records(folder, FORMATS[name], ordered)
     if DATASETS in names:
-        _write_parquet(folder / DATASETS, ordered, params)
+        _write_parquet(folder / DATASETS, ordered, params, label)
     lost = []
     if paired := [name for name in names if name in FORMATS and FORMATS[name].llama_factory]:
         entries = {name: {"file_name": FORMATS[name].file, **FORMATS[name].llama_factory} for name in paired}
         formats.write_dataset_info(folder, entries)
         lost = list(_reject_unpaired(tables.instructions(ordered), paired))
-    card = cards.render_exports_card(rows.height, len(lost), params)
+    card = cards.render_exports_card(rows.height, len(lost), params, label)
     (folder / "README.md").write_text(card, encoding="utf-8")
     return tables.frame(tables.REJECTS, lost)
 
@@ -67,7 +68,7 @@ def _write_records(folder: Path, layout: Format, table: pl.DataFrame) -> None:
     json_lines.write_json_lines(folder / layout.file, records)
 
 
-def _write_parquet(folder: Path, rows: pl.DataFrame, params: ExportParams) -> None:
+def _write_parquet(folder: Path, rows: pl.DataFrame, params: ExportParams, label: str) -> None:
     (folder / "data").mkdir(parents=True)
     tables.write(folder / "data/train.parquet", rows)
-    (folder / "README.md").write_text(cards.render_dataset_card(rows, params), encoding="utf-8")
+    (folder / "README.md").write_text(cards.render_dataset_card(rows, params, label), encoding="utf-8")

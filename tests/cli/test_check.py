@@ -446,11 +446,12 @@ def test_what_is_trained_on_is_made(shipped, values, message):
 
 @pytest.mark.parametrize("data", ["dataset", "r0", "autoif"])
 def test_the_data_set_and_any_pool_can_be_trained_on(shipped, data):
+    shipped = changed(shipped, "autoif", on=True)
     check_params(changed(shipped, "finetune", data=data))
 
 
 def test_preference_pairs_need_answers_that_are_compared(shipped):
-    by_pairs = changed(shipped, "finetune", method="dpo", data="autoif")
+    by_pairs = changed(changed(shipped, "autoif", on=True), "finetune", method="dpo", data="autoif")
     check_params(by_pairs)
     assert "autoif.sample.count is 0, so that there are none" in refused(
         changed(by_pairs, "autoif", sample=by_pairs.autoif.sample.model_copy(update={"count": 0}))

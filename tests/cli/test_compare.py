@@ -130,9 +130,9 @@ def test_where_nobody_has_the_main_figure_the_first_stands_for_it(project, capsy
 def test_a_dry_run_says_so_before_all(project, capsys, dry, first):
     project("tuned", a=1.0, b=1.0)
     project("base", a=0.0, b=1.0)
-    metrics.write_label(Path("data/label.txt"), is_dry_run=dry)
+    metrics.write_label(Path("data/label.txt"), metrics.DRY_RUN if dry else "")
     assert run(capsys, "tuned", "base").startswith(first)
-    assert seen(capsys, "tuned", "base")["dry_run"] is dry
+    assert seen(capsys, "tuned", "base")["label"] == ("DRY RUN" if dry else "")
 
 
 def test_verdicts_are_told_from_the_side_of_the_first(project, capsys):

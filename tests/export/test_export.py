@@ -57,12 +57,16 @@ LOST = [tiny.row(instruction=name, history=turns) for name, turns in UNPAIRED.it
 
 
 def export(
-    folder: Path, rows: list[Instruction], names: list[str] = ALL, chat_model: str = "simulated:small"
+    folder: Path,
+    rows: list[Instruction],
+    names: list[str] = ALL,
+    chat_model: str = "simulated:small",
+    label: str = "",
 ) -> pl.DataFrame:
     models = read_yaml(SHIPPED_PARAMS)["models"] | dict.fromkeys(CHAT_ROLES, chat_model)
     given = ExportParams.model_validate({"export": {"formats": names}, "models": models})
     table = tables.frame(INSTRUCTIONS, rows).with_columns(ifd=pl.lit(0.5))
-    return exports.export_dataset(table, given, folder)
+    return exports.export_dataset(table, given, folder, label)
 
 
 @pytest.fixture(scope="module")
@@ -297,3 +301,12 @@ def test_cards_hold_no_text_of_rows(folder: Path) -> None:
     assert "script" not in cards and "colours" not in cards
     assert "`ifd`" in cards and "| r0 | 20 |" in cards and "Of these 4 have turns" in cards
     assert "`strategy`" in cards and "`evolver`" in cards and "`responder`" in cards
+
+
+def test_the_cards_say_toy_as_they_say_dry_run(tmp_path: Path) -> None:
+    export(tmp_path / "out", [tiny.row()], chat_model="openai:real", label="TOY")
+    for name in ("README.md", "datasets/README.md"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "**TOY**: a toy model scored" in text and "DRY RUN" not in text
+    export(tmp_path / "real", [tiny.row()], chat_model="openai:real")
+    assert "TOY" not in (tmp_path / "real/README.md").read_text()

@@ -68,7 +68,7 @@ def built(root: Path, monkeypatch: pytest.MonkeyPatch, engine: type[SimulatedEng
     content["evolve"]["failures"]["equal"] = True
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.chdir(root)
-    metrics.write_label(Path("data/label.txt"), is_dry_run=False)
+    metrics.write_label(Path("data/label.txt"), "")
     monkeypatch.setattr(engines, "start_engine", engine)
     monkeypatch.setenv("EVOBUILD_STORE", str(root / "replies.sqlite"))
     for stage, given in (

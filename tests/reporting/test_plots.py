@@ -34,7 +34,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "metrics").mkdir()
     where = evaluated.sources_in(root)._replace(figures=root / FIGURES)
     evaluated.write_figures(where)
-    metrics.write_label(root / "label", is_dry_run=True)
+    metrics.write_label(root / "label", metrics.DRY_RUN)
     write(root, 0.5)
     workspace.commit(root)
     write(root, 0.75)

@@ -139,7 +139,7 @@ def build(root: Path, records: Sequence[Record], strategy: str) -> Build:
     asked, new = Counter[str](), Counter[str]()
     store = {"EVOBUILD_STORE": str(root / "replies.sqlite")}
     with chdir(root), mock.patch.dict(os.environ, store):
-        metrics.write_label(Path("data/label.txt"), is_dry_run=True)
+        metrics.write_label(Path("data/label.txt"), metrics.DRY_RUN)
         for name, given in stages(strategy, len(workspace.params(root)["rounds"])):
             what = " ".join([name, *(given[key] for key in ("round", "pool") if key in given)])
             with mock.patch.object(Model, "generate", _counting(what, asked, new)):

@@ -7,7 +7,7 @@ import os
 from evobuild.answering.response_prompt import SHIPPED, response_template
 from evobuild.autoif.params import AutoIF
 from evobuild.autoif.records import meets
-from evobuild.cli.check import evaluation, selection, training
+from evobuild.cli.check import evaluation, selection, toys, training
 from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
@@ -35,6 +35,7 @@ def check_params(params: Params) -> None:
     training.check_training(params)
     roles.check_models(params.models, tuned_models(params.bases, params.experience))
     evaluation.check_evaluation(params)
+    toys.check_toys(params)
 
 
 def _check_rounds(params: Params) -> None:

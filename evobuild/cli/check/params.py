@@ -24,6 +24,7 @@ PARAMS = Path("params.yaml")
 
 class Own(Section):
     random_seed: RandomSeed
+    allow_toy: bool
     rounds: Rounds
     branches: Branches
     pools: Pools

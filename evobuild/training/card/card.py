@@ -16,7 +16,7 @@ from pathlib import Path
 import yaml
 
 from evobuild.core.markdown import code, fenced, one_line
-from evobuild.core.metrics import read_label
+from evobuild.core.metrics import explain_label, read_label
 from evobuild.core.uri import Weights
 from evobuild.training.card import licences
 from evobuild.training.card.generating import STOPS, Tuned, generating_section
@@ -94,7 +94,7 @@ def _front_matter(facts: CardFacts, licence: Licence | None, is_adapter: bool) -
     label = read_label(facts.label)
     tags = ["evobuild", facts.params.method]
     tags += ["lora"] if facts.params.lora.rank else []
-    tags += [label.lower().replace(" ", "-")] if label else []
+    tags += [each.lower().replace(" ", "-") for each in label.split(", ") if each]
     stated = licence or Licence("unknown", "", "", "")
     found = {
         "base_model": facts.shown_base,
@@ -117,10 +117,7 @@ def _summary(facts: CardFacts, folder: Path, is_adapter: bool) -> str:
     ]
     lines = [f"# {one_line(facts.name)}", ""]
     if label:
-        lines += [
-            f"**{label}**: the data were made with no language model behind them. Nothing here is a result.",
-            "",
-        ]
+        lines += [f"**{label}**{explain_label(label).removeprefix(label)}.", ""]
     lines += [f"{what} {code(facts.shown_base)}, tuned with evobuild {how}."]
     if (folder / MERGED).is_dir():
         lines += ["", f"The adapter that was merged into it lies in {code(MERGED)}."]

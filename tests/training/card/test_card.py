@@ -122,10 +122,14 @@ def test_it_says_what_the_model_is_made_of(facts: CardFacts) -> None:
 
 
 def test_a_dry_run_says_so(facts: CardFacts) -> None:
-    metrics.write_label(facts.label, is_dry_run=True)
+    metrics.write_label(facts.label, metrics.DRY_RUN)
     text = written(facts)
     assert "**DRY RUN**" in text
     assert "dry-run" in front(text)["tags"]
+    metrics.write_label(facts.label, "DRY RUN, TOY")
+    text = written(facts)
+    assert "**DRY RUN, TOY**: " in text
+    assert front(text)["tags"][-2:] == ["dry-run", "toy"]
 
 
 def test_the_same_facts_give_the_same_bytes_and_no_path_of_this_machine(
