@@ -127,6 +127,15 @@ def test_an_item_shows_each_models_reply_and_why_one_is_lost(sums):
     assert in_tree(sums, ".note") == ["group", "The same prompt."]
 
 
+def test_replies_are_rendered_where_that_is_chosen(sums):
+    open_item(sums, "9")
+    reply = "document.querySelector('#tree .reply')"
+    sums.run("at('render').click()")
+    assert sums.run(f"{reply}.innerHTML") == "<p>base reply 9</p>"
+    sums.run("at('render').click()")
+    assert sums.run(f"{reply}.innerHTML") == "base reply 9"
+
+
 def test_an_item_that_is_not_there_is_said(sums):
     sums.run("location.hash = 'nowhere'")
     sums.wait("document.querySelector('#tree').textContent.includes('No item nowhere')")

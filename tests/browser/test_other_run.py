@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import trees
 from chromium import Page
@@ -150,6 +152,29 @@ def test_a_folder_that_is_no_explorer_is_refused(page, tmp_path, files, problem)
     page.wait("at('comparing').textContent !== ''")
     assert said(page).startswith("This folder cannot be compared: ") and problem in said(page)
     assert page.run("there === null")
+
+
+def test_a_pair_whose_part_is_missing_leaves_the_own_tree_to_read(page, runs, tmp_path):
+    for name in ("rows.js", "texts"):
+        source = runs / "two/explorer" / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    choose(page, tmp_path)
+    page.wait("there !== null")
+    page.run("location.hash = '#a-r1'")
+    page.wait("document.querySelector('#tree article.opened a.mono')?.textContent === 'a-r1'")
+    assert "trees/000.js is missing" in said(page)
+    assert page.run("document.querySelectorAll('#tree .beside').length") == 0
+
+
+@pytest.mark.parametrize("width", [360, 1400])
+def test_both_runs_fit_any_screen(compared, width):
+    compared.call(
+        "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
+    )
+    compared.run("location.hash = '#a-r1'")
+    compared.wait("document.querySelector('#tree .beside') !== null")
+    assert compared.run("document.documentElement.scrollWidth <= innerWidth")
+    compared.call("Emulation.clearDeviceMetricsOverride")
 
 
 def test_a_folder_that_lacks_a_part_is_refused(page, runs, tmp_path):

@@ -154,7 +154,7 @@ async function follow() {
   const beside = run === here && run.rests[row] ? await besideOther(row) : [];
   if (shown !== own) return;
   if (!run.rests[row]) {
-    at("tree").replaceChildren(made("p", "note", missing));
+    at("tree").replaceChildren(made("p", "note", run === here ? missing : at("comparing").textContent));
     return;
   }
   drawTree(at("tree"), row, run);

@@ -20,13 +20,18 @@ async function readOther(files) {
   const index = [...files.keys()].filter((path) => /(^|\/)rows\.js$/.test(path)).sort((a, b) => a.length - b.length)[0];
   if (index === undefined) throw new Error("no rows.js lies in it: choose the folder data/explorer of the other run");
   const base = index.slice(0, -"rows.js".length);
-  const run = new Run(async (name) => {
+  const read = async (name) => {
     const file = files.get(base + name);
     if (!file) throw new Error(`${base}${name} is missing: bring the whole folder, as by dvc pull`);
     const source = await file.text(), begin = /^take\("(\w+)", (\d+), /.exec(source);
     if (!begin || !source.endsWith(");\n")) throw new Error(`${base}${name} is no data of an explorer`);
     run.take(begin[1], Number(begin[2]), JSON.parse(source.slice(begin[0].length, -3)));
-  });
+  };
+  // What is read later only one row lacks.
+  const run = new Run((name) => read(name).catch((error) => {
+    if (!there) throw error;
+    sayComparing(`${error.message}.`);
+  }));
   await run.read("rows.js");
   if (!run.index.lengths) throw new Error("it was written by another version of evobuild: run its stage report again");
   run.title = base.replace(/\/$/, "") || "the other run";
@@ -111,10 +116,11 @@ async function besideOther(row) {
   const pair = there ? pairs[row] : -1;
   if (pair < 0) return [];
   await Promise.all([there.need("trees", pair), here.need("trees", row)]);
+  if (!there.rests[pair]) return [];
   const [[, text_, given], [otherId, otherText, otherGiven]] = [here.texts[row], there.texts[pair]];
   const link = made("a", "mono", otherId);
   link.href = `#${encodeURIComponent(THERE + otherId)}`;
-  const box = made("section", "beside", made("h3", "", "This run"), made("h3", "", `${there.title}: `, link));
+  const box = made("section", "beside", made("h3", "", "This run"), made("h3", "", "The other run: ", link));
   box.setAttribute("aria-label", "Both runs");
   const same = text_ === otherText && given === otherGiven;
   box.append(made("div", "", prose("", text_), ...(given ? [prose("given", given)] : [])));
