@@ -8,7 +8,7 @@ export DVC_NO_ANALYTICS := 1
 # DVC's own place for it is writable for every user of the machine, who could so run code as this one.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.evobuild/dvc
 
-.PHONY: private repro test test-engines test-browser test-sandbox lint bench clean-outs
+.PHONY: private repro test test-engines test-browser test-sandbox test-wheel lint bench clean-outs
 
 repro: .venv/ready private
 	python -m evobuild repro
@@ -32,6 +32,10 @@ test-browser: .venv/ready
 # Attacks and benign programs against every sandbox of this machine, by root and by a normal user; minutes.
 test-sandbox: .venv/ready
 	timeout 3600 pytest tests/attacks -n 0
+
+# A project of one's own from the wheel, in an environment outside the repository; minutes.
+test-wheel: .venv/ready
+	timeout 1800 pytest tests/wheel -n 0
 
 lint: .venv/ready
 	ruff check .

@@ -33,7 +33,7 @@ WRITTEN = ("data", "models", "metrics")
 """Folders of what the pipeline writes."""
 UNTRACKED = {".dvc/tmp/rwlock", "dvclive/metrics.json"}
 """Files that are written beside the outs of stages."""
-LOCAL = {"machine.yaml"}
+LOCAL = {"machine.yaml", "evobuild.lock"}
 """Files at the top that a user makes."""
 OPEN = re.compile(
     r"fetch|rounds|pools|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)"

@@ -1,0 +1,106 @@
+"""The wheel in an environment of its own, outside the repository: a project is begun, and built whole.
+
+The environment has the wheel, and the libraries of the one that runs the tests; none of its activation, and
+nothing of the checkout, is in sight.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+from pathlib import Path
+
+import pytest
+from workspace import ROOT
+
+SECONDS = 1500
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
+    subprocess.run(command, check=True, timeout=300)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    paths = {"base": str(folder), "platbase": str(folder)}
+    site = Path(sysconfig.get_path("purelib", "venv", paths))
+    subprocess.run([folder / "bin/pip", "install", "--quiet", "--no-deps", wheel], check=True, timeout=300)
+    # What lies there is found after the wheel; `.pth` files there, such as the checkout's, are not read.
+    (site / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    dvc = folder / "bin/dvc"
+    dvc.write_text(f"#!{folder}/bin/python\nimport sys\nfrom dvc.cli import main\nsys.exit(main())\n")
+    dvc.chmod(0o755)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def own(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project, built from nothing to its report."""
+    home, start = tmp_path_factory.mktemp("home"), time.monotonic()
+    run(home, installed / "evobuild", "init", "my-data")
+    run(home / "my-data", installed / "dvc", "repro")
+    sys.stderr.write(f"\nfrom the wheel to the first report: {time.monotonic() - start:.0f} s\n")
+    return home / "my-data"
+
+
+def run(folder: Path, *command: Path | str, expect: int = 0) -> str:
+    """Run a program with an environment that knows of none, and give what it printed."""
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False,
+        env={
+            "PATH": "/usr/bin:/bin", "HOME": str(folder), "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": f"{folder}/.evobuild/dvc",
+        },
+    )  # fmt: skip
+    assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_the_package_is_the_wheels(installed: Path, tmp_path: Path) -> None:
+    found = run(tmp_path, installed / "python", "-c", "import evobuild; print(evobuild.__file__)")
+    assert Path(found.strip()).is_relative_to(installed.parent)
+    assert run(tmp_path, installed / "evobuild", "--version").startswith("evobuild ")
+
+
+@pytest.mark.parametrize("command", ["plan", "models", "repro", "upgrade"])
+def test_outside_a_project_a_line_says_so(installed: Path, tmp_path: Path, command: str) -> None:
+    said = run(tmp_path, installed / "evobuild", command, expect=1)
+    assert said.count("\n") == 1 and "no such file" in said and "evobuild init" in said
+
+
+def test_the_functions_have_their_prompts(installed: Path, tmp_path: Path) -> None:
+    script = "import evobuild; print(evobuild.evolve(['Name three rivers.'], 'simulated:large', cache=None))"
+    assert "rows" in run(tmp_path, installed / "python", "-c", script)
+
+
+def test_a_project_is_built_whole(own: Path) -> None:
+    assert (own / "data/report.html").stat().st_size > 10_000
+    assert (own / "data/dataset.parquet").is_file()
+
+
+def test_nothing_is_built_twice(installed: Path, own: Path) -> None:
+    assert "Data and pipelines are up to date." in run(own, installed / "dvc", "repro")
+    assert "Data and pipelines are up to date." in run(own, installed / "evobuild", "repro")
+
+
+def test_commands_know_the_project(installed: Path, own: Path) -> None:
+    assert "Nothing is stale." in run(own, installed / "evobuild", "plan")
+    assert "nothing to upgrade" in run(own, installed / "evobuild", "upgrade", "--check")
+    assert "simulated" in run(own, installed / "evobuild", "models")
+
+
+def test_git_sees_settings_code_and_figures_alone(own: Path) -> None:
+    changed = {line[3:] for line in run(own, "git", "status", "--porcelain").splitlines()}
+    assert {name.split("/")[0] for name in changed} <= {"dvc.lock", "metrics", ".evobuild"}
