@@ -96,8 +96,8 @@ def metered(items: Iterable[Item], what: str, unit: str, total: int | None, kept
         if kept:
             meter.step(kept=True, count=kept)
         for item in items:
-            meter.step()
             yield item
+            meter.step()
 
 
 def _bar(what: str, unit: str, total: int | None) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild.core.errors import require
+from evobuild.core.progress import metered
 from evobuild.training.divergence import refuse_diverged
 from evobuild.training.params import Scratch
 from evobuild.weights import checkpoints, threads
@@ -94,7 +95,7 @@ def _fit(model: Any, stream_N: Any, params: Scratch, draw: Any) -> list[float]:
     torch = require("torch", "train")
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.learning_rate)
     losses = []
-    for step in range(params.steps):
+    for step in metered(range(params.steps), "scratch", "steps", params.steps):
         # Falls linearly to a tenth; a toy needs no more.
         rate = params.learning_rate * (1 - 0.9 * step / params.steps)
         for group in optimizer.param_groups:
