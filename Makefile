@@ -45,10 +45,11 @@ lint: .venv/ready
 
 # Speed and size against what is promised; minutes, and its figures depend on the machine.
 bench: .venv/ready
+	tests/browser/install.sh
+	python benchmarks/first_hour.py
 	python benchmarks/line.py
 	python benchmarks/engines.py
 	python benchmarks/selection.py
-	tests/browser/install.sh
 	python benchmarks/evolution.py
 	python benchmarks/sandbox.py
 	python benchmarks/scoring.py

@@ -1,8 +1,8 @@
 """How long the pipeline takes and how much memory, against what is promised.
 
-    python benchmarks/line.py [--no-clone] [--kills 20]
+    python benchmarks/line.py [--kills 20]
 
-Needs the repository committed, and for the Alpaca figures EVOBUILD_REAL_DATA, a folder that holds
+Needs for the Alpaca figures EVOBUILD_REAL_DATA, a folder that holds
 alpaca/alpaca_data.json. Prints each figure as it comes and, last, one JSON object:
 figure -> {"value", "must", "holds"}; a figure that could not be taken has no entry and is named.
 """
@@ -22,8 +22,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from figures import Figures
-
-from evobuild.core.stages import branch_addresses
 
 ROOT = Path(__file__).parent.parent
 GIGABYTE = 1024**2
@@ -52,26 +50,6 @@ def measured(command: list[str], cwd: Path) -> tuple[float, float]:
 def best_of(count: int, run: Callable[[], float]) -> float:
     """The least of a few runs: what else the machine does only adds."""
     return min(run() for _ in range(count))
-
-
-def fresh_clone(figures: Figures, folder: Path) -> None:
-    """From `git clone` to a finished `make repro`, install included; then the no-op and `make test`."""
-    clone = folder / "evobuild"
-    began = time.monotonic()
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    seconds(["make", ".venv/ready"], clone)
-    installed = time.monotonic()
-    seconds(["make", "repro"], clone)
-    figures.at_most("fresh clone to finished make repro", (time.monotonic() - began) / 60, 6, "min")
-    figures.at_most("of which repro", time.monotonic() - installed, 150, "s")
-    path = f"{clone}/.venv/bin:{os.environ['PATH']}"
-    branch = ["dvc", "repro", "--force", "--single-item", *branch_addresses(["autoif"])]
-    store = str(folder / "of-the-branch.sqlite")
-    figures.at_most("the AutoIF branch", seconds(branch, clone, PATH=path, EVOBUILD_STORE=store), 30, "s")
-    figures.at_most(
-        "no-op dvc repro", best_of(3, lambda: seconds(["dvc", "repro"], clone, PATH=path)), 2, "s"
-    )
-    figures.at_most("make test after set-up", seconds(["make", "test"], clone) / 60, 5, "min")
 
 
 def help_of_each_stage(figures: Figures) -> None:
@@ -184,9 +162,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--no-clone", action="store_true", help="leave out the fresh clone, which takes minutes"
-    )
     parser.add_argument("--kills", type=int, default=20, help="kills of a running repro; default 20")
     arguments = parser.parse_args()
     figures = Figures()
@@ -200,8 +175,6 @@ def main() -> None:
             alpaca(figures, folder, Path(data) / "alpaca" / "alpaca_data.json")
         else:
             print("not taken: the Alpaca figures; EVOBUILD_REAL_DATA is not set")
-        if not arguments.no_clone:
-            fresh_clone(figures, folder)
     finally:
         shutil.rmtree(folder)
     kills(figures, arguments.kills)
