@@ -171,12 +171,13 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
                 searches.append(page.run(FILTER))
                 assert not page.errors, page.errors
     parts = root / "explorer" / "calls"
-    print(f"{sum(file.stat().st_size for file in parts.iterdir()) / 1e6:.1f} MB of prompts and replies")
+    asked = sum(file.stat().st_size for file in parts.iterdir())
     size = f"explorer of {rows:,} rows"
     figures.at_most(f"{size}: written", written, 30, "s")
     figures.at_most(f"{size}: first paint", max(paints) / 1000, 2, "s")
     figures.at_most(f"{size}: first rows listed", max(lists) / 1000, 2, "s")
     figures.at_most(f"{size}: search", max(searches), 300, "ms")
+    figures.at_most(f"{size}: prompts and replies", asked / 1e6, 30, "MB")
 
 
 if __name__ == "__main__":

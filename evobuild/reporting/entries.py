@@ -1,0 +1,109 @@
+"""Entries of the explorer: rows and failed attempts at rows, tree by tree, with what became of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild.core import tables
+from evobuild.core.measures import METRICS
+from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
+from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
+from evobuild.reporting.params import ReportParams
+
+METRICS_EXPLORED = tuple(name for name, metric in METRICS.items() if metric.explored)
+"""What can be filtered and ordered by, as long as any entry has it."""
+
+
+class Entry(NamedTuple):
+    """A row or a failed attempt.
+
+    row: None of an attempt. parent: number of the entry that it hangs below, -1 for a root. attempt: which
+    failed attempt it is, from 0; None for a row. measures: in the order of METRICS_EXPLORED, None where not
+    measured.
+    """
+
+    id: str
+    row: Instruction | None
+    parent: int
+    round: str
+    domain: str
+    operation: str
+    outcomes: tuple[str, ...]
+    measures: tuple[float | None, ...]
+    text: str
+    input: str
+    attempt: int | None
+    history: tuple[Turn, ...]
+    evolver: str
+    outcome: RowOutcome
+
+    @property
+    def responder(self) -> str:
+        """URI of the model that answered, '' if none did."""
+        return self.outcome.responder
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The evaluation sets that it shares text with, by measure: "gsm8k: 13-gram"."""
+        return tuple(sorted({f"{each.set}: {each.measure}" for each in self.outcome.overlaps or ()}))
+
+
+def tree_roots(params: ReportParams, where: Tables) -> pl.Series:
+    """The rows that descend from no other, by id: seed rows, and those of branches with queries of a file."""
+    found = (
+        tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS).filter(parent_id="")["id"]
+        for name in [SEED_ROUND, *params.branches]
+    )
+    return pl.concat(found).sort()
+
+
+def tree_entries(params: ReportParams, where: Tables, roots: pl.Series) -> Iterator[Entry]:
+    """All entries of some trees: below each row its failed attempts and its children, round by round."""
+    rows: dict[str, Instruction] = {}
+    below: defaultdict[str, list[Instruction | dict[str, Any]]] = defaultdict(list)
+    for name in [SEED_ROUND, *params.rounds, *params.branches]:
+        if name in params.rounds:
+            columns = [column for column in FAILURES if column != "top_probability"]
+            path = where.failures / f"{name}.parquet"
+            failed = tables.read(path, FAILURES, columns).sort("row", "attempt", "id")
+            for failure in failed.to_dicts():
+                below[failure["row"]].append(failure | {"round": name})
+        table = tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS)
+        for row in tables.instructions(table.filter(pl.col("seed_id").is_in(roots)).sort("id")):
+            rows[row.id] = row
+            below[row.parent_id].append(row)
+    outcomes = row_outcomes(rows, params, where)
+    number = 0
+    for root in roots:
+        stack: list[tuple[int, Instruction | dict[str, Any]]] = [(-1, rows[root])]
+        while stack:
+            parent, each = stack.pop()
+            if isinstance(each, Instruction):
+                yield _row(each, parent, outcomes[each.id])
+                stack += [(number, child) for child in reversed(below[each.id])]
+            else:
+                yield _attempt(each, parent, str(params.models.evolver))
+            number += 1
+
+
+def _row(row: Instruction, parent: int, outcome: RowOutcome) -> Entry:
+    measures = tuple(outcome.measured.get(METRICS[name].column) for name in METRICS_EXPLORED)
+    return Entry(
+        row.id, row, parent, row.round, row.domain, row.operation, outcome.labels, measures,
+        row.instruction, row.input, None, row.history, row.evolver, outcome,
+    )  # fmt: skip
+
+
+def _attempt(failure: dict[str, Any], parent: int, evolver: str) -> Entry:
+    loss = Loss("evolve", failure["reason"], failure["detail"], "")
+    outcome = RowOutcome(None, "", {}, None, False, (loss,))
+    # The table's id tells no rounds apart that have the same parent.
+    key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"
+    return Entry(
+        key, None, parent, failure["round"], failure["domain"], failure["operation"], outcome.labels,
+        (None,) * len(METRICS_EXPLORED), failure["reply"], "", failure["attempt"], (), evolver, outcome,
+    )  # fmt: skip
