@@ -6,7 +6,7 @@ cache costs nothing; of an interrupted run what it had spent is carried on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from evobuild.core.errors import UserError
@@ -26,16 +26,19 @@ HEADER = (
 )
 
 
-def usage_table() -> str:
-    """Lay out what each task took of each role's model, and the sums. Raises UserError if nothing ran."""
+def usage_tables() -> dict[str, list[list[str]]]:
+    """Lay out what each task took of each role's model, and the sums, by title; the header first.
+
+    Raises UserError if nothing ran.
+    """
     runs = usage_journal.read_runs(progress.FOLDER)
     if not runs:
         raise UserError(f"{usage_journal.usage_file()} holds nothing: no stage has asked a chat model here")
     parts = {"In total": runs, "In the last run of each": usage_journal.last_runs(runs)}
-    return "\n".join(f"{title}\n{_table(own)}" for title, own in parts.items())
+    return {title: _table(own) for title, own in parts.items()}
 
 
-def _table(runs: Iterable[usage_journal.Record]) -> str:
+def _table(runs: Iterable[usage_journal.Record]) -> list[list[str]]:
     rows: dict[tuple[str, str], list[Any]] = {}
     for run in runs:
         row = rows.setdefault((run["task"], run["role"]), [0] * 6 + [None])
@@ -47,17 +50,10 @@ def _table(runs: Iterable[usage_journal.Record]) -> str:
     sums = [sum(row[place] for row in rows.values()) for place in range(6)]
     every = [*([*key, *row] for key, row in sorted(rows.items()))]
     every.append(["all", "", *sums, sum(costs) if costs else None])
-    return "".join(f"{line}\n" for line in _lines(every))
-
-
-def _lines(rows: list[list[Any]]) -> Iterator[str]:
-    yield _line([*HEADER])
-    for row in rows:
-        yield _line([*row[:2], *(f"{count:,}" for count in row[2:7]), f"{row[7]:,.2f}", _cost(row[8])])
-
-
-def _line(cells: list[str]) -> str:
-    return f"{cells[0]:<22}{cells[1]:<11}" + "".join(f"{cell:>18}" for cell in cells[2:])
+    shown = [
+        [*row[:2], *(f"{count:,}" for count in row[2:7]), f"{row[7]:,.2f}", _cost(row[8])] for row in every
+    ]
+    return [[*HEADER], *shown]
 
 
 def _cost(cost: float | None) -> str:

@@ -1,8 +1,8 @@
 """How far long work has come: a bar on a terminal; elsewhere a line now and then, with the time that is left.
 
 What was kept from an earlier run counts as done at once, and not for the speed: the time that is left is that
-of new items. A line is said when these begin after kept ones, after 5 s, and every 10 s then, so that short
-work says nothing.
+of new items, from the first of them on: before it a model is loaded. A line is said when these begin after
+kept ones, after 5 s, and every 10 s then, so that short work says nothing.
 
     with Meter("score r1", "rows", total=900) as meter:
         meter.step(kept=True, count=600)
@@ -45,7 +45,8 @@ class Meter:
         self.total = total
         self.done = self.kept = 0
         self._what, self._unit, self._beside, self._clock = what, unit, beside, clock
-        self.began = self._new_began = clock()
+        self.began = clock()
+        self._first = (0.0, 0)
         self._next_line = self.began + FIRST_SECONDS
         self._bar = _bar(what, unit, total) if sys.stderr.isatty() else None
 
@@ -56,12 +57,13 @@ class Meter:
         now = self._clock()
         if kept:
             self.kept += count
-            self._new_began = self._new_began if new else now
+        elif not new:
+            self._first = (now, count)
         if self._bar is not None:
             self._bar.initial += count if kept else 0
             self._bar.update(count)
         elif now >= self._next_line or (not kept and not new and self.kept):
-            self._next_line = now + LINE_SECONDS
+            self._next_line = now + (LINE_SECONDS if new else FIRST_SECONDS)
             log(self.line())
 
     def line(self) -> str:
@@ -69,8 +71,9 @@ class Meter:
         of = "" if self.total is None else f" of {self.total:,}"
         parts = [f"{self._what}: {self.done:,}{of} {self._unit}"]
         parts += [f"{self.kept:,} kept from before"] if self.kept else []
-        new, seconds = self.done - self.kept, self._clock() - self._new_began
-        if new and seconds > 0:
+        came, first = self._first
+        new, seconds = self.done - self.kept - first, self._clock() - came
+        if new > 0 and seconds > 0:
             parts.append(f"{new / seconds:,.1f}/s")
             left = None if self.total is None else max(0, self.total - self.done)
             parts += [] if left is None else [f"{duration(left * seconds / new)} left"]

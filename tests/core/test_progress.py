@@ -53,7 +53,21 @@ def test_after_a_resume_a_line_comes_at_once_and_the_time_left_is_that_of_new_it
     assert capsys.readouterr().err == ""
     clock.now += 0.5
     meter.step()
-    assert capsys.readouterr().err == "embed: 901 of 1,000 texts, 900 kept from before, 2.0/s, 49.5 s left\n"
+    assert capsys.readouterr().err == "embed: 901 of 1,000 texts, 900 kept from before\n"
+    clock.now += 5
+    meter.step(count=10)
+    line = "embed: 911 of 1,000 texts, 900 kept from before, 2.0/s, 44.5 s left\n"
+    assert capsys.readouterr().err == line
+
+
+def test_the_time_in_which_a_model_is_loaded_is_not_that_of_its_items(clock, capsys):
+    meter = Meter("score r1", "rows", 101, clock=clock)
+    clock.now += 60
+    meter.step()
+    clock.now += 5
+    meter.step(count=50)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["score r1: 1 of 101 rows", "score r1: 51 of 101 rows, 10.0/s, 5.0 s left"]
 
 
 def test_what_is_all_kept_says_nothing(clock, capsys):
@@ -66,7 +80,7 @@ def test_without_a_total_no_time_is_said_to_be_left(clock, capsys):
     meter = Meter("sandbox", "functions", None, beside=lambda: "2 failed", clock=clock)
     clock.now += 8
     meter.step(count=4)
-    assert capsys.readouterr().err == "sandbox: 4 functions, 0.5/s, 2 failed\n"
+    assert capsys.readouterr().err == "sandbox: 4 functions, 2 failed\n"
 
 
 def test_a_terminal_gets_a_bar_and_no_lines(clock, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.core.terminal import say
+from evobuild.core.terminal import say, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,7 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print calls, costs and seconds."""
-    from evobuild.cli.usage import usage_table
+    from evobuild.cli.usage import usage_tables
 
-    say(usage_table())
+    for place, (title, rows) in enumerate(usage_tables().items()):
+        say(f"\n{title}\n" if place else f"{title}\n")
+        say_table(rows, right=range(2, len(rows[0])))
     return 0
