@@ -70,10 +70,10 @@ def test_a_row_is_marked_by_a_key_and_unmarked_by_it(page):
 def test_marks_stay_when_the_page_is_opened_again(page, url):
     press_m(page, "a-r1")
     load(page, url)
-    assert marked(page) == ["a-r1"] and not page.run("at('marks').hidden")
+    assert marked(page) == ["a-r1"] and not page.run("at('export').disabled")
     page.run("at('unmark').click()")
     load(page, url)
-    assert marked(page) == [] and page.run("at('marks').hidden")
+    assert marked(page) == [] and page.run("at('export').disabled")
 
 
 def test_the_button_of_a_row_in_its_tree_says_whether_it_is_marked(page):
@@ -134,6 +134,16 @@ def test_marks_are_exported_a_line_an_id(page, tmp_path):
         page.run("1")
     assert file.read_text(encoding="utf-8") == "a-r1\nc-r1\n"
     assert "select.exclude=data/raw/marked.txt" in page.run("at('marked-count').textContent")
+
+
+def test_a_list_of_ids_marks_the_rows_that_are_there(page, tmp_path):
+    press_m(page, "c-r1")
+    (tmp_path / "list.txt").write_text("# by hand\na-r1\n\n  b-r1 \nelsewhere\nb-r1-r2-0\n<b>\n")
+    root = page.call("DOM.getDocument")["root"]["nodeId"]
+    node = page.call("DOM.querySelector", nodeId=root, selector="#list-file")["nodeId"]
+    page.call("DOM.setFileInputFiles", files=[str(tmp_path / "list.txt")], nodeId=node)
+    page.wait("ownMarks().length > 1")
+    assert marked(page) == ["a-r1", "b-r1", "c-r1"]
 
 
 def test_the_keys_are_named(page):

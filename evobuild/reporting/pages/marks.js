@@ -57,7 +57,8 @@ function showMark(button) {
 function showMarks() {
   const own = ownMarks();
   document.querySelectorAll("[data-mark]").forEach(showMark);
-  at("marks").hidden = own.length === 0;
+  at("marks").hidden = false;
+  at("export").disabled = at("unmark").disabled = own.length === 0;
   at("marked-count").textContent = `${figure(own.length)} ${own.length === 1 ? "row" : "rows"} marked`;
   if (at("marked").value) update(page);
   else draw();
@@ -73,7 +74,17 @@ function exportMarks() {
   at("marked-count").textContent = `Put ${LIST} into data/raw; dvc exp run -S select.exclude=${place} leaves these rows out.`;
 }
 
+// Mark the rows of a list, as one that was exported: of another browser, or another address of this page.
+async function importMarks([file]) {
+  if (!file) return;
+  const ids = (await file.text()).split("\n").map((line) => line.trim()).filter((id) => here.numbers.has(id) && here.isRow(here.numbers.get(id)));
+  setMarks(() => ids.forEach((id) => marks.add(id)));
+  at("list-file").value = "";
+}
+
 at("export").addEventListener("click", exportMarks);
+at("import").addEventListener("click", () => at("list-file").click());
+at("list-file").addEventListener("change", () => importMarks([...at("list-file").files]));
 at("unmark").addEventListener("click", () => setMarks(() => ownMarks().forEach((id) => marks.delete(id))));
 addEventListener("storage", (event) => {
   if (event.key !== MARKS) return;
