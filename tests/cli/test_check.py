@@ -252,7 +252,7 @@ def test_the_source_may_be_fetched_later(shipped, source):
         (
             {"sets": {"gsm8k": "data/raw/gsm8k.parquet"}},
             "decontaminate.sets.gsm8k 'data/raw/gsm8k.parquet' does not exist; expected a .json, .jsonl, "
-            ".csv or .parquet file, or fetch.gsm8k, which gives data/raw/gsm8k.parquet",
+            ".csv, .tsv or .parquet file, or fetch.gsm8k, which gives data/raw/gsm8k.parquet",
         ),
         ({"sets": {"a": "../a.json"}}, "decontaminate.sets.a is '../a.json'; expected a path in the repo"),
         ({"columns": {"gsm8k": ["x"]}}, "decontaminate.columns.gsm8k is of no set; expected one of held_out"),

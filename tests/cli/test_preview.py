@@ -93,7 +93,9 @@ def test_a_row_more_moves_no_other(project):
 def test_without_the_optimized_method_it_takes_the_initial_one_and_says_so(project, capsys):
     project(evolve={"method": "optimized"})
     assert command.main(["preview", "-n", "1"]) == 0
-    assert "by the initial method (e0), as data/method.txt is not there yet" in capsys.readouterr().out
+    assert (
+        "by the initial method (e0), as data/method.txt holds no optimized one yet" in capsys.readouterr().out
+    )
     Path("data/method.txt").write_text("Make it harder, please.\n{instruction}\n")
     assert command.main(["preview", "-n", "1"]) == 0
     said = capsys.readouterr().out

@@ -74,7 +74,7 @@ def _check_source(params: Params) -> None:
     fetched = _fetched(params)
     for key, name in files.items():
         if os.path.normpath(name) not in fetched:
-            check_file(key, name, "a .json, .jsonl, .csv or .parquet file")
+            check_file(key, name, "a .json, .jsonl, .csv, .tsv or .parquet file")
 
 
 def _fetched(params: Params) -> set[str]:
@@ -91,7 +91,7 @@ def _check_sets(params: Params) -> None:
     made = {HELD_OUT} | _fetched(params)
     for name, source in given.sets.items():
         if os.path.normpath(source) not in made:
-            wanted = f"a .json, .jsonl, .csv or .parquet file, or fetch.{name}, which gives "
+            wanted = f"a .json, .jsonl, .csv, .tsv or .parquet file, or fetch.{name}, which gives "
             check_file(f"decontaminate.sets.{name}", source, f"{wanted}data/raw/{name}.parquet")
     for name in given.columns:
         if name not in given.sets:

@@ -179,8 +179,8 @@ class _Line:
             return plan_round(given, source)
         initial = self._params.optimize.initial
         self._note(
-            f"evolved by the initial method ({initial}), as {OPTIMIZED} is not there yet: a run optimizes it "
-            "first, and then asks for evolutions, and answers to them, by the better one"
+            f"evolved by the initial method ({initial}), as {OPTIMIZED} holds no optimized one yet: a run "
+            "makes it first, and then asks for evolutions, and for answers to them, by the better one"
         )
         is_own = initial == "file"
         return plan_by_method(
