@@ -31,7 +31,7 @@ TRACKED = set(subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).
 FOLDERS = {str(parent) for path in TRACKED for parent in Path(path).parents} - {"."}
 WRITTEN = ("data", "models", "metrics")
 """Folders of what the pipeline writes."""
-UNTRACKED = {".dvc/tmp/rwlock", "dvclive/metrics.json"}
+UNTRACKED = {".dvc/tmp/rwlock", "dvclive/metrics.json", "data/run.js"}
 """Files that are written beside the outs of stages."""
 LOCAL = {"machine.yaml", "evobuild.lock"}
 """Files at the top that a user makes."""
