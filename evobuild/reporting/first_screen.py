@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.stages import STAGES, stage_address
+from evobuild.core.stages import LAST_OF_BRANCH, STAGES, stage_address
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, SEED_ROUND
 from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.reporting.outcomes import Tables
@@ -40,14 +40,20 @@ class Made(NamedTuple):
 def made_by_pool(
     params: ReportParams, counts: Mapping[str, StageCounts], dataset: pl.DataFrame
 ) -> list[Made]:
-    """One line a pool, in the order of params. dataset: with `round`."""
+    """One line a pool, in the order of params; none of a branch that is off. dataset: with `round`."""
     selected = dict(dataset.group_by("round").len().iter_rows())
     chosen_from = params.select.pools_read(params.pools)
     return [
         Made(pool, own.rows_in, own.rows_out, selected.get(pool, 0), pool in chosen_from)
         for pool in params.pools
+        if pool not in branches_off(params, counts)
         for own in [counts[f"respond-{pool}"]]
     ]
+
+
+def branches_off(params: ReportParams, counts: Mapping[str, StageCounts]) -> list[str]:
+    """The branches that are switched off; their pools are empty."""
+    return [name for name in params.branches if counts[f"{LAST_OF_BRANCH}-{name}"].off]
 
 
 def count_selected(dataset: pl.DataFrame, pools: Sequence[str]) -> list[dict[str, Any]]:

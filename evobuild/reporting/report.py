@@ -18,7 +18,7 @@ from evobuild.contamination import hits
 from evobuild.core import tables
 from evobuild.core.csv_files import read_csv
 from evobuild.core.metrics import read_label
-from evobuild.core.reasons import MEANINGS
+from evobuild.core.reasons import MEANINGS, reasons_of
 from evobuild.core.stages import file_stem
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.core.uri import Weights
@@ -136,6 +136,7 @@ def _first_screen(
     )
     return {
         "label": label,
+        "branches_off": first_screen.branches_off(params, found),
         "made": made,
         "selected": first_screen.count_selected(dataset, list(facts.selected)),
         "exports": first_screen.export_links(params.export.formats),
@@ -199,11 +200,15 @@ def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, 
     tokens = read_csv(
         sources.token_probability, {"round": str, "evolver": str, "probability": float, "share": float}
     )
+    failures = _failures(failed, found)
+    seen = {(each["stage"], each["reason"]) for each in failures}
+    known = [(stage, reason) for stage in ("evolve", "respond") for reason in reasons_of(stage)]
     return {
         "method": method,
         "method_chart": charts.failure_rates(method.candidates) if method else "",
         "meanings": MEANINGS,
-        "failures": _failures(failed, found),
+        "failures": failures,
+        "never": [each for each in known if each not in seen],
         "failure_lines": sorted(failed, key=lambda row: -row["rows"])[:FAILURE_LINES],
         "more_failure_lines": max(0, len(failed) - FAILURE_LINES),
         "ideas": _ideas(keywords),

@@ -47,7 +47,8 @@ def test_a_reader_sees_what_e0_failed_on_and_what_of_it_is_mended(shown: str):
 
 def test_the_chosen_methods_are_shown_with_their_differences(shown: str):
     steps = part(shown, "Step by step")
-    assert "1 0 0.250 5 e* read feedback 1 – 0 no method" in steps
+    assert "1 0 0.250 5 e* read feedback 1 other candidate" in steps
+    assert "1 1 – 0 no method Step 1" in steps
     assert "Step 1: what the chosen method changed, 2 rows read, of which failed: verdict 1" in steps
     assert steps.endswith("method_e0 method_best")
     assert part(shown, "e* against e0").endswith("method_e0 method_best")
