@@ -70,8 +70,10 @@ class Embedder:
         self._kept.flush()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed at least one text: a row each, in their order."""
+        """Embed texts: a row each, in their order; of no text there is no row, and no size is known."""
         self.keep(texts)
+        if not texts:
+            return np.empty((0, 1), np.float32)
         keys = [self._kept.key(text) for text in texts]
         found = self._kept.found_as(_vector, list(set(keys)))
         if len({vector.size for vector in found.values()}) > 1:

@@ -166,3 +166,7 @@ def test_a_real_model_gives_a_text_the_same_bits_alone_and_among_others(store, f
     monkeypatch.setenv("EVOBUILD_STORE", str(store.parent / "other/replies.sqlite"))
     alone = np.concatenate([embed([text], str(folder)) for text in texts])
     assert alone.tobytes() == together.tobytes()
+
+
+def test_of_no_text_there_is_no_embedding_and_the_model_is_not_asked(fake):
+    assert embed([]).shape[0] == 0 and fake.asked == []
