@@ -34,7 +34,7 @@ class Params(Part):
         # One that uses it is enough, so that another base beside it changes nothing.
         by = next((key for key, weights in used.items() if weights.is_scratch), None)
         if by is None:
-            return Reads(only=("models.scorer", *used), libraries=None)
+            return Reads(only=("models.scorer", *(used if self.bases else (*used, "bases"))), libraries=None)
         return Reads(only=("models.scorer", by, "random_seed", "scratch"), libraries=("accelerate",))
 
 

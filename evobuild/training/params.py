@@ -217,7 +217,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield prefix + key
 
 
-Bases = Annotated[dict[Name, Base], Field(min_length=1, max_length=100)]
+Bases = Annotated[dict[Name, Base], Field(max_length=100)]
 
 
 def tuned_models(bases: Mapping[str, Base], experience: Experience) -> dict[str, Weights]:

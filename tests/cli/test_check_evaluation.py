@@ -44,9 +44,13 @@ def test_nothing_need_be_asked():
     check_params(changed(benchmarks={}))
 
 
-def test_without_a_model_there_would_be_no_stage_to_compare():
-    with pytest.raises(BadParams, match=r"evaluate\.models is empty; expected at least one model"):
-        check_params(changed(models={}, benchmarks={}))
+def test_no_model_may_be_evaluated_if_none_is_compared():
+    given = changed(models={})
+    with pytest.raises(
+        BadParams, match=r"compare\.pairs names 'tuned', which is no model of evaluate\.models"
+    ):
+        check_params(given)
+    check_params(given.model_copy(update={"compare": given.compare.model_copy(update={"pairs": []})}))
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "compare.benchmarks": list(BENCHMARKS),
     },
     "no pairs": {"compare.pairs": []},
+    "data alone": {"bases": {}, "evaluate.models": {}, "compare.pairs": [], "models.scorer": None},
 }
 
 

@@ -19,7 +19,13 @@ SHIPPED_PARAMS = Path(__file__).with_name("params.yaml")
 """The params that the project comes with. params.yaml itself is its user's, and no test reads it."""
 TRACKED = ("stages", "evobuild", "prompts", "data/raw/sample.jsonl", "dvc.yaml", ".dvcignore")
 TRACKED += ("requirements.lock", "data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
-TRACKED += ("dvclive/plots/metrics/.gitkeep", ".dvc/plots", "data/raw/benchmarks")
+TRACKED += (
+    "metrics/training/.gitkeep",
+    "data/evaluation/.gitkeep",
+    "dvclive/plots/metrics/.gitkeep",
+    ".dvc/plots",
+    "data/raw/benchmarks",
+)
 SECONDS = 240
 
 SMALL: dict[str, Any] = {

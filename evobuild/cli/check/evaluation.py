@@ -28,11 +28,6 @@ IN_PROCESS = ("transformers", "vllm")
 
 def check_evaluation(params: Params) -> None:
     """Raise BadParams at the first contradiction, or at a model or a file that is not there."""
-    if not params.evaluate.models:
-        raise BadParams(
-            "params.yaml: evaluate.models is empty; expected at least one model, which nothing is asked if "
-            "evaluate.benchmarks is {}"
-        )
     for name, model in models_to_evaluate(params.evaluate.models, params.bases).items():
         if model.engine in IN_PROCESS:
             _check_model(f"evaluate.models.{name}", model, params)
