@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.core.terminal import say
+from evobuild.core.terminal import log, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,8 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a preset's options, or all presets."""
-    from evobuild.cli import preset
+    """Print a preset's options, or all presets; on standard error what it asks, where that is much."""
+    from evobuild.cli import preset, preset_calls
+    from evobuild.cli.check.params import PARAMS
 
-    say(f"{' '.join(preset.options(arguments.name))}\n" if arguments.name else preset.listing())
+    if not arguments.name:
+        say(preset.listing())
+        return 0
+    options = preset.options(arguments.name)
+    if asked := preset_calls.describe_calls(preset.read_preset(arguments.name), PARAMS):
+        log(asked)
+    say(f"{' '.join(options)}\n")
     return 0
