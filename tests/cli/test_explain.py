@@ -166,6 +166,13 @@ def test_the_prompt_is_the_one_that_was_asked(clone, capsys):
     )
 
 
+def test_other_columns_of_the_source_are_told_of_the_seed_row(clone, capsys):
+    row = selected()
+    told = '{"gold": "84 cm²"}'
+    tables.write(DATA / "rounds/r0.parquet", table("rounds/r0.parquet").with_columns(extra=pl.lit(told)))
+    assert f"  other columns of the source\n{barred(told)}\n" in explain(capsys, row["id"])
+
+
 def test_differences_are_marked_by_word(clone, capsys):
     path = DATA / "rounds/r1.parquet"
     row = selected("r1")

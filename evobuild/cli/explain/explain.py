@@ -108,6 +108,8 @@ def _seed_row(row: Instruction, params: ExplainParams) -> Iterator[str]:
         yield from quoted(f"earlier, {role}", content)
     yield from quoted("instruction", row.instruction)
     yield from _input(row)
+    if row.extra:
+        yield from quoted("other columns of the source", row.extra)
 
 
 def _input(row: Instruction) -> Iterator[str]:
