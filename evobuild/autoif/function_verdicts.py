@@ -7,7 +7,7 @@ gives a verdict on a case if what it returns reads as a boolean, and else there 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -97,16 +97,17 @@ def _merge_verifiers(
 
 
 def run_functions(
-    constraints: Iterable[ConstraintVerifiers], limits: Limits
+    constraints: Sequence[ConstraintVerifiers], limits: Limits
 ) -> Iterator[tuple[str, FunctionVerdicts]]:
     """Run every function on all cases of its constraint; give its verdicts by its id, in any order."""
-    jobs = [
+    jobs = (
         sandbox.Job(function.id, function.code, FUNCTION, tuple((case.input,) for case in each.cases))
         for each in constraints
         for function in each.functions
         if each.cases
-    ]
-    for outcome in metered(sandbox.run_jobs(jobs, limits), "sandbox", "functions", len(jobs)):
+    )
+    count = sum(len(each.functions) for each in constraints if each.cases)
+    for outcome in metered(sandbox.run_jobs(jobs, limits), "sandbox", "functions", count):
         yield outcome.key, read_function_verdicts(outcome)
 
 
