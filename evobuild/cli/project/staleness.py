@@ -84,6 +84,7 @@ def _reasons(stage: Stage, changed: Changed) -> Iterator[str]:
 
 def _read_settings(settings: Mapping[str, Any], changed: Changed, own: Changed) -> None:
     """Add what a stage reads under its settings."""
+    own.folders.update(name for name in changed.folders if f"evobuild/{name}" in settings.get("code", {}))
     own.files.update({*settings["prompts"], *settings["files"]} & changed.files)
     own.libraries.update({*settings["libraries"]} & changed.libraries)
     own.params.update(_under(leaves(settings["params"]), changed.params))

@@ -183,5 +183,19 @@ def test_reasons_are_by_what_a_stage_reads_under_its_settings(own: Path) -> None
     assert after == []
 
 
+def test_a_stage_is_reached_by_what_its_settings_name(own: Path) -> None:
+    workspace.run(own, "dvc", "repro", "rate@r0")
+    prompt, key = "prompts/judge/difficulty_level.jinja", "rate.temperature"
+    for changed, reason in (
+        (Changed({"scoring"}, set(), set(), set()), "library: scoring"),
+        (Changed(set(), set(), {prompt}, set()), prompt),
+        (Changed(set(), set(), set(), {key}), f"params.yaml: {key}"),
+    ):
+        assert stale_stages(changed) == ({"rate@r0": [reason]}, [])
+    assert stale_stages(Changed({"evolution"}, set(), set(), {"respond.temperature"})) == ({}, [])
+    reasons, after = stale_stages(Changed(set(), set(), {"stages/seed.py"}, set()))
+    assert (list(reasons), after) == (["seed"], ["rate@r0"])
+
+
 def test_values_are_told_by_dotted_key() -> None:
     assert leaves({"a": {"b": 1, "c": {}}, "d": [2]}) == {"a.b": 1, "a.c": {}, "d": [2]}
