@@ -14,7 +14,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from evobuild.core import library
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.yaml_files import read_yaml
 
@@ -29,7 +28,7 @@ _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,300}")
 
 def listing() -> str:
     """Name all presets, and what each is about, a line each."""
-    found = {name: _read(_folder() / f"{name}.yaml")["about"] for name in _names()}
+    found = {name: _read(FOLDER / f"{name}.yaml")["about"] for name in _names()}
     width = max(map(len, found), default=0)
     return "".join(f"{name:<{width}}  {about}\n" for name, about in found.items())
 
@@ -46,7 +45,7 @@ def overrides(name: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for key, value in read_preset(name).items():
-        written = _written(_folder() / f"{name}.yaml", key, value)
+        written = _written(FOLDER / f"{name}.yaml", key, value)
         found |= {f"~{key}": "", f"+{key}": written} if isinstance(value, dict) else {key: written}
     return found
 
@@ -61,7 +60,7 @@ def read_preset(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
         raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
     if name in above:
         raise BadInput(f"{FOLDER}: presets extend one another in a circle: {' <- '.join((*above, name))}")
-    content, settings = _read(_folder() / f"{name}.yaml"), dict[str, Any]()
+    content, settings = _read(FOLDER / f"{name}.yaml"), dict[str, Any]()
     extended = content.get("extends", [])
     for other in extended if isinstance(extended, list) else [extended]:
         settings |= read_preset(str(other), (*above, name))
@@ -69,13 +68,8 @@ def read_preset(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     return settings | own
 
 
-def _folder() -> Path:
-    """The presets of the project, outside one those that are shipped."""
-    return FOLDER if FOLDER.is_dir() else library.template_folder() / FOLDER
-
-
 def _names() -> list[str]:
-    return sorted(path.stem for path in _folder().glob("*.yaml"))
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -37,8 +37,11 @@ def explain_label(label: str) -> str:
 
 
 def write_label(path: Path, label: str) -> None:
-    """Write the label, or '', for the stages that write figures and cards."""
-    path.write_text(f"{label}\n" if label else "", encoding="utf-8")
+    """Write the label, or an empty line, for the stages that write figures and cards.
+
+    DVC warns of an empty file each time that it looks at one.
+    """
+    path.write_text(f"{label}\n", encoding="utf-8")
 
 
 def read_label(path: Path) -> str:

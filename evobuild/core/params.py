@@ -220,33 +220,7 @@ def _line(item: Any, schema: type[BaseModel]) -> str:
         return f"the key '{place}' is missing"
     message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     wanted = message if message.startswith(("expected", "the ")) else f"expected {message}"
-    return f"{place or 'it'} is {written_value(item['input'])}; {wanted}"
-
-
-def written_value(value: object, depth: int = 3) -> str:
-    """Write a value as it stands in YAML, short: null, true, 'text', [a, b], {a: 1}."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if not isinstance(value, dict | list):
-        return _SHORT.repr(value)
-    if not depth:
-        return "…"
-    some = list(value.items() if isinstance(value, dict) else value)
-    if isinstance(value, dict):
-        parts = [f"{_bare(key)}: {_within(own, depth)}" for key, own in some[:4]]
-    else:
-        parts = [_within(own, depth) for own in some[:4]]
-    text = ", ".join([*parts, *(["…"] if len(some) > 4 else [])])
-    return f"{{{text}}}" if isinstance(value, dict) else f"[{text}]"
-
-
-def _within(value: object, depth: int) -> str:
-    return _bare(value) if isinstance(value, str) else written_value(value, depth - 1)
-
-
-def _bare(text: object) -> str:
-    """A word without quotes; all else with them."""
-    return str(text) if re.fullmatch(r"[\w./:@-]{1,40}", str(text), re.ASCII) else _SHORT.repr(text)
+    return f"{place or 'it'} is {_SHORT.repr(item['input'])}; {wanted}"
 
 
 def _place(location: tuple[Any, ...]) -> str:

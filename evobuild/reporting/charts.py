@@ -173,8 +173,7 @@ def _histogram(axes: Axes, values: np.ndarray, edges: np.ndarray) -> None:
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     axes.stairs(counts, edges, fill=True, color=ACCENT, alpha=0.35)
     axes.stairs(counts, edges, color=ACCENT, linewidth=0.9)
-    if len(values):
-        axes.axvline(np.clip(values.mean(), edges[0], edges[-1]), color=SECOND, linewidth=1.4)
+    axes.axvline(np.clip(values.mean(), edges[0], edges[-1]), color=SECOND, linewidth=1.4)
     axes.set_yticks([])
     axes.set_xlim(edges[0], edges[-1])
     axes.spines["left"].set_visible(False)

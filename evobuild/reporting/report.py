@@ -7,7 +7,7 @@ missing or unreadable is a BadInput that names it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,9 @@ import yaml
 
 from evobuild.contamination import hits
 from evobuild.core import tables
+from evobuild.core.csv_files import read_csv
 from evobuild.core.metrics import read_label
+from evobuild.core.reasons import MEANINGS, reasons_of
 from evobuild.core.stages import file_stem
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.core.uri import Weights
@@ -27,10 +29,10 @@ from evobuild.reporting import (
     charts,
     chosen_rows,
     evaluations,
-    evolution_sections,
     examples,
     first_screen,
     funnel,
+    improvement,
     item_examples,
     outcomes,
     score_sections,
@@ -48,8 +50,13 @@ COMPARED = 2
 """Rows shown at each end of a metric."""
 PANELS = 4
 """Metrics drawn against length."""
+FAILURE_LINES = 60
+"""Failures shown by operation and domain, the commonest first."""
 DIFFERENCES = 400
 """Differences of two models shown beside those of main figures, the first ones."""
+FAILURE_COLUMNS = {
+    "round": str, "stage": str, "operation": str, "domain": str, "reason": str, "rows": int, "of": int
+}  # fmt: skip
 
 
 class Sources(NamedTuple):
@@ -79,12 +86,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
     selected_pools = params.select.pools_read(params.pools)
     asked = chat_models(params.models) | evaluated_models(params.evaluate.models)
     told = {
-        **evolution_sections.evolution_sections(
-            evolution_sections.Sources(
-                sources.optimization, sources.failure_counts, sources.keywords, sources.token_probability
-            ),
-            found,
-        ),
+        **_evolution(sources, found),
         **_branches(params, sources.counts),
         **_worth(params, where, found),
         **_choice(params, sources),
@@ -186,6 +188,35 @@ def _evaluation(params: ReportParams, sources: Sources) -> dict[str, Any]:
     return {"evaluated": evaluated, "benchmark_chart": chart}
 
 
+def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, Any]:
+    """What the report says of the evolving method, of failures, and of the evolver's ideas and words."""
+    method = improvement.read_improvement(sources.optimization)
+    failed = [
+        each
+        for each in read_csv(sources.failure_counts, FAILURE_COLUMNS)
+        if f"{each['stage']}-{each['round']}" in found
+    ]
+    keywords = read_csv(sources.keywords, {"evolver": str, "keyword": str, "count": int})
+    tokens = read_csv(
+        sources.token_probability, {"round": str, "evolver": str, "probability": float, "share": float}
+    )
+    failures = _failures(failed, found)
+    seen = {(each["stage"], each["reason"]) for each in failures}
+    known = [(stage, reason) for stage in ("evolve", "respond") for reason in reasons_of(stage)]
+    return {
+        "method": method,
+        "method_chart": charts.failure_rates(method.candidates) if method else "",
+        "meanings": MEANINGS,
+        "failures": failures,
+        "never": [each for each in known if each not in seen],
+        "failure_lines": sorted(failed, key=lambda row: -row["rows"])[:FAILURE_LINES],
+        "more_failure_lines": max(0, len(failed) - FAILURE_LINES),
+        "ideas": _ideas(keywords),
+        "keyword_chart": charts.keywords(keywords) if keywords else "",
+        "token_chart": charts.token_probability(tokens) if tokens else "",
+    }
+
+
 def _branches(params: ReportParams, counts: Path) -> dict[str, Any]:
     """What the report says of branches: their funnels."""
     found = funnel.read_funnels(counts, list(params.branches))
@@ -259,6 +290,35 @@ def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, Sta
     levels = charts.levels(ratings) if "level" in params.rate.measures else ""
     drawn = charts.histograms(scores) if params.models.scorer else ""
     return {"level_chart": levels, "score_chart": drawn, "means": means}
+
+
+def _failures(failed: Sequence[Mapping[str, Any]], found: Mapping[str, StageCounts]) -> list[dict[str, Any]]:
+    """One line a stage and reason: rows that failed so in each round, and of how many."""
+    lines: dict[tuple[str, str], dict[str, int]] = {}
+    for each in failed:
+        line = lines.setdefault((each["stage"], each["reason"]), {})
+        line[each["round"]] = line.get(each["round"], 0) + each["rows"]
+    order = sorted(lines, key=lambda key: (key[0], -sum(lines[key].values()), key[1]))
+    return [
+        {
+            "stage": stage,
+            "reason": reason,
+            "rounds": {
+                name: (rows, rows / max(1, found[f"{stage}-{name}"].rows_in))
+                for name, rows in lines[stage, reason].items()
+            },
+        }
+        for stage, reason in order
+    ]
+
+
+def _ideas(keywords: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One line an evolver: how many distinct phrases stand for how many of its methods."""
+    evolvers = list(dict.fromkeys(each["evolver"] for each in keywords))
+    own = {name: [each["count"] for each in keywords if each["evolver"] == name] for name in evolvers}
+    return [
+        {"evolver": name, "distinct": len(counts), "methods": sum(counts)} for name, counts in own.items()
+    ]
 
 
 def _mean(values: pl.Series) -> float:

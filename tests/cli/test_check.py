@@ -115,7 +115,7 @@ def test_selection_takes_from_pools(shipped, pools, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"share": None}, "select.share is null and select.count is null; expected one of them"),
+        ({"share": None}, "select.share is None and select.count is None; expected one of them"),
         ({"count": 5}, "select.share is 0.25 and select.count is 5; expected one of them"),
         (
             {"weights": {"r1": 1.0}},

@@ -264,9 +264,3 @@ def test_the_options_alone_go_to_standard_output(capfd, tmp_path, monkeypatch):
     assert command.main(["preset", "autoif"]) == 0
     out, err = capfd.readouterr()
     assert err == "asks much\n" and out.startswith("-S autoif.on=true ")
-
-
-def test_outside_a_project_those_that_are_shipped_are_listed(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert command.main(["preset"]) == 0
-    assert "cherry " in capsys.readouterr().out

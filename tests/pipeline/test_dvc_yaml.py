@@ -215,11 +215,11 @@ def test_the_face_of_the_package_holds_nothing_that_a_stage_could_use() -> None:
 
 
 def committed_headers(table: str) -> list[list[str]]:
-    """The columns of a table, or of all in a folder, as git has them; of a new or an empty one none."""
+    """The columns of a table, or of all in a folder, as git has them; a new one comes after its first run."""
     words = {"cwd": ROOT, "text": True, "encoding": "utf-8"}
     files = subprocess.check_output(["git", "ls-tree", "-r", "--name-only", "HEAD", table], **words).split()
     texts = [subprocess.check_output(["git", "show", f"HEAD:{file}"], **words) for file in files]
-    return [text.splitlines()[0].split(",") for text in texts if text.strip()]
+    return [text.splitlines()[0].split(",") for text in texts if text]
 
 
 def test_every_plot_draws_columns_that_its_table_has() -> None:

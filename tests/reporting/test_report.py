@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from markupsafe import escape
-from reported import REAL, SIMULATED, add_branch_that_is_off, build, hostile, settings
+from reported import REAL, SIMULATED, build, hostile, settings
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
@@ -351,13 +351,3 @@ def test_the_funnel_of_a_branch_is_shown_with_what_each_step_lost(plain: Sources
     assert part.count('<th scope="row">entailment</th>') == 1 and '<td class="note">off</td>' in part
     assert "6,243 rows" in found.partition('id="counts"')[0]
     assert "<code>branches</code> is empty" in report.report_page(settings(), plain)
-
-
-def test_a_branch_that_is_off_is_left_out_and_its_empty_pool_can_be_drawn(tmp_path: Path):
-    sources = build(tmp_path)
-    add_branch_that_is_off(sources, "autoif")
-    pools = {name: {} for name in ("r0", "r1", "r2", "autoif")}
-    page = report.report_page(settings(branches={"autoif": {}}, pools=pools), sources)
-    assert "Switched off: <code>autoif.on</code> is false." in page and "autoif: off" in page
-    shown = page[page.index('<h2 id="made">') : page.index('<h2 id="counts">')]
-    assert ">autoif<" not in shown and "of autoif reached" not in shown and ">r2<" in shown

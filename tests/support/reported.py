@@ -13,9 +13,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
-from evobuild.core.json_files import read_json_file
-from evobuild.core.measures import MEASURES
-from evobuild.core.stages import OF_ALL_POOLS, OF_BRANCHES, OF_POOLS, file_stem, pool_stems
+from evobuild.core.stages import OF_ALL_POOLS, OF_BRANCHES, file_stem, pool_stems
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
 from evobuild.reporting.report import Sources
@@ -194,25 +192,3 @@ def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") 
     write_figures(sources, text)
     evaluated.write(sources.evaluated, sources.counts, sources.rows.rejects, text)
     return sources
-
-
-def add_branch_that_is_off(sources: Sources, name: str) -> None:
-    """What the steps of a branch that is switched off leave, and the stages of its empty pool."""
-    where = sources.rows
-    for folder in (where.rounds, where.responses):
-        tables.write(folder / f"{name}.parquet", tables.INSTRUCTIONS.to_frame())
-    for measure in MEASURES:
-        tables.write(where.measures[measure.folder] / f"{name}.parquet", measure.schema.to_frame())
-    for step in OF_BRANCHES:
-        tables.write_json(sources.counts / f"{file_stem(step.name, name)}.json", tables.OFF)
-    nothing = {"in": 0, "out": 0, "rejects": {}}
-    for stage in OF_POOLS:
-        path = sources.counts / f"{file_stem(stage, name)}.json"
-        own = read_json_file(path) | {name: nothing} if stage in OF_ALL_POOLS else nothing
-        tables.write_json(path, own)
-        if stage not in OF_ALL_POOLS:
-            tables.write(where.rejects / f"{file_stem(stage, name)}.parquet", tables.REJECTS.to_frame())
-    path = sources.counts / "decontaminate-held_out.json"
-    ledger = read_json_file(path)
-    hit = {key: {"rows": 0, "questions": 0} for key in ledger["pools"]["r0"]["hit"]}
-    tables.write_json(path, ledger | {"pools": ledger["pools"] | {name: {"rows": 0, "hit": hit}}})

@@ -6,7 +6,6 @@ from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.measures import METRICS
-from evobuild.core.params import written_value
 from evobuild.core.tables import SEED_ROUND
 from evobuild.selection.params import Select
 from evobuild.text import language
@@ -19,8 +18,7 @@ def check_selection(params: Params) -> None:
     given = params.select
     if (given.share is None) == (given.count is None):
         raise BadParams(
-            f"params.yaml: select.share is {written_value(given.share)} and select.count is "
-            f"{written_value(given.count)}; "
+            f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
             "expected one of them, and null for the other"
         )
     if given.exclude is not None:

@@ -12,9 +12,10 @@ from evobuild.core import library
 from evobuild.core.errors import BadInput
 
 PARTS = (
-    "dvc.yaml", "params.yaml", "stages", "prompts", "presets", "data/raw/sample.jsonl",
-    "data/raw/constraints.txt", "data/raw/benchmarks", "dvclive/plots/metrics/.gitkeep", ".dvc/config",
-    ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore",
+    "dvc.yaml", "params.yaml", "stages", "prompts", "presets", ".gitignore", ".dvcignore", ".dvc/config",
+    ".dvc/.gitignore", ".dvc/plots", "data/raw/sample.jsonl", "data/raw/constraints.txt",
+    "data/raw/benchmarks", "data/evaluation/.gitkeep", "metrics/training/.gitkeep",
+    "dvclive/plots/metrics/.gitkeep",
 )  # fmt: skip
 """Of the template; pyproject.toml puts the same into the wheel."""
 BASE = Path(".evobuild-base.zip")
