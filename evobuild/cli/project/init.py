@@ -119,8 +119,11 @@ def _take_seed(found: Inspection) -> None:
 
 def _remarks(params: Params) -> Iterator[str]:
     """What is still to be done before it runs: a model or a file that is named may not be there yet."""
-    if find_spec("torch") is None:
-        yield "torch is not here, which scoring and training need: pip install 'evobuild[train,diversity]'"
+    if find_spec("torch") is None and params.bases:
+        yield (
+            "torch is not here, which scoring and training need: pip install 'evobuild[train,diversity]', "
+            "or begin with --preset data-only"
+        )
     try:
         check_params(params)
     except UserError as error:
