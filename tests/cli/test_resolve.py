@@ -37,9 +37,11 @@ def weights(monkeypatch):
 
 
 def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
-    """Stages whose settings differ, report and export aside."""
+    """Stages whose settings differ, report and export aside; the branch is on unless it is switched off."""
     first, second = (
-        settings.resolve_settings_of(variants.changed(variants.DEFAULT, each), unanswered)
+        settings.resolve_settings_of(
+            variants.changed(variants.DEFAULT, {"autoif.on": True} | each), unanswered
+        )
         for each in (before, after)
     )
     return {stem for stem in first if first[stem] != second[stem]} - REPORT
@@ -81,10 +83,10 @@ def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
         ({}, {"experience.rows": 3}, set()),
         (OTHER_WEIGHTS, {"scratch.steps": 3}, set()),
         (OTHER_WEIGHTS | {"experience.base": "models/scratch"}, {"scratch.steps": 3}, set()),
-        ({}, {"bases": {**TOY, "more": {"model": "models/scratch"}}}, set()),
-        ({"models.scorer": "a/b"}, {"bases": {**TOY, "more": {"model": "models/scratch"}}}, set()),
-        ({}, {"bases.toy.finetune": {"epochs": 1}}, {"finetune-toy"}),
-        ({}, {"bases": {"toy": {"model": "a/b"}}}, {"finetune-toy", "evaluate-base"}),
+        ({}, {"bases": {**TOY, "more": {"model": "models/scratch"}}}, {"summarize"}),
+        ({"models.scorer": "a/b"}, {"bases": {**TOY, "more": {"model": "models/scratch"}}}, {"summarize"}),
+        ({}, {"bases.toy.finetune": {"epochs": 1}}, {"finetune-toy", "summarize"}),
+        ({}, {"bases": {"toy": {"model": "a/b"}}}, {"finetune-toy", "evaluate-base", "summarize"}),
         ({"bases.toy.finetune": {"epochs": 1}}, {"finetune.epochs": 2}, set()),
         ({"bases.toy.finetune": {"lora": {"rank": 4}}}, {"finetune.lora.rank": 2}, set()),
         ({"bases.toy.finetune": {"lora": {"rank": 4}}}, {"finetune.lora.alpha": 2.0}, {"finetune-toy"}),
@@ -96,6 +98,7 @@ def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
         (UNJUDGED | {"autoif.sample.count": 0}, {"autoif.sample.temperature": 0.1, "sandbox.seconds": 1.0},
          {"crosscheck-autoif"}),
         ({"autoif.augment.rounds": 0}, {"autoif.augment.temperature": 0.1}, set()),
+        ({"autoif.on": False}, {"autoif.augment.count": 3, "autoif.sample.count": 9}, set()),
         ({"autoif.backtranslate.functions": 0}, {"autoif.backtranslate.max_tokens": 9}, set()),
     ],
 )  # fmt: skip
