@@ -1,48 +1,15 @@
-"""The wheel in an environment of its own, outside the repository: a project is begun, and built whole.
-
-The environment has the wheel, and the libraries of the one that runs the tests; none of its activation, and
-nothing of the checkout, is in sight.
-"""
+"""The wheel in an environment of its own, outside the repository: a project is begun, and built whole."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from pathlib import Path
 
 import pytest
-from workspace import ROOT
 
 SECONDS = 1500
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
-    subprocess.run(command, check=True, timeout=300)
-    [built] = folder.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment with the wheel."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
-    paths = {"base": str(folder), "platbase": str(folder)}
-    site = Path(sysconfig.get_path("purelib", "venv", paths))
-    subprocess.run([folder / "bin/pip", "install", "--quiet", "--no-deps", wheel], check=True, timeout=300)
-    # What lies there is found after the wheel; `.pth` files there, such as the checkout's, are not read.
-    (site / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    dvc = folder / "bin/dvc"
-    dvc.write_text(f"#!{folder}/bin/python\nimport sys\nfrom dvc.cli import main\nsys.exit(main())\n")
-    dvc.chmod(0o755)
-    return folder / "bin"
 
 
 @pytest.fixture(scope="module")
