@@ -20,7 +20,8 @@ def written(tmp_path):
 
     def write(models):
         outs = {name: tmp_path / name for name in ("checked", "label")}
-        check.main(settings(models), check.Arguments(**outs))
+        no_toy = settings(models | {"scorer": "a/b"}, bases={"toy": {"model": "a/b"}})
+        check.main(no_toy, check.Arguments(**outs))
         metrics.write_metrics(tmp_path / "figures.json", FIGURES, outs["label"])
         assert metrics.read_metrics(tmp_path / "figures.json") == FIGURES
         return json.loads((tmp_path / "figures.json").read_text())

@@ -15,6 +15,7 @@ from dvc.utils.hydra import apply_overrides
 from workspace import SHIPPED_PARAMS
 
 from evobuild.__main__ import main
+from evobuild.cli import preset as presets
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.yaml_files import read_yaml
@@ -87,6 +88,8 @@ def overrides(text: str) -> Iterator[list[str]]:
     for command in commands(text):
         found = words(command)
         given = [found[place + 1] for place, word in enumerate(found[:-1]) if word == "-S"]
+        if "--preset" in found:
+            given = [*presets.options(found[found.index("--preset") + 1])[1::2], *given]
         if given and "KEY=VALUE" not in given:
             yield given
 
