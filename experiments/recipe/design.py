@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 from evobuild.cli import preset
 from experiments.recipe.papers import DOMAINS
-from experiments.recipe.tuning import with_items
+from experiments.recipe.tuning import tuned, with_items
 from experiments.recipe.views import View
 
 Settings = Mapping[str, str]
 """Params by key, as after `-S`: a key begins with + to add it, with ~ to remove it."""
+NO_TOY = {**tuned({}), "models.scorer": "null"}
+"""What every experiment begins with: the toy models of params.yaml are in none that does not name them."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def experiments(
     found = []
     for names in itertools.product(*factors.values()):
         labels = dict(zip(factors, names, strict=True))
-        own = {**common, **recipe.settings, **_of_data(recipe, labels["data"])}
+        own = {**NO_TOY, **common, **recipe.settings, **_of_data(recipe, labels["data"])}
         for factor, level in labels.items():
             own |= factors[factor][level]
         own = {**with_items(own, items), **settings}

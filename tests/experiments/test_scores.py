@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core.errors import UserError
 from evobuild.evaluation.benchmarks import BENCHMARKS
@@ -226,6 +227,7 @@ def line(monkeypatch, tmp_path):
         found.done.add(name)
 
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(command, "PARAMS", SHIPPED_PARAMS)
     monkeypatch.setattr(runs, "commit", lambda: "commit")
     monkeypatch.setattr(runs, "finished", lambda: set(found.done))
     monkeypatch.setattr(runs, "waiting", lambda: {name for name, _ in found.queued})
