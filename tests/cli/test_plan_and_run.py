@@ -73,7 +73,7 @@ def here(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(root)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.setenv("EVOBUILD_STORE", str(root / "replies.sqlite"))
-    metrics.write_label(Path("data/label.txt"), is_dry_run=False)
+    metrics.write_label(Path("data/label.txt"), "")
     Path("data/rounds").mkdir(exist_ok=True)
     rows = [tiny.row(instruction=task, output="An answer.") for task in TASKS]
     tables.write(Path("data/rounds/r0.parquet"), tables.frame(tables.INSTRUCTIONS, rows))

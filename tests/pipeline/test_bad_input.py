@@ -244,7 +244,7 @@ CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
     "a cycle of rounds": (params("{parent: r0}", "{parent: r3}"), "circle"),
     "a round of its own": (params("{parent: r0}", "{parent: r1}"), "circle"),
     "a pool that is no round": (params("  r3: {}", "  r4: {}"), "pools.r4"),
-    "empty pool list": (params("[r1, r2, r3, autoif]", "[]"), "select.pools"),
+    "empty pool list": (params("pools: all", "pools: []"), "select.pools"),
     "source that climbs out": (params("source: seeds.jsonl", "source: ../seeds.jsonl"), "absolute"),
     "source that is not there": (params("source: seeds.jsonl", "source: /nowhere/seeds.jsonl"), "/nowhere"),
     "model folder that is not there": (

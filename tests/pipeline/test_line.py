@@ -35,7 +35,7 @@ def test_a_second_repro_does_nothing(clone: Path) -> None:
 def test_git_sees_no_data(clone: Path) -> None:
     tracked = workspace.run(clone, "git", "ls-files", "data", "models").split()
     own = [path for path in tracked if not path.startswith("data/raw/benchmarks/")]
-    assert own == ["data/raw/constraints.txt", "data/raw/sample.jsonl"]
+    assert own == ["data/evaluation/.gitkeep", "data/raw/constraints.txt", "data/raw/sample.jsonl"]
     assert workspace.run(clone, "git", "status", "--short") == ""
 
 
