@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 # Without byte code, which takes half of the time: what is imported gets it at its first import.
 PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
+export PYTHONDONTWRITEBYTECODE :=
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
