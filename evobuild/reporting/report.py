@@ -288,7 +288,8 @@ def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, Sta
         for pool in params.pools
     ]
     levels = charts.levels(ratings) if "level" in params.rate.measures else ""
-    drawn = charts.histograms(scores) if params.models.scorer else ""
+    filled = {pool: rows for pool, rows in scores.items() if rows.height}
+    drawn = charts.histograms(filled) if filled and params.models.scorer else ""
     return {"level_chart": levels, "score_chart": drawn, "means": means}
 
 
