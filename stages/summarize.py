@@ -101,7 +101,7 @@ def main(params: Params, args: Arguments) -> None:
     csv_files.write_csv(args.histogram, summarize.score_histogram(args.measures, pools))
     csv_files.write_csv(args.reasons, failed)
     csv_files.write_csv(args.probability_bins, token_probability.probability_histogram(positions))
-    csv_files.write_csv(args.funnel, funnel.funnel_lines(steps))
+    csv_files.write_csv(args.funnel, funnel.funnel_lines(steps), funnel.LINES)
 
 
 if __name__ == "__main__":

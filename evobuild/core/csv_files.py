@@ -17,13 +17,17 @@ _FORMULA = tuple("=+-@＝＋－＠\t")
 """What a spreadsheet takes for the beginning of a formula."""
 
 
-def write_csv(path: Path, rows: pl.DataFrame | Sequence[Mapping[str, object]]) -> None:
+def write_csv(
+    path: Path, rows: pl.DataFrame | Sequence[Mapping[str, object]], columns: Sequence[str] = ()
+) -> None:
     """Write a small table to plot; every row has the keys of the first.
+
+    columns: of a table that may have no rows.
 
     Texts enter as `text_cell` gives them: a spreadsheet opens such a file, and DVC's page has it in a script.
     """
     records: Sequence[Mapping[str, object]] = rows.to_dicts() if isinstance(rows, pl.DataFrame) else rows
-    columns = rows.columns if isinstance(rows, pl.DataFrame) else [*rows[0]] if rows else []
+    columns = rows.columns if isinstance(rows, pl.DataFrame) else [*rows[0]] if rows else columns
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n")
         writer.writeheader()

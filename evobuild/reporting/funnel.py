@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.stages import OF_BRANCHES, file_stem
 
+LINES = ("branch", "step", "unit", "in", "passed", "out", "share")
+"""The columns of a table of funnels."""
+
 
 class Step(NamedTuple):
     """A step of a branch: what came in, out and was lost by reason, in its own unit. off: it is skipped."""
@@ -70,7 +73,7 @@ def funnel_figures(found: Mapping[str, Sequence[Step]]) -> dict[str, Any]:
 
 
 def funnel_lines(found: Mapping[str, Sequence[Step]]) -> list[dict[str, object]]:
-    """The funnels as lines of a table to plot; a step that is off has none."""
+    """The funnels as lines of a table to plot, with LINES; a step that is off has none."""
     return [
         {"branch": branch, "step": step.name, "unit": step.unit, "in": step.rows_in,
          "passed": step.passed, "out": step.rows_out, "share": round(step.share, 4)}

@@ -48,6 +48,7 @@ def test_a_step_that_is_off_has_no_share_and_no_line(counts):
         step: each["out"] for step, each in LEDGERS.items()
     }
     lines = funnel.funnel_lines(found)
+    assert all(tuple(line) == funnel.LINES for line in lines)
     assert [line["step"] for line in lines] == [
         step for step in STEPS if step not in ("backtranslate", "entailment")
     ]
