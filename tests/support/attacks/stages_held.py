@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from workspace import SHIPPED_PARAMS
-
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
+
+from workspace import SHIPPED_PARAMS  # noqa: E402
 
 from attacks.hold import ATTACKS, FURTHER, world  # noqa: E402
 from evobuild import sandbox  # noqa: E402
@@ -80,7 +80,8 @@ def _ran(stage, codes, folder: Path) -> list[str]:
 def _params() -> Params:
     given = load_all_params(SHIPPED_PARAMS)
     limits = given.sandbox.model_copy(update={"seconds": 0.5})
-    return given.model_copy(update={"sandbox": limits})
+    on = given.autoif.model_copy(update={"on": True})
+    return given.model_copy(update={"sandbox": limits, "autoif": on})
 
 
 def _crosschecked(codes: dict[str, str], folder: Path, params: Params) -> Iterator[str]:
