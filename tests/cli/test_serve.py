@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from workspace import ROOT, SHIPPED_PARAMS
 
+from evobuild import __main__ as command
 from evobuild.cli.serve import server as serving
 from evobuild.cli.serve.server import Server
 from evobuild.core import run_journal, running
@@ -197,3 +198,11 @@ def test_elsewhere_than_in_a_project_it_refuses(tmp_path: Path):
     with serve(tmp_path) as process:
         _, err = process.communicate(timeout=SECONDS)
     assert process.returncode == 1 and "dvc.yaml: no such file" in err
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "x", "0000065536", "8" * 5000])
+def test_a_port_that_there_is_not_is_refused_in_a_line(port, capsys):
+    with pytest.raises(SystemExit):
+        command.main(["serve", f"--port={port}"])
+    said = capsys.readouterr().err
+    assert "expected a number from 0 to 65535" in said and said.count("\n") == 1 and len(said) < 200

@@ -10,13 +10,19 @@ from pathlib import Path
 from evobuild.core.errors import UserError
 from evobuild.core.terminal import say
 
-PORTS = range(65536)
+MOST_PORT = 65535
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= MOST_PORT):
+        raise argparse.ArgumentTypeError(f"{text[:20]!r}; expected a number from 0 to {MOST_PORT}")
+    return int(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The port."""
     parser.add_argument(
-        "--port", type=int, choices=PORTS, default=0, metavar="PORT", help="to listen on; 0: any that is free"
+        "--port", type=_port, default=0, metavar="PORT", help="to listen on; 0: any that is free"
     )
 
 
