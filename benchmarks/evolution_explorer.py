@@ -80,7 +80,8 @@ def fill(where: outcomes.Tables, rows: int) -> None:
         for measure in ("13-gram", "8-gram")
     ]
     tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
-    tables.write(where.rejects / "finetune-toy.parquet", tables.frame(tables.REJECTS, []))
+    (where.downstream / "rejects").mkdir(parents=True)
+    tables.write(where.downstream / "rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
     lost = [(row.id, "below the cut", "0.125", "") for row in parents if row.domain != "math"]
     tables.write(where.rejects / "select.parquet", tables.frame(tables.REJECTS, lost))
 

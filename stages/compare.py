@@ -43,7 +43,7 @@ class Arguments:
     evaluations: Path = Path("data/evaluation")
     label: Path = Path("data/label.txt")
     comparisons: Out = out("data/comparisons.parquet")
-    counts: Out = out("data/counts/compare.json")
+    counts: Out = out("data/downstream/counts/compare.json")
     metrics: Out = out("metrics/evaluation.json")
     figures: Out = out("metrics/evaluation.csv")
     differences: Out = out("metrics/differences.csv")

@@ -54,8 +54,8 @@ class Arguments:
     scratch: Path = Path("models/scratch")
     tuned: Path = Path("models/tuned")
     replies: Out = out("data/evaluation/{model}.parquet")
-    rejects: Out = out("data/rejects/evaluate-{model}.parquet")
-    counts: Out = out("data/counts/evaluate-{model}.json")
+    rejects: Out = out("data/downstream/rejects/evaluate-{model}.parquet")
+    counts: Out = out("data/downstream/counts/evaluate-{model}.json")
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -14,8 +14,8 @@ class Arguments:
     dataset: Path = Path("data/dataset.parquet")
     label: Path = Path("data/label.txt")
     exports: Out = out("data/export")
-    rejects: Out = out("data/rejects/export.parquet")
-    counts: Out = out("data/counts/export.json")
+    rejects: Out = out("data/downstream/rejects/export.parquet")
+    counts: Out = out("data/downstream/counts/export.json")
 
 
 def main(params: ExportParams, args: Arguments) -> None:

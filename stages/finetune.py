@@ -35,8 +35,8 @@ class Arguments:
     scratch: Path = Path("models/scratch")
     label: Path = Path("data/label.txt")
     tuned: Out = out("models/tuned/{base}")
-    rejects: Out = out("data/rejects/finetune-{base}.parquet")
-    counts: Out = out("data/counts/finetune-{base}.json")
+    rejects: Out = out("data/downstream/rejects/finetune-{base}.parquet")
+    counts: Out = out("data/downstream/counts/finetune-{base}.json")
     curve: Out = out("metrics/training/{base}.csv")
 
 

@@ -27,7 +27,7 @@ class Arguments:
     training: Out = out("data/training.parquet")
     # In a folder that other stages depend on whole, which so is there even if no base is tuned.
     about: Out = out("models/tuned/data.json")
-    counts: Out = out("data/counts/gather.json")
+    counts: Out = out("data/downstream/counts/gather.json")
 
 
 def main(params: Params, args: Arguments) -> None:

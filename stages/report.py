@@ -23,6 +23,7 @@ class Arguments:
     unread: Path = Path("data/unread")
     method: Path = Path("data/method.txt")
     counts: Path = Path("data/counts")
+    downstream: Path = Path("data/downstream")
     contamination: Path = Path("data/contamination")
     optimization: Path = Path("data/optimization")
     failure_counts: Path = Path("metrics/failures.csv")
@@ -52,6 +53,7 @@ def main(params: CallParams, args: Arguments) -> None:
         failures=args.failures,
         replies=args.replies,
         unread=args.unread,
+        downstream=args.downstream,
         dataset=args.dataset,
         method=args.method,
     )
@@ -62,6 +64,7 @@ def main(params: CallParams, args: Arguments) -> None:
         rows=rows,
         settings=args.settings,
         counts=args.counts,
+        downstream=args.downstream,
         optimization=args.optimization,
         failure_counts=args.failure_counts,
         keywords=args.keywords,
@@ -73,7 +76,8 @@ def main(params: CallParams, args: Arguments) -> None:
     args.page.write_text(report.report_page(params, sources), encoding="utf-8")
     label = read_label(args.label)
     explorer.write_explorer(args.explorer, params, rows, label)
-    benchmark_pages.write_benchmark_pages(args.explorer, params, evaluated, rows.rejects, label)
+    lost = args.downstream / "rejects"
+    benchmark_pages.write_benchmark_pages(args.explorer, params, evaluated, lost, label)
 
 
 if __name__ == "__main__":

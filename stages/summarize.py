@@ -37,6 +37,7 @@ class Params(Part):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     counts: Path = Path("data/counts")
+    downstream: Path = Path("data/downstream")
     rounds: Path = Path("data/rounds")
     failures: Path = Path("data/failures")
     rejects: Path = Path("data/rejects")
@@ -75,9 +76,11 @@ def main(params: Params, args: Arguments) -> None:
     steps = funnel.read_funnels(args.counts, branches)
     evaluated = stage_counts.Names(names, branches, pools, params.evaluate.models)
     stages = stage_counts.asking_stages(evaluated)
+    folders = stage_counts.CountFolders(args.counts, args.downstream)
     sets = list(params.decontaminate.sets)
     sources = headline.Sources(
         counts=args.counts,
+        downstream=args.downstream,
         ratings=args.measures["ratings"],
         dataset=args.dataset,
         contamination=args.contamination_hits,
@@ -93,7 +96,7 @@ def main(params: Params, args: Arguments) -> None:
         args.token_probability: token_probability.probability_figures(positions),
         args.contamination: summarize.contaminated(args.counts, sets, pools),
         args.branches: funnel.funnel_figures(steps),
-        args.usage: summarize.usage_by_role(args.counts, stages),
+        args.usage: summarize.usage_by_role(folders, stages),
     }
     for path, own in figures.items():
         metrics.write_metrics(path, own, args.label)

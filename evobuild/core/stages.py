@@ -1,7 +1,8 @@
 """The stages of the pipeline, in the order of dvc.yaml: what each is run for, whom it asks, what it counts.
 
 Held against dvc.yaml by a test. What a stage leaves of a round, branch or pool is named after both,
-`data/counts/respond-r1.json`; what it leaves of all, after the stage alone.
+`data/counts/respond-r1.json`; what it leaves of all, after the stage alone. Counts and rejects of stages
+after `select` lie in `data/downstream/`, so that what describes the data set waits for no training.
 """
 
 from __future__ import annotations
@@ -60,6 +61,10 @@ STAGES = (
     Stage("summarize"),
     Stage("report"),
 )
+
+_NAMES = [stage.name for stage in STAGES]
+AFTER_SELECT = frozenset(_NAMES[_NAMES.index("select") + 1 :])
+"""Stages whose counts and rejects lie in `data/downstream/`."""
 
 OF_ALL_POOLS = frozenset(measure.stage for measure in MEASURES if measure.once)
 """Stages that take all pools in one run, since what they load costs more than what they do."""

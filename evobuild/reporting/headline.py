@@ -17,7 +17,7 @@ from evobuild.core.json_files import read_json_file
 from evobuild.core.metrics import read_metrics
 from evobuild.core.stages import LAST_OF_BRANCH, file_stem
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, SEED_ROUND
-from evobuild.reporting.stage_counts import stage_usage
+from evobuild.reporting.stage_counts import CountFolders, stage_usage
 from evobuild.reporting.summarize import DIGITS, rounded_mean
 from evobuild.reporting.training import read_curve
 
@@ -28,6 +28,7 @@ class Sources(NamedTuple):
     """Where the figures come from: files and folders of the stages before."""
 
     counts: Path
+    downstream: Path
     ratings: Path
     dataset: Path
     contamination: Path
@@ -74,7 +75,8 @@ def headline_figures(
         "method_failures": rate if rate is None else round(rate, DIGITS),
         **_losses(sources.curves / f"{names.base}.csv" if names.base else None),
         "tokens": sum(
-            line["prompt_tokens"] + line["completion_tokens"] for line in stage_usage(sources.counts, asking)
+            line["prompt_tokens"] + line["completion_tokens"]
+            for line in stage_usage(CountFolders(sources.counts, sources.downstream), asking)
         ),
     }
 

@@ -38,6 +38,7 @@ class Tables(NamedTuple):
     failures: Path = Path("data/failures")
     replies: Path = Path("data/replies")
     unread: Path = Path("data/unread")
+    downstream: Path = Path("data/downstream")
     dataset: Path = Path("data/dataset.parquet")
     method: Path = Path("data/method.txt")
 
@@ -161,11 +162,14 @@ def _overlaps(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -
 
 def _losses(params: ReportParams, where: Tables, some: Callable[..., _Rows]) -> dict[str, list[Loss]]:
     found: defaultdict[str, list[Loss]] = defaultdict(list)
-    stems = {stem: stem.partition("-")[0] for stem in [*pool_stems(params.pools), "select"]}
+    stems = [*pool_stems(params.pools), "select"]
+    files = {where.rejects / f"{stem}.parquet": stem.partition("-")[0] for stem in stems}
     # A row that one base cannot learn from another may.
-    stems |= {file_stem("finetune", base): stage_address("finetune", base) for base in params.bases}
-    for stem, stage in stems.items():
-        for key, *why in some(where.rejects / f"{stem}.parquet", REJECTS, *REJECTS):
+    trained = where.downstream / "rejects"
+    for base in params.bases:
+        files[trained / f"{file_stem('finetune', base)}.parquet"] = stage_address("finetune", base)
+    for file, stage in files.items():
+        for key, *why in some(file, REJECTS, *REJECTS):
             if not (found[key] and why[0] == NOT_ANSWERED):
                 found[key].append(Loss(stage, *why))
     return found

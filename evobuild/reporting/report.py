@@ -19,7 +19,6 @@ from evobuild.core import tables
 from evobuild.core.csv_files import read_csv
 from evobuild.core.metrics import read_label
 from evobuild.core.reasons import MEANINGS, reasons_of
-from evobuild.core.stages import file_stem
 from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
 from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import read_yaml
@@ -65,6 +64,7 @@ class Sources(NamedTuple):
     rows: outcomes.Tables
     settings: Path
     counts: Path
+    downstream: Path
     optimization: Path
     failure_counts: Path
     keywords: Path
@@ -73,6 +73,10 @@ class Sources(NamedTuple):
     label: Path
     evaluated: evaluations.Sources
 
+    @property
+    def count_folders(self) -> stage_counts.CountFolders:
+        return stage_counts.CountFolders(self.counts, self.downstream)
+
 
 def report_page(params: ReportParams, sources: Sources) -> str:
     """Write the page.
@@ -80,7 +84,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
     Raises BadInput naming the file that is missing or not as it should be; MissingExtra without matplotlib.
     """
     where = sources.rows
-    found = stage_counts.read_stage_counts(params, sources.counts)
+    found = stage_counts.read_stage_counts(params, sources.count_folders)
     trained = training.read_trained_bases(params, sources.curves)
     curves = {name: base.curve for name, base in trained.items() if base.curve}
     selected_pools = params.select.pools_read(params.pools)
@@ -107,7 +111,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         selected_pools=selected_pools,
         trained=trained,
         curve_chart=charts.training(curves) if curves else "",
-        usage=list(stage_counts.stage_usage(sources.counts, stage_counts.asking_stages(_names(params)))),
+        usage=_usage(params, sources),
         settings=_settings(sources.settings),
         **templates.script(*SCRIPTS),
         **told,
@@ -157,6 +161,12 @@ def _bases(params: ReportParams) -> dict[str, Weights]:
     return {f"base {name}": base.model for name, base in params.bases.items()}
 
 
+def _usage(params: ReportParams, sources: Sources) -> list[dict[str, Any]]:
+    """What stages asked of models."""
+    asking = stage_counts.asking_stages(_names(params))
+    return list(stage_counts.stage_usage(sources.count_folders, asking))
+
+
 def _names(params: ReportParams) -> stage_counts.Names:
     return stage_counts.Names(params.rounds, params.branches, params.pools, params.evaluate.models)
 
@@ -167,10 +177,7 @@ def _evaluation(params: ReportParams, sources: Sources) -> dict[str, Any]:
     figures = evaluations.read_figures(where.figures, models)
     lines, more = evaluations.first_lines(evaluations.figure_lines(figures))
     differences = evaluations.read_differences(where.differences, models)
-    counts = {
-        name: stage_counts.read_json(sources.counts / f"{file_stem('evaluate', name)}.json")
-        for name in models
-    }
+    counts = {name: stage_counts.read_json(sources.count_folders.file("evaluate", name)) for name in models}
     higher = {each["benchmark"]: each["higher_is_better"] for each in figures}
     evaluated = {
         "models": models,

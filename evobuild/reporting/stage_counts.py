@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
 from evobuild.core.pools import counts_of_pool
-from evobuild.core.stages import OF_BRANCHES, OF_POOLS, STAGES, file_stem
+from evobuild.core.stages import AFTER_SELECT, OF_BRANCHES, OF_POOLS, STAGES, file_stem
 from evobuild.models.usage import ASKED
 from evobuild.reporting.params import ReportParams
 
@@ -33,7 +33,19 @@ class StageCounts(NamedTuple):
         return sum(self.rejects.values())
 
 
-def read_stage_counts(params: ReportParams, counts: Path) -> dict[str, StageCounts]:
+class CountFolders(NamedTuple):
+    """Where stages leave their counts: those up to `select`, and the others, in `counts` of theirs."""
+
+    upstream: Path
+    downstream: Path
+
+    def file(self, stage: str, name: str) -> Path:
+        """The counts of a stage."""
+        folder = self.downstream / "counts" if stage in AFTER_SELECT else self.upstream
+        return folder / f"{file_stem(stage, name)}.json"
+
+
+def read_stage_counts(params: ReportParams, counts: CountFolders) -> dict[str, StageCounts]:
     """The counts of all stages in order, by stage and round, pool, base or model: "evolve-r1".
 
     Raises BadInput naming the file that is missing or not as it should be.
@@ -46,9 +58,9 @@ def read_stage_counts(params: ReportParams, counts: Path) -> dict[str, StageCoun
     return {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in names}
 
 
-def read_counts(stage: str, name: str, counts: Path) -> StageCounts:
+def read_counts(stage: str, name: str, counts: CountFolders) -> StageCounts:
     """The counts of one stage. Raises BadInput as `read_stage_counts`."""
-    path = counts / f"{file_stem(stage, name)}.json"
+    path = counts.file(stage, name)
     content = counts_of_pool(read_json(path), stage, name)
     _hold(path, content, "in", "out", "rejects")
     held_out = content.get("held_out", 0)
@@ -79,13 +91,13 @@ def asking_stages(names: Names) -> list[tuple[str, str]]:
     return [(stage.name, name) for stage in STAGES if stage.asks for name in entries[stage.per]]
 
 
-def stage_usage(counts: Path, stages: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def stage_usage(counts: CountFolders, stages: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
     """One line a stage and role: what was asked of its model; a stage that asked nothing has none.
 
     Raises BadInput as `read_stage_counts`.
     """
     for stage, name in stages:
-        for entry in read_json(counts / f"{file_stem(stage, name)}.json").get("asked", []):
+        for entry in read_json(counts.file(stage, name)).get("asked", []):
             purposes = list(entry["purposes"].values())
             sums = {key: sum(purpose[key] for purpose in purposes) for key in ASKED}
             yield {"stage": stage, "name": name, "role": entry["role"], "model": entry["model"]} | sums

@@ -14,7 +14,7 @@ from evobuild.core.measures import MEASURES, METRICS
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import LAST_OF_BRANCH, OF_POOLS, file_stem
 from evobuild.core.tables import LEVELS, RATINGS, SCORES
-from evobuild.reporting.stage_counts import stage_usage
+from evobuild.reporting.stage_counts import CountFolders, stage_usage
 
 BINS = 20
 """Bins of a score histogram."""
@@ -127,7 +127,7 @@ def contaminated(counts: Path, sets: Sequence[str], pools: Sequence[str]) -> dic
     return {"rows": rows, "share": share}
 
 
-def usage_by_role(counts: Path, stages: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
+def usage_by_role(counts: CountFolders, stages: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:
     """What was asked of each role in some stages: requests and tokens, kept replies included."""
     totals: dict[str, dict[str, int]] = {}
     for line in stage_usage(counts, stages):

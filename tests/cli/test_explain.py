@@ -75,7 +75,8 @@ def build(root, changes):
     (DATA / "contamination").mkdir()
     tables.write(DATA / "contamination/held_out.parquet", tables.frame(tables.CONTAMINATION, []))
     run("select")
-    tables.write(DATA / "rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
+    (DATA / "downstream/rejects").mkdir(parents=True)
+    tables.write(DATA / "downstream/rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
 
 
 def measure(pool):

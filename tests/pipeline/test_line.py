@@ -40,7 +40,7 @@ def test_git_sees_no_data(clone: Path) -> None:
 
 
 def test_rows_in_are_rows_out_and_rejects(clone: Path) -> None:
-    found = {path.stem: json.loads(path.read_text()) for path in (clone / "data/counts").glob("*.json")}
+    found = {path.stem: json.loads(path.read_text()) for path in (clone / "data").glob("**/counts/*.json")}
     assert "questions" in found.pop("decontaminate-held_out"), "it loses no row"
     # seed and experience, rounds, keywords, the branch, respond and rate of pools, what takes all, evaluation
     # of two models and their comparison, the rest

@@ -64,6 +64,7 @@ def sources(tmp_path: Path, label: Path, row: Any) -> Sources:
     (tmp_path / "curves/toy.csv").write_text("step,loss,held_out_loss\n1,3.0,\n2,2.5,2.75\n3,2.0,2.12341\n")
     return Sources(
         counts=tmp_path / "counts",
+        downstream=tmp_path / "downstream",
         ratings=tmp_path / "ratings",
         dataset=tmp_path / "dataset.parquet",
         contamination=tmp_path / "contamination",

@@ -203,9 +203,10 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
         "rejects/evolve-r1.parquet", "rejects/select.parquet", "counts/select.json", "counts/rate-r0.json",
         "optimization/candidates.parquet", "optimization/failures.parquet",
         "optimization/trajectories.parquet", "failure_counts", "keywords", "token_probability",
-        "dataset", "curves/toy.csv", "evaluation/tuned.parquet", "counts/finetune-toy.json",
-        "counts/gather.json", "counts/evaluate-base.json", "counts/compare.json", "figures.csv",
-        "differences.csv", "comparisons", "evaluation.json", "rejects/finetune-toy.parquet",
+        "dataset", "curves/toy.csv", "evaluation/tuned.parquet", "downstream/counts/finetune-toy.json",
+        "downstream/counts/gather.json", "downstream/counts/evaluate-base.json",
+        "downstream/counts/compare.json", "figures.csv", "differences.csv", "comparisons",
+        "evaluation.json", "downstream/rejects/finetune-toy.parquet",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("broken", [False, True], ids=["missing", "broken"])

@@ -14,9 +14,10 @@ from evobuild.reporting import stage_counts
 
 def test_a_ledger_that_lacks_a_pool_is_named(tmp_path: Path) -> None:
     (tmp_path / "score.json").write_text(json.dumps({"r1": OFF}))
-    assert stage_counts.read_counts("score", "r1", tmp_path).rows_in == 0
+    counts = stage_counts.CountFolders(tmp_path, tmp_path)
+    assert stage_counts.read_counts("score", "r1", counts).rows_in == 0
     with pytest.raises(BadInput, match=r"score\.json: the key 'in' is missing"):
-        stage_counts.read_counts("score", "r0", tmp_path)
+        stage_counts.read_counts("score", "r0", counts)
 
 
 def test_stages_that_ask_stand_in_the_order_of_the_pipeline() -> None:

@@ -14,7 +14,7 @@ from evobuild.core.measures import MEASURES, measure_folders
 from evobuild.core.stage import Folders
 from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
-from evobuild.reporting.stage_counts import Names, asking_stages
+from evobuild.reporting.stage_counts import CountFolders, Names, asking_stages
 
 PARAMS = trees.settings()
 
@@ -185,9 +185,13 @@ def test_what_was_asked_is_summed_by_role_over_all_stages(tmp_path: Path) -> Non
         "evaluate-tuned": [entry("evaluated", 7, "evaluate"), entry("judge", 5, "judge")],
         "compare": [entry("judge", 2, "judge")],
     }
+    folders = CountFolders(tmp_path / "counts", tmp_path / "downstream")
+    for folder in (folders.upstream, folders.downstream / "counts"):
+        folder.mkdir(parents=True)
+    files = {file_stem(*each): folders.file(*each) for each in stages}
     for name, entries in asked.items():
-        (tmp_path / f"{name}.json").write_text(json.dumps({"in": 1, "asked": entries}))
-    assert summarize.usage_by_role(tmp_path, stages) == {
+        files[name].write_text(json.dumps({"in": 1, "asked": entries}))
+    assert summarize.usage_by_role(folders, stages) == {
         "evolver": {"requests": 4, "tokens": 44},
         "evaluated": {"requests": 7, "tokens": 77},
         "judge": {"requests": 13, "tokens": 143},

@@ -13,7 +13,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
-from evobuild.core.stages import OF_ALL_POOLS, OF_BRANCHES, file_stem, pool_stems
+from evobuild.core.stages import AFTER_SELECT, OF_ALL_POOLS, OF_BRANCHES, file_stem, pool_stems
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
 from evobuild.reporting.report import Sources
@@ -77,18 +77,23 @@ def write_spread(where: outcomes.Tables, number: int) -> None:
 
 
 def write_ledgers(sources: Sources, text: Any) -> None:
+    upstream, downstream = (sources.rows.rejects, sources.counts), sources.downstream
+    for folder in ("rejects", "counts"):
+        (downstream / folder).mkdir()
     for stem in ["seed", "evolve-r1", "evolve-r2", "select", *pool_stems(ROUNDS), "gather", "finetune-toy"]:
+        later = stem.partition("-")[0] in AFTER_SELECT
+        rejects, counts = (downstream / "rejects", downstream / "counts") if later else upstream
         lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
-        tables.write(sources.rows.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
+        tables.write(rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
         ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
         ledger |= {"held_out": 40 if stem == "seed" else 0}
         counted = {name: ledger for name in ROUNDS} if stem in OF_ALL_POOLS else ledger
         sums = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens"), 5)
         asked = {"role": text("usage role"), "model": text("usage model"), "purposes": {"evolve": sums}}
-        tables.write_json(sources.counts / f"{stem}.json", counted | {"asked": [asked]})
+        tables.write_json(counts / f"{stem}.json", counted | {"asked": [asked]})
     for name in ("optimize", "keywords"):
         tables.write_json(sources.counts / f"{name}.json", {"asked": []})
-    tables.write(sources.rows.rejects / "finetune-toy.parquet", tables.frame(tables.REJECTS, []))
+    tables.write(downstream / "rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
 
 
 def write_funnel(sources: Sources, text: Any) -> None:
@@ -190,5 +195,5 @@ def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") 
     write_contamination(sources, text)
     write_optimization(sources, text)
     write_figures(sources, text)
-    evaluated.write(sources.evaluated, sources.counts, sources.rows.rejects, text)
+    evaluated.write(sources.evaluated, sources.downstream / "counts", sources.downstream / "rejects", text)
     return sources

@@ -100,8 +100,10 @@ def write(
         )
     hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
     tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
+    (where.downstream / "rejects").mkdir()
     for stem in [*pool_stems(["r0", "r1", "r2"]), "select", "finetune-toy"]:
-        path = where.rejects / f"{stem}.parquet"
+        folder = where.downstream / "rejects" if stem == "finetune-toy" else where.rejects
+        path = folder / f"{stem}.parquet"
         tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
     chosen = [each for each in rows if each.id in selected]
     tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, chosen))
