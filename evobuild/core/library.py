@@ -22,9 +22,9 @@ UNCOUNTED = {"core/version.py"}
 LOCK = Path("evobuild.lock")
 """In a project of one's own: the version, and the content of each folder, that its stages depend on."""
 LIBRARIES = (
-    "accelerate", "datasets", "faiss-cpu", "langdetect", "lm-eval", "math-verify", "nltk", "numpy", "peft",
-    "polars", "py3langid", "rensa", "scikit-learn", "scipy", "sentence-transformers", "tokenizers", "torch",
-    "transformers", "trl",
+    "accelerate", "datasets", "faiss-cpu", "great_expectations", "langdetect", "lm-eval", "math-verify",
+    "nltk", "numpy", "peft", "polars", "py3langid", "rensa", "scikit-learn", "scipy",
+    "sentence-transformers", "tokenizers", "torch", "transformers", "trl",
 )  # fmt: skip
 """Libraries of others that compute something, by their names in a registry."""
 

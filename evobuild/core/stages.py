@@ -53,6 +53,7 @@ STAGES = (
     *_MEASURING,
     Stage("decontaminate", "decontaminate.sets"),
     Stage("select"),
+    Stage("validate"),
     Stage("export"),
     Stage("gather"),
     Stage("finetune", "bases"),

@@ -51,6 +51,8 @@ CODE = ("evobuild", "prompts", "stages")
 CHOSEN_FILES = ("${evolve.file}", "${autoif.compose.file}", "${autoif.seeds}")
 """Files that params name, whose content stands in the settings of who reads them."""
 LOCK = "requirements.lock"
+GATES = dict.fromkeys(("export", "gather"), ("data/validation/tables.json",))
+"""What stages wait for and do not read: that the data set is what its contract says."""
 ALL_CODE = {"check", "resolve"}
 """Stages that depend on the whole library; they take a second, and what they make stays the same."""
 ELSEWHERE = {
@@ -71,6 +73,7 @@ LIBRARIES = {
     "faiss": "faiss-cpu",
     "rensa": "rensa",
     "py3langid": "py3langid",
+    "great_expectations": "great_expectations",
     "langdetect": "langdetect",
     "nltk": "nltk",
     "math_verify": "math-verify",
@@ -267,7 +270,7 @@ def test_a_command_is_one_short_line_and_its_paths_are_the_deps_and_outs(name: s
     read, written = reach.paths(name, options)
     assert written == {filled(path) for path in outs(name)}
     declared = {filled(dep) for dep in paths(body(name)["deps"]) if not dep.startswith(CODE)}
-    beside = {filled(waits_for(name)), LOCK, "params.yaml", *CHOSEN_FILES}
+    beside = {filled(waits_for(name)), LOCK, "params.yaml", *CHOSEN_FILES, *GATES.get(name, ())}
     assert declared - beside == read - {"params.yaml"} - ({"data/check.txt"} - read)
 
 
@@ -342,7 +345,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dvc.repo import Repo
 
     root = tmp_path_factory.mktemp("pipeline")
-    for name in ("stages", "evobuild", "prompts", "data/raw"):
+    for name in ("stages", "evobuild", "prompts", "expectations", "data/raw"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore", LOCK):
         shutil.copy(ROOT / name, root / name)

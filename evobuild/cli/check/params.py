@@ -7,6 +7,7 @@ from pathlib import Path
 from evobuild.answering import params as answering
 from evobuild.autoif import params as autoif
 from evobuild.contamination import params as contamination
+from evobuild.contracts import params as contracts
 from evobuild.core.params import Branches, Pools, RandomSeed, Rounds, Section, load_params
 from evobuild.evaluation import params as evaluation
 from evobuild.evolution import params as evolution
@@ -42,6 +43,7 @@ class Params(
     scoring.Sections,
     contamination.Sections,
     selection.Sections,
+    contracts.Sections,
     export.Sections,
     evaluation.Sections,
     reporting.Sections,

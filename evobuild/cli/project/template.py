@@ -12,8 +12,8 @@ from evobuild.core import library
 from evobuild.core.errors import BadInput
 
 PARTS = (
-    "dvc.yaml", "params.yaml", "stages", "prompts", "presets", ".gitignore", ".dvcignore", ".dvc/config",
-    ".dvc/.gitignore", ".dvc/plots", "data/raw/sample.jsonl", "data/raw/constraints.txt",
+    "dvc.yaml", "params.yaml", "stages", "prompts", "presets", "expectations", ".gitignore", ".dvcignore",
+    ".dvc/config", ".dvc/.gitignore", ".dvc/plots", "data/raw/sample.jsonl", "data/raw/constraints.txt",
     "data/raw/benchmarks", "data/evaluation/.gitkeep", "metrics/training/.gitkeep",
     "dvclive/plots/metrics/.gitkeep",
 )  # fmt: skip

@@ -1,0 +1,184 @@
+"""Expectations, held by Great Expectations: a table goes over to pandas by columns, those of an entry.
+
+Its context lives in memory, sends nothing and draws no progress. What it gives is read here alone: some of it
+holds values of numpy that its own writer refuses.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from evobuild.contracts.result import MOST_IDS, Outcome, TableOutcomes
+from evobuild.contracts.suites import Entry
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_RESULT = {"result_format": "SUMMARY", "partial_unexpected_count": MOST_IDS}
+_PLACE = "place"
+"""By which a result is known again; they come in another order."""
+
+
+class Table(NamedTuple):
+    """What expectations are of. rows: not read yet, with an `id`. off: the param that switches it off."""
+
+    name: str
+    rows: pl.LazyFrame
+    off: str = ""
+
+    def read(self, columns: Sequence[str]) -> pl.DataFrame:
+        """Read some columns."""
+        return tables.collect(Path(self.name), self.rows.select(columns))
+
+
+class Holder:
+    """Holds tables to their expectations. parameters: what entries reach by {"$PARAMETER": name}."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = dict(parameters)
+        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        import great_expectations
+
+        context = great_expectations.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        self._suite = great_expectations.ExpectationSuite
+        asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
+        self._batches = asset.add_batch_definition_whole_dataframe("whole")
+
+    def hold(self, table: Table, entries: Sequence[Entry]) -> TableOutcomes:
+        """Hold a table to its expectations; one that is switched off is left.
+
+        Raises BadInput naming an entry that Great Expectations does not know or cannot evaluate.
+        """
+        made = [make_expectation(entry, number) for number, entry in enumerate(entries)]
+        height = int(tables.collect(Path(table.name), table.rows.select(pl.len())).item())
+        if table.off:
+            return TableOutcomes(table.name, height, table.off, [])
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for number, entry in enumerate(entries):
+            groups.setdefault(("",) if entry.is_of_columns else entry.columns, []).append(number)
+        found: dict[int, Outcome] = {}
+        for columns, numbers in groups.items():
+            frame, ids = _handed_over(table, columns, height)
+            for number, result in self._results(frame, [made[number] for number in numbers]):
+                found[number] = _outcome(entries[number], result, height, ids)
+        return TableOutcomes(table.name, height, "", [found[number] for number in range(len(entries))])
+
+    def _results(self, frame: pd.DataFrame, made: list[Any]) -> list[tuple[int, Any]]:
+        batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
+        suite = self._suite(name="suite", expectations=made)
+        with warnings.catch_warnings(action="ignore"):
+            found = batch.validate(suite, result_format=_RESULT, expectation_parameters=self._parameters)
+        return [(each.expectation_config.meta[_PLACE], each) for each in found.results]
+
+
+def make_expectation(entry: Entry, place: int = 0) -> Any:
+    """Make Great Expectations' own object of an entry. Raises BadInput at an unknown type or wrong kwargs."""
+    from great_expectations.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    given = ExpectationConfiguration(
+        type=entry.type, kwargs=dict(entry.kwargs), meta={_PLACE: place}, severity=entry.severity
+    )
+    try:
+        return given.to_domain_obj()
+    except ExpectationNotFoundError:
+        known = sorted(list_registered_expectation_implementations())
+        close = difflib.get_close_matches(entry.type, known, 1)
+        hint = f"did you mean '{close[0]}'?" if close else "expected one of Great Expectations' types"
+        raise BadInput(f"{entry.place}: unknown type '{entry.type}'; {hint}") from None
+    except ValueError as error:
+        raise BadInput(f"{entry.place}: {_wrong_kwargs(error)}") from None
+
+
+def _wrong_kwargs(error: ValueError) -> str:
+    """Say what is wrong with kwargs, in a line. error: of pydantic's first version, which is within GX."""
+    said: dict[str, list[str]] = {}
+    for each in error.errors() if hasattr(error, "errors") else ():
+        said.setdefault(".".join(map(str, each["loc"])), []).append(each["msg"])
+    if not said:
+        return str(error).splitlines()[0]
+    name, messages = next(iter(said.items()))
+    if messages == ["extra fields not permitted"]:
+        return f"unknown kwarg '{name}'; expected those of its type in Great Expectations' gallery"
+    return f"kwargs: {'' if name == '__root__' else f'{name}: '}{', or '.join(messages)}"
+
+
+def _handed_over(table: Table, columns: tuple[str, ...], height: int) -> tuple[pd.DataFrame, pl.Series]:
+    """Some columns as pandas has them, and the ids of the rows.
+
+    columns: ("",) for all, without rows; () for the rows, without a column.
+    """
+    import pandas as pd
+
+    if columns == ("",):
+        return table.rows.collect_schema().to_frame().to_pandas(), pl.Series([], dtype=pl.String)
+    if not columns:
+        return pd.DataFrame(index=range(height)), pl.Series([], dtype=pl.String)
+    rows = table.read(list(dict.fromkeys(["id", *columns])))
+    return rows.select(columns).to_pandas(), rows["id"]
+
+
+def _outcome(entry: Entry, given: Any, height: int, ids: pl.Series) -> Outcome:
+    """Read one of its results."""
+    if trouble := _raised(given.exception_info):
+        raise BadInput(f"{entry.place}: cannot be evaluated: {trouble}")
+    result = given.result
+    kwargs = {name: _plain(value) for name, value in given.expectation_config.kwargs.items()}
+    kwargs.pop("batch_id", None)
+    rows, unexpected, share, failing = height, None, None, []
+    if "element_count" in result:
+        rows = result["element_count"] - (result.get("missing_count") or 0)
+        unexpected = int(result["unexpected_count"])
+        share = unexpected / rows if rows else 0.0
+        failing = [str(ids[place]) for place in result.get("partial_unexpected_index_list") or ()]
+    return Outcome(
+        type=entry.type,
+        column=", ".join(entry.columns),
+        kwargs=kwargs,
+        severity=entry.severity,
+        success=bool(given.success),
+        rows=rows,
+        unexpected=unexpected,
+        share=share,
+        observed=None if unexpected is not None else _plain(_observed(result)),
+        ids=failing,
+        notes=entry.notes,
+    )
+
+
+def _observed(result: Mapping[str, Any]) -> Any:
+    """What was found of a column or table as a whole."""
+    found = result.get("observed_value")
+    return result.get("partial_unexpected_list") if found is None else found
+
+
+def _raised(info: Mapping[str, Any] | None) -> str:
+    """What Great Expectations raised, in a line; '' if nothing. It files that by metric, or once."""
+    each = [info or {}, *(own for own in (info or {}).values() if isinstance(own, dict))]
+    said = [str(own.get("exception_message")) for own in each if own.get("raised_exception")]
+    return " ".join(said[0].split())[:300] if said else ""
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, dict):
+        return {str(name): _plain(own) for name, own in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_plain(own) for own in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | bool | int | float) else str(value)

@@ -1,0 +1,117 @@
+"""What came of holding tables to their expectations: `data/validation/*.json`, read by reports and cards.
+
+    {"success": true, "tables": [{"table": "ratings", "rows": 210, "off": "", "expectations": [
+        {"type": "expect_column_values_to_be_between", "column": "difficulty",
+         "kwargs": {"column": "difficulty", "min_value": 0, "max_value": 100}, "severity": "warning",
+         "success": false, "rows": 210, "unexpected": 3, "share": 0.0143, "observed": null,
+         "ids": ["0c9f…", …], "notes": "a judge gives 0 to 100"}]}]}
+
+A table whose stage is switched off says by which param in `off`, and its expectations were not held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+from evobuild.core.errors import BadInput
+from evobuild.core.json_files import read_json_file
+from evobuild.core.tables import write_json
+
+Severity = Literal["critical", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+MOST_IDS = 20
+"""Failing ids that are kept of an expectation."""
+SHOWN_IDS = 3
+"""Failing ids that a message names."""
+
+
+class Outcome(NamedTuple):
+    """What came of an expectation.
+
+    type, kwargs: Great Expectations' own, with parameters filled in. column: what it is of; several are
+    joined by ", "; '' if it is of the table. rows: that were looked at. unexpected, share: those that are not
+    as they should be; None if it is of the table or of a figure of all rows. observed: that figure, else
+    None. ids: of unexpected rows, MOST_IDS at the most. notes: why it is expected.
+    """
+
+    type: str
+    column: str
+    kwargs: dict[str, Any]
+    severity: Severity
+    success: bool
+    rows: int
+    unexpected: int | None
+    share: float | None
+    observed: Any
+    ids: list[str]
+    notes: str
+
+
+class TableOutcomes(NamedTuple):
+    """What came of a table's expectations. off: the param that switches the table off, '' if it is on."""
+
+    table: str
+    rows: int
+    off: str
+    expectations: list[Outcome]
+
+
+class Failure(NamedTuple):
+    """An expectation that a table does not meet."""
+
+    table: str
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        """Say it in a line: expectation, table, share, three ids."""
+        found = self.outcome
+        of = f" of {found.column}" if found.column else ""
+        said = f"{self.table}: {found.type}{of} fails"
+        if found.unexpected is None:
+            return f"{said}: {found.observed} was found" if found.observed is not None else said
+        said += f" for {found.unexpected} of {found.rows} rows ({found.share or 0:.1%})"
+        return f"{said}, such as {', '.join(found.ids[:SHOWN_IDS])}" if found.ids else said
+
+
+class Validation(NamedTuple):
+    """What came of all tables. success: nothing critical failed."""
+
+    success: bool
+    tables: list[TableOutcomes]
+
+    def failures(self, severity: Severity) -> Iterator[Failure]:
+        """The expectations of a severity that are not met."""
+        for table in self.tables:
+            for outcome in table.expectations:
+                if not outcome.success and outcome.severity == severity:
+                    yield Failure(table.table, outcome)
+
+
+def validation_of(tables: list[TableOutcomes]) -> Validation:
+    """Gather what came of some tables."""
+    found = Validation(success=True, tables=tables)
+    return found._replace(success=not any(found.failures("critical")))
+
+
+def read_validation(path: Path) -> Validation:
+    """Read what `write_validation` wrote. Raises BadInput if it is no such file."""
+    content = read_json_file(path)
+    try:
+        tables = [
+            TableOutcomes(**{**each, "expectations": [Outcome(**own) for own in each["expectations"]]})
+            for each in content["tables"]
+        ]
+        return Validation(success=content["success"], tables=tables)
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"{path}: expected what the stage validate writes; found no {error}") from error
+
+
+def write_validation(path: Path, found: Validation) -> None:
+    """Write it as JSON."""
+    tables = [
+        each._asdict() | {"expectations": [own._asdict() for own in each.expectations]}
+        for each in found.tables
+    ]
+    write_json(path, {"success": found.success, "tables": tables})

@@ -1,0 +1,48 @@
+"""Hold tables to their suites: what stops the line, what is said, and what is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evobuild.contracts.expectations import Holder, Table
+from evobuild.contracts.result import Validation, validation_of, write_validation
+from evobuild.contracts.suites import read_suites
+from evobuild.core.errors import BadInput
+from evobuild.core.machine import repository_root
+from evobuild.core.private_files import private_folder
+from evobuild.core.terminal import log
+
+MOST_SAID = 5
+"""Warnings that are logged; all of them stand in the result."""
+
+
+def validate_tables(given: Sequence[Table], suites: Path, parameters: Mapping[str, Any]) -> Validation:
+    """Hold tables to their suites in a folder. Raises BadInput at a suite that is not as it should be."""
+    columns = {table.name: table.rows.collect_schema().names() for table in given}
+    entries = read_suites(suites, columns, parameters)
+    holder = Holder(parameters)
+    return validation_of(
+        [holder.hold(table, entries[table.name]) for table in given if table.name in entries]
+    )
+
+
+def finish(found: Validation, stage: str, out: Path) -> None:
+    """Write a result, log its warnings, and raise BadInput if anything critical failed.
+
+    The result of a line that stops is left in .evobuild/validation, where it can be read.
+    """
+    kept = private_folder(repository_root() / ".evobuild" / "validation") / f"{stage}.json"
+    write_validation(kept, found)
+    write_validation(out, found)
+    warned, failed = list(found.failures("warning")), list(found.failures("critical"))
+    for failure in warned[:MOST_SAID]:
+        log(f"warning: {failure}")
+    if len(warned) > MOST_SAID:
+        log(f"warning: {len(warned) - MOST_SAID} more expectations are not met; all stand in the report")
+    if failed:
+        more = f"; {len(failed) - 1} more fail" if failed[1:] else ""
+        raise BadInput(
+            f"{failed[0]}\nall of it: {kept}{more}; what is expected: expectations/{failed[0].table}.yaml"
+        )
