@@ -1,29 +1,44 @@
-"""Write the data set in the formats of those who train on it."""
+"""Write the data set in the formats of those who train on it, and what its rows descend from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.params import Branches, Rounds
 from evobuild.core.stage import Out, out, run
 from evobuild.export.params import ExportParams
+
+
+class Params(ExportParams):
+    rounds: Rounds
+    branches: Branches
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     dataset: Path = Path("data/dataset.parquet")
     label: Path = Path("data/label.txt")
+    rounds: Path = Path("data/rounds")
+    replies: Path = Path("data/replies")
+    failures: Path = Path("data/failures")
+    method: Path = Path("data/method.txt")
     exports: Out = out("data/export")
+    lineage: Out = out("data/lineage.parquet")
     rejects: Out = out("data/downstream/rejects/export.parquet")
     counts: Out = out("data/downstream/counts/export.json")
 
 
-def main(params: ExportParams, args: Arguments) -> None:
+def main(params: Params, args: Arguments) -> None:
     from evobuild.core import metrics, tables
     from evobuild.export import export
+    from evobuild.export.lineage import Sources, write_lineage
 
     rows = tables.read(args.dataset, tables.INSTRUCTIONS)
     lost = export.export_dataset(rows, params, args.exports, metrics.read_label(args.label))
+    parents = {name: each.parent for name, each in params.rounds.items()}
+    sources = Sources(args.rounds, args.replies, args.failures, args.method)
+    write_lineage(args.lineage, args.dataset, sources, parents, params.branches)
     tables.write(args.rejects, lost)
     tables.write_json(args.counts, tables.ledger(rows.height, rows.height - lost.height, lost))
 

@@ -1,0 +1,141 @@
+"""Lineage: the rows behind all exported rows, up to the seed, with what the evolver wrote for each.
+
+`evobuild lineage` tells an exported row's origin from it where no intermediate table is. It has the rows of
+the data set and of the branches' exports, and all that these descend from: a row each as in its round, in the
+order of rounds and ids, with
+
+  attempt     of the reply that it came of, from 0; null if no evolver wrote it
+  reply       that reply, whole
+  thoughts    what the evolver thought before it, '' if nothing
+  failed      the attempts at its parent in its round that failed, with operation, reason, detail and reply
+
+The file's metadata holds the evolving method; fixed prompts are in git. Tables are read some rows at a time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild.core import tables
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.tables import FAILURES, INSTRUCTIONS, REPLIES, SEED_ROUND
+
+CHUNK = 50_000
+"""Rows of a round in memory at once."""
+
+METHOD = "evobuild.method"
+"""Key of the file's metadata that holds the evolving method."""
+
+_FAILED = ("operation", "attempt", "reason", "detail", "reply")
+_WRITTEN = {"attempt": "attempt", "reply": "reply", "reasoning": "thoughts"}
+LINEAGE = pl.Schema(
+    {
+        **INSTRUCTIONS,
+        **{name: REPLIES[column] for column, name in _WRITTEN.items()},
+        "failed": pl.List(pl.Struct({name: FAILURES[name] for name in _FAILED})),
+    }
+)
+
+
+class Sources(NamedTuple):
+    """Where what went before lies: folders with a table a round, and the file of the evolving method."""
+
+    rounds: Path
+    replies: Path
+    failures: Path
+    method: Path
+
+
+def write_lineage(
+    path: Path, dataset: Path, sources: Sources, parents: Mapping[str, str], branches: Collection[str]
+) -> None:
+    """Write the lineage of a data set, and of all rows of some branches.
+
+    parents: of each round, by name. Raises BadInput if a table is not as it should be.
+    """
+    wanted = _wanted_ids(dataset, sources.rounds, parents, branches)
+    method = sources.method.read_text(encoding="utf-8") if sources.method.exists() else ""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        parts: list[Path] = []
+        for name in (SEED_ROUND, *_parents_first(parents), *branches):
+            for part in _with_replies(name, wanted[name], sources):
+                parts.append(Path(folder, f"{len(parts):06}.parquet"))
+                part.write_parquet(parts[-1], compression="lz4")
+        _join(parts, path, method)
+
+
+def _join(parts: list[Path], path: Path, method: str) -> None:
+    rows = pl.scan_parquet(parts) if parts else LINEAGE.to_frame().lazy()
+    try:
+        rows.sink_parquet(path, compression="zstd", row_group_size=CHUNK, metadata={METHOD: method})
+    except (pl.exceptions.ComputeError, OSError) as error:
+        raise UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
+
+
+def _parents_first(parents: Mapping[str, str]) -> list[str]:
+    """Order rounds so that each stands behind its parent."""
+
+    def depth(name: str) -> int:
+        return 1 + depth(parents[name]) if name in parents else 0
+
+    return sorted(parents, key=depth)
+
+
+def _wanted_ids(
+    dataset: Path, rounds: Path, parents: Mapping[str, str], branches: Collection[str]
+) -> dict[str, pl.Series]:
+    """The ids of the rows behind all exported ones, these included, by round."""
+    found: defaultdict[str, list[pl.Series]] = defaultdict(list)
+    selected = tables.read(dataset, INSTRUCTIONS, ("id", "round"))
+    for (name,), rows in selected.partition_by("round", as_dict=True).items():
+        found[name].append(rows["id"])
+    wanted: dict[str, pl.Series] = {}
+    for name in (*branches, *reversed(_parents_first(parents)), SEED_ROUND):
+        table = rounds / f"{name}.parquet"
+        rows = tables.read(table, INSTRUCTIONS, ("id", "parent_id"))
+        if name not in branches:
+            ids = pl.concat([pl.Series("id", [], pl.String), *found[name]]).unique()
+            rows = rows.filter(pl.col("id").is_in(ids.implode()))
+            if lost := ids.len() - rows.height:
+                raise BadInput(f"{table}: {lost} rows are missing that others descend from; run: dvc repro")
+        wanted[name] = rows["id"]
+        found[parents.get(name, SEED_ROUND)].append(rows["parent_id"].filter(rows["parent_id"] != ""))
+    return wanted
+
+
+def _with_replies(name: str, ids: pl.Series, sources: Sources) -> Iterator[pl.DataFrame]:
+    """The wanted rows of a round, in the order of ids, some at a time, each part as LINEAGE."""
+    table, replies = sources.rounds / f"{name}.parquet", sources.replies / f"{name}.parquet"
+    failed = _failed(sources.failures / f"{name}.parquet")
+    rows = tables.scan(table, INSTRUCTIONS)
+    for start in range(0, ids.len(), CHUNK):
+        some = ids.slice(start, CHUNK)
+        # Both tables are sorted by id, so of each only what lies between is read.
+        between = pl.col("id").is_between(pl.lit(some[0]), pl.lit(some[-1]))
+        own = tables.collect(table, rows.filter(between & pl.col("id").is_in(some.implode())))
+        written = _written(replies, between)
+        joined = own.join(written, on="id", how="left", maintain_order="left")
+        joined = joined.join(failed, on="parent_id", how="left", maintain_order="left")
+        yield joined.select(*LINEAGE)
+
+
+def _written(path: Path, between: pl.Expr) -> pl.DataFrame:
+    """Replies by the id of the row that came of each; none of a round that no evolver wrote."""
+    if not path.exists():
+        return pl.DataFrame(schema={"id": pl.String, **{_WRITTEN[name]: REPLIES[name] for name in _WRITTEN}})
+    rows = tables.scan(path, REPLIES, ("id", *_WRITTEN)).rename(_WRITTEN)
+    return tables.collect(path, rows.filter(between))
+
+
+def _failed(path: Path) -> pl.DataFrame:
+    """The failed attempts of a round, a list for each parent."""
+    if not path.exists():
+        return pl.DataFrame(schema={"parent_id": pl.String, "failed": LINEAGE["failed"]})
+    rows = tables.read(path, FAILURES, ("row", *_FAILED)).sort("row", "operation", "attempt")
+    return rows.group_by(parent_id="row", maintain_order=True).agg(failed=pl.struct(_FAILED))
