@@ -334,9 +334,56 @@ def test_no_out_persists_and_only_small_figures_leave_the_cache() -> None:
             # A table to be read, which DVC would draw as a plot.
             "compare": [{"metrics/differences.csv": {"cache": False}}],
         }
-        own = [entry for entry in body(name).get("outs", []) if isinstance(entry, dict)]
+        stays = {"push": False}
+        own = [
+            entry
+            for entry in body(name).get("outs", [])
+            if isinstance(entry, dict) and stays not in entry.values()
+        ]
         figures = [{path: {"cache": False}} for path in FIGURES[name] if path != "metrics/headline.json"]
         assert own == [*allowed.get(name, []), *figures]
+
+
+def is_pushed(entry: str | dict[str, Any]) -> bool:
+    """Whether `dvc push` takes an out along; what git holds, it need not."""
+    options = {} if isinstance(entry, str) else next(iter(entry.values()))
+    return options.get("push", True) and options.get("cache", True)  # type: ignore[no-any-return]
+
+
+NEEDED = {
+    *("data/check.txt", "data/label.txt", "data/settings", "data/method.txt", "data/raw/${key}.parquet"),
+    *("data/dataset.parquet", "data/export", "data/export_${key}", "data/lineage.parquet"),
+    *("data/validation/tables.json", "data/validation/outputs.json"),
+    *("data/report.html", "data/validation.html", "data/explorer"),
+    *("models/tuned/data.json", "models/tuned/${key}"),
+    *("data/evaluation/${key}.parquet", "data/comparisons.parquet"),
+}
+"""Outs that a reader of the data set needs."""
+
+
+def test_what_a_reader_needs_is_pushed_and_nothing_else() -> None:
+    cached = [
+        entry for name in DVC for entry in body(name).get("outs", []) if path_of(entry)[:8] != "metrics/"
+    ]
+    assert {path_of(entry) for entry in cached if is_pushed(entry)} == NEEDED & set(map(path_of, cached))
+
+
+def path_of(entry: str | dict[str, Any]) -> str:
+    """The path of an out."""
+    return paths([entry])[0]
+
+
+@pytest.mark.parametrize("folder", sorted({dep for name in DVC for dep in paths(body(name)["deps"])}))
+def test_of_a_folder_that_a_stage_depends_on_all_is_pushed_or_nothing(folder: str) -> None:
+    """DVC takes a folder with a file too few for a changed one, and reruns; one that is missing it skips."""
+    inside = [
+        is_pushed(entry)
+        for name in DVC
+        for entry in body(name).get("outs", [])
+        if path_of(entry).startswith(f"{folder}/")
+    ]
+    git = subprocess.check_output(["git", "ls-files", folder], cwd=ROOT, text=True)
+    assert all(inside) or (not any(inside) and not git)
 
 
 @pytest.fixture(scope="session")
