@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "two models on the benchmarks that both answered",
     "compare-selections": "what each metric would choose, and why they differ",
     "contamination": "text that rows share with evaluation sets",
+    "publish": "the data set or a tuned model to the hub, with its card",
     "usage": "what was really called and paid here, and how long it took",
     "store": "the kept replies: count, share, prune, rebuild",
     "pass-at-k": "completions of HumanEval or MBPP, run in the sandbox",

@@ -1,0 +1,84 @@
+"""The configs of the data set on the hub: one Parquet file each, the same bytes for the same rows.
+
+sft          the data set, all columns; as the export `datasets` has it
+preferences  pairs of answers to a branch's rows, as TRL reads them: id, prompt, chosen, rejected
+verifiers    rows of a branch with the functions that check their answers, and cases to try those on
+rejects      every row that a stage lost: stage, id, reason, detail, and the reply
+
+Pairs and verifiers of rows that share text with an evaluation set are left out, as `select` leaves these out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from evobuild.autoif.records import VERIFIED
+from evobuild.cli.publish.files import Config, HubFile
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+
+DATASET = Path("data/dataset.parquet")
+SFT = "datasets/data/train.parquet"
+"""Within the exports."""
+REJECTS = Path("data/rejects")
+SELECT = REJECTS / "select.parquet"
+
+_TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+BRANCH_EXPORTS = {
+    "preferences": pl.Schema({"id": pl.String(), "prompt": _TURNS, "chosen": _TURNS, "rejected": _TURNS}),
+    "verifiers": pl.Schema(
+        dict.fromkeys(("id", "instruction", "input", "constraint"), pl.String())
+        | {name: VERIFIED[name] for name in ("functions", "cases")}
+    ),
+}
+"""The files of a branch's exports that are configs, <name>.jsonl each."""
+ROW_GROUP = 65_536
+
+
+def sft_config(exports: Path, folder: Path) -> tuple[Config, HubFile]:
+    """The data set: where the exports have it, else a copy in a folder of its own."""
+    if (path := exports / SFT).exists():
+        return Config("sft", SFT, _height(path)), HubFile(SFT, path)
+    rows = tables.scan(DATASET, tables.INSTRUCTIONS).sort("id")
+    return _written("sft", rows, folder)
+
+
+def branch_configs(exports: list[Path], folder: Path) -> Iterator[tuple[Config, HubFile]]:
+    """What branches export, of all branches one after the other; a config without rows is none."""
+    lost = tables.scan(SELECT, tables.REJECTS).filter(pl.col("reason") == "contaminated").select("id")
+    for name, schema in BRANCH_EXPORTS.items():
+        files = [path for each in exports if (path := each / f"{name}.jsonl").stat().st_size]
+        if files:
+            rows = pl.concat([pl.scan_ndjson(path, schema=schema) for path in files])
+            config, file = _written(name, rows.join(lost, on="id", how="anti", maintain_order="left"), folder)
+            if config.rows:
+                yield config, file
+
+
+def rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
+    """The rejects of all stages, in the order of the stages' names; None if no row was lost."""
+    of_stages = [
+        tables.scan(path, tables.REJECTS).select(pl.lit(path.stem).alias("stage"), pl.all())
+        for path in sorted(REJECTS.glob("*.parquet"))
+    ]
+    config, file = _written("rejects", pl.concat(of_stages), folder)
+    return (config, file) if config.rows else None
+
+
+def _written(name: str, rows: pl.LazyFrame, folder: Path) -> tuple[Config, HubFile]:
+    """Write a table a row group at a time. Raises BadInput if it cannot be read."""
+    path = f"{name}/train.parquet"
+    file = folder / path
+    file.parent.mkdir(parents=True)
+    try:
+        rows.sink_parquet(file, compression="zstd", row_group_size=ROW_GROUP, maintain_order=True)
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(f"{name}: cannot be made a table: {str(error).splitlines()[0][:200]}") from error
+    return Config(name, path, _height(file)), HubFile(path, file)
+
+
+def _height(path: Path) -> int:
+    return int(pl.scan_parquet(path).select(pl.len()).collect().item())

@@ -1,0 +1,70 @@
+"""What is published: of a data set all that a reader needs of it, of a tuned model its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evobuild.cli.publish import configs
+from evobuild.cli.publish.cards import dataset_card, model_card
+from evobuild.cli.publish.files import CARD, Config, Contents, HubFile, files_under
+from evobuild.cli.publish.origin import Origin
+from evobuild.core.errors import UserError
+from evobuild.core.json_files import read_json_file
+
+EXPORTS = Path("data/export")
+VALIDATION = Path("data/validation")
+PAGES = (Path("data/report.html"), Path("data/validation.html"))
+MODELS = Path("models/tuned")
+NESTED_CARD = "datasets/README.md"
+"""Of the folder `datasets` alone, which the repository's own card replaces."""
+
+
+def dataset_contents(folder: Path, origin: Origin) -> Contents:
+    """Lay the data set out. folder: of what is written for it; the rest is taken from where it lies.
+
+    Raises BadInput naming a file that cannot be read.
+    """
+    files = [each for each in files_under(EXPORTS) if each.path != NESTED_CARD]
+    made: list[tuple[Config, HubFile]] = [configs.sft_config(EXPORTS, folder)]
+    made += configs.branch_configs(branch_exports(), folder)
+    if rejects := configs.rejects_config(folder):
+        made.append(rejects)
+    taken = {each.path for each in files}
+    files += [file for _, file in made if file.path not in taken]
+    files += [HubFile(page.name, page) for page in PAGES if page.exists()]
+    files += [HubFile(f"{VALIDATION.name}/{path.name}", path) for path in sorted(VALIDATION.glob("*.json"))]
+    given = [config for config, _ in made]
+    card = folder / CARD
+    card.write_text(dataset_card(EXPORTS / CARD, given, origin), encoding="utf-8")
+    names = {config.name for config in given}
+    left_out = [f"{name}: no row" for name in (*configs.BRANCH_EXPORTS, "rejects") if name not in names]
+    return Contents([HubFile(CARD, card), *sorted(files)], given, left_out)
+
+
+def model_contents(base: str, folder: Path, origin: Origin, dataset: str | None) -> Contents:
+    """Lay a tuned model out. dataset: the id on the hub of the data set that it is tuned on."""
+    model = MODELS / base
+    if not (model / CARD).is_file():
+        raise UserError(f"{model / CARD}: no such file; python -m evobuild repro")
+    card = folder / CARD
+    card.write_text(model_card(model / CARD, origin, dataset), encoding="utf-8")
+    return Contents([HubFile(CARD, card), *files_under(model)], [], [])
+
+
+def trains_on_dataset() -> bool:
+    """Whether models are tuned on the data set, and not on a pool or on pairs."""
+    about = read_json_file(MODELS / "data.json")
+    return bool((about["data"], about["method"]) == ("dataset", "sft"))
+
+
+def branch_exports() -> list[Path]:
+    """The folders that branches export to."""
+    return sorted(path for path in EXPORTS.parent.glob(f"{EXPORTS.name}_*") if path.is_dir())
+
+
+def sources(base: str | None) -> list[str]:
+    """Where what is published lies: files, and folders with all that is in them."""
+    if base is not None:
+        return [str(MODELS / base), str(MODELS / "data.json"), "data/label.txt", str(VALIDATION)]
+    folders = (EXPORTS, configs.REJECTS, VALIDATION, *branch_exports(), *PAGES, configs.DATASET)
+    return ["data/label.txt", *map(str, folders)]

@@ -1,0 +1,175 @@
+"""The upload to the hub: large files first, in parts that a later run need not send again, then one commit.
+
+All of the protocol is huggingface_hub's: which files are large, Xet or LFS, and its bounded retries of 408,
+429, 5xx and broken connections. The hub is at $HF_ENDPOINT, else the public one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from evobuild.cli.publish.cards import EXTRA
+from evobuild.cli.publish.failures import said_in_a_line
+from evobuild.cli.publish.files import HubFile
+from evobuild.core.errors import UserError, require
+from evobuild.core.version import __version__
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitOperationAdd
+
+CONNECT_SECONDS, WAIT_SECONDS = 30.0, 300.0
+"""Of a connection, and of any silence after it; the library alone would wait for ever."""
+PART = 1 << 30
+"""Bytes of large files after which what was sent is finished on the hub: a killed run sends no more again."""
+MAIN = "main"
+
+
+class Repository(NamedTuple):
+    """Where to. id: owner/name, or a name of one's own. kind: dataset or model."""
+
+    id: str
+    kind: str
+    branch: str
+    private: bool
+
+    @property
+    def name(self) -> str:
+        """As in the address of its page: "datasets/me/evolved"."""
+        return f"{self.kind}s/{self.id}"
+
+
+class Uploaded(NamedTuple):
+    """What became of it. revision: of the repository. changed: whether that is a new one."""
+
+    repository: Repository
+    revision: str
+    changed: bool
+    url: str
+
+
+def check_repository(repository: Repository) -> None:
+    """Raise UserError if the hub takes no repository of such an id."""
+    require("huggingface_hub", EXTRA)
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils._validators import validate_repo_id
+
+    try:
+        validate_repo_id(repository.id)
+    except HFValidationError as error:
+        raise UserError(f"publish: {error} Expected owner/name, such as me/evolved") from error
+
+
+def endpoint() -> str:
+    """Where the hub is."""
+    from huggingface_hub import constants
+
+    return constants.ENDPOINT
+
+
+def read_token() -> str:
+    """Give the token of this machine. Raises UserError if there is none."""
+    from huggingface_hub import get_token
+
+    with said_in_a_line(""):
+        token = get_token()
+    if not token:
+        raise UserError(
+            "publish: no token of the hub; `hf auth login`, or set HF_TOKEN; it needs write access"
+        )
+    return token
+
+
+class Upload:
+    """An upload into one repository, which is made if it is not there."""
+
+    def __init__(self, repository: Repository, token: str) -> None:
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+
+        _bound_waiting()
+        if not sys.stderr.isatty():
+            disable_progress_bars()
+        self._token = token
+        self._api = HfApi(token=token, library_name="evobuild", library_version=__version__)
+        self.repository = repository
+
+    def begin(self) -> None:
+        """Make the repository and its branch if they are not there, and complete its id.
+
+        Raises UserError if that fails, or if it is to be private and is not.
+        """
+        asked = self.repository
+        with said_in_a_line(self._token):
+            made = self._api.create_repo(
+                asked.id, repo_type=asked.kind, private=asked.private or None, exist_ok=True
+            )
+            self.repository = asked._replace(id=made.repo_id)
+            found = self._api.repo_info(made.repo_id, repo_type=asked.kind)
+            if asked.private and not found.private:
+                raise UserError(
+                    f"{self.repository.name}: --private, and it is there and public; make it private in its "
+                    "settings on the hub, or take another name"
+                )
+            if asked.branch != MAIN:
+                self._api.create_branch(
+                    made.repo_id, repo_type=asked.kind, branch=asked.branch, exist_ok=True
+                )
+
+    def finish(self, files: Sequence[HubFile], former: Collection[str], message: str) -> Uploaded:
+        """Upload files and commit them, with the removal of former ones that are no more.
+
+        Nothing is committed where the hub has all as it is. Raises UserError if the hub refuses it.
+        """
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        name, kind, branch, _ = self.repository
+        with said_in_a_line(self._token):
+            head = self._api.repo_info(name, repo_type=kind, revision=branch).sha
+            there = set(self._api.list_repo_files(name, repo_type=kind, revision=head)) if former else set()
+            gone = sorted((there & set(former)) - {file.path for file in files})
+            added = [CommitOperationAdd(file.path, str(file.source)) for file in files]
+            for part in _parts(added):
+                self._api.preupload_lfs_files(
+                    name, additions=part, repo_type=kind, revision=branch, free_memory=False
+                )
+            done = self._api.create_commit(
+                name,
+                [*added, *(CommitOperationDelete(path) for path in gone)],
+                commit_message=message,
+                repo_type=kind,
+                revision=branch,
+                # The commit fails if somebody else's came in between.
+                parent_commit=head,
+            )
+        page = name if kind == "model" else self.repository.name
+        return Uploaded(self.repository, done.oid, done.oid != head, f"{endpoint()}/{page}/tree/{done.oid}")
+
+
+def _parts(added: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOperationAdd]]:
+    """Files in their order, some GB at a time."""
+    part: list[CommitOperationAdd] = []
+    size = 0
+    for each in added:
+        part.append(each)
+        size += each.upload_info.size
+        if size >= PART:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _bound_waiting() -> None:
+    """Let no request wait for ever."""
+    import httpx2
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    def client() -> httpx2.Client:
+        made = default_client_factory()
+        made.timeout = httpx2.Timeout(WAIT_SECONDS, connect=CONNECT_SECONDS)
+        return made
+
+    set_client_factory(client)

@@ -1,0 +1,144 @@
+"""What is published only if `--allow` names it: what is no result, or what others could not build again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evobuild.cli.publish import leaks
+from evobuild.cli.publish.contents import VALIDATION
+from evobuild.cli.publish.files import HubFile
+from evobuild.cli.publish.origin import uncommitted
+from evobuild.core.dvc_state import use_private_site_cache
+from evobuild.core.errors import UserError
+from evobuild.core.json_files import read_json_file
+from evobuild.core.metrics import DRY_RUN, TOY, read_label
+from evobuild.core.yaml_files import read_yaml
+
+REASONS = ("dry-run", "toy", "failed-contract", "stale", "uncommitted", "local-paths")
+"""What `--allow` takes."""
+SHOWN = 3
+
+
+class Refusal(NamedTuple):
+    """Why something is not published. name: of REASONS. line: what, why, and what to do."""
+
+    name: str
+    line: str
+
+    def __str__(self) -> str:
+        return f"{self.line}; or --allow {self.name}"
+
+
+def state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
+    """What stands against publishing the data as it is here.
+
+    sources: what is published, as paths. commit: that it was built at, '' if none.
+
+    Raises UserError if some of it is not here.
+    """
+    label = read_label(Path("data/label.txt"))
+    if DRY_RUN in label:
+        yield Refusal("dry-run", "DRY RUN: models are simulated, so this is no data to train on; set models")
+    if TOY in label:
+        yield Refusal("toy", "TOY: a toy model scored rows or was tuned, so this is no result; set models")
+    yield from _contract_refusals()
+    if stages := _stale_stages(sources):
+        yield Refusal(
+            "stale",
+            f"stale: {_listed(stages)} would run again, so this is not what params and code say now; "
+            "python -m evobuild repro",
+        )
+    if files := uncommitted():
+        yield Refusal(
+            "uncommitted", f"not committed: {_listed(files)}; nobody could build this again; git commit"
+        )
+    elif not commit:
+        yield Refusal(
+            "uncommitted", "dvc.lock is in no commit of git; nobody could build this again; git commit"
+        )
+
+
+def place_refusals(files: Sequence[HubFile]) -> Iterator[Refusal]:
+    """What files say of this machine."""
+    places = leaks.local_places(read_yaml(Path("params.yaml")))
+    if found := leaks.find_leaks(files, places):
+        first, others = found[0], len(found) - 1
+        more = f" ({others} more)" if others else ""
+        yield Refusal(
+            "local-paths",
+            f"{first.file} holds {first.what}{more}, a place of this machine or network; "
+            "name models by ids that others have, too, or mend the rows",
+        )
+
+
+def refuse_secrets(files: Sequence[HubFile], hub_token: str) -> None:
+    """Raise UserError if a file holds a secret of this machine, which no option allows."""
+    if found := leaks.find_leaks(files, leaks.secrets(hub_token)):
+        names = _listed(sorted({leak.file for leak in found}))
+        raise UserError(
+            f"{names}: holds {found[0].what}, a secret; nothing was uploaded\n"
+            "remove it from the data and change it; if it is no secret, unset the variable for this command"
+        )
+
+
+def _contract_refusals() -> Iterator[Refusal]:
+    results = sorted(VALIDATION.glob("*.json"))
+    if not results:
+        yield Refusal("failed-contract", f"{VALIDATION}: no contract was checked; python -m evobuild repro")
+    for path in results:
+        failed = [
+            f"{expectation['type']} of {table['table']}"
+            for table in read_json_file(path)["tables"]
+            for expectation in table["expectations"]
+            if expectation["severity"] == "critical" and not expectation["success"]
+        ]
+        if failed:
+            yield Refusal(
+                "failed-contract", f"{path}: failed: {_listed(failed)}; mend the rows or expectations/"
+            )
+
+
+def _stale_stages(sources: Sequence[str]) -> list[str]:
+    """Stages that `dvc repro` would run, missing files that are not published left aside.
+
+    Raises UserError if a source is not here.
+    """
+    found = []
+    for stage, changes in _status().items():
+        details = [change for change in changes if isinstance(change, dict)]
+        outs = _states(details, "changed outs")
+        for path, state in outs.items():
+            if state == "deleted" and _is_under(path, sources):
+                raise UserError(f"{path}: not here; dvc pull {path}, or python -m evobuild repro")
+        states = [*outs.values(), *_states(details, "changed deps").values()]
+        if len(details) < len(changes) or any(state not in ("deleted", "not in cache") for state in states):
+            found.append(stage)
+    return found
+
+
+def _status() -> dict[str, list[Any]]:
+    """What `dvc status` says, by stage."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    use_private_site_cache()
+    try:
+        with Repo() as repo:
+            return dict(repo.status())
+    except DvcException as error:
+        raise UserError(f"DVC cannot say what is stale: {' '.join(str(error).split())[:200]}") from error
+
+
+def _states(details: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
+    return {path: state for each in details for path, state in each.get(kind, {}).items()}
+
+
+def _is_under(path: str, sources: Sequence[str]) -> bool:
+    return any(f"{path}/".startswith(f"{source}/") for source in sources)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
