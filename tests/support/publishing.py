@@ -34,7 +34,12 @@ STAGES: dict[str, Any] = {
         "cmd": "true",
         "deps": ["data/rounds.parquet"],
         "params": ["select"],
-        "outs": ["data/dataset.parquet", "data/rejects", "data/export_autoif", "data/validation"],
+        "outs": [
+            "data/dataset.parquet",
+            "data/export_autoif",
+            "data/validation",
+            *(f"data/rejects/{stage}.parquet" for stage in ("evolve-r1", "export", "select")),
+        ],
     },
     "export": {"cmd": "true", "deps": ["data/dataset.parquet"], "outs": ["data/export"]},
     "report": {"cmd": "true", "deps": ["data/dataset.parquet"], "outs": ["data/report.html"]},

@@ -16,9 +16,6 @@ from evobuild.core.errors import BadInput, require
 from evobuild.core.markdown import code
 from evobuild.core.text_files import read_text
 
-EXTRA = "data"
-"""The extra that brings huggingface_hub; others do, too."""
-
 MEANINGS = {
     "sft": "the data set, a row an instruction with its answer",
     "preferences": "pairs of answers, one that keeps a constraint and one that breaks it, as TRL reads them",
@@ -57,7 +54,7 @@ def _read_card(path: Path, kind: str) -> Any:
     """A card of huggingface_hub's class of this name."""
     import yaml
 
-    hub = require("huggingface_hub", EXTRA)
+    hub = require("huggingface_hub", "data")
     try:
         return getattr(hub, kind)(read_text(path))
     except (ValueError, TypeError, yaml.YAMLError) as error:

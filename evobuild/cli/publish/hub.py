@@ -10,7 +10,6 @@ import sys
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from evobuild.cli.publish.cards import EXTRA
 from evobuild.cli.publish.failures import said_in_a_line
 from evobuild.cli.publish.files import HubFile
 from evobuild.core.errors import UserError, require
@@ -51,7 +50,7 @@ class Uploaded(NamedTuple):
 
 def check_repository(repository: Repository) -> None:
     """Raise UserError if the hub takes no repository of such an id."""
-    require("huggingface_hub", EXTRA)
+    require("huggingface_hub", "data")
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils._validators import validate_repo_id
 

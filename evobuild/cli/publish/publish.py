@@ -59,11 +59,11 @@ def publish(request: Request) -> None:
 
 
 def _refuse(against: Collection[Refusal], allowed: Collection[str]) -> None:
-    """Raise UserError with a line for each refusal that is not allowed; say those that are."""
-    if refused := [str(each) for each in against if each.name not in allowed]:
-        raise UserError("\n".join(["not published:", *refused]))
+    """Say in a line each what stands against it. Raises UserError if something is not allowed."""
     for each in against:
-        log(f"allowed: {each.line}")
+        log(f"allowed: {each.line}" if each.name in allowed else f"refused: {each}")
+    if refused := sorted({each.name for each in against} - set(allowed)):
+        raise UserError(f"publish: refused: {', '.join(refused)}; nothing was sent")
 
 
 def _lay_out(request: Request, folder: Path, origin: Origin) -> Contents:

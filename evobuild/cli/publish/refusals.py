@@ -10,9 +10,9 @@ from evobuild.cli.publish import leaks
 from evobuild.cli.publish.contents import VALIDATION
 from evobuild.cli.publish.files import HubFile
 from evobuild.cli.publish.origin import uncommitted
+from evobuild.contracts.result import read_validation
 from evobuild.core.dvc_state import use_private_site_cache
 from evobuild.core.errors import UserError
-from evobuild.core.json_files import read_json_file
 from evobuild.core.metrics import DRY_RUN, TOY, read_label
 from evobuild.core.yaml_files import read_yaml
 
@@ -88,16 +88,9 @@ def _contract_refusals() -> Iterator[Refusal]:
     if not results:
         yield Refusal("failed-contract", f"{VALIDATION}: no contract was checked; python -m evobuild repro")
     for path in results:
-        failed = [
-            f"{expectation['type']} of {table['table']}"
-            for table in read_json_file(path)["tables"]
-            for expectation in table["expectations"]
-            if expectation["severity"] == "critical" and not expectation["success"]
-        ]
-        if failed:
-            yield Refusal(
-                "failed-contract", f"{path}: failed: {_listed(failed)}; mend the rows or expectations/"
-            )
+        if failed := [str(failure) for failure in read_validation(path).failures("critical")]:
+            more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            yield Refusal("failed-contract", f"{path}: {failed[0]}{more}; mend the rows, or expectations/")
 
 
 def _stale_stages(sources: Sequence[str]) -> list[str]:

@@ -1,0 +1,167 @@
+"""What `evobuild publish` refuses: each in a line with the way out, and let through where it is told to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import publishing
+import pytest
+import workspace
+import yaml
+from hub_server import TOKEN, HubServer
+
+from evobuild.cli.publish import leaks
+from evobuild.cli.publish.refusals import REASONS
+from evobuild.core import tables
+
+
+def rewrite(project: Path, path: str, text: str) -> None:
+    """Change a file of data, and let DVC and git have it so."""
+    (project / path).write_text(text)
+    workspace.run(project, "dvc", "commit", "-q", "-f")
+    workspace.run(project, "git", "add", "-A")
+    workspace.run(project, "git", "commit", "-q", "-m", "Change")
+
+
+def test_a_dry_run_of_models_and_a_toy_are_no_result(project: Path, publish) -> None:
+    rewrite(project, "data/label.txt", "DRY RUN, TOY\n")
+    code, _, said = publish("me/evolved", "--dry-run")
+    first, second, last = said.splitlines()
+    assert code == 1 and last == "evobuild: publish: refused: dry-run, toy; nothing was sent"
+    assert "simulated" in first and first.endswith("or --allow dry-run")
+    assert "toy model" in second and second.endswith("or --allow toy")
+    assert publish("me/evolved", "--dry-run", "--allow", "toy")[0] == 1
+    code, _, said = publish("me/evolved", "--dry-run", "--allow", "toy", "--allow", "dry-run")
+    assert code == 0 and said.count("allowed: ") == 2
+
+
+def test_a_failed_contract_is_refused(project: Path, publish) -> None:
+    rewrite(project, "data/validation/tables.json", json.dumps(publishing.validation(False)))
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and "dataset: expect_column_values_to_be_unique of id fails" in said
+    assert "--allow failed-contract" in said and len(said.splitlines()) == 2
+    assert publish("me/evolved", "--dry-run", "--allow", "failed-contract")[0] == 0
+
+
+def test_data_without_contracts_is_refused(project: Path, publish) -> None:
+    (project / "data/validation/tables.json").unlink()
+    code, _, said = publish("me/evolved", "--dry-run", "--allow", "stale")
+    assert code == 1 and "no contract was checked" in said
+
+
+def test_stale_data_is_refused(project: Path, publish) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["select"]["share"] = 0.123
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and "refused: stale: select would run again" in said and "--allow stale" in said
+    assert "refused: not committed: params.yaml" in said and "--allow uncommitted" in said
+    assert publish("me/evolved", "--dry-run", "--allow", "stale", "--allow", "uncommitted")[0] == 0
+
+
+def test_changed_data_is_stale(project: Path, publish) -> None:
+    (project / "data/export/alpaca.json").write_text("[]")
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and "export" in said and "--allow stale" in said
+
+
+def test_a_lock_that_is_not_committed_is_refused(project: Path, publish) -> None:
+    (project / "data/export/alpaca.json").write_text("[]")
+    workspace.run(project, "dvc", "commit", "-q", "-f")
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and "refused: not committed: dvc.lock;" in said and "stale" not in said
+
+
+def test_other_files_may_be_as_they_like(project: Path, publish) -> None:
+    (project / "notes.md").write_text("mine")
+    assert publish("me/evolved", "--dry-run")[0] == 0
+
+
+def test_a_folder_that_git_does_not_know_is_refused(project: Path, publish, tmp_path: Path) -> None:
+    (project / ".git").rename(tmp_path / "git")
+    config = project / ".dvc/config"
+    config.write_text("[core]\n    no_scm = True\n")
+    code, out, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and "dvc.lock is in no commit of git" in said and "git commit none" in out
+
+
+def test_what_a_reader_has_is_enough(project: Path, publish) -> None:
+    (project / "data/rounds.parquet").unlink()
+    assert publish("me/evolved", "--dry-run")[0] == 0
+
+
+@pytest.mark.parametrize("path", ["data/report.html", "data/dataset.parquet", "data/rejects/select.parquet"])
+def test_what_is_published_must_be_here(project: Path, publish, path: str) -> None:
+    (project / path).unlink()
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert (code, said) == (
+        1, f"evobuild: {path}: not here; dvc pull {path}, or python -m evobuild repro\n"
+    )  # fmt: skip
+
+
+def test_a_secret_is_never_published(hub: HubServer, project: Path, publish, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key := "sk-0123456789abcdef")
+    table = tables.frame(tables.REJECTS, [("x", "no answer", f"401: key {key} is wrong", "")])
+    tables.write(project / "data/rejects/respond.parquet", table)
+    allowed = [word for reason in REASONS for word in ("--allow", reason)]
+    code, _, said = publish("me/evolved", *allowed)
+    assert code == 1 and "rejects/train.parquet: holds the value of $OPENAI_API_KEY" in said
+    assert key not in said and not hub.calls
+
+
+def test_the_token_is_a_secret_wherever_it_is_from(
+    hub: HubServer, project: Path, publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    (tmp_path / "no-token").write_text(TOKEN)
+    (project / "data/report.html").write_text(f"<p>{TOKEN}</p>")
+    code, _, said = publish("me/evolved", "--allow", "stale")
+    assert code == 1 and "report.html: holds the token of the hub" in said and TOKEN not in said
+    assert not hub.calls
+
+
+def test_folders_of_this_machine_are_told(project: Path, publish) -> None:
+    text = f'[{{"id": "a1", "output": "read {project}/notes"}}]'
+    rewrite(project, "data/export/alpaca.json", text)
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and f"alpaca.json holds {project}" in said and "--allow local-paths" in said
+    assert publish("me/evolved", "--dry-run", "--allow", "local-paths")[0] == 0
+
+
+def test_a_model_in_a_folder_is_told_in_a_column_of_turns(project: Path, publish) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    params["models"]["evolver"] = "vllm:/srv/weights/llama[max_tokens=9]"
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+    row = publishing.instruction("z9")._replace(history=(("system", "as /srv/weights/llama says"),))
+    tables.write(
+        project / "data/export/datasets/data/train.parquet", tables.frame(tables.INSTRUCTIONS, [row])
+    )
+    code, _, said = publish("me/evolved", "--dry-run", "--allow", "stale", "--allow", "uncommitted")
+    assert code == 1 and "datasets/data/train.parquet holds /srv/weights/llama, a place" in said
+
+
+def test_places_are_of_this_machine_and_network(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/alice")
+    params = {"models": {"judge": "transformers:/data/m#x"}, "seed": {"source": ["rows.jsonl", "/in/a b"]}}
+
+    def places(url: str) -> set[str]:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        return set(leaks.local_places(params)) - {str(project)}
+
+    assert places("http://127.0.0.1:8000/v1") == {"/home/alice", "/data/m", "/in/a b"}
+    for host in ("10.1.2.3", "gpu7", "llm.corp", "fd00::7"):
+        written = f"[{host}]" if ":" in host else host
+        assert host in places(f"http://{written}:8000/v1")
+    for host in ("api.openai.com", "8.8.8.8", "localhost"):
+        assert host not in places(f"https://{host}/v1")
+
+
+def test_a_text_across_two_reads_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evobuild.cli.publish.files import HubFile
+
+    monkeypatch.setattr(leaks, "CHUNK", 4)
+    (tmp_path / "a.txt").write_text("xx a secret yy")
+    files = [HubFile("a.txt", tmp_path / "a.txt")]
+    assert leaks.find_leaks(files, {"it": "secret", "other": "none"}) == [leaks.Leak("a.txt", "it")]
+    assert leaks.find_leaks(files, {}) == []
