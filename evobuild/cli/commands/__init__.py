@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": "the report and the explorer in a browser while a run goes on",
     "models": "whether the model of each role can be used",
     "explain": "the life of one row: what it came from and why it ended",
+    "lineage": "from an exported row or a file back to seed, prompts, replies, commit and params",
     "preset": "settings of published work, as options of dvc exp run",
     "compare": "two models on the benchmarks that both answered",
     "compare-selections": "what each metric would choose, and why they differ",

@@ -134,7 +134,7 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
         yield from quoted(f"prompt, rendered from {origin.source}", origin.prompt)
     else:
         yield f"  prompt: {in_line(origin.source)}"
-    yield from _attempts(origin.failed)
+    yield from attempts(origin.failed)
     if origin.number is None:
         return
     attempt = f"attempt {origin.number + 1}"
@@ -145,10 +145,11 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
             yield from quoted(f"thoughts of {attempt}, before its reply", origin.reasoning)
         yield from quoted(f"reply of {attempt}, from {origin.place}", origin.reply)
     yield f"  verdict on {attempt}: an evolution of its parent"
-    yield from quoted("instruction, [-gone-] and {+new+} against its parent", _compared(above, row))
+    yield from quoted("instruction, [-gone-] and {+new+} against its parent", compared(above, row))
 
 
-def _compared(above: Instruction, row: Instruction) -> str:
+def compared(above: Instruction, row: Instruction) -> str:
+    """Mark what a row's instruction has lost and won against its parent's, by words."""
     marks = {"equal": ("", ""), "delete": ("[-", "-]"), "insert": ("{+", "+}")}
     parts = []
     for kind, text in compare_words(above.instruction, row.instruction):
@@ -157,7 +158,8 @@ def _compared(above: Instruction, row: Instruction) -> str:
     return "".join(parts)
 
 
-def _attempts(failed: Sequence[Attempt]) -> Iterator[str]:
+def attempts(failed: Sequence[Attempt]) -> Iterator[str]:
+    """Tell of attempts that failed, each with its reply."""
     for each in failed:
         yield in_line(f"  attempt {each.number + 1} failed: {why(each.reason, each.detail)}")
         yield from quoted("its reply", each.reply) if each.reply else ["  its reply was empty"]
@@ -198,6 +200,6 @@ def _sequel(sequel: Sequel) -> Iterator[str]:
         yield f"In {sequel.round} it became {', '.join(sequel.children)}"
     elif sequel.failed:
         yield f"In {sequel.round} it was lost:"
-        yield from _attempts(sequel.failed)
+        yield from attempts(sequel.failed)
     else:
         yield f"In {sequel.round} nothing came of it"

@@ -43,7 +43,7 @@ def read_sources(stages: Sequence[str], lock: Path = LOCK) -> list[Source]:
 
     Raises BadInput if dvc.lock is not as it should be.
     """
-    known = _stages(lock)
+    known = locked_stages(lock)
     sources: list[Source] = []
     for name in stages:
         if name not in known:
@@ -75,7 +75,8 @@ def _source(name: str, entry: dict[str, Any]) -> Source:
     return Source((name,), values, tuple(deps), tuple(out for out in outs if out.change))
 
 
-def _stages(lock: Path) -> dict[str, Any]:
+def locked_stages(lock: Path = LOCK) -> dict[str, Any]:
+    """Read the stages that dvc.lock has, by address; none without one. Raises BadInput if it is none."""
     if not lock.exists():
         return {}
     try:

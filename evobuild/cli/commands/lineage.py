@@ -1,0 +1,22 @@
+"""`evobuild lineage`."""
+
+from __future__ import annotations
+
+import argparse
+
+from evobuild.core.terminal import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A row or a file."""
+    parser.add_argument("target", metavar="ID|FILE", help="of an exported row, or a path that a stage wrote")
+    parser.add_argument("--prompts", action="store_true", help="prompts whole, not their hashes alone")
+    parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what it came from."""
+    from evobuild.cli.lineage import lineage
+
+    say(lineage.lineage(arguments.target, prompts=arguments.prompts, as_json=arguments.json))
+    return 0

@@ -1,0 +1,132 @@
+"""The commit that made a file, found in the history of dvc.lock, and what params and prompts it had.
+
+dvc.lock names each file that a stage wrote by its MD5, so the oldest commit whose dvc.lock holds it made it.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evobuild.cli.explain.provenance import LOCK, md5
+from evobuild.cli.project.params_file import changed_values
+from evobuild.core import library
+from evobuild.core.errors import BadParams, UserError
+from evobuild.core.yaml_files import read_yaml
+
+PARAMS = Path("params.yaml")
+PROMPTS = Path("prompts")
+METHOD = Path("data/method.txt")
+SECONDS = 60
+
+
+class Commit(NamedTuple):
+    """A commit. date: ISO 8601. subject: the first line of what its author said of it."""
+
+    hash: str
+    date: str
+    subject: str
+
+
+def commit_of(digest: str) -> Commit | None:
+    """Find the commit that made what has this MD5; None if none did yet, or without git."""
+    # Those in which the number of its mentions changed, the oldest first.
+    found = _git("log", "--reverse", "--format=%H%x00%cI%x00%s", f"-S{digest}", "--", str(LOCK))
+    lines = found.decode(errors="replace").splitlines() if found else []
+    return Commit(*lines[0].split("\0", 2)) if lines else None
+
+
+@contextmanager
+def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
+    """A folder with params.yaml and prompts/ as they were at a commit, and a method in data/method.txt.
+
+    commit: None for those that are here. It has the file of `evolve.file`, too, if git has that.
+
+    Raises UserError if the commit has no params.yaml.
+    """
+    with tempfile.TemporaryDirectory(prefix="evobuild-lineage-") as name:
+        folder = Path(name)
+        if commit is None:
+            shutil.copy(PARAMS, folder / PARAMS)
+            shutil.copytree(PROMPTS, folder / PROMPTS)
+        else:
+            _extract(commit, folder)
+        own = param(read_params(folder), "evolve.file")
+        if isinstance(own, str) and not (folder / own).exists():
+            _add(commit, own, folder)
+        (folder / METHOD).parent.mkdir(exist_ok=True)
+        (folder / METHOD).write_text(method, encoding="utf-8")
+        yield folder
+
+
+def _extract(commit: Commit, folder: Path) -> None:
+    content = _git("archive", commit.hash, str(PARAMS), str(PROMPTS))
+    if content is None:
+        raise UserError(f"commit {commit.hash[:10]}: git archive gave no {PARAMS} and {PROMPTS}/ of it")
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _add(commit: Commit | None, name: str, folder: Path) -> None:
+    """Add a file that params name, unless it lies outside or is not there."""
+    target = (folder / name).resolve()
+    if folder.resolve() not in target.parents:
+        return
+    here = Path(name)
+    content = (here.read_bytes() if here.is_file() else None) if commit is None else _shown(commit, name)
+    if content is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def _shown(commit: Commit, name: str) -> bytes | None:
+    return _git("show", f"{commit.hash}:./{name}")
+
+
+def read_params(folder: Path) -> dict[str, Any]:
+    """Read the params of a folder, as they stand there. Raises BadParams."""
+    found: dict[str, Any] = read_yaml(folder / PARAMS)
+    return found
+
+
+def param(values: dict[str, Any], key: str) -> Any:
+    """The value of a dotted key; None if there is none, as in params of another version."""
+    found: Any = values
+    for name in key.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def changed_params(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Give what differs from the params as they are shipped, by dotted key, and where those stand."""
+    shipped = library.template_folder() / PARAMS
+    place = "the params.yaml here" if shipped.resolve() == PARAMS.resolve() else "the shipped params.yaml"
+    try:
+        return changed_values(read_yaml(shipped), values), place
+    except (BadParams, OSError):
+        return values, "nothing, as no shipped params.yaml can be read"
+
+
+def not_as_run(folder: Path, stages: dict[str, Any]) -> list[str]:
+    """Those of params.yaml and prompts/ in a folder that are not what dvc.lock says was run with."""
+    deps = {
+        dep["path"]: dep.get("md5")
+        for name in ("check", "resolve")
+        for dep in stages.get(name, {}).get("deps", [])
+    }
+    return [str(path) for path in (PARAMS, PROMPTS) if deps.get(str(path)) not in (None, md5(folder / path))]
+
+
+def _git(*words: str) -> bytes | None:
+    """What a command of git gives; None if it failed, or there is none."""
+    if shutil.which("git") is None:
+        return None
+    done = subprocess.run(["git", *words], capture_output=True, timeout=SECONDS, check=False)
+    return None if done.returncode else done.stdout

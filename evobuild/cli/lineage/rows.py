@@ -1,0 +1,200 @@
+"""The line of an exported row, from the seed on, read from what a clone has that only pulled.
+
+Rows and replies are those of data/lineage.parquet, answers and measures those of the data set. What was asked
+is rendered again, from the params and prompts of the commit that made the data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild.answering.response_prompt import response_template
+from evobuild.cli.explain.life import Attempt
+from evobuild.cli.explain.provenance import md5
+from evobuild.cli.lineage.commits import METHOD as METHOD_FILE
+from evobuild.cli.lineage.commits import PROMPTS, param, read_params
+from evobuild.core import prompts, tables
+from evobuild.core.conversation import chat_messages
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.json_lines import read_json_lines
+from evobuild.core.measures import COLUMNS
+from evobuild.core.tables import AUTOIF, INSTRUCTIONS, KEPT, SEED_ROUND, Instruction
+from evobuild.evolution import prompts_sent
+from evobuild.export.lineage import LINEAGE, METHOD
+from evobuild.reporting.outcomes import RowOutcome
+from evobuild.scoring import rating_prompts
+
+TABLE = Path("data/lineage.parquet")
+DATASET = Path("data/dataset.parquet")
+SHOWN = 5
+"""Ids that an ambiguous beginning is answered with."""
+
+
+class Prompt(NamedTuple):
+    """What a model was asked. role: whose model; source: what it is rendered from, with its MD5.
+
+    text: '' if that is not known; source then says why.
+    """
+
+    role: str
+    source: str
+    md5: str
+    text: str
+
+
+class Step(NamedTuple):
+    """A row of the line. prompt: None if no evolver made it. attempt: from 0, of the reply.
+
+    thoughts: what the evolver thought before its reply, '' if nothing.
+    """
+
+    row: Instruction
+    prompt: Prompt | None
+    failed: tuple[Attempt, ...]
+    attempt: int | None
+    reply: str | None
+    thoughts: str
+
+
+class Answer(NamedTuple):
+    """The row's answer, and what was measured of it; rated: what the judge was asked of its difficulty."""
+
+    outcome: RowOutcome
+    asked: Prompt | None
+    rated: tuple[Prompt, ...]
+
+
+class Line(NamedTuple):
+    """A row with its ancestors, the seed row first. answer: None if the row itself is not exported.
+
+    verifiers: of a branch's row its constraint's functions and cases, as exported; None if they are not here.
+    """
+
+    id: str
+    steps: tuple[Step, ...]
+    answer: Answer | None
+    verifiers: dict[str, Any] | None
+
+
+class Found(NamedTuple):
+    """The rows of a line as LINEAGE, the seed row first, and the evolving method."""
+
+    rows: list[dict[str, Any]]
+    method: str
+
+
+def find_rows(beginning: str) -> Found:
+    """Find the row whose id begins so, and its ancestors.
+
+    Raises UserError if no id or more than one begins so, or if the table is not here.
+    """
+    if not TABLE.exists():
+        raise UserError(f"{TABLE} is not here; run: dvc pull {TABLE}, or python -m evobuild repro export")
+    rows = tables.scan(TABLE, LINEAGE)
+    ids = tables.collect(TABLE, rows.filter(pl.col("id").str.starts_with(beginning)).select("id"))["id"]
+    if ids.len() != 1:
+        shown = beginning[:40]
+        if ids.len():
+            some = ", ".join(ids.head(SHOWN)) + (" …" if ids.len() > SHOWN else "")
+            raise UserError(f"'{shown}' begins {ids.len()} ids, expected one: {some}")
+        raise UserError(
+            f"no id of {TABLE} begins with '{shown}': it has exported rows and those they descend from; "
+            f"python -m evobuild explain tells of all others"
+        )
+    line: list[dict[str, Any]] = []
+    wanted = ids[0]
+    while wanted and wanted not in (each["id"] for each in line):
+        found = tables.collect(TABLE, rows.filter(pl.col("id") == wanted)).to_dicts()
+        if not found:
+            raise BadInput(f"{TABLE}: has no row '{wanted}', the parent of {line[-1]['id']}; run: dvc pull")
+        line.append(found[0])
+        wanted = found[0]["parent_id"]
+    return Found(line[::-1], pl.read_parquet_metadata(TABLE).get(METHOD, ""))
+
+
+def read_line(found: Found, folder: Path) -> Line:
+    """Tell a line with what was asked. folder: with params.yaml and prompts/ of the run.
+
+    Raises BadInput if a prompt or a table is not as it should be.
+    """
+    own = next(tables.instructions(pl.DataFrame(found.rows[-1:], schema=LINEAGE)))
+    answered = _answered(own)
+    verifiers = _verifiers(own)
+    with chdir(folder), prompts.taken_from(folder / PROMPTS):
+        params = read_params(Path())
+        steps = tuple(_steps(found.rows, params))
+        answer = _answer(answered, params) if answered else None
+    return Line(own.id, steps, answer, verifiers)
+
+
+def _steps(rows: list[dict[str, Any]], params: dict[str, Any]) -> Iterator[Step]:
+    file = param(params, "evolve.file")
+    files = (METHOD_FILE, *([Path(file)] if isinstance(file, str) else []))
+    known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
+    parent: Instruction | None = None
+    table = pl.DataFrame(rows, schema=LINEAGE)
+    for row, told in zip(tables.instructions(table), rows, strict=True):
+        failed = told["failed"] or []
+        operation = failed[0]["operation"] if row.operation == KEPT and failed else row.operation
+        prompt = None
+        if parent and row.strategy not in ("", AUTOIF):
+            step, place = prompts_sent.step_sent(operation, parent, known)
+            prompt = _prompt("evolver", place, step.prompt if step else "")
+        attempts = (
+            Attempt(each["attempt"], each["reason"], each["detail"], each["reply"]) for each in failed
+        )
+        yield Step(row, prompt, tuple(attempts), told["attempt"], told["reply"], told["thoughts"] or "")
+        parent = row
+
+
+def _prompt(role: str, source: str, text: str) -> Prompt:
+    return Prompt(role, source, md5(Path(source)) if text else "", text)
+
+
+def _answered(row: Instruction) -> tuple[Instruction, RowOutcome] | None:
+    """The row with its answer, and what is known of that; None if it has none in what is exported."""
+    if DATASET.exists():
+        table = tables.collect(DATASET, tables.scan(DATASET, INSTRUCTIONS).filter(pl.col("id") == row.id))
+        if table.height:
+            own = next(tables.instructions(table))
+            measured = {name: table[name][0] for name in COLUMNS if name in table.columns}
+            measured = {name: _plain(value) for name, value in measured.items()}
+            return own, RowOutcome(own.output, own.responder, measured, None, True, (), own.reasoning)
+    if row.strategy == AUTOIF and row.output:
+        return row, RowOutcome(row.output, row.responder, {}, None, False, (), row.reasoning)
+    return None
+
+
+def _plain(value: Any) -> Any:
+    return value.to_list() if isinstance(value, pl.Series) else value
+
+
+def _answer(answered: tuple[Instruction, RowOutcome], params: dict[str, Any]) -> Answer:
+    row, outcome = answered
+    template = response_template(str(param(params, "respond.prompt") or "plain"))
+    text = chat_messages(row, template)[-1].content
+    asked = _prompt("responder", str(PROMPTS / template), text) if outcome.responder else None
+    measures = [
+        name for name in param(params, "rate.measures") or () if name in rating_prompts.RATING_PROMPTS
+    ]
+    is_rated = any(outcome.measured.get(name) is not None for name in ("level", "difficulty"))
+    rated = rating_prompts.prompts_sent(row, measures) if is_rated else ()
+    return Answer(
+        outcome, asked, tuple(_prompt("judge", str(PROMPTS / name), text) for _, name, text in rated)
+    )
+
+
+def _verifiers(row: Instruction) -> dict[str, Any] | None:
+    """The exported functions and cases of a branch's row."""
+    path = Path(f"data/export_{row.round}/verifiers.jsonl")
+    if row.strategy != AUTOIF or row.round == SEED_ROUND or not path.exists():
+        return None
+    for _, record in read_json_lines(path):
+        if isinstance(record, dict) and record.get("id") == row.id:
+            return record
+    return None

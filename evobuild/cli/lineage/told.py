@@ -1,0 +1,103 @@
+"""An exported row's lineage as text. Texts of rows are data: each line of one begins with a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evobuild.cli.explain.explain import attempts, compared
+from evobuild.cli.explain.lines import in_line, quoted
+from evobuild.cli.lineage.rows import Answer, Line, Prompt, Step
+from evobuild.core.tables import AUTOIF, KEPT, Instruction
+
+
+def line_lines(line: Line, source: str, whole: bool) -> Iterator[str]:
+    """Tell a line from the seed on. source: of the seed rows. whole: with prompts, not their hashes alone."""
+    row = line.steps[-1].row
+    yield in_line(f"{row.id}: {_headline(line)}; round {row.round}, domain {row.domain}")
+    above: Instruction | None = None
+    for step in line.steps:
+        yield ""
+        yield in_line(f"{step.row.round}  {step.row.id}")
+        yield from _seed(step.row, source) if above is None else _made(step, above, whole)
+        above = step.row
+    for kind in ("functions", "cases"):
+        for record in (line.verifiers or {}).get(kind, ()):
+            yield from _verifier(kind, record)
+    if line.answer:
+        yield ""
+        yield from _answer(line.answer, whole)
+
+
+def _headline(line: Line) -> str:
+    if line.answer is None:
+        return "exported rows descend from it"
+    return "in the data set" if line.answer.outcome.selected else "in the exports of its branch alone"
+
+
+def _seed(row: Instruction, source: str) -> Iterator[str]:
+    yield in_line(f"  row {row.seed_place} of {source}, from 0")
+    for role, content in row.history:
+        yield from quoted(f"earlier, {role}", content)
+    yield from quoted("instruction", row.instruction)
+    if row.input:
+        yield from quoted("input", row.input)
+    if row.output:
+        yield from quoted("its answer there", row.output)
+
+
+def _made(step: Step, above: Instruction, whole: bool) -> Iterator[str]:
+    row = step.row
+    if row.strategy == AUTOIF:
+        author = row.evolver or "the seed constraints"
+        yield in_line(f"  composed of the query {above.id} and a constraint, {row.operation}, by {author}")
+        yield from quoted("the constraint", row.instruction)
+        return
+    if row.operation == KEPT:
+        yield f"  kept as its parent {above.id} was, since no attempt gave a child"
+    else:
+        yield in_line(f"  by {row.operation}, {row.strategy}, with {row.evolver}, from {above.id}")
+    if step.prompt:
+        yield from _prompt(step.prompt, whole)
+    yield from attempts(step.failed)
+    if step.attempt is not None:
+        if step.thoughts:
+            yield from quoted(f"thoughts of attempt {step.attempt + 1}", step.thoughts)
+        yield from quoted(f"reply of attempt {step.attempt + 1}", step.reply or "")
+    yield from quoted("instruction, [-gone-] and {+new+} against its parent", compared(above, row))
+    if row.input and row.input != above.input:
+        yield from quoted("input", row.input)
+
+
+def _prompt(prompt: Prompt, whole: bool) -> Iterator[str]:
+    named = f"the {prompt.role} was asked by {prompt.source}, md5 {prompt.md5}"
+    if not prompt.text:
+        yield in_line(f"  prompt: {prompt.source}")
+    elif whole:
+        yield from quoted(named, prompt.text)
+    else:
+        yield in_line(f"  {named}")
+
+
+def _verifier(kind: str, record: object) -> Iterator[str]:
+    if not isinstance(record, dict):
+        return
+    if kind == "functions":
+        yield from quoted(
+            f"a function, right on {record.get('accuracy')} of its cases", str(record.get("code"))
+        )
+    else:
+        yield from quoted(f"a case, expected {record.get('expected')}", str(record.get("input")))
+
+
+def _answer(answer: Answer, whole: bool) -> Iterator[str]:
+    outcome = answer.outcome
+    yield in_line(f"answer, by {outcome.responder or 'the seed data'}")
+    if answer.asked:
+        yield from _prompt(answer.asked, whole)
+    if outcome.reasoning:
+        yield from quoted("thoughts before it", outcome.reasoning)
+    yield from quoted("the answer", outcome.answer or "")
+    for said, values in outcome.measured_lines():
+        yield in_line(f"  {said}: {values}")
+    for prompt in answer.rated:
+        yield from _prompt(prompt, whole)
