@@ -6,14 +6,21 @@ import argparse
 from pathlib import Path
 
 from evobuild.core.cache_files import replies_file
+from evobuild.core.errors import UserError
 from evobuild.core.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add stats, export, import, prune and rebuild; each sets `work`."""
+    """Add stats, push, pull, export, import, prune and rebuild; each sets `work`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     stats = commands.add_parser("stats", help="replies and bytes of each model")
     stats.set_defaults(work=_stats)
+    push = commands.add_parser("push", help="share all replies over the DVC remote")
+    push.set_defaults(work=_push)
+    pull = commands.add_parser("pull", help="take in the replies that were shared with this commit")
+    pull.set_defaults(work=_pull)
+    for each in (push, pull):
+        each.add_argument("-r", "--remote", metavar="NAME", help="another than DVC's default one")
     export = commands.add_parser("export", help="write replies to a Parquet file")
     export.add_argument("file", type=Path, metavar="FILE.parquet")
     export.add_argument("--model", default="", metavar="PREFIX", help="only of models that begin so")
@@ -40,6 +47,28 @@ def _stats(arguments: argparse.Namespace) -> int:
     from evobuild.cli.store import archive
 
     say(archive.reply_table(archive.count_replies(replies_file())))
+    return 0
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from evobuild.cli.store import shared
+
+    added, known, damaged = shared.push_replies(replies_file(), arguments.remote)
+    left = f", {damaged:,} damaged ones left out" if damaged else ""
+    say(f"{added:,} replies pushed, {known:,} were there already{left}\n")
+    say("for others to find them: git add replies.dvc && git commit\n" if added else "")
+    return 0
+
+
+def _pull(arguments: argparse.Namespace) -> int:
+    from evobuild.cli.store import shared
+
+    taken, known, damaged = shared.pull_replies(replies_file(), arguments.remote)
+    say(f"{taken:,} replies taken in, {known:,} were there already\n")
+    if damaged:
+        raise UserError(
+            f"{damaged:,} damaged parts of {shared.FOLDER}/ were left; who has them pushes them anew"
+        )
     return 0
 
 

@@ -107,17 +107,18 @@ def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
         with opened_reply_cache(cache) as connection:
             cursor = connection.execute(query, (prefix, prefix))
             while rows := cursor.fetchmany(CHUNK):
-                sound = [row for row in rows if not _fault(*row)]
+                sound = [row for row in rows if not fault_of(*row)]
                 taken, left = taken + len(sound), left + len(rows) - len(sound)
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
-                _write(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
+                write_replies(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
         if not taken:
             raise UserError(f"{cache}: holds no reply of a model whose identity begins with '{prefix}'")
-        _write(pl.scan_parquet(parts), partial)
+        write_replies(pl.scan_parquet(parts), partial)
     return Moved(taken, left)
 
 
-def _write(rows: pl.LazyFrame, path: Path) -> None:
+def write_replies(rows: pl.LazyFrame, path: Path) -> None:
+    """Write rows of ARCHIVE, sorted by key, as an archive. Raises UserError if the disk refuses them."""
     try:
         rows.sink_parquet(path, row_group_size=CHUNK, metadata={MARK: str(reply_cache.VERSION)})
     except (pl.exceptions.ComputeError, OSError) as error:
@@ -129,19 +130,19 @@ def import_replies(*, cache: Path, archive: Path) -> Moved:
 
     Raises BadInput, and takes nothing, if the file is no archive or one of its rows is no sound reply.
     """
-    rows = _read(archive)
+    rows = scan_archive(archive)
     height = taken = 0
     try:
-        for chunk in _chunks(rows):
+        for chunk in chunks_of(rows):
             for place, row in enumerate(chunk, start=height + 1):
-                if wrong := _fault(*row):
+                if wrong := fault_of(*row):
                     raise BadInput(
                         f"{archive}: row {place} is damaged: {wrong}; nothing is taken of the file"
                     )
             height += len(chunk)
         with closing(reply_cache.open_reply_cache(cache)) as connection, connection:
             connection.execute("BEGIN IMMEDIATE")
-            for chunk in _chunks(rows):
+            for chunk in chunks_of(rows):
                 numbers = {name: model_number(connection, name) for name in {row[1] for row in chunk}}
                 given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
                 taken += reply_cache.insert_replies(connection, given)
@@ -152,7 +153,7 @@ def import_replies(*, cache: Path, archive: Path) -> Moved:
     return Moved(taken, height - taken)
 
 
-def _chunks(rows: pl.LazyFrame) -> Iterator[list[tuple[bytes, str, bytes, bytes]]]:
+def chunks_of(rows: pl.LazyFrame) -> Iterator[list[tuple[bytes, str, bytes, bytes]]]:
     """The rows of an archive, some at a time."""
     for start in itertools.count(step=CHUNK):
         if not (chunk := rows.slice(start, CHUNK).collect().rows()):
@@ -167,7 +168,8 @@ def _is_archive(file: Path) -> bool:
         return False
 
 
-def _read(archive: Path) -> pl.LazyFrame:
+def scan_archive(archive: Path) -> pl.LazyFrame:
+    """The rows of an archive, not read yet. Raises BadInput if it is none of this version."""
     wanted = "expected a file that `python -m evobuild store export` wrote"
     if not archive.is_file():
         raise BadInput(f"{archive}: no such file; {wanted}")
@@ -187,7 +189,7 @@ def _read(archive: Path) -> pl.LazyFrame:
     return rows
 
 
-def _fault(key: object, identity: object, reply: object, check: object) -> str:
+def fault_of(key: object, identity: object, reply: object, check: object) -> str:
     """What is wrong with a row, '' if nothing is. A checksum proves no more than that it was not harmed."""
     if not (isinstance(key, bytes) and len(key) == KEY_BYTES and isinstance(reply, bytes)):
         return f"its key is not {KEY_BYTES} bytes, or it has no reply"
