@@ -139,12 +139,11 @@ def folder_of(module: str) -> str:
 
 
 @pytest.mark.parametrize("name", sorted(set(DVC) - ALL_CODE))
-def test_deps_are_the_script_its_prompts_and_its_inputs(name: str) -> None:
-    """Its folders of the library are, too, until settings are resolved; then these name them."""
+def test_deps_are_the_script_and_its_inputs(name: str) -> None:
+    """Its folders of the library are, too, until settings are resolved; then these name them, and prompts."""
     deps = {dep for dep in paths(body(name)["deps"]) if dep.startswith(CODE)}
-    always = set.intersection(*({f"prompts/{own}" for own in reads.prompts} for reads in readings(name)))
     folders = set() if variants.resolved(name) else folders_reached(name)
-    assert deps == {f"stages/{name}.py", *folders, *always}
+    assert deps == {f"stages/{name}.py", *folders}
 
 
 @pytest.mark.parametrize("name", sorted(filter(variants.resolved, DVC)))
@@ -203,9 +202,8 @@ def test_a_stage_says_which_libraries_change_its_results(name: str) -> None:
 
 def test_training_reaches_its_own_domain_weights_and_core() -> None:
     assert set(FOLDERS_OF_STAGES["finetune"]) == {"core", "weights", "training"}
-    keys = {key.split(".")[0] for key in body("finetune")["params"]}
-    assert keys <= {"random_seed", "bases", "finetune"}
-    assert "bases" not in body("finetune")["params"], "one of them"
+    params = default_settings()["finetune-toy"]["params"]
+    assert params.keys() == {"random_seed", "bases", "finetune"}
 
 
 def test_the_face_of_the_package_holds_nothing_that_a_stage_could_use() -> None:
@@ -244,19 +242,12 @@ def code_in(folder: str) -> list[Path]:
 
 @pytest.mark.parametrize("name", sorted(DVC))
 def test_params_are_what_the_script_is_given(name: str) -> None:
-    """Those that it reads under all settings; the others stand in its settings as far as it reads them."""
-    if reach.params(name) is None:
-        whole = [{"params.yaml": []}]
-        assert "params.yaml" in body(name)["deps"] or body(name)["params"] == whole
-    else:
-        # One entry of a dict is enough for a stage that is made for it.
-        wanted = variants.always_read(name) if variants.resolved(name) else sorted(reach.params(name) or ())
-        wanted = [key for key in wanted if key != "autoif.on"]
-        declared = [
-            filled if (filled := key.replace("${key}", "toy")) in wanted else key.removesuffix(".${key}")
-            for key in body(name).get("params", [])
-        ]
-        assert sorted(declared) == wanted
+    """Once settings are resolved they stand there, as far as they are read."""
+    assert ("params.yaml" in body(name)["deps"]) is (reach.params(name) is None)
+    wanted = () if variants.resolved(name) else reach.params(name) or ()
+    # One entry of a dict is enough for a stage that is made for it.
+    declared = [key.removesuffix(".${key}") for key in body(name).get("params", [])]
+    assert sorted(declared) == sorted(wanted)
 
 
 @pytest.mark.parametrize("name", sorted(DVC))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-import reach
 import yaml
 from workspace import SHIPPED_PARAMS
 
@@ -108,28 +107,6 @@ def _readings(stage: str, values: dict[str, Any], unanswered: int) -> Iterator[R
         if instance.stage.name == stage:
             name = "" if stage in OF_ALL_POOLS else instance.name
             yield schema.model_validate(values).reads(Given(name, unanswered))
-
-
-def always_read(stage: str) -> list[str]:
-    """What a stage reads of params whatever the settings: "rate.measures", "evolve.failures"."""
-    keys = reach.params(stage) or ()
-    return sorted(found for key in keys for found in _always(stage, key, _at(key)))
-
-
-def _always(stage: str, key: str, value: Any) -> Iterator[str]:
-    extents = {reads.extent(key) for reads in readings(stage)}
-    if extents == {"all"}:
-        yield key
-    elif "none" not in extents and isinstance(value, dict):
-        for name, own in value.items():
-            yield from _always(stage, f"{key}.{name}", own)
-
-
-def _at(key: str) -> Any:
-    found: Any = DEFAULT
-    for name in key.split("."):
-        found = found[name]
-    return found
 
 
 def resolved(stage: str) -> bool:
