@@ -27,7 +27,7 @@ from evobuild.weights.equal_lengths import equal_lengths
 
 CONTRADICTION = "contradiction"
 DTYPE = "float32"
-DEFINITION = "entailment 2"
+DEFINITION = "entailment 3"
 """Another when batches change, so that none of before is taken."""
 
 Pair = tuple[str, str]

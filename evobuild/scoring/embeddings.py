@@ -28,7 +28,7 @@ from evobuild.weights import checkpoints, identities, sources
 from evobuild.weights.equal_lengths import equal_lengths
 
 EXTRA = "diversity"
-DEFINITION = "embedding 2"
+DEFINITION = "embedding 3"
 """Another when batches change, so that none of before is taken."""
 
 

@@ -31,7 +31,7 @@ from evobuild.weights.chat_rendering import REFUSALS, render_chat
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-DEFINITION = "reward and length 2"
+DEFINITION = "reward and length 3"
 """Another when batches change, so that none of before is taken."""
 _VALUE = struct.Struct("<dII")
 """Of Measured: reward, tokens and length."""

@@ -11,14 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-TOKENS = {"cpu": 512, "cuda": 4096}
-"""That are read at once about; a longer text is read alone."""
+TOKENS = {"cpu": 256, "cuda": 4096}
+"""That are read at once about; a longer text is read alone. The fewer, the fewer repeats of a small set."""
 
 
 def equal_lengths(lengths: Sequence[int], device: Any) -> Iterator[tuple[list[int], list[int]]]:
     """Give the places of texts that are read together, and these with repeats as they are to be read.
 
-    Instance: lengths 200, 9, 200, 200 on a CPU -> [1], [1, 1 … 1]; [0, 2], [0, 2]; [3], [3, 3].
+    Instance: lengths 100, 9, 100, 100 on a CPU -> [1], [1, 1 … 1]; [0, 2], [0, 2]; [3], [3, 3].
     """
     tokens = TOKENS.get(getattr(device, "type", device), TOKENS["cuda"])
     places: defaultdict[int, list[int]] = defaultdict(list)
