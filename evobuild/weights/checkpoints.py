@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
@@ -37,7 +38,19 @@ def transformers_library() -> ModuleType:
     transformers = require("transformers", "train")
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    _leave_out_sklearn(transformers)
     return transformers
+
+
+def _leave_out_sklearn(transformers: ModuleType) -> None:
+    """Have transformers take scikit-learn for not installed, which it asks once.
+
+    Else it imports it, a second, for a kind of assisted generation that is not used here.
+    """
+    if "sklearn" not in sys.modules:
+        sys.modules["sklearn"] = None  # type: ignore[assignment]
+        transformers.utils.is_sklearn_available()
+        del sys.modules["sklearn"]
 
 
 def load_tokenizer(weights: Weights) -> PreTrainedTokenizerBase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -144,3 +145,12 @@ def test_a_base_without_a_chat_template_gets_one(copy: Path) -> None:
     (copy / "chat_template.jinja").unlink()
     assert checkpoints.load_tokenizer(Weights(str(copy))).chat_template is None
     assert checkpoints.load_chat_tokenizer(Weights(str(copy))).chat_template == checkpoints.CHAT_TEMPLATE
+
+
+def test_no_second_goes_into_importing_what_loading_does_not_need():
+    program = (
+        "import sys; from evobuild.core.uri import Weights; from evobuild.weights import checkpoints; "
+        f"checkpoints.load_causal_lm(Weights({str(tiny.folder())!r})); "
+        "assert 'sklearn' not in sys.modules; import sklearn.cluster"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
