@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evobuild.contracts.params import ValidateParams
-from evobuild.core.stage import Out, out, run
+from evobuild.core.measures import measure_folders
+from evobuild.core.stage import Folders, Out, out, run
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     expectations: Path = Path("expectations")
+    settings: Path = Path("data/settings/validate.json")
+    rounds: Path = Path("data/rounds")
+    responses: Path = Path("data/responses")
+    measures: Folders = field(default_factory=measure_folders)
+    contamination: Path = Path("data/contamination")
+    preferences: Path = Path("data/preferences")
     dataset: Path = Path("data/dataset.parquet")
+    counts: Path = Path("data/counts")
+    rejects: Path = Path("data/rejects")
     validation: Out = out("data/validation/tables.json")
 
 
 def main(params: ValidateParams, args: Arguments) -> None:
-    from evobuild.contracts.expectations import Table
-    from evobuild.contracts.params import parameters
+    from evobuild.contracts.earlier import earlier_dataset
+    from evobuild.contracts.line import line_tables
+    from evobuild.contracts.pool_tables import Sources
     from evobuild.contracts.validate import finish, validate_tables
-    from evobuild.core import tables
 
-    given = [Table("dataset", tables.scan(args.dataset, tables.INSTRUCTIONS))]
-    found = validate_tables(given, args.expectations, parameters(params.contracts))
-    finish(found, "validate", args.validation)
+    sources = Sources(
+        rounds=args.rounds,
+        responses=args.responses,
+        measures=args.measures,
+        contamination=args.contamination,
+        preferences=args.preferences,
+        dataset=args.dataset,
+        counts=args.counts,
+        rejects=args.rejects,
+    )
+    against = params.contracts.against
+    with earlier_dataset(against, args.settings) if against else nullcontext() as earlier:
+        tables, parameters = line_tables(params, sources, earlier)
+    finish(validate_tables(tables, args.expectations, parameters), "validate", args.validation)
 
 
 if __name__ == "__main__":

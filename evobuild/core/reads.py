@@ -30,14 +30,16 @@ class Reads(NamedTuple):
 
     only: the declared keys that it reads, such as "models.judge" or a section; None: all of them. unused:
     keys that it does not read. prompts: templates that it may render, without those that these include.
-    files: paths that params give and no dep names. libraries: packages that change what it makes, beside
-    those of its models; None: not even those, for it runs no model.
+    files: paths that params give and no dep names. versions: git revisions whose data set it reads.
+    libraries: packages that change what it makes, beside those of its models; None: not even those, for it
+    runs no model.
     """
 
     only: tuple[str, ...] | None = None
     unused: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
     libraries: tuple[str, ...] | None = ()
 
     def extent(self, key: str) -> Literal["all", "some", "none"]:

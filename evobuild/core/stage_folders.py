@@ -14,7 +14,7 @@ _TUNING = ("core", "weights", "training")
 _MEASURING = ("core", "weights", "scoring")
 _READ = ("core", "text", "weights", "models", "seeds", "selection", "scoring", "training", "contamination")
 _SUMMARY = (*_READ, "export", "evolution", "reporting")
-_CONTRACTS = ("core", "text", "contracts")
+_CONTRACTS = ("core", "text", "contamination", "selection", "contracts")
 _ANSWERED = ("core", "text", "weights", "sandbox", "simulation", "models", "seeds", "evaluation")
 
 FOLDERS_OF_STAGES: Mapping[str, tuple[str, ...]] = dict.fromkeys(

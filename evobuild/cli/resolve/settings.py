@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from evobuild.contracts.earlier import md5_of
 from evobuild.core import library
 from evobuild.core.params import Part, declared_keys
 from evobuild.core.prompts import included
@@ -138,7 +139,9 @@ def _settings(
     libraries: set[str] = set()
     if reads.libraries is not None:
         libraries = {*reads.libraries, *(library for model in models for library in _libraries(model))}
-    return {
+    # Of the few that read one: without the key, settings of all others stay as they were.
+    versions = {"versions": {each: md5_of(each) for each in reads.versions}} if reads.versions else {}
+    return versions | {
         "params": values_read(declared, reads),
         "prompts": {str(path): _md5(path) for path in included(reads.prompts).values()},
         "files": {name: _md5(Path(name)) for name in reads.files},

@@ -1,0 +1,86 @@
+"""An earlier version of the data set: a file, or what stood in data/dataset.parquet at a revision of git."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from evobuild.core.errors import BadInput, UserError
+from evobuild.core.json_files import read_json_file
+from evobuild.core.yaml_files import parse_yaml
+
+DATASET = "data/dataset.parquet"
+_SECONDS = 60
+
+
+def is_file(against: str) -> bool:
+    """Whether an earlier version is named by a file; else it is a revision of git."""
+    return against.endswith(".parquet")
+
+
+def md5_of(against: str) -> str:
+    """The MD5 of the data set at a revision, as dvc.lock had it there.
+
+    Raises UserError if git or the revision is not there, or it had no data set.
+    """
+    text = _git("show", f"{against}:./dvc.lock", wanted=against)
+    content = parse_yaml(text, Path("dvc.lock")) or {}
+    for stage in content.get("stages", {}).values():
+        for out in stage.get("outs", ()):
+            if out["path"] == DATASET:
+                return str(out["md5"])
+    raise UserError(f"contracts.against: dvc.lock of '{against}' has no {DATASET}; expected a built version")
+
+
+def _git(*words: str, wanted: str) -> str:
+    command = ["git", *words]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=_SECONDS)
+    except FileNotFoundError:
+        raise UserError(f"contracts.against: '{wanted}' needs git, which is not installed") from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or [""])[-1][:200]
+        raise UserError(
+            f"contracts.against: git shows no dvc.lock of '{wanted}' ({said}); expected a "
+            ".parquet file, or a revision such as v1.0.0"
+        )
+    return done.stdout
+
+
+@contextmanager
+def earlier_dataset(against: str, settings: Path) -> Iterator[Path]:
+    """Give the file of an earlier version, from DVC's cache or its remote, for as long as it is read.
+
+    settings: the stage's own, which say what the revision stood for when they were resolved.
+
+    Raises BadInput if it stands for another data set now, or that is nowhere.
+    """
+    if is_file(against):
+        yield Path(against)
+        return
+    md5 = read_json_file(settings)["versions"][against]
+    import dvc.api
+    from dvc.exceptions import DvcException
+
+    with TemporaryDirectory() as folder:
+        copy, total = Path(folder) / "dataset.parquet", hashlib.md5(usedforsecurity=False)
+        try:
+            with dvc.api.open(DATASET, rev=against, mode="rb") as source, copy.open("wb") as target:
+                while chunk := source.read(1 << 20):
+                    total.update(chunk)
+                    target.write(chunk)
+        except (DvcException, OSError) as error:
+            raise BadInput(
+                f"contracts.against: the data set of '{against}' is neither in DVC's cache nor in its remote "
+                f"({str(error).splitlines()[0][:200]}); bring it with: dvc fetch --all-tags"
+            ) from error
+        if total.hexdigest() != md5:
+            raise BadInput(
+                f"contracts.against: '{against}' stands for another data set than when settings were "
+                "resolved; run: dvc repro --force resolve"
+            )
+        yield copy

@@ -1,0 +1,28 @@
+"""Languages of drawn rows: to tell that of every one would take longer than all else that is held."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from evobuild.core import tables
+from evobuild.text.language import detect_language
+
+_SCHEMA = pl.Schema({"id": pl.String(), "language": pl.String()})
+
+
+def languages_of(rows: pl.LazyFrame, count: int) -> pl.DataFrame:
+    """The languages of so many instructions of each pool; null where a text does not tell.
+
+    Rows are drawn by their ids, which are hashes: a row more moves one other at the most.
+
+    Returns id, language.
+    """
+    ids = tables.collect(Path("rows"), rows.select("pool", "id"))
+    drawn = ids.group_by("pool").agg(pl.col("id").bottom_k(count)).explode("id").drop_nulls("id")
+    found = tables.collect(
+        Path("rows"), rows.select("id", "instruction").join(drawn.lazy(), on="id", how="semi")
+    )
+    told = {row: detect_language(text) for row, text in found.unique("id").iter_rows()}
+    return pl.DataFrame({"id": list(told), "language": list(told.values())}, schema=_SCHEMA)

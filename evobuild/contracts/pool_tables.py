@@ -1,0 +1,149 @@
+"""The tables of pools as their suites see them: all pools as one, flat, with facts that hold across tables.
+
+Texts stand as their lengths, so that a million rows are handed over in the memory of their figures. Every
+table has `id`, and those of pools have `pool`; docs/contracts.md lists all columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild.contracts.expectations import Table
+from evobuild.contracts.languages import languages_of
+from evobuild.contracts.params import ValidateParams
+from evobuild.core import tables
+from evobuild.core.measures import COLUMNS, MEASURES, Measure
+from evobuild.core.stage import Folders
+from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, PREFERENCES
+from evobuild.selection.candidate_rows import MEASURED
+
+_LENGTHS = ("instruction", "input", "output", "reasoning")
+_OF_ROWS = ("id", "content_id", "seed_id", "parent_id", "round", "domain", "strategy", "operation", "evolver",
+            "responder", "seed_place")  # fmt: skip
+
+
+class Sources(NamedTuple):
+    """Where the tables lie: a table a pool in each folder, of contamination an evaluation set."""
+
+    rounds: Path
+    responses: Path
+    measures: Folders
+    contamination: Path
+    preferences: Path
+    dataset: Path
+    counts: Path
+    rejects: Path
+
+
+def pool_tables(params: ValidateParams, sources: Sources, languages: pl.DataFrame) -> list[Table]:
+    """Every table up to the data set. languages: of rows of rounds, by id."""
+    every, pools = params.round_names, list(params.pools)
+    rounds, responses = of_pools(sources.rounds, every), of_pools(sources.responses, pools)
+    measured = [_measured(measure, params, sources, rounds, responses) for measure in MEASURES]
+    return [
+        Table("rounds", _rounds(rounds, languages)),
+        Table("responses", _known(_flat(responses), "id", rounds, "instruction_known")),
+        *measured,
+        Table("contamination", _contamination(params, sources, responses)),
+        _preferences(params, sources),
+        Table("dataset", _dataset(params, sources, responses)),
+    ]
+
+
+def of_pools(folder: Path, names: Sequence[str], schema: pl.Schema = INSTRUCTIONS) -> pl.LazyFrame:
+    """The tables of some pools as one, not read yet, each row with its `pool`."""
+    found = [
+        tables.scan(folder / f"{name}.parquet", schema, list(schema)).with_columns(pool=pl.lit(name))
+        for name in names
+    ]
+    return pl.concat(found) if found else schema.to_frame().lazy().with_columns(pool=pl.lit(""))
+
+
+def _flat(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """An instruction table with its texts as lengths in characters, and its history as a number of turns."""
+    return rows.select(
+        pl.col("pool"),
+        *_OF_ROWS,
+        turns=pl.col("history").list.len().cast(pl.Int64),
+        **{f"{name}_characters": pl.col(name).str.len_chars().cast(pl.Int64) for name in _LENGTHS},
+    )
+
+
+def _known(rows: pl.LazyFrame, column: str, among: pl.LazyFrame, name: str, key: str = "id") -> pl.LazyFrame:
+    """Add whether a column's value is a key of another table."""
+    there = among.select(pl.col(key).alias(column)).unique().with_columns(pl.lit(value=True).alias(name))
+    return rows.join(there, on=column, how="left").with_columns(pl.col(name).fill_null(value=False))
+
+
+def _rounds(rounds: pl.LazyFrame, languages: pl.DataFrame) -> pl.LazyFrame:
+    """Each row with whether its parent and its seed row are there, and in which language drawn ones are."""
+    rows = _known(_known(_flat(rounds), "parent_id", rounds, "parent_known"), "seed_id", rounds, "seed_known")
+    is_first = (pl.col("parent_id") == "") & (pl.col("seed_id") == pl.col("id"))
+    rows = rows.with_columns(parent_known=pl.col("parent_known") | is_first)
+    return rows.join(languages.lazy(), on="id", how="left")
+
+
+def _measured(
+    measure: Measure, params: ValidateParams, sources: Sources, rounds: pl.LazyFrame, responses: pl.LazyFrame
+) -> Table:
+    """What a measure gave, by the names that its columns have elsewhere, and whether it is of a known row."""
+    rows = of_pools(sources.measures[measure.folder], list(params.pools), measure.schema)
+    lists = [name for name, kind in measure.schema.items() if isinstance(kind, pl.List)]
+    counted = [pl.col(name).list.len().cast(pl.Int64).alias(name) for name in lists]
+    among = responses if measure.stage == "score" else rounds
+    rows = _known(rows.with_columns(*counted).rename(measure.renamed), "id", among, "row_known")
+    if measure.stage == "diversity":
+        rows = _known(rows, "neighbour", rounds, "neighbour_known")
+        rows = rows.with_columns(is_own_neighbour=pl.col("neighbour") == pl.col("id"))
+    return Table(measure.folder, rows, "" if params.is_measured(measure) else measure.switch)
+
+
+def _contamination(params: ValidateParams, sources: Sources, responses: pl.LazyFrame) -> pl.LazyFrame:
+    """The hits of all evaluation sets, each with whether its row is known, and how much is shared."""
+    hits = [
+        tables.scan(sources.contamination / f"{name}.parquet", CONTAMINATION)
+        for name in params.decontaminate.sets
+    ]
+    length = pl.col("overlap").str.len_chars().cast(pl.Int64)
+    rows = pl.concat(hits).select("id", "row", "pool", "set", "measure", overlap_characters=length)
+    return _known(rows, "row", responses, "row_known")
+
+
+def _preferences(params: ValidateParams, sources: Sources) -> Table:
+    """The pairs of answers of the branches."""
+    names = list(params.branches)
+    rows = of_pools(sources.preferences, names, PREFERENCES)
+    beside = rows.select(
+        "id",
+        is_other=pl.col("output") != pl.col("rejected"),
+        rejected_characters=pl.col("rejected").str.len_chars().cast(pl.Int64),
+    )
+    pairs = _flat(rows).join(beside, on="id", how="left")
+    known = _known(pairs, "id", of_pools(sources.rounds, names), "row_known")
+    return Table("preferences", known, "" if params.autoif.on else "autoif.on")
+
+
+def _dataset(params: ValidateParams, sources: Sources, responses: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of the data set with all that was measured of them, and facts of other tables."""
+    schema = pl.Schema({**INSTRUCTIONS, **{name: COLUMNS[name].kind for name in MEASURED}})
+    whole = tables.scan(sources.dataset, schema).with_columns(pool=pl.col("round"))
+    lists = [name for name in MEASURED if isinstance(schema[name], pl.List)]
+    figures = whole.select(
+        "id",
+        *(name for name in MEASURED if name not in lists),
+        *(pl.col(name).list.len().cast(pl.Int64).alias(name) for name in lists),
+        is_repeated=pl.len().over("content_id") > 1,
+    )
+    hits = _contamination(params, sources, responses)
+    lost = hits.filter(pl.col("measure").is_in(params.select.contamination))
+    answers = responses.select("id", "content_id").unique().with_columns(answer_known=True)
+    rows = _flat(whole).join(figures, on="id", how="left")
+    rows = rows.join(answers, on=["id", "content_id"], how="left").with_columns(
+        pl.col("answer_known").fill_null(value=False)
+    )
+    rows = _known(rows.with_columns(row=pl.col("id")), "row", lost, "is_contaminated", key="row").drop("row")
+    return rows.join(languages_of(whole, params.contracts.language_rows).lazy(), on="id", how="left")
