@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evobuild.contracts.params import ValidateParams
+from evobuild.contracts.line_params import ValidateParams
 from evobuild.core.measures import measure_folders
 from evobuild.core.stage import Folders, Out, out, run
 

@@ -11,7 +11,7 @@ from evobuild.contracts import drift
 from evobuild.contracts.balance import BALANCED, Flow, balance_stages, balance_table
 from evobuild.contracts.expectations import Table
 from evobuild.contracts.languages import languages_of
-from evobuild.contracts.params import ValidateParams
+from evobuild.contracts.line_params import ValidateParams
 from evobuild.contracts.pool_tables import Sources, of_pools, pool_tables
 from evobuild.contracts.shares import pool_shares, reject_shares
 from evobuild.core import tables

@@ -14,7 +14,7 @@ import polars as pl
 
 from evobuild.contracts.expectations import Table
 from evobuild.contracts.languages import languages_of
-from evobuild.contracts.params import ValidateParams
+from evobuild.contracts.line_params import ValidateParams
 from evobuild.core import tables
 from evobuild.core.measures import COLUMNS, MEASURES, Measure
 from evobuild.core.stage import Folders

@@ -14,7 +14,7 @@ _TUNING = ("core", "weights", "training")
 _MEASURING = ("core", "weights", "scoring")
 _READ = ("core", "text", "weights", "models", "seeds", "selection", "scoring", "training", "contamination")
 _SUMMARY = (*_READ, "export", "evolution", "reporting")
-_CONTRACTS = ("core", "text", "contamination", "selection", "contracts")
+_CONTRACTS = ("core", "text", "contracts")
 _ANSWERED = ("core", "text", "weights", "sandbox", "simulation", "models", "seeds", "evaluation")
 
 FOLDERS_OF_STAGES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
@@ -40,7 +40,8 @@ FOLDERS_OF_STAGES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     "tag": (*_ASKING, "scoring"),
     "decontaminate": (*_MEASURING, "text", "seeds", "contamination"),
     "select": ("core", "text", "selection"),
-    "validate": _CONTRACTS,
+    "validate": (*_CONTRACTS, "contamination", "selection"),
+    "validate_outputs": (*_CONTRACTS, "export"),
     "export": ("core", "weights", "models", "export"),
     "gather": _TUNING,
     "finetune": _TUNING,

@@ -59,6 +59,7 @@ STAGES = (
     Stage("finetune", "bases"),
     Stage("evaluate", "evaluate.models", EVALUATED, "items"),
     Stage("compare", asks="judge", counts="pairs of replies"),
+    Stage("validate_outputs"),
     Stage("summarize"),
     Stage("report"),
 )

@@ -1,0 +1,56 @@
+"""What stands in the files of the exports, counted without building their records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+
+from evobuild.core import tables
+from evobuild.core.errors import BadInput
+from evobuild.core.tables import INSTRUCTIONS, REJECTS
+from evobuild.export.formats import DATASETS, FORMATS
+
+_ID = re.compile(rb'"id": "([0-9a-f]{20})"')
+"""A key of a record: within its texts each quotation mark has a backslash before it."""
+_EXPORTS = pl.Schema(
+    {"id": pl.String(), "file": pl.String(), "rows": pl.Int64(), "wanted": pl.Int64(), "missing": pl.Int64(),
+     "with_id": pl.Int64(), "repeated": pl.Int64(), "strange": pl.Int64()}
+)  # fmt: skip
+
+
+def exports_table(names: Iterable[str], folder: Path, dataset: Path, rejects: Path) -> pl.DataFrame:
+    """The records of each format. id: the format.
+
+    wanted: rows of the data set that it takes; rejects lack in formats of LLaMA-Factory. with_id: records
+    that carry a row's id; repeated, strange: of these, that stand twice, or are of no row of the data set.
+    """
+    known = set(tables.read(dataset, INSTRUCTIONS, ["id"])["id"])
+    unpaired = tables.read(rejects, REJECTS, ["id"]).height
+    found = []
+    for name in names:
+        path = folder / (FORMATS[name].file if name in FORMATS else f"{DATASETS}/data/train.parquet")
+        rows, ids = _records(path)
+        wanted = len(known) - (unpaired if name in FORMATS and FORMATS[name].llama_factory else 0)
+        file, there = path.relative_to(folder).as_posix(), set(ids)
+        figures = rows, wanted, wanted - rows, len(ids), len(ids) - len(there), len(there - known)
+        found.append((name, file, *figures))
+    return pl.DataFrame(found, _EXPORTS, orient="row")
+
+
+def _records(path: Path) -> tuple[int, list[str]]:
+    """How many records a file has, a line each, and the ids that they carry."""
+    if path.suffix == ".parquet":
+        ids = tables.read(path, INSTRUCTIONS, ["id"])["id"].to_list()
+        return len(ids), ids
+    rows, found = 0, []
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                rows += line.startswith(b"{")
+                found += [each.decode() for each in _ID.findall(line)[:1]]
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
+    return rows, found

@@ -1,0 +1,65 @@
+"""What the stage `validate` reads of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evobuild.contamination.params import Sets
+from evobuild.contracts.earlier import is_file
+from evobuild.contracts.params import Contracts
+from evobuild.core.measures import Measure
+from evobuild.core.params import Branches, Part, Pools, Rounds
+from evobuild.core.reads import Given, Reads
+from evobuild.core.tables import SEED_ROUND
+from evobuild.selection.params import Select
+
+
+class Decontaminate(Part):
+    sets: Sets
+
+
+class Models(Part):
+    """Whether they are given is all that is read."""
+
+    scorer: Any
+    embedder: Any
+    reward: Any
+    tagger: Any
+
+
+class Rate(Part):
+    measures: list[str]
+
+
+class AutoIF(Part):
+    on: bool
+
+
+class ValidateParams(Part):
+    """What the stage `validate` reads."""
+
+    rounds: Rounds
+    branches: Branches
+    pools: Pools
+    autoif: AutoIF
+    rate: Rate
+    models: Models
+    decontaminate: Decontaminate
+    select: Select
+    contracts: Contracts
+
+    def reads(self, given: Given) -> Reads:
+        against = self.contracts.against
+        files = (against,) if against and is_file(against) else ()
+        versions = (against,) if against and not files else ()
+        return Reads(files=files, versions=versions, libraries=("great_expectations", "py3langid"))
+
+    @property
+    def round_names(self) -> list[str]:
+        """The seed's round, the others, and the branches."""
+        return [SEED_ROUND, *self.rounds, *self.branches]
+
+    def is_measured(self, measure: Measure) -> bool:
+        """Whether a measure is switched on."""
+        section, key = measure.switch.split(".")
+        return bool(getattr(getattr(self, section), key))

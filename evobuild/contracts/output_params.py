@@ -1,0 +1,36 @@
+"""What the stage `validate_outputs` reads of params.yaml: of models and benchmarks the names alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evobuild.contracts.params import Contracts
+from evobuild.core.params import Name, Part
+from evobuild.core.reads import Given, Reads
+
+
+class Export(Part):
+    formats: list[str]
+
+
+class Evaluate(Part):
+    models: dict[Name, Any]
+    benchmarks: dict[Name, Any]
+
+
+class Compare(Part):
+    pairs: list[list[Name]]
+
+
+class OutputParams(Part):
+    """What the stage `validate_outputs` reads."""
+
+    export: Export
+    bases: dict[Name, Any]
+    evaluate: Evaluate
+    compare: Compare
+    contracts: Contracts
+
+    def reads(self, given: Given) -> Reads:
+        unused = ("contracts.against", "contracts.languages", "contracts.language_rows")
+        return Reads(unused=unused, libraries=("great_expectations",))
