@@ -91,14 +91,17 @@ def _tuned(facts: CardFacts, folder: Path, is_adapter: bool) -> Tuned:
 
 
 def _front_matter(facts: CardFacts, licence: Licence | None, is_adapter: bool) -> str:
+    import huggingface_hub
+
     label = read_label(facts.label)
     tags = ["evobuild", facts.params.method]
     tags += ["lora"] if facts.params.lora.rank else []
     tags += [each.lower().replace(" ", "-") for each in label.split(", ") if each]
     stated = licence or Licence("unknown", "", "", "")
     found = {
-        "base_model": facts.shown_base,
-        "base_model_relation": "adapter" if is_adapter else "finetune",
+        # On the hub both name a model there, of which a folder here has no more than the form.
+        "base_model": "" if facts.base.is_local else facts.shown_base,
+        "base_model_relation": "" if facts.base.is_local else "adapter" if is_adapter else "finetune",
         "library_name": "peft" if is_adapter else "transformers",
         "license": stated.identifier,
         "license_name": stated.name,
@@ -106,7 +109,8 @@ def _front_matter(facts: CardFacts, licence: Licence | None, is_adapter: bool) -
         "pipeline_tag": "text-generation",
         "tags": tags,
     }
-    return f"---\n{_yaml({key: value for key, value in found.items() if value})}---\n"
+    data = huggingface_hub.ModelCardData(**{key: value for key, value in found.items() if value})
+    return f"---\n{data.to_yaml()}\n---\n"
 
 
 def _summary(facts: CardFacts, folder: Path, is_adapter: bool) -> str:
@@ -115,7 +119,7 @@ def _summary(facts: CardFacts, folder: Path, is_adapter: bool) -> str:
     how = {"sft": "by supervised fine-tuning", "dpo": "by direct preference optimization"}[
         facts.params.method
     ]
-    lines = [f"# {one_line(facts.name)}", ""]
+    lines = [f"# {label}: {one_line(facts.name)}" if label else f"# {one_line(facts.name)}", ""]
     if label:
         lines += [f"**{label}**{explain_label(label).removeprefix(label)}.", ""]
     lines += [f"{what} {code(facts.shown_base)}, tuned with evobuild {how}."]

@@ -60,7 +60,7 @@ def generating_section(tuned: Tuned) -> str:
     """Write the section of a model card on its use."""
     parts = [
         "## Use\n",
-        "With transformers, from the root of the repository:\n",
+        "With transformers, from the root of the repository; of the hub, `folder` is the model's id there:\n",
         fenced("python", _python(tuned)),
     ]
     parts += ["With vLLM, a server with OpenAI's interface:\n", fenced("sh", _serve(tuned))]

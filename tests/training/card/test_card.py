@@ -97,8 +97,6 @@ def base_folder(path: Path, **files: str) -> Weights:
 def test_it_says_what_the_model_is_made_of(facts: CardFacts) -> None:
     text = written(facts)
     assert front(text) == {
-        "base_model": "models/scratch",
-        "base_model_relation": "finetune",
         "library_name": "transformers",
         "license": "unknown",
         "pipeline_tag": "text-generation",
@@ -125,11 +123,18 @@ def test_a_dry_run_says_so(facts: CardFacts) -> None:
     metrics.write_label(facts.label, metrics.DRY_RUN)
     text = written(facts)
     assert "**DRY RUN**" in text
-    assert "dry-run" in front(text)["tags"]
+    assert "dry-run" in front(text)["tags"] and "\n# DRY RUN: toy\n" in text
     metrics.write_label(facts.label, "DRY RUN, TOY")
     text = written(facts)
     assert "**DRY RUN, TOY**: " in text
-    assert front(text)["tags"][-2:] == ["dry-run", "toy"]
+    assert front(text)["tags"][-2:] == ["dry-run", "toy"] and "\n# DRY RUN, TOY: toy\n" in text
+
+
+def test_the_base_on_the_hub_is_named_to_the_hub_and_a_folder_is_not(facts: CardFacts) -> None:
+    assert {"base_model": "org/llama", "base_model_relation": "finetune"}.items() <= front(
+        written(with_base(facts, Weights("org/llama")))
+    ).items()
+    assert "base_model" not in front(written(with_base(facts, base_folder(Path("llama"))), Path("other")))
 
 
 def test_the_same_facts_give_the_same_bytes_and_no_path_of_this_machine(
@@ -140,7 +145,7 @@ def test_the_same_facts_give_the_same_bytes_and_no_path_of_this_machine(
     one, other = written(away), written(away, tmp_path / "other")
     assert one == other
     assert str(tmp_path) not in one
-    assert front(one)["base_model"] == "llama"
+    assert "| base | `llama` |" in one
 
 
 def test_a_card_that_a_library_left_is_replaced(facts: CardFacts) -> None:
@@ -294,7 +299,7 @@ def test_names_and_licences_do_not_break_out(facts: CardFacts) -> None:
     for text in texts:
         found = front(text)
         assert found["license"] != "mit"
-        assert "\n" not in found["base_model"]
+        assert "\n" not in found.get("base_model", "")
         assert [line for line in text.splitlines() if line == "---"] == ["---", "---"]
         assert len(blocks(text, "python")) == 1
         assert len(blocks(text, "sh")) == 2
