@@ -41,21 +41,19 @@ def publish(request: Request) -> None:
     token = "" if request.is_dry_run else hub.read_token()
     origin = read_origin(str(contents.MODELS / request.base) if request.base else str(DATASET))
     against = list(refusals.state_refusals(contents.sources(request.base), origin.commit))
-    if not request.is_dry_run:
+    folder = FOLDER / request.repository.name.replace("/", "--")
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        given = _lay_out(request, private_folder(folder), origin)
+        refusals.refuse_secrets(given.files, token)
+        against += refusals.place_refusals(given.files)
+        if request.is_dry_run:
+            _say_plan(request, given, origin)
         _refuse(against, request.allowed)
-    folder = private_folder(FOLDER / request.repository.name.replace("/", "--"))
-    shutil.rmtree(folder)
-    folder.mkdir()
-    given = _lay_out(request, folder, origin)
-    refusals.refuse_secrets(given.files, token)
-    against += refusals.place_refusals(given.files)
-    if request.is_dry_run:
-        _say_plan(request, given, origin)
-        _refuse(against, request.allowed)
-        return
-    _refuse(against, request.allowed)
-    _upload(hub.Upload(request.repository, token), given, origin)
-    shutil.rmtree(folder)
+        if not request.is_dry_run:
+            _upload(hub.Upload(request.repository, token), given, origin)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse(against: Collection[Refusal], allowed: Collection[str]) -> None:

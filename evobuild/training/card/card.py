@@ -98,18 +98,18 @@ def _front_matter(facts: CardFacts, licence: Licence | None, is_adapter: bool) -
     tags += ["lora"] if facts.params.lora.rank else []
     tags += [each.lower().replace(" ", "-") for each in label.split(", ") if each]
     stated = licence or Licence("unknown", "", "", "")
-    found = {
-        # On the hub both name a model there, of which a folder here has no more than the form.
-        "base_model": "" if facts.base.is_local else facts.shown_base,
-        "base_model_relation": "" if facts.base.is_local else "adapter" if is_adapter else "finetune",
-        "library_name": "peft" if is_adapter else "transformers",
-        "license": stated.identifier,
-        "license_name": stated.name,
-        "license_link": stated.link,
-        "pipeline_tag": "text-generation",
-        "tags": tags,
-    }
-    data = huggingface_hub.ModelCardData(**{key: value for key, value in found.items() if value})
+    # What the hub reads as a model of its own; a folder here may have no more than the form of one.
+    on_hub = not facts.base.is_local
+    data = huggingface_hub.ModelCardData(
+        base_model=facts.shown_base if on_hub else None,
+        base_model_relation=("adapter" if is_adapter else "finetune") if on_hub else None,
+        library_name="peft" if is_adapter else "transformers",
+        license=stated.identifier,
+        license_name=stated.name or None,
+        license_link=stated.link or None,
+        pipeline_tag="text-generation",
+        tags=tags,
+    )
     return f"---\n{data.to_yaml()}\n---\n"
 
 
