@@ -79,9 +79,8 @@ def _held(path: Path, needles: Mapping[str, bytes], longest: int) -> Iterator[st
 
 def _chunks(path: Path) -> Iterator[bytes]:
     if path.suffix == ".parquet":
-        rows = pl.scan_parquet(path)
-        for start in range(0, int(rows.select(pl.len()).collect().item()), ROWS):
-            yield rows.slice(start, ROWS).collect().write_ndjson().encode()
+        for rows in pl.scan_parquet(path).collect_batches(chunk_size=ROWS):
+            yield rows.write_ndjson().encode()
         return
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):

@@ -6,12 +6,21 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from evobuild.core import library
 from evobuild.core.yaml_files import read_yaml
 
 LOCK = Path("dvc.lock")
 DEFINING = (str(LOCK), "dvc.yaml", "params.yaml")
 """Files whose last commit is that of what was built: `dvc pull` at it brings the same files."""
-COMMITTED = (*DEFINING, "prompts", "stages", "evobuild", "requirements.lock")
+COMMITTED = (
+    *DEFINING,
+    "prompts",
+    "stages",
+    "expectations",
+    "evobuild",
+    "requirements.lock",
+    str(library.LOCK),
+)
 """What is to be committed, for others to build the same."""
 SECONDS = 60
 

@@ -45,8 +45,7 @@ def publish(request: Request) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         given = _lay_out(request, private_folder(folder), origin)
-        refusals.refuse_secrets(given.files, token)
-        against += refusals.place_refusals(given.files)
+        against += refusals.leak_refusals(given.files, token)
         if request.is_dry_run:
             _say_plan(request, given, origin)
         _refuse(against, request.allowed)

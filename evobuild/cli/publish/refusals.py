@@ -60,26 +60,25 @@ def state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
         )
 
 
-def place_refusals(files: Sequence[HubFile]) -> Iterator[Refusal]:
-    """What files say of this machine."""
-    places = leaks.local_places(read_yaml(Path("params.yaml")))
-    if found := leaks.find_leaks(files, places):
-        first, others = found[0], len(found) - 1
-        more = f" ({others} more)" if others else ""
+def leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Refusal]:
+    """What files say of this machine.
+
+    Raises UserError if one holds a secret, which no option allows.
+    """
+    secrets, places = leaks.secrets(hub_token), leaks.local_places(read_yaml(Path("params.yaml")))
+    found = leaks.find_leaks(files, places | secrets)
+    if held := [leak for leak in found if leak.what in secrets]:
+        names = _listed(sorted({leak.file for leak in held}))
+        raise UserError(
+            f"{names}: holds {held[0].what}, a secret; nothing was sent\n"
+            "remove it from the data and change it; if it is no secret, unset the variable for this command"
+        )
+    if found:
+        more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
         yield Refusal(
             "local-paths",
-            f"{first.file} holds {first.what}{more}, a place of this machine or network; "
+            f"{found[0].file} holds {found[0].what}{more}, a place of this machine or network; "
             "name models by ids that others have, too, or mend the rows",
-        )
-
-
-def refuse_secrets(files: Sequence[HubFile], hub_token: str) -> None:
-    """Raise UserError if a file holds a secret of this machine, which no option allows."""
-    if found := leaks.find_leaks(files, leaks.secrets(hub_token)):
-        names = _listed(sorted({leak.file for leak in found}))
-        raise UserError(
-            f"{names}: holds {found[0].what}, a secret; nothing was uploaded\n"
-            "remove it from the data and change it; if it is no secret, unset the variable for this command"
         )
 
 
