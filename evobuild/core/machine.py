@@ -5,6 +5,7 @@ stages, also under --temp and --queue). Instance:
 
     openai: {base_url: "http://127.0.0.1:8000/v1", concurrency: 64}
     vllm: {tensor_parallel_size: 2}
+    ray: {address: "head.cluster:6379", replicas: 8}
     budget: {calls: 10000, cost: 25.0}
     prices:
       "openai:gpt-4o": {prompt: 2.5, completion: 10.0}
@@ -13,37 +14,84 @@ stages, also under --temp and --queue). Instance:
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from evobuild.core.params import Between, Few, Section, validated
+from evobuild.core.params import Between, Few, FewOrNone, Section, validated
 from evobuild.core.yaml_files import read_yaml_or_nothing
 
 FILE = "machine.yaml"
 Unanswered = Literal["fail", "reject"]
 """What becomes of rows that got no reply though another run may get one."""
 Amount = Annotated[float, Between(0, 1e12)]
+Value = TypeVar("Value")
 
 
-class Vllm(Section):
-    """Where vLLM runs; the names are vLLM's own. Which GPUs it sees: $CUDA_VISIBLE_DEVICES."""
+class VllmOptions(Section):
+    """Where a model runs with vLLM and how full its device may be; the names are vLLM's own.
+
+    Which GPUs it sees: $CUDA_VISIBLE_DEVICES. gpu_memory_utilization: the model's share of each. None is as
+    vLLM has it.
+    """
+
+    renamed: ClassVar[dict[str, str]] = {"data_parallel_size": "ray.replicas"}
 
     tensor_parallel_size: Few = 1
+    pipeline_parallel_size: Few = 1
     gpu_memory_utilization: Annotated[float, Between(0.01, 1)] = 0.9
     max_num_seqs: Annotated[int, Between(1, 65536)] = 256
+    max_num_batched_tokens: Annotated[int, Between(1, 2**22)] | None = None
+    enable_prefix_caching: bool = True
+    enable_chunked_prefill: bool | None = None
+    enable_sleep_mode: bool = False
     enforce_eager: bool = False
 
 
+class Vllm(VllmOptions):
+    """The options of every vllm: model. models: what is other for some, by name, as in `prices`."""
+
+    models: dict[str, VllmOptions] = Field(default_factory=dict)
+
+    def of(self, model: str) -> VllmOptions:
+        """The options of a chat model."""
+        own = _by_name(self.models, model)
+        given = own.model_dump(exclude_unset=True) if own else {}
+        return VllmOptions(**self.model_dump(exclude={"models"}) | given)
+
+
+class Ray(Section):
+    """Engines in Ray's workers instead of the stage's process: replicas of each model, asked all at once.
+
+    address: "local" starts Ray here, for the stage alone; else a cluster that runs: "auto", <host>:<port>
+    or ray://<host>:<port>. replicas: of each model; None is as many as there are GPUs, or CPUs.
+    gpus_per_replica: over which a model is spread; None is what `vllm` says, and none where there are none.
+    engines: of which models; all other roles stay in the stage's process.
+    """
+
+    address: Annotated[str, Field(pattern=r"^(local|auto|(ray://)?[\w.-]+:\d{1,5})$")] = "local"
+    replicas: Few | None = None
+    gpus_per_replica: FewOrNone | None = None
+    engines: list[Literal["vllm", "transformers", "simulated"]] = Field(default=["vllm"], min_length=1)
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 class OpenAI(Section):
-    """How a server is asked. base_url: else $OPENAI_BASE_URL; the key is always $OPENAI_API_KEY.
+    """How servers are asked. base_url: of one or of several; else $OPENAI_BASE_URL. The key of all is
+    $OPENAI_API_KEY. concurrency: calls in flight to each.
 
     unanswered: what becomes of rows that got no reply though another run may get one: `fail` stops the stage
     once all others are kept, `reject` loses them.
     """
 
-    base_url: str | None = None
+    base_url: Annotated[list[str], BeforeValidator(_listed), Field(min_length=1, max_length=1000)] | None = (
+        None
+    )
     concurrency: Annotated[int, Between(1, 10_000)] = 64
     timeout: Annotated[float, Between(0.001, 86_400)] = 600.0
     retries: Annotated[int, Between(0, 100)] = 6
@@ -102,6 +150,7 @@ class Machine(Section):
     """The whole of machine.yaml, with its defaults."""
 
     vllm: Vllm = Vllm()
+    ray: Ray | None = None
     openai: OpenAI = OpenAI()
     transformers: Transformers = Transformers()
     training: Training = Training()
@@ -110,7 +159,12 @@ class Machine(Section):
 
     def price(self, model: str) -> Price | None:
         """Give the price of a chat model, None if there is none; one without options is for all options."""
-        return self.prices.get(model) or self.prices.get(model.partition("[")[0])
+        return _by_name(self.prices, model)
+
+
+def _by_name(given: Mapping[str, Value], model: str) -> Value | None:
+    """What is said of a chat model; a name without options is for all options."""
+    return given.get(model) or given.get(model.partition("[")[0])
 
 
 def repository_root() -> Path:

@@ -13,6 +13,7 @@ import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import (
@@ -250,5 +251,7 @@ def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseM
             annotation = annotation.model_fields[str(part)].annotation
         else:
             annotation = get_args(annotation)[1]
+        if isinstance(annotation, UnionType):
+            annotation = next(each for each in get_args(annotation) if each is not NoneType)
     found: type[BaseModel] = annotation
     return found
