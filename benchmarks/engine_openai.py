@@ -29,7 +29,7 @@ import yaml
 from figures import Figures
 
 from evobuild.core.chat import Message, Request, Sampling
-from evobuild.core.machine import OpenAI
+from evobuild.core.machine import Machine, OpenAI
 from evobuild.core.uri import ChatModel
 from evobuild.models import client
 from evobuild.models.openai_engine import OpenAIEngine
@@ -78,7 +78,7 @@ def questions(count: int) -> Iterator[Request]:
 
 def through_engine(url: str, rows: int) -> float:
     """Seconds for so many requests through the engine alone."""
-    engine = OpenAIEngine(NAME, OpenAI(base_url=url, concurrency=IN_FLIGHT))
+    engine = OpenAIEngine(NAME, Machine(openai=OpenAI(base_url=url, concurrency=IN_FLIGHT)))
     began = time.monotonic()
     left = 0
     for request in questions(rows):

@@ -15,11 +15,11 @@ from queue import SimpleQueue
 from evobuild.core import machine
 from evobuild.core.chat import Reply, Request
 from evobuild.core.uri import ChatModel
-from evobuild.models.openai_server import Server
+from evobuild.models.openai_servers import Servers
 
 
 class OpenAIEngine:
-    """Requests to one server. Raises UserError if it cannot be reached or refuses the key.
+    """Requests to the servers of a model. Raises UserError if none can be reached or takes the key.
 
     capacity: twice the calls in flight, so that none waits for the client while replies are stored or a
     request pauses before its next try.
@@ -30,10 +30,10 @@ class OpenAIEngine:
         """Name the model as its server does. Where the server is does not count."""
         return str(model)
 
-    def __init__(self, model: ChatModel, options: machine.OpenAI | None = None) -> None:
-        options = options or machine.load_machine().openai
-        self.capacity = 2 * options.concurrency
-        self._server = Server(model, options)
+    def __init__(self, model: ChatModel, settings: machine.Machine | None = None) -> None:
+        options = (settings or machine.load_machine()).openai
+        self._servers = Servers(model, options)
+        self.capacity = 2 * options.concurrency * self._servers.number
         self._submitted: deque[Request] = deque()
         self._finished: SimpleQueue[list[Reply | BaseException]] = SimpleQueue()
         self._batch: list[Reply | BaseException] = []
@@ -45,7 +45,7 @@ class OpenAIEngine:
         self._thread.start()
         with ExitStack() as unless_open:
             unless_open.callback(self.close)
-            asyncio.run_coroutine_threadsafe(self._server.open(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._servers.open(), self._loop).result()
             unless_open.pop_all()
 
     def submit(self, request: Request) -> None:
@@ -81,7 +81,7 @@ class OpenAIEngine:
     def _take(self) -> None:
         self._woken = False
         while self._submitted:
-            task = self._loop.create_task(self._server.reply(self._submitted.popleft()))
+            task = self._loop.create_task(self._servers.reply(self._submitted.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._done)
 
@@ -102,4 +102,4 @@ class OpenAIEngine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.close()
+        await self._servers.close()

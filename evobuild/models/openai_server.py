@@ -1,9 +1,8 @@
-"""A server that speaks OpenAI's chat protocol, asked until it answers or cannot.
+"""A server that speaks OpenAI's chat protocol, asked once at a time; `openai_servers` tries again.
 
-Every call has a time limit and is repeated a bounded number of times for what may pass: 408, 409, 429,
-5xx, lost connections, timeouts, replies that are not whole. Once that is in vain the request is lost for now
-(`Reply.passing`); a prompt that the server will not take is lost for good. A wrong key, an unknown model or a
-server that is gone is a UserError; a server that has answered before is asked some more before it is.
+Every call has a time limit. What may pass is a Retry: 408, 409, 429, 5xx, lost connections, timeouts, replies
+that are not whole; a prompt that the server will not take is another Failure. A wrong key, an unknown model
+or a server that is gone is a UserError; a server that has answered before is asked some more before it is.
 
 The key goes into one HTTP header and nowhere else: whatever the server says is searched for it here, where
 its words come in.
@@ -11,22 +10,21 @@ its words come in.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import aiohttp
 from pydantic_core import from_json
 
-from evobuild.core.chat import Choice, Reply, Request
+from evobuild.core.chat import Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
 from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
 from evobuild.models.openai_call import Call
-from evobuild.models.openai_failures import DETAIL, Failure, NoLikelihoods, Retry, Unsupported
+from evobuild.models.openai_failures import DETAIL, Failure, Retry, Unsupported
 from evobuild.models.openai_protocol import Answer, read_answer, same_model
 from evobuild.models.openai_transport import Answered, Transport
-from evobuild.models.rate_limit import RateLimit, retry_wait
+from evobuild.models.rate_limit import RateLimit
 from evobuild.models.redaction import Redaction
 from evobuild.models.usage import NO_BUDGET
 
@@ -48,23 +46,27 @@ class Server:
     """One model of one server. Made and used on an event loop's thread; `open` comes first.
 
     lengths: the models that the server lists, with their contexts in tokens, 0 where it does not tell.
+    patience: failures in a row from which on it is taken to be gone. in_flight: requests that wait for it.
     """
 
-    def __init__(self, model: ChatModel, options: OpenAI) -> None:
-        self._model, self._options = model, options
-        self._transport = Transport(options)
+    def __init__(self, model: ChatModel, options: OpenAI, url: str) -> None:
+        self._model = model
+        self._transport = Transport(options, url)
         self._in_replies = Redaction(self._transport.secrets)
         self._in_errors = Redaction(self._transport.secrets, SHORTEST_KEY)
         self._rate_limit = RateLimit(options.concurrency)
-        self._patience = max(LOST_IN_A_ROW, options.concurrency)
+        self.patience = max(LOST_IN_A_ROW, options.concurrency)
         self._length_field = "max_tokens"
         self._at_openai = self._transport.at_openai
-        self._repeats = self._answered = False
-        self._lost = self._refused = 0
+        self._answered = False
+        self._refused = self.in_flight = 0
         self._told: set[str] = set()
-        # Why it scores no answers to chats (True), or no raw texts (False).
-        self._unscored: dict[bool, str] = {}
         self.lengths: dict[str, int] = {}
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._transport.url
 
     async def open(self) -> None:
         """Reach the server. Raises UserError if nothing answers, the key is refused or it does not fit."""
@@ -74,9 +76,9 @@ class Server:
         except (TimeoutError, Retry):
             return
         except (aiohttp.ClientError, OSError) as error:
-            raise self._explained(f"does not answer: {error}; start it, or set the base URL") from error
+            raise self.explained(f"does not answer: {error}; start it, or set the base URL") from error
         if status == 401:
-            raise self._explained("answered 401; check the key in $OPENAI_API_KEY")
+            raise self.explained("answered 401; check the key in $OPENAI_API_KEY")
         if status == 200:
             self.lengths = listed_models(data)
             self._check_fit()
@@ -84,10 +86,10 @@ class Server:
     def _check_fit(self) -> None:
         # Some answer with the one model that they have, whatever the request calls it: llama.cpp does.
         if len(self.lengths) == 1 and not same_model(self._model.name, served := next(iter(self.lengths))):
-            raise self._explained(f"serves only {served[:DETAIL]!r}; name that in params, or serve the other")
+            raise self.explained(f"serves only {served[:DETAIL]!r}; name that in params, or serve the other")
         length = self.lengths.get(self._model.name)
         if length and self._model.max_length and length != self._model.max_length:
-            raise self._explained(
+            raise self.explained(
                 f"has a context of {length} tokens, the role's max_length is {self._model.max_length}; "
                 "make them equal"
             )
@@ -96,53 +98,17 @@ class Server:
         """Let the connections go."""
         await self._transport.close()
 
-    async def reply(self, request: Request) -> Reply:
-        """Ask until there are the n choices wanted, or the request is lost.
+    async def answer(self, request: Request, n: int, number: int) -> Answer:
+        """Ask once, for n choices from a number on.
 
-        A server that refuses n, or gives fewer choices, is asked again for each, with the next seed; from
-        then on every choice is asked for by itself. Raises UserError if no request can be answered.
+        Raises Retry if another try may do better, any other Failure if none will, GivenUp if the budget is
+        spent, UserError if no request will be answered.
         """
-        is_scored = request.continuation is not None
-        if is_scored and (request.raw is None) in self._unscored:
-            return Reply(request.key, (), 0, self._unscored[request.raw is None])
-        wanted = 1 if is_scored else request.sampling.n
-        answers: list[Answer] = []
-        choices: tuple[Choice, ...] = ()
+        self.in_flight += 1
         try:
-            while len(choices) < wanted:
-                self._repeats = self._repeats or bool(choices)
-                answers.append(await self._answer(request, 1 if self._repeats else wanted, len(choices)))
-                choices += answers[-1].choices
-        except (Failure, GivenUp) as error:
-            for answer in answers:
-                _discard(request, answer.tokens)
-            if isinstance(error, NoLikelihoods):
-                self._unscored[request.raw is None] = str(error)
-            return Reply(request.key, (), 0, str(error), passing=isinstance(error, GivenUp))
-        return Reply(request.key, choices, sum(answer.prompt_tokens for answer in answers))
-
-    async def _answer(self, request: Request, n: int, number: int) -> Answer:
-        tries = self._options.retries + 1
-        was_textless = False
-        for attempt in range(tries):
-            try:
-                answer = await self._call(request, n, number)
-            except Retry as error:
-                patient = (error.after or 0.0) <= self._options.timeout
-                if attempt + 1 == tries or not patient:
-                    raise self._given_up(error, attempt + 1) from error
-                await asyncio.sleep(retry_wait(attempt, error.after))
-                continue
-            except Failure:
-                self._lost = 0
-                raise
-            self._lost = 0
-            # It may be chance that there is no text; if it is not, no further try helps.
-            if not answer.textless or was_textless or attempt + 1 == tries:
-                return answer
-            was_textless = True
-            _discard(request, answer.tokens)
-        raise AssertionError("the last try returns or raises")
+            return await self._call(request, n, number)
+        finally:
+            self.in_flight -= 1
 
     async def _call(self, request: Request, n: int, number: int) -> Answer:
         call = Call(self._model.name, request, n, number, self._length_field, self._at_openai)
@@ -154,7 +120,7 @@ class Server:
             self._length_field = "max_completion_tokens"
             return await self._call(request, n, number)
         except Failure as error:
-            _discard(request, error.tokens)
+            discard(request, error.tokens)
             error.args = (self._in_errors.shown(str(error)),)
             raise
         except UserError as error:
@@ -180,15 +146,9 @@ class Server:
     def _refusal(self, error: UserError) -> Exception:
         """What no request gets past; a server that has answered before may come to itself."""
         self._refused += 1
-        if self._answered and self._refused < self._patience:
+        if self._answered and self._refused < self.patience:
             return Retry(self._in_errors.shown(str(error)))
-        return self._explained(str(error))
-
-    def _given_up(self, error: Retry, tries: int) -> Exception:
-        self._lost += 1
-        if self._lost >= self._patience:
-            return self._explained(f"has answered none of the last {self._lost} requests: {error}")
-        return GivenUp(f"{error} (given up after {tries} tries)")
+        return self.explained(str(error))
 
     def _taken(self, answer: Answer) -> Answer:
         """An answer without the key, whatever stands in it."""
@@ -211,11 +171,12 @@ class Server:
             self._told.add(what)
             log(f"{self._model} {what}")
 
-    def _explained(self, what: str) -> UserError:
+    def explained(self, what: str) -> UserError:
+        """Say what is wrong with it, without the key."""
         return UserError(self._in_errors.shown(f"{self._model}: the server at {self._transport.url} {what}"))
 
 
-def _discard(request: Request, tokens: tuple[int, int]) -> None:
+def discard(request: Request, tokens: tuple[int, int]) -> None:
     if request.meter:
         request.meter.discard(*tokens)
 

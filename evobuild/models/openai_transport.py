@@ -36,8 +36,8 @@ class Answered(NamedTuple):
 class Transport:
     """Connections to a server. Made and used on an event loop's thread; `open` comes first."""
 
-    def __init__(self, options: OpenAI) -> None:
-        self.url = base_url(options)
+    def __init__(self, options: OpenAI, url: str) -> None:
+        self.url = url
         self.key = api_key()
         self._proxy = _proxy(self.url)
         self._timeout = options.timeout
@@ -107,12 +107,17 @@ async def _body(response: aiohttp.ClientResponse, most: int) -> bytes:
     return bytes(data)
 
 
-def base_url(options: OpenAI) -> str:
-    """Where the server is: machine.yaml, else $OPENAI_BASE_URL, else OpenAI's own.
+def base_urls(options: OpenAI) -> list[str]:
+    """Where the servers are, each once: machine.yaml, else $OPENAI_BASE_URL, else OpenAI's own.
 
-    Raises UserError if it is no http(s) URL, or holds a password.
+    Raises UserError if one is no http(s) URL, or holds a password.
     """
-    url = (options.base_url or os.environ.get("OPENAI_BASE_URL") or PUBLIC_URL).strip().rstrip("/")
+    given = options.base_url or [os.environ.get("OPENAI_BASE_URL") or PUBLIC_URL]
+    return list(dict.fromkeys(map(_base_url, given)))
+
+
+def _base_url(given: str) -> str:
+    url = given.strip().rstrip("/")
     # What stands before an @ or behind a ? or # may be a key.
     shown = url.rpartition("@")[2].partition("?")[0].partition("#")[0]
     try:

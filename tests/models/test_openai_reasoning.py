@@ -141,7 +141,7 @@ def test_openais_own_server_is_known_by_its_name(monkeypatch, tmp_path, url, off
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     options = openai_server.OpenAI()
-    assert openai_server.Server(NAME, options)._at_openai is official
+    assert openai_server.Server(NAME, options, url)._at_openai is official
 
 
 def test_another_reasoning_is_another_reply(serve):

@@ -16,7 +16,7 @@ from evobuild.models.openai_call import Call
 from evobuild.models.openai_failures import Failure, Retry, Unsupported
 from evobuild.models.openai_protocol import read_answer, same_model
 from evobuild.models.openai_server import SHORTEST_KEY, listed_models
-from evobuild.models.openai_transport import Answered, Transport
+from evobuild.models.openai_transport import Answered, Transport, base_urls
 from evobuild.models.redaction import Redaction
 
 SECONDS = 5.0
@@ -24,12 +24,16 @@ SECONDS = 5.0
 
 
 def facts(model: ChatModel, settings: OpenAI) -> str:
-    """Where the server is, whether there is a key, and the context length where the server tells it.
+    """Where the servers are, whether there is a key, and the context length where they tell it.
 
-    One token is asked for, once. Raises UserError if the server cannot be reached, refuses the key, does not
+    Each is asked for one token, once. Raises UserError if one cannot be reached, refuses the key, does not
     have the model, or does not answer the call.
     """
-    transport = Transport(settings.model_copy(update={"timeout": 2 * SECONDS}))
+    return "; ".join(_facts(model, settings, url) for url in base_urls(settings))
+
+
+def _facts(model: ChatModel, settings: OpenAI, url: str) -> str:
+    transport = Transport(settings.model_copy(update={"timeout": 2 * SECONDS}), url)
     said = Redaction(transport.secrets, SHORTEST_KEY)
     try:
         context = asyncio.run(_asked(transport, model))
