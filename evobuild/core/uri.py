@@ -30,8 +30,9 @@ class ChatModel:
 
     The options change results, so they are part of the model's name: dtype and quantization as the
     engine calls them, max_length in tokens of prompt and reply, adapter a LoRA folder, reasoning how much it
-    is to think before it answers; each '' or 0 if it is left to the model. server_id: which of several
-    servers that give one name to different models, in words of one's own.
+    is to think before it answers, speculative who drafts how many tokens ahead; each '' or 0 if it is left to
+    the model. server_id: which of several servers that give one name to different models, in words of one's
+    own.
     """
 
     engine: str
@@ -43,9 +44,10 @@ class ChatModel:
     adapter: str = ""
     reasoning: str = ""
     server_id: str = ""
+    speculative: str = ""
 
     def __str__(self) -> str:
-        names = ("dtype", "quantization", "max_length", "adapter", "reasoning", "server_id")
+        names = ("dtype", "quantization", "max_length", "adapter", "reasoning", "server_id", "speculative")
         options = {name: getattr(self, name) for name in names}
         given = ",".join(f"{name}={value}" for name, value in options.items() if value)
         revision = f"@{self.revision}" if self.revision else ""

@@ -7,9 +7,11 @@ params are read with.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from evobuild.core import machine
 from evobuild.core.chat import Reply, Request
+from evobuild.core.machine import Machine
 from evobuild.core.uri import ChatModel
 
 
@@ -35,11 +37,22 @@ class Engine(Protocol):
         """Let the model go; requests may still be in flight."""
 
 
+@runtime_checkable
+class Pausing(Protocol):
+    """An engine that may leave its device to another, and come back sooner than it was loaded."""
+
+    def pause(self) -> bool:
+        """Leave, with nothing in flight; False, and nothing is done, if it has to be closed instead."""
+
+    def resume(self) -> None:
+        """Come back. Raises UserError if there is no room."""
+
+
 class EngineClass(Protocol):
     """The class of an engine's module: made with a model, it loads it or reaches its server."""
 
-    def __call__(self, model: ChatModel) -> Engine:
-        """Load the model or reach its server."""
+    def __call__(self, model: ChatModel, settings: Machine | None = None) -> Engine:
+        """Load the model or reach its server. settings: None is what machine.yaml says."""
 
     def identity(self, model: ChatModel) -> str:
         """Name all that decides the model's replies besides the request."""
@@ -87,8 +100,32 @@ def engine_identity(model: ChatModel) -> str:
 
 
 def start_engine(model: ChatModel) -> Engine:
-    """Load a model or reach its server; what takes time happens here and not before.
+    """Load a model or reach its server, here or where machine.yaml says; what takes time happens now.
 
     Raises UserError if it cannot be used, MissingExtra if its package is not installed.
     """
-    return ENGINES[model.engine]()(model)
+    settings = machine.load_machine()
+    if settings.ray is None or model.engine not in settings.ray.engines:
+        return start_here(model, settings)
+    from evobuild.models.ray_engine import RayEngine
+
+    return RayEngine(model, settings)
+
+
+def start_here(model: ChatModel, settings: Machine) -> Engine:
+    """Load a model into this process, or reach its server. Raises as `start_engine`."""
+    return ENGINES[model.engine]()(model, settings)
+
+
+def device_share(model: ChatModel) -> float:
+    """The share of its devices that a model's engine takes while it runs; 0: no more than it needs.
+
+    Engines whose shares are above 1 together take turns: `evobuild.models.sharing`. Raises UserError if Ray,
+    which knows its devices, cannot be reached.
+    """
+    settings = machine.load_machine()
+    if settings.ray is not None and model.engine in settings.ray.engines:
+        from evobuild.models import ray_engine
+
+        return ray_engine.cluster_share(model, settings)
+    return settings.vllm.of(str(model)).gpu_memory_utilization if model.engine == "vllm" else 0.0

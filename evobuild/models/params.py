@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from evobuild.core.params import Dtype, Length, Name, Part, Section, first_error
-from evobuild.core.uri import ChatModel, parse_chat_model
+from evobuild.core.uri import ChatModel, parse_chat_model, parse_weights
 from evobuild.weights.params import AdaptedRole, WeightsRole
 
 OF_THE_SERVER = ("dtype", "quantization", "adapter")
@@ -29,6 +30,13 @@ Reasoning = Annotated[
 """How much a model is to think before it answers."""
 
 
+def _speculative(value: str) -> str:
+    if not re.fullmatch(r".+:([1-9]|[1-5]\d|6[0-4])", value):
+        raise ValueError("expected ngram:<tokens> or <a small model>:<tokens>, of 1 to 64 tokens")
+    parse_weights(value.rpartition(":")[0])
+    return value
+
+
 class Role(Section):
     """A chat role whose model has options; a role without is just its URI."""
 
@@ -39,6 +47,7 @@ class Role(Section):
     adapter: str | None = None
     reasoning: Reasoning | None = None
     server_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:/@-]{1,100}$")] | None = None
+    speculative: Annotated[str, AfterValidator(_speculative)] | None = None
 
 
 def _chat_model(value: object) -> object:
@@ -59,6 +68,8 @@ def _chat_model(value: object) -> object:
         )
     if model.engine != "openai" and model.server_id:
         raise ValueError(f"expected no server_id beside {model.engine}:, which asks no server")
+    if model.engine != "vllm" and model.speculative:
+        raise ValueError(f"expected no speculative beside {model.engine}:, which does not draft; vllm: does")
     if model.simulated and model.reasoning:
         raise ValueError("expected no reasoning beside simulated:, which does not think")
     return model

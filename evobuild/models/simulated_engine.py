@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evobuild import simulation
 from evobuild.core.chat import Choice, Message, Reply, Request
+from evobuild.core.machine import Machine
 from evobuild.core.uri import ChatModel
 from evobuild.simulation.rates import TRAITS
 
@@ -30,7 +31,7 @@ class SimulatedEngine:
 
     capacity = 64
 
-    def __init__(self, model: ChatModel) -> None:
+    def __init__(self, model: ChatModel, settings: Machine | None = None) -> None:
         self._name = model.name
         self._requests: list[Request] = []
 

@@ -113,7 +113,7 @@ class TransformersEngine:
             f"[{given}]" if given else ""
         )
 
-    def __init__(self, model: ChatModel) -> None:
+    def __init__(self, model: ChatModel, settings: machine.Machine | None = None) -> None:
         _check(model)
         self._torch = require("torch", "train")
         self._tokenizer = checkpoints.load_adapted_tokenizer(_weights(model), model.adapter)
@@ -128,7 +128,7 @@ class TransformersEngine:
         self._pad = 0 if pad is None else pad
         # What it does not name is filled in from the model's own: a penalty or a top_k nobody asked for.
         self._model.generation_config = self._config(1)
-        batch = machine.load_machine().transformers.batch
+        batch = (settings or machine.load_machine()).transformers.batch
         self.capacity = AHEAD * batch
         self._batch: defaultdict[int, int] = defaultdict(lambda: batch)
         self._rows: list[_Row] = []

@@ -3,15 +3,16 @@
 The engine is stepped here and not in a process of its own: what goes wrong comes up as the error
 that it is, and no worker outlives a killed stage. Every reply leaves at the step that ends it.
 
-Prefix caching is off. With it a prompt's first part may come from blocks that another request
-filled in another batch, so that a reply would depend on what was asked before it; off, only the
-rounding of a batched sum is left to do so. The chat template is applied here, once, to token ids: no
-second BOS can come in. Each prompt draws from a stream of its own seed, as rows with one seed would
-otherwise share their noise. The model's generation_config.json gives its end tokens and no sampling.
+Prompts of one stage begin alike, so their beginnings are read once (prefix caching). What shares a batch, or
+filled a prompt's first blocks, decides no more than how a sum is rounded. The chat template is applied here,
+once, to token ids: no second BOS can come in. Each prompt draws from a stream of its own seed, as rows with
+one seed would otherwise share their noise. The model's generation_config.json gives its end tokens and no
+sampling.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import warnings
@@ -20,12 +21,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+from weakref import WeakSet
 
 from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
 from evobuild.core.json_files import read_json_file
-from evobuild.core.uri import ChatModel, Weights
+from evobuild.core.uri import ChatModel, Weights, parse_weights
 from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed, placed_with
 from evobuild.models.sampling import noise_seed
 from evobuild.models.stopping import StopConditions
@@ -73,10 +75,12 @@ class VllmEngine:
         options = [model.dtype, model.quantization, str(model.max_length or ""), adapter]
         # Only where it is given: replies without it are found under the name that they always had.
         options += [f"reasoning={model.reasoning}"] if model.reasoning else []
+        options += [f"speculative={_drafter_identity(model.speculative)}"] if model.speculative else []
         return f"vllm:{identities.weights_identity(_weights(model))}[{','.join(options)}]"
 
-    def __init__(self, model: ChatModel) -> None:
+    def __init__(self, model: ChatModel, settings: machine.Machine | None = None) -> None:
         self._model = model
+        self._given = (settings or machine.load_machine()).vllm.of(str(model))
         with _quiet():
             # Before the hub is asked for anything.
             self._vllm = require("vllm", "vllm")
@@ -84,16 +88,18 @@ class VllmEngine:
         self._stops = checkpoints.adapter_stop_token_ids(model.adapter)
         self._template = ChatTemplate(tokenizer, model)
         self._conditions = StopConditions(tokenizer, frozenset(), self._template.hidden_ids)
-        sequences = machine.load_machine().vllm.max_num_seqs
+        sequences = self._given.max_num_seqs
         self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
             self._final = require("vllm.sampling_params", "vllm").RequestOutputKind.FINAL_ONLY
             self._errors = (require("vllm.exceptions", "vllm").VLLMError, ValueError)
+            options = _options(model, self._given)
             try:
-                self._engine = self._vllm.LLMEngine.from_engine_args(self._vllm.EngineArgs(**_options(model)))
+                self._engine = self._vllm.LLMEngine.from_engine_args(self._vllm.EngineArgs(**options))
                 self._lora = self._adapted()
             except (*self._errors, OSError, RuntimeError, KeyError, AssertionError, ImportError) as error:
                 raise _explained(model, error) from error
+        _LOADED.add(self)
         self._context: int = self._engine.model_config.max_model_len
         self._waiting: list[Request] = []
         self._refused: list[Reply] = []
@@ -126,8 +132,45 @@ class VllmEngine:
 
     def close(self) -> None:
         """Let the model go."""
+        _LOADED.discard(self)
+        if _LOADED and self._is_alone_on_device:
+            self._shut_down_alone()
+            return
         self._engine.engine_core.shutdown()
         del self._engine
+
+    def pause(self) -> bool:
+        """Leave the device's memory to another model until `resume`; False if that takes `close`."""
+        if self._given.enable_sleep_mode:
+            self._engine.sleep(1)
+        return self._given.enable_sleep_mode
+
+    def resume(self) -> None:
+        """Take the memory again. Raises UserError if there is too little."""
+        try:
+            self._engine.wake_up()
+        except (*self._errors, RuntimeError) as error:
+            raise _explained(self._model, error) from error
+
+    @property
+    def _is_alone_on_device(self) -> bool:
+        """Whether the model runs in this process, which may run others, and not in processes of its own."""
+        return self._given.tensor_parallel_size * self._given.pipeline_parallel_size == 1
+
+    def _shut_down_alone(self) -> None:
+        """Do what vLLM's shutdown does, but for the process group: others in this process still use it."""
+        client = self._engine.engine_core
+        client._finalizer.detach()
+        core = client.engine_core
+        core.structured_output_manager.clear_backend()
+        core.model_executor.shutdown()
+        core.scheduler.shutdown()
+        gc.unfreeze()
+        del client, core, self._engine
+        gc.collect()
+        torch = require("torch", "vllm")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _ask(self, request: Request) -> None:
         try:
@@ -210,6 +253,10 @@ class VllmEngine:
         )
 
 
+_LOADED: WeakSet[VllmEngine] = WeakSet()
+"""Those of this process, for vLLM keeps in the process what all of them share."""
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Let only vLLM's errors be heard, and nothing phone home."""
@@ -226,9 +273,30 @@ def _weights(model: ChatModel) -> Weights:
     return Weights(model.name, model.revision)
 
 
-def _options(model: ChatModel) -> dict[str, Any]:
+def _drafter(speculative: str) -> tuple[Weights | None, int]:
+    """Read a role's `speculative`: who drafts, None if it is the prompt's own text, and how many tokens."""
+    name, _, tokens = speculative.rpartition(":")
+    return None if name == "ngram" else parse_weights(name), int(tokens)
+
+
+def _drafter_identity(speculative: str) -> str:
+    """Name the drafter by what it holds: which tokens it proposes decides what is drawn."""
+    weights, tokens = _drafter(speculative)
+    return f"{identities.weights_identity(weights) if weights else 'ngram'}:{tokens}"
+
+
+def _speculation(speculative: str) -> dict[str, Any]:
+    weights, tokens = _drafter(speculative)
+    if weights is None:
+        return {"method": "ngram", "num_speculative_tokens": tokens, "prompt_lookup_max": 4}
+    name, revision = sources.weights_source(weights)
+    return {"method": "draft_model", "num_speculative_tokens": tokens, "model": name, "revision": revision}
+
+
+def _options(model: ChatModel, given: machine.VllmOptions) -> dict[str, Any]:
+    """What vLLM is started with. given: what machine.yaml says of the model."""
     name, revision = sources.weights_source(_weights(model))
-    options: dict[str, Any] = machine.load_machine().vllm.model_dump() | {
+    options: dict[str, Any] = given.model_dump(exclude_none=True) | {
         "model": name,
         "revision": revision,
         "dtype": model.dtype or "auto",
@@ -237,7 +305,7 @@ def _options(model: ChatModel) -> dict[str, Any]:
         "load_format": "auto" if model.quantization else "safetensors",
         "max_model_len": model.max_length or None,
         "generation_config": "vllm",
-        "enable_prefix_caching": False,
+        "speculative_config": _speculation(model.speculative) if model.speculative else None,
         "max_logprobs": -1,
         "disable_log_stats": True,
         "use_tqdm_on_load": False,
@@ -288,7 +356,7 @@ def _explained(model: ChatModel, error: Exception) -> UserError:
     reason = _line(error)
     if any(part in reason for part in MEMORY):
         advice = (
-            "lower vllm.max_num_seqs or change vllm.gpu_memory_utilization in machine.yaml, "
+            "lower max_num_seqs or change gpu_memory_utilization in machine.yaml's vllm, "
             "or give the role a max_length or a quantization"
         )
     elif any(part in reason for part in DEVICE):

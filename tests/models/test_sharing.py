@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from fakes import FakeEngine
 
@@ -89,3 +91,54 @@ def test_the_engines_error_reaches_who_waits(started):
     started[0].collect = fail
     with pytest.raises(UserError, match="gone"):
         end.collect()
+
+
+@pytest.fixture
+def shares(monkeypatch):
+    """What each model takes of the device, by name."""
+    found = {}
+    monkeypatch.setattr("evobuild.models.engine.device_share", lambda model: found[model.name])
+    return found
+
+
+def test_two_that_fit_stay_side_by_side(started, shares):
+    shares |= {"one": 0.6, "other": 0.4}
+    engines = Engines()
+    with Model(ONE, engines=engines) as one, Model(OTHER, engines=engines) as other:
+        for name in ("a", "b"):
+            assert texts(one.generate([request(name)])) == {name: f"one: {name}"}
+            assert texts(other.generate([request(name)])) == {name: f"other: {name}"}
+        assert [each.closed for each in started] == [False, False]
+    assert len(started) == 2
+
+
+def test_two_that_do_not_fit_take_turns_and_lose_nothing(started, shares):
+    """As the judge is asked about children that the evolver still makes."""
+    shares |= {"one": 0.9, "other": 0.9}
+    engines, names = Engines(), [f"q{number:03}" for number in range(60)]
+    with Model(ONE, engines=engines) as one, Model(OTHER, engines=engines) as other:
+        children = (request(reply.key) for reply in one.generate(map(request, names)))
+        assert texts(other.generate(children)) == {name: f"other: {name}" for name in names}
+        for before, after in pairwise(started):
+            assert before.closed and not before.in_flight, "two were on the device at once"
+            assert before.asked[0] is not after.asked[0]
+        asked = [each.messages[0].content for fake in started for each in fake.asked]
+        assert sorted(asked) == sorted(names * 2)
+    assert all(each.closed for each in started)
+
+
+def test_one_that_can_pause_is_not_loaded_again(started, shares, monkeypatch):
+    shares |= {"one": 0.9, "other": 0.9}
+    told = []
+    monkeypatch.setattr(FakeEngine, "pause", lambda self: told.append("pause") or True, raising=False)
+    monkeypatch.setattr(FakeEngine, "resume", lambda self: told.append("resume"), raising=False)
+    engines = Engines()
+    with Model(ONE, engines=engines) as one, Model(OTHER, engines=engines) as other:
+        for name in ("a", "b"):
+            one_of, other_of = one.generate([request(name)]), other.generate([request(name)])
+            assert texts(one_of) | {"": texts(other_of)} == {
+                name: f"one: {name}",
+                "": {name: f"other: {name}"},
+            }
+    assert len(started) == 2
+    assert told == ["pause", "pause", "resume", "pause", "resume"]
