@@ -52,8 +52,9 @@ def local_places(params: Mapping[str, object]) -> dict[str, str]:
     found = {str(here)} | ({str(home)} if len(home.parts) > 2 else set())
     found |= {path.rstrip("/") for text in _texts(params) for path in _ABSOLUTE.findall(text)}
     options = load_machine().openai
-    host = urlsplit(options.base_url or os.environ.get("OPENAI_BASE_URL") or "").hostname or ""
-    return {place: place for place in sorted(found | ({host} if _is_inner(host) else set()))}
+    urls = options.base_url or [os.environ.get("OPENAI_BASE_URL") or ""]
+    hosts = {urlsplit(url).hostname or "" for url in urls}
+    return {place: place for place in sorted(found | set(filter(_is_inner, hosts)))}
 
 
 def find_leaks(files: Sequence[HubFile], looked_for: Mapping[str, str]) -> list[Leak]:
