@@ -98,7 +98,7 @@ def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
         "WHERE substr(identity, 1, length(?)) = ? ORDER BY key"
     )
     taken = left = 0
-    earlier = [archive] if archive.is_file() and _is_archive(archive) else []
+    earlier = [archive] if archive.is_file() and is_archive(archive) else []
     with (
         whole(archive, declared=earlier) as (partial,),
         tempfile.TemporaryDirectory(dir=archive.parent) as folder,
@@ -130,7 +130,7 @@ def import_replies(*, cache: Path, archive: Path) -> Moved:
 
     Raises BadInput, and takes nothing, if the file is no archive or one of its rows is no sound reply.
     """
-    rows = scan_archive(archive)
+    rows = _read(archive)
     height = taken = 0
     try:
         for chunk in chunks_of(rows):
@@ -161,15 +161,15 @@ def chunks_of(rows: pl.LazyFrame) -> Iterator[list[tuple[bytes, str, bytes, byte
         yield chunk
 
 
-def _is_archive(file: Path) -> bool:
+def is_archive(file: Path) -> bool:
+    """Whether a file says of itself that it is an archive, of whatever version."""
     try:
         return MARK in pl.read_parquet_metadata(file)
     except (pl.exceptions.PolarsError, OSError):
         return False
 
 
-def scan_archive(archive: Path) -> pl.LazyFrame:
-    """The rows of an archive, not read yet. Raises BadInput if it is none of this version."""
+def _read(archive: Path) -> pl.LazyFrame:
     wanted = "expected a file that `python -m evobuild store export` wrote"
     if not archive.is_file():
         raise BadInput(f"{archive}: no such file; {wanted}")

@@ -21,8 +21,8 @@ from evobuild.cli.store.archive import (
     ARCHIVE,
     fault_of,
     import_replies,
+    is_archive,
     opened_reply_cache,
-    scan_archive,
     write_replies,
 )
 from evobuild.core.dvc_state import use_private_site_cache
@@ -118,26 +118,35 @@ def _tracked() -> Path:
 
 
 def _parts() -> list[Path]:
-    """The parts in the folder. Raises BadInput if there is anything else in it, or one is unreadable."""
+    """The parts in the folder. Raises BadInput if there is anything else in it."""
     found = sorted(path for path in FOLDER.iterdir() if not path.name.startswith("."))
-    for path in found:
-        scan_archive(path)
+    if strange := [path for path in found if not is_archive(path)]:
+        raise BadInput(
+            f"{strange[0]}: no readable part of the reply cache; move it away, or if it was one, "
+            f"run: dvc checkout --force {_tracked()}"
+        )
     return found
 
 
 def _remember(connection: sqlite3.Connection, parts: Sequence[Path]) -> int:
     """Put the keys of parts into a table of this connection alone; count them."""
     connection.execute("CREATE TEMP TABLE archived (key BLOB PRIMARY KEY) WITHOUT ROWID")
-    for part in parts:
-        try:
-            keys = scan_archive(part).select("key").collect().rows()
-        except pl.exceptions.PolarsError as error:
-            raise BadInput(
-                f"{part}: is damaged: {str(error).splitlines()[0]}; run: dvc checkout --force {_tracked()}"
-            ) from error
-        connection.executemany("INSERT OR IGNORE INTO archived VALUES (?)", keys)
+    # One transaction: a commit for each key would take minutes for a million.
+    with connection:
+        connection.execute("BEGIN")
+        for part in parts:
+            connection.executemany("INSERT OR IGNORE INTO archived VALUES (?)", _keys(part))
     count: int = connection.execute("SELECT count(*) FROM archived").fetchone()[0]
     return count
+
+
+def _keys(part: Path) -> list[tuple[bytes]]:
+    try:
+        return pl.scan_parquet(part, glob=False).select("key").collect().rows()
+    except pl.exceptions.PolarsError as error:
+        raise BadInput(
+            f"{part}: is damaged: {str(error).splitlines()[0]}; run: dvc checkout --force {_tracked()}"
+        ) from error
 
 
 def _unknown(connection: sqlite3.Connection) -> Iterator[list[tuple[bytes, str, bytes, bytes]]]:
