@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.cli.explain.provenance import LOCK, md5
+from evobuild.cli.explain.provenance import LOCK, locked_stages, md5
 from evobuild.cli.project.params_file import changed_values
 from evobuild.core import library
 from evobuild.core.errors import BadParams, UserError
@@ -45,7 +45,7 @@ def commit_of(digest: str) -> Commit | None:
 
 @contextmanager
 def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
-    """A folder with params.yaml and prompts/ as they were at a commit, and a method in data/method.txt.
+    """A folder with params.yaml, prompts/ and dvc.lock of a commit, and a method in data/method.txt.
 
     commit: None for those that are here. It has the file of `evolve.file`, too, if git has that.
 
@@ -55,6 +55,7 @@ def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
         folder = Path(name)
         if commit is None:
             shutil.copy(PARAMS, folder / PARAMS)
+            shutil.copy(LOCK, folder / LOCK)
             shutil.copytree(PROMPTS, folder / PROMPTS)
         else:
             _extract(commit, folder)
@@ -67,7 +68,7 @@ def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
 
 
 def _extract(commit: Commit, folder: Path) -> None:
-    content = _git("archive", commit.hash, str(PARAMS), str(PROMPTS))
+    content = _git("archive", commit.hash, str(PARAMS), str(PROMPTS), str(LOCK))
     if content is None:
         raise UserError(f"commit {commit.hash[:10]}: git archive gave no {PARAMS} and {PROMPTS}/ of it")
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
@@ -114,14 +115,12 @@ def changed_params(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return values, "nothing, as no shipped params.yaml can be read"
 
 
-def not_as_run(folder: Path, stages: dict[str, Any]) -> list[str]:
-    """Those of params.yaml and prompts/ in a folder that are not what dvc.lock says was run with."""
-    deps = {
-        dep["path"]: dep.get("md5")
-        for name in ("check", "resolve")
-        for dep in stages.get(name, {}).get("deps", [])
-    }
-    return [str(path) for path in (PARAMS, PROMPTS) if deps.get(str(path)) not in (None, md5(folder / path))]
+def not_as_run(folder: Path) -> list[str]:
+    """Those of params.yaml and prompts/ in a folder that are not what its dvc.lock says was run with."""
+    stages = locked_stages(folder / LOCK)
+    entries = [dep for name in ("check", "resolve") for dep in stages.get(name, {}).get("deps", [])]
+    known = {entry["path"]: entry.get("md5") for entry in entries}
+    return [str(path) for path in (PARAMS, PROMPTS) if known.get(str(path)) not in (None, md5(folder / path))]
 
 
 def _git(*words: str) -> bytes | None:

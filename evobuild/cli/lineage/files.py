@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,9 @@ from evobuild.core.errors import UserError
 
 Stages = Mapping[str, Any]
 """The entries of dvc.lock, by the address of their stage."""
+
+SHORT = 8
+"""Digits of an MD5 that is shown again."""
 
 
 class Written(NamedTuple):
@@ -35,8 +38,8 @@ def out_of(target: str, stages: Stages) -> Written:
                 return Written(out["path"], out.get("md5", ""), out.get("size"), (name,))
     if not stages:
         raise UserError("there is no dvc.lock here, so no stage is known to have written anything")
-    source = next((dep for dep in _deps(stages) if dep["path"] == path), None)
-    said = "it is a source that stages read" if source else "dvc.lock does not know it"
+    is_source = any(dep["path"] == path for dep in _deps(stages))
+    said = "it is a source that stages read" if is_source else "dvc.lock does not know it"
     raise UserError(f"{path[:200]}: no stage wrote it: {said}; expected an out, such as data/dataset.parquet")
 
 
@@ -45,57 +48,63 @@ def _deps(stages: Stages) -> Iterator[dict[str, Any]]:
 
 
 class Node(NamedTuple):
-    """A file of the tree. deps: None if what it came from is told above already; () of a source."""
+    """A file of the tree and its deps; a source has none. again: deps by stages that were followed above."""
 
     file: Written
-    deps: tuple[Node, ...] | None
+    deps: tuple[Node, ...]
+    again: tuple[Written, ...] = ()
 
 
 def tree_of(out: Written, stages: Stages) -> Node:
-    """Follow an out back to the sources; what was told once is not told again."""
-    writers = _writers(stages)
-    return _node(out, stages, writers, set())
+    """Follow an out back to the sources; what was followed once is not followed again."""
+    return _node(out, stages, _writers(stages), set())
 
 
-def _writers(stages: Stages) -> dict[str, list[str]]:
-    """The stages that wrote each path, or into each folder."""
-    found: dict[str, list[str]] = {}
-    for name, entry in stages.items():
-        for out in entry.get("outs", []):
-            for path in (out["path"], *map(str, Path(out["path"]).parents)):
-                own = found.setdefault(path, [])
-                if name not in own:
-                    own.append(name)
-    return found
+def _writers(stages: Stages) -> Callable[[str], tuple[str, ...]]:
+    """Tell which stages wrote a path, wrote into it, or wrote the folder that it lies in."""
+    outs = {out["path"]: name for name, entry in stages.items() for out in entry.get("outs", [])}
+    within: dict[str, dict[str, None]] = {}
+    for out, name in outs.items():
+        for folder in Path(out).parents:
+            within.setdefault(str(folder), {})[name] = None
+
+    def writers(path: str) -> tuple[str, ...]:
+        around = next(
+            (outs[str(each)] for each in (Path(path), *Path(path).parents) if str(each) in outs), ""
+        )
+        return (around,) if around else tuple(within.get(path, ()))
+
+    return writers
 
 
-def _node(file: Written, stages: Stages, writers: Mapping[str, list[str]], told: set[str]) -> Node:
-    if not file.stages:
-        return Node(file, ())
+def _node(file: Written, stages: Stages, writers: Callable[[str], tuple[str, ...]], told: set[str]) -> Node:
     fresh = [name for name in file.stages if name not in told]
-    if not fresh:
-        return Node(file, None)
     told.update(fresh)
     deps = {dep["path"]: dep for name in fresh for dep in stages[name].get("deps", [])}
-    nodes = []
+    nodes, again = [], []
     for path, dep in deps.items():
-        by = tuple(writers.get(path, ()))
-        nodes.append(_node(Written(path, dep.get("md5", ""), dep.get("size"), by), stages, writers, told))
-    return Node(file, tuple(nodes))
+        own = Written(path, dep.get("md5", ""), dep.get("size"), writers(path))
+        if own.stages and told.issuperset(own.stages):
+            again.append(own)
+        else:
+            nodes.append(_node(own, stages, writers, told))
+    return Node(file, tuple(nodes), tuple(again))
 
 
 def tree_lines(node: Node, depth: int = 0) -> Iterator[str]:
     """Lay a tree out, a file a line, what it came from below it."""
-    file = node.file
+    file, margin = node.file, "  " * depth
     size = "" if file.size is None else f", {file.size:,} bytes"
     by = f"  by {', '.join(file.stages)}" if file.stages else ""
-    again = ", as above" if node.deps is None else ""
-    yield in_line(f"{'  ' * depth}{file.path}  md5 {file.md5}{size}{by}{again}")
-    for each in node.deps or ():
+    yield in_line(f"{margin}{file.path}  md5 {file.md5}{size}{by}")
+    for each in node.deps:
         yield from tree_lines(each, depth + 1)
+    if node.again:
+        also = ", ".join(f"{each.path} {each.md5[:SHORT]}" for each in node.again)
+        yield in_line(f"{margin}  and, of stages above, {also}")
 
 
 def tree_record(node: Node) -> dict[str, Any]:
-    """A tree as JSON has it; `deps` is null where it is told above already."""
-    deps = None if node.deps is None else [tree_record(each) for each in node.deps]
-    return {**node.file._asdict(), "deps": deps}
+    """A tree as JSON has it."""
+    again = [each._asdict() for each in node.again]
+    return {**node.file._asdict(), "deps": [tree_record(each) for each in node.deps], "again": again}

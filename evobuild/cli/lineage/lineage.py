@@ -24,14 +24,16 @@ from evobuild.core.json_lines import Record
 class Origin(NamedTuple):
     """What made a file. commit: None if it is not committed yet. params: that differ from those at `place`.
 
-    changed: files that are others than dvc.lock says, here or at the commit.
+    changed: the file, if it is another here than dvc.lock has; unlike: params.yaml or prompts/ of the commit
+    that are not what the run read.
     """
 
     file: Written
     commit: Commit | None
     params: dict[str, Any]
     place: str
-    changed: tuple[str, ...]
+    changed: bool
+    unlike: tuple[str, ...]
 
 
 def lineage(target: str, *, prompts: bool = False, as_json: bool = False) -> str:
@@ -39,7 +41,7 @@ def lineage(target: str, *, prompts: bool = False, as_json: bool = False) -> str
 
     prompts: whole, not their hashes alone. Raises UserError if neither is known.
     """
-    if "/" in target or Path(target).exists():
+    if "/" in target or (target and Path(target).exists()):
         return _of_file(target, as_json)
     return _of_row(target, prompts, as_json)
 
@@ -47,10 +49,11 @@ def lineage(target: str, *, prompts: bool = False, as_json: bool = False) -> str
 def _of_row(beginning: str, prompts: bool, as_json: bool) -> str:
     found = rows.find_rows(beginning)
     stages = locked_stages()
-    out = files.out_of(str(rows.TABLE if not _holds(stages, rows.DATASET) else rows.DATASET), stages)
-    with commits.files_of(commits.commit_of(out.md5), found.method) as folder:
+    out = files.out_of(str(rows.DATASET), stages)
+    commit = commits.commit_of(out.md5)
+    with commits.files_of(commit, found.method) as folder:
         line = rows.read_line(found, folder)
-        origin = _origin(out, stages, folder)
+        origin = _origin(out, commit, folder)
         source = commits.param(commits.read_params(folder), "seed.source")
     if as_json:
         return _json({"row": _record(line), "made": _made_record(origin)})
@@ -58,27 +61,23 @@ def _of_row(beginning: str, prompts: bool, as_json: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _holds(stages: dict[str, Any], path: Path) -> bool:
-    return any(out["path"] == str(path) for entry in stages.values() for out in entry.get("outs", []))
-
-
 def _of_file(target: str, as_json: bool) -> str:
     stages = locked_stages()
     out = files.out_of(target, stages)
     tree = files.tree_of(out, stages)
-    with commits.files_of(commits.commit_of(out.md5), "") as folder:
-        origin = _origin(out, stages, folder)
+    commit = commits.commit_of(out.md5)
+    with commits.files_of(commit, "") as folder:
+        origin = _origin(out, commit, folder)
     if as_json:
         return _json({"file": files.tree_record(tree), "made": _made_record(origin)})
     return "\n".join([*files.tree_lines(tree), "", *_made(origin)]) + "\n"
 
 
-def _origin(out: Written, stages: dict[str, Any], folder: Path) -> Origin:
+def _origin(out: Written, commit: Commit | None, folder: Path) -> Origin:
     here = md5(Path(out.path))
-    changed = [out.path] if here and here != out.md5 else []
     values, place = commits.changed_params(commits.read_params(folder))
-    changed += commits.not_as_run(folder, stages)
-    return Origin(out, commits.commit_of(out.md5), values, place, tuple(changed))
+    unlike = tuple(commits.not_as_run(folder))
+    return Origin(out, commit, values, place, here not in ("", out.md5), unlike)
 
 
 def _made(origin: Origin) -> Iterator[str]:
@@ -89,8 +88,10 @@ def _made(origin: Origin) -> Iterator[str]:
         yield in_line(f"commit {commit.hash} of {commit.date}: {commit.subject}")
     else:
         yield "not committed yet: params and prompts are those that are here"
-    for path in origin.changed:
-        yield in_line(f"{path} is not what dvc.lock has of it: it was changed since, or committed otherwise")
+    if origin.changed:
+        yield in_line(f"{out.path} is another here: it was changed since")
+    for path in origin.unlike:
+        yield f"{path} of it is not what that run read, by its dvc.lock"
     if origin.params:
         yield f"params that differ from {origin.place}"
         for line in yaml.safe_dump(origin.params, sort_keys=False, allow_unicode=True).splitlines():
