@@ -3,7 +3,9 @@
 DVC puts params into dvc.yaml before any stage runs: a section that is missing or of another kind ends in an
 error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
 of rounds and pools that are no more is removed, and settings are resolved anew if a model that comes as a
-package, or a file that params name, is not what it was. `dvc exp run` cannot be stepped in front of so.
+package, or a file that params name, is not what it was. A clone that has pulled just what readers are given
+lacks the tables that this was made of; they are built only if something is stale. `dvc exp run` cannot be
+stepped in front of so.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from evobuild.cli import pulled
 from evobuild.cli.check import consistency
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.resolve import leftovers, settings
@@ -35,12 +38,24 @@ def repro(words: Sequence[str]) -> int:
         raise UserError(damaged)
     use_private_site_cache()
     refresh(PARAMS)
+    options = missing_options()
     sys.stdout.flush()
     # Whatever environment is activated, DVC and stages run in this Python's.
     os.environ["PATH"] = os.pathsep.join(
         [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     )
-    os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *options, *words])
+
+
+def missing_options() -> list[str]:
+    """What DVC is told where intermediate tables were not pushed: to do without if nothing is stale."""
+    if not pulled.has_only_pulled():
+        return []
+    if pulled.is_current():
+        log("intermediate tables are not here, for they were not pushed; nothing is stale, so none is built")
+        return ["--allow-missing"]
+    log("intermediate tables are not here, for they were not pushed; something is stale, so they are built")
+    return []
 
 
 def refresh(params: Path) -> None:

@@ -148,3 +148,14 @@ def test_another_content_of_a_template_resolves_settings_anew(here, monkeypatch)
     (here / "mine.jinja").write_text("{{ messages }}.")
     repro.refresh(Path("params.yaml"))
     assert [words[-1] for words in called] == ["resolve"]
+
+
+@pytest.mark.parametrize(
+    ("only_pulled", "current", "options"),
+    [(False, True, []), (True, True, ["--allow-missing"]), (True, False, [])],
+    ids=["a clone that builds", "a reader's clone", "a reader's clone whose params were changed"],
+)
+def test_what_was_not_pushed_is_built_only_if_something_is_stale(monkeypatch, only_pulled, current, options):
+    monkeypatch.setattr(repro.pulled, "has_only_pulled", lambda: only_pulled)
+    monkeypatch.setattr(repro.pulled, "is_current", lambda: current)
+    assert repro.missing_options() == options

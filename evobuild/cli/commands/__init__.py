@@ -9,6 +9,7 @@ COMMANDS = {
     "init": "begin a project of one's own, in a folder of its own",
     "upgrade": "bring a project to the installed version: what is merged, what becomes stale",
     "repro": "check params.yaml, then dvc repro with what follows",
+    "pull": "dvc pull of what a reader of the data set needs",
     "inspect": "what a file of seed data holds, and the params that fit",
     "preview": "a few rows through the line to the answer, with prompts, replies and costs",
     "plan": "what a dvc repro would run, ask and cost",

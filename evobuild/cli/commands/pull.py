@@ -1,0 +1,25 @@
+"""`evobuild pull`."""
+
+from __future__ import annotations
+
+import argparse
+
+from evobuild.core.terminal import say
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Take every word as it is: options are for DVC."""
+    # No option begins with this character.
+    parser.prefix_chars = "\0"
+    parser.add_argument("words", nargs="*", metavar="OPTION", help="of dvc pull, such as -r NAME")
+    parser.set_defaults(help=parser.format_help)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Have DVC pull what was pushed."""
+    from evobuild.cli import pulled
+
+    if {"-h", "--help"} & set(arguments.words):
+        say(arguments.help())
+        raise SystemExit(0)
+    return pulled.pull(arguments.words)
