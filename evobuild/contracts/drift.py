@@ -57,8 +57,8 @@ def stability_index(now: pl.Series, before: pl.Series) -> tuple[float, int]:
     """The population stability index of a column, and over how many bins."""
     if now.dtype.is_numeric():
         edges = [before.quantile(place / BINS) for place in range(1, BINS)]
-        cuts = sorted({edge for edge in edges if edge is not None})
-        now, before = (own.cut(cuts).cast(pl.String) for own in (now, before))
+        cuts = pl.Series(sorted({edge for edge in edges if edge is not None}), dtype=pl.Float64)
+        now, before = _bins(now, cuts), _bins(before, cuts)
     counts = [dict(own.value_counts().iter_rows()) for own in (now, before)]
     bins = sorted(set(counts[0]) | set(counts[1]), key=str)
     total = 0.0
@@ -69,6 +69,12 @@ def stability_index(now: pl.Series, before: pl.Series) -> tuple[float, int]:
         )
         total += (share - earlier) * math.log(share / earlier)
     return total, len(bins)
+
+
+def _bins(values: pl.Series, cuts: pl.Series) -> pl.Series:
+    """The number of the bin that each value is in; an edge is the last value of its bin."""
+    places = cuts.search_sorted(values.cast(pl.Float64).fill_null(0.0), side="left")
+    return pl.select(pl.when(values.is_not_null()).then(places)).to_series()
 
 
 def _figures(path: Path) -> pl.DataFrame:

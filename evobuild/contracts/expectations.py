@@ -47,9 +47,11 @@ class Holder:
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._parameters = dict(parameters)
         os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        import great_expectations
+        # It warns of modules of Python and pandas that are its own concern, here and below.
+        with warnings.catch_warnings(action="ignore"):
+            import great_expectations
 
-        context = great_expectations.get_context(mode="ephemeral")
+            context = great_expectations.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         self._suite = great_expectations.ExpectationSuite
         asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
@@ -92,7 +94,8 @@ def make_expectation(entry: Entry, place: int = 0) -> Any:
         type=entry.type, kwargs=dict(entry.kwargs), meta={_PLACE: place}, severity=entry.severity
     )
     try:
-        return given.to_domain_obj()
+        with warnings.catch_warnings(action="ignore"):
+            return given.to_domain_obj()
     except ExpectationNotFoundError:
         known = sorted(list_registered_expectation_implementations())
         close = difflib.get_close_matches(entry.type, known, 1)

@@ -21,6 +21,11 @@ from evobuild.contracts.result import SEVERITIES, Severity
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
 
+TABLES = (
+    "rounds", "responses", "ratings", "scores", "diversity", "rewards", "tags", "contamination",
+    "preferences", "dataset", "pools", "balance", "rejects", "drift", "evaluation", "comparisons", "exports",
+)  # fmt: skip
+"""What may have a suite; docs/contracts.md says what columns each has."""
 PARAMETER = "$PARAMETER"
 _KEYS = ("type", "kwargs", "severity", "notes")
 OF_COLUMNS = ("expect_table_column", "expect_column_to_exist", "expect_column_values_to_be_of_type",
@@ -78,9 +83,9 @@ def read_suites(
     return found
 
 
-def refuse_strange_files(folder: Path, tables: Iterable[str]) -> None:
+def refuse_strange_files(folder: Path) -> None:
     """Raise BadInput at a suite of a table that there is not."""
-    names = sorted(tables)
+    names = sorted(TABLES)
     for path in sorted(folder.iterdir()):
         if path.suffix in (".yaml", ".yml") and path.name not in {f"{name}.yaml" for name in names}:
             raise BadInput(

@@ -8,7 +8,7 @@ from typing import Any
 
 from evobuild.contracts.expectations import Holder, Table
 from evobuild.contracts.result import Validation, validation_of, write_validation
-from evobuild.contracts.suites import read_suites
+from evobuild.contracts.suites import read_suites, refuse_strange_files
 from evobuild.core.errors import BadInput
 from evobuild.core.machine import repository_root
 from evobuild.core.private_files import private_folder
@@ -20,6 +20,7 @@ MOST_SAID = 5
 
 def validate_tables(given: Sequence[Table], suites: Path, parameters: Mapping[str, Any]) -> Validation:
     """Hold tables to their suites in a folder. Raises BadInput at a suite that is not as it should be."""
+    refuse_strange_files(suites)
     columns = {table.name: table.rows.collect_schema().names() for table in given}
     entries = read_suites(suites, columns, parameters)
     holder = Holder(parameters)
