@@ -1,4 +1,4 @@
-"""Write the report, one self-contained HTML page, and beside it the explorer of all rows."""
+"""Write the report, one self-contained HTML page, and beside it the explorer and what tables are held to."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ class Arguments:
     differences: Path = Path("metrics/differences.csv")
     comparisons: Path = Path("data/comparisons.parquet")
     metrics: Path = Path("metrics/evaluation.json")
+    validation: Path = Path("data/validation")
     page: Out = out("data/report.html")
     explorer: Out = out("data/explorer")
+    validation_page: Out = out("data/validation.html")
 
 
 def main(params: CallParams, args: Arguments) -> None:
     from evobuild.core.metrics import read_label
-    from evobuild.reporting import benchmark_pages, evaluations, explorer, outcomes, report
+    from evobuild.reporting import benchmark_pages, evaluations, explorer, outcomes, report, validation
 
     rows = outcomes.Tables(
         rounds=args.rounds,
@@ -71,10 +73,13 @@ def main(params: CallParams, args: Arguments) -> None:
         token_probability=args.token_probability,
         curves=args.curves,
         label=args.label,
+        validation=args.validation,
         evaluated=evaluated,
     )
     args.page.write_text(report.report_page(params, sources), encoding="utf-8")
     label = read_label(args.label)
+    found = validation.read_results(args.validation)
+    args.validation_page.write_text(validation.validation_page(found, label), encoding="utf-8")
     explorer.write_explorer(args.explorer, params, rows, label)
     lost = args.downstream / "rejects"
     benchmark_pages.write_benchmark_pages(args.explorer, params, evaluated, lost, label)

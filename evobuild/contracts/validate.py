@@ -45,5 +45,6 @@ def finish(found: Validation, stage: str, out: Path) -> None:
     if failed:
         more = f"; {len(failed) - 1} more fail" if failed[1:] else ""
         raise BadInput(
-            f"{failed[0]}\nall of it: {kept}{more}; what is expected: expectations/{failed[0].table}.yaml"
+            f"{failed[0]}{more}\n"
+            f"all of it: python -m evobuild validation; what is expected: expectations/{failed[0].table}.yaml"
         )

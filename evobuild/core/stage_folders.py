@@ -48,6 +48,6 @@ FOLDERS_OF_STAGES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     "evaluate": _ANSWERED,
     "compare": _ANSWERED,
     "summarize": _SUMMARY,
-    "report": (*_SUMMARY, "answering"),
+    "report": (*_SUMMARY, "answering", "contracts"),
 }
 """By stage. Stages before `resolve` have theirs in dvc.yaml; a test holds both against the code."""

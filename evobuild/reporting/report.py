@@ -38,6 +38,7 @@ from evobuild.reporting import (
     stage_counts,
     templates,
     training,
+    validation,
     verdict,
 )
 from evobuild.reporting.params import ReportParams
@@ -71,6 +72,7 @@ class Sources(NamedTuple):
     token_probability: Path
     curves: Path
     label: Path
+    validation: Path
     evaluated: evaluations.Sources
 
     @property
@@ -124,6 +126,7 @@ def _first_screen(
     """What the first screen says. told: what the parts below it do."""
     where, label = sources.rows, read_label(sources.label)
     dataset = tables.read(where.dataset, INSTRUCTIONS, ["id", "round", "domain"])
+    contracts = validation.read_results(sources.validation)
     made = first_screen.made_by_pool(params, found, dataset)
     facts = verdict.Facts(
         label=label,
@@ -137,6 +140,7 @@ def _first_screen(
         differences=told["evaluated"]["differences"],
         higher=told["evaluated"]["higher"],
         method=told["method"],
+        contracts=contracts,
     )
     return {
         "label": label,
@@ -147,6 +151,7 @@ def _first_screen(
         "seeds_hash": first_screen.hash_of_seeds(where.rounds),
         "stages": first_screen.stage_order(params),
         "verdict": verdict.find_verdict(params, facts),
+        **validation.report_section(contracts),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
+from evobuild.contracts.result import Validation
 from evobuild.core.uri import BASES, ChatModel
 from evobuild.reporting.improvement import Improvement
 from evobuild.reporting.params import ReportParams
@@ -45,7 +46,7 @@ class Facts(NamedTuple):
     pool, of those that it was chosen from. shared: its rows that share text with an evaluation set, by
     measure; None if there is no set. warnings: what the selection said of itself. difficulty: the mean of
     each round, r0 first; NaN where it is unknown. differences: of every two models, main figures alone.
-    higher: of each benchmark whether more is better.
+    higher: of each benchmark whether more is better. contracts: what came of expectations.
     """
 
     label: str
@@ -57,6 +58,7 @@ class Facts(NamedTuple):
     differences: Sequence[Mapping[str, Any]]
     higher: Mapping[str, bool]
     method: Improvement | None
+    contracts: Sequence[Validation] = ()
 
 
 def find_verdict(params: ReportParams, facts: Facts) -> list[Finding]:
@@ -65,6 +67,7 @@ def find_verdict(params: ReportParams, facts: Facts) -> list[Finding]:
         *_label(facts.label),
         *_rows(facts),
         *(Finding("look", "selection", text) for text in facts.warnings),
+        *contract_findings(facts.contracts),
         *_pools(facts),
         *_contamination(facts),
         *_losses(params, facts.counts),
@@ -89,6 +92,21 @@ def _rows(facts: Facts) -> Iterator[Finding]:
         yield Finding("good", "rows", f"{rows:,} of {_rows_of(of)} are in the data set ({share}).")
     else:
         yield Finding("bad", "rows", f"The data set is empty: none of {_rows_of(of)} was chosen.")
+
+
+def contract_findings(found: Sequence[Validation]) -> Iterator[Finding]:
+    """Say whether tables are as they should be, what stops the line first."""
+    held = sum(len(table.expectations) for each in found for table in each.tables)
+    failed = [failure for each in found for failure in each.failures("critical")]
+    warned = [failure for each in found for failure in each.failures("warning")]
+    if failed:
+        said = f"{len(failed):,} of {held:,} expectations fail, which stops the line; {failed[0]}."
+        yield Finding("bad", "contracts", said)
+    if warned:
+        said = f"{len(warned):,} of {held:,} expectations warn that they are not met; {warned[0]}."
+        yield Finding("look", "contracts", said)
+    if held and not failed and not warned:
+        yield Finding("good", "contracts", f"All {held:,} expectations of tables are met.")
 
 
 def _pools(facts: Facts) -> Iterator[Finding]:

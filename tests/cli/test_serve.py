@@ -90,6 +90,12 @@ def test_the_explorer_is_given(server: Server, path: str, text: str):
     assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
+def test_the_page_of_expectations_is_given(server: Server, project: Path):
+    assert ask(server, "/validation.html")[0].status == 404
+    (project / "data/validation.html").write_text("held")
+    assert ask(server, "/validation.html")[1] == "held"
+
+
 @pytest.mark.parametrize(
     "path",
     [

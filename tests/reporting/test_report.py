@@ -126,6 +126,7 @@ def test_nothing_outside_the_page_is_asked_for(shown: str):
     assert {target.partition("#")[0] for target in targets} == {
         "",
         "explorer/index.html",
+        "validation.html",
         "run.js",
         *pages,
         *EXPORTS,

@@ -12,6 +12,7 @@ from trees import tables_in
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
+from evobuild.contracts.result import Outcome, TableOutcomes, validation_of, write_validation
 from evobuild.core import tables
 from evobuild.core.stages import AFTER_SELECT, OF_ALL_POOLS, OF_BRANCHES, file_stem, pool_stems
 from evobuild.core.yaml_files import read_yaml
@@ -182,6 +183,28 @@ def write_figures(sources: Sources, text: Any) -> None:
     pl.DataFrame([{"step": 1, "loss": 3.5, "learning_rate": 0.1}]).write_csv(sources.curves / "toy.csv")
 
 
+def outcome(**fields: Any) -> Outcome:
+    """What came of an expectation: difficulty 0 to 100, met by all 7340 rows."""
+    kwargs = {"column": "difficulty", "min_value": 0, "max_value": 100}
+    met = Outcome("expect_column_values_to_be_between", "difficulty", kwargs, "critical", True, 7340, 0, 0.0,
+                  None, [], "")  # fmt: skip
+    return met._replace(**fields)
+
+
+def write_contracts(sources: Sources, text: Any) -> None:
+    """Two of three expectations of ratings met, the third a warning of two rows; tags were off."""
+    missed = outcome(
+        type=text("type"), column=text("column"), kwargs={"column": "c", text("name"): [text("wanted")]},
+        severity="warning", success=False, unexpected=2, share=2 / 7340, ids=[text("r0-00"), "r1-01"],
+        notes=text("notes"),
+    )  # fmt: skip
+    figure = outcome(column="", unexpected=None, share=None, observed={text("seen"): text("observed")})
+    held = TableOutcomes("ratings", 7340, "", [outcome(), missed, figure])
+    sources.validation.mkdir()
+    off = TableOutcomes("tags", 0, "models.tagger", [])
+    write_validation(sources.validation / "tables.json", validation_of([off, held]))
+
+
 def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") -> Sources:
     places = (root / name for name in Sources._fields[1:-1])
     sources = Sources(tables_in(root), *places, evaluated.sources_in(root))
@@ -195,5 +218,6 @@ def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") 
     write_contamination(sources, text)
     write_optimization(sources, text)
     write_figures(sources, text)
+    write_contracts(sources, text)
     evaluated.write(sources.evaluated, sources.downstream / "counts", sources.downstream / "rejects", text)
     return sources

@@ -18,6 +18,7 @@ COMMANDS = {
     "models": "whether the model of each role can be used",
     "explain": "the life of one row: what it came from and why it ended",
     "lineage": "from an exported row or a file back to seed, prompts, replies, commit and params",
+    "validation": "what tables are held to, and what of it stopped a run: a page of it all",
     "preset": "settings of published work, as options of dvc exp run",
     "compare": "two models on the benchmarks that both answered",
     "compare-selections": "what each metric would choose, and why they differ",

@@ -28,6 +28,7 @@ SECONDS = 10.0
 AT_ONCE = 16
 """Requests answered at once; more are turned away."""
 EXPLORER = Path("data/explorer")
+PAGES = {"/report.html": REPORT, "/validation.html": Path("data/validation.html")}
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 HEADERS = {
     "Cache-Control": "no-store",
@@ -122,8 +123,8 @@ def served_file(path: str) -> Path | None:
 
     Parts that are empty, or begin with a dot, are refused, so that no path leads out of the explorer.
     """
-    if path == "/report.html":
-        return REPORT if REPORT.is_file() else None
+    if own := PAGES.get(path):
+        return own if own.is_file() else None
     head, *parts = path.removeprefix("/").split("/")
     plain = all(part and part[0] != "." and "\\" not in part and "\0" not in part for part in parts)
     file = EXPLORER.joinpath(*parts) if head == "explorer" and plain else None
