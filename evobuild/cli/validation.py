@@ -24,7 +24,7 @@ def render_kept() -> tuple[list[str], Path]:
     """
     root = repository_root()
     folder = private_folder(root / ".evobuild" / "validation")
-    found = validation.read_results(folder, KEPT)
+    found = validation.read_results(folder, [name for name in KEPT if (folder / name).is_file()])
     if not found:
         raise UserError(f"{folder}: nothing was validated here yet; python -m evobuild repro does it")
     label = root / "data/label.txt"

@@ -68,8 +68,8 @@ class Part(NamedTuple):
 
 
 def read_results(folder: Path, names: Iterable[str] = RESULTS) -> list[Validation]:
-    """Read the results that a folder holds. Raises BadInput if one is none."""
-    return [read_validation(folder / name) for name in names if (folder / name).exists()]
+    """Read the results in a folder. Raises BadInput if one is missing or none."""
+    return [read_validation(folder / name) for name in names]
 
 
 def shown_parts(found: Sequence[Validation]) -> list[Part]:

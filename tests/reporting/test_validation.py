@@ -138,7 +138,8 @@ def test_lines_name_what_is_critical_first():
 
 
 def test_a_file_that_is_no_result_is_named(tmp_path: Path):
-    assert validation.read_results(tmp_path) == []
-    (tmp_path / "outputs.json").write_text('{"success": true}')
-    with pytest.raises(BadInput, match=r"outputs\.json: expected what the stage validate writes"):
+    with pytest.raises(BadInput, match=r"tables\.json"):
+        validation.read_results(tmp_path)
+    (tmp_path / "tables.json").write_text('{"success": true}')
+    with pytest.raises(BadInput, match=r"tables\.json: expected what the stage validate writes"):
         validation.read_results(tmp_path)

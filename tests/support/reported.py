@@ -203,6 +203,7 @@ def write_contracts(sources: Sources, text: Any) -> None:
     sources.validation.mkdir()
     off = TableOutcomes("tags", 0, "models.tagger", [])
     write_validation(sources.validation / "tables.json", validation_of([off, held]))
+    write_validation(sources.validation / "outputs.json", validation_of([]))
 
 
 def build(root: Path, text: Any = str, rows: int = 4, label: str = "DRY RUN\n") -> Sources:
