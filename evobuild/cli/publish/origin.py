@@ -43,7 +43,7 @@ def read_origin(path: str) -> Origin:
 
 def uncommitted() -> list[str]:
     """Which of COMMITTED differ from the last commit, by path."""
-    lines = git("status", "--porcelain", "--untracked-files=no", "--", *COMMITTED).splitlines()
+    lines = git("status", "--porcelain", "--", *COMMITTED).splitlines()
     return [line[3:] for line in lines]
 
 

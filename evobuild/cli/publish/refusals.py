@@ -104,7 +104,7 @@ def _stale_stages(sources: Sequence[str]) -> list[str]:
         for path, state in outs.items():
             if state == "deleted" and _is_under(path, sources):
                 raise UserError(
-                    f"{path}: not here; dvc pull {path} if it was pushed, else python -m evobuild repro"
+                    f"{path}: not here; dvc pull it if it was pushed, or python -m evobuild repro"
                 )
         states = [*outs.values(), *_states(details, "changed deps").values()]
         if len(details) < len(changes) or any(state not in ("deleted", "not in cache") for state in states):

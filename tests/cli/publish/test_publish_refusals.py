@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import publishing
@@ -73,6 +74,13 @@ def test_a_lock_that_is_not_committed_is_refused(project: Path, publish) -> None
     assert code == 1 and "refused: not committed: dvc.lock;" in said and "stale" not in said
 
 
+def test_a_prompt_that_git_does_not_know_is_refused(project: Path, publish) -> None:
+    (project / "prompts").mkdir()
+    (project / "prompts/mine.jinja").write_text("mine")
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and "refused: not committed: prompts/;" in said
+
+
 def test_other_files_may_be_as_they_like(project: Path, publish) -> None:
     (project / "notes.md").write_text("mine")
     assert publish("me/evolved", "--dry-run")[0] == 0
@@ -98,6 +106,14 @@ def test_what_is_published_must_be_here(project: Path, publish, path: str) -> No
     assert (code, said) == (
         1, f"evobuild: {path}: not here; dvc pull it if it was pushed, or python -m evobuild repro\n"
     )  # fmt: skip
+
+
+def test_without_the_hubs_library_the_extra_is_named(
+    project: Path, publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    code, _, said = publish("me/evolved", "--dry-run")
+    assert code == 1 and "pip install 'evobuild[data]'" in said and len(said.splitlines()) == 1
 
 
 def test_a_secret_is_never_published(hub: HubServer, project: Path, publish, monkeypatch) -> None:
