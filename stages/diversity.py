@@ -45,6 +45,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.pools import AllPools
     from evobuild.scoring import distributions, diversity
     from evobuild.scoring.embeddings import Embedder, embedded_text
+    from evobuild.weights.identities import weights_loaded
 
     model, schema = params.models.embedder, measure_of("diversity").schema
     given = params.diversity if model else None
@@ -66,7 +67,7 @@ def main(params: Params, args: Arguments) -> None:
                 ids, found = list(own), embedder.embed(list(own.values()))
                 tables.write(args.embeddings / f"{pool}.parquet", diversity.embedding_table(ids, found))
                 results.take(pool, diversity.measure_diversity(ids, found, given), len(ids))
-    results.write(args.rejects, args.counts)
+    results.write(args.rejects, args.counts, loaded=weights_loaded("embedder", model))
     pools = params.pools if model else []
     measured = {pool: tables.read(args.diversity / f"{pool}.parquet", schema) for pool in pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}

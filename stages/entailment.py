@@ -38,6 +38,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import entailment, verified
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
     from evobuild.core import tables
+    from evobuild.weights.identities import weights_loaded
 
     if not params.autoif.on:
         tables.leave_empty(VERIFIED, out=args.verified, rejects=args.rejects, counts=args.counts)
@@ -52,7 +53,8 @@ def main(params: Params, args: Arguments) -> None:
         )
         lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
         without = rows.filter(~rows["id"].is_in(texts["constraint_id"].implode()))
-        beside = {"not_compared": without.height}
+        loaded = weights_loaded("entailment", params.models.entailment)
+        beside = {"not_compared": without.height, "loaded": loaded}
     left = rows.filter(~rows["id"].is_in(lost["id"].implode()))
     ledger = tables.ledger(rows.height, left.height, lost)
     tables.warn_of_loss_of_all(f"{rows.height} constraints came in", ledger)

@@ -53,6 +53,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.pools import AllPools
     from evobuild.evolution import prompts_sent
     from evobuild.scoring import distributions, reward
+    from evobuild.weights.identities import weights_loaded
 
     model, schema = params.models.reward, measure_of("reward").schema
     results = AllPools(schema, args.rewards)
@@ -74,7 +75,7 @@ def main(params: Params, args: Arguments) -> None:
         found = reward.measure_rewards(given, model, params.reward)
         rest = rows.height - len(evolved)
         results.take(pool, found, len(evolved), not_evolved=rest)
-    results.write(args.rejects, args.counts)
+    results.write(args.rejects, args.counts, loaded=weights_loaded("reward", model))
     pools = params.pools if model else []
     rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}
     figures = {"model": str(model) if model else None} | distributions.distribution_figures(rewards)

@@ -42,6 +42,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.pools import AllPools
     from evobuild.core.progress import Meter
     from evobuild.scoring.score import Scorer
+    from evobuild.weights.identities import weights_loaded
 
     results = AllPools(measure_of("score").schema, args.scores)
     if params.models.scorer is None:
@@ -53,7 +54,7 @@ def main(params: Params, args: Arguments) -> None:
                 height, rows = tables.stream(args.responses / f"{pool}.parquet")
                 with Meter(f"score {pool}", "rows", height) as meter:
                     results.take(pool, scorer.score(rows, meter), height)
-    results.write(args.rejects, args.counts)
+    results.write(args.rejects, args.counts, loaded=weights_loaded("scorer", params.models.scorer))
 
 
 if __name__ == "__main__":

@@ -60,10 +60,11 @@ class Model:
         self._start = engines.start if engines else engine.start_engine
         self._machine = machine.load_machine()
         price = self._machine.price(str(model))
-        self.usage = Usage(str(model), role, price, self._machine.budget)
+        identity = engine.engine_identity(model)
+        self.usage = Usage(str(model), role, price, self._machine.budget, identity)
         self._planned = planning.note_usage(self.usage)
         self._progress = Progress(task, self.usage, total) if task and not self._planned else None
-        self._cache = ReplyCache(replies_file(), engine.engine_identity(model))
+        self._cache = ReplyCache(replies_file(), identity)
         self._engine: engine.Engine | None = None
         self._meters: dict[Key, RequestMeter] = {}
         self._unanswered: dict[Key, str] = {}

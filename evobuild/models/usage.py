@@ -51,13 +51,20 @@ class Usage:
     calls: really sent, retries among them, in this run and in interrupted ones before it. cached: replies
     from the reply cache in this run. failed: requests that ended in an error. Tokens of calls are paid for,
     whether their reply was of use or not; those of cached replies were. budget: what may be sent. written:
-    tokens that replies to come may have at most, where calls are only counted.
+    tokens that replies to come may have at most, where calls are only counted. identity: the model as its
+    engine names it, with the commit or content that it is.
     """
 
     def __init__(
-        self, model: str, role: str = "", price: Price | None = None, budget: Budget | None = None
+        self,
+        model: str,
+        role: str = "",
+        price: Price | None = None,
+        budget: Budget | None = None,
+        identity: str = "",
     ) -> None:
         self.model = model
+        self.identity = identity
         self.role = role
         self.seconds = 0.0
         self.written = 0
@@ -156,7 +163,7 @@ class Usage:
     def asked(self) -> dict[str, Any]:
         """What was asked in this run, kept replies included: the same whatever was kept before."""
         purposes = {purpose: dict(asked) for purpose, asked in sorted(self._asked.items())}
-        return {"role": self.role, "model": self.model, "purposes": purposes}
+        return {"role": self.role, "model": self.model, "identity": self.identity, "purposes": purposes}
 
     def taken(self) -> dict[str, Any]:
         """What it took, as a progress file has it; seconds rounded to 0.01, cost null without a price."""

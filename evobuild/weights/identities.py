@@ -35,6 +35,19 @@ def weights_identity(weights: Weights) -> str:
         ) from error
 
 
+def weights_loaded(role: str, weights: Weights | None) -> list[dict[str, str]]:
+    """What a stage's counts say of its weights: [{"role": "scorer", "model": …, "identity": …}], [] of none.
+
+    Raises UserError as `weights_identity`.
+    """
+    if weights is None:
+        return []
+    identity = weights_identity(weights)
+    if weights.adapter:
+        identity += f"[adapter={adapter_identity(weights.adapter)}]"
+    return [{"role": role, "model": str(weights), "identity": identity}]
+
+
 def measuring_identity(weights: Weights) -> str:
     """Name weights and the libraries that run them: what kept measurements are of. Raises as above."""
     return " ".join([weights_identity(weights), *_installed_versions()])

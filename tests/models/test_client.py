@@ -167,4 +167,5 @@ def test_what_was_asked_is_the_same_whatever_was_kept_before(engine):
             list(model.generate([request("a", "1"), request("b", "2"), request("a", "3")]))
         found.append(model.usage.asked())
     purposes = {"respond": {"requests": 3, "prompt_tokens": 21, "completion_tokens": 6}}
-    assert found == [{"role": "judge", "model": "simulated:fake", "purposes": purposes}] * 2
+    asked = {"role": "judge", "model": "simulated:fake", "identity": "simulated:fake"}
+    assert found == [asked | {"purposes": purposes}] * 2
