@@ -22,7 +22,6 @@ from evobuild.core.json_lines import Record
 from evobuild.core.tables import Instruction, PreferencePair
 from evobuild.core.uri import ChatModel
 from evobuild.export import formats
-from evobuild.export.cards import dry_run_lines
 
 LLAMA_FACTORY = {
     "preferences": {
@@ -64,11 +63,12 @@ def export_branch(
 
 
 def _card(rows: int, pairs: int, models: Mapping[str, ChatModel]) -> str:
-    simulated = [role for role, model in models.items() if model.simulated]
+    simulated = ", ".join(role for role, model in models.items() if model.simulated)
+    dry = f"**DRY RUN**: simulated, with no language model behind: {simulated}. Nothing here is a result."
     lines = [
         "# Verifiers and preferences",
         "",
-        *(dry_run_lines(simulated) if simulated else []),
+        *([dry, ""] if simulated else []),
         f"- `verifiers.jsonl`: {rows:,} instructions with the functions that check them. Models wrote these:",
         "  run them in a sandbox.",
         f"- `preferences.jsonl`: {pairs:,} pairs of answers, for TRL",

@@ -81,15 +81,15 @@ class Format(NamedTuple):
     """A format of export. file: what it is written to. record: how a row is laid out in it.
 
     about: what its card says of it. llama_factory: what dataset_info.json says of it, {} if LLaMA-Factory is
-    not to read it; where it is, turns go in pairs, and the data set is called evobuild_<format>. extra:
-    whether records have a field `extra` if any row has some.
+    not to read it; where it is, turns go in pairs, and the data set is called evobuild_<format>. strict:
+    whether its reader refuses other fields; else records have `id`, and `extra` if any row has some.
     """
 
     file: str
     record: Callable[[Instruction], Record]
     about: str
     llama_factory: Mapping[str, Any] = {}
-    extra: bool = True
+    strict: bool = False
 
 
 FORMATS = {
@@ -123,9 +123,11 @@ FORMATS = {
             },
         },
     ),
-    "messages": Format("messages.jsonl", messages_record, "OpenAI's messages", extra=False),
+    "messages": Format("messages.jsonl", messages_record, "OpenAI's messages", strict=True),
     "trl": Format("prompt_completion.jsonl", prompt_completion_record, "TRL's prompts and completions"),
 }
 """By the name in `export.formats`; beside them there is `datasets`, a folder with all columns."""
 
 DATASETS = "datasets"
+IDS = "messages.ids.txt"
+"""The id of each row of `messages`, a line each, whose own lines may hold none."""

@@ -11,17 +11,13 @@ from typing import Any
 import polars as pl
 import pytest
 import tiny
-from workspace import SHIPPED_PARAMS
 
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
-from evobuild.core.yaml_files import read_yaml
 from evobuild.export import export as exports
 from evobuild.export import formats as export_formats
-from evobuild.export.params import ExportParams
-from evobuild.models.roles import CHAT_ROLES
 from evobuild.seeds import formats
 from evobuild.weights import checkpoints
 
@@ -56,17 +52,9 @@ ROWS = [tiny.row(instruction=f"{name}: what?", history=turns) for name, turns in
 LOST = [tiny.row(instruction=name, history=turns) for name, turns in UNPAIRED.items()]
 
 
-def export(
-    folder: Path,
-    rows: list[Instruction],
-    names: list[str] = ALL,
-    chat_model: str = "simulated:small",
-    label: str = "",
-) -> pl.DataFrame:
-    models = read_yaml(SHIPPED_PARAMS)["models"] | dict.fromkeys(CHAT_ROLES, chat_model)
-    given = ExportParams.model_validate({"export": {"formats": names}, "models": models})
+def export(folder: Path, rows: list[Instruction], names: list[str] = ALL) -> pl.DataFrame:
     table = tables.frame(INSTRUCTIONS, rows).with_columns(ifd=pl.lit(0.5))
-    return exports.export_dataset(table, given, folder, label)
+    return exports.export_dataset(table, names, folder)
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +234,17 @@ def test_other_columns_of_the_source_are_in_every_format_that_may_have_more(tmp_
     assert '"extra"' not in (tmp_path / "out/messages.jsonl").read_text()
 
 
+@pytest.mark.parametrize("name", ["alpaca", "sharegpt", "trl"])
+def test_every_record_has_the_id_of_its_row(folder: Path, tmp_path: Path, name: str) -> None:
+    rows = EVERY if name == "trl" else PAIRED
+    found = load(folder / export_formats.FORMATS[name].file, tmp_path)
+    assert [given["id"] for given in found] == [row.id for row in rows]
+
+
+def test_the_ids_of_openais_lines_stand_beside_them(folder: Path) -> None:
+    assert (folder / export_formats.IDS).read_text().split("\n")[:-1] == [row.id for row in EVERY]
+
+
 def test_without_other_columns_no_record_speaks_of_them(folder: Path) -> None:
     for each in export_formats.FORMATS.values():
         assert '"extra"' not in (folder / each.file).read_text()
@@ -263,10 +262,10 @@ def test_half_a_character_is_an_error_that_names_the_row(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("names", "files"),
     [
-        ([], ["README.md"]),
-        (["messages"], ["README.md", "messages.jsonl"]),
-        (["sharegpt", "trl"], ["README.md", "dataset_info.json", "prompt_completion.jsonl", "sharegpt.json"]),
-        (["datasets"], ["README.md", "datasets"]),
+        ([], []),
+        (["messages"], ["messages.ids.txt", "messages.jsonl"]),
+        (["sharegpt", "trl"], ["dataset_info.json", "prompt_completion.jsonl", "sharegpt.json"]),
+        (["datasets"], ["datasets"]),
     ],
 )
 def test_only_what_is_asked_for_is_written_and_named(tmp_path: Path, names, files) -> None:
@@ -287,26 +286,3 @@ def test_same_rows_give_the_same_bytes_in_any_order(folder: Path, tmp_path: Path
     for path in folder.rglob("*"):
         if path.is_file():
             assert (tmp_path / "export" / path.relative_to(folder)).read_bytes() == path.read_bytes()
-
-
-def test_a_dry_run_is_called_one_and_a_real_run_is_not(folder: Path, tmp_path: Path) -> None:
-    export(tmp_path / "real", ROWS, chat_model="transformers:some/model@1234567")
-    for name in ("README.md", "datasets/README.md"):
-        assert "**DRY RUN**" in (folder / name).read_text()
-        assert "DRY RUN" not in (tmp_path / "real" / name).read_text()
-
-
-def test_cards_hold_no_text_of_rows(folder: Path) -> None:
-    cards = (folder / "README.md").read_text() + (folder / "datasets/README.md").read_text()
-    assert "script" not in cards and "colours" not in cards
-    assert "`ifd`" in cards and "| r0 | 20 |" in cards and "Of these 4 have turns" in cards
-    assert "`strategy`" in cards and "`evolver`" in cards and "`responder`" in cards
-
-
-def test_the_cards_say_toy_as_they_say_dry_run(tmp_path: Path) -> None:
-    export(tmp_path / "out", [tiny.row()], chat_model="openai:real", label="TOY")
-    for name in ("README.md", "datasets/README.md"):
-        text = (tmp_path / "out" / name).read_text()
-        assert "**TOY**: a toy model scored" in text and "DRY RUN" not in text
-    export(tmp_path / "real", [tiny.row()], chat_model="openai:real")
-    assert "TOY" not in (tmp_path / "real/README.md").read_text()
