@@ -1,4 +1,4 @@
-"""Write the data set in the formats of those who train on it, and what its rows descend from."""
+"""Write the data set in formats of those who train on it, its card, and what its rows descend from."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class Arguments:
     replies: Path = Path("data/replies")
     failures: Path = Path("data/failures")
     method: Path = Path("data/method.txt")
+    provenance: Path = Path("data/settings/provenance.json")
+    stage_counts: Path = Path("data/counts")
+    validation: Path = Path("data/validation/tables.json")
     exports: Out = out("data/export")
     lineage: Out = out("data/lineage.parquet")
     rejects: Out = out("data/downstream/rejects/export.parquet")
@@ -30,12 +33,27 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
+    from evobuild.cards import card, croissant, provenance
+    from evobuild.contracts.result import read_validation
     from evobuild.core import metrics, tables
     from evobuild.export import export
     from evobuild.export.lineage import Sources, write_lineage
 
     rows = tables.read(args.dataset, tables.INSTRUCTIONS)
-    lost = export.export_dataset(rows, params, args.exports, metrics.read_label(args.label))
+    lost = export.export_dataset(rows, params.export.formats, args.exports)
+    made = provenance.read_provenance(args.provenance)
+    found = card.Sources(
+        dataset=args.dataset,
+        made=made,
+        counts=provenance.read_counts(args.stage_counts, made.stages),
+        validation=read_validation(args.validation),
+        params=params.export,
+        label=metrics.read_label(args.label),
+        lost=lost.height,
+    )
+    described = card.describe(found)
+    card.write_card(args.exports, described)
+    croissant.write_croissant(args.exports, described)
     parents = {name: each.parent for name, each in params.rounds.items()}
     sources = Sources(args.rounds, args.replies, args.failures, args.method)
     write_lineage(args.lineage, args.dataset, sources, parents, params.branches)

@@ -17,6 +17,8 @@ from evobuild.core.terminal import log
 class Arguments:
     values: Path = Path("params.yaml")
     seed: Path = Path("data/counts/seed.json")
+    # Its content is told on the card, by its name in params.
+    source: Path = Path("${seed.source}")
     # Files that params name, fetched ones among them, count by their content.
     raw: Path = Path("data/raw")
     settings: Out = out("data/settings")

@@ -35,6 +35,12 @@ def template_folder() -> Path:
     return installed if installed.is_dir() else PACKAGE.parent
 
 
+def shipped_params() -> Path:
+    """Params as they are shipped: of a wheel in its template, of a checkout, whose own users edit, a copy."""
+    installed = PACKAGE / "template"
+    return (installed if installed.is_dir() else PACKAGE.parent / "tests/support") / "params.yaml"
+
+
 def library_digests() -> dict[str, str]:
     """The content of each folder of the installed library: {"answering": "5f0c…", "core": "…"}, by name.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -189,6 +189,18 @@ def declared_keys(schema: type[BaseModel]) -> Iterator[str]:
             yield from (f"{name}.{key}" for key in declared_keys(kind))
         else:
             yield name
+
+
+def declared_values(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """The part of params that stands under some keys, such as "evolve" and "models.evolver"."""
+    found: dict[str, Any] = {}
+    for key in keys:
+        *sections, last = key.split(".")
+        at, own = values, found
+        for section in sections:
+            at, own = at[section], own.setdefault(section, {})
+        own[last] = at[last]
+    return found
 
 
 def explain_errors(path: Path, error: ValidationError, schema: type[BaseModel]) -> str:

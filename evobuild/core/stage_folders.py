@@ -42,7 +42,7 @@ FOLDERS_OF_STAGES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     "select": ("core", "text", "selection"),
     "validate": (*_CONTRACTS, "contamination", "selection"),
     "validate_outputs": (*_CONTRACTS, "export"),
-    "export": ("core", "weights", "models", "export"),
+    "export": ("core", "text", "selection", "contamination", "export", "contracts", "cards"),
     "gather": _TUNING,
     "finetune": _TUNING,
     "evaluate": _ANSWERED,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, Section
 from evobuild.core.reads import Given, Reads
 from evobuild.export.formats import DATASETS, FORMATS
-from evobuild.models.params import Models
 
 
 def _format(value: str) -> str:
@@ -19,8 +18,16 @@ def _format(value: str) -> str:
     return value
 
 
+Licence = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{1,60}$")]
+"""A licence by the name that the Hugging Face hub has for it, such as cc-by-4.0."""
+
+
 class Export(Section):
+    """licence: of the data set; None: what follows from its parts. licences: of parts, by name."""
+
     formats: list[Annotated[str, AfterValidator(_format)]]
+    licence: Licence | None
+    licences: Annotated[dict[str, Licence], Field(max_length=100)]
 
 
 class Sections(Section):
@@ -31,7 +38,6 @@ class ExportParams(Part):
     """What the stage `export` reads."""
 
     export: Export
-    models: Models
 
     def reads(self, given: Given) -> Reads:
-        return Reads(prompts=(PLAIN,), libraries=None)
+        return Reads(prompts=(PLAIN,), libraries=("py3langid",))

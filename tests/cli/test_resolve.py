@@ -18,8 +18,8 @@ from evobuild.core.stage import params_schema
 EVOLVE = {"evolve-r1", "evolve-r2", "evolve-r3"}
 EVALUATE = {"evaluate-base", "evaluate-tuned"}
 RATE = {"rate-r0", "rate-r1", "rate-r2", "rate-r3", "rate-autoif"}
-REPORT = {"report", "export"}
-"""They show every model, asked or not."""
+REPORT = {"report", "provenance"}
+"""The report shows every model, asked or not; tests/cli/test_provenance.py is of the other."""
 OTHER_JUDGE = {"models.judge": "simulated:small"}
 EVOL = {"evolve.strategy": "evol"}
 TOY = {"toy": {"model": "models/scratch"}}
@@ -37,7 +37,7 @@ def weights(monkeypatch):
 
 
 def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
-    """Stages whose settings differ, report and export aside; the branch is on unless it is switched off."""
+    """Stages whose settings differ, REPORT aside; the branch is on unless it is switched off."""
     first, second = (
         settings.resolve_settings_of(
             variants.changed(variants.DEFAULT, {"autoif.on": True} | each), unanswered
@@ -129,7 +129,7 @@ def stale_by(change) -> set[str]:
     before = settings.resolve_settings(Path("params.yaml"), 0)
     change()
     after = settings.resolve_settings(Path("params.yaml"), 0)
-    return {stem for stem in before if before[stem] != after[stem]}
+    return {stem for stem in before if before[stem] != after[stem]} - REPORT
 
 
 def append(path: str, text: str) -> None:
@@ -166,7 +166,7 @@ def test_a_prompt_that_is_not_used_makes_nothing_stale(here, prompt):
         ("torch", {"scratch", "score", "diversity", "finetune-toy", *EVALUATE, "compare"}),
         ("trl", {"finetune-toy"}),
         ("rensa", {"select"}),
-        ("py3langid", {"optimize", *EVOLVE}),
+        ("py3langid", {"optimize", *EVOLVE, "validate"}),
         ("polars", set()),
         ("matplotlib", set()),
     ],

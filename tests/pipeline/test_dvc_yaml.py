@@ -31,10 +31,11 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.resolve import settings
+from evobuild.cli.resolve.provenance import STEM
 from evobuild.core import library
 from evobuild.core.measures import MEASURES
 from evobuild.core.stage_folders import FOLDERS_OF_STAGES
-from evobuild.core.stages import EVALUATED, STAGES, stage_address
+from evobuild.core.stages import AFTER_SELECT, EVALUATED, STAGES, stage_address
 
 if TYPE_CHECKING:
     from dvc.dependency.base import Dependency
@@ -51,7 +52,7 @@ CODE = ("evobuild", "prompts", "stages")
 CHOSEN_FILES = ("${evolve.file}", "${autoif.compose.file}", "${autoif.seeds}")
 """Files that params name, whose content stands in the settings of who reads them."""
 LOCK = "requirements.lock"
-GATES = dict.fromkeys(("export", "gather"), ("data/validation/tables.json",))
+GATES = {"gather": ("data/validation/tables.json",)}
 """What stages wait for and do not read: that the data set is what its contract says."""
 ALL_CODE = {"check", "resolve"}
 """Stages that depend on the whole library; they take a second, and what they make stays the same."""
@@ -389,6 +390,8 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", ".dvcignore", LOCK):
         shutil.copy(ROOT / name, root / name)
     shutil.copy(SHIPPED_PARAMS, root)
+    (root / "tests/support").mkdir(parents=True)
+    shutil.copy(SHIPPED_PARAMS, root / "tests/support")
     with contextlib.chdir(root), Repo.init(no_scm=True) as repo:
         for stage in repo.index.stages:
             for out in stage.outs:
@@ -488,9 +491,11 @@ def changed(path: Path, text: str) -> Iterator[None]:
 def users(path: str) -> set[str]:
     """The stages that reach a script or module, by the code; of a prompt those that say they render it."""
     if path.startswith("prompts/"):
-        return {
-            address for address, reads in default_readings() if path.removeprefix("prompts/") in reads.prompts
-        }
+        prompt = path.removeprefix("prompts/")
+        found = {address for address, reads in default_readings() if prompt in reads.prompts}
+        # The card names prompts by their content.
+        told = any(address.partition("@")[0] not in AFTER_SELECT for address in found)
+        return found | ({"export"} if told else set())
     return {
         instance
         for name in DVC
@@ -601,6 +606,7 @@ def readers(content: dict[str, Any], key: str) -> set[str]:
     addresses = {
         each.stem: stage_address(each.stage.name, each.name) for each in settings.stage_instances(PARAMS)
     }
+    addresses[STEM] = "export"
     found |= {addresses[stem] for stem in before if before[stem] != after[stem]}
     first, *rest = key.split(".")
     if first == "rounds":
@@ -733,13 +739,26 @@ def stands_in_dvc_yaml(key: str) -> bool:
         (
             "  r3: {}\n",
             "",
-            {"score", "diversity", "reward", "tag", "decontaminate@held_out", "select", "summarize"},
+            {
+                "score",
+                "diversity",
+                "reward",
+                "tag",
+                "decontaminate@held_out",
+                "select",
+                "export",
+                "summarize",
+            },
         ),
-        ("fetch: {}", "fetch: {more: {hub: a/b, config: null, revision: x, split: train}}", {"fetch@more"}),
+        (
+            "fetch: {}",
+            "fetch: {more: {hub: a/b, config: null, revision: x, split: train}}",
+            {"fetch@more", "export"},
+        ),
         (
             "    held_out: data/held_out.parquet\n",
             "    held_out: data/held_out.parquet\n    more: data/raw/sample.jsonl\n",
-            {"decontaminate@more", "select", "summarize"},
+            {"decontaminate@more", "select", "export", "summarize"},
         ),
         (
             "bases: {toy: {model: models/scratch}}",
@@ -773,4 +792,6 @@ def test_a_dict_that_makes_stages_reaches_no_other(
 def test_seed_rows_count_by_content(committed: Path) -> None:
     sample = committed / PARAMS["seed"]["source"]
     with changed(sample, sample.read_text() + '{"instruction": "One more"}\n'):
-        assert stale(committed) == {"seed", "resolve"}, "autoif.compose.file is the sample, too, and not used"
+        # The card names the file by its content.
+        wanted = {"seed", "resolve", "export"}
+        assert stale(committed) == wanted, "autoif.compose.file is the sample, too, and not used"

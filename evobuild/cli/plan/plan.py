@@ -16,6 +16,7 @@ from evobuild.cli.plan.layout import shown
 from evobuild.cli.plan.overlay import overlaid_repo
 from evobuild.cli.plan.training_lines import training_lines
 from evobuild.cli.resolve import settings
+from evobuild.cli.resolve.provenance import STEM
 from evobuild.core import machine
 from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import UserError
@@ -55,6 +56,8 @@ def _changed_settings(params: Path) -> set[str]:
         return set()
     found = settings.resolve_settings(params, read_json_file(SEED).get("unanswered"))
     stems = {stem for stem, own in found.items() if not settings.is_current(stem, own)}
+    # What the data set is made with stands on its card.
+    stems |= {"export"} if STEM in stems else set()
     every = settings.stage_instances(read_yaml(params))
     return {stage_address(each.stage.name, each.name) for each in every if each.stem in stems}
 

