@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from asker import NAME
 from faults import KEY, FaultServer, good
 from hostile import BEHAVIOURS, KEYS, pieces
 
+from evobuild.cli.store import shared
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.models import rate_limit
 from evobuild.models.client import Model
@@ -110,3 +112,11 @@ def test_the_key_is_in_no_file(asked):
     for file in filter(Path.is_file, asked[2].rglob("*")):
         data = file.read_bytes()
         assert not [piece for piece in pieces() if piece.encode() in data], file
+
+
+def test_the_key_is_in_no_part_that_is_pushed(asked, monkeypatch):
+    monkeypatch.chdir(asked[2])
+    assert shared.add_parts(Path("replies.sqlite")).added
+    for part in shared.FOLDER.iterdir():
+        said = repr(pl.read_parquet(part).select("identity", "reply").rows())
+        assert not [piece for piece in pieces() if piece in said]
