@@ -49,7 +49,7 @@ lint: .venv/ready
 	mypy
 
 # Speed and size against what is promised; minutes, and its figures depend on the machine.
-bench: .venv/ready
+bench: .venv/ready .venv-sharing/ready .venv-moto/ready
 	tests/browser/install.sh
 	python benchmarks/first_hour.py
 	python benchmarks/line.py
@@ -60,6 +60,7 @@ bench: .venv/ready
 	python benchmarks/scoring.py
 	python benchmarks/training.py
 	python benchmarks/evaluation.py
+	python benchmarks/sharing.py
 	python benchmarks/firm.py
 
 # Every out, live figure, fetched data set and stored reply; `dvc checkout` brings the outs back from DVC's cache.

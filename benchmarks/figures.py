@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 
 class Figures:
@@ -24,6 +27,14 @@ class Figures:
     def _take(self, name: str, value: float, must: str, holds: bool) -> None:
         self._found[name] = {"value": round(value, 3), "must": must, "holds": holds}
         print(f"{name}: {value:,.2f} (must be {must})", flush=True)
+
+    def of_script(self, script: Path) -> None:
+        """Take the figures of another benchmark, in a process of its own."""
+        command = [sys.executable, str(script)]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=1800).stdout
+        lines, _, last = said.rstrip().rpartition("\n")
+        print(lines, flush=True)
+        self._found |= json.loads(last)
 
     def print(self) -> None:
         """Print all as one JSON object."""
