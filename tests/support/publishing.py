@@ -98,7 +98,8 @@ def write_all(root: Path) -> None:
     tables.write(data / "rejects/export.parquet", tables.REJECTS.to_frame())
     (data / "label.txt").write_text("\n")
     (data / "report.html").write_text("<p>The report.</p>\n")
-    tables.write_json(data / "validation/tables.json", validation())
+    for name in ("tables", "outputs"):
+        tables.write_json(data / f"validation/{name}.json", validation())
     (exports / "README.md").write_text(CARD)
     (exports / "datasets/README.md").write_text("---\nlicense: mit\n---\n# Nested\n")
     (exports / "alpaca.json").write_text('[{"id": "a1"}]\n')

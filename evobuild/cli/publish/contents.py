@@ -12,7 +12,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 
 EXPORTS = Path("data/export")
-VALIDATION = Path("data/validation")
+VALIDATION = (Path("data/validation/tables.json"), Path("data/validation/outputs.json"))
 PAGES = (Path("data/report.html"), Path("data/validation.html"))
 MODELS = Path("models/tuned")
 NESTED_CARD = "datasets/README.md"
@@ -32,7 +32,7 @@ def dataset_contents(folder: Path, origin: Origin) -> Contents:
     taken = {each.path for each in files}
     files += [file for _, file in made if file.path not in taken]
     files += [HubFile(page.name, page) for page in PAGES if page.exists()]
-    files += [HubFile(f"{VALIDATION.name}/{path.name}", path) for path in sorted(VALIDATION.glob("*.json"))]
+    files += [HubFile(f"{path.parent.name}/{path.name}", path) for path in VALIDATION if path.exists()]
     given = [config for config, _ in made]
     card = folder / CARD
     card.write_text(dataset_card(EXPORTS / CARD, given, origin), encoding="utf-8")
@@ -63,8 +63,8 @@ def branch_exports() -> list[Path]:
 
 
 def sources(base: str | None) -> list[str]:
-    """Where what is published lies: files, and folders with all that is in them."""
+    """What there must be to publish: files, and folders with all that is in them."""
     if base is not None:
-        return [str(MODELS / base), str(MODELS / "data.json"), "data/label.txt", str(VALIDATION)]
-    folders = (EXPORTS, configs.REJECTS, VALIDATION, *branch_exports(), *PAGES, configs.DATASET)
+        return [str(MODELS / base), str(MODELS / "data.json"), "data/label.txt"]
+    folders = (EXPORTS, configs.REJECTS, *branch_exports(), *PAGES, configs.DATASET)
     return ["data/label.txt", *map(str, folders)]

@@ -111,7 +111,7 @@ class Upload:
                     f"{self.repository.name}: --private, and it is there and public; make it private in its "
                     "settings on the hub, or take another name"
                 )
-            if asked.branch != MAIN:
+            if asked.branch != MAIN and not asked.branch.startswith("refs/"):
                 self._api.create_branch(
                     made.repo_id, repo_type=asked.kind, branch=asked.branch, exist_ok=True
                 )
@@ -147,7 +147,7 @@ class Upload:
 
 
 def _parts(added: Sequence[CommitOperationAdd]) -> Iterator[list[CommitOperationAdd]]:
-    """Files in their order, some GB at a time."""
+    """Files in their order, a few at a time."""
     part: list[CommitOperationAdd] = []
     size = 0
     for each in added:

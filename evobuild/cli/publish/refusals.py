@@ -83,11 +83,13 @@ def leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Refusal]
 
 
 def _contract_refusals() -> Iterator[Refusal]:
-    results = sorted(VALIDATION.glob("*.json"))
-    if not results:
-        yield Refusal("failed-contract", f"{VALIDATION}: no contract was checked; python -m evobuild repro")
-    for path in results:
-        if failed := [str(failure) for failure in read_validation(path).failures("critical")]:
+    for path in VALIDATION:
+        if not path.exists():
+            yield Refusal(
+                "failed-contract",
+                f"{path}: not here: contracts failed, or none were held; python -m evobuild repro says which",
+            )
+        elif failed := [str(failure) for failure in read_validation(path).failures("critical")]:
             more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
             yield Refusal("failed-contract", f"{path}: {failed[0]}{more}; mend the rows, or expectations/")
 

@@ -116,7 +116,7 @@ def test_a_dry_run_lists_files_and_asks_nothing(
     lines = {tuple(line.rsplit(maxsplit=2)) for line in said.splitlines() if line.endswith("B")}
     sizes = {name: (project / "data/export" / name).stat().st_size for name in ("alpaca.json",)}
     assert ("alpaca.json", str(sizes["alpaca.json"]), "B") in lines
-    assert any(line[0] == "9 files" for line in lines)
+    assert any(line[0] == "10 files" for line in lines)
     assert "configs: sft (3 rows), preferences (1 rows), verifiers (1 rows), rejects (2 rows)" in said
     assert "made private" in said and hub.url in said
 

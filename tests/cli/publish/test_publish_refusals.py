@@ -45,10 +45,12 @@ def test_a_failed_contract_is_refused(project: Path, publish) -> None:
     assert publish("me/evolved", "--dry-run", "--allow", "failed-contract")[0] == 0
 
 
-def test_data_without_contracts_is_refused(project: Path, publish) -> None:
-    (project / "data/validation/tables.json").unlink()
+@pytest.mark.parametrize("name", ["tables", "outputs"])
+def test_data_without_contracts_is_refused(project: Path, publish, name: str) -> None:
+    (project / f"data/validation/{name}.json").unlink()
     code, _, said = publish("me/evolved", "--dry-run", "--allow", "stale")
-    assert code == 1 and "no contract was checked" in said
+    assert code == 1 and f"refused: data/validation/{name}.json: not here: contracts failed, or" in said
+    assert publish("me/evolved", "--dry-run", "--allow", "stale", "--allow", "failed-contract")[0] == 0
 
 
 def test_stale_data_is_refused(project: Path, publish) -> None:

@@ -36,7 +36,7 @@ def test_all_is_one_commit(hub: HubServer, project: Path, publish) -> None:
     assert code == 0 and not repo.private and len(repo.branches["main"]) == 2
     assert sorted(repo.head.files) == [
         ".gitattributes", "README.md", "alpaca.json", *PARQUET[:1], "images/difficulty.png", *PARQUET[1:3],
-        "report.html", "validation/tables.json", PARQUET[3],
+        "report.html", "validation/outputs.json", "validation/tables.json", PARQUET[3],
     ]  # fmt: skip
     assert f"{hub.url}/{NAME}/tree/{repo.head.oid}" in said and "git add published.json" in said
 
