@@ -114,6 +114,8 @@ def _balance(
     wrong, missing = sum(map(abs, differences)), came - out - rejects.height
     if not flow.by_ids or ids[0] is None or ids[1] is None:
         return *figures, missing, None, None, wrong
+    if not rejects.height and ids[0].equals(ids[1]):
+        return *figures, missing, 0, 0, wrong
     gone = pl.concat([ids[1], rejects.select("id")])
     missing = ids[0].join(gone, on="id", how="anti").height
     twice = ids[1].join(rejects, on="id", how="semi").height

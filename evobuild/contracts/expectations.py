@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RESULT = {"result_format": "SUMMARY", "partial_unexpected_count": MOST_IDS}
+_OF_EQUALITY = {"expect_column_values_to_be_unique", "expect_column_values_to_not_be_null",
+                "expect_compound_columns_to_be_unique"}  # fmt: skip
 _PLACE = "place"
 """By which a result is known again; they come in another order."""
 
@@ -63,18 +65,20 @@ class Holder:
         Raises BadInput naming an entry that Great Expectations does not know or cannot evaluate.
         """
         made = [make_expectation(entry, number) for number, entry in enumerate(entries)]
-        height = int(tables.collect(Path(table.name), table.rows.select(pl.len())).item())
         if table.off:
-            return TableOutcomes(table.name, height, table.off, [])
+            return TableOutcomes(table.name, 0, table.off, [])
         groups: dict[tuple[str, ...], list[int]] = {}
         for number, entry in enumerate(entries):
             groups.setdefault(("",) if entry.is_of_columns else entry.columns, []).append(number)
         found: dict[int, Outcome] = {}
+        # Read once, for facts of other tables are joined to it whenever it is.
+        spoken_of = {name for entry in entries if not entry.is_of_columns for name in entry.columns}
+        rows = table.read(["id", *sorted(spoken_of - {"id"})])
         for columns, numbers in groups.items():
-            frame, ids = _handed_over(table, columns, height)
+            frame = _handed_over(table, rows, columns, [entries[number].type for number in numbers])
             for number, result in self._results(frame, [made[number] for number in numbers]):
-                found[number] = _outcome(entries[number], result, height, ids)
-        return TableOutcomes(table.name, height, "", [found[number] for number in range(len(entries))])
+                found[number] = _outcome(entries[number], result, rows["id"])
+        return TableOutcomes(table.name, rows.height, "", [found[number] for number in range(len(entries))])
 
     def _results(self, frame: pd.DataFrame, made: list[Any]) -> list[tuple[int, Any]]:
         batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
@@ -118,29 +122,36 @@ def _wrong_kwargs(error: ValueError) -> str:
     return f"kwargs: {'' if name == '__root__' else f'{name}: '}{', or '.join(messages)}"
 
 
-def _handed_over(table: Table, columns: tuple[str, ...], height: int) -> tuple[pd.DataFrame, pl.Series]:
-    """Some columns as pandas has them, and the ids of the rows.
+def _handed_over(
+    table: Table, rows: pl.DataFrame, columns: tuple[str, ...], types: Sequence[str]
+) -> pd.DataFrame:
+    """Some columns as pandas has them; ("",): all, without rows; (): the rows, without a column.
 
-    columns: ("",) for all, without rows; () for the rows, without a column.
+    Where types ask no more than whether texts are equal, or there, numbers that are equal where the texts are
+    go over in their place: pandas compares a million of those ten times as fast.
     """
     import pandas as pd
 
     if columns == ("",):
-        return table.rows.collect_schema().to_frame().to_pandas(), pl.Series([], dtype=pl.String)
+        return table.rows.collect_schema().to_frame().to_pandas()
     if not columns:
-        return pd.DataFrame(index=range(height)), pl.Series([], dtype=pl.String)
-    rows = table.read(list(dict.fromkeys(["id", *columns])))
-    return rows.select(columns).to_pandas(), rows["id"]
+        return pd.DataFrame(index=range(rows.height))
+    found = rows.select(columns)
+    if set(types) <= _OF_EQUALITY:
+        found = found.with_columns(
+            pl.col(pl.String).cast(pl.Categorical(pl.Categories.random())).to_physical()
+        )
+    return found.to_pandas()
 
 
-def _outcome(entry: Entry, given: Any, height: int, ids: pl.Series) -> Outcome:
+def _outcome(entry: Entry, given: Any, ids: pl.Series) -> Outcome:
     """Read one of its results."""
     if trouble := _raised(given.exception_info):
         raise BadInput(f"{entry.place}: cannot be evaluated: {trouble}")
     result = given.result
     kwargs = {name: _plain(value) for name, value in given.expectation_config.kwargs.items()}
     kwargs.pop("batch_id", None)
-    rows, unexpected, share, failing = height, None, None, []
+    rows, unexpected, share, failing = len(ids), None, None, []
     if "element_count" in result:
         rows = result["element_count"] - (result.get("missing_count") or 0)
         unexpected = int(result["unexpected_count"])
