@@ -67,7 +67,7 @@ def _turns(folder: Path, model: ChatModel, engine: vllm_engine.VllmEngine) -> tu
     """The seconds that each takes undisturbed; who begins changes from turn to turn."""
     # An LLM around the engine that runs already: what is compared is what feeds it.
     with mock.patch.object(engine._vllm.LLMEngine, "from_engine_args", lambda **_: engine._engine):
-        llm = engine._vllm.LLM(**vllm_engine._options(model))
+        llm = engine._vllm.LLM(**vllm_engine._options(model, engine._given))
     settings = _params(model)
     requests = _requests(folder / "r0.parquet", settings)
     _chat(llm, engine, requests[:200])

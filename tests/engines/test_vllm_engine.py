@@ -17,7 +17,9 @@ from peers import ask
 from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
+from evobuild.models.client import Model
 from evobuild.models.engine import ENGINES, Engine
+from evobuild.models.sharing import Engines
 from evobuild.models.vllm_engine import VllmEngine
 from evobuild.weights import checkpoints
 
@@ -184,3 +186,25 @@ def test_a_model_that_vllm_cannot_run_is_said_in_two_lines(tmp_path: Path) -> No
     with pytest.raises(UserError, match="vLLM cannot run") as caught, started(model(given)) as engine:
         answer(engine, ask("Once upon a time"))
     assert str(caught.value).count("\n") == 1
+
+
+@pytest.mark.parametrize(("share", "both"), [(0.3, True), (0.6, False)])
+def test_two_models_of_one_stage_share_a_device_or_take_turns(
+    folder: Path, tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch, share: float, both: bool
+) -> None:
+    (tmp_path / "machine.yaml").write_text(
+        f"vllm: {{max_num_seqs: 8, enforce_eager: true, gpu_memory_utilization: {share}}}\n"
+    )
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    engines, names = Engines(), [f"Name {number} colours." for number in range(40)]
+    shutil.copytree(folder, tmp_path / "other")
+    evolver, judge = model(folder), model(tmp_path / "other")
+    with Model(evolver, engines=engines) as one:
+        with Model(judge, engines=engines) as other:
+            children = (ask(reply.key) for reply in one.generate(map(ask, names)))
+            found = {reply.key: reply.text for reply in other.generate(children)}
+            assert all(each.is_loaded for each in engines._running.values()) == both
+        # The other has gone, and takes nothing with it that this one needs.
+        (last,) = one.generate([ask("Name a fish.")])
+    assert found.keys() == set(names)
+    assert last.error is None
