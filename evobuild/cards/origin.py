@@ -64,10 +64,14 @@ def models_section(made: Provenance, counts: Mapping[str, Mapping[str, Any]]) ->
         for entry in (*content.get("asked", ()), *content.get("loaded", ())):
             found.setdefault(entry["role"], {})[str(entry.get("identity", ""))] = None
     versions = {role: ", ".join(map(_version, names)) for role, names in found.items()}
-    rows = [
-        (role, code(shown_model(model)), versions.get(role, _NOT_USED)) for role, model in made.models.items()
-    ]
+    shown = {role: code(shown_model(model)) + _made_by(model) for role, model in made.models.items()}
+    rows = [(role, model, versions.get(role, _NOT_USED)) for role, model in shown.items()]
     return ["## Models", "", *table(("role", "model", "version"), rows)]
+
+
+def _made_by(model: str) -> str:
+    name = model.removeprefix("transformers:")
+    return f", made by the stage {code(MADE[name])}" if name in MADE else ""
 
 
 def _version(identity: str) -> str:
@@ -152,8 +156,7 @@ def shown_model(model: str) -> str:
     """A model, its folder outside the repository by its own name alone."""
     engine, colon, rest = model.partition(":")
     name = rest if colon and engine in ("transformers", "vllm") else model
-    shown = model.replace(name, Path(name).name) if name.startswith("/") else model
-    return f"{shown}, made by the stage {MADE[name]}" if name in MADE else shown
+    return model.replace(name, Path(name).name) if name.startswith("/") else model
 
 
 def _value(value: Any) -> str:

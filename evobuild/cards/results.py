@@ -139,9 +139,12 @@ def contracts_section(found: Validation) -> list[str]:
         for each in found.tables
     ]  # fmt: skip
     lines += table(("table", "rows", "met", "expectations"), met)
-    critical = [_expectation(own) for _, own in held if own.success and own.severity == "critical"]
-    shown = list(dict.fromkeys(critical))
-    return [*lines, *(["Met, and critical:", "", *(f"- {each}" for each in shown), ""] if shown else [])]
+    every = [
+        (code(name), _expectation(own), own.severity, "met" if own.success else "not met")
+        for name, own in held
+    ]
+    lines += ["<details><summary>All expectations</summary>", ""]
+    return [*lines, *table(("table", "expectation", "severity", ""), every), "</details>", ""]
 
 
 def _expectation(found: Outcome) -> str:
