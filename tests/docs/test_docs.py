@@ -38,7 +38,7 @@ LOCAL = {"machine.yaml", "evobuild.lock"}
 """Files at the top that a user makes."""
 OPEN = re.compile(
     r"fetch|rounds|pools|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)"
-    r"|evaluate\.(models|benchmarks)"
+    r"|evaluate\.(models|benchmarks)|contracts\.thresholds"
 )
 """Params that take entries of any name."""
 
