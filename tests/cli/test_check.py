@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import prompts
-from evobuild.core.errors import BadInput, BadParams
+from evobuild.core.errors import BadInput, BadParams, UserError
 from evobuild.core.params import Pool, Round, read_yaml
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import roles
@@ -584,3 +585,16 @@ def test_a_list_of_rows_to_leave_out_has_to_be_there(tmp_path):
         check_params(Params.model_validate(given))
     (tmp_path / "marked.txt").touch()
     check_params(Params.model_validate(given))
+
+
+@pytest.mark.parametrize(
+    ("against", "message"),
+    [
+        ("data/old.parquet", "contracts.against 'data/old.parquet' does not exist; expected a .parquet file"),
+        ("v9.9", "contracts.against: git shows no dvc.lock of 'v9.9'"),
+    ],
+)
+def test_an_earlier_version_of_the_data_set_is_there(against, message):
+    given = variants.changed(variants.DEFAULT, {"contracts.against": against})
+    with pytest.raises(UserError, match=re.escape(message)):
+        check_params(Params.model_validate(given))

@@ -10,6 +10,7 @@ from evobuild.autoif.records import meets
 from evobuild.cli.check import evaluation, selection, toys, training
 from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
+from evobuild.contracts import earlier
 from evobuild.core.errors import BadParams
 from evobuild.core.prompts import render
 from evobuild.core.tables import AUTOIF, EVOL, SEED_ROUND
@@ -32,6 +33,7 @@ def check_params(params: Params) -> None:
     _check_autoif(params)
     _check_response_prompt(params.respond.prompt)
     selection.check_selection(params)
+    _check_earlier(params)
     training.check_training(params)
     roles.check_models(params.models, tuned_models(params.bases, params.experience))
     evaluation.check_evaluation(params)
@@ -197,6 +199,15 @@ def _check_bounds(given: AutoIF) -> None:
             raise BadParams(
                 f"params.yaml: autoif.{key} is {bound}, which not even {most} meets; expected a lower bound"
             )
+
+
+def _check_earlier(params: Params) -> None:
+    """The earlier version of the data set has to be there before the line is built to its end."""
+    against = params.contracts.against
+    if against and earlier.is_file(against):
+        check_file("contracts.against", against, "a .parquet file, a git revision such as v1.0.0, or null")
+    elif against:
+        earlier.md5_of(against)
 
 
 def _check_response_prompt(prompt: str) -> None:
