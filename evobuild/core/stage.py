@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import dataclasses
+import gc
 import os
 import re
 import signal
@@ -45,6 +46,8 @@ from evobuild.core.version import __version__
 
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
+OBJECTS = 20_000
+"""New ones after which Python looks for garbage; after its own 700, that is a tenth of an import of torch."""
 
 
 class Folders(dict[str, Path]):
@@ -59,6 +62,7 @@ def out(path: str) -> Out:
 def run(main: Callable[..., None]) -> NoReturn:
     """Run a stage's main with what the command line gives, and exit as `command_line` says."""
     die_with_parent()
+    gc.set_threshold(OBJECTS)
 
     name = Path(sys.argv[0]).stem
 

@@ -139,6 +139,9 @@ def _found(outcome: Outcome) -> str:
 
 
 def _short(value: Any) -> str:
-    """A value as YAML users write it, cut if it is long."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A value in words, cut if it is long; of a list its values."""
+    if isinstance(value, list):
+        text = ", ".join(map(_short, value))
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
