@@ -9,16 +9,20 @@ from typing import Any
 
 import polars as pl
 import pytest
-from contract_line import Line, line_params, output_params
+from contract_line import ROUNDS, Line, line_params, output_params, settings
+from workspace import ROOT
 
 from evobuild.contracts import validate
 from evobuild.contracts.expectations import Holder, Table
 from evobuild.contracts.line import line_tables
+from evobuild.contracts.line_params import ValidateParams
 from evobuild.contracts.output_tables import output_tables
 from evobuild.contracts.result import read_validation, validation_of, write_validation
 from evobuild.contracts.suites import TABLES, Entry
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.measures import MEASURES
+from evobuild.core.tables import INSTRUCTIONS
 
 ROWS = pl.DataFrame({"id": [f"row-{number}" for number in range(40)], "figure": list(range(40))})
 BETWEEN = "expect_column_values_to_be_between"
@@ -182,3 +186,42 @@ def test_rows_that_are_contaminated_repeated_or_in_another_language_are_told(tmp
     assert found["is_contaminated"].to_list().count(True) == 1
     assert found["is_repeated"].to_list() == [True, True, False]
     assert found["language"].to_list() == ["en", "en", "es"]
+
+
+def test_a_line_of_which_all_is_off_that_can_be_passes_and_says_so(tmp_path: Path) -> None:
+    line, content = Line(tmp_path), settings()
+    for measure in MEASURES:
+        for pool in ROUNDS:
+            line.write(f"{measure.folder}/{pool}", measure.schema, [])
+        for stem in [f"rate-{pool}" for pool in ROUNDS] if measure.stage == "rate" else [measure.stage]:
+            off = tables.OFF if measure.stage == "rate" else dict.fromkeys(ROUNDS, tables.OFF)
+            line.count(stem, off, [])
+    for folder in ("rounds", "responses"):
+        line.write(f"{folder}/autoif", tables.INSTRUCTIONS, [])
+    line.write("preferences/autoif", tables.PREFERENCES, [])
+    line.write("contamination/held_out", tables.CONTAMINATION, [])
+    line.count("respond-autoif", {"in": 0, "out": 0, "rejects": {}}, [])
+    children = line.rows["r1"]
+    kept = pl.read_parquet(tmp_path / "dataset.parquet").filter(pl.col("round") == "r1")
+    nothing = [
+        pl.lit(None, kind).alias(name) for name, kind in kept.schema.items() if name not in INSTRUCTIONS
+    ]
+    tables.write(tmp_path / "dataset.parquet", kept.with_columns(nothing))
+    lost = [(children[3].id, "not answered", "", ""), (children[0].id, "no ic_ifd", "", "")]
+    line.count("select", {"in": 4, "out": 2, "rejects": {"not answered": 1, "no ic_ifd": 1}}, lost)
+    off = dict.fromkeys(("scorer", "embedder", "reward", "tagger"))
+    content |= {"models": content["models"] | off, "rate": content["rate"] | {"measures": []}}
+    content |= {"autoif": content["autoif"] | {"on": False}}
+    given, parameters = line_tables(ValidateParams.model_validate(content), line.sources, None)
+    found = validate.validate_tables(given, ROOT / "expectations", parameters)
+    assert [str(failure) for failure in found.failures("critical")] == []
+    assert [str(failure) for failure in found.failures("warning")] == []
+    assert {each.table: each.off for each in found.tables if each.off} == {
+        "ratings": "rate.measures",
+        "scores": "models.scorer",
+        "diversity": "models.embedder",
+        "rewards": "models.reward",
+        "tags": "models.tagger",
+        "preferences": "autoif.on",
+        "drift": "contracts.against",
+    }

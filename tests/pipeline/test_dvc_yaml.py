@@ -659,10 +659,11 @@ OTHER = {
     "experience.lora.quantize": 4,
     "select.filters.languages": ["en"],
     "autoif.compose.domains": ["code"],
+    "contracts.languages": ["en"],
 }
 """Other values of keys for which only some do."""
-BY_ANOTHER = {"finetune.lora.quantize"}
-"""Keys that can only be changed together with another."""
+BY_ANOTHER = {"finetune.lora.quantize", "contracts.against"}
+"""Keys that can only be changed together with another, or with what git holds."""
 
 
 def other(key: str, value: Any) -> Any:
