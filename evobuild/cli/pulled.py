@@ -38,9 +38,8 @@ def pushed_paths() -> list[str]:
 
     try:
         with Repo() as repo:
-            return sorted(
-                out.def_path for out in repo.index.outs if out.use_cache and out.can_push and out.hash_info
-            )
+            outs = [out for out in repo.index.outs if out.use_cache and out.is_in_repo and out.can_push]
+            return sorted(os.path.relpath(out.fs_path) for out in outs if out.hash_info)
     except DvcException as error:
         raise UserError(f"DVC cannot read dvc.yaml: {' '.join(str(error).split())[:200]}") from error
 
