@@ -218,6 +218,8 @@ def with_files(override: str, folder: Path) -> str:
         value = str(ROOT / "data/raw/sample.jsonl")
     elif "items: /data/" in value:
         value = re.sub(r"/data/[\w./]+", str(ROOT / "data/raw/sample.jsonl"), value)
+    elif key == "contracts.against":
+        value = value.replace("v1.0.0", "HEAD")
     elif key == "respond.prompt":
         value = value.replace("0" * 40, "paper")
     elif key in ("evolve.file", "autoif.seeds"):
