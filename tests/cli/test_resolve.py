@@ -18,8 +18,8 @@ from evobuild.core.stage import params_schema
 EVOLVE = {"evolve-r1", "evolve-r2", "evolve-r3"}
 EVALUATE = {"evaluate-base", "evaluate-tuned"}
 RATE = {"rate-r0", "rate-r1", "rate-r2", "rate-r3", "rate-autoif"}
-REPORT = {"report", "provenance"}
-"""The report shows every model, asked or not; tests/cli/test_provenance.py is of the other."""
+REPORT = {"report", "validate_outputs", "provenance"}
+"""Two look at all that is evaluated, asked or not; tests/cli/test_provenance.py is of the third."""
 OTHER_JUDGE = {"models.judge": "simulated:small"}
 EVOL = {"evolve.strategy": "evol"}
 TOY = {"toy": {"model": "models/scratch"}}
@@ -76,9 +76,9 @@ def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
         ({}, {"reward.max_length": 99}, set()),
         ({"models.scorer": None}, {"score.max_length": 99, "experience.rows": 3}, set()),
         ({"models.embedder": None}, {"diversity.distance": "cosine"}, set()),
-        ({}, {"models.embedder": "a/b"}, {"diversity"}),
+        ({}, {"models.embedder": "a/b"}, {"diversity", "validate"}),
         ({"decontaminate.embedding": 0.9}, {"models.embedder": "a/b"},
-         {"diversity", "decontaminate-held_out"}),
+         {"diversity", "decontaminate-held_out", "validate"}),
         ({}, {"decontaminate.columns": {"other": ["a"]}}, set()),
         ({}, {"experience.rows": 3}, set()),
         (OTHER_WEIGHTS, {"scratch.steps": 3}, set()),
@@ -166,7 +166,7 @@ def test_a_prompt_that_is_not_used_makes_nothing_stale(here, prompt):
         ("torch", {"scratch", "score", "diversity", "finetune-toy", *EVALUATE, "compare"}),
         ("trl", {"finetune-toy"}),
         ("rensa", {"select"}),
-        ("py3langid", {"optimize", *EVOLVE, "validate"}),
+        ("py3langid", {"optimize", *EVOLVE, "validate", "export"}),
         ("polars", set()),
         ("matplotlib", set()),
     ],
