@@ -54,7 +54,8 @@ def has_only_pulled() -> bool:
     try:
         with Repo() as repo:
             missing = [out for out in repo.index.outs if out.use_cache and out.hash_info and not out.exists]
-            return bool(missing) and not any(out.can_push or not out.changed_cache() for out in missing)
+            # Some may be in the cache all the same: of what is switched off many outs are alike.
+            return not any(out.can_push for out in missing) and any(out.changed_cache() for out in missing)
     except DvcException:
         return False
 
