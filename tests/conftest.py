@@ -28,7 +28,7 @@ def _refuse_what_is_the_users(event: str, arguments: tuple[Any, ...]) -> None:
         return
     path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 - a Path for each open file takes long
     if path.startswith(USERS_OWN) and not path.startswith(SHIPPED):
-        raise AssertionError(f"{path} is the user's; tests take {SHIPPED_PARAMS.name} from tests/support")
+        raise AssertionError(f"{path} is the user's; tests take {SHIPPED_PARAMS.relative_to(ROOT)}")
 
 
 sys.addaudithook(_refuse_what_is_the_users)

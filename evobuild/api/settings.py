@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from evobuild.core import cache_files, prompts
 from evobuild.core.errors import BadParams
-from evobuild.core.library import template_folder
+from evobuild.core.library import shipped_params, template_folder
 from evobuild.core.params import validated
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.core.yaml_files import read_yaml
@@ -32,7 +32,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 @once
 def _shipped_params() -> dict[str, Any]:
-    found: dict[str, Any] = read_yaml(template_folder() / "params.yaml")
+    found: dict[str, Any] = read_yaml(shipped_params())
     return found
 
 

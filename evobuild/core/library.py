@@ -36,9 +36,8 @@ def template_folder() -> Path:
 
 
 def shipped_params() -> Path:
-    """Params as they are shipped: of a wheel in its template, of a checkout, whose own users edit, a copy."""
-    installed = PACKAGE / "template"
-    return (installed if installed.is_dir() else PACKAGE.parent / "tests/support") / "params.yaml"
+    """Params as they are shipped; in a checkout a copy, for its own are its user's."""
+    return PACKAGE / "params.yaml"
 
 
 def library_digests() -> dict[str, str]:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from workspace import ROOT
+from workspace import ROOT, SHIPPED_PARAMS
 
 from evobuild.cli.project.template import PARTS
-
-PARAMS = next(file for name in ("tests/support", ".") if (file := ROOT / name / "params.yaml").is_file())
-"""As they are shipped."""
 
 
 def lay_out(folder: Path) -> Path:
     """Copy the template into a new folder."""
     for part in PARTS:
-        source, target = PARAMS if part == "params.yaml" else ROOT / part, folder / part
+        source, target = SHIPPED_PARAMS if part == "params.yaml" else ROOT / part, folder / part
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

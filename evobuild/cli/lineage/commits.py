@@ -107,8 +107,7 @@ def param(values: dict[str, Any], key: str) -> Any:
 
 def changed_params(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Give what differs from the params as they are shipped, by dotted key, and where those stand."""
-    shipped = library.template_folder() / PARAMS
-    place = "the params.yaml here" if shipped.resolve() == PARAMS.resolve() else "the shipped params.yaml"
+    shipped, place = library.shipped_params(), "the shipped params.yaml"
     try:
         return changed_values(read_yaml(shipped), values), place
     except (BadParams, OSError):
