@@ -192,14 +192,15 @@ def declared_keys(schema: type[BaseModel]) -> Iterator[str]:
 
 
 def declared_values(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    """The part of params that stands under some keys, such as "evolve" and "models.evolver"."""
+    """The part of params under some keys, such as "evolve" and "models.evolver", as far as it is there."""
     found: dict[str, Any] = {}
     for key in keys:
         *sections, last = key.split(".")
         at, own = values, found
         for section in sections:
-            at, own = at[section], own.setdefault(section, {})
-        own[last] = at[last]
+            at, own = at.get(section, {}), own.setdefault(section, {})
+        if last in at:
+            own[last] = at[last]
     return found
 
 
