@@ -7,10 +7,11 @@ from typing import Any
 from evobuild.contamination.params import Sets
 from evobuild.contracts.earlier import is_file
 from evobuild.contracts.params import Contracts
-from evobuild.core.measures import Measure
+from evobuild.core import measures
 from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.core.reads import Given, Reads
 from evobuild.core.tables import SEED_ROUND
+from evobuild.scoring.params import Measure
 from evobuild.selection.params import Select
 
 
@@ -28,7 +29,7 @@ class Models(Part):
 
 
 class Rate(Part):
-    measures: list[str]
+    measures: list[Measure]
 
 
 class AutoIF(Part):
@@ -59,7 +60,7 @@ class ValidateParams(Part):
         """The seed's round, the others, and the branches."""
         return [SEED_ROUND, *self.rounds, *self.branches]
 
-    def is_measured(self, measure: Measure) -> bool:
-        """Whether a measure is switched on."""
+    def is_measured(self, measure: measures.Measure) -> bool:
+        """Whether a measure is switched on; one whose switch is not known here is taken for on."""
         section, key = measure.switch.split(".")
-        return bool(getattr(getattr(self, section), key))
+        return bool(getattr(getattr(self, section, None), key, True))

@@ -7,10 +7,11 @@ from typing import Any
 from evobuild.contracts.params import Contracts
 from evobuild.core.params import Name, Part
 from evobuild.core.reads import Given, Reads
+from evobuild.export.params import Formats
 
 
 class Export(Part):
-    formats: list[str]
+    formats: Formats
 
 
 class Evaluate(Part):
@@ -19,7 +20,7 @@ class Evaluate(Part):
 
 
 class Compare(Part):
-    pairs: list[list[Name]]
+    pairs: list[Any]
 
 
 class OutputParams(Part):

@@ -22,10 +22,13 @@ Licence = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]{1,60}$")]
 """A licence by the name that the Hugging Face hub has for it, such as cc-by-4.0."""
 
 
+Formats = list[Annotated[str, AfterValidator(_format)]]
+
+
 class Export(Section):
     """licence: of the data set; None: what follows from its parts. licences: of parts, by name."""
 
-    formats: list[Annotated[str, AfterValidator(_format)]]
+    formats: Formats
     licence: Licence | None
     licences: Annotated[dict[str, Licence], Field(max_length=100)]
 
