@@ -139,6 +139,10 @@ def test_any_contradiction_drops_the_constraint(judged):
     ]
 
 
+PINNED = Weights("any", revision="0123")
+LOADED = [{"role": "entailment", "model": "any@0123", "identity": "any@0123"}]
+
+
 def run(tmp_path, model, *constraints, texts=()):
     checked = write_constraints(tmp_path / "checked", *constraints)
     tables.write(tmp_path / "texts", tables.frame(BACKTRANSLATIONS, texts))
@@ -155,9 +159,9 @@ def run(tmp_path, model, *constraints, texts=()):
 def test_the_stage_counts_what_was_not_compared(tmp_path, judged):
     judged(yes="entailment", no="contradiction")
     given = [constraint(own) for own in ("c1", "c2", "c3")]
-    found, lost, counts = run(tmp_path, Weights("any"), *given, texts=[*said("c1", "yes"), *said("c2", "no")])
+    found, lost, counts = run(tmp_path, PINNED, *given, texts=[*said("c1", "yes"), *said("c2", "no")])
     assert found["id"].to_list() == ["c1", "c3"] and lost["detail"].to_list() == ["no"]
-    assert counts == {"in": 3, "out": 2, "rejects": {"contradiction": 1}, "not_compared": 1}
+    assert counts == {"in": 3, "out": 2, "rejects": {"contradiction": 1}, "not_compared": 1, "loaded": LOADED}
     assert found.row(0) == tables.read(tmp_path / "checked", VERIFIED).row(0)
 
 
@@ -170,5 +174,5 @@ def test_without_a_model_all_are_verified(tmp_path):
 
 def test_if_all_contradict_the_stage_says_so(tmp_path, judged, capfd):
     judged(no="contradiction")
-    run(tmp_path, Weights("any"), constraint(), texts=said("c1", "no"))
+    run(tmp_path, PINNED, constraint(), texts=said("c1", "no"))
     assert "1 constraints came in and none is left; the commonest reasons: contra" in capfd.readouterr().err

@@ -67,9 +67,10 @@ def test_a_line_stops_with_what_failed_and_leaves_the_whole_result(
         validate.finish(found, "validate", tmp_path / "tables.json")
     first, second = str(error.value).splitlines()
     assert (
-        first == f"table: {BETWEEN} of figure fails for 30 of 40 rows (75.0%), such as row-10, row-11, row-12"
+        first == f"table: {BETWEEN} of figure fails for 30 of 40 rows (75.0%), "
+        "such as row-10, row-11, row-12; 1 more fail"
     )
-    assert "1 more fail" in second and "expectations/table.yaml" in second
+    assert "evobuild validation" in second and "expectations/table.yaml" in second
     assert read_validation(tmp_path / ".evobuild/validation/validate.json") == found
 
 

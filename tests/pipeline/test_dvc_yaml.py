@@ -645,6 +645,7 @@ OTHER = {
     "select.contamination": [],
     "select.exclude": "data/raw/constraints.txt",
     "export.formats": ["trl"],
+    "export.licence": "mit",
     "experience.middle": [0.1, 0.2],
     "sandbox.modules": ["re"],
     "finetune.method": "dpo",
@@ -747,6 +748,7 @@ def stands_in_dvc_yaml(key: str) -> bool:
                 "tag",
                 "decontaminate@held_out",
                 "select",
+                "validate",
                 "export",
                 "summarize",
             },
@@ -759,17 +761,17 @@ def stands_in_dvc_yaml(key: str) -> bool:
         (
             "    held_out: data/held_out.parquet\n",
             "    held_out: data/held_out.parquet\n    more: data/raw/sample.jsonl\n",
-            {"decontaminate@more", "select", "export", "summarize"},
+            {"decontaminate@more", "select", "validate", "export", "summarize"},
         ),
         (
             "bases: {toy: {model: models/scratch}}",
             "bases: {toy: {model: models/scratch}, more: {model: models/scratch, finetune: {epochs: 1}}}",
-            {"finetune@more", "summarize"},
+            {"finetune@more", "validate_outputs", "summarize"},
         ),
         (
             "bases: {toy: {model: models/scratch}}",
             "bases: {toy: {model: models/scratch, finetune: {lora: {rank: 4}}}}",
-            {"finetune@toy", "summarize"},
+            {"finetune@toy", "validate_outputs", "summarize"},
         ),
     ],
     ids=[

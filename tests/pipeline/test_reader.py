@@ -134,7 +134,7 @@ def test_a_file_is_followed_to_what_git_holds(first: Path, here: Path) -> None:
     ]
     text = lineage("data/export/alpaca.json")
     assert "    data/raw/sample.jsonl  md5 8971f1ade5a1dcd0f85ddc07e7204d4b" in text
-    assert "by evolve@r1" in text and "and, of stages above, " in text
+    assert " evolve@r1," in text and "and, of stages above, " in text
     assert f"commit {workspace.run(first, 'git', 'rev-parse', 'HEAD').strip()} of " in text
 
 

@@ -48,7 +48,7 @@ def test_the_way_to_the_data_set_and_its_exports_is_told(sources: Sources):
     code = "load_dataset(&#34;parquet&#34;, data_files=&#34;data/dataset.parquet&#34;, split=&#34;train&#34;)"
     assert code in page or code.replace("&#34;", '"') in page
     assert '<a href="export/alpaca.json">data/export/alpaca.json</a>' in page
-    none = report.report_page(settings(export={"formats": []}), sources)
+    none = report.report_page(settings(export={"formats": [], "licence": None, "licences": {}}), sources)
     assert "export.formats</code> is empty" in none and "export/alpaca" not in none
 
 

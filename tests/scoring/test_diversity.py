@@ -12,6 +12,7 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.tables import Reject
+from evobuild.core.uri import Weights
 from evobuild.scoring import diversity, embeddings
 from evobuild.scoring.diversity import Nearest
 from evobuild.scoring.params import Diversity
@@ -62,6 +63,9 @@ def test_figures_are_of_each_pool_and_say_how_they_were_taken():
     }
 
 
+EMBEDDER = Weights("some/model", revision="0123")
+
+
 @pytest.fixture
 def ran(tmp_path, store, row, label):
     """Run the stage on two rounds, of three rows, two of which share an instruction, and of one."""
@@ -105,12 +109,12 @@ def lengths(monkeypatch):
     ("text", "distances"), [("whole", [1.0, 1.0, 3.0]), ("instruction", [0.0, 0.0, 4.0])]
 )
 def test_rows_that_share_an_instruction_are_copies_only_by_that_alone(ran, lengths, text, distances):
-    near = pl.read_parquet(ran("some/model", text) / "diversity/r0.parquet")
+    near = pl.read_parquet(ran(EMBEDDER, text) / "diversity/r0.parquet")
     assert sorted(near["distance"]) == distances
 
 
 def test_the_stage_measures_all_pools(ran, lengths):
-    out = ran("some/model")
+    out = ran(EMBEDDER)
     near = pl.read_parquet(out / "diversity/r0.parquet")
     assert near.schema == tables.DIVERSITY
     assert pl.read_parquet(out / "embeddings/r0.parquet").schema == tables.EMBEDDINGS
@@ -118,6 +122,7 @@ def test_the_stage_measures_all_pools(ran, lengths):
     assert json.loads((out / "counts").read_text()) == {
         "r0": {"in": 3, "out": 3, "rejects": {}},
         "r1": {"in": 1, "out": 0, "rejects": {"no other row": 1}},
+        "loaded": [{"role": "embedder", "model": "some/model@0123", "identity": "some/model@0123"}],
     }
     assert json.loads((out / "metrics").read_text())["mean"] == {"r0": 1.6667, "r1": None}
     assert pl.read_csv(out / "histogram")["rows"].sum() == 3
@@ -128,6 +133,10 @@ def test_without_an_embedder_it_leaves_empty_tables_and_says_so(ran):
     for name in ("r0", "r1"):
         assert pl.read_parquet(out / f"diversity/{name}.parquet").is_empty()
         assert pl.read_parquet(out / f"embeddings/{name}.parquet").schema == tables.EMBEDDINGS
-    assert json.loads((out / "counts").read_text()) == {"r0": tables.OFF, "r1": tables.OFF}
+    assert json.loads((out / "counts").read_text()) == {
+        "r0": tables.OFF,
+        "r1": tables.OFF,
+        "loaded": [],
+    }
     assert json.loads((out / "metrics").read_text())["embedder"] is None
     assert (out / "histogram").read_text() == "pool,distance,rows,share\n"

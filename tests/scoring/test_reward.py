@@ -184,5 +184,5 @@ def test_the_stage_rewards_evolved_rows_and_counts_the_others(
 
 def test_without_a_reward_model_nothing_is_measured(tmp_path, row, label):
     counts, metrics = run(tmp_path, row, label, None)
-    assert counts == {"r0": tables.OFF, "r1": tables.OFF} and metrics["model"] is None
+    assert counts == {"r0": tables.OFF, "r1": tables.OFF, "loaded": []} and metrics["model"] is None
     assert pl.read_parquet(tmp_path / "rewards/r1.parquet").is_empty()

@@ -247,7 +247,10 @@ def test_one_stage_scores_all_pools(tmp_path: Path) -> None:
     r0, r1 = (tables.read(tmp_path / f"scores/{name}.parquet", tables.SCORES) for name in ("r0", "r1"))
     assert r0["id"].to_list() == [ROWS[0].id] and r1["id"].to_list() == ["x", "y"]
     assert pl.read_parquet(tmp_path / "rejects")["reason"].to_list() == ["empty answer"]
-    assert json.loads((tmp_path / "counts").read_text()) == {
+    counts = json.loads((tmp_path / "counts").read_text())
+    [loaded] = counts.pop("loaded")
+    assert loaded["role"] == "scorer" and loaded["identity"].startswith(f"{tiny.folder()}#")
+    assert counts == {
         "r0": {"in": 2, "out": 1, "rejects": {"empty answer": 1}},
         "r1": {"in": 2, "out": 2, "rejects": {}},
     }

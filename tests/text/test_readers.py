@@ -116,6 +116,7 @@ NOT_OF_REPLIES = {
     "models/openai_call": "what is sent",
     "models/openai_protocol": "what servers send, before it is a reply",
     "models/openai_failures": "a line of 200 characters at most, of what servers send",
+    "models/params": "settings",
     "models/progress": "its own file",
     "models/reply_cache": "its own entries",
     "models/usage_journal": "its own records",
