@@ -68,7 +68,7 @@ PAPERS = {
             "Wei Liu and Weihao Zeng and Keqing He and Yong Jiang and Junxian He", "2312.15685", 2023,
         ),
         Paper(
-            "lu2023instag", "#InsTag: Instruction Tagging for Analyzing Supervised Fine-tuning of Large "
+            "lu2023instag", r"\#InsTag: Instruction Tagging for Analyzing Supervised Fine-tuning of Large "
             "Language Models",
             "Keming Lu and Hongyi Yuan and Zheng Yuan and Runji Lin and Junyang Lin and Chuanqi Tan and "
             "Chang Zhou and Jingren Zhou", "2308.07074", 2023,
