@@ -181,11 +181,9 @@ def differing(part: type[BaseModel], whole: type[BaseModel], place: str = "") ->
         if is_part(kind):
             assert isinstance(kind_there, type) and issubclass(kind_there, BaseModel)
             yield from differing(kind, kind_there, f"{place}{name}.")
-        # Of `Any` it is read whether there is a value, of a dict or a list with it what it holds or how much.
-        elif Any not in (kind, *get_args(kind)) and (kind, field.metadata) != (
-            there.annotation,
-            there.metadata,
-        ):
+        elif Any in (kind, *get_args(kind)):
+            continue  # whether there is a value is all that is read, or which names or how many there are
+        elif (kind, field.metadata) != (there.annotation, there.metadata):
             yield f"{place}{name}"
 
 
