@@ -118,7 +118,7 @@ def rebuild_section(md5: str) -> list[str]:
         "# The commit that first held these very rows.\n"
         f'git checkout "$(git log --format=%H -S{md5} -- dvc.lock | tail -n 1)"\n'
         "pip install -r requirements.lock      # in a project of one's own: the evobuild of evobuild.lock\n"
-        "dvc pull                              # what is on its remote; what is not is built\n"
+        "dvc pull --allow-missing              # what is on its remote; what is not is built\n"
         "dvc repro export\n"
     )
     return [
