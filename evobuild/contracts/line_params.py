@@ -7,11 +7,10 @@ from typing import Any
 from evobuild.contamination.params import Sets
 from evobuild.contracts.earlier import is_file
 from evobuild.contracts.params import Contracts
-from evobuild.core import measures
+from evobuild.core.measures import Measure
 from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.core.reads import Given, Reads
 from evobuild.core.tables import SEED_ROUND
-from evobuild.scoring.params import Measure
 from evobuild.selection.params import Select
 
 
@@ -29,7 +28,7 @@ class Models(Part):
 
 
 class Rate(Part):
-    measures: list[Measure]
+    measures: list[Any]
 
 
 class AutoIF(Part):
@@ -60,7 +59,7 @@ class ValidateParams(Part):
         """The seed's round, the others, and the branches."""
         return [SEED_ROUND, *self.rounds, *self.branches]
 
-    def is_measured(self, measure: measures.Measure) -> bool:
+    def is_measured(self, measure: Measure) -> bool:
         """Whether a measure is switched on; one whose switch is not known here is taken for on."""
         section, key = measure.switch.split(".")
         return bool(getattr(getattr(self, section, None), key, True))
