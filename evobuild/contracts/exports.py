@@ -11,21 +11,23 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import INSTRUCTIONS, REJECTS
-from evobuild.export.formats import DATASETS, FORMATS
+from evobuild.core.text_files import read_text
+from evobuild.export.formats import DATASETS, FORMATS, IDS
 
 _ID = re.compile(rb'"id": "([0-9a-f]{20})"')
 """A key of a record: within its texts each quotation mark has a backslash before it."""
 _EXPORTS = pl.Schema(
     {"id": pl.String(), "file": pl.String(), "rows": pl.Int64(), "wanted": pl.Int64(), "missing": pl.Int64(),
-     "with_id": pl.Int64(), "repeated": pl.Int64(), "strange": pl.Int64()}
+     "without_id": pl.Int64(), "repeated": pl.Int64(), "strange": pl.Int64()}
 )  # fmt: skip
 
 
 def exports_table(names: Iterable[str], folder: Path, dataset: Path, rejects: Path) -> pl.DataFrame:
     """The records of each format. id: the format.
 
-    wanted: rows of the data set that it takes; rejects lack in formats of LLaMA-Factory. with_id: records
-    that carry a row's id; repeated, strange: of these, that stand twice, or are of no row of the data set.
+    wanted: rows of the data set that it takes; rejects lack in formats of LLaMA-Factory. without_id:
+    records that carry no row's id; repeated, strange: of those that do, that stand twice, or are of no row of
+    the data set. OpenAI's carry it in a file beside theirs.
     """
     known = set(tables.read(dataset, INSTRUCTIONS, ["id"])["id"])
     unpaired = tables.read(rejects, REJECTS, ["id"]).height
@@ -33,9 +35,11 @@ def exports_table(names: Iterable[str], folder: Path, dataset: Path, rejects: Pa
     for name in names:
         path = folder / (FORMATS[name].file if name in FORMATS else f"{DATASETS}/data/train.parquet")
         rows, ids = _records(path)
+        if name in FORMATS and FORMATS[name].strict:
+            ids = read_text(folder / IDS).splitlines()
         wanted = len(known) - (unpaired if name in FORMATS and FORMATS[name].llama_factory else 0)
         file, there = path.relative_to(folder).as_posix(), set(ids)
-        figures = rows, wanted, wanted - rows, len(ids), len(ids) - len(there), len(there - known)
+        figures = rows, wanted, wanted - rows, rows - len(ids), len(ids) - len(there), len(there - known)
         found.append((name, file, *figures))
     return pl.DataFrame(found, _EXPORTS, orient="row")
 

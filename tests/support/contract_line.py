@@ -176,7 +176,8 @@ class Line:
         (self.root / "export/datasets/data").mkdir(parents=True)
         chosen = sorted(self.chosen)
         lines = [f'{{"id": "{each.id}", "text": "\\"id\\": \\"{"0" * 20}\\""}}' for each in chosen]
-        (self.root / "export/messages.jsonl").write_text("\n".join(lines) + "\n")
+        (self.root / "export/messages.jsonl").write_text('{"messages": []}\n' * len(lines))
+        (self.root / "export/messages.ids.txt").write_text("".join(f"{each.id}\n" for each in chosen))
         (self.root / "export/prompt_completion.jsonl").write_text("\n".join(lines) + "\n")
         for name in ("alpaca", "sharegpt"):
             (self.root / f"export/{name}.json").write_text("[\n" + ",\n".join(lines) + "\n]\n")
