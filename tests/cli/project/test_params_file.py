@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import template
-from workspace import ROOT
+from workspace import ROOT, SHIPPED_PARAMS
 
 from evobuild.cli.preset import read_preset
 from evobuild.cli.project.params_file import set_params
 from evobuild.core.errors import BadParams
 from evobuild.core.yaml_files import read_yaml
 
-SHIPPED = template.PARAMS.read_text()
+SHIPPED = SHIPPED_PARAMS.read_text()
 
 
 @pytest.fixture
