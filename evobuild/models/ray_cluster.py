@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from contextlib import ExitStack
 from multiprocessing.pool import ThreadPool
@@ -62,10 +63,13 @@ class Connection:
         # What Ray starts ends with the thread that started it.
         self._thread: ThreadPool | None = None
         self._folder: Path | None = None
+        # Ray reads these once, when it is loaded.
+        self._was_loaded = False
 
     def join(self, place: Ray) -> Any:
         """Give the package `ray`, connected. Raises UserError, within JOIN_SECONDS or so, if it cannot be."""
         if place.address == "local":
+            self._was_loaded |= "ray._raylet" in sys.modules and any(name not in os.environ for name in ALONE)
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         for name, value in (SETTINGS | (ALONE if place.address == "local" else {})).items():
             os.environ.setdefault(name, value)
@@ -98,6 +102,11 @@ class Connection:
             self._folder = None
 
     def _start(self, ray: Any, place: Ray) -> None:
+        if self._was_loaded:
+            raise UserError(
+                "Ray does not start here: this process had loaded it before it was told how to; set "
+                "RAY_AUTH_MODE=token and RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER=0 in the environment"
+            )
         # Ray opens its own folder to everyone: it lies in one that is not.
         self._folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self._begin(

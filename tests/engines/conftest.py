@@ -9,6 +9,8 @@ import pytest
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before the hub's client is imported
 os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
+# vLLM loads Ray, which reads these once.
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 from evobuild.models import engine as engines
 from evobuild.training import scratch

@@ -198,6 +198,15 @@ def test_a_ray_of_its_own_is_told_to_be_quiet_and_private(begin, answers, monkey
     assert (given["address"], given["include_dashboard"], given["log_to_driver"]) == ("local", False, False)
 
 
+def test_a_ray_that_was_loaded_without_its_settings_is_not_started(begin, answers, monkeypatch):
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.setitem(sys.modules, "ray._raylet", object())
+    ray = begin()
+    with pytest.raises(UserError, match=r"had loaded it before .* set RAY_AUTH_MODE=token"):
+        engines.start_engine(SMALL)
+    assert ray.inits == []
+
+
 @pytest.mark.parametrize(
     ("ray", "vllm", "resources", "wanted"),
     [
