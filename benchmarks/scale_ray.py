@@ -26,7 +26,7 @@ from evobuild.training import scratch
 from evobuild.training.params import Scratch
 
 ROOT = Path(__file__).parent.parent
-REQUESTS = 1200
+REQUESTS = 4800
 MAX_TOKENS = 64
 TURNS = 3
 MACHINES = {
