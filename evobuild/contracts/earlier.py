@@ -27,7 +27,7 @@ def md5_of(against: str) -> str:
 
     Raises UserError if git or the revision is not there, or it had no data set.
     """
-    text = _git("show", f"{against}:./dvc.lock", wanted=against)
+    text = _git("show", "--end-of-options", f"{against}:./dvc.lock", wanted=against)
     content = parse_yaml(text, Path("dvc.lock")) or {}
     for stage in content.get("stages", {}).values():
         for out in stage.get("outs", ()):
