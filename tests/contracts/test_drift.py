@@ -86,3 +86,9 @@ def test_a_revision_is_read_from_the_cache_by_what_was_resolved(built: Path) -> 
 def test_a_revision_that_there_is_not_is_named(built: Path) -> None:
     with pytest.raises(UserError, match=r"contracts.against: git shows no dvc.lock of 'v9'"):
         md5_of("v9")
+
+
+def test_a_revision_is_no_option_of_git(built: Path) -> None:
+    with pytest.raises(UserError, match=r"git shows no dvc\.lock of '--output=written'"):
+        md5_of("--output=written")
+    assert not list(built.glob("written*"))
