@@ -57,16 +57,11 @@ def main(params: Params, args: Arguments) -> None:
     asked = backtranslate.functions_to_translate(
         verified.read_verified_constraints(tables.read(args.checked, VERIFIED)), given.functions
     )
-    results = tables.Results(BACKTRANSLATIONS, is_needed=False)
+    files = {"out": args.backtranslations, "rejects": args.rejects}
+    results = tables.Results(BACKTRANSLATIONS, **files, is_needed=False)
     with Model(params.models.evolver, "evolver", f"backtranslate-{args.branch}", len(asked)) as model:
         results.take(backtranslate.backtranslate_functions(asked, model, given.sampling(params.random_seed)))
-    results.write(
-        len(asked),
-        out=args.backtranslations,
-        rejects=args.rejects,
-        counts=args.counts,
-        asked=[model.usage.asked()],
-    )
+    results.write(len(asked), args.counts, asked=[model.usage.asked()])
 
 
 if __name__ == "__main__":

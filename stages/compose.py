@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.autoif.params import OFF, Compose, Switch
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 
@@ -19,7 +19,7 @@ class AutoIF(Switch):
     compose: Compose
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     autoif: AutoIF
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Crosscheck, Switch
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.core.terminal import log
@@ -17,7 +17,7 @@ class AutoIF(Switch):
     crosscheck: Crosscheck
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     autoif: AutoIF
     sandbox: Limits

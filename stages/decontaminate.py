@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evobuild.contamination.params import Ngrams, SetColumns, Sets
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Part, Pools, Share
+from evobuild.core.params import Part, Pools, Share, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.core.terminal import log
@@ -30,7 +30,7 @@ class Models(Part):
     embedder: WeightsRole | None
 
 
-class Params(Part):
+class Params(WritesTables):
     pools: Pools
     decontaminate: Decontaminate
     models: Models

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.params import Part, Pools
+from evobuild.core.params import Part, Pools, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.scoring.params import Diversity
@@ -16,7 +16,7 @@ class Models(Part):
     embedder: WeightsRole | None
 
 
-class Params(Part):
+class Params(WritesTables):
     pools: Pools
     diversity: Diversity
     models: Models
@@ -49,11 +49,11 @@ def main(params: Params, args: Arguments) -> None:
 
     model, schema = params.models.embedder, measure_of("diversity").schema
     given = params.diversity if model else None
-    vectors = AllPools(tables.EMBEDDINGS, args.embeddings)
-    results = AllPools(schema, args.diversity)
+    args.embeddings.mkdir()
+    results = AllPools(schema, args.diversity, args.rejects)
     if model is None or given is None:
         for pool in params.pools:
-            vectors.leave(pool)
+            tables.write(args.embeddings / f"{pool}.parquet", tables.EMBEDDINGS.to_frame())
             results.leave(pool)
     else:
         texts: dict[str, dict[str, str]] = {}
@@ -67,7 +67,7 @@ def main(params: Params, args: Arguments) -> None:
                 ids, found = list(own), embedder.embed(list(own.values()))
                 tables.write(args.embeddings / f"{pool}.parquet", diversity.embedding_table(ids, found))
                 results.take(pool, diversity.measure_diversity(ids, found, given), len(ids))
-    results.write(args.rejects, args.counts, loaded=weights_loaded("embedder", model))
+    results.write(args.counts, loaded=weights_loaded("embedder", model))
     pools = params.pools if model else []
     measured = {pool: tables.read(args.diversity / f"{pool}.parquet", schema) for pool in pools}
     far = {pool: rows["distance"] for pool, rows in measured.items()}

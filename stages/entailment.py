@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Switch
-from evobuild.core.params import Part
+from evobuild.core.params import Part, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.weights.params import WeightsRole
@@ -16,7 +16,7 @@ class Models(Part):
     entailment: WeightsRole | None
 
 
-class Params(Part):
+class Params(WritesTables):
     autoif: Switch
     models: Models
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.params import Name, Part
+from evobuild.core.params import Name, Part, WritesTables
 from evobuild.core.stage import Out, out, run
 from evobuild.training.params import Method
 
@@ -15,7 +15,7 @@ class Finetune(Part):
     method: Method
 
 
-class Params(Part):
+class Params(WritesTables):
     finetune: Finetune
 
 

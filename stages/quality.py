@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evobuild.autoif.params import OFF, SWITCH, BranchModels, Quality, Sample, Switch, Verify
 from evobuild.core.conversation import PLAIN
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 
@@ -24,7 +24,7 @@ class AutoIF(Switch):
     quality: Quality
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     autoif: AutoIF
     models: BranchModels
@@ -32,7 +32,8 @@ class Params(Part):
     def reads(self, given: Given) -> Reads:
         if not self.autoif.on:
             return OFF
-        always = (SWITCH, "autoif.sample.count", "autoif.verify", "autoif.quality.score", "models.evolver")
+        counts = ("autoif.sample.count", "autoif.verify", "autoif.quality.score")
+        always = (SWITCH, "tables", *counts, "models.evolver")
         judging = ("random_seed", "autoif.quality", "models.judge") if _is_judged(self.autoif) else ()
         answering = ("models.responder",) if self.autoif.sample.count else ()
         prompts = (PLAIN, "judge/quality.jinja") if _is_judged(self.autoif) else (PLAIN,)

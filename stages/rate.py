@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
@@ -16,7 +16,7 @@ class Models(Part):
     judge: ChatRole
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     rate: Rate
     models: Models
@@ -48,12 +48,11 @@ def main(params: Params, args: Arguments) -> None:
     if not measures:
         leave_unrated(outs)
         return
-    rows = tables.read(args.rows, tables.INSTRUCTIONS)
-    made = RatingTables(measures)
-    with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * rows.height) as model:
-        sampling = params.rate.sampling(params.random_seed)
-        made.take(rate_rows(tables.instructions(rows), model, sampling, measures))
-    made.write(outs, rows.height, model.usage.asked())
+    height, rows = tables.stream(args.rows)
+    made = RatingTables(measures, outs)
+    with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * height) as model:
+        made.take(rate_rows(rows, model, params.rate.sampling(params.random_seed), measures))
+    made.write(height, model.usage.asked())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.answering.params import Respond
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.core.tables import SEED_ROUND
@@ -20,7 +20,7 @@ class Models(Part):
     responder: ChatRole
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     respond: Respond
     models: Models
@@ -30,7 +30,7 @@ class Params(Part):
 
         # Of a branch it is not known here whether its rows are answered; if they are, it asks nothing.
         if (given.name, self.respond.seed_answers, given.unanswered) == (SEED_ROUND, "keep", 0):
-            return Reads(only=("respond.seed_answers",))
+            return Reads(only=("respond.seed_answers", "tables"))
         return Reads(prompts=(response_template(self.respond.prompt),))
 
 
@@ -50,18 +50,22 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.models.client import Model
 
     given = params.respond
-    rows = tables.read(args.rows, tables.INSTRUCTIONS)
     kept = has_answer(given.seed_answers)
-    unanswered = rows.filter(~kept)
-    results = tables.Results(tables.INSTRUCTIONS)
-    results.take(tables.instructions(rows.filter(kept)))
+    results = tables.Results(tables.INSTRUCTIONS, out=args.responses, rejects=args.rejects)
+    rows = unanswered = 0
+    for some in tables.batches(args.rows, tables.INSTRUCTIONS):
+        own = some.filter(kept)
+        results.extend(own)
+        rows, unanswered = rows + some.height, unanswered + some.height - own.height
     asked = []
-    if unanswered.height:
-        with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered.height) as model:
-            asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
-            results.take(answer_rows(tables.instructions(unanswered), model, asking))
+    if unanswered:
+        parts = tables.batches(args.rows, tables.INSTRUCTIONS)
+        asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
+        with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered) as model:
+            open_ = (row for some in parts for row in tables.instructions(some.filter(~kept)))
+            results.take(answer_rows(open_, model, asking))
             asked = [model.usage.asked()]
-    results.write(rows.height, out=args.responses, rejects=args.rejects, counts=args.counts, asked=asked)
+    results.write(rows, args.counts, asked=asked)
 
 
 if __name__ == "__main__":

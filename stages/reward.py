@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.params import Part, Pools, Rounds
+from evobuild.core.params import Part, Pools, Rounds, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.scoring.params import Reward
@@ -20,7 +20,7 @@ class Evolve(Part):
     file: str
 
 
-class Params(Part):
+class Params(WritesTables):
     rounds: Rounds
     pools: Pools
     reward: Reward
@@ -56,7 +56,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.weights.identities import weights_loaded
 
     model, schema = params.models.reward, measure_of("reward").schema
-    results = AllPools(schema, args.rewards)
+    results = AllPools(schema, args.rewards, args.rejects)
     known: prompts_sent.KnownPlans = {}
     if model is not None:
         files = args.method, Path(params.evolve.file)
@@ -75,7 +75,7 @@ def main(params: Params, args: Arguments) -> None:
         found = reward.measure_rewards(given, model, params.reward)
         rest = rows.height - len(evolved)
         results.take(pool, found, len(evolved), not_evolved=rest)
-    results.write(args.rejects, args.counts, loaded=weights_loaded("reward", model))
+    results.write(args.counts, loaded=weights_loaded("reward", model))
     pools = params.pools if model else []
     rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}
     figures = {"model": str(model) if model else None} | distributions.distribution_figures(rewards)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.answering.params import Rules
 from evobuild.autoif.params import OFF, Sample, Switch
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
@@ -26,7 +26,7 @@ class Models(Part):
     responder: ChatRole
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     autoif: AutoIF
     respond: Respond
@@ -65,15 +65,13 @@ def main(params: Params, args: Arguments) -> None:
     given = params.autoif.sample
     template, rules = response_template(params.respond.prompt), params.respond.rules
     asking = Asking(template, given.sampling(params.random_seed), rules)
-    table, results = tables.read(args.rows, tables.INSTRUCTIONS), tables.Results(ANSWERS, is_needed=False)
-    asked = table.height * given.count
+    height, rows = tables.stream(args.rows)
+    results = tables.Results(ANSWERS, out=args.answers, rejects=args.rejects, is_needed=False)
+    asked = height * given.count
     with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
-        own = tables.instructions(table)
-        responses = sample_responses(own, given.count, model, asking)
+        responses = sample_responses(rows, given.count, model, asking)
         results.take(map(sample.numbered_answer, responses))
-    results.write(
-        asked, out=args.answers, rejects=args.rejects, counts=args.counts, asked=[model.usage.asked()]
-    )
+    results.write(asked, args.counts, asked=[model.usage.asked()])
 
 
 if __name__ == "__main__":

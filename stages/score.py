@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
-from evobuild.core.params import Part, Pools
+from evobuild.core.params import Part, Pools, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.scoring.params import Score
@@ -17,7 +17,7 @@ class Models(Part):
     scorer: AdaptedRole | None
 
 
-class Params(Part):
+class Params(WritesTables):
     pools: Pools
     score: Score
     models: Models
@@ -44,7 +44,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.scoring.score import Scorer
     from evobuild.weights.identities import weights_loaded
 
-    results = AllPools(measure_of("score").schema, args.scores)
+    results = AllPools(measure_of("score").schema, args.scores, args.rejects)
     if params.models.scorer is None:
         for pool in params.pools:
             results.leave(pool)
@@ -54,7 +54,7 @@ def main(params: Params, args: Arguments) -> None:
                 height, rows = tables.stream(args.responses / f"{pool}.parquet")
                 with Meter(f"score {pool}", "rows", height) as meter:
                     results.take(pool, scorer.score(rows, meter), height)
-    results.write(args.rejects, args.counts, loaded=weights_loaded("scorer", params.models.scorer))
+    results.write(args.counts, loaded=weights_loaded("scorer", params.models.scorer))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.stage import Out, out, run
 from evobuild.seeds.params import Seed
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     seed: Seed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.params import Part, Pools, RandomSeed
+from evobuild.core.params import Part, Pools, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.models.params import ChatRole
@@ -16,7 +16,7 @@ class Models(Part):
     tagger: ChatRole | None
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     pools: Pools
     tag: Tag
@@ -48,7 +48,7 @@ def main(params: Params, args: Arguments) -> None:
 
     tagger = params.models.tagger
     schema = measure_of("tag").schema
-    results, used = AllPools(schema, args.tags), []
+    results, used = AllPools(schema, args.tags, args.rejects), []
     if tagger is None:
         for pool in params.pools:
             results.leave(pool)
@@ -65,7 +65,7 @@ def main(params: Params, args: Arguments) -> None:
             used = [model.usage.asked()]
         for pool, (taken, left) in sizes.items():
             results.take(pool, found[pool], taken, not_drawn=left)
-    results.write(args.rejects, args.counts, asked=used)
+    results.write(args.counts, asked=used)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}
     figures = distributions.tag_figures(measured, str(tagger) if tagger else None)

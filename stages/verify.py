@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Sample, Switch, Verify
-from evobuild.core.params import Part
+from evobuild.core.params import WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.core.terminal import log
@@ -18,7 +18,7 @@ class AutoIF(Switch):
     verify: Verify
 
 
-class Params(Part):
+class Params(WritesTables):
     autoif: AutoIF
     sandbox: Limits
 

@@ -1,9 +1,10 @@
 """Outs: paths that a stage writes, whole or not at all, and in place of nothing that is not an out.
 
 What stands where an out goes is replaced only if it is known to be one: at the path that the script declares,
-a file by a file and a folder by a folder, or where it is just what a stage wrote there last, which a file in
-`.evobuild/locks` tells. A path where nothing stands can be written anywhere. All else is refused before
-anything runs, and so are links, `.` and `..`, and an out that is, holds or lies in an input or another out.
+a file by a file and a folder by a folder, a table by either (`table_parts`), or where it is just what a stage
+wrote there last, which a file in `.evobuild/locks` tells. A path where nothing stands can be written
+anywhere. All else is refused before anything runs, and so are links, `.` and `..`, and an out that is, holds
+or lies in an input or another out.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from evobuild.core.errors import UserError
 from evobuild.core.private_files import private_file
 
 LOCKS = Path(".evobuild/locks")
+
+TABLE = ".parquet"
+"""Suffix of a table: a file, or a folder of such files."""
 
 LOCK_WAIT = 5.0
 """Seconds to wait for a killed predecessor to let go of an out."""
@@ -53,8 +57,8 @@ def whole(
         for path, out in zip(temporary, outs, strict=True):
             _refuse_other_kind(out, path.is_dir())
         for path, out, lock in zip(temporary, outs, locks, strict=True):
-            if out.is_dir():
-                shutil.rmtree(out)
+            if out.is_dir() or path.is_dir():
+                _remove(out)
             path.replace(out)
             _record(lock, out)
 
@@ -104,9 +108,15 @@ def _refuse_foreign(out: Path, lock: TextIO, is_declared: bool) -> None:
 
 
 def _refuse_other_kind(out: Path, is_folder: bool) -> None:
+    if out.suffix == TABLE and (out.is_file() or _is_table_of_parts(out)):
+        return
     if out.exists() and (out.is_dir() != is_folder or not (out.is_dir() or out.is_file())):
         kind = "a folder" if is_folder else "a file"
         raise UserError(f"{out} is there already, and it is not {kind}, as this out is; move it away")
+
+
+def _is_table_of_parts(out: Path) -> bool:
+    return out.is_dir() and all(file.is_file() and file.suffix == TABLE for file in out.iterdir())
 
 
 def _state(out: Path) -> str:

@@ -142,6 +142,18 @@ class Decoding(Section):
         return Sampling(self.temperature, self.top_p, self.max_tokens, seed=seed, logprobs=logprobs)
 
 
+class Tables(Section):
+    """rows_per_file: rows above which a table is a folder of Parquet parts."""
+
+    rows_per_file: Count
+
+
+class WritesTables(Part):
+    """What a stage reads that writes tables which may be large."""
+
+    tables: Tables
+
+
 class Round(Section):
     parent: Name
 

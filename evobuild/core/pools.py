@@ -6,13 +6,17 @@ file with the counts of each pool. A stage that is run for each pool has files o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from evobuild.core import tables
 from evobuild.core.stages import OF_ALL_POOLS
-from evobuild.core.tables import OFF, REJECTS, Columns, Reject
+from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import OFF, REJECTS, Reject
 
 
 def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
@@ -23,10 +27,10 @@ def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
 class AllPools:
     """What a stage makes of all pools in one run: a folder of tables, the rejects, and ledgers by pool."""
 
-    def __init__(self, schema: Any, folder: Path) -> None:
+    def __init__(self, schema: pl.Schema, folder: Path, rejects: Path) -> None:
         folder.mkdir()
         self._schema, self._folder = schema, folder
-        self._lost = Columns(REJECTS)
+        self._lost = TableWriter(rejects, REJECTS)
         self._ledgers: dict[str, Any] = {}
 
     def take(self, pool: str, results: Iterable[Sequence[Any]], rows_in: int, **beside: int) -> None:
@@ -34,25 +38,24 @@ class AllPools:
 
         A pool none of whose rows can be measured is a warning: only `select` knows whether it needs them.
         """
-        kept, lost = Columns(self._schema), Columns(REJECTS)
+        kept, reasons = TableWriter(self._folder / f"{pool}.parquet", self._schema), Counter[str]()
         for result in results:
             if isinstance(result, Reject):
-                lost.append(result)
                 self._lost.append(result)
+                reasons[result.reason] += 1
             else:
                 kept.append(result)
-        table = kept.frame()
-        ledger = tables.ledger(rows_in, table.height, lost.frame())
-        tables.warn_of_loss_of_all(f"{rows_in} rows of {pool} came in", ledger)
-        tables.write(self._folder / f"{pool}.parquet", table)
-        self._ledgers[pool] = ledger | beside
+        balance = tables.balance(rows_in, kept.height, reasons)
+        tables.warn_of_loss_of_all(f"{rows_in} rows of {pool} came in", balance)
+        kept.write()
+        self._ledgers[pool] = balance | beside
 
     def leave(self, pool: str) -> None:
         """Write an empty table and say in the ledger that nothing is measured."""
         tables.write(self._folder / f"{pool}.parquet", tables.frame(self._schema, []))
         self._ledgers[pool] = OFF
 
-    def write(self, rejects: Path, counts: Path, **beside: object) -> None:
+    def write(self, counts: Path, **beside: object) -> None:
         """Write the rejects, and the counts of all pools that were taken, with more beside them."""
-        tables.write(rejects, self._lost.frame())
+        self._lost.write()
         tables.write_json(counts, self._ledgers | beside)

@@ -117,8 +117,8 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     Raises UserError if the library is not that of evobuild.lock, an input is missing, an out would replace
     what is none, or another process writes it.
     """
-    from evobuild.core import library, prompts
-    from evobuild.core.params import Part, load_params
+    from evobuild.core import library, prompts, table_parts
+    from evobuild.core.params import Part, WritesTables, load_params
     from evobuild.core.reads import Given, params_read
 
     library.hold_lock()
@@ -138,6 +138,8 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
         if isinstance(read, Part):
             reads = read.reads(Given(instance_name(arguments, kinds)))
             stack.enter_context(prompts.only(reads.prompts))
+            if isinstance(read, WritesTables):
+                stack.enter_context(table_parts.rows_per_file(read.tables.rows_per_file))
             read = params_read(read, reads)
         main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
     return arguments

@@ -1,5 +1,7 @@
 """Tables: Parquet with a fixed schema, rows sorted by id, the same bytes for the same rows.
 
+A large one is a folder of parts at the same path (`table_parts`); whoever reads a table need not know.
+
 An instruction table has one row per instruction:
   id           hash of round, parent id and content: equal children of two parents stay two rows
   content_id   hash of history, instruction and input: what deduplication compares
@@ -29,15 +31,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core.errors import BadInput, UserError
+from evobuild.core.errors import BadInput
 from evobuild.core.measures import measure_of
 from evobuild.core.reasons import MEANINGS, commonest_reasons
+from evobuild.core.table_parts import EVERY_ID, Span, part_files
+from evobuild.core.table_writer import Columns as Columns
+from evobuild.core.table_writer import TableWriter
+from evobuild.core.table_writer import write as write
 from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
 
@@ -252,34 +258,29 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()
 
 
-def write(path: Path, rows: pl.DataFrame) -> None:
-    """Write a table sorted by id.
-
-    Raises ValueError if an id stands twice: that is a bug of ours; UserError if the disk is full.
-    """
-    ordered = rows.sort("id")
-    if ordered["id"].is_duplicated().any():
-        raise ValueError(f"{path}: an id stands twice")
-    try:
-        ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=65_536)
-    except pl.exceptions.ComputeError as error:
-        raise UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
-
-
-def read(path: Path, schema: pl.Schema, columns: Sequence[str] | None = None) -> pl.DataFrame:
+def read(
+    path: Path, schema: pl.Schema, columns: Sequence[str] | None = None, span: Span = EVERY_ID
+) -> pl.DataFrame:
     """Read a table, or some columns of it, and hold it against the schema it should have.
+
+    span: the ids to read; more than a file of a large table holds need not be opened for them.
 
     Raises BadInput if it is no Parquet file or lacks a column or has one of another type.
     """
-    return collect(path, scan(path, schema, columns))
+    return collect(path, scan(path, schema, columns, span))
 
 
-def scan(path: Path, schema: pl.Schema, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+def scan(
+    path: Path, schema: pl.Schema, columns: Sequence[str] | None = None, span: Span = EVERY_ID
+) -> pl.LazyFrame:
     """As `read`, but nothing is read yet but the schema; `collect` reads it."""
     if kind_ := special_kind(path):
         raise BadInput(f"{path}: {kind_}; expected a Parquet table")
+    if not (files := part_files(path, span)):
+        rows = schema.to_frame().lazy()
+        return rows if columns is None else rows.select(columns)
     try:
-        rows = pl.scan_parquet(path)
+        rows = pl.scan_parquet(files, glob=False, hive_partitioning=False)
         found = rows.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _unreadable(path, error) from error
@@ -288,6 +289,8 @@ def scan(path: Path, schema: pl.Schema, columns: Sequence[str] | None = None) ->
             raise BadInput(f"{path}: column '{name}' is missing; found {', '.join(found)}")
         if found[name] != kind:
             raise BadInput(f"{path}: column '{name}' is {found[name]}; expected {kind}")
+    if span != EVERY_ID:
+        rows = rows.filter(span.holds())
     return rows if columns is None else rows.select(columns)
 
 
@@ -301,6 +304,21 @@ def collect(path: Path, rows: pl.LazyFrame) -> pl.DataFrame:
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
     return BadInput(f"{path}: not a readable Parquet table: {str(error).splitlines()[0]}")
+
+
+def height(path: Path, schema: pl.Schema) -> int:
+    """How many rows a table has. Raises BadInput as `read`."""
+    return int(collect(path, scan(path, schema).select(pl.len())).item())
+
+
+def batches(
+    path: Path, schema: pl.Schema, columns: Sequence[str] | None = None, rows: int = 16_384
+) -> Iterator[pl.DataFrame]:
+    """Read a table some rows at a time, by id; none of a table without rows. Raises BadInput as `read`."""
+    for file in part_files(path):
+        scanned = scan(file, schema, columns)
+        for start in range(0, height(file, schema), rows):
+            yield collect(file, scanned.slice(start, rows))
 
 
 def instructions(rows: pl.DataFrame) -> Iterator[Instruction]:
@@ -326,73 +344,44 @@ def stream(path: Path, chunk: int = 16_384) -> tuple[int, Iterator[Instruction]]
 
     Raises BadInput as `read` does.
     """
-    rows = scan(path, INSTRUCTIONS)
-    height = int(collect(path, rows.select(pl.len())).item())
-    parts = (collect(path, rows.slice(start, chunk)) for start in range(0, height, chunk))
-    return height, (row for part in parts for row in instructions(part))
-
-
-class Columns:
-    """Rows gathered column by column in chunks, so that a million take little more than their text."""
-
-    def __init__(self, schema: pl.Schema, chunk: int = 20_000) -> None:
-        self._schema = schema
-        self._chunk = chunk
-        self._rows: list[Sequence[Any]] = []
-        self._frames: list[pl.DataFrame] = []
-
-    def append(self, row: Sequence[Any]) -> None:
-        """Add a row, its values in the order of the schema."""
-        self._rows.append(row)
-        if len(self._rows) >= self._chunk:
-            self._flush()
-
-    def frame(self) -> pl.DataFrame:
-        """All rows so far, in the order they came."""
-        self._flush()
-        return pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
-
-    def _flush(self) -> None:
-        if self._rows:
-            rows, self._rows = self._rows, []
-            if "history" in self._schema:
-                place = list(self._schema).index("history")
-                rows = [_with_turns(row, place) if row[place] else row for row in rows]
-            self._frames.append(pl.DataFrame(rows, schema=self._schema, orient="row"))
-
-
-def _with_turns(row: Sequence[Any], place: int) -> list[Any]:
-    values = list(row)
-    values[place] = [{"role": role, "content": content} for role, content in row[place]]
-    return values
+    parts = batches(path, INSTRUCTIONS, rows=chunk)
+    return height(path, INSTRUCTIONS), (row for part in parts for row in instructions(part))
 
 
 class Results:
-    """What a stage makes of its rows, each one a row of the out or a reject, gathered as it comes.
+    """What a stage makes of its rows, each one a row of the out or a reject, written as it comes.
 
     is_needed: whether the line ends where all rows are lost; else that is a warning.
     """
 
-    def __init__(self, schema: pl.Schema, is_needed: bool = True) -> None:
-        self._kept, self._lost = Columns(schema), Columns(REJECTS)
+    def __init__(self, schema: pl.Schema, *, out: Path, rejects: Path, is_needed: bool = True) -> None:
+        self._kept, self._lost = TableWriter(out, schema), TableWriter(rejects, REJECTS)
+        self._reasons: Counter[str] = Counter()
         self._check = refuse_loss_of_all if is_needed else warn_of_loss_of_all
 
     def take(self, results: Iterable[Sequence[Any]]) -> None:
-        """Gather results."""
+        """Take results."""
         for result in results:
-            (self._lost if isinstance(result, Reject) else self._kept).append(result)
+            if isinstance(result, Reject):
+                self._lost.append(result)
+                self._reasons[result.reason] += 1
+            else:
+                self._kept.append(result)
 
-    def write(self, rows_in: int, *, out: Path, rejects: Path, counts: Path, **beside: object) -> None:
+    def extend(self, rows: pl.DataFrame) -> None:
+        """Take rows of the out that are a table already."""
+        self._kept.extend(rows)
+
+    def write(self, rows_in: int, counts: Path, **beside: object) -> None:
         """Write the out, the rejects, and the counts with more beside them.
 
         Raises BadInput if rows came in, nothing is left, and it is needed.
         """
-        kept, lost = self._kept.frame(), self._lost.frame()
-        balance = ledger(rows_in, kept.height, lost)
-        self._check(f"{rows_in} rows came in", balance)
-        write(out, kept)
-        write(rejects, lost)
-        write_json(counts, balance | beside)
+        found = balance(rows_in, self._kept.height, self._reasons)
+        self._check(f"{rows_in} rows came in", found)
+        self._kept.write()
+        self._lost.write()
+        write_json(counts, found | beside)
 
 
 OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}
@@ -420,20 +409,31 @@ def write_json(path: Path, content: object) -> None:
 
 
 def ledger(rows_in: int, rows_out: int, rejects: pl.DataFrame) -> dict[str, Any]:
+    """As `balance`, of a table of rejects."""
+    return balance(rows_in, rows_out, Counter(rejects["reason"]))
+
+
+def balance(rows_in: int, rows_out: int, reasons: Mapping[str, int]) -> dict[str, Any]:
     """Count what came in, went out and was lost, by reason: {"in": 3, "out": 2, "rejects": {"empty": 1}}.
 
     Raises ValueError if they do not add up, or at a reason that `reasons` does not have: a bug of ours.
     """
-    if unknown := set(rejects["reason"]) - MEANINGS.keys():
+    if unknown := reasons.keys() - MEANINGS.keys():
         raise ValueError(f"rejects for {', '.join(sorted(unknown))}, which core/reasons.py does not have")
-    if rows_in != rows_out + rejects.height:
-        raise ValueError(f"{rows_in} rows in, but {rows_out} out and {rejects.height} rejected")
-    return {"in": rows_in, "out": rows_out, "rejects": count_reasons(rejects["reason"])}
+    lost = sum(reasons.values())
+    if rows_in != rows_out + lost:
+        raise ValueError(f"{rows_in} rows in, but {rows_out} out and {lost} rejected")
+    return {"in": rows_in, "out": rows_out, "rejects": sort_reasons(reasons)}
+
+
+def sort_reasons(reasons: Mapping[str, int]) -> dict[str, int]:
+    """Sort counted reasons, the commonest first, ties by name."""
+    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
 
 
 def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
     """Count reasons, the commonest first, ties by name."""
-    return dict(sorted(Counter(reasons).items(), key=lambda item: (-item[1], item[0])))
+    return sort_reasons(Counter(reasons))
 
 
 def refuse_empty(what: str, counts: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from evobuild.core.conversation import PLAIN
-from evobuild.core.params import Part, Section
+from evobuild.core.params import Section, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.export.formats import DATASETS, FORMATS
 
@@ -37,7 +37,7 @@ class Sections(Section):
     export: Export
 
 
-class ExportParams(Part):
+class ExportParams(WritesTables):
     """What the stage `export` reads."""
 
     export: Export

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import RATINGS, REJECTS, Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.scoring.params import Measure
@@ -160,14 +161,16 @@ class RatingOuts(NamedTuple):
 
 
 class RatingTables:
-    """What comes of the rows of a pool, gathered row by row."""
+    """What comes of the rows of a pool, written row by row."""
 
-    def __init__(self, measures: Collection[Measure]) -> None:
-        self._results, self._unread = tables.Results(RATINGS, is_needed=False), tables.Columns(REJECTS)
+    def __init__(self, measures: Collection[Measure], outs: RatingOuts) -> None:
+        self._results = tables.Results(RATINGS, out=outs.ratings, rejects=outs.rejects, is_needed=False)
+        self._unread = TableWriter(outs.unread, REJECTS)
+        self._file = outs.counts
         self._counts = {str(measure): 0 for measure in measures}
 
     def take(self, results: Iterable[Rating | Reject]) -> None:
-        """Gather ratings and rejects."""
+        """Take ratings and rejects."""
         for result in results:
             if isinstance(result, Reject):
                 self._results.take([result])
@@ -178,11 +181,10 @@ class RatingTables:
                 self._unread.append(result.unread)
                 self._counts[result.unread.detail] += 1
 
-    def write(self, outs: RatingOuts, rows_in: int, asked: Mapping[str, object]) -> None:
+    def write(self, rows_in: int, asked: Mapping[str, object]) -> None:
         """Write the tables, and the counts with what was asked and how often each measure was not read."""
-        tables.write(outs.unread, self._unread.frame())
-        files = {"out": outs.ratings, "rejects": outs.rejects, "counts": outs.counts}
-        self._results.write(rows_in, **files, unread=self._counts, asked=[asked])
+        self._unread.write()
+        self._results.write(rows_in, self._file, unread=self._counts, asked=[asked])
 
 
 def leave_unrated(outs: RatingOuts) -> None:

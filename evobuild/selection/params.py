@@ -8,7 +8,18 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from evobuild.core.measures import METRICS, RANDOM
-from evobuild.core.params import Between, Count, Name, Part, Pools, RandomSeed, Section, Share, Weight
+from evobuild.core.params import (
+    Between,
+    Count,
+    Name,
+    Part,
+    Pools,
+    RandomSeed,
+    Section,
+    Share,
+    Weight,
+    WritesTables,
+)
 from evobuild.core.reads import Given, Reads
 from evobuild.core.tables import SEED_ROUND
 
@@ -109,7 +120,7 @@ class Decontaminate(Part):
     sets: dict[Name, str]
 
 
-class SelectParams(ChoiceParams):
+class SelectParams(ChoiceParams, WritesTables):
     """What the stage `select` reads."""
 
     random_seed: RandomSeed

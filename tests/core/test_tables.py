@@ -139,10 +139,10 @@ def test_an_empty_result_names_the_commonest_reasons(rejects, reasons):
 
 
 def test_results_are_rows_and_rejects_that_add_up(tmp_path, rows):
-    results = tables.Results(INSTRUCTIONS)
-    results.take([*rows, Reject("x", "empty", "", "")])
     out, rejects, counts = (tmp_path / name for name in ("out", "rejects", "counts"))
-    results.write(11, out=out, rejects=rejects, counts=counts)
+    results = tables.Results(INSTRUCTIONS, out=out, rejects=rejects)
+    results.take([*rows, Reject("x", "empty", "", "")])
+    results.write(11, counts)
     assert tables.read(out, INSTRUCTIONS).height == 10
     assert tables.read(rejects, REJECTS).rows() == [("x", "empty", "", "")]
     assert counts.read_text() == '{\n  "in": 11,\n  "out": 10,\n  "rejects": {\n    "empty": 1\n  }\n}\n'

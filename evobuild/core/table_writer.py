@@ -1,0 +1,185 @@
+"""Writing tables: sorted by id, the same bytes for the same rows, in bounded memory.
+
+A table of no more than `tables.rows_per_file` rows is a file, a larger one a folder of parts
+(`table_parts`). Rows that come one by one, in any order, are spilled to disk where they take too much
+memory, each time sorted and cut into parts, which the end puts together part by part.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from evobuild.core import table_parts
+from evobuild.core.errors import UserError
+
+SPILL_BYTES = 128 << 20
+"""Of rows in memory, before they go to disk."""
+
+
+def write(path: Path, rows: pl.DataFrame) -> None:
+    """Write a table sorted by id.
+
+    Raises ValueError if an id stands twice: that is a bug of ours; UserError if the disk is full.
+    """
+    ordered = rows.sort("id")
+    if table_parts.is_large(rows.height):
+        path.mkdir()
+        _write_parts(path, table_parts.cut(ordered))
+    else:
+        _write_file(path, ordered)
+
+
+def _write_parts(path: Path, parts: Iterable[pl.DataFrame]) -> None:
+    for number, part in enumerate(parts):
+        if part.height:
+            _write_file(table_parts.part_file(path, number), part)
+
+
+def _write_file(path: Path, ordered: pl.DataFrame) -> None:
+    if ordered["id"].is_duplicated().any():
+        raise ValueError(f"{path}: an id stands twice")
+    try:
+        ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=65_536)
+    except pl.exceptions.ComputeError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}")
+
+
+class Columns:
+    """Rows gathered column by column in chunks, so that a million take little more than their text."""
+
+    def __init__(self, schema: pl.Schema, chunk: int = 5_000) -> None:
+        self._schema = schema
+        self._chunk = chunk
+        self._rows: list[Sequence[Any]] = []
+        self._frames: list[pl.DataFrame] = []
+        self.bytes = 0
+        """About what the rows take, without those of the last chunk."""
+
+    def append(self, row: Sequence[Any]) -> None:
+        """Add a row, its values in the order of the schema."""
+        self._rows.append(row)
+        if len(self._rows) >= self._chunk:
+            self._flush()
+
+    def extend(self, rows: pl.DataFrame) -> None:
+        """Add rows that are a table already."""
+        self._flush()
+        self._keep(rows)
+
+    def frame(self) -> pl.DataFrame:
+        """All rows so far, in the order they came."""
+        self._flush()
+        return pl.concat(self._frames) if self._frames else pl.DataFrame(schema=self._schema)
+
+    def _flush(self) -> None:
+        if self._rows:
+            rows, self._rows = self._rows, []
+            if "history" in self._schema:
+                place = list(self._schema).index("history")
+                rows = [_with_turns(row, place) if row[place] else row for row in rows]
+            self._keep(pl.DataFrame(rows, schema=self._schema, orient="row"))
+
+    def _keep(self, rows: pl.DataFrame) -> None:
+        self._frames.append(rows)
+        self.bytes += int(rows.estimated_size())
+
+
+def _with_turns(row: Sequence[Any], place: int) -> list[Any]:
+    values = list(row)
+    values[place] = [{"role": role, "content": content} for role, content in row[place]]
+    return values
+
+
+class TableWriter:
+    """A table that is written as its rows come, in any order; `write` ends it.
+
+    path: where it goes, and where its rows are spilled until then, in a folder.
+    """
+
+    def __init__(self, path: Path, schema: pl.Schema) -> None:
+        self.height = 0
+        self._path, self._schema = path, schema
+        self._rows = Columns(schema)
+        self._spills: list[Path] = []
+
+    def append(self, row: Sequence[Any]) -> None:
+        """Add a row, its values in the order of the schema. Raises UserError if the disk is full."""
+        self._rows.append(row)
+        self.height += 1
+        self._bound()
+
+    def extend(self, rows: pl.DataFrame) -> None:
+        """Add rows that are a table already. Raises UserError if the disk is full."""
+        self._rows.extend(rows.select(self._schema.names()))
+        self.height += rows.height
+        self._bound()
+
+    def write(self) -> None:
+        """Write the table. Raises as the function `write`."""
+        if not self._spills:
+            write(self._path, self._rows.frame())
+            return
+        self._spill()
+        parts = self._parts()
+        if table_parts.is_large(self.height):
+            _write_parts(self._path, parts)
+            for spill in self._spills:
+                spill.unlink()
+        else:
+            rows = pl.concat(parts)
+            shutil.rmtree(self._path)
+            _write_file(self._path, rows)
+
+    def _bound(self) -> None:
+        if self._rows.bytes >= SPILL_BYTES:
+            self._spill()
+
+    def _spill(self) -> None:
+        """Bring the rows in memory to disk: one batch of Arrow for each part, so that each is read alone."""
+        import pyarrow as pa
+
+        rows = self._rows.frame().sort("id")
+        self._rows = Columns(self._schema)
+        self._path.mkdir(exist_ok=True)
+        spill = self._path / f"spill-{len(self._spills)}.arrow"
+        self._spills.append(spill)
+        kind = _arrow(self._schema.to_frame()).schema
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        try:
+            with pa.OSFile(str(spill), "wb") as file, pa.ipc.new_file(file, kind, options=options) as writer:
+                for part in table_parts.cut(rows):
+                    writer.write_batch(_batch(_arrow(part)))
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def _parts(self) -> Iterator[pl.DataFrame]:
+        """Each of the 256 parts, sorted by id; of every spill only that is in memory."""
+        import pyarrow as pa
+
+        readers = [pa.ipc.open_file(pa.memory_map(str(spill))) for spill in self._spills]
+        for number in range(len(table_parts.STARTS)):
+            batches = [pa.Table.from_batches([reader.get_batch(number)]) for reader in readers]
+            part = pl.from_arrow(pa.concat_tables(batches))
+            assert isinstance(part, pl.DataFrame), "a table is no column"
+            yield part.match_to_schema(self._schema).sort("id")
+
+
+def _arrow(rows: pl.DataFrame) -> Any:
+    return rows.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _batch(table: Any) -> Any:
+    """The rows of an Arrow table as one batch, even if there are none."""
+    import pyarrow as pa
+
+    columns = [column.combine_chunks() for column in table.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
