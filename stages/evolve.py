@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
 from evobuild.evolution.params import Evolve
@@ -18,7 +18,7 @@ class Models(Part):
     judge: ChatRole
 
 
-class Params(Part):
+class Params(WritesTables):
     random_seed: RandomSeed
     evolve: Evolve
     models: Models
@@ -50,16 +50,18 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.evolution import evolve
+    from evobuild.evolution.evolve import Round
+    from evobuild.evolution.round_tables import RoundOuts, RoundTables
     from evobuild.evolution.step import RoundSource
     from evobuild.evolution.strategies import plan_round
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
-    rows = tables.read(args.parents, tables.INSTRUCTIONS)
-    made = evolve.RoundTables(args.round, keep=params.evolve.on_failure == "keep_parent")
+    height = tables.height(args.parents, tables.INSTRUCTIONS)
+    outs = RoundOuts(args.child, args.rejects, args.failures, args.replies, args.counts)
+    made = RoundTables(args.round, params.evolve.on_failure == "keep_parent", outs)
     task = f"evolve-{args.round}"
-    total = None if params.evolve.on_failure == "retry" else rows.height
+    total = None if params.evolve.on_failure == "retry" else height
     engines = Engines()
     with ExitStack() as models:
         evolver = models.enter_context(Model(params.models.evolver, "evolver", task, total, engines))
@@ -68,16 +70,9 @@ def main(params: Params, args: Arguments) -> None:
             judge = models.enter_context(Model(params.models.judge, "judge", task, engines=engines))
         source = RoundSource(args.round, params.random_seed, args.method)
         plan = plan_round(params.evolve, source)
-        round = evolve.Round(args.round, plan, params.evolve, params.random_seed, evolver, judge)
-        made.take(round.evolve(lambda: tables.instructions(rows)))
-    outs = evolve.RoundOuts(
-        child=args.child,
-        rejects=args.rejects,
-        failures=args.failures,
-        replies=args.replies,
-        counts=args.counts,
-    )
-    made.write(outs, rows.height, [model.usage.asked() for model in (evolver, judge) if model])
+        round = Round(args.round, plan, params.evolve, params.random_seed, evolver, judge)
+        made.take(round.evolve(lambda: tables.stream(args.parents)[1]))
+    made.write(height, [model.usage.asked() for model in (evolver, judge) if model])
 
 
 if __name__ == "__main__":

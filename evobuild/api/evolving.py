@@ -14,9 +14,10 @@ from evobuild.core.errors import BadParams
 from evobuild.core.tables import Instruction
 from evobuild.evolution import methods, optimization_history
 from evobuild.evolution.auto import plan_by_method
-from evobuild.evolution.evolve import Round, RoundTables
+from evobuild.evolution.evolve import Round
 from evobuild.evolution.method_improvement import asked_roles, improve_method
 from evobuild.evolution.params import Evolve, Optimize
+from evobuild.evolution.round_tables import RoundTables
 from evobuild.evolution.step import Plan, RoundSource
 from evobuild.evolution.strategies import plan_round
 from evobuild.models.client import Model
@@ -66,7 +67,8 @@ def evolve(
         made = RoundTables(name, keep=on_failure == "keep_parent")
         plan = _plan(params, method, RoundSource(name, seed, Path()))
         made.take(Round(name, plan, params, seed, asked, judging).evolve(lambda: given.rows))
-    children, _, lost, _ = made.gathered(len(given.rows))
+    made.balance(len(given.rows))
+    children, lost = made.frame("child"), made.frame("rejects")
     parents = pl.DataFrame({"parent_id": [row.id for row in given.rows]}, {"parent_id": pl.String})
     ordered = parents.join(children.sort("id"), on="parent_id", maintain_order="left_right")
     return Result(ordered.select(children.columns), lost.sort("id"))

@@ -6,6 +6,7 @@ finds equal to its parent has failed, one without a clear verdict stays.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,6 +28,14 @@ SHOWN = 200
 
 Task = tuple[str, Step]
 """A key, unique among the rows that are tried together, and how its row is evolved."""
+
+
+class _Call(NamedTuple):
+    """One call about a task. number: from 1."""
+
+    key: str
+    step: Step
+    number: int = 1
 
 
 class Attempt(NamedTuple):
@@ -74,34 +83,51 @@ class Evolution:
 
     def _evolved(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
         name = str(self.evolver.model)
-        waiting: Iterable[Task] = tasks
-        for _ in range(MOST_CALLS):
-            following: list[Task] = []
-            for step, reply in self._asked(waiting, sampling):
-                found = _next_step(step, reply)
+        waiting: Iterable[_Call] = (_Call(key, step) for key, step in tasks)
+        # What a reply leads to is asked at once, among the others, so that nothing waits for the last row.
+        following: deque[_Call] = deque()
+        while True:
+            for call, reply in self._asked(_with_following(waiting, following), sampling):
+                found = _next_step(call.step, reply)
                 if isinstance(found, Step):
-                    following.append((reply.key, found))
+                    following.append(_next_call(call, found))
                     continue
-                result = found or read_child(step, reply, self.round, name, self.rules)
+                result = found or read_child(call.step, reply, self.round, name, self.rules)
                 if sampling.logprobs and isinstance(result, Instruction):
                     _check_logprobs(reply, name)
-                yield Attempt(reply.key, step, reply, result)
+                yield Attempt(call.key, call.step, reply, result)
             if not following:
                 return
-            waiting = following
-        raise ValueError(f"a strategy asks more than {MOST_CALLS} times about a row")
+            waiting = ()
 
-    def _asked(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[tuple[Step, Reply]]:
-        """Ask once about each task."""
-        asked: dict[str, Step] = {}
+    def _asked(self, calls: Iterable[_Call], sampling: Sampling) -> Iterator[tuple[_Call, Reply]]:
+        """Make each call once."""
+        asked: dict[str, _Call] = {}
 
         def requests() -> Iterator[Request]:
-            for key, step in tasks:
-                asked[key] = step
-                yield Request(key, "evolve", (Message("user", step.prompt),), sampling)
+            for call in calls:
+                asked[call.key] = call
+                yield Request(call.key, "evolve", (Message("user", call.step.prompt),), sampling)
 
         for reply in self.evolver.generate(requests()):
             yield asked.pop(reply.key), reply
+
+
+def _with_following(calls: Iterable[_Call], following: deque[_Call]) -> Iterator[_Call]:
+    """The calls, and among them those that have come up meanwhile."""
+    for call in calls:
+        while following:
+            yield following.popleft()
+        yield call
+    while following:
+        yield following.popleft()
+
+
+def _next_call(call: _Call, step: Step) -> _Call:
+    """The call after one whose reply led to another step. Raises ValueError if a strategy makes too many."""
+    if call.number == MOST_CALLS:
+        raise ValueError(f"a strategy asks more than {MOST_CALLS} times about a row")
+    return _Call(call.key, step._replace(steps=call.step.steps), call.number + 1)
 
 
 def _next_step(step: Step, reply: Reply) -> Step | Reject | None:

@@ -32,7 +32,7 @@ class Step(NamedTuple):
     read takes the new instruction out of a reply, and raises methods.Unparsable. A strategy may ask more
     than once, and for more than one child: then gives the step that asks next, from the text of a reply
     that holds no child yet (and raises as read does); also holds further steps of the same row, each for
-    a child of its own.
+    a child of its own. steps: how many its row has.
     """
 
     parent: Instruction
@@ -43,6 +43,7 @@ class Step(NamedTuple):
     keeps_input: bool
     then: Callable[[str], Step] | None = None
     also: tuple[Step, ...] = ()
+    steps: int = 1
 
 
 Plan = Callable[[Instruction], Step]

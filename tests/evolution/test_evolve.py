@@ -17,7 +17,7 @@ from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
-from evobuild.evolution import evolve, methods, operations
+from evobuild.evolution import evolve, methods, operations, round_tables
 from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.step import Step
 from evobuild.models.client import Model
@@ -280,10 +280,10 @@ def test_an_engine_without_probabilities_is_told_in_a_line(row, engine):
 
 def written(folder, found, rows_in, keep=False):
     """Write the tables of attempts, and read them again."""
-    made = evolve.RoundTables("r1", keep)
-    made.take(found)
     paths = [folder / f"{name}.parquet" for name in OUTS[:4]]
-    made.write(evolve.RoundOuts(*paths, folder / "counts.json"), rows_in)
+    made = round_tables.RoundTables("r1", keep, round_tables.RoundOuts(*paths, folder / "counts.json"))
+    made.take(found)
+    made.write(rows_in)
     schemas = (tables.INSTRUCTIONS, tables.REJECTS, tables.FAILURES, tables.REPLIES)
     read = {name: tables.read(path, schema) for name, path, schema in zip(OUTS, paths, schemas, strict=False)}
     return read | {"counts": json.loads((folder / "counts.json").read_text())}

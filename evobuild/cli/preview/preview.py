@@ -27,7 +27,8 @@ from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.evolution.attempts import Attempt
 from evobuild.evolution.auto import plan_by_method
-from evobuild.evolution.evolve import Round, RoundTables
+from evobuild.evolution.evolve import Round
+from evobuild.evolution.round_tables import RoundTables
 from evobuild.evolution.step import Plan, RoundSource
 from evobuild.evolution.strategies import plan_round
 from evobuild.models.client import Model
@@ -140,7 +141,7 @@ class _Line:
         made = RoundTables(name, keep=given.on_failure == "keep_parent")
         attempts = list(round.evolve(lambda: above.rows))
         made.take(attempts)
-        children = made.gathered(len(above.rows)).children
+        children = made.frame("child")
         return PoolPreview(name, above.name, list(tables.instructions(children)), attempts)
 
     def answered(self, pool: PoolPreview, rated: bool) -> PoolPreview:
