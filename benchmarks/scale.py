@@ -1,10 +1,11 @@
-"""What is gained by more workers, and what a lost one costs.
+"""What ten million rows take, what is gained by more workers, and what a lost one costs.
 
     python benchmarks/scale.py [PART...]
 
-All parts unless some are named, minutes on two cores. Prints each figure as it comes and, last, one JSON
-object: figure -> {"value", "must", "holds"}; a figure that could not be taken has no entry and is named. With
-Ray and vLLM on a CPU: `make test-engines`, then .venv-engines/bin/python instead.
+All parts unless some are named: minutes to an hour each on two cores, and up to 40 GB of disk in TMPDIR.
+Prints each figure as it comes and, last, one JSON object: figure -> {"value", "must", "holds"}; a figure that
+could not be taken has no entry and is named. With Ray and vLLM on a CPU: `make test-engines`, then
+.venv-engines/bin/python instead.
 """
 
 from __future__ import annotations
@@ -20,21 +21,25 @@ from figures import Figures, of_parts
 
 ROOT = Path(__file__).parent.parent
 
-NEEDS = {"workers": "ray", "killed": "ray", "vllm": "vllm"}
-"""The package of each part. vLLM last: it binds the process to its cores."""
-
-MODULES = {"workers": "scale_ray", "killed": "scale_ray_killed", "vllm": "engine_vllm"}
+PARTS = {
+    "evolve": ("scale_evolve", ""),
+    "workers": ("scale_ray", "ray"),
+    "killed": ("scale_ray_killed", "ray"),
+    "vllm": ("engine_vllm", "vllm"),
+}
+"""The module of each part, and the package that it needs. vLLM last: it binds the process to its cores."""
 
 
 def take(figures: Figures, part: str) -> None:
     """Take the figures of one part; the next finds the environment as it was."""
-    if importlib.util.find_spec(NEEDS[part]) is None:
+    module, package = PARTS[part]
+    if package and importlib.util.find_spec(package) is None:
         print(f"not taken: {part}; `make test-engines`, then .venv-engines/bin/python {sys.argv[0]} {part}")
         return
     with mock.patch.dict(os.environ):
-        importlib.import_module(MODULES[part]).run(figures)
+        importlib.import_module(module).run(figures)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
-    of_parts(__doc__, tuple(NEEDS), take)
+    of_parts(__doc__, tuple(PARTS), take)

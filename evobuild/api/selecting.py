@@ -16,6 +16,7 @@ from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.measures import MEASURES
 from evobuild.core.params import validated
+from evobuild.core.table_parts import ROWS_PER_FILE
 from evobuild.core.tables import EMBEDDINGS, INSTRUCTIONS
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources
@@ -66,6 +67,7 @@ def select(
     pools = sorted(own.pools_read([]))
     read = {"random_seed": seed, "pools": {pool: {} for pool in pools}}
     fixed = {"select": own, "decontaminate": {"sets": {HITS: ""}}}
+    fixed |= {"tables": {"rows_per_file": ROWS_PER_FILE}}
     params = validated(Path("rows"), read | fixed, SelectParams)
     with TemporaryDirectory() as folder:
         found = selection.select_rows(params, _written(given, pools, hits, Path(folder)))
