@@ -8,19 +8,22 @@ it (`reasoning`). `python -m evobuild store` is what users do with it as a whole
 
 from __future__ import annotations
 
+import heapq
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import get_args
 
+from evobuild.core.cache_segments import Row
 from evobuild.core.chat import Choice, Finish, Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.sqlite_cache import CacheKind, SqliteCache, open_sqlite_cache
 
 VERSION = 1
-"""Of the schema and of what goes into a key."""
+"""Of what goes into a key."""
 
 KIND = CacheKind(
     "reply store",
@@ -130,9 +133,31 @@ def reply_cache_error(file: Path, error: Exception) -> UserError:
     return KIND.user_error(file, error)
 
 
-def insert_replies(connection: sqlite3.Connection, rows: Sequence[tuple[Key, int, bytes, bytes]]) -> int:
-    """Write rows of key, model, reply and checksum whose key is not there yet; count them."""
-    return KIND.insert(connection, rows)
+def insert_new_replies(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
+    """Write rows of key, model, reply and checksum whose key is not there yet, and count them.
+
+    In a transaction of the caller's.
+    """
+    segments = KIND.segments(connection)
+    known = {key for key, _, _ in segments.find([row[0] for row in rows])}
+    return segments.insert([row for row in rows if row[0] not in known])
+
+
+def replies_by_key(
+    connection: sqlite3.Connection, where: str, values: Sequence[str] = ()
+) -> Iterator[tuple[Key, str, bytes, bytes]]:
+    """Go through the replies in the order of their keys: key, identity, reply and checksum.
+
+    where: SQL over a segment's columns and those of models, with `values` for its marks.
+    """
+    columns = "key, identity, CAST(reply AS BLOB), checksum"
+    cursors = [
+        connection.execute(
+            f"SELECT {columns} FROM {name} JOIN models ON number = model WHERE {where} ORDER BY key", values
+        )
+        for name in KIND.segments(connection).names()
+    ]
+    return heapq.merge(*cursors, key=itemgetter(0))
 
 
 class ReplyCache(SqliteCache):

@@ -301,7 +301,7 @@ def below_a_file(path):
 @pytest.mark.parametrize(
     ("spoil", "fragment"),
     [
-        (newer, "version 99, this program knows 1; update"),
+        (newer, "version 99, this program knows 2; update"),
         (foreign, "no reply store; it is left as it is"),
         (foreign_and_named, "no reply store; it is left as it is"),
         (lambda path: path.write_text("id,text\n1,no database at all\n" * 99), "not a database"),

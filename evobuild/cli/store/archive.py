@@ -70,12 +70,11 @@ def opened_reply_cache(file: Path) -> Iterator[sqlite3.Connection]:
 
 def count_replies(file: Path) -> list[Share]:
     """Count the replies of each model and the bytes of their text, the most first."""
-    query = (
-        "SELECT identity, count(*), sum(length(reply)) FROM replies JOIN models ON number = model "
-        "GROUP BY identity ORDER BY count(*) DESC, identity"
-    )
     with opened_reply_cache(file) as connection:
-        return [Share(*row) for row in connection.execute(query)]
+        names = dict(connection.execute("SELECT number, identity FROM models").fetchall())
+        counts = reply_cache.KIND.segments(connection).counts()
+    shares = [Share(names[each.model], each.values, each.bytes) for each in counts if each.model in names]
+    return sorted(shares, key=lambda each: (-each.replies, each.identity))
 
 
 def reply_table(shares: Sequence[Share]) -> str:
@@ -93,10 +92,6 @@ def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
     """
     if archive.suffix != ".parquet":
         raise UserError(f"{archive}: expected the name of a file that ends in .parquet")
-    query = (
-        "SELECT key, identity, CAST(reply AS BLOB), checksum FROM replies JOIN models ON number = model "
-        "WHERE substr(identity, 1, length(?)) = ? ORDER BY key"
-    )
     taken = left = 0
     earlier = [archive] if archive.is_file() and is_archive(archive) else []
     with (
@@ -105,8 +100,9 @@ def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
     ):
         parts: list[Path] = []
         with opened_reply_cache(cache) as connection:
-            cursor = connection.execute(query, (prefix, prefix))
-            while rows := cursor.fetchmany(CHUNK):
+            of_models = "substr(identity, 1, length(?)) = ?"
+            found = reply_cache.replies_by_key(connection, of_models, (prefix, prefix))
+            while rows := list(itertools.islice(found, CHUNK)):
                 sound = [row for row in rows if not fault_of(*row)]
                 taken, left = taken + len(sound), left + len(rows) - len(sound)
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
@@ -145,7 +141,7 @@ def import_replies(*, cache: Path, archive: Path) -> Moved:
             for chunk in chunks_of(rows):
                 numbers = {name: model_number(connection, name) for name in {row[1] for row in chunk}}
                 given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
-                taken += reply_cache.insert_replies(connection, given)
+                taken += reply_cache.insert_new_replies(connection, given)
     except sqlite3.Error as error:
         raise reply_cache.reply_cache_error(cache, error) from error
     except pl.exceptions.PolarsError as error:
@@ -227,19 +223,14 @@ def unused_models(params: Path) -> Callable[[str], bool]:
 def prune_replies(file: Path, drop: Callable[[str], bool]) -> Moved:
     """Remove the replies of each model whose identity `drop` says yes to, and give their space back.
 
-    Returns what was removed, and what is left.
+    A little at a time, so that others read and write meanwhile. Returns what was removed, and what is left.
     """
     with opened_reply_cache(file) as connection:
         models = connection.execute("SELECT number, identity FROM models").fetchall()
+        segments = reply_cache.KIND.segments(connection)
         # A model's own row stays: a process that has the cache open knows it by its number.
-        dropped = [(number,) for number, identity in models if drop(identity)]
-        removed = 0
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
-            for one in dropped:
-                removed += connection.execute("DELETE FROM replies WHERE model = ?", one).rowcount
+        removed = segments.delete_models([number for number, identity in models if drop(identity)])
         if removed:
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        left: int = connection.execute("SELECT count(*) FROM replies").fetchone()[0]
+            segments.give_space_back()
+        left = sum(each.values for each in segments.counts())
     return Moved(removed, left)

@@ -6,6 +6,7 @@ is damaged or missing.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from evobuild.core.checksums import is_sound
 from evobuild.core.errors import UserError
-from evobuild.core.sqlite_cache import model_number
+from evobuild.core.sqlite_cache import LAYOUT, model_number
 from evobuild.models import reply_cache
 
 CHUNK = 20_000
@@ -80,8 +81,8 @@ def _refuse_shared(file: Path) -> None:
             return
     if application != reply_cache.KIND.number:
         raise UserError(f"{file}: an SQLite file, but no reply store; it is left as it is")
-    if version != reply_cache.VERSION:
-        raise UserError(f"{file}: of version {version}, this program knows {reply_cache.VERSION}")
+    if not 1 <= version <= LAYOUT:
+        raise UserError(f"{file}: of version {version}, this program knows {LAYOUT}")
 
 
 def _copy(file: Path, fresh: Path) -> tuple[int, int]:
@@ -93,7 +94,7 @@ def _copy(file: Path, fresh: Path) -> tuple[int, int]:
         source.execute("PRAGMA writable_schema=ON")
         source.text_factory = bytes
         numbers: dict[int, int] = {}
-        for chunk in _chunks(_rows(source)):
+        for chunk in _chunks(_rows_of_all(source)):
             sound = [row for row in chunk if _is_sound(row)]
             damaged += len(chunk) - len(sound)
             with target:
@@ -101,17 +102,30 @@ def _copy(file: Path, fresh: Path) -> tuple[int, int]:
                 for number in {row[1] for row in sound} - numbers.keys():
                     numbers[number] = model_number(target, _identity(source, number))
                 rows = [(key, numbers[number], reply, check) for key, number, reply, check in sound]
-                kept += reply_cache.insert_replies(target, rows)
+                kept += reply_cache.insert_new_replies(target, rows)
     return kept, damaged
 
 
-def _rows(source: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
-    """Every row that can be read, in the order of row numbers; what cannot is stepped over."""
+def _rows_of_all(source: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
+    """Every row that can be read of every segment."""
+    table = reply_cache.KIND.table
+    yield from _rows(source, table)
+    # By number, for the list of tables may be damaged; none is ever missing in between.
+    for number in itertools.count(1):
+        try:
+            source.execute(f"SELECT 1 FROM {table}_{number} LIMIT 0")
+        except sqlite3.DatabaseError:
+            return
+        yield from _rows(source, f"{table}_{number}")
+
+
+def _rows(source: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    """Every row that can be read of a segment, in the order of row numbers; what cannot is stepped over."""
     place, misses = -1, 0
     while place < LAST:
         try:
             # By place and not by name: the names themselves may be damaged.
-            found = source.execute("SELECT rowid, * FROM replies WHERE rowid > ? ORDER BY rowid", (place,))
+            found = source.execute(f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid", (place,))
             if len(found.description) != COLUMNS:
                 return
             for row in found:

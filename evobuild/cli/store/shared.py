@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ from evobuild.core.dvc_state import use_private_site_cache
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.outs import whole
 from evobuild.core.terminal import log
+from evobuild.models.reply_cache import replies_by_key
 
 FOLDER = Path("replies")
 PART = 20_000
@@ -151,11 +153,8 @@ def _keys(part: Path) -> list[tuple[bytes]]:
 
 def _unknown(connection: sqlite3.Connection) -> Iterator[list[tuple[bytes, str, bytes, bytes]]]:
     """The replies that no part has, as rows of ARCHIVE in the order of their keys, PART at a time."""
-    cursor = connection.execute(
-        "SELECT key, identity, CAST(reply AS BLOB), checksum FROM replies JOIN models ON number = model "
-        "WHERE NOT EXISTS (SELECT 1 FROM archived WHERE archived.key = replies.key) ORDER BY key"
-    )
-    while rows := cursor.fetchmany(PART):
+    found = replies_by_key(connection, "key NOT IN archived")
+    while rows := list(islice(found, PART)):
         yield rows
 
 
