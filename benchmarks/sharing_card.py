@@ -23,7 +23,6 @@ import carded
 
 from evobuild.cards import card, croissant
 from evobuild.core import tables
-from evobuild.export import export
 
 SECONDS, GIB = 30.0, 3.0
 """What is promised of a million rows."""
@@ -55,9 +54,7 @@ def card_figures(figures: Figures, rows: int) -> None:
         root = Path(folder)
         sources = carded.sources(root)
         made_up_rows(sources.dataset, rows)
-        found = tables.read(sources.dataset, tables.INSTRUCTIONS)
-        export.export_dataset(found, carded.ALL, root / "export")
-        del found
+        carded.export(sources, carded.ALL, root / "export")
         started = time.monotonic()
         described = card.describe(sources)
         card.write_card(root / "export", described)

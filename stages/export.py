@@ -36,11 +36,12 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.cards import card, croissant, provenance
     from evobuild.contracts.result import read_validation
     from evobuild.core import metrics, tables
+    from evobuild.core.table_writer import TableWriter
     from evobuild.export import export
     from evobuild.export.lineage import Sources, write_lineage
 
-    rows = tables.read(args.dataset, tables.INSTRUCTIONS)
-    lost = export.export_dataset(rows, params.export.formats, args.exports)
+    lost = TableWriter(args.rejects, tables.REJECTS)
+    export.export_dataset(args.dataset, params.export.formats, args.exports, lost)
     made = provenance.read_provenance(args.provenance)
     found = card.Sources(
         dataset=args.dataset,
@@ -57,8 +58,10 @@ def main(params: Params, args: Arguments) -> None:
     parents = {name: each.parent for name, each in params.rounds.items()}
     sources = Sources(args.rounds, args.replies, args.failures, args.method)
     write_lineage(args.lineage, args.dataset, sources, parents, params.branches)
-    tables.write(args.rejects, lost)
-    tables.write_json(args.counts, tables.ledger(rows.height, rows.height - lost.height, lost))
+    rows = tables.height(args.dataset, tables.INSTRUCTIONS)
+    lost.write()
+    reasons = tables.read(args.rejects, tables.REJECTS, ["reason"])
+    tables.write_json(args.counts, tables.ledger(rows, rows - lost.height, reasons))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ no text of a row enters.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from evobuild.cards.histograms import draw_histograms
 from evobuild.cards.licences import HUB_LICENCES, Stated, licence_of_data, stated_licences
 from evobuild.cards.provenance import Provenance
 from evobuild.contracts.result import Validation
+from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.markdown import code, one_line
 from evobuild.core.metrics import explain_label
 from evobuild.export.formats import DATASETS, FORMATS
@@ -69,15 +69,13 @@ def describe(sources: Sources) -> Described:
     title = f"Evolved instructions from {Path(seed).name}"
     wrote = [origin.shown_model(model) for names in facts.writers.values() for model in names if model]
     by = f", written by {', '.join(dict.fromkeys(wrote))}" if wrote else ""
-    with sources.dataset.open("rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     return Described(
         name=f"{sources.label}: {title}" if sources.label else title,
         summary=f"{facts.rows:,} answered instructions that descend from {seed}{by}",
         licence=licence_of_data(stated, sources.params.licence),
         stated=stated,
         facts=facts,
-        md5=digest,
+        md5=dvc_md5(sources.dataset),
         sources=sources,
     )
 

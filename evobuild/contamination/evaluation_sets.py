@@ -74,8 +74,7 @@ def _is_empty_held_out(path: Path) -> bool:
     if path.suffix != ".parquet" or not path.is_file():
         return False
     with suppress(BadInput):
-        height, _ = tables.stream(path)
-        return height == 0
+        return tables.height(path, tables.INSTRUCTIONS) == 0
     return False
 
 

@@ -19,6 +19,8 @@ from evobuild.core.errors import UserError
 
 SPILL_BYTES = 128 << 20
 """Of rows in memory, before they go to disk."""
+ROWS_A_GROUP = 65_536
+"""Of a file, which its readers take a group at a time."""
 
 
 def write(path: Path, rows: pl.DataFrame) -> None:
@@ -44,13 +46,28 @@ def _write_file(path: Path, ordered: pl.DataFrame) -> None:
     if ordered["id"].is_duplicated().any():
         raise ValueError(f"{path}: an id stands twice")
     try:
-        ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=65_536)
+        ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROWS_A_GROUP)
     except pl.exceptions.ComputeError as error:
         raise _unwritable(path, error) from error
 
 
 def _unwritable(path: Path, error: Exception) -> UserError:
     return UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}")
+
+
+def write_stream(
+    path: Path, rows: pl.LazyFrame, group: int = ROWS_A_GROUP, metadata: dict[str, str] | None = None
+) -> None:
+    """Write rows as they come and in their order, a row group at a time, into one file of whatever size.
+
+    Raises UserError if the disk is full, or what is read cannot be.
+    """
+    try:
+        rows.sink_parquet(
+            path, compression="zstd", row_group_size=group, maintain_order=True, metadata=metadata
+        )
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unwritable(path, error) from error
 
 
 class Columns:
@@ -107,7 +124,7 @@ class TableWriter:
 
     def __init__(self, path: Path, schema: pl.Schema) -> None:
         self.height = 0
-        self._path, self._schema = path, schema
+        self.path, self._schema = path, schema
         self._rows = Columns(schema)
         self._spills: list[Path] = []
 
@@ -126,18 +143,18 @@ class TableWriter:
     def write(self) -> None:
         """Write the table. Raises as the function `write`."""
         if not self._spills:
-            write(self._path, self._rows.frame())
+            write(self.path, self._rows.frame())
             return
         self._spill()
         parts = self._parts()
         if table_parts.is_large(self.height):
-            _write_parts(self._path, parts)
+            _write_parts(self.path, parts)
             for spill in self._spills:
                 spill.unlink()
         else:
             rows = pl.concat(parts)
-            shutil.rmtree(self._path)
-            _write_file(self._path, rows)
+            shutil.rmtree(self.path)
+            _write_file(self.path, rows)
 
     def _bound(self) -> None:
         if self._rows.bytes >= SPILL_BYTES:
@@ -149,8 +166,8 @@ class TableWriter:
 
         rows = self._rows.frame().sort("id")
         self._rows = Columns(self._schema)
-        self._path.mkdir(exist_ok=True)
-        spill = self._path / f"spill-{len(self._spills)}.arrow"
+        self.path.mkdir(exist_ok=True)
+        spill = self.path / f"spill-{len(self._spills)}.arrow"
         self._spills.append(spill)
         kind = _arrow(self._schema.to_frame()).schema
         options = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -159,7 +176,7 @@ class TableWriter:
                 for part in table_parts.cut(rows):
                     writer.write_batch(_batch(_arrow(part)))
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise _unwritable(self.path, error) from error
 
     def _parts(self) -> Iterator[pl.DataFrame]:
         """Each of the 256 parts, sorted by id; of every spill only that is in memory."""

@@ -18,60 +18,63 @@ none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from evobuild.core import json_lines, tables
 from evobuild.core.json_lines import Record
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.table_writer import TableWriter, write_stream
+from evobuild.core.tables import INSTRUCTIONS, Instruction, Reject
 from evobuild.export import formats
 from evobuild.export.formats import DATASETS, FORMATS, IDS, Format
 
 
-def export_dataset(rows: pl.DataFrame, names: Sequence[str], folder: Path) -> pl.DataFrame:
-    """Write a data set into a new folder, in each format that is named; give the rejects.
+def export_dataset(dataset: Path, names: Sequence[str], folder: Path, rejects: TableWriter) -> None:
+    """Write a data set into a new folder, in each format that is named; some rows at a time are in memory.
 
     A reject is a row that is in some of the files only; its detail names the formats that lack it.
 
     Raises BadInput naming a row whose text cannot be written.
     """
     folder.mkdir()
-    ordered = rows.sort("id")
+    with_extra = _has_extra(dataset)
     for name in names:
         if name in FORMATS:
-            _write_records(folder, FORMATS[name], ordered)
+            _write_records(folder, FORMATS[name], dataset, with_extra)
     if DATASETS in names:
-        _write_parquet(folder / DATASETS, ordered)
-    lost = []
+        _write_parquet(folder / DATASETS, dataset)
     if paired := [name for name in names if name in FORMATS and FORMATS[name].llama_factory]:
         entries = {name: {"file_name": FORMATS[name].file, **FORMATS[name].llama_factory} for name in paired}
         formats.write_dataset_info(folder, entries)
-        lost = list(_reject_unpaired(tables.instructions(ordered), paired))
-    return tables.frame(tables.REJECTS, lost)
+        _, rows = tables.stream(dataset)
+        for row in rows:
+            if not formats.has_paired_turns(row):
+                rejects.append(Reject(row.id, "turns not in pairs", ", ".join(paired), ""))
 
 
-def _reject_unpaired(rows: Iterable[Instruction], names: Sequence[str]) -> Iterator[Reject]:
-    for row in rows:
-        if not formats.has_paired_turns(row):
-            yield Reject(row.id, "turns not in pairs", ", ".join(names), "")
+def _has_extra(dataset: Path) -> bool:
+    extra = tables.scan(dataset, INSTRUCTIONS, ["extra"])
+    return bool(tables.collect(dataset, extra.select((pl.col("extra") != "").any())).item())
 
 
-def _write_records(folder: Path, layout: Format, table: pl.DataFrame) -> None:
-    with_extra = not layout.strict and (table["extra"] != "").any()
-    rows = tables.instructions(table)
+def _write_records(folder: Path, layout: Format, dataset: Path, with_extra: bool) -> None:
+    _, rows = tables.stream(dataset)
     fit = (row for row in rows if not layout.llama_factory or formats.has_paired_turns(row))
     records = ((row.id, _own_fields(row, layout, with_extra) | layout.record(row)) for row in fit)
     json_lines.write_json_lines(folder / layout.file, records)
     if layout.strict:
-        (folder / IDS).write_text("".join(f"{key}\n" for key in table["id"]), encoding="utf-8")
+        with (folder / IDS).open("w", encoding="utf-8") as file:
+            for rows_ in tables.batches(dataset, INSTRUCTIONS, ["id"]):
+                file.writelines(f"{key}\n" for key in rows_["id"])
 
 
 def _own_fields(row: Instruction, layout: Format, with_extra: bool) -> Record:
     return {} if layout.strict else {"id": row.id} | ({"extra": row.extra} if with_extra else {})
 
 
-def _write_parquet(folder: Path, rows: pl.DataFrame) -> None:
+def _write_parquet(folder: Path, dataset: Path) -> None:
+    """One file, whatever the table is: those who read it know nothing of parts."""
     (folder / "data").mkdir(parents=True)
-    tables.write(folder / "data/train.parquet", rows)
+    write_stream(folder / "data/train.parquet", tables.scan(dataset, INSTRUCTIONS))

@@ -23,7 +23,8 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.errors import BadInput, UserError
+from evobuild.core.errors import BadInput
+from evobuild.core.table_writer import write_stream
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, REPLIES, SEED_ROUND
 
 CHUNK = 50_000
@@ -72,10 +73,7 @@ def write_lineage(
 
 def _join(parts: list[Path], path: Path, method: str) -> None:
     rows = pl.scan_parquet(parts) if parts else LINEAGE.to_frame().lazy()
-    try:
-        rows.sink_parquet(path, compression="zstd", row_group_size=CHUNK, metadata={METHOD: method})
-    except (pl.exceptions.ComputeError, OSError) as error:
-        raise UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}") from error
+    write_stream(path, rows, CHUNK, {METHOD: method})
 
 
 def _parents_first(parents: Mapping[str, str]) -> list[str]:

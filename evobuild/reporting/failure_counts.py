@@ -15,6 +15,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.json_files import read_json_file
 from evobuild.core.reasons import reasons_of
+from evobuild.core.table_parts import part_files
 
 FAILURE_COUNTS = pl.Schema(
     {
@@ -75,7 +76,7 @@ def _count(round: str, stage: str, failed: pl.LazyFrame, tried: pl.LazyFrame) ->
 
 
 def _scan(folder: Path, name: str) -> pl.LazyFrame:
-    return pl.scan_parquet(folder / f"{name}.parquet", glob=False)
+    return pl.scan_parquet(part_files(folder / f"{name}.parquet"), glob=False)
 
 
 def failure_figures(

@@ -5,7 +5,7 @@
 .json.gz, .jsonl.gz  the same, compressed
 .csv, .tsv           a header row, then text cells, parted by the comma, semicolon or tab that cuts the header
                      into most; an empty or lacking cell is null; blank lines are passed over
-.parquet             any columns
+.parquet             any columns; a large table may be a folder of parts
 
 Text is UTF-8, with or without a byte order mark. A place is `seeds.jsonl:17` in files of lines and in CSV,
 the line on which the record begins, and `alpaca.json[16]` (index 16, from 0) in arrays and Parquet. Failure
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from evobuild.core.errors import BadInput
 from evobuild.core.json_lines import SURROGATE, check_characters, parse_json, read_json_lines
+from evobuild.core.table_parts import part_files
 from evobuild.core.table_size import check_table_size
 from evobuild.core.text_files import decode_utf8, opened_file
 from evobuild.seeds.fields import Record, json_kind, listed_fields
@@ -45,15 +46,16 @@ def read_records(path: Path) -> Iterator[tuple[str, Record]]:
 
     Raises BadInput on the first thing that cannot be read, and if there is no record.
     """
-    with opened_file(path):  # a missing file or a folder is said before a strange suffix
-        read_container = _container(path)
     record = None
-    for place, record in read_container(path):
-        if not isinstance(record, dict):
-            raise BadInput(
-                f"{place}: the record is {json_kind(record)}; expected an object with named fields"
-            )
-        yield place, record
+    for file in part_files(path) if path.suffix == ".parquet" else [path]:
+        with opened_file(file):  # a missing file or a folder is said before a strange suffix
+            read_container = _container(file)
+        for place, record in read_container(file):
+            if not isinstance(record, dict):
+                raise BadInput(
+                    f"{place}: the record is {json_kind(record)}; expected an object with named fields"
+                )
+            yield place, record
     if record is None:
         raise BadInput(f"{path}: holds no records; expected at least one")
 

@@ -15,8 +15,6 @@ from evobuild.cards import card, licences
 from evobuild.cards.citations import papers_used
 from evobuild.cards.facts import LENGTHS, LEVELS, read_facts
 from evobuild.cards.licences import UNKNOWN, stated_licences
-from evobuild.core import tables
-from evobuild.export.export import export_dataset
 
 
 def rendered(root: Path, **given: Any) -> str:
@@ -152,7 +150,7 @@ def test_load_dataset_finds_the_table_or_else_each_format(tmp_path: Path, format
         tmp_path / "export",
         str(tmp_path / "cache"),
     )
-    export_dataset(tables.read(found.dataset, tables.INSTRUCTIONS), formats, folder)
+    carded.export(found, formats, folder)
     card.write_card(folder, card.describe(found))
     assert sorted(datasets.get_dataset_config_names(str(folder))) == sorted(names)
     for name in names:

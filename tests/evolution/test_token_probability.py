@@ -152,7 +152,7 @@ def test_a_row_without_a_reply_is_no_position(write, tmp_path):
         (lambda path: path.write_text("no table"), "not a readable Parquet table"),
         (
             lambda path: pl.DataFrame({"id": ["a"]}).write_parquet(path),
-            "expected a column 'attempt' of Int64",
+            "column 'attempt' is missing",
         ),
     ],
     ids=["missing", "another file", "another table"],

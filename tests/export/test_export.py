@@ -14,6 +14,7 @@ import tiny
 
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
+from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.export import export as exports
@@ -54,7 +55,12 @@ LOST = [tiny.row(instruction=name, history=turns) for name, turns in UNPAIRED.it
 
 def export(folder: Path, rows: list[Instruction], names: list[str] = ALL) -> pl.DataFrame:
     table = tables.frame(INSTRUCTIONS, rows).with_columns(ifd=pl.lit(0.5))
-    return exports.export_dataset(table, names, folder)
+    dataset = folder.with_name(f"{folder.name}.parquet")
+    tables.write(dataset, table)
+    lost = TableWriter(folder.with_name(f"{folder.name}-rejects.parquet"), tables.REJECTS)
+    exports.export_dataset(dataset, names, folder, lost)
+    lost.write()
+    return tables.read(lost.path, tables.REJECTS)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,6 @@ import polars as pl
 import pytest
 
 from evobuild.cards import card, croissant
-from evobuild.core import tables
-from evobuild.export.export import export_dataset
 
 # Of mlcroissant and a library beneath it.
 pytestmark = [
@@ -29,7 +27,7 @@ RECOMMENDED = "datePublished"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("croissant")
     found = carded.sources(root, label="DRY RUN", licence="cc-by-4.0")
-    export_dataset(tables.read(found.dataset, tables.INSTRUCTIONS), carded.ALL, root / "export")
+    carded.export(found, carded.ALL, root / "export")
     described = card.describe(found)
     card.write_card(root / "export", described)
     croissant.write_croissant(root / "export", described)

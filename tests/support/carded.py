@@ -13,8 +13,10 @@ from evobuild.cards.card import Sources
 from evobuild.cards.provenance import Provenance
 from evobuild.contracts.result import Outcome, TableOutcomes, Validation, validation_of
 from evobuild.core import tables
+from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.yaml_files import read_yaml
+from evobuild.export.export import export_dataset
 from evobuild.export.params import Export
 
 ALL = ["alpaca", "sharegpt", "messages", "trl", "datasets"]
@@ -108,3 +110,9 @@ def sources(
     tables.write(root / "dataset.parquet", table)
     params = Export.model_validate({"formats": ALL, "licence": None, "licences": {}} | export)
     return Sources(root / "dataset.parquet", made or provenance(), counts(), validation(), params, label, 1)
+
+
+def export(sources: Sources, names: list[str], folder: Path) -> None:
+    """Export the data set that a card describes."""
+    rejects = TableWriter(folder.with_name("rejects.parquet"), tables.REJECTS)
+    export_dataset(sources.dataset, names, folder, rejects)

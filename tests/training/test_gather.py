@@ -38,7 +38,8 @@ def args(tmp_path: Path) -> stage.Arguments:
 
 
 def gathered(args: stage.Arguments, data: str, method: str = "sft") -> pl.DataFrame:
-    stage.main(stage.Params.model_validate({"finetune": {"data": data, "method": method}}), args)
+    params = {"finetune": {"data": data, "method": method}, "tables": {"rows_per_file": 1000}}
+    stage.main(stage.Params.model_validate(params), args)
     return pl.read_parquet(args.training)
 
 

@@ -23,6 +23,7 @@ from evobuild.cli.plan.replies import DEFAULT_TOKENS, EarlierReplies, allowed_to
 from evobuild.cli.plan.training import TrainingEstimate, Trainings
 from evobuild.core import machine, run_journal
 from evobuild.core.stages import ASKED, EVALUATED, LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
+from evobuild.core.table_parts import part_files
 from evobuild.core.tables import SEED_ROUND
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
@@ -302,7 +303,7 @@ def _records(source: Path, format: formats.Format = "auto", columns: Columns | N
 
 
 def _height(table: str) -> int:
-    return int(pl.scan_parquet(table).select(pl.len()).collect().item())
+    return int(pl.scan_parquet(part_files(Path(table))).select(pl.len()).collect().item())
 
 
 def _sums(usages: Iterable[Usage]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import require
+from evobuild.core.table_parts import part_files
 from evobuild.core.tables import INSTRUCTIONS, PREFERENCES, Instruction
 
 SAMPLE = 1000
@@ -29,9 +30,10 @@ def example_lengths(rows: Path, tokenizer: Path) -> list[int]:
     """
     if not rows.exists():
         return []
-    pairs = "rejected" in pl.read_parquet_schema(rows)
-    table = tables.read(rows, PREFERENCES if pairs else INSTRUCTIONS)
-    sample = table.gather_every(max(1, table.height // SAMPLE))
+    pairs = "rejected" in pl.read_parquet_schema(part_files(rows)[0])
+    schema = PREFERENCES if pairs else INSTRUCTIONS
+    every = max(1, tables.height(rows, schema) // SAMPLE)
+    sample = tables.collect(rows, tables.scan(rows, schema).gather_every(every))
     count = _counter(tokenizer)
     return [count(text) for text in _texts(sample, pairs)]
 

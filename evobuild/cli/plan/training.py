@@ -18,6 +18,7 @@ from evobuild.cli.plan.fitting import fitting_changes
 from evobuild.cli.plan.lengths import example_lengths
 from evobuild.core.errors import UserError
 from evobuild.core.machine import Machine, Training
+from evobuild.core.table_parts import part_files
 from evobuild.core.uri import Weights
 from evobuild.training import scratch
 from evobuild.training.params import DATASET, Finetune, settings_of_base
@@ -192,4 +193,4 @@ def _tokenizer(model: Weights) -> Path:
 def _height(table: Path) -> int:
     import polars as pl
 
-    return int(pl.scan_parquet(table).select(pl.len()).collect().item())
+    return int(pl.scan_parquet(part_files(table)).select(pl.len()).collect().item())

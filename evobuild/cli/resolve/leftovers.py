@@ -31,13 +31,24 @@ def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Pa
     folders = sorted({out.parent for out in outs if out.suffix} - MIXED)
     found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
     strange = [path for path in found if path not in outs and not path.name.startswith(".")]
-    files = [path for path in strange if path.is_file() and not path.is_symlink()]
-    made = [path for path in files if _MADE.fullmatch(path.name)]
-    kept = set(_kept_by_dvc(made))
-    gone = [path for path in made if path in kept or _is_kept_by_git(path)]
+    made = [path for path in strange if _MADE.fullmatch(path.name) and not path.is_symlink()]
+    files = {path: files for path in made if (files := _files(path))}
+    kept = set(_kept_by_dvc([file for each in files.values() for file in each]))
+    gone = [path for path in files if all(file in kept or _is_kept_by_git(file) for file in files[path])]
     for path in gone:
-        path.unlink()
+        for file in files[path]:
+            file.unlink()
+        if path.is_dir():
+            path.rmdir()
     return gone, [path for path in strange if path not in gone]
+
+
+def _files(out: Path) -> list[Path]:
+    """An out's files: itself, or the parts of a large table; none if there is more in its folder."""
+    if not out.is_dir():
+        return [out]
+    inside = sorted(out.iterdir())
+    return inside if all(each.is_file() and not each.is_symlink() for each in inside) else []
 
 
 def _outs(instance: Instance) -> Iterator[Path]:

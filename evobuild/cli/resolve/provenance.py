@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild.core import library
+from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.params import declared_keys, declared_values
 from evobuild.core.reads import Given, Reads, values_read
 from evobuild.core.stage import params_schema
@@ -43,8 +43,8 @@ def made_with(
         _merge(default, _read(each, values, shipped, unanswered))
     resolved = [settings[each.stem] for each in own if each.stem in settings]
     found = {kind: {name: own[kind][name] for own in resolved for name in own[kind]} for kind in _KINDS}
-    if (source := Path(values["seed"]["source"])).is_file():
-        found["files"] |= {str(values["seed"]["source"]): _md5(source)}
+    if (source := Path(values["seed"]["source"])).exists():
+        found["files"] |= {str(values["seed"]["source"]): dvc_md5(source)}
     changed = {key: {"value": value, "default": old} for key, old, value in _changed(default, read)}
     stages = list(dict.fromkeys(each.stem for each in own))
     return {"stages": stages, "params": read, "changed": changed, **found}
@@ -85,8 +85,3 @@ def _changed(
             yield from _changed(old, value, f"{prefix}{key}.")
         elif value != old:
             yield f"{prefix}{key}", old, value
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

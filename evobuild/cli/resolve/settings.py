@@ -14,7 +14,6 @@ model that comes as a package counts by what is installed.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import re
@@ -28,6 +27,7 @@ from pydantic import BaseModel
 from evobuild.cli.resolve.provenance import STEM, made_with
 from evobuild.contracts.earlier import md5_of
 from evobuild.core import library
+from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.params import Part, declared_keys, declared_values
 from evobuild.core.prompts import included
 from evobuild.core.reads import Given, params_read, values_read
@@ -143,8 +143,8 @@ def _settings(
     versions = {"versions": {each: md5_of(each) for each in reads.versions}} if reads.versions else {}
     return versions | {
         "params": values_read(declared, reads),
-        "prompts": {str(path): _md5(path) for path in included(reads.prompts).values()},
-        "files": {name: _md5(Path(name)) for name in reads.files},
+        "prompts": {str(path): dvc_md5(path) for path in included(reads.prompts).values()},
+        "files": {name: dvc_md5(Path(name)) for name in reads.files},
         "code": {f"evobuild/{name}": known.code[name] for name in FOLDERS_OF_STAGES[instance.stage.name]},
         "libraries": {name: known.pinned[name] for name in sorted(libraries) if name in known.pinned},
         "weights": {
@@ -175,8 +175,3 @@ def _pinned_versions() -> dict[str, str]:
     if library.LOCK.is_file():
         return dict(library.read_lock()["libraries"])
     return {name.lower(): version for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8"))}
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
