@@ -26,19 +26,18 @@ class Arguments:
 def main(params: SelectParams, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.selection import select
-    from evobuild.selection.candidate_rows import Sources
+    from evobuild.selection.candidate_rows import DATASET, Sources
 
     sources = Sources(args.rounds, args.responses, args.measures, args.embeddings, args.contamination)
-    found = select.select_rows(params, sources)
-    ledger = tables.ledger(found.rows_in, found.kept.height, found.rejects)
-    tables.refuse_empty(f"{found.rows_in} rows came in", ledger)
+    results = tables.Results(DATASET, out=args.dataset, rejects=args.rejects)
+    found = select.select_rows(params, sources, results)
+    if not found.rows_in:
+        tables.refuse_empty("0 rows came in", tables.balance(0, 0, {}))
     unknown = _unknown(params.select.exclude, found.unknown)
+    # Which pool gives most is seen in the report without it.
+    results.write(found.rows_in, args.counts, warnings=[*found.reversed, *unknown])
     for warning in (*found.reversed, *found.dominant, *unknown):
         log(f"warning: {warning}")
-    tables.write(args.dataset, found.kept)
-    tables.write(args.rejects, found.rejects)
-    # Which pool gives most is seen in the report without it.
-    tables.write_json(args.counts, ledger | {"warnings": [*found.reversed, *unknown]})
 
 
 def _unknown(file: str | None, ids: list[str]) -> list[str]:

@@ -17,9 +17,9 @@ from evobuild.core.errors import BadInput
 from evobuild.core.measures import MEASURES
 from evobuild.core.params import validated
 from evobuild.core.table_parts import ROWS_PER_FILE
-from evobuild.core.tables import EMBEDDINGS, INSTRUCTIONS
+from evobuild.core.tables import EMBEDDINGS, INSTRUCTIONS, REJECTS
 from evobuild.selection import select as selection
-from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.candidate_rows import DATASET, Sources
 from evobuild.selection.params import Select, SelectParams
 from evobuild.selection.ranks import is_highest
 
@@ -70,9 +70,13 @@ def select(
     fixed |= {"tables": {"rows_per_file": ROWS_PER_FILE}}
     params = validated(Path("rows"), read | fixed, SelectParams)
     with TemporaryDirectory() as folder:
-        found = selection.select_rows(params, _written(given, pools, hits, Path(folder)))
-    order = found.kept.sort("metric", "id", descending=[_is_best_high(own), False])
-    return Result(given.with_others(order.select(*INSTRUCTIONS, "metric"), ["metric"]), found.rejects)
+        out, rejects = Path(folder, "dataset.parquet"), Path(folder, "rejects.parquet")
+        results = tables.Results(DATASET, out=out, rejects=rejects, is_needed=False)
+        found = selection.select_rows(params, _written(given, pools, hits, Path(folder)), results)
+        results.write(found.rows_in, Path(folder, "counts.json"))
+        best, lost = tables.read(out, DATASET), tables.read(rejects, REJECTS)
+    order = best.sort("metric", "id", descending=[_is_best_high(own), False])
+    return Result(given.with_others(order.select(*INSTRUCTIONS, "metric"), ["metric"]), lost)
 
 
 def _is_best_high(params: Select) -> bool:

@@ -372,6 +372,11 @@ class Results:
         """Take rows of the out that are a table already."""
         self._kept.extend(rows)
 
+    def reject(self, lost: pl.DataFrame) -> None:
+        """Take rejects that are a table: id, reason, detail."""
+        self._lost.extend(lost.with_columns(reply=pl.lit("")))
+        self._reasons.update(dict(lost["reason"].value_counts().iter_rows()))
+
     def write(self, rows_in: int, counts: Path, **beside: object) -> None:
         """Write the out, the rejects, and the counts with more beside them.
 

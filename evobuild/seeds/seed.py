@@ -112,9 +112,8 @@ def _group_value(group: Kept, seed: int) -> float:
 
 def _groups(kept: Kept, threshold: float, seed: int) -> list[list[int]]:
     """Places that must stay together: near-duplicates, and the turns of one conversation."""
-    near = minhash.group_near_duplicates(
-        [f"{row.instruction}\n{row.input}" for _, row in kept], threshold, seed
-    )
+    asked = (f"{row.instruction}\n{row.input}" for _, row in kept)
+    near = minhash.group_near_duplicates(asked, threshold, seed, len(kept)).tolist()
     together: dict[int, int] = {}
     joined = [
         together.setdefault(source.conversation, group) for (source, _), group in zip(kept, near, strict=True)

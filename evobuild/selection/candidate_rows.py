@@ -1,13 +1,13 @@
 """What select reads: the rows of some pools with all that was measured of them, side by side by id.
 
-Texts stay in their files until they are asked for, so that a million rows take the memory of their
-figures. Names of pools come from params: a file of a removed round stays unread. What a row was not
-given is null.
+Texts stay in their files until they are asked for, so that rows take the memory of their figures; and of
+large tables one span of ids is read after the other. Names of pools come from params: a file of a removed
+round stays unread. What a row was not given is null.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.measures import MEASURES, measure_folders
+from evobuild.core.table_parts import Span, spans
 from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS
 
 FACTS = ("id", "content_id", "round", "domain")
@@ -36,33 +37,103 @@ class Sources(NamedTuple):
     contamination: Path | None = Path("data/contamination")
 
 
-MEASURED = tuple(column.name for measure in MEASURES for column in measure.columns if column.in_dataset)
+_KINDS = {column.name: column.kind for measure in MEASURES for column in measure.columns if column.in_dataset}
+MEASURED = tuple(_KINDS)
 """Columns of what was measured."""
+DATASET = pl.Schema({**INSTRUCTIONS, **_KINDS, "metric": pl.Float64()})
+"""The data set: rows with all that was measured of them, and the value by which they were chosen."""
 
 
 def read_candidate_rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
-    """Read all rows of some pools, whether they were answered, and what was measured of them.
+    """Read all rows of some pools: id, content_id, round, domain, answered, and MEASURED."""
+    return pl.concat(rows.drop("pool") for rows in candidate_batches(pools, sources))
 
-    Columns: id, content_id, round, domain, answered, and MEASURED.
+
+def candidate_batches(
+    pools: Sequence[str],
+    sources: Sources,
+    measured: Collection[str] = MEASURED,
+    texts: Sequence[str] = (),
+) -> Iterator[pl.DataFrame]:
+    """Go through all rows of some pools, whether they were answered, and what was measured of them.
+
+    measured: names of MEASURED to read. texts: columns of the answered row to read.
+
+    Columns: pool, those of `read_candidate_rows` but only what is in `measured`, and `texts`.
     """
-    found = []
     for name in pools:
         file = f"{name}.parquet"
-        answered = tables.read(sources.responses / file, INSTRUCTIONS, ["id"]).with_columns(answered=True)
-        own = tables.read(sources.rounds / file, INSTRUCTIONS, FACTS).join(answered, on="id", how="left")
-        own = own.with_columns(pl.col("answered").fill_null(value=False))
-        for measure in MEASURES:
-            names = {column.stored: column.name for column in measure.columns if column.in_dataset}
-            folder = sources.measures.get(measure.folder)
-            table = (
-                tables.read(folder / file, measure.schema, ["id", *names])
-                if folder
-                else measure.schema.to_frame()
-            )
-            table = table.select("id", *names).rename(names)
-            own = own.join(table, on="id", how="left", maintain_order="left")
-        found.append(own)
-    return pl.concat(found)
+        for span in spans([sources.rounds / file, *_answered_tables(file, sources)]):
+            answers = tables.read(sources.responses / file, INSTRUCTIONS, ["id", *texts], span)
+            answers = answers.with_columns(answered=True)
+            own = tables.read(sources.rounds / file, INSTRUCTIONS, FACTS, span)
+            own = own.join(answers, on="id", how="left", maintain_order="left")
+            own = own.with_columns(pl.col("answered").fill_null(value=False), pool=_pool(name, pools))
+            yield _with_measures(own, file, span, sources, measured)
+
+
+def chosen_batches(rows: pl.DataFrame, pools: Sequence[str], sources: Sources) -> Iterator[pl.DataFrame]:
+    """Go through some answered rows by pool and id, with all of their text and MEASURED beside them.
+
+    rows: id and pool, as `candidate_batches` gives them, and more.
+    """
+    for name in pools:
+        file = f"{name}.parquet"
+        for own, span in _by_span(rows, name, _answered_tables(file, sources)):
+            texts = tables.scan(sources.responses / file, INSTRUCTIONS, list(INSTRUCTIONS), span)
+            found = tables.collect(sources.responses / file, texts.join(own.lazy(), on="id"))
+            yield _with_measures(found, file, span, sources, MEASURED)
+
+
+def text_batches(
+    rows: pl.DataFrame, pools: Sequence[str], folder: Path, columns: Sequence[str]
+) -> Iterator[pl.DataFrame]:
+    """Go through some rows by pool and id, with columns of their instruction tables beside them.
+
+    rows: as of `chosen_batches`.
+    """
+    for name in pools:
+        path = folder / f"{name}.parquet"
+        for own, span in _by_span(rows, name, [path]):
+            texts = tables.scan(path, INSTRUCTIONS, ["id", *columns], span)
+            yield tables.collect(path, texts.join(own.lazy(), on="id"))
+
+
+def _pool(name: str, pools: Sequence[str]) -> pl.Expr:
+    return pl.lit(name, dtype=pl.Enum(list(pools)))
+
+
+def _answered_tables(file: str, sources: Sources) -> list[Path]:
+    return [sources.responses / file, *(folder / file for folder in sources.measures.values())]
+
+
+def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, Span]]:
+    """Cut the rows of a pool into the spans that its tables have; those without rows are left out."""
+    own = rows.filter(pl.col("pool") == pool).sort("id")
+    ids = own["id"]
+    for span in spans(paths):
+        start = int(ids.search_sorted(span.low))
+        end = own.height if span.high is None else int(ids.search_sorted(span.high))
+        if start < end:
+            yield own.slice(start, end - start), span
+
+
+def _with_measures(
+    rows: pl.DataFrame, file: str, span: Span, sources: Sources, measured: Collection[str]
+) -> pl.DataFrame:
+    for measure in MEASURES:
+        columns = [column for column in measure.columns if column.in_dataset and column.name in measured]
+        if not columns:
+            continue
+        names = {column.stored: column.name for column in columns}
+        folder = sources.measures.get(measure.folder)
+        table = (
+            tables.read(folder / file, measure.schema, ["id", *names], span)
+            if folder
+            else measure.schema.to_frame().select("id", *names)
+        )
+        rows = rows.join(table.rename(names), on="id", how="left", maintain_order="left")
+    return rows
 
 
 def read_texts(pools: Sequence[str], folder: Path, ids: pl.Series, columns: Sequence[str]) -> pl.DataFrame:

@@ -126,7 +126,7 @@ def read_compared_rows(
 def choose_by_metric(table: pl.DataFrame, metric: Metric, select: Select) -> pl.Series:
     """Choose by a metric alone; give the ids. table: of `read_compared_rows`."""
     ranked = _ranked(table, metric)
-    return selection.cut_by_mixture(ranked, select.model_copy(update={"diversity_filter": None}))[0]["id"]
+    return selection.cut_by_mixture(ranked, select.model_copy(update={"diversity_filter": None}))["id"]
 
 
 def _ranked(table: pl.DataFrame, metric: Metric) -> pl.DataFrame:

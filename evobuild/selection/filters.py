@@ -14,8 +14,11 @@ from evobuild.core.measures import METRICS
 from evobuild.selection.params import Filters, Metric
 from evobuild.text import language, words
 
-TEXT: dict[str, Callable[[str], object]] = {"words": words.count_words, "language": language.detect_language}
-"""What filters read of the instruction's text: column to what computes it."""
+TEXT: dict[str, tuple[Callable[[str], object], type[pl.DataType]]] = {
+    "words": (words.count_words, pl.Int64),
+    "language": (language.detect_language, pl.String),
+}
+"""What filters read of the instruction's text: column to what computes it, and of what type."""
 
 
 class _Bound(NamedTuple):
@@ -24,6 +27,15 @@ class _Bound(NamedTuple):
     beyond: pl.Expr
     reason: str
     detail: pl.Expr
+
+
+def add_text_columns(rows: pl.DataFrame, filters: Filters) -> pl.DataFrame:
+    """Add the columns of TEXT that some filters read. rows: have an instruction, null where it is unknown."""
+    read = {name: TEXT[name] for name in text_columns(filters)}
+    return rows.with_columns(
+        pl.col("instruction").map_elements(compute, return_dtype=kind).alias(name)
+        for name, (compute, kind) in read.items()
+    )
 
 
 def text_columns(filters: Filters) -> list[str]:

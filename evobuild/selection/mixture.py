@@ -58,24 +58,26 @@ def plan_mixture(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
     """
     is_by_pool = bool(select.weights) or select.per_pool
     labels = {
-        "pool": pl.col("round") if is_by_pool else pl.lit(""),
+        "source": pl.col("round") if is_by_pool else pl.lit(""),
         "kind": pl.col("domain") if select.per_domain else pl.lit(""),
     }
     labelled = rows.with_columns(**labels)
-    counted = labelled.filter(~pl.col("uncut")).group_by(*labels).len().sort(*labels)
+    parts = labelled.filter(~pl.col("uncut")).group_by(*labels).len()
+    # By their names, whatever numbers a categorical column gives them.
+    parts = parts.sort(pl.col("source").cast(pl.String), pl.col("kind").cast(pl.String))
     sizes: dict[str, dict[str, int]] = {}
-    for pool, kind, size in counted.iter_rows():
-        sizes.setdefault(pool, {})[kind] = size
-    whole = {pool: sum(kinds.values()) for pool, kinds in sizes.items()}
+    for source, kind, size in parts.iter_rows():
+        sizes.setdefault(source, {})[kind] = size
+    whole = {source: sum(kinds.values()) for source, kinds in sizes.items()}
     total = select.count or max(1, round(sum(whole.values()) * (select.share or 1)))
-    by_pool = share_out(total, select.weights or whole, whole)
-    found = [
-        (pool, kind, quota)
-        for pool, kinds in sizes.items()
-        for kind, quota in share_out(by_pool.get(pool, 0), kinds, kinds).items()
+    by_source = share_out(total, select.weights or whole, whole)
+    quotas = [
+        quota
+        for source, kinds in sizes.items()
+        for quota in share_out(by_source.get(source, 0), kinds, kinds).values()
     ]
-    parts = pl.DataFrame(found, {"pool": pl.String, "kind": pl.String, "quota": pl.Int64}, orient="row")
-    numbered = labelled.join(parts.with_row_index("part"), on=list(labels), how="left", maintain_order="left")
+    parts = parts.with_columns(quota=pl.Series(quotas, dtype=pl.Int64)).with_row_index("part").drop("len")
+    numbered = labelled.join(parts, on=list(labels), how="left", maintain_order="left")
     cut = ~pl.col("uncut")
     part = pl.when(cut).then(pl.col("part").cast(pl.Int64)).otherwise(-1)
     return numbered.with_columns(part=part, quota=pl.when(cut).then("quota")).drop(*labels)

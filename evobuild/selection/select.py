@@ -1,5 +1,9 @@
 """The selection: which rows make the data set, in steps that each say what they lose and why.
 
+A row is read with what the selection asks for, goes through the steps that concern it alone, and stays in
+memory as a line of figures; the text of those that are chosen is read when they are written. So ten million
+rows take a few GB.
+
 Lost are 1. rows that a person left out, 2. rows that were not answered, 3. those that share text with an
 evaluation set, 4. those that a filter stops, 5. all but the best of equal or much alike rows, 6. what is
 below the cut. Every row of the pools is in exactly one of the data set and the rejects, with the first reason
@@ -8,18 +12,18 @@ that applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.measures import METRICS, RANDOM
 from evobuild.core.reasons import BELOW_THE_CUT, EXCLUDED, NOT_ANSWERED, TOO_NEAR
-from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND
+from evobuild.core.tables import SEED_ROUND, Results
 from evobuild.selection import (
     candidate_rows,
     deduplicate,
@@ -31,68 +35,103 @@ from evobuild.selection import (
 )
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.excluded import read_excluded_ids
-from evobuild.selection.params import Select, SelectParams
+from evobuild.selection.params import Metric, Select, SelectParams
 
 COULD_BE_CHOSEN = (BELOW_THE_CUT, TOO_NEAR)
 """Reasons of rows that got as far as the cut."""
+
+AT_A_TIME = 100_000
+"""Rows that are told why they were lost."""
 
 Step = Callable[[pl.DataFrame], pl.DataFrame]
 """Gives the rows that it loses: id, reason, detail."""
 
 
 class Selection(NamedTuple):
-    """The data set, its rejects, and how many rows there were.
+    """What came in, and what may not be meant.
 
-    reversed: a warning if later rounds are preferred less, else nothing. dominant: likewise if most rows are
-    of one pool. unknown: ids to leave out that no row has.
+    rows_in: rows of the pools. reversed: a warning if later rounds are preferred less, else nothing.
+    dominant: likewise if most rows are of one pool. unknown: ids to leave out that no row has.
     """
 
-    kept: pl.DataFrame
-    rejects: pl.DataFrame
     rows_in: int
     reversed: list[str]
     dominant: list[str]
     unknown: list[str]
 
 
-def select_rows(params: SelectParams, sources: Sources) -> Selection:
-    """Select rows. params: random_seed, pools, select and decontaminate.sets.
+def select_rows(params: SelectParams, sources: Sources, results: Results) -> Selection:
+    """Select rows. params: random_seed, pools, select and decontaminate.sets. results: takes all rows.
 
     Raises BadInput if something that the params ask for was measured of no row.
     """
     select, seed = params.select, params.random_seed
     names = select.pools_read(params.pools)
-    is_seed = pl.col("round") == SEED_ROUND
-    rows = candidate_rows.read_candidate_rows(names, sources).with_columns(uncut=is_seed & select.keep_seeds)
-    _refuse_unmeasured(rows, select, names)
-    excluded = read_excluded_ids(Path(select.exclude)) if select.exclude else []
-    open_, lost = _sift(rows, [_leave_out(excluded), *_gates(params, names, sources)])
-    ordered = ranks.order_by_worth(ranks.add_worth(open_, select.by, seed))
+    came = _read_open(params, names, sources, results)
+    ordered = ranks.order_by_worth(ranks.add_worth(came.open, select.by, seed))
+    came = came._replace(open=came.open.clear())
     turned = warnings.warn_of_reversed_rounds(ordered, select, names)
-    open_, repeated = _sift(ordered, _alike(select, names, sources, seed))
-    chosen, cut_off = cut_by_mixture(
-        open_, select, _vectors(open_, names, sources) if select.diversity_filter else None
-    )
-    rejects = pl.concat([*lost, *repeated, cut_off]).with_columns(reply=pl.lit(""))
-    texts = candidate_rows.read_texts(names, sources.responses, chosen["id"], list(INSTRUCTIONS))
-    kept = texts.join(chosen.select("id", *candidate_rows.MEASURED, "metric"), on="id", how="left")
+    ordered = _sift(ordered, _alike(select, names, sources, seed), results)
+    vectors_N_D = _vectors(ordered, names, sources) if select.diversity_filter else None
+    chosen = cut_by_mixture(ordered, select, results.reject, vectors_N_D).select("id", "pool", "metric")
+    for rows in candidate_rows.chosen_batches(chosen, names, sources):
+        results.extend(rows)
     return Selection(
-        kept,
-        rejects.match_to_schema(tables.REJECTS),
-        rows.height,
+        sum(came.rows.values()),
         reversed=turned,
-        dominant=warnings.warn_of_dominant_pool(rows["round"], chosen["round"]),
-        unknown=sorted(set(excluded) - set(rows["id"])),
+        dominant=warnings.warn_of_dominant_pool(
+            [pool for pool, rows in came.rows.items() if rows], chosen["pool"].cast(pl.String)
+        ),
+        unknown=came.unknown,
     )
 
 
-def _sift(rows: pl.DataFrame, steps: Iterable[Step]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Take steps one after the other; give the rows that none loses, and what each loses."""
-    lost = []
+class _Open(NamedTuple):
+    """Rows that passed all that concerns them alone, and how many came in of each pool. unknown: as above."""
+
+    open: pl.DataFrame
+    rows: Counter[str]
+    unknown: list[str]
+
+
+def _read_open(params: SelectParams, names: Sequence[str], sources: Sources, results: Results) -> _Open:
+    select = params.select
+    excluded = read_excluded_ids(Path(select.exclude)) if select.exclude else []
+    steps = [_leave_out(excluded), *_gates(params, sources)]
+    texts = ["instruction"] if filters.text_columns(select.filters) else []
+    read, unmeasured = _columns_read(select), _metrics_asked(select)
+    found, counted, unknown = [], Counter[str](), set(excluded)
+    for batch in candidate_rows.candidate_batches(names, sources, read, texts):
+        counted[str(batch["pool"].first() or "")] += batch.height
+        unmeasured = {m: key for m, key in unmeasured.items() if not batch[METRICS[m].column].count()}
+        unknown.difference_update(batch["id"]) if unknown else None
+        uncut = (pl.col("round") == SEED_ROUND) & select.keep_seeds
+        rows = _sift(batch.with_columns(uncut=uncut), steps, results)
+        rows = rows.drop("answered", *texts)
+        found.append(rows.with_columns(pl.col("round", "domain").cast(pl.Categorical)))
+    _refuse_unmeasured(unmeasured, names)
+    return _Open(pl.concat(found), counted, sorted(unknown))
+
+
+def _columns_read(select: Select) -> set[str]:
+    """Columns of MEASURED that a selection asks for."""
+    asked = [METRICS[metric] for metric in _metrics_asked(select)]
+    return {column for metric in asked for column in (metric.column, *metric.expression.meta.root_names())}
+
+
+def _metrics_asked(select: Select) -> dict[Metric, str]:
+    """Metrics that a selection asks for, each with the key that does."""
+    asked = dict.fromkeys(filters.filter_metrics(select.filters), "select.filters")
+    return asked | {metric: "select.by" for metric in select.by if metric != RANDOM}
+
+
+def _sift(rows: pl.DataFrame, steps: Iterable[Step], results: Results) -> pl.DataFrame:
+    """Take steps one after the other; give the rows that none loses."""
     for step in steps:
-        lost.append(step(rows))
-        rows = rows.join(lost[-1], on="id", how="anti", maintain_order="left")
-    return rows, lost
+        lost = step(rows)
+        results.reject(lost)
+        rows = rows.join(lost, on="id", how="anti", maintain_order="left") if lost.height else rows
+    return rows
 
 
 def _leave_out(ids: Sequence[str]) -> Step:
@@ -100,31 +139,27 @@ def _leave_out(ids: Sequence[str]) -> Step:
     return lambda rows: _reject(rows.filter(pl.col("id").is_in(listed.implode())), EXCLUDED)
 
 
-def _gates(params: SelectParams, names: Sequence[str], sources: Sources) -> list[Step]:
+def _gates(params: SelectParams, sources: Sources) -> list[Step]:
     """What a row must pass by itself."""
-    measures = params.select.contamination
+    given = params.select.filters
 
     def unanswered(rows: pl.DataFrame) -> pl.DataFrame:
         return _reject(rows.filter(~pl.col("answered")), NOT_ANSWERED)
 
-    def contaminated(rows: pl.DataFrame) -> pl.DataFrame:
-        if sources.contamination is None:
-            raise ValueError("nobody looked for contamination")
-        hits = candidate_rows.read_contaminated_rows(
-            list(params.decontaminate.sets), measures, sources.contamination
-        )
-        return _reject(rows.join(hits, on="id"), "contaminated", "hit")
-
     def filtered(rows: pl.DataFrame) -> pl.DataFrame:
-        given = params.select.filters
-        if columns := filters.text_columns(given):
-            texts = candidate_rows.read_texts(names, sources.responses, rows["id"], ["instruction"])
-            read = [texts["instruction"].map_elements(filters.TEXT[name]).alias(name) for name in columns]
-            rows = rows.join(texts.select("id", *read), on="id", how="left", maintain_order="left")
-        return filters.find_filtered_rows(rows, given, list(params.select.by))
+        told = filters.add_text_columns(rows, given)
+        return filters.find_filtered_rows(told, given, list(params.select.by))
 
-    gates = [contaminated] if measures else []
-    return [unanswered, *gates, filtered]
+    contaminated = [_contaminated(params, sources)] if params.select.contamination else []
+    return [unanswered, *contaminated, filtered]
+
+
+def _contaminated(params: SelectParams, sources: Sources) -> Step:
+    if sources.contamination is None:
+        raise ValueError("nobody looked for contamination")
+    sets, measures = list(params.decontaminate.sets), params.select.contamination
+    hits = candidate_rows.read_contaminated_rows(sets, measures, sources.contamination)
+    return lambda rows: _reject(rows.join(hits, on="id"), "contaminated", "hit")
 
 
 def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) -> list[Step]:
@@ -134,11 +169,11 @@ def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) ->
     if near is not None:
 
         def nearly(rows: pl.DataFrame) -> pl.DataFrame:
+            placed = rows.select("id", "pool").with_row_index("place")
             columns = ["history", "instruction", "input"]
-            texts = candidate_rows.read_texts(names, sources.responses, rows["id"], columns)
-            asked = texts.select("id", candidate_rows.join_asked_text())
-            ordered = rows.select("id").join(asked, on="id", how="left", maintain_order="left")
-            return deduplicate.find_near_duplicates(rows, ordered["asked"], near, seed)
+            batches = candidate_rows.text_batches(placed, names, sources.responses, columns)
+            asked = (texts.select("place", candidate_rows.join_asked_text()) for texts in batches)
+            return deduplicate.find_near_duplicates(rows["id"], asked, near, seed)
 
         steps.append(nearly)
     if similarity is not None or select.diversity_filter is not None:
@@ -153,12 +188,16 @@ def _alike(select: Select, names: Sequence[str], sources: Sources, seed: int) ->
 
 
 def cut_by_mixture(
-    rows: pl.DataFrame, select: Select, vectors_N_D: np.ndarray | None = None
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Cut ordered rows by the mixture; give the rows kept, and those lost: id, reason, detail.
+    rows: pl.DataFrame,
+    select: Select,
+    reject: Callable[[pl.DataFrame], None] = lambda lost: None,
+    vectors_N_D: np.ndarray | None = None,
+) -> pl.DataFrame:
+    """Cut ordered rows by the mixture; give the rows kept.
 
-    rows: id, round, domain, uncut, metric, in order of worth. vectors_N_D: their embeddings, for the
-    diversity filter. At least one row is kept where any can be chosen.
+    rows: id, round, domain, uncut, metric, in order of worth. reject: takes those that are lost, some at a
+    time: id, reason, detail. vectors_N_D: embeddings of the rows, for the diversity filter. At least one row
+    is kept where any can be chosen.
     """
     rows = mixture.plan_mixture(rows, select)
     if vectors_N_D is None or select.diversity_filter is None:
@@ -171,14 +210,16 @@ def cut_by_mixture(
         )
         rows = rows.with_columns(kept=pl.Series(choice.kept))
         near = deduplicate.rows_too_near(rows, choice, TOO_NEAR)
-    last = pl.col("metric").filter(pl.col("kept")).last().over("part")
-    shown = rows.with_columns(
-        detail=pl.format("{}, the last kept has {}", pl.col("metric").round(6), last.round(6))
-    )
-    below = _reject(shown.filter(~pl.col("kept")), BELOW_THE_CUT, "detail")
+    last = rows.filter("kept").group_by("part").agg(last=pl.col("metric").last())
+    below = rows.filter(~pl.col("kept")).select("id", "part", "metric")
     if near is not None:
-        below = pl.concat([below.join(near, on="id", how="anti"), near])
-    return rows.filter("kept"), below
+        reject(near)
+        below = below.join(near, on="id", how="anti", maintain_order="left")
+    detail = pl.format("{}, the last kept has {}", pl.col("metric").round(6), pl.col("last").round(6))
+    for some in below.iter_slices(AT_A_TIME):
+        shown = some.join(last, on="part", how="left", maintain_order="left").with_columns(detail=detail)
+        reject(_reject(shown, BELOW_THE_CUT, "detail"))
+    return rows.filter("kept")
 
 
 def _reject(rows: pl.DataFrame, reason: str, detail: str | None = None) -> pl.DataFrame:
@@ -200,13 +241,10 @@ def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) 
     return rows.filter(pl.Series(missing_N))
 
 
-def _refuse_unmeasured(rows: pl.DataFrame, select: Select, names: Sequence[str]) -> None:
-    """Say before any work that something which is asked for was measured of no row at all."""
-    asked = [(metric, "select.by") for metric in select.by]
-    asked += [(metric, "select.filters") for metric in filters.filter_metrics(select.filters)]
-    for metric, key in asked:
-        if metric != RANDOM and rows[METRICS[metric].column].is_null().all():
-            raise BadInput(
-                f"{key} asks for {metric}, but no row of {', '.join(names)} has one; "
-                f"see {METRICS[metric].switch}, or choose by another metric"
-            )
+def _refuse_unmeasured(asked: Mapping[Metric, str], names: Sequence[str]) -> None:
+    """Say that something which is asked for was measured of no row at all. asked: by which key."""
+    for metric, key in asked.items():
+        raise BadInput(
+            f"{key} asks for {metric}, but no row of {', '.join(names)} has one; "
+            f"see {METRICS[metric].switch}, or choose by another metric"
+        )

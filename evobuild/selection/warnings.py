@@ -33,12 +33,12 @@ def warn_of_reversed_rounds(rows: pl.DataFrame, select: Select, names: Sequence[
     ]
 
 
-def warn_of_dominant_pool(pools: pl.Series, chosen: pl.Series) -> list[str]:
+def warn_of_dominant_pool(pools: Sequence[str], chosen: pl.Series) -> list[str]:
     """Say so if more than half of the chosen rows are of one pool, of several that have rows.
 
-    pools: of each row that came in. chosen: of each row that was chosen.
+    pools: those that have. chosen: the pool of each row that was chosen.
     """
-    if chosen.is_empty() or pools.n_unique() < 2:
+    if chosen.is_empty() or len(pools) < 2:
         return []
     counted = chosen.value_counts(name="rows").sort("rows", chosen.name, descending=[True, False])
     pool, rows = counted.row(0)

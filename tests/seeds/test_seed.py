@@ -153,7 +153,7 @@ def test_near_duplicates_stay_on_one_side(seed: int) -> None:
     ]
     found = split(rows, seed, held_out=0.3)
     everything = [*found.r0, *found.held_out]
-    groups = minhash.group_near_duplicates([row.instruction for row in everything], 0.7, seed)
+    groups = minhash.group_near_duplicates([row.instruction for row in everything], 0.7, seed).tolist()
     assert len(set(groups)) == 12
     assert set(groups[: len(found.r0)]).isdisjoint(groups[len(found.r0) :])
     assert found.r0 and found.held_out

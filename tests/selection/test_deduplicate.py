@@ -15,6 +15,13 @@ def said(found: pl.DataFrame) -> dict[str, tuple[str, str]]:
     return {key: (reason, detail) for key, reason, detail in found.iter_rows()}
 
 
+def find_near(texts: list[str], threshold: float) -> pl.DataFrame:
+    """Near duplicates of rows a, b, c, …, whose texts come in two batches, the last first."""
+    ids = pl.Series([chr(97 + place) for place in range(len(texts))], dtype=pl.String)
+    asked = pl.DataFrame({"asked": texts}, {"asked": pl.String}).with_row_index("place")
+    return deduplicate.find_near_duplicates(ids, [asked[2:], asked[:2]], threshold, 1)
+
+
 def test_of_equal_rows_the_first_stays_whatever_its_round() -> None:
     table = rows(content_id=["x", "y", "x", "x"], round=["r2", "r1", "r1", "r3"])
     assert said(deduplicate.find_exact_duplicates(table)) == {
@@ -25,16 +32,14 @@ def test_of_equal_rows_the_first_stays_whatever_its_round() -> None:
 
 
 def test_of_near_rows_the_first_stays() -> None:
-    texts = pl.Series([SENTENCE, "something else altogether", f"{SENTENCE} twelve"])
-    table = rows(ifd=[0.1, 0.2, 0.3])
-    assert said(deduplicate.find_near_duplicates(table, texts, 0.9, 1)) == {"c": ("near duplicate", "a")}
-    assert deduplicate.find_near_duplicates(table, texts, 0.95, 1).height == 0
+    texts = [SENTENCE, "something else altogether", f"{SENTENCE} twelve"]
+    assert said(find_near(texts, 0.9)) == {"c": ("near duplicate", "a")}
+    assert find_near(texts, 0.95).height == 0
 
 
 def test_a_row_goes_if_one_between_it_and_the_first_is_near_to_both() -> None:
     words = [f"w{number}" for number in range(40)]
-    texts = pl.Series([" ".join(words[start : start + 30]) for start in range(4)])
-    found = said(deduplicate.find_near_duplicates(rows(ifd=[0.1] * 4), texts, 0.9, 1))
+    found = said(find_near([" ".join(words[start : start + 30]) for start in range(4)], 0.9))
     assert found == {key: ("near duplicate", "a") for key in "bcd"}
 
 
@@ -46,9 +51,5 @@ def test_by_embedding_the_similarity_is_said() -> None:
 
 def test_no_rows_have_no_duplicates() -> None:
     none = rows(ifd=[0.1]).clear()
-    assert (
-        deduplicate.find_exact_duplicates(none).height
-        == deduplicate.find_near_duplicates(none, pl.Series([], dtype=pl.String), 0.9, 1).height
-        == 0
-    )
+    assert deduplicate.find_exact_duplicates(none).height == find_near([], 0.9).height == 0
     assert deduplicate.find_embedding_duplicates(none, np.empty((0, 3)), 0.9).height == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATING
 from evobuild.core.yaml_files import read_yaml
 from evobuild.selection import ranks
 from evobuild.selection import select as selection
-from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.candidate_rows import DATASET, Sources
 from evobuild.selection.params import Select
 
 SHIPPED = load_all_params(SHIPPED_PARAMS)
@@ -39,7 +39,10 @@ def kept(
     ordered = ranks.order_by_worth(ranks.add_worth(table, given.by, 1))
     if vectors is not None:
         vectors = np.array([vectors[key] for key in ordered["id"]], float)
-    keep, lost = selection.cut_by_mixture(ordered, given, vectors)
+    rejects: list[pl.DataFrame] = []
+    keep = selection.cut_by_mixture(ordered, given, rejects.append, vectors)
+    none = pl.DataFrame(schema=dict.fromkeys(("id", "reason", "detail"), pl.String))
+    lost = pl.concat([none, *rejects])
     assert sorted([*keep["id"], *lost["id"]]) == sorted(table["id"])
     return sorted(keep["id"]), {key: (reason, detail) for key, reason, detail in lost.iter_rows()}
 
@@ -136,7 +139,18 @@ def sources(tmp_path: Path) -> Sources:
     return Sources(**{name: tmp_path / name for name in names}, measures=measures)
 
 
-def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Counter[str]]:
+class Found(NamedTuple):
+    """The data set, its rejects, and what `select_rows` says besides."""
+
+    kept: pl.DataFrame
+    rejects: pl.DataFrame
+    rows_in: int
+    reversed: list[str]
+    dominant: list[str]
+    unknown: list[str]
+
+
+def chosen(sources: Sources, **changes: Any) -> tuple[Found, Counter[str]]:
     """What select makes of all, and its reasons; rows in are rows out and rejects."""
     content = read_yaml(SHIPPED_PARAMS) | {
         "pools": {"r0": {}, "r1": {}}, "select": SELECT | {"share": 1.0} | changes,
@@ -144,7 +158,12 @@ def chosen(sources: Sources, **changes: Any) -> tuple[selection.Selection, Count
             "ngrams": [13, 8], "embedding": None, "sets": {"held_out": "", "gsm8k": ""}, "columns": {}
         },
     }  # fmt: skip
-    found = selection.select_rows(Params.model_validate(content), sources)
+    folder = sources.rounds.parent
+    out, rejects = folder / "dataset.parquet", folder / "rejects.parquet"
+    results = tables.Results(DATASET, out=out, rejects=rejects, is_needed=False)
+    said = selection.select_rows(Params.model_validate(content), sources, results)
+    results.write(said.rows_in, folder / "counts.json")
+    found = Found(tables.read(out, DATASET), tables.read(rejects, tables.REJECTS), *said)
     everyone = [*found.kept["id"], *found.rejects["id"]]
     assert len(everyone) == len(set(everyone)) == found.rows_in
     assert found.rejects.schema == tables.REJECTS

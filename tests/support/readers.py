@@ -234,7 +234,7 @@ _TEXT: dict[str, Reader] = {
     "language.change to text": lambda text: language.detect_language_change(PARENT, text),
     "language.change of text": lambda text: language.detect_language_change(text, PARENT),
     "language.change of text to text": _changed,
-    "minhash.groups": lambda text: minhash.group_near_duplicates([text, text + " x"], 0.7, 0),
+    "minhash.groups": lambda text: minhash.group_near_duplicates([text, text + " x"], 0.7, 0).tolist(),
     "word_differences.with parent": lambda text: word_differences.compare_words(PARENT, text),
     "word_differences.with text": lambda text: word_differences.compare_words(text, _reversed(text)),
     "word_differences.of the longest": lambda text: word_differences.compare_words(

@@ -6,13 +6,19 @@ import random
 
 import pytest
 
-from evobuild.text.minhash import group_near_duplicates
+from evobuild.text import minhash
+
+
+def grouped(texts: list[str], threshold: float, seed: int) -> list[int]:
+    found: list[int] = minhash.group_near_duplicates(texts, threshold, seed).tolist()
+    return found
+
 
 SENTENCE = "one two three four five six seven eight nine ten eleven"
 
 
 def test_case_and_punctuation_do_not_count() -> None:
-    assert group_near_duplicates(["a b c", "x y", "A b c!"], 0.7, 1) == [0, 1, 0]
+    assert grouped(["a b c", "x y", "A b c!"], 0.7, 1) == [0, 1, 0]
 
 
 # SENTENCE has 10 pairs of words; a twelfth word shares 10 of 11, another last word 9 of 11.
@@ -31,7 +37,7 @@ def test_case_and_punctuation_do_not_count() -> None:
 def test_the_threshold_is_the_jaccard_similarity_of_word_pairs(
     other: str, threshold: float, together: bool
 ) -> None:
-    assert group_near_duplicates([SENTENCE, other], threshold, 1) == ([0, 0] if together else [0, 1])
+    assert grouped([SENTENCE, other], threshold, 1) == ([0, 0] if together else [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -42,7 +48,7 @@ def test_the_threshold_is_the_jaccard_similarity_of_word_pairs(
     ],
 )
 def test_scripts_without_spaces_count_by_character(one: str, other: str, together: bool) -> None:
-    assert group_near_duplicates([one, other], 0.7, 1) == ([0, 0] if together else [0, 1])
+    assert grouped([one, other], 0.7, 1) == ([0, 0] if together else [0, 1])
 
 
 @pytest.mark.parametrize(
@@ -56,19 +62,19 @@ def test_scripts_without_spaces_count_by_character(one: str, other: str, togethe
     ],
 )
 def test_the_shortest_texts_have_groups_too(texts: list[str], numbers: list[int]) -> None:
-    assert group_near_duplicates(texts, 0.7, 1) == numbers
+    assert grouped(texts, 0.7, 1) == numbers
 
 
 def test_many_copies_are_one_group() -> None:
-    assert group_near_duplicates([f"{SENTENCE}{'!' * copy}" for copy in range(500)] + ["x y z"], 0.7, 1) == [
-        0
-    ] * 500 + [500]
+    assert grouped([f"{SENTENCE}{'!' * copy}" for copy in range(500)] + ["x y z"], 0.7, 1) == [0] * 500 + [
+        500
+    ]
 
 
 def test_a_chain_of_near_duplicates_is_one_group() -> None:
     words = [f"w{number}" for number in range(40)]
     chain = [" ".join(words[start : start + 30]) for start in (0, 1, 2, 3, 4, 5, 6, 7, 8)]
-    assert group_near_duplicates(chain, 0.9, 1) == [0] * 9
+    assert grouped(chain, 0.9, 1) == [0] * 9
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -80,7 +86,7 @@ def test_the_partition_does_not_depend_on_order_or_seed(seed: int) -> None:
     ]
     order = list(range(len(texts)))
     random.Random(seed).shuffle(order)
-    numbers = group_near_duplicates([texts[place] for place in order], 0.8, seed)
+    numbers = grouped([texts[place] for place in order], 0.8, seed)
     by_topic = {(order[at] // 3, number) for at, number in enumerate(numbers)}
     assert len(by_topic) == 30
 
@@ -99,7 +105,7 @@ def test_a_text_more_parts_no_group_wherever_it_stands() -> None:
     texts = list(dict.fromkeys(varied() for _ in range(40)))
 
     def together(given: list[str]) -> set[tuple[str, str]]:
-        groups = dict(zip(given, group_near_duplicates(given, 0.45, 1), strict=True))
+        groups = dict(zip(given, grouped(given, 0.45, 1), strict=True))
         return {(one, other) for one in texts for other in texts if groups[one] == groups[other]}
 
     before = together(texts)
