@@ -25,7 +25,7 @@ class Figures:
         self._take(name, value, f">= {must:,} {unit}", value >= must)
 
     def _take(self, name: str, value: float, must: str, holds: bool) -> None:
-        self._found[name] = {"value": round(value, 3), "must": must, "holds": holds}
+        self._found[name] = {"value": round(float(value), 3), "must": must, "holds": bool(holds)}
         print(f"{name}: {value:,.2f} (must be {must})", flush=True)
 
     def of_script(self, script: Path) -> None:

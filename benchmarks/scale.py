@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 PARTS = {
     "evolve": ("scale_evolve", ""),
     "store": ("scale_store", ""),
+    "select": ("scale_select", ""),
     "workers": ("scale_ray", "ray"),
     "killed": ("scale_ray_killed", "ray"),
     "vllm": ("engine_vllm", "vllm"),

@@ -79,7 +79,7 @@ def _write_hashes(texts: Iterable[str], seed: int, folder: Path) -> _Hashed:
         bands = [open_files.enter_context(file.open("wb")) for file in found.bands]
         sets = open_files.enter_context(found.sets.open("wb"))
         while some := list(islice(left, CHUNK)):
-            hashes = rensa.RMinHash.hash_token_sets([_pairs(text) for text in some])
+            hashes = rensa.RMinHash.hash_token_sets([word_pairs(text) for text in some])
             array("Q", chain.from_iterable(hashes)).tofile(sets)
             for each in hashes:
                 found.ends.append(found.ends[-1] + len(each))
@@ -99,7 +99,8 @@ def _folded(band_N_W: np.ndarray) -> np.ndarray:
     return found_N
 
 
-def _pairs(text: str) -> set[str]:
+def word_pairs(text: str) -> set[str]:
+    """Give what is compared of a text: its adjacent words, two by two; of one word that; else all of it."""
     # Half a character, which JSON can escape, has no bytes to hash.
     text = text.encode(errors="replace").decode()
     words = split_words(text.casefold())
