@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from evobuild.autoif.records import BackTranslation
@@ -22,6 +23,7 @@ from evobuild.core.measurement_cache import Measurements
 from evobuild.core.progress import metered
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
+from evobuild.models.workers import Measure, Task, Workers
 from evobuild.weights import checkpoints, identities
 from evobuild.weights.equal_lengths import equal_lengths
 
@@ -62,24 +64,37 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
         found = kept.found_as(bytes.decode, list(set(keys.values())))
         fresh = {pair: key for pair, key in keys.items() if key not in found}
-        made = _labelled(fresh, model) if fresh else ()
-        for pair, label in metered(made, "entailment", "pairs", len(fresh), kept=len(found)):
-            found[fresh[pair]] = label
-            kept.put(fresh[pair], label.encode())
+        identity = partial(identities.measuring_identity, model)
+        task = Task(f"the model '{model}'", partial(load_labeller, model), identity, _length)
+        with Workers(task) as workers:
+            made = workers.measure(list(fresh))
+            for pair, label in metered(made, "entailment", "pairs", len(fresh), kept=len(found)):
+                found[fresh[pair]] = label
+                kept.put(fresh[pair], label.encode())
     return {pair: found[key] for pair, key in keys.items()}
 
 
-def _labelled(pairs: Iterable[Pair], model: Weights) -> Iterator[tuple[Pair, str]]:
+def load_labeller(model: Weights) -> Measure[Pair, tuple[Pair, str]]:
+    """Load a model; it gives each pair with its label. Raises UserError as `label_pairs` does."""
     torch: Any = require("torch", "train")
     network: Any = checkpoints.load_classifier(model, DTYPE, outputs=None)
     names = _names(network.config.id2label, model)
-    for inputs, group in _batches(pairs, model, network.device):
-        tensors = {name: torch.tensor(rows, device=network.device) for name, rows in inputs.items()}
-        with torch.inference_mode():
-            logits_B_L = network(**tensors).logits.float()
-        if not torch.isfinite(logits_B_L).all():
-            raise UserError(f"the model '{model}' gives no number for '{group[0][0]}'; choose another")
-        yield from zip(group, (names[place] for place in logits_B_L.argmax(-1).tolist()), strict=False)
+
+    def measure(pairs: list[Pair]) -> Iterator[tuple[Pair, str]]:
+        for inputs, group in _batches(pairs, model, network.device):
+            tensors = {name: torch.tensor(rows, device=network.device) for name, rows in inputs.items()}
+            with torch.inference_mode():
+                logits_B_L = network(**tensors).logits.float()
+            if not torch.isfinite(logits_B_L).all():
+                raise UserError(f"the model '{model}' gives no number for '{group[0][0]}'; choose another")
+            yield from zip(group, (names[place] for place in logits_B_L.argmax(-1).tolist()), strict=False)
+
+    return measure
+
+
+def _length(pair: Pair) -> int:
+    premise, hypothesis = pair
+    return len(premise) + len(hypothesis)
 
 
 def _names(given: Mapping[int, str], model: Weights) -> dict[int, str]:

@@ -68,13 +68,15 @@ class Ray(Section):
     address: "local" starts Ray here, for the stage alone; else a cluster that runs: "auto", <host>:<port>
     or ray://<host>:<port>. replicas: of each model; None is as many as there are GPUs, or CPUs.
     gpus_per_replica: over which a model is spread; None is what `vllm` says, and none where there are none.
-    engines: of which models; all other roles stay in the stage's process.
+    engines: of which models, `weights` being those that measure; all others stay in the stage's process.
     """
 
     address: Annotated[str, Field(pattern=r"^(local|auto|(ray://)?[\w.-]+:\d{1,5})$")] = "local"
     replicas: Few | None = None
     gpus_per_replica: FewOrNone | None = None
-    engines: list[Literal["vllm", "transformers", "simulated"]] = Field(default=["vllm"], min_length=1)
+    engines: list[Literal["vllm", "transformers", "simulated", "weights"]] = Field(
+        default=["vllm", "weights"], min_length=1
+    )
 
 
 def _listed(value: object) -> object:
@@ -102,6 +104,14 @@ class Transformers(Section):
     """batch: sequences generated at once."""
 
     batch: Few = 16
+
+
+class Measuring(Section):
+    """Models that measure: scorer, embedder, reward and entailment. processes: on this machine, each with the
+    model on a GPU of its own; None is all GPUs, or one on a CPU.
+    """
+
+    processes: Few | None = None
 
 
 class Training(Section):
@@ -153,6 +163,7 @@ class Machine(Section):
     ray: Ray | None = None
     openai: OpenAI = OpenAI()
     transformers: Transformers = Transformers()
+    measuring: Measuring = Measuring()
     training: Training = Training()
     budget: Budget = Budget()
     prices: dict[str, Price] = Field(default_factory=dict)

@@ -177,6 +177,14 @@ def claim(ray: Any, model: ChatModel, settings: Machine) -> Claim:
     return Claim(replicas, each if unit == "GPU" else 0.0, cpus, replicas * each / whole if whole else 1.0)
 
 
+def weights_claim(ray: Any, place: Ray) -> Claim:
+    """What workers of a model that measures take: a GPU each, or a CPU where there are none."""
+    total = ray.cluster_resources()
+    unit = "GPU" if total.get("GPU") else "CPU"
+    replicas = place.replicas or max(1, int(total.get(unit, 1)))
+    return Claim(replicas, float(unit == "GPU"), float(unit == "CPU"), 1.0)
+
+
 def spread(options: VllmOptions, gpus: float) -> VllmOptions:
     """The options of a replica that has so many GPUs: its model is spread over all. Raises UserError."""
     if gpus < 1:

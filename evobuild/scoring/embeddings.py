@@ -11,6 +11,7 @@ whatever is embedded beside it. A text longer than the model takes is cut at its
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pickle import UnpicklingError
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from evobuild.core.measurement_cache import KIND, Measurements
 from evobuild.core.progress import metered
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
+from evobuild.models.workers import Measure, Task, Workers
 from evobuild.scoring.neighbours import Vectors
 from evobuild.scoring.params import Embedded
 from evobuild.weights import checkpoints, identities, sources
@@ -56,15 +58,17 @@ class Embedder:
 
     def __init__(self, model: Weights) -> None:
         self._weights = model
-        self._kept = Measurements(f"{DEFINITION} {identities.measuring_identity(model)}")
-        self._model: Any = None
+        identity = partial(identities.measuring_identity, model)
+        self._kept = Measurements(f"{DEFINITION} {identity()}")
+        task = Task(f"the embedder '{model}'", partial(load_embedder, model), identity, len)
+        self._workers: Workers[str, tuple[str, Vectors]] = Workers(task)
 
     def keep(self, texts: Iterable[str]) -> None:
         """Embed texts that are not kept yet, and keep them."""
         wanted = {self._kept.key(text): text for text in texts}
         found = self._kept.found_as(_vector, list(wanted))
         fresh = {text: key for key, text in wanted.items() if key not in found}
-        made = self._embedded(fresh) if fresh else ()
+        made = self._workers.measure(list(fresh))
         for text, vector in metered(made, "embed", "texts", len(fresh), kept=len(found)):
             self._kept.put(fresh[text], vector.tobytes())
         self._kept.flush()
@@ -82,43 +86,48 @@ class Embedder:
             )
         return np.stack([found[key] for key in keys])
 
-    def _embedded(self, texts: Iterable[str]) -> Iterator[tuple[str, Vectors]]:
-        model, given = self._loaded(), list(texts)
-        lengths = [
-            len(model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"])
-            for text in given
-        ]
-        for own, places in equal_lengths(lengths, getattr(model, "device", "cpu")):
-            batch = [given[place] for place in places]
-            vectors = model.encode(batch, batch_size=len(batch), show_progress_bar=False).astype("<f4")
-            yield from zip((given[place] for place in own), vectors, strict=False)
-
-    def _loaded(self) -> Any:
-        if self._model is None:
-            torch, library = require("torch", EXTRA), require("sentence_transformers", EXTRA)
-            checkpoints.transformers_library()
-            name, revision = sources.weights_source(self._weights)
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-            try:
-                self._model = library.SentenceTransformer(
-                    name,
-                    revision=revision,
-                    device=device,
-                    trust_remote_code=False,
-                    model_kwargs={"use_safetensors": checkpoints.only_safetensors(self._weights)},
-                )
-            except (OSError, ValueError, KeyError, RuntimeError, UnpicklingError) as error:
-                reason = " ".join(str(error).split())[:200]
-                raise UserError(f"the embedder '{self._weights}' cannot be loaded: {reason}") from error
-        return self._model
-
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._workers.__exit__(kind, error, trace)
         self._kept.__exit__(kind, error, trace)
+
+
+def load_embedder(weights: Weights) -> Measure[str, tuple[str, Vectors]]:
+    """Load a model; it gives each text with its embedding. Raises UserError if it cannot be loaded."""
+    model = _sentence_transformer(weights)
+
+    def measure(texts: list[str]) -> Iterator[tuple[str, Vectors]]:
+        lengths = [
+            len(model.tokenizer(text, truncation=True, max_length=model.max_seq_length)["input_ids"])
+            for text in texts
+        ]
+        for own, places in equal_lengths(lengths, getattr(model, "device", "cpu")):
+            batch = [texts[place] for place in places]
+            vectors = model.encode(batch, batch_size=len(batch), show_progress_bar=False).astype("<f4")
+            yield from zip((texts[place] for place in own), vectors, strict=False)
+
+    return measure
+
+
+def _sentence_transformer(weights: Weights) -> Any:
+    torch, library = require("torch", EXTRA), require("sentence_transformers", EXTRA)
+    checkpoints.transformers_library()
+    name, revision = sources.weights_source(weights)
+    try:
+        return library.SentenceTransformer(
+            name,
+            revision=revision,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": checkpoints.only_safetensors(weights)},
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"the embedder '{weights}' cannot be loaded: {reason}") from error
 
 
 def _vector(value: bytes) -> Vectors:

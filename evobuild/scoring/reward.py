@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import BadInput, require
@@ -24,6 +25,7 @@ from evobuild.core.measurement_cache import Measurements
 from evobuild.core.progress import metered
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
+from evobuild.models.workers import Measure, Task, Workers
 from evobuild.scoring.params import Reward as RewardParams
 from evobuild.weights import checkpoints, equal_lengths, identities
 from evobuild.weights.chat_rendering import REFUSALS, render_chat
@@ -68,6 +70,10 @@ class EvolverTurns(NamedTuple):
     answer: str
 
 
+Keyed = tuple[bytes, EvolverTurns]
+"""With the key that its reward is kept by."""
+
+
 def measure_rewards(
     given: Iterable[EvolverTurns | Reject], model: Weights, params: RewardParams
 ) -> Iterator[Reward | Reject]:
@@ -86,10 +92,13 @@ def measure_rewards(
         found = kept.found_as(_unpacked, list(set(keys.values())))
         known = {key for key, measured in found.items() if _is_settled(measured, params)}
         fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
-        made = _measured(fresh, model, params) if fresh else ()
-        for key, measured in metered(made, "reward", "rows", len(fresh), kept=len(known)):
-            found[key] = measured
-            kept.put(key, _VALUE.pack(*measured))
+        identity = partial(identities.measuring_identity, model)
+        task = Task(f"the reward model '{model}'", partial(load_rewarder, model, params), identity, _length)
+        with Workers(task) as workers:
+            made = workers.measure(list(fresh.items()))
+            for key, measured in metered(made, "reward", "rows", len(fresh), kept=len(known)):
+                found[key] = measured
+                kept.put(key, _VALUE.pack(*measured))
     results = [_result(each.id, found[keys[each.id]], params) for each in asked]
     lengths = [each.tokens for each in results if isinstance(each, Reward)]
     mean = sum(lengths) / max(1, len(lengths))
@@ -119,37 +128,53 @@ def _result(row: str, measured: Measured, params: RewardParams) -> Reward | Reje
     return Reward(row, measured.reward, measured.length, None)
 
 
-def _measured(
-    fresh: Mapping[bytes, EvolverTurns], model: Weights, params: RewardParams
-) -> Iterator[tuple[bytes, Measured]]:
-    """Give each its reward, by key. What is too long for params or model goes through no model."""
+def load_rewarder(model: Weights, params: RewardParams) -> Measure[Keyed, tuple[bytes, Measured]]:
+    """Load a model; it gives each conversation its reward, by key. Raises UserError if it cannot be loaded.
+
+    What is too long for params or model goes through no model, which so is loaded at the first that is not.
+    """
     torch: Any = require("torch", "train")
     tokenizer = checkpoints.load_tokenizer(model)
     limit = min(params.max_length, checkpoints.context_length(model))
-    lengths = {
-        key: len(tokenizer(each.answer, add_special_tokens=False, verbose=False)["input_ids"])
-        for key, each in fresh.items()
-    }
-    asked: list[tuple[bytes, list[int]]] = []
-    for key, each in fresh.items():
-        ids = _ids(tokenizer, each)
-        if len(ids) > limit:
-            yield key, Measured(math.nan, len(ids), lengths[key])
-        else:
-            asked.append((key, ids))
-    if not asked:
-        return
+    network = cache(partial(_network, model, params))
+
+    def measure(given: list[Keyed]) -> Iterator[tuple[bytes, Measured]]:
+        lengths = {
+            key: len(tokenizer(each.answer, add_special_tokens=False, verbose=False)["input_ids"])
+            for key, each in given
+        }
+        asked: list[tuple[bytes, list[int]]] = []
+        for key, each in given:
+            ids = _ids(tokenizer, each)
+            if len(ids) > limit:
+                yield key, Measured(math.nan, len(ids), lengths[key])
+            else:
+                asked.append((key, ids))
+        if not asked:
+            return
+        device = network().device
+        for own, places in equal_lengths.equal_lengths([len(ids) for _, ids in asked], device):
+            ids_B_T = torch.tensor([asked[place][1] for place in places], device=device)
+            with torch.inference_mode():
+                logits_B_1 = network()(input_ids=ids_B_T, attention_mask=torch.ones_like(ids_B_T)).logits
+            for place, (reward,) in zip(own, logits_B_1.float().tolist(), strict=False):
+                key, ids = asked[place]
+                yield key, Measured(reward if math.isfinite(reward) else math.inf, len(ids), lengths[key])
+
+    return measure
+
+
+def _network(model: Weights, params: RewardParams) -> Any:
     network: Any = checkpoints.load_classifier(model, params.dtype)
     if network.config.pad_token_id is None:
         # Some refuse two texts at once without one; here nothing is padded, so it is no token.
         network.config.pad_token_id = -1
-    for own, places in equal_lengths.equal_lengths([len(ids) for _, ids in asked], network.device):
-        ids_B_T = torch.tensor([asked[place][1] for place in places], device=network.device)
-        with torch.inference_mode():
-            logits_B_1 = network(input_ids=ids_B_T, attention_mask=torch.ones_like(ids_B_T)).logits
-        for place, (reward,) in zip(own, logits_B_1.float().tolist(), strict=False):
-            key, ids = asked[place]
-            yield key, Measured(reward if math.isfinite(reward) else math.inf, len(ids), lengths[key])
+    return network
+
+
+def _length(given: Keyed) -> int:
+    _, each = given
+    return len(each.prompt) + len(each.answer)
 
 
 def _ids(tokenizer: PreTrainedTokenizerBase, each: EvolverTurns) -> list[int]:

@@ -10,6 +10,7 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -20,15 +21,13 @@ from evobuild.core.progress import Meter
 from evobuild.core.reasons import MEANINGS
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
+from evobuild.models.workers import Measure, Task, Workers
 from evobuild.scoring.params import Score as ScoreParams
 from evobuild.weights import checkpoints, identities, losses, tokenized_pairs
 from evobuild.weights.losses import Losses, Pair
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
     from evobuild.core.checksums import Key
-    from evobuild.weights.likelihood import Reader
 
 WINDOW = 8192
 """Rows that are sorted by length together."""
@@ -64,12 +63,14 @@ class Scorer:
 
     def __init__(self, model: Weights, params: ScoreParams) -> None:
         self._weights, self._params = model, params
-        names = [DEFINITION, identities.measuring_identity(model), params.dtype, params.template]
+        identity = partial(identities.measuring_identity, model)
+        names = [DEFINITION, identity(), params.dtype, params.template]
         names.append(str(params.max_length))
         if model.adapter:
             names.append(identities.adapter_identity(model.adapter))
         self._kept = Measurements("losses " + " ".join(names))
-        self._loaded: tuple[PreTrainedTokenizerBase, Reader] | None = None
+        load = partial(load_scorer, model, params)
+        self._workers = Workers(Task(f"the scorer '{model}'", load, identity, _length))
 
     def __enter__(self) -> Self:
         self._kept.__enter__()
@@ -78,6 +79,7 @@ class Scorer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._workers.__exit__(kind, error, trace)
         self._kept.__exit__(kind, error, trace)
 
     def score(self, rows: Iterable[Instruction], meter: Meter | None = None) -> Iterator[Score | Reject]:
@@ -96,7 +98,7 @@ class Scorer:
         missing = [row for row in rows if first.get(keys[row.id]) == row.id]
         if meter and len(missing) < len(rows):
             meter.step(kept=True, count=len(rows) - len(missing))
-        for key, value in self._measured(missing):
+        for key, value in self._workers.measure(missing):
             if meter:
                 meter.step()
             self._kept.put(keys[key], value)
@@ -104,14 +106,18 @@ class Scorer:
         for row in rows:
             yield _score(row, kept[keys[row.id]])
 
-    def _measured(self, rows: list[Instruction]) -> Iterator[tuple[str, bytes]]:
-        """Measure rows: id and what is to be kept."""
-        if not rows:
-            return
-        tokenizer, reader = self._loaded = self._loaded or self._load()
-        limit = min(self._params.max_length, checkpoints.context_length(self._weights))
+
+def load_scorer(model: Weights, params: ScoreParams) -> Measure[Instruction, tuple[str, bytes]]:
+    """Load a model; it gives of a row its id and what is to be kept. Raises UserError if it cannot."""
+    from evobuild.weights.likelihood import Reader
+
+    tokenizer = checkpoints.load_tokenizer(model)
+    reader = Reader(checkpoints.load_causal_lm(model, params.dtype, model.adapter))
+    limit = min(params.max_length, checkpoints.context_length(model))
+
+    def measure(rows: list[Instruction]) -> Iterator[tuple[str, bytes]]:
         pairs: list[Pair] = []
-        for found in tokenized_pairs.tokenize_pairs(tokenizer, self._params.template, rows, limit):
+        for found in tokenized_pairs.tokenize_pairs(tokenizer, params.template, rows, limit):
             if isinstance(found, Reject):
                 yield found.id, _LOST + json.dumps([found.reason, found.detail]).encode()
             else:
@@ -119,11 +125,11 @@ class Scorer:
         for measured in losses.pair_losses(reader, pairs):
             yield measured.id, _MEASURED + _VALUES.pack(*measured[1:])
 
-    def _load(self) -> tuple[PreTrainedTokenizerBase, Reader]:
-        from evobuild.weights.likelihood import Reader
+    return measure
 
-        model = checkpoints.load_causal_lm(self._weights, self._params.dtype, self._weights.adapter)
-        return checkpoints.load_tokenizer(self._weights), Reader(model)
+
+def _length(row: Instruction) -> int:
+    return len(row.instruction) + len(row.input) + 2 * len(row.output)
 
 
 def _content(row: Instruction, template: str) -> bytes:

@@ -122,7 +122,7 @@ def test_losses_without_ratios_are_rejects(monkeypatch, asked, given, alone, rea
 
 def test_what_was_measured_once_needs_no_model_again(monkeypatch: pytest.MonkeyPatch) -> None:
     before = scores(ROWS)
-    monkeypatch.setattr(Scorer, "_load", lambda _: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(score, "load_scorer", lambda *_: pytest.fail("the model was loaded"))
     assert scores(ROWS[::-1]) == before
     # Another round of the same content: another id, the same losses.
     again = ROWS[0]._replace(id="other", round="r1")
@@ -146,7 +146,7 @@ def test_a_kept_value_of_another_program_is_measured_again(value: bytes) -> None
 )
 def test_whatever_changes_a_loss_is_measured_anew(monkeypatch, change: dict) -> None:
     scores(ROWS[:1])
-    monkeypatch.setattr(Scorer, "_load", lambda _: pytest.fail("measured"))
+    monkeypatch.setattr(score, "load_scorer", lambda *_: pytest.fail("measured"))
     scores(ROWS[:1], batch_tokens=999)
     with pytest.raises(pytest.fail.Exception, match="measured"):
         scores(ROWS[:1], **change)

@@ -75,13 +75,13 @@ class FakeRay:
     available_resources = cluster_resources
 
     def remote(self, **options):
-        def begin(kind):
+        def begin(kind, given):
             self.claims.append(options)
-            handle = Handle(kind(), hidden=len(self.handles) >= self.places)
+            handle = Handle(kind(*given), hidden=len(self.handles) >= self.places)
             self.handles.append(handle)
             return handle
 
-        return lambda kind: SimpleNamespace(remote=lambda: begin(kind))
+        return lambda kind: SimpleNamespace(remote=lambda *given: begin(kind, given))
 
     def wait(self, refs, num_returns, timeout):
         # The last first: nothing may depend on the order. One call of a worker takes all its replies.
@@ -90,7 +90,7 @@ class FakeRay:
         return ready, [ref for ref in refs if ref not in ready]
 
     def get(self, ref):
-        if ref.name == "collect" and self.dies(ref.handle):
+        if ref.name in ("collect", "measure") and self.dies(ref.handle):
             ref.handle.dead = True
         if ref.handle.dead:
             raise ActorDiedError("The actor died unexpectedly.")
