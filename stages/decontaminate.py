@@ -76,10 +76,10 @@ def main(params: Params, args: Arguments) -> None:
     with ExitStack() as models:
         embedder = _embedder(params, models)
         for pool in params.pools:
-            rows = tables.read(args.responses / f"{pool}.parquet", tables.INSTRUCTIONS)
-            found[pool] = index.search(tables.instructions(rows))
+            _, rows = tables.stream(args.responses / f"{pool}.parquet")
+            found[pool] = index.search(rows)
             if embedder is not None and given.embedding is not None:
-                again = tables.instructions(rows)
+                _, again = tables.stream(args.responses / f"{pool}.parquet")
                 alike = embedding_overlap.find_embedding_hits(
                     again, name, questions, embedder, given.embedding
                 )

@@ -35,11 +35,10 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.training.gather import Sources, gather_rows
 
     given = params.finetune
-    rows = gather_rows(given.data, given.method, Sources(args.dataset, args.responses, args.preferences))
-    tables.write(args.training, rows)
-    tables.write_json(args.about, {"data": given.data, "method": given.method, "rows": rows.height})
-    nothing_lost = tables.REJECTS.to_frame()
-    tables.write_json(args.counts, tables.ledger(rows.height, rows.height, nothing_lost))
+    sources = Sources(args.dataset, args.responses, args.preferences)
+    rows = gather_rows(given.data, given.method, sources, args.training)
+    tables.write_json(args.about, {"data": given.data, "method": given.method, "rows": rows})
+    tables.write_json(args.counts, tables.balance(rows, rows, {}))
 
 
 if __name__ == "__main__":

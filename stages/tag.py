@@ -57,10 +57,11 @@ def main(params: Params, args: Arguments) -> None:
         found, sizes = {}, {}
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
-                rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-                drawn = tag.draw_rows_to_tag(draws.placed_ids(rows), given.rows, pool, seed)
-                sizes[pool] = len(drawn), rows.height - len(drawn)
-                own = (row for row in tables.instructions(rows) if row.id in drawn)
+                path = args.rounds / f"{pool}.parquet"
+                ids = tables.read(path, tables.INSTRUCTIONS, ["id", "seed_place"])
+                drawn = tag.draw_rows_to_tag(draws.placed_ids(ids), given.rows, pool, seed)
+                sizes[pool] = len(drawn), ids.height - len(drawn)
+                own = (row for row in tables.stream(path)[1] if row.id in drawn)
                 found[pool] = list(tag.tag_rows(own, model, given.sampling(seed)))
             used = [model.usage.asked()]
         for pool, (taken, left) in sizes.items():

@@ -113,7 +113,7 @@ def longest_hits(
     shown = [hit for hit in best.values() if hit["pool"] in pools][:SHOWN]
     texts: dict[str, str] = {}
     for pool in {hit["pool"] for hit in shown}:
-        rows = tables.read(responses / f"{pool}.parquet", INSTRUCTIONS)
-        wanted = rows.filter(pl.col("id").is_in([hit["row"] for hit in shown]))
+        ours = pl.col("id").is_in([hit["row"] for hit in shown])
+        wanted = tables.read(responses / f"{pool}.parquet", INSTRUCTIONS, where=ours)
         texts |= {row.id: row_text(row) for row in tables.instructions(wanted)}
     return [hit | {"text": texts.get(hit["row"], "")} for hit in shown]

@@ -259,15 +259,23 @@ def _digest(text: str) -> str:
 
 
 def read(
-    path: Path, schema: pl.Schema, columns: Sequence[str] | None = None, span: Span = EVERY_ID
+    path: Path,
+    schema: pl.Schema,
+    columns: Sequence[str] | None = None,
+    span: Span = EVERY_ID,
+    where: pl.Expr | None = None,
 ) -> pl.DataFrame:
     """Read a table, or some columns of it, and hold it against the schema it should have.
 
-    span: the ids to read; more than a file of a large table holds need not be opened for them.
+    span: the ids to read; files of a large table that hold none of them are not opened. where: which rows;
+    of all others nothing stays in memory.
 
     Raises BadInput if it is no Parquet file or lacks a column or has one of another type.
     """
-    return collect(path, scan(path, schema, columns, span))
+    rows = scan(path, schema, None, span)
+    if where is not None:
+        rows = rows.filter(where)
+    return collect(path, rows if columns is None else rows.select(columns))
 
 
 def scan(

@@ -6,7 +6,7 @@ others there is what was read. Nothing is asked, and no reply cache is opened: e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,17 +56,20 @@ class Call(NamedTuple):
 
 
 class CallReader:
-    """Gives the calls of rows. Holds the evolvers' replies, and the judge's that could not be read."""
+    """Gives the calls of some rows. Holds their evolvers' replies, and the judge's that could not be read."""
 
-    def __init__(self, params: CallParams, where: Tables) -> None:
-        """Raises BadInput if a table is missing or not as it should be."""
+    def __init__(self, params: CallParams, where: Tables, ids: Iterable[str]) -> None:
+        """Raises BadInput if a table is missing or not as it should be. ids: of the rows."""
         self._params = params
         self._known = _known_plans(params, where.method)
         self._template = response_template(params.respond.prompt)
-        evolved = [tables.read(where.replies / f"{name}.parquet", REPLIES) for name in params.rounds]
+        ours = pl.col("id").is_in(pl.Series(list(ids), dtype=pl.String).implode())
+        evolved = [
+            tables.read(where.replies / f"{name}.parquet", REPLIES, where=ours) for name in params.rounds
+        ]
         self._replies = _Kept(evolved, "id", "reply", "reasoning")
         judged = params.pools if params.rate.measures else ()
-        unread = [tables.read(where.unread / f"{pool}.parquet", REJECTS) for pool in judged]
+        unread = [tables.read(where.unread / f"{pool}.parquet", REJECTS, where=ours) for pool in judged]
         self._unread = _Kept(unread, "id", "detail", "reply")
 
     def of_row(self, row: Instruction, parent: Instruction | None, outcome: RowOutcome) -> Iterator[Call]:

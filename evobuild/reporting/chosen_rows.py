@@ -47,10 +47,14 @@ def draw_rows(params: ReportParams, where: Tables) -> Drawn:
     """Draw rows of all pools. Raises BadInput if a table is missing or not as it should be."""
     pools = list(params.pools)
     sources = candidate_rows.Sources(where.rounds, where.responses, where.measures)
-    every = candidate_rows.read_candidate_rows(pools, sources)
-    ids = draw_lowest(every["id"].to_list(), POINTS, params.random_seed, "points", by=str)
-    kept = tables.read(where.dataset, INSTRUCTIONS, ["id"]).with_columns(kept=True)
-    drawn = every.join(pl.DataFrame({"id": ids}, {"id": pl.String}), on="id", how="semi")
+    found, every = [], 0
+    for batch in candidate_rows.candidate_batches(pools, sources):
+        found.append(_drawn(batch.drop("pool"), params.random_seed))
+        every += batch.height
+    # The lowest of all are among the lowest of each batch.
+    drawn = _drawn(pl.concat(found), params.random_seed)
+    chosen = pl.col("id").is_in(drawn["id"].implode())
+    kept = tables.read(where.dataset, INSTRUCTIONS, ["id"], where=chosen).with_columns(kept=True)
     drawn = drawn.join(kept, on="id", how="left").with_columns(pl.col("kept").fill_null(value=False))
     texts = candidate_rows.read_texts(pools, where.rounds, drawn["id"], ["instruction"])
     told = texts.select(
@@ -63,7 +67,12 @@ def draw_rows(params: ReportParams, where: Tables) -> Drawn:
     table = table.select("id", "domain", "kept", WORDS, "language", *values, pool="round")
     unknown = [name for name in METRICS if not table[name].count()]
     labels = {name: metric.label or name for name, metric in METRICS.items() if name not in unknown}
-    return Drawn(table.drop(unknown), every.height, {WORDS: "length (words)"} | labels)
+    return Drawn(table.drop(unknown), every, {WORDS: "length (words)"} | labels)
+
+
+def _drawn(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    ids = draw_lowest(rows["id"].to_list(), POINTS, seed, "points", by=str)
+    return rows.filter(pl.col("id").is_in(pl.Series(ids, dtype=pl.String).implode()))
 
 
 def chart_of_selected(drawn: Drawn, pools: Sequence[str]) -> Markup:

@@ -55,25 +55,42 @@ class Entry(NamedTuple):
 def tree_roots(params: ReportParams, where: Tables) -> pl.Series:
     """The rows that descend from no other, by id: seed rows, and those of branches with queries of a file."""
     found = (
-        tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS).filter(parent_id="")["id"]
+        tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS, ["id"], where=pl.col("parent_id") == "")[
+            "id"
+        ]
         for name in [SEED_ROUND, *params.branches]
     )
     return pl.concat(found).sort()
+
+
+def shown_roots(roots: pl.Series, where: Tables, most: int) -> pl.Series:
+    """Some of the roots, in their order: those that selected rows descend from, then others, by id.
+
+    Ids are hashes, so the first are as good as drawn.
+    """
+    if roots.len() <= most:
+        return roots
+    selected = tables.read(where.dataset, INSTRUCTIONS, ["seed_id"])["seed_id"].unique()
+    first = roots.filter(roots.is_in(selected.implode())).head(most)
+    others = roots.filter(~roots.is_in(selected.implode())).head(most - first.len())
+    return pl.concat([first, others]).sort()
 
 
 def tree_entries(params: ReportParams, where: Tables, roots: pl.Series) -> Iterator[Entry]:
     """All entries of some trees: below each row its failed attempts and its children, round by round."""
     rows: dict[str, Instruction] = {}
     below: defaultdict[str, list[Instruction | dict[str, Any]]] = defaultdict(list)
+    ours_by_seed = pl.col("seed_id").is_in(roots.implode())
     for name in [SEED_ROUND, *params.rounds, *params.branches]:
         if name in params.rounds:
             columns = [column for column in FAILURES if column != "top_probability"]
             path = where.failures / f"{name}.parquet"
-            failed = tables.read(path, FAILURES, columns).sort("row", "attempt", "id")
-            for failure in failed.to_dicts():
+            ours = pl.col("row").is_in(pl.Series(list(rows), dtype=pl.String).implode())
+            failed = tables.read(path, FAILURES, columns, where=ours)
+            for failure in failed.sort("row", "attempt", "id").to_dicts():
                 below[failure["row"]].append(failure | {"round": name})
-        table = tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS)
-        for row in tables.instructions(table.filter(pl.col("seed_id").is_in(roots)).sort("id")):
+        table = tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS, where=ours_by_seed)
+        for row in tables.instructions(table.sort("id")):
             rows[row.id] = row
             below[row.parent_id].append(row)
     outcomes = row_outcomes(rows, params, where)

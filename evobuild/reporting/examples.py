@@ -53,7 +53,7 @@ def lineages(params: ReportParams, where: outcomes.Tables) -> list[list[Stage]]:
     """
     chain = _chain(params.rounds)
     paths = {name: where.rounds / f"{name}.parquet" for name in chain}
-    last = tables.read(paths[chain[-1]], INSTRUCTIONS)
+    last = tables.read(paths[chain[-1]], INSTRUCTIONS, ["id", "domain"])
     picked = draw_ids(last, params.report.examples, params.random_seed)
     rows: dict[str, Instruction] = {}
     wanted = picked
@@ -96,7 +96,7 @@ def draw_ids(rows: pl.DataFrame, number: int, seed: int) -> list[str]:
 
 
 def _rows(path: Path, ids: Iterable[str]) -> dict[str, Instruction]:
-    found = tables.read(path, INSTRUCTIONS).filter(pl.col("id").is_in(list(ids)))
+    found = tables.read(path, INSTRUCTIONS, where=pl.col("id").is_in(list(ids)))
     return {row.id: row for row in tables.instructions(found)}
 
 
@@ -117,7 +117,9 @@ def lost_rows(params: ReportParams, rounds: Path, rejects: Path) -> list[Lost]:
     found: list[Lost] = []
     seen: set[tuple[str, str]] = set()
     for stage, name, origin in places:
-        table = tables.read(rejects / f"{stage}-{name}.parquet", REJECTS).sort("id")
+        path = rejects / f"{stage}-{name}.parquet"
+        lost = tables.read(path, REJECTS, ["id", "reason"]).sort("id").unique("reason", keep="first")
+        table = tables.read(path, REJECTS, where=pl.col("id").is_in(lost["id"].implode())).sort("id")
         first = table.unique("reason", keep="first", maintain_order=True).iter_rows()
         fresh = [row for row in first if (stage, row[1]) not in seen][: LOST - len(found)]
         about = _rows(rounds / f"{origin}.parquet", [row[0] for row in fresh]) if fresh else {}

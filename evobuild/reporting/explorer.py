@@ -29,12 +29,12 @@ from evobuild.core.tables import SEED_ROUND
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
 from evobuild.reporting.calls import CallParams, CallReader, Pieces
-from evobuild.reporting.entries import METRICS_EXPLORED, Entry, tree_entries, tree_roots
+from evobuild.reporting.entries import METRICS_EXPLORED, Entry, shown_roots, tree_entries, tree_roots
 from evobuild.reporting.outcomes import Tables
 from evobuild.text.words import count_words
 
 MOST = 100_000
-"""Rows at most; of more the first whole trees are taken. Ids are hashes, so these are as good as drawn."""
+"""Rows at most; of more whole trees are taken, those of selected rows first (`shown_roots`)."""
 
 PART = 1_000
 """Entries of a part, and what its last tree has beyond."""
@@ -52,7 +52,7 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     Raises BadInput if a table is missing or not as it should be.
     """
     roots = tree_roots(params, where)
-    shown = roots.head(max(1, MOST // (1 + len(params.rounds) + len(params.branches))))
+    shown = shown_roots(roots, where, max(1, MOST // (1 + len(params.rounds) + len(params.branches))))
     entries = list(tree_entries(params, where, shown))
     starts = _starts(entries)
     folder.mkdir()
@@ -73,7 +73,7 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     (folder / "index.html").write_text(page, encoding="utf-8")
     rounds = [SEED_ROUND, *params.rounds, *params.branches]
     (folder / "rows.js").write_text(data_script("rows", 0, _index(entries, starts, rounds)), encoding="ascii")
-    reader = CallReader(params, where)
+    reader = CallReader(params, where, (entry.row.id for entry in entries if entry.row))
     for kind in ("texts", "trees", "calls"):
         (folder / kind).mkdir()
     for part, (start, end) in enumerate(zip(starts, [*starts[1:], len(entries)], strict=True)):

@@ -61,7 +61,7 @@ def headline_figures(
     training. tokens: of all that was asked, kept replies included.
     """
     chosen = tables.read(sources.dataset, _CHOSEN, ["id", "round", "difficulty", "ic_ifd"])
-    seeds = tables.read(sources.ratings / f"{SEED_ROUND}.parquet", tables.RATINGS)
+    seeds = tables.read(sources.ratings / f"{SEED_ROUND}.parquet", tables.RATINGS, ["score"])
     rate = read_metrics(sources.optimization)["failure_rate"]["best"]
     return {
         **_row_figures(sources.counts, names),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
@@ -104,7 +104,12 @@ def say_value(column: str, value: Any) -> str:
     return COLUMNS[column].text.format(value)
 
 
-Reader = Callable[[Path, pl.Schema], pl.DataFrame]
+class Reader(Protocol):
+    """Reads the rows of a table that are asked for, as `tables.read` does."""
+
+    def __call__(self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None) -> pl.DataFrame: ...
+
+
 _Rows = Iterator[tuple[Any, ...]]
 
 
@@ -115,10 +120,11 @@ def row_outcomes(
 
     Raises BadInput if a table is missing or not as it should be, as `read` does.
     """
-    wanted = list(ids)
+    wanted = pl.Series(list(ids), dtype=pl.String)
 
     def some(path: Path, schema: pl.Schema, key: str, *columns: str) -> _Rows:
-        return read(path, schema).filter(pl.col(key).is_in(wanted)).select(key, *columns).iter_rows()
+        found = read(path, schema, where=pl.col(key).is_in(wanted.implode()))
+        return found.select(key, *columns).iter_rows()
 
     def pools(folder: Path, schema: pl.Schema, *columns: str) -> _Rows:
         for pool in params.pools:

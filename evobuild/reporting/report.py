@@ -287,10 +287,12 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
 def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, StageCounts]) -> dict[str, Any]:
     """What the report says of difficulty and scores, by pool."""
     ratings = {
-        pool: tables.read(where.measures["ratings"] / f"{pool}.parquet", RATINGS) for pool in params.pools
+        pool: tables.read(where.measures["ratings"] / f"{pool}.parquet", RATINGS, RATINGS.names()[1:])
+        for pool in params.pools
     }
     scores = {
-        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", SCORES) for pool in params.pools
+        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", SCORES, SCORES.names()[1:])
+        for pool in params.pools
     }
     measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     means = [

@@ -91,7 +91,8 @@ def _tags(
 
 def _tables(params: ReportParams, folders: Mapping[str, Path], measure: Measure) -> dict[str, pl.DataFrame]:
     folder = folders[measure.folder]
-    return {pool: tables.read(folder / f"{pool}.parquet", measure.schema) for pool in params.pools}
+    columns = measure.schema.names()[1:]
+    return {pool: tables.read(folder / f"{pool}.parquet", measure.schema, columns) for pool in params.pools}
 
 
 def _lines(

@@ -138,7 +138,8 @@ def usage_by_role(counts: CountFolders, stages: Iterable[tuple[str, str]]) -> di
 
 
 def _table(folder: Path, pool: str, schema: pl.Schema) -> pl.DataFrame:
-    return tables.read(folder / f"{pool}.parquet", schema)
+    """What a table has beside ids."""
+    return tables.read(folder / f"{pool}.parquet", schema, schema.names()[1:])
 
 
 def rounded_mean(values: pl.Series, digits: int) -> float | None:

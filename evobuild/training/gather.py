@@ -13,6 +13,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import INSTRUCTIONS, PREFERENCES
 from evobuild.training.params import DATASET, Method
 
@@ -25,8 +26,8 @@ class Sources(NamedTuple):
     preferences: Path
 
 
-def gather_rows(data: str, method: Method, sources: Sources) -> pl.DataFrame:
-    """Read what `finetune.data` names: INSTRUCTIONS for sft, PREFERENCES for dpo.
+def gather_rows(data: str, method: Method, sources: Sources, into: Path) -> int:
+    """Write what `finetune.data` names, and say how many rows: INSTRUCTIONS for sft, PREFERENCES for dpo.
 
     Raises BadInput if there is no such table, or no row in it.
     """
@@ -35,9 +36,14 @@ def gather_rows(data: str, method: Method, sources: Sources) -> pl.DataFrame:
     if not path.exists():
         known = f"'{DATASET}' or one of pools" if method == "sft" else "one of branches"
         raise BadInput(f"params.yaml: finetune.data is '{data}', and {path} does not exist; expected {known}")
-    rows = tables.read(path, INSTRUCTIONS if method == "sft" else PREFERENCES)
-    if not rows.height:
+    schema = INSTRUCTIONS if method == "sft" else PREFERENCES
+    columns = list(tables.scan(path, schema).collect_schema().items())
+    gathered = TableWriter(into, pl.Schema(columns))
+    for rows in tables.batches(path, schema):
+        gathered.extend(rows)
+    if not gathered.height:
         pair = "row with an answer that keeps its constraint and one that breaks it"
         what = "row" if method == "sft" else pair
         raise BadInput(f"params.yaml: finetune.data is '{data}', and {path} holds no {what}")
-    return rows
+    gathered.write()
+    return gathered.height

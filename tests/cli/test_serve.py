@@ -15,13 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tiny
 from workspace import ROOT, SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.cli.serve import server as serving
 from evobuild.cli.serve.server import Server
-from evobuild.core import run_journal, running
+from evobuild.core import run_journal, running, tables
 from evobuild.core.run_journal import StageRun
+from evobuild.core.table_parts import rows_per_file
 
 SECONDS = 20
 
@@ -69,6 +71,21 @@ def status(server: Server) -> dict[str, object]:
 
 def test_it_listens_on_this_machine_alone(server: Server):
     assert server.server_address[0] == "127.0.0.1" and server.url.startswith("http://127.0.0.1:")
+
+
+def test_any_row_is_told_by_its_id_or_the_beginning_of_it(server: Server, project: Path):
+    hostile = "<script>alert(1)</script>"
+    rows = [tiny.row(instruction=f"Name {number} rivers. {hostile}") for number in range(30)]
+    (project / "data/rounds").mkdir()
+    with rows_per_file(9):
+        tables.write(project / "data/rounds/r0.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+    for beginning in (rows[3].id, rows[3].id[:12]):
+        response, text = ask(server, f"/row/{beginning}")
+        assert response.status == 200 and f"Name 3 rivers. {hostile}" in text
+        assert response.headers["Content-Type"].startswith("text/plain")
+    response, text = ask(server, "/row/0000000000")
+    assert response.status == 404 and "begins with '0000000000'" in text
+    assert ask(server, "/row/../params.yaml")[0].status == 404
 
 
 def test_the_report_is_given_once_there_is_one(server: Server, project: Path):

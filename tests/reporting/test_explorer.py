@@ -10,7 +10,7 @@ import trees
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.reporting import explorer
+from evobuild.reporting import entries, explorer
 from evobuild.reporting.outcomes import row_outcomes
 
 
@@ -187,7 +187,17 @@ def test_of_too_many_rows_the_first_trees_are_shown_whole(tmp_path, monkeypatch)
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), trees.small(tmp_path))
     assert [each[0] for each in content(tmp_path / "explorer/texts/000.js")][-1] == "b-r1-r2-1"
     page = (tmp_path / "explorer/index.html").read_text(encoding="utf-8")
-    assert "5 rows in 2 trees" in page and "The first of 4 trees" in page
+    assert "5 rows in 2 trees" in page and "Of 4 trees" in page
+
+
+def test_of_too_many_trees_those_of_selected_rows_come_first(tmp_path):
+    where = trees.small(tmp_path)
+    roots = entries.tree_roots(trees.settings(), where)
+    last = trees.row("z-r9", roots[-1])._replace(seed_id=roots[-1])
+    tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, [last]))
+    assert entries.shown_roots(roots, where, 2).to_list() == [roots[0], roots[-1]]
+    assert entries.shown_roots(roots, where, 1).to_list() == [roots[-1]]
+    assert entries.shown_roots(roots, where, 4).to_list() == roots.to_list()
 
 
 def test_rounds_may_stand_in_any_order_and_branch(tmp_path):

@@ -7,6 +7,7 @@ named, and what it would have told is left out.
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -134,9 +135,9 @@ class _Reader:
         self._where = where
         self._missing: dict[Path, None] = {}
 
-    def _table(self, path: Path, schema: pl.Schema) -> pl.DataFrame:
+    def _table(self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None) -> pl.DataFrame:
         if path.exists():
-            return tables.read(path, schema)
+            return tables.read(path, schema, where=where)
         self._missing[path] = None
         return schema.to_frame()
 
@@ -179,24 +180,27 @@ class _Reader:
 
     def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject | str]]:
         """Rows, held-out rows and lost seed rows whose id begins so; of a constraint the branch."""
-        begins = pl.col("id").str.starts_with(text)
+        # A range of a sorted column is found without reading the rest of it.
+        begins = pl.col("id").is_between(pl.lit(text), pl.lit(text + chr(sys.maxunicode)))
         names = [SEED_ROUND, *self._params.rounds]
         for path, held_out in [*((self._round(name), False) for name in names), (HELD_OUT, True)]:
-            for row in tables.instructions(self._table(path, INSTRUCTIONS).filter(begins)):
+            for row in tables.instructions(self._table(path, INSTRUCTIONS, where=begins)):
                 yield row.id, (row, held_out)
         for name in self._params.branches:
             yield from self._of_branch(name, begins)
-        rejects = self._table(self._where.rejects / "seed.parquet", REJECTS)
-        for values in rejects.filter(begins).iter_rows():
+        rejects = self._table(self._where.rejects / "seed.parquet", REJECTS, where=begins)
+        for values in rejects.iter_rows():
             yield values[0], Reject._make(values)
 
     def _of_branch(self, name: str, begins: pl.Expr) -> Iterator[tuple[str, tuple[Instruction, bool] | str]]:
         """Rows of a branch, lost ones too, by their id or that of an answer; then its constraints."""
-        answered = self._table(verification.path(name, "answers"), ANSWERS).filter(begins)["row"].to_list()
-        table = self._table(verification.path(name, "rows"), INSTRUCTIONS)
-        for row in tables.instructions(table.filter(begins | pl.col("id").is_in(answered))):
+        answered = self._table(verification.path(name, "answers"), ANSWERS, where=begins)["row"].to_list()
+        either = begins | pl.col("id").is_in(answered)
+        for row in tables.instructions(
+            self._table(verification.path(name, "rows"), INSTRUCTIONS, where=either)
+        ):
             yield row.id, (row, False)
-        for key in self._table(verification.path(name, "constraints"), CONSTRAINTS).filter(begins)["id"]:
+        for key in self._table(verification.path(name, "constraints"), CONSTRAINTS, where=begins)["id"]:
             yield key, name
 
     def _round(self, name: str) -> Path:
@@ -243,7 +247,7 @@ class _Reader:
         if row.parent_id:
             round_ = self._params.rounds.get(row.round)
             path = self._round(round_.parent if round_ else SEED_ROUND)
-            parents = self._table(path, INSTRUCTIONS).filter(id=row.parent_id)
+            parents = self._table(path, INSTRUCTIONS, where=pl.col("id") == row.parent_id)
             if not parents.height:
                 raise UserError(
                     f"{path}: {'has no row' if path.exists() else 'is not here, nor the row'} "
@@ -254,7 +258,8 @@ class _Reader:
 
     def _failed(self, name: str, parent: str) -> tuple[str, tuple[Attempt, ...]]:
         """The operation and the failed attempts of a round at a parent."""
-        table = self._table(self._where.failures / f"{name}.parquet", FAILURES).filter(row=parent)
+        path = self._where.failures / f"{name}.parquet"
+        table = self._table(path, FAILURES, where=pl.col("row") == parent)
         found = table.sort("attempt").select("operation", "attempt", "reason", "detail", "reply").rows()
         return (found[0][0] if found else ""), tuple(Attempt(*values[1:]) for values in found)
 
@@ -268,7 +273,7 @@ class _Reader:
         if row.operation == KEPT:
             return Origin(prompt, source, failed, None, None, "")
         path = REPLIES_OF / f"{row.round}.parquet"
-        kept = self._table(path, REPLIES).filter(id=row.id)
+        kept = self._table(path, REPLIES, where=pl.col("id") == row.id)
         if kept.height:
             number, reply, thought = kept.select("attempt", "reply", "reasoning").row(0)
             return Origin(prompt, source, failed, number, reply, str(path), thought)
@@ -296,12 +301,13 @@ class _Reader:
         return reasoning.with_answer_alone(reply) if reply else None
 
     def _sequels(self, row: Instruction) -> Iterator[Sequel]:
+        below = pl.col("parent_id") == row.id
         for name, round_ in self._params.rounds.items():
             if round_.parent == row.round:
-                children = self._table(self._round(name), INSTRUCTIONS).filter(parent_id=row.id)["id"]
+                children = self._table(self._round(name), INSTRUCTIONS, where=below)["id"]
                 _, failed = self._failed(name, row.id)
                 yield Sequel(name, tuple(children), failed)
         for name in self._params.branches if row.round == SEED_ROUND else ():
-            composed = self._table(verification.path(name, "rows"), INSTRUCTIONS).filter(parent_id=row.id)
+            composed = self._table(verification.path(name, "rows"), INSTRUCTIONS, where=below)
             if composed.height:
                 yield Sequel(name, tuple(composed["id"]), ())

@@ -1,13 +1,15 @@
 """An HTTP server of the report and the explorer, for this machine alone.
 
 It listens on 127.0.0.1 and answers only who asks for it by that name or as localhost, so that no page from
-elsewhere reads it under a name of its own (DNS rebinding). It gives the report, the explorer, what stages
-took, and how far the build is; no list of a folder and no other file. It reads, and changes nothing.
+elsewhere reads it under a name of its own (DNS rebinding). It gives the report, the explorer, the life of any
+row, what stages took, and how far the build is; no list of a folder and no other file. It reads, and changes
+nothing.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -16,8 +18,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from evobuild.cli.explain.explain import explain
 from evobuild.cli.serve.status import REPORT, build_status
 from evobuild.core import run_journal
+from evobuild.core.errors import UserError
 from evobuild.core.run_script import run_script
 from evobuild.reporting import templates
 
@@ -30,6 +34,8 @@ AT_ONCE = 16
 EXPLORER = Path("data/explorer")
 PAGES = {"/report.html": REPORT, "/validation.html": Path("data/validation.html")}
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+_ROW = re.compile(r"/row/([0-9a-f]{4,20})")
+"""A row by its id, or as much of its beginning as no other has."""
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -93,6 +99,8 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if path == "/":
             self._send(HTTPStatus.FOUND, b"", Location="/report.html" if REPORT.is_file() else "/live.html")
+        elif row := _ROW.fullmatch(path):
+            self._tell(row[1])
         elif make := MADE.get(path):
             kind, content = make()
             self._send(HTTPStatus.OK, content.encode(), kind)
@@ -100,6 +108,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, file.read_bytes(), KINDS[file.suffix])
         else:
             self._send(HTTPStatus.NOT_FOUND, b"Not served. Files of the project lie in its folder.\n")
+
+    def _tell(self, beginning: str) -> None:
+        """Tell a row's life, of whatever table it is."""
+        try:
+            self._send(HTTPStatus.OK, explain(beginning).encode())
+        except UserError as error:
+            self._send(HTTPStatus.NOT_FOUND, f"{error}\n".encode())
 
     def _send(self, status: HTTPStatus, content: bytes, kind: str = "text/plain", **headers: str) -> None:
         self.send_response(status)

@@ -106,8 +106,19 @@ function draw() {
   const parts = here.index.starts.length;
   const reading = here.parts < parts && query().length ? `, so far: ${here.parts} of ${parts} parts are read` : "";
   drawPage(item, `${figure(found.length)} of ${figure(listedRun.count)} entries${reading}`);
+  drawElsewhere();
   const first = found[page * PAGE];
   if (listedRun.texts[first] && !performance.getEntriesByName("listed").length) performance.mark("listed");
+}
+
+// Where a row is told that is not among the trees of the page: by the server, else by a command.
+function drawElsewhere() {
+  const words = query(), id = words.length === 1 && /^[0-9a-f]{4,20}$/.test(words[0]) ? words[0] : "";
+  at("elsewhere").hidden = !id || found.length > 0;
+  const link = made("a", "", `row ${id} of all tables`);
+  link.href = `/row/${id}`;
+  const served = location.protocol === "http:";
+  at("elsewhere").replaceChildren("Not on this page: ", served ? link : made("code", "", `python -m evobuild explain ${id}`));
 }
 
 function item(row) {
