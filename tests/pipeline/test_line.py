@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 import workspace
+from polars.testing import assert_frame_equal
 
 from evobuild.core.metrics import DRY_RUN
 from evobuild.core.stages import LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
+from evobuild.core.table_parts import part_files
 from evobuild.reporting.funnel import read_funnels
 
 
@@ -86,6 +89,23 @@ def test_a_clone_elsewhere_gives_the_same_bytes(clone: Path, tmp_path: Path) -> 
     assert workspace.hashes(other) == workspace.hashes(clone)
     total, last = workspace.run(other, "python", "-m", "evobuild", "usage").split("\n\n")
     assert int(column(total, "rate-r1")) > 0 == int(column(last, "rate-r1"))
+
+
+def test_large_tables_are_folders_with_the_same_rows(clone: Path, tmp_path: Path) -> None:
+    other = workspace.make(tmp_path, workspace.SMALL | {"tables": {"rows_per_file": 5}})
+    workspace.run(other, "dvc", "repro")
+    assert (other / "data/rounds/r1.parquet").is_dir() and (other / "data/dataset.parquet").is_dir()
+    for path in (clone / "data").rglob("*.parquet"):
+        table = other / path.relative_to(clone)
+        if "datasets" not in table.parts:
+            assert_frame_equal(pl.read_parquet(part_files(table)), pl.read_parquet(path))
+    for path in (clone / "metrics").rglob("*.json"):
+        assert (other / path.relative_to(clone)).read_text() == path.read_text(), path
+    assert "up to date" in workspace.run(other, "dvc", "repro")
+    workspace.change_params(other, {"tables": {"rows_per_file": 1_000_000}})
+    workspace.run(other, "dvc", "repro", "select")
+    for path in (clone / "data/rounds").iterdir():
+        assert (other / "data/rounds" / path.name).read_bytes() == path.read_bytes()
 
 
 def column(table: str, task: str) -> str:

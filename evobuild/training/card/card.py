@@ -8,13 +8,13 @@ Source: https://huggingface.co/docs/hub/model-cards and huggingface/hub-docs, mo
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.markdown import code, fenced, one_line
 from evobuild.core.metrics import explain_label, read_label
 from evobuild.core.uri import Weights
@@ -140,8 +140,7 @@ def _base_rows(facts: CardFacts) -> list[tuple[str, str]]:
 
 
 def _data(facts: CardFacts) -> str:
-    with facts.data.open("rb") as stream:
-        digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    digest = dvc_md5(facts.data)
     rows = [
         ("trained on", code(str(facts.params.data))),
         (f"version of {code(_shown_path(facts.data))}", f"md5 {code(digest)}, as in `dvc.lock`"),
