@@ -11,7 +11,7 @@ from evobuild.core.measures import MEASURES
 
 _ASKING = ("core", "text", "simulation", "weights", "models", "answering")
 _TUNING = ("core", "weights", "training")
-_MEASURING = ("core", "weights", "scoring")
+_MEASURING = ("core", "weights", "models", "scoring")
 _READ = ("core", "text", "weights", "models", "seeds", "selection", "scoring", "training", "contamination")
 _SUMMARY = (*_READ, "export", "evolution", "reporting")
 _CONTRACTS = ("core", "text", "contracts")
