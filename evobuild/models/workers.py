@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,6 +38,7 @@ LARGEST = 256
 """Items of a chunk: what is measured again where a worker is lost."""
 LOST_IN_A_ROW = 3
 """Workers lost for each that there are, with nothing measured in between, from which on no more are begun."""
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 PLACE_SECONDS = 120.0
 """For the first of Ray's workers to be found a place."""
 
@@ -319,7 +321,7 @@ class _RayPool(Generic[Item, Found]):
     def _lose(self, worker: Any, error: Exception) -> None:
         self._ray.kill(worker)
         self._lost += 1
-        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        reason = f"{type(error).__name__}: {_reason(error)[:200]}"
         if self._lost >= LOST_IN_A_ROW * self.count:
             raise UserError(
                 f"{self._task.name}: {self._lost} Ray workers in a row were lost, nothing measured: {reason}"
@@ -331,3 +333,9 @@ class _RayPool(Generic[Item, Found]):
         for worker in (*self._idle, *self._beginning.values()):
             self._ray.kill(worker)
         CONNECTION.leave()
+
+
+def _reason(error: Exception) -> str:
+    """What Ray says of a lost worker, in a line: the last one has what it raised as it began."""
+    first, *others = COLOURS.sub("", str(error)).splitlines() or [""]
+    return others[-1] if others and "creation task" in first else first

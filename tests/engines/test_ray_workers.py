@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import tiny
 import worker_tasks
 
 from evobuild.core import machine
+from evobuild.core.errors import UserError
 from evobuild.core.uri import Weights
+from evobuild.models import workers
 from evobuild.models.ray_cluster import CONNECTION
 from evobuild.models.workers import Workers
 from evobuild.scoring.params import Score
@@ -22,8 +25,10 @@ RAY = "ray: {replicas: 2}\n"
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
-    """A Ray that all tests of this module use."""
-    yield CONNECTION.join(machine.Ray(replicas=2))
+    """A Ray that all tests of this module use; its workers can import the tests' tasks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(worker_tasks.__file__).parent), prepend=os.pathsep)
+        yield CONNECTION.join(machine.Ray(replicas=2))
     CONNECTION.leave()
 
 
@@ -60,3 +65,18 @@ def test_a_killed_worker_costs_no_item(ray: Any, settings: Callable[[str], None]
         found = sorted(value for value, *_ in own.measure(list(range(1, 101))))
     assert found == [2 * number for number in range(1, 101)]
     assert len(list((tmp_path / "marks").iterdir())) == 1
+
+
+def test_one_that_cannot_begin_says_why(
+    ray: Any, settings: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(RAY)
+
+    def refuse(self: Any, *given: Any) -> None:
+        raise RuntimeError("no place for the doubler")
+
+    monkeypatch.setattr(
+        workers, "_RayWorker", type("_Refusing", (), {"__init__": refuse, "identity": refuse})
+    )
+    with Workers(worker_tasks.doubling()) as own, pytest.raises(UserError, match="no place for the doubler"):
+        list(own.measure([1, 2, 3]))
