@@ -5,7 +5,7 @@
 All parts unless some are named: minutes to an hour each on two cores, and up to 40 GB of disk in TMPDIR.
 Prints each figure as it comes and, last, one JSON object: figure -> {"value", "must", "holds"}; a figure that
 could not be taken has no entry and is named. With Ray and vLLM on a CPU: `make test-engines`, then
-.venv-engines/bin/python instead.
+.venv-engines/bin/python instead. Part gpu needs a GPU, and says so without one.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ PARTS = {
     "dag": ("scale_dag", ""),
     "workers": ("scale_ray", "ray"),
     "killed": ("scale_ray_killed", "ray"),
+    "gpu": ("scale_gpu", ""),
     "vllm": ("engine_vllm", "vllm"),
 }
 """The module of each part, and the package that it needs. vLLM last: it binds the process to its cores."""

@@ -76,7 +76,9 @@ def _row(instruction: str, given: str, output: str) -> Instruction:
     return Instruction(own, content, own, "", SEED_ROUND, "chat", (), instruction, given, output)
 
 
-def random_base(folder: Path, shape: Shape, rows: Sequence[Instruction], kind: str = "llama") -> None:
+def random_base(
+    folder: Path, shape: Shape, rows: Sequence[Instruction], kind: str = "llama", dtype: str = "float32"
+) -> None:
     """Save a model of random weights, with a tokenizer made of the rows. kind: as transformers calls it."""
     import torch
 
@@ -100,7 +102,7 @@ def random_base(folder: Path, shape: Shape, rows: Sequence[Instruction], kind: s
     )
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = transformers.AutoModelForCausalLM.from_config(config)
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
     model.save_pretrained(folder)
 
 
