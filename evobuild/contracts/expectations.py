@@ -1,5 +1,8 @@
 """Expectations, held by Great Expectations: a table goes over to pandas by columns, those of an entry.
 
+Its columns are written to a file first, which is then read a few of them at a time: so a table is put
+together once, and never stands in memory as a whole.
+
 Its context lives in memory, sends nothing and draws no progress. What it gives is read here alone: some of it
 holds values of numpy that its own writer refuses.
 """
@@ -12,14 +15,15 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
 from evobuild.contracts.result import MOST_IDS, Outcome, TableOutcomes
 from evobuild.contracts.suites import Entry
-from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.table_writer import write_stream
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +41,6 @@ class Table(NamedTuple):
     name: str
     rows: pl.LazyFrame
     off: str = ""
-
-    def read(self, columns: Sequence[str]) -> pl.DataFrame:
-        """Read some columns."""
-        return tables.collect(Path(self.name), self.rows.select(columns))
 
 
 class Holder:
@@ -71,13 +71,13 @@ class Holder:
         for number, entry in enumerate(entries):
             groups.setdefault(("",) if entry.is_of_columns else entry.columns, []).append(number)
         found: dict[int, Outcome] = {}
-        # Read once, for facts of other tables are joined to it whenever it is.
         spoken_of = {name for entry in entries if not entry.is_of_columns for name in entry.columns}
-        rows = table.read(["id", *sorted(spoken_of - {"id"})])
-        for columns, numbers in groups.items():
-            frame = _handed_over(table, rows, columns, [entries[number].type for number in numbers])
-            for number, result in self._results(frame, [made[number] for number in numbers]):
-                found[number] = _outcome(entries[number], result, rows["id"])
+        with TemporaryDirectory(prefix="evobuild-validate-") as folder:
+            rows = _Rows(table, ["id", *sorted(spoken_of - {"id"})], Path(folder))
+            for columns, numbers in groups.items():
+                frame = rows.handed_over(columns, [entries[number].type for number in numbers])
+                for number, result in self._results(frame, [made[number] for number in numbers]):
+                    found[number] = _outcome(entries[number], result, rows)
         return TableOutcomes(table.name, rows.height, "", [found[number] for number in range(len(entries))])
 
     def _results(self, frame: pd.DataFrame, made: list[Any]) -> list[tuple[int, Any]]:
@@ -122,41 +122,55 @@ def _wrong_kwargs(error: ValueError) -> str:
     return f"kwargs: {'' if name == '__root__' else f'{name}: '}{', or '.join(messages)}"
 
 
-def _handed_over(
-    table: Table, rows: pl.DataFrame, columns: tuple[str, ...], types: Sequence[str]
-) -> pd.DataFrame:
-    """Some columns as pandas has them; ("",): all, without rows; (): the rows, without a column.
+class _Rows:
+    """Some columns of a table, in a file. height: how many rows they have."""
 
-    Where types ask no more than whether texts are equal, or there, numbers that are equal where the texts are
-    go over in their place: pandas compares a million of those ten times as fast.
-    """
-    import pandas as pd
+    def __init__(self, table: Table, columns: Sequence[str], folder: Path) -> None:
+        self._file = folder / f"{table.name}.parquet"
+        self._schema = table.rows.collect_schema()
+        write_stream(self._file, table.rows.select(columns))
+        self.height = int(pl.scan_parquet(self._file).select(pl.len()).collect().item())
 
-    if columns == ("",):
-        return table.rows.collect_schema().to_frame().to_pandas()
-    if not columns:
-        return pd.DataFrame(index=range(rows.height))
-    found = rows.select(columns)
-    if set(types) <= _OF_EQUALITY:
-        found = found.with_columns(
-            pl.col(pl.String).cast(pl.Categorical(pl.Categories.random())).to_physical()
-        )
-    return found.to_pandas()
+    def ids(self, places: Sequence[int]) -> list[str]:
+        """The ids of some rows."""
+        if not places:
+            return []
+        ids = pl.read_parquet(self._file, columns=["id"])["id"]
+        return [str(ids[place]) for place in places]
+
+    def handed_over(self, columns: tuple[str, ...], types: Sequence[str]) -> pd.DataFrame:
+        """Some columns as pandas has them; ("",): all, without rows; (): the rows, without a column.
+
+        Where types ask no more than whether texts are equal, or there, numbers that are equal where the
+        texts are go over in their place: pandas compares a million of those ten times as fast.
+        """
+        import pandas as pd
+
+        if columns == ("",):
+            return self._schema.to_frame().to_pandas()
+        if not columns:
+            return pd.DataFrame(index=range(self.height))
+        found = pl.read_parquet(self._file, columns=list(columns)).select(columns)
+        if set(types) <= _OF_EQUALITY:
+            found = found.with_columns(
+                pl.col(pl.String).cast(pl.Categorical(pl.Categories.random())).to_physical()
+            )
+        return found.to_pandas()
 
 
-def _outcome(entry: Entry, given: Any, ids: pl.Series) -> Outcome:
+def _outcome(entry: Entry, given: Any, table: _Rows) -> Outcome:
     """Read one of its results."""
     if trouble := _raised(given.exception_info):
         raise BadInput(f"{entry.place}: cannot be evaluated: {trouble}")
     result = given.result
     kwargs = {name: _plain(value) for name, value in given.expectation_config.kwargs.items()}
     kwargs.pop("batch_id", None)
-    rows, unexpected, share, failing = len(ids), None, None, []
+    rows, unexpected, share, failing = table.height, None, None, list[str]()
     if "element_count" in result:
         rows = result["element_count"] - (result.get("missing_count") or 0)
         unexpected = int(result["unexpected_count"])
         share = unexpected / rows if rows else 0.0
-        failing = [str(ids[place]) for place in result.get("partial_unexpected_index_list") or ()]
+        failing = table.ids(result.get("partial_unexpected_index_list") or ())
     return Outcome(
         type=entry.type,
         column=", ".join(entry.columns),

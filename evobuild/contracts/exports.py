@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
+from evobuild.contracts.hashed_ids import hashed
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import INSTRUCTIONS, REJECTS
@@ -16,6 +18,8 @@ from evobuild.export.formats import DATASETS, FORMATS, IDS
 
 _ID = re.compile(rb'"id": "([0-9a-f]{20})"')
 """A key of a record: within its texts each quotation mark has a backslash before it."""
+LINES = 10_000
+"""Read at once."""
 _EXPORTS = pl.Schema(
     {"id": pl.String(), "file": pl.String(), "rows": pl.Int64(), "wanted": pl.Int64(), "missing": pl.Int64(),
      "without_id": pl.Int64(), "repeated": pl.Int64(), "strange": pl.Int64()}
@@ -29,32 +33,38 @@ def exports_table(names: Iterable[str], folder: Path, dataset: Path, rejects: Pa
     records that carry no row's id; repeated, strange: of those that do, that stand twice, or are of no row of
     the data set. OpenAI's carry it in a file beside theirs.
     """
-    known = set(tables.read(dataset, INSTRUCTIONS, ["id"])["id"])
+    known = _hashed(tables.read(dataset, INSTRUCTIONS, ["id"])["id"]).unique()
     unpaired = tables.read(rejects, REJECTS, ["id"]).height
     found = []
     for name in names:
         path = folder / (FORMATS[name].file if name in FORMATS else f"{DATASETS}/data/train.parquet")
         rows, ids = _records(path)
         if name in FORMATS and FORMATS[name].strict:
-            ids = read_text(folder / IDS).splitlines()
+            ids = _hashed(pl.Series(read_text(folder / IDS).splitlines(), dtype=pl.String))
         wanted = len(known) - (unpaired if name in FORMATS and FORMATS[name].llama_factory else 0)
-        file, there = path.relative_to(folder).as_posix(), set(ids)
-        figures = rows, wanted, wanted - rows, rows - len(ids), len(ids) - len(there), len(there - known)
+        file, there = path.relative_to(folder).as_posix(), ids.unique()
+        strange = len(there) - there.is_in(known.implode()).sum()
+        figures = rows, wanted, wanted - rows, rows - len(ids), len(ids) - len(there), strange
         found.append((name, file, *figures))
     return pl.DataFrame(found, _EXPORTS, orient="row")
 
 
-def _records(path: Path) -> tuple[int, list[str]]:
-    """How many records a file has, a line each, and the ids that they carry."""
+def _records(path: Path) -> tuple[int, pl.Series]:
+    """How many records a file has, a line each, and the ids that they carry, hashed."""
     if path.suffix == ".parquet":
-        ids = tables.read(path, INSTRUCTIONS, ["id"])["id"].to_list()
-        return len(ids), ids
-    rows, found = 0, []
+        ids = tables.read(path, INSTRUCTIONS, ["id"])["id"]
+        return len(ids), _hashed(ids)
+    rows, found = 0, [pl.Series([], dtype=pl.UInt64)]
     try:
         with path.open("rb") as lines:
-            for line in lines:
-                rows += line.startswith(b"{")
-                found += [each.decode() for each in _ID.findall(line)[:1]]
+            while some := tuple(islice(lines, LINES)):
+                rows += sum(line.startswith(b"{") for line in some)
+                named = [each.decode() for line in some for each in _ID.findall(line)[:1]]
+                found.append(_hashed(pl.Series(named, dtype=pl.String)))
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror or error}") from error
-    return rows, found
+    return rows, pl.concat(found)
+
+
+def _hashed(ids: pl.Series) -> pl.Series:
+    return ids.to_frame("id").select(hashed("id")).to_series()

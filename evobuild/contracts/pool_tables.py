@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.contracts.expectations import Table
+from evobuild.contracts.hashed_ids import hashed
 from evobuild.contracts.languages import languages_of
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.core import tables
@@ -22,6 +23,7 @@ from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, PREFERENCES
 from evobuild.selection.candidate_rows import MEASURED
 
 _LENGTHS = ("instruction", "input", "output", "reasoning")
+_KEY = "key"
 _OF_ROWS = ("id", "content_id", "seed_id", "parent_id", "round", "domain", "strategy", "operation", "evolver",
             "responder", "seed_place")  # fmt: skip
 
@@ -46,7 +48,7 @@ def pool_tables(params: ValidateParams, sources: Sources, languages: pl.DataFram
     measured = [_measured(measure, params, sources, rounds, responses) for measure in MEASURES]
     return [
         Table("rounds", _rounds(rounds, languages)),
-        Table("responses", _known(_flat(responses), "id", rounds, "instruction_known")),
+        Table("responses", _known(_flat(responses), "instruction_known", _keys(rounds, "id"), "id")),
         *measured,
         Table("contamination", _contamination(params, sources, responses)),
         _preferences(params, sources),
@@ -63,25 +65,36 @@ def of_pools(folder: Path, names: Sequence[str], schema: pl.Schema = INSTRUCTION
     return pl.concat(found) if found else schema.to_frame().lazy().with_columns(pool=pl.lit(""))
 
 
-def _flat(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """An instruction table with its texts as lengths in characters, and its history as a number of turns."""
+def _flat(rows: pl.LazyFrame, **beside: pl.Expr) -> pl.LazyFrame:
+    """An instruction table with its texts as lengths in characters, and its history as a number of turns.
+
+    beside: more columns.
+    """
     return rows.select(
         pl.col("pool"),
         *_OF_ROWS,
         turns=pl.col("history").list.len().cast(pl.Int64),
         **{f"{name}_characters": pl.col(name).str.len_chars().cast(pl.Int64) for name in _LENGTHS},
+        **beside,
     )
 
 
-def _known(rows: pl.LazyFrame, column: str, among: pl.LazyFrame, name: str, key: str = "id") -> pl.LazyFrame:
-    """Add whether a column's value is a key of another table."""
-    there = among.select(pl.col(key).alias(column)).unique().with_columns(pl.lit(value=True).alias(name))
-    return rows.join(there, on=column, how="left").with_columns(pl.col(name).fill_null(value=False))
+def _keys(rows: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+    """The ids that stand in a table, each once and hashed."""
+    return rows.select(hashed(*columns).alias(_KEY)).unique()
+
+
+def _known(rows: pl.LazyFrame, name: str, among: pl.LazyFrame, *columns: str) -> pl.LazyFrame:
+    """Add whether columns together are among keys that `_keys` gave."""
+    there = among.with_columns(pl.lit(value=True).alias(name))
+    found = rows.with_columns(hashed(*columns).alias(_KEY)).join(there, on=_KEY, how="left").drop(_KEY)
+    return found.with_columns(pl.col(name).fill_null(value=False))
 
 
 def _rounds(rounds: pl.LazyFrame, languages: pl.DataFrame) -> pl.LazyFrame:
     """Each row with whether its parent and its seed row are there, and in which language drawn ones are."""
-    rows = _known(_known(_flat(rounds), "parent_id", rounds, "parent_known"), "seed_id", rounds, "seed_known")
+    ids = _keys(rounds, "id")
+    rows = _known(_known(_flat(rounds), "parent_known", ids, "parent_id"), "seed_known", ids, "seed_id")
     is_first = (pl.col("parent_id") == "") & (pl.col("seed_id") == pl.col("id"))
     rows = rows.with_columns(parent_known=pl.col("parent_known") | is_first)
     return rows.join(languages.lazy(), on="id", how="left")
@@ -95,9 +108,9 @@ def _measured(
     lists = [name for name, kind in measure.schema.items() if isinstance(kind, pl.List)]
     counted = [pl.col(name).list.len().cast(pl.Int64).alias(name) for name in lists]
     among = responses if measure.stage == "score" else rounds
-    rows = _known(rows.with_columns(*counted).rename(measure.renamed), "id", among, "row_known")
+    rows = _known(rows.with_columns(*counted).rename(measure.renamed), "row_known", _keys(among, "id"), "id")
     if measure.stage == "diversity":
-        rows = _known(rows, "neighbour", rounds, "neighbour_known")
+        rows = _known(rows, "neighbour_known", _keys(rounds, "id"), "neighbour")
         rows = rows.with_columns(is_own_neighbour=pl.col("neighbour") == pl.col("id"))
     return Table(measure.folder, rows, "" if params.is_measured(measure) else measure.switch)
 
@@ -110,20 +123,17 @@ def _contamination(params: ValidateParams, sources: Sources, responses: pl.LazyF
     ]
     length = pl.col("overlap").str.len_chars().cast(pl.Int64)
     rows = pl.concat(hits).select("id", "row", "pool", "set", "measure", overlap_characters=length)
-    return _known(rows, "row", responses, "row_known")
+    return _known(rows, "row_known", _keys(responses, "id"), "row")
 
 
 def _preferences(params: ValidateParams, sources: Sources) -> Table:
     """The pairs of answers of the branches."""
     names = list(params.branches)
     rows = of_pools(sources.preferences, names, PREFERENCES)
-    beside = rows.select(
-        "id",
-        is_other=pl.col("output") != pl.col("rejected"),
-        rejected_characters=pl.col("rejected").str.len_chars().cast(pl.Int64),
-    )
-    pairs = _flat(rows).join(beside, on="id", how="left")
-    known = _known(pairs, "id", of_pools(sources.rounds, names), "row_known")
+    length = pl.col("rejected").str.len_chars().cast(pl.Int64)
+    beside = {"is_other": pl.col("output") != pl.col("rejected"), "rejected_characters": length}
+    ids = _keys(of_pools(sources.rounds, names), "id")
+    known = _known(_flat(rows, **beside), "row_known", ids, "id")
     return Table("preferences", known, "" if params.autoif.on else "autoif.on")
 
 
@@ -132,18 +142,13 @@ def _dataset(params: ValidateParams, sources: Sources, responses: pl.LazyFrame) 
     schema = pl.Schema({**INSTRUCTIONS, **{name: COLUMNS[name].kind for name in MEASURED}})
     whole = tables.scan(sources.dataset, schema).with_columns(pool=pl.col("round"))
     lists = [name for name in MEASURED if isinstance(schema[name], pl.List)]
-    figures = whole.select(
-        "id",
-        *(name for name in MEASURED if name not in lists),
-        *(pl.col(name).list.len().cast(pl.Int64).alias(name) for name in lists),
-        is_repeated=pl.len().over("content_id") > 1,
-    )
+    figures = {name: pl.col(name) for name in MEASURED}
+    figures |= {name: pl.col(name).list.len().cast(pl.Int64) for name in lists}
+    contents = whole.group_by(hashed("content_id").alias(_KEY)).agg(count=pl.len())
+    repeated = contents.filter(pl.col("count") > 1).select(_KEY)
     hits = _contamination(params, sources, responses)
     lost = hits.filter(pl.col("measure").is_in(params.select.contamination))
-    answers = responses.select("id", "content_id").unique().with_columns(answer_known=True)
-    rows = _flat(whole).join(figures, on="id", how="left")
-    rows = rows.join(answers, on=["id", "content_id"], how="left").with_columns(
-        pl.col("answer_known").fill_null(value=False)
-    )
-    rows = _known(rows.with_columns(row=pl.col("id")), "row", lost, "is_contaminated", key="row").drop("row")
+    rows = _known(_flat(whole, **figures), "is_repeated", repeated, "content_id")
+    rows = _known(rows, "answer_known", _keys(responses, "id", "content_id"), "id", "content_id")
+    rows = _known(rows, "is_contaminated", _keys(lost, "row"), "id")
     return rows.join(languages_of(whole, params.contracts.language_rows).lazy(), on="id", how="left")
