@@ -10,6 +10,7 @@ figure -> {"value", "must", "holds"}; a figure that could not be taken has no en
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -37,14 +38,29 @@ def seconds(command: list[str], cwd: Path = ROOT, **environment: str) -> float:
     return time.monotonic() - began
 
 
-def measured(command: list[str], cwd: Path) -> tuple[float, float]:
-    """Seconds and peak GB of a command, in a process of its own so that its peak is its own."""
-    began = time.monotonic()
-    pid = os.posix_spawnp(command[0], command, os.environ | {"PWD": str(cwd)})
-    _, status, usage = os.wait4(pid, 0)
-    if status:
-        sys.exit(f"{' '.join(command)} failed with {os.waitstatus_to_exitcode(status)}")
-    return time.monotonic() - began, usage.ru_maxrss / GIGABYTE
+BETWEEN = """
+import json, os, sys, time
+began = time.monotonic()
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print(json.dumps([os.waitstatus_to_exitcode(status), time.monotonic() - began, usage.ru_maxrss]))
+"""
+"""Runs a command as the child of a small process: the kernel counts to a child what its parent once had."""
+
+
+def measured(command: list[str], cwd: Path, **environment: str) -> tuple[float, float]:
+    """Seconds and peak GiB of a command, whose output is not shown."""
+    ran = subprocess.run(
+        [sys.executable, "-c", BETWEEN, *command],
+        cwd=cwd,
+        env=os.environ | environment,
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    code, took, peak = json.loads(ran.stdout.splitlines()[-1])
+    if code:
+        sys.exit(f"{' '.join(command)} failed with {code}")
+    return took, peak / GIGABYTE
 
 
 def best_of(count: int, run: Callable[[], float]) -> float:

@@ -25,6 +25,7 @@ PARTS = {
     "evolve": ("scale_evolve", ""),
     "store": ("scale_store", ""),
     "select": ("scale_select", ""),
+    "validate": ("scale_validate", ""),
     "dag": ("scale_dag", ""),
     "workers": ("scale_ray", "ray"),
     "killed": ("scale_ray_killed", "ray"),

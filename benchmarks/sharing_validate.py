@@ -6,18 +6,15 @@ and the data set have a million rows each. Run as: python benchmarks/sharing_val
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 from figures import Figures
+from line import measured
 
 from evobuild.core import tables
 from evobuild.core.measures import MEASURES, measure_of
@@ -55,7 +52,7 @@ def instructions(pool: str, rows: int) -> pl.DataFrame:
     return pl.DataFrame({"place": range(rows)}).select(**made).match_to_schema(INSTRUCTIONS)
 
 
-def measured(stage: str, ids: pl.DataFrame) -> pl.DataFrame:
+def figures_of(stage: str, ids: pl.DataFrame) -> pl.DataFrame:
     """A table of a measure: figures from 0.1 to 1.1."""
     schema, place = measure_of(stage).schema, pl.int_range(pl.len())
     figure = place.mod(1000) / 1000 + 0.1
@@ -78,7 +75,7 @@ def write_line(root: Path, rows: int) -> None:
         found = {"rounds": own, "responses": own}
         for measure in MEASURES:
             on = measure.stage in ("rate", "score", "diversity")
-            found[measure.folder] = measured(measure.stage, own) if on else measure.schema.to_frame()
+            found[measure.folder] = figures_of(measure.stage, own) if on else measure.schema.to_frame()
         for folder, table in found.items():
             write(root / f"data/{folder}/{pool}.parquet", table)
         for measure in MEASURES:
@@ -111,26 +108,28 @@ def write_counts(root: Path, rows: int) -> None:
         tables.write_json(root / f"data/counts/{stem}.json", content)
 
 
-def main() -> None:
-    """Write the line, hold it, and print the figures."""
-    rows, figures = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, Figures()
+def hold(rows: int) -> tuple[float, float]:
+    """Write the line, and hold it: seconds, and peak memory in GiB."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     params |= {"rounds": {"r1": {"parent": "r0"}}, "branches": {}, "pools": {pool: {} for pool in POOLS}}
     params["select"] |= {"pools": list(POOLS)}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="evobuild-bench-") as folder:
         root = Path(folder)
         write_line(root, rows)
         (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
         for name in ("settings/validate.json", "validation/none"):
             (root / "data" / name).parent.mkdir(exist_ok=True)
             (root / "data" / name).touch()
-        command = [sys.executable, "-m", "stages.validate", "--expectations", str(ROOT / "expectations")]
-        started = time.monotonic()
-        subprocess.run(command, cwd=root, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
-        taken, own = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"processor: {own.ru_utime + own.ru_stime:.1f} s")
-    figures.at_most(f"seconds of validate, {rows:,} rows", taken, SECONDS, "s")
-    figures.at_most(f"memory of validate, {rows:,} rows", own.ru_maxrss / 2**20, GIB, "GiB")
+        command = ["-m", "stages.validate", "--expectations", str(ROOT / "expectations")]
+        return measured([sys.executable, *command], root, PYTHONPATH=str(ROOT))
+
+
+def main() -> None:
+    """Print the figures."""
+    rows, figures = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000, Figures()
+    seconds, peak = hold(rows)
+    figures.at_most(f"seconds of validate, {rows:,} rows", seconds, SECONDS, "s")
+    figures.at_most(f"memory of validate, {rows:,} rows", peak, GIB, "GiB")
     figures.print()
 
 
