@@ -10,6 +10,7 @@ holds values of numpy that its own writer refuses.
 from __future__ import annotations
 
 import difflib
+import gc
 import math
 import os
 import warnings
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 _RESULT = {"result_format": "SUMMARY", "partial_unexpected_count": MOST_IDS}
 _OF_EQUALITY = {"expect_column_values_to_be_unique", "expect_column_values_to_not_be_null",
                 "expect_compound_columns_to_be_unique"}  # fmt: skip
+MANY = 500_000
+"""Rows from which on columns are taken out of memory at once: what looked at them refers to itself."""
+_SOURCE = "tables"
 _PLACE = "place"
 """By which a result is known again; they come in another order."""
 
@@ -56,8 +60,7 @@ class Holder:
             context = great_expectations.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         self._suite = great_expectations.ExpectationSuite
-        asset = context.data_sources.add_pandas("tables").add_dataframe_asset("table")
-        self._batches = asset.add_batch_definition_whole_dataframe("whole")
+        self._sources = context.data_sources
 
     def hold(self, table: Table, entries: Sequence[Entry]) -> TableOutcomes:
         """Hold a table to its expectations; one that is switched off is left.
@@ -78,13 +81,22 @@ class Holder:
                 frame = rows.handed_over(columns, [entries[number].type for number in numbers])
                 for number, result in self._results(frame, [made[number] for number in numbers]):
                     found[number] = _outcome(entries[number], result, rows)
+                if rows.height > MANY:
+                    del frame, result
+                    gc.collect()
         return TableOutcomes(table.name, rows.height, "", [found[number] for number in range(len(entries))])
 
     def _results(self, frame: pd.DataFrame, made: list[Any]) -> list[tuple[int, Any]]:
-        batch = self._batches.get_batch(batch_parameters={"dataframe": frame})
+        # A source of its own, which is then forgotten: it keeps every column that it has looked at.
+        asset = self._sources.add_pandas(_SOURCE).add_dataframe_asset("table")
+        whole = asset.add_batch_definition_whole_dataframe("whole")
         suite = self._suite(name="suite", expectations=made)
-        with warnings.catch_warnings(action="ignore"):
-            found = batch.validate(suite, result_format=_RESULT, expectation_parameters=self._parameters)
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                batch = whole.get_batch(batch_parameters={"dataframe": frame})
+                found = batch.validate(suite, result_format=_RESULT, expectation_parameters=self._parameters)
+        finally:
+            self._sources.delete(_SOURCE)
         return [(each.expectation_config.meta[_PLACE], each) for each in found.results]
 
 

@@ -145,7 +145,8 @@ def _dataset(params: ValidateParams, sources: Sources, responses: pl.LazyFrame) 
     figures = {name: pl.col(name) for name in MEASURED}
     figures |= {name: pl.col(name).list.len().cast(pl.Int64) for name in lists}
     contents = whole.group_by(hashed("content_id").alias(_KEY)).agg(count=pl.len())
-    repeated = contents.filter(pl.col("count") > 1).select(_KEY)
+    # Read by itself, for Polars would keep all of a table in memory that it reads once and needs twice.
+    repeated = tables.collect(sources.dataset, contents.filter(pl.col("count") > 1).select(_KEY)).lazy()
     hits = _contamination(params, sources, responses)
     lost = hits.filter(pl.col("measure").is_in(params.select.contamination))
     rows = _known(_flat(whole, **figures), "is_repeated", repeated, "content_id")
