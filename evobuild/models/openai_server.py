@@ -98,27 +98,27 @@ class Server:
         """Let the connections go."""
         await self._transport.close()
 
-    async def answer(self, request: Request, n: int, number: int) -> Answer:
-        """Ask once, for n choices from a number on.
+    async def answer(self, request: Request, n: int, number: int, again: bool = False) -> Answer:
+        """Ask once, for n choices from a number on. again: it has been asked before.
 
         Raises Retry if another try may do better, any other Failure if none will, GivenUp if the budget is
         spent, UserError if no request will be answered.
         """
         self.in_flight += 1
         try:
-            return await self._call(request, n, number)
+            return await self._call(request, n, number, again)
         finally:
             self.in_flight -= 1
 
-    async def _call(self, request: Request, n: int, number: int) -> Answer:
+    async def _call(self, request: Request, n: int, number: int, again: bool) -> Answer:
         call = Call(self._model.name, request, n, number, self._length_field, self._at_openai)
         try:
-            answer = read_answer(call, *await self._sent(call))
+            answer = read_answer(call, *await self._sent(call, again))
         except Unsupported as error:
             if str(error) == "n":
-                return await self._call(request, 1, number)
+                return await self._call(request, 1, number, again)
             self._length_field = "max_completion_tokens"
-            return await self._call(request, n, number)
+            return await self._call(request, n, number, again)
         except Failure as error:
             discard(request, error.tokens)
             error.args = (self._in_errors.shown(str(error)),)
@@ -128,13 +128,13 @@ class Server:
         self._answered, self._refused = True, 0
         return self._taken(answer)
 
-    async def _sent(self, call: Call) -> Answered:
+    async def _sent(self, call: Call, again: bool) -> Answered:
         refused = False
         async with self._rate_limit:
             if call.request.meter and not call.request.meter.send():
                 raise GivenUp(NO_BUDGET)
             try:
-                answered = await self._transport.post(call.path, call.body(), call.most_bytes)
+                answered = await self._transport.post(call.path, call.body(), call.most_bytes, again)
                 refused = answered.status in (429, 503)
                 return answered
             except Retry as error:

@@ -116,7 +116,7 @@ class Servers:
         was_textless = False
         for attempt in range(self._tries):
             try:
-                answer = await self._asked_once(request, n, number)
+                answer = await self._asked_once(request, n, number, attempt > 0)
             except Retry as error:
                 alone = len(self._asked) == 1
                 patient = not alone or (error.after or 0.0) <= self._longest_wait
@@ -136,15 +136,15 @@ class Servers:
             discard(request, answer.tokens)
         raise AssertionError("the last try returns or raises")
 
-    async def _asked_once(self, request: Request, n: int, number: int) -> Answer:
+    async def _asked_once(self, request: Request, n: int, number: int, again: bool) -> Answer:
         """Ask whoever has the fewest in flight. Raises as `Server.answer`; one of several no UserError."""
         if len(self._asked) == 1:
-            return await self._asked[0].server.answer(request, n, number)
+            return await self._asked[0].server.answer(request, n, number, again)
         health = await self._chosen()
         clock = asyncio.get_running_loop().time
         began = clock()
         try:
-            answer = await health.server.answer(request, n, number)
+            answer = await health.server.answer(request, n, number, again)
         except Retry as error:
             health.note_failure(began, clock(), str(error), error.after)
             if health.failed == self._tries:

@@ -42,6 +42,7 @@ class Transport:
         self._proxy = _proxy(self.url)
         self._timeout = options.timeout
         self._session: aiohttp.ClientSession
+        self._again: aiohttp.ClientSession
 
     @property
     def secrets(self) -> list[str]:
@@ -55,8 +56,11 @@ class Transport:
 
     async def open(self) -> None:
         """Get ready; nothing is sent."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+        self._session, self._again = self._opened(force_close=False), self._opened(force_close=True)
+
+    def _opened(self, force_close: bool) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, force_close=force_close),
             timeout=aiohttp.ClientTimeout(total=self._timeout),
             headers={
                 "Content-Type": "application/json",
@@ -72,6 +76,7 @@ class Transport:
     async def close(self) -> None:
         """Let the connections go."""
         await self._session.close()
+        await self._again.close()
 
     async def models(self, seconds: float) -> Answered:
         """Ask for the list of models. Raises TimeoutError, OSError, aiohttp's ClientError, or Retry."""
@@ -79,10 +84,14 @@ class Transport:
         async with self._session.get(f"{self.url}/models", allow_redirects=False, timeout=limit) as response:
             return Answered(response.status, response.headers, await _body(response, LIST_BODY))
 
-    async def post(self, path: str, body: bytes, most: int) -> Answered:
-        """Send a request. most: bytes of its answer. Raises Retry if none comes, or no whole one."""
+    async def post(self, path: str, body: bytes, most: int, again: bool = False) -> Answered:
+        """Send a request. most: bytes of its answer. Raises Retry if none comes, or no whole one.
+
+        again: by a connection of its own, for one kept open may have been closed by the server meanwhile.
+        """
+        session = self._again if again else self._session
         try:
-            async with self._session.post(f"{self.url}{path}", data=body, allow_redirects=False) as response:
+            async with session.post(f"{self.url}{path}", data=body, allow_redirects=False) as response:
                 return Answered(response.status, response.headers, await _body(response, most))
         except TimeoutError as error:
             raise Retry(f"no reply within {self._timeout:g} s") from error
