@@ -120,6 +120,7 @@ NOT_OF_REPLIES = {
     "models/progress": "its own file",
     "models/reply_cache": "its own entries",
     "models/usage_journal": "its own records",
+    "models/workers": "what Ray says of a lost worker",
     "scoring/score": "its own measurements",
 }
 """Modules with a regex or a parser for something else than text of models."""
