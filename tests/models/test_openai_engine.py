@@ -707,7 +707,7 @@ def content_of(body):
 def test_rows_that_another_run_may_answer_fail_the_block_when_all_else_is_kept(serve, store, kind):
     serve(
         lambda body, attempt: faults(body, 0, 0.01)[kind] if content_of(body).endswith("7") else good(body),
-        timeout=0.2,
+        timeout=1.0,
         retries=0,
         unanswered=None,
     )
