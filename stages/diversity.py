@@ -43,8 +43,9 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
+    from evobuild.core.table_writer import TableWriter
     from evobuild.scoring import distributions, diversity
-    from evobuild.scoring.embeddings import Embedder, embedded_text
+    from evobuild.scoring.embeddings import Embedder, embed_pool, embedded_texts
     from evobuild.weights.identities import weights_loaded
 
     model, schema = params.models.embedder, measure_of("diversity").schema
@@ -56,22 +57,28 @@ def main(params: Params, args: Arguments) -> None:
             tables.write(args.embeddings / f"{pool}.parquet", tables.EMBEDDINGS.to_frame())
             results.leave(pool)
     else:
-        texts: dict[str, dict[str, str]] = {}
-        for pool in params.pools:
-            rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS).sort("id")
-            texts[pool] = {row.id: embedded_text(row, given.text) for row in tables.instructions(rows)}
+        pools = {pool: args.rounds / f"{pool}.parquet" for pool in params.pools}
         with Embedder(model) as embedder:
             # All at once: more of them have as many tokens as each other.
-            embedder.keep(text for own in texts.values() for text in own.values())
-            for pool, own in texts.items():
-                ids, found = list(own), embedder.embed(list(own.values()))
-                tables.write(args.embeddings / f"{pool}.parquet", diversity.embedding_table(ids, found))
-                results.take(pool, diversity.measure_diversity(ids, found, given), len(ids))
+            embedder.keep(
+                text
+                for table in pools.values()
+                for _, texts in embedded_texts(table, given.text)
+                for text in texts
+            )
+            for pool, table in pools.items():
+                kept = TableWriter(args.embeddings / table.name, tables.EMBEDDINGS)
+                embedded = embed_pool(embedder, table, given.text, kept)
+                height = tables.height(table, tables.INSTRUCTIONS)
+                results.take(pool, diversity.measure_diversity(embedded, given), height)
+                kept.write()
     results.write(args.counts, loaded=weights_loaded("embedder", model))
-    pools = params.pools if model else []
-    measured = {pool: tables.read(args.diversity / f"{pool}.parquet", schema) for pool in pools}
-    far = {pool: rows["distance"] for pool, rows in measured.items()}
-    figures = diversity.diversity_figures(measured, str(model) if model else None, given)
+    measured = params.pools if model else []
+    far = {
+        pool: tables.read(args.diversity / f"{pool}.parquet", schema, ["distance"])["distance"]
+        for pool in measured
+    }
+    figures = diversity.diversity_figures(far, str(model) if model else None, given)
     metrics.write_metrics(args.metrics, figures, args.label)
     csv_files.write_csv(args.histogram, distributions.pool_histogram(far, "distance", 0.0))
 

@@ -7,16 +7,17 @@ all-mpnet-base-v2. Source: Hui et al. 2024, arXiv:2412.11231 (minimum neighbour 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from evobuild.core.tables import EMBEDDINGS, Reject
+from evobuild.core.tables import Reject
 from evobuild.scoring import distributions, neighbours
-from evobuild.scoring.neighbours import Vectors
+from evobuild.scoring.clusters import Vectors, blocks
 from evobuild.scoring.params import Diversity
+from evobuild.scoring.row_file import RowFile
 
 
 class Nearest(NamedTuple):
@@ -27,21 +28,34 @@ class Nearest(NamedTuple):
     distance: float
 
 
-def measure_diversity(ids: Sequence[str], vectors: Vectors, params: Diversity) -> Iterator[Nearest | Reject]:
-    """Find the nearest other row of each, ties to the first; every row gives one or a reject. ids: rising."""
-    sound = np.isfinite(vectors).all(axis=1)
-    if params.distance == "cosine":
-        sound &= vectors.any(axis=1)
-    for row in np.flatnonzero(~sound):
-        yield Reject(ids[row], "unusable embedding", "not finite, or nothing but zeros", "")
-    rows = np.flatnonzero(sound)
-    if len(rows) == 1:
-        yield Reject(ids[rows[0]], "no other row", "", "")
-    if len(rows) < 2:
+def measure_diversity(
+    parts: Iterable[tuple[pl.Series, Vectors]], params: Diversity
+) -> Iterator[Nearest | Reject]:
+    """Find the nearest other row of each, ties to the first; every row gives one or a reject.
+
+    parts: ids, rising over all parts, and their embeddings, which are kept on disk until the last.
+    """
+    with RowFile(np.float32) as vectors:
+        sound_ids = [pl.Series("id", [], pl.String)]
+        for ids, found in parts:
+            sound = np.asarray(np.isfinite(found).all(axis=1))
+            if params.distance == "cosine":
+                sound &= found.any(axis=1)
+            for id in ids.filter(~sound):
+                yield Reject(id, "unusable embedding", "not finite, or nothing but zeros", "")
+            sound_ids.append(ids.filter(sound))
+            vectors.append(found[sound])
+        yield from _nearest(pl.concat(sound_ids), vectors, params)
+
+
+def _nearest(ids: pl.Series, vectors: RowFile, params: Diversity) -> Iterator[Nearest | Reject]:
+    if len(ids) == 1:
+        yield Reject(ids[0], "no other row", "", "")
+    if len(ids) < 2:
         return
-    places, far = neighbours.find_nearest(vectors[rows], params.distance, is_exact(len(rows), params))
-    for row, place, distance in zip(rows, rows[places], far.tolist(), strict=True):
-        yield Nearest(ids[row], ids[place], distance)
+    places, far = neighbours.find_nearest(vectors, params.distance, is_exact(len(ids), params))
+    for part in blocks(len(ids)):
+        yield from map(Nearest, ids[part], ids.gather(places[part]), far[part].tolist())
 
 
 def is_exact(rows: int, params: Diversity) -> bool:
@@ -49,20 +63,14 @@ def is_exact(rows: int, params: Diversity) -> bool:
     return rows <= params.exact_rows
 
 
-def embedding_table(ids: Sequence[str], vectors: Vectors) -> pl.DataFrame:
-    """Lay out embeddings as a table."""
-    return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDINGS)
-
-
 def diversity_figures(
-    found: Mapping[str, pl.DataFrame], embedder: str | None, params: Diversity | None
+    far: Mapping[str, pl.Series], embedder: str | None, params: Diversity | None
 ) -> dict[str, Any]:
     """Give mean and median distance of each pool, null where none was measured, and how it was measured.
 
     params: None if it was not.
     """
-    approximate = [pool for pool, rows in found.items() if params and not is_exact(rows.height, params)]
-    far = {pool: rows["distance"] for pool, rows in found.items()}
+    approximate = [pool for pool, own in far.items() if params and not is_exact(len(own), params)]
     return {
         "embedder": embedder,
         "text": params and params.text,

@@ -12,19 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from pickle import UnpicklingError
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import polars as pl
 
+from evobuild.core import tables
 from evobuild.core.errors import UserError, require
 from evobuild.core.measurement_cache import KIND, Measurements
 from evobuild.core.progress import metered
-from evobuild.core.tables import Instruction
+from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import EMBEDDINGS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
-from evobuild.scoring.neighbours import Vectors
+from evobuild.scoring.clusters import Vectors
 from evobuild.scoring.params import Embedded
 from evobuild.weights import checkpoints, identities, sources
 from evobuild.weights.equal_lengths import equal_lengths
@@ -32,6 +37,8 @@ from evobuild.weights.equal_lengths import equal_lengths
 EXTRA = "diversity"
 DEFINITION = "embedding 3"
 """Another when batches change, so that none of before is taken."""
+WINDOW = 1 << 16
+"""Texts that are sorted by their tokens together: the more of them, the fuller the batches."""
 
 
 def embedded_text(row: Instruction, text: Embedded) -> str:
@@ -39,6 +46,15 @@ def embedded_text(row: Instruction, text: Embedded) -> str:
     if text == "instruction" and row.instruction.strip():
         return row.instruction
     return whole_text((row.instruction, row.input), [content for _, content in row.history])
+
+
+def embedded_texts(table: Path, text: Embedded) -> Iterator[tuple[pl.Series, list[str]]]:
+    """Give ids of an instruction table, rising, and what is embedded of each row, some rows at a time.
+
+    Raises BadInput if the table cannot be read.
+    """
+    for rows in tables.batches(table, tables.INSTRUCTIONS):
+        yield rows["id"], [embedded_text(row, text) for row in tables.instructions(rows)]
 
 
 def whole_text(asked: Sequence[str], history: Sequence[str]) -> str:
@@ -64,7 +80,12 @@ class Embedder:
         self._workers: Workers[str, tuple[str, Vectors]] = Workers(task)
 
     def keep(self, texts: Iterable[str]) -> None:
-        """Embed texts that are not kept yet, and keep them."""
+        """Embed texts that are not kept yet, and keep them. Some at a time are in memory."""
+        left = iter(texts)
+        while some := list(islice(left, WINDOW)):
+            self._keep(some)
+
+    def _keep(self, texts: list[str]) -> None:
         wanted = {self._kept.key(text): text for text in texts}
         found = self._kept.found_as(_vector, list(wanted))
         fresh = {text: key for key, text in wanted.items() if key not in found}
@@ -94,6 +115,24 @@ class Embedder:
     ) -> None:
         self._workers.__exit__(kind, error, trace)
         self._kept.__exit__(kind, error, trace)
+
+
+def embed_pool(
+    embedder: Embedder, table: Path, text: Embedded, kept: TableWriter
+) -> Iterator[tuple[pl.Series, Vectors]]:
+    """Give ids of an instruction table, rising, and embeddings, some rows at a time; write them, too.
+
+    kept: the table of embeddings that they are written to. Raises BadInput if the table cannot be read.
+    """
+    for ids, texts in embedded_texts(table, text):
+        vectors = embedder.embed(texts)
+        kept.extend(embedding_table(ids, vectors))
+        yield ids, vectors
+
+
+def embedding_table(ids: pl.Series, vectors: Vectors) -> pl.DataFrame:
+    """Lay out embeddings as a table."""
+    return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDINGS)
 
 
 def load_embedder(weights: Weights) -> Measure[str, tuple[str, Vectors]]:

@@ -2,70 +2,67 @@
 
 Exact: single-precision products of blocks find who can be nearest, with room for their rounding; the
 distances of these are taken in double precision, and ties go to the first. So the result depends on
-the vectors alone, not on the block or the processor. Beyond what is exact in bearable time an inverted
-file of faiss looks among the nearest clusters only (approximate), and its finds are measured likewise.
+the vectors alone, not on the block or the processor. Beyond what is exact in bearable time and memory
+only the nearest clusters are looked into (approximate, `clusters`), and what they have is measured likewise.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evobuild.core.errors import require
+from evobuild.scoring.clusters import Clusters, Places, Rows, Vectors, blocks, squared_lengths
 
-Vectors = NDArray[np.float32]
-"""One a row."""
 Distance = Literal["l2", "squared", "cosine"]
 
 BLOCK_BYTES = 192 << 20
 """Of one block of products."""
-PAIRS = 1 << 15
-"""Pairs measured in double precision at once."""
-EXTRA = "neighbours"
 
-LISTS_PER_ROOT = 4
-"""Clusters of the inverted file, in roots of the number of vectors."""
-PROBED = 48
-"""Clusters looked into for each vector."""
-TRAINING = 64
-"""Vectors for each cluster that the clusters are found from."""
-FINDS = 8
-"""Nearest of the inverted file that are measured exactly."""
-
-Candidates = Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]
+Nearest = Iterator[tuple[Places, Places, NDArray[np.float64]]]
+"""Rows, the nearest other row of each, and the squares of the distances, in parts."""
+Candidates = Iterator[tuple[Places, Places]]
 """Pairs of rows that may be neighbours, in parts; all pairs of a row in one part."""
 
 
-def find_nearest(
-    vectors: Vectors, distance: Distance, exact: bool = True
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def find_nearest(vectors: Rows, distance: Distance, exact: bool = True) -> tuple[Places, NDArray[np.float64]]:
     """Find the nearest other row of each row, ties to the first, and the distance to it.
 
     vectors: at least two rows of finite numbers; for cosine none of zeros only. distance: l2 is the
-    Euclidean distance, squared its square, cosine 1 minus the cosine of the angle, 0 to 2.
+    Euclidean distance, squared its square, cosine 1 minus the cosine of the angle, 0 to 2. exact: all of them
+    are read at once; otherwise a block at a time.
 
     Raises MissingExtra if it is not to be exact and faiss is not installed.
     """
     if distance == "cosine":
-        doubles = vectors.astype(np.float64)
-        vectors = (doubles / np.linalg.norm(doubles, axis=1, keepdims=True)).astype(np.float32)
-    first, twin = _twins(vectors)
-    found = np.full(len(vectors), -1, np.int64)
+        vectors = _OfLengthOne(vectors)
+    first, found = _twins(vectors)
     squared = np.zeros(len(vectors))
-    has_twin = twin >= 0
-    found[has_twin] = twin[has_twin]
     distinct = np.flatnonzero(first == np.arange(len(vectors)))
-    # What the index has nothing for is left to the products.
-    for pairs in (_close,) if exact else (_indexed, _close):
-        alone = np.flatnonzero(found < 0)
-        if alone.size:
-            for rows, others in pairs(vectors[distinct], np.searchsorted(distinct, alone)):
-                _settle(vectors, distinct[rows], distinct[others], found, squared)
+    alone = found < 0
+    if alone.any():
+        find = _exact if exact else _approximate
+        for rows, others, lengths in find(vectors, distinct, alone):
+            found[rows], squared[rows] = others, lengths
     return found, _as(distance, squared)
+
+
+class _OfLengthOne:
+    """Vectors as their directions."""
+
+    def __init__(self, vectors: Rows) -> None:
+        self._vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    def __getitem__(self, rows: slice) -> Vectors:
+        doubles = self._vectors[rows].astype(np.float64)
+        directions: Vectors = (doubles / np.linalg.norm(doubles, axis=1, keepdims=True)).astype(np.float32)
+        return directions
 
 
 def _as(distance: Distance, squared: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,12 +72,15 @@ def _as(distance: Distance, squared: NDArray[np.float64]) -> NDArray[np.float64]
     return squared / 2 if distance == "cosine" else squared
 
 
-def _twins(vectors: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _twins(vectors: Rows) -> tuple[Places, Places]:
     """The first row equal to each row, itself if none is before; and the first other one, -1 if none is."""
-    # 0 and -0 are equal, but not their bytes.
-    bare = np.ascontiguousarray(vectors + np.float32(0))
-    keys = bare.view(np.dtype((np.void, bare.dtype.itemsize * bare.shape[1]))).ravel()
-    _, firsts, group = np.unique(keys, return_index=True, return_inverse=True)
+    # 0 and -0 are equal, but not their bytes. 16 bytes of a hash stand for a row.
+    digests = b"".join(
+        blake2b(row.data, digest_size=16).digest()
+        for part in blocks(len(vectors))
+        for row in vectors[part] + np.float32(0)
+    )
+    _, firsts, group = np.unique(np.frombuffer(digests, "V16"), return_index=True, return_inverse=True)
     first = firsts[group]
     order = np.lexsort((np.arange(len(vectors)), first))
     second = np.full(len(vectors), -1, np.int64)
@@ -89,6 +89,21 @@ def _twins(vectors: Vectors) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     leads = order[:-1] == first[order[:-1]]
     second[order[:-1][follows & leads]] = order[1:][follows & leads]
     return first, np.where(first == np.arange(len(vectors)), second, first)
+
+
+def _approximate(vectors: Rows, distinct: Places, wanted: NDArray[np.bool_]) -> Nearest:
+    with Clusters(vectors, distinct) as clusters:
+        yield from clusters.nearest(wanted)
+
+
+def _exact(vectors: Rows, distinct: Places, wanted: NDArray[np.bool_]) -> Nearest:
+    """Give rows that are wanted with the nearest of the distinct ones, and the squares of the distances."""
+    own = vectors[:][distinct]
+    for rows, others in _close(own, np.flatnonzero(wanted[distinct])):
+        lengths = squared_lengths(own, rows, own, others)
+        order = np.lexsort((others, lengths, rows))
+        best = order[np.flatnonzero(np.diff(rows[order], prepend=-1))]
+        yield distinct[rows[best]], distinct[others[best]], lengths[best]
 
 
 def _close(vectors: Vectors, rows: NDArray[np.int64]) -> Candidates:
@@ -108,40 +123,3 @@ def _close(vectors: Vectors, rows: NDArray[np.int64]) -> Candidates:
         places, others = np.nonzero(closeness >= (best - room)[:, None])
         del closeness
         yield part[places], others
-
-
-def _indexed(vectors: Vectors, rows: NDArray[np.int64]) -> Candidates:
-    """For each of some rows those that an inverted file finds nearest."""
-    faiss = require("faiss", EXTRA)
-    count, width = vectors.shape
-    lists = max(1, min(LISTS_PER_ROOT * math.isqrt(count), count // TRAINING))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(width), width, lists)
-    # Its own seed is fixed; a sample in strides spares it the draw.
-    index.train(vectors[:: max(1, count // (lists * TRAINING))])
-    index.add(vectors)
-    index.nprobe = min(lists, PROBED)
-    step = max(1, BLOCK_BYTES // (4 * width * 4))
-    for start in range(0, len(rows), step):
-        part = rows[start : start + step]
-        _, others = index.search(vectors[part], min(FINDS, count))
-        own = np.repeat(part, others.shape[1])
-        usable = (others.ravel() >= 0) & (others.ravel() != own)
-        yield own[usable], others.ravel()[usable].astype(np.int64)
-
-
-def _settle(
-    vectors: Vectors,
-    rows: NDArray[np.int64],
-    others: NDArray[np.int64],
-    found: NDArray[np.int64],
-    squared: NDArray[np.float64],
-) -> None:
-    """Write the nearest of each row's candidates, and how far it is, squared, in double precision."""
-    lengths = np.empty(len(rows))
-    for start in range(0, len(rows), PAIRS):
-        part = slice(start, start + PAIRS)
-        gaps = vectors[rows[part]].astype(np.float64) - vectors[others[part]]
-        lengths[part] = np.einsum("ij,ij->i", gaps, gaps)
-    order = np.lexsort((others, lengths, rows))
-    firsts = order[np.flatnonzero(np.diff(rows[order], prepend=-1))]
-    found[rows[firsts]], squared[rows[firsts]] = others[firsts], lengths[firsts]

@@ -22,8 +22,17 @@ L2 = Diversity(text="whole", distance="l2", exact_rows=100)
 VECTORS = np.array([[0, 0], [3, 4], [3, 4], [0, 1]], np.float32)
 
 
+def test_parts_do_not_show():
+    parts = [(pl.Series(["a", "b"]), VECTORS[:2]), (pl.Series(["c", "d"]), VECTORS[2:])]
+    assert list(diversity.measure_diversity(parts, L2)) == measured("abcd", VECTORS)
+
+
+def measured(ids, vectors, params=L2):
+    return list(diversity.measure_diversity([(pl.Series(list(ids)), vectors)], params))
+
+
 def test_each_row_gets_its_nearest_other():
-    found = list(diversity.measure_diversity(["a", "b", "c", "d"], VECTORS, L2))
+    found = measured("abcd", VECTORS)
     assert found == [
         Nearest("a", "d", 1.0),
         Nearest("b", "c", 0.0),
@@ -33,26 +42,22 @@ def test_each_row_gets_its_nearest_other():
 
 
 def test_a_row_alone_has_no_neighbour():
-    assert list(diversity.measure_diversity(["a"], VECTORS[:1], L2)) == [Reject("a", "no other row", "", "")]
+    assert measured("a", VECTORS[:1]) == [Reject("a", "no other row", "", "")]
 
 
 def test_what_cannot_be_measured_is_a_reject_and_nobodys_neighbour():
     vectors = np.array([[0, 0], [np.nan, 1], [1, 0], [2, 2]], np.float32)
-    found = {each.id: each for each in diversity.measure_diversity(["a", "b", "c", "d"], vectors, L2)}
+    found = {each.id: each for each in measured("abcd", vectors)}
     assert isinstance(found["b"], Reject) and found["a"] == Nearest("a", "c", 1.0)
     cosine = L2.model_copy(update={"distance": "cosine"})
-    found = {each.id: each for each in diversity.measure_diversity(["a", "b", "c", "d"], vectors, cosine)}
+    found = {each.id: each for each in measured("abcd", vectors, cosine)}
     assert {id for id, each in found.items() if isinstance(each, Reject)} == {"a", "b"}
     assert found["c"].distance == pytest.approx(1 - 0.5**0.5)
 
 
-def table(*distances):
-    rows = [(f"{at}", "x", distance) for at, distance in enumerate(distances)]
-    return tables.frame(tables.DIVERSITY, rows)
-
-
 def test_figures_are_of_each_pool_and_say_how_they_were_taken():
-    assert diversity.diversity_figures({"r0": table(0.0, 0.25, 1.0), "r1": table()}, "some/model", L2) == {
+    far = {"r0": pl.Series([0.0, 0.25, 1.0]), "r1": pl.Series([], dtype=pl.Float64)}
+    assert diversity.diversity_figures(far, "some/model", L2) == {
         "embedder": "some/model",
         "text": "whole",
         "distance": "l2",

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evobuild.core.errors import MissingExtra
-from evobuild.scoring import neighbours
+from evobuild.scoring import clusters, neighbours
+from evobuild.scoring.row_file import RowFile
 
 CORNERS = np.array([[0, 0], [3, 4], [0, 1], [6, 8], [3, 4]], np.float32)
 
@@ -84,9 +85,42 @@ def test_blocks_do_not_show(monkeypatch):
     vectors = cloud(150)
     whole = neighbours.find_nearest(vectors, "l2")
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", 4 * 150 * 7)
-    monkeypatch.setattr(neighbours, "PAIRS", 5)
+    monkeypatch.setattr(clusters, "PAIRS", 5)
     split = neighbours.find_nearest(vectors, "l2")
     assert all((one == other).all() for one, other in zip(whole, split, strict=True))
+
+
+@pytest.mark.parametrize("distance", ["l2", "cosine"])
+def test_blocks_from_disk_do_not_show_in_an_index(monkeypatch, distance):
+    pytest.importorskip("faiss")
+    vectors = cloud(1500, 8)
+    vectors[1400:] = vectors[:100]
+    whole = neighbours.find_nearest(vectors, distance, exact=False)
+    monkeypatch.setattr(clusters, "BLOCK", 7)
+    monkeypatch.setattr(clusters, "PAIRS", 5)
+    with RowFile(np.float32) as rows:
+        for start in range(0, 1500, 400):
+            rows.append(vectors[start : start + 400])
+        split = neighbours.find_nearest(rows, distance, exact=False)
+    assert all((one == other).all() for one, other in zip(whole, split, strict=True))
+
+
+def test_with_all_clusters_looked_into_an_index_is_exact(monkeypatch):
+    pytest.importorskip("faiss")
+    monkeypatch.setattr(clusters, "PROBED", 10**6)
+    vectors = cloud(2000, 64)
+    vectors[50] = vectors[20]
+    exact, indexed = (neighbours.find_nearest(vectors, "l2", exact) for exact in (True, False))
+    assert all((one == other).all() for one, other in zip(exact, indexed, strict=True))
+
+
+def test_a_row_file_gives_back_what_it_was_given():
+    with RowFile(np.int32) as rows:
+        rows.append(np.arange(6).reshape(3, 2))
+        rows.put(1, np.array([[7, 8]]))
+        assert len(rows) == 3 and rows[1:9].tolist() == [[7, 8], [4, 5]] and rows[3:].shape == (0, 2)
+        with pytest.raises(ValueError, match="rows of 3 numbers among those of 2"):
+            rows.append(np.zeros((1, 3)))
 
 
 def test_an_index_finds_nearly_all_and_measures_them_exactly():
@@ -101,12 +135,13 @@ def test_an_index_finds_nearly_all_and_measures_them_exactly():
     assert (again[0] == indexed[0]).all() and (again[1] == indexed[1]).all()
 
 
-def test_what_an_index_does_not_find_is_found_all_the_same(monkeypatch):
+def test_a_row_that_is_alone_in_its_clusters_finds_its_nearest_all_the_same(monkeypatch):
     pytest.importorskip("faiss")
-    monkeypatch.setattr(neighbours, "FINDS", 1)  # each finds itself only
-    vectors = cloud(200)
+    monkeypatch.setattr(clusters, "PROBED", 1)
+    vectors = cloud(400)
+    vectors[7] = 1000
     exact, indexed = (neighbours.find_nearest(vectors, "l2", exact) for exact in (True, False))
-    assert all((one == other).all() for one, other in zip(exact, indexed, strict=True))
+    assert exact[0][7] == indexed[0][7] and exact[1][7] == indexed[1][7]
 
 
 def test_without_its_package_the_index_names_the_extra(monkeypatch):
