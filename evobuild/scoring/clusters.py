@@ -30,6 +30,8 @@ PROBED = 48
 """Clusters looked into for each vector."""
 TRAINING = 64
 """Vectors for each cluster that the clusters are found from."""
+ITERATIONS = 10
+"""Of k-means: faiss's default for an inverted file."""
 FINDS = 3
 """Nearest of a cluster that are measured in double precision; one of them is the vector itself."""
 BLOCK = 1 << 17
@@ -62,8 +64,7 @@ class Clusters:
         self._faiss = require("faiss", EXTRA)
         self._count = len(rows)
         self._lists = max(1, min(LISTS_PER_ROOT * math.isqrt(self._count), self._count // TRAINING))
-        # The index holds the centres and would free them.
-        self._index, self._centres = self._trained(vectors, rows)
+        self._centres = self._trained(vectors, rows)
         self._vectors, self._probed = RowFile(np.float32), RowFile(np.int32)
         own = self._fill(vectors, rows)
         self._rows = rows[np.argsort(own, kind="stable")]
@@ -85,14 +86,25 @@ class Clusters:
                 found[alone], squared[alone] = self._of_block(part.start, asked[alone], block, lists)
             yield self._rows[part][asked], self._rows[found], squared
 
-    def _trained(self, vectors: Rows, rows: Places) -> tuple[Any, Any]:
-        # A sample in strides spares the draw; the seed of faiss is fixed.
+    def _trained(self, vectors: Rows, rows: Places) -> Any:
+        """Find the centres; those near each other come one after another, so that a block looks into few."""
+        # A sample in strides spares the draw.
         chosen = rows[:: max(1, self._count // (self._lists * TRAINING))]
-        sample = np.concatenate([own for _, own in _read(vectors, chosen)])
-        centres = self._faiss.IndexFlatL2(sample.shape[1])
-        index = self._faiss.IndexIVFFlat(centres, sample.shape[1], self._lists)
-        index.train(sample)
-        return index, centres
+        centres = self._means(np.concatenate([own for _, own in _read(vectors, chosen)]), self._lists)
+        _, group = self._index(self._means(centres, math.isqrt(self._lists))).search(centres, 1)
+        return self._index(centres[np.argsort(group[:, 0], kind="stable")])
+
+    def _means(self, vectors: Vectors, count: int) -> Vectors:
+        """The centres of so many clusters; faiss draws where they begin by a fixed seed."""
+        means = self._faiss.Kmeans(vectors.shape[1], count, niter=ITERATIONS, min_points_per_centroid=1)
+        means.train(vectors)
+        found: Vectors = means.centroids
+        return found
+
+    def _index(self, centres: Vectors) -> Any:
+        index = self._faiss.IndexFlatL2(centres.shape[1])
+        index.add(centres)
+        return index
 
     def _fill(self, vectors: Rows, rows: Places) -> NDArray[np.int32]:
         """Write vectors, and the clusters to look into for each, by cluster; give the cluster of each row."""
