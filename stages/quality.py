@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from evobuild.autoif.params import OFF, SWITCH, BranchModels, Quality, Sample, Switch, Verify
 from evobuild.core.conversation import PLAIN
 from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-
-if TYPE_CHECKING:
-    from evobuild.autoif.quality import BranchTables
-    from evobuild.autoif.quality import Quality as Judged
-    from evobuild.core.uri import ChatModel
+from evobuild.core.uri import ChatModel
 
 
 class AutoIF(Switch):
@@ -66,54 +61,38 @@ class Arguments:
     counts: Out = out("data/counts/quality-{branch}.json")
 
 
-def _judged(params: Params, branch: BranchTables, task: str) -> tuple[list[Judged], list[dict[str, Any]]]:
-    """The quality of each answer that keeps its constraint, and what it took; nothing if none is wanted."""
-    from evobuild.autoif.quality import answers_that_keep, judge_answers
-    from evobuild.core import tables
-    from evobuild.models.client import Model
-
-    given, kept = params.autoif.quality, answers_that_keep(branch, params.autoif.verify.accuracy)
-    if not _is_judged(params.autoif) or not kept:
-        return [], []
-    rows = {row.id: row for row in tables.instructions(branch.rows)}
-    with Model(params.models.judge, "judge", task, len(kept)) as model:
-        judged = judge_answers(kept, rows, model, given.sampling(params.random_seed))
-        return sorted(judged), [model.usage.asked()]
-
-
 def main(params: Params, args: Arguments) -> None:
+    from tempfile import TemporaryDirectory
+
+    from evobuild.autoif.candidates import Branch
     from evobuild.autoif.exports import export_branch
-    from evobuild.autoif.quality import Bounds, BranchTables, make_pool, quality_figures
-    from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, VERIFIED
-    from evobuild.autoif.verified import read_verified_constraints
+    from evobuild.autoif.quality import Bounds, Judging, judge_branch, make_pool
+    from evobuild.autoif.records import QUALITIES
     from evobuild.core import tables
+    from evobuild.core.table_writer import TableWriter
 
     if not params.autoif.on:
         tables.leave_empty(tables.INSTRUCTIONS, out=args.pool, rejects=args.rejects, counts=args.counts)
         tables.write(args.qualities, QUALITIES.to_frame())
         tables.write(args.preferences, tables.PREFERENCES.to_frame())
-        export_branch(args.exports, [], [], [], {})
+        export_branch(args.exports, args.pool, args.preferences, args.verified, {})
         return
-    branch = BranchTables(
-        tables.read(args.rows, tables.INSTRUCTIONS),
-        tables.read(args.answers, ANSWERS),
-        tables.read(args.checks, CHECKS),
-    )
-    judged, used = _judged(params, branch, f"quality-{args.branch}")
     responder = params.models.responder if params.autoif.sample.count else None
     bounds = Bounds(params.autoif.verify.accuracy, params.autoif.quality.score)
-    found = make_pool(branch, judged, bounds, responder)
-    ledger = tables.ledger(branch.rows.height, found.rows.height, found.rejects)
-    tables.warn_of_loss_of_all(f"{branch.rows.height} rows came in", ledger)
-    constraints = read_verified_constraints(tables.read(args.verified, VERIFIED))
-    left = list(tables.instructions(found.rows))
-    export_branch(args.exports, left, constraints, found.pairs, _roles(params))
-    tables.write(args.qualities, tables.frame(QUALITIES, judged))
-    tables.write(args.pool, found.rows)
-    tables.write(args.preferences, tables.preference_table(found.pairs))
-    tables.write(args.rejects, found.rejects)
+    judging = None
+    if _is_judged(params.autoif):
+        sampling = params.autoif.quality.sampling(params.random_seed)
+        judging = Judging(params.models.judge, sampling, f"quality-{args.branch}")
+    pool = tables.Results(tables.INSTRUCTIONS, out=args.pool, rejects=args.rejects, is_needed=False)
+    pairs = TableWriter(args.preferences, tables.PREFERENCES)
+    with TemporaryDirectory(dir=args.qualities.parent) as folder:
+        branch = Branch(args.rows, args.answers, args.checks, Path(folder))
+        judged, asked = judge_branch(branch, bounds.accuracy, judging, args.qualities)
+        paired = make_pool(branch.answered(), bounds, responder, pool, pairs)
     off = {} if responder else {"off": True}
-    tables.write_json(args.counts, ledger | quality_figures(judged, found) | off | {"asked": used})
+    pool.write(branch.height, args.counts, **judged, **paired, **off, asked=asked)
+    pairs.write()
+    export_branch(args.exports, args.pool, args.preferences, args.verified, _roles(params))
 
 
 if __name__ == "__main__":

@@ -42,32 +42,42 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
+    from collections import Counter
+    from tempfile import TemporaryDirectory
+
     from evobuild.autoif import verified, verify
-    from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED, Answer
+    from evobuild.autoif.answers_by_row import ByRow
+    from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED
     from evobuild.core import tables
+    from evobuild.core.table_writer import TableWriter
     from evobuild.sandbox.choice import best_isolation
 
     if not params.autoif.on or not params.autoif.sample.count:
         tables.leave_empty(CHECKS, out=args.checks, rejects=args.rejects, counts=args.counts)
         return
-    answers = tables.read(args.answers, ANSWERS)
-    given = [Answer._make(row) for row in answers.select(Answer._fields).iter_rows()]
-    own = tables.instructions(tables.read(args.rows, tables.INSTRUCTIONS))
-    functions = verify.functions_by_row(
-        own, verified.read_verified_constraints(tables.read(args.verified, VERIFIED))
-    )
-    isolation = best_isolation(params.sandbox)
-    if isolation.name == "none":
-        log("sandbox.allow_weaker_isolation: code that a model wrote runs here without isolation")
-    found = sorted(verify.check_answers(given, functions, params.sandbox, isolation))
-    texts = {answer.id: answer.answer for answer in given}
-    lost = tables.frame(tables.REJECTS, verify.reject_answers(found, texts, params.autoif.verify.accuracy))
-    ledger = tables.ledger(len(given), len(given) - lost.height, lost)
-    tables.warn_of_loss_of_all(f"{len(given)} answers came in", ledger)
-    tables.write(args.checks, tables.frame(CHECKS, found))
-    tables.write(args.rejects, lost)
+    constraints = verified.read_verified_constraints(tables.read(args.verified, VERIFIED))
+    functions = verify.functions_by_operation(constraints)
+    checks, lost = TableWriter(args.checks, CHECKS), TableWriter(args.rejects, tables.REJECTS)
+    reasons, missing = Counter[str](), Counter[str]()
+    with TemporaryDirectory(dir=args.checks.parent) as folder:
+        answers = ByRow(args.answers, ANSWERS, ("number", "answer"), Path(folder))
+        runs = verify.count_runs(args.rows, answers, functions)
+        isolation = best_isolation(params.sandbox)
+        if isolation.name == "none":
+            log("sandbox.allow_weaker_isolation: code that a model wrote runs here without isolation")
+        answered = verify.answered_rows(args.rows, answers, functions)
+        for answer, check in verify.check_answers(answered, runs, params.sandbox, isolation):
+            checks.append(check)
+            missing.update(verify.missing_verdicts(check))
+            if reject := verify.reject_answer(answer, check, params.autoif.verify.accuracy):
+                lost.append(reject)
+                reasons[reject.reason] += 1
+    ledger = tables.balance(answers.height, checks.height - lost.height, reasons)
+    tables.warn_of_loss_of_all(f"{answers.height} answers came in", ledger)
+    checks.write()
+    lost.write()
     weaker = {"weaker_isolation": True} if isolation.name == "none" else {}
-    tables.write_json(args.counts, ledger | {"no_verdict": verify.count_missing_verdicts(found)} | weaker)
+    tables.write_json(args.counts, ledger | {"no_verdict": tables.sort_reasons(missing)} | weaker)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ def check_answers(
     limits = section("sandbox", Limits, sandbox)
     given = [Answer(str(place), "answers", place, text) for place, text in enumerate(answers)]
     written = [Function(each if isinstance(each, str) else each["code"], 1.0) for each in functions]
-    checks = {each.id: each for each in verify.check_answers(given, {"answers": written}, limits)}
-    found = ((each.answer, checks[each.id].accuracy, list(checks[each.id].verdicts)) for each in given)
-    return tables.frame(CHECKED, found)
+    rows = [verify.AnsweredRow("answers", written, given)] if given else []
+    found = verify.check_answers(rows, len(written), limits)
+    checked = ((answer.answer, check.accuracy, list(check.verdicts)) for answer, check in found)
+    return tables.frame(CHECKED, checked)

@@ -11,12 +11,13 @@ Chosen is the answer of the row, rejected one that none of the functions finds t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
-from evobuild.autoif.records import constraint_operation
-from evobuild.autoif.verified import Verified
-from evobuild.core import json_lines
+from evobuild.autoif.records import VERIFIED, constraint_operation
+from evobuild.autoif.verified import Verified, read_verified_constraints
+from evobuild.core import json_lines, tables
 from evobuild.core.chat import Message
 from evobuild.core.json_lines import Record
 from evobuild.core.tables import Instruction, PreferencePair
@@ -35,31 +36,32 @@ LLAMA_FACTORY = {
 
 
 def export_branch(
-    folder: Path,
-    rows: Sequence[Instruction],
-    verified: Iterable[Verified],
-    pairs: Sequence[PreferencePair],
-    models: Mapping[str, ChatModel],
+    folder: Path, pool: Path, preferences: Path, verified: Path, models: Mapping[str, ChatModel]
 ) -> None:
     """Write the files, and what they are, into a new folder, in the order of the ids.
 
+    pool, preferences, verified: tables of the rows with their answers, of PREFERENCES, of VERIFIED.
     models: of the roles that play in the branch.
 
     Raises BadInput naming a row whose text cannot be written.
     """
     folder.mkdir()
-    ordered = sorted(pairs, key=lambda pair: pair.row.id)
-    by_operation = {constraint_operation(each.id): each for each in verified}
-    given = ((row, by_operation[row.operation]) for row in sorted(rows, key=lambda row: row.id))
-    verifiers = ((row.id, _verifier_record(row, constraint)) for row, constraint in given)
+    constraints = read_verified_constraints(tables.read(verified, VERIFIED))
+    by_operation = {constraint_operation(each.id): each for each in constraints}
+    height, rows = tables.stream(pool)
+    verifiers = ((row.id, _verifier_record(row, by_operation[row.operation])) for row in rows)
     json_lines.write_json_lines(folder / "verifiers.jsonl", verifiers)
     for name, record in (
         ("preferences.jsonl", _preference_record),
         ("preferences_sharegpt.json", _sharegpt_preference_record),
     ):
-        json_lines.write_json_lines(folder / name, ((pair.row.id, record(pair)) for pair in ordered))
+        pairs = chain.from_iterable(
+            map(tables.preference_pairs, tables.batches(preferences, tables.PREFERENCES))
+        )
+        json_lines.write_json_lines(folder / name, ((pair.row.id, record(pair)) for pair in pairs))
     formats.write_dataset_info(folder, LLAMA_FACTORY)
-    (folder / "README.md").write_text(_card(len(rows), len(pairs), models), encoding="utf-8")
+    card = _card(height, tables.height(preferences, tables.PREFERENCES), models)
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def _card(rows: int, pairs: int, models: Mapping[str, ChatModel]) -> str:

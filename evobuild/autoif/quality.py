@@ -7,18 +7,19 @@ judged. Source: AutoIF, arXiv:2406.13542, section 3.3.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import polars as pl
-
 from evobuild.answering import failures
-from evobuild.autoif.records import Answer, meets
+from evobuild.autoif.candidates import Branch, Candidate
+from evobuild.autoif.records import QUALITIES, Answer, meets
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction, PreferencePair, Reject, count_reasons
+from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import Instruction, PreferencePair, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score
@@ -37,22 +38,6 @@ class Quality(NamedTuple):
     reply: str
 
 
-class Candidate(NamedTuple):
-    """An answer with all that is known of it. score: None if it was not judged, or to no effect."""
-
-    answer: Answer
-    accuracy: float
-    score: float | None
-
-
-class BranchTables(NamedTuple):
-    """The tables of the branch that say how good its answers are: INSTRUCTIONS, ANSWERS and CHECKS."""
-
-    rows: pl.DataFrame
-    answers: pl.DataFrame
-    checks: pl.DataFrame
-
-
 class Bounds(NamedTuple):
     """What an answer needs, as params have it; score None: none is judged."""
 
@@ -60,48 +45,56 @@ class Bounds(NamedTuple):
     score: str | None
 
 
-class BranchPool(NamedTuple):
-    """The rows with the best answer of each, the rejects, and a pair of answers where there is one.
+class Judging(NamedTuple):
+    """Who judges, and how. task: what its progress is called."""
 
-    rows: INSTRUCTIONS. rejects: REJECTS.
+    judge: ChatModel
+    sampling: Sampling
+    task: str
+
+
+def judge_branch(
+    branch: Branch, accuracy: str, judging: Judging | None, qualities: Path
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Judge the answers that keep their constraint, and have the branch know their scores.
+
+    judging: None to judge none. qualities: where a table of QUALITIES goes.
+
+    Gives counts, {"judged": 7, "unread": {"unparsed score": 1}}, and what was asked of the judge.
     """
-
-    rows: pl.DataFrame
-    rejects: pl.DataFrame
-    pairs: list[PreferencePair]
-
-
-def answers_that_keep(branch: BranchTables, accuracy: str) -> list[Answer]:
-    """Give the answers whose accuracy is as params want it."""
-    accuracies = _accuracies(branch)
-    return [answer for answer in _answers(branch) if meets(accuracy, accuracies[answer.id])]
-
-
-def _answers(branch: BranchTables) -> Iterator[Answer]:
-    return map(Answer._make, branch.answers.select(Answer._fields).iter_rows())
+    table, unread = TableWriter(qualities, QUALITIES), Counter[str]()
+    asked: list[dict[str, Any]] = []
+    if judging and (kept := branch.count_kept(accuracy)):
+        with Model(judging.judge, "judge", judging.task, kept) as model:
+            for each in _judge(_kept_answers(branch, accuracy), model, judging.sampling):
+                table.append(each)
+                unread.update(filter(None, [each.reason]))
+            asked.append(model.usage.asked())
+    table.write()
+    branch.score(qualities)
+    return {"judged": table.height, "unread": tables.sort_reasons(unread)}, asked
 
 
-def _accuracies(branch: BranchTables) -> dict[str, float]:
-    return dict(branch.checks.select("id", "accuracy").iter_rows())
+def _kept_answers(branch: Branch, accuracy: str) -> Iterator[tuple[Instruction, Answer]]:
+    for row, candidates in branch.answered():
+        for each in candidates:
+            if meets(accuracy, each.accuracy):
+                yield row, each.answer
 
 
-def judge_answers(
-    kept: Iterable[Answer], rows: Mapping[str, Instruction], model: Model, sampling: Sampling
-) -> Iterator[Quality]:
-    """Judge each answer, in any order. rows: those answered, by id."""
-    by_id: dict[str, Answer] = {}
+def _judge(kept: Iterable[tuple[Instruction, Answer]], model: Model, sampling: Sampling) -> Iterator[Quality]:
+    """Judge each answer, given with its row, in any order."""
+    asked: dict[str, Answer] = {}
 
     def requests() -> Iterator[Request]:
-        for each in kept:
-            by_id[each.id] = each
-            row = rows[each.row]
-            text = render(
-                "judge/quality.jinja", instruction=row.instruction, input=row.input, answer=each.answer
-            )
-            yield Request(each.id, "quality", (Message("user", text),), sampling)
+        for row, answer in kept:
+            asked[answer.id] = answer
+            given = {"instruction": row.instruction, "input": row.input, "answer": answer.answer}
+            text = render("judge/quality.jinja", **given)
+            yield Request(answer.id, "quality", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
-        yield _quality(by_id.pop(reply.key), reply)
+        yield _quality(asked.pop(reply.key), reply)
 
 
 def _quality(answer: Answer, reply: Reply) -> Quality:
@@ -114,35 +107,29 @@ def _quality(answer: Answer, reply: Reply) -> Quality:
 
 
 def make_pool(
-    branch: BranchTables, judged: Iterable[Quality], bounds: Bounds, responder: ChatModel | None
-) -> BranchPool:
+    rows: Iterable[tuple[Instruction, Sequence[Candidate]]],
+    bounds: Bounds,
+    responder: ChatModel | None,
+    pool: tables.Results,
+    pairs: TableWriter,
+) -> dict[str, int]:
     """Take the best answer of each row, and a worse one beside it where code refuses one.
 
-    responder: who answered; None if nobody did, and the rows stay as they are.
+    responder: who answered; None if nobody did, and the rows stay as they are. pairs: of PREFERENCES.
+
+    Counts the rows of the pool with a pair and without: {"pairs": 1, "no_pair": 1}.
     """
-    candidates = gather_candidates(_answers(branch), _accuracies(branch), judged)
-    rows: list[Instruction] = []
-    lost: list[Reject] = []
-    for row in tables.instructions(branch.rows):
-        chosen = choose_answer(row, candidates.get(row.id, []), bounds, responder)
+    without = 0
+    for row, candidates in rows:
+        chosen = choose_answer(row, candidates, bounds, responder)
+        pool.take([chosen])
         if isinstance(chosen, Reject):
-            lost.append(chosen)
+            continue
+        if pair := find_preference_pair(chosen, candidates):
+            pairs.append((*pair.row, pair.rejected))
         else:
-            rows.append(chosen)
-    refused = branch.checks.filter(pl.col("verdicts").list.contains("false"))["id"]
-    pairs = make_preference_pairs(rows, candidates, set(refused))
-    return BranchPool(tables.frame(INSTRUCTIONS, rows), tables.frame(REJECTS, lost), pairs)
-
-
-def gather_candidates(
-    answers: Iterable[Answer], accuracies: Mapping[str, float], judged: Iterable[Quality]
-) -> dict[str, list[Candidate]]:
-    """Gather the answers to each row, by its id, in their order. accuracies: by the id of the answer."""
-    scores = {each.id: each.score for each in judged}
-    found: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for each in sorted(answers, key=lambda answer: answer.number):
-        found[each.row].append(Candidate(each, accuracies[each.id], scores.get(each.id)))
-    return dict(found)
+            without += 1
+    return {"pairs": pairs.height, "no_pair": without}
 
 
 def choose_answer(
@@ -178,31 +165,10 @@ def _list_scores(candidates: Iterable[Candidate]) -> str:
     return ", ".join("none" if each.score is None else f"{each.score:g}" for each in candidates)
 
 
-def make_preference_pairs(
-    rows: Iterable[Instruction], given: Mapping[str, Sequence[Candidate]], refused: Container[str]
-) -> list[PreferencePair]:
-    """Pair each row with a worse answer: the first that no function finds to keep the constraint.
+def find_preference_pair(row: Instruction, given: Iterable[Candidate]) -> PreferencePair | None:
+    """Pair a row with a worse answer: the first that no function finds to keep the constraint.
 
-    refused: ids of the answers of which a function says so; one that all functions failed on is not judged.
-    A row without a worse answer has no pair.
+    One that all functions failed on is not judged. None if the row has no worse answer.
     """
-    found = []
-    for row in rows:
-        worse = (each for each in given.get(row.id, ()) if each.accuracy == 0)
-        failed = [each.answer.answer for each in worse if each.answer.id in refused]
-        if failed and row.output not in failed:
-            found.append(PreferencePair(row, failed[0]))
-    return found
-
-
-def quality_figures(judged: Sequence[Quality], pool: BranchPool) -> dict[str, Any]:
-    """Count the answers judged, the replies without a score, and pairs.
-
-    Instance: {"judged": 7, "unread": {"unparsed score": 1}, "pairs": 1, "no_pair": 1}
-    """
-    return {
-        "judged": len(judged),
-        "unread": count_reasons(each.reason for each in judged if each.reason),
-        "pairs": len(pool.pairs),
-        "no_pair": pool.rows.height - len(pool.pairs),
-    }
+    failed = [each.answer.answer for each in given if each.accuracy == 0 and each.refused]
+    return PreferencePair(row, failed[0]) if failed and row.output not in failed else None

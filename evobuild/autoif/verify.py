@@ -7,17 +7,22 @@ not found the constraint kept. Source: execution feedback of AutoIF, arXiv:2406.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, starmap
+from pathlib import Path
 from typing import NamedTuple
+
+import polars as pl
 
 from evobuild import sandbox
 from evobuild.autoif import booleans
+from evobuild.autoif.answers_by_row import ROWS, ByRow
 from evobuild.autoif.records import FUNCTION, Answer, constraint_operation, meets
 from evobuild.autoif.verified import Function, Verified
+from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.progress import metered
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.tables import Reject
 from evobuild.sandbox import Isolation, Job, Outcome
 from evobuild.sandbox.params import Limits
 
@@ -33,53 +38,77 @@ class Check(NamedTuple):
     verdicts: tuple[str, ...]
 
 
-def functions_by_row(
-    rows: Iterable[Instruction], constraints: Iterable[Verified]
-) -> dict[str, tuple[Function, ...]]:
-    """Give the functions of each row, by its id. Raises BadInput if its constraint is not there."""
-    known = {constraint_operation(each.id): each.functions for each in constraints}
-    found = {}
-    for row in rows:
-        if row.operation not in known:
-            raise BadInput(f"row {row.id}: its constraint, of '{row.operation}', is none of those verified")
-        found[row.id] = known[row.operation]
-    return found
+class AnsweredRow(NamedTuple):
+    """A row with the functions of its constraint, and the answers to it by their number."""
+
+    id: str
+    functions: Sequence[Function]
+    answers: Sequence[Answer]
+
+
+def functions_by_operation(constraints: Iterable[Verified]) -> dict[str, tuple[Function, ...]]:
+    """Give the functions of each constraint, by the operation of the rows that have it."""
+    return {constraint_operation(each.id): each.functions for each in constraints}
+
+
+def count_runs(rows: Path, answers: ByRow, functions: Mapping[str, Sequence[Function]]) -> int:
+    """Count the sandboxes that the answers to a table of rows take: one a function of an answered row.
+
+    Raises BadInput if the constraint of a row is not there.
+    """
+    runs = 0
+    for some in _row_batches(rows):
+        unknown = some.filter(~pl.col("operation").is_in(list(functions)))
+        if unknown.height:
+            row, operation = unknown.row(0)
+            raise BadInput(f"row {row}: its constraint, of '{operation}', is none of those verified")
+        answered = some.join(answers.of(some), left_on="id", right_on="row", how="semi")
+        runs += sum(len(functions[operation]) for operation in answered["operation"])
+    return runs
+
+
+def answered_rows(
+    rows: Path, answers: ByRow, functions: Mapping[str, Sequence[Function]]
+) -> Iterator[AnsweredRow]:
+    """Go through the rows of a table that were answered. answers: with number and answer."""
+    for some in _row_batches(rows):
+        operations = dict(some.iter_rows())
+        ordered = answers.of(some).select("id", "row", "number", "answer").sort("row", "number")
+        for row, given in groupby(starmap(Answer, ordered.iter_rows()), key=lambda answer: answer.row):
+            yield AnsweredRow(row, functions[operations[row]], tuple(given))
+
+
+def _row_batches(rows: Path) -> Iterator[pl.DataFrame]:
+    return tables.batches(rows, tables.INSTRUCTIONS, ("id", "operation"), ROWS)
 
 
 def check_answers(
-    answers: Iterable[Answer],
-    functions: Mapping[str, Sequence[Function]],
-    limits: Limits,
-    isolation: Isolation | None = None,
-) -> Iterator[Check]:
-    """Run the functions of its row on each answer, in any order.
+    rows: Iterable[AnsweredRow], runs: int, limits: Limits, isolation: Isolation | None = None
+) -> Iterator[tuple[Answer, Check]]:
+    """Run the functions of its row on each answer, in any order. runs: how many there are, to show.
 
     Raises UserError if this machine offers no isolation, or a sandbox does not start.
     """
-    by_row: defaultdict[str, list[Answer]] = defaultdict(list)
-    for each in answers:
-        by_row[each.row].append(each)
-    for given in by_row.values():
-        given.sort(key=lambda answer: answer.number)
-    verdicts: defaultdict[str, dict[int, list[str]]] = defaultdict(dict)
-    runs = sum(len(functions[row]) for row in by_row)
-    outcomes = sandbox.run_jobs(_jobs(by_row, functions), limits, isolation)
+    running: dict[str, tuple[AnsweredRow, dict[int, list[str]]]] = {}
+
+    def jobs() -> Iterator[Job]:
+        for row in rows:
+            running[row.id] = row, {}
+            cases = tuple((answer.answer,) for answer in row.answers)
+            for number, function in enumerate(row.functions):
+                yield Job(f"{row.id}/{number}", function.code, FUNCTION, cases)
+
+    outcomes = sandbox.run_jobs(jobs(), limits, isolation)
     for outcome in metered(outcomes, "sandbox", "functions", runs):
-        row, _, number = outcome.key.partition("/")
-        verdicts[row][int(number)] = _verdicts(outcome)
-        if len(verdicts[row]) == len(functions[row]):
-            columns = [column for _, column in sorted(verdicts.pop(row).items())]
-            for answer, of_answer in zip(by_row[row], zip(*columns, strict=True), strict=True):
-                yield Check(answer.id, row, of_answer.count("true") / len(of_answer), of_answer)
-
-
-def _jobs(
-    by_row: Mapping[str, Sequence[Answer]], functions: Mapping[str, Sequence[Function]]
-) -> Iterator[Job]:
-    for row, given in sorted(by_row.items()):
-        cases = tuple((answer.answer,) for answer in given)
-        for number, function in enumerate(functions[row]):
-            yield Job(f"{row}/{number}", function.code, FUNCTION, cases)
+        key, _, number = outcome.key.partition("/")
+        row, verdicts = running[key]
+        verdicts[int(number)] = _verdicts(outcome)
+        if len(verdicts) == len(row.functions):
+            del running[key]
+            columns = [column for _, column in sorted(verdicts.items())]
+            for answer, of_answer in zip(row.answers, zip(*columns, strict=True), strict=True):
+                accuracy = of_answer.count("true") / len(of_answer)
+                yield answer, Check(answer.id, key, accuracy, of_answer)
 
 
 def _verdicts(outcome: Outcome) -> list[str]:
@@ -88,20 +117,15 @@ def _verdicts(outcome: Outcome) -> list[str]:
     return [each if isinstance(each, str) else VERDICTS[each] for each in found]
 
 
-def reject_answers(checks: Iterable[Check], texts: Mapping[str, str], bound: str) -> Iterator[Reject]:
-    """Give a reject for each answer whose accuracy is not as params want it. texts: the answers by id."""
-    for each in checks:
-        if not meets(bound, each.accuracy):
-            reason = "accuracy too low" if each.accuracy else "accuracy 0"
-            yield Reject(each.id, reason, ", ".join(each.verdicts), texts[each.id])
+def reject_answer(answer: Answer, check: Check, bound: str) -> Reject | None:
+    """Give the reject of an answer whose accuracy is not as params want it."""
+    if meets(bound, check.accuracy):
+        return None
+    reason = "accuracy too low" if check.accuracy else "accuracy 0"
+    return Reject(check.id, reason, ", ".join(check.verdicts), answer.answer)
 
 
-def count_missing_verdicts(checks: Iterable[Check]) -> dict[str, int]:
-    """Count how often functions gave no verdict on an answer, by kind, the commonest first."""
-    kinds = Counter(
-        verdict.partition(":")[0]
-        for each in checks
-        for verdict in each.verdicts
-        if verdict not in VERDICTS.values()
-    )
-    return dict(sorted(kinds.items(), key=lambda item: (-item[1], item[0])))
+def missing_verdicts(check: Check) -> Iterator[str]:
+    """Give the kind of each verdict that a function did not give."""
+    given = VERDICTS.values()
+    return (verdict.partition(":")[0] for verdict in check.verdicts if verdict not in given)

@@ -10,11 +10,13 @@ import pytest
 from branch_rows import changed, constraint, of_branch, write_constraints, write_rows
 from fakes import reply
 
+from evobuild.autoif import candidates as candidates_of_rows
 from evobuild.autoif import quality as qualities
+from evobuild.autoif.candidates import Candidate
 from evobuild.autoif.exports import LLAMA_FACTORY
-from evobuild.autoif.quality import Bounds, Candidate
+from evobuild.autoif.quality import Bounds
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
-from evobuild.core import tables
+from evobuild.core import table_parts, tables
 from evobuild.core.tables import PreferencePair, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.scoring import rate
@@ -28,7 +30,7 @@ BOUNDS = Bounds("above:0.5", "from:8")
 def candidates(*known):
     """Candidates by accuracy and score; the answer to each is its number."""
     return [
-        Candidate(Answer(f"a{number}", "row", number, str(number)), accuracy, score)
+        Candidate(Answer(f"a{number}", "row", number, str(number)), accuracy, score, refused=False)
         for number, (accuracy, score) in enumerate(known)
     ]
 
@@ -65,8 +67,9 @@ def test_the_details_of_a_reject_have_the_figures(row):
 
 def test_an_answer_that_every_function_failed_on_is_no_worse_one(row):
     own, known = row(output="2"), candidates((0.0, None), (0.0, None), (1.0, 9))
-    assert qualities.make_preference_pairs([own], {own.id: known}, {"a1"}) == [PreferencePair(own, "1")]
-    assert qualities.make_preference_pairs([own], {own.id: known}, set()) == []
+    assert qualities.find_preference_pair(own, known) is None
+    known[1] = known[1]._replace(refused=True)
+    assert qualities.find_preference_pair(own, known) == PreferencePair(own, "1")
 
 
 def test_a_row_nobody_answered_stays_as_it_is(row):
@@ -75,7 +78,7 @@ def test_a_row_nobody_answered_stays_as_it_is(row):
 
 def test_the_best_answer_comes_with_its_thoughts(row):
     answer = Answer("a0", row().id, 0, "The Nile.", "Which?")
-    found = qualities.choose_answer(row(), [Candidate(answer, 1.0, 9)], BOUNDS, RESPONDER)
+    found = qualities.choose_answer(row(), [Candidate(answer, 1.0, 9, refused=False)], BOUNDS, RESPONDER)
     assert (found.output, found.reasoning) == ("The Nile.", "Which?")
 
 
@@ -83,18 +86,18 @@ def test_the_best_answer_comes_with_its_thoughts(row):
 def tree(tmp_path, row):
     """Tables as the stages before leave them: what is given for each of some rows."""
 
-    def write(*given):
+    def write(*given, into=tmp_path):
         rows = [of_branch(row(f"Question {place}?", input="In Asia."), "c1") for place, _ in enumerate(given)]
         answers, known = [], []
         for own, each in zip(rows, given, strict=True):
             for number, (text, accuracy) in enumerate(each):
-                answer = Answer(f"{own.id}{number}", own.id, number, text)
+                answer = Answer(f"{own.id}{9 - number}", own.id, number, text)
                 answers.append(answer)
                 known.append((answer.id, own.id, accuracy, ["true" if accuracy else "false"]))
-        write_constraints(tmp_path / "verified", constraint("c1", "Use no comma."), constraint("c2"))
-        write_rows(tmp_path / "rows", *rows)
-        tables.write(tmp_path / "answers", tables.frame(ANSWERS, answers))
-        tables.write(tmp_path / "checks", tables.frame(CHECKS, known))
+        write_constraints(into / "verified", constraint("c1", "Use no comma."), constraint("c2"))
+        write_rows(into / "rows", *rows)
+        tables.write(into / "answers", tables.frame(ANSWERS, answers))
+        tables.write(into / "checks", tables.frame(CHECKS, known))
         return rows
 
     return write
@@ -242,6 +245,30 @@ def test_if_no_row_is_left_the_stage_says_so(tmp_path, tree, engine, capfd):
     tree([("Bad 1", 1.0)])
     run(tmp_path)
     assert "1 rows came in and none is left; the commonest reasons: no answer of" in capfd.readouterr().err
+
+
+def test_large_tables_read_some_rows_at_a_time_give_the_same(tmp_path, tree, engine, monkeypatch):
+    engine(judge)
+    answers = [("Good 1", 1.0), ("Worse", 0.0)], [("Bad 2", 1.0), ("Good 3", 0.75)], [("Worst", 0.0)], []
+    given = [[(f"{text} {place}", accuracy) for text, accuracy in answers[place % 4]] for place in range(12)]
+    tree(*given)
+    whole = run(tmp_path)
+    monkeypatch.setattr(candidates_of_rows, "ROWS", 5)
+    large = tmp_path / "large"
+    large.mkdir()
+    with table_parts.rows_per_file(2):
+        tree(*given, into=large)
+        assert run(large) == whole
+    assert all((large / name).is_dir() for name in ("rows", "answers", "qualities", "pool", "preferences"))
+    for name, schema in (
+        ("qualities", QUALITIES),
+        ("pool", tables.INSTRUCTIONS),
+        ("preferences", tables.PREFERENCES),
+        ("rejects", tables.REJECTS),
+    ):
+        assert tables.read(large / name, schema).equals(tables.read(tmp_path / name, schema))
+    for file in (tmp_path / "exports").iterdir():
+        assert (large / "exports" / file.name).read_bytes() == file.read_bytes()
 
 
 @pytest.mark.skipif(REAL_DATA is None, reason="EVOBUILD_REAL_DATA names no folder of public data")

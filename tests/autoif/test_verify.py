@@ -10,9 +10,11 @@ import pytest
 from branch_rows import NO_COMMA, SHORT, changed, constraint, of_branch, write_constraints, write_rows
 
 from evobuild.autoif import booleans, verify
+from evobuild.autoif.answers_by_row import ByRow
 from evobuild.autoif.records import ANSWERS, CHECKS, Answer
 from evobuild.autoif.verified import Function
-from evobuild.core import tables
+from evobuild.autoif.verify import AnsweredRow
+from evobuild.core import table_parts, tables
 from evobuild.core.errors import BadInput
 from evobuild.sandbox import Isolation
 from evobuild.sandbox.params import Limits
@@ -26,8 +28,8 @@ HANGS = "def evaluate(response):\n    while response == 'b': pass\n    return Tr
 
 def checked(codes, *texts):
     answers = [Answer(f"a{number}", "row", number, text) for number, text in enumerate(texts)]
-    functions = {"row": [Function(code, 1.0) for code in codes]}
-    return sorted(verify.check_answers(reversed(answers), functions, LIMITS))
+    row = AnsweredRow("row", [Function(code, 1.0) for code in codes], answers)
+    return [check for _, check in verify.check_answers([row], len(codes), LIMITS)]
 
 
 def test_accuracy_is_the_share_of_functions_that_find_it_kept():
@@ -46,7 +48,8 @@ def test_no_verdict_is_not_true_and_says_why():
     assert first == ["true", "false", "true", "no boolean", "raised: KeyError"]
     assert found[0].verdicts[1:] == ("syntax: SyntaxError", "missing", "raised: AttributeError")
     assert [each.accuracy for each in found] == [0.25, 0.0, 0.25, 0.0, 0.0]
-    assert verify.count_missing_verdicts(found) == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
+    kinds = tables.count_reasons(kind for each in found for kind in verify.missing_verdicts(each))
+    assert kinds == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
 
 
 def test_one_that_hangs_costs_its_time_and_no_other_function_its_verdict():
@@ -114,6 +117,58 @@ def test_the_stage_keeps_all_checks_and_counts_what_falls_short(tmp_path, row):
     assert counts["rejects"] == {"accuracy 0": 1}
 
 
+def test_rows_are_taken_as_sandboxes_end():
+    taken = []
+
+    def rows():
+        for number in range(20):
+            taken.append(number)
+            yield AnsweredRow(str(number), [Function(NO_COMMA, 1.0)], [Answer("a", str(number), 0, "Yes.")])
+
+    found = verify.check_answers(rows(), 20, LIMITS)
+    next(found)
+    assert len(taken) <= 2 * len(os.sched_getaffinity(0))
+    assert len(list(found)) == 19
+
+
+def test_large_tables_read_some_rows_at_a_time_give_the_same(tmp_path, row, monkeypatch):
+    rows = [of_branch(row(f"Question {number}?"), f"c{number % 2}") for number in range(12)]
+    answers = [
+        Answer(tables.row_id("answer", own.id, str(number)), own.id, number, text)
+        for own in rows[1:]
+        for number, text in enumerate(("Yes.", "Yes, I do.", "Yes, and it is too long."))
+    ]
+    given = constraint("c0"), constraint("c1", "Be short.", (SHORT,))
+    whole = run(tmp_path, rows, answers, given)
+    monkeypatch.setattr(verify, "ROWS", 5)
+    (tmp_path / "large").mkdir()
+    with table_parts.rows_per_file(3):
+        some = run(tmp_path / "large", rows, answers, given)
+    assert (tmp_path / "large/answers").is_dir() and (tmp_path / "large/checks").is_dir()
+    assert [found.rows() for found in some[:2]] == [found.rows() for found in whole[:2]]
+    assert some[2] == whole[2]
+    # What took disk meanwhile is gone.
+    assert sorted(path.name for path in (tmp_path / "large").iterdir()) == sorted(
+        ("verified", "rows", "answers", "checks", "rejects", "counts")
+    )
+
+
+def test_rows_come_with_their_answers_by_number_and_are_counted(tmp_path, row, monkeypatch):
+    rows = sorted(of_branch(row(f"Question {number}?"), f"c{number % 2}") for number in range(4))
+    functions = {"autoif-c0": (Function(NO_COMMA, 1.0),), "autoif-c1": (Function(NO_COMMA, 1.0),) * 2}
+    answers = [
+        Answer(f"{own.id}{9 - number}", own.id, number, "Yes.") for own in rows[1:] for number in range(3)
+    ]
+    table = write_rows(tmp_path / "rows", *rows)
+    by_row = ByRow(write_answers(tmp_path / "answers", *answers), ANSWERS, ("number", "answer"), tmp_path)
+    monkeypatch.setattr(verify, "ROWS", 2)
+    found = list(verify.answered_rows(table, by_row, functions))
+    assert [each.id for each in found] == [each.id for each in rows[1:]]
+    assert [[answer.number for answer in each.answers] for each in found] == [[0, 1, 2]] * 3
+    assert [each.functions for each in found] == [functions[each.operation] for each in rows[1:]]
+    assert verify.count_runs(table, by_row, functions) == sum(len(each.functions) for each in found)
+
+
 def test_weaker_isolation_is_said_and_recorded(tmp_path, row, monkeypatch, capsys):
     monkeypatch.setattr("evobuild.sandbox.choice.best_isolation", lambda limits: Isolation("none"))
     one = of_branch(row())
@@ -146,12 +201,17 @@ def samples(name):
 
 def verdicts_on(rows, texts):
     """What all functions of a row say of its texts."""
-    functions = {row: [Function(*each) for each in sample["eval_func"]] for row, sample in rows.items()}
-    answers = [
-        Answer(f"{row}/{number}", row, number, text) for row in rows for number, text in enumerate(texts(row))
+    answered = [
+        AnsweredRow(
+            row,
+            [Function(*each) for each in sample["eval_func"]],
+            [Answer(f"{row}/{number}", row, number, text) for number, text in enumerate(texts(row))],
+        )
+        for row, sample in rows.items()
     ]
-    found = list(verify.check_answers(answers, functions, LIMITS.model_copy(update={"seconds": 10.0})))
-    return {each.id: each.verdicts for each in found}
+    runs = sum(len(each.functions) for each in answered)
+    found = verify.check_answers(answered, runs, LIMITS.model_copy(update={"seconds": 10.0}))
+    return {check.id: check.verdicts for _, check in found}
 
 
 @pytest.mark.skipif(REAL_DATA is None, reason="EVOBUILD_REAL_DATA names no folder of public data")
