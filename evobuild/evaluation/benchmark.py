@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import polars as pl
@@ -126,7 +127,8 @@ class Benchmark(ABC, Generic[S]):
     settings_type: what its entry may hold. needs: see Need. prompts: templates of its own, below prompts/.
     libraries: those of others that its scores depend on, by their names in requirements.lock.
     headline: the figure that stands for it where there is room for one.
-    higher_is_better: of its figures.
+    higher_is_better: of its figures. has_rows: whether its items are rows of ours, as many as one likes; each
+    is scored alone, as they are asked and scored some at a time.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -135,6 +137,7 @@ class Benchmark(ABC, Generic[S]):
     libraries: ClassVar[tuple[str, ...]] = ()
     headline: str = "score"
     higher_is_better: ClassVar[bool] = True
+    has_rows: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: S, seed: int) -> None:
         self.name, self.settings, self.seed = name, settings, seed
@@ -150,7 +153,7 @@ class Benchmark(ABC, Generic[S]):
         return (self.items_file,)
 
     @abstractmethod
-    def read_items(self) -> list[Item]:
+    def read_items(self) -> Iterable[Item]:
         """Read all items, in the file's order. Raises BadInput naming place and field of what is none."""
 
     @abstractmethod
@@ -225,12 +228,12 @@ def plain_text(text: str) -> tuple[Message, ...]:
     return (Message("text", text),)
 
 
-def drawn_items(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
+def drawn_items(items: Iterable[Item], limit: int | None, seed: int) -> Iterable[Item]:
     """Draw items by a hash of their ids and keep their order; all without a limit."""
     if limit is None:
-        return list(items)
-    chosen = {item.id for item in draw_lowest(items, limit, seed, "evaluate", lambda item: item.id)}
-    return [item for item in items if item.id in chosen]
+        return items
+    drawn = draw_lowest(enumerate(items), limit, seed, "evaluate", lambda each: each[1].id)
+    return [item for _, item in sorted(drawn, key=itemgetter(0))]
 
 
 def required_text(record: Record, field: str, place: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -24,6 +25,8 @@ from evobuild.evaluation.benchmark import (
 )
 
 NOTHING_TO_ASK = "nothing to ask"
+ROWS = 16_384
+"""Rows of ours that are asked and scored at once."""
 
 
 @dataclass(slots=True)
@@ -58,29 +61,40 @@ def evaluate_model(
 
     Raises UserError where a file, the model or the judge cannot be used.
     """
-    opened = [
-        _Open(benchmark, item)
+    kept, lost, items = Columns(EVALUATION), Columns(REJECTS), Counter[str]()
+    for opened in _portions(benchmarks):
+        _ask_all(opened, model)
+        for each in opened:
+            items[each.benchmark.name] += 1
+            if each.lost:
+                lost.append(each.lost)
+        for benchmark in benchmarks:
+            answers = [
+                Answer(each.item, tuple(each.asks), tuple(each.replies))
+                for each in opened
+                if each.benchmark is benchmark and each.lost is None
+            ]
+            for scored in _scored(benchmark, answers, tools):
+                kept.append(_row(name, benchmark.name, scored))
+    return Evaluation(kept.frame(), lost.frame(), dict(items))
+
+
+def _portions(benchmarks: Sequence[Benchmark[Any]]) -> Iterator[list[_Open]]:
+    """Items that are asked and scored together: all there are, but for those of benchmarks that have rows."""
+    streams = [
+        (benchmark, iter(drawn_items(benchmark.read_items(), benchmark.settings.limit, benchmark.seed)))
         for benchmark in benchmarks
-        for item in drawn_items(benchmark.read_items(), benchmark.settings.limit, benchmark.seed)
     ]
-    _ask_all(opened, model)
-    kept, lost = Columns(EVALUATION), Columns(REJECTS)
-    for each in opened:
-        if each.lost:
-            lost.append(each.lost)
-    for benchmark in benchmarks:
-        answers = [
-            Answer(each.item, tuple(each.asks), tuple(each.replies))
-            for each in opened
-            if each.benchmark is benchmark and each.lost is None
-        ]
-        for scored in _scored(benchmark, answers, tools):
-            kept.append(_row(name, benchmark.name, scored))
-    return Evaluation(kept.frame(), lost.frame(), dict(Counter(each.benchmark.name for each in opened)))
+    while opened := [
+        _Open(benchmark, item)
+        for benchmark, items in streams
+        for item in islice(items, ROWS if benchmark.has_rows else None)
+    ]:
+        yield opened
 
 
 def _ask_all(opened: Iterable[_Open], model: Answering) -> None:
-    """Ask turn by turn: all items of all benchmarks at once, so that the engine stays full."""
+    """Ask turn by turn: all items at once, so that the engine stays full."""
     going = list(opened)
     for _ in range(MOST_TURNS):
         asked: dict[str, tuple[_Open, int]] = {}

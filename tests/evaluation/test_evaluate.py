@@ -16,6 +16,7 @@ from evobuild.core.chat import Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.stage import call_stage
 from evobuild.core.yaml_files import read_yaml
+from evobuild.evaluation import evaluate
 from evobuild.evaluation.benchmark import Ask, Settings, Tools, user
 from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
 from evobuild.evaluation.judge import Judge, JudgeSettings, Question
@@ -78,6 +79,26 @@ def test_a_limit_draws_items_and_a_longer_one_keeps_them(engine):
         return set(found.rows["item"])
 
     assert drawn(2) < drawn(3) < drawn(4) == {"i0", "i1", "i2", "i3"}
+
+
+def test_rows_of_ours_are_asked_and_scored_some_at_a_time(engine, monkeypatch):
+    scored = []
+
+    class Rows(Sums):
+        has_rows = True
+
+        def score(self, answers, tools):
+            scored.append(len(answers))
+            return super().score(answers, tools)
+
+    engine(lambda request: "" if request.messages[-1].content.startswith("i2") else doubled(request))
+    given = [Sums("sums", Settings(), 1), Rows("rows", Settings(), 1)]
+    whole = evaluated(given)
+    monkeypatch.setattr(evaluate, "ROWS", 3)
+    some = evaluated(given)
+    assert scored == [4, 3, 1]
+    assert some.rows.sort("id").equals(whole.rows.sort("id"))
+    assert (some.rejects.rows(), some.items) == (whole.rejects.rows(), whole.items)
 
 
 def test_two_benchmarks_may_have_items_of_one_name(engine):

@@ -36,6 +36,7 @@ class HeldOut(Benchmark[Settings]):
     prompts = (PLAIN,)
     headline = "loss"
     higher_is_better = False
+    has_rows = True
 
     @property
     def items_file(self) -> str:
@@ -47,10 +48,10 @@ class HeldOut(Benchmark[Settings]):
         """None of its own: the stage depends on the held-out rows anyway."""
         return (self.settings.items,) if self.settings.items else ()
 
-    def read_items(self) -> list[Item]:
-        """Read the rows. Raises BadInput if it is no table of instructions."""
-        rows = tables.instructions(tables.read(Path(self.items_file), tables.INSTRUCTIONS))
-        return [Item(row.id, row.domain, {"row": row}) for row in rows]
+    def read_items(self) -> Iterator[Item]:
+        """Read the rows as they are asked for. Raises BadInput if it is no table of instructions."""
+        _, rows = tables.stream(Path(self.items_file))
+        return (Item(row.id, row.domain, {"row": row}) for row in rows)
 
     def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
         """Ask for the likelihood of the reference answer; nothing of a row without one."""
