@@ -79,7 +79,7 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
-    from evobuild.evolution import method_improvement, methods, optimization_history
+    from evobuild.evolution import method_improvement, methods, optimization_history, optimize
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
@@ -91,7 +91,7 @@ def main(params: Params, args: Arguments) -> None:
             if given.initial == "file"
             else methods.initial_method(given.initial)
         )
-        rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
+        rows = optimize.read_optimization_rows(args.r0, given, params.random_seed)
         roles = method_improvement.asked_roles(given, params.evolve.failures)
         engines = Engines()
         with ExitStack() as stack:

@@ -40,7 +40,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import csv_files, draws, metrics, tables
+    from evobuild.core import csv_files, metrics, table_draws, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
@@ -54,18 +54,14 @@ def main(params: Params, args: Arguments) -> None:
             results.leave(pool)
     else:
         given, seed = params.tag, params.random_seed
-        found, sizes = {}, {}
         with Model(tagger, "tagger", "tag") as model:
             for pool in params.pools:
                 path = args.rounds / f"{pool}.parquet"
-                ids = tables.read(path, tables.INSTRUCTIONS, ["id", "seed_place"])
-                drawn = tag.draw_rows_to_tag(draws.placed_ids(ids), given.rows, pool, seed)
-                sizes[pool] = len(drawn), ids.height - len(drawn)
-                own = (row for row in tables.stream(path)[1] if row.id in drawn)
-                found[pool] = list(tag.tag_rows(own, model, given.sampling(seed)))
+                taken, rows = table_draws.stream_drawn(path, given.rows, seed, f"tag {pool}")
+                left = tables.height(path, tables.INSTRUCTIONS) - taken
+                found = tag.tag_rows(rows, model, given.sampling(seed))
+                results.take(pool, found, taken, not_drawn=left)
             used = [model.usage.asked()]
-        for pool, (taken, left) in sizes.items():
-            results.take(pool, found[pool], taken, not_drawn=left)
     results.write(args.counts, asked=used)
     pools = params.pools if tagger else []
     measured = {pool: tables.read(args.tags / f"{pool}.parquet", schema) for pool in pools}

@@ -16,6 +16,7 @@ from evobuild.evolution import methods, optimization_history
 from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.evolve import Round
 from evobuild.evolution.method_improvement import asked_roles, improve_method
+from evobuild.evolution.optimize import draw_optimization_rows
 from evobuild.evolution.params import Evolve, Optimize
 from evobuild.evolution.round_tables import RoundTables
 from evobuild.evolution.step import Plan, RoundSource
@@ -156,7 +157,8 @@ def optimize_method(
         if "judge" in asked_roles(params, rules):
             why = "difficulty_weight or failures.equal"
             models["judge"] = stack.enter_context(_judge(judge, why, engines))
-        history = improve_method(_method(initial), found, params, rules, models, seed)
+        drawn = draw_optimization_rows(found, params, seed)
+        history = improve_method(_method(initial), drawn, params, rules, models, seed)
     best, first = history.best, history.candidates[0]
     assert best, "the loop ends with a method"
     before, after = first.evaluation.failure_rate, best.evaluation.failure_rate

@@ -14,11 +14,12 @@ ones, has to wait for that. A row put in before them may be drawn, and pushes on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2b
 from heapq import nsmallest
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
+import numpy as np
 import polars as pl
 
 
@@ -41,6 +42,31 @@ class PlacedId(NamedTuple):
 
 Item = TypeVar("Item")
 Row = TypeVar("Row", bound=Placed)
+RowOf = TypeVar("RowOf", bound=Placed, covariant=True)
+
+
+class Rows(Protocol[RowOf]):
+    """Rows that can be gone through several times: a list, or PlacedIds."""
+
+    def __iter__(self) -> Iterator[RowOf]: ...
+
+    def __len__(self) -> int: ...
+
+
+class PlacedIds:
+    """The rows of an instruction table as draws take them, each made when its turn comes.
+
+    rows: with columns id and seed_place, the only ones that are held.
+    """
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._rows = rows.select(PlacedId._fields)
+
+    def __iter__(self) -> Iterator[PlacedId]:
+        return map(PlacedId._make, self._rows.iter_rows())
+
+    def __len__(self) -> int:
+        return self._rows.height
 
 
 def draw_value(seed: int, purpose: str, identity: str) -> float:
@@ -60,10 +86,16 @@ def draw_lowest(
     return nsmallest(count, items, key=order)
 
 
-def draw_rows(rows: Sequence[Row], count: int, seed: int, purpose: str) -> list[Row]:
+def draw_values(seed: int, purpose: str, identities: pl.Series) -> np.ndarray:
+    """As `draw_value`, for many ids: float64 of as many."""
+    values = (draw_value(seed, purpose, identity) for identity in identities)
+    return np.fromiter(values, np.float64, len(identities))
+
+
+def draw_rows(rows: Rows[Row], count: int, seed: int, purpose: str) -> list[Row]:
     """Draw so many rows, or all: of the stable ones, and of the others only what these lack."""
-    bound = _stable_places(rows)
-    stable = [row for row in rows if row.seed_place < bound]
+    bound = round_to_eighths(max((row.seed_place for row in rows), default=-1) + 1)
+    stable = (row for row in rows if row.seed_place < bound)
     found = draw_lowest(stable, count, seed, purpose, _id)
     if len(found) < count:
         others = (row for row in rows if row.seed_place >= bound)
@@ -71,23 +103,24 @@ def draw_rows(rows: Sequence[Row], count: int, seed: int, purpose: str) -> list[
     return found
 
 
-def stable_rows(rows: Sequence[Row]) -> list[Row]:
-    """Give the rows that stand before the bound, in their order."""
+def draw_table_rows(rows: pl.DataFrame, count: int, seed: int, purpose: str) -> pl.DataFrame:
+    """As `draw_rows`, of a table with the columns id and seed_place."""
     bound = _stable_places(rows)
-    return [row for row in rows if row.seed_place < bound]
+    values = pl.Series(draw_values(seed, purpose, rows["id"]))
+    return rows.sort(pl.col("seed_place") >= bound, pl.lit(values), "id").head(count)
 
 
-def placed_ids(rows: pl.DataFrame) -> list[PlacedId]:
-    """Give the rows of an instruction table as draws take them."""
-    return [PlacedId(*values) for values in rows.select("id", "seed_place").iter_rows()]
+def stable_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of a table that stand before the bound, in their order."""
+    return rows.filter(pl.col("seed_place") < _stable_places(rows))
 
 
 def _id(row: Placed) -> str:
     return row.id
 
 
-def _stable_places(rows: Iterable[Any]) -> int:
-    return round_to_eighths(max((row.seed_place for row in rows), default=-1) + 1)
+def _stable_places(rows: pl.DataFrame) -> int:
+    return round_to_eighths(rows.select(pl.max("seed_place") + 1).item() or 0)
 
 
 def round_to_eighths(count: int) -> int:

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.answering import failures
+from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.draws import draw_rows, placed_ids
+from evobuild.core.draws import draw_table_rows
 from evobuild.core.prompts import render
 from evobuild.core.tables import Reject
 from evobuild.evolution.replies import scan_evolver_replies
@@ -139,9 +140,11 @@ def draw_method_lists(
     drawn: list[MethodList] = []
     for name in names if count else ():
         table = scan_evolver_replies(name, replies=replies, rounds=rounds)
-        children = placed_ids(table.select("id", "seed_place").collect())
-        chosen = [child.id for child in draw_rows(children, count, seed, f"keywords {name}")]
-        own = table.filter(pl.col("id").is_in(chosen)).select("id", "evolver", "reply").collect().sort("id")
+        path = replies / f"{name}.parquet"
+        children = tables.collect(path, table.select("id", "seed_place"))
+        chosen = draw_table_rows(children, count, seed, f"keywords {name}")["id"]
+        wanted = table.filter(pl.col("id").is_in(chosen.implode()))
+        own = tables.collect(path, wanted.select("id", "evolver", "reply").sort("id"))
         drawn += [
             MethodList(id, name, evolver, listed_methods(reply)) for id, evolver, reply in own.iter_rows()
         ]

@@ -26,13 +26,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
+
+import polars as pl
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
-from evobuild.core.draws import draw_lowest, draw_rows, stable_rows
+from evobuild.core.draws import draw_lowest, draw_table_rows, stable_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
+from evobuild.core.table_draws import read_placed_ids, read_rows
 from evobuild.core.tables import Instruction
 from evobuild.core.terminal import log
 from evobuild.evolution import methods
@@ -64,15 +68,36 @@ def draw_optimization_rows(rows: Sequence[Instruction], params: Optimize, seed: 
 
     Raises BadInput if that leaves no row for development: 3 rows drawn are the least, so 6 rows.
     """
-    usable = max(len(stable_rows(rows)), min(len(rows), FEWEST))
+    by_id = {row.id: row for row in rows}
+    placed = pl.DataFrame(
+        {"id": list(by_id), "seed_place": [row.seed_place for row in by_id.values()]},
+        schema={"id": pl.String, "seed_place": pl.Int64},
+    )
+    return _parted([by_id[id] for id in _draw_ids(placed, params, seed)], params)
+
+
+def read_optimization_rows(path: Path, params: Optimize, seed: int) -> OptimizationRows:
+    """As `draw_optimization_rows`, of an instruction table. Raises BadInput as `tables.read` does, too."""
+    ids = _draw_ids(read_placed_ids(path), params, seed)
+    by_id = {row.id: row for row in read_rows(path, ids)}
+    return _parted([by_id[id] for id in ids], params)
+
+
+def _draw_ids(rows: pl.DataFrame, params: Optimize, seed: int) -> list[str]:
+    """The ids drawn, in the order of the draw. rows: id and seed_place."""
+    usable = max(stable_rows(rows).height, min(rows.height, FEWEST))
     size = min(params.pool, usable // 2)
-    development, holdout = (min(wanted, size // 3) for wanted in (params.development, params.holdout))
-    if not development:
+    if size < FEWEST // 2:
         raise BadInput(
-            f"optimize: {len(rows)} rows in r0 with optimize.pool = {params.pool} leave none to judge "
+            f"optimize: {rows.height} rows in r0 with optimize.pool = {params.pool} leave none to judge "
             f"methods on; expected at least {FEWEST} rows and a pool of 3"
         )
-    drawn = draw_rows(rows, size, seed, "optimize")
+    return draw_table_rows(rows, size, seed, "optimize")["id"].to_list()
+
+
+def _parted(drawn: Sequence[Instruction], params: Optimize) -> OptimizationRows:
+    size = len(drawn)
+    development, holdout = (min(wanted, size // 3) for wanted in (params.development, params.holdout))
     return OptimizationRows(drawn[development : size - holdout], drawn[:development], drawn[size - holdout :])
 
 

@@ -47,12 +47,13 @@ def draw_rows(params: ReportParams, where: Tables) -> Drawn:
     """Draw rows of all pools. Raises BadInput if a table is missing or not as it should be."""
     pools = list(params.pools)
     sources = candidate_rows.Sources(where.rounds, where.responses, where.measures)
-    found, every = [], 0
+    found: list[pl.DataFrame] = []
+    every = 0
     for batch in candidate_rows.candidate_batches(pools, sources):
-        found.append(_drawn(batch.drop("pool"), params.random_seed))
+        # The lowest of all are among the lowest so far.
+        found = [_drawn(pl.concat([*found, batch.drop("pool")]), params.random_seed)]
         every += batch.height
-    # The lowest of all are among the lowest of each batch.
-    drawn = _drawn(pl.concat(found), params.random_seed)
+    (drawn,) = found
     chosen = pl.col("id").is_in(drawn["id"].implode())
     kept = tables.read(where.dataset, INSTRUCTIONS, ["id"], where=chosen).with_columns(kept=True)
     drawn = drawn.join(kept, on="id", how="left").with_columns(pl.col("kept").fill_null(value=False))
@@ -71,7 +72,7 @@ def draw_rows(params: ReportParams, where: Tables) -> Drawn:
 
 
 def _drawn(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
-    ids = draw_lowest(rows["id"].to_list(), POINTS, seed, "points", by=str)
+    ids = draw_lowest(rows["id"], POINTS, seed, "points", by=str)
     return rows.filter(pl.col("id").is_in(pl.Series(ids, dtype=pl.String).implode()))
 
 

@@ -8,12 +8,11 @@ cannot be read is a reject. Source: Lu et al. 2023 (InsTag), arXiv:2308.07074; a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.draws import Placed, draw_rows
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction, Reject
 from evobuild.models.client import Model
@@ -31,12 +30,6 @@ class Tagged(NamedTuple):
 
     id: str
     tags: list[str]
-
-
-def draw_rows_to_tag(given: Sequence[Placed], rows: int | None, pool: str, seed: int) -> set[str]:
-    """Draw so many rows of a pool, or all; give their ids."""
-    drawn = given if rows is None else draw_rows(given, rows, seed, f"tag {pool}")
-    return {row.id for row in drawn}
 
 
 def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> Iterator[Tagged | Reject]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
+import polars as pl
 import pytest
 
 from evobuild.core import draws
-from evobuild.core.draws import PlacedId
+from evobuild.core.draws import PlacedId, PlacedIds
 
 
 def placed(count: int) -> list[PlacedId]:
     """Rows of a source, as many as it has places."""
     return [PlacedId(f"row {place}", place) for place in range(count)]
+
+
+def table(rows: Sequence[PlacedId]) -> pl.DataFrame:
+    """Rows as a table of two columns."""
+    return pl.DataFrame(rows, {"id": pl.String, "seed_place": pl.Int64}, orient="row")
 
 
 def test_values_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:
@@ -58,7 +65,7 @@ def test_at_most_a_ninth_of_the_rows_waits() -> None:
 def test_a_source_that_grows_by_a_hundredth_gives_the_same_rows(before: int, after: int) -> None:
     rows = placed(after)
     assert draws.draw_rows(rows[:before], 50, 1, "a") == draws.draw_rows(rows, 50, 1, "a")
-    assert draws.stable_rows(rows[:before]) == draws.stable_rows(rows)
+    assert draws.stable_rows(table(rows[:before])).equals(draws.stable_rows(table(rows)))
 
 
 def test_a_source_that_grows_by_much_gives_others_too() -> None:
@@ -78,5 +85,12 @@ def test_where_the_stable_rows_do_not_suffice_the_others_follow_them() -> None:
 
 def test_places_count_and_not_how_many_rows_of_them_are_left() -> None:
     rows = [row for row in placed(2000) if row.seed_place % 3]
-    assert max(row.seed_place for row in draws.stable_rows(rows)) == 1919
+    assert draws.stable_rows(table(rows))["seed_place"].max() == 1919
     assert draws.draw_rows([], 3, 1, "a") == []
+
+
+@pytest.mark.parametrize(("rows", "count"), [(2000, 50), (2000, 1950), (90, 99), (3, 0), (0, 3)])
+def test_of_a_table_the_same_rows_are_drawn_in_the_same_order(rows: int, count: int) -> None:
+    drawn = draws.draw_table_rows(table(placed(rows)[::-1]), count, 1, "a")
+    assert list(drawn.iter_rows()) == draws.draw_rows(placed(rows), count, 1, "a")
+    assert draws.draw_rows(PlacedIds(table(placed(rows))), count, 1, "a") == list(drawn.iter_rows())

@@ -9,6 +9,7 @@ import pytest
 from fakes import reply
 from rules import RULES
 
+from evobuild.core import table_parts, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.uri import ChatModel
@@ -637,6 +638,19 @@ def test_pool_development_and_holdout_are_drawn_disjoint(row, rows, pool, develo
     )
     if rows > 6:
         assert optimize.draw_optimization_rows(table, params, 8) != drawn
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_rows_are_drawn_of_a_table_as_of_a_list_in_the_order_of_the_draw(row, tmp_path, most):
+    rows = [row(f"row {number}", seed_place=number) for number in range(90)]
+    path, params = tmp_path / "r0.parquet", changed(pool=30, development=8, holdout=6)
+    with table_parts.rows_per_file(most):
+        tables.write(path, tables.frame(tables.INSTRUCTIONS, rows))
+    drawn = optimize.read_optimization_rows(path, params, 7)
+    assert drawn == optimize.draw_optimization_rows(rows, params, 7)
+    assert [row.id for row in drawn.development] != sorted(row.id for row in drawn.development)
+    with pytest.raises(BadInput, match=r"90 rows in r0 .*optimize.pool = 2 "):
+        optimize.read_optimization_rows(path, changed(pool=2), 7)
 
 
 def test_rows_added_at_the_end_of_the_source_change_nothing_of_the_loop(row, engine):

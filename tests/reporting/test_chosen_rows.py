@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from reported import build, hostile, settings
 
-from evobuild.core import tables
+from evobuild.core import table_parts, tables
 from evobuild.reporting import chosen_rows, overlaid_charts
 from evobuild.reporting.chosen_rows import Drawn
 from evobuild.reporting.overlaid_charts import Panel
@@ -49,6 +49,14 @@ def test_of_many_rows_the_same_ones_are_drawn(tmp_path: Path, monkeypatch: pytes
     first, again = (chosen_rows.draw_rows(settings(), where) for _ in range(2))
     assert first.table.equals(again.table) and first.table.height == 20 and first.rows == 90
     assert set(first.table["pool"]) == set(POOLS)
+
+
+def test_of_tables_in_parts_the_same_rows_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(chosen_rows, "POINTS", 20)
+    whole = chosen_rows.draw_rows(settings(), build(tmp_path / "files", rows=30).rows)
+    with table_parts.rows_per_file(5):
+        parts = chosen_rows.draw_rows(settings(), build(tmp_path / "folders", rows=30).rows)
+    assert parts.table.equals(whole.table) and parts.rows == whole.rows
 
 
 def test_points_are_whole_data_without_markup(drawn: Drawn):

@@ -12,7 +12,7 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
-from evobuild.core.draws import PlacedId
+from evobuild.core.draws import draw_rows
 from evobuild.core.tables import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
@@ -58,19 +58,6 @@ def test_a_reply_without_tags_is_a_reject(row, engine, said, reason):
     assert isinstance(lost, Reject) and (lost.id, lost.reason) == (row().id, reason)
 
 
-def test_rows_are_drawn_by_seed_and_pool_whatever_their_order():
-    rows = [PlacedId(f"{number}", number) for number in range(50)]
-    drawn = tag.draw_rows_to_tag(rows, 10, "r0", 1)
-    assert len(drawn) == 10 and drawn == tag.draw_rows_to_tag(rows[::-1], 10, "r0", 1)
-    assert drawn != tag.draw_rows_to_tag(rows, 10, "r1", 1) and drawn != tag.draw_rows_to_tag(
-        rows, 10, "r0", 2
-    )
-    every = {row.id for row in rows}
-    assert tag.draw_rows_to_tag(rows, None, "r0", 1) == tag.draw_rows_to_tag(rows, 99, "r0", 1) == every
-    more = [*rows, PlacedId("new", 50)]
-    assert drawn == tag.draw_rows_to_tag(more, 10, "r0", 1)
-
-
 @pytest.fixture
 def ran(tmp_path, row, store, label):
     """Run the stage on two rounds with a tagger, and give the folder of its outs."""
@@ -104,6 +91,16 @@ def test_the_stage_tags_as_many_rows_of_each_pool(ran, engine):
     assert pl.read_parquet(out / "tags/r1.parquet")["tags"].to_list() == [["river", "naming"]] * 3
     metrics = json.loads((out / "metrics").read_text())
     assert metrics["complexity"] == {"r0": 2.0, "r1": 2.0} and metrics["diversity"]["r0"] == 0.6667
+
+
+def test_rows_are_drawn_by_seed_and_pool(ran, engine):
+    engine(lambda asked: '["river"]')
+    out = ran(ChatModel("simulated", "tagger"))
+    seed = load_all_params(SHIPPED_PARAMS).random_seed
+    for pool in ("r0", "r1"):
+        rows = list(tables.stream(out / f"rounds/{pool}.parquet")[1])
+        drawn = {row.id for row in draw_rows(rows, 3, seed, f"tag {pool}")}
+        assert set(pl.read_parquet(out / f"tags/{pool}.parquet")["id"]) == drawn
 
 
 def test_without_a_tagger_nothing_is_asked(ran):
