@@ -51,33 +51,35 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
+    from evobuild.core.progress import Meter
     from evobuild.evolution import prompts_sent
+    from evobuild.evolution.parents import with_parents
     from evobuild.scoring import distributions, reward
     from evobuild.weights.identities import weights_loaded
 
     model, schema = params.models.reward, measure_of("reward").schema
     results = AllPools(schema, args.rewards, args.rejects)
-    known: prompts_sent.KnownPlans = {}
-    if model is not None:
+    if model is None:
+        for pool in params.pools:
+            results.leave(pool)
+    else:
         files = args.method, Path(params.evolve.file)
         known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
-    for pool in params.pools:
-        if model is None:
-            results.leave(pool)
-            continue
-        rows = tables.read(args.rounds / f"{pool}.parquet", tables.INSTRUCTIONS)
-        evolved = [row for row in tables.instructions(rows) if prompts_sent.is_evolved(row)]
-        parents = {}
-        if evolved:
-            above = tables.read(args.rounds / f"{params.rounds[pool].parent}.parquet", tables.INSTRUCTIONS)
-            parents = {row.id: row for row in tables.instructions(above)}
-        given = (prompts_sent.evolver_turns(row, parents.get(row.parent_id), known) for row in evolved)
-        found = reward.measure_rewards(given, model, params.reward)
-        rest = rows.height - len(evolved)
-        results.take(pool, found, len(evolved), not_evolved=rest)
+        evolved = prompts_sent.evolved_rows()
+        with reward.Rewarder(model, params.reward) as rewarder:
+            for pool in params.pools:
+                path = args.rounds / f"{pool}.parquet"
+                height, own = (tables.height(path, tables.INSTRUCTIONS, where) for where in (None, evolved))
+                parent = params.rounds[pool].parent if own else None
+                pairs = with_parents(path, args.rounds / f"{parent}.parquet", evolved) if parent else ()
+                turns = (prompts_sent.evolver_turns(row, above, known) for row, above in pairs)
+                with Meter(f"reward {pool}", "rows", own) as meter:
+                    results.take(pool, rewarder.reward(turns, meter), own, not_evolved=height - own)
     results.write(args.counts, loaded=weights_loaded("reward", model))
     pools = params.pools if model else []
-    rewards = {pool: tables.read(args.rewards / f"{pool}.parquet", schema)["reward"] for pool in pools}
+    rewards = {
+        pool: tables.read(args.rewards / f"{pool}.parquet", schema, ["reward"])["reward"] for pool in pools
+    }
     figures = {"model": str(model) if model else None} | distributions.distribution_figures(rewards)
     metrics.write_metrics(args.metrics, figures, args.label)
     csv_files.write_csv(args.histogram, distributions.pool_histogram(rewards, "reward"))

@@ -314,9 +314,10 @@ def _unreadable(path: Path, error: Exception) -> BadInput:
     return BadInput(f"{path}: not a readable Parquet table: {str(error).splitlines()[0]}")
 
 
-def height(path: Path, schema: pl.Schema) -> int:
-    """How many rows a table has. Raises BadInput as `read`."""
-    return int(collect(path, scan(path, schema).select(pl.len())).item())
+def height(path: Path, schema: pl.Schema, where: pl.Expr | None = None) -> int:
+    """How many rows a table has. where: which ones count. Raises BadInput as `read`."""
+    rows = scan(path, schema) if where is None else scan(path, schema).filter(where)
+    return int(collect(path, rows.select(pl.len())).item())
 
 
 def batches(

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import polars as pl
+
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import AUTOIF, KEPT, Instruction, Reject
 from evobuild.evolution import methods, operations
@@ -18,6 +20,9 @@ KnownPlans = Mapping[str, tuple[Plan, str]]
 
 KNOWN_PROMPTS = (*operations.OPERATIONS.values(), "evolve/e0.jinja", "evolve/weak.jinja")
 """Those of `known_plans` and `known_methods`."""
+
+_NOT_EVOLVED = ("", AUTOIF)
+"""Strategies."""
 
 
 def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
@@ -54,7 +59,12 @@ def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[S
 
 def is_evolved(row: Instruction) -> bool:
     """Whether a row is what an evolver made of its parent: not of the seed, kept as it was, or composed."""
-    return row.strategy not in ("", AUTOIF) and row.operation != KEPT
+    return row.strategy not in _NOT_EVOLVED and row.operation != KEPT
+
+
+def evolved_rows() -> pl.Expr:
+    """As `is_evolved`, of the rows of a table."""
+    return ~pl.col("strategy").is_in(_NOT_EVOLVED) & (pl.col("operation") != KEPT)
 
 
 def evolver_turns(row: Instruction, parent: Instruction | None, known: KnownPlans) -> EvolverTurns | Reject:

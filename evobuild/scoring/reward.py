@@ -18,12 +18,15 @@ import math
 import struct
 from collections.abc import Iterable, Iterator
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from evobuild.core.errors import BadInput, require
 from evobuild.core.measurement_cache import Measurements
-from evobuild.core.progress import metered
-from evobuild.core.tables import Reject
+from evobuild.core.progress import Meter
+from evobuild.core.table_writer import Columns
+from evobuild.core.tables import REWARDS, Reject
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.scoring.params import Reward as RewardParams
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
 DEFINITION = "reward and length 3"
 """Another when batches change, so that none of before is taken."""
+WINDOW = 1 << 14
+"""Conversations in memory at once, with their token ids: the more of them, the fuller the batches."""
 _VALUE = struct.Struct("<dII")
 """Of Measured: reward, tokens and length."""
 
@@ -74,39 +79,64 @@ Keyed = tuple[bytes, EvolverTurns]
 """With the key that its reward is kept by."""
 
 
-def measure_rewards(
-    given: Iterable[EvolverTurns | Reject], model: Weights, params: RewardParams
-) -> Iterator[Reward | Reject]:
-    """Give each conversation of a pool its reward, in any order; rejects pass through.
+class Rewarder:
+    """A reward model behind kept rewards; it is loaded at the first conversation that has none.
 
-    Raises UserError if the model cannot be loaded, or refuses a conversation.
+    Raises UserError if the model cannot be found, loaded or kept for, or refuses a conversation.
     """
-    asked: list[EvolverTurns] = []
-    for each in given:
-        if isinstance(each, Reject):
-            yield each
-        else:
-            asked.append(each)
-    with Measurements(f"{DEFINITION} {identities.measuring_identity(model)} {params.dtype}") as kept:
-        keys = {each.id: kept.key(repr((each.prompt, each.answer))) for each in asked}
-        found = kept.found_as(_unpacked, list(set(keys.values())))
-        known = {key for key, measured in found.items() if _is_settled(measured, params)}
-        fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
+
+    def __init__(self, model: Weights, params: RewardParams) -> None:
+        self._params = params
         identity = partial(identities.measuring_identity, model)
-        task = Task(f"the reward model '{model}'", partial(load_rewarder, model, params), identity, _length)
-        with Workers(task) as workers:
-            made = workers.measure(list(fresh.items()))
-            for key, measured in metered(made, "reward", "rows", len(fresh), kept=len(known)):
-                found[key] = measured
-                kept.put(key, _VALUE.pack(*measured))
-    results = [_result(each.id, found[keys[each.id]], params) for each in asked]
-    lengths = [each.tokens for each in results if isinstance(each, Reward)]
-    mean = sum(lengths) / max(1, len(lengths))
-    for result in results:
-        if isinstance(result, Reward) and result.tokens:
-            yield result._replace(scaled=result.reward / result.tokens * mean)
-        else:
-            yield result
+        self._kept = Measurements(f"{DEFINITION} {identity()} {params.dtype}")
+        load = partial(load_rewarder, model, params)
+        self._workers = Workers(Task(f"the reward model '{model}'", load, identity, _length))
+
+    def __enter__(self) -> Self:
+        self._kept.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._workers.__exit__(kind, error, trace)
+        self._kept.__exit__(kind, error, trace)
+
+    def reward(
+        self, given: Iterable[EvolverTurns | Reject], meter: Meter | None = None
+    ) -> Iterator[Reward | Reject]:
+        """Give each conversation of a pool its reward, in any order; rejects pass through.
+
+        Rewards come last, as they are scaled by the mean of all; some conversations at a time are in memory.
+        meter: counts these.
+        """
+        left, rewarded = iter(given), Columns(REWARDS)
+        while some := list(islice(left, WINDOW)):
+            yield from (each for each in some if isinstance(each, Reject))
+            for result in self._window([each for each in some if not isinstance(each, Reject)], meter):
+                if isinstance(result, Reject):
+                    yield result
+                else:
+                    rewarded.append(result)
+        found = rewarded.frame()
+        mean = int(found["tokens"].sum()) / max(1, found.height)
+        for result in map(Reward._make, found.iter_rows()):
+            scaled = result.reward / result.tokens * mean if result.tokens else None
+            yield result._replace(scaled=scaled)
+
+    def _window(self, asked: list[EvolverTurns], meter: Meter | None) -> Iterator[Reward | Reject]:
+        keys = {each.id: self._kept.key(repr((each.prompt, each.answer))) for each in asked}
+        found = self._kept.found_as(_unpacked, list(set(keys.values())))
+        known = {key for key, measured in found.items() if _is_settled(measured, self._params)}
+        fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
+        if meter and len(fresh) < len(asked):
+            meter.step(kept=True, count=len(asked) - len(fresh))
+        for key, measured in self._workers.measure(list(fresh.items())):
+            if meter:
+                meter.step()
+            found[key] = measured
+            self._kept.put(key, _VALUE.pack(*measured))
+        yield from (_result(each.id, found[keys[each.id]], self._params) for each in asked)
 
 
 def _unpacked(value: bytes) -> Measured:

@@ -55,3 +55,14 @@ def test_rows_of_the_seed_and_of_a_branch_and_kept_parents_are_not_evolved(row):
     assert not prompts_sent.is_evolved(of_branch(parent))
     assert not prompts_sent.is_evolved(child(parent, parent.instruction, operation="kept"))
     assert prompts_sent.is_evolved(child(parent, "New"))
+
+
+def test_rows_of_a_table_are_evolved_as_rows_by_themselves_are(row):
+    parent = row()
+    rows = [parent, of_branch(parent), child(parent, "Kept", operation="kept"), child(parent, "New")]
+    rows += [
+        child(parent, "Newer", strategy="auto", operation="method-0"),
+        child(parent, "Odd", operation=""),
+    ]
+    found = tables.frame(tables.INSTRUCTIONS, rows).select(prompts_sent.evolved_rows()).to_series()
+    assert found.to_list() == [prompts_sent.is_evolved(each) for each in rows]

@@ -17,7 +17,7 @@ from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.scoring.embeddings import Embedder
 from evobuild.scoring.params import Reward, Score
-from evobuild.scoring.reward import EvolverTurns, measure_rewards
+from evobuild.scoring.reward import EvolverTurns, Rewarder
 from evobuild.scoring.score import Scorer
 from evobuild.weights.mean_states import read_mean_states
 from evobuild.weights.passes import Passes
@@ -76,7 +76,8 @@ def measure(request, folder: Path) -> Measure:
     def reward(some, size):
         turns = [EvolverTurns(row.id, row.instruction, row.output) for row in some]
         params = Reward(dtype="float32", max_length=512, batch_tokens=size)
-        found = measure_rewards(turns, Weights(str(folder / "reward")), params)
+        with Rewarder(Weights(str(folder / "reward")), params) as rewarder:
+            found = list(rewarder.reward(turns))
         return {each.id: each._replace(scaled=None) for each in found}  # by the mean of the pool
 
     def embedding(some, size):

@@ -13,7 +13,7 @@ import tiny
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import tables
+from evobuild.core import table_parts, tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Round
 from evobuild.core.tables import Reject
@@ -56,9 +56,8 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture
 def measured(store, folder):
     def measure(given, settings=SETTINGS, name="one"):
-        return {
-            each.id: each for each in reward.measure_rewards(given, Weights(str(folder / name)), settings)
-        }
+        with reward.Rewarder(Weights(str(folder / name)), settings) as rewarder:
+            return {each.id: each for each in rewarder.reward(given)}
 
     return measure
 
@@ -92,6 +91,16 @@ def test_a_reward_is_scaled_by_the_tokens_of_its_instruction_and_the_mean_of_the
     for each, length in zip(TURNS, lengths, strict=True):
         assert found[each.id].scaled == pytest.approx(found[each.id].reward / length * mean)
     assert found["e"].scaled is None
+
+
+def test_a_few_conversations_at_a_time_get_what_all_at_once_get(measured, monkeypatch, tmp_path):
+    lost = Reject("z", "no parent", "", "")
+    given = [*TURNS, lost, TURNS[0]._replace(id="again"), EvolverTurns("d", "word " * 90, "x")]
+    whole = measured(given)
+    monkeypatch.setattr(reward, "WINDOW", 2)
+    monkeypatch.setenv("EVOBUILD_STORE", str(tmp_path / "another.sqlite"))
+    assert measured(given) == whole
+    assert whole["again"] == whole["a"]._replace(id="again") and whole["d"].reason == "too long"
 
 
 def test_rejects_pass_and_what_is_too_long_is_one(measured):
@@ -145,8 +154,12 @@ def test_a_model_with_two_outputs_is_refused(measured):
 
 
 def test_a_language_model_gets_no_output_at_random(store):
-    with pytest.raises(UserError, match="is no sequence classifier: it has no weights for score"):
-        list(reward.measure_rewards(TURNS, Weights(str(tiny.folder())), SETTINGS))
+    wanted = "is no sequence classifier: it has no weights for score"
+    with (
+        reward.Rewarder(Weights(str(tiny.folder())), SETTINGS) as rewarder,
+        pytest.raises(UserError, match=wanted),
+    ):
+        list(rewarder.reward(TURNS))
 
 
 def run(tmp_path, row, label, model):
@@ -155,7 +168,7 @@ def run(tmp_path, row, label, model):
         "r0": [parent],
         "r1": [child(parent, "Name a long river."), child(parent, "Kept", operation="kept")],
     }
-    (tmp_path / "rounds").mkdir()
+    (tmp_path / "rounds").mkdir(parents=True)
     for name, own in rows.items():
         tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
     given = load_all_params(SHIPPED_PARAMS)
@@ -180,6 +193,16 @@ def test_the_stage_rewards_evolved_rows_and_counts_the_others(
     assert counts["r1"] == {"in": 1, "out": 1, "rejects": {}, "not_evolved": 1}
     assert pl.read_parquet(tmp_path / "rewards/r1.parquet").schema == tables.REWARDS
     assert metrics["rows"] == {"r0": 0, "r1": 1} and metrics["mean"]["r0"] is None
+
+
+def test_large_tables_get_the_same_rewards(tmp_path, row, label, store, folder, monkeypatch):
+    monkeypatch.setattr(reward.checkpoints, "context_length", lambda model: 4096)
+    model = Weights(str(folder / "one"))
+    small = run(tmp_path / "small", row, label, model)
+    with table_parts.rows_per_file(1):
+        assert run(tmp_path / "large", row, label, model) == small
+    paths = [tmp_path / name / "rewards/r1.parquet" for name in ("small", "large")]
+    assert paths[0].read_bytes() == paths[1].read_bytes() and (tmp_path / "large/rounds/r1.parquet").is_dir()
 
 
 def test_without_a_reward_model_nothing_is_measured(tmp_path, row, label):

@@ -1,0 +1,39 @@
+"""Rows beside the rows that they were evolved from, of tables of any size."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from evobuild.core import tables
+from evobuild.core.table_draws import read_rows
+from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import INSTRUCTIONS, Instruction
+
+_BY_PARENT = pl.Schema({**INSTRUCTIONS, "child": pl.String()})
+"""Rows by the id of their parent; `id` is that and their own, `child` their own alone."""
+
+
+def with_parents(
+    rows: Path, parents: Path, where: pl.Expr
+) -> Iterator[tuple[Instruction, Instruction | None]]:
+    """Give the rows of an instruction table with their parents, by these; None where there is no such row.
+
+    The rows are brought into the order of their parents in a file, in the folder for temporary files, TMPDIR.
+    So both tables are read once, some rows at a time.
+
+    where: which rows. Raises BadInput as `tables.read` does.
+    """
+    own_id = pl.concat_str("parent_id", "id", separator=" ")
+    with tempfile.TemporaryDirectory() as folder:
+        by_parent = TableWriter(Path(folder, "rows.parquet"), _BY_PARENT)
+        for some in tables.batches(rows, INSTRUCTIONS):
+            by_parent.extend(some.filter(where).with_columns(own_id.alias("id"), child="id"))
+        by_parent.write()
+        for some in tables.batches(by_parent.path, _BY_PARENT):
+            above = {row.id: row for row in read_rows(parents, some["parent_id"])}
+            for row in tables.instructions(some.with_columns(id="child")):
+                yield row, above.get(row.parent_id)
