@@ -59,16 +59,28 @@ def main(params: Params, args: Arguments) -> None:
         tables.write(args.rejects, tables.REJECTS.to_frame())
         tables.write_json(args.counts, tables.OFF)
         return
+    import polars as pl
+
+    from evobuild.core import table_draws
+    from evobuild.core.reasons import NOT_DRAWN
+    from evobuild.core.table_writer import TableWriter
     from evobuild.training import experience
 
-    rows = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS)))
+    seed = params.random_seed
+    _, drawn = table_draws.stream_drawn(args.r0, experience.MOST_ROWS, seed, "experience")
+    rows = list(drawn)
     base = experience.Base(params.experience.base, params.score.template, params.score.dtype)
-    clusters, lost = experience.train_experienced_model(
-        rows, base, params.experience, params.random_seed, args.model
-    )
-    table = tables.frame(tables.REJECTS, lost)
-    tables.write(args.rejects, table)
-    ledger = tables.ledger(len(rows), len(rows) - len(lost), table)
+    clusters, lost = experience.train_experienced_model(rows, base, params.experience, seed, args.model)
+    rejects = TableWriter(args.rejects, tables.REJECTS)
+    rejects.extend(tables.frame(tables.REJECTS, lost))
+    read = pl.Series([row.id for row in rows], dtype=pl.String).implode()
+    for ids in tables.batches(args.r0, tables.INSTRUCTIONS, ["id"]):
+        unread = ids.filter(~pl.col("id").is_in(read))
+        rejects.extend(unread.with_columns(reason=pl.lit(NOT_DRAWN), detail=pl.lit(""), reply=pl.lit("")))
+    rejects.write()
+    height = tables.height(args.r0, tables.INSTRUCTIONS)
+    reasons = tables.read(args.rejects, tables.REJECTS, ["reason"])
+    ledger = tables.ledger(height, height - rejects.height, reasons)
     tables.write_json(args.counts, ledger | {"clusters": clusters})
 
 

@@ -60,7 +60,7 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core import table_draws
 
     if not _is_used(params):
         args.model.mkdir()
@@ -70,7 +70,7 @@ def main(params: Params, args: Arguments) -> None:
         return
     from evobuild.training import scratch
 
-    rows = tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS))
+    _, rows = table_draws.stream_drawn(args.r0, scratch.MOST_TEXTS, params.random_seed, "scratch")
     texts = ["\n".join(filter(None, (row.instruction, row.input, row.output))) for row in rows]
     scratch.train_scratch_model(texts, params.scratch, params.random_seed, args.model)
 

@@ -7,6 +7,7 @@ are fixed, so that the same rows give the same weights on the same kind of CPU.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,10 @@ OF_TEMPLATES = ("<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_head
 """Tokens of the templates in prompts/chat/, so that the toy can be tuned in each of them."""
 CONTEXT = 2048
 """Positions, in tokens."""
+MOST_TEXTS = 100_000
+"""That a toy is worth: the stage draws so many of more."""
+BATCH = 512
+"""Texts that are tokenized together."""
 SIZES: dict[str, Any] = {
     "hidden_size": 128,
     "intermediate_size": 384,
@@ -85,9 +90,11 @@ def _tokenizer(texts: Sequence[str], vocabulary: int) -> PreTrainedTokenizerFast
 def _stream(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Any:
     """All texts as one row of token ids, each begun and ended; repeated if shorter than one sequence."""
     torch = require("torch", "train")
-    ids: list[int] = []
-    for text_ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]:
-        ids += [tokenizer.bos_token_id, *text_ids, tokenizer.eos_token_id]
+    ids = array("q")
+    for first in range(0, len(texts), BATCH):
+        some = list(texts[first : first + BATCH])
+        for text_ids in tokenizer(some, add_special_tokens=False)["input_ids"]:
+            ids.extend([tokenizer.bos_token_id, *text_ids, tokenizer.eos_token_id])
     return torch.tensor(ids * (1 + CONTEXT // len(ids)))
 
 

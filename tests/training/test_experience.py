@@ -13,7 +13,8 @@ import tiny
 import torch
 from workspace import SHIPPED_PARAMS
 
-from evobuild.core import tables
+from evobuild.core import table_parts, tables
+from evobuild.core.draws import draw_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.params import load_params, read_yaml
 from evobuild.core.uri import EXPERIENCED, Weights
@@ -213,6 +214,20 @@ def test_the_stage_counts_what_it_drew(tmp_path: Path) -> None:
     assert counts["clusters"] == 2 and 2 <= counts["out"] <= 6
     assert tables.read(args.rejects, tables.REJECTS).height == counts["rejects"]["not drawn"]
     assert checkpoints.load_causal_lm(Weights(str(args.model)))
+
+
+def test_of_more_rows_than_are_read_so_many_are_drawn_and_the_others_are_rejects(tmp_path, monkeypatch):
+    monkeypatch.setattr(experience, "MOST_ROWS", 9)
+    with table_parts.rows_per_file(1):
+        args = run_stage(tmp_path, EXPERIENCED)
+    counts = json.loads(args.counts.read_text())
+    lost = set(tables.read(args.rejects, tables.REJECTS)["id"])
+    drawn = {
+        row.id
+        for row in draw_rows(ROWS, 9, load_params(SHIPPED_PARAMS, stage.Params).random_seed, "experience")
+    }
+    assert counts["in"] == len(ROWS) == counts["out"] + counts["rejects"]["not drawn"]
+    assert len(lost) == counts["rejects"]["not drawn"] and {row.id for row in ROWS} - lost < drawn
 
 
 @pytest.mark.parametrize("scorer", [None, "models/scratch"])
