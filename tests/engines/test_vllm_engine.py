@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import drafting
 import pytest
 from peers import ask
 
@@ -126,6 +129,16 @@ def test_an_adapter_changes_the_replies_and_the_models_name(folder: Path, tmp_pa
     file = Path(adapted.adapter) / "adapter_config.json"
     file.write_text(file.read_text() + "\n")
     assert len({name, VllmEngine.identity(adapted), VllmEngine.identity(model(folder))}) == 3
+
+
+@pytest.mark.parametrize("drafter", ["ngram", "the model itself"])
+def test_drafted_tokens_change_no_greedy_reply(folder: Path, drafter: str) -> None:
+    speculative = f"{folder if drafter != 'ngram' else drafter}:3"
+    command = [sys.executable, drafting.__file__, str(folder), speculative]
+    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=180).stdout
+    tokens, drafted = json.loads(said.splitlines()[-1])
+    assert (0, drafted) == drafting.greedy("", str(folder)) and tokens == 3
+    assert VllmEngine.identity(model(folder, speculative=speculative)) != VllmEngine.identity(model(folder))
 
 
 def test_two_models_run_side_by_side_in_one_process(folder: Path) -> None:
