@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from figures import Figures
 from selection import FOLDERS, OFF, select
 
 from evobuild.core import table_parts, tables
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, RATINGS, SCORES, Instruction
 from evobuild.text import minhash
 
 ROWS = int(os.environ.get("EVOBUILD_BENCH_ROWS", "10000000"))
@@ -69,9 +70,7 @@ def forget(folder: Path) -> None:
 
 def write_tables(folder: Path) -> None:
     """Write the tables that select reads, in parts if they are large."""
-    texts = pl.Series([f"{row.instruction} {row.input} {row.output}" for row in scale_rows.many_rows(52_000)])
-    sentences = texts.str.replace_all(r"\s+", " ").str.split(". ").explode()
-    sentences = sentences.filter(sentences.str.len_chars().is_between(20, 200))
+    sentences = sentences_of(scale_rows.many_rows(52_000))
     draw = np.random.default_rng(0)
     for name in (*FOLDERS, *OFF, "contamination"):
         (folder / name).mkdir(parents=True)
@@ -85,6 +84,13 @@ def write_tables(folder: Path) -> None:
             rows = made_up(draw, start, pool, sentences, ROWS // len(POOLS) // len(table_parts.STARTS))
             for name, table in measured_rows(draw, rows).items():
                 table.write_parquet(folder / name / f"{pool}.parquet" / f"{start}.parquet")
+
+
+def sentences_of(rows: Iterable[Instruction]) -> pl.Series:
+    """The sentences of rows that are neither short nor long."""
+    texts = pl.Series([f"{row.instruction} {row.input} {row.output}" for row in rows])
+    sentences = texts.str.replace_all(r"\s+", " ").str.split(". ").explode()
+    return sentences.filter(sentences.str.len_chars().is_between(20, 200))
 
 
 def made_up(
