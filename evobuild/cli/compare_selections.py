@@ -37,7 +37,8 @@ def report(path: Path, examples: int, between: Sequence[Metric]) -> str:
 
 
 def _lines(found: Comparison, examples: int) -> Iterator[str]:
-    yield f"{found.rows:,} rows got as far as the cut, {found.kept:,} were kept."
+    drawn = f"; {found.rows:,} of them are drawn" if found.rows < found.every else ""
+    yield f"{found.every:,} rows got as far as the cut{drawn}, {found.kept:,} were kept."
     if not found.metrics:
         yield "Nothing was measured of them."
         return

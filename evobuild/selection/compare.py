@@ -1,7 +1,7 @@
 """The metrics side by side: which rows each alone would choose of those that got as far as the cut.
 
-All cut the same rows by the same mixture, so that only the metric differs; the diversity filter is left out.
-A metric counts if more than half of these rows have it; seeds that are kept in any case do not.
+All cut the same rows (`compared_rows`) by the same mixture, so that only the metric differs; the diversity
+filter is left out. A metric counts if more than half of these rows have it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.measures import METRICS
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
 from evobuild.selection import candidate_rows, ranks
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources
+from evobuild.selection.compared_rows import count_rows_cut, read_compared_rows
 from evobuild.selection.params import ChoiceParams, Metric, Select
-from evobuild.text import words
 
 
 class Overlap(NamedTuple):
@@ -57,8 +55,13 @@ class Group(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The metrics side by side. rows: of which `kept` were chosen. table: see `read_compared_rows`."""
+    """The metrics side by side.
 
+    every: the rows that got as far as the cut. rows: those that are compared, of which `kept` were chosen.
+    table: see `read_compared_rows`.
+    """
+
+    every: int
     rows: int
     kept: int
     metrics: list[Metric]
@@ -87,11 +90,13 @@ def compare_metrics(
     Raises BadInput if a table is missing; UserError if a metric of `examples` was not measured.
     """
     table = read_compared_rows(params, sources, dataset=dataset, rejects=rejects)
+    every = count_rows_cut(params, table.height, dataset=dataset, rejects=rejects)
+    select = _select_as_many(params.select, table.height, every)
     metrics = [name for name, kind in METRICS.items() if table[kind.column].count() * 2 > table.height]
     for metric in examples.between:
         if metric not in metrics:
             raise UserError(f"{metric} was not measured; expected two of {', '.join(metrics) or 'none'}")
-    sets = {metric: set(choose_by_metric(table, metric, params.select)) for metric in metrics}
+    sets = {metric: set(choose_by_metric(table, metric, select)) for metric in metrics}
     found = {(one, other): _overlap(sets[one], sets[other]) for one in metrics for other in metrics}
     biases = {metric: _bias(table, metric) for metric in metrics}
     places = _rank_places(table, metrics)
@@ -100,27 +105,14 @@ def compare_metrics(
     ids |= _pick_disagreements(places, pair, examples.rows)
     texts = _read_instructions(params, sources, ids)
     groups = _gather_groups(ids, places, metrics, texts)
-    return Comparison(table.height, int(table["kept"].sum()), metrics, found, biases, groups, table)
+    return Comparison(every, table.height, int(table["kept"].sum()), metrics, found, biases, groups, table)
 
 
-def read_compared_rows(
-    params: ChoiceParams, sources: Sources, *, dataset: Path, rejects: Path
-) -> pl.DataFrame:
-    """Gather the rows that select kept or cut off, by id, with uncut, words and kept beside their columns.
-
-    Columns: those of `read_candidate_rows`, and these three.
-    """
-    names = params.select.pools_read(params.pools)
-    lost = tables.read(rejects, REJECTS, ["id", "reason"])
-    cut_off = lost.filter(pl.col("reason").is_in(selection.COULD_BE_CHOSEN))
-    kept = tables.read(dataset, INSTRUCTIONS, ["id"]).with_columns(kept=True)
-    ids = pl.concat([kept, cut_off.select("id", kept=False)])
-    rows = candidate_rows.read_candidate_rows(names, sources).join(ids, on="id").with_columns(uncut=False)
-    if params.select.keep_seeds:
-        rows = rows.filter(pl.col("round") != SEED_ROUND)
-    texts = candidate_rows.read_texts(names, sources.responses, rows["id"], ["instruction"])
-    counted = pl.Series("words", map(words.count_words, texts["instruction"]), pl.Int64)
-    return rows.join(texts.select("id", counted), on="id", how="left").sort("id")
+def _select_as_many(select: Select, rows: int, every: int) -> Select:
+    """Choose the same share of some of the rows as of all."""
+    if select.count is None or rows == every:
+        return select
+    return select.model_copy(update={"count": max(1, round(select.count * rows / every))})
 
 
 def choose_by_metric(table: pl.DataFrame, metric: Metric, select: Select) -> pl.Series:

@@ -11,11 +11,11 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.cli.check.params import Params
-from evobuild.core import tables
+from evobuild.core import table_parts, tables
 from evobuild.core.errors import UserError
 from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
 from evobuild.core.yaml_files import read_yaml
-from evobuild.selection import compare
+from evobuild.selection import compare, compared_rows
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.compare import Comparison
 
@@ -162,3 +162,26 @@ def test_the_command_prints_all_of_it_with_nothing_that_a_terminal_would_obey(
     assert command.main(["compare-selections", "--examples", "0"]) == 0
     assert "chosen first" not in capsys.readouterr().out
     assert command.main(["compare-selections", "--examples", "-1"]) == 1
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_of_many_rows_the_first_by_id_stand_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+):
+    # In parts as in whole tables; the four rows that got to the cut are compared at most.
+    rows = [(words, words + 1, words / 100, 1 / words, words) for words in range(1, 40)]
+    with table_parts.rows_per_file(most):
+        ids = write(tmp_path, rows)
+        lost = [(key, "below the cut", "", "") for key in ids[2:]]
+        tables.write(tmp_path / "rejects/more.parquet", tables.frame(REJECTS, lost))
+    (tmp_path / "rejects/select.parquet").rename(tmp_path / "rejects/few")
+    (tmp_path / "rejects/more.parquet").rename(tmp_path / "rejects/select.parquet")
+    every = compared(tmp_path, count=20)
+    assert every.every == every.rows == 39
+    monkeypatch.setattr(compared_rows, "COMPARED", 10)
+    some = compared(tmp_path, count=20)
+    assert (some.every, some.rows) == (39, 10)
+    assert some.table["id"].to_list() == sorted(ids)[:10]
+    assert some.table.equals(every.table.head(10))
+    # As the 20 are of all, 5 are of the 10; IFD falls where IC-IFD rises.
+    assert some.overlaps["ic_ifd", "ic_ifd"].shared == 5 and some.overlaps["ic_ifd", "ifd"].shared == 0
