@@ -24,7 +24,8 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.table_writer import write_stream
+from evobuild.core.table_parts import spans
+from evobuild.core.table_writer import TableWriter, write_stream
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, REPLIES, SEED_ROUND
 
 CHUNK = 50_000
@@ -42,6 +43,10 @@ LINEAGE = pl.Schema(
         "failed": pl.List(pl.Struct({name: FAILURES[name] for name in _FAILED})),
     }
 )
+
+
+_FAILED_OF = pl.Schema({"id": pl.String(), "failed": LINEAGE["failed"]})
+"""The failed attempts at the parent of each row, of rows that have some."""
 
 
 class Sources(NamedTuple):
@@ -65,7 +70,9 @@ def write_lineage(
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         parts: list[Path] = []
         for name in (SEED_ROUND, *_parents_first(parents), *branches):
-            for part in _with_replies(name, wanted[name], sources):
+            failed = Path(folder, f"failed-{name}.parquet")
+            _write_failed(failed, name, wanted[name], sources)
+            for part in _with_replies(name, wanted[name], sources, failed):
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
                 part.write_parquet(parts[-1], compression="lz4")
         _join(parts, path, method)
@@ -107,10 +114,13 @@ def _wanted_ids(
     return wanted
 
 
-def _with_replies(name: str, ids: pl.Series, sources: Sources) -> Iterator[pl.DataFrame]:
-    """The wanted rows of a round, in the order of ids, some at a time, each part as LINEAGE."""
+def _with_replies(name: str, ids: pl.Series, sources: Sources, failed: Path) -> Iterator[pl.DataFrame]:
+    """The wanted rows of a round, in the order of ids, some at a time, each part as LINEAGE.
+
+    failed: the table of `_write_failed`.
+    """
     table, replies = sources.rounds / f"{name}.parquet", sources.replies / f"{name}.parquet"
-    failed = _failed(sources.failures / f"{name}.parquet")
+    attempts = tables.scan(failed, _FAILED_OF)
     rows = tables.scan(table, INSTRUCTIONS)
     for start in range(0, ids.len(), CHUNK):
         some = ids.slice(start, CHUNK)
@@ -119,7 +129,8 @@ def _with_replies(name: str, ids: pl.Series, sources: Sources) -> Iterator[pl.Da
         own = tables.collect(table, rows.filter(between & pl.col("id").is_in(some.implode())))
         written = _written(replies, between)
         joined = own.join(written, on="id", how="left", maintain_order="left")
-        joined = joined.join(failed, on="parent_id", how="left", maintain_order="left")
+        tried = tables.collect(failed, attempts.filter(between))
+        joined = joined.join(tried, on="id", how="left", maintain_order="left")
         yield joined.select(*LINEAGE)
 
 
@@ -131,9 +142,17 @@ def _written(path: Path, between: pl.Expr) -> pl.DataFrame:
     return tables.collect(path, rows.filter(between))
 
 
-def _failed(path: Path) -> pl.DataFrame:
-    """The failed attempts of a round, a list for each parent."""
-    if not path.exists():
-        return pl.DataFrame(schema={"parent_id": pl.String, "failed": LINEAGE["failed"]})
-    rows = tables.read(path, FAILURES, ("row", *_FAILED)).sort("row", "operation", "attempt")
-    return rows.group_by(parent_id="row", maintain_order=True).agg(failed=pl.struct(_FAILED))
+def _write_failed(path: Path, name: str, ids: pl.Series, sources: Sources) -> None:
+    """Write the failed attempts of a round, a list for each wanted row. ids: of these."""
+    failures, found = sources.failures / f"{name}.parquet", TableWriter(path, _FAILED_OF)
+    if failures.exists():
+        tried = tables.read(failures, FAILURES, ("row",))["row"].unique()
+        is_wanted = pl.col("parent_id").is_in(tried.implode()) & pl.col("id").is_in(ids.implode())
+        round_ = sources.rounds / f"{name}.parquet"
+        rows = tables.read(round_, INSTRUCTIONS, ("id", "parent_id"), where=is_wanted)
+        # The id of an attempt begins with that of the row, so attempts at one row stand in one span.
+        for span in spans([failures]):
+            own = tables.read(failures, FAILURES, ("row", *_FAILED), span).sort("row", "operation", "attempt")
+            lists = own.group_by(parent_id="row", maintain_order=True).agg(failed=pl.struct(_FAILED))
+            found.extend(rows.join(lists, on="parent_id"))
+    found.write()

@@ -10,6 +10,7 @@ import pytest
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.table_parts import rows_per_file
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, REPLIES, Instruction
 from evobuild.export import lineage
 from evobuild.export.lineage import LINEAGE, METHOD, Sources, write_lineage
@@ -94,3 +95,24 @@ def test_a_row_whose_parent_is_missing_is_an_error(sources: Sources) -> None:
     tables.write(sources.rounds / "r1.parquet", tables.frame(INSTRUCTIONS, [row("a2", "r1", "s2")]))
     with pytest.raises(BadInput, match=r"r1.parquet: 1 rows are missing that others descend from"):
         written(sources, {"b1": "r2"})
+
+
+@pytest.mark.parametrize("most", [1, 1000])
+def test_attempts_at_a_parent_reach_its_children_in_other_parts(sources: Sources, most: int) -> None:
+    parents = {"10": "f0", "20": "f0", "e0": "01", "e1": "02"}
+    with rows_per_file(most):
+        for name, rows in {"r0": dict.fromkeys(("01", "02", "f0"), ""), "r1": parents}.items():
+            table = tables.frame(INSTRUCTIONS, [row(key, name, parent) for key, parent in rows.items()])
+            path = sources.rounds / f"{name}.parquet"
+            path.unlink()
+            tables.write(path, table)
+        (sources.failures / "r1.parquet").unlink()
+        tried = [failure("f0", 1), failure("f0", 0), failure("01", 0)]
+        write(sources.failures / "r1.parquet", FAILURES, tried)
+        (sources.rounds / "autoif.parquet").unlink()
+        tables.write(sources.rounds / "autoif.parquet", tables.frame(INSTRUCTIONS, []))
+        found = written(sources, dict.fromkeys(("10", "20", "e0", "e1"), "r1"))
+    failed = dict(found.select("id", "failed").iter_rows())
+    assert [each["attempt"] for each in failed["10"]] == [each["attempt"] for each in failed["20"]] == [0, 1]
+    assert [each["attempt"] for each in failed["e0"]] == [0]
+    assert failed["e1"] is failed["f0"] is None
