@@ -16,6 +16,7 @@ from evobuild.core import tables
 from evobuild.core.measures import COLUMNS, MEASURES, measure_folders
 from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.stages import file_stem, pool_stems, stage_address
+from evobuild.core.table_parts import EVERY_ID, Span
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, REJECTS
 from evobuild.reporting.params import ReportParams
 
@@ -107,7 +108,9 @@ def say_value(column: str, value: Any) -> str:
 class Reader(Protocol):
     """Reads the rows of a table that are asked for, as `tables.read` does."""
 
-    def __call__(self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None) -> pl.DataFrame: ...
+    def __call__(
+        self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None, span: Span = EVERY_ID
+    ) -> pl.DataFrame: ...
 
 
 _Rows = Iterator[tuple[Any, ...]]
@@ -121,9 +124,12 @@ def row_outcomes(
     Raises BadInput if a table is missing or not as it should be, as `read` does.
     """
     wanted = pl.Series(list(ids), dtype=pl.String)
+    # Of a large table only the files are opened that the ids may stand in: for one row that is one.
+    between = Span(min(ids), f"{max(ids)}\0") if ids else EVERY_ID
 
     def some(path: Path, schema: pl.Schema, key: str, *columns: str) -> _Rows:
-        found = read(path, schema, where=pl.col(key).is_in(wanted.implode()))
+        span = between if key == "id" else EVERY_ID
+        found = read(path, schema, where=pl.col(key).is_in(wanted.implode()), span=span)
         return found.select(key, *columns).iter_rows()
 
     def pools(folder: Path, schema: pl.Schema, *columns: str) -> _Rows:

@@ -88,6 +88,23 @@ def test_any_row_is_told_by_its_id_or_the_beginning_of_it(server: Server, projec
     assert ask(server, "/row/../params.yaml")[0].status == 404
 
 
+def test_of_large_tables_only_the_files_are_opened_that_a_row_stands_in(server: Server, project: Path):
+    rows = [
+        tiny.row(instruction=f"Name {number} rivers.", output=f"{number} of them.") for number in range(30)
+    ]
+    for name in ("rounds", "responses"):
+        (project / "data" / name).mkdir()
+        with rows_per_file(9):
+            tables.write(project / f"data/{name}/r0.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+        for file in (project / f"data/{name}/r0.parquet").iterdir():
+            if file.stem != rows[3].id[:2]:
+                file.write_text("no table")
+    for beginning in (rows[3].id, rows[3].id[:12]):
+        response, text = ask(server, f"/row/{beginning}")
+        assert response.status == 200 and "Name 3 rivers." in text and "3 of them." in text
+    assert ask(server, f"/row/{rows[3].id[:2]}{'0' * 18}")[0].status == 404
+
+
 def test_the_report_is_given_once_there_is_one(server: Server, project: Path):
     assert ask(server, "/")[0].headers["Location"] == "/live.html"
     assert ask(server, "/report.html")[0].status == 404 and status(server)["report"] is None

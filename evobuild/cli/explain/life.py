@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from evobuild.core import cache_files, tables
 from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.table_parts import EVERY_ID, Span
 from evobuild.core.tables import (
     CANDIDATES,
     FAILURES,
@@ -127,6 +128,16 @@ def random_row(params: ExplainParams, seed: int | None) -> str:
     return _Reader(params, outcomes.Tables()).random_row(seed)
 
 
+def _beginning_so(text: str) -> Span:
+    """The ids that begin so: of a large table one file is opened, and of that one range read."""
+    return Span(text, text + chr(sys.maxunicode))
+
+
+def _alone(key: str) -> Span:
+    """The span of one id."""
+    return Span(key, key + "\0")
+
+
 class _Reader:
     """Reads tables that are here, and remembers those that are not."""
 
@@ -135,9 +146,11 @@ class _Reader:
         self._where = where
         self._missing: dict[Path, None] = {}
 
-    def _table(self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None) -> pl.DataFrame:
+    def _table(
+        self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None, span: Span = EVERY_ID
+    ) -> pl.DataFrame:
         if path.exists():
-            return tables.read(path, schema, where=where)
+            return tables.read(path, schema, span=span, where=where)
         self._missing[path] = None
         return schema.to_frame()
 
@@ -153,8 +166,7 @@ class _Reader:
             return Life(key, (), (), None, constraint, tuple(self._missing))
         row, held_out = what
         line = list(self._line(row))
-        ids = [each.id for each in line]
-        outcome = {} if held_out else self._outcomes(ids)
+        outcome = {} if held_out else {each.id: self._outcome(each) for each in reversed(line)}
         chapters = [
             self._chapter(each, parent, outcome.get(each.id))
             for parent, each in zip([None, *line], line, strict=False)
@@ -171,36 +183,38 @@ class _Reader:
             )
         return Chapter(row, self._origin(row, parent) if parent else None, outcome, None)
 
-    def _outcomes(self, ids: Sequence[str]) -> dict[str, RowOutcome]:
-        found = outcomes.row_outcomes(ids, self._params, self._where, self._table)
+    def _outcome(self, row: Instruction) -> RowOutcome:
+        # Nothing of it stands in the tables of other pools.
+        pools = {name: pool for name, pool in self._params.pools.items() if name == row.round}
+        params = self._params.model_copy(update={"pools": pools})
+        found = outcomes.row_outcomes([row.id], params, self._where, self._table)[row.id]
         if not any(path.parent == self._where.contamination for path in self._missing):
             return found
         # Of sets that are not here it is not known whether a row shares text with them.
-        return {key: outcome._replace(overlaps=outcome.overlaps or None) for key, outcome in found.items()}
+        return found._replace(overlaps=found.overlaps or None)
 
     def _beginning(self, text: str) -> Iterator[tuple[str, tuple[Instruction, bool] | Reject | str]]:
         """Rows, held-out rows and lost seed rows whose id begins so; of a constraint the branch."""
-        # A range of a sorted column is found without reading the rest of it.
-        begins = pl.col("id").is_between(pl.lit(text), pl.lit(text + chr(sys.maxunicode)))
+        begins = _beginning_so(text)
         names = [SEED_ROUND, *self._params.rounds]
         for path, held_out in [*((self._round(name), False) for name in names), (HELD_OUT, True)]:
-            for row in tables.instructions(self._table(path, INSTRUCTIONS, where=begins)):
+            for row in tables.instructions(self._table(path, INSTRUCTIONS, span=begins)):
                 yield row.id, (row, held_out)
         for name in self._params.branches:
             yield from self._of_branch(name, begins)
-        rejects = self._table(self._where.rejects / "seed.parquet", REJECTS, where=begins)
+        rejects = self._table(self._where.rejects / "seed.parquet", REJECTS, span=begins)
         for values in rejects.iter_rows():
             yield values[0], Reject._make(values)
 
-    def _of_branch(self, name: str, begins: pl.Expr) -> Iterator[tuple[str, tuple[Instruction, bool] | str]]:
+    def _of_branch(self, name: str, begins: Span) -> Iterator[tuple[str, tuple[Instruction, bool] | str]]:
         """Rows of a branch, lost ones too, by their id or that of an answer; then its constraints."""
-        answered = self._table(verification.path(name, "answers"), ANSWERS, where=begins)["row"].to_list()
-        either = begins | pl.col("id").is_in(answered)
+        answered = self._table(verification.path(name, "answers"), ANSWERS, span=begins)["row"].to_list()
+        either = begins.holds() | pl.col("id").is_in(answered)
         for row in tables.instructions(
             self._table(verification.path(name, "rows"), INSTRUCTIONS, where=either)
         ):
             yield row.id, (row, False)
-        for key in self._table(verification.path(name, "constraints"), CONSTRAINTS, where=begins)["id"]:
+        for key in self._table(verification.path(name, "constraints"), CONSTRAINTS, span=begins)["id"]:
             yield key, name
 
     def _round(self, name: str) -> Path:
@@ -220,15 +234,16 @@ class _Reader:
     def _names(self) -> list[str]:
         return [SEED_ROUND, *self._params.rounds, *self._params.branches]
 
-    def _ids(self) -> pl.Series:
-        """Ids of the rows of all rounds and branches, sorted."""
-        return pl.concat(
-            [self._table(self._round(name), INSTRUCTIONS)["id"] for name in self._names()]
-        ).sort()
+    def _ids(self, span: Span = EVERY_ID) -> pl.Series:
+        """Ids of a span of the rows of all rounds and branches, sorted."""
+        paths = [self._round(name) for name in self._names()]
+        self._missing |= {path: None for path in paths if not path.exists()}
+        found = [tables.read(path, INSTRUCTIONS, ["id"], span) for path in paths if path.exists()]
+        return pl.concat([pl.Series("id", [], pl.String), *(each["id"] for each in found)]).sort()
 
     def _nearest(self, text: str) -> list[str]:
         """Some ids that begin as far as any does like a text, none if that is a letter or two."""
-        ids = self._ids()
+        ids = self._ids(_beginning_so(text[:LEAST_ALIKE]))
         for length in range(len(text) - 1, LEAST_ALIKE - 1, -1):
             found = ids.filter(ids.str.starts_with(text[:length]))
             if found.len():
@@ -247,7 +262,7 @@ class _Reader:
         if row.parent_id:
             round_ = self._params.rounds.get(row.round)
             path = self._round(round_.parent if round_ else SEED_ROUND)
-            parents = self._table(path, INSTRUCTIONS, where=pl.col("id") == row.parent_id)
+            parents = self._table(path, INSTRUCTIONS, span=_alone(row.parent_id))
             if not parents.height:
                 raise UserError(
                     f"{path}: {'has no row' if path.exists() else 'is not here, nor the row'} "
@@ -273,7 +288,7 @@ class _Reader:
         if row.operation == KEPT:
             return Origin(prompt, source, failed, None, None, "")
         path = REPLIES_OF / f"{row.round}.parquet"
-        kept = self._table(path, REPLIES, where=pl.col("id") == row.id)
+        kept = self._table(path, REPLIES, span=_alone(row.id))
         if kept.height:
             number, reply, thought = kept.select("attempt", "reply", "reasoning").row(0)
             return Origin(prompt, source, failed, number, reply, str(path), thought)

@@ -173,12 +173,12 @@ def _trials(key: str, branch: str, table: Reader) -> list[Trial]:
 
 
 def _answers(row: Instruction, branch: str, count: int, table: Reader) -> Iterator[Answer]:
-    own = {"row": row.id}
-    checks = table(path(branch, "checks"), CHECKS).filter(**own).select("id", "accuracy", "verdicts")
+    own, itself = pl.col("row") == row.id, pl.col("id") == row.id
+    checks = table(path(branch, "checks"), CHECKS, where=own).select("id", "accuracy", "verdicts")
     of_answer = {key: (accuracy, tuple(verdicts)) for key, accuracy, verdicts in checks.iter_rows()}
-    judged = dict(table(path(branch, "qualities"), QUALITIES).filter(**own).select("id", "score").iter_rows())
-    output = "".join(table(DATA / f"rounds/{branch}.parquet", INSTRUCTIONS).filter(id=row.id)["output"])
-    given = table(path(branch, "answers"), ANSWERS).filter(**own)
+    judged = dict(table(path(branch, "qualities"), QUALITIES, where=own).select("id", "score").iter_rows())
+    output = "".join(table(DATA / f"rounds/{branch}.parquet", INSTRUCTIONS, where=itself)["output"])
+    given = table(path(branch, "answers"), ANSWERS, where=own)
     found = {number: (key, text) for key, number, text in given.select("id", "number", "answer").iter_rows()}
     taken = min((number for number, (_, text) in found.items() if output and text == output), default=None)
     rejects = table(DATA / f"rejects/{file_stem('sample', branch)}.parquet", REJECTS)
