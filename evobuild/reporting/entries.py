@@ -63,6 +63,12 @@ def tree_roots(params: ReportParams, where: Tables) -> pl.Series:
     return pl.concat(found).sort()
 
 
+def count_roots(params: ReportParams, where: Tables) -> int:
+    """How many rows `tree_roots` gives."""
+    paths = (where.rounds / f"{name}.parquet" for name in [SEED_ROUND, *params.branches])
+    return sum(tables.height(path, INSTRUCTIONS, pl.col("parent_id") == "") for path in paths)
+
+
 def shown_roots(roots: pl.Series, where: Tables, most: int) -> pl.Series:
     """Some of the roots, in their order: those that selected rows descend from, then others, by id.
 

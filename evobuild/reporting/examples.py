@@ -53,7 +53,7 @@ def lineages(params: ReportParams, where: outcomes.Tables) -> list[list[Stage]]:
     """
     chain = _chain(params.rounds)
     paths = {name: where.rounds / f"{name}.parquet" for name in chain}
-    last = tables.read(paths[chain[-1]], INSTRUCTIONS, ["id", "domain"])
+    last = tables.batches(paths[chain[-1]], INSTRUCTIONS, ["id", "domain"])
     picked = draw_ids(last, params.report.examples, params.random_seed)
     rows: dict[str, Instruction] = {}
     wanted = picked
@@ -86,12 +86,15 @@ def _chain(rounds: Mapping[str, Round]) -> list[str]:
     return max(reversed(chains), key=len)
 
 
-def draw_ids(rows: pl.DataFrame, number: int, seed: int) -> list[str]:
-    """Draw ids, from one domain after the other as long as each has some."""
+def draw_ids(rows: Iterable[pl.DataFrame], number: int, seed: int) -> list[str]:
+    """Draw ids, from one domain after the other as long as each has some. rows: domain and id, in batches."""
     by_domain: dict[str, list[str]] = {}
-    for domain, key in sorted(rows.select("domain", "id").iter_rows()):
-        by_domain.setdefault(domain, []).append(key)
-    drawn = [draw_lowest(keys, number, seed, "report", by=str) for keys in by_domain.values()]
+    for batch in rows:
+        for domain, keys in batch.group_by("domain").agg("id").iter_rows():
+            # The lowest of all are among the lowest of each batch.
+            own = [*by_domain.get(domain, ()), *keys]
+            by_domain[domain] = draw_lowest(own, number, seed, "report", by=str)
+    drawn = [by_domain[domain] for domain in sorted(by_domain)]
     return list(islice((key for turn in zip_longest(*drawn) for key in turn if key is not None), number))
 
 
@@ -118,7 +121,8 @@ def lost_rows(params: ReportParams, rounds: Path, rejects: Path) -> list[Lost]:
     seen: set[tuple[str, str]] = set()
     for stage, name, origin in places:
         path = rejects / f"{stage}-{name}.parquet"
-        lost = tables.read(path, REJECTS, ["id", "reason"]).sort("id").unique("reason", keep="first")
+        reasons = tables.scan(path, REJECTS, ["id", "reason"]).group_by("reason")
+        lost = tables.collect(path, reasons.agg(pl.col("id").min()))
         table = tables.read(path, REJECTS, where=pl.col("id").is_in(lost["id"].implode())).sort("id")
         first = table.unique("reason", keep="first", maintain_order=True).iter_rows()
         fresh = [row for row in first if (stage, row[1]) not in seen][: LOST - len(found)]

@@ -31,6 +31,7 @@ from evobuild.reporting import templates
 from evobuild.reporting.calls import CallParams, CallReader, Pieces
 from evobuild.reporting.entries import METRICS_EXPLORED, Entry, shown_roots, tree_entries, tree_roots
 from evobuild.reporting.outcomes import Tables
+from evobuild.reporting.params import ReportParams
 from evobuild.text.words import count_words
 
 MOST = 100_000
@@ -52,7 +53,7 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     Raises BadInput if a table is missing or not as it should be.
     """
     roots = tree_roots(params, where)
-    shown = shown_roots(roots, where, max(1, MOST // (1 + len(params.rounds) + len(params.branches))))
+    shown = shown_roots(roots, where, most_trees(params))
     entries = list(tree_entries(params, where, shown))
     starts = _starts(entries)
     folder.mkdir()
@@ -86,6 +87,11 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
         for kind, of_kind in content.items():
             script = data_script(kind, part, of_kind)
             (folder / kind / f"{part:03d}.js").write_text(script, encoding="ascii")
+
+
+def most_trees(params: ReportParams) -> int:
+    """How many trees it has at most."""
+    return max(1, MOST // (1 + len(params.rounds) + len(params.branches)))
 
 
 def _starts(entries: Sequence[Entry]) -> list[int]:

@@ -37,11 +37,17 @@ class Made(NamedTuple):
     chosen_from: bool
 
 
+def count_rows(dataset: Path) -> pl.DataFrame:
+    """Count the rows of the data set: domain, round, and how many, in `len`."""
+    rows = tables.scan(dataset, INSTRUCTIONS, ["domain", "round"])
+    return tables.collect(dataset, rows.group_by("domain", "round").len().sort("domain", "round"))
+
+
 def made_by_pool(
-    params: ReportParams, counts: Mapping[str, StageCounts], dataset: pl.DataFrame
+    params: ReportParams, counts: Mapping[str, StageCounts], counted: pl.DataFrame
 ) -> list[Made]:
-    """One line a pool, in the order of params; none of a branch that is off. dataset: with `round`."""
-    selected = dict(dataset.group_by("round").len().iter_rows())
+    """One line a pool, in the order of params; none of a branch that is off. counted: of `count_rows`."""
+    selected = dict(counted.group_by("round").agg(pl.col("len").sum()).iter_rows())
     chosen_from = params.select.pools_read(params.pools)
     return [
         Made(pool, own.rows_in, own.rows_out, selected.get(pool, 0), pool in chosen_from)
@@ -56,9 +62,11 @@ def branches_off(params: ReportParams, counts: Mapping[str, StageCounts]) -> lis
     return [name for name in params.branches if counts[f"{LAST_OF_BRANCH}-{name}"].off]
 
 
-def count_selected(dataset: pl.DataFrame, pools: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of the data set by domain, the largest first, and of each the rows by pool."""
-    counted = dataset.group_by("domain", "round").len().sort("domain", "round")
+def count_selected(counted: pl.DataFrame, pools: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the data set by domain, the largest first, and of each the rows by pool.
+
+    counted: of `count_rows`.
+    """
     by_domain: dict[str, dict[str, int]] = {}
     for domain, pool, rows in counted.iter_rows():
         by_domain.setdefault(domain, {})[pool] = rows
@@ -70,7 +78,7 @@ def count_selected(dataset: pl.DataFrame, pools: Sequence[str]) -> list[dict[str
     return [{"domain": domain, "pools": counts, "rows": sum(counts.values())} for domain, counts in lines]
 
 
-def shared_rows(params: ReportParams, where: Tables, dataset: pl.DataFrame) -> dict[str, int] | None:
+def shared_rows(params: ReportParams, where: Tables) -> dict[str, int] | None:
     """Rows of the data set that share text with an evaluation set, by measure; None if there is no set."""
     sets = list(params.decontaminate.sets)
     if not sets:
@@ -79,7 +87,10 @@ def shared_rows(params: ReportParams, where: Tables, dataset: pl.DataFrame) -> d
         tables.read(where.contamination / f"{name}.parquet", CONTAMINATION, ["row", "measure"])
         for name in sets
     ]
-    hits = pl.concat(found).join(dataset.select(row="id"), on="row", how="semi").unique()
+    hits = pl.concat(found).unique()
+    is_hit = pl.col("id").is_in(hits["row"].unique().implode())
+    chosen = tables.read(where.dataset, INSTRUCTIONS, ["id"], where=is_hit)
+    hits = hits.join(chosen, left_on="row", right_on="id", how="semi")
     return dict(hits.group_by("measure").len().sort("measure").iter_rows())
 
 

@@ -60,15 +60,17 @@ def headline_figures(
     evolving method that is used. loss_before, loss_after: of the first base on the held-out rows, by its
     training. tokens: of all that was asked, kept replies included.
     """
-    chosen = tables.read(sources.dataset, _CHOSEN, ["id", "round", "difficulty", "ic_ifd"])
+    dataset = tables.scan(sources.dataset, _CHOSEN)
+    pools = tables.collect(sources.dataset, dataset.group_by("round").len())["len"]
     seeds = tables.read(sources.ratings / f"{SEED_ROUND}.parquet", tables.RATINGS, ["score"])
+    chosen = tables.read(sources.dataset, _CHOSEN, ["difficulty", "ic_ifd"])
     rate = read_metrics(sources.optimization)["failure_rate"]["best"]
     return {
         **_row_figures(sources.counts, names),
         "selected": chosen.height,
-        "largest_pool": _share(chosen["round"].value_counts()["count"].max(), chosen.height),
+        "largest_pool": _share(pools.max(), chosen.height),
         "failures": _failure_share(sources.counts, names),
-        "contaminated": _contaminated(sources.contamination, names.sets, chosen["id"]),
+        "contaminated": _contaminated(sources, names.sets),
         "difficulty_seeds": rounded_mean(seeds["score"], DIGITS),
         "difficulty": rounded_mean(chosen["difficulty"], DIGITS),
         "ic_ifd": rounded_mean(chosen["ic_ifd"], DIGITS),
@@ -102,9 +104,12 @@ def _share(part: Any, whole: int) -> float | None:
     return round(part / whole, DIGITS) if whole else None
 
 
-def _contaminated(folder: Path, sets: Sequence[str], chosen: pl.Series) -> int:
-    hit = [tables.read(folder / f"{name}.parquet", CONTAMINATION, ["row"])["row"] for name in sets]
-    return int(chosen.is_in(pl.concat([chosen.clear(), *hit]).unique().implode()).sum())
+def _contaminated(sources: Sources, sets: Sequence[str]) -> int:
+    hit = [
+        tables.read(sources.contamination / f"{name}.parquet", CONTAMINATION, ["row"])["row"] for name in sets
+    ]
+    rows = pl.concat([pl.Series("row", [], pl.String), *hit]).unique()
+    return tables.height(sources.dataset, _CHOSEN, pl.col("id").is_in(rows.implode()))
 
 
 def _losses(curve: Path | None) -> dict[str, float | None]:

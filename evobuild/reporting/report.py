@@ -19,7 +19,7 @@ from evobuild.core import tables
 from evobuild.core.csv_files import read_csv
 from evobuild.core.metrics import read_label
 from evobuild.core.reasons import MEANINGS, reasons_of
-from evobuild.core.tables import INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core.tables import RATINGS, SCORES
 from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import read_yaml
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
@@ -27,8 +27,10 @@ from evobuild.reporting import (
     benchmark_chart,
     charts,
     chosen_rows,
+    entries,
     evaluations,
     examples,
+    explorer,
     first_screen,
     funnel,
     improvement,
@@ -109,6 +111,8 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         stage_counts=found,
         **_first_screen(params, sources, found, told),
         lineages=examples.lineages(params, where),
+        trees=entries.count_roots(params, where),
+        most_trees=explorer.most_trees(params),
         lost=examples.lost_rows(params, where.rounds, where.rejects),
         selected_pools=selected_pools,
         trained=trained,
@@ -125,14 +129,14 @@ def _first_screen(
 ) -> dict[str, Any]:
     """What the first screen says. told: what the parts below it do."""
     where, label = sources.rows, read_label(sources.label)
-    dataset = tables.read(where.dataset, INSTRUCTIONS, ["id", "round", "domain"])
+    counted = first_screen.count_rows(where.dataset)
     contracts = validation.read_results(sources.validation)
-    made = first_screen.made_by_pool(params, found, dataset)
+    made = first_screen.made_by_pool(params, found, counted)
     facts = verdict.Facts(
         label=label,
         counts=found,
         selected={each.pool: each.selected for each in made if each.chosen_from},
-        shared=first_screen.shared_rows(params, where, dataset),
+        shared=first_screen.shared_rows(params, where),
         warnings=first_screen.read_warnings(sources.counts),
         difficulty={
             each["pool"]: each["difficulty"] for each in told["means"] if each["pool"] not in params.branches
@@ -146,7 +150,7 @@ def _first_screen(
         "label": label,
         "branches_off": first_screen.branches_off(params, found),
         "made": made,
-        "selected": first_screen.count_selected(dataset, list(facts.selected)),
+        "selected": first_screen.count_selected(counted, list(facts.selected)),
         "exports": first_screen.export_links(params.export.formats),
         "seeds_hash": first_screen.hash_of_seeds(where.rounds),
         "stages": first_screen.stage_order(params),
@@ -290,11 +294,11 @@ def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, Sta
         pool: tables.read(where.measures["ratings"] / f"{pool}.parquet", RATINGS, RATINGS.names()[1:])
         for pool in params.pools
     }
+    measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     scores = {
-        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", SCORES, SCORES.names()[1:])
+        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", SCORES, measures)
         for pool in params.pools
     }
-    measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     means = [
         {"pool": pool, "rate": found[f"rate-{pool}"]}
         | {"difficulty": _mean(ratings[pool]["score"]), "with_score": ratings[pool]["score"].count()}

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from evobuild.core import tables
 from evobuild.core.measures import MEASURES, METRICS, Measure, measure_of
 from evobuild.reporting import charts
+from evobuild.reporting.measured_values import read_values
 from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
 from evobuild.scoring import distributions
@@ -49,12 +50,10 @@ def _section(
     nobody = getattr(params.models, measure.switch.removeprefix("models."), "") is None
     if nobody or all(each.off for each in lines.values()):
         return None
-    rows = _tables(params, folders, measure)
     spread = []
     for name, metric in METRICS.items():
         if metric.column in measure.renamed.values():
-            renamed = {pool: table.rename(measure.renamed) for pool, table in rows.items()}
-            values = {pool: table.select(metric.expression).to_series() for pool, table in renamed.items()}
+            values = _values(params, folders, measure, metric.expression)
             spread.append({"name": metric.label or name, "lines": _lines(measure, values, counts),
                            "chart": _chart(values, metric.label or name)})  # fmt: skip
     meanings = {column.name: column.meaning for column in measure.columns}
@@ -65,7 +64,7 @@ def _diversity(
     params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
 ) -> dict[str, Any]:
     measure = measure_of("diversity")
-    values = {pool: rows["distance"] for pool, rows in _tables(params, folders, measure).items()}
+    values = _values(params, folders, measure, METRICS["diversity"].expression)
     lines = _lines(measure, values, counts)
     for line in lines:
         rows = values[line["pool"]]
@@ -78,7 +77,11 @@ def _diversity(
 def _tags(
     params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
 ) -> dict[str, Any]:
-    measured = _tables(params, folders, measure_of("tag"))
+    measure = measure_of("tag")
+    measured = {
+        pool: tables.read(folders[measure.folder] / f"{pool}.parquet", measure.schema, ["tags"])
+        for pool in params.pools
+    }
     figures = distributions.tag_figures(measured, None)
     names = ("complexity", "diversity", "unique")
     lines = [
@@ -89,10 +92,12 @@ def _tags(
     return {"lines": lines, "chart": _chart(numbers, "tags of an instruction")}
 
 
-def _tables(params: ReportParams, folders: Mapping[str, Path], measure: Measure) -> dict[str, pl.DataFrame]:
+def _values(
+    params: ReportParams, folders: Mapping[str, Path], measure: Measure, of: pl.Expr
+) -> dict[str, pl.Series]:
+    """One figure of all rows of each pool. of: the figure, of columns as they are called everywhere."""
     folder = folders[measure.folder]
-    columns = measure.schema.names()[1:]
-    return {pool: tables.read(folder / f"{pool}.parquet", measure.schema, columns) for pool in params.pools}
+    return {pool: read_values(folder, pool, measure, of) for pool in params.pools}
 
 
 def _lines(

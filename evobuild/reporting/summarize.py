@@ -8,12 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.core import tables
 from evobuild.core.json_files import read_json_file
-from evobuild.core.measures import MEASURES, METRICS
+from evobuild.core.measures import MEASURES, METRICS, measure_of
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import LAST_OF_BRANCH, OF_POOLS, file_stem
-from evobuild.core.tables import LEVELS, RATINGS, SCORES
+from evobuild.core.tables import LEVELS
+from evobuild.reporting.measured_values import read_values
 from evobuild.reporting.stage_counts import CountFolders, stage_usage
 
 BINS = 20
@@ -64,44 +64,40 @@ def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[st
     "asked": {"r0": 133, …}, "truncated": {"r0": 0, …}}
     """
     rated = {pool: _pool_counts(counts, "rate", pool) for pool in pools}
-    ratings = {pool: _table(measures["ratings"], pool, RATINGS) for pool in pools}
-    scores = {pool: _table(measures["scores"], pool, SCORES) for pool in pools}
+    rows, cut = pl.col("difficulty").count(), pl.col("truncated").sum()
     return {
         "mean": _means(measures, pools),
-        "rows": {"difficulty": {pool: rows["score"].count() for pool, rows in ratings.items()}},
+        "rows": {"difficulty": {pool: int(_values(measures, "rate", pool, rows).item()) for pool in pools}},
         "asked": {pool: own["in"] for pool, own in rated.items()},
-        "truncated": {pool: int(rows["truncated"].sum()) for pool, rows in scores.items()},
+        "truncated": {pool: int(_values(measures, "score", pool, cut).item()) for pool in pools},
     }
 
 
 def _means(measures: Mapping[str, Path], pools: Sequence[str]) -> dict[str, Any]:
     mean: dict[str, Any] = {}
     for measure in MEASURES:
-        found = {
-            pool: _table(measures[measure.folder], pool, measure.schema).rename(measure.renamed)
-            for pool in pools
-        }
         for name, metric in METRICS.items():
             if metric.column in measure.renamed.values():
-                values = {pool: rows.select(metric.expression).to_series() for pool, rows in found.items()}
-                own = {pool: rounded_mean(each, DIGITS) for pool, each in values.items()}
+                own = {
+                    pool: rounded_mean(_values(measures, measure.stage, pool, metric.expression), DIGITS)
+                    for pool in pools
+                }
                 mean |= {name: own} if any(each is not None for each in own.values()) else {}
     return mean
 
 
 def level_counts(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool at each difficulty level, levels in order."""
-    rows = {pool: _table(measures["ratings"], pool, RATINGS)["level"] for pool in pools}
+    counted = {pool: _values(measures, "rate", pool, pl.col("level")).value_counts() for pool in pools}
+    rows = {pool: dict(own.iter_rows()) for pool, own in counted.items()}
     return [
-        {"pool": pool, "level": level, "rows": int((rows[pool] == level).sum())}
-        for pool in pools
-        for level in LEVELS
+        {"pool": pool, "level": level, "rows": rows[pool].get(level, 0)} for pool in pools for level in LEVELS
     ]
 
 
 def score_histogram(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool by IC-IFD, in equal bins from 0 to the 99th percentile of all, the last open."""
-    rows = {pool: _table(measures["scores"], pool, SCORES)["ic_ifd"] for pool in pools}
+    rows = {pool: _values(measures, "score", pool, pl.col("ic_ifd")) for pool in pools}
     top = pl.concat(list(rows.values())).quantile(0.99, "nearest") or 1.0
     histogram: list[dict[str, object]] = []
     for pool in pools:
@@ -137,9 +133,10 @@ def usage_by_role(counts: CountFolders, stages: Iterable[tuple[str, str]]) -> di
     return dict(sorted(totals.items()))
 
 
-def _table(folder: Path, pool: str, schema: pl.Schema) -> pl.DataFrame:
-    """What a table has beside ids."""
-    return tables.read(folder / f"{pool}.parquet", schema, schema.names()[1:])
+def _values(measures: Mapping[str, Path], stage: str, pool: str, of: pl.Expr) -> pl.Series:
+    """What an expression makes of what a stage measured."""
+    measure = measure_of(stage)
+    return read_values(measures[measure.folder], pool, measure, of)
 
 
 def rounded_mean(values: pl.Series, digits: int) -> float | None:

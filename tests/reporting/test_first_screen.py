@@ -64,12 +64,12 @@ def test_the_hash_of_seeds_is_of_all_that_they_hold_and_of_no_order(sources: Sou
 
 
 def test_only_rows_of_the_data_set_count_as_shared(sources: Sources):
-    dataset = tables.read(sources.rows.rounds / "r0.parquet", tables.INSTRUCTIONS)
     where = sources.rows
-    assert first_screen.shared_rows(settings(), where, dataset) == {"13-gram": 1, "8-gram": 2}
-    assert first_screen.shared_rows(settings(), where, dataset.clear()) == {}
+    chosen = where._replace(dataset=where.rounds / "r0.parquet")
+    assert first_screen.shared_rows(settings(), chosen) == {"13-gram": 1, "8-gram": 2}
+    assert first_screen.shared_rows(settings(), where) == {}
     empty = settings(decontaminate={"ngrams": [8], "embedding": None, "sets": {}, "columns": {}})
-    assert first_screen.shared_rows(empty, where, dataset) is None
+    assert first_screen.shared_rows(empty, chosen) is None
 
 
 def test_the_verdict_is_shown_and_says_its_states_in_words(sources: Sources):

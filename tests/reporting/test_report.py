@@ -17,8 +17,9 @@ from workspace import SHIPPED_PARAMS
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
-from evobuild.reporting import charts, examples, first_screen, report
+from evobuild.reporting import charts, examples, explorer, first_screen, report
 from evobuild.reporting.report import Sources
+from evobuild.selection import compared_rows
 from evobuild.text import word_differences
 
 SCRIPTS = ("points", "run.js", "own")
@@ -260,10 +261,12 @@ def row_of(key: str, round: str, domain: str) -> tables.Instruction:
 def test_examples_are_spread_over_domains():
     domains = ["a"] * 9 + ["b"] * 2 + ["c"]
     rows = [row_of(f"{number:02d}", "r0", domain) for number, domain in enumerate(domains)]
-    picked = examples.draw_ids(tables.frame(tables.INSTRUCTIONS, rows), 5, 1)
+    table = tables.frame(tables.INSTRUCTIONS, rows)
+    picked = examples.draw_ids([table], 5, 1)
     domains = [rows[int(key)][5] for key in picked]
     assert domains == ["a", "b", "c", "a", "b"]
-    assert picked == examples.draw_ids(tables.frame(tables.INSTRUCTIONS, reversed(rows)), 5, 1)
+    assert picked == examples.draw_ids([table.reverse()], 5, 1)
+    assert picked == examples.draw_ids(table.iter_slices(2), 5, 1)
 
 
 def test_settings_are_shown_as_used(shown: str):
@@ -278,10 +281,31 @@ def test_charts_follow_the_colours_of_the_page(shown: str):
     assert "var(--accent)" in svg and not re.search("#[0-9a-f]{6}", svg)
 
 
-def test_long_numbers_of_domains_are_summed_up():
+def test_long_numbers_of_domains_are_summed_up(tmp_path: Path):
     rows = [row_of(f"{number:02d}", "r1", f"d{number:02d}") for number in range(23)]
-    lines = first_screen.count_selected(tables.frame(tables.INSTRUCTIONS, rows), ["r1"])
+    tables.write(tmp_path / "dataset.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+    lines = first_screen.count_selected(first_screen.count_rows(tmp_path / "dataset.parquet"), ["r1"])
     assert len(lines) == 9 and lines[-1] == {"domain": "15 smaller domains", "pools": {"r1": 15}, "rows": 15}
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_it_says_where_it_tells_of_drawn_rows_alone(plain: Sources, monkeypatch: pytest.MonkeyPatch):
+    path = plain.rows.rejects / "select.parquet"
+    lost = [(f"r1-{row:02d}", "below the cut", "", "") for row in range(4)]
+    tables.write(path, tables.frame(tables.REJECTS, lost))
+    whole = "8 rows got as far as the cut. Each metric alone"
+    assert whole in report.report_page(settings(), plain)
+    monkeypatch.setattr(compared_rows, "COMPARED", 5)
+    page = report.report_page(settings(), plain)
+    assert "8 rows got as far as the cut; 5 of them are drawn, and compared here. Each metric alone" in page
+
+
+@pytest.mark.usefixtures("without_charts")
+def test_it_says_of_which_rows_the_explorer_is(plain: Sources, monkeypatch: pytest.MonkeyPatch):
+    assert "The explorer</a> has all rows, to search" in report.report_page(settings(), plain)
+    monkeypatch.setattr(explorer, "MOST", 6)
+    page = report.report_page(settings(), plain)
+    assert "has rows of 2 of 4 trees, those of selected rows first, to search" in page
 
 
 @pytest.mark.usefixtures("without_charts")
@@ -347,6 +371,7 @@ def test_a_spread_is_drawn_of_pools_that_have_rows():
 
 @pytest.mark.usefixtures("without_charts")
 def test_the_funnel_of_a_branch_is_shown_with_what_each_step_lost(plain: Sources):
+    tables.write(plain.rows.rounds / "autoif.parquet", tables.INSTRUCTIONS.to_frame())
     found = report.report_page(settings(branches={"autoif": {}}), plain)
     part = found.partition('id="verified"')[2].partition('id="examples"')[0]
     assert "8,324" in part and "6,243" in part and "75 %" in part and "counted crosscheck" in part
