@@ -26,6 +26,7 @@ PARTS = {
     "store": ("scale_store", ""),
     "select": ("scale_select", ""),
     "validate": ("scale_validate", ""),
+    "tables": ("scale_tables", ""),
     "diversity": ("scale_diversity", "faiss"),
     "dag": ("scale_dag", ""),
     "workers": ("scale_ray", "ray"),

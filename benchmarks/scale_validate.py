@@ -2,7 +2,7 @@
 
     EVOBUILD_BENCH_ROWS=10000000 python benchmarks/scale.py validate
 
-The tables of `sharing_validate`; to make them takes this process itself up to 16 GB.
+The tables of `made_line`.
 """
 
 from __future__ import annotations
