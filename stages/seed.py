@@ -28,29 +28,36 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
+    from collections import Counter
+
     from evobuild.core import tables
+    from evobuild.core.table_writer import TableWriter
     from evobuild.seeds import formats, seed
 
     given = params.seed
-    rows = list(formats.read_seed_rows(args.source, given.format, given.columns or {}))
-    split = seed.split_seed_rows(rows, params.seed, params.random_seed)
-    kept, held, lost = (
-        tables.frame(tables.INSTRUCTIONS, split.r0),
-        tables.frame(tables.INSTRUCTIONS, split.held_out),
-        tables.frame(tables.REJECTS, split.rejects),
-    )
-    ledger = tables.ledger(len(rows), kept.height + held.height, lost)
-    tables.refuse_empty(f"{args.source}: {len(rows)} rows came in", ledger | {"out": kept.height})
-    unanswered = kept.filter(kept["output"] == "").height
-    tables.write(args.r0, kept)
-    tables.write(args.held_out, held)
+    sources = formats.read_seed_rows(args.source, given.format, given.columns or {})
+    r0, held_out = (TableWriter(path, tables.INSTRUCTIONS) for path in (args.r0, args.held_out))
+    rejects = TableWriter(args.rejects, tables.REJECTS)
+    reasons: Counter[str] = Counter()
+    unanswered = 0
+    for split in seed.split_batches(sources, given, params.random_seed):
+        r0.extend(split.r0)
+        held_out.extend(split.held_out)
+        rejects.extend(split.rejects)
+        reasons.update(split.rejects["reason"])
+        unanswered += int((split.r0["output"] == "").sum())
+    rows_out = r0.height + held_out.height
+    ledger = tables.balance(rows_out + rejects.height, rows_out, reasons)
+    tables.refuse_empty(f"{args.source}: {ledger['in']} rows came in", ledger | {"out": r0.height})
+    r0.write()
+    held_out.write()
     # Nothing evolved or compared r0. Its empty tables are for what reads those of all rounds and branches,
     # even if there is none.
     tables.write(args.failures, tables.FAILURES.to_frame())
     tables.write(args.replies, tables.REPLIES.to_frame())
     tables.write(args.preferences, tables.PREFERENCES.to_frame())
-    tables.write(args.rejects, lost)
-    tables.write_json(args.counts, ledger | {"held_out": held.height, "unanswered": unanswered})
+    rejects.write()
+    tables.write_json(args.counts, ledger | {"held_out": held_out.height, "unanswered": unanswered})
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from evobuild.api.result import Result, reject_table
+from evobuild.api.result import Result
 from evobuild.api.settings import section
-from evobuild.core import tables
 from evobuild.seeds import formats
 from evobuild.seeds import seed as seeding
 from evobuild.seeds.params import Seed
@@ -37,6 +36,6 @@ def read_seeds(
     (3, ['exact duplicate', 'not drawn'])
     """
     params = section("seed", Seed, {"held_out": 0.0, "format": format, "rows": rows} | settings)
-    sources = list(formats.read_seed_rows(Path(path), params.format, params.columns or {}))
+    sources = formats.read_seed_rows(Path(path), params.format, params.columns or {})
     split = seeding.split_seed_rows(sources, params, seed)
-    return Result(tables.frame(tables.INSTRUCTIONS, split.r0), reject_table(split.rejects))
+    return Result(split.r0, split.rejects)

@@ -17,8 +17,16 @@ from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core.draws import draw_lowest, draw_rows
 from evobuild.core.reasons import NOT_DRAWN
-from evobuild.core.tables import AUTOIF, SEED_ROUND, Instruction, Reject, content_id, row_id
-from evobuild.seeds.clean import clean_source_rows
+from evobuild.core.tables import (
+    AUTOIF,
+    SEED_ROUND,
+    Instruction,
+    Reject,
+    content_id,
+    instructions,
+    row_id,
+)
+from evobuild.seeds.clean import cleaned_rows, kept_rows, lost_rows
 from evobuild.seeds.formats import read_seed_rows
 
 
@@ -27,8 +35,13 @@ def read_query_file(path: Path) -> tuple[list[Instruction], list[Reject]]:
 
     Raises BadInput if the file or a record cannot be read.
     """
-    kept, lost = clean_source_rows(read_seed_rows(path))
-    return [row._replace(round="") for _, row in kept], lost
+    kept: list[Instruction] = []
+    lost: list[Reject] = []
+    with cleaned_rows((source, None) for source in read_seed_rows(path)) as rows:
+        for some in rows.batches():
+            kept += (row._replace(round="") for row in instructions(kept_rows(some)))
+            lost += map(Reject._make, lost_rows(some).iter_rows())
+    return kept, lost
 
 
 def sift_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:

@@ -9,13 +9,19 @@ Failure is a file that cannot be read, or holds no text at all: it raises BadInp
 from __future__ import annotations
 
 import shlex
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median_low
+from typing import NamedTuple
 
-from evobuild.core.tables import count_reasons
+import numpy as np
+import polars as pl
+
+from evobuild.core.tables import sort_reasons
 from evobuild.seeds import records
+from evobuild.seeds.clean import CleanedRows, kept_rows
 from evobuild.seeds.columns import (
     BESIDE,
     ColumnRole,
@@ -92,32 +98,67 @@ def inspect_file(path: Path, params: Seed) -> Inspection:
     """
     layout, guessed = _layout(path, params)
     columns: dict[str, None] = {}
-    rows: list[SourceRow] = []
     count = 0
-    for place, record in records.read_records(path):
-        columns.update(dict.fromkeys(record))
-        rows += layout.rows(place, count, record)
-        count += 1
-    kept, lost = keep_seeds(rows, params)
-    texts = [row.instruction for _, row in kept]
-    told = texts[:: -(-len(texts) // MOST_TOLD) or 1]
-    lengths = sorted(len(text.split()) for text in texts) or [0]
-    return Inspection(
-        path=path,
-        format=layout.format,
-        columns=tuple(columns),
-        mapping=_mapping(layout, list(columns)),
-        records=count,
-        rows=len(rows),
-        rejects=count_reasons(each.reason for each in lost),
-        unanswered=sum(not row.output for _, row in kept),
-        later_turns=sum(any(role != "system" for role, _ in row.history) for _, row in kept),
-        domains=count_reasons(row.domain for _, row in kept),
-        languages=count_reasons(detect_language(text) or "" for text in told),
-        told=len(told),
-        words=(lengths[0], median_low(lengths), lengths[-1]),
-        guessed=guessed,
-        certain=is_telling(guessed),
+
+    def sources() -> Iterator[SourceRow]:
+        nonlocal count
+        for place, record in records.read_records(path):
+            columns.update(dict.fromkeys(record))
+            yield from layout.rows(place, count, record)
+            count += 1
+
+    with keep_seeds(sources(), params) as rows:
+        return Inspection(
+            path=path,
+            format=layout.format,
+            columns=tuple(columns),
+            mapping=_mapping(layout, list(columns)),
+            records=count,
+            rows=len(rows),
+            guessed=guessed,
+            certain=is_telling(guessed),
+            **_figures(rows)._asdict(),
+        )
+
+
+class _Figures(NamedTuple):
+    """What an inspection tells of rows."""
+
+    rejects: dict[str, int]
+    unanswered: int
+    later_turns: int
+    domains: dict[str, int]
+    languages: dict[str, int]
+    told: int
+    words: tuple[int, int, int]
+
+
+def _figures(rows: CleanedRows) -> _Figures:
+    rejects, domains, languages = (Counter[str]() for _ in range(3))
+    unanswered = later_turns = 0
+    each_told = -(-int(rows.is_kept_N.sum()) // MOST_TOLD) or 1
+    lengths = array("q")
+    for some in rows.batches():
+        rejects.update(some["reason"].drop_nulls())
+        kept = kept_rows(some)
+        domains.update(kept["domain"])
+        unanswered += int((kept["output"] == "").sum())
+        is_turn = pl.element().struct.field("role") != "system"
+        later_turns += int(kept["history"].list.eval(is_turn).list.any().sum())
+        for text in kept["instruction"]:
+            if len(lengths) % each_told == 0:
+                languages[detect_language(text) or ""] += 1
+            lengths.append(len(text.split()))
+    ordered = np.sort(lengths or [0])
+    least, middle, most = (int(ordered[place]) for place in (0, (len(ordered) - 1) // 2, -1))
+    return _Figures(
+        sort_reasons(rejects),
+        unanswered,
+        later_turns,
+        sort_reasons(domains),
+        sort_reasons(languages),
+        languages.total(),
+        (least, middle, most),
     )
 
 

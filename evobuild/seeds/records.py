@@ -22,7 +22,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evobuild.core.errors import BadInput
 from evobuild.core.json_lines import SURROGATE, check_characters, parse_json, read_json_lines
@@ -30,9 +29,6 @@ from evobuild.core.table_parts import part_files
 from evobuild.core.table_size import check_table_size
 from evobuild.core.text_files import decode_utf8, opened_file
 from evobuild.seeds.fields import Record, json_kind, listed_fields
-
-if TYPE_CHECKING:
-    import polars
 
 DELIMITERS = (",", ";", "\t")
 MOST_OF_HEADER = 1 << 20  # characters of it that tell what parts the cells
@@ -173,15 +169,12 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, object]]:
     import polars
 
     check_table_size(path)
+    index = 0
     try:
-        frame = polars.read_parquet(path, glob=False, hive_partitioning=False)
+        rows = polars.scan_parquet(path, glob=False, hive_partitioning=False)
+        for some in rows.collect_batches(chunk_size=ROWS_PER_SLICE):
+            for row in some.to_dicts():
+                yield f"{path.name}[{index}]", row
+                index += 1
     except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
         raise BadInput(f"{path}: not Parquet: {str(error)[:200].partition(chr(10))[0]}") from None
-    yield from _rows_of(frame, path)
-
-
-def _rows_of(frame: polars.DataFrame, path: Path) -> Iterator[tuple[str, object]]:
-    """Yield the rows of a table as records, a slice at a time."""
-    for start, piece in enumerate(frame.iter_slices(ROWS_PER_SLICE)):
-        for index, row in enumerate(piece.to_dicts(), start * ROWS_PER_SLICE):
-            yield f"{path.name}[{index}]", row

@@ -1,135 +1,111 @@
 """Source rows become round r0 and a held-out set; what is lost on the way is a reject with its reason.
 
-The held-out rows are split off first, by whole near-duplicate groups (the turns of a conversation
-are one group too), so that nothing which trains, optimizes or evolves has seen them or their like. A group
-is reserved if the lowest draw among its first DECIDING rows is below a bound that no row changes. So a row
-that is held out does not enter r0 when rows are added, wherever they stand and whatever they are like: its
-group can but grow, and take rows of r0 with it. (In a group of more rows it can, if what is put in or joins
-it stands before the one row that decides.) Where `rows` are drawn, the held-out rows are drawn among the
-reserved ones, `held_out` times as many, and the others of these are for nothing.
+The held-out rows are split off first, see `held_out`, so that nothing which trains, optimizes or evolves has
+seen them or their like. Where `rows` are drawn, the held-out rows are drawn among the reserved ones,
+`held_out` times as many, and the others of these are for nothing.
+
+Rows lie on disk and are given some at a time, so that ten million take memory for little but their ids.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from evobuild.core.draws import draw_rows, draw_value
+import numpy as np
+import polars as pl
+
+from evobuild.core.draws import draw_table_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.reasons import NOT_DRAWN
-from evobuild.core.tables import Instruction, Reject
-from evobuild.seeds.clean import clean_source_rows
+from evobuild.seeds.clean import CleanedRows, cleaned_rows, kept_rows, lost_rows
 from evobuild.seeds.extra import named_fields
 from evobuild.seeds.fields import listed_fields
 from evobuild.seeds.formats import SourceRow
+from evobuild.seeds.held_out import reserve_rows
 from evobuild.seeds.params import Seed
-from evobuild.seeds.sifting import find_unfit_rows
-from evobuild.text import minhash
-
-DECIDING = 3
-"""Rows of a group, the first in the source, that decide whether it is held out. At a share of 0.1 so are 0.1
-of the single rows, 0.19 of the pairs, and 0.27 of all larger groups."""
+from evobuild.seeds.sifting import sift_rows
 
 
 class Split(NamedTuple):
-    """Every source row, once: in r0, held out, or rejected."""
+    """Source rows, each once: in r0, held out, or rejected; tables in the order of the source."""
 
-    r0: list[Instruction]
-    held_out: list[Instruction]
-    rejects: list[Reject]
-
-
-Kept = Sequence[tuple[SourceRow, Instruction]]
-"""The rows that are not lost, each with its source row."""
+    r0: pl.DataFrame
+    held_out: pl.DataFrame
+    rejects: pl.DataFrame
 
 
-def split_seed_rows(sources: Sequence[SourceRow], params: Seed, random_seed: int) -> Split:
-    """Normalise source rows, drop what is no seed, and split off the held-out set.
+def split_seed_rows(sources: Iterable[SourceRow], params: Seed, random_seed: int) -> Split:
+    """As `split_batches`, all rows at once."""
+    return Split(*map(pl.concat, zip(*split_batches(sources, params, random_seed), strict=True)))
+
+
+def split_batches(sources: Iterable[SourceRow], params: Seed, random_seed: int) -> Iterator[Split]:
+    """Normalise source rows, drop what is no seed, and split off the held-out set; give some rows at a time.
 
     Raises BadInput if rows are to be held out and all are one group.
     """
-    kept, rejects = keep_seeds(sources, params)
-    reserved = _reserved(kept, params, random_seed) if params.held_out and kept else set[str]()
-    rows = [row for _, row in kept]
-    held_out = [row for row in rows if row.id in reserved]
-    r0 = [row for row in rows if row.id not in reserved]
-    if params.rows is not None:
-        drawn = min(params.rows, len(rows))
-        wanted = max(1, round(drawn * params.held_out))
-        held_out = draw_rows(held_out, wanted, random_seed, "held-out rows")
-        r0 = draw_rows(r0, drawn, random_seed, "rows")
-    taken = {row.id for row in (*held_out, *r0)}
-    rejects += [Reject(row.id, NOT_DRAWN, source.place, "") for source, row in kept if row.id not in taken]
-    return Split(r0, held_out, rejects)
+    with keep_seeds(sources, params) as rows:
+        is_r0_N, is_held_out_N = _sides(rows, params, random_seed)
+        is_left_N = rows.is_kept_N & ~is_r0_N & ~is_held_out_N
+        for some in rows.batches():
+            number = some["seed_place"].to_numpy()
+            is_left = pl.Series(is_left_N[number])
+            settled = some.with_columns(
+                reason=pl.when(is_left).then(pl.lit(NOT_DRAWN)).otherwise("reason"),
+                detail=pl.when(is_left).then("place").otherwise("detail"),
+            )
+            r0, held_out = (kept_rows(some.filter(side_N[number])) for side_N in (is_r0_N, is_held_out_N))
+            split = Split(r0, held_out, lost_rows(settled))
+            if sum(table.height for table in split) != some.height:
+                raise ValueError(f"{some.height} rows became {[table.height for table in split]}")
+            yield split
 
 
-def keep_seeds(
-    sources: Sequence[SourceRow], params: Seed
-) -> tuple[list[tuple[SourceRow, Instruction]], list[Reject]]:
-    """Give each source row that can be a seed as a row of r0, and the others as rejects.
+@contextmanager
+def keep_seeds(sources: Iterable[SourceRow], params: Seed) -> Iterator[CleanedRows]:
+    """Give each source row that can be a seed as a row of r0, and why the others are lost.
 
     Raises BadInput if params.extra names a column that no row has.
     """
     if params.extra != "all":
-        if unknown := set(params.extra).difference(*(source.extra for source in sources)):
-            raise BadInput(
-                f"seed.extra names {listed_fields(sorted(unknown))}, which is no other column of the source"
-            )
-        sources = [source._replace(extra=named_fields(source.extra, params.extra)) for source in sources]
-    unfit = find_unfit_rows(sources, params)
-    return clean_source_rows(sources, params.domain, params.deduplicate, unfit)
+        sources = _with_named_extra(sources, params.extra)
+    with cleaned_rows(sift_rows(sources, params), params.domain, params.deduplicate) as rows:
+        yield rows
 
 
-def _reserved(kept: Kept, params: Seed, seed: int) -> set[str]:
-    """The ids of the rows that are not for r0: one group at least, and never all.
-
-    Of all rows `held_out`; where only some are drawn, the part that the held-out rows are of both.
-    """
-    grouped = _groups(kept, params.near_duplicate, seed)
-    if len(grouped) == 1:
+def _with_named_extra(sources: Iterable[SourceRow], names: Iterable[str]) -> Iterator[SourceRow]:
+    unseen = set(names)
+    for source in sources:
+        unseen.difference_update(source.extra)
+        yield source._replace(extra=named_fields(source.extra, names))
+    if unseen:
         raise BadInput(
-            f"nothing can be held out: all {len(kept)} distinct rows are near-duplicates or turns of one "
-            "conversation; bring other rows, raise seed.near_duplicate, or set seed.held_out to 0"
+            f"seed.extra names {listed_fields(sorted(unseen))}, which is no other column of the source"
         )
-    share = params.held_out if params.rows is None else params.held_out / (1 + params.held_out)
-    ordered = sorted((_group_value([kept[place] for place in group], seed), group) for group in grouped)
-    below = sum(value < share for value, _ in ordered)
-    chosen = ordered[: min(max(below, 1), len(ordered) - 1)]
-    return {kept[place][1].id for _, group in chosen for place in group}
 
 
-def _group_value(group: Kept, seed: int) -> float:
-    """The lowest draw among the first rows of a group; a conversation has one draw, that of its last turn.
-
-    It can but fall when rows join a group or it joins another. Of all rows of a large group nearly always one
-    is low, so that it would nearly always be held out.
-    """
-    last = {source.conversation: row.id for source, row in group}
-    return min(draw_value(seed, "held out", identity) for identity in islice(last.values(), DECIDING))
-
-
-def _groups(kept: Kept, threshold: float, seed: int) -> list[list[int]]:
-    """Places that must stay together: near-duplicates, and the turns of one conversation."""
-    asked = (f"{row.instruction}\n{row.input}" for _, row in kept)
-    near = minhash.group_near_duplicates(asked, threshold, seed, len(kept)).tolist()
-    together: dict[int, int] = {}
-    joined = [
-        together.setdefault(source.conversation, group) for (source, _), group in zip(kept, near, strict=True)
-    ]
-    # A conversation joins the groups of all its turns: follow the links until they settle.
-    links = {group: group for group in near}
-    for group, other in zip(near, joined, strict=True):
-        one, two = _root(links, group), _root(links, other)
-        links[max(one, two)] = min(one, two)
-    members: defaultdict[int, list[int]] = defaultdict(list)
-    for place, group in enumerate(near):
-        members[_root(links, group)].append(place)
-    return list(members.values())
+def _sides(rows: CleanedRows, params: Seed, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each row is in r0, and whether it is held out."""
+    is_reserved_N = np.zeros(len(rows), bool)
+    if params.held_out and rows.is_kept_N.any():
+        is_reserved_N = reserve_rows(rows, params, seed)
+    is_free_N = rows.is_kept_N & ~is_reserved_N
+    if params.rows is None:
+        return is_free_N, is_reserved_N
+    count = min(params.rows, int(rows.is_kept_N.sum()))
+    wanted = max(1, round(count * params.held_out))
+    return (
+        _drawn(rows.ids, is_free_N, count, seed, "rows"),
+        _drawn(rows.ids, is_reserved_N, wanted, seed, "held-out rows"),
+    )
 
 
-def _root(links: dict[int, int], group: int) -> int:
-    while links[group] != group:
-        group = links[group]
-    return group
+def _drawn(ids: pl.Series, is_among_N: np.ndarray, count: int, seed: int, purpose: str) -> np.ndarray:
+    """Whether each row is drawn, of those that it may be."""
+    number = np.flatnonzero(is_among_N)
+    rows = pl.DataFrame({"id": ids.gather(number), "seed_place": number})
+    found_N = np.zeros_like(is_among_N)
+    found_N[draw_table_rows(rows, count, seed, purpose)["seed_place"].to_numpy()] = True
+    return found_N

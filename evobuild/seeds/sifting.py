@@ -6,8 +6,8 @@ is the request before them.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from evobuild.seeds.closings import asks_for_nothing
@@ -24,24 +24,30 @@ class Unfit(NamedTuple):
     detail: str
 
 
-def find_unfit_rows(sources: Sequence[SourceRow], params: Seed) -> dict[int, Unfit]:
-    """Find the rows that are no seeds, by their places in the list; an empty instruction is none of them."""
-    asking = [place for place, source in enumerate(sources) if source.instruction.strip()]
-    found = {place: unfit for place in asking if (unfit := _unfit(sources[place], params)) is not None}
+Sifted = tuple[SourceRow, Unfit | None]
+"""A row, and why it is no seed, None if it may be one."""
+
+
+def sift_rows(sources: Iterable[SourceRow], params: Seed) -> Iterator[Sifted]:
+    """Tell of each row why it is no seed; what is told of an empty instruction says nothing.
+
+    sources: the rows of a conversation stand together; those of one are in memory.
+    """
+    for _, rows in groupby(sources, key=lambda source: source.conversation):
+        yield from _sift_conversation(list(rows), params)
+
+
+def _sift_conversation(rows: Sequence[SourceRow], params: Seed) -> Iterator[Sifted]:
+    found = [(row, _unfit(row, params)) for row in rows]
     if params.turns == "all":
-        return found
-    conversations: defaultdict[int, list[int]] = defaultdict(list)
-    for place in asking:
-        if place not in found:
-            conversations[sources[place].conversation].append(place)
-    for places in conversations.values():
-        # Rows of one record that are no turns, as of self-instruct, all have the same history.
-        lengths = [len(sources[place].history) for place in places]
-        wanted = min(lengths) if params.turns == "first" else max(lengths)
-        for place, length in zip(places, lengths, strict=True):
-            if length != wanted:
-                found[place] = Unfit("other turn", f"{sources[place].place}: not the {params.turns}")
-    return found
+        yield from found
+        return
+    # Rows of one record that are no turns, as of self-instruct, all have the same history.
+    asking = [len(row.history) for row, unfit in found if unfit is None and row.instruction.strip()]
+    wanted = (min if params.turns == "first" else max)(asking, default=0)
+    for row, unfit in found:
+        is_other = unfit is None and len(row.history) != wanted
+        yield row, Unfit("other turn", f"{row.place}: not the {params.turns}") if is_other else unfit
 
 
 def _unfit(source: SourceRow, params: Seed) -> Unfit | None:

@@ -20,8 +20,8 @@ SHIPPED = read_yaml(SHIPPED_PARAMS)["seed"]
 
 
 def extras(path: Path, columns=None, **given) -> list[str]:
-    kept, _ = keep_seeds(list(read_seed_rows(path, "auto", columns)), Seed.model_validate(SHIPPED | given))
-    return [row.extra for _, row in kept]
+    with keep_seeds(read_seed_rows(path, "auto", columns), Seed.model_validate(SHIPPED | given)) as rows:
+        return [extra for some in rows.kept(["extra"]) for extra in some["extra"]]
 
 
 def lines(tmp_path: Path, *records: dict) -> Path:
@@ -85,5 +85,8 @@ def test_params_say_which_travel_along(tmp_path):
 
 def test_a_rows_identity_has_nothing_to_do_with_it(tmp_path):
     given = [{"instruction": "I", "gold": 1}, {"instruction": "I", "gold": 2}]
-    kept, lost = keep_seeds(list(read_seed_rows(lines(tmp_path, *given))), Seed.model_validate(SHIPPED))
-    assert [each.reason for each in lost] == ["exact duplicate"] and kept[0][1].extra == '{"gold": 1}'
+    path = lines(tmp_path, *given)
+    with keep_seeds(read_seed_rows(path), Seed.model_validate(SHIPPED)) as rows:
+        [found] = rows.batches()
+    assert found["reason"].to_list() == [None, "exact duplicate"]
+    assert extras(path) == ['{"gold": 1}']

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars
 import pytest
 
+from evobuild.seeds import records
 from evobuild.seeds.formats import Format, SourceRow, read_seed_rows
 
 ASK = {"from": "human", "value": "Q1"}
@@ -152,6 +153,25 @@ def test_messages_may_have_parts_tool_calls_and_a_developer(tmp_path: Path) -> N
 def test_the_chosen_reply_answers_the_last_user_turn(tmp_path: Path, chosen: object) -> None:
     record = {"conversations": [ASK, ANSWER, AGAIN], "chosen": chosen, "rejected": ANSWER}
     assert [row.output for row in rows(tmp_path, "a.json", [record])] == ["A1", "C"]
+
+
+def test_a_table_of_several_parts_is_read_some_rows_at_a_time(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(records, "ROWS_PER_SLICE", 3)
+    texts = [f"Text {number}" for number in range(20)]
+    table = polars.DataFrame({"instruction": texts})
+    folder = tmp_path / "a.parquet"
+    folder.mkdir()
+    for name, part in (("00", table[:11]), ("ff", table[11:])):
+        part.write_parquet(folder / f"{name}.parquet", row_group_size=4)
+    found = list(read_seed_rows(folder))
+    assert [row.instruction for row in found] == texts
+    assert [row.place for row in found[9:13]] == [
+        "00.parquet[9]",
+        "00.parquet[10]",
+        "ff.parquet[0]",
+        "ff.parquet[1]",
+    ]
+    assert next(read_seed_rows(folder)).instruction == "Text 0"
 
 
 def test_parquet_conversations_are_read_in_spite_of_null_fields(tmp_path: Path) -> None:

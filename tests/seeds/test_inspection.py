@@ -12,6 +12,7 @@ from evobuild import __main__ as command
 from evobuild.core import library
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
+from evobuild.seeds import spilled_rows
 from evobuild.seeds.inspection import inspect_file, render_inspection
 from evobuild.seeds.params import Seed
 
@@ -46,6 +47,15 @@ def test_a_file_is_described_by_what_its_columns_seem_to_be(tmp_path):
         "seed.source": str(tmp_path / "mine.jsonl"),
         "seed.columns": {"instruction": "question_text", "output": "reply"},
     }
+
+
+def test_a_file_that_goes_to_disk_is_described_alike(tmp_path, monkeypatch):
+    records = [{"question": f"{'word ' * (place % 7)}{place % 50}", "answer": ""} for place in range(80)]
+    wanted = inspected(tmp_path, records, domain="math")
+    monkeypatch.setattr(spilled_rows, "ROWS_A_CHUNK", 3)
+    monkeypatch.setattr(spilled_rows, "SPILL_BYTES", 1)
+    assert inspected(tmp_path, records, domain="math") == wanted
+    assert wanted.words == (1, 4, 7)
 
 
 def test_columns_without_telling_names_are_a_guess_to_look_at(tmp_path):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 from collections import Counter
+from typing import NamedTuple
 
 import pytest
 
 from evobuild.core.errors import BadInput
+from evobuild.core.tables import Instruction, Reject, instructions
 from evobuild.seeds import seed as seeds
+from evobuild.seeds import spilled_rows
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
-from evobuild.seeds.seed import Split
 from evobuild.text import minhash
 
 
@@ -42,9 +45,17 @@ def params(**fields) -> Seed:
     return Seed(source="s", format="auto", **given)
 
 
+class Split(NamedTuple):
+    r0: list[Instruction]
+    held_out: list[Instruction]
+    rejects: list[Reject]
+
+
 def split(sources: list[SourceRow], seed: int = 1, **fields) -> Split:
     """Split rows; every source row must be in exactly one of the three."""
-    found = seeds.split_seed_rows(sources, params(**fields), seed)
+    tables = seeds.split_seed_rows(sources, params(**fields), seed)
+    r0, held_out = (list(instructions(table)) for table in (tables.r0, tables.held_out))
+    found = Split(r0, held_out, list(map(Reject._make, tables.rejects.iter_rows())))
     ids = [each.id for part in found for each in part]
     assert len(ids) == len(set(ids)) == len(sources)
     return found
@@ -130,6 +141,13 @@ def test_a_domain_is_a_safe_name_and_a_change_is_said(capsys: pytest.CaptureFixt
     called = {"script_script_alert_1_/script", "cmd_ /C calc_A0", "2J", "code"}
     assert {row.domain for row in split(rows, held_out=0.0).r0} == called
     assert "3 domains are no names" in capsys.readouterr().err
+
+
+def test_of_many_domains_that_are_renamed_some_are_shown_and_all_are_counted(capsys) -> None:
+    rows = [row._replace(domain=f"={place % 5}") for place, row in enumerate(unlike(10))]
+    split(rows, held_out=0.0)
+    said = capsys.readouterr().err
+    assert "5 domains are no names" in said and "'=2' is '2'" in said and "'=3'" not in said
 
 
 @pytest.mark.parametrize(
@@ -264,6 +282,44 @@ def test_one_group_alone_is_refused(count: int) -> None:
     rows = [row._replace(conversation=0) for row in unlike(count)]
     with pytest.raises(BadInput, match=f"nothing can be held out: all {count} distinct rows"):
         split(rows)
+
+
+def mixed(count: int) -> list[SourceRow]:
+    """Rows of conversations of up to three turns, among them equal ones, short ones and empty ones."""
+    draw = random.Random(2)
+    rows = [*unlike(count // 2), source(0, "Thanks!"), source(0, " ")]
+    found = [
+        draw.choice(rows)._replace(place=f"a:{place}", conversation=place // draw.choice((2, 3)))
+        for place in range(count)
+    ]
+    return sorted(found, key=lambda row: row.conversation)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"deduplicate": False, "turns": "first"}, {"rows": 30}, {"held_out": 0.0, "turns": "last"}],
+)
+def test_what_goes_to_disk_is_split_like_what_stays_in_memory(fields: dict, monkeypatch) -> None:
+    rows = mixed(300)
+    wanted = split(rows, **fields)
+    assert len(list(seeds.split_batches(rows, params(**fields), 1))) == 1
+    monkeypatch.setattr(spilled_rows, "ROWS_A_CHUNK", 7)
+    monkeypatch.setattr(spilled_rows, "SPILL_BYTES", 1)
+    assert len(list(seeds.split_batches(rows, params(**fields), 1))) == 300 // 7 + 1
+    assert split(rows, **fields) == wanted
+
+
+def test_source_rows_do_not_gather_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spilled_rows, "ROWS_A_CHUNK", 50)
+    sources = (source(place, f"{place} amber " * 200) for place in range(4000))
+    tracemalloc.start()
+    try:
+        for _ in seeds.split_batches(sources, params(held_out=0), 1):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 << 20  # of Python's objects; the texts alone have 8 MB
 
 
 def test_no_usable_row_is_left_to_the_stage_to_refuse() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core.yaml_files import read_yaml
+from evobuild.seeds.clean import kept_rows, lost_rows
 from evobuild.seeds.closings import asks_for_nothing
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
@@ -32,9 +34,11 @@ def talk(conversation: int, *turns: str) -> list[SourceRow]:
 
 def sifted(rows: list[SourceRow], **given) -> tuple[list[str], list[str]]:
     """The instructions that are kept, and the reasons of the others; no row is lost without one."""
-    kept, lost = keep_seeds(rows, Seed.model_validate(SHIPPED | given))
-    assert len(kept) + len(lost) == len(rows)
-    return [row.instruction for _, row in kept], [each.reason for each in lost]
+    with keep_seeds(rows, Seed.model_validate(SHIPPED | given)) as found:
+        table = pl.concat(found.batches())
+    kept, lost = kept_rows(table), lost_rows(table)
+    assert kept.height + lost.height == len(rows)
+    return kept["instruction"].to_list(), lost["reason"].to_list()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from evobuild.core import tables
 from evobuild.core.stage import call_stage
 from stages import seed
 
+TABLES = ("r0", "held_out", "rejects", "failures", "replies", "preferences")
 TREES = ("oak", "elm", "fir", "ash", "yew", "box", "fig", "may")
 
 
@@ -37,3 +38,23 @@ def test_own_columns_reach_r0_and_every_row_is_accounted_for(tmp_path, monkeypat
     counts = json.loads(Path("data/counts/seed.json").read_text())
     assert counts["in"] == 10 and counts["in"] == counts["out"] + sum(counts["rejects"].values())
     assert counts["rejects"] == {"asks for nothing": 1, "empty instruction": 1}
+
+
+def test_a_large_source_gives_the_rows_of_a_small_one_in_parts(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"instruction": f"oak{n} elm{n} fir{n}", "output": ""} for n in range(400)]
+    Path("mine.jsonl").write_text("\n".join(map(json.dumps, [*rows, *rows[:90]])))
+    params = yaml.safe_load(SHIPPED_PARAMS.read_text())
+    params["seed"] |= {"source": "mine.jsonl", "rows": 200}
+    found = []
+    for rows_per_file in (1000, 50):
+        params["tables"]["rows_per_file"] = rows_per_file
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+        outs = {name: Path(f"{rows_per_file}/{name}.parquet") for name in TABLES}
+        call_stage(seed.main, Path("params.yaml"), outs | {"counts": Path(f"{rows_per_file}/counts.json")})
+        schemas = {"rejects": tables.REJECTS}
+        found.append([tables.read(outs[name], schemas.get(name, tables.INSTRUCTIONS)) for name in TABLES[:3]])
+        assert outs["r0"].is_dir() == outs["rejects"].is_dir() == (rows_per_file == 50)
+    assert [one.equals(other) for one, other in zip(*found, strict=True)] == [True, True, True]
+    assert [table.height for table in found[0]] == [200, 20, 270]
+    assert Path("50/counts.json").read_text() == Path("1000/counts.json").read_text()

@@ -92,12 +92,12 @@ def preview_rows(params: Params, count: int, rated: bool = False) -> Preview:
 def _seed_rows(params: Params) -> list[Instruction]:
     """The rows of r0, as the stage `seed` makes them."""
     given = params.seed
-    sources = list(read_seed_rows(Path(given.source), given.format, given.columns or {}))
+    sources = read_seed_rows(Path(given.source), given.format, given.columns or {})
     split = split_seed_rows(sources, given, params.random_seed)
-    if not split.r0:
-        reasons = tables.count_reasons(reject.reason for reject in split.rejects)
+    if not split.r0.height:
+        reasons = tables.count_reasons(split.rejects["reason"])
         raise BadInput(f"{given.source}: no row is left for r0; lost: {reasons}")
-    return split.r0
+    return list(tables.instructions(split.r0))
 
 
 def _rounds_in_order(params: Params) -> Iterator[tuple[str, str]]:
