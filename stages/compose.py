@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evobuild.autoif.params import OFF, Compose, Switch
 from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-
-if TYPE_CHECKING:
-    from evobuild.core.tables import Instruction, Reject
 
 
 class AutoIF(Switch):
@@ -40,42 +36,39 @@ class Arguments:
     counts: Out = out("data/counts/compose-{branch}.json")
 
 
-def _sifted(params: Compose, args: Arguments) -> tuple[list[Instruction], list[Reject]]:
-    """The queries, and the rejects among what was to be one."""
-    from evobuild.autoif import compose
-    from evobuild.core import tables
-
-    if params.queries == "file":
-        given, lost = compose.read_query_file(Path(params.file))
-    else:
-        given, lost = list(tables.instructions(tables.read(args.r0, tables.INSTRUCTIONS))), []
-    found = list(compose.sift_queries(given, params))
-    lost += [each for each in found if isinstance(each, tables.Reject)]
-    return [each for each in found if isinstance(each, tables.Instruction)], lost
-
-
 def main(params: Params, args: Arguments) -> None:
+    from collections import Counter
+    from tempfile import TemporaryDirectory
+
     from evobuild.autoif import compose, verified
     from evobuild.autoif.records import VERIFIED
     from evobuild.core import tables
+    from evobuild.core.reasons import NOT_DRAWN
+    from evobuild.core.table_writer import TableWriter
 
     if not params.autoif.on:
         tables.leave_empty(tables.INSTRUCTIONS, out=args.rows, rejects=args.rejects, counts=args.counts)
         return
     given, seed = params.autoif.compose, params.random_seed
     kept = list(verified.read_verified_constraints(tables.read(args.verified, VERIFIED)))
-    queries, lost = _sifted(given, args)
-    rejects = tables.frame(tables.REJECTS, lost)
-    ledger = tables.ledger(len(queries) + len(lost), len(queries), rejects)
-    source = given.file if given.queries == "file" else args.r0
-    tables.refuse_empty(f"{source}: {ledger['in']} rows came in as queries of autoif.compose", ledger)
-    made = list(compose.compose_rows(queries, kept, args.branch, given.count, seed))
-    drawn, left = compose.cut_rows(made, given.rows, seed)
-    undrawn = tables.frame(tables.REJECTS, left)
-    rows = tables.ledger(len(made), len(drawn), undrawn)
-    tables.write(args.rows, tables.frame(tables.INSTRUCTIONS, drawn))
-    tables.write(args.rejects, rejects.vstack(undrawn))
-    tables.write_json(args.counts, ledger | {"constraints": len(kept), "rows": rows})
+    rows, rejects = TableWriter(args.rows, tables.INSTRUCTIONS), TableWriter(args.rejects, tables.REJECTS)
+    with TemporaryDirectory(dir=args.rows.parent) as folder:
+        source, table, lost = str(args.r0), args.r0, Counter[str]()
+        if given.queries == "file":
+            source, table = given.file, Path(folder, "queries.parquet")
+            lost = compose.write_query_file(Path(source), table, rejects)
+        sifted = compose.sift_queries(tables.stream(table)[1], given)
+        queries, ledger = compose.keep_queries(sifted, rejects, lost)
+        tables.refuse_empty(f"{source}: {ledger['in']} rows came in as queries of autoif.compose", ledger)
+        drawn = compose.draw_queries(queries, kept, given.count, seed)
+        made = compose.ComposedRows(table, drawn, kept, args.branch)
+        for each in compose.cut_rows(made, given.rows, seed):
+            (rejects if isinstance(each, tables.Reject) else rows).append(each)
+    undrawn = len(made) - rows.height
+    cut = tables.balance(len(made), rows.height, {NOT_DRAWN: undrawn} if undrawn else {})
+    rows.write()
+    rejects.write()
+    tables.write_json(args.counts, ledger | {"constraints": len(kept), "rows": cut})
 
 
 if __name__ == "__main__":

@@ -9,39 +9,51 @@ have this form, and whose larger set is cut by rows, so that it keeps its constr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
+
+import polars as pl
 
 from evobuild.autoif.params import Compose
 from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
-from evobuild.core.draws import draw_lowest, draw_rows
+from evobuild.core.draws import Placed, PlacedIds, Rows, draw_rows, draw_value
 from evobuild.core.reasons import NOT_DRAWN
+from evobuild.core.table_draws import read_rows
+from evobuild.core.table_writer import Columns, TableWriter
 from evobuild.core.tables import (
     AUTOIF,
+    INSTRUCTIONS,
     SEED_ROUND,
     Instruction,
     Reject,
+    balance,
     content_id,
-    instructions,
     row_id,
 )
 from evobuild.seeds.clean import cleaned_rows, kept_rows, lost_rows
 from evobuild.seeds.formats import read_seed_rows
 
 
-def read_query_file(path: Path) -> tuple[list[Instruction], list[Reject]]:
-    """Read a file as the stage seed reads its source; the rows are of no round.
+def write_query_file(path: Path, table: Path, rejects: TableWriter) -> Counter[str]:
+    """Write the rows of a file, read as the stage seed reads its source, into a table; they are of no round.
 
-    Raises BadInput if the file or a record cannot be read.
+    rejects: takes the others, which are counted by reason. Raises BadInput if the file or a record cannot be
+    read.
     """
-    kept: list[Instruction] = []
-    lost: list[Reject] = []
+    queries, reasons = TableWriter(table, INSTRUCTIONS), Counter[str]()
     with cleaned_rows((source, None) for source in read_seed_rows(path)) as rows:
         for some in rows.batches():
-            kept += (row._replace(round="") for row in instructions(kept_rows(some)))
-            lost += map(Reject._make, lost_rows(some).iter_rows())
-    return kept, lost
+            kept, lost = kept_rows(some), lost_rows(some)
+            queries.extend(kept.with_columns(round=pl.lit("")))
+            rejects.extend(lost)
+            reasons.update(lost["reason"])
+    queries.write()
+    return reasons
 
 
 def sift_queries(rows: Iterable[Instruction], params: Compose) -> Iterator[Instruction | Reject]:
@@ -65,16 +77,58 @@ def _reason(row: Instruction, params: Compose) -> tuple[str, str]:
     return "", ""
 
 
-def compose_rows(
-    queries: Sequence[Instruction], constraints: Iterable[Verified], round: str, count: int, seed: int
-) -> Iterator[Instruction]:
-    """Put each constraint to some queries, or to all if there are no more.
+def keep_queries(
+    sifted: Iterable[Instruction | Reject], rejects: TableWriter, lost: Counter[str]
+) -> tuple[PlacedIds, dict[str, Any]]:
+    """Keep of queries what draws need, and count them as `tables.balance` does.
 
-    round: name of the branch. count: queries of a constraint.
+    rejects: takes the others. lost: how many were lost before, by reason.
     """
-    for constraint in constraints:
-        for query in draw_rows(queries, count, seed, f"compose {constraint.id}"):
-            yield _row(query, constraint, round)
+    queries = Columns(pl.Schema({"id": pl.String(), "seed_place": pl.Int64()}))
+    kept, reasons = 0, lost.copy()
+    for each in sifted:
+        if isinstance(each, Reject):
+            rejects.append(each)
+            reasons[each.reason] += 1
+        else:
+            queries.append((each.id, each.seed_place))
+            kept += 1
+    return PlacedIds(queries.frame()), balance(kept + reasons.total(), kept, reasons)
+
+
+def draw_queries(
+    queries: Rows[Placed], constraints: Iterable[Verified], count: int, seed: int
+) -> pl.DataFrame:
+    """Draw so many queries for each constraint, or all if there are no more.
+
+    Gives the `id` of each query with the `place` of each constraint that it is for, in this order.
+    """
+    drawn = [pl.DataFrame(schema={"id": pl.String, "place": pl.Int32})]
+    for place, constraint in enumerate(constraints):
+        ids = [query.id for query in draw_rows(queries, count, seed, f"compose {constraint.id}")]
+        drawn.append(drawn[0].clear(len(ids)).with_columns(id=pl.Series(ids), place=place))
+    return pl.concat(drawn).sort("id", "place")
+
+
+class ComposedRows:
+    """Constraints put to the queries that were drawn for them, in the order of the queries.
+
+    table: the queries. drawn: as `draw_queries` gives it. round: name of the branch. The rows can be gone
+    through several times, and are made each time.
+    """
+
+    def __init__(self, table: Path, drawn: pl.DataFrame, constraints: Sequence[Verified], round: str) -> None:
+        self._table, self._drawn, self._constraints, self._round = table, drawn, constraints, round
+
+    def __len__(self) -> int:
+        return self._drawn.height
+
+    def __iter__(self) -> Iterator[Instruction]:
+        queries = read_rows(self._table, self._drawn["id"])
+        places = groupby(self._drawn.iter_rows(), key=itemgetter(0))
+        for query, (_, drawn) in zip(queries, places, strict=True):
+            for _, place in drawn:
+                yield _row(query, self._constraints[place], self._round)
 
 
 def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
@@ -102,10 +156,18 @@ def _row(query: Instruction, constraint: Verified, round: str) -> Instruction:
     )
 
 
-def cut_rows(
-    rows: Sequence[Instruction], most: int | None, seed: int
-) -> tuple[list[Instruction], list[Reject]]:
+def cut_rows(rows: Rows[Instruction], most: int | None, seed: int) -> Iterator[Instruction | Reject]:
     """Draw so many rows, all if most is None; the others are rejects. One more row takes the place of one."""
-    order = draw_lowest(rows, len(rows), seed, "compose", by=lambda row: row.id)
-    drawn = len(order) if most is None else most
-    return order[:drawn], [Reject(row.id, NOT_DRAWN, row.operation, "") for row in order[drawn:]]
+    if most is None or len(rows) <= most:
+        yield from rows
+        return
+    values = Columns(pl.Schema({"value": pl.Float64(), "id": pl.String()}))
+    for row in rows:
+        values.append(_luck(row, seed))
+    last = values.frame().sort("value", "id").row(most - 1)
+    for row in rows:
+        yield row if _luck(row, seed) <= last else Reject(row.id, NOT_DRAWN, row.operation, "")
+
+
+def _luck(row: Instruction, seed: int) -> tuple[float, str]:
+    return draw_value(seed, "compose", row.id), row.id

@@ -9,7 +9,8 @@ import pytest
 from branch_rows import changed, constraint, write_constraints, write_rows
 
 from evobuild.autoif import compose
-from evobuild.core import tables
+from evobuild.core import table_draws, table_parts, tables
+from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import Reject
 from stages import compose as stage
@@ -42,11 +43,21 @@ def test_which_rows_are_queries(row, fields, domains, reason):
     assert found.id == given.id
 
 
-def composed(seeds, constraints, count=2, seed=42):
-    return list(compose.compose_rows(seeds, constraints, "autoif", count, seed))
+@pytest.fixture
+def composed(tmp_path):
+    """Rows of some constraints and queries, by constraint."""
+
+    def compose_rows(queries, constraints, count=2, seed=42):
+        table = write_rows(tmp_path / "queries.parquet", *queries)
+        drawn = compose.draw_queries(queries, constraints, count, seed)
+        rows = compose.ComposedRows(table, drawn, constraints, "autoif")
+        assert list(rows) == list(rows) and len(rows) == drawn.height
+        return sorted(rows, key=lambda each: each.operation)
+
+    return compose_rows
 
 
-def test_a_row_is_a_constraint_and_a_query(row):
+def test_a_row_is_a_constraint_and_a_query(row, composed):
     seed = row("Name a {{ river }}.", input="In Asia.", output="The Ganges.", domain="geo", seed_place=7)
     (found,) = composed([seed], [constraint("c1", "Use no comma.", model="simulated:small")])
     assert (found.instruction, found.input) == ("Use no comma.", "Name a {{ river }}.\n\nIn Asia.")
@@ -57,20 +68,20 @@ def test_a_row_is_a_constraint_and_a_query(row):
     assert found.content_id == tables.content_id((), found.instruction, found.input)
 
 
-def test_a_query_that_is_no_seed_row_has_no_row_above_it(row):
+def test_a_query_that_is_no_seed_row_has_no_row_above_it(row, composed):
     query = row("Name a river.")._replace(round="")
     found = composed([query], [constraint("c1"), constraint("c2")])
     assert [(each.seed_id, each.parent_id) for each in found] == [(each.id, "") for each in found]
     assert len({each.id for each in found}) == 2
 
 
-def test_every_row_has_an_id_of_its_own(row):
+def test_every_row_has_an_id_of_its_own(row, composed):
     seeds = [row(f"Name river {number}.") for number in range(4)]
     found = composed(seeds, [constraint("c1", "Sing."), constraint("c2", "Sing."), constraint("c3")], 4)
     assert len({each.id for each in found}) == 12
 
 
-def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row):
+def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row, composed):
     seeds = [row(f"Name river {number}.") for number in range(30)]
     given = [constraint(own) for own in ("c1", "c2", "c3")]
     first = composed(seeds, given, 3)
@@ -82,22 +93,28 @@ def test_queries_are_drawn_for_each_constraint_alone_whatever_the_order(row):
     assert {each.id for each in composed(seeds, given, 3, seed=43)} != {each.id for each in first}
 
 
-def test_rows_are_drawn_by_their_ids_alone(row):
+def cut(rows, most, seed):
+    """The ids of the rows that are drawn, and the rejects."""
+    found = sorted(compose.cut_rows(rows, most, seed))
+    lost = [each for each in found if isinstance(each, Reject)]
+    return [each.id for each in found if not isinstance(each, Reject)], lost
+
+
+def test_rows_are_drawn_by_their_ids_alone(row, composed):
     seeds = [row(f"Name river {number}.") for number in range(20)]
     rows = composed(seeds, [constraint("c1")], 20)
-    drawn, lost = compose.cut_rows(rows, 8, 42)
-    assert len(drawn) == 8 and {each.id for each in lost} == {each.id for each in rows} - {
-        each.id for each in drawn
-    }
+    ids = sorted(each.id for each in rows)
+    drawn, lost = cut(rows, 8, 42)
+    assert drawn == sorted(draw_lowest(ids, 8, 42, "compose", by=str))
+    assert sorted([*drawn, *(each.id for each in lost)]) == ids
     assert {(each.reason, each.detail) for each in lost} == {("not drawn", "autoif-c1")}
-    assert compose.cut_rows(rows[::-1], 8, 42) == (drawn, lost)
+    assert cut(rows[::-1], 8, 42) == (drawn, lost)
     # One row more takes the place of one at most.
-    fewer, _ = compose.cut_rows(rows[1:], 8, 42)
-    assert len({each.id for each in drawn} - {each.id for each in fewer}) <= 1
-    assert compose.cut_rows(rows, 8, 43)[0] != drawn
+    fewer, _ = cut(rows[1:], 8, 42)
+    assert len(set(drawn) - set(fewer)) <= 1
+    assert cut(rows, 8, 43)[0] != drawn
     for most in (None, 20, 99):
-        everything, none = compose.cut_rows(rows, most, 42)
-        assert ({each.id for each in everything}, none) == ({each.id for each in rows}, [])
+        assert cut(rows, most, 42) == (ids, [])
 
 
 def run(tmp_path, seeds, constraints, file=Path("data/raw/sample.jsonl"), **values):
@@ -128,6 +145,20 @@ def test_rows_that_are_not_drawn_are_rejects(tmp_path, row):
     assert counts["rows"] == {"in": 4, "out": 3, "rejects": {"not drawn": 1}}
     assert counts["rejects"] == {"too short": 1}
     assert sorted(lost["reason"]) == ["not drawn", "too short"] and found.height == 3
+
+
+def test_large_tables_read_some_rows_at_a_time_give_the_same(tmp_path, row, monkeypatch):
+    seeds = [row(f"Name river {number}, or {'no' * (number % 3)}.") for number in range(40)]
+    own = [constraint(f"c{number}") for number in range(3)]
+    given = {"count": 9, "rows": 20, "min_characters": 20, "max_characters": 22}
+    whole = run(tmp_path, seeds, own, **given)
+    monkeypatch.setattr(table_draws, "BATCH", 5)
+    (tmp_path / "large").mkdir()
+    with table_parts.rows_per_file(3):
+        found, lost, counts = run(tmp_path / "large", seeds, own, **given)
+    assert (tmp_path / "large/r0.parquet").is_dir() and (tmp_path / "large/rows").is_dir()
+    assert counts == whole[2] and counts["rejects"] and counts["rows"]["rejects"]
+    assert (found.equals(whole[0]), lost.equals(whole[1])) == (True, True)
 
 
 def test_queries_of_a_file_are_its_first_turns(tmp_path, row):
