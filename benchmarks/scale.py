@@ -22,6 +22,7 @@ from figures import Figures, of_parts
 ROOT = Path(__file__).parent.parent
 
 PARTS = {
+    "seed": ("scale_seed", ""),
     "evolve": ("scale_evolve", ""),
     "store": ("scale_store", ""),
     "select": ("scale_select", ""),
