@@ -182,7 +182,8 @@ class TableWriter:
         """Each of the 256 parts, sorted by id; of every spill only that is in memory."""
         import pyarrow as pa
 
-        readers = [pa.ipc.open_file(pa.memory_map(str(spill))) for spill in self._spills]
+        # Not mapped: what was read would stay in memory, as far as there is any.
+        readers = [pa.ipc.open_file(pa.OSFile(str(spill))) for spill in self._spills]
         for number in range(len(table_parts.STARTS)):
             batches = [pa.Table.from_batches([reader.get_batch(number)]) for reader in readers]
             part = pl.from_arrow(pa.concat_tables(batches))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -82,6 +84,15 @@ def test_rows_that_were_spilled_give_the_same_bytes(tmp_path, rows, monkeypatch,
         assert contents(tmp_path / "t.parquet") == contents(tmp_path / "whole.parquet")
     else:
         assert (tmp_path / "t.parquet").read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+def test_what_was_spilled_does_not_stay_in_memory(tmp_path, rows, monkeypatch):
+    monkeypatch.setattr(table_writer, "SPILL_BYTES", 1)
+    made = TableWriter(tmp_path / "t.parquet", KIND)
+    made.extend(rows)
+    mapped = [Path("/proc/self/maps").read_text() for _ in made._parts()]
+    assert len(mapped) == 256 and not any("spill-0.arrow" in each for each in mapped)
 
 
 def test_rows_with_earlier_turns_come_back_from_disk(tmp_path, row, monkeypatch):
