@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,6 @@ from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND, Instruction, content_
 from evobuild.core.terminal import log
 from evobuild.seeds.extra import extra_text
 from evobuild.seeds.formats import SourceRow
-from evobuild.seeds.sifting import Sifted, Unfit
 from evobuild.seeds.spilled_rows import SpilledRows
 
 CLEANED = pl.Schema(
@@ -26,6 +26,17 @@ CLEANED = pl.Schema(
     | {"reason": pl.String(), "detail": pl.String()}
 )
 """Rows of r0. place, conversation: those of their source rows. reason, detail: why one is lost, else null."""
+
+
+class Unfit(NamedTuple):
+    """Why a row is no seed."""
+
+    reason: str
+    detail: str
+
+
+Sifted = tuple[SourceRow, Unfit | None]
+"""A row, and why it is no seed, None if it may be one."""
 
 
 @contextmanager

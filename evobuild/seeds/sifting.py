@@ -8,24 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
+from evobuild.seeds.clean import Sifted, Unfit
 from evobuild.seeds.closings import asks_for_nothing
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.params import Seed
 from evobuild.text.language import detect_language
 from evobuild.text.words import count_words
-
-
-class Unfit(NamedTuple):
-    """Why a row is no seed."""
-
-    reason: str
-    detail: str
-
-
-Sifted = tuple[SourceRow, Unfit | None]
-"""A row, and why it is no seed, None if it may be one."""
 
 
 def sift_rows(sources: Iterable[SourceRow], params: Seed) -> Iterator[Sifted]:
