@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import memory
@@ -16,6 +17,7 @@ from figures import Figures
 
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question, read_evaluation_set
+from evobuild.contamination.hits import Hit
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.seeds import formats
 
@@ -51,10 +53,12 @@ def run(figures: Figures) -> None:
     sets: dict[str, list[Question]] = {
         name: read_evaluation_set(Path(folder) / file) for name, file in SETS.items()
     }
-    found = NgramIndex(sets, LENGTHS).search(_rows(Path(folder) / "alpaca/alpaca_data.json"))
+    hits: list[Hit] = []
+    rows = partial(_rows, Path(folder) / "alpaca/alpaca_data.json")
+    found = NgramIndex(sets, LENGTHS).search(rows, hits.append)
     took = time.monotonic() - began
     questions = sum(map(len, sets.values()))
-    print(f"contamination: {found.rows:,} rows, {questions:,} questions, {len(found.hits):,} hits")
+    print(f"contamination: {len(found.is_hit):,} rows, {questions:,} questions, {len(hits):,} hits")
     figures.at_most("contamination of 52,002 rows against all sets", took, 30, "s")
     print(f"contamination: peak memory {memory.peak():,.0f} MB")
 

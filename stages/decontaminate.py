@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,29 +66,31 @@ def _embedder(params: Params, models: ExitStack) -> Embedder | None:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.contamination import embedding_overlap, evaluation_sets, hits
+    from evobuild.contamination import evaluation_sets, hits, question_file
     from evobuild.contamination.decontaminate import NgramIndex
+    from evobuild.contamination.embedding_overlap import EmbeddingIndex
     from evobuild.core import tables
+    from evobuild.core.table_writer import TableWriter
 
     given, name = params.decontaminate, args.name
-    questions = evaluation_sets.read_evaluation_set(args.evaluation, given.columns.get(name, ()))
-    index = NgramIndex({name: questions}, given.ngrams)
+    read = evaluation_sets.stream_evaluation_set(args.evaluation, given.columns.get(name, ()))
+    table = TableWriter(args.contamination, tables.CONTAMINATION)
     found = {}
-    with ExitStack() as models:
-        embedder = _embedder(params, models)
+    with question_file.on_disk(read) as questions, ExitStack() as stack:
+        by_ngrams, by_embedding = NgramIndex({name: questions}, given.ngrams), None
+        embedder = _embedder(params, stack)
+        if embedder is not None and given.embedding is not None:
+            by_embedding = stack.enter_context(EmbeddingIndex(name, questions, embedder, given.embedding))
         for pool in params.pools:
-            _, rows = tables.stream(args.responses / f"{pool}.parquet")
-            found[pool] = index.search(rows)
-            if embedder is not None and given.embedding is not None:
-                _, again = tables.stream(args.responses / f"{pool}.parquet")
-                alike = embedding_overlap.find_embedding_hits(
-                    again, name, questions, embedder, given.embedding
-                )
-                found[pool] = found[pool].together(alike)
-    tables.write(args.contamination, hits.hit_table(found))
-    tables.write_json(args.counts, hits.count_hits(found, len(questions)))
-    hit = len({hit.row for each in found.values() for hit in each.hits})
-    log(f"{hit} of {sum(each.rows for each in found.values())} rows share text with {name}")
+            rows = hits.rows_of(args.responses / f"{pool}.parquet")
+            keep = partial(hits.keep_hit, table, pool)
+            found[pool] = by_ngrams.search(rows, keep)
+            if by_embedding is not None:
+                found[pool] = found[pool].together(by_embedding.search(rows, keep))
+        tables.write_json(args.counts, hits.count_hits(found, len(questions)))
+    table.write()
+    hit = sum(int(each.is_hit.sum()) for each in found.values())
+    log(f"{hit} of {sum(len(each.is_hit) for each in found.values())} rows share text with {name}")
 
 
 if __name__ == "__main__":

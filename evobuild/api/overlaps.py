@@ -10,10 +10,13 @@ import polars as pl
 
 from evobuild.api.result import Rows, given_rows
 from evobuild.api.settings import Folder, ModelName, section, surroundings, weights
-from evobuild.contamination import embedding_overlap, evaluation_sets, hits
+from evobuild.contamination import evaluation_sets
 from evobuild.contamination.decontaminate import NgramIndex
+from evobuild.contamination.embedding_overlap import EmbeddingIndex
 from evobuild.contamination.evaluation_sets import Question
+from evobuild.contamination.hits import Hit, hit_row
 from evobuild.contamination.params import Decontaminate
+from evobuild.core.tables import CONTAMINATION, frame
 from evobuild.seeds.fields import Record
 
 
@@ -52,21 +55,20 @@ def find_contamination(
     fixed = {"ngrams": list(ngrams), "embedding": embedding if embedder else None}
     params = section("decontaminate", Decontaminate, fixed | {"columns": own, "sets": files})
     found = given_rows(rows).rows
+    kept: list[Hit] = []
     with surroundings(cache), ExitStack() as stack:
         model = None
         if embedder is not None:
             from evobuild.scoring.embeddings import Embedder
 
             model = stack.enter_context(Embedder(weights("embedder", embedder)))
-        tables = []
         for name, given in sets.items():
             questions = _questions(name, given, own.get(name, ()))
-            each = NgramIndex({name: questions}, params.ngrams).search(found)
+            NgramIndex({name: questions}, params.ngrams).search(lambda: found, kept.append)
             if model is not None and params.embedding is not None:
-                alike = embedding_overlap.find_embedding_hits(found, name, questions, model, params.embedding)
-                each = each.together(alike)
-            tables.append(hits.hit_table({"rows": each}))
-    return pl.concat(tables) if tables else hits.hit_table({})
+                with EmbeddingIndex(name, questions, model, params.embedding) as index:
+                    index.search(lambda: found, kept.append)
+    return frame(CONTAMINATION, (hit_row("rows", hit) for hit in kept))
 
 
 def _questions(name: str, given: str | Path | Rows, columns: Sequence[str]) -> list[Question]:
@@ -75,4 +77,4 @@ def _questions(name: str, given: str | Path | Rows, columns: Sequence[str]) -> l
     rows = given.to_dicts() if isinstance(given, pl.DataFrame) else given
     records: Iterable[Record] = ({"question": row} if isinstance(row, str) else dict(row) for row in rows)
     placed = ((f"{name}[{place}]", record) for place, record in enumerate(records))
-    return evaluation_sets.questions_of(placed, columns)
+    return list(evaluation_sets.questions_of(placed, columns))

@@ -11,13 +11,12 @@ import polars as pl
 
 from evobuild.api.result import Given, Result, Rows, given_rows
 from evobuild.api.settings import section
-from evobuild.contamination.hits import hit_table
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.measures import MEASURES
 from evobuild.core.params import validated
 from evobuild.core.table_parts import ROWS_PER_FILE
-from evobuild.core.tables import EMBEDDINGS, INSTRUCTIONS, REJECTS
+from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, REJECTS
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import DATASET, Sources
 from evobuild.selection.params import Select, SelectParams
@@ -86,7 +85,7 @@ def _is_best_high(params: Select) -> bool:
 def _written(given: Given, pools: Sequence[str], hits: pl.DataFrame | None, folder: Path) -> Sources:
     """Write the rows of each pool with their measures as the stages leave them."""
     rows = given.with_others(tables.frame(INSTRUCTIONS, given.rows))
-    found = hit_table({}) if hits is None else hits
+    found = CONTAMINATION.to_frame() if hits is None else hits
     measures = {measure.folder: folder / measure.folder for measure in MEASURES}
     written = {"rounds": INSTRUCTIONS, "responses": INSTRUCTIONS, "embeddings": EMBEDDINGS}
     for name in (*written, *measures, "contamination"):

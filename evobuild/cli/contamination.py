@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from evobuild.contamination import evaluation_sets
@@ -59,10 +60,11 @@ def report(
     index = NgramIndex(sets, lengths)
     yield HEADER
     for file in files:
-        found = index.search(_rows(file))
+        hits: list[Hit] = []
+        found = index.search(partial(_rows, file), hits.append)
         yield from _table(file, found, {name: len(rows) for name, rows in sets.items()})
         for name in sets if show else ():
-            yield from _longest(found, name, show)
+            yield from _longest(hits, name, show)
 
 
 def _rows(file: Path) -> Iterator[Instruction]:
@@ -73,19 +75,20 @@ def _rows(file: Path) -> Iterator[Instruction]:
 
 
 def _table(file: Path, found: Found, questions: Mapping[str, int]) -> Iterator[str]:
-    label = f"{file.name} ({found.rows:,})"
+    count = len(found.is_hit)
+    label = f"{file.name} ({count:,})"
     for name in questions:
         for kind in [kind for of, kind in found.touched if of == name]:
-            rows = sum((hit.set, hit.measure) == (name, kind) for hit in found.hits)
+            rows = found.hit[name, kind]
             yield (
                 f"{label:<28} {name:<16} {questions[name]:>9,}  {kind:<8} {rows:>8,} "
-                f"{rows / max(1, found.rows):>8.3%} {found.touched[name, kind]:>13,}\n"
+                f"{rows / max(1, count):>8.3%} {found.touched[name, kind]:>13,}\n"
             )
 
 
-def _longest(found: Found, name: str, show: int) -> Iterator[str]:
+def _longest(hits: Sequence[Hit], name: str, show: int) -> Iterator[str]:
     """The longest overlaps with a set, one a row."""
-    own = [hit for hit in found.hits if hit.set == name]
+    own = [hit for hit in hits if hit.set == name]
     best: dict[str, Hit] = {}
     for hit in sorted(own, key=lambda hit: (-len(split_normalised_words(hit.overlap)), hit.row)):
         best.setdefault(hit.row, hit)

@@ -13,19 +13,24 @@ A hit says that text stands in both, be it a leaked question or a common phrase:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
-from evobuild.contamination.evaluation_sets import Question
-from evobuild.contamination.hits import Found, Hit, row_text, row_texts
-from evobuild.contamination.ngrams import NO_WORD, RUN, Grams, Texts, first_of
+from evobuild.contamination.evaluation_sets import Questions
+from evobuild.contamination.hits import Found, Hit, Keep, Rows, Tally, batches, row_text
+from evobuild.contamination.ngrams import RUN, first_of
+from evobuild.contamination.portion import Portion
 from evobuild.core.tables import Instruction
-from evobuild.text.words import locate_normalised_words, normalise, split_normalised_words
+from evobuild.text.words import locate_normalised_words, normalise
 
 BATCH = 2048
 """Rows that are compared at a time."""
+NO_RUNS = np.zeros(0, RUN)
+
+Runs = Mapping[int, np.ndarray]
+"""The longest runs of a batch by the n of their n-grams, at most one a row and set."""
 
 
 def ngram_measure(n: int) -> str:
@@ -36,59 +41,61 @@ def ngram_measure(n: int) -> str:
 class NgramIndex:
     """The n-grams of some evaluation sets, to hold rows against.
 
-    sets: questions by the name of their set. lengths: the n of the n-grams, in words.
+    Of more questions than a portion takes one portion after the other is in memory, and the rows are read
+    again for each; what is found is the same. sets: questions by the name of their set. lengths: the n of the
+    n-grams, in words.
     """
 
-    def __init__(self, sets: Mapping[str, Sequence[Question]], lengths: Sequence[int]) -> None:
-        self._questions = [(name, question) for name, rows in sets.items() for question in rows]
-        self._sets = list(sets)
+    def __init__(self, sets: Mapping[str, Questions], lengths: Sequence[int]) -> None:
+        self._sets, self._names, self._lengths = sets, list(sets), lengths
         self._set_Q = np.repeat(np.arange(len(sets)), [len(rows) for rows in sets.values()])
-        self._numbers: dict[str, int] = {}
-        number = self._numbers
-        texts = Texts(
-            [
-                [number.setdefault(word, len(number) + 1) for word in split_normalised_words(question.text)]
-                for _, question in self._questions
-            ]
-        )
-        self._grams = {n: Grams(texts, n, len(number)) for n in lengths}
-        self._short: dict[str, list[int]] = {}
-        for place, (_, question) in enumerate(self._questions):
-            asked = split_normalised_words("\n".join((*question.history, *question.asked)))
-            if 0 < len(asked) < max(lengths, default=0):
-                self._short.setdefault(" ".join(asked), []).append(place)
+        self._starts = np.searchsorted(self._set_Q, np.arange(len(sets)))
+        self._only: Portion | None = None
 
-    def search(self, rows: Iterable[Instruction]) -> Found:
-        """Hold rows against the sets: at most one hit a row, set and n; of equal ones the first question."""
-        hits: list[Hit] = []
-        touched_Q = {n: np.zeros(len(self._questions), bool) for n in self._grams}
-        source, count = iter(rows), 0
-        while batch := list(islice(source, BATCH)):
-            count += len(batch)
-            parts = [[split_normalised_words(part) for part in row_texts(row)] for row in batch]
-            text = Texts([[self._numbers.get(word, NO_WORD) for word in chain(*row)] for row in parts])
-            for n, grams in self._grams.items():
-                runs = np.concatenate([self._equal(parts, n), grams.runs_in(text)])
+    def search(self, rows: Rows, keep: Keep) -> Found:
+        """Hold rows against the sets: at most one hit a row, set and n; of equal ones the first question.
+
+        rows: reads them from the first on. keep: takes each hit.
+        """
+        touched_Q = {n: np.zeros(len(self._set_Q), bool) for n in self._lengths}
+        known: list[Runs] = []
+        questions, first = chain.from_iterable(self._sets.values()), 0
+        while True:
+            portion = self._only or Portion(questions, first, self._lengths)
+            longest = self._longest_of_batches(portion, rows(), known, touched_Q)
+            if portion.stop == len(self._set_Q):
+                break
+            known, first = [runs for _, runs in longest], portion.stop
+            del portion, longest  # Else two portions would be in memory.
+        self._only = None if first else portion
+        tally = Tally(keep)
+        for batch, runs in longest:
+            tally.take(len(batch), self._hits(batch, runs))
+        return tally.found(dict(self._counted(touched_Q)))
+
+    def _counted(self, touched_Q: Mapping[int, np.ndarray]) -> Iterator[tuple[tuple[str, str], int]]:
+        for n, own_Q in touched_Q.items():
+            counts = np.bincount(self._set_Q[own_Q], minlength=len(self._names))
+            for name, count in zip(self._names, counts.tolist(), strict=True):
+                yield (name, ngram_measure(n)), count
+
+    def _longest_of_batches(
+        self,
+        portion: Portion,
+        rows: Iterable[Instruction],
+        known: Sequence[Runs],
+        touched_Q: Mapping[int, np.ndarray],
+    ) -> Iterator[tuple[Sequence[Instruction], Runs]]:
+        """Give rows, some at a time, with the longest of what is known of them and of a portion's runs.
+
+        touched_Q: by n the questions that are hit; those of the portion are added.
+        """
+        for place, batch in enumerate(batches(rows, BATCH)):
+            found = {n: [known[place][n] if known else NO_RUNS] for n in self._lengths}
+            for n, runs in portion.runs_in(batch):
                 touched_Q[n][runs["text"]] = True
-                hits += [self._hit(batch[run["row"]], run, n) for run in self._longest(runs)]
-        touched = {
-            (name, ngram_measure(n)): int(seen_Q[self._set_Q == place].sum())
-            for n, seen_Q in touched_Q.items()
-            for place, name in enumerate(self._sets)
-        }
-        return Found(count, hits, touched)
-
-    def _equal(self, parts: Sequence[Sequence[Sequence[str]]], n: int) -> np.ndarray:
-        """Rows that ask just what a question of fewer than n words asks, each as a run of all its words."""
-        found = []
-        for place, (*history, instruction, given, _) in enumerate(parts):
-            before = sum(map(len, history))
-            for start, asked in ((before, (instruction, given)), (0, (*history, instruction, given))):
-                length = sum(map(len, asked))
-                if 0 < length < n:
-                    numbers = self._short.get(" ".join(chain(*asked)), [])
-                    found += [(place, number, start, length) for number in numbers]
-        return np.array(found, RUN)
+                found[n].append(self._longest(runs))
+            yield batch, {n: self._longest(np.concatenate(each)) for n, each in found.items()}
 
     def _longest(self, runs: np.ndarray) -> np.ndarray:
         """Of each row and set the longest run, of equal ones the first."""
@@ -97,9 +104,18 @@ class NgramIndex:
         ordered, sets = runs[order], sets[order]
         return np.asarray(ordered[first_of(ordered["row"], sets)])
 
-    def _hit(self, row: Instruction, run: np.void, n: int) -> Hit:
-        name, question = self._questions[run["text"]]
-        folded = normalise(row_text(row))
-        spans = locate_normalised_words(folded)
-        first, last = spans[run["start"]], spans[run["start"] + run["length"] - 1]
-        return Hit(row.id, name, question.place, ngram_measure(n), folded[first[0] : last[1]], question.text)
+    def _hits(self, batch: Sequence[Instruction], runs: Runs) -> Iterator[tuple[int, Hit]]:
+        for n, own in runs.items():
+            for row, number, start, length in own.tolist():
+                place = self._set_Q[number]
+                name = self._names[place]
+                question = self._sets[name][number - int(self._starts[place])]
+                shared = _words_of(batch[row], start, length)
+                yield row, Hit(batch[row].id, name, question.place, ngram_measure(n), shared, question.text)
+
+
+def _words_of(row: Instruction, start: int, length: int) -> str:
+    """Some words of a row as it has them, normalised."""
+    folded = normalise(row_text(row))
+    spans = locate_normalised_words(folded)
+    return folded[spans[start][0] : spans[start + length - 1][1]]

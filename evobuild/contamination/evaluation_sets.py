@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
@@ -43,7 +43,20 @@ class Question(NamedTuple):
         return "\n".join((*self.history, *self.asked, *self.answers))
 
 
+class Questions(Protocol):
+    """Questions by their number, from 0."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, number: int, /) -> Question: ...
+    def __iter__(self) -> Iterator[Question]: ...
+
+
 def read_evaluation_set(path: Path, columns: Sequence[str] = ()) -> list[Question]:
+    """Read an evaluation set at once, as `stream_evaluation_set` does."""
+    return list(stream_evaluation_set(path, columns))
+
+
+def stream_evaluation_set(path: Path, columns: Sequence[str] = ()) -> Iterator[Question]:
     """Read an evaluation set, in file order; rows without any text are passed over.
 
     columns: what to read, the question first; none: known by name. A table of held-out rows may have none.
@@ -51,23 +64,23 @@ def read_evaluation_set(path: Path, columns: Sequence[str] = ()) -> list[Questio
     Raises BadInput as the module says, and if no row of another file has text.
     """
     if _is_empty_held_out(path):
-        return []
-    if not (found := questions_of(records.read_records(path), columns)):
+        return
+    question = None
+    for question in questions_of(records.read_records(path), columns):
+        yield question
+    if question is None:
         raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
-    return found
 
 
-def questions_of(placed: Iterable[tuple[str, Record]], columns: Sequence[str] = ()) -> list[Question]:
-    """Read records, each with its place, as `read_evaluation_set` does those of a file."""
-    found: list[Question] = []
+def questions_of(placed: Iterable[tuple[str, Record]], columns: Sequence[str] = ()) -> Iterator[Question]:
+    """Read records, each with its place, as `stream_evaluation_set` does those of a file."""
     names: tuple[list[str], ...] | None = None
     for place, record in placed:
         if names is None:
             names = _named(place, record, columns)
         question = Question(place, *(tuple(_all(record, part, place)) for part in names))
         if question.text.strip():
-            found.append(question)
-    return found
+            yield question
 
 
 def _is_empty_held_out(path: Path) -> bool:

@@ -7,13 +7,18 @@ selection decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, Instruction
 from evobuild.text.words import split_normalised_words
 
@@ -36,16 +41,61 @@ class Hit(NamedTuple):
     evaluation: str
 
 
-class Found(NamedTuple):
-    """What some rows share with evaluation sets. touched: questions that are hit, by set and measure."""
+Rows = Callable[[], Iterable[Instruction]]
+"""Reads rows, from the first on; it may be called again."""
+Keep = Callable[[Hit], None]
+"""Takes a hit."""
 
-    rows: int
-    hits: list[Hit]
-    touched: dict[tuple[str, str], int]
+
+class Found(NamedTuple):
+    """What some rows share with evaluation sets.
+
+    is_hit: of each row, whether it is hit. hit, touched: rows, and questions, that are hit, by set and
+    measure.
+    """
+
+    is_hit: np.ndarray
+    hit: Mapping[tuple[str, str], int]
+    touched: Mapping[tuple[str, str], int]
 
     def together(self, other: Found) -> Found:
         """Put what another measure found in the same rows beside it."""
-        return Found(self.rows, self.hits + other.hits, self.touched | other.touched)
+        either = self.is_hit | other.is_hit
+        return Found(either, {**self.hit, **other.hit}, {**self.touched, **other.touched})
+
+
+class Tally:
+    """Counts what is found in rows that come batch by batch, and hands each hit on."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+        self._is_hit = [np.zeros(0, bool)]
+        self._hit = Counter[tuple[str, str]]()
+
+    def take(self, rows: int, hits: Iterable[tuple[int, Hit]]) -> None:
+        """Take a batch of so many rows: its hits, each with the place of its row."""
+        is_hit_B = np.zeros(rows, bool)
+        for place, hit in hits:
+            is_hit_B[place] = True
+            self._hit[hit.set, hit.measure] += 1
+            self._keep(hit)
+        self._is_hit.append(is_hit_B)
+
+    def found(self, touched: Mapping[tuple[str, str], int]) -> Found:
+        """Sum up. touched: as of Found."""
+        return Found(np.concatenate(self._is_hit), {key: self._hit[key] for key in touched}, touched)
+
+
+def rows_of(table: Path) -> Rows:
+    """What reads an instruction table, some rows at a time in memory. It raises BadInput as `tables.read`."""
+    return lambda: tables.stream(table)[1]
+
+
+def batches(rows: Iterable[Instruction], size: int) -> Iterator[list[Instruction]]:
+    """Take rows so many at a time."""
+    source = iter(rows)
+    while batch := list(islice(source, size)):
+        yield batch
 
 
 def row_text(row: Instruction) -> str:
@@ -58,29 +108,29 @@ def row_texts(row: Instruction) -> list[str]:
     return [*(content for _, content in row.history), row.instruction, row.input, row.output]
 
 
-def hit_table(found: Mapping[str, Found]) -> pl.DataFrame:
-    """Lay out the hits of one set by pool."""
-    rows = (
-        (f"{hit.row}-{hit.measure}", hit.row, pool, *hit[1:])
-        for pool, each in found.items()
-        for hit in each.hits
-    )
-    return tables.frame(CONTAMINATION, rows)
+def hit_row(pool: str, hit: Hit) -> tuple[str, ...]:
+    """Lay a hit in a pool out as a row of CONTAMINATION."""
+    return (f"{hit.row}-{hit.measure}", hit.row, pool, *hit[1:])
+
+
+def keep_hit(table: TableWriter, pool: str, hit: Hit) -> None:
+    """Write a hit in a pool to a table of CONTAMINATION."""
+    table.append(hit_row(pool, hit))
 
 
 def count_hits(found: Mapping[str, Found], questions: int) -> dict[str, Any]:
     """Count the rows of each pool and those hit. questions: rows of the evaluation set."""
-    rows = sum(each.rows for each in found.values())
     pools = {
         pool: {
-            "rows": each.rows,
+            "rows": len(each.is_hit),
             "hit": {
-                measure: {"rows": sum(hit.measure == measure for hit in each.hits), "questions": touched}
-                for (_, measure), touched in each.touched.items()
+                measure: {"rows": each.hit[name, measure], "questions": touched}
+                for (name, measure), touched in each.touched.items()
             },
         }
         for pool, each in found.items()
     }
+    rows = sum(len(each.is_hit) for each in found.values())
     return {"in": rows, "out": rows, "rejects": {}, "questions": questions, "pools": pools}
 
 
@@ -105,12 +155,20 @@ def longest_hits(
 
     Raises BadInput naming the table that is missing or not as it should be.
     """
-    hits = tables.read(contamination / f"{name}.parquet", CONTAMINATION).to_dicts()
-    order = sorted(hits, key=lambda hit: (-len(split_normalised_words(hit["overlap"])), hit["id"]))
-    best: dict[str, dict[str, Any]] = {}
-    for hit in order:
-        best.setdefault(hit["row"], hit)
-    shown = [hit for hit in best.values() if hit["pool"] in pools][:SHOWN]
+    table = contamination / f"{name}.parquet"
+    best: dict[str, tuple[int, str]] = {}
+    for hits in tables.batches(table, CONTAMINATION, ["id", "row", "pool", "overlap"]):
+        # Ids rise, and a word has a character at least: only a longer overlap can have more words than the
+        # least of those that are shown.
+        least = -max(best.values())[0] if len(best) == SHOWN else -1
+        long = hits.filter(pl.col("pool").is_in(pools), pl.col("overlap").str.len_chars() > least)
+        for id, row, _, overlap in long.iter_rows():
+            rank = (-len(split_normalised_words(overlap)), id)
+            best[row] = min(rank, best.get(row, rank))
+        best = dict(sorted(best.items(), key=itemgetter(1))[:SHOWN])
+    ids = [id for _, id in best.values()]
+    found = tables.read(table, CONTAMINATION, where=pl.col("id").is_in(ids)).to_dicts()
+    shown = sorted(found, key=lambda hit: ids.index(hit["id"]))
     texts: dict[str, str] = {}
     for pool in {hit["pool"] for hit in shown}:
         ours = pl.col("id").is_in([hit["row"] for hit in shown])

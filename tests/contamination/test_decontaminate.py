@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import weakref
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.__main__ import main
 from evobuild.contamination import decontaminate as contamination
+from evobuild.contamination import ngrams, portion
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
-from evobuild.contamination.hits import hit_lines
-from evobuild.core import tables
+from evobuild.contamination.hits import Found, Hit, hit_lines
+from evobuild.core import table_parts, tables
 from evobuild.core.stage import call_stage
 from evobuild.text.words import split_normalised_words
 from stages import decontaminate
@@ -28,11 +30,18 @@ def ask(*asked: str, answers=(), place="q:1") -> Question:
     return Question(place, asked, answers)
 
 
+def searched(index: NgramIndex, rows: list) -> tuple[Found, list[Hit]]:
+    """What is found, and the hits."""
+    hits: list[Hit] = []
+    found = index.search(lambda: rows, hits.append)
+    assert len(found.is_hit) == len(rows)
+    return found, hits
+
+
 def hits(row, *questions: Question, lengths=(13, 8)):
     """Measures and overlaps of one row held against one set."""
-    found = NgramIndex({"set": questions}, lengths).search([row])
-    assert found.rows == 1
-    return [(hit.measure, hit.overlap) for hit in found.hits]
+    _, hits = searched(NgramIndex({"set": questions}, lengths), [row])
+    return [(hit.measure, hit.overlap) for hit in hits]
 
 
 def test_a_shared_run_of_n_words_is_a_hit_and_one_of_fewer_is_none() -> None:
@@ -79,8 +88,8 @@ def test_words_of_two_evaluation_rows_make_no_hit() -> None:
 def test_the_longest_overlap_is_told_and_of_equal_ones_the_first() -> None:
     short = " ".join(LONG.split()[:9])
     questions = [ask(f"x {short}", place="1"), ask(f"y {LONG}", place="2"), ask(LONG, place="3")]
-    found = NgramIndex({"set": questions}, [8]).search([tiny.row(instruction=LONG)])
-    assert [(hit.place, hit.overlap) for hit in found.hits] == [("2", LONG)]
+    found, hits = searched(NgramIndex({"set": questions}, [8]), [tiny.row(instruction=LONG)])
+    assert [(hit.place, hit.overlap) for hit in hits] == [("2", LONG)]
     assert found.touched == {("set", "8-gram"): 3}
 
 
@@ -134,17 +143,64 @@ def test_what_is_found_is_what_looking_up_one_by_one_finds(monkeypatch) -> None:
         for at in range(60)
     ]
     lengths = (2, 5, 7, 9)
-    found = NgramIndex({"set": questions}, lengths).search(rows)
+    found, hits = searched(NgramIndex({"set": questions}, lengths), rows)
     expected = {(row.id, f"{n}-gram") for row in rows for n in lengths if naive(row, questions, n)}
-    assert {(hit.row, hit.measure) for hit in found.hits} == expected
+    assert {(hit.row, hit.measure) for hit in hits} == expected
     assert 60 < len(expected) < 240
     for n in lengths:
         touched = sum(any(naive(row, [question], n) for row in rows) for question in questions)
         assert found.touched["set", f"{n}-gram"] == touched
-    for hit in found.hits:
+    for hit in hits:
         assert " ".join(split_normalised_words(hit.overlap)) in " ".join(
             split_normalised_words(hit.evaluation)
         )
+
+
+def test_portions_of_questions_find_what_all_questions_at_once_find(monkeypatch) -> None:
+    chance = random.Random(8)
+
+    def text(most):
+        return " ".join(chance.choices("abcd", k=chance.randint(0, most)))
+
+    sets = {
+        name: [ask(text(9), answers=(text(6),), place=f"{name}:{at}") for at in range(count)]
+        for name, count in (("one", 30), ("none", 0), ("two", 25))
+    }
+    rows = [tiny.row(instruction=text(6), input=text(3), output=f"{at} {text(15)}") for at in range(90)]
+    lengths = (7, 3)
+    at_once, all_hits = searched(NgramIndex(sets, lengths), rows)
+    monkeypatch.setattr(contamination, "BATCH", 11)
+    monkeypatch.setattr(portion, "MOST_GRAMS", 60)
+    monkeypatch.setattr(ngrams, "PAIRS", 40)
+    monkeypatch.setattr(ngrams, "HASHED", 5)
+    index = NgramIndex(sets, lengths)
+    for _ in range(2):
+        found, hits = searched(index, rows)
+        assert sorted(hits) == sorted(all_hits)
+        assert (found.hit, found.touched) == (at_once.hit, at_once.touched)
+        assert found.is_hit.tolist() == at_once.is_hit.tolist()
+    assert {hit.set for hit in hits} == {"one", "two"} and 0 < found.is_hit.sum() < len(rows)
+    assert all(0 < count < len(sets[name]) for (name, _), count in found.touched.items() if sets[name])
+
+
+def test_one_portion_is_made_once_and_of_several_one_at_a_time_is_in_memory(monkeypatch) -> None:
+    made: list[weakref.ref] = []
+
+    class Counted(portion.Portion):
+        def __init__(self, *given) -> None:
+            assert not any(each() for each in made)
+            super().__init__(*given)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr(contamination, "Portion", Counted)
+    rows, sets = [tiny.row(instruction=LONG)], {"set": [ask(LONG, place=str(at)) for at in range(3)]}
+    index = NgramIndex(sets, [8])
+    assert searched(index, rows)[1] == searched(index, rows)[1] != []
+    assert len(made) == 1
+    del index
+    monkeypatch.setattr(portion, "MOST_GRAMS", 1)
+    found, hits = searched(NgramIndex(sets, [8]), rows)
+    assert (len(made), found.touched, [hit.place for hit in hits]) == (4, {("set", "8-gram"): 3}, ["0"])
 
 
 def test_sets_are_told_apart() -> None:
@@ -153,13 +209,14 @@ def test_sets_are_told_apart() -> None:
         "none": [ask("other words")],
         "two": [ask(f"so {LONG}", place="2")],
     }
-    found = NgramIndex(sets, [8]).search([tiny.row(instruction=LONG)])
-    assert [(hit.set, hit.place) for hit in found.hits] == [("one", "1"), ("two", "2")]
+    found, hits = searched(NgramIndex(sets, [8]), [tiny.row(instruction=LONG)])
+    assert [(hit.set, hit.place) for hit in hits] == [("one", "1"), ("two", "2")]
     assert found.touched == {("one", "8-gram"): 1, ("none", "8-gram"): 0, ("two", "8-gram"): 1}
 
 
 def test_nothing_is_found_in_no_rows() -> None:
-    assert NgramIndex({"set": [ask(LONG)]}, [8]).search([]) == (0, [], {("set", "8-gram"): 0})
+    found, hits = searched(NgramIndex({"set": [ask(LONG)]}, [8]), [])
+    assert (found.touched, found.hit, hits) == ({("set", "8-gram"): 0}, {("set", "8-gram"): 0}, [])
 
 
 def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkeypatch) -> None:
@@ -185,6 +242,38 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
     (ledger,) = [hit_lines("gsm8k", json.loads(Path("out/counts.json").read_text()), ["r0", "r1"])]
     assert [line["pools"]["r0"] for line in ledger] == [{"rows": 1, "questions": 1, "of": 2}] * 2
     assert [line["pools"]["r1"]["rows"] for line in ledger] == [0, 0]
+
+
+def test_the_stage_finds_in_large_tables_what_it_finds_in_small_ones(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = SHIPPED_PARAMS.read_text()
+    words = LONG.split()
+    told = [" ".join(words[at % 5 :]) for at in range(40)]
+    questions = [tiny.row(instruction=f"{at} {text}", round="r9") for at, text in enumerate(told)]
+    pools = {
+        "r0": [tiny.row(instruction=f"{text}, {at}") for at, text in enumerate(told)],
+        "r1": [tiny.row()],
+    }
+    found = []
+    for name, most, grams in (("small", 1_000_000, 1 << 20), ("large", 5, 50)):
+        monkeypatch.setattr(portion, "MOST_GRAMS", grams)
+        (tmp_path / name / "responses").mkdir(parents=True)
+        given = params.replace("rows_per_file: 1000000", f"rows_per_file: {most}")
+        assert name == "small" or given != params
+        (tmp_path / name / "params.yaml").write_text(given)
+        with table_parts.rows_per_file(most):
+            tables.write(Path(name, "held_out.parquet"), tables.frame(tables.INSTRUCTIONS, questions))
+            for pool in ("r0", "r1", "r2", "r3", "autoif"):
+                rows = tables.frame(tables.INSTRUCTIONS, pools.get(pool, []))
+                tables.write(Path(name, f"responses/{pool}.parquet"), rows)
+        own = {"responses": "responses", "evaluation": "held_out.parquet"}
+        outs = {"contamination": "hits.parquet", "counts": "counts.json"}
+        paths = {key: f"{name}/{file}" for key, file in (own | outs).items()}
+        call_stage(decontaminate.main, Path(name, "params.yaml"), {"name": "held_out"} | paths)
+        hits = tables.read(Path(name, "hits.parquet"), tables.CONTAMINATION)
+        found.append((hits.drop("place").rows(), Path(name, "counts.json").read_text()))
+        assert Path(name, "hits.parquet").is_dir() == (name == "large")
+    assert found[0] == found[1] and len(found[0][0]) > 40
 
 
 def test_the_command_counts_and_shows_what_is_shared(tmp_path: Path, capsys) -> None:

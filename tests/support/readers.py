@@ -18,6 +18,7 @@ from evobuild.autoif import augment, backtranslate, booleans, quality, verifiers
 from evobuild.cli.explain import lines
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
+from evobuild.contamination.hits import Hit
 from evobuild.core import control_characters, json_lines
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.prompts import render
@@ -103,7 +104,9 @@ def _preferred(text: str) -> object:
 
 def _searched(text: str) -> object:
     instruction, output = _parts(text, 2)
-    return _index().search([_row(instruction, output=output)])
+    hits: list[Hit] = []
+    _index().search(lambda: [_row(instruction, output=output)], hits.append)
+    return hits
 
 
 def _step(read: Reader, **fields: Any) -> step.Step:

@@ -103,6 +103,7 @@ def test_no_text_is_more_than_readers_can_bear(text):
 
 
 NOT_OF_REPLIES = {
+    "contamination/question_file": "its own questions",
     "evaluation/benchmarks/alpaca_eval/length_control": "its own data",
     "evaluation/judge": "what it shows of a reply, by its blanks alone",
     "evaluation/lm_eval_requests": "prompts that lm-eval has made",
