@@ -179,9 +179,18 @@ def read_contaminated_rows(sets: Sequence[str], measures: Sequence[str], folder:
 
     measures: those that count, such as 13-gram.
     """
-    found = pl.concat([tables.read(folder / f"{name}.parquet", CONTAMINATION) for name in sets])
-    hits = found.filter(pl.col("measure").is_in(measures))
-    longest = hits.sort(pl.col("overlap").str.len_chars(), "id", descending=[True, False])
+    paths = [folder / f"{name}.parquet" for name in sets]
+    return pl.concat(_longest_hits(paths, measures, span) for span in spans(paths))
+
+
+def _longest_hits(paths: Sequence[Path], measures: Sequence[str], span: Span) -> pl.DataFrame:
+    """As `read_contaminated_rows`; ids of hits begin with their row's, so a span has all hits of its rows."""
+    found = []
+    for path in paths:
+        own = tables.scan(path, CONTAMINATION, None, span).filter(pl.col("measure").is_in(measures))
+        length = pl.col("overlap").str.len_chars()
+        found.append(tables.collect(path, own.select("id", "row", "set", "place", "measure", length)))
+    longest = pl.concat(found).sort("overlap", "id", descending=[True, False], maintain_order=True)
     more = pl.when(pl.len() > 1).then(pl.format(", and {} more", pl.len() - 1)).otherwise(pl.lit(""))
     hit = pl.format("{}, {}, {}", "set", "place", "measure").first()
     return (
