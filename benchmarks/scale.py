@@ -28,6 +28,7 @@ PARTS = {
     "select": ("scale_select", ""),
     "validate": ("scale_validate", ""),
     "tables": ("scale_tables", ""),
+    "contamination": ("scale_contamination", ""),
     "diversity": ("scale_diversity", "faiss"),
     "dag": ("scale_dag", ""),
     "workers": ("scale_ray", "ray"),
