@@ -46,7 +46,9 @@ def _write_file(path: Path, ordered: pl.DataFrame) -> None:
     if ordered["id"].is_duplicated().any():
         raise ValueError(f"{path}: an id stands twice")
     try:
-        ordered.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROWS_A_GROUP)
+        # How lists lie in memory would show in the bytes.
+        whole = ordered.rechunk()
+        whole.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROWS_A_GROUP)
     except pl.exceptions.ComputeError as error:
         raise _unwritable(path, error) from error
 

@@ -87,6 +87,18 @@ def test_rows_that_were_spilled_give_the_same_bytes(tmp_path, rows, monkeypatch,
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+def test_lists_of_texts_give_the_same_bytes_over_several_row_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_writer, "ROWS_A_GROUP", 5000)
+    kind = pl.Schema({"id": pl.String(), "verdicts": pl.List(pl.String)})
+    for name, most in (("whole", 1 << 30), ("spilled", 1 << 16)):
+        monkeypatch.setattr(table_writer, "SPILL_BYTES", most)
+        made = TableWriter(tmp_path / name, kind)
+        for each in range(12_000):
+            made.append((digest(each), ["true", "error: no"] * (each % 200)))
+        made.write()
+    assert (tmp_path / "spilled").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
 def test_what_was_spilled_does_not_stay_in_memory(tmp_path, rows, monkeypatch):
     monkeypatch.setattr(table_writer, "SPILL_BYTES", 1)
     made = TableWriter(tmp_path / "t.parquet", KIND)
