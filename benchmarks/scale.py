@@ -29,6 +29,7 @@ PARTS = {
     "validate": ("scale_validate", ""),
     "tables": ("scale_tables", ""),
     "contamination": ("scale_contamination", ""),
+    "minhash": ("scale_minhash", "datasketch"),
     "diversity": ("scale_diversity", "faiss"),
     "dag": ("scale_dag", ""),
     "workers": ("scale_ray", "ray"),
@@ -43,7 +44,7 @@ def take(figures: Figures, part: str) -> None:
     """Take the figures of one part; the next finds the environment as it was."""
     module, package = PARTS[part]
     if package and importlib.util.find_spec(package) is None:
-        print(f"not taken: {part}; `make test-engines`, then .venv-engines/bin/python {sys.argv[0]} {part}")
+        print(f"not taken: {part}; {package} is not installed")
         return
     with mock.patch.dict(os.environ):
         importlib.import_module(module).run(figures)
