@@ -14,7 +14,8 @@ from evobuild.core.tables import Instruction
 from evobuild.text.words import split_normalised_words
 
 MOST_GRAMS = 1 << 26
-"""N-grams of one portion, of all lengths together, 12 bytes each; its last question may go beyond."""
+"""N-grams of one portion, of all lengths together; its last question may go beyond. So many take
+1.8 GB while they are sorted."""
 
 Parts = Sequence[Sequence[str]]
 """The words of each text of a row."""
