@@ -12,7 +12,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.evobuild/dvc
 .PHONY: private repro test test-engines test-browser test-sandbox test-wheel test-sharing lint bench clean-outs
 
 repro: .venv/ready private
-	python -m evobuild repro
+	evobuild repro
 
 private:
 	@umask 077 && mkdir -p "$(DVC_SITE_CACHE_DIR)"

@@ -37,8 +37,7 @@ def _find_stages() -> None:
 
 def _parser(chosen: list[str]) -> argparse.ArgumentParser:
     """All commands with their helps, and the arguments of the chosen one."""
-    prog = "evobuild" if Path(sys.argv[0]).name == "evobuild" else "python -m evobuild"
-    parser = Parser(prog=prog, description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="evobuild", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"evobuild {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():

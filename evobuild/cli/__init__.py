@@ -1,1 +1,1 @@
-"""The commands of `python -m evobuild`, a module or folder each; no stage but `check` imports any."""
+"""The commands of `evobuild`, a module or folder each; no stage but `check` imports any."""

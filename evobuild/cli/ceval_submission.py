@@ -1,4 +1,4 @@
-"""`python -m evobuild ceval-submission`: a model's answers to C-Eval's test split, for the authors' site.
+"""`evobuild ceval-submission`: a model's answers to C-Eval's test split, for the authors' site.
 
 The answers of that split are not published: the site scores a JSON object of subjects, each with the chosen
 letter of every question by its id.

@@ -1,4 +1,4 @@
-"""Two models on the benchmarks that both answered: what `python -m evobuild compare <a> <b>` says.
+"""Two models on the benchmarks that both answered: what `evobuild compare <a> <b>` says.
 
 All is computed from the replies that `evaluate` left, with the seed and the resamples of params.yaml, so the
 figures are those of metrics/differences.csv, whichever of the two is named first.
@@ -63,7 +63,7 @@ def compare_models(path: Path, a: str, b: str, benchmarks: Sequence[str] = ()) -
         if not (REPLIES / f"{name}.parquet").exists():
             raise UserError(
                 f"{REPLIES / name}.parquet does not exist: {name} is not evaluated yet; "
-                f"run: python -m evobuild repro evaluate@{name}"
+                f"run: evobuild repro evaluate@{name}"
             )
     made = [
         each

@@ -1,4 +1,4 @@
-"""The metrics side by side, for a terminal: what `python -m evobuild compare-selections` says."""
+"""The metrics side by side, for a terminal: what `evobuild compare-selections` says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m evobuild dag`: the pipeline on one screen, as DVC has it under these params.
+"""`evobuild dag`: the pipeline on one screen, as DVC has it under these params.
 
 A line a stage, in the order in which they run: what it is run for, and the stages that it waits for, without
 those that these wait for already. `dvc dag` draws every round and pool as a box of its own, side by side.

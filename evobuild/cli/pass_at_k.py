@@ -1,4 +1,4 @@
-"""`python -m evobuild pass-at-k`: score whole completions of HumanEval or MBPP in the sandbox.
+"""`evobuild pass-at-k`: score whole completions of HumanEval or MBPP in the sandbox.
 
 A completion is what follows the prompt of a problem, for MBPP the whole program: what the published outputs
 of both are. Replies of chat models, around whose code there is prose, are for `score-replies`.

@@ -1,4 +1,4 @@
-"""`python -m evobuild repro`: `dvc repro`, after what DVC would meet first or cannot see.
+"""`evobuild repro`: `dvc repro`, after what DVC would meet first or cannot see.
 
 DVC puts params into dvc.yaml before any stage runs: a section that is missing or of another kind ends in an
 error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left

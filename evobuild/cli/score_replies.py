@@ -1,4 +1,4 @@
-"""`python -m evobuild score-replies`: score replies to a benchmark that were written elsewhere.
+"""`evobuild score-replies`: score replies to a benchmark that were written elsewhere.
 
 So published outputs of a model can be held against its published figures, and against one's own.
 """

@@ -1,4 +1,4 @@
-"""`python -m evobuild usage`: what was really called and paid here, and how long it took, by stage and role.
+"""`evobuild usage`: what was really called and paid here, and how long it took, by stage and role.
 
 Read from the journal of usage: in total, and of the last run of each. A call that was answered by the reply
 cache costs nothing; of an interrupted run what it had spent is carried on.

@@ -1,4 +1,4 @@
-"""`python -m evobuild validation`: what became of expectations when they were last held, met or not.
+"""`evobuild validation`: what became of expectations when they were last held, met or not.
 
 A stage that fails leaves no out, so each keeps its result in .evobuild/validation as well.
 """
@@ -26,7 +26,7 @@ def render_kept() -> tuple[list[str], Path]:
     folder = private_folder(root / ".evobuild" / "validation")
     found = validation.read_results(folder, [name for name in KEPT if (folder / name).is_file()])
     if not found:
-        raise UserError(f"{folder}: nothing was validated here yet; python -m evobuild repro does it")
+        raise UserError(f"{folder}: nothing was validated here yet; evobuild repro does it")
     label = root / "data/label.txt"
     beside = "../../data/" if (root / "data" / validation.EXPLORER).is_file() else None
     page = folder / "validation.html"

@@ -46,5 +46,5 @@ def finish(found: Validation, stage: str, out: Path) -> None:
         more = f"; {len(failed) - 1} more fail" if failed[1:] else ""
         raise BadInput(
             f"{failed[0]}{more}\n"
-            f"all of it: python -m evobuild validation; what is expected: expectations/{failed[0].table}.yaml"
+            f"all of it: evobuild validation; what is expected: expectations/{failed[0].table}.yaml"
         )

@@ -3,7 +3,7 @@
 An SQLite cache outside all DVC outs, so that a crash, a changed stage, `--temp`, `--queue` or a change
 there and back costs no call twice. The key is a hash of the engine, model, revision, options, messages and
 sampling; a reply is kept as it came, as JSON in UTF-8, and split into thoughts and answer by whoever reads
-it (`reasoning`). `python -m evobuild store` is what users do with it as a whole.
+it (`reasoning`). `evobuild store` is what users do with it as a whole.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ KIND = CacheKind(
     VERSION,
     "replies",
     "reply",
-    "`python -m evobuild store rebuild` keeps what can be read of it",
+    "`evobuild store rebuild` keeps what can be read of it",
 )
 
 MOST_BYTES = 64 << 20

@@ -1,4 +1,4 @@
-"""What a recipe would cost, experiment by experiment, as `python -m evobuild plan` says."""
+"""What a recipe would cost, experiment by experiment, as `evobuild plan` says."""
 
 from __future__ import annotations
 

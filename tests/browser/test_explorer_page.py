@@ -255,7 +255,7 @@ def test_a_tree_shows_word_by_word_what_each_round_did(shown):
     assert "The same input." in in_tree(shown, "p") and "Without the input." in in_tree(shown, "p")
     assert "select: below the cut (0.123)" in in_tree(shown, "p")
     assert in_tree(shown, "details .text")[1] == "An answer to a-r1."
-    assert in_tree(shown, "code") == ["python -m evobuild explain a-r2"]
+    assert in_tree(shown, "code") == ["evobuild explain a-r2"]
 
 
 def test_a_tree_shows_where_attempts_and_rows_were_lost(shown):
@@ -271,7 +271,7 @@ def test_a_tree_shows_where_attempts_and_rows_were_lost(shown):
     shown.run("location.hash = '#b-r1-r2-1'")
     shown.wait("document.querySelector('#tree article.opened details')?.open")
     assert in_tree(shown, "article.opened .text") == ["Name b, and"]
-    assert in_tree(shown, "code") == ["python -m evobuild explain b-r1"]
+    assert in_tree(shown, "code") == ["evobuild explain b-r1"]
 
 
 def test_prompts_and_replies_are_read_when_they_are_unfolded(shown):

@@ -1,4 +1,4 @@
-"""`python -m evobuild compare`: two models on what both answered, and what it says where that is nothing."""
+"""`evobuild compare`: two models on what both answered, and what it says where that is nothing."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_only_the_benchmarks_that_are_asked_for(project, capsys):
         (("tuned", "tuned"), "both models are tuned; expected two different ones"),
         (("../x", "tuned"), "'../x' is no model of evaluate.models"),
         (("tuned", "base", "--benchmark", "nine"), "of evaluate.benchmarks; expected some of sums, loss"),
-        (("tuned", "other"), "is not evaluated yet; run: python -m evobuild repro evaluate@other"),
+        (("tuned", "other"), "is not evaluated yet; run: evobuild repro evaluate@other"),
     ],
 )  # fmt: skip
 def test_a_name_that_is_none_is_said_with_those_that_are(project, capsys, words, said):

@@ -1,4 +1,4 @@
-"""`python -m evobuild explain`: a row's life is told whole, from the tables and the store alone."""
+"""`evobuild explain`: a row's life is told whole, from the tables and the store alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m evobuild explain` of rows and constraints of the AutoIF branch, on tables made by hand."""
+"""`evobuild explain` of rows and constraints of the AutoIF branch, on tables made by hand."""
 
 from __future__ import annotations
 

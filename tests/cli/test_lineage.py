@@ -1,4 +1,4 @@
-"""`python -m evobuild lineage` on tables of a few rows: branches, kept rows, hostile text, files, errors."""
+"""`evobuild lineage` on tables of a few rows: branches, kept rows, hostile text, files, errors."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_commit_and_params_are_said_with_how_to_build_it_again(capsys: pytest.Ca
     for target in ("bb", "data/dataset.parquet"):
         text = said(capsys, target)
         assert f"commit {commit} of 20" in text and text.endswith(
-            f"git checkout {commit[:10]} && python -m evobuild repro\n"
+            f"git checkout {commit[:10]} && evobuild repro\n"
         )
 
 

@@ -1,4 +1,4 @@
-"""What `python -m evobuild pull` asks DVC for."""
+"""What `evobuild pull` asks DVC for."""
 
 from __future__ import annotations
 

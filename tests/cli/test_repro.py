@@ -1,4 +1,4 @@
-"""`python -m evobuild repro`: mistakes of structure are said in our words, before DVC reads dvc.yaml."""
+"""`evobuild repro`: mistakes of structure are said in our words, before DVC reads dvc.yaml."""
 
 from __future__ import annotations
 

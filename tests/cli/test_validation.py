@@ -24,13 +24,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_a_result_it_says_what_makes_one(project: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["validation"]) != 0
-    assert "nothing was validated here yet; python -m evobuild repro" in capsys.readouterr().err
+    assert "nothing was validated here yet; evobuild repro" in capsys.readouterr().err
 
 
 def test_what_stopped_a_stage_is_printed_and_laid_out(project: Path, capsys: pytest.CaptureFixture[str]):
     failing = outcome(success=False, unexpected=3, share=0.1, rows=30, ids=["a"])
     held = validation_of([TableOutcomes("ratings", 30, "", [outcome(), failing])])
-    with pytest.raises(BadInput, match="python -m evobuild validation"):
+    with pytest.raises(BadInput, match="evobuild validation"):
         finish(held, "validate", project / "tables.json")
     capsys.readouterr()
     assert main(["validation"]) == 0

@@ -255,21 +255,28 @@ def test_params_take_every_example_of_their_comments(tmp_path: Path) -> None:
 
 
 def test_every_command_and_its_options_are_there(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in calls(text, "python", "-m", "evobuild"):
+    for arguments in calls(text, "evobuild"):
         own = arguments[:2] if arguments[:1] == ["store"] else arguments[:1]
-        if not own or own == ["--version"]:
+        if not own or own == ["--version"] or own[0][0].isdigit():
             continue
         with pytest.raises(SystemExit) as ended:
             main([*own, "--help"])
         told = capsys.readouterr().out
-        assert ended.value.code == 0, f"python -m evobuild {' '.join(own)}"
+        assert ended.value.code == 0, f"evobuild {' '.join(own)}"
         unknown = [word for word in arguments if word.startswith("--") and word not in told]
-        assert unknown == [], f"python -m evobuild {' '.join(arguments)}"
+        assert unknown == [], f"evobuild {' '.join(arguments)}"
+
+
+def test_the_command_has_one_name() -> None:
+    library = (path for path in (ROOT / "evobuild").rglob("*") if path.suffix in (".py", ".js", ".jinja"))
+    texts = (*PAGES, SHIPPED_PARAMS, *library)
+    longer = [path.name for path in texts if "python -m evobuild" in path.read_text(encoding="utf-8")]
+    assert longer == [], "say `evobuild`"
 
 
 def test_every_stage_is_one(text: str) -> None:
     runs = [*calls(text, "dvc", "repro"), *calls(text, "dvc", "exp", "run")]
-    runs += calls(text, "python", "-m", "evobuild", "plan")
+    runs += calls(text, "evobuild", "plan")
     for arguments in runs:
         values = {place + 1 for place, word in enumerate(arguments) if word in ("-S", "-n")}
         targets = [

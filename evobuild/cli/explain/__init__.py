@@ -1,1 +1,1 @@
-"""`python -m evobuild explain`: the life of one row."""
+"""`evobuild explain`: the life of one row."""

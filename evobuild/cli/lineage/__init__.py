@@ -1,1 +1,1 @@
-"""`python -m evobuild lineage`: what an exported row, or a file, came from."""
+"""`evobuild lineage`: what an exported row, or a file, came from."""

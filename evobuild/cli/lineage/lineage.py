@@ -1,4 +1,4 @@
-"""From an exported row, or a file, back to its sources: what `python -m evobuild lineage` says.
+"""From an exported row, or a file, back to its sources: what `evobuild lineage` says.
 
 A row's line is told from data/lineage.parquet and the exports, a file's from dvc.lock, and both end with the
 commit and the params that made them. So it works in a clone that has only pulled.
@@ -99,7 +99,7 @@ def _made(origin: Origin) -> Iterator[str]:
     else:
         yield f"no param differs from {origin.place}"
     if commit:
-        yield f"to build it again: git checkout {commit.hash[:10]} && python -m evobuild repro"
+        yield f"to build it again: git checkout {commit.hash[:10]} && evobuild repro"
 
 
 def _record(line: rows.Line) -> Record:

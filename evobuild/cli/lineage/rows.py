@@ -94,7 +94,7 @@ def find_rows(beginning: str) -> Found:
     Raises UserError if no id or more than one begins so, or if the table is not here.
     """
     if not TABLE.exists():
-        raise UserError(f"{TABLE} is not here; run: dvc pull {TABLE}, or python -m evobuild repro export")
+        raise UserError(f"{TABLE} is not here; run: dvc pull {TABLE}, or evobuild repro export")
     rows = tables.scan(TABLE, LINEAGE)
     ids = tables.collect(TABLE, rows.filter(pl.col("id").str.starts_with(beginning)).select("id"))["id"]
     if ids.len() != 1:
@@ -104,7 +104,7 @@ def find_rows(beginning: str) -> Found:
             raise UserError(f"'{shown}' begins {ids.len()} ids, expected one: {some}")
         raise UserError(
             f"no id of {TABLE} begins with '{shown}': it has exported rows and those they descend from; "
-            f"python -m evobuild explain tells of all others"
+            f"evobuild explain tells of all others"
         )
     line: list[dict[str, Any]] = []
     wanted = ids[0]

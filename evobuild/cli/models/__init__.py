@@ -1,1 +1,1 @@
-"""`python -m evobuild models`: whether the model of each role can be used."""
+"""`evobuild models`: whether the model of each role can be used."""

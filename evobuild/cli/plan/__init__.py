@@ -1,1 +1,1 @@
-"""`python -m evobuild plan`: what a `dvc repro` would run, ask and cost."""
+"""`evobuild plan`: what a `dvc repro` would run, ask and cost."""

@@ -1,1 +1,1 @@
-"""`python -m evobuild publish`: the data set, or a tuned model, in a repository of the Hugging Face hub."""
+"""`evobuild publish`: the data set, or a tuned model, in a repository of the Hugging Face hub."""

@@ -45,7 +45,7 @@ def model_contents(base: str, folder: Path, origin: Origin, dataset: str | None)
     """Lay a tuned model out. dataset: the id on the hub of the data set that it is tuned on."""
     model = MODELS / base
     if not (model / CARD).is_file():
-        raise UserError(f"{model / CARD}: no such file; python -m evobuild repro")
+        raise UserError(f"{model / CARD}: no such file; evobuild repro")
     card = folder / CARD
     card.write_text(model_card(model / CARD, origin, dataset), encoding="utf-8")
     return Contents([HubFile(CARD, card), *files_under(model)], [], [])

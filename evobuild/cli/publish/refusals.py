@@ -48,7 +48,7 @@ def state_refusals(sources: Sequence[str], commit: str) -> Iterator[Refusal]:
         yield Refusal(
             "stale",
             f"stale: {_listed(stages)} would run again, so this is not what params and code say now; "
-            "python -m evobuild repro",
+            "evobuild repro",
         )
     if files := uncommitted():
         yield Refusal(
@@ -87,7 +87,7 @@ def _contract_refusals() -> Iterator[Refusal]:
         if not path.exists():
             yield Refusal(
                 "failed-contract",
-                f"{path}: not here: contracts failed, or none were held; python -m evobuild repro says which",
+                f"{path}: not here: contracts failed, or none were held; evobuild repro says which",
             )
         elif failed := [str(failure) for failure in read_validation(path).failures("critical")]:
             more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
@@ -105,9 +105,7 @@ def _stale_stages(sources: Sequence[str]) -> list[str]:
         outs = _states(details, "changed outs")
         for path, state in outs.items():
             if state == "deleted" and _is_under(path, sources):
-                raise UserError(
-                    f"{path}: not here; dvc pull it if it was pushed, or python -m evobuild repro"
-                )
+                raise UserError(f"{path}: not here; dvc pull it if it was pushed, or evobuild repro")
         states = [*outs.values(), *_states(details, "changed deps").values()]
         if len(details) < len(changes) or any(state not in ("deleted", "not in cache") for state in states):
             found.append(stage)

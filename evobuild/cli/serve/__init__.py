@@ -1,1 +1,1 @@
-"""`python -m evobuild serve`: the report and the explorer over HTTP on this machine, while a run goes on."""
+"""`evobuild serve`: the report and the explorer over HTTP on this machine, while a run goes on."""

@@ -1,1 +1,1 @@
-"""`python -m evobuild store`: the reply cache as a whole."""
+"""`evobuild store`: the reply cache as a whole."""

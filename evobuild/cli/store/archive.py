@@ -166,7 +166,7 @@ def is_archive(file: Path) -> bool:
 
 
 def _read(archive: Path) -> pl.LazyFrame:
-    wanted = "expected a file that `python -m evobuild store export` wrote"
+    wanted = "expected a file that `evobuild store export` wrote"
     if not archive.is_file():
         raise BadInput(f"{archive}: no such file; {wanted}")
     check_table_size(archive)

@@ -74,7 +74,7 @@ def pull_replies(cache: Path, remote: str | None) -> Pulled:
     if not _tracked().is_file():
         raise UserError(
             f"{_tracked()}: no such file: no replies were pushed with this commit; "
-            "who has them runs: python -m evobuild store push, and commits it"
+            "who has them runs: evobuild store push, and commits it"
         )
     _dvc("pull", *_remote(remote), _tracked().name)
     return take_parts(cache)

@@ -2,7 +2,7 @@
 
 Items: the authors' CSV files (a folder or .zip of `dev/`, `val/`, `test/`), or `ceval/ceval-exam` of the
 hub, a config a subject, with the columns id, question, A, B, C, D, answer, `config` and `split`. The answers
-of test are not published: scores are unknown, and `python -m evobuild ceval-submission` writes the letters
+of test are not published: scores are unknown, and `evobuild ceval-submission` writes the letters
 as the authors' site takes them; val has 1,346 with answers. A figure is the mean over subjects, as on that
 site, whatever their size; `hard` are the eight subjects of C-Eval Hard.
 

@@ -118,7 +118,7 @@ function drawElsewhere() {
   const link = made("a", "", `row ${id} of all tables`);
   link.href = `/row/${id}`;
   const served = location.protocol === "http:";
-  at("elsewhere").replaceChildren("Not on this page: ", served ? link : made("code", "", `python -m evobuild explain ${id}`));
+  at("elsewhere").replaceChildren("Not on this page: ", served ? link : made("code", "", `evobuild explain ${id}`));
 }
 
 function item(row) {

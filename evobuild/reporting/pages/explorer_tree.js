@@ -156,7 +156,7 @@ function drawTree(region, row, run) {
     lists.set(`item ${each}`, item);
   }
   const asked = rests[row][0] === null ? row : parents[row];
-  const command = made("code", "", `python -m evobuild explain ${texts[asked][0]}`);
+  const command = made("code", "", `evobuild explain ${texts[asked][0]}`);
   region.replaceChildren(made("h2", "", "Tree of ", made("span", "mono", texts[root][0])), trunk,
     made("p", "note", "With its settings, and what they were when it was made: ", command));
   region.scrollTop = Math.max(0, shown.offsetTop + shown.offsetHeight - region.clientHeight);

@@ -106,7 +106,7 @@ def test_what_is_published_must_be_here(project: Path, publish, path: str) -> No
     (project / path).unlink()
     code, _, said = publish("me/evolved", "--dry-run")
     assert (code, said) == (
-        1, f"evobuild: {path}: not here; dvc pull it if it was pushed, or python -m evobuild repro\n"
+        1, f"evobuild: {path}: not here; dvc pull it if it was pushed, or evobuild repro\n"
     )  # fmt: skip
 
 
