@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.cards.facts import LENGTHS, LEVELS, Facts
-from evobuild.core.errors import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,12 +16,7 @@ _COLOURS = ("#3b6ea8", "#c06c2e")
 
 
 def draw_histograms(facts: Facts, folder: Path) -> dict[str, str]:
-    """Draw what there is into a new folder; give each file's name with what it shows.
-
-    Without matplotlib there is none.
-    """
-    if util.find_spec("matplotlib") is None:
-        return {}
+    """Draw what there is into a new folder; give each file's name with what it shows."""
     folder.mkdir()
     found = {"lengths.png": "Lengths of instructions and answers, in characters"}
     _save(folder / "lengths.png", lambda axes: _lengths(axes, facts))
@@ -50,10 +43,11 @@ def _difficulty(axes: Axes, counts: Sequence[int]) -> None:
 
 
 def _save(path: Path, draw: Callable[[Axes], None]) -> None:
-    matplotlib = require("matplotlib", "report")
-    figures = require("matplotlib.figure", "report")
+    import matplotlib
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **_STYLE}):
-        figure = figures.Figure(figsize=(6.4, 3.2), layout="constrained")
+        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
         axes = figure.add_subplot()
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         draw(axes)

@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from evobuild.core.errors import require
 from evobuild.core.tables import LEVELS
 
 if TYPE_CHECKING:
@@ -315,14 +314,15 @@ def _frame(axes: Axes, title: str, below: str) -> None:
 
 def draw_svg(draw: Callable[[Figure], None], size: tuple[float, float], title: str) -> Markup:
     """Draw on a figure of a size in inches and give it as SVG for a page, title as its spoken name."""
-    matplotlib = require("matplotlib", "report")
-    figures = require("matplotlib.figure", "report")
+    import matplotlib
+    from matplotlib.figure import Figure
+
     stream = io.StringIO()
     style = {**matplotlib.rcParamsDefault, "backend": "svg", **_STYLE}
     with matplotlib.rc_context(style), warnings.catch_warnings():
         # The page's fonts may have what the one measured with here lacks.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
-        figure = figures.Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(stream, format="svg", transparent=True, metadata=nothing)

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from evobuild.core.errors import require
 from experiments.recipe.views import DRY, Measure, ordered, unchanged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 COLOURS = ("#1d6f69", "#b5562a", "#5a4fa2", "#8a6d00", "#a23b6b", "#3f6fb0", "#5d6970", "#2f7d32")
 RAMP = ("#d3e9e4", "#a3d0c8", "#69b0a7", "#34867f", "#134e4a")
@@ -130,13 +128,14 @@ def _drawn(
 
     draw: draws a panel, each of its marks with a label. height: of a panel, in inches.
     """
-    matplotlib = require("matplotlib", "report")
-    figures = require("matplotlib.figure", "report")
+    import matplotlib
+    from matplotlib.figure import Figure
+
     panels = _parts(frame, ["data"])
     if not panels:
         return "Nothing was measured."
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "svg", **_STYLE}):
-        figure: Figure = figures.Figure(figsize=(2 + 3.2 * len(panels), height), layout="constrained")
+        figure = Figure(figsize=(2 + 3.2 * len(panels), height), layout="constrained")
         grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         legend: dict[str, Any] = {}
         for axes, ((data,), rows) in zip(grid, panels, strict=True):

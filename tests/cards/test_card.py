@@ -267,11 +267,5 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     ]
 
 
-def test_without_matplotlib_the_card_says_that_there_are_no_histograms(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("evobuild.cards.histograms.util.find_spec", lambda name: None)
-    assert "No histograms: matplotlib was not installed." in rendered(tmp_path)
-    assert not (tmp_path / "export/images").exists()
-
-
 def test_a_data_set_without_rows_has_a_card(tmp_path: Path) -> None:
     assert "0 answered instructions" in rendered(tmp_path, rows=[])
