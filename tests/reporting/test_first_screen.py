@@ -27,7 +27,7 @@ def sources(tmp_path: Path) -> Sources:
 
 def first(page: str) -> str:
     """The first screen without tags."""
-    part = page[page.index('<div class="first">') : page.index('<h2 id="pipeline">')]
+    part = page[page.index('<div class="overview">') : page.index('<h2 id="pipeline">')]
     return " ".join(re.sub(r"<[^>]*>", " ", part).split())
 
 
