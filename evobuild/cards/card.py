@@ -6,13 +6,14 @@ no text of a row enters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from evobuild.cards import origin, results
+from evobuild.cards.dataset_info import json_info, parquet_info
 from evobuild.cards.facts import Facts, read_facts
 from evobuild.cards.histograms import draw_histograms
 from evobuild.cards.licences import HUB_LICENCES, Stated, licence_of_data, stated_licences
@@ -21,7 +22,7 @@ from evobuild.contracts.result import Validation
 from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.markdown import code, one_line
 from evobuild.core.metrics import explain_label
-from evobuild.export.formats import DATASETS, FORMATS
+from evobuild.export.formats import DATASETS, FORMATS, Format
 from evobuild.export.params import Export
 
 
@@ -83,12 +84,15 @@ def describe(sources: Sources) -> Described:
 def write_card(folder: Path, found: Described) -> None:
     """Write the card and its histograms into the folder of exports."""
     images = draw_histograms(found.facts, folder / "images")
-    text = _front_matter(found) + "\n".join(_lines(found, images))
+    text = _front_matter(front_matter(folder, found)) + "\n".join(_lines(found, images))
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
-def front_matter(found: Described) -> dict[str, Any]:
-    """What the hub reads of a card, as huggingface_hub's DatasetCardData has it."""
+def front_matter(folder: Path, found: Described) -> dict[str, Any]:
+    """What the hub and `datasets` read of a card, as huggingface_hub's DatasetCardData has it.
+
+    folder: of the exports, which are written.
+    """
     content: dict[str, Any] = {
         "language": list(found.facts.languages),
         "license": found.licence if found.licence in HUB_LICENCES else "other",
@@ -100,32 +104,46 @@ def front_matter(found: Described) -> dict[str, Any]:
         "task_categories": ["text-generation"],
         "pretty_name": found.name,
         "tags": found.tags,
-        "configs": _configs(found.sources.params.formats),
+        **_configs(folder, found),
     }
     return {key: value for key, value in content.items() if value}
 
 
-def _configs(formats: Iterable[str]) -> list[dict[str, Any]]:
-    names = list(formats)
+def _configs(folder: Path, found: Described) -> dict[str, list[dict[str, Any]]]:
+    """What `load_dataset` opens, by name, and what each is."""
+    names = found.sources.params.formats
     # `datasets` reads all configs of a folder by one reader, that of the first.
-    files = {name: FORMATS[name].file for name in names if name in FORMATS}
-    files = {results.SFT: results.TRAIN} if DATASETS in names else files
-    return [
+    if DATASETS in names:
+        files = {results.SFT: results.TRAIN}
+        infos = [parquet_info(results.SFT, folder / results.TRAIN)]
+    else:
+        layouts = {name: FORMATS[name] for name in names}
+        files = {name: layout.file for name, layout in layouts.items()}
+        infos = [
+            json_info(name, folder / layout.file, layout, _rows(layout, found), found.facts.has_extra)
+            for name, layout in layouts.items()
+        ]
+    configs = [
         {"config_name": name, "data_files": [{"split": "train", "path": path}]}
         | ({"default": True} if name == next(iter(files)) else {})
         for name, path in files.items()
     ]
+    return {"configs": configs, "dataset_info": infos}
 
 
-def _front_matter(found: Described) -> str:
-    text = yaml.safe_dump(front_matter(found), sort_keys=False, allow_unicode=True, width=10**6)
+def _rows(layout: Format, found: Described) -> int:
+    """How many rows a file of the format has."""
+    return found.facts.rows - (found.sources.lost if layout.llama_factory else 0)
+
+
+def _front_matter(content: Mapping[str, Any]) -> str:
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10**6)
     return f"---\n{text}---\n"
 
 
 def _lines(found: Described, images: Mapping[str, str]) -> list[str]:
     sources, facts = found.sources, found.facts
     made, label = sources.made, sources.label
-    has_extra = "extra" in facts.columns
     lines = [f"# {plain(found.name)}", ""]
     if label:
         lines += [f"**{label}**{explain_label(label).removeprefix(label)}.", ""]
@@ -135,7 +153,7 @@ def _lines(found: Described, images: Mapping[str, str]) -> list[str]:
     lines += [f"Written by {wrote}.", ""] if wrote else []
     return [
         *lines,
-        *results.files_section(sources.params.formats, sources.lost, has_extra),
+        *results.files_section(sources.params.formats, sources.lost, facts.has_extra),
         *origin.licences_section(found.stated, found.licence),
         *origin.models_section(made, sources.counts),
         *results.choice_section(made, facts.rounds),

@@ -7,7 +7,6 @@ docs.mlcommons.org/croissant/docs/croissant-spec.html and croissant-rai-spec.htm
 
 from __future__ import annotations
 
-import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +17,7 @@ import polars as pl
 from evobuild.cards import origin
 from evobuild.cards.card import Described
 from evobuild.cards.citations import papers_used
+from evobuild.cards.dataset_info import file_sha256
 from evobuild.cards.results import SFT, TRAIN, meaning
 from evobuild.core.metrics import explain_label
 
@@ -86,8 +86,6 @@ def croissant(folder: Path, found: Described) -> dict[str, Any]:
 
 
 def _file(folder: Path, path: Path) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     name = path.relative_to(folder).as_posix()
     return {
         "@type": "cr:FileObject",
@@ -96,7 +94,7 @@ def _file(folder: Path, path: Path) -> dict[str, Any]:
         "contentUrl": name,
         "contentSize": f"{path.stat().st_size} B",
         "encodingFormat": _FORMATS.get(path.suffix, "application/octet-stream"),
-        "sha256": digest,
+        "sha256": file_sha256(path),
     }
 
 

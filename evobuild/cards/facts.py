@@ -12,6 +12,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.tables import INSTRUCTIONS
+from evobuild.export.export import has_extra
 from evobuild.text.language import detect_language
 
 LANGUAGE_ROWS = 1000
@@ -26,16 +27,18 @@ _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "
 
 
 class Facts(NamedTuple):
-    """rounds, domains: rows by name. columns: their types. lengths: of each text the median and the 95th
-    percentile, in characters. length_bins, difficulty_bins: rows by bin, the second () where nothing is
-    rated. languages: rows of a draw by code; told: the rows of the draw. writers: URIs of the models that
-    wrote instructions, and of those that wrote outputs, with rows.
+    """rounds, domains: rows by name. columns: their types. has_extra: whether any row has other columns of
+    its source. lengths: of each text the median and the 95th percentile, in characters. length_bins,
+    difficulty_bins: rows by bin, the second () where nothing is rated. languages: rows of a draw by code;
+    told: the rows of the draw. writers: URIs of the models that wrote instructions, and of those that wrote
+    outputs, with rows.
     """
 
     rows: int
     rounds: dict[str, int]
     domains: dict[str, int]
     columns: dict[str, pl.DataType]
+    has_extra: bool
     lengths: dict[str, tuple[int, int]]
     length_bins: dict[str, list[int]]
     difficulty_bins: list[int]
@@ -62,6 +65,7 @@ def read_facts(dataset: Path) -> Facts:
         rounds=_counted(dataset, rows, "round"),
         domains=_counted(dataset, rows, "domain"),
         columns=columns,
+        has_extra=has_extra(dataset),
         lengths={name: _quantiles(lengths[name]) for name in _TEXTS},
         length_bins={name: _bins(lengths[name], LENGTHS) for name in ("instruction", "output")},
         difficulty_bins=_difficulty(dataset, rows) if "difficulty" in columns else [],

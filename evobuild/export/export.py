@@ -39,7 +39,7 @@ def export_dataset(dataset: Path, names: Sequence[str], folder: Path, rejects: T
     Raises BadInput naming a row whose text cannot be written.
     """
     folder.mkdir()
-    with_extra = _has_extra(dataset)
+    with_extra = has_extra(dataset)
     for name in names:
         if name in FORMATS:
             _write_records(folder, FORMATS[name], dataset, with_extra)
@@ -54,7 +54,8 @@ def export_dataset(dataset: Path, names: Sequence[str], folder: Path, rejects: T
                 rejects.append(Reject(row.id, "turns not in pairs", ", ".join(paired), ""))
 
 
-def _has_extra(dataset: Path) -> bool:
+def has_extra(dataset: Path) -> bool:
+    """Whether any row has other columns of its source."""
     extra = tables.scan(dataset, INSTRUCTIONS, ["extra"])
     return bool(tables.collect(dataset, extra.select((pl.col("extra") != "").any())).item())
 

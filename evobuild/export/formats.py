@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import polars as pl
+
 from evobuild.core import tables
 from evobuild.core.chat import Message
 from evobuild.core.conversation import chat_messages
@@ -77,25 +79,39 @@ def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -
     tables.write_json(folder / "dataset_info.json", named)
 
 
+_TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+
+
 class Format(NamedTuple):
     """A format of export. file: what it is written to. record: how a row is laid out in it.
 
-    about: what its card says of it. llama_factory: what dataset_info.json says of it, {} if LLaMA-Factory is
-    not to read it; where it is, turns go in pairs, and the data set is called evobuild_<format>. strict:
-    whether its reader refuses other fields; else records have `id`, and `extra` if any row has some.
+    fields: of a record, with their types. about: what its card says of it. llama_factory: what
+    dataset_info.json says of it, {} if LLaMA-Factory is not to read it; where it is, turns go in pairs, and
+    the data set is called evobuild_<format>. strict: whether its reader refuses other fields; else records
+    have `id`, and `extra` if any row has some.
     """
 
     file: str
     record: Callable[[Instruction], Record]
+    fields: Mapping[str, pl.DataType | type[pl.DataType]]
     about: str
     llama_factory: Mapping[str, Any] = {}
     strict: bool = False
+
+    def columns(self, with_extra: bool) -> pl.Schema:
+        """All fields of a record. with_extra: whether any row has other columns of the source."""
+        own = () if self.strict else ("id", "extra") if with_extra else ("id",)
+        return pl.Schema({**dict.fromkeys(own, pl.String), **self.fields})
 
 
 FORMATS = {
     "alpaca": Format(
         "alpaca.json",
         alpaca_record,
+        {
+            **dict.fromkeys(("instruction", "input", "output", "system"), pl.String),
+            "history": pl.List(pl.List(pl.String)),
+        },
         "Alpaca's columns, LLaMA-Factory's `evobuild_alpaca`",
         {
             "columns": {
@@ -110,6 +126,7 @@ FORMATS = {
     "sharegpt": Format(
         "sharegpt.json",
         sharegpt_record,
+        {"conversations": pl.List(pl.Struct({"from": pl.String, "value": pl.String}))},
         "ShareGPT's turns, LLaMA-Factory's `evobuild_sharegpt`",
         {
             "formatting": "sharegpt",
@@ -123,8 +140,15 @@ FORMATS = {
             },
         },
     ),
-    "messages": Format("messages.jsonl", messages_record, "OpenAI's messages", strict=True),
-    "trl": Format("prompt_completion.jsonl", prompt_completion_record, "TRL's prompts and completions"),
+    "messages": Format(
+        "messages.jsonl", messages_record, {"messages": _TURNS}, "OpenAI's messages", strict=True
+    ),
+    "trl": Format(
+        "prompt_completion.jsonl",
+        prompt_completion_record,
+        {"prompt": _TURNS, "completion": _TURNS},
+        "TRL's prompts and completions",
+    ),
 }
 """By the name in `export.formats`; beside them there is `datasets`, a folder with all columns."""
 

@@ -11,7 +11,7 @@ import pytest
 import tiny
 from carded import COMMIT, HOSTILE, SEEDS, provenance
 
-from evobuild.cards import card, licences
+from evobuild.cards import licences
 from evobuild.cards.citations import papers_used
 from evobuild.cards.facts import LENGTHS, LEVELS, read_facts
 from evobuild.cards.licences import UNKNOWN, stated_licences
@@ -19,10 +19,15 @@ from evobuild.cards.licences import UNKNOWN, stated_licences
 
 def rendered(root: Path, **given: Any) -> str:
     root.mkdir(parents=True, exist_ok=True)
-    found = card.describe(carded.sources(root, **given))
-    (root / "export").mkdir()
-    card.write_card(root / "export", found)
+    carded.write_card(root / "export", carded.sources(root, **given))
     return (root / "export/README.md").read_text()
+
+
+def metadata(root: Path) -> dict[str, Any]:
+    """The front matter of a rendered card."""
+    from huggingface_hub import metadata_load
+
+    return metadata_load(root / "export/README.md") or {}
 
 
 def section(text: str, name: str) -> str:
@@ -72,8 +77,7 @@ def test_a_version_is_what_the_identity_says(tmp_path: Path, identity: str, vers
     found = carded.sources(tmp_path)
     entry = carded.ASKED | {"identity": identity}
     found = found._replace(counts={"evolve-r1": {"in": 0, "out": 0, "rejects": {}, "asked": [entry]}})
-    (tmp_path / "export").mkdir()
-    card.write_card(tmp_path / "export", card.describe(found))
+    carded.write_card(tmp_path / "export", found)
     assert table((tmp_path / "export/README.md").read_text(), "Models")["evolver"][1] == version
 
 
@@ -120,17 +124,16 @@ def test_what_is_no_result_says_so_in_its_title(tmp_path: Path, label: str, tags
     title = next(line for line in text.splitlines() if line.startswith("# "))
     assert title == f"# {label}: Evolved instructions from own.jsonl".replace("# : ", "# ")
     assert (f"**{label}**: " in text) is bool(label)
-    found = card.front_matter(card.describe(carded.sources(tmp_path, label=label)))
+    found = metadata(tmp_path)
     assert found["tags"][4:] == tags and found["pretty_name"] == title[2:]
 
 
 def test_the_front_matter_is_what_the_hub_reads(tmp_path: Path) -> None:
     """As huggingface_hub writes it; it asks the hub itself to validate, which needs the network."""
-    from huggingface_hub import DatasetCardData, metadata_load
+    from huggingface_hub import DatasetCardData
 
     rendered(tmp_path, label="DRY RUN", licence="cc-by-4.0")
-    found = metadata_load(tmp_path / "export/README.md")
-    assert found is not None
+    found = metadata(tmp_path)
     assert DatasetCardData(**found).to_dict() == found
     assert (found["license"], found["size_categories"], found["language"]) == (
         "cc-by-4.0",
@@ -145,13 +148,8 @@ def test_load_dataset_finds_the_table_or_else_each_format(tmp_path: Path, format
     import datasets
 
     datasets.disable_progress_bars()
-    found, folder, cache = (
-        carded.sources(tmp_path, formats=formats),
-        tmp_path / "export",
-        str(tmp_path / "cache"),
-    )
-    carded.export(found, formats, folder)
-    card.write_card(folder, card.describe(found))
+    folder, cache = tmp_path / "export", str(tmp_path / "cache")
+    carded.write_card(folder, carded.sources(tmp_path, formats=formats)._replace(lost=0))
     assert sorted(datasets.get_dataset_config_names(str(folder))) == sorted(names)
     for name in names:
         assert datasets.load_dataset(str(folder), name, cache_dir=cache)["train"].num_rows == 3, name
@@ -160,7 +158,8 @@ def test_load_dataset_finds_the_table_or_else_each_format(tmp_path: Path, format
 
 
 def test_a_licence_that_the_hub_does_not_know_has_its_name_beside_it(tmp_path: Path) -> None:
-    found = card.front_matter(card.describe(carded.sources(tmp_path, licence="my-terms-1.0")))
+    rendered(tmp_path, licence="my-terms-1.0")
+    found = metadata(tmp_path)
     assert (found["license"], found["license_name"]) == ("other", "my-terms-1.0")
     assert {licence for _, licence in licences._MODELS} - licences.HUB_LICENCES == {
         "qwen-research", "qwen", "openai-terms",

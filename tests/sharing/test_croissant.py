@@ -11,7 +11,7 @@ import mlcroissant
 import polars as pl
 import pytest
 
-from evobuild.cards import card, croissant
+from evobuild.cards import croissant
 
 # Of mlcroissant and a library beneath it.
 pytestmark = [
@@ -27,10 +27,7 @@ RECOMMENDED = "datePublished"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("croissant")
     found = carded.sources(root, label="DRY RUN", licence="cc-by-4.0")
-    carded.export(found, carded.ALL, root / "export")
-    described = card.describe(found)
-    card.write_card(root / "export", described)
-    croissant.write_croissant(root / "export", described)
+    croissant.write_croissant(root / "export", carded.write_card(root / "export", found))
     return root / "export"
 
 

@@ -9,7 +9,8 @@ import polars as pl
 import tiny
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cards.card import Sources
+from evobuild.cards import card
+from evobuild.cards.card import Described, Sources
 from evobuild.cards.provenance import Provenance
 from evobuild.contracts.result import Outcome, TableOutcomes, Validation, validation_of
 from evobuild.core import tables
@@ -112,7 +113,10 @@ def sources(
     return Sources(root / "dataset.parquet", made or provenance(), counts(), validation(), params, label, 1)
 
 
-def export(sources: Sources, names: list[str], folder: Path) -> None:
-    """Export the data set that a card describes."""
+def write_card(folder: Path, sources: Sources) -> Described:
+    """Export the data set that a card describes, with its card."""
     rejects = TableWriter(folder.with_name("rejects.parquet"), tables.REJECTS)
-    export_dataset(sources.dataset, names, folder, rejects)
+    export_dataset(sources.dataset, sources.params.formats, folder, rejects)
+    described = card.describe(sources)
+    card.write_card(folder, described)
+    return described

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evobuild.cli.publish.files import Config
+from evobuild.cards.dataset_info import parquet_info
+from evobuild.cli.publish.files import Config, HubFile
 from evobuild.cli.publish.origin import Origin
 from evobuild.core.errors import BadInput, require
 from evobuild.core.markdown import code
@@ -24,9 +25,11 @@ MEANINGS = {
 }
 
 
-def dataset_card(path: Path, configs: Sequence[Config], origin: Origin) -> str:
+def dataset_card(path: Path, given: Sequence[tuple[Config, HubFile]], origin: Origin) -> str:
     """Give the card of the data set, a file, its configs. Raises BadInput if its metadata cannot be read."""
     card = _read_card(path, "DatasetCard")
+    configs = [config for config, _ in given]
+    card.data.dataset_info = [parquet_info(config.name, file.source) for config, file in given]
     card.data.configs = [
         {
             "config_name": config.name,

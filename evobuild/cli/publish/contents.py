@@ -35,7 +35,7 @@ def dataset_contents(folder: Path, origin: Origin) -> Contents:
     files += [HubFile(f"{path.parent.name}/{path.name}", path) for path in VALIDATION if path.exists()]
     given = [config for config, _ in made]
     card = folder / CARD
-    card.write_text(dataset_card(EXPORTS / CARD, given, origin), encoding="utf-8")
+    card.write_text(dataset_card(EXPORTS / CARD, made, origin), encoding="utf-8")
     names = {config.name for config in given}
     left_out = [f"{name}: no row" for name in (*configs.BRANCH_EXPORTS, "rejects") if name not in names]
     return Contents([HubFile(CARD, card), *sorted(files)], given, left_out)

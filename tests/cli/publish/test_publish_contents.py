@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -41,6 +43,40 @@ def test_the_card_has_the_configs_and_the_commit(project: Path, tmp_path: Path) 
     assert card.text.lstrip().startswith("# Evolved\n\nWritten by a stage.\n\n## Configs")
     assert ORIGIN.commit in card.text and ORIGIN.md5 in card.text
     assert "`rejects`: 2 rows" in card.text
+
+
+def as_repository(folder: Path) -> Path:
+    """What the hub would hold, as a folder: of the project that commands run in."""
+    folder.mkdir(parents=True)
+    for file in laid_out(folder.with_name("made")).files:
+        (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file.source, folder / file.path)
+    return folder
+
+
+def test_one_cache_tells_builds_apart_in_every_config(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    datasets.disable_progress_bars()
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    first = as_repository(tmp_path / "first/evolved")
+    train = project / "data/export/datasets/data/train.parquet"
+    tables.write(train, pl.read_parquet(train).with_columns(output=pl.lit("Gone a1.")))
+    for name in ("verifiers", "preferences"):
+        path = project / f"data/export_autoif/{name}.jsonl"
+        path.write_text(path.read_text().replace("Why?", "Who?"))
+    lost = project / "data/rejects/evolve-r1.parquet"
+    tables.write(lost, pl.read_parquet(lost).with_columns(reply=pl.lit("The rePly.")))
+    second = as_repository(tmp_path / "second/evolved")
+    for name in ("sft", "preferences", "verifiers", "rejects"):
+        one, two = (datasets.load_dataset(str(each), name, split="train") for each in (first, second))
+        for folder, found in ((first, one), (second, two)):
+            path = next((folder / name).glob("*.parquet"), folder / "datasets/data/train.parquet")
+            assert found.to_list() == pl.read_parquet(path).to_dicts()
+            assert found.info.description == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        assert one.to_list() != two.to_list(), name
 
 
 def test_a_card_whose_metadata_cannot_be_read_is_named(project: Path, tmp_path: Path) -> None:
