@@ -20,9 +20,10 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.cli.check import consistency, evaluation, toys
+    from evobuild.cli.check import consistency, evaluation, packages, toys
     from evobuild.core import dvc_state, metrics
 
+    packages.check_packages(params)
     consistency.check_params(params)
     if warning := dvc_state.warning_of_shared_site_cache():
         log(warning)

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evobuild.cli import pulled
-from evobuild.cli.check import consistency
+from evobuild.cli.check import consistency, packages
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.resolve import leftovers, settings
 from evobuild.core.dvc_state import damaged_rwlock, use_private_site_cache
@@ -33,7 +33,9 @@ def repro(words: Sequence[str]) -> int:
     """Check, then become `dvc repro` with some words. Raises UserError at the first mistake."""
     if not Path("dvc.yaml").is_file():
         raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
-    consistency.check_params(load_all_params(PARAMS))
+    params = load_all_params(PARAMS)
+    packages.check_packages(params)
+    consistency.check_params(params)
     if damaged := damaged_rwlock():
         raise UserError(damaged)
     use_private_site_cache()

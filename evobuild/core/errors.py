@@ -30,6 +30,16 @@ class MissingExtra(UserError):
     """An optional package is not installed."""
 
 
+def install_command(*extras: str) -> str:
+    """The command that adds extras of pyproject.toml to the installed library."""
+    return f"pip install 'evobuild[{','.join(extras)}]'"
+
+
+def missing_package(module: str, extra: str) -> str:
+    """Say that a package is not installed, and which command installs it."""
+    return f"the package '{module}' is not installed; install it with: {install_command(extra)}"
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import a package that only some installations have.
 
@@ -42,6 +52,4 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or not module.startswith(error.name):
             raise
-        raise MissingExtra(
-            f"the package '{error.name}' is not installed; install it with: pip install 'evobuild[{extra}]'"
-        ) from error
+        raise MissingExtra(missing_package(error.name, extra)) from error

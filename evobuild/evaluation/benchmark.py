@@ -152,6 +152,10 @@ class Benchmark(ABC, Generic[S]):
         """Every file that it reads, for the stage to depend on."""
         return (self.items_file,)
 
+    def needed_libraries(self) -> tuple[str, ...]:
+        """Those of `libraries` without which its items cannot be scored."""
+        return self.libraries
+
     @abstractmethod
     def read_items(self) -> Iterable[Item]:
         """Read all items, in the file's order. Raises BadInput naming place and field of what is none."""

@@ -155,17 +155,6 @@ def test_items_that_will_be_fetched_or_held_out_need_not_be_there_yet():
     check_params(changed(benchmarks={"held_out": {"items": "data/held_out.parquet"}}))
 
 
-def test_a_task_of_lm_eval_needs_its_library(monkeypatch):
-    monkeypatch.setattr(evaluation.util, "find_spec", lambda name: None)
-    given = changed()
-    settings = given.evaluate.benchmarks["held_out"].model_copy(update={"benchmark": "lm_eval:arc_easy"})
-    own = given.evaluate.model_copy(update={"benchmarks": {"arc": settings}})
-    with pytest.raises(
-        BadParams, match=r"lm_eval is not installed; install it with: pip install 'evobuild\[lm-eval\]'"
-    ):
-        evaluation.check_evaluation(given.model_copy(update={"evaluate": own}))
-
-
 @pytest.mark.parametrize(
     ("compare", "message"),
     [

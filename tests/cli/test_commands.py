@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import util
 from pathlib import Path
 
 import pytest
@@ -161,7 +162,7 @@ def test_models_that_are_evaluated_are_looked_at_too(project, checkpoint):
         "base": f"transformers:{checkpoint}",
         "adapted": f"transformers:{adapter}",
         "toy": "transformers:models/scratch",
-        "tuned": "vllm:models/tuned/toy",
+        "tuned": "transformers:models/tuned/toy",
         "none": "transformers:models/none",
     }
     project(evaluated=uris, judge=f"transformers:{checkpoint}")
@@ -250,8 +251,8 @@ def test_options_that_do_not_fit_are_told(project, checkpoint):
 
 
 def test_a_missing_package_and_an_unknown_hub_id_are_told(project, monkeypatch):
-    there = inspection.util.find_spec
-    monkeypatch.setattr(inspection.util, "find_spec", lambda name: None if name == "vllm" else there(name))
+    there = util.find_spec
+    monkeypatch.setattr(util, "find_spec", lambda name: None if name == "vllm" else there(name))
     project(judge="vllm:org/model@abc", base="org/unpinned", scorer="org/pinned@abc")
     found = inspected()
     assert (

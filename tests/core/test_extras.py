@@ -129,4 +129,4 @@ def test_what_a_page_installs_is_there(path: Path) -> None:
 
 def test_what_a_message_installs_is_there() -> None:
     found = set().union(*map(written, MODULES))
-    assert {"diversity", "lm-eval"} <= found <= EXTRAS
+    assert {"diversity"} <= found <= EXTRAS

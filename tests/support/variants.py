@@ -99,6 +99,13 @@ def readings(stage: str) -> tuple[Reads, ...]:
     )
 
 
+def readings_of_all(changes: dict[str, Any]) -> Iterator[Reads]:
+    """What all stages read under some settings."""
+    values = changed(DEFAULT, changes)
+    for stage in {instance.stage.name for instance in stage_instances(values)} - set(FIRST):
+        yield from _readings(stage, values, 0)
+
+
 def _readings(stage: str, values: dict[str, Any], unanswered: int) -> Iterator[Reads]:
     schema = params_schema(importlib.import_module(f"stages.{stage}").main)
     if not issubclass(schema, Part):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.uri import EXPERIENCED, SCRATCH, ChatModel
 from evobuild.evaluation.benchmark import Benchmark
-from evobuild.evaluation.benchmarks import LM_EVAL
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
 from evobuild.models import adapted, roles
 
@@ -53,16 +51,7 @@ def evaluation_warnings(params: Params) -> Iterator[str]:
 
 
 def _made(params: Params) -> list[Benchmark[Any]]:
-    """The benchmarks of params. Raises BadParams where a library of one is not installed."""
-    given = params.evaluate.benchmarks
-    for name, settings in given.items():
-        which = settings.benchmark or name
-        if which.startswith(LM_EVAL) and util.find_spec("lm_eval") is None:
-            raise BadParams(
-                f"params.yaml: evaluate.benchmarks.{name} is '{which}', and lm_eval is not installed; "
-                "install it with: pip install 'evobuild[lm-eval]', or leave it out"
-            )
-    return made_benchmarks(given, params.random_seed)
+    return made_benchmarks(params.evaluate.benchmarks, params.random_seed)
 
 
 def _check_model(key: str, model: ChatModel, params: Params) -> None:

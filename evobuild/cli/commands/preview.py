@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and print prompts, replies and what they took; 1 if models were asked and gave no answer."""
     from evobuild.answering.response_prompt import response_template
+    from evobuild.cli.check.packages import check_packages
     from evobuild.cli.check.params import load_all_params
     from evobuild.cli.overrides import overridden_params
     from evobuild.cli.preview import lines, preview
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     with overridden_params(arguments.set_param) as file:
         params = load_all_params(file)
+    check_packages(params)
     found = preview.preview_rows(params, arguments.rows, arguments.rate)
     template = response_template(params.respond.prompt)
     say(lines.render_preview(found, template, machine.load_machine(), arguments.full))

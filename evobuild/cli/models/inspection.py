@@ -11,38 +11,22 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 
+from evobuild.cli.check.packages import missing_by_user
+from evobuild.cli.check.params import load_all_params
 from evobuild.cli.models import checkpoint_config
 from evobuild.core import machine
 from evobuild.core.errors import UserError
-from evobuild.core.params import Name, Part, load_params
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.evaluation.params import models_to_evaluate
 from evobuild.models import adapted
-from evobuild.models.params import ChatRole, Models
 from evobuild.models.roles import EVALUATED, chat_models, evaluated_models, weights_models
 from evobuild.models.simulated_engine import SIMULATED_MODELS
-from evobuild.training.params import Bases
 
 SECONDS = 15.0
 """For all roles together."""
-
-PACKAGES = {"transformers": ("torch", "transformers"), "vllm": ("vllm", "transformers")}
-EXTRAS = {"transformers": "train", "vllm": "vllm"}
-
-
-class Evaluate(Part):
-    models: dict[Name, ChatRole]
-
-
-class NamedModels(Part):
-    """The models that params name: of the roles, those that are tuned, and those that are evaluated."""
-
-    models: Models
-    bases: Bases
-    evaluate: Evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +40,11 @@ class Inspected:
 
 
 def inspect(file: Path) -> list[Inspected]:
-    """Look at the model of each role of a params file, all at once.
+    """Look at the model of each role of a params file, all at once, and at what else lacks packages.
 
     Raises BadParams if params.yaml or machine.yaml is not as it should be.
     """
-    params = load_params(file, NamedModels)
+    params = load_all_params(file)
     settings = machine.load_machine()
     roles: dict[str, ChatModel | Weights] = {
         **chat_models(params.models),
@@ -87,9 +71,21 @@ def inspect(file: Path) -> list[Inspected]:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = ("", f"no answer within {SECONDS:g} s; check the network")
     known = dict.fromkeys(wanted.values(), late) | found
+    missing = missing_by_user(params, settings)
     return [
-        Inspected(role, str(model), *_by_role(role, *known[wanted[role]])) for role, model in roles.items()
+        *(
+            _inspected(role, model, *known[wanted[role]], missing.pop(role, None))
+            for role, model in roles.items()
+        ),
+        *(Inspected(user, "", "", problem) for user, problem in missing.items()),
     ]
+
+
+def _inspected(
+    role: str, model: ChatModel | Weights, facts: str, problem: str | None, missing: str | None
+) -> Inspected:
+    """What is known of a role's model; without its packages nothing of it counts."""
+    return Inspected(role, str(model), "" if missing else facts, missing or problem)
 
 
 def role_rows(inspected: Sequence[Inspected]) -> list[tuple[str, ...]]:
@@ -112,22 +108,11 @@ def verdict(inspected: Sequence[Inspected]) -> str:
     return f"{bad} of {len(inspected)} roles cannot be used.\n" if bad else "Every role can be used.\n"
 
 
-def _by_role(role: str, facts: str, problem: str | None) -> tuple[str, str | None]:
-    """What is known of a role's model; an embedder needs a package of its own."""
-    if role != "embedder" or problem or util.find_spec("sentence_transformers"):
-        return facts, problem
-    return "", (
-        "the package 'sentence_transformers' is not installed; "
-        "install it with: pip install 'evobuild[diversity]'"
-    )
-
-
 def _facts(model: ChatModel | Weights, settings: machine.Machine, evaluated: bool) -> str:
     """What there is to know of a usable model. Raises UserError if it cannot be used."""
     if isinstance(model, Weights):
         if model.made_by and not Path(model.name, "config.json").exists():
             return f"made by the stage {model.made_by}"
-        _require_packages("transformers")
         return checkpoint_config.read_checkpoint_config(model).facts
     if model.engine == "simulated":
         if model.name not in SIMULATED_MODELS:
@@ -154,7 +139,6 @@ def _made_by(model: ChatModel) -> str:
 
 def _local_chat(model: ChatModel, evaluated: bool) -> str:
     """A chat model that runs in the stage's own process."""
-    _require_packages(model.engine)
     checkpoint = checkpoint_config.read_checkpoint_config(Weights(model.name, model.revision))
     if not checkpoint.template and not evaluated:
         raise UserError("it has no chat template; choose an instruction-tuned model")
@@ -167,15 +151,6 @@ def _local_chat(model: ChatModel, evaluated: bool) -> str:
     if model.adapter and not Path(model.adapter, "adapter_config.json").is_file():
         raise UserError(f"the adapter '{model.adapter}' holds no adapter_config.json; give a LoRA folder")
     return checkpoint.facts + (f", on {_vllm_device()}" if model.engine == "vllm" else "")
-
-
-def _require_packages(engine: str) -> None:
-    for name in PACKAGES[engine]:
-        if util.find_spec(name) is None:
-            raise UserError(
-                f"the package '{name}' is not installed; "
-                f"install it with: pip install 'evobuild[{EXTRAS[engine]}]'"
-            )
 
 
 def _vllm_device() -> str:

@@ -11,11 +11,11 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from evobuild.cli import preset as presets
 from evobuild.cli.check.consistency import check_params
+from evobuild.cli.check.packages import check_packages
 from evobuild.cli.check.params import PARAMS, Params, load_all_params
 from evobuild.cli.overrides import overridden_params
 from evobuild.cli.project import repository
@@ -119,15 +119,11 @@ def _take_seed(found: Inspection) -> None:
 
 def _remarks(params: Params) -> Iterator[str]:
     """What is still to be done before it runs: a model or a file that is named may not be there yet."""
-    if find_spec("torch") is None and params.bases:
-        yield (
-            "torch is not here, which scoring and training need: pip install 'evobuild[train,diversity]', "
-            "or begin with --preset data-only"
-        )
-    try:
-        check_params(params)
-    except UserError as error:
-        yield str(error)
+    for check in (check_packages, check_params):
+        try:
+            check(params)
+        except UserError as error:
+            yield str(error)
 
 
 def _move(made: Path, folder: Path) -> None:

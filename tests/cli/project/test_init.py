@@ -157,8 +157,7 @@ def test_what_does_not_fit_is_said_and_leaves_nothing(home: Path, words, said, c
 
 
 def test_what_is_still_to_be_installed_is_said(home: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr(init, "find_spec", lambda name: None)
-    monkeypatch.setattr("evobuild.models.roles.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert begin("mine") == 0
     remarks = [line for line in capsys.readouterr().out.splitlines() if line.startswith("! ")]
     assert len(remarks) == 2

@@ -11,7 +11,7 @@ Source: Zhou et al. 2023, arXiv:2311.07911.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,16 +79,27 @@ class IFEval(Benchmark[Settings]):
 
     def read_items(self) -> list[Item]:
         """Read the items. Raises UserError if one needs a library or Punkt's model, which are not there."""
-        file = Path(self.items_file)
-        items = unique_items(
-            ((place, _item(record, place)) for place, record in read_records(file)), str(file)
-        )
-        kinds = {each.kind for item in items for each in item.content["instructions"]}
+        items = self._items()
+        kinds = _kinds(items)
         if kinds & LANGUAGE_KINDS:
             known_languages()
         if kinds & PUNKT_KINDS:
             require_punkt()
         return items
+
+    def needed_libraries(self) -> tuple[str, ...]:
+        """Those that its items need; all while they are not there yet."""
+        if not Path(self.items_file).is_file():
+            return self.libraries
+        kinds = _kinds(self._items())
+        by_library = {"langdetect": LANGUAGE_KINDS, "nltk": PUNKT_KINDS}
+        return tuple(library for library in self.libraries if kinds & by_library[library])
+
+    def _items(self) -> list[Item]:
+        file = Path(self.items_file)
+        return unique_items(
+            ((place, _item(record, place)) for place, record in read_records(file)), str(file)
+        )
 
     def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:
         """Ask the prompt, once."""
@@ -116,6 +127,10 @@ class IFEval(Benchmark[Settings]):
             "instruction_strict": _instruction_share(rows, STRICT),
             "instruction_loose": _instruction_share(rows, LOOSE),
         }
+
+
+def _kinds(items: Iterable[Item]) -> set[str]:
+    return {each.kind for item in items for each in item.content["instructions"]}
 
 
 def _item(record: Record, place: str) -> Item:
