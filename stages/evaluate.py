@@ -43,7 +43,7 @@ class Params(Part):
             unused.append("sandbox")
         prompts = tuple(prompt for each in made for prompt in each.prompts)
         files = tuple(dict.fromkeys(file for each in made for file in each.files))
-        libraries = tuple(sorted({library for each in made for library in each.libraries}))
+        libraries = tuple(sorted({library for each in made for library in each.needed_libraries()}))
         return Reads(unused=tuple(unused), prompts=prompts, files=files, libraries=libraries)
 
 

@@ -29,6 +29,10 @@ LIBRARIES = (
 """Libraries of others that compute something, by their names in a registry."""
 
 
+BY_SIZE = {"faiss-cpu"}
+"""Libraries that only large tables need: one that evobuild.lock does not name has computed nothing yet."""
+
+
 def template_folder() -> Path:
     """Where what a project begins with lies as it is shipped: in the installed library, or its checkout."""
     installed = PACKAGE / "template"
@@ -63,6 +67,15 @@ def library_versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
+
+
+def locked_versions() -> dict[str, str]:
+    """The versions that this project computes with: those of evobuild.lock, and of extras installed since.
+
+    A stage cannot have run without its libraries, so what the lock does not name makes nothing stale.
+    """
+    added = {name: own for name, own in library_versions().items() if name not in BY_SIZE}
+    return added | read_lock()["libraries"]
 
 
 def read_lock() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from evobuild.cli.check.params import PARAMS
 from evobuild.cli.project import repository
-from evobuild.cli.project.lock import lock_text
+from evobuild.cli.project.lock import is_current, lock_text, new_versions
 from evobuild.cli.project.merging import KEPT, Change, merge_files, write_changes
 from evobuild.cli.project.staleness import Changed, leaves, stale_stages
 from evobuild.cli.project.template import BASE, pack, shipped_files, unpack
@@ -32,13 +32,12 @@ def upgrade(check: bool) -> tuple[str, bool]:
     names = (f"evobuild {locked['version']}", f"evobuild {__version__}")
     changes = list(merge_files(Path(), unpack(BASE), theirs, names))
     changed = _changed(locked, changes)
-    renewed = library.LOCK.read_text(encoding="utf-8") != lock_text()
-    if not renewed and not changes:
+    if is_current(locked) and not changes:
         return f"evobuild {__version__}: nothing to upgrade\n", True
     lines = [*_about_library(locked, changed), *map(_about_file, changes), *_about_stages(changed)]
     if not check:
         write_changes(Path(), changes)
-        library.LOCK.write_text(lock_text(), encoding="utf-8")
+        library.LOCK.write_text(lock_text(locked["libraries"]), encoding="utf-8")
         BASE.write_bytes(pack(theirs))
     conflicts = any(change.how == "conflict" for change in changes)
     if conflicts:
@@ -49,12 +48,12 @@ def upgrade(check: bool) -> tuple[str, bool]:
 
 
 def _changed(locked: Mapping[str, Any], changes: list[Change]) -> Changed:
-    digests, versions = library.library_digests(), library.library_versions()
+    digests, versions = library.library_digests(), new_versions(locked["libraries"])
     written = {change.path for change in changes if change.written}
     params = [_changed_params(change) for change in changes if change.path == str(PARAMS) and change.content]
     return Changed(
         {name for name, digest in digests.items() if locked.get(name) != digest},
-        {name for name, _ in versions.items() ^ locked["libraries"].items()},
+        {name for name, _ in versions.items() ^ library.locked_versions().items()},
         written,
         set().union(*params),
     )
@@ -75,7 +74,7 @@ def _about_library(locked: Mapping[str, Any], changed: Changed) -> Iterator[str]
     yield f"evobuild {locked['version']} -> {__version__}"
     if changed.folders:
         yield f"  other content: {', '.join(sorted(changed.folders))}"
-    versions = library.library_versions()
+    versions = new_versions(locked["libraries"])
     for name in sorted(changed.libraries):
         yield f"  {name} {locked['libraries'].get(name, 'none')} -> {versions.get(name, 'none')}"
 

@@ -8,8 +8,8 @@ DVC cannot see does: a prompt that another includes, a library, a package with a
      "libraries": {"py3langid": "0.4.0"}, "weights": {}}
 
 Contents are named by their MD5, as in dvc.lock, and folders of this library by a digest of their files.
-Versions are those of requirements.lock, in a project those of evobuild.lock, the same on every machine; a
-model that comes as a package counts by what is installed.
+Versions are those of requirements.lock, in a project those of evobuild.lock, the same on every machine, and
+of extras that were installed since; a model that comes as a package counts by what is installed.
 """
 
 from __future__ import annotations
@@ -173,5 +173,5 @@ def _libraries(model: ChatModel | Weights) -> tuple[str, ...]:
 
 def _pinned_versions() -> dict[str, str]:
     if library.LOCK.is_file():
-        return dict(library.read_lock()["libraries"])
+        return library.locked_versions()
     return {name.lower(): version for name, version in _PINNED.findall(LOCK.read_text(encoding="utf-8"))}

@@ -10,8 +10,10 @@ import template
 import workspace
 
 from evobuild import __main__ as command
+from evobuild.cli.project.lock import lock_text
 from evobuild.cli.project.merging import merge_files
 from evobuild.cli.project.staleness import Changed, leaves, stale_stages
+from evobuild.cli.resolve import settings
 from evobuild.core import library
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
@@ -65,6 +67,41 @@ def edit(path: Path, old: str, new: str) -> None:
 def test_of_the_same_version_there_is_nothing_to_do(shipped: Path, own: Path, capsys) -> None:
     assert command.main(["upgrade", "--check"]) == 0
     assert capsys.readouterr().out == f"evobuild {library.__version__}: nothing to upgrade\n"
+
+
+def installed(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> None:
+    """Install these libraries, and no others of those that compute something."""
+    monkeypatch.setattr(library, "library_versions", lambda: versions)
+    monkeypatch.setattr("evobuild.cli.project.lock.library_versions", lambda: versions)
+
+
+def test_an_extra_that_was_added_or_removed_makes_nothing_stale(
+    shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    extras = dict.fromkeys(("faiss-cpu", "langdetect", "lm-eval", "math-verify", "nltk"), "1.0")
+    bare = {name: version for name, version in library.library_versions().items() if name not in extras}
+    installed(monkeypatch, bare)
+    library.LOCK.write_text(lock_text())
+    before = settings.resolve_settings(Path("params.yaml"), 0)
+    for versions in (bare | extras, {name: bare[name] for name in bare if name != "torch"}):
+        installed(monkeypatch, versions)
+        assert command.main(["upgrade", "--check"]) == 0
+        assert "nothing to upgrade" in capsys.readouterr().out
+        assert settings.resolve_settings(Path("params.yaml"), 0) == before
+
+
+def test_another_version_of_a_library_is_locked_and_what_is_not_here_stays(
+    shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    versions = library.library_versions() | {"numpy": "9.0"}
+    del versions["torch"]
+    installed(monkeypatch, versions)
+    before = library.read_lock()["libraries"]
+    assert command.main(["upgrade", "--check"]) == 1
+    said = capsys.readouterr().out
+    assert f"numpy {before['numpy']} -> 9.0" in said and "torch" not in said
+    assert command.main(["upgrade"]) == 0
+    assert library.read_lock()["libraries"] == before | {"numpy": "9.0"}
 
 
 def test_another_content_of_a_folder_is_locked_and_its_stages_are_named(
