@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 PARTS = {
     "seed": ("scale_seed", ""),
     "evolve": ("scale_evolve", ""),
+    "pipeline": ("scale_line", ""),
     "store": ("scale_store", ""),
     "select": ("scale_select", ""),
     "validate": ("scale_validate", ""),
