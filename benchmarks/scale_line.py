@@ -2,9 +2,9 @@
 
     EVOBUILD_BENCH_ROWS=10000000 python benchmarks/scale.py pipeline
 
-A little more than half of the rows are seed rows. The others are their children, which the simulated model writes
-and answers. Rows are selected at random: nothing is rated or scored. Each stage is one `dvc repro --single-item`;
-its time includes the hashing by DVC. Needs some 40 GB in TMPDIR.
+A little more than half of the rows are seed rows. The others are their children, which the simulated model
+writes and answers. Rows are selected at random: nothing is rated or scored. Each stage is one
+`dvc repro --single-item`; its time includes the hashing by DVC. Needs some 40 GB in TMPDIR.
 """
 
 from __future__ import annotations
