@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from evobuild.core import table_parts
 from evobuild.core.errors import UserError
 
-SPILL_BYTES = 128 << 20
+SPILL_BYTES = 64 << 20
 """Of rows in memory, before they go to disk."""
 ROWS_A_GROUP = 65_536
 """Of a file, which its readers take a group at a time."""
@@ -43,14 +44,24 @@ def _write_parts(path: Path, parts: Iterable[pl.DataFrame]) -> None:
 
 
 def _write_file(path: Path, ordered: pl.DataFrame) -> None:
-    if ordered["id"].is_duplicated().any():
-        raise ValueError(f"{path}: an id stands twice")
-    try:
-        # How lists lie in memory would show in the bytes.
-        whole = ordered.rechunk()
-        whole.write_parquet(path, compression="zstd", statistics=True, row_group_size=ROWS_A_GROUP)
-    except pl.exceptions.ComputeError as error:
-        raise _unwritable(path, error) from error
+    _write_frames(path, ordered.schema, [ordered])
+
+
+def _write_frames(path: Path, schema: pl.Schema, ordered: Iterable[pl.DataFrame]) -> None:
+    """Write rows that come sorted as one file; two frames share no id. Only a row group is in memory.
+
+    Raises ValueError if an id stands twice.
+    """
+
+    def frames(*_: object) -> Iterator[pl.DataFrame]:
+        for frame in ordered:
+            if frame["id"].is_duplicated().any():
+                raise ValueError(f"{path}: an id stands twice")
+            for rows in frame.iter_slices(ROWS_A_GROUP):
+                # A copy: of a slice, polars writes lists in other bytes than of rows that are no slice.
+                yield rows.select(pl.all().gather(pl.int_range(pl.len())))
+
+    write_stream(path, register_io_source(frames, schema=schema), ROWS_A_GROUP)
 
 
 def _unwritable(path: Path, error: Exception) -> UserError:
@@ -148,15 +159,16 @@ class TableWriter:
             write(self.path, self._rows.frame())
             return
         self._spill()
-        parts = self._parts()
         if table_parts.is_large(self.height):
-            _write_parts(self.path, parts)
+            _write_parts(self.path, self._parts())
             for spill in self._spills:
                 spill.unlink()
         else:
-            rows = pl.concat(parts)
+            file = self.path / "table.parquet"
+            _write_frames(file, self._schema, self._parts())
+            table = file.rename(self.path.with_name(f"{self.path.name}.table"))
             shutil.rmtree(self.path)
-            _write_file(self.path, rows)
+            table.rename(self.path)
 
     def _bound(self) -> None:
         if self._rows.bytes >= SPILL_BYTES:
