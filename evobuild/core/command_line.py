@@ -13,7 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from evobuild.core import memory
 from evobuild.core.errors import UserError
+from evobuild.core.full_disk import explain_full_disk, is_full_disk
 from evobuild.core.terminal import log, say
 
 QUIET = {
@@ -29,6 +31,7 @@ THREADS = (
 )
 """Variables by which libraries count their threads; at a wrong one some crash and some do as they like."""
 MOST_THREADS = 1024
+KEPT = "Replies and finished stages are kept: run the same command again"
 LONGEST = 600
 """Characters of a line of an error."""
 
@@ -60,9 +63,12 @@ def finished(name: str, work: Callable[[], int]) -> int:
             return 0
         say_error(name, str(error))
     except OSError as error:
-        say_error(name, f"{error.filename or 'disk'}: {error.strerror or error}")
+        said = f"{error.filename or 'disk'}: {error.strerror or error}"
+        say_error(name, explain_full_disk(error.filename) if is_full_disk(error) else said)
     except MemoryError:
-        say_error(name, "the memory of this machine, or what is allowed of it, is full")
+        free = memory.available_bytes()
+        more = "" if free is None else f" {memory.format_bytes(free)} are free."
+        say_error(name, f"memory is full: Python could not allocate more.{more}\n{KEPT} with more memory")
     except KeyboardInterrupt:
         say_error(name, "interrupted")
         return 130

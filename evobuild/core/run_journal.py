@@ -5,7 +5,7 @@ It is in no out, for times, calls and costs differ from run to run. Instance of 
     {"stage": "evolve@r1", "started": "2026-03-01T12:00:00+00:00", "seconds": 14.2, "commit": "1a2b3c4d5e",
      "version": "0.7.0", "rows_in": 133, "rows_out": 120, "lost": {"unchanged": 8, "answered": 5},
      "off": false, "calls": 266, "stored": 0, "failed": 0, "prompt_tokens": 51000, "completion_tokens": 9000,
-     "cost": 0.12, "table": "data/rounds/r1.parquet"}
+     "cost": 0.12, "table": "data/rounds/r1.parquet", "peak_memory": 310000000}
 
 `read_runs` gives the last run of each stage. A file that grows past `MOST_BYTES` is cut to the newest runs
 and the last of each stage.
@@ -43,6 +43,7 @@ class StageRun(NamedTuple):
     rows are counted. lost: rows by reason. off: the stage is switched off. calls: sent to models, also by
     interrupted runs that this one carried on. stored: replies from the reply cache. cost: by the price table;
     None where calls went to a server whose model has no price. table: the path of the stage's first out.
+    peak_memory: bytes, of the stage's own process.
     """
 
     stage: str
@@ -61,6 +62,7 @@ class StageRun(NamedTuple):
     completion_tokens: int = 0
     cost: float | None = 0.0
     table: str = ""
+    peak_memory: int = 0
 
 
 Calls = dict[str, Any]

@@ -82,7 +82,7 @@ COMMIT;
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             return UserError(f"{file}: the {self.name} is damaged: {error}; {self.mend}")
         advice = {
-            sqlite3.SQLITE_FULL: "free space on its disk, then run again",
+            sqlite3.SQLITE_FULL: "what it holds is kept; free space on its disk, then run again",
             sqlite3.SQLITE_BUSY: "another process holds it; wait for it or stop it",
         }.get(code, "mend its permissions or its disk, or set EVOBUILD_STORE to another path")
         return UserError(f"{file}: the {self.name} cannot be used: {error}; {advice}")

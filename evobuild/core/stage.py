@@ -21,12 +21,9 @@ or absent, a second writer is refused, and a stage dies with the process that st
 from __future__ import annotations
 
 import argparse
-import ctypes
 import dataclasses
 import gc
-import os
 import re
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -35,11 +32,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
-from evobuild.core import run_journal, run_script, running
+from evobuild.core import memory, run_journal, run_script, running
 from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
+from evobuild.core.full_disk import dvc_cache_warning
 from evobuild.core.outs import whole
 from evobuild.core.run_journal import StageRun
+from evobuild.core.supervision import check_address_space, die_with_parent, supervise
 from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
 from evobuild.core.version import __version__
@@ -62,21 +61,39 @@ def out(path: str) -> Out:
 def run(main: Callable[..., None]) -> NoReturn:
     """Run a stage's main with what the command line gives, and exit as `command_line` says."""
     die_with_parent()
-    gc.set_threshold(OBJECTS)
-
     name = Path(sys.argv[0]).stem
+    if (code := supervise(name)) is not None:
+        raise SystemExit(code)
+    gc.set_threshold(OBJECTS)
 
     def work() -> int:
         words = vars(argument_parser(main).parse_args())
         began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-        with run_journal.calls_noted() as calls, running.marked(_address(name, main, words)):
+        address = _address(name, main, words)
+        check_address_space()
+        _warn_of_memory(address)
+        with run_journal.calls_noted() as calls, running.marked(address):
             arguments = call_stage(main, words.pop("params"), words)
         done = _stage_run(name, arguments, argument_kinds(main))
-        done = done._replace(started=started, seconds=round(time.monotonic() - began, 2))
+        seconds = round(time.monotonic() - began, 2)
+        done = done._replace(started=started, seconds=seconds, peak_memory=memory.peak_bytes())
         _tell(run_journal.with_calls(done, calls))
+        if warning := dvc_cache_warning(_outs(arguments, argument_kinds(main)).values()):
+            log(warning)
         return 0
 
     raise SystemExit(finished(name, work))
+
+
+def _warn_of_memory(address: str) -> None:
+    """Warn if a stage's last run used more memory than is free now."""
+    used = next((run.peak_memory for run in run_journal.read_runs() if run.stage == address), 0)
+    free = memory.available_bytes()
+    if free is not None and used > free:
+        log(
+            f"warning: the last run of {address} used {memory.format_bytes(used)} of memory, and "
+            f"{memory.format_bytes(free)} are free: it may be ended for lack of memory"
+        )
 
 
 def _address(name: str, main: Callable[..., None], words: Mapping[str, Any]) -> str:
@@ -91,11 +108,15 @@ def _stage_run(name: str, arguments: Any, kinds: Mapping[str, Any]) -> StageRun:
     """What a run made, as its outs tell."""
     from evobuild.core.stages import stage_address
 
-    outs = {each: getattr(arguments, each) for each, kind in kinds.items() if kind is Out}
+    outs = _outs(arguments, kinds)
     address = stage_address(name, instance_name(arguments, kinds))
     run = StageRun(address, commit=run_journal.commit(), version=__version__)
     run = run._replace(table=str(next(iter(outs.values()), "")))
     return run_journal.with_rows(run, outs.get("counts"))
+
+
+def _outs(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
+    return {name: getattr(arguments, name) for name, kind in kinds.items() if kind is Out}
 
 
 def _tell(done: StageRun) -> None:
@@ -246,14 +267,3 @@ def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
         )
     parser.add_argument("--params", type=Path, default=Path("params.yaml"), metavar="PATH", help="read")
     return parser
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies (Linux; elsewhere nothing is done)."""
-    if not sys.platform.startswith("linux"):
-        return
-    parent = os.getppid()
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)

@@ -17,6 +17,7 @@ from polars.io.plugins import register_io_source
 
 from evobuild.core import table_parts
 from evobuild.core.errors import UserError
+from evobuild.core.full_disk import explain_full_disk, is_full_disk
 
 SPILL_BYTES = 64 << 20
 """Of rows in memory, before they go to disk."""
@@ -65,6 +66,8 @@ def _write_frames(path: Path, schema: pl.Schema, ordered: Iterable[pl.DataFrame]
 
 
 def _unwritable(path: Path, error: Exception) -> UserError:
+    if is_full_disk(error):
+        return UserError(explain_full_disk(path))
     return UserError(f"{path}: cannot be written: {str(error).splitlines()[0]}")
 
 

@@ -50,7 +50,8 @@ def test_a_stream_that_is_closed_narrow_or_unread_ends_no_command(line: str) -> 
 
 def test_a_full_device_is_said() -> None:
     done = shell(f"{PRESET} > /dev/full")
-    assert (done.returncode, done.stderr) == (1, "evobuild: disk: No space left on device\n")
+    assert done.returncode == 1
+    assert done.stderr.startswith("evobuild: the disk that the output goes to is full; ")
 
 
 @pytest.mark.parametrize("value", ["0", "abc", "-1", "1.5", "99999999999"])
@@ -90,7 +91,6 @@ def test_a_path_that_the_locale_cannot_hold_is_said(tmp_path: Path) -> None:
     [
         (UserError("a\nb\nc"), "x: a\nb\n"),
         (UserError("a\x1b[31mb\u202ec"), "x: a␛[31mb<U+202E>c\n"),
-        (MemoryError(), "x: the memory of this machine, or what is allowed of it, is full\n"),
         (FileNotFoundError(2, "No such file", "a"), "x: a: No such file\n"),
     ],
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.machine import Training
-from evobuild.core.stage import die_with_parent
+from evobuild.core.supervision import die_with_parent
 from evobuild.core.terminal import log
 from evobuild.training.running import job, worker
 
