@@ -296,9 +296,15 @@ def test_every_target_of_make_is_one(text: str) -> None:
     assert [rest[0] for rest in calls(text, "make") if rest and rest[0] not in targets] == []
 
 
-def test_every_page_is_listed_in_the_readme() -> None:
-    listed = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert [page.name for page in ROOT.glob("docs/*.md") if f"docs/{page.name}" not in listed] == []
+def test_every_page_is_listed_in_the_readme_of_docs() -> None:
+    listed = {*LINK.findall((ROOT / "docs/README.md").read_text(encoding="utf-8")), "README.md"}
+    pages = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/*.ipynb")]
+    assert [page.name for page in pages if page.name not in listed] == []
+
+
+def test_the_readme_is_read_in_three_minutes() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 80 and len(text.split()) <= 3 * 200
 
 
 def test_a_made_up_path_is_noticed() -> None:
