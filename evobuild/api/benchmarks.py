@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from evobuild.api.notebook import render_tables
 from evobuild.api.settings import Folder, ModelName, opened_model, section, surroundings
 from evobuild.core.errors import BadParams
 from evobuild.evaluation import compare
@@ -32,6 +33,10 @@ class Evaluated(NamedTuple):
     figures: pl.DataFrame
     rows: pl.DataFrame
     rejects: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        """Show as tables in a notebook."""
+        return render_tables(figures=self.figures, rows=self.rows, rejects=self.rejects)
 
 
 def evaluate(

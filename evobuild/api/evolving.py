@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from evobuild.api.notebook import render_tables, render_text
 from evobuild.api.result import Result, Rows, given_rows
 from evobuild.api.settings import Folder, ModelName, opened_model, section, surroundings
 from evobuild.core.errors import BadParams
@@ -108,6 +109,11 @@ class OptimizedMethod(NamedTuple):
     candidates: pl.DataFrame
     trajectories: pl.DataFrame
     failures: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        """Show as a text and tables in a notebook."""
+        text = render_text(f"method, failure rate {self.after:.0%}, before {self.before:.0%}", self.method)
+        return text + render_tables(candidates=self.candidates, failures=self.failures)
 
 
 def optimize_method(

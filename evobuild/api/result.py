@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from evobuild.api.notebook import render_tables
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction, Reject, Turn
@@ -30,6 +31,11 @@ class Result(NamedTuple):
     rows: pl.DataFrame
     rejects: pl.DataFrame
     unread: pl.DataFrame = REJECTS.to_frame()
+
+    def _repr_html_(self) -> str:
+        """Show as tables in a notebook."""
+        unread = {"unread": self.unread} if self.unread.height else {}
+        return render_tables(rows=self.rows, rejects=self.rejects, **unread)
 
 
 class Given(NamedTuple):
