@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+import runpy
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -305,6 +308,28 @@ def test_every_page_is_listed_in_the_readme_of_docs() -> None:
 def test_the_readme_is_read_in_three_minutes() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 80 and len(text.split()) <= 3 * 200
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (
+            "https://a.example/v1/",
+            "![A](https://a.example/v1/docs/a.svg) [b](https://a.example/v1/b.md#c) [d](https://d)",
+        ),
+        (None, " b [d](https://d)"),
+    ],
+)
+def test_the_readme_of_the_package_has_no_relative_link(
+    source: str | None, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # hatchling is there only where a package is built.
+    name = "hatchling.metadata.plugin.interface"
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(MetadataHookInterface=object))
+    rewrite = runpy.run_path(str(ROOT / "hatch_build.py"))["rendered_elsewhere"]
+    assert rewrite("![A](docs/a.svg) [b](b.md#c) [d](https://d)", source) == shown
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [link for link in LINK.findall(rewrite(readme, source)) if not link.startswith("https://")] == []
 
 
 def test_a_made_up_path_is_noticed() -> None:
