@@ -281,23 +281,23 @@ LOSSES = {"loss": (ACCENT, "training"), "held_out_loss": (SECOND, "held-out rows
 """The losses of a training curve: colour and name."""
 
 
-def training(curves: Mapping[str, Sequence[Mapping[str, float | None]]]) -> Markup:
+def training(curves: Mapping[str, Sequence[Mapping[str, float | None]]], label: str) -> Markup:
     """Draw the losses of training by step, a panel a base.
 
     curves: base to its points, at least one, with step, loss and held_out_loss in nats per answer token; None
-    where it was not measured.
+    where it was not measured. label: DRY RUN, TOY, or ''.
     """
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(len(curves), 1, squeeze=False)[:, 0]
         for axes, (name, points) in zip(grid, curves.items(), strict=True):
-            for key, (colour, label) in LOSSES.items():
+            for key, (colour, losses_of) in LOSSES.items():
                 known = [point for point in points if point[key] is not None]
                 steps, losses = [point["step"] for point in known], [point[key] for point in known]
                 few = "o" if len(known) < 3 else ""
                 if known:
-                    axes.plot(steps, losses, color=colour, linewidth=1.6, marker=few, label=label)
-            _frame(axes, f"{name}: loss (nats per answer token)", "step")
+                    axes.plot(steps, losses, color=colour, linewidth=1.6, marker=few, label=losses_of)
+            _frame(axes, f"{name}: loss (nats per answer token){label and f', {label}'}", "step")
             axes.legend(loc="upper right")
 
     return draw_svg(draw, (9.6, 0.2 + 2.6 * len(curves)), "Losses of training by step")

@@ -19,7 +19,7 @@ from evobuild.core.stages import LAST_OF_BRANCH, file_stem
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, SEED_ROUND
 from evobuild.reporting.stage_counts import CountFolders, stage_usage
 from evobuild.reporting.summarize import DIGITS, rounded_mean
-from evobuild.reporting.training import read_curve
+from evobuild.reporting.training import held_out_losses, read_curve
 
 _CHOSEN = pl.Schema({**INSTRUCTIONS, "difficulty": pl.Float64(), "ic_ifd": pl.Float64()})
 
@@ -114,9 +114,7 @@ def _contaminated(sources: Sources, sets: Sequence[str]) -> int:
 
 def _losses(curve: Path | None) -> dict[str, float | None]:
     """The first and the last loss on held-out rows; null where none was measured."""
-    points = read_curve(curve) if curve else []
-    losses = [loss for point in points if (loss := point.get("held_out_loss")) is not None]
-    before, after = (losses[0], losses[-1]) if losses else (None, None)
+    before, after = (held_out_losses(read_curve(curve)) if curve else None) or (None, None)
     return {
         "loss_before": None if before is None else round(before, DIGITS),
         "loss_after": None if after is None else round(after, DIGITS),

@@ -116,7 +116,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         lost=examples.lost_rows(params, where.rounds, where.rejects),
         selected_pools=selected_pools,
         trained=trained,
-        curve_chart=charts.training(curves) if curves else "",
+        curve_chart=charts.training(curves, read_label(sources.label)) if curves else "",
         usage=_usage(params, sources),
         settings=_settings(sources.settings),
         **templates.script(*SCRIPTS),

@@ -6,7 +6,7 @@ held_out_loss. Bases come from params, so the figures of a removed one stay unre
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,11 @@ class TrainedBase(NamedTuple):
     model: Weights
     curve: list[Point]
 
+    @property
+    def held_out_losses(self) -> tuple[float, float] | None:
+        """The loss on held-out rows before and after training; None where it was not measured."""
+        return held_out_losses(self.curve)
+
 
 def read_trained_bases(params: ReportParams, curves: Path) -> dict[str, TrainedBase]:
     """What was learnt from each base, by its name. Raises BadInput naming a file that is not right."""
@@ -37,6 +42,12 @@ def read_curve(path: Path) -> list[Point]:
     """Read a training curve. Raises BadInput naming the file if it is none."""
     columns: dict[str, Callable[[str], Any]] = {"step": float, "loss": _measured, "held_out_loss": _measured}
     return read_csv(path, columns, optional=("held_out_loss",))
+
+
+def held_out_losses(curve: Iterable[Point]) -> tuple[float, float] | None:
+    """Find the first and the last loss on held-out rows in a curve."""
+    losses = [loss for point in curve if (loss := point.get("held_out_loss")) is not None]
+    return (losses[0], losses[-1]) if losses else None
 
 
 def _measured(text: str) -> float | None:

@@ -212,7 +212,8 @@ def _tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
     said = " and ".join(apart) or "neither better nor worse"
     state: State = "good" if better and not worse else "bad" if worse and not better else "look"
     of = f"of {compared} benchmark{'s' * (compared > 1)}, by more than chance"
-    yield Finding(state, "training", f"{tuned} is {said} than {base}, {of}.")
+    no_result = f" {facts.label}: this says nothing about the data." if facts.label else ""
+    yield Finding(state, "training", f"{tuned} is {said} than {base}, {of}.{no_result}")
 
 
 def _state(share: float, few: float, many: float) -> State:

@@ -58,7 +58,15 @@ def test_a_label_is_said_in_title_head_and_foot_with_who_is_to_blame(tmp_path: P
     toy = report.report_page(settings(REAL | {"judge": "simulated:small"}), build(tmp_path, label="TOY\n"))
     assert "<title>TOY · evobuild report</title>" in toy and "<strong>TOY</strong>" in toy
     assert "with no language model behind: judge." in toy and "in this pipeline: scorer, base toy." in toy
+    losses = "toy</bdi> on held-out rows: 4.250 before training, 4.000 after, in nats per answer token"
+    for label, page in (("DRY RUN", shown), ("TOY", toy)):
+        assert f"{losses}; <strong>{label}</strong>, so" in page
     assert "TOY: nothing here is a result." in toy and "DRY RUN" not in toy
+
+
+def test_the_chart_of_losses_has_the_label_in_its_title():
+    drawn = charts.training({"toy": [{"step": 1.0, "loss": 3.5, "held_out_loss": None}]}, "DRY RUN")
+    assert ">toy: loss (nats per answer token), DRY RUN<" in drawn
 
 
 @pytest.mark.usefixtures("without_charts")

@@ -180,7 +180,9 @@ def write_figures(sources: Sources, text: Any) -> None:
     tokens |= {"first_positions": 5, "first_share": 1.0}
     pl.DataFrame([tokens]).write_csv(sources.token_probability)
     sources.curves.mkdir()
-    pl.DataFrame([{"step": 1, "loss": 3.5, "learning_rate": 0.1}]).write_csv(sources.curves / "toy.csv")
+    steps = [(1, 3.5, 0.1, 4.25), (2, 3.25, 0.1, 4.0)]
+    schema = ["step", "loss", "learning_rate", "held_out_loss"]
+    pl.DataFrame(steps, schema, orient="row").write_csv(sources.curves / "toy.csv")
 
 
 def outcome(**fields: Any) -> Outcome:
