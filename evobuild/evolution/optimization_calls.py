@@ -23,19 +23,23 @@ def halving_rungs(rows: int, methods: int, factor: int | None) -> Iterator[tuple
         yield -(-rows // factor ** (last - rung)), -(-methods // factor ** (rung + 1))
 
 
-def most_optimization_calls(params: Optimize, equal: bool) -> int:
-    """Count the calls that the loop makes at most, if none fails and has to be made again.
+def optimization_calls(params: Optimize, equal: bool, *, steps: int, rows: int | None = None) -> int:
+    """Count the calls of some steps of the loop, if none fails and has to be made again.
 
-    equal: whether the judge is asked what is equal.
+    equal: whether the judge is asked what is equal. rows: of r0, of which half are used at most; None where
+    there are enough.
     """
+    drawn = params.pool if rows is None else min(params.pool, rows // 2)
+    development, holdout = (min(wanted, drawn // 3) for wanted in (params.development, params.holdout))
     evolved = 1 + equal
     evaluated = evolved + 1
     # Of each row the judge rates the child and its parent.
     rated = evaluated + 2 * (params.difficulty_weight > 0)
-    rows, left, done = 0, params.candidates, 0
-    for until, kept in halving_rungs(params.development, params.candidates, params.halving):
-        rows, left, done = rows + left * (until - done), kept, until
-    begun = rated * params.development + evaluated * params.holdout
-    cases = evolved * params.batch * params.trajectory_rounds
-    step = cases + 2 * params.candidates + rated * rows + evaluated * params.holdout
-    return begun + params.steps * step
+    tried, left, done = 0, params.candidates, 0
+    for until, kept in halving_rungs(development, params.candidates, params.halving):
+        tried, left, done = tried + left * (until - done), kept, until
+    begun = rated * development + evaluated * holdout
+    batch = min(params.batch, max(0, drawn - development - holdout))
+    cases = evolved * batch * params.trajectory_rounds
+    step = cases + 2 * params.candidates + rated * tried + evaluated * holdout
+    return begun + steps * step

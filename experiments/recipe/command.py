@@ -19,6 +19,7 @@ from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.terminal import log, say
 from evobuild.core.yaml_files import read_yaml
+from evobuild.evaluation.benchmarks import benchmark_class
 from experiments.recipe import costs, equal, page, runs
 from experiments.recipe.design import Experiment, Recipe, Settings, evaluation_sets, experiments, quoted
 from experiments.recipe.papers import STAND_INS
@@ -150,7 +151,8 @@ def _files(option: str, words: Sequence[str]) -> dict[str, Path]:
 def _items(recipe: Recipe, data: Mapping[str, Path], arguments: argparse.Namespace) -> dict[str, Settings]:
     """Say where the items of the recipe's benchmarks are; a dry run takes a few of the shipped ones.
 
-    Raises UserError at a benchmark whose items are neither given nor fetched, before anything is paid for.
+    Raises UserError at a benchmark whose items are neither given nor fetched, or that lacks data of its own,
+    before anything is planned or paid for.
     """
     files = _files("--benchmark", arguments.benchmarks)
     wanted = dict.fromkeys(
@@ -163,12 +165,20 @@ def _items(recipe: Recipe, data: Mapping[str, Path], arguments: argparse.Namespa
     if lacking := [name for name in wanted if name not in (*files, *fetched) and not arguments.dry_run]:
         options = " ".join(f"--benchmark {name}=FILE" for name in lacking)
         raise UserError(f"no items of {', '.join(lacking)}; give {options}, or fetch them by params.yaml")
+    for name, path in files.items():
+        _read_items(name, path)
     given: dict[str, Settings] = {name: {"items": quoted(path)} for name, path in files.items()}
     few = {"limit": str(DRY_ITEMS), "max_tokens": str(DRY_TOKENS)} if arguments.dry_run else {}
     shipped: dict[str, Settings] = {}
     if arguments.dry_run:
         shipped = {name: {"items": f"{SHIPPED}/{name}.jsonl", **DRY_SHOTS.get(name, {})} for name in wanted}
     return {name: {**shipped.get(name, {}), **few, **given.get(name, {})} for name in wanted}
+
+
+def _read_items(name: str, path: Path) -> None:
+    """Read the items of a benchmark. Raises UserError at one that is none, or at data that it lacks."""
+    kind = benchmark_class(name)
+    kind(name, kind.settings_type(items=str(path)), 0).read_items()
 
 
 def _settings(recipe: Recipe, arguments: argparse.Namespace) -> dict[str, str]:

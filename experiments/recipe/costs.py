@@ -1,29 +1,34 @@
-"""What a recipe would cost, experiment by experiment, as `evobuild plan` says."""
+"""What a recipe would cost, experiment by experiment, as `evobuild plan` says, all in this process."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from experiments.recipe import runs
+from evobuild.cli.plan import plan
+from evobuild.cli.plan.estimates import Estimate
+from evobuild.cli.plan.training import TrainingEstimate
+from evobuild.core.terminal import log
 from experiments.recipe.design import Experiment
 from experiments.recipe.views import NOTHING, line
 
-COLUMNS = ("calls", "stored", "tokens", "cost")
-TRAINING = ("steps", "trained tokens", "GPU hours")
+COLUMNS = ("calls", "at most", "stored", "tokens", "cost")
+TRAINING = ("steps", "trained tokens", "GPU hours, best", "slow")
 """Of all trainings; shown where something is tuned."""
 
 
 def table(wanted: Sequence[Experiment]) -> str:
-    """Ask for each experiment's plan, and lay the sums out, in Markdown.
+    """Plan each experiment, and lay the sums out, in Markdown.
 
-    All are bounds. Experiments share replies, such as those on the seed, and each plan counts them as if it
-    ran first. Raises UserError if DVC cannot tell.
+    All are expected values, beside the bound of calls. Experiments share replies on the seed, and
+    each plan counts them as if it ran first. Raises UserError if DVC cannot tell, or something is missing.
     """
-    plans = [_plan(each) for each in wanted]
-    sums = [_sums(plan, COLUMNS) for plan in plans]
-    trainings = [[stage["training"] for stage in plan if stage.get("training")] for plan in plans]
+    plans = []
+    for number, each in enumerate(wanted, start=1):
+        log(f"plan {number} of {len(wanted)}: {', '.join(each.labels.values())}")
+        plans.append(plan.plan(each.changes, each.targets).stages)
+    sums = [_sums(map(_asked, stages), COLUMNS) for stages in plans]
+    trainings = [[stage.training for stage in stages if stage.training] for stages in plans]
     heads, cells = list(COLUMNS), [_shown(own) for own in (*sums, _sums(sums, COLUMNS))]
     if any(trainings):
         trained = [_sums(map(_trained, own), TRAINING) for own in trainings]
@@ -39,9 +44,10 @@ def table(wanted: Sequence[Experiment]) -> str:
     return "\n".join([*lines, *_notes(trainings)]) + "\n"
 
 
-def _plan(experiment: Experiment) -> list[dict[str, Any]]:
-    found = runs.plan(experiment.overrides, experiment.targets).splitlines()
-    return [json.loads(stage) for stage in found]
+def _asked(stage: Estimate) -> dict[str, Any]:
+    """What a stage asks, as COLUMNS has it."""
+    values = (stage.calls, stage.most.calls, stage.stored, stage.tokens, stage.cost)
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _sums(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> dict[str, Any]:
@@ -53,26 +59,27 @@ def _sums(rows: Iterable[dict[str, Any]], names: Sequence[str]) -> dict[str, Any
     return sums | ({last: None} if unknown else {})
 
 
-def _trained(training: dict[str, Any]) -> dict[str, Any]:
+def _trained(training: TrainingEstimate) -> dict[str, Any]:
     """A training as TRAINING has it."""
-    hours = None if training["hours"] is None else training["hours"] * training["devices"]
-    return dict(zip(TRAINING, (training["steps"], training["tokens"], hours), strict=True))
+    hours = [each and each * training.devices for each in (training.hours, training.most_hours)]
+    return dict(zip(TRAINING, (training.steps, training.tokens, *hours), strict=True))
 
 
 def _shown(sums: dict[str, Any]) -> list[str]:
     cost = sums["cost"]
-    return [f"{sums[name]:,}" for name in COLUMNS[:3]] + [NOTHING if cost is None else f"{cost:,.2f}"]
+    return [f"{sums[name]:,}" for name in COLUMNS[:-1]] + [NOTHING if cost is None else f"{cost:,.2f}"]
 
 
 def _shown_training(sums: dict[str, Any]) -> list[str]:
-    hours = sums["GPU hours"]
-    return [f"{sums[name]:,}" for name in TRAINING[:2]] + [NOTHING if hours is None else f"{hours:,.2f}"]
+    is_known = sums[TRAINING[-1]] is not None
+    hours = [f"{sums[name]:,.2f}" if is_known else NOTHING for name in TRAINING[2:]]
+    return [f"{sums[name]:,}" for name in TRAINING[:2]] + hours
 
 
-def _notes(trainings: Sequence[Sequence[dict[str, Any]]]) -> Iterator[str]:
-    """What stands in the way of a figure."""
+def _notes(trainings: Sequence[Sequence[TrainingEstimate]]) -> Iterator[str]:
+    """Where hours come from, and what stands in the way of them."""
     every = [training for own in trainings for training in own]
-    for problem in dict.fromkeys(training["problem"] for training in every if training["problem"]):
+    for problem in dict.fromkeys(training.problem for training in every if training.problem):
         yield f"\nGPU hours are not known: {problem}"
-    if any(training["hours"] is None and not training["problem"] for training in every):
-        yield "\nGPU hours need a GPU, or training.device_flops in machine.yaml."
+    for speed in dict.fromkeys(training.speed for training in every if training.speed):
+        yield f"\nHours: {speed}."

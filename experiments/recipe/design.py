@@ -76,10 +76,14 @@ class Experiment(NamedTuple):
     part: str = ""
 
     @property
+    def changes(self) -> list[str]:
+        """The settings, each as a command line takes it after `-S`."""
+        return [key if key.startswith("~") else f"{key}={value}" for key, value in self.settings.items()]
+
+    @property
     def overrides(self) -> list[str]:
         """The settings as words of a command line."""
-        words = [key if key.startswith("~") else f"{key}={value}" for key, value in self.settings.items()]
-        return [part for word in words for part in ("-S", word)]
+        return [part for change in self.changes for part in ("-S", change)]
 
     def name(self, recipe: str, commit: str, content: str) -> str:
         """Name it after recipe and labels, and after a digest of all that it runs on.

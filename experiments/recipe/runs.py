@@ -60,13 +60,6 @@ def queue(name: str, overrides: Sequence[str], targets: Sequence[str]) -> None:
     _experiment("--queue", name, overrides, targets)
 
 
-def plan(overrides: Sequence[str], targets: Sequence[str]) -> str:
-    """Ask what an experiment would cost: one JSON object a line for each stage."""
-    command = ("python", "-m", "evobuild", "plan", *overrides, *targets)
-    _show(command)
-    return _asked(*command, "--json")
-
-
 def _show(command: Sequence[str]) -> None:
     log(f"$ {shlex.join(command)}")
 

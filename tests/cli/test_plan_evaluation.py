@@ -11,8 +11,9 @@ from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.cli.plan import estimates, replies
-from evobuild.cli.plan.benchmarks import most_calls
+from evobuild.cli.plan import estimates
+from evobuild.cli.plan.assumptions import EVALUATED_REPLY, LENGTHS
+from evobuild.cli.plan.benchmarks import benchmark_calls
 from evobuild.core import machine
 from evobuild.core.chat import Message
 from evobuild.evaluation import judge as judging
@@ -115,7 +116,7 @@ def test_what_is_stored_is_counted_and_then_all_is_exact(here, engine):
         list(model.generate(Request(text, kind, user(text), sampling) for kind, text, sampling in asks))
     # The model's replies are there, the judge's are not: these are bounded, and none is taken for unreadable.
     found = estimate()
-    assert (found.calls, found.exact) == (3 + 3 * 3, False)
+    assert (found.calls, found.most.calls, found.exact) == (3 + 3, 3 + 3 * 3, False)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_what_is_stored_is_counted_and_then_all_is_exact(here, engine):
 def test_behind_what_is_stale_there_is_a_bound(here, entries, calls):
     here(**entries)
     found = estimate(fresh=False)
-    assert (found.calls, found.stored, found.exact, found.unknown) == (calls, None, False, ())
+    assert (found.most.calls, found.stored, found.exact, found.unknown) == (calls, None, False, ())
 
 
 def test_turns_of_a_model_that_is_not_simulated_are_bounded(here, engine):
@@ -160,18 +161,23 @@ def test_rows_that_will_be_held_out_anew_are_at_most_those_of_the_seed(here):
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["seed"] |= {"source": "none.jsonl", "rows": 40}
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    assert estimate(fresh=False, stale={"seed"}).calls == 40 + 3
+    found = estimate(fresh=False, stale={"seed"})
+    assert (found.calls, found.most.calls) == (4 + 3, 40 + 3)
     params["evaluate"]["benchmarks"]["once"]["limit"] = 7
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    assert estimate(fresh=False, stale={"seed"}).calls == 7 + 3
+    found = estimate(fresh=False, stale={"seed"})
+    assert (found.calls, found.most.calls) == (4 + 3, 7 + 3)
+    params["seed"]["held_out"] = 0
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    assert estimate(fresh=False, stale={"seed"}).most.calls == 3
 
 
 def test_pairs_are_judged_in_both_orders_turn_by_turn(here):
     here(once={}, twice={}, pairs=[["m", "n"]], compared=["twice"])
     found = estimate("compare", fresh=False)
-    assert (found.calls, found.exact) == (1 * 3 * 2 * 2 * 3, False)
+    assert (found.calls, found.most.calls, found.exact) == (1 * 3 * 2 * 2, 1 * 3 * 2 * 2 * 3, False)
     here(once={}, pairs=[], compared=["once"])
-    assert estimate("compare", fresh=False).calls == 0
+    assert estimate("compare", fresh=False).calls is None
 
 
 def test_the_judge_and_the_model_each_have_their_price(here, monkeypatch):
@@ -182,9 +188,11 @@ def test_the_judge_and_the_model_each_have_their_price(here, monkeypatch):
     }
     estimator = estimates.Estimator(load_all_params(), machine.Machine(prices=prices), set())
     found = estimator.estimate(types.SimpleNamespace(addressing="evaluate@m", cmd=""), fresh=False)
-    each, judged = replies.GUESSED_PROMPT + replies.GUESSED_COMPLETION, replies.GUESSED_COMPLETION
-    assert found.cost == pytest.approx((3 * each + 9 * 10 * judged) / 1e6)
-    assert found.tokens == 12 * each
+    # Of each item the prompt is known, "judged a"; what a reply and a question have is assumed.
+    prompts, reply, lengths = 3 * (len("judged a") // 4), EVALUATED_REPLY, LENGTHS["judge"]
+    assert found.cost == pytest.approx((prompts + 3 * reply + 3 * 10 * lengths.reply.fixed) / 1e6)
+    assert found.tokens == prompts + 3 * (reply + lengths.prompt.fixed + lengths.reply.fixed)
+    assert found.most.cost == pytest.approx((prompts + 3 * 2048 + 9 * 10 * 2048) / 1e6)
 
 
 def test_a_question_that_is_only_counted_is_not_asked_again(here):
@@ -203,5 +211,6 @@ def test_a_question_that_is_only_counted_is_not_asked_again(here):
 def test_most_calls_are_of_the_items_that_are_drawn(here):
     here(twice={"limit": 2}, judged={})
     given = load_all_params().evaluate.benchmarks
-    found = most_calls(evaluation.made_benchmarks(given, 1))
-    assert found == (4 + 3, 3, True, ())
+    found = benchmark_calls(evaluation.made_benchmarks(given, 1))
+    assert (found.calls.most, found.questions, found.asked) == (4 + 3, 3, 2 + 3)
+    assert (found.by_replies, found.unknown) == (True, ())

@@ -698,7 +698,7 @@ def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
 )
 def test_the_calls_of_the_loop_have_a_bound(row, engine, values, judged, expected):
     params = changed(incumbent=False, patience=3, **values)
-    assert optimization_calls.most_optimization_calls(params, judged) == expected
+    assert optimization_calls.optimization_calls(params, judged, steps=params.steps) == expected
     engine(answering([[fenced(0, f"{step}"), fenced(0, f"{step} again")] for step in range(3)]))
     history = loop(row, params, start=method(0), holdout=params.holdout)
     # Nothing fails here and each step has a new method: only the judge is asked less, of a parent just once.

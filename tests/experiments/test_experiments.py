@@ -22,6 +22,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
+from evobuild.cli.plan.estimates import Estimate, Most
 from evobuild.core import csv_files, tables
 from evobuild.core.errors import UserError
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
@@ -662,15 +663,17 @@ def test_a_wrong_command_line_is_said(words, said, dvc):
 
 
 def test_plans_are_summed_and_an_unknown_price_makes_a_cost_unknown(monkeypatch):
-    stage = {"stage": "rate@r0", "calls": 1200, "stored": 3, "tokens": 50, "cost": 0.25}
-    silent = {"stage": "seed", "calls": None, "stored": None, "tokens": None, "cost": None}
-    plans = [[silent, stage, stage], [stage, stage | {"cost": None, "stored": None}]]
-    monkeypatch.setattr(runs, "plan", lambda *_: "\n".join(map(json.dumps, plans.pop(0))))
+    stage = Estimate("rate@r0", calls=1200, stored=3, tokens=50, cost=0.25, most=Most(calls=1500))
+    plans = [
+        [Estimate("seed"), stage, stage],
+        [stage, dataclasses.replace(stage, cost=None, stored=None)],
+    ]
+    monkeypatch.setattr(costs.plan, "plan", lambda *_: costs.plan.Plan(plans.pop(0)))
     wanted = [Experiment({"data": "a", "evolver": name}, {}, ()) for name in ("LLM", "SLM")]
     assert costs.table(wanted).splitlines()[2:] == [
-        "| a | LLM | 2,400 | 6 | 100 | 0.50 |",
-        "| a | SLM | 2,400 | 3 | 100 | – |",
-        "| all |  | 4,800 | 9 | 200 | – |",
+        "| a | LLM | 2,400 | 3,000 | 6 | 100 | 0.50 |",
+        "| a | SLM | 2,400 | 3,000 | 3 | 100 | – |",
+        "| all |  | 4,800 | 6,000 | 9 | 200 | – |",
     ]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
-import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 from workspace import SHIPPED_PARAMS
 
+from evobuild.cli.plan.estimates import Estimate, Most
+from evobuild.cli.plan.training import TrainingEstimate
 from evobuild.core.errors import UserError
 from evobuild.evaluation.benchmarks import BENCHMARKS
 from experiments.recipe import Recipe, command, costs, equal, page, runs
@@ -277,27 +279,26 @@ def test_other_items_are_another_experiment(line, tmp_path):
     assert len({name for name, _ in line.queued}) == 4
 
 
-TRAINED = {
-    "model": "toy", "problem": "", "steps": 10, "tokens": 2_000, "hours": 0.5, "devices": 8
-}  # fmt: skip
-STAGE = {"stage": "finetune@a", "calls": None, "stored": None, "tokens": None, "cost": None}
+TRAINED = TrainingEstimate(
+    "toy", steps=10, tokens=2_000, hours=0.5, most_hours=2.0, devices=8, speed="as published"
+)
+UNKNOWN = dataclasses.replace(TRAINED, problem="no hub", hours=None, most_hours=None)
 
 
 @pytest.mark.parametrize(
     ("trainings", "cells", "note"),
     [
-        ([TRAINED, TRAINED], "20 | 4,000 | 8.00", ""),
-        ([TRAINED, TRAINED | {"hours": None}], "20 | 4,000 | –", "GPU hours need a GPU"),
-        ([TRAINED, TRAINED | {"problem": "no hub", "hours": None}], "20 | 4,000 | –", "not known: no hub"),
+        ([TRAINED, TRAINED], "20 | 4,000 | 8.00 | 32.00", "Hours: as published."),
+        ([TRAINED, UNKNOWN], "20 | 4,000 | – | –", "not known: no hub"),
     ],
 )
 def test_trainings_are_planned_too(trainings, cells, note, monkeypatch):
-    stages = [STAGE | {"training": training} for training in trainings]
-    asked = {"stage": "respond@r1", "calls": 5, "stored": 0, "tokens": 50, "cost": 0.5, "training": None}
-    monkeypatch.setattr(runs, "plan", lambda *_: "\n".join(map(json.dumps, [asked, *stages])))
+    stages = [Estimate("finetune@a", training=training) for training in trainings]
+    asked = Estimate("respond@r1", calls=5, stored=0, tokens=50, cost=0.5, most=Most(calls=9))
+    monkeypatch.setattr(costs.plan, "plan", lambda *_: costs.plan.Plan([asked, *stages]))
     text = costs.table([Experiment({"data": "a"}, {}, ())])
     lines = text.splitlines()
-    assert lines[0].endswith("| cost | steps | trained tokens | GPU hours |")
-    assert lines[2] == f"| a | 5 | 0 | 50 | 0.50 | {cells} |"
-    assert lines[3] == f"| all | 5 | 0 | 50 | 0.50 | {cells} |"
+    assert lines[0].endswith("| cost | steps | trained tokens | GPU hours, best | slow |")
+    assert lines[2] == f"| a | 5 | 9 | 0 | 50 | 0.50 | {cells} |"
+    assert lines[3] == f"| all | 5 | 9 | 0 | 50 | 0.50 | {cells} |"
     assert note in text

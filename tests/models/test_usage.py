@@ -13,7 +13,7 @@ from plans import plan_table
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
-from evobuild.cli.plan import estimates, replies
+from evobuild.cli.plan import estimates, replies, stage_costs
 from evobuild.cli.usage import usage_tables
 from evobuild.core import machine
 from evobuild.core.chat import Message, Request, Sampling
@@ -183,51 +183,73 @@ def test_averages_are_of_replies_by_model_and_role(tmp_path):
     counts = dict.fromkeys(("failed", "prompt_tokens", "completion_tokens"), 0)
     counts |= {"calls": 2, "cached": 2, "prompt_tokens": 20, "completion_tokens": 40}
     counts |= {"cached_prompt_tokens": 20, "cached_completion_tokens": 0}
-    usage = {"model": "a", "role": "judge", "seconds": 3.0, "purposes": {"rate_score": counts}}
-    stored = usage | {"model": "b", "purposes": {"rate_score": counts | {"calls": 0}}}
+    usage = {"model": "a", "role": "judge", "task": "rate-r1", "seconds": 3.0, "purposes": {"x": counts}}
+    stored = usage | {"model": "b", "task": "keywords", "purposes": {"x": counts | {"calls": 0}}}
     assert replies.average_replies([usage, stored]) == {
-        ("a", "judge"): (10.0, 10.0, 1.5),
-        ("b", "judge"): (20.0, 20.0, None),
+        ("a", "judge", "rate"): (10.0, 10.0, 1.5),
+        ("a", "judge", ""): (10.0, 10.0, 1.5),
+        ("b", "judge", "keywords"): (20.0, 20.0, None),
+        ("b", "judge", ""): (20.0, 20.0, None),
     }
 
 
-def test_a_model_that_has_not_replied_in_a_role_is_guessed_at_by_itself_before_others():
-    def usage(model, role, tokens, seconds):
+def test_replies_of_the_same_stage_come_before_those_of_the_role_and_speed_is_the_models_own():
+    def usage(model, role, task, tokens, seconds):
         counts = dict.fromkeys(("cached", "cached_prompt_tokens", "cached_completion_tokens"), 0)
         counts |= {"calls": 1, "prompt_tokens": tokens, "completion_tokens": tokens}
-        return {"model": model, "role": role, "seconds": seconds, "purposes": {"x": counts}}
+        return {"model": model, "role": role, "task": task, "seconds": seconds, "purposes": {"x": counts}}
 
-    found = replies.EarlierReplies([usage("slow", "evolver", 500, 9.0), usage("fast", "judge", 10, 1.0)])
-    assert found.expected("slow", "evolver") == ((500, 500, 9.0), True)
-    assert found.expected("slow", "judge") == ((500, 500, 9.0), False)
-    # Of another model its speed says nothing.
-    assert found.expected("new", "judge") == ((10, 10, None), False)
-    assert found.expected("new", "tagger")[1] is False
+    found = replies.EarlierReplies(
+        [usage("slow", "evolver", "optimize", 500, 9.0), usage("slow", "evolver", "evolve-r1", 100, 3.0)]
+    )
+    assert found.measured("slow", "evolver", "evolve") == (100, 100, 3.0)
+    assert found.measured("slow", "evolver", "augment") == (300, 300, 6.0)
+    assert found.measured("slow", "judge", "rate") is None
+    assert found.seconds_per_token("slow") == 6 / 300
+    assert found.seconds_per_token("new") is None
 
 
-def test_a_plan_marks_bounds_and_guesses():
+def test_a_plan_marks_what_is_expected_and_what_is_a_bound():
+    most = estimates.Most(calls=40, tokens=900, seconds=5.0)
     text = plan_table(
         [
-            estimates.Estimate("evolve@r1", 10, 2, tokens=300, seconds=1.25),
-            estimates.Estimate("rate@r1", 20, exact=False, measured=False),
+            estimates.Estimate("evolve@r1", 10, 2, tokens=300, seconds=1.25, most=estimates.Most(10, 500)),
+            estimates.Estimate("rate@r1", 20, exact=False, measured=False, most=most),
         ]
     )
-    assert "≤ 20" in text
-    assert "≤ at most" in text and "tokens are a guess, as this model has not replied" in text
-    assert text.splitlines()[3].split() == ["total", "≤", "30", "2", "~", "300", "-", "~", "1.2", "s", "-"]
+    total = " ".join(text.splitlines()[3].split())
+    assert total == "total ~ 30 ≤ 50 2 ~ 300 ≤ 1,400 ~ 1.2 s ≤ 5.0 s - -"
+    assert "assumed lengths and speeds, as the model has not replied in this stage yet: rate" in text
     assert plan_table([]) == "Nothing is stale."
+
+
+def test_what_is_switched_off_is_neither_listed_nor_counted_but_for_its_start():
+    from evobuild.cli.plan import plan
+
+    found = plan.Plan([estimates.Estimate("respond@r1", 4, seconds=2.0)], ("score", "respond@autoif"))
+    assert [row[0] for row in plan.plan_rows(found)] == ["stage", "respond@r1"]
+    assert plan.total(found).seconds == 2.0 + 2 * (estimates.STARTING + estimates.OFF)
+    assert any(
+        "2 stages are switched off" in note and "score, respond@autoif" in note
+        for note in plan.plan_notes(found)
+    )
 
 
 def test_time_of_a_stage_that_asks_nothing_is_that_of_its_last_run_by_the_row(here):
     append(StageRun("select", seconds=4.0, rows_in=10))
-    append(StageRun("score", seconds=6.0, rows_in=1))
+    append(StageRun("score", seconds=60.0, rows_in=1))
     append(StageRun("diversity", off=True))
     given = copy.deepcopy(SHIPPED)
     given["seed"] |= {"source": "none.jsonl", "rows": 3}
     given |= {"rounds": {}, "branches": {}, "pools": {"r0": {}}}
     estimator = estimates.Estimator(Params.model_validate(given), machine.Machine(), {"seed"})
     stages = (types.SimpleNamespace(addressing=name, cmd="") for name in ("select", "score", "diversity"))
-    assert [estimator.estimate(stage, fresh=False).seconds for stage in stages] == [4.0, 18.0, None]
+    seconds = [estimator.estimate(stage, fresh=False).seconds - estimates.STARTING for stage in stages]
+    # Ten rows then and three now; what a start takes does not grow with rows.
+    select, fixed = stage_costs.COSTS["select"].fixed, stage_costs.COSTS["score"].fixed
+    assert seconds[:2] == pytest.approx([select + (4 - select) * 0.3, fixed + (60 - fixed) * 3])
+    # It was switched off: its time then says nothing.
+    assert seconds[2] > stage_costs.COSTS["diversity"].fixed
 
 
 def test_the_price_gives_the_cost(tmp_path: Path):
@@ -250,7 +272,7 @@ def bounds_of(values, settings, *stages):
     stale = {"seed", *branch_addresses(["autoif"]), "respond@autoif"}
     estimator = estimates.Estimator(values, settings, stale)
     given = (types.SimpleNamespace(addressing=stage, cmd="") for stage in stages)
-    return [estimator.estimate(stage, fresh=False).calls for stage in given]
+    return [estimator.estimate(stage, fresh=False).most.calls for stage in given]
 
 
 @pytest.mark.parametrize(("count", "answers", "responses"), [(4, 24, 0), (0, 0, 6)])

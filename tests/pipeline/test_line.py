@@ -174,7 +174,8 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
     workspace.run(clone, "dvc", "exp", "run", *change, "evolve@r2")
     made = {name: calls_made(clone, name) for name in ("optimize", "evolve-r1", "evolve-r2")}
     assert planned["optimize"]["calls"] == made["optimize"] > 0
-    assert planned["evolve@r1"]["calls"] >= made["evolve-r1"]
+    assert planned["evolve@r1"]["most"]["calls"] >= made["evolve-r1"]
+    assert planned["evolve@r1"]["calls"] / 2 <= made["evolve-r1"] <= 2 * planned["evolve@r1"]["calls"]
     # Now that r1 stands, r2 alone can be counted.
     change = ("-S", "evolve.temperature=0.6", "-S", "optimize.temperature=0.7", "-S", "rate.max_tokens=500")
     lines = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json").splitlines()

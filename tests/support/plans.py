@@ -11,6 +11,7 @@ from evobuild.core.terminal import aligned
 
 def plan_table(planned: Sequence[Estimate]) -> str:
     """Lay out rows and notes."""
-    rows = plan.plan_rows(planned) if planned else []
+    found = plan.Plan(list(planned))
+    rows = plan.plan_rows(found) if planned else []
     lines = aligned(rows, range(1, len(plan.HEADER))) if rows else ()
-    return "\n".join([*lines, *plan.plan_notes(planned)])
+    return "\n".join([*lines, *plan.plan_notes(found)])

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Params as of `dvc exp run`, and stages."""
     add_overrides(parser)
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="only these and what they need")
-    parser.add_argument("--json", action="store_true", help="one JSON object a stage")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each stage that is on")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     planned = plan.plan(arguments.set_param, arguments.targets)
     if arguments.json:
-        say("".join(f"{json.dumps(asdict(each))}\n" for each in planned))
+        say("".join(f"{json.dumps(asdict(each))}\n" for each in planned.stages))
         return 0
-    if planned:
+    if planned.stages:
         say_table(plan.plan_rows(planned), right=range(1, len(plan.HEADER)))
     say("".join(f"{line}\n" for line in plan.plan_notes(planned)))
     return 0

@@ -1,60 +1,65 @@
-"""What one stale stage would ask of its models: calls, tokens, seconds, cost, counted or bounded.
+"""What one stale stage would ask and take: calls, tokens, seconds, cost, as expected and at most.
 
-A stage whose inputs are current is run with its calls only counted, so its figures are exact, but for
-tokens that a model has yet to write. A stage behind a stale one gets a bound: rows never grow from
-round to round. Of stages that ask nothing, time is that of their last run here, by the row.
+A stage whose inputs are current is run with its calls only counted, so its calls are exact. Behind a stale
+stage they are expected from the params, the rows and the shares kept so far (`stage_costs`), with a bound
+beside. Replies are like those of the same model in the same stage so far, else as assumed.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from evobuild.cli.check.params import PARAMS, Params
-from evobuild.cli.plan.benchmarks import MostCalls, most_calls
+from evobuild.cli.plan.amounts import NONE, Amount
+from evobuild.cli.plan.asking import Asking
 from evobuild.cli.plan.counting import count_calls
-from evobuild.cli.plan.replies import DEFAULT_TOKENS, EarlierReplies, allowed_tokens
+from evobuild.cli.plan.evaluation import EvaluationAsks
+from evobuild.cli.plan.planned_rows import PlannedRows
+from evobuild.cli.plan.replies import EarlierReplies
+from evobuild.cli.plan.speeds import Speeds, Time
+from evobuild.cli.plan.stage_costs import COSTS
+from evobuild.cli.plan.taken import Calls, Counted, costs_of
 from evobuild.cli.plan.training import TrainingEstimate, Trainings
 from evobuild.core import machine, run_journal
-from evobuild.core.stages import ASKED, EVALUATED, LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
-from evobuild.core.table_parts import part_files
-from evobuild.core.tables import SEED_ROUND
-from evobuild.core.uri import ChatModel
-from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
-from evobuild.evolution import optimization_calls
-from evobuild.evolution.keywords import MOST_METHODS
+from evobuild.core.stages import ASKED
 from evobuild.models import progress, usage_journal
 from evobuild.models.usage import Usage
-from evobuild.seeds import formats
-from evobuild.seeds.columns import Columns
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
 
-REPLY_SETTINGS = {
-    "optimize": ("optimize", "evolve", "respond", "rate"),
-    "evolve": ("evolve", "rate"),
-}
-"""Sections that say how long a reply may be, of stages that have several in use."""
+STARTING = 0.7
+"""Seconds that DVC and Python take to start a stage, be it on or off; MEASURED as `assumptions` says."""
+OFF = 0.3
+"""Seconds of a stage that is switched off, once it has started; MEASURED likewise."""
 
-_ASKING_STEPS = frozenset(step.name for step in OF_BRANCHES if step.asks)
+
+@dataclass(frozen=True)
+class Most:
+    """At most: calls, tokens of prompts and replies, those of replies alone, seconds, cost.
+
+    Prompts are as long as expected, replies as long as they may be, time and cost grow with tokens.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+    written: int | None = None
+    seconds: float | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one stale stage would ask. calls and stored are None where nothing is asked of a chat model.
+    """What one stale stage would ask and take, as expected; `most` is the bound.
 
-    exact: calls are counted, not bounded. tokens: of prompts and replies, by what replies were like so far.
-    written: tokens of replies at most, as many of each as it may have. measured: tokens come from replies of
-    the same model in the same role, not a guess. seconds: None where no earlier run tells; cost: None where
-    no price is known. training: of finetune. unknown: benchmarks that are not counted, for their items are
-    not there yet.
+    calls and stored are None where no chat model is asked, stored where it is not known. exact: calls are
+    counted. tokens: of prompts and replies. measured: they come from replies of the same model in the same
+    stage, not from an assumption. seconds: from its start to its end. cost: None where no price is known.
+    gpu_hours: of models that run in the stage and have not replied yet. models: those that are asked.
+    training: of finetune. unknown: benchmarks that are not counted, for their items are not there yet.
     """
 
     stage: str
@@ -62,248 +67,153 @@ class Estimate:
     stored: int | None = None
     exact: bool = True
     tokens: int | None = None
-    written: int | None = None
     measured: bool = True
     seconds: float | None = None
     cost: float | None = None
+    most: Most = field(default_factory=Most)
+    gpu_hours: float = 0.0
+    models: tuple[str, ...] = ()
     training: TrainingEstimate | None = None
     unknown: tuple[str, ...] = ()
 
 
-class Asked(NamedTuple):
-    """Calls of one role's model.
-
-    written: tokens of all replies at most. prompt_tokens: of all prompts, 0 where that is not known.
-    """
-
-    model: str
-    role: str
-    calls: int
-    written: int
-    prompt_tokens: int = 0
-
-
 class Estimator:
-    """Knows the params, what earlier replies were like, and how many rows a stage may get."""
+    """Knows the params, what earlier replies and runs were like, and how many rows a stage may get."""
 
     def __init__(
         self, values: Params, settings: machine.Machine, stale: set[str], params: Path = PARAMS
     ) -> None:
         self._params = values
         self._file = params
-        self._machine = settings
-        self._replies = EarlierReplies(usage_journal.read_runs(progress.FOLDER))
+        replies = EarlierReplies(usage_journal.read_runs(progress.FOLDER))
         self._runs = {run.stage: run for run in run_journal.read_runs()}
         self._stale = stale
+        self._rows = PlannedRows(values, stale, self._runs)
+        self._speeds = Speeds(settings)
+        self._calls = Calls(settings, replies, self._rows)
+        self._evaluation = EvaluationAsks(values, self._rows.held_out if "seed" in stale else None)
         self._trainings = Trainings(values, settings, stale, self._rows)
+
+    def read_items(self) -> None:
+        """Read the items of benchmarks if any are stale, so that what they lack is reported first."""
+        if any(stage.startswith("evaluate@") for stage in self._stale):
+            _ = self._evaluation.benchmarks
+
+    def is_on(self, stage: Stage) -> bool:
+        """Whether params do not switch a stage off."""
+        name, _, key = str(stage.addressing).partition("@")
+        return name not in COSTS or COSTS[name].is_on(self._rows, key)
 
     def estimate(self, stage: Stage, fresh: bool) -> Estimate:
         """Estimate one stale stage."""
         name, _, key = str(stage.addressing).partition("@")
         if name == "finetune":
-            training = self._trainings.estimate(key)
-            hours = training.hours
-            seconds = self._last_seconds(stage.addressing) if hours is None else 3600 * hours
-            return Estimate(stage.addressing, seconds=seconds, training=training)
-        if name not in ASKED:
-            return Estimate(stage.addressing, seconds=self._last_seconds(stage.addressing))
-        unknown = self._most_calls.unknown if name in ("evaluate", "compare") else ()
-        if fresh and not unknown:
-            usages = count_calls(name, stage.cmd, self._file)
-            # What a real model would reply is not known, nor then what would be asked next.
-            simulated = all(use.model.startswith("simulated:") for use in usages)
-            if not self._asks_by_replies(name) or simulated or not _sums(usages)[0]:
-                counted = [
-                    Asked(use.model, use.role, use.total("calls"), use.written, use.total("prompt_tokens"))
-                    for use in usages
-                ]
-                return self._priced(Estimate(stage.addressing, *_sums(usages)), counted)
-        asked = self._bounds(name, key)
-        calls = sum(each.calls for each in asked)
-        bound = Estimate(stage.addressing, calls, None, exact=False, unknown=unknown)
-        return self._priced(bound, asked)
+            return self._trained(stage.addressing, key)
+        if name not in ASKED or (name == "compare" and not self._params.compare.pairs):
+            return self._timed(Estimate(stage.addressing), name, key, Time(0), 1.0)
+        unknown = self._evaluation.benchmarks.unknown if name in ("evaluate", "compare") else ()
+        if fresh and not unknown and (found := self._counted(name, stage)):
+            return self._priced(*found, name, key)
+        asked = [Counted(each, 0, 0) for each in self._asks(name, key)]
+        return self._priced(Estimate(stage.addressing, exact=False, unknown=unknown), asked, name, key)
+
+    def _counted(self, name: str, stage: Stage) -> tuple[Estimate, list[Counted]] | None:
+        """What a stage whose inputs are current asks; None where that depends on replies."""
+        usages = count_calls(name, stage.cmd, self._file)
+        # What a real model would reply is not known, nor then what would be asked next.
+        simulated = all(use.model.startswith("simulated:") for use in usages)
+        calls, stored = _sums(usages)
+        if self._asks_by_replies(name) and not simulated and calls:
+            return None
+        known = {each.role: each for each in self._asks(name, str(stage.addressing).partition("@")[2])}
+        counted = []
+        for use in usages:
+            own = use.total("calls")
+            typical = known.get(use.role, Asking(use.model, use.role, NONE, 0, use.written, use.written))
+            asking = typical._replace(model=use.model, calls=Amount(own, own))
+            counted.append(Counted(asking, use.total("prompt_tokens"), use.written))
+        return Estimate(stage.addressing, stored=stored), counted
 
     def _asks_by_replies(self, name: str) -> bool:
         """Whether a stage decides by one reply what it asks next."""
         evolve = self._params.evolve
         return (
             name in ("optimize", "compare")
-            or (name == "evaluate" and self._most_calls.by_replies)
+            or (name == "evaluate" and self._evaluation.benchmarks.by_replies)
             or (name == "augment" and self._params.autoif.augment.examples != "seeds")
             or (name == "evolve" and (evolve.on_failure == "retry" or evolve.failures.equal))
         )
 
-    def _bounds(self, name: str, key: str) -> list[Asked]:
-        """Calls of a stage at most, of the model that it asks most first."""
-        judge = str(self._params.models.judge)
-        retried = 1 + self._params.evaluate.judge.retries
+    def _asks(self, name: str, key: str) -> Sequence[Asking]:
+        """What a stage asks of each model."""
         if name == "evaluate":
-            most = self._most_calls
-            models = models_to_evaluate(self._params.evaluate.models, self._params.bases)
-            own = Asked(str(models[key]), EVALUATED, most.calls, most.calls * self._reply_tokens(name))
-            return [own, self._judged(judge, most.questions * retried)]
+            return self._evaluation.evaluated(key)
         if name == "compare":
-            return [self._judged(judge, self._compared() * 2 * retried)]
-        model: ChatModel = getattr(self._params.models, ASKED[name])
-        calls = self._bound(name, key)
-        return [Asked(str(model), ASKED[name], calls, calls * self._reply_tokens(name))]
+            return self._evaluation.compared()
+        asks = COSTS[name].asks
+        return asks(self._rows, key) if asks and COSTS[name].is_on(self._rows, key) else []
 
-    def _judged(self, judge: str, calls: int) -> Asked:
-        return Asked(judge, "judge", calls, calls * self._params.evaluate.judge.max_tokens)
+    def _priced(self, found: Estimate, asked: Sequence[Counted], name: str, key: str) -> Estimate:
+        """Add tokens, seconds and cost of calls."""
+        taken = [self._calls.taken(each, name) for each in asked]
+        calling = [each for each in taken if each.calls.most]
+        tokens, most_tokens = sum(each.tokens for each in taken), sum(each.most_tokens for each in taken)
+        cost, most_cost = costs_of(calling)
+        calls = Amount(sum(each.calls.expected for each in taken), sum(each.calls.most for each in taken))
+        most = Most(
+            calls=calls.most,
+            tokens=round(most_tokens),
+            written=sum(each.written for each in taken),
+            cost=most_cost,
+        )
+        found = replace(
+            found,
+            calls=round(calls.expected),
+            tokens=round(tokens),
+            measured=all(each.measured for each in calling),
+            cost=cost,
+            most=most,
+            gpu_hours=sum(each.time.gpu for each in taken) / 3600,
+            models=tuple(dict.fromkeys(each.model for each in calling)),
+        )
+        time = Time(sum(each.time.seconds for each in taken))
+        return self._timed(found, name, key, time, most_tokens / tokens if tokens else 1.0)
 
-    def _reply_tokens(self, name: str) -> int:
-        """Tokens of a reply of a stage at most: the most that any setting that it may read allows."""
-        if name == "evaluate":
-            made = made_benchmarks(self._params.evaluate.benchmarks, self._params.random_seed)
-            return max((each.settings.max_tokens for each in made), default=DEFAULT_TOKENS)
-        found = self._params.model_dump(include=set(REPLY_SETTINGS.get(name, (name,))))
-        if name in _ASKING_STEPS:
-            found = self._params.autoif.model_dump(include={name})
-        return max(allowed_tokens(found), default=DEFAULT_TOKENS)
+    def _timed(self, found: Estimate, name: str, key: str, calls: Time, longer: float) -> Estimate:
+        """Add the seconds of a stage: of its last run here, scaled by its rows, else of its cost.
 
-    def _last_seconds(self, stage: str) -> float | None:
-        """Seconds of a stage's last run here; of as many rows as it may get now where these are known."""
-        if not (run := self._runs.get(stage)) or run.off:
-            return None
-        if stage not in OF_ALL_POOLS or not run.rows_in:
-            return run.seconds
-        return run.seconds * sum(self._rows(pool) for pool in self._params.pools) / run.rows_in
+        longer: times as many tokens as expected there are at most.
+        """
+        cost = COSTS[name]
+        rows = cost.rows(self._rows, key)
+        work = cost.operations(self._rows, key) if cost.operations else None
+        expected = cost.fixed + cost.row * rows.expected
+        most = cost.fixed + cost.row * rows.most
+        if work:
+            expected += self._speeds.of_operations(work.expected, work.parameters)
+            most += self._speeds.of_operations(work.most, work.parameters)
+        run = self._runs.get(found.stage)
+        if run and not run.off and not found.calls:
+            scale = rows.expected / run.rows_in if run.rows_in else 1.0
+            measured = min(run.seconds, cost.fixed) + max(0.0, run.seconds - cost.fixed) * scale
+            expected, most = measured, measured * most / expected
+        seconds = STARTING + expected + calls.seconds
+        bound = replace(found.most, seconds=STARTING + most + calls.seconds * longer)
+        return replace(found, seconds=seconds, most=bound)
 
-    @cached_property
-    def _most_calls(self) -> MostCalls:
-        """What all benchmarks ask one model."""
-        given = self._params.evaluate.benchmarks
-        held_out = self._rows(SEED_ROUND) if "seed" in self._stale else None
-        return most_calls(made_benchmarks(given, self._params.random_seed), held_out)
-
-    def _compared(self) -> int:
-        """Pairs of replies that a judge sees at most: every model answers every item in all its turns."""
-        given = self._params.compare
-        named = {name: self._params.evaluate.benchmarks[name] for name in given.benchmarks}
-        return len(given.pairs) * most_calls(made_benchmarks(named, self._params.random_seed)).calls
-
-    def _bound(self, name: str, key: str) -> int:
-        """Calls of a stage at most that asks one model."""
-        if name in _ASKING_STEPS:
-            return self._branched(name, key)
-        bounds: dict[str, Callable[[], int]] = {
-            "optimize": self._optimized,
-            "evolve": lambda: self._evolved(key),
-            "keywords": lambda: MOST_METHODS * self._params.keywords.rows * len(self._params.rounds),
-            "tag": self._tagged,
-            "rate": lambda: len(self._params.rate.measures) * self._rows(key),
-            "respond": lambda: self._answered(key),
-        }
-        return bounds[name]()
-
-    def _optimized(self) -> int:
-        evolve = self._params.evolve
-        if (evolve.strategy, evolve.method) != ("auto", "optimized"):
-            return 0
-        return optimization_calls.most_optimization_calls(self._params.optimize, evolve.failures.equal)
-
-    def _evolved(self, round_: str) -> int:
-        evolve = self._params.evolve
-        attempts = 1 + (evolve.retries if evolve.on_failure == "retry" else 0)
-        return self._rows(self._params.rounds[round_].parent) * attempts * (1 + evolve.failures.equal)
-
-    def _answered(self, pool: str) -> int:
-        """Rows that respond asks about: none of a branch that has sampled answers itself."""
-        sampled = pool in self._params.branches and self._params.autoif.sample.count
-        return 0 if sampled else self._rows(pool)
-
-    def _branched(self, step: str, branch: str) -> int:
-        """Calls of a step of a branch at most: every step before it may let all through."""
-        given = self._params.autoif
-        if not given.on:
-            return 0
-        if step == "augment":
-            return given.augment.rounds
-        if step == "verifiers":
-            return given.verifiers.count * self._constraints(branch)
-        if step == "backtranslate":
-            return given.backtranslate.functions * self._checked(branch)
-        if step == "quality" and given.quality.score is None:
-            return 0
-        return given.sample.count * self._composed(branch)
-
-    def _constraints(self, branch: str) -> int:
-        """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
-        if f"augment@{branch}" not in self._stale:
-            return _height(f"data/{branch}/constraints.parquet")
-        # Bytes: whether it is text is for the stage to say.
-        seeds = Path(self._params.autoif.seeds).read_bytes().splitlines()
-        given = self._params.autoif.augment
-        return len(seeds) + given.rounds * given.count
-
-    def _checked(self, branch: str) -> int:
-        """Constraints that cross-checking leaves."""
-        if f"crosscheck@{branch}" not in self._stale:
-            return _height(f"data/{branch}/checked.parquet")
-        drawn = self._params.autoif.crosscheck.constraints
-        return min(drawn or sys.maxsize, self._constraints(branch))
-
-    def _composed(self, branch: str) -> int:
-        """Rows of constraints and queries."""
-        if not self._params.autoif.on:
-            return 0
-        if f"compose@{branch}" not in self._stale:
-            return _height(f"data/{branch}/rows.parquet")
-        given = self._params.autoif.compose
-        there = _records(Path(given.file)) if given.queries == "file" else self._rows(SEED_ROUND)
-        rows = min(given.count, given.count if there is None else there) * self._checked(branch)
-        return min(rows, given.rows or rows)
-
-    def _tagged(self) -> int:
-        """Rows of all pools that a tagger is asked about; none without one."""
-        sizes = [self._rows(pool) for pool in self._params.pools] if self._params.models.tagger else []
-        drawn = self._params.tag.rows
-        return sum(size if drawn is None else min(size, drawn) for size in sizes)
-
-    def _rows(self, round_: str) -> int:
-        """Rows that a round can have at most: as many as its nearest current parent, or the seed file."""
-        if round_ in self._params.branches and f"{LAST_OF_BRANCH}@{round_}" in self._stale:
-            return self._composed(round_)
-        while round_ in self._params.rounds and f"evolve@{round_}" in self._stale:
-            round_ = self._params.rounds[round_].parent
-        if round_ != SEED_ROUND or "seed" not in self._stale:
-            return _height(f"data/rounds/{round_}.parquet")
-        given = self._params.seed
-        there = _records(Path(given.source), given.format, given.columns)
-        return (given.rows or 0) if there is None else min(given.rows or there, there)
-
-    def _priced(self, found: Estimate, asked: Sequence[Asked]) -> Estimate:
-        """Add tokens, seconds and cost to counted or bounded calls, from what replies were like so far."""
-        tokens, written, measured = 0, 0, True
-        seconds: float | None = 0.0
-        cost: float | None = 0.0
-        for each in [each for each in asked if each.calls] or asked[:1]:
-            average, known = self._replies.expected(each.model, each.role)
-            took = average.seconds if each.calls else 0.0
-            prompts = each.prompt_tokens or round(each.calls * average.prompt)
-            completions = min(round(each.calls * average.completion), each.written)
-            tokens, written = tokens + prompts + completions, written + each.written
-            measured = measured and (known or not each.calls)
-            seconds = None if seconds is None or took is None else seconds + each.calls * took
-            price = self._machine.price(each.model)
-            if not each.calls:
-                continue
-            if price is None or cost is None:
-                cost = None
-            else:
-                cost += (price.prompt * prompts + price.completion * completions) / 1e6
-        if not asked:
-            seconds = cost = None
-        return replace(found, tokens=tokens, written=written, measured=measured, seconds=seconds, cost=cost)
-
-
-def _records(source: Path, format: formats.Format = "auto", columns: Columns | None = None) -> int | None:
-    """Rows of a file of the user's; None if it has yet to be fetched."""
-    return sum(1 for _ in formats.read_seed_rows(source, format, columns)) if source.exists() else None
-
-
-def _height(table: str) -> int:
-    return int(pl.scan_parquet(part_files(Path(table))).select(pl.len()).collect().item())
+    def _trained(self, stage: str, base: str) -> Estimate:
+        """Estimate a training."""
+        training = self._trainings.estimate(base)
+        start = STARTING + COSTS["finetune"].fixed
+        if training.usual_hours is None or training.most_hours is None:
+            return Estimate(stage, training=training)
+        seconds = start + 3600 * training.usual_hours
+        return Estimate(
+            stage,
+            seconds=seconds,
+            most=Most(seconds=start + 3600 * training.most_hours),
+            training=training,
+        )
 
 
 def _sums(usages: Iterable[Usage]) -> tuple[int, int]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.overrides import overridden_params
-from evobuild.cli.plan.estimates import Estimate, Estimator
+from evobuild.cli.plan.estimates import OFF, STARTING, Estimate, Estimator, Most
 from evobuild.cli.plan.layout import shown
 from evobuild.cli.plan.overlay import overlaid_repo
+from evobuild.cli.plan.speeds import GPU_SOURCE
 from evobuild.cli.plan.training_lines import training_lines
 from evobuild.cli.resolve import settings
 from evobuild.cli.resolve.provenance import STEM
@@ -31,11 +32,22 @@ if TYPE_CHECKING:
 
 
 SEED = Path("data/counts/seed.json")
-HEADER = ("stage", "calls", "stored", "tokens", "replies at most", "time", "cost")
+AT_MOST = "at most"
+HEADER = ("stage", "calls", AT_MOST, "stored", "tokens", AT_MOST, "time", AT_MOST, "cost", AT_MOST)
 
 
-def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Estimate]:
-    """Plan what is stale, in the order in which it would run.
+_SUMMED = ("calls", "tokens", "cost")
+
+
+class Plan(NamedTuple):
+    """stages: those that are stale and on, in the order in which they would run. off: those that are off."""
+
+    stages: list[Estimate]
+    off: tuple[str, ...] = ()
+
+
+def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
+    """Plan what is stale.
 
     overrides: changes of params as `dvc exp run -S` takes them; params.yaml itself is never written.
     targets: stages as `dvc repro` takes them; without any, all.
@@ -47,7 +59,10 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> list[Est
         stale = _stale(targets, params, _changed_settings(params))
         names = {stage.addressing for stage, _ in stale}
         estimator = Estimator(values, machine.load_machine(), names, params)
-        return [estimator.estimate(stage, fresh) for stage, fresh in stale]
+        estimator.read_items()
+        on = [(stage, fresh) for stage, fresh in stale if estimator.is_on(stage)]
+        off = tuple(str(stage.addressing) for stage, _ in stale if not estimator.is_on(stage))
+        return Plan([estimator.estimate(stage, fresh) for stage, fresh in on], off)
 
 
 def _changed_settings(params: Path) -> set[str]:
@@ -97,67 +112,104 @@ def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> 
             yield stage, fresh
 
 
-def plan_rows(planned: Sequence[Estimate]) -> list[tuple[str, ...]]:
-    """Lay a plan out, the header first and the total last; ≤ marks a bound, ~ a guess."""
-    rows = [_row(each) for each in planned]
+def plan_rows(planned: Plan) -> list[tuple[str, ...]]:
+    """Lay a plan out, the header first and the total last; ~ marks what is expected, ≤ a bound."""
+    rows = [_row(each) for each in planned.stages]
     return [HEADER, *rows, _row(total(planned))] if len(rows) > 1 else [HEADER, *rows]
 
 
-def plan_notes(planned: Sequence[Estimate]) -> list[str]:
+def plan_notes(planned: Plan) -> list[str]:
     """What is said below a plan: what its marks mean, and what trainings take."""
-    return [*_notes(planned), *training_lines(planned)] if planned else ["Nothing is stale."]
+    if not planned.stages and not planned.off:
+        return ["Nothing is stale."]
+    return [*_notes(planned), *training_lines(planned.stages)]
 
 
-def total(planned: Sequence[Estimate]) -> Estimate:
-    """Add stages up: what is known of each."""
+def total(planned: Plan) -> Estimate:
+    """Add stages up, what is known of each, and the start of those that are off."""
 
-    def added(name: str) -> Any:
-        known = [value for each in planned if (value := getattr(each, name))]
-        return sum(known) if known else None
+    def added(values: Iterable[Any], also: float = 0) -> Any:
+        known = [value for value in values if value]
+        return sum(known) + also if known or also else None
 
+    stages, starts = planned.stages, len(planned.off) * (STARTING + OFF)
+    most = {name: added(getattr(each.most, name) for each in stages) for name in _SUMMED}
     return Estimate(
         "total",
-        **{name: added(name) for name in ("calls", "stored", "tokens", "written", "seconds", "cost")},
-        exact=all(each.exact for each in planned if each.calls),
+        **{name: added(getattr(each, name) for each in stages) for name in ("stored", *_SUMMED)},
+        seconds=added((each.seconds for each in stages), starts),
+        most=Most(**most, seconds=added((each.most.seconds for each in stages), starts)),
+        exact=all(each.exact for each in stages if each.calls),
     )
 
 
 def _row(each: Estimate) -> tuple[str, ...]:
-    if each.calls == 0 and not each.stored:
-        return (each.stage, "0", *["-"] * (len(HEADER) - 2))
+    asking = ("-" if each.calls is None else "0", *["-"] * 4)
+    if each.calls or each.most.calls or each.stored:
+        asking = (
+            shown(each.calls, "" if each.exact else "~ "),
+            shown(each.most.calls, "≤ "),
+            shown(each.stored),
+            shown(each.tokens, "~ "),
+            shown(each.most.tokens, "≤ "),
+        )
     return (
         each.stage,
-        shown(each.calls, "" if each.exact else "≤ "),
-        shown(each.stored),
-        shown(each.tokens, "~ "),
-        shown(each.written, "≤ "),
-        "-" if each.seconds is None else f"~ {duration(each.seconds)}",
+        *asking,
+        _time(each.seconds, "~ "),
+        _time(each.most.seconds, "≤ "),
         shown(each.cost, "~ ", 4),
+        shown(each.most.cost, "≤ ", 4),
     )
 
 
-def _notes(planned: Sequence[Estimate]) -> Iterator[str]:
+def _time(seconds: float | None, mark: str) -> str:
+    return "-" if seconds is None else f"{mark}{duration(seconds)}"
+
+
+def _notes(planned: Plan) -> Iterator[str]:
     """What the marks mean, and what is not known, each where it is so."""
-    asking = [each for each in planned if each.calls]
-    if not all(each.exact for each in asking):
-        yield "≤ at most: depends on what stages before it leave"
-    if any(each.tokens or each.seconds for each in planned):
-        yield "~ about: as replies and runs here were so far, for as many calls as there may be"
-    if guessed := _named(each for each in asking if not each.measured):
-        yield f"tokens are a guess, as this model has not replied in this role yet: {guessed}"
-    if untimed := _named(each for each in planned if each.seconds is None):
+    stages = planned.stages
+    asking = [each for each in stages if each.calls]
+    yield "~ expected, by replies, rows and runs here so far; ≤ at most, with replies as long as they may be"
+    if assumed := _named(each for each in asking if not each.measured):
+        yield f"assumed lengths and speeds, as the model has not replied in this stage yet: {assumed}"
+    if planned.off:
+        on = {_stage(each.stage) for each in stages}
+        off = ", ".join(dict.fromkeys(each if _stage(each) in on else _stage(each) for each in planned.off))
+        yield f"{len(planned.off)} stages are switched off; the total has the time to start them: {off}"
+    yield from _local(stages)
+    if untimed := _named(each for each in stages if each.seconds is None):
         yield f"no time is known yet, nor is it in the total: {untimed}"
     unpriced = [each for each in asking if each.cost is None]
     if 0 < len(unpriced) < len(asking):
         yield f"no price is known, nor is it in the total: {_named(unpriced)}"
     unknown: dict[tuple[str, ...], list[str]] = {}
-    for each in planned:
+    for each in stages:
         if each.unknown:
             unknown.setdefault(each.unknown, []).append(each.stage)
-    for benchmarks, stages in unknown.items():
-        yield f"{', '.join(stages)}: without {', '.join(benchmarks)}, whose items are not there yet"
+    for benchmarks, those in unknown.items():
+        yield f"{', '.join(those)}: without {', '.join(benchmarks)}, whose items are not there yet"
+
+
+def _local(stages: Sequence[Estimate]) -> Iterator[str]:
+    """GPU hours of models that run in stages."""
+    hours: dict[str, float] = {}
+    for each in stages:
+        if each.gpu_hours:
+            names = ", ".join(each.models)
+            hours[names] = hours.get(names, 0.0) + each.gpu_hours
+    for names, own in hours.items():
+        yield f"{names}: ~ {shown(own, '', 2 if own < 100 else 0)} GPU hours"
+    if hours:
+        yield f"GPU hours: {GPU_SOURCE}"
 
 
 def _named(stages: Iterable[Estimate]) -> str:
     """Name stages, those of several rounds or pools once."""
-    return ", ".join(dict.fromkeys(each.stage.partition("@")[0] for each in stages))
+    return ", ".join(dict.fromkeys(_stage(each.stage) for each in stages))
+
+
+def _stage(address: str) -> str:
+    """The stage of what DVC calls evolve@r1."""
+    return address.partition("@")[0]

@@ -1,16 +1,13 @@
-"""What replies may be like: as those so far of the same model in the same role, else a guess."""
+"""What replies were like so far, by model, role and stage, as the journal of usage has them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from evobuild.core.chat import Sampling
 from evobuild.models.usage_journal import Record
 
-GUESSED_COMPLETION = 300
-"""Tokens of a reply, where none has been measured yet."""
-GUESSED_PROMPT = 400
 DEFAULT_TOKENS = Sampling().max_tokens
 """That a reply may have where no setting says it."""
 
@@ -29,41 +26,37 @@ class EarlierReplies:
     def __init__(self, runs: Iterable[Record]) -> None:
         self._averages = average_replies(runs)
 
-    def expected(self, model: str, role: str) -> tuple[Average, bool]:
-        """What replies may be like, and whether that was measured: by this model, in this role.
+    def measured(self, model: str, role: str, stage: str) -> Average | None:
+        """What this model's replies in this role were like, in this stage, else in all; None without one."""
+        return self._averages.get((model, role, stage)) or self._averages.get((model, role, ""))
 
-        Else it is a guess: by what the model wrote in other roles, or others wrote in this role.
-        """
-        if found := self._averages.get((model, role)):
-            return found, True
-        own = [each for (other, _), each in self._averages.items() if other == model]
-        alike = [each for (_, other), each in self._averages.items() if other == role]
-        known = own or [each._replace(seconds=None) for each in alike]
-        return _mean(known) if known else Average(GUESSED_PROMPT, GUESSED_COMPLETION, None), False
-
-
-def _mean(averages: Sequence[Average]) -> Average:
-    times = [each.seconds for each in averages if each.seconds is not None]
-    return Average(
-        sum(each.prompt for each in averages) / len(averages),
-        sum(each.completion for each in averages) / len(averages),
-        sum(times) / len(times) if times else None,
-    )
+    def seconds_per_token(self, model: str) -> float | None:
+        """Seconds of a token that this model wrote in any role, None if it wrote none."""
+        found = [
+            each
+            for (name, _, stage), each in self._averages.items()
+            if name == model and not stage and each.seconds is not None and each.completion
+        ]
+        if not found:
+            return None
+        return sum(each.seconds or 0 for each in found) / sum(each.completion for each in found)
 
 
-def average_replies(
-    runs: Iterable[Record],
-) -> dict[tuple[str, str], Average]:
-    """What the replies of each model in each role were like so far; seconds are of calls really made."""
-    totals: dict[tuple[str, str], list[float]] = {}
+def average_replies(runs: Iterable[Record]) -> dict[tuple[str, str, str], Average]:
+    """What the replies of each model in each role were like so far, by stage and, under "", in all stages.
+
+    seconds are of calls really made.
+    """
+    totals: dict[tuple[str, str, str], list[float]] = {}
     for usage in runs:
-        sums: list[Any] = totals.setdefault((usage["model"], usage["role"]), [0, 0, 0, 0, 0.0])
-        for counts in usage["purposes"].values():
-            sums[0] += counts["calls"]
-            sums[1] += counts["calls"] + counts["cached"]
-            sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
-            sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
-        sums[4] += usage["seconds"]
+        for stage in dict.fromkeys((str(usage["task"]).partition("-")[0], "")):
+            sums: list[Any] = totals.setdefault((usage["model"], usage["role"], stage), [0, 0, 0, 0, 0.0])
+            for counts in usage["purposes"].values():
+                sums[0] += counts["calls"]
+                sums[1] += counts["calls"] + counts["cached"]
+                sums[2] += counts["prompt_tokens"] + counts["cached_prompt_tokens"]
+                sums[3] += counts["completion_tokens"] + counts["cached_completion_tokens"]
+            sums[4] += usage["seconds"]
     return {
         key: Average(prompt / replies, completion / replies, seconds / calls if calls else None)
         for key, (calls, replies, prompt, completion, seconds) in totals.items()

@@ -6,19 +6,23 @@ Of a base its config is read and nothing else; of the toy not even that, so that
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Set
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evobuild.cli.check.params import Params
-from evobuild.cli.plan.devices import Devices, as_accelerate_says, find_devices
+from evobuild.cli.plan.amounts import Amount, exactly
+from evobuild.cli.plan.devices import as_accelerate_says, find_devices
 from evobuild.cli.plan.fitting import fitting_changes
 from evobuild.cli.plan.lengths import example_lengths
+from evobuild.cli.plan.operations import active_parameters, answer_tokens, parameters_by_name
+from evobuild.cli.plan.planned_rows import PlannedRows
+from evobuild.cli.plan.seed_source import table_height
+from evobuild.cli.plan.speeds import TrainingSpeed, training_speed
 from evobuild.core.errors import UserError
-from evobuild.core.machine import Machine, Training
-from evobuild.core.table_parts import part_files
+from evobuild.core.machine import Machine
 from evobuild.core.uri import Weights
 from evobuild.training import scratch
 from evobuild.training.params import DATASET, Finetune, settings_of_base
@@ -38,17 +42,18 @@ from evobuild.weights.sources import weights_source
 
 TRAINING = Path("data/training.parquet")
 DATASET_TABLE = Path("data/dataset.parquet")
-GUESSED_TOKENS = 700
-"""Of an example, where none is there to be measured."""
 
 
 @dataclass(frozen=True)
 class TrainingEstimate:
     """What tuning one base would take. problem: why nothing is known but examples, steps and tokens.
 
-    exact: rows are counted, not bounded. tokens: of all epochs. hours: None where no peak is known. needed:
-    bytes of each device; device: those that it has; host: those of offloading, of the CPU. fitting: changes
-    with which it would fit, where it does not.
+    exact: rows are counted; else examples, steps and tokens are expected, and at most those of `most_…`.
+    tokens: of all epochs. hours: at the best share of the peak that is assumed; most_hours: at the slow one,
+    of as many examples as there may be; usual_hours: between the two, at their geometric mean. None where no
+    config tells the size. speed: where both come from.
+    needed: bytes of each device; device: those that it has; host: those of offloading, of the CPU. fitting:
+    changes with which it would fit, where it does not.
     """
 
     model: str
@@ -56,11 +61,17 @@ class TrainingEstimate:
     parameters: int = 0
     tuned: int = 0
     examples: int = 0
+    most_examples: int = 0
     exact: bool = True
     measured: bool = True
     steps: int = 0
+    most_steps: int = 0
     tokens: int = 0
+    most_tokens: int = 0
     hours: float | None = None
+    usual_hours: float | None = None
+    most_hours: float | None = None
+    speed: str = ""
     devices: int = 1
     memory: Memory | None = None
     needed: int = 0
@@ -71,23 +82,27 @@ class TrainingEstimate:
 
 
 class Rows(NamedTuple):
-    """Rows that are trained on, counted or at most; and how long some of them are in tokens."""
+    """Rows that are trained on, counted or expected and at most; and how long some of them are in tokens."""
 
-    number: int
+    number: Amount
     exact: bool
     lengths: list[int]
+    guess: float
+
+    @property
+    def mean(self) -> float:
+        """Tokens of an example: as measured, else as guessed by the seed and the responder."""
+        return sum(self.lengths) / len(self.lengths) if self.lengths else self.guess
 
 
 class Trainings:
     """Knows params, machine, and how many rows a pool may get."""
 
-    def __init__(
-        self, values: Params, machine: Machine, stale: Set[str], pool_rows: Callable[[str], int]
-    ) -> None:
+    def __init__(self, values: Params, machine: Machine, stale: Set[str], rows: PlannedRows) -> None:
         self._params = values
         self._machine = machine.training
         self._stale = stale
-        self._pool_rows = pool_rows
+        self._planned = rows
 
     def estimate(self, name: str) -> TrainingEstimate:
         """Estimate the tuning of one base."""
@@ -102,17 +117,14 @@ class Trainings:
         devices = find_devices(machine)
         load = planned_load(settings, machine, devices.processes, devices.cuda)
         memory = device_memory(shape, load)
-        tokens = self._tokens(settings, rows)
-        return TrainingEstimate(
-            model=str(model),
+        known = _of_rows(settings, rows, str(model))
+        each = _operations(shape, settings, rows)
+        speed = training_speed(devices, machine, shape.parameters)
+        return replace(
+            known,
             parameters=shape.parameters,
             tuned=trained_parameters(shape, settings),
-            examples=rows.number,
-            exact=rows.exact,
-            measured=bool(rows.lengths),
-            steps=step_count(rows.number, settings.batch, settings.epochs),
-            tokens=tokens,
-            hours=_hours(tokens * _operations(shape, settings, rows), devices, machine),
+            **_hours(known, each, speed),
             devices=load.devices,
             memory=memory,
             needed=memory.total,
@@ -128,69 +140,96 @@ class Trainings:
             rows = self._rows(settings, Path())
         except UserError:
             return TrainingEstimate(model, problem)
-        return TrainingEstimate(
-            model,
-            problem,
-            examples=rows.number,
-            exact=rows.exact,
-            measured=bool(rows.lengths),
-            steps=step_count(rows.number, settings.batch, settings.epochs),
-            tokens=self._tokens(settings, rows),
-        )
+        known = replace(_of_rows(settings, rows, model), problem=problem)
+        size = parameters_by_name(model)
+        if size is None:
+            return known
+        # Without a config its name tells the size, and so the hours but for attention.
+        devices = find_devices(self._machine)
+        speed = training_speed(devices, self._machine, size)
+        each = (4 if settings.lora.rank else 6) * (active_parameters(model) or size)
+        return replace(known, parameters=round(size), devices=devices.processes, **_hours(known, each, speed))
 
     def _shape(self, model: Weights) -> Shape:
         if model.is_scratch:
             return llama_shape(vocab_size=self._params.scratch.vocabulary, **scratch.SIZES)
-        return model_shape(checkpoints.causal_config(model))
+        found = _hub_shape(model) if not model.is_local else model_shape(checkpoints.causal_config(model))
+        if isinstance(found, UserError):
+            raise found
+        return found
 
     def _rows(self, settings: Finetune, tokenizer: Path) -> Rows:
         table = TRAINING if TRAINING.exists() else DATASET_TABLE
         lengths = [min(each, settings.max_length) for each in example_lengths(table, tokenizer)]
         if TRAINING.exists() and "gather" not in self._stale:
-            return Rows(_height(TRAINING), True, lengths)
-        return Rows(self._most_rows(settings), False, lengths)
+            return Rows(exactly(table_height(TRAINING)), True, lengths, 0)
+        pools = self._params.select.pools_read(self._params.pools)
+        pools = [settings.data] if settings.data != DATASET else pools
+        text = sum(map(self._planned.text, pools)) / max(1, len(pools))
+        guess = min(settings.max_length, text + answer_tokens(self._planned))
+        return Rows(self._rows_to_come(settings), False, lengths, guess)
 
-    def _most_rows(self, settings: Finetune) -> int:
-        """Rows that gather can find at most: those of a pool, or a share of those that are chosen from."""
+    def _rows_to_come(self, settings: Finetune) -> Amount:
+        """Rows that gather finds: those of a pool, or those that are selected."""
         if settings.data != DATASET:
-            return self._pool_rows(settings.data)
-        if "select" not in self._stale:
-            return _height(DATASET_TABLE)
-        given = self._params.select
-        there = sum(self._pool_rows(pool) for pool in given.pools_read(self._params.pools))
-        seeds = self._pool_rows("r0") if given.keep_seeds else 0
-        return min(there, seeds + min(math.ceil((given.share or 1) * there), given.count or sys.maxsize))
+            return self._planned.rows(settings.data)
+        return self._planned.selected() if "select" in self._stale else exactly(table_height(DATASET_TABLE))
 
-    def _tokens(self, settings: Finetune, rows: Rows) -> int:
-        """Tokens of all epochs, as many of each example as of one that was measured."""
-        examples = 2 if settings.method == "dpo" else 1
-        mean = sum(rows.lengths) / len(rows.lengths) if rows.lengths else GUESSED_TOKENS
-        return round(examples * mean * rows.number * settings.epochs)
+
+@cache
+def _hub_shape(model: Weights) -> Shape | UserError:
+    """The sizes of a model of the hub, asked for once, however many experiments of a recipe are planned."""
+    try:
+        return model_shape(checkpoints.causal_config(model))
+    except UserError as error:
+        return error
+
+
+def _hours(known: TrainingEstimate, operations: float, speed: TrainingSpeed) -> dict[str, Any]:
+    """Hours of a training. operations: of each token."""
+    usual = math.sqrt(speed.best * speed.slow)
+    return {
+        "hours": known.tokens * operations / speed.best / 3600,
+        "usual_hours": known.tokens * operations / usual / 3600,
+        "most_hours": known.most_tokens * operations / speed.slow / 3600,
+        "speed": speed.source,
+    }
+
+
+def _of_rows(settings: Finetune, rows: Rows, model: str) -> TrainingEstimate:
+    """What follows from the rows alone."""
+    expected, most = math.ceil(rows.number.expected), rows.number.most
+    each = _example_tokens(settings, rows)
+    return TrainingEstimate(
+        model,
+        examples=expected,
+        most_examples=most,
+        exact=rows.exact,
+        measured=bool(rows.lengths),
+        steps=step_count(expected, settings.batch, settings.epochs),
+        most_steps=step_count(most, settings.batch, settings.epochs),
+        tokens=round(each * expected),
+        most_tokens=round(each * most),
+    )
+
+
+def _example_tokens(settings: Finetune, rows: Rows) -> float:
+    """Tokens of an example in all epochs, as many as one has that was measured."""
+    examples = 2 if settings.method == "dpo" else 1
+    return examples * rows.mean * settings.epochs
 
 
 def _operations(shape: Shape, settings: Finetune, rows: Rows) -> float:
     """Operations of one token."""
     return training_flops_per_token(
         shape,
-        attended_length(rows.lengths) or GUESSED_TOKENS,
+        attended_length(rows.lengths) or rows.guess,
         adapters=trained_parameters(shape, settings) if settings.lora.rank else 0,
         reference=settings.method == "dpo" and settings.dpo.reference,
     )
-
-
-def _hours(operations: float, devices: Devices, machine: Training) -> float | None:
-    if devices.flops is None:
-        return None
-    return operations / (devices.flops * devices.processes * machine.nodes * machine.mfu) / 3600
 
 
 def _tokenizer(model: Weights) -> Path:
     """The file of a base's tokenizer, be it there or not."""
     folder = model.name if model.is_scratch else weights_source(model)[0]
     return Path(folder) / "tokenizer.json"
-
-
-def _height(table: Path) -> int:
-    import polars as pl
-
-    return int(pl.scan_parquet(part_files(table)).select(pl.len()).collect().item())

@@ -33,21 +33,35 @@ def training_lines(planned: Sequence[Estimate]) -> Iterator[str]:
         yield from _notes(known)
     for stage, training in found:
         if training.problem:
-            yield f"{stage}: not planned: {training.problem}"
+            yield f"{stage}: {_by_name(training)}memory is not planned: {training.problem}"
+
+
+def _by_name(training: TrainingEstimate) -> str:
+    if training.hours is None:
+        return ""
+    return f"{_hours(training.hours)} to {_hours(training.most_hours)} hours by the size in its name, "
 
 
 def _work(stage: str, training: TrainingEstimate) -> tuple[str, ...]:
-    most = "" if training.exact else "≤ "
     return (
         stage,
         f"{training.parameters / 1e6:,.1f} M",
         f"{training.tuned / 1e6:,.1f} M",
-        shown(training.examples, most),
-        shown(training.steps, most),
-        shown(training.tokens, most or "~ "),
-        shown(training.hours, most or "~ ", 1 if (training.hours or 0) >= 1 else 3),
+        _number(training, training.examples, training.most_examples),
+        _number(training, training.steps, training.most_steps),
+        f"~ {shown(training.tokens)}",
+        f"{_hours(training.hours)} to {_hours(training.most_hours)}",
         f"{_gib(training.checkpoint)} GiB",
     )
+
+
+def _number(training: TrainingEstimate, expected: int, most: int) -> str:
+    """What is counted; else what is expected, and at most."""
+    return shown(expected) if training.exact else f"~ {shown(expected)} ≤ {shown(most)}"
+
+
+def _hours(hours: float | None) -> str:
+    return shown(hours, "", 1 if (hours or 0) >= 1 else 3)
 
 
 def _memory(stage: str, training: TrainingEstimate) -> tuple[str, ...]:
@@ -64,6 +78,8 @@ def _gib(size: int) -> str:
 
 
 def _notes(known: Sequence[Named]) -> Iterator[str]:
+    for speed in dict.fromkeys(training.speed for _, training in known):
+        yield f"hours: {speed}"
     if not all(training.measured for _, training in known):
         yield "tokens are a guess: there is no row yet whose length could be measured"
     for stage, training in known:

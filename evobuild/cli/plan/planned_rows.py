@@ -1,0 +1,168 @@
+"""How many rows each stage will get: as many as its inputs have, else as are expected, and at most.
+
+Rows are counted where a table is current. Behind a stale stage they are expected by the share that the stage
+kept in its last run here, else by `assumptions.KEPT`; at most all are kept, for rows never grow from round
+to round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from functools import cached_property
+from pathlib import Path
+
+from evobuild.cli.check.params import Params
+from evobuild.cli.plan import assumptions
+from evobuild.cli.plan.amounts import NONE, Amount, added, exactly
+from evobuild.cli.plan.seed_source import SeedSource, read_source, read_table, source_height, table_height
+from evobuild.core.run_journal import StageRun
+from evobuild.core.stages import LAST_OF_BRANCH
+from evobuild.core.tables import SEED_ROUND
+
+R0 = Path(f"data/rounds/{SEED_ROUND}.parquet")
+FEWEST = 20
+"""Rows of an earlier run from which its kept share is taken."""
+
+
+class PlannedRows:
+    """Knows the params, which stages are stale, and what each kept in its last run here."""
+
+    def __init__(self, params: Params, stale: Set[str], runs: Mapping[str, StageRun]) -> None:
+        self.params = params
+        self._stale = stale
+        self._runs = runs
+
+    def kept(self, stage: str, name: str = "") -> float:
+        """The share of its rows that a stage is expected to keep."""
+        run = self._runs.get(f"{stage}@{name}" if name else stage)
+        if run and not run.off and run.rows_in is not None and run.rows_in >= FEWEST:
+            return (run.rows_out or 0) / run.rows_in
+        return assumptions.KEPT[stage]
+
+    # Rounds and pools.
+
+    @cached_property
+    def _source(self) -> SeedSource:
+        """Rows of r0 if they are there, else of the seed data."""
+        return read_table(R0) if self._has_seed else read_source(self.params.seed)
+
+    @property
+    def _has_seed(self) -> bool:
+        return "seed" not in self._stale and R0.exists()
+
+    @cached_property
+    def _seed(self) -> Amount:
+        there, drawn = self._source.rows, self.params.seed.rows
+        if self._has_seed:
+            return exactly(there or 0)
+        if there is None:
+            return exactly(drawn or 0)
+        return exactly(there).reduced(1 - self.params.seed.held_out).limited(drawn)
+
+    @property
+    def held_out(self) -> Amount:
+        """Rows that the stage `seed` will hold out; none if no share of them is to be."""
+        share = self.params.seed.held_out
+        there, drawn = self._source.rows, self.params.seed.rows
+        # Near duplicates stay on one side of the split, so that it may take more than its share.
+        most = exactly(min(each for each in (there, drawn) if each) if there or drawn else 0)
+        return most.reduced(share) if share else NONE
+
+    def rows(self, pool: str) -> Amount:
+        """Rows of a pool."""
+        if pool == SEED_ROUND:
+            return self._seed
+        is_branch = pool in self.params.branches
+        stage = f"{LAST_OF_BRANCH}@{pool}" if is_branch else f"evolve@{pool}"
+        if there := self._counted(stage, f"data/rounds/{pool}.parquet"):
+            return there
+        if is_branch:
+            return self.composed(pool).reduced(self.kept("quality", pool))
+        return self.rows(self.params.rounds[pool].parent).reduced(self._evolved_share(pool))
+
+    def _counted(self, stage: str, table: str) -> Amount | None:
+        """Rows of a table whose stage is current; None if it is stale, or was not pulled."""
+        is_there = stage not in self._stale and Path(table).exists()
+        return exactly(table_height(Path(table))) if is_there else None
+
+    def _evolved_share(self, round_: str) -> float:
+        """The share of parents that have a child."""
+        given, kept = self.params.evolve, self.kept("evolve", round_)
+        if given.on_failure == "keep_parent":
+            return 1.0
+        return 1 - (1 - kept) ** (1 + given.retries) if given.on_failure == "retry" else kept
+
+    def all_rows(self) -> Amount:
+        """Rows of all pools."""
+        return added([self.rows(pool) for pool in self.params.pools])
+
+    def text(self, pool: str) -> float:
+        """Tokens of an instruction of a pool, with its input."""
+        depth = 0
+        while pool in self.params.rounds:
+            depth, pool = depth + 1, self.params.rounds[pool].parent
+        return self._source.text + assumptions.GROWTH * depth
+
+    @property
+    def unanswered(self) -> Amount:
+        """Rows of r0 that the responder answers."""
+        rows = self.rows(SEED_ROUND)
+        if self.params.respond.seed_answers != "keep":
+            return rows
+        share = self._source.unanswered
+        return rows.reduced(share) if share or self._source.rows is None else NONE
+
+    def selected(self) -> Amount:
+        """Rows that `select` takes: of those with an answer, its share or its count."""
+        given = self.params.select
+        pools = given.pools_read(self.params.pools)
+        there = added([self._answered(pool) for pool in pools])
+        seeds = self.rows(SEED_ROUND) if given.keep_seeds else NONE
+        taken = there if given.share is None else there.times(given.share)
+        most = -(-there.most * (given.share or 1) // 1)
+        taken = Amount(taken.expected, int(most)).limited(given.count).plus(seeds)
+        return Amount(min(taken.expected, there.expected), min(taken.most, there.most))
+
+    def _answered(self, pool: str) -> Amount:
+        """Rows whose answer is no failure."""
+        keeps = pool == SEED_ROUND and self.params.respond.seed_answers == "keep"
+        return self.rows(pool).reduced(1.0 if keeps or self.is_sampled(pool) else self.kept("respond", pool))
+
+    # Branches.
+
+    def is_sampled(self, pool: str) -> bool:
+        """Whether a branch has sampled the answers of a pool itself."""
+        return pool in self.params.branches and bool(self.params.autoif.sample.count)
+
+    def constraints(self, branch: str) -> Amount:
+        """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
+        if not self.params.autoif.on:
+            return NONE
+        if there := self._counted(f"augment@{branch}", f"data/{branch}/constraints.parquet"):
+            return there
+        # Bytes: whether it is text is for the stage to say.
+        seeds = len(Path(self.params.autoif.seeds).read_bytes().splitlines())
+        given = self.params.autoif.augment
+        return exactly(given.rounds * given.count).reduced(assumptions.KEPT["augment"]).plus(exactly(seeds))
+
+    def checked(self, branch: str) -> Amount:
+        """Constraints that cross-checking leaves."""
+        if there := self._counted(f"crosscheck@{branch}", f"data/{branch}/checked.parquet"):
+            return there
+        drawn = self.params.autoif.crosscheck.constraints
+        return self.constraints(branch).reduced(assumptions.KEPT["crosscheck"]).limited(drawn)
+
+    def composed(self, branch: str) -> Amount:
+        """Rows of constraints and queries."""
+        if not self.params.autoif.on:
+            return NONE
+        if there := self._counted(f"compose@{branch}", f"data/{branch}/rows.parquet"):
+            return there
+        given = self.params.autoif.compose
+        there = source_height(Path(given.file)) if given.queries == "file" else self.rows(SEED_ROUND).most
+        queries = min(given.count, given.count if there is None else there)
+        return self.checked(branch).times(queries).limited(given.rows)
+
+    def samples(self, branch: str) -> Amount:
+        """Answers that are sampled to the rows of a branch."""
+        return self.composed(branch).times(self.params.autoif.sample.count)

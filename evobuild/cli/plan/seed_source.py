@@ -1,0 +1,77 @@
+"""What the seed data are like before anything runs: how many rows, how long, how many without an answer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild.core.table_parts import part_files
+from evobuild.seeds.formats import Format, read_seed_rows
+from evobuild.seeds.params import Seed
+
+CHARACTERS_A_TOKEN = 4
+GUESSED_TEXT = 60
+"""Tokens of an instruction where none can be read yet: an assumption."""
+
+
+class SeedSource(NamedTuple):
+    """rows: None if the data have yet to be fetched. text: mean tokens of an instruction with its input.
+
+    unanswered: share of rows without an answer.
+    """
+
+    rows: int | None
+    text: float = GUESSED_TEXT
+    unanswered: float = 0.0
+
+
+def read_source(given: Seed) -> SeedSource:
+    """Read a file of the user's, whole. Raises BadInput as the stage `seed` does."""
+    path = Path(given.source)
+    if not path.exists():
+        return SeedSource(None)
+    columns = tuple(sorted((given.columns or {}).items()))
+    return _read(path, given.format, columns, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, format: Format, columns: tuple[tuple[Any, str], ...], _changed: int) -> SeedSource:
+    """Read a file once, however many experiments of a recipe are planned on it."""
+    rows = characters = unanswered = 0
+    for row in read_seed_rows(path, format, dict(columns)):
+        rows += 1
+        characters += len(row.instruction) + len(row.input)
+        unanswered += not row.output
+    return SeedSource(rows, *_means(rows, characters, unanswered))
+
+
+def read_table(table: Path) -> SeedSource:
+    """Read the rows of r0."""
+    found = (
+        pl.scan_parquet(part_files(table))
+        .select(
+            rows=pl.len(),
+            characters=(pl.col("instruction").str.len_chars() + pl.col("input").str.len_chars()).sum(),
+            unanswered=(pl.col("output") == "").sum(),
+        )
+        .collect()
+    )
+    rows, characters, unanswered = found.row(0)
+    return SeedSource(rows, *_means(rows, characters or 0, unanswered or 0))
+
+
+def _means(rows: int, characters: int, unanswered: int) -> tuple[float, float]:
+    return (characters / rows / CHARACTERS_A_TOKEN, unanswered / rows) if rows else (GUESSED_TEXT, 0.0)
+
+
+def table_height(table: Path) -> int:
+    """Rows of a table of any schema."""
+    return int(pl.scan_parquet(part_files(table)).select(pl.len()).collect().item())
+
+
+def source_height(path: Path) -> int | None:
+    """Rows of a file of the user's; None if it has yet to be fetched."""
+    return sum(1 for _ in read_seed_rows(path)) if path.exists() else None

@@ -1,0 +1,250 @@
+"""What each stage costs, one entry a stage: whether it is on, whom it asks how often, how long it takes.
+
+Seconds are those of a stage's own process on two CPU cores, MEASURED as `assumptions` says: `fixed` is its
+start, with imports, and `row` what each of its rows adds. A stage that runs or trains models itself has
+operations, too (`operations.py`). `speeds.py` has the time of calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evobuild.cli.plan import operations
+from evobuild.cli.plan.amounts import NONE, Amount, exactly
+from evobuild.cli.plan.asking import Asking
+from evobuild.cli.plan.assumptions import BETTER_STEPS, LENGTHS, METHODS, REPEATED
+from evobuild.cli.plan.planned_rows import PlannedRows
+from evobuild.cli.plan.replies import DEFAULT_TOKENS, allowed_tokens
+from evobuild.core.tables import SEED_ROUND
+from evobuild.evolution.keywords import MOST_METHODS
+from evobuild.evolution.optimization_calls import optimization_calls
+
+Asks = Callable[[PlannedRows, str], Sequence[Asking]]
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What a stage costs, given the planned rows and the name of its round, pool or branch.
+
+    is_on: False where params switch it off. asks: None where it asks no chat model. rows: its time grows with
+    them. operations: floating-point operations of the models that it runs itself.
+    """
+
+    is_on: Callable[[PlannedRows, str], bool] = lambda given, name: True
+    asks: Asks | None = None
+    rows: Callable[[PlannedRows, str], Amount] = lambda given, name: given.all_rows()
+    fixed: float = 0.4
+    row: float = 0.0
+    operations: Callable[[PlannedRows, str], operations.Operations] | None = None
+
+
+def _asking(given: PlannedRows, stage: str, role: str, calls: Amount, text: float) -> list[Asking]:
+    """Calls of a stage about rows of `text` tokens."""
+    model = getattr(given.params.models, role)
+    kind = "evolve by operations" if (stage, given.params.evolve.strategy) == ("evolve", "evol") else stage
+    lengths, most = LENGTHS[kind], reply_tokens(given, stage)
+    reply = lengths.simulated if model is not None and model.simulated else lengths.reply
+    if model is not None and model.simulated:
+        calls = calls.reduced(REPEATED.get(stage, 1.0))
+    return [Asking(str(model), role, calls, lengths.prompt.of(text), min(reply.of(text), most), most)]
+
+
+REPLY_SETTINGS = {"optimize": ("optimize", "evolve", "respond", "rate"), "evolve": ("evolve", "rate")}
+"""Sections that say how long a reply may be, of stages that have several in use."""
+_OF_BRANCHES = ("augment", "verifiers", "backtranslate", "sample", "quality")
+
+
+def reply_tokens(given: PlannedRows, stage: str) -> int:
+    """Tokens of a reply of a stage at most: the most that any setting that it may read allows."""
+    found = given.params.model_dump(include=set(REPLY_SETTINGS.get(stage, (stage,))))
+    if stage in _OF_BRANCHES:
+        found = given.params.autoif.model_dump(include={stage})
+    return max(allowed_tokens(found), default=DEFAULT_TOKENS)
+
+
+# The seed, the method and the rounds.
+
+
+def _optimizes(given: PlannedRows, _: str) -> bool:
+    evolve = given.params.evolve
+    return (evolve.strategy, evolve.method) == ("auto", "optimized")
+
+
+def _optimize(given: PlannedRows, _: str) -> list[Asking]:
+    own, rows = given.params.optimize, given.rows(SEED_ROUND)
+    equal = given.params.evolve.failures.equal
+    steps = min(own.steps, own.patience + BETTER_STEPS)
+    expected = optimization_calls(own, equal, steps=steps, rows=round(rows.expected))
+    most = optimization_calls(own, equal, steps=own.steps, rows=rows.most)
+    return _asking(given, "optimize", "evolver", Amount(expected, most), given.text(SEED_ROUND))
+
+
+def _evolve(given: PlannedRows, round_: str) -> list[Asking]:
+    evolve, parent = given.params.evolve, given.params.rounds[round_].parent
+    retries = evolve.retries if evolve.on_failure == "retry" else 0
+    lost, rows = 1 - given.kept("evolve", round_), given.rows(parent)
+    attempts = sum(lost**attempt for attempt in range(1 + retries))
+    calls = Amount(rows.expected * attempts, rows.most * (1 + retries)).times(1 + evolve.failures.equal)
+    return _asking(given, "evolve", "evolver", calls, given.text(parent))
+
+
+def _lists_methods(given: PlannedRows, _: str) -> bool:
+    """Replies to fixed operations list none."""
+    return bool(given.params.keywords.rows and given.params.rounds) and given.params.evolve.strategy == "auto"
+
+
+def _keywords(given: PlannedRows, _: str) -> list[Asking]:
+    replies = given.params.keywords.rows * len(given.params.rounds)
+    return _asking(given, "keywords", "judge", Amount(METHODS * replies, MOST_METHODS * replies), 0)
+
+
+# Branches.
+
+
+def _has_branch(given: PlannedRows, _: str) -> bool:
+    return given.params.autoif.on
+
+
+def _samples(given: PlannedRows, _: str) -> bool:
+    return given.params.autoif.on and bool(given.params.autoif.sample.count)
+
+
+def _judges(given: PlannedRows, name: str) -> bool:
+    return _samples(given, name) and given.params.autoif.quality.score is not None
+
+
+def _translates(given: PlannedRows, _: str) -> bool:
+    return given.params.autoif.on and bool(given.params.autoif.backtranslate.functions)
+
+
+def _augment(given: PlannedRows, _: str) -> list[Asking]:
+    return _asking(given, "augment", "evolver", exactly(given.params.autoif.augment.rounds), 0)
+
+
+def _verifiers(given: PlannedRows, branch: str) -> list[Asking]:
+    calls = given.constraints(branch).times(given.params.autoif.verifiers.count)
+    return _asking(given, "verifiers", "evolver", calls, 0)
+
+
+def _backtranslate(given: PlannedRows, branch: str) -> list[Asking]:
+    calls = given.checked(branch).times(given.params.autoif.backtranslate.functions)
+    return _asking(given, "backtranslate", "evolver", calls, 0)
+
+
+def _sample(given: PlannedRows, branch: str) -> list[Asking]:
+    return _asking(given, "sample", "responder", given.samples(branch), given.text(SEED_ROUND))
+
+
+def _quality(given: PlannedRows, branch: str) -> list[Asking]:
+    if not _judges(given, branch):
+        return _asking(given, "quality", "judge", NONE, 0)
+    answers = given.samples(branch).reduced(given.kept("verify", branch))
+    return _asking(given, "quality", "judge", answers, given.text(SEED_ROUND))
+
+
+# Pools.
+
+
+def _has_rows(given: PlannedRows, pool: str) -> bool:
+    return pool not in given.params.branches or given.params.autoif.on
+
+
+def _respond(given: PlannedRows, pool: str) -> list[Asking]:
+    rows = given.unanswered if pool == SEED_ROUND else given.rows(pool)
+    calls = NONE if given.is_sampled(pool) else rows
+    return _asking(given, "respond", "responder", calls, given.text(pool))
+
+
+def _rates(given: PlannedRows, pool: str) -> bool:
+    return bool(given.params.rate.measures) and _has_rows(given, pool)
+
+
+def _rate(given: PlannedRows, pool: str) -> list[Asking]:
+    calls = given.rows(pool).times(len(given.params.rate.measures))
+    return _asking(given, "rate", "judge", calls, given.text(pool))
+
+
+def _tag(given: PlannedRows, _: str) -> list[Asking]:
+    pools = [given.rows(pool).limited(given.params.tag.rows) for pool in given.params.pools]
+    calls = Amount(sum(each.expected for each in pools), sum(each.most for each in pools))
+    text = sum(map(given.text, given.params.pools)) / max(1, len(given.params.pools))
+    return _asking(given, "tag", "tagger", calls, text)
+
+
+def _has(role: str) -> Callable[[PlannedRows, str], bool]:
+    """Whether a model plays a role."""
+    return lambda given, _: getattr(given.params.models, role) is not None
+
+
+def _contradicts(given: PlannedRows, _: str) -> bool:
+    return given.params.autoif.on and given.params.models.entailment is not None
+
+
+def _scorer_is_experienced(given: PlannedRows, _: str) -> bool:
+    scorer = given.params.models.scorer
+    return scorer is not None and scorer.is_experienced
+
+
+def _one_pool(given: PlannedRows, pool: str) -> Amount:
+    return given.rows(pool)
+
+
+def _parents(given: PlannedRows, round_: str) -> Amount:
+    return given.rows(given.params.rounds[round_].parent)
+
+
+def _selected(given: PlannedRows, _: str) -> Amount:
+    return given.selected()
+
+
+def _no_rows(given: PlannedRows, _: str) -> Amount:
+    return NONE
+
+
+def _evaluates(given: PlannedRows, _: str) -> bool:
+    return bool(given.params.evaluate.models)
+
+
+def _composed(given: PlannedRows, branch: str) -> Amount:
+    return given.composed(branch)
+
+
+COSTS: Mapping[str, StageCost] = {
+    "check": StageCost(fixed=0.3),
+    "fetch": StageCost(fixed=10),
+    "seed": StageCost(rows=lambda given, _: given.rows(SEED_ROUND), row=0.0001),
+    "resolve": StageCost(fixed=0.7),
+    "scratch": StageCost(operations.has_scratch, fixed=6, operations=operations.scratch),
+    "experience": StageCost(_scorer_is_experienced, fixed=10, operations=operations.experience),
+    "optimize": StageCost(_optimizes, _optimize),
+    "evolve": StageCost(asks=_evolve, rows=_parents),
+    "keywords": StageCost(_lists_methods, _keywords),
+    "augment": StageCost(_has_branch, _augment),
+    "verifiers": StageCost(_has_branch, _verifiers),
+    "crosscheck": StageCost(_has_branch, rows=lambda given, name: given.constraints(name), row=0.15),
+    "backtranslate": StageCost(_translates, _backtranslate),
+    "entailment": StageCost(_contradicts, rows=_composed, fixed=8, operations=operations.entailment),
+    "compose": StageCost(_has_branch, rows=_composed),
+    "sample": StageCost(_samples, _sample),
+    "verify": StageCost(_samples, rows=lambda given, name: given.samples(name), row=0.015),
+    "quality": StageCost(_has_branch, _quality),
+    "respond": StageCost(_has_rows, _respond, rows=_one_pool),
+    "rate": StageCost(_rates, _rate, rows=_one_pool),
+    "score": StageCost(_has("scorer"), fixed=6, operations=operations.score),
+    "diversity": StageCost(_has("embedder"), fixed=9, operations=operations.diversity),
+    "reward": StageCost(_has("reward"), fixed=8, operations=operations.reward),
+    "tag": StageCost(_has("tagger"), _tag),
+    "decontaminate": StageCost(fixed=0.6, row=0.0005, operations=operations.decontaminate),
+    "select": StageCost(fixed=0.6, row=0.0002),
+    "validate": StageCost(fixed=9, row=0.001),
+    "export": StageCost(rows=_selected, fixed=1.5, row=0.001),
+    "gather": StageCost(lambda given, _: bool(given.params.bases), rows=_selected),
+    "finetune": StageCost(rows=_selected, fixed=8),
+    "evaluate": StageCost(rows=_no_rows, fixed=6),
+    "compare": StageCost(_evaluates, rows=_no_rows, fixed=1),
+    "validate_outputs": StageCost(fixed=6, row=0.0005),
+    "summarize": StageCost(fixed=0.7, row=0.0001),
+    "report": StageCost(fixed=5, row=0.002),
+}
+"""By stage, in the order of the pipeline. What evaluate and compare ask is counted by `benchmarks.py`."""
