@@ -2,10 +2,10 @@
 
     EVOBUILD_REAL_DATA=FOLDER python benchmarks/plan.py [default | data-only | autoif | evol-instruct]
 
-FOLDER holds alpaca/alpaca_data.json. Each line is a new project with a reply cache of its own; nothing is measured
-there before, so that the plan rests on its assumptions. Seconds are those of processors, with one thread a process,
-so that other work on the machine hardly counts; those of the wall clock are printed beside them. Prints each figure
-as it comes and, last, one JSON object: figure -> {"value", "must", "holds"}.
+FOLDER holds alpaca/alpaca_data.json. Each line is a new project with a reply cache of its own, where nothing
+was measured before: the plan rests on its assumptions. Seconds are those of processors, with one thread a
+process, so that other work on the machine hardly counts; those of the wall clock are printed beside them. Prints
+each figure as it comes and, last, one JSON object: figure -> {"value", "must", "holds"}.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ TOTAL = """
 import dataclasses, json
 from evobuild.cli.plan import plan
 found = plan.plan()
-of_rounds = [each for each in found.stages if each.stage.partition("@")[0] in ("evolve", "respond")]
-print(json.dumps(dataclasses.asdict(plan.total(found)) | {"previewed": sum(each.calls for each in of_rounds)}))
+calls = [each.calls for each in found.stages if each.stage.partition("@")[0] in ("evolve", "respond")]
+print(json.dumps(dataclasses.asdict(plan.total(found)) | {"previewed": sum(calls)}))
 """
 PREVIEW_ROWS = 20
 
