@@ -4,8 +4,8 @@
 
 FOLDER holds alpaca/alpaca_data.json. Each line is a new project with a reply cache of its own, where nothing
 was measured before: the plan rests on its assumptions. Seconds are those of processors, with one thread a
-process, so that other work on the machine hardly counts; those of the wall clock are printed beside them. Prints
-each figure as it comes and, last, one JSON object: figure -> {"value", "must", "holds"}.
+process, so that other work on the machine hardly counts; those of the wall clock are printed beside them.
+Prints each figure as it comes and, last, one JSON object: figure -> {"value", "must", "holds"}.
 """
 
 from __future__ import annotations

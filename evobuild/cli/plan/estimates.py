@@ -186,7 +186,9 @@ class Estimator:
         """
         cost = COSTS[name]
         rows = cost.rows(self._rows, key)
-        work = cost.operations(self._rows, key) if cost.operations else None
+        work = None
+        if cost.operations and cost.is_on(self._rows, key):
+            work = cost.operations(self._rows, key)
         expected = cost.fixed + cost.row * rows.expected
         most = cost.fixed + cost.row * rows.most
         if work:

@@ -159,8 +159,8 @@ class PlannedRows:
         if there := self._counted(f"compose@{branch}", f"data/{branch}/rows.parquet"):
             return there
         given = self.params.autoif.compose
-        there = source_height(Path(given.file)) if given.queries == "file" else self.rows(SEED_ROUND).most
-        queries = min(given.count, given.count if there is None else there)
+        asked = source_height(Path(given.file)) if given.queries == "file" else self.rows(SEED_ROUND).most
+        queries = min(given.count, given.count if asked is None else asked)
         return self.checked(branch).times(queries).limited(given.rows)
 
     def samples(self, branch: str) -> Amount:
