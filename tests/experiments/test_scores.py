@@ -221,8 +221,8 @@ def line(monkeypatch, tmp_path):
 
     found = Line()
     (tmp_path / "rows").write_text("{}")
-    (tmp_path / "items").write_text("{}")
-    found.items = ("--benchmark", f"gsm8k={tmp_path / 'items'}")
+    (tmp_path / "items.jsonl").write_bytes((ROOT / "data/raw/benchmarks/gsm8k.jsonl").read_bytes())
+    found.items = ("--benchmark", f"gsm8k={tmp_path / 'items.jsonl'}")
 
     def now(name, overrides, targets):
         found.ran.append((name, targets))
@@ -272,9 +272,19 @@ def test_a_benchmark_without_items_is_said_before_anything_runs(line):
     assert line.queued == []
 
 
+@pytest.mark.parametrize("words", [(), ("--plan",)])
+def test_items_that_cannot_be_read_are_said_before_anything_is_planned(line, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(costs, "table", lambda wanted: pytest.fail("it was planned"))
+    (tmp_path / "items.jsonl").write_text('{"question": "1 + 1"}\n')
+    with pytest.raises(UserError, match=r"items\.jsonl:1"):
+        line(*line.items, *words)
+    assert line.queued == []
+
+
 def test_other_items_are_another_experiment(line, tmp_path):
     line(*line.items)
-    (tmp_path / "items").write_text("{ }")
+    with (tmp_path / "items.jsonl").open("a") as items:
+        items.write("\n")
     line(*line.items)
     assert len({name for name, _ in line.queued}) == 4
 
