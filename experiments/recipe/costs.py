@@ -41,7 +41,8 @@ def table(wanted: Sequence[Experiment]) -> str:
     labels = [[*each.labels.values()] for each in wanted] + [["all", *[""] * (len(factors) - 1)]]
     lines = [line([*factors, *heads]), line(["---"] * len(factors) + ["---:"] * len(heads))]
     lines += [line([*left, *right]) for left, right in zip(labels, cells, strict=True)]
-    return "\n".join([*lines, *_notes(trainings)]) + "\n"
+    chats = plan.gpu_notes(stage for stages in plans for stage in stages)
+    return "\n".join([*lines, *_notes(trainings), *(f"\n{note}" for note in chats)]) + "\n"
 
 
 def _asked(stage: Estimate) -> dict[str, Any]:

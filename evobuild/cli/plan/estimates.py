@@ -7,7 +7,7 @@ beside. Replies are like those of the same model in the same stage so far, else 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,8 +58,8 @@ class Estimate:
     calls and stored are None where no chat model is asked, stored where it is not known. exact: calls are
     counted. tokens: of prompts and replies. measured: they come from replies of the same model in the same
     stage, not from an assumption. seconds: from its start to its end. cost: None where no price is known.
-    gpu_hours: of models that run in the stage and have not replied yet. models: those that are asked.
-    training: of finetune. unknown: benchmarks that are not counted, for their items are not there yet.
+    gpu_hours: of each model that runs in the stage and has not replied yet. training: of finetune.
+    unknown: benchmarks that are not counted, for their items are not there yet.
     """
 
     stage: str
@@ -71,8 +71,7 @@ class Estimate:
     seconds: float | None = None
     cost: float | None = None
     most: Most = field(default_factory=Most)
-    gpu_hours: float = 0.0
-    models: tuple[str, ...] = ()
+    gpu_hours: Mapping[str, float] = field(default_factory=dict)
     training: TrainingEstimate | None = None
     unknown: tuple[str, ...] = ()
 
@@ -173,8 +172,7 @@ class Estimator:
             measured=all(each.measured for each in calling),
             cost=cost,
             most=most,
-            gpu_hours=sum(each.time.gpu for each in taken) / 3600,
-            models=tuple(dict.fromkeys(each.model for each in calling)),
+            gpu_hours={each.model: each.time.gpu / 3600 for each in taken if each.time.gpu},
         )
         time = Time(sum(each.time.seconds for each in taken))
         return self._timed(found, name, key, time, most_tokens / tokens if tokens else 1.0)

@@ -178,7 +178,7 @@ def _notes(planned: Plan) -> Iterator[str]:
         on = {_stage(each.stage) for each in stages}
         off = ", ".join(dict.fromkeys(each if _stage(each) in on else _stage(each) for each in planned.off))
         yield f"{len(planned.off)} stages are switched off; the total has the time to start them: {off}"
-    yield from _local(stages)
+    yield from gpu_notes(stages)
     if untimed := _named(each for each in stages if each.seconds is None):
         yield f"no time is known yet, nor is it in the total: {untimed}"
     unpriced = [each for each in asking if each.cost is None]
@@ -192,15 +192,14 @@ def _notes(planned: Plan) -> Iterator[str]:
         yield f"{', '.join(those)}: without {', '.join(benchmarks)}, whose items are not there yet"
 
 
-def _local(stages: Sequence[Estimate]) -> Iterator[str]:
-    """GPU hours of models that run in stages."""
+def gpu_notes(stages: Iterable[Estimate]) -> Iterator[str]:
+    """GPU hours of models that run in stages, and by which speeds."""
     hours: dict[str, float] = {}
     for each in stages:
-        if each.gpu_hours:
-            names = ", ".join(each.models)
-            hours[names] = hours.get(names, 0.0) + each.gpu_hours
-    for names, own in hours.items():
-        yield f"{names}: ~ {shown(own, '', 2 if own < 100 else 0)} GPU hours"
+        for model, own in each.gpu_hours.items():
+            hours[model] = hours.get(model, 0.0) + own
+    for model, own in hours.items():
+        yield f"{model}: ~ {own:,.2g} GPU hours" if own < 10 else f"{model}: ~ {own:,.0f} GPU hours"
     if hours:
         yield f"GPU hours: {GPU_SOURCE}"
 

@@ -32,8 +32,9 @@ SIZE = 8e9
 READING = 0.4
 """Share of the peak FLOP/s at which prompts are read and rows scored: an assumption, as in docs/scale.md."""
 GPU_SOURCE = (
-    "of one H100 unless the GPU is known. vLLM writes 10,000 tokens/s with 8 billion weights (12,500 are "
-    "published), transformers a twentieth of that; prompts are read at 40% of the peak, training.device_flops"
+    "of one H100 unless the GPU is known, by the size in the model's config or name. vLLM writes 10,000 "
+    "tokens/s with 8 billion weights (12,500 are published), transformers a twentieth of that; prompts are "
+    "read at 40% of the peak"
 )
 STATIC_BATCHES = 1 / 20
 """Speed of transformers' static batches beside vLLM: up to 23 times slower were published
