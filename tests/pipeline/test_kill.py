@@ -88,8 +88,7 @@ def repro(root: Path, shell: str | None = "/bin/sh") -> Iterator[subprocess.Pope
     finally:
         process.kill()
         process.wait(timeout=10)
-        for pid in stages_in(root):
-            os.kill(pid, signal.SIGKILL)
+        kill(root, process, "stage")
 
 
 def stages_in(root: Path) -> list[int]:
