@@ -7,6 +7,7 @@ stage. `label` tells those that write figures and cards whether it is a dry run,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from evobuild.cli.check.params import Params
 from evobuild.core.stage import Out, out, run
@@ -23,6 +24,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.cli.check import consistency, evaluation, packages, toys
     from evobuild.core import dvc_state, metrics
 
+    dvc_state.check_path(Path.cwd())
     packages.check_packages(params)
     consistency.check_params(params)
     if warning := dvc_state.warning_of_shared_site_cache():

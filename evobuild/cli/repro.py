@@ -20,7 +20,7 @@ from evobuild.cli import pulled
 from evobuild.cli.check import consistency, packages
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.resolve import leftovers, settings
-from evobuild.core.dvc_state import damaged_rwlock, use_private_site_cache
+from evobuild.core.dvc_state import check_path, damaged_rwlock, use_private_site_cache
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.terminal import log
@@ -35,6 +35,7 @@ def repro(words: Sequence[str]) -> int:
         raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     params = load_all_params(PARAMS)
     packages.check_packages(params)
+    check_path(Path.cwd())
     consistency.check_params(params)
     if damaged := damaged_rwlock():
         raise UserError(damaged)

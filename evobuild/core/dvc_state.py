@@ -11,6 +11,7 @@ import json
 import os
 from pathlib import Path
 
+from evobuild.core.errors import UserError
 from evobuild.core.machine import repository_root
 from evobuild.core.private_files import OTHERS, private_folder
 
@@ -61,6 +62,13 @@ def warning_of_shared_site_cache() -> str:
         f"warning: others may write in DVC's site cache, {folder}, and so run code as you; "
         f"set {VARIABLE} to a folder of mode 0700 (docs/sharing.md)"
     )
+
+
+def check_path(folder: Path) -> None:
+    """Raise UserError if DVC (3.67) fails in a folder: its progress bars take a brace for a field."""
+    path = folder.absolute()
+    if set("{}") & set(str(path)):
+        raise UserError(f"{path}: DVC fails in a folder whose path has a brace; rename or move the project")
 
 
 def damaged_rwlock() -> str:

@@ -98,3 +98,12 @@ def test_a_file_of_locks_that_a_killed_dvc_left_is_said_with_what_to_do(reposito
     assert dvc_state.damaged_rwlock().startswith(f"{repository}/.dvc/tmp/rwlock was left damaged")
     with pytest.raises(UserError, match=r"rwlock was left damaged by a DVC that was killed; .* remove it"):
         plan._stale((), Path("params.yaml"))
+
+
+@pytest.mark.parametrize("name", ["a{b}", "a}", "{"])
+def test_a_path_on_which_dvc_fails_is_refused(tmp_path, monkeypatch, name):
+    dvc_state.check_path(tmp_path / "%s $x")
+    (tmp_path / name / "project").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / name)
+    with pytest.raises(UserError, match="DVC fails in a folder whose path has a brace; rename or move"):
+        dvc_state.check_path(Path("project"))

@@ -23,6 +23,7 @@ from evobuild.cli.project.lock import lock_text
 from evobuild.cli.project.params_file import changed_values, set_params
 from evobuild.cli.project.template import BASE, pack, shipped_files
 from evobuild.core import library
+from evobuild.core.dvc_state import check_path
 from evobuild.core.errors import UserError
 from evobuild.core.names import safe_name
 from evobuild.core.yaml_files import read_yaml
@@ -68,6 +69,7 @@ def begin_project(
 
 
 def _refuse_full(folder: Path) -> None:
+    check_path(folder)
     if os.path.lexists(folder) and not folder.is_dir():
         raise UserError(f"{folder}: is no folder; expected the name of a new one")
     inside = sorted(path.name for path in folder.iterdir() if path.name != ".git") if folder.is_dir() else []
