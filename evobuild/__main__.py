@@ -22,7 +22,7 @@ def main(words: list[str] | None = None) -> int:
 
     def work() -> int:
         _find_stages()
-        arguments = _parser(words[:1]).parse_args(words)
+        arguments = _parser(words[:1]).parse_args(words or ["--help"])
         code: int = arguments.run(arguments)
         return code
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from evobuild.core.conversation import PLAIN
 from evobuild.core.errors import BadParams
 from evobuild.core.prompts import FOLDER
+from evobuild.core.suggestions import unknown_name
 
 SHIPPED = {"plain": PLAIN, "paper": "respond/paper.jinja"}
 OWN = FOLDER / "respond"
@@ -29,9 +30,6 @@ def response_template(prompt: str) -> str:
         return SHIPPED[prompt]
     path = Path(os.path.normpath(prompt))
     if OWN not in path.parents or not path.is_file():
-        found = f"is not in {OWN}/" if path.exists() else "does not exist"
-        raise BadParams(
-            f"params.yaml: respond.prompt '{prompt}' {found}; "
-            f"expected {', '.join(SHIPPED)}, or a template file in {OWN}/"
-        )
+        also = f"a template file in {OWN}/" + (", where this file is not" if path.exists() else "")
+        raise BadParams(f"params.yaml: respond.prompt: {unknown_name('prompt', prompt, SHIPPED, also)}")
     return path.relative_to(FOLDER).as_posix()

@@ -15,6 +15,7 @@ import polars as pl
 from evobuild.core import metrics, tables
 from evobuild.core.errors import UserError
 from evobuild.core.params import Part, RandomSeed, load_params
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.tables import COMPARISONS
 from evobuild.core.terminal import aligned
 from evobuild.evaluation.benchmark import Benchmark
@@ -86,14 +87,13 @@ def compare_models(path: Path, a: str, b: str, benchmarks: Sequence[str] = ()) -
 def _hold_names(params: Params, models: Sequence[str], benchmarks: Sequence[str]) -> None:
     for name in models:
         if name not in params.evaluate.models:
-            known = ", ".join(params.evaluate.models) or "evaluate.models has none"
-            raise UserError(f"'{name[:80]}' is no model of evaluate.models; expected two of {known}")
+            raise UserError(unknown_name("model of evaluate.models", name, params.evaluate.models))
     if models[0] == models[1]:
         raise UserError(f"both models are {models[0]}; expected two different ones")
     for name in benchmarks:
         if name not in params.evaluate.benchmarks:
-            known = ", ".join(params.evaluate.benchmarks) or "evaluate.benchmarks has none"
-            raise UserError(f"'{name[:80]}' is none of evaluate.benchmarks; expected some of {known}")
+            known = params.evaluate.benchmarks
+            raise UserError(unknown_name("benchmark of evaluate.benchmarks", name, known))
 
 
 def _lines(measured: Measured, a: str, b: str, drawn: Resampling) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Found, Hit
 from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.seeds import formats
 from evobuild.text.words import split_normalised_words
@@ -37,7 +38,7 @@ def named(sets: Sequence[str], columns: Sequence[str]) -> dict[str, list[Questio
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UserError(f"--set {twice[0]}=… is given twice; expected each name once")
     if unknown := sorted(own.keys() - set(names)):
-        raise UserError(f"--columns {unknown[0]}=… is of no set; expected one of {', '.join(names)}")
+        raise UserError(f"--columns: {unknown_name('set', unknown[0], names)}")
     return {name: evaluation_sets.read_evaluation_set(Path(file), own.get(name, ())) for name, file in files}
 
 

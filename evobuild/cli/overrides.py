@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from evobuild.cli.check.params import PARAMS
-from evobuild.core.errors import BadParams
+from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.core.errors import BadParams, UserError
+from evobuild.core.suggestions import nearest_names, unknown_name
+from evobuild.core.yaml_files import read_yaml
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
@@ -25,16 +29,74 @@ def overridden_params(overrides: Sequence[str], params: Path = PARAMS) -> Iterat
     if not overrides:
         yield params
         return
+    with _changed_copy(params, overrides) as (copy, problem):
+        if problem:
+            raise BadParams(_explain_failure(params, overrides, problem))
+        try:
+            yield copy
+        except UserError as error:
+            raise type(error)(str(error).replace(str(copy), str(params))) from error
+
+
+@contextmanager
+def _changed_copy(params: Path, overrides: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """Give a copy with some changes, and DVC's reason if it does not take one of them, else ''."""
     from dvc.exceptions import DvcException
     from dvc.utils.hydra import apply_overrides
 
     with tempfile.TemporaryDirectory(prefix="evobuild-params-") as folder:
-        copy = Path(folder, PARAMS.name)
+        copy, problem = Path(folder, PARAMS.name), ""
         copy.write_bytes(params.read_bytes())
         try:
             apply_overrides(copy, overrides)
         except (DvcException, ValueError, KeyError) as error:
-            raise BadParams(
-                f"-S {' '.join(overrides)}: {' '.join(str(error.__cause__ or error).split())[:200]}"
-            ) from error
-        yield copy
+            problem = " ".join(str(error.__cause__ or error).split())[:200] or type(error).__name__
+        yield copy, problem
+
+
+def _explain_failure(params: Path, overrides: Sequence[str], problem: str) -> str:
+    """Explain the first change that DVC does not take, and what to write instead."""
+    for count, override in enumerate(overrides, start=1):
+        with _changed_copy(params, overrides[:count]) as (_, failure):
+            if failure:
+                return f"-S {override[:200]}: {_remedy(params, override, failure)}"
+    return f"-S {' '.join(overrides)[:200]}: {problem}"
+
+
+def _remedy(params: Path, override: str, problem: str) -> str:
+    """Find what to write instead of a change; DVC's own reason if nothing better is known."""
+    name, equals, value = override.partition("=")
+    key, content = name.lstrip("+~"), read_yaml(params)
+    known = list(_dotted_keys(content))
+    if not equals and not name.startswith("~"):
+        return "expected KEY=VALUE, such as select.share=0.1"
+    quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    tries = () if name.startswith("~") else (f"+{key}={value}", f"{key}={quoted}", f"+{key}={quoted}")
+    if fits := next((each for each in tries if _is_accepted(params, each)), None):
+        reason = "the value cannot be parsed" if key in known else "params.yaml has no such key yet"
+        if key in known and fits.startswith("+"):
+            reason = "a mapping needs a '+', which adds its keys"
+        return f"{reason}; write: -S {shlex.quote(fits)}"
+    if key not in known:
+        return unknown_name("key", key, known if nearest_names(key, known) else content)
+    if name.startswith("~"):
+        return problem
+    return (
+        'the value cannot be parsed; expected a number, a word, [a, list], {a: mapping} or "text in quotes"'
+    )
+
+
+def _is_accepted(params: Path, override: str) -> bool:
+    """Whether DVC takes a change, and the schema of params its result."""
+    with _changed_copy(params, [override]) as (copy, problem):
+        try:
+            return not problem and bool(load_all_params(copy))
+        except BadParams:
+            return False
+
+
+def _dotted_keys(content: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in content.items():
+        yield f"{above}{key}"
+        if isinstance(value, Mapping):
+            yield from _dotted_keys(value, f"{above}{key}.")

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.outs import whole
-from evobuild.core.params import first_error
+from evobuild.core.param_errors import first_error
+from evobuild.core.suggestions import unknown_name
 from evobuild.sandbox.params import Limits
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def read_samples(path: Path, problems: dict[str, Problem]) -> list[Sample]:
     for place, row in read_records(path):
         task, completion = str(row.get("task_id"))[:80], row.get("completion")
         if task not in problems:
-            raise BadInput(f"{place}: there is no problem {task!r}")
+            raise BadInput(f"{place}: {unknown_name('problem', task, problems)}")
         if not isinstance(completion, str):
             raise BadInput(f"{place}: 'completion' is {json_kind(completion)}; expected text")
         found.append(Sample(task, completion))

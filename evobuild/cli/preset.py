@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.yaml_files import read_yaml
 
 FOLDER = Path("presets")
@@ -57,7 +58,7 @@ def read_preset(name: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """
     known = _names()
     if name not in known:
-        raise UserError(f"there is no preset '{name}'; expected one of {', '.join(known) or 'none'}")
+        raise UserError(unknown_name("preset", name, known))
     if name in above:
         raise BadInput(f"{FOLDER}: presets extend one another in a circle: {' <- '.join((*above, name))}")
     content, settings = _read(FOLDER / f"{name}.yaml"), dict[str, Any]()

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from evobuild.cli.pass_at_k import add_limits, given_limits
 from evobuild.core.errors import BadInput, BadParams, UserError
 from evobuild.core.outs import whole
-from evobuild.core.params import first_error
+from evobuild.core.param_errors import first_error
 from evobuild.core.yaml_files import parse_yaml
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def made_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[A
     try:
         kind = benchmark_class(name)
     except ValueError as error:
-        raise UserError(f"there is no benchmark {name[:60]!r}; {error}") from error
+        raise UserError(str(error)) from error
     # How replies were drawn is nothing to their scores; some settings refuse several greedy ones.
     given: dict[str, Any] = {"temperature": 1.0} | ({"items": items} if items else {})
     for change in changes:

@@ -9,7 +9,6 @@ holds values of numpy that its own writer refuses.
 
 from __future__ import annotations
 
-import difflib
 import gc
 import math
 import os
@@ -24,6 +23,7 @@ import polars as pl
 from evobuild.contracts.result import MOST_IDS, Outcome, TableOutcomes
 from evobuild.contracts.suites import Entry
 from evobuild.core.errors import BadInput
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.table_writer import write_stream
 
 if TYPE_CHECKING:
@@ -114,9 +114,7 @@ def make_expectation(entry: Entry, place: int = 0) -> Any:
             return given.to_domain_obj()
     except ExpectationNotFoundError:
         known = sorted(list_registered_expectation_implementations())
-        close = difflib.get_close_matches(entry.type, known, 1)
-        hint = f"did you mean '{close[0]}'?" if close else "expected one of Great Expectations' types"
-        raise BadInput(f"{entry.place}: unknown type '{entry.type}'; {hint}") from None
+        raise BadInput(f"{entry.place}: {unknown_name('type', entry.type, known)}") from None
     except ValueError as error:
         raise BadInput(f"{entry.place}: {_wrong_kwargs(error)}") from None
 

@@ -11,7 +11,6 @@ Types and kwargs are Great Expectations' own; `expectations.py` asks it about th
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 
 from evobuild.contracts.result import SEVERITIES, Severity
 from evobuild.core.errors import BadInput
+from evobuild.core.suggestions import suggest, unknown_name
 from evobuild.core.yaml_files import read_yaml
 
 TABLES = (
@@ -88,9 +88,8 @@ def refuse_strange_files(folder: Path) -> None:
     names = sorted(TABLES)
     for path in sorted(folder.iterdir()):
         if path.suffix in (".yaml", ".yml") and path.name not in {f"{name}.yaml" for name in names}:
-            raise BadInput(
-                f"{path}: of no table; expected one of {', '.join(f'{name}.yaml' for name in names)}"
-            )
+            known = [f"{name}.yaml" for name in names]
+            raise BadInput(f"{folder}: {unknown_name('suite', path.name, known)}")
 
 
 def _entries(path: Path, table: str, columns: list[str], known: list[str]) -> Iterator[Entry]:
@@ -102,12 +101,12 @@ def _entries(path: Path, table: str, columns: list[str], known: list[str]) -> It
         entry = _entry(f"{path}, entry {number}", given)
         for column in entry.columns:
             if column not in columns:
-                raise BadInput(f"{entry.place}: {table} has no column '{column}'; {_near(column, columns)}")
+                raise BadInput(f"{entry.place}: {unknown_name(f'column of {table}', column, columns)}")
         for name in entry.parameters:
             if name not in known:
                 raise BadInput(
                     f"{entry.place}: the parameter '{name}' is not in contracts.thresholds of params.yaml; "
-                    f"{_near(name, known)}"
+                    f"{suggest(name, known)}"
                 )
         yield entry
 
@@ -118,16 +117,10 @@ def _entry(place: str, given: object) -> Entry:
     place = f"{place} ({given['type'][:80]})"
     for key in given:
         if key not in _KEYS:
-            raise BadInput(f"{place}: unknown key '{key}'; {_near(key, _KEYS)}")
+            raise BadInput(f"{place}: {unknown_name('key', key, _KEYS)}")
     severity, kwargs = given.get("severity", "critical"), given.get("kwargs", {})
     if severity not in SEVERITIES:
-        raise BadInput(f"{place}: severity is {severity!r}; expected {', '.join(SEVERITIES)}")
+        raise BadInput(f"{place}: {unknown_name('severity', severity, SEVERITIES)}")
     if not isinstance(kwargs, dict):
         raise BadInput(f"{place}: kwargs is {kwargs!r}; expected a mapping")
     return Entry(place, given["type"], kwargs, severity, str(given.get("notes", "")))
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, 1)
-    return f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(names)}"

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from evobuild.core import memory
 from evobuild.core.errors import UserError
 from evobuild.core.full_disk import explain_full_disk, is_full_disk
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.terminal import log, say
 
 QUIET = {
@@ -37,11 +38,40 @@ LONGEST = 600
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what does not fit in a line; all that would is in --help."""
+    """Report what does not fit in one line, with near names; --help lists everything."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse words. A wrong option is an error that names near ones."""
+        found, rest = self.parse_known_args(args, namespace)
+        if rest:
+            name, chosen = rest[0].partition("=")[0], self._chosen(sys.argv[1:] if args is None else args)
+            known = [option for option in chosen._option_string_actions if option.startswith("--")]
+            is_option = name.startswith("-")
+            chosen.error(
+                unknown_name("option", name, known) if is_option else f"unexpected argument '{name[:80]}'"
+            )
+        return found
+
+    def _chosen(self, words: Sequence[str]) -> argparse.ArgumentParser:
+        """The parser of the command that some words choose; this one without any."""
+        found: argparse.ArgumentParser = self
+        for word in words:
+            for action in found._actions:
+                if isinstance(action, argparse._SubParsersAction) and word in action.choices:
+                    found = action.choices[word]
+        return found
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Replace argparse's list of all choices by near names."""
+        if action.choices is not None and value not in action.choices:
+            named = isinstance(action, argparse._SubParsersAction)
+            known = [str(each) for each in action.choices]
+            kind = "command" if named else f"value of {'/'.join(action.option_strings) or action.dest}"
+            raise argparse.ArgumentError(None, unknown_name(kind, value, known))
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong with the command line, and exit with 2."""
-        say_error(self.prog, f"{message}; usage: {self.prog} --help")
+        say_error(self.prog, f"{message}{'' if message.endswith('?') else ';'} usage: {self.prog} --help")
         raise SystemExit(2)
 
 

@@ -7,14 +7,11 @@ which has the keys that it declares and no other, so that mypy refuses what dvc.
 
 from __future__ import annotations
 
-import difflib
 import re
-import reprlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadParams
+from evobuild.core.param_errors import explain_errors
 from evobuild.core.reads import Given, Reads
 from evobuild.core.yaml_files import read_yaml
 
@@ -172,10 +170,6 @@ Pools = Annotated[dict[Name, Pool], Field(max_length=102)]
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-_SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 80
-"""Shows a value in a line, however much it holds."""
-
 
 def load_params(path: Path, schema: type[Schema]) -> Schema:
     """Read what a schema names of a YAML file.
@@ -213,70 +207,4 @@ def declared_values(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str,
             at, own = at.get(section, {}), own.setdefault(section, {})
         if last in at:
             own[last] = at[last]
-    return found
-
-
-def explain_errors(path: Path, error: ValidationError, schema: type[BaseModel]) -> str:
-    """Say what is wrong with a file, in two lines at the most."""
-    said = _items_said(error, schema)
-    lines = (_line(item, schema) for item in said[:2])
-    more = f" (and {len(said) - 2} more)" if len(said) > 2 else ""
-    return "\n".join(f"{path}: {line}" for line in lines) + more
-
-
-def first_error(error: ValidationError, schema: type[BaseModel]) -> str:
-    """Say the first thing that is wrong with a section."""
-    return _line(_items_said(error, schema)[0], schema)
-
-
-def _items_said(error: ValidationError, schema: type[BaseModel]) -> list[Any]:
-    """What is worth a line. A misspelt key is also a missing one: the cause comes first."""
-    items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
-    unknown = (item["loc"] for item in items if item["type"] == "extra_forbidden")
-    # Of an old key the new name is enough.
-    replacing = " ".join(_renamed(schema, location) for location in unknown)
-    return [item for item in items if item["type"] != "missing" or _place(item["loc"]) not in replacing]
-
-
-def _line(item: Any, schema: type[BaseModel]) -> str:
-    place = _place(item["loc"])
-    if item["type"] == "extra_forbidden":
-        return _unknown_key(place, schema, item["loc"])
-    if item["type"] == "missing":
-        return f"the key '{place}' is missing"
-    message = item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    wanted = message if message.startswith(("expected", "the ")) else f"expected {message}"
-    return f"{place or 'it'} is {_SHORT.repr(item['input'])}; {wanted}"
-
-
-def _place(location: tuple[Any, ...]) -> str:
-    return ".".join(str(part)[:60] for part in location if part != "[key]")
-
-
-def _renamed(schema: type[BaseModel], location: tuple[Any, ...]) -> str:
-    """What a key is called now, '' if it never was one."""
-    section = _schema_at(schema, location[:-1])
-    return str(getattr(section, "renamed", {}).get(location[-1], ""))
-
-
-def _unknown_key(place: str, schema: type[BaseModel], location: tuple[Any, ...]) -> str:
-    if new := _renamed(schema, location):
-        return f"the key '{place}' is now {new}"
-    key, known = str(location[-1])[:60], list(_schema_at(schema, location[:-1]).model_fields)
-    close = difflib.get_close_matches(key, known, 1)
-    hint = f"; did you mean '{close[0]}'?" if close else f"; known here: {', '.join(known)}"
-    return f"unknown key '{place}'{hint}"
-
-
-def _schema_at(schema: type[BaseModel], location: tuple[Any, ...]) -> type[BaseModel]:
-    """The schema of a place of a file: of a section, or of an entry of a dict of sections."""
-    annotation: Any = schema
-    for part in location:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            annotation = annotation.model_fields[str(part)].annotation
-        else:
-            annotation = get_args(annotation)[1]
-        if isinstance(annotation, UnionType):
-            annotation = next(each for each in get_args(annotation) if each is not NoneType)
-    found: type[BaseModel] = annotation
     return found

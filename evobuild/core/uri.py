@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.suggestions import unknown_name
+
 ENGINES = ("simulated", "vllm", "openai", "transformers")
 SCRATCH = "models/scratch"
 """The folder of the stage `scratch`: a toy model."""
@@ -114,8 +116,10 @@ def parse_chat_model(text: str) -> ChatModel:
     Raises ValueError, with what was wanted, for an unknown engine or a missing model.
     """
     engine, colon, rest = text.partition(":")
-    if not colon or engine not in ENGINES:
+    if not colon:
         raise ValueError(f"expected {', '.join(f'{name}:<model>' for name in ENGINES)}")
+    if engine not in ENGINES:
+        raise ValueError(unknown_name("engine", engine, ENGINES))
     if engine == "openai":
         # The server knows its models' names, and an '@' may be part of one.
         return ChatModel(engine, rest)

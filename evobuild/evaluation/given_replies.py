@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.suggestions import suggest
 from evobuild.evaluation.benchmark import Benchmark, Item
 from evobuild.models.reasoning import with_answer_alone
 from evobuild.seeds.fields import Record, field_kind, json_kind, listed_fields
@@ -119,8 +120,8 @@ def by_item(
     for identity, given in replies:
         if identity not in items:
             raise BadInput(
-                f"{given.place}: there is no item {identity[:80]!r} in {benchmark.items_file}; there are "
-                f"such as {next(iter(items))[:80]!r}"
+                f"{given.place}: unknown item {identity[:80]!r} of {benchmark.items_file}; "
+                f"{suggest(identity, items)}"
             )
         if items[identity] in found:
             first = found[items[identity]].place

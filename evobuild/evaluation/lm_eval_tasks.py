@@ -6,7 +6,6 @@ the task is loaded: the utilities of some load code of the hub as they are impor
 
 from __future__ import annotations
 
-import difflib
 import io
 import logging
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.errors import BadInput, UserError, require
+from evobuild.core.suggestions import did_you_mean, nearest_names
 from evobuild.evaluation.benchmarks import LM_EVAL
 
 FEWSHOT_SEED = 1234
@@ -73,9 +73,9 @@ def _check_runnable(manager: Any, name: str) -> None:
     """Refuse what is unknown, a group, or runs code."""
     entry = manager.task_index.get(name)
     if entry is None:
-        near = difflib.get_close_matches(name[:100], manager.all_subtasks, SHOWN)
-        advice = f"close are {_listed(near)}" if near else "see `lm_eval ls tasks`"
-        raise refusal(name, f"is no task of lm-eval; {advice}")
+        near = nearest_names(name, manager.all_subtasks)
+        advice = did_you_mean(near) if near else "list them with: lm_eval ls tasks"
+        raise refusal(name, f"is an unknown task of lm-eval; {advice}")
     if name in manager.all_groups or name in manager.all_tags:
         raise refusal(name, f"is a group; name its tasks one by one: {_members(manager, name)}")
     config = entry.cfg or {}

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Protocol
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section, first_error
+from evobuild.core.param_errors import first_error
+from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section
 from evobuild.core.uri import BASES, ChatModel, Weights
 from evobuild.evaluation.benchmark import Benchmark, Settings
 from evobuild.evaluation.benchmarks import HELD_OUT, LM_EVAL, benchmark_class
@@ -52,7 +53,7 @@ def _entry(name: str, entry: object) -> object:
     except ValidationError as error:
         raise ValueError(f"expected settings of {which}: {first_error(error, kind)}") from error
     except ValueError as error:
-        raise ValueError(f"{error}; found {str(which)[:60]!r}") from error
+        raise ValueError(str(error)) from error
 
 
 Benchmarks = Annotated[dict[Name, Settings], BeforeValidator(_entries), Field(max_length=1000)]

@@ -9,12 +9,13 @@ from pydantic import AfterValidator, Field
 from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Section, WritesTables
 from evobuild.core.reads import Given, Reads
+from evobuild.core.suggestions import unknown_name
 from evobuild.export.formats import DATASETS, FORMATS
 
 
 def _format(value: str) -> str:
     if value not in (known := [*FORMATS, DATASETS]):
-        raise ValueError(f"expected {', '.join(map(repr, known[:-1]))} or {known[-1]!r}")
+        raise ValueError(unknown_name("format", value, known))
     return value
 
 

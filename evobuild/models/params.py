@@ -6,9 +6,10 @@ import re
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
-from evobuild.core.params import Dtype, Length, Name, Part, Section, first_error
+from evobuild.core.param_errors import first_error
+from evobuild.core.params import Dtype, Length, Name, Part, Section
 from evobuild.core.uri import ChatModel, parse_chat_model, parse_weights
 from evobuild.weights.params import AdaptedRole, WeightsRole
 
@@ -50,12 +51,19 @@ class Role(Section):
     speculative: Annotated[str, AfterValidator(_speculative)] | None = None
 
 
-def _chat_model(value: object) -> object:
+_UNUSED = {"optimizer": "; it is called only if evolve.method is optimized, so any role's model will do"}
+"""What to do about a role that one may want to leave out."""
+
+
+def _chat_model(value: object, info: ValidationInfo) -> object:
     """Read a role: its URI, or a mapping with the URI and options."""
     if isinstance(value, str):
         return parse_chat_model(value)
-    if not isinstance(value, dict):
+    if isinstance(value, ChatModel):
         return value
+    if not isinstance(value, dict):
+        wanted = "expected a chat model, such as simulated:large or openai:gpt-4o"
+        raise ValueError(wanted + _UNUSED.get(info.field_name or "", ""))
     try:
         role = Role.model_validate(value)
     except ValidationError as error:

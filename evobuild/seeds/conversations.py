@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
 from evobuild.core.json_lines import compact_json
+from evobuild.core.suggestions import unknown_name
 from evobuild.seeds.fields import Record, json_kind, listed_fields, text_field
 
 Turns = tuple[tuple[str, str], ...]  # (role, content), role being system, user or assistant
@@ -88,10 +89,10 @@ def _turn(turn: object, place: str) -> Turn:
         raise BadInput(f"{place} is {json_kind(turn)}; expected a turn, an object with a role and text")
     name = text_field(turn, ("from", "role"), place)
     if name not in ROLES:
-        found = (
-            f"the unknown role {name[:40]!r}" if name else f"no role, its fields are {listed_fields(turn)}"
-        )
-        raise BadInput(f"{place} has {found}; expected one of {', '.join(ROLES)}")
+        if name:
+            raise BadInput(f"{place}: {unknown_name('role', name, ROLES)}")
+        found = f"no role, its fields are {listed_fields(turn)}"
+        raise BadInput(f"{place} has {found}; expected 'from' or 'role'")
     content = next((turn[key] for key in ("value", "content") if turn.get(key) is not None), None)
     calls = turn.get("tool_calls") or turn.get("function_call")
     parts = [] if content is None else [_joined(content, place)]

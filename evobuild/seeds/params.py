@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.params import Between, Count, Name, Section, Share
+from evobuild.core.suggestions import unknown_name
 from evobuild.seeds.columns import ColumnRole
 from evobuild.text.language import NAMES
 
@@ -44,7 +45,7 @@ def _columns(value: dict[ColumnRole, str] | None) -> dict[ColumnRole, str] | Non
 
 def _language(value: str) -> str:
     if value not in NAMES:
-        raise ValueError(f"expected codes of languages that can be told: {', '.join(sorted(NAMES))}")
+        raise ValueError(unknown_name("language code", value, NAMES))
     return value
 
 

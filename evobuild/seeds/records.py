@@ -25,6 +25,7 @@ from pathlib import Path
 
 from evobuild.core.errors import BadInput
 from evobuild.core.json_lines import SURROGATE, check_characters, parse_json, read_json_lines
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.table_parts import part_files
 from evobuild.core.table_size import check_table_size
 from evobuild.core.text_files import decode_utf8, opened_file
@@ -70,7 +71,7 @@ def _container(path: Path) -> Callable[[Path], Iterator[tuple[str, object]]]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     ending = "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
     if ending not in readers:
-        raise BadInput(f"{path}: unknown suffix {ending!r}; expected one of {', '.join(readers)}")
+        raise BadInput(f"{path}: {unknown_name('suffix', ending, readers)}")
     return readers[ending]
 
 

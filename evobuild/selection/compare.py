@@ -14,6 +14,7 @@ import polars as pl
 
 from evobuild.core.errors import UserError
 from evobuild.core.measures import METRICS
+from evobuild.core.suggestions import unknown_name
 from evobuild.selection import candidate_rows, ranks
 from evobuild.selection import select as selection
 from evobuild.selection.candidate_rows import Sources
@@ -95,7 +96,7 @@ def compare_metrics(
     metrics = [name for name, kind in METRICS.items() if table[kind.column].count() * 2 > table.height]
     for metric in examples.between:
         if metric not in metrics:
-            raise UserError(f"{metric} was not measured; expected two of {', '.join(metrics) or 'none'}")
+            raise UserError(unknown_name("measured metric", metric, metrics))
     sets = {metric: set(choose_by_metric(table, metric, select)) for metric in metrics}
     found = {(one, other): _overlap(sets[one], sets[other]) for one in metrics for other in metrics}
     biases = {metric: _bias(table, metric) for metric in metrics}

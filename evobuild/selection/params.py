@@ -21,6 +21,7 @@ from evobuild.core.params import (
     WritesTables,
 )
 from evobuild.core.reads import Given, Reads
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.tables import SEED_ROUND
 
 CHOICES = (*METRICS, RANDOM)
@@ -31,7 +32,7 @@ Range = Annotated[list[Annotated[float, Between(-1e12, 1e12)] | None], Field(min
 
 def _metric(value: str) -> str:
     if value not in CHOICES:
-        raise ValueError(f"expected {', '.join(CHOICES)}")
+        raise ValueError(unknown_name("metric", value, CHOICES))
     return value
 
 
@@ -45,6 +46,8 @@ def _weighted(value: object) -> object:
     """Read what rows are chosen by: one metric, or a weight for each of several."""
     if isinstance(value, str) and value in CHOICES:
         return {value: 1.0}
+    if isinstance(value, str):
+        raise ValueError(unknown_name("metric", value, CHOICES))
     if not isinstance(value, dict) or not value:
         raise ValueError(
             f"expected {', '.join(CHOICES)}, or several with weights, {{ic_ifd: 1, difficulty: 0.5}}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from evobuild.core.chat import Choice, Finish, Purpose, Reply, Request
 from evobuild.core.errors import UserError
+from evobuild.core.suggestions import unknown_name
 from evobuild.simulation import autoif, evolve, judge, optimize, respond
 from evobuild.simulation.rates import TRAITS, Traits
 from evobuild.simulation.rng import Rng, rngs_of_request
@@ -44,7 +45,7 @@ def answer(model: str, request: Request) -> Reply:
     """
     traits = TRAITS.get(model)
     if traits is None:
-        raise UserError(f"simulated model '{model}' does not exist; expected {' or '.join(TRAITS)}")
+        raise UserError(unknown_name("simulated model", model, TRAITS))
     asked = respond.unwrapped(request) if request.purpose == "respond" else request
     prompt = next((turn.content for turn in reversed(asked.messages) if turn.role == "user"), "")
     choices = tuple(_choice(traits, prompt, asked, rng) for rng in rngs_of_request(model, asked))

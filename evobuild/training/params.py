@@ -8,7 +8,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Between, Count, Few, FewOrNone, Length, Name, Section, first_error
+from evobuild.core.param_errors import first_error
+from evobuild.core.params import Between, Count, Few, FewOrNone, Length, Name, Section
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import Weights
 from evobuild.weights.params import WeightsRole
 
@@ -38,7 +40,7 @@ def _middle(value: list[float]) -> list[float]:
 
 def _template(value: str) -> str:
     if value not in (OWN, *TEMPLATES) and not value.endswith((".jinja", ".j2")):
-        raise ValueError(f"expected {OWN}, {', '.join(TEMPLATES)}, or a file named .jinja")
+        raise ValueError(unknown_name("template", value, (OWN, *TEMPLATES), "a file named .jinja"))
     return value
 
 
@@ -232,7 +234,7 @@ def settings_of_base(bases: Mapping[str, Base], name: str, shared: Finetune) -> 
     Raises BadParams if there is no such base, or a key of its own is none or has no such value.
     """
     if name not in bases:
-        raise BadParams(f"params.yaml: bases has no '{name}'; expected one of {', '.join(bases)}")
+        raise BadParams(f"params.yaml: bases: {unknown_name('base', name, bases)}")
     try:
         return bases[name].settings(shared)
     except ValidationError as error:

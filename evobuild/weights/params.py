@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationError
 
-from evobuild.core.params import Section, first_error
+from evobuild.core.param_errors import first_error
+from evobuild.core.params import Section
 from evobuild.core.uri import Weights, parse_weights
 
 

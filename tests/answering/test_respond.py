@@ -158,7 +158,10 @@ def test_a_template_of_ones_own_is_given_the_row(row, engine, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("prompt", "said"),
     [
-        ("wrapped", "respond.prompt 'wrapped' does not exist; expected plain, paper, or a template file in"),
+        (
+            "wrapped",
+            "respond.prompt: unknown prompt 'wrapped'; choose from: plain, paper, or a template file in",
+        ),
         ("prompts/respond/none.jinja", "'prompts/respond/none.jinja' does not exist"),
         ("prompts/evolve/e0.jinja", "respond.prompt 'prompts/evolve/e0.jinja' is not in prompts/respond/"),
         ("prompts/respond/../evolve/e0.jinja", "is not in prompts/respond/"),

@@ -192,7 +192,7 @@ def test_the_shipped_params_can_be_used_before_anything_has_run(project, capsys)
 def test_models_of_other_params_can_be_looked_at_before_these_are_written(project, capsys):
     before = Path("params.yaml").read_bytes()
     assert command.main(["models", "-S", "models.judge=simulated:huge"]) == 1
-    assert "judge" in (said := capsys.readouterr().out) and "no such simulated model" in said
+    assert "judge" in (said := capsys.readouterr().out) and "unknown simulated model" in said
     assert command.main(["models", "-S", "models.judge"]) == 1
     assert "-S models.judge: " in capsys.readouterr().err
     assert Path("params.yaml").read_bytes() == before
@@ -202,7 +202,7 @@ def test_one_role_that_cannot_be_used_fails_and_says_what_to_do(project, capsys)
     project(judge="simulated:huge", base="./nowhere")
     assert command.main(["models"]) == 1
     said = capsys.readouterr().out
-    assert "-> no such simulated model; expected small or large" in said
+    assert "-> unknown simulated model" in said
     assert "-> the folder 'nowhere' does not exist; give a model's folder or hub id" in said
     assert said.endswith("2 of 6 roles cannot be used.\n")
 
@@ -268,7 +268,7 @@ def test_a_missing_package_and_an_unknown_hub_id_are_told(project, monkeypatch):
     ("answer", "name", "fragment", "usable"),
     [
         (listing, "llama-3", "a call for one token, context 8,192, no key in $OPENAI_API_KEY", True),
-        (listing, "lama3", "does not serve 'lama3' (HTTP 404); it has llama-3", False),
+        (listing, "lama3", "does not serve 'lama3' (HTTP 404); did you mean 'llama-3'?", False),
         (one_model, "qwen", "serves only 'llama-3'; name that in params", False),
         (unlisted, "any", "answers a call for one token, no key", True),
         (lambda request: (500, {}), "any", "does not serve 'any' (HTTP 500)", False),

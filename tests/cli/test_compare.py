@@ -163,10 +163,10 @@ def test_only_the_benchmarks_that_are_asked_for(project, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("tuned", "none"), "'none' is no model of evaluate.models; expected two of base, tuned, other"),
+        (("tuned", "none"), "unknown model of evaluate.models 'none'; choose from: base, tuned, other"),
         (("tuned", "tuned"), "both models are tuned; expected two different ones"),
-        (("../x", "tuned"), "'../x' is no model of evaluate.models"),
-        (("tuned", "base", "--benchmark", "nine"), "of evaluate.benchmarks; expected some of sums, loss"),
+        (("../x", "tuned"), "unknown model of evaluate.models '../x'"),
+        (("tuned", "base", "--benchmark", "nine"), "evaluate.benchmarks 'nine'; choose from: sums, loss"),
         (("tuned", "other"), "is not evaluated yet; run: evobuild repro evaluate@other"),
     ],
 )  # fmt: skip

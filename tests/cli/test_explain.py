@@ -302,8 +302,8 @@ def test_a_beginning_will_do_if_it_is_the_only_one(clone, capsys):
 def test_a_mistyped_id_is_answered_with_those_that_begin_like_it(clone, capsys):
     key = table("rounds/r1.parquet")["id"][0]
     wrong = f"{key[:9]}{'0' if key[9] != '0' else '1'}{key[10:]}"
-    assert f"; near it: {key}" in explain(capsys, wrong, 1)
-    assert "near it" not in explain(capsys, "zz", 1)
+    assert f"; did you mean '{key}'" in explain(capsys, wrong, 1)
+    assert "did you mean" not in explain(capsys, "zz", 1)
 
 
 def test_a_random_row_is_drawn_again_by_its_seed(clone, capsys):

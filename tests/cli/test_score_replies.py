@@ -105,7 +105,7 @@ def test_samples_are_a_list_and_the_id_is_the_benchmark_s_own(command):
 @pytest.mark.parametrize(
     ("benchmark", "records", "words", "message"),
     [
-        ("gsm8k", [{"id": "x", "reply": ""}], [], "replies.jsonl:1: there is no item 'x' in data/raw"),
+        ("gsm8k", [{"id": "x", "reply": ""}], [], "replies.jsonl:1: unknown item 'x' of data/raw"),
         (
             "gsm8k",
             of_gsm8k("1") * 2,
@@ -133,7 +133,7 @@ def test_samples_are_a_list_and_the_id_is_the_benchmark_s_own(command):
         ("gsm8k", of_gsm8k("1"), ["-S", "shots=many"], "-S: shots is 'many'"),
         ("gsm8k", of_gsm8k("1"), ["-S", "shots=[1"], "-S shots=[1: not YAML: did not find"),
         ("gsm8k", of_gsm8k("1"), ["--judge", "simulated"], "gsm8k is scored without a judge"),
-        ("nonsense", [], [], "there is no benchmark 'nonsense'; expected one of held_out, ifeval"),
+        ("nonsense", [], [], "unknown benchmark 'nonsense'; choose from: held_out, ifeval"),
         ("held_out", of_gsm8k("1"), [], "held_out is scored by the likelihoods that a model gives"),
     ],
 )

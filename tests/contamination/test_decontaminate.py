@@ -298,7 +298,7 @@ def test_the_command_counts_and_shows_what_is_shared(tmp_path: Path, capsys) -> 
         (["--set", "own"], "'own' is not NAME=…"),
         (["--set", "own={file}"], "no column of questions is known"),
         (["--set", "a={file}", "--set", "a={file}"], "--set a=… is given twice"),
-        (["--set", "a={file}", "--columns", "b=task"], "--columns b=… is of no set; expected one of a"),
+        (["--set", "a={file}", "--columns", "b=task"], "--columns: unknown set 'b'; choose from: a"),
         (["--set", "a={file}", "--columns", "a=task", "--ngrams", "0"], "expected lengths from 1"),
         (["--set", "a=none.jsonl"], "no such file"),
     ],

@@ -194,7 +194,7 @@ def test_a_second_run_asks_nothing(chat: ChatModel, own: Path) -> None:
 @pytest.mark.parametrize(
     ("task", "said"),
     [
-        ("own_choises", "is no task of lm-eval; close are own_choices"),
+        ("own_choises", "is an unknown task of lm-eval; did you mean 'own_choices'"),
         ("own_group", "is a group; name its tasks one by one: lm_eval:own_choices, lm_eval:own_texts"),
         ("own_unsafe", "runs code of a model or of the hub"),
         ("own_hub", "runs code of a model or of the hub"),

@@ -26,8 +26,8 @@ def loaded(tmp_path, **changes):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"ifevall": {}}, "expected one of held_out, ifeval,"),
-        ({"own": {"benchmark": "glue"}}, "found 'glue'"),
+        ({"ifevall": {}}, "unknown benchmark 'ifevall'; did you mean 'ifeval' or"),
+        ({"own": {"benchmark": "glue"}}, "unknown benchmark 'glue'; choose from: held_out"),
         ({"gsm8k": None}, "expected gsm8k: {}, or with settings"),
         ({"gsm8k": {"shot": 3}}, "expected settings of gsm8k: unknown key 'shot'; did you mean 'shots'?"),
         ({"gsm8k": {"shots": -1}}, "shots is -1"),

@@ -49,7 +49,7 @@ def test_every_engine_with_a_model_can_be_told_how_much_to_think(tmp_path, engin
     [
         (
             '{uri: "openai:m", reasoning: much}',
-            "reasoning is 'much'; expected 'off', 'on', 'minimal', 'low', 'medium'",
+            "reasoning: unknown value 'much'; choose from: off, on, minimal, low, medium",
         ),
         ('{uri: "simulated:large", reasoning: off}', "expected no reasoning beside simulated:"),
         ('{uri: "openai:m", speculative: "ngram:4"}', "expected no speculative beside openai:"),
@@ -99,7 +99,7 @@ def test_data_parallel_is_rays_to_say():
     ("ray", "wanted"),
     [
         ({"address": "head"}, "ray.address is 'head'"),
-        ({"engines": ["openai"]}, "ray.engines.0 is 'openai'"),
+        ({"engines": ["openai"]}, "ray.engines.0: unknown value 'openai'"),
         ({"replicas": 0}, "ray.replicas is 0"),
         ({"nodes": 2}, "unknown key 'ray.nodes'"),
     ],

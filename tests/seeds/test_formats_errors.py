@@ -38,7 +38,7 @@ FULL = {"instruction": "I", "input": "N", "output": "O", "domain": "code"}
 LINES = b'{"instruction": "I", "input": "N", "output": "O", "domain": "code"}\n'
 
 BAD: list[tuple[str, object, str]] = [
-    ("a.txt", "x", "unknown suffix '.txt'; expected one of .json, .jsonl"),
+    ("a.txt", "x", "unknown suffix '.txt'; choose from: .json, .jsonl"),
     ("a", "x", "unknown suffix ''"),
     ("a.txt.gz", "x", "unknown suffix '.txt.gz'"),
     ("a.json", "", "is empty"),
@@ -90,7 +90,7 @@ BAD: list[tuple[str, object, str]] = [
     (
         "a.json",
         [{"conversations": [ASK, {"from": "cat", "value": "x"}]}],
-        "conversations[1] has the unknown role 'cat'",
+        "conversations[1]: unknown role 'cat'",
     ),
     ("a.json", [{"conversations": [{"value": "x"}]}], "has no role, its fields are 'value'"),
     ("a.json", [{"messages": [{"role": 1, "content": "x"}]}], "messages[0]: 'role' is a number"),

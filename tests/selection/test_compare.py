@@ -131,7 +131,7 @@ def test_by_itself_the_metric_in_use_meets_the_one_it_shares_least_with(tmp_path
 
 def test_what_was_not_measured_cannot_be_compared(tmp_path) -> None:
     write(tmp_path)
-    with pytest.raises(UserError, match="reward was not measured; expected two of ic_ifd, ifd"):
+    with pytest.raises(UserError, match="unknown measured metric 'reward'; choose from: ic_ifd, ifd"):
         compared(tmp_path, ("ic_ifd", "reward"))
 
 

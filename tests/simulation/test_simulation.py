@@ -119,7 +119,7 @@ def test_only_what_draws_a_reply_changes_it_and_limits_only_cut_it():
     assert len({ask(prompt, temperature=0.0, seed=seed).text for seed in range(9)}) == 1
     assert len({ask(prompt, seed=seed).text for seed in range(9)}) > 4
     assert ask(prompt, n=6).choices[:3] == ask(prompt, n=3).choices
-    with pytest.raises(UserError, match="'medium' does not exist; expected small or large"):
+    with pytest.raises(UserError, match="unknown simulated model 'medium'"):
         ask(SEED, model="medium")
     for limit in range(1, 20):
         cut = ask("请解释为什么天空是蓝色的。", "respond", max_tokens=limit).choices[0]

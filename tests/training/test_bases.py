@@ -50,7 +50,7 @@ def test_a_key_of_its_own_is_its_own_and_no_more() -> None:
         ({"lora": {"rnak": 1}}, "unknown key 'lora.rnak'; did you mean 'rank'?"),
         ({"lora_rank": 8}, "the key 'lora_rank' is now finetune.lora.rank"),
         ({"epochs": 0}, "epochs is 0; expected a number from 1e-06 to 1,000"),
-        ({"lora": 8}, "lora is 8; expected a valid"),
+        ({"lora": 8}, "lora is 8; expected a mapping"),
         ({"lora": {"quantize": 4}}, "expected lora.rank above 0 with lora.quantize"),
     ],
 )
@@ -63,7 +63,7 @@ def test_a_wrong_key_of_a_base_is_said_in_a_line(own: dict[str, Any], message: s
 
 
 def test_a_base_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(BadParams, match=r"bases has no 'large'; expected one of toy$"):
+    with pytest.raises(BadParams, match=r"unknown base 'large'; choose from: toy$"):
         settings_of_base(bases(), "large", SHARED)
 
 

@@ -13,6 +13,7 @@ from evobuild.cli.check.params import Params
 from evobuild.contracts import earlier
 from evobuild.core.errors import BadParams
 from evobuild.core.prompts import render
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.tables import AUTOIF, EVOL, SEED_ROUND
 from evobuild.models import roles
 from evobuild.training.params import tuned_models
@@ -47,10 +48,8 @@ def _check_rounds(params: Params) -> None:
                 f"params.yaml: rounds.{name}: expected a name such as r1 or r2b; {SEED_ROUND} is the seed"
             )
         if round_.parent != SEED_ROUND and round_.parent not in params.rounds:
-            known = ", ".join([SEED_ROUND, *params.rounds])
-            raise BadParams(
-                f"params.yaml: rounds.{name}.parent is '{round_.parent}'; expected one of {known}"
-            )
+            said = unknown_name("round", round_.parent, [SEED_ROUND, *params.rounds])
+            raise BadParams(f"params.yaml: rounds.{name}.parent: {said}")
     for name in params.rounds:
         path = [name]
         while path[-1] != SEED_ROUND:
@@ -63,9 +62,7 @@ def _check_pools(params: Params) -> None:
     known = [SEED_ROUND, *params.rounds, *params.branches]
     for name in params.pools:
         if name not in known:
-            raise BadParams(
-                f"params.yaml: pools.{name} is no round and no branch; expected some of {', '.join(known)}"
-            )
+            raise BadParams(f"params.yaml: pools: {unknown_name('round or branch', name, known)}")
     if not params.pools:
         raise BadParams("params.yaml: pools is empty; expected some of " + ", ".join(known))
 
@@ -97,10 +94,8 @@ def _check_sets(params: Params) -> None:
             check_file(f"decontaminate.sets.{name}", source, f"{wanted}data/raw/{name}.parquet")
     for name in given.columns:
         if name not in given.sets:
-            known = ", ".join(given.sets)
-            raise BadParams(
-                f"params.yaml: decontaminate.columns.{name} is of no set; expected one of {known}"
-            )
+            said = unknown_name("set", name, given.sets)
+            raise BadParams(f"params.yaml: decontaminate.columns: {said}")
 
 
 def _check_overlaps(params: Params) -> None:
@@ -117,10 +112,8 @@ def _check_overlaps(params: Params) -> None:
     taken = [*(f"{n}-gram" for n in given.ngrams), "embedding"]
     for measure in params.select.contamination:
         if measure not in taken:
-            raise BadParams(
-                f"params.yaml: select.contamination names {measure}, which nobody looks for; "
-                f"expected some of {', '.join(taken)}"
-            )
+            said = unknown_name("measure", measure, taken)
+            raise BadParams(f"params.yaml: select.contamination: {said}")
 
 
 def _check_optimize(params: Params) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams, UserError
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import EXPERIENCED, SCRATCH, ChatModel
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
@@ -85,11 +86,8 @@ def _check_made(key: str, model: ChatModel, folder: str, params: Params) -> None
     """A folder that a stage makes is made only if something asks for it."""
     parts = Path(folder).parts
     if parts[:2] == TUNED and (len(parts) < 3 or parts[2] not in params.bases):
-        known = ", ".join(f"models/tuned/{name}" for name in params.bases)
-        raise BadParams(
-            f"params.yaml: {key} is '{model}', and bases has no '{'/'.join(parts[2:3])}'; "
-            f"expected one of {known}, or another model"
-        )
+        said = unknown_name("base", "/".join(parts[2:3]), params.bases)
+        raise BadParams(f"params.yaml: {key} is '{model}': {said}")
     trained = [base.model for base in params.bases.values()]
     scorer = params.models.scorer
     trained += [scorer] if scorer else []
@@ -122,11 +120,8 @@ def _check_pairs(params: Params) -> None:
     for pair in params.compare.pairs:
         for name in pair:
             if name not in models:
-                known = ", ".join(models) or "evaluate.models has none"
-                raise BadParams(
-                    f"params.yaml: compare.pairs names '{name}', which is no model of evaluate.models; "
-                    f"expected some of {known}"
-                )
+                said = unknown_name("model of evaluate.models", name, models)
+                raise BadParams(f"params.yaml: compare.pairs: {said}")
     pairs = Counter(frozenset(pair) for pair in params.compare.pairs)
     for pair in params.compare.pairs:
         if pairs[frozenset(pair)] > 1:
@@ -141,10 +136,8 @@ def _check_compared(params: Params) -> None:
     given, known = params.compare.benchmarks, params.evaluate.benchmarks
     for name in given:
         if name not in known:
-            raise BadParams(
-                f"params.yaml: compare.benchmarks names '{name}', which is none of evaluate.benchmarks; "
-                f"expected some of {', '.join(known) or 'none, for there are none'}"
-            )
+            said = unknown_name("benchmark of evaluate.benchmarks", name, known)
+            raise BadParams(f"params.yaml: compare.benchmarks: {said}")
         if given.count(name) > 1:
             raise BadParams(f"params.yaml: compare.benchmarks names {name} more than once; expected it once")
     for benchmark in _made(params):

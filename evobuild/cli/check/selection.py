@@ -6,6 +6,8 @@ from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.measures import METRICS
+from evobuild.core.param_errors import shown_value
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.tables import SEED_ROUND
 from evobuild.selection.params import Select
 from evobuild.text import language
@@ -18,8 +20,8 @@ def check_selection(params: Params) -> None:
     given = params.select
     if (given.share is None) == (given.count is None):
         raise BadParams(
-            f"params.yaml: select.share is {given.share} and select.count is {given.count}; "
-            "expected one of them, and null for the other"
+            f"params.yaml: select.share is {shown_value(given.share)} and select.count is "
+            f"{shown_value(given.count)}; expected one of them, and null for the other"
         )
     if given.exclude is not None:
         check_file("select.exclude", given.exclude, "a text file with the id of a row a line, or null")
@@ -33,9 +35,7 @@ def _check_pools(params: Params) -> None:
         raise BadParams(f"params.yaml: select.pools is empty; expected 'all' or some of {known}")
     for name in [] if given.pools == "all" else given.pools:
         if name not in params.pools:
-            raise BadParams(
-                f"params.yaml: select.pools names '{name}', which is no pool; expected some of {known}"
-            )
+            raise BadParams(f"params.yaml: select.pools: {unknown_name('pool', name, params.pools)}")
     if given.pools != "all" and set(given.pools) <= set(params.branches) and not params.autoif.on:
         raise BadParams(
             f"params.yaml: select.pools is {', '.join(given.pools)} alone, and autoif.on is false, so that "
@@ -118,7 +118,5 @@ def _check_filters(params: Params) -> None:
             )
     for code in given.languages:
         if code not in language.NAMES:
-            raise BadParams(
-                f"params.yaml: select.filters.languages has '{code}'; "
-                f"expected some of {', '.join(language.NAMES)}"
-            )
+            said = unknown_name("language code", code, language.NAMES)
+            raise BadParams(f"params.yaml: select.filters.languages: {said}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
+from evobuild.core.suggestions import unknown_name
 from evobuild.training.params import DATASET, TEMPLATES, settings_of_base
 
 
@@ -20,14 +21,11 @@ def check_training(params: Params) -> None:
 def _check_data(params: Params) -> None:
     data, is_dpo = params.finetune.data, params.finetune.method == "dpo"
     if not is_dpo and data not in (DATASET, *params.pools):
-        known = ", ".join(params.pools)
-        raise BadParams(f"params.yaml: finetune.data is '{data}'; expected {DATASET}, or a pool: {known}")
+        said = unknown_name("dataset or pool", data, [DATASET, *params.pools])
+        raise BadParams(f"params.yaml: finetune.data: {said}")
     if is_dpo and data not in params.branches:
-        known = ", ".join(params.branches) or "branches has none"
-        raise BadParams(
-            f"params.yaml: finetune.data is '{data}', and finetune.method is dpo; "
-            f"expected a branch, whose preference pairs it takes: {known}"
-        )
+        said = unknown_name("branch", data, params.branches)
+        raise BadParams(f"params.yaml: finetune.data, of finetune.method dpo: {said}")
     if data in params.branches and not params.autoif.on:
         raise BadParams(
             f"params.yaml: finetune.data is '{data}', and autoif.on is false, so that the pool is empty; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from evobuild.core.errors import UserError
+from evobuild.core.suggestions import unknown_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         bases = list(read_yaml(PARAMS).get("bases") or {})
         base = bases[0] if base == "" and len(bases) == 1 else base
         if base not in bases:
-            known = f"expected one of {', '.join(bases)}" if bases else "params.yaml has no bases"
-            raise UserError(f"--model {base}: {known}")
+            raise UserError(f"--model: {unknown_name('base', base, bases)}")
     kind = "dataset" if base is None else "model"
     repository = Repository(arguments.repository, kind, arguments.revision, arguments.private)
     publish(Request(repository, base, set(arguments.allow), arguments.dry_run))

@@ -22,6 +22,7 @@ from evobuild.core import cache_files, tables
 from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.suggestions import did_you_mean
 from evobuild.core.table_parts import EVERY_ID, Span
 from evobuild.core.tables import (
     CANDIDATES,
@@ -226,10 +227,11 @@ class _Reader:
             some = ", ".join(found[:SHOWN]) + (" …" if len(found) > SHOWN else "")
             return UserError(f"'{shown}' begins {len(found)} ids, expected one: {some}")
         near = self._nearest(beginning[:40])
-        hint = f"; near it: {', '.join(near)}" if near else ""
+        hint = f"; {did_you_mean(near)}" if near else ""
         if self._missing:
             hint += f"; not here: {', '.join(map(str, self._missing))}: run dvc pull or dvc repro"
-        return UserError(f"no id of {', '.join(self._names())} begins with '{shown}'{hint}")
+        hint = hint or "; list some with: evobuild explain --random"
+        return UserError(f"unknown row '{shown}' in {', '.join(self._names())}{hint}")
 
     def _names(self) -> list[str]:
         return [SEED_ROUND, *self._params.rounds, *self._params.branches]

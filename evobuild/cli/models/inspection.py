@@ -19,6 +19,7 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.cli.models import checkpoint_config
 from evobuild.core import machine
 from evobuild.core.errors import UserError
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.evaluation.params import models_to_evaluate
 from evobuild.models import adapted
@@ -116,7 +117,7 @@ def _facts(model: ChatModel | Weights, settings: machine.Machine, evaluated: boo
         return checkpoint_config.read_checkpoint_config(model).facts
     if model.engine == "simulated":
         if model.name not in SIMULATED_MODELS:
-            raise UserError(f"no such simulated model; expected {' or '.join(SIMULATED_MODELS)}")
+            raise UserError(unknown_name("simulated model", model.name, SIMULATED_MODELS))
         return "no model: a dry run"
     if model.engine == "openai":
         from evobuild.cli.models import reachability

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 
 import aiohttp
 from pydantic_core import from_json
@@ -11,6 +10,7 @@ from pydantic_core import from_json
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
+from evobuild.core.suggestions import suggest
 from evobuild.core.uri import ChatModel
 from evobuild.models.openai_call import Call
 from evobuild.models.openai_failures import Failure, Retry, Unsupported
@@ -105,9 +105,8 @@ def _refused(
             f"the server at {transport.url} answers, {_key(transport)}, and lists '{model.name}', "
             f"but a call gets no reply (HTTP {status}): {reason}"
         )
-    close = difflib.get_close_matches(model.name, listed, 1, 0.4) or sorted(listed)[:3]
-    hint = f"; it has {', '.join(close)}" if close else "; check the name"
-    return UserError(f"the server at {transport.url} does not serve '{model.name}' (HTTP {status}){hint}")
+    hint = suggest(model.name, sorted(listed)) if listed else "check the name"
+    return UserError(f"the server at {transport.url} does not serve '{model.name}' (HTTP {status}); {hint}")
 
 
 def _refuse_key(transport: Transport, status: int) -> None:

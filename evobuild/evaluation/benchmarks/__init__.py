@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from evobuild.core.suggestions import unknown_name
 from evobuild.evaluation.benchmark import Benchmark
 
 
@@ -115,5 +116,5 @@ def benchmark_class(name: str) -> type[Benchmark[Any]]:
     if name.startswith(LM_EVAL):
         return _lm_eval()
     if name not in BENCHMARKS:
-        raise ValueError(f"expected one of {', '.join(BENCHMARKS)}, or {LM_EVAL}<task>")
+        raise ValueError(unknown_name("benchmark", name, BENCHMARKS, f"{LM_EVAL}<task>"))
     return BENCHMARKS[name]()

@@ -26,6 +26,7 @@ from pydantic import Field
 from evobuild.core.chat import Message, Reply
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Between
+from evobuild.core.suggestions import suggest
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,
@@ -113,8 +114,8 @@ class MultipleChoice(Benchmark[MultipleChoiceSettings]):
             )
         if missing := sorted(set(self.settings.subjects or ()) - found):
             raise BadInput(
-                f"{file}: holds no question of {missing[0]!r} in the split {self.settings.split}; "
-                f"expected one of {', '.join(sorted(found)[:5])}…"
+                f"{file}: unknown subject '{missing[0]}' in the split {self.settings.split}; "
+                f"{suggest(missing[0], sorted(found))}"
             )
 
     def _item(self, question: Question, examples: Sequence[Question]) -> Item:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.text_files import (
     LEAST_BYTES,
     MOST_TIMES,
@@ -160,7 +161,7 @@ def _of_record(place: str, record: Record, counts: Counter[tuple[str, str]]) -> 
     subject = required_text(record, "subject" if record.get("subject") else "config", place)
     given = str(record.get("split") or "")
     if given and given not in SPLITS:
-        raise BadInput(f"{place}: 'split' is {given[:40]!r}; expected {', '.join(SPLITS)}")
+        raise BadInput(f"{place}: {unknown_name('split', given, SPLITS)}")
     split = SPLITS[given] if given else ""
     choices = _choices(place, record)
     number = record.get("id")

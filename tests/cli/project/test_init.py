@@ -143,7 +143,7 @@ def test_a_preset_sets_its_params(home: Path) -> None:
         (["full"], "full: is not empty, it holds letter.txt; expected a new folder, or an empty one"),
         (["full/letter.txt"], "is no folder; expected the name of a new one"),
         (["new", "-S", "select.shares=1"], "-S select.shares=1: "),
-        (["new", "--preset", "chery"], "there is no preset 'chery'; expected one of "),
+        (["new", "--preset", "chery"], "unknown preset 'chery'; "),
         (["new", "--seed", "none.jsonl"], "none.jsonl"),
         (["new", "--seed", "full/letter.txt"], "letter.txt"),
     ],

@@ -170,7 +170,10 @@ def test_a_model_of_other_rows_names_no_data_set(
 
 def test_an_unknown_base_is_refused(hub: HubServer, publish) -> None:
     code, _, said = publish("me/toy", "--model", "other")
-    assert (code, said) == (1, "evobuild: --model other: expected one of toy\n") and not hub.calls
+    assert (code, said) == (
+        1,
+        "evobuild: --model: unknown base 'other'; choose from: toy\n",
+    ) and not hub.calls
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "me/evolved.git", "me/--x", "me/a b", "/evolved", "me/"])

@@ -94,7 +94,7 @@ def test_a_folder_holds_the_official_files(tmp_path):
         ([record(1) | {"level": "1"}], "items.jsonl:1: 'level' is text; expected a number"),
         ([record(1, example=None)], "items.jsonl:1: 'example_id' is missing; expected a number or text"),
         ([record(1, instruction=" ")], "items.jsonl:1: 'instruction' is empty; expected text"),
-        ([record(1, category="Stil")], "items.jsonl:1: 'category' is 'Stil'; expected one of content, situ"),
+        ([record(1, category="Stil")], "items.jsonl:1: unknown category 'Stil'; did you mean 'style'?"),
         ([record(1), record(1)], "items.jsonl:2: the item 'style/1/1' is given twice"),
         (
             [record(1, category="example", target="Bot:")],

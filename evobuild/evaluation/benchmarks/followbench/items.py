@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.core.errors import BadInput
+from evobuild.core.suggestions import unknown_name
 from evobuild.evaluation.benchmark import Item, required_text, unique_items
 from evobuild.evaluation.benchmarks.followbench.rules import check_target, rule_of
 from evobuild.seeds.fields import Record, json_kind, text_field
@@ -85,7 +86,7 @@ def _family(example: list[Level]) -> str:
     mixed = first.level > 0 and len({level.category for level in example}) > 1
     family = "mixed" if mixed else FORMER.get(first.category, first.category)
     if family not in FAMILIES:
-        raise BadInput(f"{first.place}: 'category' is {family[:60]!r}; expected one of {', '.join(FAMILIES)}")
+        raise BadInput(f"{first.place}: {unknown_name('category', family, FAMILIES)}")
     return family
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from evobuild.core.errors import BadInput
+from evobuild.core.suggestions import unknown_name
 from evobuild.evaluation.benchmarks.ifeval.checks import CHECKS, RELATIONS
 from evobuild.evaluation.benchmarks.ifeval.language import known_languages
 from evobuild.seeds.fields import Record, json_kind
@@ -58,7 +59,7 @@ def read_instructions(record: Record, place: str) -> tuple[Instruction, ...]:
 
 def _instruction(kind: object, asked: object, key: object, place: str) -> Instruction:
     if not isinstance(kind, str) or kind not in CHECKS:
-        raise BadInput(f"{place}: unknown kind of instruction {str(kind)[:60]!r}; known: {', '.join(CHECKS)}")
+        raise BadInput(f"{place}: {unknown_name('kind of instruction', kind, CHECKS)}")
     if asked is None:
         asked = {}
     if not isinstance(asked, dict):
