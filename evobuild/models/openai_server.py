@@ -23,7 +23,7 @@ from evobuild.core.uri import ChatModel
 from evobuild.models.openai_call import Call
 from evobuild.models.openai_failures import DETAIL, Failure, Retry, Unsupported
 from evobuild.models.openai_protocol import Answer, read_answer, same_model
-from evobuild.models.openai_transport import Answered, Transport
+from evobuild.models.openai_transport import BASE_URL_SET, Answered, Transport
 from evobuild.models.rate_limit import RateLimit
 from evobuild.models.redaction import Redaction
 from evobuild.models.usage import NO_BUDGET
@@ -76,7 +76,7 @@ class Server:
         except (TimeoutError, Retry):
             return
         except (aiohttp.ClientError, OSError) as error:
-            raise self.explained(f"does not answer: {error}; start it, or set the base URL") from error
+            raise self.explained(f"does not answer: {error}; start it, or set {BASE_URL_SET}") from error
         if status == 401:
             raise self.explained("answered 401; check the key in $OPENAI_API_KEY")
         if status == 200:

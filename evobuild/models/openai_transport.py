@@ -20,6 +20,7 @@ from evobuild.core.machine import OpenAI
 from evobuild.models.openai_failures import ERROR_BODY, Retry
 
 PUBLIC_URL = "https://api.openai.com/v1"
+BASE_URL_SET = "another base URL ($OPENAI_BASE_URL, or openai.base_url in machine.yaml)"
 
 LIST_BODY = 1 << 23
 """Bytes of a list of models."""
@@ -123,6 +124,15 @@ def base_urls(options: OpenAI) -> list[str]:
     """
     given = options.base_url or [os.environ.get("OPENAI_BASE_URL") or PUBLIC_URL]
     return list(dict.fromkeys(map(_base_url, given)))
+
+
+def describe_source(options: OpenAI) -> str:
+    """Where the base URLs come from, in words that name what to set."""
+    if options.base_url:
+        return "openai.base_url in machine.yaml"
+    if os.environ.get("OPENAI_BASE_URL"):
+        return "$OPENAI_BASE_URL"
+    return "the default, as neither $OPENAI_BASE_URL nor openai.base_url in machine.yaml is set"
 
 
 def _base_url(given: str) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 from evobuild.core.json_lines import compact_json
+from evobuild.seeds.candidates import Candidate, find_by_content, find_by_name, text_fields
 from evobuild.seeds.fields import Record
 
 ColumnRole = Literal["instruction", "input", "output", "domain", "system", "conversations"]
@@ -48,6 +49,8 @@ SPELLINGS = (
 """In the order in which they are looked for."""
 LISTS = {"sharegpt": "conversations", "messages": "messages"}
 """The field with the turns, by format."""
+CANDIDATES: tuple[Candidate, ...] = ("instruction", "output", "domain", "system")
+PROPOSED: tuple[Candidate, ...] = ("output", "domain", "system")
 BESIDE = ("domain", "system", "tools", "history", "instances")
 """Fields that records of more than one format may have."""
 
@@ -56,22 +59,6 @@ _KNOWN = {name for each in SPELLINGS for name in (each.instruction, *each.inputs
     *BESIDE,
     "chosen",
 }
-
-# Words in the names of columns, the likelier the earlier.
-_ASKING = (
-    "instruction",
-    "question",
-    "prompt",
-    "query",
-    "task",
-    "problem",
-    "request",
-    "user",
-    "human",
-    "input",
-)
-_ANSWERING = ("output", "response", "reply", "answer", "completion", "solution", "target", "assistant", "bot")
-_TELLING = ("domain", "category", "topic", "subject")
 
 
 def name_fields(fields: Iterable[str], columns: Columns) -> dict[str, str]:
@@ -98,42 +85,49 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s-]+", "_", name.strip().casefold())
 
 
-def guess_columns(record: Record) -> dict[ColumnRole, str]:
-    """Guess which columns hold an instruction, an output and a domain, by their names and what they hold.
+def guess_columns(records: Sequence[Record]) -> dict[ColumnRole, str]:
+    """Guess which columns hold what, by names, and instruction and output by content, too.
 
-    A column without a telling name is the instruction or the output if it is the first that holds text. Empty
-    if none does. Instance: {"question_text": "…", "reply": "…"} -> instruction and output of these names.
+    Returns {} if no column may hold an instruction. Instance: {"question_text": "…", "reply": "…"} ->
+    {"instruction": "question_text", "output": "reply"}.
     """
-    for field, value in record.items():
-        if isinstance(value, list) and value and all(_is_turn(turn) for turn in value):
-            return {"conversations": field}
-    texts = [field for field, value in record.items() if isinstance(value, str)]
+    for record in records:
+        for field, value in record.items():
+            if isinstance(value, list) and value and all(_is_turn(turn) for turn in value):
+                return {"conversations": field}
+    fields = text_fields(records)
     found: dict[ColumnRole, str] = {}
-    roles: tuple[tuple[ColumnRole, tuple[str, ...]], ...] = (
-        ("instruction", _ASKING), ("output", _ANSWERING), ("domain", _TELLING)
-    )  # fmt: skip
-    for role, words in roles:
-        if best := _best(texts, words):
+    for role in CANDIDATES:
+        if best := find_by_name(fields, role):
             found[role] = best
-            texts.remove(best)
+            fields.remove(best)
     for role in ("instruction", "output"):
-        if role not in found and (rest := [field for field in texts if " " in str(record[field]).strip()]):
-            found[role] = rest[0]
-            texts.remove(rest[0])
-    return {role: found[role] for role, _ in roles if role in found} if "instruction" in found else {}
+        if role not in found and (best := find_by_content(records, fields, role)):
+            found[role] = best
+            fields.remove(best)
+    return {role: found[role] for role in CANDIDATES if role in found} if "instruction" in found else {}
+
+
+def propose_columns(records: Sequence[Record], mapping: Mapping[str, str]) -> dict[ColumnRole, str]:
+    """Propose columns for the roles of a flat file that have none: output, domain and system.
+
+    mapping: the columns that are read already, by role.
+    """
+    fields = [field for field in text_fields(records) if field not in mapping.values()]
+    found: dict[ColumnRole, str] = {}
+    for find in (find_by_name, partial(find_by_content, records)):
+        for role in PROPOSED:
+            if role not in mapping and role not in found and (best := find(fields, role)):
+                found[role] = best
+                fields.remove(best)
+    return found
 
 
 def is_telling(columns: Columns) -> bool:
     """Whether the names of guessed columns say what they are, so that the guess may be taken for true."""
-    if "conversations" in columns:
-        return True
-    asking, answering = (columns.get("instruction"), _ASKING), (columns.get("output"), _ANSWERING)
-    return all(name is None or _best([name], words) for name, words in (asking, answering))
-
-
-def is_domain(name: str) -> bool:
-    """Whether the name of a column says that it may hold a domain."""
-    return _best([name], _TELLING) is not None
+    return "conversations" in columns or all(
+        find_by_name([columns[role]], role) for role in CANDIDATES if role in columns
+    )
 
 
 def columns_option(columns: Columns) -> str:
@@ -148,23 +142,6 @@ def columns_text(columns: Columns) -> str:
 
 def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) else compact_json(name, "a column")
-
-
-def _best(fields: Iterable[str], words: Sequence[str]) -> str | None:
-    """The field whose name has the first of these words, as a whole word or, failing that, within it."""
-    names = list(fields)
-    for word in words:
-        for field in names:
-            if word in _parts(field):
-                return field
-    return next(
-        (field for word in words for field in names if len(word) > 4 and word in field.casefold()), None
-    )
-
-
-def _parts(field: str) -> list[str]:
-    """The words of a name such as questionText."""
-    return [part.casefold() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", field)]
 
 
 def _is_turn(value: object) -> bool:

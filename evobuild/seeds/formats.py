@@ -196,7 +196,7 @@ def _unrecognised(format: Format) -> str:
 
 def _hint(record: Record) -> str:
     """Say how the columns are named that may be an instruction and its answer."""
-    guess: Columns = guess_columns(record) or {"instruction": "…", "output": "…"}
+    guess: Columns = guess_columns([record]) or {"instruction": "…", "output": "…"}
     return (
         f"\nsay which is which: columns: {columns_text(guess)} under seed in params.yaml, "
         f"or {columns_option(guess)}"

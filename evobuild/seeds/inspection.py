@@ -8,6 +8,7 @@ Failure is a file that cannot be read, or holds no text at all: it raises BadInp
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from array import array
 from collections import Counter
@@ -19,22 +20,26 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from evobuild.core.control_characters import on_terminal
 from evobuild.core.tables import sort_reasons
 from evobuild.seeds import records
+from evobuild.seeds.candidates import MOST_READ
 from evobuild.seeds.clean import CleanedRows, kept_rows
 from evobuild.seeds.columns import (
     BESIDE,
     ColumnRole,
     columns_option,
     guess_columns,
-    is_domain,
     is_telling,
     name_fields,
+    propose_columns,
 )
+from evobuild.seeds.fields import Record
 from evobuild.seeds.formats import Layout, SourceRow, UnknownLayout, find_layout
 from evobuild.seeds.params import Seed
 from evobuild.seeds.seed import keep_seeds
 from evobuild.text.language import NAMES, detect_language
+from evobuild.text.words import count_words
 
 MOST_TOLD = 2000
 """Rows whose language is told."""
@@ -42,6 +47,8 @@ SHOWN = 12
 """Names that a line of the text has at most."""
 MOST_DOMAINS = 30
 FEW = 20
+SAMPLE = 60
+"""Characters of a value that are shown."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,8 @@ class Inspection:
     those without an output; later_turns, those with turns before them; domains, and languages by their codes,
     '' where it cannot be told, of `told` rows; words of the instructions, the least, the median and the most.
     guessed: columns that have no known names, by the roles that they seem to have; certain: whether the names
-    say so, so that the params can be used unseen.
+    say so, so that the params can be used unseen. proposed: columns that may have the roles that no column
+    has. samples: a value of each column, null if none of the first records has one.
     """
 
     path: Path
@@ -72,6 +80,8 @@ class Inspection:
     words: tuple[int, int, int]
     guessed: dict[ColumnRole, str]
     certain: bool
+    proposed: dict[ColumnRole, str]
+    samples: dict[str, str]
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -96,7 +106,8 @@ def inspect_file(path: Path, params: Seed) -> Inspection:
 
     Raises BadInput at what cannot be read.
     """
-    layout, guessed = _layout(path, params)
+    first = list(itertools.islice(records.read_records(path), MOST_READ))
+    layout, guessed = _layout(first, params)
     columns: dict[str, None] = {}
     count = 0
 
@@ -108,11 +119,15 @@ def inspect_file(path: Path, params: Seed) -> Inspection:
             count += 1
 
     with keep_seeds(sources(), params) as rows:
+        mapping = _mapping(layout, list(columns))
+        seen = [record for _, record in first]
         return Inspection(
             path=path,
             format=layout.format,
             columns=tuple(columns),
-            mapping=_mapping(layout, list(columns)),
+            mapping=mapping,
+            proposed={} if "conversations" in mapping else propose_columns(seen, mapping),
+            samples={name: _sample(seen, name) for name in columns},
             records=count,
             rows=len(rows),
             guessed=guessed,
@@ -148,7 +163,7 @@ def _figures(rows: CleanedRows) -> _Figures:
         for text in kept["instruction"]:
             if len(lengths) % each_told == 0:
                 languages[detect_language(text) or ""] += 1
-            lengths.append(len(text.split()))
+            lengths.append(count_words(text))
     ordered = np.sort(lengths or [0])
     least, middle, most = (int(ordered[place]) for place in (0, (len(ordered) - 1) // 2, -1))
     return _Figures(
@@ -162,14 +177,21 @@ def _figures(rows: CleanedRows) -> _Figures:
     )
 
 
-def _layout(path: Path, params: Seed) -> tuple[Layout, dict[ColumnRole, str]]:
+def _sample(seen: Sequence[Record], name: str) -> str:
+    """The first value that a column has, on one line, and not all of a long one."""
+    found = next((value for each in seen if (value := each.get(name)) not in (None, "")), None)
+    line = "null" if found is None else " ".join(on_terminal(str(found)[:4096]).split())
+    return line if len(line) <= SAMPLE else f"{line[:SAMPLE]}…"
+
+
+def _layout(first: Sequence[tuple[str, Record]], params: Seed) -> tuple[Layout, dict[ColumnRole, str]]:
     """How the records are read, and the columns that had to be guessed for it."""
-    place, record = next(records.read_records(path))
+    place, record = first[0]
     given = params.columns or {}
     try:
         return find_layout(place, record, params.format, given), {}
     except UnknownLayout:
-        guessed = {} if given else guess_columns(record)
+        guessed = {} if given else guess_columns([record for _, record in first])
         if not guessed:
             raise
         return find_layout(place, record, params.format, guessed), guessed
@@ -196,8 +218,9 @@ def remarks(found: Inspection) -> Iterator[str]:
         yield "No row is left."
     if found.kept and found.unanswered == found.kept:
         yield "No row has an answer; the responder gives them to evolved rows."
-    if telling := [name for name in found.others if "domain" not in found.mapping and is_domain(name)]:
-        yield f"{_named(telling[0])} may be the domain: {columns_option({'domain': telling[0]})}"
+    if found.proposed:
+        said = ", ".join(f"{_named(name)} as {role}" for role, name in found.proposed.items())
+        yield f"Nothing is read of {said}; if it should be, set seed.columns: {columns_option(_proposed(found))}"
     if len(found.domains) > MOST_DOMAINS:
         yield f"{len(found.domains):,} domains are many; seed.domain=chat makes them one."
     likeliest = [code for code in found.languages if code]
@@ -207,14 +230,17 @@ def remarks(found: Inspection) -> Iterator[str]:
         yield f"{found.kept} rows are few: the held-out rows and what a method is judged on come out of them."
 
 
+def _proposed(found: Inspection) -> dict[ColumnRole, str]:
+    """All columns to name, for `seed.columns` is given as a whole."""
+    return found.guessed | found.proposed
+
+
 def render_inspection(found: Inspection) -> str:
     """Say what was found, in some ten lines of plain text."""
     least, middle, most = found.words
     lost = ", ".join(f"{count:,} {reason}" for reason, count in found.rejects.items())
     lines = [
         ("format", f"{found.format}, {found.records:,} records"),
-        ("columns", ", ".join(f"{role} is {_named(name)}" for role, name in found.mapping.items())),
-        ("others", _listed(map(_named, found.others)) or "none"),
         ("rows", f"{found.rows:,}, of which {found.kept:,} are kept; lost: {lost or 'none'}"),
         ("answers", f"{found.kept - found.unanswered:,} of {found.kept:,} rows have one"),
         ("earlier turns", f"{found.later_turns:,} of {found.kept:,} rows have some"),
@@ -223,12 +249,24 @@ def render_inspection(found: Inspection) -> str:
         ("languages", _shares({language_name(code): n for code, n in found.languages.items()}, found.told)),
     ]
     width = max(len(name) for name, _ in lines)
-    text = [str(found.path), *(f"  {name:{width}}  {said}" for name, said in lines)]
+    text = [str(found.path), *_column_lines(found), *(f"  {name:{width}}  {said}" for name, said in lines)]
     text += [f"  ! {remark}" for remark in remarks(found)]
     fits = [f"-S {shlex.quote(f'seed.source={found.path}')}"]
     if found.guessed:
         fits.append(columns_option(found.guessed))
     return "\n".join([*text, f"  params that fit: {' '.join(fits)}"]) + "\n"
+
+
+def _column_lines(found: Inspection) -> Iterator[str]:
+    """A line for each column: its role, its name, and a value of it."""
+    roles = {name: role for role, name in found.mapping.items()}
+    roles = {name: f"{role}?" for role, name in found.proposed.items()} | roles
+    shown = sorted(found.columns, key=lambda name: name not in roles)[:SHOWN]
+    width = max(len(_named(name)) for name in shown)
+    for name in shown:
+        yield f"  {roles.get(name, '-'):13}  {_named(name):{width}}  {found.samples[name]}"
+    if len(found.columns) > SHOWN:
+        yield f"  and {len(found.columns) - SHOWN} more columns"
 
 
 def language_name(code: str) -> str:

@@ -16,7 +16,7 @@ from evobuild.models.openai_call import Call
 from evobuild.models.openai_failures import Failure, Retry, Unsupported
 from evobuild.models.openai_protocol import read_answer, same_model
 from evobuild.models.openai_server import SHORTEST_KEY, listed_models
-from evobuild.models.openai_transport import Answered, Transport, base_urls
+from evobuild.models.openai_transport import BASE_URL_SET, Answered, Transport, base_urls, describe_source
 from evobuild.models.redaction import Redaction
 
 SECONDS = 5.0
@@ -33,6 +33,7 @@ def facts(model: ChatModel, settings: OpenAI) -> str:
 
 
 def _facts(model: ChatModel, settings: OpenAI, url: str) -> str:
+    source = describe_source(settings)
     transport = Transport(settings.model_copy(update={"timeout": 2 * SECONDS}), url)
     said = Redaction(transport.secrets, SHORTEST_KEY)
     try:
@@ -40,10 +41,12 @@ def _facts(model: ChatModel, settings: OpenAI, url: str) -> str:
     except (aiohttp.ClientError, OSError, Retry) as error:
         reason = said.shown(str(error)) or f"no answer within {SECONDS:g} s"
         raise UserError(
-            f"the server at {transport.url} does not answer: {reason}; start it, or set the base URL"
+            f"the server at {transport.url} does not answer: {reason}; "
+            f"start it, or set {BASE_URL_SET}; this one is {source}"
         ) from error
     except UserError as error:
-        raise UserError(said.shown(str(error))) from error
+        hint = f"; its base URL is {source}" if transport.at_openai and not transport.key else ""
+        raise UserError(said.shown(f"{error}{hint}")) from error
     length = f", context {context:,}" if context else ""
     return f"{transport.url} answers a call for one token{length}, {_key(transport)}"
 

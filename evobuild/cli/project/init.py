@@ -20,6 +20,7 @@ from evobuild.cli.check.params import PARAMS, Params, load_all_params
 from evobuild.cli.overrides import overridden_params
 from evobuild.cli.project import repository
 from evobuild.cli.project.lock import lock_text
+from evobuild.cli.project.next_steps import next_steps
 from evobuild.cli.project.params_file import changed_values, set_params
 from evobuild.cli.project.template import BASE, pack, shipped_files
 from evobuild.core import library
@@ -57,14 +58,14 @@ def begin_project(
                 _take_seed(found)
             with overridden_params(changes) as changed:
                 set_params(PARAMS, changed_values(read_yaml(PARAMS), read_yaml(changed)))
-            remarks = list(_remarks(load_all_params()))
+            params = load_all_params()
+            remarks, steps = list(_remarks(params)), list(next_steps(params))
         _move(made, folder)
     # What fits is written already, with the path of the copy.
     said = [render_inspection(found).partition("  params that fit")[0]] if found else []
     said += [f"{folder} is a project of its own; {repository.begin(folder)}\n"]
     said += [f"  cd {shlex.quote(str(folder))}\n"] if folder.absolute() != Path.cwd() else []
-    said += ["  evobuild plan     # what a run would do, ask and cost\n"]
-    said += ["  evobuild repro    # build the data set; offline, until params.yaml names models\n"]
+    said += [f"  {step}\n" for step in steps]
     return "".join([*said, *(f"! {remark}\n" for remark in remarks)])
 
 
