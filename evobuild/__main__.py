@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import shlex
 import sys
 from pathlib import Path
 
-from evobuild.cli.commands import COMMANDS
+from evobuild.cli.commands import ANYWHERE, COMMANDS
 from evobuild.core.command_line import Parser, finished
+from evobuild.core.errors import UserError
 from evobuild.core.version import __version__
 
 
@@ -23,10 +25,27 @@ def main(words: list[str] | None = None) -> int:
     def work() -> int:
         _find_stages()
         arguments = _parser(words[:1]).parse_args(words or ["--help"])
-        code: int = arguments.run(arguments)
+        try:
+            code: int = arguments.run(arguments)
+        except UserError as error:
+            raise type(error)(f"{error}{_where_to_run(words[0], str(error))}") from error
         return code
 
     return finished("evobuild", work)
+
+
+def _where_to_run(command: str, said: str) -> str:
+    """Say in a second line that the command needs a project, where this folder is none; '' otherwise."""
+    here = Path.cwd()
+    if command in ANYWHERE or "\n" in said or (here / "dvc.yaml").is_file():
+        return ""
+    if above := next((folder for folder in here.parents if (folder / "dvc.yaml").is_file()), None):
+        return f"\nthe project is in {above}; run there: cd {shlex.quote(str(above))}"
+    return (
+        ""
+        if "evobuild init" in said
+        else "\nthis folder is no project; cd to one, or begin one: evobuild init"
+    )
 
 
 def _find_stages() -> None:

@@ -13,7 +13,7 @@ MOST_NEAR = 3
 MOST_LISTED = 40
 LONGEST = 80
 """Characters of a name that a message repeats."""
-_LEAST_SIMILAR = 0.6
+_LEAST_SIMILAR = 0.65
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str], also: str = "") -> str:

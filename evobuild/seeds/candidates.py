@@ -66,7 +66,8 @@ class Column(NamedTuple):
 
 def find_by_name(fields: Iterable[str], role: Candidate) -> str | None:
     """Find the field whose name has the first of a role's words, as a word or, failing that, within it."""
-    names = [field for field in fields if _REFERRING.isdisjoint(_parts(field))]
+    other = _REFERRING if role == "system" else _REFERRING | {*WORDS["system"]}
+    names = [field for field in fields if other.isdisjoint(_parts(field))]
     for word in WORDS[role]:
         for field in names:
             if word in _parts(field):

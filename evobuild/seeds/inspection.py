@@ -220,7 +220,8 @@ def remarks(found: Inspection) -> Iterator[str]:
         yield "No row has an answer; the responder gives them to evolved rows."
     if found.proposed:
         said = ", ".join(f"{_named(name)} as {role}" for role, name in found.proposed.items())
-        yield f"Nothing is read of {said}; if it should be, set seed.columns: {columns_option(_proposed(found))}"
+        option = columns_option(_proposed(found))
+        yield f"Nothing is read of {said}; if it should be, set seed.columns: {option}"
     if len(found.domains) > MOST_DOMAINS:
         yield f"{len(found.domains):,} domains are many; seed.domain=chat makes them one."
     likeliest = [code for code in found.languages if code]

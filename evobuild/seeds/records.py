@@ -33,6 +33,7 @@ from evobuild.seeds.fields import Record, json_kind, listed_fields
 
 DELIMITERS = (",", ";", "\t")
 MOST_OF_HEADER = 1 << 20  # characters of it that tell what parts the cells
+_EXPORT = dict.fromkeys((".xlsx", ".xls", ".ods"), "; save the sheet as CSV in UTF-8")
 ROWS_PER_SLICE = 8192  # rows of a table that are Python objects at a time
 
 
@@ -71,7 +72,7 @@ def _container(path: Path) -> Callable[[Path], Iterator[tuple[str, object]]]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     ending = "".join(suffixes[-2:] if suffixes[-1:] == [".gz"] else suffixes[-1:])
     if ending not in readers:
-        raise BadInput(f"{path}: {unknown_name('suffix', ending, readers)}")
+        raise BadInput(f"{path}: {unknown_name('suffix', ending, readers)}{_EXPORT.get(ending, '')}")
     return readers[ending]
 
 
@@ -119,7 +120,10 @@ def _read_csv(path: Path) -> Iterator[tuple[str, object]]:
     header = _header(first[1], path)
     for place, cells in lines:
         if len(cells) > len(header):
-            raise BadInput(f"{place}: not CSV: {len(cells):,} cells, and the header row has {len(header):,}")
+            raise BadInput(
+                f"{place}: not CSV: {len(cells):,} cells, and the header row has {len(header):,}; "
+                "put cells that hold the delimiter in quotes"
+            )
         cells += [""] * (len(header) - len(cells))
         yield place, {name: cell or None for name, cell in zip(header, cells, strict=True)}
 

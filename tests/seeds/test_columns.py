@@ -88,7 +88,7 @@ def test_cells_are_parted_by_what_cuts_the_header_into_most(tmp_path, name, text
     ],
 )
 def test_an_unknown_layout_is_refused_with_the_mapping_that_may_fit(tmp_path, record, wanted):
-    assert columns.guess_columns(record) == wanted
+    assert columns.guess_columns([record]) == wanted
     with pytest.raises(UnknownLayout) as caught:
         rows(tmp_path, "a.jsonl", [record], columns={})
     said = str(caught.value)

@@ -68,7 +68,10 @@ def test_known_columns_need_no_mapping(tmp_path):
     found = inspected(tmp_path, [{"Instruction": "Add two numbers.", "Response": "3", "Category": "math"}])
     assert found.mapping == {"instruction": "Instruction", "output": "Response"}
     assert found.certain and list(found.params) == ["seed.source"]
-    assert "'Category' may be the domain: -S '+seed.columns={domain: Category}'" in render_inspection(found)
+    assert (
+        "'Category' as domain; if it should be, set seed.columns: -S '+seed.columns={domain: Category}'"
+        in render_inspection(found)
+    )
 
 
 def test_columns_that_params_name_are_no_guess(tmp_path):
@@ -97,7 +100,7 @@ def test_the_command_prints_it_and_nothing_of_a_file_steers_the_terminal(tmp_pat
     monkeypatch.chdir(tmp_path)
     assert command.main(["inspect", "mine.jsonl"]) == 0
     said = capsys.readouterr().out
-    assert "is 'question" in said and "\x1b" not in said and "\u202e" not in said
+    assert "  instruction    'question" in said and "\x1b" not in said and "\u202e" not in said
 
 
 def test_the_command_takes_changes_of_params(tmp_path, monkeypatch, capsys):
@@ -107,7 +110,7 @@ def test_the_command_takes_changes_of_params(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     named = ["-S", "+seed.columns={instruction: reply}", "-S", "seed.min_words=2"]
     assert command.main(["inspect", "mine.jsonl", *named]) == 0
-    assert "instruction is 'reply'" in (said := capsys.readouterr().out) and "too short" in said
+    assert "instruction    'reply'" in (said := capsys.readouterr().out) and "too short" in said
     assert command.main(["inspect", "mine.jsonl", "-S", "seed.nope=1"]) == 1
 
 
@@ -116,4 +119,4 @@ def test_the_command_works_where_no_project_is(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(library, "template_folder", lambda: SHIPPED_PARAMS.parent)
     Path("mine.jsonl").write_text('{"question_text": "Name a river.", "reply": "The Rhine."}\n')
     assert command.main(["inspect", "mine.jsonl"]) == 0
-    assert "instruction is 'question_text'" in capsys.readouterr().out
+    assert "instruction    'question_text'" in capsys.readouterr().out

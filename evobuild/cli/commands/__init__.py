@@ -31,3 +31,5 @@ COMMANDS = {
     "ceval-submission": "answers to C-Eval's test split, for its site",
 }
 """Each name's module is the name with underscores."""
+ANYWHERE = ("init", "inspect", "contamination", "pass-at-k", "score-replies", "ceval-submission")
+"""Commands that need no project."""

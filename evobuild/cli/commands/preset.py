@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from evobuild.core.errors import UserError
 from evobuild.core.terminal import log, say
 
 
@@ -18,7 +19,9 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.check.params import PARAMS
 
     if not arguments.name:
-        say(preset.listing())
+        if not (listed := preset.listing()):
+            raise UserError(f"{preset.FOLDER}/ has no preset here")
+        say(listed)
         return 0
     options = preset.options(arguments.name)
     if asked := preset_calls.describe_calls(preset.read_preset(arguments.name), PARAMS):

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.core.yaml_files import read_yaml
 
     if not PARAMS.is_file():
-        raise UserError(f"{PARAMS}: no such file; run in the folder that holds it")
+        raise UserError(f"{PARAMS}: no such file; run in its folder, or begin one: evobuild init")
     base = arguments.model
     if base is not None:
         bases = list(read_yaml(PARAMS).get("bases") or {})

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.serve.server import Server
 
     if not Path("dvc.yaml").is_file():
-        raise UserError("dvc.yaml: no such file; run in the folder that holds it")
+        raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     try:
         server = Server(arguments.port)
     except OSError as error:

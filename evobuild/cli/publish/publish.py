@@ -37,7 +37,7 @@ def publish(request: Request) -> None:
     """
     hub.check_repository(request.repository)
     if not Path("dvc.yaml").is_file():
-        raise UserError("dvc.yaml: no such file; run in the folder that holds it")
+        raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     token = "" if request.is_dry_run else hub.read_token()
     origin = read_origin(str(contents.MODELS / request.base) if request.base else str(DATASET))
     against = list(refusals.state_refusals(contents.sources(request.base), origin.commit))
