@@ -41,11 +41,9 @@ def _where_to_run(command: str, said: str) -> str:
         return ""
     if above := next((folder for folder in here.parents if (folder / "dvc.yaml").is_file()), None):
         return f"\nthe project is in {above}; run there: cd {shlex.quote(str(above))}"
-    return (
-        ""
-        if "evobuild init" in said
-        else "\nthis folder is no project; cd to one, or begin one: evobuild init"
-    )
+    if "evobuild init" in said:
+        return ""
+    return "\nthis folder is no project; run in one, or begin one: evobuild init"
 
 
 def _find_stages() -> None:

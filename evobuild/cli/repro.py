@@ -11,6 +11,7 @@ stepped in front of so.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from evobuild.cli.resolve import leftovers, settings
 from evobuild.core.dvc_state import check_path, damaged_rwlock, use_private_site_cache
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
+from evobuild.core.suggestions import unknown_name
 from evobuild.core.terminal import log
 from evobuild.core.yaml_files import read_yaml
 
@@ -37,6 +39,7 @@ def repro(words: Sequence[str]) -> int:
     packages.check_packages(params)
     check_path(Path.cwd())
     consistency.check_params(params)
+    check_stages(words)
     if damaged := damaged_rwlock():
         raise UserError(damaged)
     use_private_site_cache()
@@ -48,6 +51,28 @@ def repro(words: Sequence[str]) -> int:
         [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     )
     os.execv(sys.executable, [sys.executable, "-m", "dvc", "repro", *options, *words])
+
+
+def check_stages(words: Sequence[str]) -> None:
+    """Raise UserError at a word that names no stage; paths, and words beside --glob or --cwd, are for DVC."""
+    if changes := [word for word in words if word.startswith(("-S", "--set-param"))]:
+        raise UserError(
+            f"repro takes no {changes[0]}; change params.yaml, or build a variant beside this version: "
+            "dvc exp run --temp -S …"
+        )
+    names = [word for word in words if re.fullmatch(r"\w[\w-]*(@[\w-]+)?", word) and not Path(word).exists()]
+    if not names or not {"--glob", "-c", "--cwd"}.isdisjoint(words):
+        return
+    stages = list(read_yaml(Path("dvc.yaml")).get("stages") or {})
+    runs: dict[str, list[str]] = {}
+    for stage, name in settings.stage_instances(read_yaml(PARAMS)):
+        runs.setdefault(stage.name, []).append(f"{stage.name}@{name}")
+    for word in names:
+        stage, _, run = word.partition("@")
+        if stage not in stages:
+            raise UserError(unknown_name("stage", stage, stages))
+        if run and stage in runs and word not in runs[stage]:
+            raise UserError(unknown_name("stage", word, runs[stage]))
 
 
 def missing_options() -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from evobuild.core.suggestions import suggest, unknown_name
+from evobuild.core.suggestions import nearest_names, suggest, unknown_name
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
@@ -46,9 +46,17 @@ def _items_said(error: ValidationError, schema: type[BaseModel]) -> list[Any]:
     """What is worth a line. A misspelt key is also a missing one: the cause comes first."""
     items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     unknown = (item["loc"] for item in items if item["type"] == "extra_forbidden")
-    # Of an old key the new name is enough.
-    replacing = " ".join(_renamed(schema, location) for location in unknown)
+    # Of an old or misspelt key the right name is enough.
+    replacing = {name for location in unknown for name in _right_names(schema, location)}
     return [item for item in items if item["type"] != "missing" or _place(item["loc"]) not in replacing]
+
+
+def _right_names(schema: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Places of the keys that an unknown one may be: those of its new name, or near names beside it."""
+    if new := _renamed(schema, location):
+        return re.findall(r"[\w.]+", new)
+    near = nearest_names(str(location[-1]), _schema_at(schema, location[:-1]).model_fields)
+    return [_place((*location[:-1], name)) for name in near]
 
 
 def _line(item: Any, schema: type[BaseModel]) -> str:
@@ -56,7 +64,7 @@ def _line(item: Any, schema: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         return _unknown_key(place, schema, item["loc"])
     if item["type"] == "missing":
-        return f"the key '{place}' is missing"
+        return f"the key '{place}' is missing; add it as in the params.yaml of a new project: evobuild init"
     value, kind = item["input"], item["type"]
     if kind == "literal_error" and isinstance(value, str):
         known = re.findall(r"'([^']*)'", item["ctx"]["expected"])

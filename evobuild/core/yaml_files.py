@@ -85,13 +85,22 @@ def parse_yaml(text: str, path: Path) -> dict[str, Any] | None:
         content = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise BadParams(f"{path.name}:{line}: not YAML: {error.problem}") from None
+        raise BadParams(f"{path.name}:{line}: not YAML: {_explained(error, text, line)}") from None
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         raise BadParams(f"{path.name}:{line}: not YAML: {error.reason}") from None
     if content is not None and not isinstance(content, dict):
         raise BadParams(f"{path}: expected a mapping of sections, found {type(content).__name__}")
     return content
+
+
+def _explained(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    """What is wrong in a line of a file, and where the value begins that is not as it should be."""
+    own = text.split("\n")[line - 1 : line]
+    if own and "\t" in own[0][: len(own[0]) - len(own[0].lstrip())]:
+        return "the line begins with a tab; indent it with blanks"
+    begun = error.context_mark.line + 1 if error.context and error.context_mark else line
+    return f"{error.problem}" + (f", {error.context} that begins in line {begun}" if begun < line else "")
 
 
 def _text(path: Path) -> str:

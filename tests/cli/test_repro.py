@@ -159,3 +159,16 @@ def test_what_was_not_pushed_is_built_only_if_something_is_stale(monkeypatch, on
     monkeypatch.setattr(repro.pulled, "has_only_pulled", lambda: only_pulled)
     monkeypatch.setattr(repro.pulled, "is_current", lambda: current)
     assert repro.missing_options() == options
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("evolv", "unknown stage 'evolv'; did you mean 'evolve'?"),
+        ("evolve@r9", "unknown stage 'evolve@r9'; did you mean 'evolve@r1'"),
+        ("evole@r1", "unknown stage 'evole'; did you mean 'evolve'?"),
+    ],
+)
+def test_a_stage_that_is_none_is_said_before_anything_runs(here, capsys, word, said):
+    assert command.main(["repro", "-s", word]) == 1
+    assert said in capsys.readouterr().err

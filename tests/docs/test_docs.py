@@ -338,3 +338,12 @@ def test_a_made_up_path_is_noticed() -> None:
     assert [path for path in [*made_up, *there] if not is_there(path)] == made_up
     assert not is_param("select.greedy")
     assert is_param("decontaminate.sets.gsm8k")
+
+
+def test_the_first_hour_begins_with_six_commands_that_its_sections_run() -> None:
+    page = (ROOT / "docs/first-hour.md").read_text(encoding="utf-8")
+    short = re.findall(r"^```shell\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    run = "\n".join(re.findall(r"^```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    commands = short.replace("\\\n", "").splitlines()
+    assert len(commands) <= 6 and commands[0].startswith("pip install")
+    assert [each for each in commands[1:] if each not in run.replace("\\\n", "").splitlines()] == []

@@ -229,7 +229,9 @@ class _Reader:
         near = self._nearest(beginning[:40])
         hint = f"; {did_you_mean(near)}" if near else ""
         if self._missing:
-            hint += f"; not here: {', '.join(map(str, self._missing))}: run dvc pull or dvc repro"
+            first, *rest = map(str, self._missing)
+            more = f" and {len(rest)} more tables" if rest else ""
+            hint += f"; {first}{more} are not here: run evobuild pull or evobuild repro"
         hint = hint or "; list some with: evobuild explain --random"
         return UserError(f"unknown row '{shown}' in {', '.join(self._names())}{hint}")
 
@@ -256,7 +258,7 @@ class _Reader:
         """Draw an id. Raises UserError if there is none."""
         ids = self._ids()
         if not ids.len():
-            raise UserError(f"there is no row of {', '.join(self._names())} yet: run dvc repro")
+            raise UserError(f"there is no row of {', '.join(self._names())} yet: run evobuild repro")
         return str(ids[random.Random(seed).randrange(ids.len())])
 
     def _line(self, row: Instruction) -> Iterator[Instruction]:

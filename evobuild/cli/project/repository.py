@@ -30,7 +30,10 @@ def begin(folder: Path) -> str:
         return "git add and commit it"
     staged = _git(folder, "add", "--all")
     if not staged or not _git(folder, "commit", "--quiet", "--message", "Begin with evobuild"):
-        return "git has it staged, and knows no author yet: git config user.name …, user.email …, git commit"
+        return (
+            "git has it staged, and knows no author yet: git config --global user.name NAME; "
+            "git config --global user.email ADDRESS; git commit -m Begin"
+        )
     return "git has its first commit"
 
 
