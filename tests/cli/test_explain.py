@@ -379,7 +379,9 @@ def test_a_missing_table_is_named(clone, capsys):
     assert said.startswith("evobuild: data/rounds/r1.parquet: is not here") and "dvc pull" in said
     (DATA / "rounds/r2.parquet").unlink()
     said = explain(capsys, row["id"], 1)
-    assert "data/rounds/r1.parquet and 1 more tables are not here: run evobuild pull or evobuild repro" in said
+    assert (
+        "data/rounds/r1.parquet and 1 more tables are not here: run evobuild pull or evobuild repro" in said
+    )
 
 
 def test_a_broken_table_is_an_error_that_names_it(clone, capsys):
