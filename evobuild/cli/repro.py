@@ -65,8 +65,8 @@ def check_stages(words: Sequence[str]) -> None:
         return
     stages = list(read_yaml(Path("dvc.yaml")).get("stages") or {})
     runs: dict[str, list[str]] = {}
-    for stage, name in settings.stage_instances(read_yaml(PARAMS)):
-        runs.setdefault(stage.name, []).append(f"{stage.name}@{name}")
+    for each in settings.stage_instances(read_yaml(PARAMS)):
+        runs.setdefault(each.stage.name, []).append(f"{each.stage.name}@{each.name}")
     for word in names:
         stage, _, run = word.partition("@")
         if stage not in stages:

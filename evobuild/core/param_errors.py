@@ -64,7 +64,7 @@ def _line(item: Any, schema: type[BaseModel]) -> str:
     if item["type"] == "extra_forbidden":
         return _unknown_key(place, schema, item["loc"])
     if item["type"] == "missing":
-        return f"the key '{place}' is missing; add it as in the params.yaml of a new project: evobuild init"
+        return f"the key '{place}' is missing; add it as a new project has it: evobuild init"
     value, kind = item["input"], item["type"]
     if kind == "literal_error" and isinstance(value, str):
         known = re.findall(r"'([^']*)'", item["ctx"]["expected"])

@@ -311,6 +311,8 @@ def collect(path: Path, rows: pl.LazyFrame) -> pl.DataFrame:
 
 
 def _unreadable(path: Path, error: Exception) -> BadInput:
+    if not path.exists():
+        return BadInput(f"{path}: is not here; run evobuild pull or evobuild repro")
     return BadInput(f"{path}: not a readable Parquet table: {str(error).splitlines()[0]}")
 
 

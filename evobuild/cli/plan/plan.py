@@ -89,7 +89,8 @@ def _stale(targets: Sequence[str], params: Path, resolved: Collection[str] = ())
             return list(_stale_in(repo, targets, resolved))
     except (DvcException, UnicodeDecodeError) as error:
         reason = damaged_rwlock() or " ".join(str(error).split())[:200]
-        raise UserError(f"DVC cannot tell what is stale: {reason}") from error
+        hint = "; put it under git: git init" if "not a git repository" in reason else ""
+        raise UserError(f"DVC cannot tell what is stale: {reason}{hint}") from error
 
 
 def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> Iterator[tuple[Stage, bool]]:
