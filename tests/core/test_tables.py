@@ -68,7 +68,7 @@ def test_an_id_that_stands_twice_is_refused(tmp_path, row):
         (pl.DataFrame({"id": ["a"], "reason": ["b"]}), "column 'detail' is missing; found id, reason"),
         (pl.DataFrame({"id": [1], "reason": ["b"]}), "column 'id' is Int64; expected String"),
         (b"no table", "not a readable Parquet table"),
-        (None, "not a readable Parquet table"),
+        (None, "is not here; run evobuild pull or evobuild repro"),
     ],
 )
 def test_a_table_that_does_not_fit_is_named(tmp_path, content, message):
