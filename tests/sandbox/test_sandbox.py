@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -19,8 +22,9 @@ from attacks.loopholes import LOOPHOLES
 
 from evobuild import sandbox
 from evobuild.core.errors import UserError
-from evobuild.sandbox import Answer, choice, reading
+from evobuild.sandbox import Answer, choice, isolation, reading, schedule
 from evobuild.sandbox.inside.values import decode_value, encode_value
+from evobuild.sandbox.interpreter import sandbox_interpreter
 from evobuild.sandbox.isolation import Isolation
 from evobuild.sandbox.schedule import READY, Ending
 
@@ -28,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 LIMITS = sandbox.Limits(seconds=20.0, memory=256, output=10_000, modules=None, allow_weaker_isolation=False)
 QUICK = LIMITS.model_copy(update={"seconds": 0.3})
 DENIED = [sys.executable, str(ROOT / "tests/support/attacks/deny.py")]
+USABLE = {isolation.name for isolation in choice.usable_isolations()}
 isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machine offers no isolation")
 
 
@@ -156,6 +161,39 @@ def test_only_the_one_word_of_the_examiner_passes_a_program(lines, passed):
     assert not reading.read_verdict(exam, Isolation("landlock"), ending(*lines, over="time")).passed
 
 
+STEALS = """
+import os
+def f():
+    taken = os.open('/proc/self/fd/3', os.O_RDONLY)
+    while True: os.write(3, b'x') and os.read(taken, 1)
+"""
+
+
+@isolated
+@pytest.mark.parametrize("isolation", choice.usable_isolations(), ids=str)
+def test_no_code_takes_an_answer_before_its_parent_does(isolation):
+    (answer,) = answers(STEALS, isolation=isolation).answers
+    assert answer.error == "raised" and answer.detail in ("OSError", "FileNotFoundError", "PermissionError")
+
+
+@isolated
+def test_a_surprise_on_the_channel_is_the_programs_fault_alone(monkeypatch):
+    def opened():
+        reader, writer = socket.socketpair()
+        reader.send(b"x")  # Unread when the process ends, so that the end of the channel is an error.
+        return reader.detach(), writer.detach()
+
+    monkeypatch.setattr(schedule, "open_channel", opened)
+    assert answers("def f(): return 1").answers == (Answer(error="garbled"),)
+
+
+@pytest.mark.parametrize("said", [b"", b"zz", b"[1]\nxyz!"])
+def test_without_the_word_of_who_watched_a_program_has_no_answer(said):
+    ended = Ending(READY + said, None, 0)
+    outcome = reading.read_outcome(sandbox.Job("job", "", "f", ((),)), Isolation("bubblewrap"), ended)
+    assert outcome.answers == (Answer(error="garbled"),)
+
+
 @isolated
 @pytest.mark.parametrize("isolation", choice.usable_isolations(), ids=lambda isolation: isolation.name)
 def test_each_case_has_arguments_of_its_own(isolation):
@@ -263,13 +301,52 @@ def children():
     return found
 
 
+SHOWN = """
+import os
+def f(path, link, process):
+    seen = {
+        "contents": lambda: open(path).read(),
+        "names": lambda: os.listdir(os.path.dirname(path)),
+        "size": lambda: os.stat(path).st_size,
+        "target": lambda: os.readlink(link),
+        "attributes": lambda: os.listxattr(path),
+        "command line": lambda: open(f"/proc/{process}/cmdline").read(),
+        "environment": lambda: open(f"/proc/{process}/environ").read(),
+        "process": lambda: os.stat(f"/proc/{process}").st_uid,
+        "host name": lambda: os.uname().nodename != "sandbox",
+        "kernel": lambda: os.uname().release,
+        "memory": lambda: os.sysconf("SC_PHYS_PAGES"),
+        "space": lambda: os.statvfs(os.path.dirname(path)).f_bfree,
+    }
+    shown = []
+    for name, see in seen.items():
+        try:
+            shown += [name] if see() is not False else []
+        except OSError:
+            pass
+    return shown
+"""
+ANYWHERE = ["kernel", "memory"]
+LANDLOCK = ["size", "target", "process", "host name", *ANYWHERE, "space"]
+
+
+@isolated
+@pytest.mark.parametrize("isolation", choice.usable_isolations(), ids=str)
+def test_what_each_isolation_hides_of_the_machine(isolation, tmp_path):
+    (tmp_path / "secret").write_text("x")
+    (tmp_path / "link").symlink_to("/elsewhere")
+    case = (str(tmp_path / "secret"), str(tmp_path / "link"), os.getpid())
+    shown = LANDLOCK if isolation.name == "landlock" else ANYWHERE
+    assert answers(SHOWN, case, isolation=isolation).answers[0].value == shown
+
+
 def started(isolation):
     """A process in a session of its own that runs a hanging job, and what says which processes it has."""
     code = (
         "from evobuild import sandbox\n"
         f"limits = sandbox.Limits(**{LIMITS.model_dump()})\n"
         "job = sandbox.Job('k', 'import time\\ndef f(): time.sleep(600)', 'f', ((),))\n"
-        f"list(sandbox.run_jobs([job], limits, sandbox.{isolation}))\n"
+        f"list(sandbox.run_jobs([job], limits, sandbox.{isolation!r}))\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True)
 
@@ -305,8 +382,11 @@ def eventually(holds):
     return found
 
 
-def asked(*words, before=""):
-    """What a process says that runs one job where words[0] denies it something. before: run first."""
+def asked(*words, before="", logged=False):
+    """What a process says that runs one job where words[0] denies it something.
+
+    before: run first. logged: what it logs, too, which comes first.
+    """
     code = (
         f"import sys; {before}\n"
         "from evobuild import sandbox\n"
@@ -318,7 +398,8 @@ def asked(*words, before=""):
         "except UserError as error: print(error)\n"
     )
     command = [*DENIED, *words[:-1], sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True)
+    return done.stderr + done.stdout if logged else done.stdout
 
 
 @isolated
@@ -331,8 +412,27 @@ def test_without_any_isolation_it_says_what_to_install_or_to_switch_off():
 
 @isolated
 def test_weaker_isolation_is_only_what_is_asked_for_and_says_so():
-    assert asked("--landlock", "True") == "('none', True)\n"
-    assert asked("True").startswith("('landlock', ")
+    said = asked("--landlock", "True", logged=True)
+    assert said.startswith("sandbox: model-written code runs in an ordinary process without isolation, ")
+    assert "bubblewrap: " in said and "landlock: " in said and said.endswith("('none', True)\n")
+    said = asked("True", logged=True)
+    assert said.startswith("sandbox: model-written code runs in landlock") and "(bubblewrap: " in said
+    assert said.splitlines()[1].startswith("('landlock', ")
+
+
+@pytest.mark.skipif("bubblewrap" not in USABLE, reason="bubblewrap does not work on this machine")
+def test_bubblewrap_runs_a_python_that_is_below_its_folder_of_temporary_files(tmp_path, monkeypatch):
+    found = sandbox_interpreter()
+    own = Path(shutil.copy(found.executable, tmp_path))
+    assert own.is_relative_to("/tmp"), "pytest's folder is elsewhere; set TMPDIR=/tmp"
+    for module in (isolation, choice):
+        monkeypatch.setattr(module, "sandbox_interpreter", lambda: dataclasses.replace(found, executable=own))
+    isolation.bubblewrap_command.cache_clear()
+    try:
+        code = "import sys\ndef f(): return sys.executable"
+        assert answers(code, isolation=Isolation("bubblewrap")).answers[0] == Answer(value=str(own))
+    finally:
+        isolation.bubblewrap_command.cache_clear()
 
 
 def test_a_machine_without_libseccomp_is_told_what_to_install():

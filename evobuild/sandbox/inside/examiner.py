@@ -1,9 +1,9 @@
 """Run the tests of a problem on a program that is in another sandbox.
 
-The tests call stand-ins: a call goes through a pipe to the program's process and its answer comes back
+The tests call stand-ins: a call goes through a channel to the program's process and its answer comes back
 as plain values. No code or object of the program is ever here, so it can forge what its functions
 return and nothing else: a class whose `==` is always true arrives as a reference that equals nothing,
-leaving the process is no answer, and the verdict goes to the parent on a pipe that only this process has.
+leaving the process is no answer, and the verdict goes to the parent on a channel that only this process has.
 
 Arguments and answers travel by value: a test that looks whether its argument was changed cannot tell.
 Lines to the parent: ["ready"], then ["passed"], [kind, detail] or ["failed", type of the exception].
@@ -75,7 +75,7 @@ class Program:
         try:
             while data:
                 data = data[posix.write(self._calls, data) :]
-        except BrokenPipeError:
+        except ConnectionError:
             self._end("exited", "")
 
     def _line(self) -> tuple[object, object]:
@@ -83,6 +83,8 @@ class Program:
             line = self._answers.readline()
         except MemoryError:
             self._end("memory", "")
+        except ConnectionError:
+            self._end("exited", "")
         if not line.endswith(b"\n"):
             self._end("exited", "")
         try:

@@ -514,6 +514,19 @@ attack(
 attack(V, "an exception with an endless name", ("raised xxx*",), "raise type('x' * 10**6, (Exception,), {})")
 attack(V, "a crash of the interpreter", ("killed 11",), "return ctypes.string_at(0)")
 
+attack(
+    V,
+    "the channel of its answers opened a second time",
+    ("raised OSError", *HIDDEN),
+    "return [os.open(f'/proc/self/fd/{number}', os.O_RDONLY) for number in range(3, 64)]",
+)
+attack(
+    V,
+    "its answers taken before its parent has them",
+    ("raised OSError", *HIDDEN),
+    "taken = os.open('/proc/self/fd/3', os.O_RDONLY)\nwhile True: os.write(3, b'x') and os.read(taken, 1)",
+)
+
 A = "answers more than it may"
 attack(A, "a long answer", ("output ",), "return 'x' * 10**7")
 attack(
