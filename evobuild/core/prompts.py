@@ -2,6 +2,9 @@
 
 A prompt is named by its path, such as 'evolve/breadth.jinja', in full where it is used: so a test
 can tell which stages a prompt reaches.
+
+A prompt that only lays out its values is rendered here. One that computes may not end, or make texts without
+end: it is rendered in bounded time and memory by `template_process`, which takes some 0.1 ms longer.
 """
 
 from __future__ import annotations
@@ -18,9 +21,14 @@ from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from evobuild.core.errors import BadInput
+from evobuild.core.plain_templates import is_plain
+from evobuild.core.template_bounds import REFUSALS, Bounds, Refused, TooMuch
+from evobuild.core.template_process import render_apart
 from evobuild.core.text_files import special_kind
 
 FOLDER = Path("prompts")
+BOUNDS = Bounds(seconds=3.0, memory=1 << 29, characters=1 << 24)
+"""Of one prompt. No model reads so long a text."""
 
 _known: ContextVar[frozenset[str] | None] = ContextVar("known", default=None)
 _taken: ContextVar[Path | None] = ContextVar("taken", default=None)
@@ -49,22 +57,52 @@ def taken_from(folder: Path) -> Iterator[None]:
 def render(name: str, **values: object) -> str:
     """Render a prompt. Values stay literal, `{{ … }}` in them too; surrounding blank space goes.
 
-    Raises BadInput naming the prompt and the line if it is missing, is no template, or wants a
-    variable that it is not given.
+    Raises BadInput naming the prompt and the line if it is missing, is no template, wants a variable that
+    it is not given, or exceeds BOUNDS.
     """
     known = _known.get()
     if known is not None and name not in known:
         raise AssertionError(f"the prompt {name} is rendered, but the stage's `reads` does not name it")
     folder = _taken.get() or FOLDER
     try:
+        if _is_plain(folder, name):
+            return _render_here(folder, name, values, folder)
+        # That process has been where this one began.
+        return render_apart(_render_here, (folder.absolute(), name, values, folder), BOUNDS)
+    except TooMuch as error:
+        raise BadInput(f"{folder / name}: {error}; simplify the prompt") from None
+    except Refused as error:
+        raise BadInput(error.text) from None
+
+
+def _render_here(folder: Path, name: str, values: dict[str, object], shown: Path) -> str:
+    """Render a prompt in this process. shown: its folder, as errors name it. Raises as `render`."""
+    try:
         return _template(folder, name).render(values).strip()
     except jinja2.UndefinedError as error:
         given = ", ".join(sorted(values)) or "nothing"
-        raise BadInput(f"{folder / name}: {error.message}; given are: {given}") from error
+        raise BadInput(f"{shown / name}: {error.message}; given are: {given}") from error
     except jinja2.TemplateNotFound as error:
-        raise BadInput(f"{folder / name}: includes '{error.name}', which does not exist") from error
+        raise BadInput(f"{shown / name}: includes '{error.name}', which does not exist") from error
     except jinja2.exceptions.SecurityError as error:
-        raise BadInput(f"{folder / name}: not allowed in a prompt: {error.message}") from error
+        raise BadInput(f"{shown / name}: not allowed in a prompt: {error.message}") from error
+    except jinja2.TemplateSyntaxError as error:
+        place = shown / (error.name or name)
+        raise BadInput(f"{place}:{error.lineno}: not a Jinja template: {error.message}") from error
+    except REFUSALS as error:
+        raise BadInput(f"{shown / name}: {type(error).__name__}: {error}") from error
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """An environment whose templates make no longer text than they may."""
+
+    @staticmethod
+    def concat(pieces: Iterable[str]) -> str:
+        """Join what a template has made. Raises TooMuch."""
+        made = list(pieces)
+        if (length := sum(map(len, made))) > BOUNDS.characters:
+            raise TooMuch(f"makes {length:,} characters")
+        return "".join(made)
 
 
 class _FileLoader(jinja2.FileSystemLoader):
@@ -90,7 +128,7 @@ def included(names: Iterable[str]) -> dict[str, Path]:
         if name in found:
             continue
         found[name] = FOLDER / name
-        for other in meta.find_referenced_templates(_tree(name)):
+        for other in meta.find_referenced_templates(_parsed(FOLDER, name)):
             if other is None:
                 raise BadInput(
                     f"{FOLDER / name}: includes a prompt by an expression; expected its name in quotes"
@@ -99,15 +137,21 @@ def included(names: Iterable[str]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _tree(name: str) -> jinja2.nodes.Template:
-    with _named(FOLDER, name):
-        environment = _environment(FOLDER)
-        return environment.parse(_FileLoader(FOLDER).get_source(environment, name)[0])
+def _parsed(folder: Path, name: str) -> jinja2.nodes.Template:
+    """Parse a prompt; nothing of it is computed, as its constants are where it is compiled."""
+    with _named(folder, name):
+        environment = _environment(folder)
+        return environment.parse(_FileLoader(folder).get_source(environment, name)[0])
 
 
 @cache
-def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+def _is_plain(folder: Path, name: str) -> bool:
+    return is_plain(_parsed(folder, name))
+
+
+@cache
+def _environment(folder: Path) -> _Environment:
+    return _Environment(
         loader=_FileLoader(folder),
         undefined=jinja2.StrictUndefined,
         autoescape=False,
@@ -118,8 +162,7 @@ def _environment(folder: Path) -> ImmutableSandboxedEnvironment:
 
 @cache
 def _template(folder: Path, name: str) -> jinja2.Template:
-    with _named(folder, name):
-        return _environment(folder).get_template(name)
+    return _environment(folder).get_template(name)
 
 
 @contextmanager
@@ -129,5 +172,7 @@ def _named(folder: Path, name: str) -> Iterator[None]:
         yield
     except jinja2.TemplateSyntaxError as error:
         raise BadInput(f"{folder / name}:{error.lineno}: not a Jinja template: {error.message}") from error
+    except RecursionError as error:
+        raise BadInput(f"{folder / name}: nested too deeply; simplify the prompt") from error
     except (jinja2.TemplateNotFound, UnicodeDecodeError) as error:
         raise BadInput(f"{folder / name}: no such UTF-8 prompt file") from error

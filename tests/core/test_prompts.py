@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from runaways import RUNAWAYS
 
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput
+from evobuild.core.template_bounds import Bounds
 from evobuild.training.params import TEMPLATES
 
 ROW = {
@@ -120,6 +122,61 @@ def test_a_wrong_prompt_is_named_with_what_is_wrong(folder, text, fragments):
     with pytest.raises(BadInput) as caught:
         prompts.render("one.jinja", text="")
     assert all(fragment in str(caught.value) for fragment in fragments)
+
+
+@pytest.mark.parametrize(("text", "bound"), RUNAWAYS)
+def test_a_prompt_without_an_end_is_stopped(folder, monkeypatch, text, bound):
+    monkeypatch.setattr(prompts, "BOUNDS", Bounds(0.2, 64 << 20, 1 << 20))
+    folder(text)
+    with pytest.raises(BadInput, match=r"one\.jinja: (takes|makes) .*; simplify the prompt") as caught:
+        prompts.render("one.jinja", text="")
+    assert bound in str(caught.value)
+
+
+def test_a_prompt_that_repeats_its_values_too_often_is_stopped(folder, monkeypatch):
+    monkeypatch.setattr(prompts, "BOUNDS", prompts.BOUNDS._replace(characters=1 << 20))
+    folder("{% for turn in history %}{{ text }}{% endfor %}")
+    with pytest.raises(BadInput, match="makes 10,000,000,000 characters"):
+        prompts.render("one.jinja", text="x" * 100_000, history=[1] * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "rendered"),
+    [
+        ("{{ 2 * 3 }} {{ text|replace('a', 'b') }}", "6 b"),
+        ("{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}{{ twice(text) }}", "aa"),
+        (
+            "{% include 'one.txt' %}{% for a in [1] %}{% for b in [2] %}{{ a + b }}{% endfor %}{% endfor %}",
+            "13",
+        ),
+        ("{% set x = text %}{{ x|join('-') }}{{ row.history[0].role }}", "auser"),
+    ],
+)
+def test_a_prompt_that_computes_is_rendered_all_the_same(folder, tmp_path, text, rendered):
+    (tmp_path / "one.txt").write_text("1")
+    folder(text)
+    assert prompts.render("one.jinja", text="a", row=ROW) == rendered
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("{{ 1 // 0 * 2 }}", ["one.jinja: ZeroDivisionError"]),
+        ("{{ text|unknown }}", ["one.jinja:1: not a Jinja template", "unknown"]),
+        ("{{ " + "(" * 9999 + "1" + ")" * 9999 + " }}", ["one.jinja: nested too deeply"]),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", ["one.jinja: RecursionError"]),
+    ],
+)
+def test_a_prompt_that_fails_is_named(folder, text, fragments):
+    folder(text)
+    with pytest.raises(BadInput) as caught:
+        prompts.render("one.jinja", text="")
+    assert all(fragment in str(caught.value) for fragment in fragments)
+
+
+def test_a_shipped_prompt_is_rendered_without_a_process_of_its_own():
+    apart = [name for name in VALUES if not prompts._is_plain(prompts.FOLDER, name)]
+    assert apart == ["evaluate/mbpp_completion.jinja"]
 
 
 def test_a_missing_prompt_is_named(folder):
