@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 export PYTHONDONTWRITEBYTECODE :=
 BIN := $(CURDIR)/.venv/bin
+# As timeout(1), by a clock that slows down on a busy machine.
+PATIENCE := $(PYTHON) tests/support/patience.py
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 # DVC's own place for it is writable for every user of the machine, who could so run code as this one.
@@ -23,24 +25,24 @@ test: .venv/ready lint
 # Every engine against real peers, the servers of vLLM and llama.cpp among them, on the CPU, in an environment of
 # its own; minutes.
 test-engines: .venv-engines/ready
-	timeout 1200 .venv-engines/bin/python -m pytest tests/engines -n 0
+	$(PATIENCE) 1200 .venv-engines/bin/python -m pytest tests/engines -n 0
 
 # The explorer in headless Chromium, which is installed from the system's packages if it is missing.
 test-browser: .venv/ready
 	tests/browser/install.sh
-	timeout 600 pytest tests/browser -n 0
+	$(PATIENCE) 600 pytest tests/browser -n 0
 
 # Attacks and benign programs against every sandbox of this machine, by root and by a normal user; minutes.
 test-sandbox: .venv/ready
-	timeout 3600 pytest tests/attacks -n 0
+	$(PATIENCE) 3600 pytest tests/attacks -n 0
 
 # A project of one's own from the wheel, in an environment outside the repository; minutes.
 test-wheel: .venv/ready
-	timeout 1800 pytest tests/wheel -n 0
+	$(PATIENCE) 1800 pytest tests/wheel -n 0
 
 # Remotes on S3, which a server on this machine plays, on SSH and in a folder, and what the hub's readers validate.
 test-sharing: .venv-sharing/ready .venv-moto/ready
-	timeout 900 .venv-sharing/bin/python -m pytest tests/sharing -n 0
+	$(PATIENCE) 900 .venv-sharing/bin/python -m pytest tests/sharing -n 0
 
 lint: .venv/ready
 	ruff check .

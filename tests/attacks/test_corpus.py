@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import pytest
 from attacks import nobody
 
@@ -21,9 +21,7 @@ DENY = [sys.executable, str(HERE / "deny.py")]
 
 def found(command):
     """What the corpus came to, in a session of its own."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=600, start_new_session=True, cwd="/tmp"
-    )
+    done = patience.run(command, 600, start_new_session=True, cwd="/tmp")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import patience
 import pytest
 from workspace import SHIPPED_PARAMS
 
@@ -257,7 +258,7 @@ def test_a_hostile_function_runs_nowhere_but_in_the_sandbox(ran, tmp_path):
         (check("class B(str): __eq__ = lambda self, other: True\n    return B('x')"), []),
         (check("return True"), []),
     ]
-    limits = GIVEN.sandbox.model_copy(update={"seconds": 0.2})
+    limits = GIVEN.sandbox.model_copy(update={"seconds": patience.scaled(0.2)})
     out = ran([(NO_COMMA, []), *hostile], AUTHORS, limits)
     assert canary.read_text() == "untouched"
     found = tables.read(out / "functions", records.FUNCTION_VERDICTS)

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import patience
 import pytest
 from branch_rows import NO_COMMA, SHORT, changed, constraint, of_branch, write_constraints, write_rows
 
@@ -21,7 +22,9 @@ from evobuild.sandbox.params import Limits
 from stages import verify as stage
 
 REAL_DATA = os.environ.get("EVOBUILD_REAL_DATA")
-LIMITS = Limits(seconds=0.5, memory=256, output=4096, modules=None, allow_weaker_isolation=False)
+LIMITS = Limits(
+    seconds=patience.scaled(0.5), memory=256, output=4096, modules=None, allow_weaker_isolation=False
+)
 SPELT = "def evaluate(response):\n    return {'a': 'True', 'b': ' no ', 'c': 1, 'd': None}[response]"
 HANGS = "def evaluate(response):\n    while response == 'b': pass\n    return True"
 

@@ -8,13 +8,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+import patience
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 30.0
@@ -71,7 +71,7 @@ class Page:
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call a method of the protocol and give its result."""
-        return self._runner.run(asyncio.wait_for(self._call(method, arguments), SECONDS))
+        return self._runner.run(asyncio.wait_for(self._call(method, arguments), patience.scaled(SECONDS)))
 
     async def _call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
         number = next(self._numbers)
@@ -114,10 +114,8 @@ class Page:
 
     def wait(self, condition: str) -> Any:
         """Wait until an expression is true in the page; give its value."""
-        deadline = time.monotonic() + SECONDS
-        while not (value := self.run(condition)):
-            assert time.monotonic() < deadline, f"not true within {SECONDS:g} s: {condition}"
-            time.sleep(0.02)
+        value = patience.until(lambda: self.run(condition), SECONDS)
+        assert value, f"not true within {SECONDS:g} s: {condition}"
         return value
 
     def type(self, text: str) -> None:
@@ -149,7 +147,7 @@ class Page:
 
 
 async def _until(condition: Callable[[], bool], problem: str) -> None:
-    deadline = time.monotonic() + SECONDS
+    left = patience.Patience(SECONDS)
     while not condition():
-        assert time.monotonic() < deadline, f"{problem} within {SECONDS:g} s"
+        assert not left.is_over(), f"{problem} within {SECONDS:g} s"
         await asyncio.sleep(0.02)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
+import patience
 import pytest
 import trees
-from chromium import SECONDS, Page
+from chromium import Page
 
 from evobuild.reporting import explorer
 
@@ -129,9 +128,9 @@ def test_marks_are_exported_a_line_an_id(page, tmp_path):
     press_m(page, "a-r1")
     page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
     page.run("at('export').click()")
-    file, deadline = tmp_path / "marked.txt", time.monotonic() + SECONDS
-    while not file.exists() and time.monotonic() < deadline:
-        page.run("1")
+    file = tmp_path / "marked.txt"
+    # The page has to run on meanwhile.
+    patience.until(lambda: (page.run("1"), file.exists())[1])
     assert file.read_text(encoding="utf-8") == "a-r1\nc-r1\n"
     assert "select.exclude=data/raw/marked.txt" in page.run("at('marked-count').textContent")
 

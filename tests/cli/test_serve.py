@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import patience
 import pytest
 import tiny
 from workspace import ROOT, SHIPPED_PARAMS
@@ -50,13 +51,13 @@ def server(project: Path) -> Iterator[Server]:
         thread.start()
         yield server
         server.shutdown()
-        thread.join(SECONDS)
+        thread.join(patience.scaled(SECONDS))
 
 
 def ask(
     server: Server, path: str, method: str = "GET", **headers: str
 ) -> tuple[http.client.HTTPResponse, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=patience.scaled(SECONDS))
     connection.request(method, path, headers=headers)
     response = connection.getresponse()
     text = response.read().decode()
@@ -142,7 +143,7 @@ def test_the_page_of_expectations_is_given(server: Server, project: Path):
     ],
 )  # fmt: skip
 def test_nothing_else_is_given(server: Server, path: str):
-    with socket.create_connection(("127.0.0.1", server.server_port), SECONDS) as raw:
+    with socket.create_connection(("127.0.0.1", server.server_port), patience.scaled(SECONDS)) as raw:
         raw.sendall(f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{server.server_port}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: raw.recv(65536), b""))
     assert answer.split(b" ", 2)[1] in (b"404", b"400")
@@ -197,8 +198,8 @@ def test_params_that_are_wrong_are_said_and_the_rest_is_told(server: Server, pro
 
 def test_too_many_at_once_are_turned_away(server: Server, monkeypatch: pytest.MonkeyPatch):
     address = ("127.0.0.1", server.server_port)
-    waiting = [socket.create_connection(address, SECONDS) for _ in range(serving.AT_ONCE)]
-    with socket.create_connection(address, SECONDS) as one_more:
+    waiting = [socket.create_connection(address, patience.scaled(SECONDS)) for _ in range(serving.AT_ONCE)]
+    with socket.create_connection(address, patience.scaled(SECONDS)) as one_more:
         assert one_more.recv(1) == b""
     for each in waiting:
         each.close()
@@ -218,7 +219,7 @@ def test_the_command_says_where_and_ends_at_ctrl_c(project: Path):
         line = process.stdout.readline()
         assert line.startswith("http://127.0.0.1:") and "Ctrl-C" in line
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=SECONDS)
+        out, err = patience.communicate(process)
     assert (process.returncode, out, err) == (0, "ended\n", "")
 
 
@@ -228,7 +229,7 @@ def test_a_port_that_is_taken_is_said(project: Path):
         taken.listen()
         port = str(taken.getsockname()[1])
         with serve(project, "--port", port) as process:
-            _, err = process.communicate(timeout=SECONDS)
+            _, err = patience.communicate(process)
     assert (
         process.returncode == 1 and f"--port {port}: Address already in use" in err and "Traceback" not in err
     )
@@ -236,7 +237,7 @@ def test_a_port_that_is_taken_is_said(project: Path):
 
 def test_elsewhere_than_in_a_project_it_refuses(tmp_path: Path):
     with serve(tmp_path) as process:
-        _, err = process.communicate(timeout=SECONDS)
+        _, err = patience.communicate(process)
     assert process.returncode == 1 and "dvc.yaml: no such file" in err
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import pytest
 import workspace
 
@@ -19,15 +20,7 @@ ASCII = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
 
 def shell(line: str, root: Path = workspace.ROOT) -> subprocess.CompletedProcess[str]:
     environment = workspace.environment() | {"PYTHONPATH": str(workspace.ROOT)}
-    return subprocess.run(
-        ["bash", "-c", line],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return patience.run(["bash", "-c", line], cwd=root, env=environment)
 
 
 @pytest.mark.parametrize(

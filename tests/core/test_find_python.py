@@ -8,6 +8,7 @@ import sys
 import venv
 from pathlib import Path
 
+import patience
 import pytest
 from workspace import ROOT
 
@@ -31,11 +32,8 @@ def here(tmp_path: Path) -> Path:
 def run(bare: Path, here: Path, *started_by: str) -> subprocess.CompletedProcess[str]:
     """Have a stage shown its help by the bare `python3`, from another program as DVC does it."""
     script = "import subprocess; subprocess.run('exec python3 -m stages.seed --help', shell=True, check=True)"
-    return subprocess.run(
-        [*started_by, "-c", script],
-        cwd=here, capture_output=True, text=True, timeout=60, check=False,
-        env={"PATH": f"{bare}:/usr/bin:/bin", "HOME": str(here)},
-    )  # fmt: skip
+    environment = {"PATH": f"{bare}:/usr/bin:/bin", "HOME": str(here)}
+    return patience.run([*started_by, "-c", script], cwd=here, env=environment)
 
 
 def test_the_python_that_runs_dvc_takes_over(bare: Path, here: Path) -> None:

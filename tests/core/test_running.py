@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import pytest
 
 from evobuild.core import running
@@ -41,13 +42,13 @@ def other():
 def test_a_stage_of_another_process_is_seen_while_it_runs(other: subprocess.Popen[str]):
     [mark] = running.running_stages()
     assert mark.stage == "evolve@r1" and mark.started.startswith("20")
-    other.communicate("", timeout=20)
+    patience.communicate(other)
     assert running.running_stages() == [] and not list(running.folder().iterdir())
 
 
 def test_a_stage_that_was_killed_does_not_run(other: subprocess.Popen[str]):
     other.send_signal(signal.SIGKILL)
-    other.wait(20)
+    patience.wait(other)
     assert list(running.folder().iterdir()) and running.running_stages() == []
 
 

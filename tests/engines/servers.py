@@ -18,8 +18,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import patience
 
 READY_SECONDS = 180
 """vLLM's takes half a minute on two idle cores."""
@@ -76,14 +78,13 @@ def free_port() -> int:
 
 
 def _ready(process: subprocess.Popen[bytes], url: str) -> bool:
-    until = time.monotonic() + READY_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.3)
-    return False
+    def answers() -> bool:
+        with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(url, timeout=5):
+            return True
+        return False
+
+    patience.until(lambda: process.poll() is not None or answers(), READY_SECONDS, every=0.3)
+    return process.poll() is None and answers()
 
 
 def main(command: list[str]) -> None:

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import patience
 import pytest
 import servers
 
@@ -46,7 +47,7 @@ def tuned_folder(base: Path, to: Path, rank: int) -> None:
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=120) as reply:
+    with urllib.request.urlopen(request, timeout=patience.scaled(120)) as reply:
         found: dict[str, Any] = json.load(reply)
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import drafting
+import patience
 import pytest
 from peers import ask
 
@@ -135,7 +135,7 @@ def test_an_adapter_changes_the_replies_and_the_models_name(folder: Path, tmp_pa
 def test_drafted_tokens_change_no_greedy_reply(folder: Path, drafter: str) -> None:
     speculative = f"{folder if drafter != 'ngram' else drafter}:3"
     command = [sys.executable, drafting.__file__, str(folder), speculative]
-    said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=180).stdout
+    said = patience.run(command, 180, check=True).stdout
     tokens, drafted = json.loads(said.splitlines()[-1])
     assert (0, drafted) == drafting.greedy("", str(folder)) and tokens == 3
     assert VllmEngine.identity(model(folder, speculative=speculative)) != VllmEngine.identity(model(folder))

@@ -17,6 +17,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import asker
+import patience
 import pytest
 import yaml
 from asker import NAME, questions
@@ -55,8 +56,11 @@ def serve(store, tmp_path, monkeypatch):
     with ExitStack() as stack:
 
         def begin(plan=good, latency=0.0, models=200, **options):
-            server = stack.enter_context(FaultServer(plan, latency, models))
+            # On a busy machine an answer takes longer; what is late is later yet.
+            pace = patience.crowd()
+            server = stack.enter_context(FaultServer(plan, latency, models, pace))
             given = {"base_url": server.url, "timeout": 5.0, "unanswered": "reject"} | options
+            given["timeout"] *= pace
             machine = {"openai": {name: value for name, value in given.items() if value is not None}}
             (tmp_path / "machine.yaml").write_text(yaml.safe_dump(machine))
             return server
@@ -144,7 +148,7 @@ def test_each_fault_is_got_past(serve, kind):
         ("429", "429 too many requests"),
         ("503", "503 overloaded"),
         ("reset", "connection lost"),
-        ("hang", "no reply within 0.2 s"),
+        ("hang", "no reply within "),
         ("half", "connection lost"),
         ("half JSON", "malformed reply"),
         ("content type", "content type text/html"),
@@ -560,10 +564,9 @@ def test_closing_takes_no_time_and_leaves_no_thread(serve, when):
             engine.submit(each)
         while not server.asked:
             time.sleep(0.001)
-    began = time.monotonic()
-    engine.close()
-    engine.close()
-    assert time.monotonic() - began < 5
+    with patience.Patience(5).limit("closing"):
+        engine.close()
+        engine.close()
     assert threading.active_count() == before
 
 

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 
 import fake_ray
+import patience
 import pytest
 import yaml
 from fakes import FakeEngine
@@ -180,7 +181,7 @@ def test_a_cluster_that_is_not_there_is_said_in_a_line(begin):
 
 def test_one_that_does_not_take_the_connection_is_given_up(begin, monkeypatch):
     ray, over = begin(address="auto"), threading.Event()
-    monkeypatch.setattr(ray, "init", lambda **_: over.wait(10))
+    monkeypatch.setattr(ray, "init", lambda **_: over.wait(patience.scaled(10)))
     monkeypatch.setattr(ray_cluster, "JOIN_SECONDS", 0.05)
     with pytest.raises(UserError, match=r"does not answer within 0\.05 s"):
         engines.start_engine(SMALL)

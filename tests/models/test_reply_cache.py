@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import patience
 import polars as pl
 import pytest
 from fakes import reply
@@ -693,5 +694,5 @@ for number in range(50):
 
 def test_processes_that_begin_a_store_at_once_can_all_use_it(tmp_path):
     command = [sys.executable, "-c", BEGINNERS, str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = patience.run(command, cwd=ROOT)
     assert done.returncode == 0, done.stderr

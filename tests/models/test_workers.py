@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import fake_ray
+import patience
 import pytest
 import tiny
 import worker_tasks
@@ -127,10 +127,7 @@ def test_a_killed_stage_leaves_no_worker(settings: Callable[..., None], tmp_path
         assert stage.stdout is not None
         worker = int(stage.stdout.readline())
         os.kill(stage.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{worker}").exists()
+    assert patience.until(lambda: not Path(f"/proc/{worker}").exists())
 
 
 def test_scores_of_processes_are_those_of_one_to_the_last_digit(

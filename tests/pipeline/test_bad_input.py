@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import patience
 import polars as pl
 import pytest
 import workspace
@@ -89,15 +90,8 @@ def write_lines(path: Path, rows: list[dict[str, object]]) -> None:
 
 
 def stage(root: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"stages.{name}", *arguments],
-        cwd=root,
-        env=workspace.environment() | {"EVOBUILD_STORE": str(root / "store.sqlite")},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environment = workspace.environment() | {"EVOBUILD_STORE": str(root / "store.sqlite")}
+    return patience.run([sys.executable, "-m", f"stages.{name}", *arguments], cwd=root, env=environment)
 
 
 def source(content: str | bytes, name: str = "seeds.jsonl") -> Callable[[Path], tuple[str, ...]]:
@@ -350,8 +344,8 @@ def test_no_permission_is_said(sound: Path, tmp_path: Path, path: str) -> None:
 def test_an_out_that_is_being_written_is_refused(sound: Path, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(sound, root, symlinks=True)
-    hold = "import sys, time, pathlib; from evobuild.core.outs import whole\n"
-    hold += "with whole(pathlib.Path('o/r0.parquet')): print('held', flush=True); time.sleep(60)"
+    hold = "import signal, pathlib; from evobuild.core.outs import whole\n"
+    hold += "with whole(pathlib.Path('o/r0.parquet')): print('held', flush=True); signal.pause()"
     with subprocess.Popen(
         [sys.executable, "-c", hold], cwd=root, stdout=subprocess.PIPE, text=True
     ) as holder:

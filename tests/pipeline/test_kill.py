@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import patience
 import pytest
 import workspace
 
@@ -87,7 +88,7 @@ def repro(root: Path, shell: str | None = "/bin/sh") -> Iterator[subprocess.Pope
         yield process
     finally:
         process.kill()
-        process.wait(timeout=10)
+        patience.wait(process)
         kill(root, process, "stage")
 
 
@@ -108,19 +109,11 @@ def stages_in(root: Path) -> list[int]:
 
 def wait_for_stage(root: Path, process: subprocess.Popen[bytes]) -> bool:
     """Wait until a stage is at work; False if the repro has ended without."""
-    deadline = time.monotonic() + 60
-    while not stages_in(root):
-        if process.poll() is not None or time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
+    return bool(patience.until(lambda: process.poll() is not None or stages_in(root)) and stages_in(root))
 
 
 def wait_for_none(root: Path) -> bool:
-    deadline = time.monotonic() + 5
-    while stages_in(root) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not stages_in(root)
+    return patience.until(lambda: not stages_in(root), 5)
 
 
 def kill(root: Path, process: subprocess.Popen[bytes], whom: str) -> None:
@@ -140,7 +133,7 @@ def test_a_stage_dies_with_dvc(source: Path, tmp_path: Path, shell: str | None) 
     with repro(root, shell) as process:
         assert wait_for_stage(root, process)
         process.send_signal(signal.SIGKILL)
-        process.wait(timeout=10)
+        patience.wait(process)
         assert wait_for_none(root)
 
 
@@ -159,7 +152,7 @@ def test_kills_at_any_moment_change_no_table_and_ask_nothing_again(
                 break
             time.sleep(draw.uniform(0, 1.5))
             kill(root, process, whom)
-            killed += process.wait(timeout=60) != 0
+            killed += patience.wait(process) != 0
             assert wait_for_none(root)
         # DVC writes its locks in place: killed meanwhile it leaves half a file; one takes the last whole one.
         if whom != "stage":

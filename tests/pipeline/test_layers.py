@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import pytest
 import workspace
 
@@ -22,14 +22,7 @@ UPWARD = {
 
 def lint(root: Path) -> str:
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
-    done = subprocess.run(
-        command,
-        cwd=root,
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = patience.run(command, cwd=root, env=os.environ | {"PYTHONPATH": str(root)})
     return done.stdout + done.stderr
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
+import patience
 import workspace
 
 
@@ -12,11 +12,11 @@ def test_a_queued_experiment_runs(tmp_path: Path) -> None:
     clone = workspace.make(tmp_path)
     workspace.run(clone, "dvc", "exp", "run", "--queue", "-S", "seed.held_out=0.2", "seed")
     workspace.run(clone, "dvc", "queue", "start", "-j", "1")
-    deadline = time.monotonic() + 120
-    status = ""
-    while "Success" not in status and time.monotonic() < deadline:
-        time.sleep(0.5)
+
+    def is_done() -> bool:
         status = workspace.run(clone, "dvc", "queue", "status")
         assert "Failed" not in status
-    assert "Success" in status
+        return "Success" in status
+
+    assert patience.until(is_done, 120, every=0.5)
     workspace.run(clone, "dvc", "queue", "stop")

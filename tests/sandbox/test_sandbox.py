@@ -10,10 +10,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 
+import patience
 import pytest
 from attacks.attacks import ATTACKS
 from attacks.forgeries import FORGERIES
@@ -37,6 +37,7 @@ isolated = pytest.mark.skipif(not choice.usable_isolations(), reason="this machi
 
 
 def answers(code, *cases, limits=LIMITS, **options):
+    limits = limits.model_copy(update={"seconds": patience.scaled(limits.seconds)})
     job = sandbox.Job("job", code, "f", cases or ((),))
     (outcome,) = sandbox.run_jobs([job], limits, **options)
     return outcome
@@ -367,19 +368,11 @@ def started(isolation):
 def test_a_run_whose_parent_is_killed_leaves_no_process(isolation):
     process, inside = started(isolation)
     try:
-        assert any(eventually(lambda: list(inside())))
+        assert patience.until(lambda: list(inside()))
     finally:
         process.kill()
         process.wait()
-    assert eventually(lambda: not list(inside()))
-
-
-def eventually(holds):
-    """The first thing that holds, within 20 seconds."""
-    until = time.monotonic() + 20
-    while not (found := holds()) and time.monotonic() < until:
-        time.sleep(0.01)
-    return found
+    assert patience.until(lambda: not list(inside()))
 
 
 def asked(*words, before="", logged=False):
@@ -398,7 +391,7 @@ def asked(*words, before="", logged=False):
         "except UserError as error: print(error)\n"
     )
     command = [*DENIED, *words[:-1], sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True)
+    done = patience.run(command, cwd=ROOT, check=True)
     return done.stderr + done.stdout if logged else done.stdout
 
 

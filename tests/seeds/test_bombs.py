@@ -5,10 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import random
-import subprocess
 import sys
-import time
 
+import patience
 import polars as pl
 import pytest
 
@@ -52,13 +51,11 @@ BOMBS = {
 def test_a_bomb_is_refused(tmp_path, name):
     file, content = tmp_path / name, BOMBS[name]
     content.write_parquet(file) if isinstance(content, pl.DataFrame) else file.write_bytes(content)
-    began = time.monotonic()
-    with pytest.raises(BadInput) as caught:
+    with patience.Patience(60).limit("the refusal"), pytest.raises(BadInput) as caught:
         for _ in read_seed_rows(file):
             pass
     assert len(str(caught.value).splitlines()) <= 2
     assert name in str(caught.value)
-    assert time.monotonic() - began < 60
     if name == "rows.parquet":
         with pytest.raises(BadInput, match="expand"):
             read_evaluation_set(file)
@@ -81,9 +78,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 def test_a_bomb_takes_less_than_a_gigabyte(tmp_path, name):
     file, content = tmp_path / name, BOMBS[name]
     content.write_parquet(file) if isinstance(content, pl.DataFrame) else file.write_bytes(content)
-    done = subprocess.run(
-        [sys.executable, "-c", READ, str(file)], capture_output=True, text=True, check=True, timeout=120
-    )
+    done = patience.run([sys.executable, "-c", READ, str(file)], 120, check=True)
     said, kilobytes = done.stdout.splitlines()
     assert name in said
     assert int(kilobytes) < MEGABYTE

@@ -139,11 +139,12 @@ class FaultServer:
     """The server in a thread of its own. Counts by body: calls taken, and good replies given.
 
     latency: seconds before any answer. models: status of GET /models, listed: what it gives.
+    pace: what all seconds are multiplied by.
     keys: Authorization headers seen.
     """
 
-    def __init__(self, plan: Plan = good, latency: float = 0.0, models: int = 200) -> None:
-        self.plan, self.latency, self.models = plan, latency, models
+    def __init__(self, plan: Plan = good, latency: float = 0.0, models: int = 200, pace: float = 1.0) -> None:
+        self.plan, self.latency, self.models, self.pace = plan, latency, models, pace
         self.listed = [{"id": "tiny", "object": "model", "max_model_len": 2048}]
         self.asked: Counter[bytes] = Counter()
         self.answered: Counter[bytes] = Counter()
@@ -223,7 +224,7 @@ class _Connection(asyncio.Protocol):
             return
         self.server.in_flight += 1
         self.server.most_in_flight = max(self.server.most_in_flight, self.server.in_flight)
-        if delay := self.server.latency + answer.delay:
+        if delay := (self.server.latency + answer.delay) * self.server.pace:
             self.server.loop.call_later(delay, self.send, answer, rest[:length])
         else:
             self.send(answer, rest[:length])

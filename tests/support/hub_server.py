@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import patience
 from aiohttp import web
 
 TOKEN = "hf_SecretOfTheTests1234567"
@@ -114,13 +115,13 @@ class HubServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result(patience.scaled(30))
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(patience.scaled(30))
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=30)
+        self._thread.join(patience.scaled(30))
         self._loop.close()
 
     def made(self, name: str, private: bool = False) -> Repo:

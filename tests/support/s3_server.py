@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+import patience
 from workspace import ROOT
 
 PYTHON = ROOT / ".venv-moto/bin/python"
@@ -31,7 +32,8 @@ def s3_server(bucket: str) -> Iterator[str]:
     """Run the server until the end of the block, with one bucket; gives its URL."""
     port = free_port()
     command = [
-        "timeout",
+        sys.executable,
+        patience.__file__,
         str(LIFE_SECONDS),
         str(PYTHON),
         "-m",
@@ -48,7 +50,7 @@ def s3_server(bucket: str) -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        patience.wait(server)
 
 
 def free_port() -> int:
@@ -61,12 +63,14 @@ def free_port() -> int:
 
 def make_bucket(address: str, server: subprocess.Popen[bytes]) -> None:
     """Make a bucket once the server answers; RuntimeError if it ends, or is silent for READY_SECONDS."""
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        try:
+
+    def is_made() -> bool:
+        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
             urllib.request.urlopen(urllib.request.Request(address, method="PUT"), timeout=5).close()
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-        else:
-            return
+            return True
+        return False
+
+    patience.until(lambda: server.poll() is not None or is_made(), READY_SECONDS, every=0.2)
+    if server.poll() is None and is_made():
+        return
     raise RuntimeError(f"{PYTHON} -m moto.server: not ready on {address}; its code {server.poll()}")

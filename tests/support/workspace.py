@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import patience
 import polars as pl
 import yaml
 
@@ -27,6 +27,7 @@ TRACKED += (
     "data/raw/benchmarks",
 )
 SECONDS = 240
+"""For one command, by the clock of `patience`."""
 
 SMALL: dict[str, Any] = {
     "seed": {"rows": 24},
@@ -120,9 +121,7 @@ def _changed(section: dict[str, Any], values: Mapping[str, Any]) -> dict[str, An
 
 def run(root: Path, *command: str, expect: int = 0) -> str:
     """Run a command in a clone; give what it printed. Fails if its exit code is another one."""
-    done = subprocess.run(
-        command, cwd=root, env=environment(), capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    done = patience.run(command, SECONDS, cwd=root, env=environment())
     assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 

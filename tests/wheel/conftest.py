@@ -5,12 +5,12 @@ None of its activation, and nothing of the checkout, is in sight.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
 
+import patience
 import pytest
 from workspace import ROOT
 
@@ -20,7 +20,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built."""
     folder = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
-    subprocess.run(command, check=True, timeout=300)
+    patience.run(command, 300, check=True)
     [built] = folder.glob("*.whl")
     return built
 
@@ -32,7 +32,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=True)
     paths = {"base": str(folder), "platbase": str(folder)}
     site = Path(sysconfig.get_path("purelib", "venv", paths))
-    subprocess.run([folder / "bin/pip", "install", "--quiet", "--no-deps", wheel], check=True, timeout=300)
+    patience.run([folder / "bin/pip", "install", "--quiet", "--no-deps", wheel], 300, check=True)
     # What lies there is found after the wheel; `.pth` files there, such as the checkout's, are not read.
     (site / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     dvc = folder / "bin/dvc"

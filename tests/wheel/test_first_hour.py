@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import chat_server
+import patience
 import pytest
 import tiny
 from workspace import ROOT
@@ -60,8 +60,8 @@ def printed(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         said = [f"echo '=== {number}'\n{step.commands}" for number, step in enumerate(found)]
         script = "\n".join(["set -e", "exec 2>&1", *said])
         script = script.replace(SERVER, server.url).replace(BASE, str(home / "base"))
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=home, capture_output=True, text=True, timeout=SECONDS, check=False,
+        done = patience.run(
+            ["bash", "-c", script], SECONDS, cwd=home,
             env={
                 "PATH": f"{installed}:/usr/bin:/bin", "HOME": str(home), "DVC_NO_ANALYTICS": "1",
                 "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
+import patience
 import pytest
 
 SECONDS = 1500
@@ -21,8 +21,8 @@ def own(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *command: Path | str, expect: int = 0) -> str:
     """Run a program with an environment that knows of none, and give what it printed."""
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False,
+    done = patience.run(
+        command, SECONDS, cwd=folder,
         env={
             "PATH": "/usr/bin:/bin", "HOME": str(folder.parent), "DVC_NO_ANALYTICS": "1",
             "DVC_SITE_CACHE_DIR": f"{folder}/.evobuild/dvc",

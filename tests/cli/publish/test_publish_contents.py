@@ -6,10 +6,10 @@ import hashlib
 import json
 import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import polars as pl
 import publishing
 import pytest
@@ -158,14 +158,12 @@ def test_a_dry_run_lists_files_and_asks_nothing(
 
 
 def test_a_dry_run_in_a_process_needs_no_network(project: Path) -> None:
-    done = subprocess.run(
+    done = patience.run(
         [sys.executable, "-m", "evobuild", "publish", "me/evolved", "--dry-run"],
+        workspace.SECONDS,
         cwd=project,
         env=workspace.environment()
         | {"PYTHONPATH": str(workspace.ROOT), "HF_ENDPOINT": "http://127.0.0.1:9", "HTTPS_PROXY": "http://x"},
-        capture_output=True,
-        text=True,
-        timeout=workspace.SECONDS,
     )
     assert done.returncode == 0 and done.stderr == "" and "at http://127.0.0.1:9" in done.stdout
 

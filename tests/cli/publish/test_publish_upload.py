@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import patience
 import publishing
 import pytest
 import workspace
@@ -283,7 +284,7 @@ def begin(hub: HubServer, project: Path, **variables: str) -> subprocess.Popen[b
 
 def ran(hub: HubServer, project: Path, **variables: str) -> tuple[int, str]:
     """Run it; give its exit code and what it says."""
-    code = begin(hub, project, **variables).wait(timeout=workspace.SECONDS)
+    code = patience.wait(begin(hub, project, **variables), workspace.SECONDS)
     return code, (project.parent / "said").read_text()
 
 
@@ -311,9 +312,9 @@ def test_a_killed_upload_is_gone_on_with(project: Path) -> None:
     with HubServer() as server:
         server.faults = [Fault("PUT", "/lfs/", hang=True, after=3)]
         killed = begin(server, project, HF_HUB_DISABLE_XET="1")
-        assert server.hung.wait(timeout=workspace.SECONDS)
+        assert patience.until(server.hung.is_set, workspace.SECONDS)
         killed.kill()
-        killed.wait(timeout=workspace.SECONDS)
+        patience.wait(killed)
         assert 0 < len(server.puts) < 5 and len(server.repos[NAME].branches["main"]) == 1
         code, said = ran(server, project, HF_HUB_DISABLE_XET="1")
         assert code == 0, said

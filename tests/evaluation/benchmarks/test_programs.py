@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import patience
 import pytest
 from given import answered, benchmark, rows_of, value
 from pydantic import ValidationError
@@ -158,7 +159,7 @@ def test_pass_at_k_of_samples():
     assert rows.sort("id")["part"].to_list() == [1, 2, 3, 1, 2, 3]
     names = [checks[0]["name"] for checks in rows.sort("id")["checks"]]
     assert names == ["passed", "failed", "failed", "passed", "passed", "exited"]
-    quick = LIMITS.model_copy(update={"seconds": 0.5})
+    quick = LIMITS.model_copy(update={"seconds": patience.scaled(0.5)})
     (row,) = found.score(answered(found, [[loops]]), Tools(1, quick))
     assert (row.score, row.checks) == (0.0, (("time", 0.0),))
 

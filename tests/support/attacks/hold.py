@@ -25,13 +25,18 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 
+import patience  # noqa: E402
+
 from attacks import disguises, endings, forgeries, kernel, loopholes, transcripts  # noqa: E402
 from attacks.attacks import ATTACKS  # noqa: E402
 from attacks.benign import BENIGN  # noqa: E402
 from evobuild import sandbox  # noqa: E402
 
-LIMITS = sandbox.Limits(seconds=3.0, memory=256, output=1_000_000, modules=None, allow_weaker_isolation=False)
-PATIENT = LIMITS.model_copy(update={"seconds": 20.0})
+SECONDS = patience.scaled(3.0)
+LIMITS = sandbox.Limits(
+    seconds=SECONDS, memory=256, output=1_000_000, modules=None, allow_weaker_isolation=False
+)
+PATIENT = LIMITS.model_copy(update={"seconds": 7 * SECONDS})
 FURTHER = kernel.ATTACKS + transcripts.ATTACKS + endings.ATTACKS + disguises.ATTACKS
 JUDGED = ("benign", "exam", "forges a verdict", "answers more than it may")
 JUDGED += (transcripts.KIND, endings.KIND, disguises.KIND)

@@ -20,6 +20,7 @@ from unittest import mock
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 
+import patience  # noqa: E402
 from workspace import SHIPPED_PARAMS  # noqa: E402
 
 from attacks.hold import ATTACKS, FURTHER, world  # noqa: E402
@@ -79,7 +80,7 @@ def _ran(stage, codes, folder: Path) -> list[str]:
 
 def _params() -> Params:
     given = load_all_params(SHIPPED_PARAMS)
-    limits = given.sandbox.model_copy(update={"seconds": 0.5})
+    limits = given.sandbox.model_copy(update={"seconds": patience.scaled(0.5)})
     on = given.autoif.model_copy(update={"on": True})
     return given.model_copy(update={"sandbox": limits, "autoif": on})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -9,9 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import patience
 import pytest
 import tiny
 import tunings
@@ -39,12 +40,22 @@ def start(root: Path, out: str) -> subprocess.Popen[bytes]:
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests/support")]),
     }
     words = [sys.executable, "-c", PROGRAM, str(root / "base"), str(root / out)]
-    return subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    return subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def session(leader: int) -> list[int]:
+    """The processes of a session."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.getsid(int(folder.name)) == leader:
+                found.append(int(folder.name))
+    return found
 
 
 def finish(root: Path, out: str) -> tuple[str, list[dict]]:
     process = start(root, out)
-    _, said = process.communicate(timeout=SECONDS)
+    _, said = patience.communicate(process, SECONDS)
     assert process.returncode == 0, said.decode()[-2000:]
     return tunings.digest(root / out), json.loads((root / f"{out}.json").read_text())
 
@@ -52,12 +63,13 @@ def finish(root: Path, out: str) -> tuple[str, list[dict]]:
 def kill_at(root: Path, step: int) -> list[str]:
     """Kill a training as soon as a checkpoint of a step begins to be there; give those that lie there."""
     process = start(root, "killed")
-    deadline = time.monotonic() + SECONDS
-    while not list(root.glob(f".evobuild/checkpoints/*/checkpoint-{step}")):
-        assert process.poll() is None and time.monotonic() < deadline, "it ended before it was killed"
-        time.sleep(0.002)
+    begun = f".evobuild/checkpoints/*/checkpoint-{step}"
+    patience.until(lambda: list(root.glob(begun)) or process.poll() is not None, SECONDS, every=0.002)
+    assert process.poll() is None, "it ended before it was killed"
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=SECONDS)
+    patience.communicate(process, SECONDS)
+    # Whoever is left of it would still write.
+    assert patience.until(lambda: not session(process.pid))
     return sorted(each.name for each in root.glob(".evobuild/checkpoints/*/checkpoint-*"))
 
 
@@ -71,8 +83,6 @@ def test_after_three_kills_weights_and_history_are_those_of_an_undisturbed_run(
     assert not list(tmp_path.glob(".evobuild/checkpoints/*"))
     for step in sorted(random.Random(processes).sample(range(2, 36, 2), 3)):
         assert kill_at(tmp_path, step)
-        # Whoever is left of it would still write.
-        time.sleep(0.2)
     assert finish(tmp_path, "killed") == whole
     assert not list(tmp_path.glob(".evobuild/checkpoints/*"))
 
