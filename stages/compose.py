@@ -38,12 +38,12 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from collections import Counter
-    from tempfile import TemporaryDirectory
 
     from evobuild.autoif import compose, verified
     from evobuild.autoif.records import VERIFIED
     from evobuild.core import tables
     from evobuild.core.reasons import NOT_DRAWN
+    from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
 
     if not params.autoif.on:
@@ -52,10 +52,10 @@ def main(params: Params, args: Arguments) -> None:
     given, seed = params.autoif.compose, params.random_seed
     kept = list(verified.read_verified_constraints(tables.read(args.verified, VERIFIED)))
     rows, rejects = TableWriter(args.rows, tables.INSTRUCTIONS), TableWriter(args.rejects, tables.REJECTS)
-    with TemporaryDirectory(dir=args.rows.parent) as folder:
+    with ScratchFolder() as folder:
         source, table, lost = str(args.r0), args.r0, Counter[str]()
         if given.queries == "file":
-            source, table = given.file, Path(folder, "queries.parquet")
+            source, table = given.file, folder / "queries.parquet"
             lost = compose.write_query_file(Path(source), table, rejects)
         sifted = compose.sift_queries(tables.stream(table)[1], given)
         queries, ledger = compose.keep_queries(sifted, rejects, lost)

@@ -62,13 +62,12 @@ class Arguments:
 
 
 def main(params: Params, args: Arguments) -> None:
-    from tempfile import TemporaryDirectory
-
     from evobuild.autoif.candidates import Branch
     from evobuild.autoif.exports import export_branch
     from evobuild.autoif.quality import Bounds, Judging, judge_branch, make_pool
     from evobuild.autoif.records import QUALITIES
     from evobuild.core import tables
+    from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
 
     if not params.autoif.on:
@@ -85,8 +84,8 @@ def main(params: Params, args: Arguments) -> None:
         judging = Judging(params.models.judge, sampling, f"quality-{args.branch}")
     pool = tables.Results(tables.INSTRUCTIONS, out=args.pool, rejects=args.rejects, is_needed=False)
     pairs = TableWriter(args.preferences, tables.PREFERENCES)
-    with TemporaryDirectory(dir=args.qualities.parent) as folder:
-        branch = Branch(args.rows, args.answers, args.checks, Path(folder))
+    with ScratchFolder() as folder:
+        branch = Branch(args.rows, args.answers, args.checks, folder)
         judged, asked = judge_branch(branch, bounds.accuracy, judging, args.qualities)
         paired = make_pool(branch.answered(), bounds, responder, pool, pairs)
     off = {} if responder else {"off": True}

@@ -42,12 +42,12 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from collections import Counter
-    from tempfile import TemporaryDirectory
 
     from evobuild.autoif import verified, verify
     from evobuild.autoif.answers_by_row import ByRow
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED
     from evobuild.core import tables
+    from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
     from evobuild.sandbox.choice import best_isolation
 
@@ -58,8 +58,8 @@ def main(params: Params, args: Arguments) -> None:
     functions = verify.functions_by_operation(constraints)
     checks, lost = TableWriter(args.checks, CHECKS), TableWriter(args.rejects, tables.REJECTS)
     reasons, missing = Counter[str](), Counter[str]()
-    with TemporaryDirectory(dir=args.checks.parent) as folder:
-        answers = ByRow(args.answers, ANSWERS, ("number", "answer"), Path(folder))
+    with ScratchFolder() as folder:
+        answers = ByRow(args.answers, ANSWERS, ("number", "answer"), folder)
         runs = verify.count_runs(args.rows, answers, functions)
         isolation = best_isolation(params.sandbox)
         answered = verify.answered_rows(args.rows, answers, functions)

@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.json_files import read_json_file
+from evobuild.core.scratch import ScratchFolder
 from evobuild.core.yaml_files import parse_yaml
 
 DATASET = "data/dataset.parquet"
@@ -66,8 +66,8 @@ def earlier_dataset(against: str, settings: Path) -> Iterator[Path]:
     import dvc.api
     from dvc.exceptions import DvcException
 
-    with TemporaryDirectory() as folder:
-        copy, total = Path(folder) / "dataset.parquet", hashlib.md5(usedforsecurity=False)
+    with ScratchFolder() as folder:
+        copy, total = folder / "dataset.parquet", hashlib.md5(usedforsecurity=False)
         try:
             with dvc.api.open(DATASET, rev=against, mode="rb") as source, copy.open("wb") as target:
                 while chunk := source.read(1 << 20):

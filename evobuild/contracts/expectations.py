@@ -15,7 +15,6 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
@@ -23,6 +22,7 @@ import polars as pl
 from evobuild.contracts.result import MOST_IDS, Outcome, TableOutcomes
 from evobuild.contracts.suites import Entry
 from evobuild.core.errors import BadInput
+from evobuild.core.scratch import ScratchFolder
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.table_writer import write_stream
 
@@ -75,8 +75,8 @@ class Holder:
             groups.setdefault(("",) if entry.is_of_columns else entry.columns, []).append(number)
         found: dict[int, Outcome] = {}
         spoken_of = {name for entry in entries if not entry.is_of_columns for name in entry.columns}
-        with TemporaryDirectory(prefix="evobuild-validate-") as folder:
-            rows = _Rows(table, ["id", *sorted(spoken_of - {"id"})], Path(folder))
+        with ScratchFolder() as folder:
+            rows = _Rows(table, ["id", *sorted(spoken_of - {"id"})], folder)
             for columns, numbers in groups.items():
                 frame = rows.handed_over(columns, [entries[number].type for number in numbers])
                 for number, result in self._results(frame, [made[number] for number in numbers]):

@@ -14,6 +14,8 @@ from pathlib import Path
 FULL = (errno.ENOSPC, errno.EDQUOT)
 WRITTEN = ("data", ".evobuild")
 """Folders that stages write, beside that of temporary files."""
+SCRATCH = ".evobuild/tmp"
+"""Folder of scratch files where TMPDIR is not set."""
 ROOM = 64 << 20
 """Bytes left on a disk that is not the full one: what was removed after the error leaves about a spill."""
 
@@ -32,7 +34,7 @@ def explain_full_disk(path: str | os.PathLike[str] | None) -> str:
     if not path and free > ROOM:
         return "the disk that the output goes to is full; free space there, then run the same command again"
     todo = "free space there"
-    if folder.is_relative_to(tempfile.gettempdir()):
+    if any(folder.is_relative_to(each) for each in (tempfile.gettempdir(), Path.cwd() / SCRATCH)):
         todo += ", or set TMPDIR to a folder on another disk"
     return (
         f"{folder}: its disk is full ({free / 2**20:,.1f} MiB left)\n"

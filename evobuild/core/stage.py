@@ -38,6 +38,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.full_disk import dvc_cache_warning
 from evobuild.core.outs import whole
 from evobuild.core.run_journal import StageRun
+from evobuild.core.scratch import stage_scratch
 from evobuild.core.supervision import check_address_space, die_with_parent, supervise
 from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
@@ -72,7 +73,7 @@ def run(main: Callable[..., None]) -> NoReturn:
         address = _address(name, main, words)
         check_address_space()
         _warn_of_memory(address)
-        with run_journal.calls_noted() as calls, running.marked(address):
+        with run_journal.calls_noted() as calls, running.marked(address), stage_scratch(name):
             arguments = call_stage(main, words.pop("params"), words)
         done = _stage_run(name, arguments, argument_kinds(main))
         seconds = round(time.monotonic() - began, 2)

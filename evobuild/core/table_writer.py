@@ -2,12 +2,11 @@
 
 A table of no more than `tables.rows_per_file` rows is a file, a larger one a folder of parts
 (`table_parts`). Rows that come one by one, in any order, are spilled to disk where they take too much
-memory, each time sorted and cut into parts, which the end puts together part by part.
+memory (`spills`), each time sorted and cut into parts, which the end puts together part by part.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from polars.io.plugins import register_io_source
 from evobuild.core import table_parts
 from evobuild.core.errors import UserError
 from evobuild.core.full_disk import explain_full_disk, is_full_disk
+from evobuild.core.spills import Spills
 
 SPILL_BYTES = 64 << 20
 """Of rows in memory, before they go to disk."""
@@ -133,16 +133,13 @@ def _with_turns(row: Sequence[Any], place: int) -> list[Any]:
 
 
 class TableWriter:
-    """A table that is written as its rows come, in any order; `write` ends it.
-
-    path: where it goes, and where its rows are spilled until then, in a folder.
-    """
+    """A table that is written as its rows come, in any order; `write` ends it."""
 
     def __init__(self, path: Path, schema: pl.Schema) -> None:
         self.height = 0
         self.path, self._schema = path, schema
         self._rows = Columns(schema)
-        self._spills: list[Path] = []
+        self._spills: Spills | None = None
 
     def append(self, row: Sequence[Any]) -> None:
         """Add a row, its values in the order of the schema. Raises UserError if the disk is full."""
@@ -158,63 +155,27 @@ class TableWriter:
 
     def write(self) -> None:
         """Write the table. Raises as the function `write`."""
-        if not self._spills:
+        if self._spills is None:
             write(self.path, self._rows.frame())
             return
         self._spill()
         if table_parts.is_large(self.height):
-            _write_parts(self.path, self._parts())
-            for spill in self._spills:
-                spill.unlink()
+            self.path.mkdir()
+            _write_parts(self.path, self._spills.parts())
         else:
-            file = self.path / "table.parquet"
-            _write_frames(file, self._schema, self._parts())
-            table = file.rename(self.path.with_name(f"{self.path.name}.table"))
-            shutil.rmtree(self.path)
-            table.rename(self.path)
+            _write_frames(self.path, self._schema, self._spills.parts())
+        self._spills.remove()
 
     def _bound(self) -> None:
         if self._rows.bytes >= SPILL_BYTES:
             self._spill()
 
     def _spill(self) -> None:
-        """Bring the rows in memory to disk: one batch of Arrow for each part, so that each is read alone."""
-        import pyarrow as pa
-
+        """Bring the rows in memory to disk."""
         rows = self._rows.frame().sort("id")
         self._rows = Columns(self._schema)
-        self.path.mkdir(exist_ok=True)
-        spill = self.path / f"spill-{len(self._spills)}.arrow"
-        self._spills.append(spill)
-        kind = _arrow(self._schema.to_frame()).schema
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        self._spills = self._spills or Spills(self._schema)
         try:
-            with pa.OSFile(str(spill), "wb") as file, pa.ipc.new_file(file, kind, options=options) as writer:
-                for part in table_parts.cut(rows):
-                    writer.write_batch(_batch(_arrow(part)))
+            self._spills.add(rows)
         except OSError as error:
-            raise _unwritable(self.path, error) from error
-
-    def _parts(self) -> Iterator[pl.DataFrame]:
-        """Each of the 256 parts, sorted by id; of every spill only that is in memory."""
-        import pyarrow as pa
-
-        # Not mapped: what was read would stay in memory, as far as there is any.
-        readers = [pa.ipc.open_file(pa.OSFile(str(spill))) for spill in self._spills]
-        for number in range(len(table_parts.STARTS)):
-            batches = [pa.Table.from_batches([reader.get_batch(number)]) for reader in readers]
-            part = pl.from_arrow(pa.concat_tables(batches))
-            assert isinstance(part, pl.DataFrame), "a table is no column"
-            yield part.match_to_schema(self._schema).sort("id")
-
-
-def _arrow(rows: pl.DataFrame) -> Any:
-    return rows.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-
-
-def _batch(table: Any) -> Any:
-    """The rows of an Arrow table as one batch, even if there are none."""
-    import pyarrow as pa
-
-    columns = [column.combine_chunks() for column in table.columns]
-    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
+            raise _unwritable(self._spills.folder / "a spill", error) from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.scratch import ScratchFolder
 from evobuild.core.table_draws import read_rows
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import INSTRUCTIONS, Instruction
@@ -22,14 +22,14 @@ def with_parents(
 ) -> Iterator[tuple[Instruction, Instruction | None]]:
     """Give the rows of an instruction table with their parents, by these; None where there is no such row.
 
-    The rows are brought into the order of their parents in a file, in the folder for temporary files, TMPDIR.
+    The rows are brought into the order of their parents in a scratch file.
     So both tables are read once, some rows at a time.
 
     where: which rows. Raises BadInput as `tables.read` does.
     """
     own_id = pl.concat_str("parent_id", "id", separator=" ")
-    with tempfile.TemporaryDirectory() as folder:
-        by_parent = TableWriter(Path(folder, "rows.parquet"), _BY_PARENT)
+    with ScratchFolder() as folder:
+        by_parent = TableWriter(folder / "rows.parquet", _BY_PARENT)
         for some in tables.batches(rows, INSTRUCTIONS):
             by_parent.extend(some.filter(where).with_columns(own_id.alias("id"), child="id"))
         by_parent.write()

@@ -14,7 +14,6 @@ The file's metadata holds the evolving method; fixed prompts are in git. Tables 
 
 from __future__ import annotations
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.scratch import ScratchFolder
 from evobuild.core.table_parts import spans
 from evobuild.core.table_writer import TableWriter, write_stream
 from evobuild.core.tables import FAILURES, INSTRUCTIONS, REPLIES, SEED_ROUND
@@ -67,13 +67,13 @@ def write_lineage(
     """
     wanted = _wanted_ids(dataset, sources.rounds, parents, branches)
     method = sources.method.read_text(encoding="utf-8") if sources.method.exists() else ""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with ScratchFolder() as folder:
         parts: list[Path] = []
         for name in (SEED_ROUND, *_parents_first(parents), *branches):
-            failed = Path(folder, f"failed-{name}.parquet")
+            failed = folder / f"failed-{name}.parquet"
             _write_failed(failed, name, wanted[name], sources)
             for part in _with_replies(name, wanted[name], sources, failed):
-                parts.append(Path(folder, f"{len(parts):06}.parquet"))
+                parts.append(folder / f"{len(parts):06}.parquet")
                 part.write_parquet(parts[-1], compression="lz4")
         _join(parts, path, method)
 

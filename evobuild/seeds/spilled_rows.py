@@ -1,11 +1,10 @@
 """Rows in the order they come, to be gone through again and again: on disk where they take much memory.
 
-The files lie in the folder for temporary files, TMPDIR, and take some hundred bytes a row.
+The files are scratch (`core.scratch`) and take some hundred bytes a row.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +12,7 @@ from typing import Any, Self
 
 import polars as pl
 
+from evobuild.core.scratch import ScratchFolder
 from evobuild.core.table_writer import SPILL_BYTES, Columns, write_stream
 
 ROWS_A_CHUNK = 5_000
@@ -25,14 +25,14 @@ class SpilledRows:
     def __init__(self, schema: pl.Schema) -> None:
         self._schema = schema
         self._rows = Columns(schema, ROWS_A_CHUNK)
-        self._folder = tempfile.TemporaryDirectory(prefix="evobuild-rows-")
+        self._folder = ScratchFolder()
         self._files: list[Path] = []
 
     def append(self, row: Sequence[Any]) -> None:
         """Add a row, its values in the order of the schema. Raises UserError if the disk is full."""
         self._rows.append(row)
         if self._rows.bytes >= SPILL_BYTES:
-            file = Path(self._folder.name, f"{len(self._files)}.parquet")
+            file = Path(self._folder.path, f"{len(self._files)}.parquet")
             write_stream(file, self._rows.frame().lazy())
             self._files.append(file)
             self._rows = Columns(self._schema, ROWS_A_CHUNK)
@@ -49,4 +49,4 @@ class SpilledRows:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._folder.cleanup()
+        self._folder.remove()

@@ -13,7 +13,6 @@ of its word pairs.
 from __future__ import annotations
 
 import os
-import tempfile
 from array import array
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ import numpy as np
 import rensa
 
 from evobuild.core.progress import metered
+from evobuild.core.scratch import ScratchFolder
 from evobuild.text.words import split_words
 
 PERMUTATIONS = 64
@@ -52,8 +52,8 @@ def group_near_duplicates(
 
     Gives int64 of as many as there are texts. Instance: ["a b c", "x y", "A b c!"] -> [0, 1, 0].
     """
-    with tempfile.TemporaryDirectory(prefix="evobuild-near-") as folder:
-        hashed = _write_hashes(metered(texts, "near duplicates", "texts", total), seed, Path(folder))
+    with ScratchFolder() as folder:
+        hashed = _write_hashes(metered(texts, "near duplicates", "texts", total), seed, folder)
         with hashed.sets.open("rb") as sets:
             groups = _Groups(sets.fileno(), hashed.ends, threshold)
             for file in metered(hashed.bands, "near duplicates", "hash tables", BANDS):

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild.core import outs, table_parts, table_writer, tables
+from evobuild.core import outs, spills, table_parts, table_writer, tables
 from evobuild.core.errors import BadInput
 from evobuild.core.table_parts import EVERY_ID, PARTS, Span
 from evobuild.core.table_writer import TableWriter
@@ -78,7 +78,7 @@ def test_rows_that_were_spilled_give_the_same_bytes(tmp_path, rows, monkeypatch,
         made._rows = table_writer.Columns(KIND, chunk=700)
         for each in some_rows(3000)[order]:
             made.append(each)
-        assert len(list((tmp_path / "t.parquet").glob("spill-*"))) == 1
+        assert len(list(made._spills.folder.iterdir())) == 1
         made.write()
     if rows_per_file == 100:
         assert contents(tmp_path / "t.parquet") == contents(tmp_path / "whole.parquet")
@@ -103,8 +103,25 @@ def test_what_was_spilled_does_not_stay_in_memory(tmp_path, rows, monkeypatch):
     monkeypatch.setattr(table_writer, "SPILL_BYTES", 1)
     made = TableWriter(tmp_path / "t.parquet", KIND)
     made.extend(rows)
-    mapped = [Path("/proc/self/maps").read_text() for _ in made._parts()]
-    assert len(mapped) == 256 and not any("spill-0.arrow" in each for each in mapped)
+    mapped = [Path("/proc/self/maps").read_text() for _ in made._spills.parts()]
+    assert len(mapped) == 256 and not any(".arrow" in each for each in mapped)
+
+
+def test_many_spills_are_read_with_few_open_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_writer, "SPILL_BYTES", 1)
+    monkeypatch.setattr(spills, "MERGED", 4)
+    whole, made = (TableWriter(tmp_path / f"{name}.parquet", KIND) for name in ("whole", "made"))
+    opened = []
+    for number in range(70):
+        made.extend(tables.frame(KIND, some_rows(70)[number : number + 1]))
+        opened.append(len(list(made._spills.folder.iterdir())))
+    monkeypatch.setattr(table_writer, "SPILL_BYTES", 1 << 30)
+    whole.extend(tables.frame(KIND, some_rows(70)))
+    for each in (made, whole):
+        each.write()
+    # 70 is 1012 by fours: at most three files of each of four tiers.
+    assert opened[-1] == 4 and max(opened) <= 10
+    assert made.path.read_bytes() == whole.path.read_bytes()
 
 
 def test_rows_with_earlier_turns_come_back_from_disk(tmp_path, row, monkeypatch):
