@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import patience
 import pytest
 
 from evobuild.core import memory, run_journal, stage, supervision
@@ -84,7 +85,7 @@ sys.exit(code)
 
 def run(work: str) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "-c", SCRIPT.format(work=work)]
-    return subprocess.run(words, capture_output=True, text=True, timeout=600)
+    return patience.run(words)
 
 
 @pytest.mark.parametrize(
