@@ -157,6 +157,7 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
         names = {name: root / name for name in outcomes.Tables._fields}
         where = outcomes.Tables(**names | {"measures": measures})
         fill(where, rows)
+        tables.write(where.optimization / "candidates.parquet", tables.frame(tables.CANDIDATES, []))
         began = time.monotonic()
         explorer.write_explorer(root / "explorer", settings(), where)
         written = time.monotonic() - began

@@ -56,6 +56,7 @@ def main(params: CallParams, args: Arguments) -> None:
         replies=args.replies,
         unread=args.unread,
         downstream=args.downstream,
+        optimization=args.optimization,
         dataset=args.dataset,
         method=args.method,
     )
@@ -67,7 +68,6 @@ def main(params: CallParams, args: Arguments) -> None:
         settings=args.settings,
         counts=args.counts,
         downstream=args.downstream,
-        optimization=args.optimization,
         failure_counts=args.failure_counts,
         keywords=args.keywords,
         token_probability=args.token_probability,

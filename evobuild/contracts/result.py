@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+from evobuild.contracts.wording import describe_expectation, format_value
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
 from evobuild.core.tables import write_json
@@ -65,14 +66,16 @@ class Failure(NamedTuple):
     outcome: Outcome
 
     def __str__(self) -> str:
-        """Say it in a line: expectation, table, share, three ids."""
-        found = self.outcome
-        of = f" of {found.column}" if found.column else ""
-        said = f"{self.table}: {found.type}{of} fails"
-        if found.unexpected is None:
-            return f"{said}: {found.observed} was found" if found.observed is not None else said
-        said += f" for {found.unexpected} of {found.rows} rows ({found.share or 0:.1%})"
-        return f"{said}, such as {', '.join(found.ids[:SHOWN_IDS])}" if found.ids else said
+        """Instance: `ratings: 3 of 210 rows (1.4%) break the rule "a judge gives 0 to 100"; …`."""
+        found, many = self.outcome, self.outcome.unexpected
+        wanted = describe_expectation(found.type, found.kwargs)
+        rule = f'the rule "{found.notes}"; {wanted}' if found.notes else f'the rule "{wanted}"'
+        if many is None:
+            seen = "" if found.observed is None else f", but {format_value(found.observed)} was found"
+            return f"{self.table}: breaks {rule}{seen}"
+        said = f"{many:,} of {found.rows:,} rows ({found.share or 0:.1%}) break{'s' * (many == 1)} {rule}"
+        such = f", but not for {', '.join(found.ids[:SHOWN_IDS])}" if found.ids else ""
+        return f"{self.table}: {said}{such}"
 
 
 class Validation(NamedTuple):

@@ -9,6 +9,8 @@ from evobuild.evolution import methods
 from evobuild.evolution.params import Evolve
 from evobuild.evolution.step import Plan, RoundSource, Step
 
+METHOD_PREFIX = "method-"
+
 
 def plan_auto(params: Evolve, source: RoundSource) -> Plan:
     """Evolve every row with the method that params name. Raises BadInput if its file holds none."""
@@ -20,8 +22,8 @@ def plan_auto(params: Evolve, source: RoundSource) -> Plan:
 
 
 def method_operation(method: str) -> str:
-    """Name the operation of a method: "method-" and its digest."""
-    return f"method-{methods.method_digest(method)}"
+    """Name the operation of a method: METHOD_PREFIX and its digest."""
+    return METHOD_PREFIX + methods.method_digest(method)
 
 
 def plan_by_method(method: str) -> Plan:

@@ -30,6 +30,7 @@ from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
 from evobuild.reporting.calls import CallParams, CallReader, Pieces
 from evobuild.reporting.entries import METRICS_EXPLORED, Entry, shown_roots, tree_entries, tree_roots
+from evobuild.reporting.operation_names import OperationNames, read_operation_names
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams
 from evobuild.text.words import count_words
@@ -73,7 +74,9 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     rounds = [SEED_ROUND, *params.rounds, *params.branches]
-    (folder / "rows.js").write_text(data_script("rows", 0, _index(entries, starts, rounds)), encoding="ascii")
+    operations = read_operation_names(params.evolve, where.optimization)
+    index = _index(entries, starts, rounds, operations)
+    (folder / "rows.js").write_text(data_script("rows", 0, index), encoding="ascii")
     reader = CallReader(params, where, (entry.row.id for entry in entries if entry.row))
     for kind in ("texts", "trees", "calls"):
         (folder / kind).mkdir()
@@ -103,7 +106,9 @@ def _starts(entries: Sequence[Entry]) -> list[int]:
     return starts
 
 
-def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> dict[str, Any]:
+def _index(
+    entries: Sequence[Entry], starts: list[int], rounds: list[str], operations: OperationNames
+) -> dict[str, Any]:
     """What entries are filtered by, column by column; words as numbers into lists of names.
 
     Of outcomes and of evaluation sets an entry may have several: its number is into a list of lists.
@@ -113,6 +118,8 @@ def _index(entries: Sequence[Entry], starts: list[int], rounds: list[str]) -> di
     sets: dict[str, list[list[int]]] = {}
     for name in ("round", "domain", "operation", "evolver", "responder"):
         values = [getattr(entry, name) for entry in entries]
+        if name == "operation":
+            values = list(map(operations.name, values))
         columns[name] = _numbers(values, names.setdefault(name, sorted(set(values))))
     for name, field in (("outcome", "outcomes"), ("shared", "shared")):
         found = [getattr(entry, field) for entry in entries]

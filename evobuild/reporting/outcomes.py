@@ -40,6 +40,7 @@ class Tables(NamedTuple):
     replies: Path = Path("data/replies")
     unread: Path = Path("data/unread")
     downstream: Path = Path("data/downstream")
+    optimization: Path = Path("data/optimization")
     dataset: Path = Path("data/dataset.parquet")
     method: Path = Path("data/method.txt")
 

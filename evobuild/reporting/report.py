@@ -35,6 +35,7 @@ from evobuild.reporting import (
     funnel,
     improvement,
     item_examples,
+    operation_names,
     outcomes,
     score_sections,
     stage_counts,
@@ -68,7 +69,6 @@ class Sources(NamedTuple):
     settings: Path
     counts: Path
     downstream: Path
-    optimization: Path
     failure_counts: Path
     keywords: Path
     token_probability: Path
@@ -111,6 +111,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         stage_counts=found,
         **_first_screen(params, sources, found, told),
         lineages=examples.lineages(params, where),
+        operation_name=operation_names.read_operation_names(params.evolve, where.optimization).name,
         trees=entries.count_roots(params, where),
         most_trees=explorer.most_trees(params),
         lost=examples.lost_rows(params, where.rounds, where.rejects),
@@ -206,7 +207,7 @@ def _evaluation(params: ReportParams, sources: Sources) -> dict[str, Any]:
 
 def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, Any]:
     """What the report says of the evolving method, of failures, and of the evolver's ideas and words."""
-    method = improvement.read_improvement(sources.optimization)
+    method = improvement.read_improvement(sources.rows.optimization)
     failed = [
         each
         for each in read_csv(sources.failure_counts, FAILURE_COLUMNS)

@@ -6,7 +6,6 @@ and values come from rows, so they are data: the page escapes them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
@@ -19,6 +18,7 @@ from evobuild.contracts.result import (
     Validation,
     read_validation,
 )
+from evobuild.contracts.wording import describe_expectation, format_value
 from evobuild.reporting import templates
 from evobuild.reporting.verdict import contract_findings
 
@@ -30,11 +30,6 @@ OF_ROWS = frozenset(
 )  # fmt: skip
 """Tables whose ids are those of rows, which the explorer shows."""
 EXPLORER = "explorer/index.html"
-LONGEST = 400
-"""Characters of a value that are shown."""
-_COLUMNS = ("column", "column_A", "column_B", "column_list")
-"""Kwargs that name columns, which are shown by themselves."""
-
 State = Literal["failed", "warning", "info", "passed"]
 STATES: tuple[State, ...] = get_args(State)
 UNMET: dict[Severity, State] = {"critical": "failed", "warning": "warning", "info": "info"}
@@ -46,7 +41,6 @@ class Line(NamedTuple):
 
     state: State
     type: str
-    column: str
     wanted: str
     found: str
     ids: list[str]
@@ -114,16 +108,8 @@ def _part(table: TableOutcomes) -> Part:
 
 
 def _line(outcome: Outcome) -> Line:
-    wanted = {name: value for name, value in outcome.kwargs.items() if name not in _COLUMNS}
-    return Line(
-        _state(outcome),
-        outcome.type,
-        outcome.column,
-        ", ".join(f"{name}: {_short(value)}" for name, value in wanted.items()),
-        _found(outcome),
-        outcome.ids,
-        outcome.notes,
-    )
+    wanted = describe_expectation(outcome.type, outcome.kwargs)
+    return Line(_state(outcome), outcome.type, wanted, _found(outcome), outcome.ids, outcome.notes)
 
 
 def _state(outcome: Outcome) -> State:
@@ -132,16 +118,7 @@ def _state(outcome: Outcome) -> State:
 
 def _found(outcome: Outcome) -> str:
     if outcome.unexpected is None:
-        return "" if outcome.observed is None else _short(outcome.observed)
+        return "" if outcome.observed is None else format_value(outcome.observed)
     if not outcome.unexpected:
         return f"all {outcome.rows:,} rows" if outcome.rows else "no row"
-    return f"{outcome.unexpected:,} of {outcome.rows:,} rows not ({100 * (outcome.share or 0):.2g} %)"
-
-
-def _short(value: Any) -> str:
-    """A value in words, cut if it is long; of a list its values."""
-    if isinstance(value, list):
-        text = ", ".join(map(_short, value))
-    else:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    return f"{outcome.unexpected:,} of {outcome.rows:,} rows do not ({100 * (outcome.share or 0):.2g} %)"

@@ -1,8 +1,8 @@
-"""The verdict: what of a build looks good, what does not, each in a sentence with its figure.
+"""The verdict: what of a run looks good and what does not, a sentence each, with its figure and what to do.
 
-It judges by rules that stand here, not by a model: shares of rows that were lost, a pool that outweighs the
-others, text shared with evaluation sets, a tuned model that is worse than its base. A rule says nothing where
-nothing was measured. What is off by more than chance is said; what matters is for the reader to decide.
+Rules judge, not a model: shares of rejected rows, a pool that outweighs the others, text shared with
+evaluation sets, a tuned model that is worse than its base. A rule is silent where nothing was measured.
+Sentences are for readers who know neither the papers nor the names of columns.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ FEW, MANY = 0.05, 0.2
 """Shares of lost answers and ratings: below the first it is good, from the second on bad."""
 SOME_ROWS, MOST_ROWS = 0.2, 0.5
 """Likewise of rows that a round loses, which is what its rules are there for."""
+ADVICE = {
+    "respond": "; see What failed for the reasons, and try another responder",
+    "rate": "; read some under What failed, and try another judge",
+}
+"""What to do about answers and ratings that failed, by stage."""
 TUNED = "models/tuned/"
 """What stands before the name of a base that was tuned, where it is evaluated."""
 
@@ -80,18 +85,21 @@ def find_verdict(params: ReportParams, facts: Facts) -> list[Finding]:
 
 def _label(label: str) -> Iterator[Finding]:
     if "DRY RUN" in label:
-        yield Finding("bad", "DRY RUN", "Simulated models wrote this: every stage runs, nothing is a result.")
+        said = "Simulated models wrote all texts, so no number means anything; name real ones in models."
+        yield Finding("bad", "DRY RUN", said)
     if "TOY" in label:
-        yield Finding("bad", "TOY", "A toy model scored or was tuned: its scores and losses say nothing.")
+        said = "A toy model scored rows or was tuned, so its scores and losses mean nothing; use a real one."
+        yield Finding("bad", "TOY", said)
 
 
 def _rows(facts: Facts) -> Iterator[Finding]:
     rows, of = sum(facts.selected.values()), facts.counts["select-"].rows_in
     if rows:
         share = _percent(rows, of)
-        yield Finding("good", "rows", f"{rows:,} of {_rows_of(of)} are in the data set ({share}).")
+        yield Finding("good", "rows", f"The dataset has {rows:,} of {_rows_of(of)} made ({share}).")
     else:
-        yield Finding("bad", "rows", f"The data set is empty: none of {_rows_of(of)} was chosen.")
+        said = f"The dataset is empty: each of {_rows_of(of)} was rejected; loosen what rejects most, below."
+        yield Finding("bad", "rows", said)
 
 
 def contract_findings(found: Sequence[Validation]) -> Iterator[Finding]:
@@ -100,13 +108,13 @@ def contract_findings(found: Sequence[Validation]) -> Iterator[Finding]:
     failed = [failure for each in found for failure in each.failures("critical")]
     warned = [failure for each in found for failure in each.failures("warning")]
     if failed:
-        said = f"{len(failed):,} of {held:,} expectations fail, which stops the line; {failed[0]}."
+        said = f"{len(failed):,} of {held:,} checks of tables fail and stop the run; first, {failed[0]}."
         yield Finding("bad", "contracts", said)
     if warned:
-        said = f"{len(warned):,} of {held:,} expectations warn that they are not met; {warned[0]}."
+        said = f"{len(warned):,} of {held:,} checks of tables warn; look at the rows. First, {warned[0]}."
         yield Finding("look", "contracts", said)
     if held and not failed and not warned:
-        yield Finding("good", "contracts", f"All {held:,} expectations of tables are met.")
+        yield Finding("good", "contracts", f"All {held:,} checks of the tables pass.")
 
 
 def _pools(facts: Facts) -> Iterator[Finding]:
@@ -116,27 +124,33 @@ def _pools(facts: Facts) -> Iterator[Finding]:
     pool, most = max(facts.selected.items(), key=lambda each: each[1])
     share = _percent(most, rows)
     if most > DOMINANT * rows:
-        said = f"{pool} gives {most:,} of {rows:,} rows ({share}), more than all others."
+        said = f"{pool} gives {most:,} of {rows:,} rows ({share}), more than all other rounds; to mix them, "
+        said += "set select.weights."
         yield Finding("look", "pools", said)
     else:
-        yield Finding("good", "pools", f"No pool gives more than half: {pool} has most, {share}.")
+        yield Finding(
+            "good", "pools", f"No round gives more than half of the rows; {pool} gives most, {share}."
+        )
     if absent := [name for name, own in facts.selected.items() if not own]:
-        yield Finding("look", "pools", f"Nothing of {_names(absent)} reached the data set.")
+        said = f"No row of {_names(absent)} was selected; raise select.share or edit select.pools."
+        yield Finding("look", "pools", said)
 
 
 def _contamination(facts: Facts) -> Iterator[Finding]:
     if facts.shared is None:
-        yield Finding("look", "contamination", "Nothing was held against an evaluation set.")
+        said = "Text shared with benchmarks was not checked; name their files in decontaminate.sets."
+        yield Finding("look", "contamination", said)
         return
     rows = sum(facts.selected.values())
     removed = facts.counts["select-"].rejects.get("contaminated", 0)
-    cut = f" {_rows_of(removed)} that did {'was' if removed == 1 else 'were'} dropped." if removed else ""
+    cut = f" {_rows_of(removed)} that did {'was' if removed == 1 else 'were'} removed." if removed else ""
     hit = {measure: number for measure, number in facts.shared.items() if number}
     if not hit:
-        said = "No row of the data set shares text with an evaluation set."
+        said = "No row of the dataset shares text with an evaluation set, so none gives its answers away."
         yield Finding("good", "contamination", f"{said}{cut}")
     for measure, number in hit.items():
-        said = f"{number:,} of {rows:,} rows of the data set share text with an evaluation set ({measure})."
+        said = f"{number:,} of {rows:,} rows share text with an evaluation set and may flatter its scores; "
+        said += f"read them under Contamination, and to remove them add {measure} to select.contamination."
         yield Finding("look" if number < FEW * rows else "bad", "contamination", f"{said}{cut}")
 
 
@@ -147,15 +161,19 @@ def _losses(params: ReportParams, counts: Mapping[str, StageCounts]) -> Iterator
         name, worst = max(rounds.items(), key=lambda each: _share(each[1].rejected, each[1].rows_in))
         said = f"{worst.rejected:,} of {worst.rows_in:,} ({_percent(worst.rejected, worst.rows_in)})"
         state = _state(_share(worst.rejected, worst.rows_in), SOME_ROWS, MOST_ROWS)
-        yield Finding(state, "rounds", f"{name} loses the most rows of all rounds: {said}.")
+        advice = "" if state == "good" else "; see What failed, or set evolve.on_failure to retry"
+        yield Finding(state, "rounds", f"{name} rejects the largest share of rewritten rows, {said}{advice}.")
     for stage, about, text in (
-        ("respond", "answers", "{lost} of {asked} answers failed ({share})."),
-        ("rate", "ratings", "{lost} of {asked} ratings could not be read ({share})."),
+        ("respond", "answers", "{lost} of {asked} answers could not be used ({share}){advice}."),
+        ("rate", "ratings", "{lost} of {asked} replies of the judge could not be read ({share}){advice}."),
     ):
         lost, asked = (sum(getattr(own, name) for own in pools[stage]) for name in ("rejected", "rows_in"))
         if asked:
-            said = text.format(lost=f"{lost:,}", asked=f"{asked:,}", share=_percent(lost, asked))
-            yield Finding(_state(lost / asked, FEW, MANY), about, said)
+            state = _state(lost / asked, FEW, MANY)
+            advice = "" if state == "good" else ADVICE[stage]
+            share = _percent(lost, asked)
+            said = text.format(lost=f"{lost:,}", asked=f"{asked:,}", share=share, advice=advice)
+            yield Finding(state, about, said)
 
 
 def _difficulty(means: Mapping[str, float]) -> Iterator[Finding]:
@@ -166,9 +184,12 @@ def _difficulty(means: Mapping[str, float]) -> Iterator[Finding]:
     falls = [f"{b} is easier than {a}" for a, b in pairwise(names) if known[b] < known[a]]
     said = f"from {known[names[0]]:.1f} in {names[0]} to {known[names[-1]]:.1f} in {names[-1]}"
     if falls:
-        yield Finding("look", "difficulty", f"The judge's mean difficulty goes {said}, but {_names(falls)}.")
+        advice = "read some of its rows in the explorer" if len(falls) == 1 else "read some of their rows"
+        text = f"On average, the judge's difficulty goes {said}, but {_names(falls)}; {advice}."
+        yield Finding("look", "difficulty", text)
     else:
-        yield Finding("good", "difficulty", f"The judge's mean difficulty rises with every round, {said}.")
+        text = f"Each round is harder than the one before: the judge's mean difficulty rises {said} of 100."
+        yield Finding("good", "difficulty", text)
 
 
 def _method(method: Improvement | None) -> Iterator[Finding]:
@@ -176,10 +197,11 @@ def _method(method: Improvement | None) -> Iterator[Finding]:
         return
     rates = [each["failure_rate"] for each in (method.e0, method.best)]
     if method.best["step"] and None not in rates:
-        said = f"The evolving method fails on {rates[1]:.0%} of rows, on {rates[0]:.0%} before."
-        yield Finding("good", "method", said)
+        said = f"The optimized method of step {method.best['step']} fails on {rates[1]:.0%} of rows, "
+        yield Finding("good", "method", f"{said}the initial one on {rates[0]:.0%}.")
     elif not method.best["step"]:
-        yield Finding("look", "method", "No rewritten evolving method was better than the one it began with.")
+        said = "No rewritten evolving method beat the initial one, which stays in use; to try more, raise "
+        yield Finding("look", "method", f"{said}optimize.steps.")
 
 
 def _training(models: Mapping[str, ChatModel], facts: Facts) -> Iterator[Finding]:
@@ -194,7 +216,7 @@ def _base_of(model: ChatModel) -> str | None:
 
 
 def _tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
-    """What the main figures of a tuned model and its base say; apart is what chance does not explain."""
+    """Compare the main metrics of a tuned model and its base; apart is what chance does not explain."""
     better: list[str] = []
     worse: list[str] = []
     compared = 0
@@ -211,9 +233,11 @@ def _tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
     apart = [f"{word} on {_names(names)}" for word, names in found.items() if names]
     said = " and ".join(apart) or "neither better nor worse"
     state: State = "good" if better and not worse else "bad" if worse and not better else "look"
-    of = f"of {compared} benchmark{'s' * (compared > 1)}, by more than chance"
-    no_result = f" {facts.label}: this says nothing about the data." if facts.label else ""
-    yield Finding(state, "training", f"{tuned} is {said} than {base}, {of}.{no_result}")
+    of = f"by more than chance, on {compared} benchmark{'s' * (compared > 1)}"
+    advice = {"good": "", "look": "; more rows or items may tell", "bad": "; lower finetune.learning_rate"}[state]
+    if facts.label:
+        advice = f"; a {facts.label} says nothing about the data"
+    yield Finding(state, "training", f"{tuned} is {said} than {base}, {of}{advice}.")
 
 
 def _state(share: float, few: float, many: float) -> State:

@@ -16,7 +16,7 @@ def warn_of_reversed_rounds(rows: pl.DataFrame, select: Select, names: Sequence[
     """Say so if what rows are chosen by falls from each round to the next, in the mean.
 
     rows: those that can be chosen, with round, metric and worth. names: of the pools, in their order.
-    Instance: ["select.by ic_ifd turns the order of rounds round: its mean is 0.61 in r1, 0.52 in r2"]
+    Instance: ["select.by ic_ifd prefers earlier rounds: its mean is 0.61 in r1, 0.52 in r2; …"]
     """
     if RANDOM in select.by:
         return []
@@ -26,10 +26,10 @@ def warn_of_reversed_rounds(rows: pl.DataFrame, select: Select, names: Sequence[
     if len(rounds) < 2 or not all(by_name[b][1] < by_name[a][1] for a, b in pairwise(rounds)):
         return []
     shown = ", ".join(f"{by_name[name][0]:.4g} in {name}" for name in rounds)
-    beside = "; select.per_pool takes a share of each nevertheless" if select.per_pool else ""
+    beside = "; select.per_pool takes a share of each round all the same" if select.per_pool else ""
     return [
-        f"select.by {', '.join(select.by)} turns the order of rounds round: its mean is {shown}, so that "
-        f"earlier rounds are preferred{beside}"
+        f"select.by {', '.join(select.by)} prefers earlier rounds: its mean is {shown}; "
+        f"to prefer later ones, choose another metric or set select.weights{beside}"
     ]
 
 
@@ -45,6 +45,6 @@ def warn_of_dominant_pool(pools: Sequence[str], chosen: pl.Series) -> list[str]:
     if 2 * rows <= len(chosen):
         return []
     return [
-        f"{pool} gives {rows} of the {len(chosen)} rows that are chosen, more than half; "
-        "select.weights says how many each pool gives"
+        f"{pool} gives {rows} of the {len(chosen)} selected rows, more than half; "
+        "to mix rounds, set select.weights"
     ]

@@ -79,7 +79,7 @@ def test_the_verdict_is_shown_and_says_its_states_in_words(sources: Sources):
     page = report.report_page(settings(), sources)
     assert '<li class="bad"><b class="state">bad</b> <span><b>DRY RUN:</b>' in page
     assert "&lt;b&gt;r1 turns it round&lt;/b&gt;" in page and "<b>r1 turns" not in page
-    assert "<b>difficulty:</b> The judge&#39;s mean difficulty rises with every round" in page
+    assert "<b>difficulty:</b> Each round is harder than the one before" in page
 
 
 def test_stages_stand_in_the_order_of_the_pipeline_for_what_params_name():

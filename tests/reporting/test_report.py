@@ -164,8 +164,8 @@ def test_strange_text_stays_readable(tmp_path: Path):
 def test_no_optimization_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for name, kind in (("candidates", tables.CANDIDATES), ("failures", tables.CANDIDATE_FAILURES)):
-        tables.write(sources.optimization / f"{name}.parquet", tables.frame(kind, []))
-    tables.write(sources.optimization / "trajectories.parquet", tables.frame(tables.TRAJECTORIES, []))
+        tables.write(sources.rows.optimization / f"{name}.parquet", tables.frame(kind, []))
+    tables.write(sources.rows.optimization / "trajectories.parquet", tables.frame(tables.TRAJECTORIES, []))
     evolve = read_yaml(SHIPPED_PARAMS)["evolve"]
     page = report.report_page(settings(evolve=evolve | {"strategy": "evol"}), sources)
     assert (

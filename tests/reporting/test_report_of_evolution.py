@@ -67,7 +67,9 @@ def test_what_optimize_was_told_to_weigh_is_shown(tmp_path: Path):
 
 def test_rows_that_nobody_was_judged_on_are_told_and_no_failures(tmp_path: Path):
     sources = build(tmp_path)
-    candidates, failures = (sources.optimization / f"{name}.parquet" for name in ("candidates", "failures"))
+    candidates, failures = (
+        sources.rows.optimization / f"{name}.parquet" for name in ("candidates", "failures")
+    )
     found = tables.read(candidates, tables.CANDIDATES)
     tables.write(candidates, found.with_columns(judged=pl.when("best").then(3).otherwise("judged")))
     failed = tables.read(failures, tables.CANDIDATE_FAILURES)
@@ -86,7 +88,7 @@ def test_rows_that_nobody_was_judged_on_are_told_and_no_failures(tmp_path: Path)
 
 def test_an_e0_that_stays_is_said_to_stay(tmp_path: Path):
     sources = build(tmp_path)
-    path = sources.optimization / "candidates.parquet"
+    path = sources.rows.optimization / "candidates.parquet"
     first = tables.read(path, tables.CANDIDATES).with_columns(
         chosen=pl.col("step") == 0, best=pl.col("step") == 0
     )

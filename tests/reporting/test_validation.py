@@ -33,8 +33,8 @@ def test_an_expectation_is_shown_with_what_was_wanted_and_found_what_is_not_met_
     states = [re.search(r'class="state (\w+)">(\w+)<', line).groups() for line in lines]
     assert states == [(name, name) for name in ("failed", "warning", "info", "passed")]
     assert words(lines[0]) == (
-        "failed difficulty expect_column_values_to_be_between min_value: 0, max_value: 100 "
-        "3 of 210 rows not (1.4 %) 2 ids a b , c 0 to 100"
+        "failed difficulty is from 0 to 100 expect_column_values_to_be_between 0 to 100 "
+        "3 of 210 rows do not (1.4 %) 2 ids a b , c"
     )
     assert "all 7,340 rows" in words(lines[3])
     assert "210 rows; 1 failed, 1 warning, 1 info, 1 passed" in words(page)
@@ -59,10 +59,10 @@ def test_failing_ids_lead_to_the_explorer_where_they_are_of_rows_and_there_is_on
         (
             [outcome(), FAILING],
             "The line stops",
-            [("bad", "1 of 2 expectations fail, which stops the line;")],
+            [("bad", "1 of 2 checks of tables fail and stop the run;")],
         ),
-        ([WARNING, NOTED], "The tables are as they", [("look", "1 of 2 expectations warn")]),
-        ([outcome(), NOTED], "The tables are as they", [("good", "All 2 expectations of tables")]),
+        ([WARNING, NOTED], "The tables are as they", [("look", "1 of 2 checks of tables warn;")]),
+        ([outcome(), NOTED], "The tables are as they", [("good", "All 2 checks of the tables pass.")]),
         ([], "The tables are as they", []),
     ],
 )
@@ -99,17 +99,17 @@ def test_a_label_is_said_in_title_head_and_foot():
 def test_what_rows_hold_is_shown_literally_and_the_page_needs_nothing_else(tmp_path: Path):
     results = validation.read_results(build(tmp_path, hostile).validation)
     page = validation.validation_page(results, "")
-    for field in ("type", "column", "name", "wanted", "r0-00", "notes"):
+    for field in ("name", "wanted", "r0-00", "notes", "observed"):
         assert str(escape(hostile(field))) in page
-    # Within JSON quotation marks are escaped once more.
-    assert "&lt;script&gt;alert(&#39;observed&#39;)" in page
     assert "<script" not in page and "http" not in page.replace("http-equiv", "")
     assert "default-src 'none'" in page
     assert not re.search(r'(src|href)="(?!report\.html|explorer/index\.html#)', page)
 
 
 def test_long_values_are_cut():
-    page = validation.validation_page(found(outcome(kwargs={"value_set": ["x" * 9999]})), "")
+    page = validation.validation_page(
+        found(outcome(type="expect_column_values_to_be_in_set", kwargs={"value_set": ["x" * 9999]})), ""
+    )
     assert "x" * 390 in page and "x" * 401 not in page
 
 
@@ -121,8 +121,9 @@ def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_charts")
 def test_the_report_says_what_is_not_met_and_leads_to_the_page(tmp_path: Path):
     page = report.report_page(settings(), build(tmp_path))
-    verdict = page.partition('<ul class="verdict">')[2].partition("</ul>")[0]
-    assert "1 of 3 expectations warn that they are not met; ratings: type of column fails" in words(verdict)
+    verdict = page.partition('<ul class="findings">')[2].partition("</ul>")[0]
+    assert "1 of 3 checks of tables warn; look at the rows. First, ratings: 2 of 7,340 rows" in words(verdict)
+    assert "expect_" not in verdict
     part = page.partition('id="contracts"')[2].partition('id="contamination"')[0]
     assert '<a href="validation.html">All 3 expectations</a>' in part
     assert "3 expectations, ratings: 1 not met" in words(part)
@@ -131,10 +132,9 @@ def test_the_report_says_what_is_not_met_and_leads_to_the_page(tmp_path: Path):
 
 def test_lines_name_what_is_critical_first():
     lines = list(validation.failure_lines(found(outcome(), WARNING, FAILING)))
-    assert [line.partition(" for ")[0] for line in lines] == [
-        "failed: ratings: expect_column_values_to_be_between of difficulty fails",
-        "warning: ratings: expect_column_values_to_be_between of words fails",
-    ]
+    said = 'ratings: 3 of 210 rows (1.4%) break the rule "0 to 100"; difficulty is from 0 to 100'
+    said += ", but not for a b, c"
+    assert lines == [f"failed: {said}", f"warning: {said}"]
 
 
 def test_a_file_that_is_no_result_is_named(tmp_path: Path):

@@ -43,8 +43,12 @@ def test_a_label_comes_first():
 @pytest.mark.parametrize(
     ("selected", "state", "text"),
     [
-        ({"r1": 10, "r2": 10}, "good", "No pool gives more than half: r1 has most, 50 %."),
-        ({"r1": 10, "r2": 11}, "look", "r2 gives 11 of 21 rows (52 %), more than all others."),
+        ({"r1": 10, "r2": 10}, "good", "No round gives more than half of the rows; r1 gives most, 50 %."),
+        (
+            {"r1": 10, "r2": 11},
+            "look",
+            "r2 gives 11 of 21 rows (52 %), more than all other rounds; to mix them, set select.weights.",
+        ),
     ],
 )
 def test_a_pool_with_more_than_half_is_named(selected: dict[str, int], state: str, text: str):
@@ -53,15 +57,16 @@ def test_a_pool_with_more_than_half_is_named(selected: dict[str, int], state: st
 
 def test_pools_of_which_nothing_is_left_are_named_and_a_single_pool_is_no_matter():
     found = said("pools", selected={"r0": 0, "r1": 0, "r2": 9})
-    assert ("look", "Nothing of r0 and r1 reached the data set.") in found
+    text = "No row of r0 and r1 was selected; raise select.share or edit select.pools."
+    assert ("look", text) in found
     assert said("pools", selected={"r2": 9}) == []
 
 
 def test_an_empty_data_set_is_bad():
     assert said("rows", selected={"r1": 0, "r2": 0}) == [
-        ("bad", "The data set is empty: none of 100 rows was chosen.")
+        ("bad", "The dataset is empty: each of 100 rows was rejected; loosen what rejects most, below.")
     ]
-    assert said("rows") == [("good", "20 of 100 rows are in the data set (20 %).")]
+    assert said("rows") == [("good", "The dataset has 20 of 100 rows made (20 %).")]
 
 
 @pytest.mark.parametrize(
@@ -77,13 +82,15 @@ def test_an_empty_data_set_is_bad():
 def test_shared_text_is_told_by_its_share_of_the_data_set(shared: dict[str, int] | None, states: list[str]):
     assert [state for state, _ in said("contamination", shared=shared)] == states
     few = said("contamination", shared={"8-gram": 1}, selected={"r1": 60, "r2": 60})
-    assert few == [("look", "1 of 120 rows of the data set share text with an evaluation set (8-gram).")]
+    [(state, text)] = few
+    assert state == "look" and text.startswith("1 of 120 rows share text with an evaluation set")
+    assert text.endswith("to remove them add 8-gram to select.contamination.")
 
 
 def test_rows_that_were_dropped_for_shared_text_are_told():
     lost = counts(select_=counted("select", "", 100, 3, "contaminated"))
     [(state, text)] = said("contamination", counts=lost)
-    assert state == "good" and text.endswith(" 3 rows that did were dropped.")
+    assert state == "good" and text.endswith(" 3 rows that did were removed.")
 
 
 @pytest.mark.parametrize(("lost", "state"), [(0, "good"), (14, "good"), (15, "look"), (60, "bad")])
@@ -91,18 +98,21 @@ def test_rows_that_were_dropped_for_shared_text_are_told():
 def test_lost_answers_and_ratings_are_counted_over_all_pools(stage: str, about: str, lost: int, state: str):
     [(found, text)] = said(about, counts=counts(**{f"{stage}_r1": counted(stage, "r1", 100, lost)}))
     assert found == state and text.startswith(f"{lost} of 300 ")
+    assert ("What failed" in text) == (state != "good")
 
 
 @pytest.mark.parametrize(("lost", "state"), [(19, "good"), (20, "look"), (50, "bad")])
 def test_the_round_that_loses_most_is_named(lost: int, state: str):
     [found] = said("rounds", counts=counts(evolve_r2=counted("evolve", "r2", 100, lost)))
-    assert found == (state, f"r2 loses the most rows of all rounds: {lost} of 100 ({lost} %).")
+    assert found[0] == state
+    assert found[1].startswith(f"r2 rejects the largest share of rewritten rows, {lost} of 100 ({lost} %)")
+    assert ("evolve.on_failure" in found[1]) == (state != "good")
 
 
 def test_difficulty_rises_or_falls_or_is_unknown():
     assert said("difficulty", difficulty={"r0": 30.0, "r1": 40.0, "r2": 55.55})[0][0] == "good"
     [(state, text)] = said("difficulty", difficulty={"r0": 30.0, "r1": 29.0, "r2": 55.0})
-    assert state == "look" and text.endswith("from 30.0 in r0 to 55.0 in r2, but r1 is easier than r0.")
+    assert state == "look" and "from 30.0 in r0 to 55.0 in r2, but r1 is easier than r0; read some" in text
     assert said("difficulty", difficulty={"r0": 30.0, "r1": float("nan")}) == []
 
 
@@ -127,7 +137,7 @@ def difference(a: str, b: str, benchmark: str, value: float, width: float) -> di
         (
             [difference("tuned", "base", name, 0.5, 0.1) for name in ("sums", "loss")],
             "look",
-            "tuned is better on sums and worse on loss than base, of 2 benchmarks",
+            "tuned is better on sums and worse on loss than base, by more than chance, on 2 benchmarks",
         ),
     ],
 )

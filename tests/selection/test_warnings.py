@@ -27,8 +27,8 @@ def said(values: list[float], pools: list[str], **changes: Any) -> list[str]:
 def test_a_mean_that_falls_from_round_to_round_is_said_with_its_values() -> None:
     (warning,) = said([0.9, 0.7, 0.6, 0.2], ["r1", "r1", "r2", "r3"])
     assert warning == (
-        "select.by ifd turns the order of rounds round: its mean is 0.8 in r1, 0.6 in r2, 0.2 in r3, so that "
-        "earlier rounds are preferred"
+        "select.by ifd prefers earlier rounds: its mean is 0.8 in r1, 0.6 in r2, 0.2 in r3; "
+        "to prefer later ones, choose another metric or set select.weights"
     )
     assert "per_pool takes a share of each" in said([0.9, 0.6], ["r1", "r2"], per_pool=True)[0]
 
@@ -50,13 +50,13 @@ def test_else_nothing_is_said(values: list[float], pools: list[str], changes: di
 
 
 def test_the_lowest_come_first_of_some_metrics() -> None:
-    assert "length turns" in said([1, 9], ["r1", "r2"], by="length")[0]
+    assert "length prefers earlier" in said([1, 9], ["r1", "r2"], by="length")[0]
 
 
 @pytest.mark.parametrize(
     ("pools", "chosen", "expected"),
     [
-        ("aabb", "aab", "a gives 2 of the 3 rows that are chosen, more than half; "),
+        ("aabb", "aab", "a gives 2 of the 3 selected rows, more than half; "),
         ("aabb", "ab", None),
         ("aaaa", "aaa", None),
         ("aab", "", None),
@@ -64,4 +64,4 @@ def test_the_lowest_come_first_of_some_metrics() -> None:
 )
 def test_a_pool_that_gives_more_than_half_is_named(pools: str, chosen: str, expected: str | None) -> None:
     found = warnings.warn_of_dominant_pool(sorted(set(pools)), pl.Series("pool", list(chosen), pl.String))
-    assert found == ([] if expected is None else [f"{expected}select.weights says how many each pool gives"])
+    assert found == ([] if expected is None else [f"{expected}to mix rounds, set select.weights"])

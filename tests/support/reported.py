@@ -159,11 +159,10 @@ def write_optimization(sources: Sources, text: Any) -> None:
         ("001-000", 1, 0, "u", ["a", "b"], [None]),
         ("001-001", 1, 1, "t", ["a", "b"], [text("verdict")]),
     ]
-    sources.optimization.mkdir()
     kinds = tables.CANDIDATES, tables.CANDIDATE_FAILURES, tables.TRAJECTORIES
     rows = [tuple(each.values()) for each in found], [(str(n), *each) for n, each in enumerate(failed)], cases
     for name, kind, own in zip(("candidates", "failures", "trajectories"), kinds, rows, strict=True):
-        tables.write(sources.optimization / f"{name}.parquet", tables.frame(kind, own))
+        tables.write(sources.rows.optimization / f"{name}.parquet", tables.frame(kind, own))
 
 
 def write_figures(sources: Sources, text: Any) -> None:

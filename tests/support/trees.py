@@ -98,6 +98,7 @@ def write(
         tables.write(
             where.unread / f"{name}.parquet", tables.frame(tables.REJECTS, (unread or {}).get(name, []))
         )
+    tables.write(where.optimization / "candidates.parquet", tables.frame(tables.CANDIDATES, []))
     hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
     tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
     (where.downstream / "rejects").mkdir()
