@@ -150,6 +150,7 @@ class Model:
     def _counted(self, request: Request, reply: Reply) -> Reply:
         self.usage.count(request.purpose, reply)
         if self._progress is not None:
+            self._progress.show(request, reply)
             self._progress.step(reply.cached)
         return replace(reasoning.with_answer_alone(reply), key=request.key)
 

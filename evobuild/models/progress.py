@@ -11,16 +11,22 @@ import json
 import os
 import time
 import uuid
+from collections import deque
 from pathlib import Path
 from typing import Any
 
 from evobuild.core import run_journal
+from evobuild.core.chat import Reply, Request
 from evobuild.core.private_files import private_file, private_folder
 from evobuild.core.progress import Meter
 from evobuild.models import usage_journal
 from evobuild.models.usage import Usage
 
 FOLDER = Path(".evobuild/progress")
+NEWEST = 5
+"""Requests and replies that the file of a running stage shows."""
+LONGEST = 4000
+"""Characters that it shows of each."""
 FILE_SECONDS = 0.5
 
 
@@ -33,6 +39,7 @@ class Progress:
         self._meter = Meter(task, f"replies of the {usage.role}", total, self._failed)
         self._written = 0.0
         self._file = FOLDER / f"{task}-{usage.role}.json"
+        self._newest: deque[dict[str, str]] = deque(maxlen=NEWEST)
         private_folder(FOLDER)
         self._run = uuid.uuid4().hex
         if earlier := self._unfinished():
@@ -45,6 +52,13 @@ class Progress:
         now = time.monotonic()
         if now - self._written > FILE_SECONDS:
             self._write("running", now)
+
+    def show(self, request: Request, reply: Reply) -> None:
+        """Show a request and its reply among the newest, as long as the stage runs."""
+        replied = reply.choices[0].text if reply.choices else reply.error or ""
+        texts = {"prompt": request.messages[-1].content if request.messages else "", "reply": replied}
+        shown = {name: text[:LONGEST] for name, text in texts.items()}
+        self._newest.append({"row": request.key, "purpose": request.purpose, **shown})
 
     def close(self, finished: bool) -> None:
         """Write the last state: finished, or stopped and to be carried on."""
@@ -62,7 +76,10 @@ class Progress:
         self._written = now
         meter = self._meter
         content = {"done": meter.done, "total": meter.total, "elapsed": round(now - meter.began, 1)}
+        content["kept"] = meter.kept
         content |= self._content(state)
+        if state == "running":
+            content["newest"] = list(self._newest)
         partial = self._file.with_suffix(f".{os.getpid()}.partial")
         private_file(partial).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(self._file)

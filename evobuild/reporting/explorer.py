@@ -33,6 +33,7 @@ from evobuild.reporting.entries import METRICS_EXPLORED, Entry, shown_roots, tre
 from evobuild.reporting.operation_names import OperationNames, read_operation_names
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams
+from evobuild.reporting.selected_rows import order_selected
 from evobuild.text.words import count_words
 
 MOST = 100_000
@@ -76,6 +77,7 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     rounds = [SEED_ROUND, *params.rounds, *params.branches]
     operations = read_operation_names(params.evolve, where.optimization)
     index = _index(entries, starts, rounds, operations)
+    index["columns"]["place"] = _places(entries, params, where)
     (folder / "rows.js").write_text(data_script("rows", 0, index), encoding="ascii")
     reader = CallReader(params, where, (entry.row.id for entry in entries if entry.row))
     for kind in ("texts", "trees", "calls"):
@@ -90,6 +92,13 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
         for kind, of_kind in content.items():
             script = data_script(kind, part, of_kind)
             (folder / kind / f"{part:03d}.js").write_text(script, encoding="ascii")
+
+
+def _places(entries: Sequence[Entry], params: ReportParams, where: Tables) -> list[int | None]:
+    """Of each selected row its place, 1 for the best; None of any other entry."""
+    ordered = order_selected(list(params.select.by), where.dataset)
+    places = dict(ordered.select("id", "place").iter_rows())
+    return [places.get(entry.id) if entry.row else None for entry in entries]
 
 
 def most_trees(params: ReportParams) -> int:

@@ -38,6 +38,7 @@ from evobuild.reporting import (
     operation_names,
     outcomes,
     score_sections,
+    selected_rows,
     stage_counts,
     templates,
     training,
@@ -150,6 +151,8 @@ def _first_screen(
     return {
         "label": label,
         "branches_off": first_screen.branches_off(params, found),
+        "best_rows": selected_rows.read_best_rows(params, where),
+        "best_notes": [text for metric, text in selected_rows.NOTES.items() if metric in params.select.by],
         "made": made,
         "selected": first_screen.count_selected(counted, list(facts.selected)),
         "exports": first_screen.export_links(params.export.formats),

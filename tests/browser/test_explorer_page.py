@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 
+import layout
 import pytest
+import reported
 import trees
 from chromium import Page
 
+from evobuild.core import tables
+from evobuild.evolution import methods
+from evobuild.evolution.auto import method_operation
 from evobuild.reporting import explorer
 
 ARROW_DOWN, ARROW_UP, ENTER, SLASH = 40, 38, 13, 191
@@ -34,10 +39,17 @@ def shown(page, folder):
     page.asked.clear()
     page.open((folder / "index.html").as_uri())
     page.wait("here.complete && document.querySelectorAll('#list a[href]').length > 0")
+    show_all(page)
     yield page
     assert page.errors == []
     assert all(url.startswith(("file://", "about:")) for url in page.asked)
     assert page.run("[document.images.length, document.scripts.length, window.hacked ?? 0]")[::2] == [0, 0]
+
+
+def show_all(page):
+    """List all rows, in place of the selected ones."""
+    page.run("at('clear').click()")
+    page.wait("at('clear').hidden")
 
 
 def listed(page):
@@ -76,6 +88,43 @@ def in_tree(page, selector):
 
 def count(page):
     return page.run("document.getElementById('count').textContent")
+
+
+@pytest.mark.parametrize(("width", "most"), [(1280, 140), (390, 300)])
+def test_it_opens_on_the_selected_rows_best_first_below_a_short_head(page, tmp_path, width, most):
+    rows = [trees.row(f"s{number}-r0") for number in range(4)]
+    where = trees.write(tmp_path, rows, {}, {}, ("s1-r0", "s2-r0"))
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), where, "DRY RUN, TOY")
+    layout.set_screen(page, width)
+    page.open((tmp_path / "explorer/index.html").as_uri())
+    page.wait("here.complete && document.querySelectorAll('#list a[href]').length > 0")
+    # A later row of the dataset has the higher value of the metric.
+    assert listed(page) == ["s2-r0", "s1-r0"] and count(page) == "2 selected rows, best first"
+    assert "no. 1" in page.run("document.querySelector('#list a').textContent")
+    assert page.run("document.querySelector('#list a').getBoundingClientRect().top") <= most
+    assert page.run("at('more').open") is False and page.run("at('active').textContent") == " (2)"
+    show_all(page)
+    assert listed(page) == [f"s{number}-r0" for number in range(4)]
+    fill(page, "order", "best")
+    assert listed(page)[:2] == ["s2-r0", "s1-r0"] and len(listed(page)) == 4
+    layout.reset_screen(page)
+
+
+def test_a_method_is_shown_by_its_step(page, tmp_path):
+    method = methods.initial_method("e0")
+    name = method_operation(method)
+    rows = [trees.row("a-r0"), trees.row("a-r1", "a-r0", operation=name)]
+    where = trees.write(tmp_path, rows, {}, {}, ("a-r1",))
+    candidate = reported.candidate(3, 0, 0.25, method=method, chosen=True, best=True)
+    tables.write(
+        where.optimization / "candidates.parquet",
+        tables.frame(tables.CANDIDATES, [tuple(candidate.values())]),
+    )
+    explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
+    page.open((tmp_path / "explorer/index.html").as_uri())
+    page.wait("here.complete && document.querySelectorAll('#list a[href]').length > 0")
+    assert "optimized method, step 3" in page.run("document.querySelector('#list a').textContent")
+    assert name not in page.run("document.documentElement.outerHTML")
 
 
 def test_all_entries_are_listed(shown):
@@ -188,6 +237,7 @@ def test_only_what_was_measured_can_be_chosen(page, tmp_path):
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
     page.open((tmp_path / "explorer/index.html").as_uri())
     page.wait("here.complete")
+    page.run("at('more').open = true")
     options = "[...at('measure').options].map((option) => option.label)"
     assert page.run(options) == ["IC-IFD", "IFD", "difficulty"]
     assert page.run("at('shared').checkVisibility()") is False

@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 
+import layout
 import pytest
 from chromium import Page
 from reported import build, settings
@@ -48,16 +49,34 @@ def test_before_a_report_the_stages_are_shown_and_followed(served, page, tmp_pat
     page.wait("document.getElementById('said').textContent.startsWith('Nothing runs.')")
     rows = "[...document.querySelectorAll('#stages tr')].map((row) => row.innerText.split('\\t'))"
     assert page.run(rows)[0][:2] == ["check", "has not run here"]
+    # What is off is folded away.
+    assert "tag" not in [row[0] for row in page.run(rows)] and page.run(
+        "!at('off').hidden && !at('off').open"
+    )
+    assert "tag" in page.run("at('off-names').textContent")
     folder = tmp_path / ".evobuild/progress"
     folder.mkdir(parents=True, exist_ok=True)
     hostile = "<img src=x onerror='window.hacked = 1'>"
-    content = {"task": "evolve-r1", "state": "running", "done": 40, "total": hostile}
+    shown = {"row": "a1", "purpose": "evolve", "prompt": f"Rewrite {hostile}", "reply": hostile * 90}
+    content = {"task": "evolve-r1", "state": "running", "done": 40, "total": hostile, "newest": [shown]}
+    counts = {"calls": 40, "cached": 3, "failed": 0, "prompt_tokens": 4000, "completion_tokens": 500}
+    content |= {"role": "evolver", "model": "openai:m", "cost": 0.125, "purposes": {"evolve": counts}}
     (folder / "evolve-r1-evolver.json").write_text(json.dumps(content))
     run_journal.append(StageRun("seed", "2026-01-01T00:00:00+00:00", 1.5, rows_in=1490, rows_out=1360))
     with running.marked("evolve@r1"):
         page.wait("document.getElementById('said').textContent.startsWith('Running: evolve@r1. 1 of ')")
         found = {row[0]: row[1:] for row in page.run(rows)}
-    assert found["evolve@r1"][0] == f"runs: 40 of {hostile} replies"
+        page.wait("!at('newest-part').hidden")
+        for width in layout.SCREENS:
+            layout.set_screen(page, width)
+            assert layout.find_faults(page) == []
+        layout.reset_screen(page)
+        texts = page.run("[...document.querySelectorAll('#newest .text')].map((each) => each.textContent)")
+        assert texts == [shown["prompt"], shown["reply"]]
+        figures = page.run("['tokens', 'calls', 'cost'].map((id) => at(id).textContent)")
+        assert figures == ["4,500", "40 (3 more from the reply cache)", "0.125"]
+        assert "of unknown time" in page.run("at('left').textContent")
+    assert found["evolve@r1"][0] == f"running: 40 of {hostile} replies"
     assert found["seed"][1:] == ["1,490", "1,360", "1.5 s"]
     page.wait("document.getElementById('said').textContent.startsWith('Nothing runs.')")
     assert page.run("[document.images.length, window.hacked ?? 0]") == [0, 0]

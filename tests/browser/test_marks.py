@@ -38,7 +38,9 @@ def page(browser, url):
 
 def load(page, url):
     page.open(url)
-    page.wait("here.complete && document.querySelectorAll('#list a[href]').length === 12")
+    page.wait("here.complete && document.querySelectorAll('#list a[href]').length > 0")
+    page.run("at('clear').click()")
+    page.wait("document.querySelectorAll('#list a[href]').length === 12")
 
 
 def focus(page, key):

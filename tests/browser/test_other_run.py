@@ -50,6 +50,8 @@ def page(browser, runs):
     browser.asked.clear()
     browser.open((runs / "one/explorer/index.html").as_uri())
     browser.wait("here.complete && document.querySelectorAll('#list a[href]').length > 0")
+    browser.run("at('clear').click()")
+    browser.wait("at('clear').hidden")
     yield browser
     assert browser.errors == []
     assert all(url.startswith(("file://", "about:", "blob:")) for url in browser.asked)

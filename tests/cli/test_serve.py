@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import patience
 import pytest
@@ -65,8 +66,8 @@ def ask(
     return response, text
 
 
-def status(server: Server) -> dict[str, object]:
-    found: dict[str, object] = json.loads(ask(server, "/status.json")[1])
+def status(server: Server) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ask(server, "/status.json")[1])
     return found
 
 
@@ -169,7 +170,8 @@ def test_nothing_can_be_changed(server: Server, method: str):
 def test_stages_are_told_in_order_with_what_they_made(server: Server):
     run_journal.append(StageRun("evolve@r1", "2026-01-01T00:00:00+00:00", 2.5, rows_in=9, rows_out=7))
     stages = {each["stage"]: each for each in status(server)["stages"]}
-    assert stages["seed"] == {"stage": "seed"}
+    assert stages["seed"] == {"stage": "seed", "off": False}
+    assert stages["tag"] == {"stage": "tag", "off": True}, "models.tagger is null"
     assert stages["evolve@r1"]["rows_out"] == 7 and stages["evolve@r1"]["seconds"] == 2.5
     assert list(stages).index("seed") < list(stages).index("evolve@r1") < list(stages).index("report")
     assert '"evolve@r1"' in ask(server, "/run.js")[1]
@@ -187,6 +189,42 @@ def test_a_stage_that_runs_is_told_with_its_replies(server: Server, project: Pat
     [now] = found["running"]
     assert (now["stage"], now["done"], now["total"]) == ("evolve@r1", 40, 120) and found["busy"] is True
     assert status(server)["running"] == []
+
+
+def progress_of(task: str, **fields: object) -> dict[str, object]:
+    """A file of progress: 40 of 120 replies in 30 s, 10 of them from the cache."""
+    counts = {"calls": 30, "cached": 10, "failed": 0, "prompt_tokens": 600, "completion_tokens": 300}
+    known = {"done": 40, "total": 120, "kept": 10, "elapsed": 30.0, "role": "evolver", "model": "openai:m"}
+    spent = {"cost": 0.5, "purposes": {"evolve": counts}}
+    return {"task": task, "state": "running", **known, **spent, **fields}
+
+
+def test_tokens_cost_time_and_the_newest_replies_of_a_run_are_told(server: Server, project: Path):
+    before, after = "2026-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"
+    run_journal.append(StageRun("evolve@r1", before, 500.0, calls=9, cost=9.0))
+    run_journal.append(StageRun("seed", before, 2.0))
+    run_journal.append(StageRun("score", before, 20.0, calls=1, prompt_tokens=5, cost=0.25))
+    run_journal.append(StageRun("keywords", after, 7.0))
+    run_journal.append(StageRun("augment@autoif", before, 0.1, off=True))
+    shown = [
+        {"row": f"row-{number}", "purpose": "evolve", "prompt": f"<b>{number}", "reply": "x"}
+        for number in (1, 2)
+    ]
+    folder = project / ".evobuild/progress"
+    folder.mkdir(parents=True)
+    (folder / "evolve-r1-evolver.json").write_text(json.dumps(progress_of("evolve-r1", newest=shown)))
+    with running.marked("evolve@r1"):
+        found = status(server)
+    # 80 replies are left, and 30 new ones took 30 s; score ran before and runs again, keywords ran since.
+    assert found["left"]["seconds"] == 80.0 + 20.0
+    unknown = found["left"]["unknown"]
+    assert "evolve@r2" in unknown and not {"seed", "score", "keywords", "tag", "augment@autoif"} & set(
+        unknown
+    )
+    assert found["taken"] == {"seconds": 59.1, "calls": 31, "stored": 10, "tokens": 905, "cost": 0.75}
+    assert [each["row"] for each in found["newest"]] == ["row-2", "row-1"]
+    assert found["newest"][0]["prompt"] == "<b>2" and found["newest"][0]["stage"] == "evolve-r1"
+    assert status(server)["left"] is None and status(server)["newest"] == []
 
 
 def test_params_that_are_wrong_are_said_and_the_rest_is_told(server: Server, project: Path):

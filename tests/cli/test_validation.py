@@ -36,7 +36,7 @@ def test_what_stopped_a_stage_is_printed_and_laid_out(project: Path, capsys: pyt
     assert main(["validation"]) == 0
     said = capsys.readouterr().out.splitlines()
     page = project / ".evobuild/validation/validation.html"
-    assert said[0].startswith("failed: ratings: expect_column_values_to_be_between of difficulty fails")
+    assert said[0].startswith("failed: ratings: 3 of 30 rows (10.0%) break the rule")
     assert said[1:] == [f"all expectations: {page}"]
     assert "The line stops" in page.read_text() and "explorer/index.html" not in page.read_text()
     (project / "data/explorer").mkdir()

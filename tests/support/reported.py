@@ -8,7 +8,7 @@ from typing import Any
 
 import evaluated
 import polars as pl
-from trees import tables_in
+from trees import tables_in, write_dataset
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
@@ -62,7 +62,7 @@ def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
         tables.write(where.measures["ratings"] / f"{name}.parquet", tables.frame(tables.RATINGS, ratings))
         scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
         tables.write(where.measures["scores"] / f"{name}.parquet", tables.frame(tables.SCORES, scores))
-    tables.write(where.dataset, table)
+    write_dataset(where.dataset, table)
 
 
 def write_spread(where: outcomes.Tables, number: int) -> None:

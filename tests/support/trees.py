@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
@@ -14,6 +15,7 @@ from evobuild.core.stages import pool_stems
 from evobuild.core.tables import Instruction
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
+from evobuild.selection.candidate_rows import DATASET
 
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>\u2028{{7*7}}\0 end"
 """What would run, break out of its script, or steer a page, if anything took it for more than text."""
@@ -107,8 +109,16 @@ def write(
         path = folder / f"{stem}.parquet"
         tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
     chosen = [each for each in rows if each.id in selected]
-    tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, chosen))
+    write_dataset(where.dataset, tables.frame(tables.INSTRUCTIONS, chosen))
     return where
+
+
+def write_dataset(path: Path, rows: pl.DataFrame) -> None:
+    """Write a dataset whose rows have an IFD of 0.4, 0.5 …, by which they were selected, and no more."""
+    ifd = pl.Series("ifd", [0.4 + 0.1 * place for place in range(rows.height)], pl.Float64)
+    measured = {name: pl.lit(None, kind) for name, kind in DATASET.items() if name not in rows.columns}
+    table = rows.with_columns(**measured).with_columns(ifd, metric=ifd)
+    tables.write(path, table.select(*DATASET))
 
 
 def replied(row: Instruction) -> str:

@@ -1,9 +1,11 @@
-"""How far a build is: which stages run, how many replies they have, and what each made when it last ran."""
+"""How far a run is: stages that run, replies they have, the newest ones, tokens, cost, and the time left."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +13,54 @@ from evobuild.cli.check.params import PARAMS
 from evobuild.core import run_journal, running
 from evobuild.core.errors import UserError
 from evobuild.core.machine import repository_root
+from evobuild.core.measures import MEASURES
 from evobuild.core.params import load_params
 from evobuild.core.run_journal import StageRun
+from evobuild.core.running import Running
 from evobuild.models import progress
 from evobuild.reporting.first_screen import stage_order
 from evobuild.reporting.params import ReportParams
 
 REPORT = Path("data/report.html")
 RWLOCK = Path(".dvc/tmp/rwlock")
+NEWEST = 5
+"""Replies that are shown, of all roles of all running stages."""
+
+Task = Mapping[str, Any]
+"""What the file of progress of one role of one stage holds."""
+_IN_CALLS = {"model", "cost", "purposes"}
 
 
-def build_status() -> dict[str, Any]:
-    """Tell how far the build in this folder is.
+def build_status(now: datetime | None = None) -> dict[str, Any]:
+    """Tell how far the run in this folder is.
 
     Instance: {"report": "1700000000", "busy": true, "problem": "",
     "running": [{"stage": "evolve@r1", "started": "2026-…", "done": 40, "total": 120}],
     "stages": [{"stage": "seed", "started": "2026-…", "rows_in": 149, "rows_out": 136, "seconds": 0.9,
-    "off": false}, {"stage": "report"}]}
+    "off": false}, {"stage": "report", "off": false}],
+    "taken": {"seconds": 71.2, "calls": 40, "stored": 0, "tokens": 9000, "cost": 0.02},
+    "left": {"seconds": 95.0, "unknown": ["score"]},
+    "newest": [{"stage": "evolve-r1", "role": "evolver", "row": "0c9f…", "purpose": "evolve", "prompt": "…",
+    "reply": "…"}]}
 
     report: changes with the report, null without one. busy: whether stages run, or DVC holds files for one.
-    stages: in the order of the pipeline; one that did not run here has its name alone. problem: what is wrong
-    with params.yaml.
+    stages: in the order of the pipeline. problem: what is wrong with params.yaml. taken: by running stages
+    and by the last run of each other; cost is null where it is unknown. left: null where nothing runs; of
+    stages in `unknown` no time is known. newest: the last reply first.
     """
     known = {run.stage: run for run in run_journal.read_runs()}
-    now = running.running_stages()
-    problem = ""
-    try:
-        order = stage_order(load_params(PARAMS, ReportParams))
-    except UserError as error:
-        order, problem = list(known), str(error)
+    marks = running.running_stages()
+    tasks = {mark.stage: _read_tasks(mark.stage) for mark in marks}
+    stages, problem = _read_stages(known)
     return {
         "report": _stamp(REPORT),
-        "busy": bool(now) or _dvc_holds_files(),
-        "running": [{**each._asdict(), **_replies(each.stage)} for each in now],
-        "stages": [_stage(name, known.get(name)) for name in order],
+        "busy": bool(marks) or _dvc_holds_files(),
+        "running": [{**mark._asdict(), **_count_replies(tasks[mark.stage])} for mark in marks],
+        "stages": stages,
         "problem": problem,
+        "taken": _sum_taken([run for run in known.values() if run.stage not in tasks], tasks.values()),
+        "left": _estimate_left(stages, marks, tasks, known, now or datetime.now(UTC)) if marks else None,
+        "newest": _newest_replies(tasks),
     }
 
 
@@ -55,24 +70,110 @@ def _stamp(path: Path) -> str | None:
     return None
 
 
-def _stage(name: str, run: StageRun | None) -> dict[str, Any]:
-    shown = ("started", "rows_in", "rows_out", "seconds", "off")
-    return {"stage": name} | ({each: getattr(run, each) for each in shown} if run else {})
+def _read_stages(known: Mapping[str, StageRun]) -> tuple[list[dict[str, Any]], str]:
+    """List the stages with their last runs, and what is wrong with params.yaml."""
+    shown = ("started", "rows_in", "rows_out", "seconds")
+    try:
+        params = load_params(PARAMS, ReportParams)
+        order, off, problem = stage_order(params), _stages_off(params), ""
+    except UserError as error:
+        order, off, problem = list(known), frozenset(), str(error)
+    return [
+        {"stage": name}
+        | ({each: getattr(known[name], each) for each in shown} if name in known else {})
+        | {"off": known[name].off if name in known else name.partition("@")[0] in off}
+        for name in order
+    ], problem
 
 
-def _replies(stage: str) -> dict[str, int | None]:
-    """Replies that a running stage has of those that it wants, of the role that it asks now."""
+def _stages_off(params: ReportParams) -> frozenset[str]:
+    """Name the measuring stages that params disable."""
+    models = params.models.model_dump()
+    switched = {each.stage: models.get(each.switch.removeprefix("models."), True) for each in MEASURES}
+    return frozenset(stage for stage, model in switched.items() if model is None)
+
+
+def _read_tasks(stage: str) -> list[Task]:
+    """Read the files of progress of a running stage, the newest last."""
     task = stage.replace("@", "-")
-    found: list[tuple[int, dict[str, Any]]] = []
+    found: list[tuple[int, Task]] = []
     for path in (repository_root() / progress.FOLDER).glob(f"{task}-*.json"):
         with suppress(OSError, ValueError):
             content = json.loads(path.read_text(encoding="utf-8"))
             if content.get("state") == "running" and content.get("task") == task:
                 found.append((path.stat().st_mtime_ns, content))
-    if not found:
-        return {}
-    newest = max(found, key=lambda each: each[0])[1]
-    return {"done": newest.get("done"), "total": newest.get("total")}
+    return [content for _, content in sorted(found, key=lambda each: each[0])]
+
+
+def _count_replies(tasks: Sequence[Task]) -> dict[str, Any]:
+    """Count the replies of the role that is asked now, and those that it wants."""
+    return {name: tasks[-1].get(name) for name in ("done", "total")} if tasks else {}
+
+
+def _sum_taken(runs: Iterable[StageRun], running_tasks: Iterable[Sequence[Task]]) -> dict[str, Any]:
+    """Sum seconds, calls, replies of the cache, tokens and cost."""
+    tasks = [task for each in running_tasks for task in each]
+    ended = list(runs)
+    live = run_journal.with_calls(StageRun(""), (task for task in tasks if task.keys() >= _IN_CALLS))
+    every = [*ended, live._replace(seconds=sum(float(task.get("elapsed", 0)) for task in tasks))]
+    costs = [run.cost for run in every]
+    return {
+        "seconds": round(sum(run.seconds for run in every), 1),
+        "calls": sum(run.calls for run in every),
+        "stored": sum(run.stored for run in every),
+        "tokens": sum(run.prompt_tokens + run.completion_tokens for run in every),
+        "cost": None if None in costs else sum(cost or 0 for cost in costs),
+    }
+
+
+def _estimate_left(
+    stages: Sequence[Mapping[str, Any]],
+    marks: Sequence[Running],
+    tasks: Mapping[str, Sequence[Task]],
+    known: Mapping[str, StageRun],
+    now: datetime,
+) -> dict[str, Any]:
+    """Add the time left of running stages and the last times of those after them.
+
+    DVC skips an unchanged stage, so a later stage counts at most. One that did not run here is unknown.
+    """
+    order = [stage["stage"] for stage in stages]
+    names = {mark.stage for mark in marks}
+    first = min((order.index(name) for name in names if name in order), default=len(order))
+    pending = [stage["stage"] for stage in stages[first:] if stage["stage"] not in names and not stage["off"]]
+    started = min(mark.started for mark in marks)
+    pending = [name for name in pending if name not in known or known[name].started < started]
+    times = {mark.stage: _seconds_left(mark, tasks[mark.stage], known.get(mark.stage), now) for mark in marks}
+    times |= {name: known[name].seconds if name in known else None for name in pending}
+    seconds = [value for value in times.values() if value is not None]
+    return {"seconds": round(sum(seconds), 1), "unknown": [name for name in times if times[name] is None]}
+
+
+def _seconds_left(mark: Running, tasks: Sequence[Task], last: StageRun | None, now: datetime) -> float | None:
+    """Estimate from the replies that came, else from the stage's last run; None where neither is known."""
+    task = tasks[-1] if tasks else {}
+    done, total, elapsed = (task.get(name) for name in ("done", "total", "elapsed"))
+    if all(isinstance(value, int | float) for value in (done, total, elapsed)):
+        new = done - task.get("kept", 0)
+        if new > 0:
+            return max(0.0, (total - done) * elapsed / new)
+    if last is None:
+        return None
+    passed = (now - datetime.fromisoformat(mark.started)).total_seconds()
+    return max(0.0, last.seconds - passed)
+
+
+def _newest_replies(tasks: Mapping[str, Sequence[Task]]) -> list[dict[str, str]]:
+    """Take the newest requests and replies of running stages, the last one first."""
+    found = [
+        {"stage": str(task.get("task", "")), "role": str(task.get("role", ""))}
+        | {name: str(each.get(name, "")) for name in ("row", "purpose", "prompt", "reply")}
+        for own in tasks.values()
+        for task in own
+        for each in task.get("newest", ())
+        if isinstance(each, dict)
+    ]
+    return found[::-1][:NEWEST]
 
 
 def _dvc_holds_files() -> bool:

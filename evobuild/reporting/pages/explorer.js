@@ -21,11 +21,26 @@ function begin() {
   const measured = Object.entries(metrics).filter(([name]) => columns[name]);
   at("measure").replaceChildren(...measured.map(([name, label]) => new Option(label, name)));
   at("length").replaceChildren(...Object.entries(lengths).map(([name, label]) => new Option(label, name)));
+  openOnSelected();
   update();
   here.readTexts(arrived).then(() => {
     here.completed?.();
     showMarks();
   });
+}
+
+// The page opens on the selected rows, best first, where there are any.
+function openOnSelected() {
+  const selected = here.index.names.outcome.indexOf("selected");
+  if (selected < 0) return;
+  at("outcome").value = selected;
+  at("order").value = "best";
+}
+
+// Whether the list has the selected rows, best first, and nothing else was chosen.
+function isOpening() {
+  const fields = [...at("more").querySelectorAll("select, input")].filter(isSet).map((field) => field.id);
+  return !query().length && chosen("outcome") === "selected" && at("order").value === "best" && fields.length === 2;
 }
 
 // What an entry without such a name is.
@@ -68,7 +83,7 @@ function matching(run) {
   const words = query(), values = run.index.columns[at("measure").value] ?? [];
   const fits = run.fitting(Object.fromEntries([...SINGLE, ...SEVERAL].map((name) => [name, chosen(name)])));
   const [least, most] = ["least", "most"].map((id) => at(id).valueAsNumber), ordered = at("order").value;
-  const scored = ordered || ![least, most].every(Number.isNaN);
+  const scored = ["high", "low"].includes(ordered) || ![least, most].every(Number.isNaN);
   const [shortest, longest] = ["shortest", "longest"].map((id) => at(id).valueAsNumber);
   const lengths = run.index.columns[at("length").value], long = ![shortest, longest].every(Number.isNaN);
   const marked = at("marked").value, differs = differing(at("against").value);
@@ -81,6 +96,10 @@ function matching(run) {
     if (marked && !(run === here && run.texts[row] && isMarked(run.texts[row][0]))) continue;
     if (differs && !differs(row)) continue;
     hits.push(row);
+  }
+  if (ordered === "best") {
+    const places = run.index.columns.place ?? [];
+    return hits.sort((a, b) => (places[a] ?? Infinity) - (places[b] ?? Infinity) || a - b);
   }
   const sign = ordered === "high" ? -1 : 1;
   return ordered ? hits.sort((a, b) => sign * (values[a] - values[b]) || a - b) : hits;
@@ -105,7 +124,8 @@ function update(kept = 0) {
 function draw() {
   const parts = here.index.starts.length;
   const reading = here.parts < parts && query().length ? `, so far: ${here.parts} of ${parts} parts are read` : "";
-  drawPage(item, `${figure(found.length)} of ${figure(listedRun.count)} entries${reading}`);
+  const count = `${figure(found.length)} of ${figure(listedRun.count)} entries${reading}`;
+  drawPage(item, isOpening() ? `${figure(found.length)} selected rows, best first` : count);
   drawElsewhere();
   const first = found[page * PAGE];
   if (listedRun.texts[first] && !performance.getEntriesByName("listed").length) performance.mark("listed");
@@ -126,6 +146,8 @@ function item(row) {
   const link = made("a", "", line(texts), facts(row, listedRun.names, [at("measure").value]));
   link.lastChild.append(...(texts ?? []).slice(4).filter(isSought).map((tag) => made("mark", "", tag)));
   if (texts && listedRun === here && isMarked(texts[0])) link.lastChild.prepend(made("span", "marked", "\u2605 marked"));
+  const place = listedRun.index.columns.place?.[row];
+  if (place) link.lastChild.append(made("span", "", `no. ${figure(place)}`));
   link.dataset.row = row;
   if (texts) link.href = `#${encodeURIComponent((listedRun === there ? THERE : "") + texts[0])}`;
   else listedRun.need("texts", row).then(arrived);

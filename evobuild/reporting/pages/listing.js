@@ -103,6 +103,14 @@ function drawPage(item, said) {
   at("previous").disabled = page === 0;
   at("next").disabled = page >= pages - 1;
   at("count").textContent = missing || said;
+  const narrowed = [...at("more").querySelectorAll("select, input")].filter(isSet).length;
+  at("active").textContent = narrowed ? ` (${narrowed})` : "";
+  at("clear").hidden = !narrowed && !query().length;
+}
+
+// Whether a filter or an order is chosen other than the first one.
+function isSet(field) {
+  return field.tagName === "SELECT" ? field.selectedIndex > 0 : field.value !== "";
 }
 
 // The page nearest to the one that was shown.

@@ -16,8 +16,10 @@ function sayWhatRuns(status) {
   const place = document.getElementById("live");
   const names = status.running.map(({stage, done, total}) =>
     done === undefined ? stage : `${stage}, ${done} of ${total ?? "?"} replies`);
-  const text = names.length ? `Running now: ${names.join("; ")}. This report is of the last run.` : "";
-  if (place.textContent !== text) place.textContent = text;
+  const text = names.length ? `Running now: ${names.join("; ")}. This report is of the last run. ` : "";
+  if (place.firstChild?.textContent !== text) {
+    place.replaceChildren(text, Object.assign(document.createElement("a"), {href: "live.html", textContent: "Follow the run"}));
+  }
   place.hidden = !text;
 }
 
