@@ -85,7 +85,7 @@ def find_verdict(params: ReportParams, facts: Facts) -> list[Finding]:
 
 def _label(label: str) -> Iterator[Finding]:
     if "DRY RUN" in label:
-        said = "Simulated models wrote all texts, so no number means anything; name real ones in models."
+        said = "Simulated models wrote all texts, so no number means anything; name real ones in params.yaml."
         yield Finding("bad", "DRY RUN", said)
     if "TOY" in label:
         said = "A toy model scored rows or was tuned, so its scores and losses mean nothing; use a real one."

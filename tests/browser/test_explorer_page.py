@@ -376,6 +376,7 @@ def test_the_policy_of_the_page_would_refuse_a_script_in_a_text(page, folder):
 def test_an_address_opens_its_tree_and_going_back_the_one_before(shown, folder):
     shown.open((folder / "index.html").as_uri() + "#a-r1")
     shown.wait("document.querySelector('#tree article.opened a')?.textContent === 'a-r1'")
+    show_all(shown)
     open_tree(shown, "d-r0")
     shown.run("history.back()")
     shown.wait("document.querySelector('#tree article.opened a')?.textContent === 'a-r1'")

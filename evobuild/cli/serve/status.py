@@ -26,7 +26,7 @@ RWLOCK = Path(".dvc/tmp/rwlock")
 NEWEST = 5
 """Replies that are shown, of all roles of all running stages."""
 
-Task = Mapping[str, Any]
+Task = dict[str, Any]
 """What the file of progress of one role of one stage holds."""
 _IN_CALLS = {"model", "cost", "purposes"}
 
@@ -152,11 +152,10 @@ def _estimate_left(
 def _seconds_left(mark: Running, tasks: Sequence[Task], last: StageRun | None, now: datetime) -> float | None:
     """Estimate from the replies that came, else from the stage's last run; None where neither is known."""
     task = tasks[-1] if tasks else {}
-    done, total, elapsed = (task.get(name) for name in ("done", "total", "elapsed"))
-    if all(isinstance(value, int | float) for value in (done, total, elapsed)):
-        new = done - task.get("kept", 0)
-        if new > 0:
-            return max(0.0, (total - done) * elapsed / new)
+    known = [task.get(name) for name in ("done", "total", "kept", "elapsed")]
+    numbers = [float(value) for value in known if isinstance(value, int | float)]
+    if len(numbers) == len(known) and (new := numbers[0] - numbers[2]) > 0:
+        return max(0.0, (numbers[1] - numbers[0]) * numbers[3] / new)
     if last is None:
         return None
     passed = (now - datetime.fromisoformat(mark.started)).total_seconds()
