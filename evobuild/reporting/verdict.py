@@ -234,7 +234,9 @@ def _tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
     said = " and ".join(apart) or "neither better nor worse"
     state: State = "good" if better and not worse else "bad" if worse and not better else "look"
     of = f"by more than chance, on {compared} benchmark{'s' * (compared > 1)}"
-    advice = {"good": "", "look": "; more rows or items may tell", "bad": "; lower finetune.learning_rate"}[state]
+    advice = {"good": "", "look": "; more rows or items may tell", "bad": "; lower finetune.learning_rate"}[
+        state
+    ]
     if facts.label:
         advice = f"; a {facts.label} says nothing about the data"
     yield Finding(state, "training", f"{tuned} is {said} than {base}, {of}{advice}.")

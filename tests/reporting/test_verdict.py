@@ -150,6 +150,4 @@ def test_a_tuned_model_is_held_against_its_base(differences: list[Any], state: s
 def test_a_figure_of_a_dry_run_says_so_beside_it():
     found = [difference("tuned", "base", "sums", 0.5, 0.1)]
     [(_, own)] = said("training", differences=found, higher={"sums": True}, label="DRY RUN")
-    assert own.startswith("tuned is better on sums") and own.endswith(
-        "DRY RUN: this says nothing about the data."
-    )
+    assert own.startswith("tuned is better on sums") and own.endswith("DRY RUN says nothing about the data.")
