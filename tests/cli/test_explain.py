@@ -327,7 +327,7 @@ def ids(name):
 @pytest.mark.parametrize("key", ["zz", "\x1b[2J", "no such row" * 9], ids=["other", "control", "long"])
 def test_an_unknown_id_is_an_error_of_one_line(clone, capsys, key):
     said = explain(capsys, key, 1)
-    assert said.startswith("evobuild: no id of r0, r1, r2 begins with") and said.count("\n") == 1
+    assert said.startswith("evobuild: unknown row ") and said.count("\n") == 1
     assert "\x1b" not in said and len(said) < 160
 
 

@@ -158,7 +158,7 @@ def test_commit_and_params_are_said_with_how_to_build_it_again(capsys: pytest.Ca
         ),
         ("params.yaml", "params.yaml: no stage wrote it: dvc.lock does not know it"),
         ("../other/data.csv", "../other/data.csv: no stage wrote it"),
-        ("zz", "no id of data/lineage.parquet begins with 'zz'"),
+        ("zz", "unknown row 'zz' in data/lineage.parquet"),
         ("", "'' begins 4 ids, expected one: s1, kk1, bb1, c1"),
     ],
 )

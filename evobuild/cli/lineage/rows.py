@@ -103,7 +103,7 @@ def find_rows(beginning: str) -> Found:
             some = ", ".join(ids.head(SHOWN)) + (" …" if ids.len() > SHOWN else "")
             raise UserError(f"'{shown}' begins {ids.len()} ids, expected one: {some}")
         raise UserError(
-            f"no id of {TABLE} begins with '{shown}': it has exported rows and those they descend from; "
+            f"unknown row '{shown}' in {TABLE}: it has exported rows and those they descend from; "
             f"evobuild explain tells of all others"
         )
     line: list[dict[str, Any]] = []
