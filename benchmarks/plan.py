@@ -24,20 +24,19 @@ from figures import Figures, of_parts
 
 ROWS = {"data-only": 300, "evol-instruct": 200}
 """Rows of Alpaca, from its beginning; other lines take the shipped sample."""
-SIMULATED = [f"models.{role}=simulated:small" for role in ("evolver", "optimizer", "responder", "judge")]
+ROLES = ("evolver", "optimizer", "responder", "judge")
+DATA_ALONE = ("models.scorer=null", "models.embedder=null", "~bases", "+bases={}", "~evaluate.models")
+CHANGES = [
+    *(f"models.{role}=simulated:small" for role in ROLES),
+    *DATA_ALONE,
+    "+evaluate.models={}",
+    "compare.pairs=[]",
+]
 LINES = {
     "default": (),
     "data-only": ("--preset", "data-only"),
     "autoif": ("--preset", "data-only", "-S", "autoif.on=true"),
-    "evol-instruct": (
-        *("--preset", "evol-instruct"),
-        *(part for change in [*SIMULATED, "models.scorer=null"] for part in ("-S", change)),
-        *(
-            part
-            for change in ("models.embedder=null", "bases={}", "evaluate.models={}")
-            for part in ("-S", change)
-        ),
-    ),
+    "evol-instruct": ("--preset", "evol-instruct", *(part for each in CHANGES for part in ("-S", each))),
 }
 TOTAL = """
 import dataclasses, json
