@@ -18,8 +18,8 @@ from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.core.machine import Machine, Training
 from evobuild.core.uri import SCRATCH
 
-SIMULATED_CALL = 0.002
-"""Seconds of a call of the simulated model, MEASURED as `assumptions` says."""
+SIMULATED_CALL = 0.00025
+"""Seconds of a call of the simulated model: 4,100 rows/s of `evolve` (docs/scale.md)."""
 TUNED = "models/tuned/"
 STREAM = 50.0
 """Tokens a second of each call in flight to a server: an assumption. `openai.concurrency` are in flight."""

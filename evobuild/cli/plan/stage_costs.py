@@ -1,8 +1,8 @@
 """What each stage costs, one entry a stage: whether it is on, whom it asks how often, how long it takes.
 
-Seconds are those of a stage's own process on two CPU cores, MEASURED as `assumptions` says: `fixed` is its
-start, with imports, and `row` what each of its rows adds. A stage that runs or trains models itself has
-operations, too (`operations.py`). `speeds.py` has the time of calls.
+Seconds are those of a stage's own process on two CPU cores. `fixed` is its start, with imports, MEASURED as
+`assumptions` says. `row` is what each of its rows adds, as docs/scale.md has it. A stage that runs or trains
+models itself has operations, too (`operations.py`). `speeds.py` has the time of calls.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _composed(given: PlannedRows, branch: str) -> Amount:
 COSTS: Mapping[str, StageCost] = {
     "check": StageCost(fixed=0.3),
     "fetch": StageCost(fixed=10),
-    "seed": StageCost(rows=lambda given, _: given.rows(SEED_ROUND), row=0.0001),
+    "seed": StageCost(rows=lambda given, _: given.rows(SEED_ROUND), row=0.00014),
     "resolve": StageCost(fixed=0.7),
     "scratch": StageCost(operations.has_scratch, fixed=6, operations=operations.scratch),
     "experience": StageCost(_scorer_is_experienced, fixed=10, operations=operations.experience),
@@ -235,16 +235,16 @@ COSTS: Mapping[str, StageCost] = {
     "diversity": StageCost(_has("embedder"), fixed=9, operations=operations.diversity),
     "reward": StageCost(_has("reward"), fixed=8, operations=operations.reward),
     "tag": StageCost(_has("tagger"), _tag),
-    "decontaminate": StageCost(fixed=0.6, row=0.0005, operations=operations.decontaminate),
-    "select": StageCost(fixed=0.6, row=0.0002),
-    "validate": StageCost(fixed=9, row=0.001),
-    "export": StageCost(rows=_selected, fixed=1.5, row=0.001),
+    "decontaminate": StageCost(fixed=0.6, row=0.0001, operations=operations.decontaminate),
+    "select": StageCost(fixed=0.6, row=0.00015),
+    "validate": StageCost(fixed=9, row=0.000014),
+    "export": StageCost(rows=_selected, fixed=1.8, row=0.00015),
     "gather": StageCost(lambda given, _: bool(given.params.bases), rows=_selected),
     "finetune": StageCost(rows=_selected, fixed=8),
     "evaluate": StageCost(rows=_no_rows, fixed=6),
     "compare": StageCost(_evaluates, rows=_no_rows, fixed=1),
-    "validate_outputs": StageCost(fixed=6, row=0.0005),
-    "summarize": StageCost(fixed=0.7, row=0.0001),
-    "report": StageCost(fixed=5, row=0.002),
+    "validate_outputs": StageCost(fixed=6, row=0.000014),
+    "summarize": StageCost(fixed=0.7, row=0.000002),
+    "report": StageCost(fixed=4.5, row=0.00003),
 }
 """By stage, in the order of the pipeline. What evaluate and compare ask is counted by `benchmarks.py`."""
