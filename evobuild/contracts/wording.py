@@ -39,6 +39,7 @@ def format_value(value: Any) -> str:
     else:
         whole = isinstance(value, float) and value.is_integer()
         text = f"{int(value) if whole else value:,}" if isinstance(value, int | float) else str(value)
+        text = text or '""'
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 

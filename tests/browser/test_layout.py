@@ -114,3 +114,10 @@ def test_a_fault_is_found(shown, plain, rule):
     layout.unfold(page)
     page.run(f"document.querySelector('style').append('{rule}')")
     assert layout.find_faults(page)
+
+
+def test_a_phone_shows_all_columns_of_the_first_screen(shown, plain):
+    page = shown(plain / "report.html", 390)
+    boxes = "[...document.querySelectorAll('.overview .box')]"
+    assert page.run(f"{boxes}.filter((box) => box.scrollWidth > box.clientWidth).length") == 0
+    assert page.run("document.querySelectorAll('.best article').length") == 3

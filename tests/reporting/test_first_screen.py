@@ -35,12 +35,12 @@ def test_rows_are_told_by_round_and_domain(sources: Sources):
     told = first(report.report_page(settings(), sources))
     assert "Rows r0 r1 r2 All made 7,341 7,341 7,341 22,023" in told
     # All 4 rows of r2 are in the data set, two of each domain.
-    assert "in the data set – 0 4 4 domain0 – 0 2 2 domain1 – 0 2 2" in told
+    assert "in the dataset – 0 4 4 domain0 – 0 2 2 domain1 – 0 2 2" in told
 
 
 def test_a_pool_that_is_not_chosen_from_has_no_figure(sources: Sources):
     select = settings().select.model_dump() | {"pools": ["r2"]}
-    assert "in the data set – – 4 4" in first(report.report_page(settings(select=select), sources))
+    assert "in the dataset – – 4 4" in first(report.report_page(settings(select=select), sources))
 
 
 def test_the_way_to_the_data_set_and_its_exports_is_told(sources: Sources):

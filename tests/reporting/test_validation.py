@@ -58,7 +58,7 @@ def test_failing_ids_lead_to_the_explorer_where_they_are_of_rows_and_there_is_on
     [
         (
             [outcome(), FAILING],
-            "The line stops",
+            "The run stops",
             [("bad", "1 of 2 checks of tables fail and stop the run;")],
         ),
         ([WARNING, NOTED], "The tables are as they", [("look", "1 of 2 checks of tables warn;")]),

@@ -17,6 +17,7 @@ from evobuild.core.measures import MEASURES
 from evobuild.core.params import load_params
 from evobuild.core.run_journal import StageRun
 from evobuild.core.running import Running
+from evobuild.core.stages import OF_BRANCHES, stage_address
 from evobuild.models import progress
 from evobuild.reporting.first_screen import stage_order
 from evobuild.reporting.params import ReportParams
@@ -78,19 +79,28 @@ def _read_stages(known: Mapping[str, StageRun]) -> tuple[list[dict[str, Any]], s
         order, off, problem = stage_order(params), _stages_off(params), ""
     except UserError as error:
         order, off, problem = list(known), frozenset(), str(error)
+    off |= _off_with_their_branch(known)
     return [
         {"stage": name}
         | ({each: getattr(known[name], each) for each in shown} if name in known else {})
-        | {"off": known[name].off if name in known else name.partition("@")[0] in off}
+        | {"off": known[name].off if name in known else name in off}
         for name in order
     ], problem
 
 
 def _stages_off(params: ReportParams) -> frozenset[str]:
-    """Name the measuring stages that params disable."""
+    """Name the stages that params disable: fetch, unless it runs for something, and measuring stages."""
     models = params.models.model_dump()
     switched = {each.stage: models.get(each.switch.removeprefix("models."), True) for each in MEASURES}
-    return frozenset(stage for stage, model in switched.items() if model is None)
+    return frozenset(["fetch", *(stage for stage, model in switched.items() if model is None)])
+
+
+def _off_with_their_branch(known: Mapping[str, StageRun]) -> frozenset[str]:
+    """Name the steps of branches of which another step was off when it last ran here."""
+    steps = [stage.name for stage in OF_BRANCHES]
+    parts = [(name.partition("@")[::2], run.off) for name, run in known.items()]
+    branches = {branch for (step, branch), off in parts if step in steps and off}
+    return frozenset(stage_address(step, branch) for branch in branches for step in steps)
 
 
 def _read_tasks(stage: str) -> list[Task]:

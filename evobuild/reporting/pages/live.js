@@ -19,7 +19,10 @@ function duration(seconds) {
 }
 
 function stateOf(stage, now) {
-  if (now) return now.done === undefined ? "running" : `running: ${number(now.done)} of ${number(now.total)} replies`;
+  if (now) {
+    const total = now.total ?? null, of = total === null ? "" : ` of ${number(total)}`;
+    return now.done === undefined ? "running" : `running: ${number(now.done)}${of} replies`;
+  }
   if (stage.off) return "off";
   return stage.started ? `ran, ${new Date(stage.started).toLocaleString()}` : "has not run here";
 }
