@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from evobuild.core.json_lines import compact_json
@@ -115,11 +115,16 @@ def propose_columns(records: Sequence[Record], mapping: Mapping[str, str]) -> di
     """
     fields = [field for field in text_fields(records) if field not in mapping.values()]
     found: dict[ColumnRole, str] = {}
-    for find in (find_by_name, partial(find_by_content, records)):
-        for role in PROPOSED:
-            if role not in mapping and role not in found and (best := find(fields, role)):
-                found[role] = best
-                fields.remove(best)
+    for role in PROPOSED:
+        if role not in mapping and (best := find_by_name(fields, role)):
+            found[role] = best
+            fields.remove(best)
+    # A column whose name says another role is not offered for what it holds.
+    fields = [field for field in fields if not any(find_by_name([field], role) for role in CANDIDATES)]
+    for role in PROPOSED:
+        if role not in {*mapping, *found} and (best := find_by_content(records, fields, role)):
+            found[role] = best
+            fields.remove(best)
     return found
 
 

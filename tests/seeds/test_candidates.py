@@ -54,6 +54,11 @@ def test_columns_whose_names_say_nothing_are_told_by_what_they_hold(tmp_path: Pa
     assert found.proposed == {"domain": "D", "system": "E"}
 
 
+def test_a_column_whose_name_says_another_role_is_not_proposed(tmp_path: Path) -> None:
+    found = inspected(tmp_path, ("ID", "instruction", "prompt", "Ressort"), LINES)
+    assert found.proposed == {"domain": "Ressort"}
+
+
 def test_an_answer_before_its_question_is_no_instruction(tmp_path: Path) -> None:
     found = inspected(tmp_path, ("a", "b"), [(line[2], line[1]) for line in LINES])
     assert found.guessed == {"instruction": "b", "output": "a"}
