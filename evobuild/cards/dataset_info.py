@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from evobuild.export.formats import Format
 
@@ -63,11 +64,11 @@ def _named(feature: Any) -> dict[str, Any]:
     return feature if isinstance(feature, dict) else {"dtype": feature}
 
 
-def _feature(kind: pl.DataType, text: str, many: str) -> Any:
+def _feature(kind: pl.DataType | DataTypeClass, text: str, many: str) -> Any:
     if isinstance(kind, pl.List):
         return {many: _feature(kind.inner, text, many)}
     if isinstance(kind, pl.Struct):
         fields = {field.name: field.dtype for field in kind.fields}
         return _features(pl.Schema(fields), text, many)
-    named = {pl.String(): text, pl.Boolean(): "bool"}
+    named: dict[pl.DataType | DataTypeClass, str] = {pl.String(): text, pl.Boolean(): "bool"}
     return named.get(kind, str(kind).lower())

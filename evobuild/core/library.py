@@ -75,7 +75,8 @@ def locked_versions() -> dict[str, str]:
     A stage cannot have run without its libraries, so what the lock does not name makes nothing stale.
     """
     added = {name: own for name, own in library_versions().items() if name not in BY_SIZE}
-    return added | read_lock()["libraries"]
+    locked: dict[str, str] = read_lock()["libraries"]
+    return added | locked
 
 
 def read_lock() -> dict[str, Any]:

@@ -75,7 +75,11 @@ class Progress:
     def _write(self, state: str, now: float) -> None:
         self._written = now
         meter = self._meter
-        content = {"done": meter.done, "total": meter.total, "elapsed": round(now - meter.began, 1)}
+        content: dict[str, Any] = {
+            "done": meter.done,
+            "total": meter.total,
+            "elapsed": round(now - meter.began, 1),
+        }
         content["kept"] = meter.kept
         content |= self._content(state)
         if state == "running":

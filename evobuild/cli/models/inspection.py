@@ -71,6 +71,7 @@ def inspect(file: Path) -> list[Inspected]:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     late = ("", f"no answer within {SECONDS:g} s; check the network")
+    known: dict[tuple[ChatModel | Weights, bool], tuple[str, str | None]]
     known = dict.fromkeys(wanted.values(), late) | found
     missing = missing_by_user(params, settings)
     return [
