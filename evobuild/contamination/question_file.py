@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.core.errors import UserError
+from evobuild.core.full_disk import explain_full_disk, is_full_disk
 
 
 class QuestionFile:
@@ -55,4 +56,6 @@ def _write(file: int, line: bytes, at: int) -> None:
             written = os.pwrite(file, line, at)
             line, at = line[written:], at + written
     except OSError as error:
-        raise UserError(f"{tempfile.gettempdir()}: cannot be written: {error.strerror}") from error
+        if is_full_disk(error):
+            raise UserError(explain_full_disk(tempfile.gettempdir())) from error
+        raise

@@ -43,7 +43,8 @@ def explain_full_disk(path: str | os.PathLike[str] | None) -> str:
 
 
 def _existing_folder(path: Path) -> Path:
-    return next(folder for folder in (Path.cwd() / path).parents if folder.is_dir())
+    whole = Path.cwd() / path
+    return next(folder for folder in (whole, *whole.parents) if folder.is_dir())
 
 
 def _fullest_folder() -> Path:

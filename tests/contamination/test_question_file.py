@@ -28,5 +28,5 @@ def test_questions_are_read_by_number_and_in_order() -> None:
 
 def test_a_full_disk_is_said(monkeypatch) -> None:
     monkeypatch.setattr(tempfile, "TemporaryFile", partial(open, "/dev/full", "wb"))
-    with pytest.raises(UserError, match="No space left"), question_file.on_disk(QUESTIONS):
+    with pytest.raises(UserError, match="its disk is full"), question_file.on_disk(QUESTIONS):
         pass
