@@ -15,6 +15,7 @@ import chat_server
 import patience
 import pytest
 import tiny
+from install_lines import clean_environment
 from workspace import ROOT
 
 PAGE = ROOT / "docs/first-hour.md"
@@ -62,10 +63,7 @@ def printed(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         script = script.replace(SERVER, server.url).replace(BASE, str(home / "base"))
         done = patience.run(
             ["bash", "-c", script], SECONDS, cwd=home,
-            env={
-                "PATH": f"{installed}:/usr/bin:/bin", "HOME": str(home), "DVC_NO_ANALYTICS": "1",
-                "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org",
-                "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org",
+            env=clean_environment(installed, home) | {
                 "DVC_SITE_CACHE_DIR": f"{home}/dvc", "NO_PROXY": "127.0.0.1", "HF_HUB_OFFLINE": "1",
             },
         )  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import patience
 import pytest
+from install_lines import clean_environment
 
 SECONDS = 1500
 
@@ -20,15 +21,10 @@ def own(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *command: Path | str, expect: int = 0) -> str:
-    """Run a program with an environment that knows of none, and give what it printed."""
+    """Run a program where no environment is activated, and give what it printed."""
     done = patience.run(
         command, SECONDS, cwd=folder,
-        env={
-            "PATH": "/usr/bin:/bin", "HOME": str(folder.parent), "DVC_NO_ANALYTICS": "1",
-            "DVC_SITE_CACHE_DIR": f"{folder}/.evobuild/dvc",
-            "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.org",
-            "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.org",
-        },
+        env=clean_environment(None, folder.parent) | {"DVC_SITE_CACHE_DIR": f"{folder}/.evobuild/dvc"},
     )  # fmt: skip
     assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
