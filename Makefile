@@ -36,7 +36,7 @@ test-browser: .venv/ready
 test-sandbox: .venv/ready
 	$(PATIENCE) 3600 pytest tests/attacks -n 0
 
-# A project of one's own from the wheel, in an environment outside the repository; minutes.
+# Install lines in fresh environments, resolved by pip, and projects of one's own in them; minutes.
 test-wheel: .venv/ready
 	$(PATIENCE) 1800 pytest tests/wheel -n 0
 
