@@ -74,20 +74,14 @@ def inspect(file: Path) -> list[Inspected]:
     known: dict[tuple[ChatModel | Weights, bool], tuple[str, str | None]]
     known = dict.fromkeys(wanted.values(), late) | found
     missing = missing_by_user(params, settings)
+    # Without its packages nothing else that is known of a role's model counts.
+    known_by_role = {
+        role: ("", missing.pop(role)) if role in missing else known[wanted[role]] for role in roles
+    }
     return [
-        *(
-            _inspected(role, model, *known[wanted[role]], missing.pop(role, None))
-            for role, model in roles.items()
-        ),
+        *(Inspected(role, str(model), *known_by_role[role]) for role, model in roles.items()),
         *(Inspected(user, "", "", problem) for user, problem in missing.items()),
     ]
-
-
-def _inspected(
-    role: str, model: ChatModel | Weights, facts: str, problem: str | None, missing: str | None
-) -> Inspected:
-    """What is known of a role's model; without its packages nothing of it counts."""
-    return Inspected(role, str(model), "" if missing else facts, missing or problem)
 
 
 def role_rows(inspected: Sequence[Inspected]) -> list[tuple[str, ...]]:
