@@ -7,6 +7,7 @@ All parts unless some are named. Prints each figure as it comes and, last, one J
 
 readers  model-written text of many adversarial families through every function that reads some
 servers  servers that answer in hostile ways, under a stage
+outages  servers that are bad all the time, and two builds with one reply cache
 draws    calls that added seed rows cause, by stage and strategy
 kill     the whole line killed at random moments, and what is left of it after the next run
 input    bad params, files, arguments and environments
@@ -24,7 +25,7 @@ from unittest import mock
 
 from figures import Figures, of_parts
 
-PARTS = ("readers", "servers", "draws", "kill", "input", "rows", "sandbox")
+PARTS = ("readers", "servers", "outages", "draws", "kill", "input", "rows", "sandbox")
 
 
 def take(figures: Figures, part: str) -> None:

@@ -28,10 +28,10 @@ TIMEOUT = 0.5
 """Seconds of a call; what drips or never ends takes all of it."""
 
 STAGE = """
-import resource, sys
+import os, resource, sys
 from pathlib import Path
 from evobuild.models import rate_limit
-rate_limit.FIRST_WAIT = 0.01
+rate_limit.FIRST_WAIT = float(os.environ["FIRST_WAIT"])
 from evobuild.core import stage
 from stages import respond
 try:
@@ -43,48 +43,66 @@ OUTS = {"responses": "out.parquet", "rejects": "rejects.parquet", "counts": "cou
 
 
 class Folder:
-    """A project of 500 rows in which `respond` is run against one behaviour after another."""
+    """A project in which `respond` is run against one server after another.
 
-    def __init__(self, path: Path) -> None:
+    rows: to answer. first_wait: seconds before a first retry.
+    """
+
+    def __init__(self, path: Path, rows: int, first_wait: float = 1.0) -> None:
         from evobuild.core import tables
 
-        self.path = path
+        self.path, self.store, self._first_wait = path, path / "replies.sqlite", first_wait
+        path.mkdir(exist_ok=True)
         (path / "prompts").symlink_to(ROOT / "prompts")
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         params["models"]["responder"] = "openai:tiny"
         (path / "params.yaml").write_text(yaml.safe_dump(params))
         empty = ("", "r0", "chat", (), "Name a river.", "", "")
-        rows = (
+        instructions = (
             tables.Instruction(f"r{n}", f"c{n}", f"r{n}", *empty)._replace(instruction=f"Name river {n}.")
-            for n in range(ROWS)
+            for n in range(rows)
         )
-        tables.write(path / "rows.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(path / "rows.parquet", tables.frame(tables.INSTRUCTIONS, instructions))
 
     def run(self, url: str, key: str, **options: object) -> tuple[int, str, float]:
         """Exit code, what was said, and the peak of memory in MB."""
-        for file in (*OUTS.values(), "replies.sqlite"):
-            (self.path / file).unlink(missing_ok=True)
-        given = {"base_url": url, "timeout": TIMEOUT, "retries": 1} | options
+        stage = self.begin(url, key, **options)
+        said, _ = stage.communicate(timeout=900)
+        return stage.returncode, said, float((self.path / "peak").read_text())
+
+    def clear(self) -> None:
+        """Forget what was made, replies too."""
+        for file in (*(self.path / out for out in OUTS.values()), self.store):
+            file.unlink(missing_ok=True)
+
+    def begin(self, url: str, key: str, **options: object) -> subprocess.Popen[str]:
+        """Begin the stage. options: of machine.yaml's openai."""
+        given = {"base_url": url} | options
         (self.path / "machine.yaml").write_text(yaml.safe_dump({"openai": given}))
         named = [word for name, file in OUTS.items() for word in (f"--{name}", file)]
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-c", STAGE, "--pool", "r0", "--rows", "rows.parquet", *named],
             cwd=self.path,
             env=os.environ
             | {
                 "PYTHONPATH": str(ROOT),
                 "DVC_ROOT": str(self.path),
-                "EVOBUILD_STORE": str(self.path / "replies.sqlite"),
+                "EVOBUILD_STORE": str(self.store),
+                "FIRST_WAIT": str(self._first_wait),
                 "OPENAI_API_KEY": key,
                 "NO_PROXY": "127.0.0.1",
             },
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
-            timeout=900,
         )
-        return done.returncode, done.stdout + done.stderr, float((self.path / "peak").read_text())
+
+    def replies(self) -> int:
+        """How many replies are kept."""
+        from evobuild.cli.store.archive import count_replies
+
+        return sum(each.replies for each in count_replies(self.store)) if self.store.exists() else 0
 
     def rows_accounted_for(self) -> int:
         """Rows out and rejects of the last run."""
@@ -106,7 +124,7 @@ def run(figures: Figures) -> None:
     found: Counter[str] = Counter()
     peak = 0.0
     with tempfile.TemporaryDirectory() as name:
-        folder = Folder(Path(name))
+        folder = Folder(Path(name), ROWS, first_wait=0.01)
         for place, (behaviour, (answer, outcome)) in enumerate(BEHAVIOURS.items()):
 
             def plan(body: Body, attempt: int, answer: object = answer) -> object:
@@ -116,7 +134,9 @@ def run(figures: Figures) -> None:
             fails = outcome == "later" and place % 8 == 0
             for unanswered in ("reject", "fail") if fails else ("reject",):
                 with FaultServer(plan) as server:
-                    code, said, took = folder.run(server.url, KEY, unanswered=unanswered)
+                    folder.clear()
+                    options = {"timeout": TIMEOUT, "retries": 1, "unanswered": unanswered}
+                    code, said, took = folder.run(server.url, KEY, **options)
                 peak = max(peak, took)
                 found["tracebacks"] += "Traceback" in said
                 whole = not code and folder.rows_accounted_for() == ROWS

@@ -59,7 +59,10 @@ def main(params: Params, args: Arguments) -> None:
             lost = compose.write_query_file(Path(source), table, rejects)
         sifted = compose.sift_queries(tables.stream(table)[1], given)
         queries, ledger = compose.keep_queries(sifted, rejects, lost)
-        tables.refuse_empty(f"{source}: {ledger['in']} rows came in as queries of autoif.compose", ledger)
+        if not ledger["out"]:
+            rejects.write()
+        came = f"{source}: {ledger['in']} rows came in as queries of autoif.compose"
+        tables.refuse_empty(came, ledger, args.rejects)
         drawn = compose.draw_queries(queries, kept, given.count, seed)
         made = compose.ComposedRows(table, drawn, kept, args.branch)
         for each in compose.cut_rows(made, given.rows, seed):

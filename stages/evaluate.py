@@ -85,10 +85,11 @@ def main(params: Params, args: Arguments) -> None:
         found = evaluate_model(args.model, made, models[0], tools)
         usage = [model.usage.asked() for model in models]
     counts = evaluation_counts(found, tools)
-    if made:
-        tables.refuse_empty(f"{counts['in']} items of {len(made)} benchmarks came in", counts)
-    tables.write(args.replies, found.rows)
     tables.write(args.rejects, found.rejects)
+    if made:
+        came = f"{counts['in']} items of {len(made)} benchmarks came in"
+        tables.refuse_empty(came, counts, args.rejects)
+    tables.write(args.replies, found.rows)
     tables.write_json(args.counts, counts | {"asked": usage})
 
 

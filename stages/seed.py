@@ -48,7 +48,9 @@ def main(params: Params, args: Arguments) -> None:
         unanswered += int((split.r0["output"] == "").sum())
     rows_out = r0.height + held_out.height
     ledger = tables.balance(rows_out + rejects.height, rows_out, reasons)
-    tables.refuse_empty(f"{args.source}: {ledger['in']} rows came in", ledger | {"out": r0.height})
+    rejects.write()
+    found = ledger | {"out": r0.height}
+    tables.refuse_empty(f"{args.source}: {ledger['in']} rows came in", found, args.rejects)
     r0.write()
     held_out.write()
     # Nothing evolved or compared r0. Its empty tables are for what reads those of all rounds and branches,
@@ -56,7 +58,6 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.failures, tables.FAILURES.to_frame())
     tables.write(args.replies, tables.REPLIES.to_frame())
     tables.write(args.preferences, tables.PREFERENCES.to_frame())
-    rejects.write()
     tables.write_json(args.counts, ledger | {"held_out": held_out.height, "unanswered": unanswered})
 
 

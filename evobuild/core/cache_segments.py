@@ -108,12 +108,15 @@ class Segments:
             f"INSERT OR IGNORE INTO {last} VALUES (?, ?, ?, ?)", rows
         ).rowcount
 
-    def delete(self, keys: Sequence[Key]) -> None:
-        """Remove values, in a transaction of the caller's."""
+    def delete(self, keys: Sequence[Key]) -> int:
+        """Remove values, in a transaction of the caller's; count them."""
+        total = 0
         for name in self.names() if keys else ():
             given = [(key,) for key in keys]
-            if self._connection.executemany(f"DELETE FROM {name} WHERE key = ?", given).rowcount:
+            if removed := self._connection.executemany(f"DELETE FROM {name} WHERE key = ?", given).rowcount:
                 self._forget_counts(name)
+                total += removed
+        return total
 
     def delete_models(self, models: Sequence[int]) -> int:
         """Remove all values of some models, few at a time; count them."""

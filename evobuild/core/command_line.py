@@ -99,8 +99,8 @@ def finished(name: str, work: Callable[[], int]) -> int:
         free = memory.available_bytes()
         more = "" if free is None else f" {memory.format_bytes(free)} are free."
         say_error(name, f"memory is full: Python could not allocate more.{more}\n{KEPT} with more memory")
-    except KeyboardInterrupt:
-        say_error(name, "interrupted")
+    except KeyboardInterrupt as error:
+        say_error(name, str(error) or "interrupted")
         return 130
     return 1
 

@@ -2,6 +2,7 @@
 
 UserError            anything the user can mend; `stage.run` prints it and exits with 1
 ├── BadInput         a data file, a table or a prompt is not as it should be
+│   └── NothingLeft  a stage has lost all its rows
 ├── BadParams        params.yaml is not as it should be
 └── MissingExtra     an optional package is not installed; names the extra that brings it
 
@@ -11,6 +12,7 @@ Any other exception is a bug of ours and keeps its traceback.
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 
@@ -20,6 +22,14 @@ class UserError(Exception):
 
 class BadInput(UserError):
     """A data file, a table or a prompt is not as it should be."""
+
+
+class NothingLeft(BadInput):
+    """A stage has lost all its rows. rejects: the table of them, which stays though the stage fails."""
+
+    def __init__(self, message: str, rejects: Path | None = None) -> None:
+        super().__init__(message)
+        self.rejects = rejects
 
 
 class BadParams(UserError):

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from evobuild.core.errors import UserError
+from evobuild.core.errors import NothingLeft, UserError
 from evobuild.core.private_files import private_file
 
 LOCKS = Path(".evobuild/locks")
@@ -37,6 +37,8 @@ def whole(
 ) -> Iterator[list[Path]]:
     """Give a temporary path for each out; on success they take the real names, else they are removed.
 
+    Of a stage that has lost all its rows, the rejects stay.
+
     declared: outs at whose paths an older one may stand. inputs: what is read, and so not written.
 
     Raises UserError if an out may not stand where it is to go, or another process is writing it.
@@ -53,14 +55,25 @@ def whole(
             path.parent.mkdir(parents=True, exist_ok=True)
             _remove(path)
             stack.callback(_remove, path)
-        yield temporary
+        try:
+            yield temporary
+        except NothingLeft as error:
+            for path, out, lock in zip(temporary, outs, locks, strict=True):
+                if path == error.rejects:
+                    _give_name(path, out, lock)
+            raise
         for path, out in zip(temporary, outs, strict=True):
             _refuse_other_kind(out, path.is_dir())
         for path, out, lock in zip(temporary, outs, locks, strict=True):
-            if out.is_dir() or path.is_dir():
-                _remove(out)
-            path.replace(out)
-            _record(lock, out)
+            _give_name(path, out, lock)
+
+
+def _give_name(path: Path, out: Path, lock: TextIO) -> None:
+    """Let what was written take its real name."""
+    if out.is_dir() or path.is_dir():
+        _remove(out)
+    path.replace(out)
+    _record(lock, out)
 
 
 def _real(path: Path) -> Path:

@@ -1,8 +1,8 @@
 """How far long work has come: a bar on a terminal; elsewhere a line now and then, with the time that is left.
 
 What was kept from an earlier run counts as done at once, and not for the speed: the time that is left is that
-of new items, from the first of them on: before it a model is loaded. A line is said when these begin after
-kept ones, after 5 s, and every 10 s then, so that short work says nothing.
+of new items, from the first of them on: before it a model is loaded. What has failed is not done. A line is
+said when new items begin after kept ones, after 5 s, and every 10 s then, so that short work says nothing.
 
     with Meter("score r1", "rows", total=900) as meter:
         meter.step(kept=True, count=600)
@@ -50,19 +50,21 @@ class Meter:
         self._next_line = self.began + FIRST_SECONDS
         self._bar = _bar(what, unit, total) if sys.stderr.isatty() else None
 
-    def step(self, kept: bool = False, count: int = 1) -> None:
-        """Take note of items that are done. kept: by an earlier run."""
+    def step(self, kept: bool = False, count: int = 1, failed: bool = False) -> None:
+        """Take note of items that are done. kept: by an earlier run. failed: they are not done after all."""
         new = self.done - self.kept
-        self.done += count
         now = self._clock()
         if kept:
             self.kept += count
-        elif not new:
+        elif not new and not failed:
             self._first = (now, count)
+        self.done += 0 if failed else count
+        is_first = not (kept or failed or new) and self.kept > 0
         if self._bar is not None:
             self._bar.initial += count if kept else 0
-            self._bar.update(count)
-        elif now >= self._next_line or (not kept and not new and self.kept):
+            self._bar.set_postfix_str(self._beside(), refresh=False)
+            self._bar.update(0 if failed else count)
+        elif now >= self._next_line or is_first:
             self._next_line = now + (LINE_SECONDS if new else FIRST_SECONDS)
             log(self.line())
 

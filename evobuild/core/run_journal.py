@@ -16,7 +16,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -206,6 +208,15 @@ def closing_line(run: StageRun) -> str:
     """What a stage says when it ends: rows, losses, seconds, calls, cost, and where its table is."""
     parts = [_rows_text(run), _effort_text(run), run.table]
     return f"{run.stage}: " + "; ".join(part for part in parts if part)
+
+
+def interruption_line(calls: Iterable[Calls]) -> str:
+    """What a stage says when it is interrupted: what it keeps, and the command that goes on."""
+    kept = sum(each["kept"] for each in calls)
+    replies = f"{kept:,} replies of this run are kept" if kept != 1 else "1 reply of this run is kept"
+    # DVC tells a stage whom it is run for.
+    command = "evobuild repro" if "DVC_STAGE" in os.environ else shlex.join(["python", *sys.argv])
+    return f"interrupted; {replies if kept else 'no reply came in this run'}; to go on: {command}"
 
 
 def _rows_text(run: StageRun) -> str:

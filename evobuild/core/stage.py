@@ -34,7 +34,7 @@ from typing import Any, NewType, NoReturn, get_type_hints
 
 from evobuild.core import memory, run_journal, run_script, running
 from evobuild.core.command_line import Parser, finished
-from evobuild.core.errors import UserError
+from evobuild.core.errors import NothingLeft, UserError
 from evobuild.core.full_disk import dvc_cache_warning
 from evobuild.core.outs import whole
 from evobuild.core.run_journal import StageRun
@@ -74,7 +74,10 @@ def run(main: Callable[..., None]) -> NoReturn:
         check_address_space()
         _warn_of_memory(address)
         with run_journal.calls_noted() as calls, running.marked(address), stage_scratch(name):
-            arguments = call_stage(main, words.pop("params"), words)
+            try:
+                arguments = call_stage(main, words.pop("params"), words)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(run_journal.interruption_line(calls)) from None
         done = _stage_run(name, arguments, argument_kinds(main))
         seconds = round(time.monotonic() - began, 2)
         done = done._replace(started=started, seconds=seconds, peak_memory=memory.peak_bytes())
@@ -163,8 +166,24 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
             if isinstance(read, WritesTables):
                 stack.enter_context(table_parts.rows_per_file(read.tables.rows_per_file))
             read = params_read(read, reads)
-        main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
+        try:
+            main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
+        except NothingLeft as error:
+            error.args = (f"{error}{_way_on(main, arguments, kinds)}",)
+            raise
     return arguments
+
+
+def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any]) -> str:
+    """Where the rejects of a stage that lost all its rows are, and how their replies are asked for anew."""
+    from evobuild.core.stages import ASKED, stage_address
+
+    if "rejects" not in kinds:
+        return ""
+    name = Path(main.__code__.co_filename).stem
+    address = stage_address(name, instance_name(arguments, kinds))
+    anew = f"; to ask for their replies anew: evobuild store prune --rejected {address}"
+    return f"; all rejects: {arguments.rejects}{anew if name in ASKED else ''}"
 
 
 def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:

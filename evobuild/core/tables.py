@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core.errors import BadInput
+from evobuild.core.errors import BadInput, NothingLeft
 from evobuild.core.measures import measure_of
 from evobuild.core.reasons import MEANINGS, commonest_reasons
 from evobuild.core.table_parts import EVERY_ID, Span, part_files
@@ -391,14 +391,17 @@ class Results:
     def write(self, rows_in: int, counts: Path, **beside: object) -> None:
         """Write the out, the rejects, and the counts with more beside them.
 
-        Raises BadInput if rows came in, nothing is left, and it is needed.
+        Raises NothingLeft if rows came in, nothing is left, and it is needed.
         """
         found = balance(rows_in, self._kept.height, self._reasons)
-        self._check(f"{rows_in} rows came in", found)
-        self._kept.write()
         self._lost.write()
+        self._check(f"{rows_in} rows came in", found, self._lost.path)
+        self._kept.write()
         write_json(counts, found | beside)
 
+
+DETAIL = 140
+"""Characters of a detail that an error shows."""
 
 OFF: dict[str, Any] = {"in": 0, "out": 0, "rejects": {}, "off": True}
 """The counts of a stage that is switched off."""
@@ -452,22 +455,35 @@ def count_reasons(reasons: Iterable[str]) -> dict[str, int]:
     return sort_reasons(Counter(reasons))
 
 
-def refuse_empty(what: str, counts: dict[str, Any]) -> None:
-    """Raise BadInput with the commonest reasons if nothing came out."""
+def refuse_empty(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
+    """Raise NothingLeft with the commonest reasons and details if nothing came out.
+
+    rejects: the table of them, which is written and stays.
+    """
     if not counts["out"]:
-        raise BadInput(_none_left(what, counts))
+        details = commonest_details(rejects) if rejects else ""
+        raise NothingLeft(_none_left(what, counts) + (f"\nmostly: {details}" if details else ""), rejects)
 
 
-def refuse_loss_of_all(what: str, counts: dict[str, Any]) -> None:
+def refuse_loss_of_all(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
     """As `refuse_empty`, but nothing may come of nothing, as in a pool that is empty."""
     if counts["in"]:
-        refuse_empty(what, counts)
+        refuse_empty(what, counts, rejects)
 
 
-def warn_of_loss_of_all(what: str, counts: dict[str, Any]) -> None:
+def warn_of_loss_of_all(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
     """Say with the commonest reasons that all that came in was lost, where the line goes on without it."""
     if counts["in"] and not counts["out"]:
         log(f"warning: {_none_left(what, counts)}; the line goes on without them")
+
+
+def commonest_details(rejects: Path, most: int = 3) -> str:
+    """Say the commonest details of a table of rejects: "bad request: 400 no such field (7), …"."""
+    said = scan(rejects, REJECTS, ["detail"]).filter(pl.col("detail") != "").group_by("detail").len()
+    ranked = collect(rejects, said.sort("len", "detail", descending=[True, False]).head(most))
+    return ", ".join(
+        f"{' '.join(detail.split())[:DETAIL]} ({count:,})" for detail, count in ranked.iter_rows()
+    )
 
 
 def _none_left(what: str, counts: dict[str, Any]) -> str:

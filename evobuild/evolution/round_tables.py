@@ -145,13 +145,18 @@ class RoundTables:
 
         asked: what was asked of each model.
 
-        Raises BadInput if no row is left. A round of nothing but kept parents goes on, and says so.
+        Raises NothingLeft if no row is left. A round of nothing but kept parents goes on, and says so.
         """
         assert self._outs, "there is no place to write to"
         balance = self.balance(rows_in)
         rows_in = balance["in"]
         reasons = tables.sort_reasons(self._failed)
-        tables.refuse_empty(f"{rows_in} rows came in", {"out": self._children, "rejects": reasons})
+        if not self._children:
+            lost = self._rows.pop("rejects")
+            assert isinstance(lost, TableWriter), "with outs, tables go to disk"
+            lost.write()
+            counts = {"out": 0, "rejects": reasons}
+            tables.refuse_empty(f"{rows_in} rows came in", counts, self._outs.rejects)
         if self._children == self._counts["kept_parents"]:
             log(
                 f"none of {rows_in} rows has evolved, all are kept as they were: {commonest_reasons(reasons)}"

@@ -5,11 +5,11 @@
             ...
 
 `generate` takes an iterator and gives one: at a million rows only the requests in flight are held.
-Replies come in any order and are joined by key. A stored reply never starts an engine; the same
-question under two keys is asked once. A failed request is a reply with an `error`, never an exception: one
-bad row does not harm another. If another run may get a reply to it, the `with` block ends in a UserError,
-when all else is kept: such a row is no reject. A reply's text is the answer; what a reasoning model thought
-before it stands beside it (`reasoning`).
+Replies come in any order and are joined by key. A stored reply never starts an engine; the same question
+under two keys is asked once, and what another process asks of the same cache is left to it. A failed request
+is a reply with an `error`, never an exception: one bad row does not harm another. If another run may get a
+reply to it, the `with` block ends in a UserError, when all else is kept: such a row is no reject. A reply's
+text is the answer; what a reasoning model thought before it stands beside it (`reasoning`).
 """
 
 from __future__ import annotations
@@ -29,13 +29,20 @@ from evobuild.core.errors import UserError
 from evobuild.core.machine import Unanswered
 from evobuild.core.uri import ChatModel
 from evobuild.models import adapted, engine, planning, reasoning
+from evobuild.models.elsewhere import Elsewhere
 from evobuild.models.progress import Progress
-from evobuild.models.reply_cache import ReplyCache
+from evobuild.models.reply_cache import Claimed, ReplyCache
 from evobuild.models.sharing import Engines
 from evobuild.models.usage import NO_BUDGET, RequestMeter, Usage
 
 CHUNK = 500
 """Requests looked up in the reply cache at once; below SQLite's limit of variables."""
+
+CLAIMED = 64
+"""Requests that one transaction claims, so that builds that share the cache can share the work."""
+
+HELD = 64
+"""Replies of no use that wait for one of some; as many as end the stage if no other comes."""
 
 
 class Model:
@@ -68,6 +75,7 @@ class Model:
         self._engine: engine.Engine | None = None
         self._meters: dict[Key, RequestMeter] = {}
         self._unanswered: dict[Key, str] = {}
+        self._held: dict[Key, Reply] = {}
         self._fails = (unanswered or self._machine.openai.unanswered) == "fail"
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
@@ -76,36 +84,72 @@ class Model:
         Raises UserError if the engine cannot start, the reply cache cannot be used or the budget is spent.
         """
         waiting: dict[Key, list[Request]] = {}
+        elsewhere = Elsewhere()
         incoming = iter(requests)
         while chunk := list(islice(incoming, CHUNK)):
             asked: dict[Key, list[Request]] = {}
             for request in chunk:
                 asked.setdefault(self._cache.key(request), []).append(request)
-            stored = self._cache.get(list(asked))
+            stored = self._cache.get(list(asked)) | self._held_of(asked)
             # Before anything is awaited below, after which these would look as if never asked.
-            for key in waiting.keys() & asked.keys():
-                waiting[key] += asked.pop(key)
+            for pending in (waiting, elsewhere.waiting):
+                for key in pending.keys() & asked.keys():
+                    pending[key] += asked.pop(key)
+            missing: dict[Key, list[Request]] = {}
             for key, same in asked.items():
                 if reply := stored.get(key):
-                    for request in same:
-                        yield self._counted(request, reply)
+                    yield from self._given(same, reply)
                 else:
-                    while len(waiting) >= self.started_engine().capacity:
-                        yield from self._finished(waiting)
-                    yield from self._within_budget(waiting)
-                    self._ask(key, same, waiting)
-        while waiting:
-            yield from self._finished(waiting)
+                    missing[key] = same
+            keys = list(missing)
+            for start in range(0, len(keys), CLAIMED):
+                some = {key: missing[key] for key in keys[start : start + CLAIMED]}
+                yield from self._asked(some, waiting, elsewhere)
+                while len(elsewhere.waiting) > CHUNK:
+                    yield from self._await_any(waiting, elsewhere)
+        while waiting or elsewhere.waiting:
+            yield from self._await_any(waiting, elsewhere)
+        self._keep_held()
         self._cache.flush()
         if NO_BUDGET in self._unanswered.values():
             self._refuse_spending()
 
+    def _asked(
+        self,
+        missing: dict[Key, list[Request]],
+        waiting: dict[Key, list[Request]],
+        elsewhere: Elsewhere,
+        force: bool = False,
+    ) -> Iterator[Reply]:
+        """Ask what nobody else asks; force: and what others do."""
+        claimed = Claimed({}, frozenset()) if self._planned else self._cache.claim(list(missing), force)
+        for key, same in missing.items():
+            if reply := claimed.known.get(key):
+                yield from self._given(same, reply)
+            elif key in claimed.theirs:
+                elsewhere.add(key, same)
+            else:
+                while len(waiting) >= self.started_engine().capacity:
+                    yield from self._finished(waiting)
+                yield from self._within_budget(waiting)
+                self._ask(key, same, waiting)
+
+    def _await_any(self, waiting: dict[Key, list[Request]], elsewhere: Elsewhere) -> Iterator[Reply]:
+        """Wait for some replies, own ones or those that other processes ask for."""
+        if waiting:
+            yield from self._finished(waiting)
+        elif elsewhere.waiting:
+            elsewhere.pause()
+        for some, late in elsewhere.due():
+            yield from self._asked(some, waiting, elsewhere, force=late)
+
+    def _given(self, same: list[Request], reply: Reply) -> Iterator[Reply]:
+        for request in same:
+            yield self._counted(request, reply)
+
     def _ask(self, key: Key, same: list[Request], waiting: dict[Key, list[Request]]) -> None:
         running = self.started_engine()
-        if not self._planned:
-            # A reply that cannot be kept would be paid for again.
-            self._cache.check_writable()
-        else:
+        if self._planned:
             self.usage.written += same[0].sampling.max_tokens * same[0].sampling.n
         waiting[key] = same
         meter = self._meters[key] = self.usage.meter(same[0].purpose)
@@ -137,8 +181,10 @@ class Model:
             self._unanswered.pop(key, None)
             if reply.passing and reply.error:
                 self._unanswered[key] = reply.error
-            if reply.error is None and not self._planned:
-                self._cache.put(key, reply)
+            if reply.error is not None:
+                self._cache.release(key)
+            elif not self._planned:
+                self._keep(key, reply)
         self._cache.settle()
         for reply in replies:
             key = bytes.fromhex(reply.key)
@@ -147,11 +193,34 @@ class Model:
             for request in others:
                 yield self._counted(request, replace(reply, cached=reply.error is None))
 
+    def _keep(self, key: Key, reply: Reply) -> None:
+        """Put a reply into the cache; one of no use once another is of some, or once there are many.
+
+        Those of a server that gives nothing else are not kept, for they would be all that it ever gave.
+        """
+        if reply.finish == "length" or not reply.text.strip():
+            self._held[key] = reply
+            if len(self._held) <= HELD:
+                return
+        else:
+            self._cache.put(key, reply)
+            self.usage.kept += 1
+        self._keep_held()
+
+    def _held_of(self, keys: Iterable[Key]) -> dict[Key, Reply]:
+        return {key: replace(self._held[key], key="", cached=True) for key in keys if key in self._held}
+
+    def _keep_held(self) -> None:
+        for key, reply in self._held.items():
+            self._cache.put(key, reply)
+        self.usage.kept += len(self._held)
+        self._held.clear()
+
     def _counted(self, request: Request, reply: Reply) -> Reply:
         self.usage.count(request.purpose, reply)
         if self._progress is not None:
             self._progress.show(request, reply)
-            self._progress.step(reply.cached)
+            self._progress.step(reply.cached, reply.error is not None)
         return replace(reasoning.with_answer_alone(reply), key=request.key)
 
     def started_engine(self) -> engine.Engine:
@@ -172,6 +241,8 @@ class Model:
     ) -> None:
         fails = kind is None and self._lacks_replies
         try:
+            if not isinstance(error, engine.ServerFailed):
+                self._keep_held()
             self._cache.__exit__(kind, error, trace)
         finally:
             if self._progress is not None:

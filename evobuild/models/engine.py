@@ -11,8 +11,13 @@ from typing import Protocol, runtime_checkable
 
 from evobuild.core import machine
 from evobuild.core.chat import Reply, Request
+from evobuild.core.errors import UserError
 from evobuild.core.machine import Machine
 from evobuild.core.uri import ChatModel
+
+
+class ServerFailed(UserError):
+    """A server gives no answers, or none of use: what it gave is no result and is not worth keeping."""
 
 
 class Engine(Protocol):

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from evobuild.core.chat import Choice, Request
-from evobuild.models.openai_failures import Failure, NoLikelihoods, Rejected, Retry
+from evobuild.models.openai_failures import Failure, NoLikelihoods, Retry, Unable
 
 SCORED = {"temperature": 0.0, "max_tokens": 1}
 """Sampling of a request that scores: some servers will have one token written."""
@@ -73,7 +73,7 @@ def scored_choice(request: Request, choices: Any, prompt_logprobs: Any, tokens: 
     """The choice that a request's continuation makes, by what a server says of its tokens.
 
     tokens: of prompt and continuation, if the server tells. Raises NoLikelihoods where it says nothing of
-    them, Rejected where they do not make up the text.
+    them, Unable where they do not make up the text.
     """
     first = choices[0] if isinstance(choices, list) and choices else None
     if request.raw is None:
@@ -136,7 +136,7 @@ def _number(value: Any) -> float:
 
 
 def _last(tokens: Sequence[Token], text: str) -> Sequence[Token]:
-    """The last tokens that say a text, blanks aside. Raises Rejected if none do."""
+    """The last tokens that say a text, blanks aside. Raises Unable if none do."""
     wanted = "".join(text.split())
     said, first = "", len(tokens)
     while first and len(said) < len(wanted):
@@ -148,7 +148,7 @@ def _last(tokens: Sequence[Token], text: str) -> Sequence[Token]:
     while lead and first and (blank := tokens[first - 1].text) and lead.endswith(blank):
         first, lead = first - 1, lead.removesuffix(blank)
     if not begun or not first or (lead and tokens[first - 1].text.endswith(lead)):
-        raise Rejected("no likelihoods: the server's tokens do not end where the text begins")
+        raise Unable("no likelihoods: the server's tokens do not end where the text begins")
     return tokens[first:]
 
 
@@ -160,7 +160,7 @@ def _blanks(text: str) -> str:
 def no_completions(error: Exception, status: int) -> Exception:
     """What an error of a server means for a raw prompt: one that only chats has no such address."""
     if status in (404, 405, 501):
-        return Rejected(f"no raw prompts: /completions of the server answered {status}")
+        return Unable(f"no raw prompts: /completions of the server answered {status}")
     return error
 
 
@@ -169,5 +169,5 @@ def unscored(error: Exception, status: int) -> Exception:
     if status in (404, 405, 501):
         return NoLikelihoods(f"no likelihoods: the server answered {status}")
     if isinstance(error, Failure) and str(error).startswith("bad request"):
-        return Rejected(f"no likelihoods: {error}")
+        return Unable(f"no likelihoods: {error}")
     return error

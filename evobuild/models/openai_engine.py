@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from queue import SimpleQueue
+from typing import Any
 
 from evobuild.core import machine
 from evobuild.core.chat import Reply, Request
@@ -37,7 +39,7 @@ class OpenAIEngine:
         self._submitted: deque[Request] = deque()
         self._finished: SimpleQueue[list[Reply | BaseException]] = SimpleQueue()
         self._batch: list[Reply | BaseException] = []
-        self._tasks: set[asyncio.Task[Reply]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._failure: BaseException | None = None
         self._woken = False
         self._loop = asyncio.new_event_loop()
@@ -46,6 +48,7 @@ class OpenAIEngine:
         with ExitStack() as unless_open:
             unless_open.callback(self.close)
             asyncio.run_coroutine_threadsafe(self._servers.open(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._begin, self._servers.watch())
             unless_open.pop_all()
 
     def submit(self, request: Request) -> None:
@@ -81,11 +84,14 @@ class OpenAIEngine:
     def _take(self) -> None:
         self._woken = False
         while self._submitted:
-            task = self._loop.create_task(self._servers.reply(self._submitted.popleft()))
-            self._tasks.add(task)
-            task.add_done_callback(self._done)
+            self._begin(self._servers.reply(self._submitted.popleft()))
 
-    def _done(self, task: asyncio.Task[Reply]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if task.cancelled():
             return

@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from evobuild.core.chat import Request
 from evobuild.core.errors import UserError
+from evobuild.core.terminal import duration
 from evobuild.models import rate_limit
 from evobuild.models.reasoning import server_options
 
@@ -21,6 +22,10 @@ ERROR_BODY = 1 << 16
 
 _TOO_LONG = re.compile(r"context.?(length|window|size)|too long|longer than the max|exceeds? .*token", re.I)
 _POLICY = re.compile(r"content.?(filter|policy|management)|moderation|flagged", re.I)
+
+
+LONG_WAIT = 60.0
+"""Seconds that a server asks to wait, from which on they are told."""
 
 
 class Failure(Exception):
@@ -36,12 +41,26 @@ class Retry(Failure):
         super().__init__(reason)
         self.after = after
 
+    @property
+    def cause(self) -> str:
+        """Why it failed, with the wait that the server asks for if it is a long one."""
+        asks = (self.after or 0.0) >= LONG_WAIT
+        return f"{self}; it asks to wait {duration(self.after or 0.0)}" if asks else str(self)
+
+
+class Misaddressed(Retry):
+    """The key, the model or the URL is wrong all of a sudden: others are likely to be told so, too."""
+
 
 class Rejected(Failure):
     """This request will not be answered, however often it is asked."""
 
 
-class NoLikelihoods(Rejected):
+class Unable(Rejected):
+    """The server does nothing of this kind, and may well answer requests of another."""
+
+
+class NoLikelihoods(Unable):
     """The server scores no text of this kind: no other request that is scored need be sent."""
 
 

@@ -42,12 +42,14 @@ class Answer:
     """Choices, at least one, and the prompt's tokens.
 
     counted: the server says how many tokens it used. textless: a choice holds no text, of its own will.
+    fault: why it is of no use, '' if it is of some.
     """
 
     choices: tuple[Choice, ...]
     prompt_tokens: int
     counted: bool
     textless: bool = False
+    fault: str = ""
 
     @property
     def tokens(self) -> tuple[int, int]:

@@ -1,8 +1,8 @@
 """A server that speaks OpenAI's chat protocol, asked once at a time; `openai_servers` tries again.
 
 Every call has a time limit. What may pass is a Retry: 408, 409, 429, 5xx, lost connections, timeouts, replies
-that are not whole; a prompt that the server will not take is another Failure. A wrong key, an unknown model
-or a server that is gone is a UserError; a server that has answered before is asked some more before it is.
+that are not whole; a prompt that the server will not take is another Failure. A wrong key or an unknown model
+is a UserError; of a server that has answered before it is a Retry, until `openai_watch` has seen enough.
 
 The key goes into one HTTP header and nowhere else: whatever the server says is searched for it here, where
 its words come in.
@@ -10,29 +10,37 @@ its words come in.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import aiohttp
 from pydantic_core import from_json
 
-from evobuild.core.chat import Request
+from evobuild.core.chat import Choice, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
 from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
 from evobuild.models.openai_call import Call
-from evobuild.models.openai_failures import DETAIL, Failure, Retry, Unsupported
+from evobuild.models.openai_failures import (
+    DETAIL,
+    Failure,
+    Misaddressed,
+    Rejected,
+    Retry,
+    Unable,
+    Unsupported,
+)
 from evobuild.models.openai_protocol import Answer, read_answer, same_model
-from evobuild.models.openai_transport import BASE_URL_SET, Answered, Transport
+from evobuild.models.openai_transport import BASE_URL_SET, Transport
+from evobuild.models.openai_watch import Watch
 from evobuild.models.rate_limit import RateLimit
 from evobuild.models.redaction import Redaction
 from evobuild.models.usage import NO_BUDGET
 
 PROBE_SECONDS = 10.0
 """For the first call, which only asks what there is."""
-
-LOST_IN_A_ROW = 20
-"""Requests given up with none answered in between, from which on the server is taken to be gone."""
 
 SHORTEST_KEY = 4
 """Characters of a key that is hidden in errors; in replies a short one would be a word like others."""
@@ -46,20 +54,21 @@ class Server:
     """One model of one server. Made and used on an event loop's thread; `open` comes first.
 
     lengths: the models that the server lists, with their contexts in tokens, 0 where it does not tell.
-    patience: failures in a row from which on it is taken to be gone. in_flight: requests that wait for it.
+    watch: what takes note of all calls to the model. in_flight: requests that wait for it.
     """
 
-    def __init__(self, model: ChatModel, options: OpenAI, url: str) -> None:
+    def __init__(self, model: ChatModel, options: OpenAI, url: str, watch: Watch) -> None:
         self._model = model
+        self._longest_wait = options.timeout
         self._transport = Transport(options, url)
         self._in_replies = Redaction(self._transport.secrets)
         self._in_errors = Redaction(self._transport.secrets, SHORTEST_KEY)
-        self._rate_limit = RateLimit(options.concurrency)
-        self.patience = max(LOST_IN_A_ROW, options.concurrency)
+        self._watch = watch
+        self._rate_limit = RateLimit(options.concurrency, lambda: watch.left)
         self._length_field = "max_tokens"
         self._at_openai = self._transport.at_openai
-        self._answered = False
-        self._refused = self.in_flight = 0
+        self._answered = self._was_whole = False
+        self.in_flight = 0
         self._told: set[str] = set()
         self.lengths: dict[str, int] = {}
 
@@ -113,7 +122,8 @@ class Server:
     async def _call(self, request: Request, n: int, number: int, again: bool) -> Answer:
         call = Call(self._model.name, request, n, number, self._length_field, self._at_openai)
         try:
-            answer = read_answer(call, *await self._sent(call, again))
+            async with self._rate_limit:
+                answer = await self._sent(call, again)
         except Unsupported as error:
             if str(error) == "n":
                 return await self._call(request, 1, number, again)
@@ -121,34 +131,56 @@ class Server:
             return await self._call(request, n, number, again)
         except Failure as error:
             discard(request, error.tokens)
-            error.args = (self._in_errors.shown(str(error)),)
             raise
-        except UserError as error:
-            raise self._refusal(error) from error
-        self._answered, self._refused = True, 0
+        self._answered = True
         return self._taken(answer)
 
-    async def _sent(self, call: Call, again: bool) -> Answered:
-        refused = False
-        async with self._rate_limit:
-            if call.request.meter and not call.request.meter.send():
-                raise GivenUp(NO_BUDGET)
-            try:
-                answered = await self._transport.post(call.path, call.body(), call.most_bytes, again)
-                refused = answered.status in (429, 503)
-                return answered
-            except Retry as error:
-                refused = isinstance(error.__cause__, TimeoutError)
-                raise
-            finally:
-                self._rate_limit.count(refused)
+    async def _sent(self, call: Call, again: bool) -> Answer:
+        """Send a call and read its answer; what came of it decides how many more are sent at once."""
+        if call.request.meter and not call.request.meter.send():
+            raise GivenUp(NO_BUDGET)
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        is_full = is_late = False
+        try:
+            status, headers, data = await self._transport.post(call.path, call.body(), call.most_bytes, again)
+            is_full = status in (429, 503)
+            answer = read_answer(call, status, headers, data)
+        except Unsupported:
+            raise
+        except Failure as error:
+            error.args = (self._in_errors.shown(str(error)),)
+            is_late = isinstance(error.__cause__, TimeoutError)
+            self._note_failure(call.request, error, began)
+            raise
+        except UserError as error:
+            if not self._answered:
+                self._rate_limit.note_failure(began, rests=True)
+                raise self.explained(str(error)) from error
+            failure = Misaddressed(self._in_errors.shown(str(error)))
+            self._note_failure(call.request, failure, began)
+            raise failure from error
+        finally:
+            self._rate_limit.count(is_full, is_late)
+        if fault := useless(call.request, answer.choices, self._was_whole):
+            self._note_failure(call.request, Rejected(fault), began)
+        else:
+            self._was_whole = True
+            self._watch.note_answer(clock())
+            self._rate_limit.note_answer()
+        return replace(answer, fault=fault)
 
-    def _refusal(self, error: UserError) -> Exception:
-        """What no request gets past; a server that has answered before may come to itself."""
-        self._refused += 1
-        if self._answered and self._refused < self.patience:
-            return Retry(self._in_errors.shown(str(error)))
-        return self.explained(str(error))
+    def _note_failure(self, request: Request, error: Failure, began: float) -> None:
+        if isinstance(error, Unable):
+            return
+        may_pass = isinstance(error, Retry)
+        after = error.after if isinstance(error, Retry) else None
+        self._rate_limit.note_failure(
+            began, may_pass, after if (after or 0.0) <= self._longest_wait else None
+        )
+        cause = error.cause if isinstance(error, Retry) else str(error)
+        is_final = not may_pass or isinstance(error, Misaddressed)
+        self._watch.note_failure(request, cause, began, asyncio.get_running_loop().time(), is_final)
 
     def _taken(self, answer: Answer) -> Answer:
         """An answer without the key, whatever stands in it."""
@@ -174,6 +206,21 @@ class Server:
     def explained(self, what: str) -> UserError:
         """Say what is wrong with it, without the key."""
         return UserError(self._in_errors.shown(f"{self._model}: the server at {self._transport.url} {what}"))
+
+
+def useless(request: Request, choices: Sequence[Choice], was_whole: bool) -> str:
+    """Name what makes an answer of no use, '' if nothing: all of it is empty or cut off.
+
+    was_whole: there was an answer that was neither. A model that can end its replies may be cut off in long
+    ones. In an evaluation whatever a model says counts.
+    """
+    if request.purpose == "evaluate" or request.continuation is not None:
+        return ""
+    if not any(choice.text.strip() for choice in choices):
+        return "an empty reply"
+    if not was_whole and all(choice.finish == "length" for choice in choices):
+        return f"a reply cut off at {request.sampling.max_tokens:,} tokens"
+    return ""
 
 
 def discard(request: Request, tokens: tuple[int, int]) -> None:

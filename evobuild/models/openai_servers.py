@@ -5,23 +5,33 @@ model's, whoever gave it. A server that fails rests, longer from failure to fail
 then it gets one request, and as many as any once it has answered. One alone has no rest: its requests wait.
 
 What may pass is tried a bounded number of times. Once that is in vain the request is lost for now
-(`Reply.passing`); a prompt that a server will not take is lost for good.
+(`Reply.passing`); a prompt that a server will not take is lost for good. `openai_watch` ends the stage if
+nothing is answered any more.
 """
 
 from __future__ import annotations
 
 import asyncio
 
-from evobuild.core.chat import Choice, Reply, Request
+from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
 from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
-from evobuild.models.openai_failures import Failure, NoLikelihoods, Retry
+from evobuild.models.engine import ServerFailed
+from evobuild.models.openai_failures import Failure, NoLikelihoods, Retry, Unable
 from evobuild.models.openai_protocol import Answer, same_model
 from evobuild.models.openai_server import GivenUp, Server, discard
 from evobuild.models.openai_transport import base_urls
+from evobuild.models.openai_watch import Watch
 from evobuild.models.rate_limit import retry_wait
+from evobuild.models.usage import NO_BUDGET
+
+SHOWN = 3
+"""Servers that a line on all of them names."""
+
+WATCH_SECONDS = (0.05, 1.0)
+"""Between looks whether anything is answered: a tenth of the timeout, but so much at least and at most."""
 
 LOOKS = (0.01, 0.5)
 """Seconds, the least and the most, between looks for a server while all of them rest or are tried."""
@@ -54,10 +64,14 @@ class Servers:
         self._model = model
         self._tries = options.retries + 1
         self._longest_wait = options.timeout
-        self._all = [_Health(Server(model, options, url)) for url in base_urls(options)]
+        self._look_seconds = min(max(options.timeout / 10, WATCH_SECONDS[0]), WATCH_SECONDS[1])
+        urls = base_urls(options)
+        shown = ", ".join(urls[:SHOWN]) + (", …" if len(urls) > SHOWN else "")
+        servers = f"the server at {shown}" if len(urls) == 1 else f"the servers at {shown}"
+        self._watch = Watch(f"{model}: {servers}", options.timeout)
+        self._all = [_Health(Server(model, options, url, self._watch)) for url in urls]
         self._asked = self._all
         self._repeats = False
-        self._lost = 0
         # Why no answers to chats are scored (True), or no raw texts (False).
         self._unscored: dict[bool, str] = {}
 
@@ -96,21 +110,46 @@ class Servers:
         is_scored = request.continuation is not None
         if is_scored and (request.raw is None) in self._unscored:
             return Reply(request.key, (), 0, self._unscored[request.raw is None])
-        wanted = 1 if is_scored else request.sampling.n
-        answers: list[Answer] = []
-        choices: tuple[Choice, ...] = ()
+        self._watch.add(request, self._now)
+        failure: str | None
         try:
-            while len(choices) < wanted:
-                self._repeats = self._repeats or bool(choices)
-                answers.append(await self._answer(request, 1 if self._repeats else wanted, len(choices)))
-                choices += answers[-1].choices
+            answers = await self._answers(request)
+            choices = tuple(choice for answer in answers for choice in answer.choices)
+            reply = Reply(request.key, choices, sum(answer.prompt_tokens for answer in answers))
+            failure = answers[-1].fault
         except (Failure, GivenUp) as error:
-            for answer in answers:
-                discard(request, answer.tokens)
+            reply = Reply(request.key, (), 0, str(error), passing=isinstance(error, GivenUp))
+            failure = None if isinstance(error, Unable) or str(error) == NO_BUDGET else str(error)
             if isinstance(error, NoLikelihoods):
                 self._unscored[request.raw is None] = str(error)
-            return Reply(request.key, (), 0, str(error), passing=isinstance(error, GivenUp))
-        return Reply(request.key, choices, sum(answer.prompt_tokens for answer in answers))
+        self._watch.remove(request, failure)
+        return reply
+
+    async def watch(self) -> None:
+        """Say now and then that nothing is answered. Raises ServerFailed once that has lasted too long."""
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            self._watch.look(self._now)
+
+    @property
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _answers(self, request: Request) -> list[Answer]:
+        """Ask until there are the n choices wanted."""
+        wanted = 1 if request.continuation is not None else request.sampling.n
+        answers: list[Answer] = []
+        number = 0
+        try:
+            while number < wanted:
+                self._repeats = self._repeats or number > 0
+                answers.append(await self._answer(request, 1 if self._repeats else wanted, number))
+                number += len(answers[-1].choices)
+        except (Failure, GivenUp):
+            for answer in answers:
+                discard(request, answer.tokens)
+            raise
+        return answers
 
     async def _answer(self, request: Request, n: int, number: int) -> Answer:
         was_textless = False
@@ -120,15 +159,12 @@ class Servers:
             except Retry as error:
                 alone = len(self._asked) == 1
                 patient = not alone or (error.after or 0.0) <= self._longest_wait
-                if attempt + 1 == self._tries or not patient:
-                    raise self._given_up(error, attempt + 1) from error
+                if attempt + 1 == self._tries or not patient or self._watch.is_silent(self._now):
+                    tries = f"{attempt + 1} {'try' if attempt == 0 else 'tries'}"
+                    raise GivenUp(f"{error.cause} (given up after {tries})") from error
                 if alone:
                     await asyncio.sleep(retry_wait(attempt, error.after))
                 continue
-            except Failure:
-                self._lost = 0
-                raise
-            self._lost = 0
             # It may be chance that there is no text; if it is not, no further try helps.
             if not answer.textless or was_textless or attempt + 1 == self._tries:
                 return answer
@@ -149,6 +185,8 @@ class Servers:
             health.note_failure(began, clock(), str(error), error.after)
             if health.failed == self._tries:
                 self._leave_out(health, str(error))
+            raise
+        except ServerFailed:
             raise
         except UserError as error:
             self._leave_out(health, str(error))
@@ -178,17 +216,7 @@ class Servers:
     def _refuse_if_all_are_gone(self) -> None:
         if all(each.failed >= self._tries for each in self._asked):
             reasons = "; ".join(f"{each.server.url}: {each.reason}" for each in self._asked)
-            raise UserError(f"{self._model}: none of its {len(self._asked)} servers answers: {reasons}")
-
-    def _given_up(self, error: Retry, tries: int) -> Exception:
-        self._lost += 1
-        first = self._asked[0].server
-        if self._lost >= first.patience:
-            said = f"answered none of the last {self._lost} requests: {error}"
-            if len(self._asked) == 1:
-                return first.explained(f"has {said}")
-            return UserError(f"{self._model}: its {len(self._asked)} servers have {said}")
-        return GivenUp(f"{error} (given up after {tries} tries)")
+            raise ServerFailed(f"{self._model}: none of its {len(self._asked)} servers answers: {reasons}")
 
 
 def _lists(server: Server, name: str) -> bool:

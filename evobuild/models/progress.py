@@ -36,7 +36,7 @@ class Progress:
     def __init__(self, task: str, usage: Usage, total: int | None) -> None:
         self._task = task
         self._usage = usage
-        self._meter = Meter(task, f"replies of the {usage.role}", total, self._failed)
+        self._meter = Meter(task, f"replies of the {usage.role}", total, self._beside)
         self._written = 0.0
         self._file = FOLDER / f"{task}-{usage.role}.json"
         self._newest: deque[dict[str, str]] = deque(maxlen=NEWEST)
@@ -46,9 +46,9 @@ class Progress:
             usage.carry_on(earlier)
             self._run = earlier.get("run", self._run)
 
-    def step(self, stored: bool = False) -> None:
-        """Take note of one more reply. stored: the reply cache had it."""
-        self._meter.step(kept=stored)
+    def step(self, stored: bool = False, failed: bool = False) -> None:
+        """Take note of one more reply. stored: the reply cache had it. failed: it is none."""
+        self._meter.step(kept=stored, failed=failed)
         now = time.monotonic()
         if now - self._written > FILE_SECONDS:
             self._write("running", now)
@@ -68,9 +68,14 @@ class Progress:
         usage_journal.append(self._content(state))
         run_journal.note_calls(self._usage.taken())
 
-    def _failed(self) -> str:
-        failed = self._usage.total("failed")
-        return f"{failed:,} failed" if failed else ""
+    def _beside(self) -> str:
+        """What it has taken so far, with interrupted runs that it carries on."""
+        failed, cost = self._usage.total("failed"), self._usage.cost
+        tokens = self._usage.total("prompt_tokens") + self._usage.total("completion_tokens")
+        parts = [f"{failed:,} failed"] if failed else []
+        parts += [f"{tokens:,} tokens"] if tokens else []
+        parts += [f"cost {cost:,.4g}"] if cost else []
+        return ", ".join(parts)
 
     def _write(self, state: str, now: float) -> None:
         self._written = now

@@ -14,13 +14,15 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import get_args
+from types import TracebackType
+from typing import NamedTuple, get_args
 
-from evobuild.core.cache_segments import Row
+from evobuild.core.cache_segments import Row, transaction
 from evobuild.core.chat import Choice, Finish, Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.sqlite_cache import CacheKind, SqliteCache, open_sqlite_cache
+from evobuild.models.reply_claims import Claims
 
 VERSION = 1
 """Of what goes into a key."""
@@ -160,6 +162,13 @@ def replies_by_key(
     return heapq.merge(*cursors, key=itemgetter(0))
 
 
+class Claimed(NamedTuple):
+    """What came of a claim. known: replies that have come meanwhile. theirs: what other processes ask for."""
+
+    known: dict[Key, Reply]
+    theirs: frozenset[Key]
+
+
 class ReplyCache(SqliteCache):
     """The open reply cache, for one model.
 
@@ -170,6 +179,7 @@ class ReplyCache(SqliteCache):
 
     def __init__(self, file: Path, identity: str) -> None:
         super().__init__(file, KIND, identity)
+        self._claims = Claims(self._connection, file)
 
     def key(self, request: Request) -> Key:
         """Hash what is asked: 16 bytes. Neither the request's key nor its purpose counts.
@@ -192,3 +202,39 @@ class ReplyCache(SqliteCache):
     def put(self, key: Key, reply: Reply) -> None:
         """Keep a reply; `settle` or `flush` brings it to disk."""
         self.keep(key, encode_reply(reply))
+
+    def claim(self, keys: Sequence[Key], force: bool = False) -> Claimed:
+        """Claim replies, but for those that have come and those that another process asks for now.
+
+        keys: at most as many as SQLite takes variables. force: ask for what others have claimed, too.
+
+        Raises UserError if the file cannot be written, so that a reply would have to be paid for again.
+        """
+        self.check_writable()
+        try:
+            with transaction(self._connection, "BEGIN IMMEDIATE"):
+                self._claims.begin()
+                known = self.get(keys)
+                theirs = self._claims.take([key for key in keys if key not in known], force)
+        except (sqlite3.Error, OSError) as error:
+            raise KIND.user_error(self.file, error) from error
+        return Claimed(known, frozenset(theirs))
+
+    def release(self, key: Key) -> None:
+        """Leave a claimed reply to others: none has come."""
+        self._claims.release([key])
+
+    def flush(self) -> None:
+        """Commit what is buffered, and with it what was claimed."""
+        keys = list(self._buffer)
+        super().flush()
+        self._claims.release(keys)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.flush()
+        finally:
+            self._claims.end()
+            self._connection.close()

@@ -76,6 +76,17 @@ def test_what_is_all_kept_says_nothing(clock, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_what_has_failed_is_not_done_and_makes_nothing_faster(clock, capsys):
+    meter = Meter("respond-r0", "replies", 101, clock=clock)
+    meter.step()
+    clock.now += 5
+    for _ in range(100):
+        meter.step(failed=True)
+    meter.step(count=5)
+    assert capsys.readouterr().err.splitlines()[-1] == "respond-r0: 1 of 101 replies"
+    assert meter.line() == "respond-r0: 6 of 101 replies, 1.0/s, 1 min 35 s left"
+
+
 def test_without_a_total_no_time_is_said_to_be_left(clock, capsys):
     meter = Meter("sandbox", "functions", None, beside=lambda: "2 failed", clock=clock)
     clock.now += 8
@@ -103,6 +114,9 @@ class Bar:
 
     def update(self, count: int) -> None:
         self.n += count
+
+    def set_postfix_str(self, text: str, refresh: bool) -> None:
+        """Show what has failed and what was spent."""
 
     def close(self) -> None:
         """Nothing to take away."""

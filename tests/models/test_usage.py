@@ -152,10 +152,24 @@ def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkey
     usage = Usage("m", "evolver")
     usage.count("evolve", reply("a", "", error="refused"))
     progress = Progress("evolve-r1", usage, 4)
-    progress.step()
+    progress.step(failed=True)
     progress.close(finished=True)
     line = capsys.readouterr().err
-    assert line == "evolve-r1: 1 of 4 replies of the evolver, 1 failed\n"
+    assert line == "evolve-r1: 0 of 4 replies of the evolver, 1 failed, 7 tokens\n"
+
+
+def test_a_line_tells_what_was_spent_and_no_failure_of_an_interrupted_run(here, capsys, monkeypatch):
+    monkeypatch.setattr("evobuild.core.progress.FIRST_SECONDS", 0.0)
+    price = machine.Price(prompt=2.0, completion=10.0)
+    usage = Usage("m", "evolver", price)
+    usage.count("evolve", reply("a", "", error="refused"))
+    Progress("evolve-r1", usage, 4).close(finished=False)
+    usage = Usage("m", "evolver", price)
+    resumed = Progress("evolve-r1", usage, 4)
+    usage.count("evolve", reply("a", "two words"))
+    resumed.step()
+    line = "evolve-r1: 1 of 4 replies of the evolver, 16 tokens, cost 4.8e-05\n"
+    assert capsys.readouterr().err == line
 
 
 def test_a_run_that_is_carried_on_says_at_once_what_the_store_had(here, engine, capsys):

@@ -28,10 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     merge = commands.add_parser("import", help="take the replies of such a file in")
     merge.add_argument("file", type=Path, metavar="FILE.parquet")
     merge.set_defaults(work=_import)
-    prune = commands.add_parser("prune", help="remove the replies of models")
+    prune = commands.add_parser("prune", help="remove replies of models, or those that only made rejects")
     which = prune.add_mutually_exclusive_group(required=True)
     which.add_argument("--model", metavar="PREFIX", help="of models that begin so")
     which.add_argument("--keep-current", action="store_true", help="of all that params.yaml does not name")
+    which.add_argument("--rejected", metavar="STAGE", help="that STAGE has rejected, such as respond@r0")
     prune.set_defaults(work=_prune)
     rebuild = commands.add_parser("rebuild", help="put what a damaged store still holds into a fresh one")
     rebuild.set_defaults(work=_rebuild)
@@ -93,8 +94,13 @@ def _import(arguments: argparse.Namespace) -> int:
 
 def _prune(arguments: argparse.Namespace) -> int:
     from evobuild.cli.check.params import PARAMS
-    from evobuild.cli.store import archive
+    from evobuild.cli.store import archive, rejected
 
+    if arguments.rejected is not None:
+        texts, models = rejected.rejected_texts(arguments.rejected), rejected.chat_identities(PARAMS)
+        removed, left = rejected.prune_rejected(replies_file(), texts, models)
+        say(f"{removed:,} replies removed, {left:,} kept\n")
+        return 0
     drop = archive.unused_models(PARAMS) if arguments.keep_current else archive.begins_with(arguments.model)
     removed, left = archive.prune_replies(replies_file(), drop)
     say(f"{removed:,} replies removed, {left:,} kept\n")
