@@ -25,11 +25,14 @@ class BadInput(UserError):
 
 
 class NothingLeft(BadInput):
-    """A stage has lost all its rows. rejects: the table of them, which stays though the stage fails."""
+    """A stage has lost all its rows.
 
-    def __init__(self, message: str, rejects: Path | None = None) -> None:
+    rejects: the table of them, which stays though the stage fails. has_replies: some are lost by a reply.
+    """
+
+    def __init__(self, message: str, rejects: Path | None = None, has_replies: bool = False) -> None:
         super().__init__(message)
-        self.rejects = rejects
+        self.rejects, self.has_replies = rejects, has_replies
 
 
 class BadParams(UserError):

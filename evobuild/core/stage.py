@@ -169,12 +169,13 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
         try:
             main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
         except NothingLeft as error:
-            error.args = (f"{error}{_way_on(main, arguments, kinds)}",)
+            if way := _way_on(main, arguments, kinds, error.has_replies):
+                error.args = (("; " if "\n" in str(error) else "\n").join((str(error), way)),)
             raise
     return arguments
 
 
-def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any]) -> str:
+def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any], has_replies: bool) -> str:
     """Where the rejects of a stage that lost all its rows are, and how their replies are asked for anew."""
     from evobuild.core.stages import ASKED, stage_address
 
@@ -183,7 +184,7 @@ def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any])
     name = Path(main.__code__.co_filename).stem
     address = stage_address(name, instance_name(arguments, kinds))
     anew = f"; to ask for their replies anew: evobuild store prune --rejected {address}"
-    return f"; all rejects: {arguments.rejects}{anew if name in ASKED else ''}"
+    return f"all rejects: {arguments.rejects}{anew if has_replies and name in ASKED else ''}"
 
 
 def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:

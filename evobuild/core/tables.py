@@ -462,7 +462,8 @@ def refuse_empty(what: str, counts: dict[str, Any], rejects: Path | None = None)
     """
     if not counts["out"]:
         details = commonest_details(rejects) if rejects else ""
-        raise NothingLeft(_none_left(what, counts) + (f"\nmostly: {details}" if details else ""), rejects)
+        said = _none_left(what, counts) + (f"\nmostly: {details}" if details else "")
+        raise NothingLeft(said, rejects, set(counts["rejects"]) != {"model error"})
 
 
 def refuse_loss_of_all(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:

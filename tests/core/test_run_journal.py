@@ -151,3 +151,25 @@ def test_a_stage_ends_with_its_line_and_leaves_its_run_in_the_journal(tmp_path):
     [run] = read_runs(Path(tmp_path / ".evobuild/runs.jsonl"))
     assert (run.stage, run.rows_in, run.calls, run.version) == ("evolve@r1", 2, 1, __version__)
     assert run.seconds > 0 and run.started.endswith("+00:00")
+
+
+INTERRUPTED = SCRIPT.replace("args.child.touch()", "raise KeyboardInterrupt").replace(
+    'model.usage.meter("evolve").send()', "model.usage.kept = 12"
+)
+
+
+@pytest.mark.parametrize(
+    ("stage", "command"),
+    [({}, "python evolve.py --round r1"), ({"DVC_STAGE": "evolve@r1"}, "evobuild repro")],
+)
+def test_a_stage_that_is_interrupted_says_what_it_keeps_and_how_to_go_on(tmp_path, stage, command):
+    (tmp_path / "evolve.py").write_text(INTERRUPTED)
+    (tmp_path / "params.yaml").write_text("random_seed: 1\n")
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(tmp_path)} | stage
+    done = subprocess.run(
+        [sys.executable, "evolve.py", "--round", "r1"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 130
+    line = f"evolve: interrupted; 12 replies of this run are kept; to go on: {command}\n"
+    assert done.stderr == line

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
 import yaml
-from faults import FaultServer, failing, good
+from faults import Answer, FaultServer, content, failing, good
 from workspace import SHIPPED_PARAMS
 
-from evobuild.core import tables
-from evobuild.core.errors import UserError
+from evobuild.cli.store import rejected
+from evobuild.core import cache_files, tables
+from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
+from evobuild.core.errors import NothingLeft, UserError
 from evobuild.core.stage import call_stage
 from evobuild.models import rate_limit
+from evobuild.models.reply_cache import ReplyCache
 from stages import respond
 
 ROWS = 300
@@ -35,12 +39,13 @@ def project(tmp_path, monkeypatch, row, store):
     tables.write(Path("rows.parquet"), tables.frame(tables.INSTRUCTIONS, rows))
     outs = {"responses": "out.parquet", "rejects": "rejects.parquet", "counts": "counts.json"}
 
-    def run(plan, **options):
+    def run(plan, given=None, **options):
+        words = {"pool": "r0", "rows": "rows.parquet"} | outs | (given or {})
         with FaultServer(plan) as server:
-            given = {"base_url": server.url, "timeout": 2.0, "retries": 1, "concurrency": 16} | options
-            Path("machine.yaml").write_text(yaml.safe_dump({"openai": given}))
+            openai = {"base_url": server.url, "timeout": 2.0, "retries": 1, "concurrency": 16} | options
+            Path("machine.yaml").write_text(yaml.safe_dump({"openai": openai}))
             try:
-                call_stage(respond.main, Path("params.yaml"), {"pool": "r0", "rows": "rows.parquet"} | outs)
+                call_stage(respond.main, Path("params.yaml"), words)
             finally:
                 run.asked, run.written = server.asked.total(), [Path(out).exists() for out in outs.values()]
 
@@ -101,3 +106,71 @@ def test_what_will_never_be_answered_is_a_reject(project):
 
     project(refusing)
     assert pl.read_parquet("rejects.parquet")["detail"].to_list() == ["bad request: 400 odd"]
+
+
+def said(text):
+    """A plan whose replies say this."""
+
+    def plan(body, attempt):
+        whole = content(body)
+        whole["choices"][0]["message"]["content"] = text
+        return Answer(json.dumps(whole).encode())
+
+    return plan
+
+
+def test_a_stage_that_loses_all_its_rows_leaves_the_rejects_and_says_why_and_how_to_ask_anew(project):
+    outs = {"rows": "few.parquet", "rejects": "data/rejects/respond-r0.parquet"}
+    tables.write(Path("few.parquet"), tables.read(Path("rows.parquet"), tables.INSTRUCTIONS).head(40))
+    Path("data/rejects").mkdir(parents=True)
+    with pytest.raises(NothingLeft) as caught:
+        project(said("Sure, what is it that you want?"), given=outs)
+    assert str(caught.value).splitlines()[0] == (
+        "40 rows came in and none is left; the commonest reasons: insufficient qualification (40)"
+    )
+    assert "evobuild store prune --rejected respond@r0" in str(caught.value)
+    assert [Path(out).exists() for out in ("out.parquet", outs["rejects"], "counts.json")] == [0, 1, 0]
+    with pytest.raises(NothingLeft):
+        project(good, given=outs)
+    assert project.asked == 0
+    texts = rejected.rejected_texts("respond@r0")
+    moved = rejected.prune_rejected(cache_files.replies_file(), texts, ["openai:tiny"])
+    assert moved == (40, 0)
+    project(good, given=outs)
+    assert project.asked == 40
+    assert pl.read_parquet("out.parquet").height == 40
+
+
+def test_the_commonest_details_are_said(project):
+    def refusing(body, attempt):
+        number = len(body["messages"][-1]["content"])
+        return failing(400, f"odd {number % 2}") if number % 3 else failing(400, "no river")
+
+    tables.write(Path("few.parquet"), tables.read(Path("rows.parquet"), tables.INSTRUCTIONS).head(40))
+    with pytest.raises(NothingLeft) as caught:
+        project(refusing, given={"rows": "few.parquet"})
+    first, second = str(caught.value).split("\n")
+    assert first.endswith("model error (40)")
+    assert second.startswith("mostly: bad request: 400 ")
+    assert second.endswith("; all rejects: rejects.parquet")
+    assert pl.read_parquet("rejects.parquet").height == 40
+
+
+@pytest.mark.parametrize(
+    ("stage", "fragment"),
+    [("select", "asks no model; expected one of optimize, evolve"), ("respond@r7", "there are rejects of: ")],
+)
+def test_rejects_that_are_not_there_are_said(project, stage, fragment):
+    with pytest.raises(UserError, match=fragment):
+        rejected.rejected_texts(stage)
+
+
+def test_a_reply_that_a_model_of_no_chat_role_or_in_other_words_gave_stays(store):
+    for name in ("openai:tiny", "openai:other"):
+        with ReplyCache(store, name) as cache:
+            for text in ("", "   ", "fine", "bad"):
+                asked = Request(text, "respond", (Message("user", text),), Sampling())
+                cache.put(cache.key(asked), Reply("", (Choice(text, "stop", 1),), 1))
+    assert rejected.prune_rejected(store, {"", "bad"}, ["openai:tiny"]) == (2, 6)
+    with pytest.raises(UserError, match="there is no reply store"):
+        rejected.prune_rejected(store.with_name("none"), {""}, ["openai:tiny"])

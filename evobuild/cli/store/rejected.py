@@ -41,9 +41,8 @@ def rejected_texts(address: str) -> frozenset[str]:
     path = folder / f"{file_stem(stage, name)}.parquet"
     if not path.exists():
         known = sorted(each.stem.replace("-", "@", 1) for each in folder.glob(f"{stage}*.parquet"))
-        raise UserError(
-            f"--rejected: {path} does not exist; rejects are here of: {', '.join(known) or 'none'}"
-        )
+        here = ", ".join(known) or "no such stage"
+        raise UserError(f"--rejected: {path} does not exist; there are rejects of: {here}")
     lost = tables.read(path, tables.REJECTS, ["id", "reply"])
     texts = set(lost["reply"])
     failures = DATA / "failures" / f"{name}.parquet"
