@@ -35,7 +35,7 @@ class OpenAIEngine:
     def __init__(self, model: ChatModel, settings: machine.Machine | None = None) -> None:
         options = (settings or machine.load_machine()).openai
         self._servers = Servers(model, options)
-        self.capacity = 2 * options.concurrency * self._servers.number
+        self.capacity = self._servers.capacity
         self._submitted: deque[Request] = deque()
         self._finished: SimpleQueue[list[Reply | BaseException]] = SimpleQueue()
         self._batch: list[Reply | BaseException] = []

@@ -12,6 +12,7 @@ nothing is answered any more.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
@@ -68,17 +69,16 @@ class Servers:
         urls = base_urls(options)
         shown = ", ".join(urls[:SHOWN]) + (", …" if len(urls) > SHOWN else "")
         servers = f"the server at {shown}" if len(urls) == 1 else f"the servers at {shown}"
-        self._watch = Watch(f"{model}: {servers}", options.timeout)
+        self.capacity = 2 * options.concurrency * len(urls)
+        self._watch = Watch(f"{model}: {servers}", options.timeout, self.capacity)
+        # What the last call of each request that waits came to, and why those are given up that are.
+        self._tasks: dict[asyncio.Task[Any], str] = {}
+        self._given_up: dict[asyncio.Task[Any], str] = {}
         self._all = [_Health(Server(model, options, url, self._watch)) for url in urls]
         self._asked = self._all
         self._repeats = False
         # Why no answers to chats are scored (True), or no raw texts (False).
         self._unscored: dict[bool, str] = {}
-
-    @property
-    def number(self) -> int:
-        """How many there are."""
-        return len(self._all)
 
     async def open(self) -> None:
         """Reach the servers. Raises UserError if none can be used."""
@@ -111,6 +111,8 @@ class Servers:
         if is_scored and (request.raw is None) in self._unscored:
             return Reply(request.key, (), 0, self._unscored[request.raw is None])
         self._watch.add(request, self._now)
+        task = self._task
+        self._tasks[task] = "no reply yet"
         failure: str | None
         try:
             answers = await self._answers(request)
@@ -122,14 +124,31 @@ class Servers:
             failure = None if isinstance(error, Unable) or str(error) == NO_BUDGET else str(error)
             if isinstance(error, NoLikelihoods):
                 self._unscored[request.raw is None] = str(error)
+        except asyncio.CancelledError:
+            if task not in self._given_up:
+                raise
+            task.uncancel()
+            failure = f"{self._tasks[task]} (given up: {self._given_up.pop(task)})"
+            reply = Reply(request.key, (), 0, failure, passing=True)
+        finally:
+            del self._tasks[task]
         self._watch.remove(request, failure)
         return reply
 
     async def watch(self) -> None:
-        """Say now and then that nothing is answered. Raises ServerFailed once that has lasted too long."""
+        """Give up what waits for too long for any answer. Raises ServerFailed if that is much."""
         while True:
             await asyncio.sleep(self._look_seconds)
-            self._watch.look(self._now)
+            if reason := self._watch.look(self._now):
+                for task in self._tasks:
+                    self._given_up[task] = reason
+                    task.cancel()
+
+    @property
+    def _task(self) -> asyncio.Task[Any]:
+        task = asyncio.current_task()
+        assert task is not None, "called by tasks of the loop alone"
+        return task
 
     @property
     def _now(self) -> float:
@@ -157,9 +176,10 @@ class Servers:
             try:
                 answer = await self._asked_once(request, n, number, attempt > 0)
             except Retry as error:
+                self._tasks[self._task] = error.cause
                 alone = len(self._asked) == 1
                 patient = not alone or (error.after or 0.0) <= self._longest_wait
-                if attempt + 1 == self._tries or not patient or self._watch.is_silent(self._now):
+                if attempt + 1 == self._tries or not patient:
                     tries = f"{attempt + 1} {'try' if attempt == 0 else 'tries'}"
                     raise GivenUp(f"{error.cause} (given up after {tries})") from error
                 if alone:

@@ -4,8 +4,8 @@ The servers count as one. They have failed, and the stage ends with what was see
 
 - `IN_A_ROW` requests in a row got no answer: their calls failed, were rejected or brought an empty reply. Of
   those in flight when a server breaks off that had answered, the first alone counts: it may be back soon;
-- nothing was answered for `SILENT_TIMEOUTS` times the timeout, while at least `FEW` requests wait. Fewer may
-  be prompts that their server cannot get past, so that they are given up instead;
+- nothing was answered for `SILENT_TIMEOUTS` times the timeout, while as many requests wait. If fewer do, they
+  may be the last ones, prompts that no server gets past: they are given up, and the stage goes on;
 - of the last `LATEST` requests, `FAILED_SHARE` came to nothing.
 
 Times are in seconds, of one clock that never goes back.
@@ -23,7 +23,6 @@ from evobuild.models.engine import ServerFailed
 
 IN_A_ROW = 64
 SILENT_TIMEOUTS = 1.5
-FEW = 4
 LATEST = 200
 FAILED_SHARE = 0.9
 
@@ -38,10 +37,12 @@ class Watch:
     """The outcomes of all calls to a model.
 
     name: what lines begin with, "openai:tiny: the server at http://127.0.0.1:8000/v1". timeout: of a call.
+    capacity: requests that wait while there are more to come.
     """
 
-    def __init__(self, name: str, timeout: float, say: Callable[[str], None] = log) -> None:
+    def __init__(self, name: str, timeout: float, capacity: int, say: Callable[[str], None] = log) -> None:
         self._name, self._say = name, say
+        self._many = min(IN_A_ROW, capacity)
         self._patience = SILENT_TIMEOUTS * timeout
         self._waiting: dict[str, Request] = {}
         self._has_answered = self._has_failed = False
@@ -102,20 +103,24 @@ class Watch:
             said = f"none of the last {IN_A_ROW} requests was answered"
             raise self._failed(said, request.purpose, self._seen)
 
-    def is_silent(self, now: float) -> bool:
-        """Whether requests have waited for an answer for too long."""
-        return bool(self._waiting) and now - self._quiet_since >= self._patience
+    def look(self, now: float) -> str:
+        """Say once in a while that nothing comes; why all that waits is to be given up, '' if it is not.
 
-    def look(self, now: float) -> None:
-        """Say once in a while that nothing comes. Raises ServerFailed if nothing has come for too long."""
+        Raises ServerFailed if nothing has come for too long and much waits.
+        """
         if not self._waiting:
-            return
+            return ""
         quiet = now - self._quiet_since
-        request = next(iter(self._waiting.values()))
-        if self.is_silent(now) and len(self._waiting) >= FEW:
-            raise self._failed(f"nothing was answered for {duration(quiet)}", request.purpose, self._seen)
+        purpose = next(iter(self._waiting.values())).purpose
+        said = f"nothing was answered for {duration(quiet)}"
+        if quiet >= self._patience:
+            if len(self._waiting) >= self._many:
+                raise self._failed(said, purpose, self._seen)
+            self._quiet_since = now
+            return said
         if quiet >= LINE_SECONDS and now - max(self._said_at or 0.0, self._quiet_since) >= LINE_SECONDS:
-            self._say_line(f"nothing was answered for {duration(quiet)}", now)
+            self._say_line(said, now)
+        return ""
 
     def _say_failure(self, cause: str, now: float) -> None:
         self._unsaid[cause] += 1
@@ -135,9 +140,8 @@ class Watch:
 
     def _failed(self, what: str, purpose: str, causes: Counter[str]) -> ServerFailed:
         self._has_failed = True
-        seen = commonest(causes) or "no call has ended"
         return ServerFailed(
-            f"{self._name}: {what} (of purpose '{purpose}'): {seen}\n"
+            f"{self._name}: {what} (of purpose '{purpose}'): {commonest(causes)}\n"
             "replies that came before are kept: once it answers, run again, and only what is missing is asked"
         )
 
@@ -145,5 +149,5 @@ class Watch:
 def commonest(causes: Counter[str]) -> str:
     """Name the commonest causes with their counts: "429 slow down (7), no reply within 5 s (2)"."""
     ranked = sorted(causes.items(), key=lambda each: (-each[1], each[0]))
-    shown = [f"{cause} ({count:,})" for cause, count in ranked[:CAUSES]]
+    shown = [f"{cause} ({count:,})" for cause, count in ranked[:CAUSES]] or ["no call has ended"]
     return ", ".join([*shown, *(["…"] if len(ranked) > CAUSES else [])])

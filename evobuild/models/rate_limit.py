@@ -71,7 +71,13 @@ class RateLimit:
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
-        await turn
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._inside -= 1
+                self._admit()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

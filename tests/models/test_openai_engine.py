@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import sys
@@ -148,7 +149,6 @@ def test_each_fault_is_got_past(serve, kind):
         ("429", "429 too many requests"),
         ("503", "503 overloaded"),
         ("reset", "connection lost"),
-        ("hang", "no reply within "),
         ("half", "connection lost"),
         ("half JSON", "malformed reply"),
         ("content type", "content type text/html"),
@@ -160,11 +160,21 @@ def test_a_lasting_fault_is_a_reject_with_its_reason_after_bounded_tries(serve, 
     server = serve(lambda body, attempt: faults(body, 0, 0.01)[kind], timeout=0.2, retries=2)
     reply = one()
     assert reply.error.startswith(reason)
-    # What hangs is not waited for more than one and a half timeouts.
-    tries = 2 if kind == "hang" else 3
-    assert reply.error.endswith(f"(given up after {tries} tries)")
+    assert reply.error.endswith("(given up after 3 tries)")
     assert reply.choices == ()
-    assert server.asked.total() == tries
+    assert server.asked.total() == 3
+    assert stored(store) == (0, 0)
+
+
+def test_what_hangs_is_given_up_after_one_and_a_half_timeouts(serve, store):
+    server = serve(lambda body, attempt: replace(good(body), hang=True, good=False), timeout=0.4)
+    replies = ask(questions(20))
+    assert len(replies) == 20
+    for reply in replies.values():
+        assert re.fullmatch(
+            r"no reply (yet|within 0\.4 s) \(given up: nothing was answered for \d\.\d s\)", reply.error
+        )
+    assert server.asked.total() <= 8
     assert stored(store) == (0, 0)
 
 

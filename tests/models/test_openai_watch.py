@@ -6,9 +6,9 @@ import pytest
 
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.models.engine import ServerFailed
-from evobuild.models.openai_watch import FEW, IN_A_ROW, Watch
+from evobuild.models.openai_watch import IN_A_ROW, Watch
 
-TIMEOUT = 600.0
+TIMEOUT, CAPACITY = 600.0, 128
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def said():
 
 @pytest.fixture
 def watch(said):
-    return Watch("tiny: the server", TIMEOUT, said.append)
+    return Watch("tiny: the server", TIMEOUT, CAPACITY, said.append)
 
 
 def request(number: int) -> Request:
@@ -70,7 +70,7 @@ def test_of_rejections_each_counts(watch):
 
 
 def test_one_and_a_half_timeouts_without_an_answer_end_the_stage(watch):
-    for number in range(FEW):
+    for number in range(IN_A_ROW):
         watch.add(request(number), 100.0)
     fail(watch, 0, 700.0, "no reply within 600 s")
     watch.look(999.0)
@@ -82,23 +82,24 @@ def test_one_and_a_half_timeouts_without_an_answer_end_the_stage(watch):
 
 
 def test_the_clock_begins_anew_with_an_answer_and_stands_while_nothing_is_asked(watch):
-    for number in range(FEW):
+    for number in range(IN_A_ROW):
         watch.add(request(number), 100.0)
     watch.note_answer(900.0)
     watch.look(1700.0)
-    for number in range(FEW):
+    for number in range(IN_A_ROW):
         watch.remove(request(number), "")
     watch.look(9000.0)
-    for number in range(FEW):
+    for number in range(IN_A_ROW):
         watch.add(request(number), 9000.0)
     watch.look(9800.0)
 
 
-def test_a_few_requests_are_given_up_instead(watch):
-    for number in range(FEW - 1):
+def test_fewer_requests_are_given_up_instead(watch):
+    for number in range(IN_A_ROW - 1):
         watch.add(request(number), 100.0)
-    watch.look(1000.0)
-    assert watch.is_silent(1000.0)
+    assert watch.look(999.0) == ""
+    assert watch.look(1000.0) == "nothing was answered for 15 min 00 s"
+    assert watch.look(1001.0) == ""
 
 
 def test_a_mixture_is_judged_by_its_share(watch):
