@@ -16,8 +16,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 from figures import Figures, of_parts
@@ -27,6 +29,9 @@ SUPPORT = ROOT / "tests/support"
 ROWS = 500
 TIMEOUT = 2.0
 """Seconds of a call; what drips or never ends takes all of it."""
+
+AT_ONCE = 4
+"""Behaviours that are tried side by side: each waits most of the time."""
 
 STAGE = """
 import os, resource, sys
@@ -71,11 +76,6 @@ class Folder:
         said, _ = stage.communicate(timeout=900)
         return stage.returncode, said, float((self.path / "peak").read_text())
 
-    def clear(self) -> None:
-        """Forget what was made, replies too."""
-        for file in (*(self.path / out for out in OUTS.values()), self.store):
-            file.unlink(missing_ok=True)
-
     def begin(self, url: str, key: str, **options: object) -> subprocess.Popen[str]:
         """Begin the stage. options: of machine.yaml's openai."""
         given = {"base_url": url} | options
@@ -116,47 +116,67 @@ class Folder:
         return [file.name for file in files if any(piece.encode() in file.read_bytes() for piece in pieces)]
 
 
+class Met(NamedTuple):
+    """What one run of the stage made of a behaviour.
+
+    is_wrong: rows are neither out nor rejects, or an out is there that should not. peak: of memory, in MB.
+    leaks: files and words that hold a part of the key.
+    """
+
+    is_wrong: bool
+    has_traceback: bool
+    peak: float
+    leaks: list[str]
+
+
 def run(figures: Figures) -> None:
     """Take all figures."""
     sys.path[:0] = [str(SUPPORT), str(ROOT)]
+    from hostile import BEHAVIOURS
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        met = [each for runs in pool.map(_meet, enumerate(BEHAVIOURS)) for each in runs]
+    figures.at_least("servers: hostile behaviours, each over 500 rows", len(BEHAVIOURS), 30, "behaviours")
+    figures.at_most("servers: tracebacks", sum(each.has_traceback for each in met), 0, "runs")
+    wrong = sum(each.is_wrong for each in met)
+    figures.at_most("servers: runs whose rows are not out or rejects, or not untouched", wrong, 0, "runs")
+    leaks = sum(bool(each.leaks) for each in met)
+    figures.at_most("servers: runs that leave a part of the key", leaks, 0, "runs")
+    figures.at_most("servers: peak memory of a stage", max(each.peak for each in met), 500, "MB")
+    figures.at_most("servers: time of this part", (time.monotonic() - began) / 60, 15, "minutes")
+
+
+def _meet(numbered: tuple[int, str]) -> list[Met]:
+    """Run the stage against one behaviour, with its number and name, in a folder of its own."""
     from faults import KEY, Body, FaultServer, good
     from hostile import BEHAVIOURS, pieces
 
-    found: Counter[str] = Counter()
-    peak = 0.0
-    with tempfile.TemporaryDirectory() as name:
-        folder = Folder(Path(name), ROWS, first_wait=0.01)
-        for place, (behaviour, (answer, outcome)) in enumerate(BEHAVIOURS.items()):
+    place, name = numbered
+    answer, outcome = BEHAVIOURS[name]
 
-            def plan(body: Body, attempt: int, answer: object = answer) -> object:
-                number = int(body["messages"][-1]["content"].split("river ")[1].split(".")[0])
-                given = answer(body)
-                every = 16 if given.endless else 4
-                return given if number % every == 3 and server.asked.total() > 1 else good(body)
+    def plan(body: Body, attempt: int) -> object:
+        given = answer(body)
+        every = 16 if given.endless else 4
+        number = int(body["messages"][-1]["content"].split("river ")[1].split(".")[0])
+        return given if number % every == 3 and server.asked.total() > 1 else good(body)
 
-            fails = outcome == "later" and place % 8 == 0
-            for unanswered in ("reject", "fail") if fails else ("reject",):
-                with FaultServer(plan) as server:
-                    folder.clear()
-                    options = {"timeout": TIMEOUT, "retries": 1, "unanswered": unanswered}
-                    code, said, took = folder.run(server.url, KEY, **options)
-                peak = max(peak, took)
-                found["tracebacks"] += "Traceback" in said
-                whole = not code and folder.rows_accounted_for() == ROWS
-                nothing = code == 1 and not any((folder.path / out).exists() for out in OUTS.values())
-                wrong = not (whole if unanswered == "reject" else nothing)
-                leaks = [*folder.leaks(pieces()), *(piece for piece in pieces() if piece in said)]
-                found["rows"] += wrong
-                found["leaks"] += bool(leaks)
-                if wrong or leaks or "Traceback" in said or took > 400:
-                    print(f"{behaviour}, {unanswered}: exit {code}, {took:.0f} MB, {leaks}: {said[-500:]}")
-    figures.at_least("servers: hostile behaviours, each over 500 rows", len(BEHAVIOURS), 30, "behaviours")
-    figures.at_most("servers: tracebacks", found["tracebacks"], 0, "runs")
-    figures.at_most(
-        "servers: runs whose rows are not out or rejects, or not untouched", found["rows"], 0, "runs"
-    )
-    figures.at_most("servers: runs that leave a part of the key", found["leaks"], 0, "runs")
-    figures.at_most("servers: peak memory of a stage", peak, 500, "MB")
+    met = []
+    fails = outcome == "later" and place % 8 == 0
+    for unanswered in ("reject", "fail") if fails else ("reject",):
+        with tempfile.TemporaryDirectory() as path, FaultServer(plan) as server:
+            folder = Folder(Path(path), ROWS, first_wait=0.01)
+            options = {"timeout": TIMEOUT, "retries": 1, "unanswered": unanswered}
+            code, said, peak = folder.run(server.url, KEY, **options)
+            if unanswered == "reject":
+                is_wrong = code != 0 or folder.rows_accounted_for() != ROWS
+            else:
+                is_wrong = code != 1 or any((folder.path / out).exists() for out in OUTS.values())
+            leaks = [*folder.leaks(pieces()), *(piece for piece in pieces() if piece in said)]
+        met.append(Met(is_wrong, "Traceback" in said, peak, leaks))
+        if is_wrong or leaks or "Traceback" in said or peak > 400:
+            print(f"{name}, {unanswered}: exit {code}, {peak:.0f} MB, {leaks}: {said[-500:]}", flush=True)
+    return met
 
 
 if __name__ == "__main__":
