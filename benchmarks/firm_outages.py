@@ -11,6 +11,8 @@ reply cache ask the same. Some minutes. Prints each figure as it comes.
 from __future__ import annotations
 
 import json
+import ssl
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,14 +36,15 @@ HUNG_AFTER = 30
 class Case(NamedTuple):
     """A plan of a bad server, what has to stand in the stage's words, and the most calls that it may get.
 
-    well: how many calls it answers before. url: how its address is changed instead.
+    well: how many calls it answers before. url: another address. tls: its certificate is its own.
     """
 
     plan: Callable[[Any, int], Any]
     cause: str
     calls: int = 64
     well: int = 0
-    url: Callable[[str], str] = str
+    url: str = ""
+    tls: bool = False
 
 
 def cases() -> dict[str, Case]:
@@ -78,9 +81,11 @@ def cases() -> dict[str, Case]:
         "no choices": Case(
             always(lambda body: Answer(json.dumps(content(body, choices=0)).encode())), "empty choices"
         ),
-        "TLS failure": Case(good, "SSL", url=lambda url: url.replace("http:", "https:")),
-        "DNS failure": Case(good, "Cannot connect to host", url=lambda url: "http://nowhere.invalid:9/v1"),
-        "refused": Case(good, "Cannot connect to host", url=lambda url: "http://127.0.0.1:9/v1"),
+        "TLS failure": Case(good, "CERTIFICATE_VERIFY_FAILED", tls=True),
+        "DNS failure": Case(
+            good, "Cannot connect to host nowhere.invalid", url="http://nowhere.invalid:9/v1"
+        ),
+        "refused": Case(good, "Cannot connect to host 127.0.0.1:9", url="http://127.0.0.1:9/v1"),
     }
 
 
@@ -127,9 +132,9 @@ def _meet(folder: Folder, case: Case) -> tuple[int, float, str, int, int]:
     def plan(body: Any, attempt: int) -> Any:
         return good(body) if server.asked.total() <= case.well else case.plan(body, attempt)
 
-    with FaultServer(plan) as server:
+    with FaultServer(plan, tls=_own_certificate(folder.path) if case.tls else None) as server:
         began = time.monotonic()
-        code, words, _ = folder.run(case.url(server.url), KEY, timeout=TIMEOUT)
+        code, words, _ = folder.run(case.url or server.url, KEY, timeout=TIMEOUT)
         seconds = time.monotonic() - began
         calls = server.asked.total() - case.well
     assert code == 1, f"the stage ended with {code}: {words[-500:]}"
@@ -138,6 +143,17 @@ def _meet(folder: Folder, case: Case) -> tuple[int, float, str, int, int]:
         code, said, _ = folder.run(server.url, KEY)
         assert code == 0 and folder.rows_accounted_for() == ROWS, said[-500:]
         return calls, seconds, words, missing, server.asked.total()
+
+
+def _own_certificate(folder: Path) -> ssl.SSLContext:
+    """A certificate for 127.0.0.1 that nobody else has signed."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command = ["openssl", *words, "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 def _paid_twice() -> float:

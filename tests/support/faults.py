@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import json
 import random
+import ssl
 import sys
 import threading
 from collections import Counter
@@ -139,12 +140,19 @@ class FaultServer:
     """The server in a thread of its own. Counts by body: calls taken, and good replies given.
 
     latency: seconds before any answer. models: status of GET /models, listed: what it gives.
-    pace: what all seconds are multiplied by.
+    pace: what all seconds are multiplied by. tls: with whose certificate it speaks HTTPS.
     keys: Authorization headers seen.
     """
 
-    def __init__(self, plan: Plan = good, latency: float = 0.0, models: int = 200, pace: float = 1.0) -> None:
-        self.plan, self.latency, self.models, self.pace = plan, latency, models, pace
+    def __init__(
+        self,
+        plan: Plan = good,
+        latency: float = 0.0,
+        models: int = 200,
+        pace: float = 1.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.plan, self.latency, self.models, self.pace, self.tls = plan, latency, models, pace, tls
         self.listed = [{"id": "tiny", "object": "model", "max_model_len": 2048}]
         self.asked: Counter[bytes] = Counter()
         self.answered: Counter[bytes] = Counter()
@@ -158,9 +166,11 @@ class FaultServer:
 
     def __enter__(self) -> Self:
         self._server = self.loop.run_until_complete(
-            self.loop.create_server(lambda: _Connection(self, self._open), "127.0.0.1", 0, backlog=1024)
+            self.loop.create_server(
+                lambda: _Connection(self, self._open), "127.0.0.1", 0, backlog=1024, ssl=self.tls
+            )
         )
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
+        self.url = f"http{'s' if self.tls else ''}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
         self._thread.start()
         return self
 
