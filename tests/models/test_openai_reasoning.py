@@ -16,6 +16,7 @@ from evobuild.core.errors import UserError
 from evobuild.models import openai_server
 from evobuild.models.client import Model
 from evobuild.models.openai_call import Call
+from evobuild.models.openai_watch import Watch
 
 
 @pytest.fixture
@@ -141,7 +142,8 @@ def test_openais_own_server_is_known_by_its_name(monkeypatch, tmp_path, url, off
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("OPENAI_BASE_URL", url)
     options = openai_server.OpenAI()
-    assert openai_server.Server(NAME, options, url)._at_openai is official
+    watch = Watch("", options.timeout, 1)
+    assert openai_server.Server(NAME, options, url, watch)._at_openai is official
 
 
 def test_another_reasoning_is_another_reply(serve):
