@@ -212,7 +212,7 @@ def closing_line(run: StageRun) -> str:
 
 def interruption_line(calls: Iterable[Calls]) -> str:
     """What a stage says when it is interrupted: what it keeps, and the command that goes on."""
-    kept = sum(each["kept"] for each in calls)
+    kept = sum(each["put"] for each in calls)
     replies = f"{kept:,} replies of this run are kept" if kept != 1 else "1 reply of this run is kept"
     # DVC tells a stage whom it is run for.
     command = "evobuild repro" if "DVC_STAGE" in os.environ else shlex.join(["python", *sys.argv])

@@ -139,6 +139,9 @@ class Model:
         if waiting:
             yield from self._finished(waiting)
         elif elsewhere.waiting:
+            # Others may wait for what is not on disk yet, while they have what is waited for here.
+            self._keep_held()
+            self._cache.flush()
             elsewhere.pause()
         for some, late in elsewhere.due():
             yield from self._asked(some, waiting, elsewhere, force=late)
@@ -204,7 +207,7 @@ class Model:
                 return
         else:
             self._cache.put(key, reply)
-            self.usage.kept += 1
+            self.usage.put += 1
         self._keep_held()
 
     def _held_of(self, keys: Iterable[Key]) -> dict[Key, Reply]:
@@ -213,7 +216,7 @@ class Model:
     def _keep_held(self) -> None:
         for key, reply in self._held.items():
             self._cache.put(key, reply)
-        self.usage.kept += len(self._held)
+        self.usage.put += len(self._held)
         self._held.clear()
 
     def _counted(self, request: Request, reply: Reply) -> Reply:

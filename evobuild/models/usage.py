@@ -49,11 +49,11 @@ class Usage:
     """Counts by purpose, and the seconds spent waiting for the engine.
 
     calls: really sent, retries among them, in this run and in interrupted ones before it. cached: replies
-    from the reply cache in this run. failed: requests that ended in an error in this run. kept: replies that
-    this run has put into the cache. Tokens of calls are paid for,
-    whether their reply was of use or not; those of cached replies were. budget: what may be sent. written:
-    tokens that replies to come may have at most, where calls are only counted. identity: the model as its
-    engine names it, with the commit or content that it is.
+    from the reply cache in this run. failed: requests that ended in an error in this run. put: replies that
+    this run has put into the cache. Tokens of calls are paid for, whether their reply was of use or not; of
+    cached replies they were. budget: what may be sent. written: tokens that replies to come may have at most,
+    where calls are only counted. identity: the model as its engine names it, with the commit or content that
+    it is.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Usage:
         self.identity = identity
         self.role = role
         self.seconds = 0.0
-        self.written = self.kept = 0
+        self.written = self.put = 0
         self._price = price
         self._budget = budget or Budget()
         self._lock = threading.RLock()
@@ -175,6 +175,6 @@ class Usage:
             "model": self.model,
             "seconds": round(self.seconds, 2),
             "cost": None if self.cost is None else round(self.cost, 6),
-            "kept": self.kept,
+            "put": self.put,
             "purposes": purposes,
         }

@@ -154,7 +154,7 @@ def test_a_stage_ends_with_its_line_and_leaves_its_run_in_the_journal(tmp_path):
 
 
 INTERRUPTED = SCRIPT.replace("args.child.touch()", "raise KeyboardInterrupt").replace(
-    'model.usage.meter("evolve").send()', "model.usage.kept = 12"
+    'model.usage.meter("evolve").send()', "model.usage.put = 12"
 )
 
 

@@ -158,6 +158,24 @@ def test_a_model_asks_what_nobody_else_asks_and_takes_the_rest_from_the_cache(en
     assert (model.usage.total("calls"), model.usage.total("cached")) == (10, 10)
 
 
+def test_one_that_waits_for_another_first_brings_what_it_has_to_disk(engine, another, patience, monkeypatch):
+    monkeypatch.setattr("evobuild.core.sqlite_cache.COMMIT_SECONDS", 1e9)
+    engine(lambda asked: "mine")
+    other = another()
+    theirs, ours = keys(other, [0]), keys(other, [1])
+    other.claim(theirs)
+    seen = []
+
+    def look():
+        seen.append(list(other.get(ours)))
+        other.release(theirs[0])
+
+    patience.at_pause = look
+    with Model(NAME) as model:
+        list(model.generate(map(request, range(2))))
+    assert seen == [ours]
+
+
 def test_a_model_whose_replies_all_come_from_elsewhere_starts_no_engine(another, patience, monkeypatch):
     monkeypatch.setattr("evobuild.models.engine.engine_identity", str)
     other = another()
