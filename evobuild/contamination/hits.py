@@ -7,6 +7,7 @@ selection decides.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -19,11 +20,13 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, Instruction
+from evobuild.core.tables import CONTAMINATION, Instruction
 from evobuild.text.words import split_normalised_words
 
 SHOWN = 12
 """Hits of a set that a report shows."""
+DIGITS = 16
+"""Of a digest that stands for an evaluation row."""
 
 
 class Hit(NamedTuple):
@@ -148,10 +151,23 @@ def hit_lines(name: str, ledger: Mapping[str, Any], pools: Sequence[str]) -> lis
     ]
 
 
-def longest_hits(
-    name: str, pools: Sequence[str], *, contamination: Path, responses: Path
-) -> list[dict[str, Any]]:
-    """The rows of some pools that share most with a set, each with its longest hit and its own text.
+class SharedMost(NamedTuple):
+    """A row and the evaluation row that it shares most with, without the text of either.
+
+    words: shared, adjacent ones. digest: the beginning of the SHA-256 of the evaluation row's text.
+    """
+
+    set: str
+    place: str
+    measure: str
+    pool: str
+    row: str
+    words: int
+    digest: str
+
+
+def longest_hits(name: str, pools: Sequence[str], contamination: Path) -> list[SharedMost]:
+    """The rows of some pools that share most with a set, each with its longest hit.
 
     Raises BadInput naming the table that is missing or not as it should be.
     """
@@ -166,12 +182,12 @@ def longest_hits(
             rank = (-len(split_normalised_words(overlap)), id)
             best[row] = min(rank, best.get(row, rank))
         best = dict(sorted(best.items(), key=itemgetter(1))[:SHOWN])
-    ids = [id for _, id in best.values()]
-    found = tables.read(table, CONTAMINATION, where=pl.col("id").is_in(ids)).to_dicts()
-    shown = sorted(found, key=lambda hit: ids.index(hit["id"]))
-    texts: dict[str, str] = {}
-    for pool in {hit["pool"] for hit in shown}:
-        ours = pl.col("id").is_in([hit["row"] for hit in shown])
-        wanted = tables.read(responses / f"{pool}.parquet", INSTRUCTIONS, where=ours)
-        texts |= {row.id: row_text(row) for row in tables.instructions(wanted)}
-    return [hit | {"text": texts.get(hit["row"], "")} for hit in shown]
+    ranks = {id: -rank for rank, id in best.values()}
+    found = tables.read(table, CONTAMINATION, where=pl.col("id").is_in(list(ranks)))
+    hits = {hit["id"]: hit for hit in found.iter_rows(named=True)}
+    return [_shared_most(hits[id], words) for id, words in ranks.items()]
+
+
+def _shared_most(hit: Mapping[str, str], words: int) -> SharedMost:
+    digest = hashlib.sha256(hit["evaluation"].encode()).hexdigest()[:DIGITS]
+    return SharedMost(*(hit[name] for name in ("set", "place", "measure", "pool", "row")), words, digest)

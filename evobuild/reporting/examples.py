@@ -1,7 +1,8 @@
 """Rows to look at in the report: lineages from the seed to the last round, and rows that were lost.
 
-They are drawn from the random seed, spread over domains and reasons. Tables are read one at a time,
-and of each only the rows that are shown are kept.
+They are drawn from the random seed, spread over domains and reasons. Rows that share text with an evaluation
+set are not shown, nor what descends from them: the report is published. Tables are read one at a time, and of
+each only the rows that are shown are kept.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Round
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
+from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 from evobuild.reporting.params import ReportParams
@@ -25,6 +26,8 @@ from evobuild.text.word_differences import WordDifferences, compare_words
 
 LOST = 8
 """Rejects shown."""
+SPARE = 3
+"""Rows drawn for each that is shown, as some share text with an evaluation set."""
 
 
 class Stage(NamedTuple):
@@ -54,7 +57,7 @@ def lineages(params: ReportParams, where: outcomes.Tables) -> list[list[Stage]]:
     chain = _chain(params.rounds)
     paths = {name: where.rounds / f"{name}.parquet" for name in chain}
     last = tables.batches(paths[chain[-1]], INSTRUCTIONS, ["id", "domain"])
-    picked = draw_ids(last, params.report.examples, params.random_seed)
+    picked = draw_ids(last, SPARE * params.report.examples, params.random_seed)
     rows: dict[str, Instruction] = {}
     wanted = picked
     for name in reversed(chain):
@@ -72,7 +75,9 @@ def lineages(params: ReportParams, where: outcomes.Tables) -> list[list[Stage]]:
         words = compare_words(parent.instruction, row.instruction) if parent else [("equal", row.instruction)]
         return Stage(row, words, found_outcomes[key])
 
-    return [[stage(key) for key in _ancestry(rows, key)] for key in picked]
+    lines = ([stage(key) for key in _ancestry(rows, key)] for key in picked)
+    clean = (line for line in lines if not any(each.outcome.overlaps for each in line))
+    return list(islice(clean, params.report.examples))
 
 
 def _chain(rounds: Mapping[str, Round]) -> list[str]:
@@ -110,26 +115,36 @@ def _ancestry(rows: Mapping[str, Instruction], key: str) -> list[str]:
     return line
 
 
-def lost_rows(params: ReportParams, rounds: Path, rejects: Path) -> list[Lost]:
+def lost_rows(params: ReportParams, where: outcomes.Tables) -> list[Lost]:
     """Take one row of each reason and kind of stage, in the order of the pipeline; at most LOST.
 
     Raises BadInput if a table is missing.
     """
     places = [("evolve", name, round_.parent) for name, round_ in params.rounds.items()]
     places += [(stage, pool, pool) for stage in ("respond", "rate") for pool in params.pools]
+    may_show = ~pl.col("id").is_in(_sharing_rows(params, where.contamination).implode())
     found: list[Lost] = []
     seen: set[tuple[str, str]] = set()
     for stage, name, origin in places:
-        path = rejects / f"{stage}-{name}.parquet"
-        reasons = tables.scan(path, REJECTS, ["id", "reason"]).group_by("reason")
+        path = where.rejects / f"{stage}-{name}.parquet"
+        reasons = tables.scan(path, REJECTS, ["id", "reason"]).filter(may_show).group_by("reason")
         lost = tables.collect(path, reasons.agg(pl.col("id").min()))
         table = tables.read(path, REJECTS, where=pl.col("id").is_in(lost["id"].implode())).sort("id")
         first = table.unique("reason", keep="first", maintain_order=True).iter_rows()
         fresh = [row for row in first if (stage, row[1]) not in seen][: LOST - len(found)]
-        about = _rows(rounds / f"{origin}.parquet", [row[0] for row in fresh]) if fresh else {}
+        about = _rows(where.rounds / f"{origin}.parquet", [row[0] for row in fresh]) if fresh else {}
         for key, reason, detail, reply in fresh:
             seen.add((stage, reason))
             row = about.get(key)
             shown = (row.domain, row.instruction) if row else ("", "")
             found.append(Lost(f"{stage} {name}", reason, detail, reply, *shown))
     return found
+
+
+def _sharing_rows(params: ReportParams, contamination: Path) -> pl.Series:
+    """The ids of rows that share text with an evaluation set."""
+    found = [
+        tables.read(contamination / f"{name}.parquet", CONTAMINATION, ["row"])["row"]
+        for name in params.decontaminate.sets
+    ]
+    return pl.concat([pl.Series("row", [], pl.String), *found]).unique()

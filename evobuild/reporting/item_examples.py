@@ -1,5 +1,6 @@
 """Items of benchmarks to be looked at: those on which models differ most, and the best and the worst.
 
+They are named by their ids, without their text: the explorer's pages have that, the report does not.
 The score of an item is the mean of its replies' scores; what is unknown or lost counts nowhere. Ties are
 broken by a draw, so that a benchmark that knows right and wrong alone does not always show its first items.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 
@@ -18,17 +19,14 @@ from evobuild.core.draws import draw_value
 from evobuild.core.tables import EVALUATION
 
 SCORED = ("model", "benchmark", "item", "score")
-TEXTS = ("model", "benchmark", "item", "group", "part", "prompt", "reply", "score", "checks", "judgment")
 
 
 class ItemExample(NamedTuple):
-    """An item with the replies of some models, part by part. scores: of the item, by model."""
+    """An item. scores: of it, by model."""
 
-    benchmark: str
     item: str
     group: str
     scores: Mapping[str, float]
-    replies: Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 class ItemGroup(NamedTuple):
@@ -65,9 +63,11 @@ def item_groups(
             "best": _extreme(own, -sign, ends, seed),
             "worst": _extreme(own, sign, ends, seed),
         }
-        texts = _texts(folder, models, benchmark, {each.item for all_ in chosen.values() for each in all_})
+        of_items = _groups(
+            folder, models, benchmark, {each.item for all_ in chosen.values() for each in all_}
+        )
         found[benchmark] = [
-            ItemGroup(title, [_example(benchmark, each, texts) for each in all_])
+            ItemGroup(title, [ItemExample(each.item, of_items[each.item], each.scores) for each in all_])
             for title, all_ in chosen.items()
             if all_
         ]
@@ -108,23 +108,14 @@ def _extreme(scores: Mapping[str, Mapping[str, float]], sign: int, count: int, s
     return [Chosen(item, dict(list(scores[item].items())[:2])) for item in own_side[:count]]
 
 
-def _texts(
-    folder: Path, models: Sequence[str], benchmark: str, items: set[str]
-) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    """The replies to some items, by item and model, part by part."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def _groups(folder: Path, models: Sequence[str], benchmark: str, items: set[str]) -> dict[str, str]:
+    """The group of each of some items."""
+    found: dict[str, str] = {}
     for model in models if items else ():
         path = folder / f"{model}.parquet"
         wanted = (pl.col("benchmark") == benchmark) & pl.col("item").is_in(list(items))
-        rows = tables.collect(path, tables.scan(path, EVALUATION, TEXTS).filter(wanted)).sort("item", "part")
-        for row in rows.iter_rows(named=True):
-            found.setdefault((row["item"], model), []).append(row)
+        rows = tables.scan(path, EVALUATION, ("benchmark", "item", "group")).filter(wanted)
+        found |= dict(
+            tables.collect(path, rows.select("item", "group").unique().sort("item", "group")).iter_rows()
+        )
     return found
-
-
-def _example(
-    benchmark: str, chosen: Chosen, texts: Mapping[tuple[str, str], list[dict[str, Any]]]
-) -> ItemExample:
-    replies = {model: texts[chosen.item, model] for model in chosen.scores}
-    first = next(iter(replies.values()))[0]
-    return ItemExample(benchmark, chosen.item, first["group"], chosen.scores, replies)

@@ -115,7 +115,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         operation_name=operation_names.read_operation_names(params.evolve, where.optimization).name,
         trees=entries.count_roots(params, where),
         most_trees=explorer.most_trees(params),
-        lost=examples.lost_rows(params, where.rounds, where.rejects),
+        lost=examples.lost_rows(params, where),
         selected_pools=selected_pools,
         trained=trained,
         curve_chart=charts.training(curves, read_label(sources.label)) if curves else "",
@@ -283,11 +283,7 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
             )
         ],
         "shared": [
-            hit
-            for name in sets
-            for hit in hits.longest_hits(
-                name, pools, contamination=sources.rows.contamination, responses=sources.rows.responses
-            )
+            hit for name in sets for hit in hits.longest_hits(name, pools, sources.rows.contamination)
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import tiny
 
 from evobuild.contamination import hits
 from evobuild.core import table_parts, tables
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS
+from evobuild.core.tables import CONTAMINATION
 
 
 def test_the_longest_hits_of_a_large_table_are_those_of_all(tmp_path: Path, monkeypatch) -> None:
@@ -27,18 +28,16 @@ def test_the_longest_hits_of_a_large_table_are_those_of_all(tmp_path: Path, monk
     pools = ["r0", "r1"]
     with table_parts.rows_per_file(7):
         tables.write(tmp_path / "set.parquet", tables.frame(CONTAMINATION, lines))
-        for pool in pools:
-            tables.write(tmp_path / f"{pool}.parquet", tables.frame(INSTRUCTIONS, rows))
     best: dict[str, tuple[str, ...]] = {}
     ranked = [(-len(hits.split_normalised_words(line[6])), line) for line in lines if line[2] in pools]
     for _, line in sorted(ranked):
         best.setdefault(line[1], line)
-    shown = hits.longest_hits("set", pools, contamination=tmp_path, responses=tmp_path)
-    assert [hit["id"] for hit in shown] == [line[0] for line in best.values()][:5]
-    texts = {row.id: hits.row_text(row) for row in rows}
-    assert all(hit["text"] == texts[hit["row"]] for hit in shown)
+    shown = hits.longest_hits("set", pools, tmp_path)
+    expected = [(line[1], line[5], len(hits.split_normalised_words(line[6]))) for line in best.values()]
+    assert [(hit.row, hit.measure, hit.words) for hit in shown] == expected[:5]
+    assert {hit.digest for hit in shown} == {hashlib.sha256(b"?").hexdigest()[: hits.DIGITS]}
 
 
 def test_no_hits_show_none(tmp_path: Path) -> None:
     tables.write(tmp_path / "set.parquet", CONTAMINATION.to_frame())
-    assert hits.longest_hits("set", ["r0"], contamination=tmp_path, responses=tmp_path) == []
+    assert hits.longest_hits("set", ["r0"], tmp_path) == []

@@ -130,11 +130,9 @@ def test_items_that_differ_most_and_those_at_both_ends(where: evaluations.Source
     assert groups(where, none=True) == {"none": {}}
 
 
-def test_an_item_has_the_replies_of_both_part_by_part(where: evaluations.Sources):
+def test_an_item_has_its_group_and_the_scores_of_both(where: evaluations.Sources):
     found = item_examples.item_groups(where.evaluations, MODELS, {"talk": True}, 6, 1)["talk"][0].examples[0]
-    assert found.scores == {"base": 5.0, "tuned": 8.0}
-    assert [[row["part"] for row in rows] for rows in found.replies.values()] == [[1, 2], [1, 2]]
-    assert found.replies["tuned"][0]["reply"] == "tuned reply a"
+    assert found == ("a", "group", {"base": 5.0, "tuned": 8.0})
 
 
 def test_ties_do_not_always_show_the_first_items(tmp_path: Path):

@@ -82,15 +82,29 @@ def test_figures_are_shown(shown: str):
     assert "counted evolve-r1" in shown and "reply evolve-r1" in shown
 
 
-def test_shared_text_is_shown_once_a_row_with_both_sides_and_of_the_pools_at_hand(shown: str):
+def test_shared_text_is_named_once_a_row_and_of_the_pools_at_hand(shown: str):
     part = shown.partition('id="contamination"')[2].partition('id="dataset"')[0]
     assert "7,654" in part and "6,543" in part and "25.00 %" in part
-    summaries = re.findall(r"<summary>.*?</summary>", part)
-    assert [name in each for name, each in zip(("overlap one two", "alike"), summaries, strict=True)] == [
-        True
-    ] * 2
-    assert "instructionr0\ninputr0\noutputr0" in part and "its question" in part
-    assert "of a removed pool" not in part and "not shown" not in part
+    assert re.findall(r'index.html#([^"]*)"', part) == ["r0-02", "r0-03"]
+    assert hashlib.sha256(b"evaluation").hexdigest()[:16] in part and "held.parquet[8]" in part
+
+
+WITHHELD = (
+    *("overlap one two", "evaluation", "prompt 2", "base reply 2", "tuned reply a", "judgment"),
+    *("not shown", "its question", "of a removed pool"),
+)
+"""What the tables have of evaluation sets, of benchmarks' items and of replies to them."""
+
+
+def test_no_text_of_an_evaluation_row_is_in_the_page(tmp_path: Path):
+    page = report.report_page(settings(), build(tmp_path, lambda field: f"<<{field}>>" * 3))
+    assert not [field for field in WITHHELD if f"{field}>>" in html.unescape(page) or f">{field}<" in page]
+
+
+def test_rows_that_share_text_with_a_set_are_no_examples(tmp_path: Path):
+    page = report.report_page(settings(report={"examples": 9}), build(tmp_path))
+    part = page[page.index('id="examples"') : page.index('id="difficulty"')]
+    assert "r2-00" in part and "r2-02" not in part and "r2-03" not in part
 
 
 def test_lineages_go_from_the_seed_through_all_rounds(shown: str):
@@ -103,11 +117,11 @@ FIELDS = (
     [f"{name}r{number}" for name in ("instruction", "input", "output", "operation") for number in range(3)]
     + ["domain0", "domain1", "role", "turn", "level", "usage model", "usage role", "failures", "feedback"]
     + ["method_e0", "method_best", "no method", "kind", "why", "evolved", "answer_w", "verdict", "evolver"]
-    + ["place", "overlap one two", "evaluation"]
+    + ["place"]
     + ["failed reason", "failed operation", "failed domain"]
     + ["reason evolve-r1", "detail evolve-r1", "reply evolve-r1"]
     + ["counted seed", "counted select", "reply respond-r0"]
-    + ["prompt 2", "base reply 2", "tuned reply a", "group", "check", "judgment", "evaluated model"]
+    + ["group", "evaluated model"]
     + ["lost reason"]
 )
 
