@@ -184,10 +184,10 @@ def longest_hits(name: str, pools: Sequence[str], contamination: Path) -> list[S
         best = dict(sorted(best.items(), key=itemgetter(1))[:SHOWN])
     ranks = {id: -rank for rank, id in best.values()}
     found = tables.read(table, CONTAMINATION, where=pl.col("id").is_in(list(ranks)))
-    hits = {hit["id"]: hit for hit in found.iter_rows(named=True)}
-    return [_shared_most(hits[id], words) for id, words in ranks.items()]
+    by_id = {hit["id"]: hit for hit in found.iter_rows(named=True)}
+    return [_shared_most(by_id[id], words) for id, words in ranks.items()]
 
 
 def _shared_most(hit: Mapping[str, str], words: int) -> SharedMost:
     digest = hashlib.sha256(hit["evaluation"].encode()).hexdigest()[:DIGITS]
-    return SharedMost(*(hit[name] for name in ("set", "place", "measure", "pool", "row")), words, digest)
+    return SharedMost(hit["set"], hit["place"], hit["measure"], hit["pool"], hit["row"], words, digest=digest)

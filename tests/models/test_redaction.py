@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 import random
+import re
 import string
 import time
+import unicodedata
 from urllib.parse import quote
 
 import pytest
 from faults import KEY
 
-from evobuild.models.redaction import Redaction
+from evobuild.models.redaction import Redaction, Search
 
 WRITTEN = {
     "as it is": str,
@@ -32,6 +36,7 @@ WRITTEN = {
     "in base64 behind others": lambda text: base64.b64encode(f"Bearer {text} ".encode()).decode(),
     "in base64 for addresses": lambda text: base64.urlsafe_b64encode(f"a{text}".encode()).decode(),
     "in escaped base64": lambda text: quote(base64.b64encode(f"ab{text}".encode()).decode(), safe=""),
+    "backwards": lambda text: text[::-1],
     "in hexadecimal": lambda text: text.encode().hex(),
 }
 
@@ -52,6 +57,67 @@ def test_every_part_of_a_secret_is_hidden(written):
             assert "***" in hidden
             assert piece not in hidden
             assert len(hidden) < len(piece) * 0.45 + 30
+
+
+APART = {
+    "spaces": " ".join,
+    "line ends": "\r\n".join,
+    "signs": "·".join,
+    "signs, backwards": lambda text: "_".join(text[::-1]),
+    "lines of base64": lambda text: "\n".join(
+        re.findall(".{1,10}", base64.b64encode(f"x{text}".encode()).decode())
+    ),
+    "pairs of digits": lambda text: text.encode().hex(" "),
+    "escaped signs": lambda text: "%20".join(text),
+}
+"""Ways to put something between the characters of a secret."""
+
+
+@pytest.mark.parametrize("written", APART)
+@pytest.mark.parametrize("secret", [KEY, "sk-0a1B2c3D4e5F6g7H8", "hf_" + "QwErTyUiOpAsDf" * 3])
+def test_a_secret_with_something_in_between_is_hidden_and_found(secret, written):
+    piece = APART[written](secret)
+    hidden = Redaction([secret]).hidden(f"before: {piece}; after")
+    assert hidden.startswith("before: ") and hidden.endswith("; after")
+    assert "***" in hidden and len(hidden) < 40 + len(piece) * 0.3
+    assert Search({"it": secret}).found_in(f"before: {piece}; after") == {"it"}
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_whole_secret_is_found_however_it_is_written(written):
+    search = Search({"key": "sk-0a1B2c3D4e5F6g7H8", "other": "another-secret-0123456789"})
+    assert search.found_in(f"before {WRITTEN[written]('sk-0a1B2c3D4e5F6g7H8')}, after") == {"key"}
+    assert search.found_in(f"before {WRITTEN[written]('sk-0a1B2c3D4e5F')}, after") == set()
+
+
+BEYOND_ASCII = "pässwörd-Größe-密码-\U0001f511-éclair"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        str,
+        quote,
+        lambda text: quote(quote(text)),
+        lambda text: json.dumps({"key": text}),
+        lambda text: json.dumps(json.dumps(text)),
+        lambda text: unicodedata.normalize("NFD", text),
+        lambda text: quote(unicodedata.normalize("NFD", text)),
+        lambda text: base64.b64encode(f"ab{text}".encode()).decode(),
+        lambda text: text.encode().hex(),
+        lambda text: text[::-1],
+        lambda text: " ".join(text),
+        html.escape,
+        lambda text: text.encode("ascii", "xmlcharrefreplace").decode(),
+    ],
+)
+@pytest.mark.parametrize("kept", ["NFC", "NFD"])
+def test_letters_beyond_ascii_are_hidden_and_found(written, kept):
+    secret = unicodedata.normalize(kept, BEYOND_ASCII)
+    text = f"before {written(BEYOND_ASCII)} after"
+    hidden = Redaction([secret]).hidden(text)
+    assert "***" in hidden and len(hidden) < len(text) * 0.6
+    assert Search({"it": secret}).found_in(text) == {"it"}
 
 
 def test_words_that_are_no_part_of_a_secret_stay():

@@ -15,6 +15,9 @@ from evobuild.core import tables
 BASE = "toy"
 IDS = ("a1", "b2", "c3")
 CONTAMINATED = "d4"
+MARK = "Zyzzogeton"
+HELD_OUT = f"Say in one word which kind of leafhopper the {MARK} of the rain forest is."
+"""A row that is held out for evaluation, which nothing that is published may hold."""
 PNG = b"\x89PNG\r\n\x1a\n of a histogram"
 CARD = """\
 ---
@@ -29,7 +32,7 @@ Written by a stage.
 """
 STAGES: dict[str, Any] = {
     "check": {"cmd": "true", "params": ["models"], "outs": ["data/label.txt"]},
-    "rounds": {"cmd": "true", "params": ["seed"], "outs": ["data/rounds.parquet"]},
+    "rounds": {"cmd": "true", "params": ["seed"], "outs": ["data/rounds.parquet", "data/held_out.parquet"]},
     "select": {
         "cmd": "true",
         "deps": ["data/rounds.parquet"],
@@ -96,6 +99,8 @@ def write_all(root: Path) -> None:
         table = tables.frame(tables.REJECTS, [(id, reason, "told", "The reply.")])
         tables.write(data / "rejects" / f"{stage}.parquet", table)
     tables.write(data / "rejects/export.parquet", tables.REJECTS.to_frame())
+    held_out = instruction("h6")._replace(instruction=HELD_OUT, output=f"Answer {MARK}.")
+    tables.write(data / "held_out.parquet", tables.frame(tables.INSTRUCTIONS, [held_out]))
     (data / "label.txt").write_text("\n")
     (data / "report.html").write_text("<p>The report.</p>\n")
     for name in ("tables", "outputs"):

@@ -3,7 +3,8 @@
 sft          the data set, all columns; as the export `datasets` has it
 preferences  pairs of answers to a branch's rows, as TRL reads them: id, prompt, chosen, rejected
 verifiers    rows of a branch with the functions that check their answers, and cases to try those on
-rejects      every row that a stage lost: stage, id, reason, detail, and the reply
+rejects      every row that a stage lost: stage, id, reason, detail, and the reply; the last two are withheld
+             where they share text with an evaluation set
 
 Pairs and verifiers of rows that share text with an evaluation set are left out, as `select` leaves these out.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.autoif.records import VERIFIED
+from evobuild.cli.publish.evaluation_text import withhold_evaluation_text
 from evobuild.cli.publish.files import Config, HubFile
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
@@ -59,12 +61,16 @@ def branch_configs(exports: list[Path], folder: Path) -> Iterator[tuple[Config, 
 
 
 def rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
-    """The rejects of all stages, in the order of the stages' names; None if no row was lost."""
+    """The rejects of all stages, in the order of the stages' names; None if no row was lost.
+
+    Raises as `withhold_evaluation_text`.
+    """
     of_stages = [
         tables.scan(path, tables.REJECTS).select(pl.lit(path.stem).alias("stage"), pl.all())
         for path in sorted(REJECTS.glob("*.parquet"))
     ]
-    config, file = _written("rejects", pl.concat(of_stages), folder)
+    rows = withhold_evaluation_text(pl.concat(of_stages))
+    config, file = _written("rejects", rows, folder)
     return (config, file) if config.rows else None
 
 

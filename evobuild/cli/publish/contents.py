@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evobuild.cli.publish import configs
 from evobuild.cli.publish.cards import dataset_card, model_card
+from evobuild.cli.publish.evaluation_text import missing_sets
 from evobuild.cli.publish.files import CARD, Config, Contents, HubFile, files_under
 from evobuild.cli.publish.origin import Origin
 from evobuild.core.errors import UserError
@@ -27,7 +28,8 @@ def dataset_contents(folder: Path, origin: Origin) -> Contents:
     files = [each for each in files_under(EXPORTS) if each.path != NESTED_CARD]
     made: list[tuple[Config, HubFile]] = [configs.sft_config(EXPORTS, folder)]
     made += configs.branch_configs(branch_exports(), folder)
-    if rejects := configs.rejects_config(folder):
+    missing = missing_sets()
+    if not missing and (rejects := configs.rejects_config(folder)):
         made.append(rejects)
     taken = {each.path for each in files}
     files += [file for _, file in made if file.path not in taken]
@@ -38,6 +40,8 @@ def dataset_contents(folder: Path, origin: Origin) -> Contents:
     card.write_text(dataset_card(EXPORTS / CARD, made, origin), encoding="utf-8")
     names = {config.name for config in given}
     left_out = [f"{name}: no row" for name in (*configs.BRANCH_EXPORTS, "rejects") if name not in names]
+    if missing:
+        left_out[-1] = f"rejects: {missing[0]} is not here, so replies cannot be compared with it"
     return Contents([HubFile(CARD, card), *sorted(files)], given, left_out)
 
 

@@ -1,7 +1,8 @@
 """What must not leave the house: keys of this machine, its folders, and servers inside its network.
 
 Replies have the key of their server taken out when they come in (models/redaction.py). Here all that is to be
-uploaded is searched once more, for the value of each secret of the environment. Tables are searched as text.
+uploaded is searched once more, for every secret of this machine (credentials.py) in the same disguises, and
+for places as they are written. Tables are searched as text.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import polars as pl
 
 from evobuild.cli.publish.files import HubFile
 from evobuild.core.machine import load_machine
+from evobuild.models.redaction import Search
 
-SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD)$")
-SHORTEST = 8
-"""Characters of a secret that is looked for."""
-CHUNK = 1 << 24
+CHUNK = 1 << 22
+DISGUISED = 32
+"""Times its length that a secret takes at most in a disguise."""
 ROWS = 8_192
 _ABSOLUTE = re.compile(r"(?:^|:)(/[^/\s\[#@][^\[#@]*)")
 """A path from the root in a value of params.yaml, alone or in a model's URI."""
@@ -36,16 +37,6 @@ class Leak(NamedTuple):
     what: str
 
 
-def secrets(hub_token: str) -> dict[str, str]:
-    """Values that nobody else may see, by where they are from."""
-    found = {
-        f"the value of ${name}": value
-        for name, value in os.environ.items()
-        if SECRET_NAME.search(name.upper()) and len(value) >= SHORTEST
-    }
-    return found | ({"the token of the hub": hub_token} if hub_token else {})
-
-
 def local_places(params: Mapping[str, object]) -> dict[str, str]:
     """Folders of this machine and servers of its network, each by how it is shown: itself."""
     here, home = Path.cwd(), Path.home()
@@ -57,33 +48,29 @@ def local_places(params: Mapping[str, object]) -> dict[str, str]:
     return {place: place for place in sorted(found | set(filter(_is_inner, hosts)))}
 
 
-def find_leaks(files: Sequence[HubFile], looked_for: Mapping[str, str]) -> list[Leak]:
-    """Give what files hold of some texts, which are by how they are shown."""
-    needles = {what: text.encode() for what, text in looked_for.items()}
-    return [
-        Leak(file.path, what)
-        for file in files
-        for what in _held(file.source, needles, max(map(len, needles.values()), default=0))
-    ]
+def find_leaks(files: Sequence[HubFile], secrets: Mapping[str, str], places: Mapping[str, str]) -> list[Leak]:
+    """Give what files hold: secrets in whatever disguise, places as they are; both by how they are shown."""
+    search = Search(secrets)
+    overlap = DISGUISED * max(map(len, (*secrets.values(), *places.values())), default=0)
+    return [Leak(file.path, what) for file in files for what in _held(file.source, search, places, overlap)]
 
 
-def _held(path: Path, needles: Mapping[str, bytes], longest: int) -> Iterator[str]:
-    left = dict(needles)
-    before = b""
+def _held(path: Path, search: Search, places: Mapping[str, str], overlap: int) -> list[str]:
+    found: set[str] = set()
+    before = ""
     for chunk in _chunks(path):
         window = before + chunk
-        for what in [what for what, needle in left.items() if needle in window]:
-            del left[what]
-            yield what
-        before = window[-longest:]
+        found |= search.found_in(window) | {what for what, place in places.items() if place in window}
+        before = window[-overlap:] if overlap else ""
+    return sorted(found)
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path) -> Iterator[str]:
     if path.suffix == ".parquet":
         for rows in pl.scan_parquet(path).collect_batches(chunk_size=ROWS):
-            yield rows.write_ndjson().encode()
+            yield rows.write_ndjson()
         return
-    with path.open("rb") as stream:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
         while chunk := stream.read(CHUNK):
             yield chunk
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.cli.publish import leaks
+from evobuild.cli.publish import credentials, leaks
 from evobuild.cli.publish.contents import VALIDATION
 from evobuild.cli.publish.files import HubFile
 from evobuild.cli.publish.origin import uncommitted
@@ -65,13 +65,14 @@ def leak_refusals(files: Sequence[HubFile], hub_token: str) -> Iterator[Refusal]
 
     Raises UserError if one holds a secret, which no option allows.
     """
-    secrets, places = leaks.secrets(hub_token), leaks.local_places(read_yaml(Path("params.yaml")))
-    found = leaks.find_leaks(files, places | secrets)
+    secrets, places = credentials.secrets(hub_token), leaks.local_places(read_yaml(Path("params.yaml")))
+    found = leaks.find_leaks(files, secrets, places)
     if held := [leak for leak in found if leak.what in secrets]:
         names = _listed(sorted({leak.file for leak in held}))
         raise UserError(
             f"{names}: holds {held[0].what}, a secret; nothing was sent\n"
-            "remove it from the data and change it; if it is no secret, unset the variable for this command"
+            "remove it from the data and change it; if it is no secret, unset the variable for this command, "
+            "or take it out of the file"
         )
     if found:
         more = f" ({len(found) - 1} more)" if len(found) > 1 else ""

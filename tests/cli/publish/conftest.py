@@ -24,7 +24,9 @@ def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     root = tmp_path / "project"
     shutil.copytree(built, root)
     monkeypatch.chdir(root)
-    for name, value in {"DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": "/dev/null"}.items():
+    (tmp_path / "home").mkdir()
+    own = {"DVC_NO_ANALYTICS": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": str(tmp_path / "home")}
+    for name, value in own.items():
         monkeypatch.setenv(name, value)
     for name in (
         "HF_HUB_OFFLINE",
@@ -33,6 +35,7 @@ def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
         "HUGGING_FACE_HUB_TOKEN",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
+        "HF_HOME",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)

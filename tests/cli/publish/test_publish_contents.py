@@ -194,3 +194,12 @@ def test_another_published_json_is_not_written_over(hub: HubServer, project: Pat
 )
 def test_sizes_are_read_at_a_glance(size: int, shown: str) -> None:
     assert files.shown_size(size) == shown
+
+
+def test_rejects_that_cannot_be_compared_with_a_set_are_left_out(project: Path, tmp_path: Path) -> None:
+    (project / "data/held_out.parquet").unlink()
+    given = laid_out(tmp_path / "made")
+    assert "rejects" not in [config.name for config in given.configs]
+    assert given.left_out == [
+        "rejects: data/held_out.parquet is not here, so replies cannot be compared with it"
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import workspace
 import yaml
 from hub_server import TOKEN, HubServer
 
-from evobuild.cli.publish import leaks
+from evobuild.cli.publish import credentials, leaks
+from evobuild.cli.publish.files import HubFile
 from evobuild.cli.publish.refusals import REASONS
 from evobuild.core import tables
 
@@ -128,6 +131,76 @@ def test_a_secret_is_never_published(hub: HubServer, project: Path, publish, mon
     assert key not in said and not hub.calls
 
 
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder and a home without a secret."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if credentials.SECRET_NAME.search(name) or name in ("HF_HOME", *credentials.NAMED):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+SECRET = "sk-Zy9_xW8-vU7tS6rQ5pO4"
+DISGUISES = {
+    "in JSON in a cell": lambda text: json.dumps({"key": json.dumps(text)}),
+    "in JSON escapes": lambda text: "".join(f"\\u{ord(each):04x}" for each in text),
+    "in an address": lambda text: "".join(f"%{ord(each):02X}" for each in text),
+    "in base64": lambda text: base64.b64encode(f"Bearer {text}".encode()).decode(),
+    "in base64 one further": lambda text: base64.b64encode(f"Bearer  {text}".encode()).decode(),
+    "in base64 two further": lambda text: base64.b64encode(f"Bearer   {text}".encode()).decode(),
+    "backwards": lambda text: text[::-1],
+    "spaced": " ".join,
+}
+
+
+@pytest.mark.parametrize("written", DISGUISES)
+def test_a_disguised_secret_is_found_in_pages_and_tables(tmp_path: Path, written: str) -> None:
+    text = f"it says {DISGUISES[written](SECRET)} here"
+    (tmp_path / "report.html").write_text(f"<p>{text}</p>")
+    turns = (("user", "Hello."), ("assistant", text))
+    row = publishing.instruction("a1")._replace(history=turns)
+    tables.write(tmp_path / "train.parquet", tables.frame(tables.INSTRUCTIONS, [row]))
+    files = [HubFile(name, tmp_path / name) for name in ("report.html", "train.parquet")]
+    assert leaks.find_leaks(files, {"it": SECRET, "other": "sk-none-of-this-is-here"}, {}) == [
+        leaks.Leak("report.html", "it"), leaks.Leak("train.parquet", "it"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("~/.netrc", "machine example.org\n  login me\n  password {}\n"),
+        ("~/.aws/credentials", "[default]\naws_access_key_id = AKIA1\naws_secret_access_key = {}\n"),
+        ("~/.cache/huggingface/token", "{}\n"),
+        ("~/.cache/huggingface/stored_tokens", "[mine]\nhf_token = {}\n"),
+        ("~/.config/gh/hosts.yml", "github.com:\n    user: me\n    oauth_token: {}\n"),
+        ("~/.config/gcloud/application_default_credentials.json", '{{"type": "x", "refresh_token": "{}"}}'),
+        ("~/.docker/config.json", '{{"auths": {{"r.example.org": {{"auth": "{}"}}}}}}'),
+        ("~/.git-credentials", "https://me:{}@example.org\n"),
+        (".env", "# token: nothing\nexport MY_API_KEY='{}'\n"),
+        (".dvc/config.local", "['remote \"s3\"']\n    url = s3://it\n    secret_access_key = {}\n"),
+        ("machine.yaml", "openai: {{base_url: 'https://me:{}@llm.example.org/v1'}}\n"),
+    ],
+)
+def test_secrets_are_known_from_the_files_of_common_tools(elsewhere: Path, path: str, content: str) -> None:
+    file = Path(path).expanduser()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content.format(SECRET))
+    assert credentials.secrets("")[f"a secret of {path}"] == SECRET
+
+
+def test_a_file_of_credentials_gives_values_alone_and_no_words_of_its_comments(elsewhere: Path) -> None:
+    text = (
+        "# the token authentication needs a key: something-else\nuser: everybody\nauth:\n  oauth_token: abc\n"
+    )
+    Path("~/.netrc").expanduser().write_text(text)
+    Path("~/.pypirc").expanduser().write_text("key = -----BEGIN PRIVATE KEY-----\n" + "A1b2" * 16 + "\n")
+    assert credentials.secrets("") == {"a secret of ~/.pypirc": "A1b2" * 16}
+
+
 def test_the_token_is_a_secret_wherever_it_is_from(
     hub: HubServer, project: Path, publish, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,10 +249,9 @@ def test_places_are_of_this_machine_and_network(project: Path, monkeypatch: pyte
 
 
 def test_a_text_across_two_reads_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from evobuild.cli.publish.files import HubFile
-
     monkeypatch.setattr(leaks, "CHUNK", 4)
     (tmp_path / "a.txt").write_text("xx a secret yy")
     files = [HubFile("a.txt", tmp_path / "a.txt")]
-    assert leaks.find_leaks(files, {"it": "secret", "other": "none"}) == [leaks.Leak("a.txt", "it")]
-    assert leaks.find_leaks(files, {}) == []
+    for given in (({"it": "secret", "other": "none"}, {}), ({}, {"it": "secret"})):
+        assert leaks.find_leaks(files, *given) == [leaks.Leak("a.txt", "it")]
+    assert leaks.find_leaks(files, {}, {}) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -10,10 +11,13 @@ from pathlib import Path
 import patience
 import publishing
 import pytest
+import reported
 import workspace
 from hub_server import TOKEN, Fault, HubServer, digest, git_digest
 
 from evobuild.cli.publish import hub as uploading
+from evobuild.core import tables
+from evobuild.reporting import report
 
 # huggingface_hub gives httpx2 the content of a file in a way that is to go.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -325,3 +329,36 @@ def test_a_killed_upload_is_gone_on_with(project: Path) -> None:
 def test_contents_are_named_as_git_does() -> None:
     # printf hello | git hash-object --stdin
     assert git_digest(b"hello") == "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"
+
+
+def marked(content: bytes, name: str) -> bool:
+    """Whether a file holds the mark of the held-out row: as it is, escaped, in a table, or packed."""
+    if name.endswith(".parquet"):
+        content = publishing.rows_of(content).write_ndjson().encode()
+    if content[:2] == b"\x1f\x8b":
+        content = gzip.decompress(content)
+    forms = {publishing.MARK, "".join(f"\\u{ord(each):04x}" for each in publishing.MARK)}
+    return any(form.lower().encode() in content.lower() for form in forms)
+
+
+def test_nothing_that_is_published_holds_text_of_held_out_rows(
+    hub: HubServer, project: Path, publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evobuild.reporting.charts.draw_svg", lambda *_: "")
+    names = ("overlap one two", "evaluation", "prompt 2", "base reply 2", "judgment")
+    texts = dict.fromkeys(names, publishing.HELD_OUT)
+    sources = reported.build(project.parent / "reported", lambda field: texts.get(field, field))
+    page = report.report_page(reported.settings(), sources)
+    (project / "data/report.html").write_text(page)
+    lost = project / "data/rejects/evolve-r1.parquet"
+    whole = ("f7", "unchanged", "", publishing.HELD_OUT)
+    part = ("g8", "too long", "which kind of leafhopper the zyzzogeton of the rain", "Sure!")
+    tables.write(lost, tables.frame(tables.REJECTS, [whole, part, ("e5", "too short", "told", "The reply.")]))
+    code, _, problems = publish("me/evolved", "--allow", "stale", "--allow", "uncommitted")
+    assert code == 0, problems
+    files = hub.repos["datasets/me/evolved"].head.files
+    assert {"report.html", "rejects/train.parquet", "README.md"} <= files.keys()
+    assert not [name for name, content in files.items() if marked(content, name)]
+    rejects = publishing.rows_of(files["rejects/train.parquet"]).filter(stage="evolve-r1")
+    assert dict(rejects.select("id", "reply").iter_rows()) == {"e5": "The reply.", "f7": "", "g8": ""}
+    assert set(rejects["reason"]) == {"unchanged", "too long", "too short"}
