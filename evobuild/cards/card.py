@@ -20,7 +20,7 @@ from evobuild.cards.licences import HUB_LICENCES, Stated, licence_of_data, state
 from evobuild.cards.provenance import Provenance
 from evobuild.contracts.result import Validation
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.markdown import code, one_line
+from evobuild.core.markdown import code, plain
 from evobuild.core.metrics import explain_label
 from evobuild.export.formats import DATASETS, FORMATS, Format
 from evobuild.export.params import Export
@@ -67,7 +67,9 @@ def describe(sources: Sources) -> Described:
     facts, made = read_facts(sources.dataset), sources.made
     stated = stated_licences(made, sources.params.licences)
     seed = origin.shown_name(made.seed_source)
-    title = f"Evolved instructions from {Path(seed).name}"
+    # The hub shows it in many places, some of them HTML.
+    file = Path(seed).name.translate({ord("<"): "‹", ord(">"): "›"})
+    title = f"Evolved instructions from {file}"
     wrote = [origin.shown_model(model) for names in facts.writers.values() for model in names if model]
     by = f", written by {', '.join(dict.fromkeys(wrote))}" if wrote else ""
     return Described(
@@ -167,8 +169,3 @@ def _lines(found: Described, images: Mapping[str, str]) -> list[str]:
         *origin.rebuild_section(found.md5),
         *origin.citations_section(made),
     ]
-
-
-def plain(text: str) -> str:
-    """A name in a heading, its marks escaped."""
-    return "".join(f"\\{char}" if char in "\\`*_[]<>#|!" else char for char in one_line(text))

@@ -55,7 +55,8 @@ _OWN = ("README.md", "croissant.json")
 def write_croissant(folder: Path, found: Described) -> None:
     """Describe the files of a folder of exports, into the same folder."""
     content = croissant(folder, found)
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    # Hubs put it into a script of their pages, which `</script>` would end.
+    text = json.dumps(content, indent=2, ensure_ascii=False).replace("<", "\\u003c") + "\n"
     (folder / "croissant.json").write_text(text, encoding="utf-8")
 
 

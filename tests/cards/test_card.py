@@ -236,13 +236,15 @@ def test_what_others_wrote_is_no_markup_and_no_text_of_a_row_enters(tmp_path: Pa
     made.params["seed"] = made.params["seed"] | {"source": HOSTILE}
     made.params["models"] = {"evolver": f"openai:{HOSTILE}"}
     row = tiny.row(instruction=HOSTILE, output=HOSTILE, domain=HOSTILE, evolver=f"openai:{HOSTILE}")
-    text = rendered(tmp_path, rows=[row], made=made).partition("\n---\n")[2]
+    whole = rendered(tmp_path, rows=[row], made=made)
+    assert "<script" not in whole and "</script" not in whole, "nor in the front matter"
+    text = whole.partition("\n---\n")[2]
     outside = "".join(text.split("```")[::2])
     between_spans = "".join(outside.split("`")[::2])
-    own = ("\\<", "<details>", "</details>", "<summary>", "</summary>")
+    own = ("<details>", "</details>", "<summary>", "</summary>", "<code>", "</code>")
     for known in own:
         between_spans = between_spans.replace(known, "")
-    assert "<" not in between_spans and between_spans.count("alert") <= 1, "in the title"
+    assert "<" not in between_spans
     assert not [line for line in text.splitlines() if line.startswith("# {{")]
 
 

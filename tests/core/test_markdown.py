@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 
-from evobuild.core.markdown import code, fenced, one_line
+from evobuild.core.markdown import code, fenced, one_line, plain
 
 
-@pytest.mark.parametrize("text", ["plain", "a`b", "``", "a\n---\n# b", "a|b", "\u2028x", "<b>", ""])
+@pytest.mark.parametrize("text", ["plain", "a`b", "``", "a\n---\n# b", "a|b", "\u2028x", "a & b", ""])
 def test_a_code_span_is_one_line_between_two_backticks(text: str) -> None:
     found = code(text)
     assert found.count("`") == 2
     assert found[0] == found[-1] == "`"
     assert len(found.splitlines()) == 1
     assert found.count("|") == found.count("\\|")
+
+
+@pytest.mark.parametrize(
+    "text", ["<script>", "</code>`x`", "a|<b>", "*<b>*", "<!--", "[x](y)<", "\u202e", "&lt;"]
+)
+def test_tags_are_text_for_readers_of_markdown_and_of_html(text: str) -> None:
+    for found in (code(text), plain(text)):
+        inner = found.removeprefix("<code>").removesuffix("</code>")
+        assert "<" not in inner and len(found.splitlines()) == 1
+        assert not re.search(r"(?<!\\)[*_\[|#]", inner)
+    assert html.unescape(re.sub(r"\\(?=[^\w\s])", "", plain(text))) == one_line(text)
 
 
 @pytest.mark.parametrize("text", ["a: 1", "```", "a\n````\nb", "`" * 9, ""])

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.markdown import code, fenced, one_line
+from evobuild.core.markdown import code, fenced, one_line, plain
 from evobuild.core.metrics import explain_label, read_label
 from evobuild.core.uri import Weights
 from evobuild.training.card import licences
@@ -119,7 +119,7 @@ def _summary(facts: CardFacts, folder: Path, is_adapter: bool) -> str:
     how = {"sft": "by supervised fine-tuning", "dpo": "by direct preference optimization"}[
         facts.params.method
     ]
-    lines = [f"# {label}: {one_line(facts.name)}" if label else f"# {one_line(facts.name)}", ""]
+    lines = [f"# {label}: {plain(facts.name)}" if label else f"# {plain(facts.name)}", ""]
     if label:
         lines += [f"**{label}**{explain_label(label).removeprefix(label)}.", ""]
     lines += [f"{what} {code(facts.shown_base)}, tuned with evobuild {how}."]
