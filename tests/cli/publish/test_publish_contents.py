@@ -177,7 +177,7 @@ def test_a_model_needs_its_card(project: Path, publish) -> None:
 def test_a_place_that_is_no_project_is_said(tmp_path: Path, publish, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert publish("me/evolved") == (
-        1, "", "evobuild: params.yaml: no such file; run in the folder that holds it\n"
+        1, "", "evobuild: params.yaml: no such file; run in its folder, or begin one: evobuild init\n"
     )  # fmt: skip
 
 
