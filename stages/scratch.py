@@ -1,4 +1,4 @@
-"""Train the toy base model on round r0; if no role uses it, leave a note in its place."""
+"""Train the toy base model on the instructions of r0; if no role uses it, leave a note in its place."""
 
 from __future__ import annotations
 
@@ -71,7 +71,8 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.training import scratch
 
     _, rows = table_draws.stream_drawn(args.r0, scratch.MOST_TEXTS, params.random_seed, "scratch")
-    texts = ["\n".join(filter(None, (row.instruction, row.input, row.output))) for row in rows]
+    # Without answers: what fine-tuning teaches is new to it.
+    texts = ["\n".join(filter(None, (row.instruction, row.input))) for row in rows]
     scratch.train_scratch_model(texts, params.scratch, params.random_seed, args.model)
 
 

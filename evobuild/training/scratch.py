@@ -1,8 +1,9 @@
-"""A toy base model made from the seed text: a byte-level BPE tokenizer and a two-layer Llama.
+"""A toy base model made from the seed instructions: a byte-level BPE tokenizer and a two-layer Llama.
 
-It is there so that scoring, fine-tuning and evaluation run on a real network, offline, in seconds.
-It learns next to nothing, and its scores mean nothing. Steps are counted, never timed, and threads
-are fixed, so that the same rows give the same weights on the same kind of CPU.
+It is there so that scoring, fine-tuning and evaluation run on a real network, offline, in seconds. It learns
+next to nothing, and its scores mean nothing. It reads instructions without answers: answering is what
+fine-tuning has to teach it. Steps are counted, never timed, and threads are fixed, so that the same rows
+give the same weights on the same kind of CPU.
 """
 
 from __future__ import annotations
