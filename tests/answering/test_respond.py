@@ -162,11 +162,14 @@ def test_a_template_of_ones_own_is_given_the_row(row, engine, tmp_path, monkeypa
             "wrapped",
             "respond.prompt: unknown prompt 'wrapped'; choose from: plain, paper, or a template file in",
         ),
-        ("prompts/respond/none.jinja", "'prompts/respond/none.jinja' does not exist"),
-        ("prompts/evolve/e0.jinja", "respond.prompt 'prompts/evolve/e0.jinja' is not in prompts/respond/"),
-        ("prompts/respond/../evolve/e0.jinja", "is not in prompts/respond/"),
-        (str(Path("prompts/respond/paper.jinja").resolve()), "is not in prompts/respond/"),
-        ("prompts/respond", "is not in prompts/respond/; expected plain, paper, or a template file in"),
+        (
+            "prompts/respond/none.jinja",
+            "unknown prompt 'prompts/respond/none.jinja'; choose from: plain, paper",
+        ),
+        ("prompts/evolve/e0.jinja", "unknown prompt 'prompts/evolve/e0.jinja'; choose from: plain, paper"),
+        ("prompts/respond/../evolve/e0.jinja", "in prompts/respond/, where this file is not"),
+        (str(Path("prompts/respond/paper.jinja").resolve()), "in prompts/respond/, where this file is not"),
+        ("prompts/respond", "in prompts/respond/, where this file is not"),
     ],
 )
 def test_a_template_elsewhere_is_refused(prompt, said):

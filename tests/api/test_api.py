@@ -307,7 +307,7 @@ def test_a_cache_pays_once_and_without_one_nothing_is_kept(served: FaultServer, 
     [
         (
             lambda: evobuild.evolve(TEXTS, "opnai:gpt-4o"),
-            "evolver is 'opnai:gpt-4o'; expected simulated:<model>",
+            "evolver is 'opnai:gpt-4o'; unknown engine 'opnai'; did you mean 'openai'?",
         ),
         (
             lambda: evobuild.evolve(TEXTS, SMALL, temprature=1),
