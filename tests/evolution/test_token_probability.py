@@ -148,7 +148,7 @@ def test_a_row_without_a_reply_is_no_position(write, tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path: path.unlink(), "not a readable Parquet table"),
+        (lambda path: path.unlink(), "is not here; run evobuild pull or evobuild repro"),
         (lambda path: path.write_text("no table"), "not a readable Parquet table"),
         (
             lambda path: pl.DataFrame({"id": ["a"]}).write_parquet(path),

@@ -272,11 +272,11 @@ GOOD = {"subject": "law", "question": "?", "choices": ["x", "y"], "answer": "A"}
         (lines(GOOD | {"choices": "xy"}), {}, "exam.jsonl:1: text; expected"),
         (lines(GOOD | {"answer": "C"}), {}, "exam.jsonl:1: 'answer' is 'C'; expected a letter of AB"),
         (lines(GOOD | {"answer": 2}), {}, "exam.jsonl:1: 'answer' is '2'; expected a letter of AB"),
-        (lines(GOOD | {"split": "train"}), {}, "exam.jsonl:1: 'split' is 'train'; expected dev, val"),
+        (lines(GOOD | {"split": "train"}), {}, "exam.jsonl:1: unknown split 'train'; choose from: dev, val"),
         (lines(GOOD, GOOD | {"id": "0"}), {}, "exam.jsonl:2: the item 'law/0' is given twice"),
         (lines(GOOD), {"shots": 1}, "exam.jsonl:1: law has 0 examples in the split dev, and shots is 1"),
         (lines(GOOD | {"split": "dev"}), {}, "holds no question of the split test"),
-        (lines(GOOD), {"subjects": ["logic"]}, "holds no question of 'logic' in the split test"),
+        (lines(GOOD), {"subjects": ["logic"]}, "unknown subject 'logic' in the split test; choose from: law"),
     ],
 )
 def test_what_is_no_question_is_said_with_its_place(
