@@ -10,11 +10,6 @@ import pytest
 import workspace
 from polars.testing import assert_frame_equal
 
-from evobuild.cli.publish.contents import dataset_contents
-from evobuild.cli.publish.files import HubFile
-from evobuild.cli.publish.leaks import find_leaks
-from evobuild.cli.publish.origin import Origin
-from evobuild.core import tables
 from evobuild.core.metrics import DRY_RUN
 from evobuild.core.stages import LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
 from evobuild.core.table_parts import part_files
@@ -83,23 +78,6 @@ def test_report_and_every_figure_say_that_nothing_is_a_result(clone: Path) -> No
     assert [path.name for path in files if list(json.loads(path.read_text())) != [DRY_RUN]] == []
     columns = workspace.run(clone, "dvc", "exp", "show", "--csv").splitlines()[0].split(",")
     assert "DRY RUN.seeds" in columns and "seeds" not in columns
-
-
-def test_no_held_out_row_is_in_what_is_published(
-    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(clone)
-    held = tables.read(Path("data/held_out.parquet"), tables.INSTRUCTIONS, ("instruction", "output"))
-    texts = {
-        f"{row['id']} {name}": row[name] for row in held.to_dicts() for name in ("instruction", "output")
-    }
-    texts = {what: text for what, text in texts.items() if len(text) >= 30}
-    assert len(texts) > held.height / 2 > 0
-    own = Path("data/held_out.parquet")
-    assert {leak.what for leak in find_leaks([HubFile(own.name, own)], texts, {})} == set(texts)
-    files = dataset_contents(tmp_path, Origin("data/dataset.parquet", "", "")).files
-    assert {"report.html", "rejects/train.parquet", "validation.html"} <= {file.path for file in files}
-    assert find_leaks(files, texts, {}) == []
 
 
 def test_a_clone_elsewhere_gives_the_same_bytes(clone: Path, tmp_path: Path) -> None:
