@@ -174,7 +174,7 @@ def test_a_file_that_holds_no_problems_is_said_to(tmp_path, text, message):
 
 @pytest.mark.parametrize(
     ("row", "message"),
-    [({"task_id": 9, "completion": ""}, "unknown problem '9'; choose from: 7"), ({"task_id": 7}, "'completion' is null")],
+    [({"task_id": 9, "completion": ""}, "unknown problem '9'"), ({"task_id": 7}, "'completion' is null")],
 )
 def test_a_sample_of_another_problem_is_said_to_be(tmp_path, problems, row, message):
     path = tmp_path / "samples.jsonl"
