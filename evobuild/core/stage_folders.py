@@ -30,7 +30,7 @@ FOLDERS_OF_STAGES: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     "crosscheck": ("core", "sandbox", "weights", "models", "autoif"),
     "backtranslate": (*_ASKING, "autoif"),
     "entailment": ("core", "weights", "models", "autoif"),
-    "compose": ("core", "weights", "models", "seeds", "autoif"),
+    "compose": ("core", "text", "weights", "models", "seeds", "autoif"),
     "sample": (*_ASKING, "autoif"),
     "verify": ("core", "sandbox", "weights", "models", "autoif"),
     "quality": (*_ASKING, "export", "scoring", "autoif"),

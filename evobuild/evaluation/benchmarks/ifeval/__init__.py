@@ -88,10 +88,14 @@ class IFEval(Benchmark[Settings]):
         return items
 
     def needed_libraries(self) -> tuple[str, ...]:
-        """Those that its items need; all while they are not there yet."""
+        """Return those that its items need; all while the items are not there yet or cannot be read."""
         if not Path(self.items_file).is_file():
             return self.libraries
-        kinds = _kinds(self._items())
+        try:
+            kinds = _kinds(self._items())
+        except BadInput:
+            # The stage that asks the items says what is wrong with them.
+            return self.libraries
         by_library = {"langdetect": LANGUAGE_KINDS, "nltk": PUNKT_KINDS}
         return tuple(library for library in self.libraries if kinds & by_library[library])
 
