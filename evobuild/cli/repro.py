@@ -36,7 +36,6 @@ def repro(words: Sequence[str]) -> int:
     if not Path("dvc.yaml").is_file():
         raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     params = load_all_params(PARAMS)
-    packages.check_packages(params)
     check_path(Path.cwd())
     consistency.check_params(params)
     check_stages(words)
@@ -45,6 +44,9 @@ def repro(words: Sequence[str]) -> int:
     use_private_site_cache()
     refresh(PARAMS)
     options = missing_options()
+    # Where nothing is stale nothing is computed: who has only pulled needs no torch.
+    if not options:
+        packages.check_packages(params)
     sys.stdout.flush()
     # Whatever environment is activated, DVC and stages run in this Python's.
     os.environ["PATH"] = os.pathsep.join(
