@@ -49,7 +49,7 @@ def main() -> None:
     codes: dict[str, str] = {}
     failures: list[str] = []
     with (
-        mock.patch.object(choice, "try_isolations", lambda: (works, ())),
+        mock.patch.object(choice, "try_isolations", lambda: tuple((each, "") for each in works)),
         world() as (given, reached),
         tempfile.TemporaryDirectory() as folder,
     ):
