@@ -21,7 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import patience
+# As a script, too, which nobody gives the path of tests.
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+
+import patience  # noqa: E402
 
 READY_SECONDS = 180
 """vLLM's takes half a minute on two idle cores."""
