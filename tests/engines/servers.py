@@ -24,7 +24,7 @@ from pathlib import Path
 # As a script, too, which nobody gives the path of tests.
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
-import patience  # noqa: E402
+import patience
 
 READY_SECONDS = 180
 """vLLM's takes half a minute on two idle cores."""
