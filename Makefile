@@ -54,6 +54,7 @@ lint: .venv/ready
 bench: .venv/ready .venv-sharing/ready .venv-moto/ready
 	tests/browser/install.sh
 	python benchmarks/first_hour.py
+	python benchmarks/plan.py
 	python benchmarks/line.py
 	python benchmarks/engines.py
 	python benchmarks/selection.py
