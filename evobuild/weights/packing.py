@@ -1,7 +1,7 @@
 """Documents one after the other in one row, without padding, each attending to itself alone.
 
 For models whose attention is one of transformers' interface: ours is registered there and told where
-documents begin. On a GPU it is PyTorch's variable-length flash attention; on a CPU, documents of like
+documents begin. On a GPU it is PyTorch's variable-length flash attention (`varlen`); on a CPU, documents of like
 length go through the usual kernel together.
 """
 
@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import require
+from evobuild.weights.varlen import attend_on_gpu, bucketed_length
 
 if TYPE_CHECKING:
     import torch
@@ -61,15 +62,21 @@ def packed_attention(model: Any) -> Iterator[None]:
 def packed_layout(lengths: Sequence[int], device: torch.device) -> dict[str, Any]:
     """What a model's forward pass is told of a row of documents: positions, and where each begins."""
     torch: Any = require("torch", "train")
+    longest = bucketed_length(max(lengths))
     starts = torch.tensor([0, *lengths]).cumsum(0).to(device, torch.int32)
     positions_1_T = torch.cat([torch.arange(length) for length in lengths])[None].to(device)
     return {
         "position_ids": positions_1_T,
         "cu_seq_lens_q": starts,
         "cu_seq_lens_k": starts,
-        "max_length_q": max(lengths),
-        "max_length_k": max(lengths),
+        "max_length_q": longest,
+        "max_length_k": longest,
     }
+
+
+def has_kernel(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is where the variable-length kernel is."""
+    return tensor.is_cuda
 
 
 def _no_mask(*args: Any, **options: Any) -> None:
@@ -96,16 +103,8 @@ def _attend(
     if softcap is not None or s_aux is not None:
         raise NotImplementedError("capped logits and sinks are left to the model's own attention")
     heads = Heads(query_1_N_T_D, key_1_K_T_D, value_1_K_T_D, scaling, sliding_window)
-    if query_1_N_T_D.is_cuda:
-        from torch.nn.attention.varlen import varlen_attn
-
-        ends = (cu_seq_lens_q, cu_seq_lens_q, max_length_q, max_length_q)
-        window = (-1 if sliding_window is None else sliding_window - 1, 0)
-        query, key, value = (each[0].transpose(0, 1) for each in heads.parts)
-        gqa = query.shape[1] != key.shape[1]
-        return varlen_attn(query, key, value, *ends, scale=scaling, window_size=window, enable_gqa=gqa)[
-            None
-        ], None
+    if has_kernel(query_1_N_T_D):
+        return attend_on_gpu(heads, cu_seq_lens_q, max_length_q), None
     lengths = cu_seq_lens_q.diff().tolist()
     if query_1_N_T_D.requires_grad:
         return attend_one_by_one(heads, lengths), None

@@ -6,9 +6,8 @@ the same number of tokens, and what documents leave of it is filled up. Then the
 the same bits whatever is read beside it or was read before, in any number of passes.
 
 Documents stand one after the other in one row, each attending to itself alone, where the model's attention
-can be told where each one begins. Where it cannot they are padded at their ends, where a causal model
-does not see it from the tokens that count. Both are tried on the loaded model, with one document in several
-places; if it has not the same bits in all of them, documents are read one by one.
+can be told where each one begins. Where it cannot they are padded at their ends. Both are tried on the loaded
+model (`probe`): if a document has not the same bits at all places of a pass, documents are read one by one.
 """
 
 from __future__ import annotations
@@ -17,12 +16,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from evobuild.core.errors import UserError, require
+from evobuild.core.terminal import log
 from evobuild.weights import packing, threads
+from evobuild.weights.probe import PROBES, Choice, Exactness, Layout, choose_layout
 
 if TYPE_CHECKING:
     import torch
@@ -32,12 +33,6 @@ TOKENS = {"cpu": 960, "cuda": 8192}
 """Of a pass: no more are any faster. 960 has many divisors: as many threads share its numbers evenly."""
 STEP = 64
 """Widths of padded documents, and the sizes of passes of a longer one, are multiples of it."""
-PROBES = (5, 3, 7)
-"""Lengths of the documents that a layout is tried on."""
-
-Layout = Literal["packed", "padded", "alone"]
-"""How documents lie in a pass: one after the other, one a row, or by themselves."""
-
 
 class Pass(NamedTuple):
     """What came of one pass over T tokens: ids (T); documents begin at starts.
@@ -69,10 +64,10 @@ class Passes:
         self.layout: Layout = "alone"
         with self._torch.inference_mode(), threads.threads_of(model):
             self._split()
-            layouts: tuple[Layout, ...] = (
-                ("packed", "padded") if pack and packing.can_pack(model) else ("padded",)
-            )
-            self.layout = next((layout for layout in layouts if self._is_sound(layout)), "alone")
+            choice = self._choose_layout(pack and packing.can_pack(model))
+        self.layout = choice.layout
+        if choice.reasons:
+            log(choice.line(f"'{model.name_or_path}'"))
 
     def read(self, documents: Sequence[Sequence[int]]) -> Iterator[Pass]:
         """Read documents of token ids, at least one each; the longest first.
@@ -150,29 +145,20 @@ class Passes:
         if hasattr(state, "last_hidden_state") and self._torch.equal(head(state.last_hidden_state), whole):
             self._decoder, self.head = decoder, head
 
-    def _is_sound(self, layout: Layout) -> bool:
-        """Whether documents are read as each is by itself, with the same bits at any place of a pass."""
-        draw, words = np.random.default_rng(0), self._model.config.get_text_config().vocab_size
-        probes = [draw.integers(0, min(99, words), size).tolist() for size in PROBES]
-        self.layout = "alone"
-        alone = [self._probed([each])[0] for each in probes]
-        self.layout = layout
-        copies = self._tokens // (sum(PROBES) if layout == "packed" else STEP * len(PROBES))
-        try:
-            found = self._probed(probes * copies)
-        except (NotImplementedError, RuntimeError, TypeError, ValueError):
-            # What the model asks of its attention, or its device or dtype, is more than ours does.
-            return False
+    def _choose_layout(self, pack: bool) -> Choice:
+        """Take the first layout in which a document has the same bits at any place of a pass."""
+        layouts: tuple[Layout, ...] = ("packed", "padded")
+        words = self._model.config.get_text_config().vocab_size
         rough = self._model.dtype != self._torch.float32
-        bound = (0.05 if rough else 1e-3) * max(float(each.abs().max()) for each in alone)
-        return all(
-            float((own - each).abs().max()) <= bound
-            and all(self._torch.equal(own, other) for other in found[number :: len(PROBES)])
-            for number, (own, each) in enumerate(zip(found, alone, strict=False))
-        )
+        exact = Exactness(alone=0.05 if rough else 1e-3, elsewhere=0.0)
+        return choose_layout(self._probed, layouts if pack else layouts[1:], words, self._copies, exact)
 
-    def _probed(self, documents: list[list[int]]) -> list[torch.Tensor]:
+    def _copies(self, layout: Layout) -> int:
+        return self._tokens // (sum(PROBES) if layout == "packed" else STEP * len(PROBES))
+
+    def _probed(self, layout: Layout, documents: list[list[int]]) -> list[torch.Tensor]:
         """What one pass makes of each document, in fp32."""
+        self.layout = layout
         read = self._read(documents)
         made = read.logits if read.states is None else read.states
         assert made is not None

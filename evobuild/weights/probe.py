@@ -1,0 +1,86 @@
+"""How documents may lie in a pass of a model: tried on it, with one document in several places.
+
+packed: one after the other in one row, each attending to itself alone. padded: one a row, filled up at its
+end, where a causal model does not see it from the tokens that count. alone: a pass for each. Recurrent layers
+go on from one document to the next, experts and kernels may sum in an order that depends on the others, and
+attention with sinks or capped scores is none of ours: whatever the reason, a layout is taken only if each
+document comes out as by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+Layout = Literal["packed", "padded", "alone"]
+"""How documents lie in a pass: one after the other, one a row, or by themselves."""
+Read = Callable[[Layout, list[list[int]]], "list[torch.Tensor]"]
+"""What one pass in a layout makes of each document, in fp32."""
+
+PROBES = (5, 3, 7)
+"""Lengths of the documents that a layout is tried on."""
+REFUSALS = (NotImplementedError, RuntimeError, TypeError, ValueError)
+"""What is raised where a model asks of its attention, or its device or dtype, more than ours does."""
+
+
+class Exactness(NamedTuple):
+    """How near a document must come, as shares of its largest number: to itself alone, and at other places."""
+
+    alone: float
+    elsewhere: float
+
+
+class Choice(NamedTuple):
+    """A layout, and why none of those before it was taken."""
+
+    layout: Layout
+    reasons: tuple[str, ...] = ()
+
+    def line(self, what: str) -> str:
+        """Say what is read how, and why. Instance: what "the scorer"."""
+        ways = {"packed": "one after the other", "padded": "padded, one a row", "alone": "one by one"}
+        return f"{what} reads texts {ways[self.layout]}: {'; '.join(self.reasons)}"
+
+
+def choose_layout(
+    read: Read, layouts: Sequence[Layout], vocabulary: int, copies: Callable[[Layout], int], exact: Exactness
+) -> Choice:
+    """Give the first layout in which documents are read as by themselves; alone if there is none.
+
+    vocabulary: of the model. copies: how often each document stands in a pass of a layout, at least 2.
+    """
+    draw = np.random.default_rng(0)
+    probes = [draw.integers(0, min(99, vocabulary), size).tolist() for size in PROBES]
+    alone = [read("alone", [each])[0] for each in probes]
+    reasons = []
+    for layout in layouts:
+        try:
+            found = read(layout, probes * copies(layout))
+        except REFUSALS as error:
+            reasons.append(f"{layout} it is refused ({_line(error)})")
+            continue
+        if _is_sound(found, alone, exact):
+            return Choice(layout, tuple(reasons))
+        reasons.append(f"{layout} a text changes with those beside it")
+    return Choice("alone", tuple(reasons))
+
+
+def _is_sound(found: Sequence[torch.Tensor], alone: Sequence[torch.Tensor], exact: Exactness) -> bool:
+    largest = max(float(each.abs().max()) for each in alone)
+    return all(
+        float((own - each).abs().max()) <= exact.alone * largest
+        and all(
+            float((own - other).abs().max()) <= exact.elsewhere * largest
+            for other in found[number :: len(alone)]
+        )
+        for number, (own, each) in enumerate(zip(found, alone, strict=False))
+    )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:100] or type(error).__name__
