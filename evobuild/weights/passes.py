@@ -34,6 +34,7 @@ TOKENS = {"cpu": 960, "cuda": 8192}
 STEP = 64
 """Widths of padded documents, and the sizes of passes of a longer one, are multiples of it."""
 
+
 class Pass(NamedTuple):
     """What came of one pass over T tokens: ids (T); documents begin at starts.
 

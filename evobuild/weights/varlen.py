@@ -74,7 +74,5 @@ def _kernel_dtype(value: torch.Tensor) -> torch.dtype:
     """What autocast computes in, else the dtype of the values: positions and norms leave those as they are."""
     torch_: Any = require("torch", "train")
     kind = value.device.type
-    dtype: torch.dtype = (
-        torch_.get_autocast_dtype(kind) if torch_.is_autocast_enabled(kind) else value.dtype
-    )
+    dtype: torch.dtype = torch_.get_autocast_dtype(kind) if torch_.is_autocast_enabled(kind) else value.dtype
     return dtype

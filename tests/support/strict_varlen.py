@@ -76,7 +76,9 @@ def check(call: dict[str, Any]) -> None:
         _hold(starts.dim() == 1 and len(starts) > 1 and starts.is_contiguous(), f"{name} must be contiguous")
     for name in ("max_q", "max_k"):
         _hold(type(call[name]) is int, f"{name} must be an integer")
-        _hold(call[name].bit_count() == 1, f"{name} must be one of few numbers: compiled code is kept for each")
+        _hold(
+            call[name].bit_count() == 1, f"{name} must be one of few numbers: compiled code is kept for each"
+        )
     _hold(call["scale"] is None or type(call["scale"]) is float, "scale must be a float")
     window = call["window_size"]
     _hold(type(window) is tuple and [type(each) for each in window] == [int, int], "window_size: a tuple")

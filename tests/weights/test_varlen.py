@@ -79,7 +79,9 @@ def test_autocast_decides_in_what_the_kernel_computes(monkeypatch, kind: str) ->
     ids = torch.randint(300, (1, sum(LENGTHS)))
     assert packing.can_pack(plain)
     with torch.autocast("cpu", torch.bfloat16), packed_attention(plain):
-        plain(input_ids=ids, use_cache=False, **packed_layout(LENGTHS, torch.device("cpu"))).logits.sum().backward()
+        plain(
+            input_ids=ids, use_cache=False, **packed_layout(LENGTHS, torch.device("cpu"))
+        ).logits.sum().backward()
     assert len(calls) == 2
     assert all(each.grad is not None and each.grad.isfinite().all() for each in plain.parameters())
 
