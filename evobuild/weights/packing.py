@@ -1,8 +1,8 @@
 """Documents one after the other in one row, without padding, each attending to itself alone.
 
 For models whose attention is one of transformers' interface: ours is registered there and told where
-documents begin. On a GPU it is PyTorch's variable-length flash attention (`varlen`); on a CPU, documents of like
-length go through the usual kernel together.
+documents begin. On a GPU it is PyTorch's variable-length flash attention (`varlen`); on a CPU, documents of
+like length go through the usual kernel together.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ REFUSALS = (NotImplementedError, RuntimeError, TypeError, ValueError)
 
 
 class Exactness(NamedTuple):
-    """How near a document must come, as shares of its largest number: to itself alone, and at other places."""
+    """How near a document must come, in shares of its largest number: to itself alone, and elsewhere."""
 
     alone: float
     elsewhere: float

@@ -71,7 +71,7 @@ def attend_on_gpu(heads: Heads, starts: torch.Tensor, longest: int) -> torch.Ten
 
 
 def _kernel_dtype(value: torch.Tensor) -> torch.dtype:
-    """What autocast computes in, else the dtype of the values: positions and norms leave those as they are."""
+    """What autocast computes in, else the values' dtype: positions and norms change only the others."""
     torch_: Any = require("torch", "train")
     kind = value.device.type
     dtype: torch.dtype = torch_.get_autocast_dtype(kind) if torch_.is_autocast_enabled(kind) else value.dtype
