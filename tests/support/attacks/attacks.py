@@ -275,7 +275,11 @@ attack(M, "a number formatted", ("memory ",), "return len('%1000000000d' % 1)")
 attack(
     M,
     "a regular expression compiled",
-    ("memory ", "time ", "raised SystemError"),  # where the C code of re gets no memory, it may name no exception
+    (
+        "memory ",
+        "time ",
+        "raised SystemError",
+    ),  # where the C code of re gets no memory, it may name no exception
     "return re.compile('(?:%s)' % ('a|b*' * 10**7))",
 )
 attack(M, "a recursion", ("raised RecursionError",), "return attack(world)")
