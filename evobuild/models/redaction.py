@@ -28,11 +28,12 @@ APART = 12
 
 _ESCAPE = re.compile(
     r"%([0-9a-f]{2})|\\u([0-9a-f]{4})|\\u\{([0-9a-f]{1,6})\}|\\x([0-9a-f]{2})|&#x([0-9a-f]{1,6});"
-    r"|&#([0-9]{1,7});|\\([^a-z0-9\s])",
+    r"|&#([0-9]{1,7});|\\([^a-z0-9\s])|\\((?-i:[abfnrtv]))",
     re.IGNORECASE,
 )
-_DECIMAL, _ITSELF = 6, 7
+_DECIMAL, _ITSELF, _CONTROL = 6, 7, 8
 """Groups of _ESCAPE; what the others hold is hexadecimal."""
+_CONTROLS = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True))
 _FOUND = "\u4e00"
 """Stands for a character that is found already: a letter that keys do not have."""
 _APART = re.compile(r"[\W_]+")
@@ -206,6 +207,8 @@ def _character(escape: re.Match[str]) -> str:
     group = escape.lastindex or 0
     if group == _ITSELF:
         return escape[group]
+    if group == _CONTROL:
+        return _CONTROLS[escape[group]]
     number = int(escape[group], 10 if group == _DECIMAL else 16)
     return chr(number) if number < 0x110000 else "\ufffd"
 

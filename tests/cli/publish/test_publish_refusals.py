@@ -169,6 +169,16 @@ def test_a_disguised_secret_is_found_in_pages_and_tables(tmp_path: Path, written
     ]  # fmt: skip
 
 
+def test_a_secret_of_several_lines_is_found_in_tables_and_in_json(tmp_path: Path) -> None:
+    secret = "-----BEGIN KEY-----\r\n\tone half\nanother\\nhalf\n"
+    row = publishing.instruction("a1")._replace(output=f"it says {secret} here")
+    tables.write(tmp_path / "train.parquet", tables.frame(tables.INSTRUCTIONS, [row]))
+    (tmp_path / "rows.json").write_text(json.dumps([json.dumps(row.output)]))
+    files = [HubFile(path.name, path) for path in (tmp_path / "rows.json", tmp_path / "train.parquet")]
+    found = leaks.find_leaks(files, {"it": secret}, {})
+    assert [leak.file for leak in found] == ["rows.json", "train.parquet"]
+
+
 @pytest.mark.parametrize(
     ("path", "content"),
     [
