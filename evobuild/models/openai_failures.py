@@ -89,7 +89,7 @@ def status_failure(call: Asked, status: int, headers: Mapping[str, str], data: b
     if status == 402 or code == "insufficient_quota":
         return UserError(f"answered {found}; the account has no credit left")
     if status in (408, 409, 429) or status >= 500:
-        return Retry(found, rate_limit.retry_after(headers.get("Retry-After")))
+        return Retry(found, rate_limit.retry_after(headers.get("Retry-After"), headers.get("Date")))
     if status in (400, 413, 422):
         return _refusal(call, status, message, code)
     return _misaddressed(status, found)

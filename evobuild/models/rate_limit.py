@@ -156,15 +156,19 @@ def retry_wait(attempt: int, asked: float | None) -> float:
     return asked + random.uniform(0, min(backoff, asked / 4 + FIRST_WAIT / 4))
 
 
-def retry_after(header: str | None) -> float | None:
-    """Read a Retry-After header, seconds or an HTTP date, into seconds from now; None if there is none."""
+def retry_after(header: str | None, date: str | None = None) -> float | None:
+    """Read a Retry-After header, seconds or an HTTP date, into seconds from now; None if there is none.
+
+    date: the server's own time, its header Date; without it, this machine's clock is taken for right.
+    """
     if header is None:
         return None
     try:
         seconds = float(header)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(header).astimezone(UTC) - datetime.now(UTC)).total_seconds()
+            now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+            seconds = (parsedate_to_datetime(header).astimezone(UTC) - now.astimezone(UTC)).total_seconds()
         except ValueError:
             return None
     return max(0.0, seconds) if seconds < float("inf") else None

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from workspace import ROOT, SHIPPED_PARAMS
 from evobuild import __main__ as command
 from evobuild.cli.serve import server as serving
 from evobuild.cli.serve.server import Server
+from evobuild.cli.serve.status import build_status
 from evobuild.core import run_journal, running, tables
 from evobuild.core.run_journal import StageRun
 from evobuild.core.table_parts import rows_per_file
@@ -225,6 +227,15 @@ def test_tokens_cost_time_and_the_newest_replies_of_a_run_are_told(server: Serve
     assert [each["row"] for each in found["newest"]] == ["row-2", "row-1"]
     assert found["newest"][0]["prompt"] == "<b>2" and found["newest"][0]["stage"] == "evolve-r1"
     assert status(server)["left"] is None and status(server)["newest"] == []
+
+
+@pytest.mark.parametrize(("year", "left"), [(1970, 20.0), (2999, 0.0)])
+def test_a_clock_that_was_set_makes_no_time_left_that_nobody_has_seen(project: Path, year: int, left: float):
+    """The last run took 20 s."""
+    run_journal.append(StageRun("report", "2026-01-01T00:00:00+00:00", 20.0))
+    with running.marked("report"):
+        found = build_status(datetime(year, 1, 1, tzinfo=UTC))
+    assert found["left"]["seconds"] == left
 
 
 def test_params_that_are_wrong_are_said_and_the_rest_is_told(server: Server, project: Path):

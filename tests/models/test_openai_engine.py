@@ -587,6 +587,12 @@ def test_retry_after_as_a_date():
     assert rate_limit.retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
+def test_a_date_is_counted_by_the_clock_of_the_server():
+    """Whose clock is a day off does not wait for a day."""
+    assert rate_limit.retry_after("Wed, 21 Oct 2015 07:28:09 GMT", "Wed, 21 Oct 2015 07:28:00 GMT") == 9
+    assert rate_limit.retry_after("Wed, 21 Oct 2015 07:28:09 GMT", "noon") is None
+
+
 def test_waits_double_vary_and_are_never_below_what_the_server_asks():
     for attempt in range(12):
         backoff = min(60, 2**attempt)

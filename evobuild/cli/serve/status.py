@@ -169,7 +169,8 @@ def _seconds_left(mark: Running, tasks: Sequence[Task], last: StageRun | None, n
     if last is None:
         return None
     passed = (now - datetime.fromisoformat(mark.started)).total_seconds()
-    return max(0.0, last.seconds - passed)
+    # Below 0 if the clock was set back since.
+    return max(0.0, last.seconds - max(0.0, passed))
 
 
 def _newest_replies(tasks: Mapping[str, Sequence[Task]]) -> list[dict[str, str]]:
