@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild.core.dvc_state import use_private_site_cache
+from evobuild.core.dvc_state import check_writable, use_private_site_cache
 from evobuild.core.errors import UserError
 
 DATA_SET = Path("data/dataset.parquet")
@@ -23,6 +23,7 @@ def pull(words: Sequence[str]) -> int:
     """Become `dvc pull` of what was pushed, with some options of it. Raises UserError without a pipeline."""
     if not Path("dvc.yaml").is_file():
         raise UserError("dvc.yaml: no such file; run in the folder of a clone")
+    check_writable(Path.cwd())
     use_private_site_cache()
     paths = pushed_paths()
     if not paths:

@@ -21,7 +21,7 @@ from evobuild.cli import pulled
 from evobuild.cli.check import consistency, packages
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.resolve import leftovers, settings
-from evobuild.core.dvc_state import check_path, damaged_rwlock, use_private_site_cache
+from evobuild.core.dvc_state import check_path, check_writable, damaged_rwlock, use_private_site_cache
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.suggestions import unknown_name
@@ -37,6 +37,7 @@ def repro(words: Sequence[str]) -> int:
         raise UserError("dvc.yaml: no such file; run in its folder, or begin one: evobuild init")
     params = load_all_params(PARAMS)
     check_path(Path.cwd())
+    check_writable(Path.cwd())
     consistency.check_params(params)
     check_stages(words)
     if damaged := damaged_rwlock():

@@ -7,6 +7,7 @@ A command whose output nobody reads any more (`… | head`) ends quietly, with 0
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from typing import Any, NoReturn
 
 from evobuild.core import memory
 from evobuild.core.errors import UserError
-from evobuild.core.full_disk import explain_full_disk, is_full_disk
+from evobuild.core.full_disk import explain_full_disk, explain_read_only, is_full_disk
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.terminal import log, say
 
@@ -93,8 +94,7 @@ def finished(name: str, work: Callable[[], int]) -> int:
             return 0
         say_error(name, str(error))
     except OSError as error:
-        said = f"{error.filename or 'disk'}: {error.strerror or error}"
-        say_error(name, explain_full_disk(error.filename) if is_full_disk(error) else said)
+        say_error(name, _explain(error))
     except MemoryError:
         free = memory.available_bytes()
         more = "" if free is None else f" {memory.format_bytes(free)} are free."
@@ -103,6 +103,15 @@ def finished(name: str, work: Callable[[], int]) -> int:
         say_error(name, str(error) or "interrupted")
         return 130
     return 1
+
+
+def _explain(error: OSError) -> str:
+    """What a failing disk or a path that cannot be used means."""
+    if is_full_disk(error):
+        return explain_full_disk(error.filename)
+    if error.errno == errno.EROFS:
+        return explain_read_only(error.filename)
+    return f"{error.filename or 'disk'}: {error.strerror or error}"
 
 
 def _flushed(work: Callable[[], int]) -> int:

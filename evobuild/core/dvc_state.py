@@ -7,14 +7,26 @@ folder that only its owner may enter ends that: DVC leaves the mode of a folder 
 
 from __future__ import annotations
 
+import atexit
+import errno
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evobuild.core.errors import UserError
 from evobuild.core.machine import repository_root
 from evobuild.core.private_files import OTHERS, private_folder
 
+if TYPE_CHECKING:
+    from dvc.fs import FileSystem
+    from dvc.repo import Repo
+
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 VARIABLE = "DVC_SITE_CACHE_DIR"
 OTHERS_WRITE = 0o022
 
@@ -41,7 +53,10 @@ def is_shared(folder: Path) -> bool:
 
 
 def use_private_site_cache() -> None:
-    """Have DVC keep its site cache in `.evobuild/dvc`, unless it was told of another place."""
+    """Have DVC keep its site cache in `.evobuild/dvc`, unless it was told of another place.
+
+    In a project that may only be read it is a temporary folder of this process.
+    """
     from dvc.config import Config, ConfigError
 
     try:
@@ -50,7 +65,40 @@ def use_private_site_cache() -> None:
     except ConfigError:
         return
     if VARIABLE not in os.environ:
-        os.environ[VARIABLE] = str(private_folder(repository_root() / ".evobuild" / "dvc"))
+        os.environ[VARIABLE] = str(_private_site_cache(repository_root() / ".evobuild" / "dvc"))
+
+
+def _private_site_cache(folder: Path) -> Path:
+    try:
+        private_folder(folder)
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+    if os.access(folder, os.W_OK):
+        return folder
+    return _temporary_folder()
+
+
+def _temporary_folder() -> Path:
+    made = Path(tempfile.mkdtemp(prefix="evobuild-dvc-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+@contextmanager
+def open_repo(fs: FileSystem | None = None) -> Iterator[Repo]:
+    """Open DVC's repository with a private site cache. One that may only be read is locked elsewhere.
+
+    fs: the file system that DVC is to see instead of this machine's.
+    """
+    from dvc.lock import LockNoop
+    from dvc.repo import Repo
+
+    use_private_site_cache()
+    with Repo(fs=fs) as repo:
+        if not os.access(repo.tmp_dir, os.W_OK):
+            repo.lock, repo.tmp_dir = LockNoop(), str(_temporary_folder())
+        yield repo
 
 
 def warning_of_shared_site_cache() -> str:
@@ -69,6 +117,14 @@ def check_path(folder: Path) -> None:
     path = folder.absolute()
     if set("{}") & set(str(path)):
         raise UserError(f"{path}: DVC fails in a folder whose path has a brace; rename or move the project")
+
+
+def check_writable(folder: Path) -> None:
+    """Raise UserError if a project cannot be built, or pulled into, since its folder may only be read."""
+    if not os.access(folder, os.W_OK):
+        raise UserError(
+            f"{folder.absolute()}: cannot be written; build in a copy of the project, or make it writable"
+        )
 
 
 def damaged_rwlock() -> str:

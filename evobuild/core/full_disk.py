@@ -1,4 +1,4 @@
-"""What to say where a disk is full, or soon will be: which folder's, what is kept, what to do."""
+"""What to say where a disk is full, soon will be, or may only be read: which folder's, and what to do."""
 
 from __future__ import annotations
 
@@ -39,6 +39,15 @@ def explain_full_disk(path: str | os.PathLike[str] | None) -> str:
     return (
         f"{folder}: its disk is full ({free / 2**20:,.1f} MiB left)\n"
         f"Replies and finished stages are kept: {todo}, then run the same command again"
+    )
+
+
+def explain_read_only(path: str | os.PathLike[str] | None) -> str:
+    """Explain a read-only file system in two lines. path: what could not be written; None: not known."""
+    folder = _existing_folder(Path(path)) if path else Path.cwd()
+    return (
+        f"{folder}: cannot be written, its file system is read-only\n"
+        "Build in a copy of the project on another file system, or mount this one writable"
     )
 
 

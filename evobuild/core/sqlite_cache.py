@@ -208,6 +208,16 @@ def _open_for_model(file: Path, kind: CacheKind, identity: str) -> tuple[sqlite3
         raise kind.user_error(file, error) from error
 
 
+def open_readable(file: Path, kind: CacheKind) -> sqlite3.Connection:
+    """Open a file of some kind, to read and write if it may be written. Raises UserError."""
+    try:
+        return open_sqlite_cache(file, kind)
+    except UserError as error:
+        if not _is_shut(file, error):
+            raise
+        return open_to_read(file, kind)
+
+
 def _is_shut(file: Path, error: UserError) -> bool:
     """Whether a file that could not be opened is there and may only be read, or its folder may."""
     code = getattr(error.__cause__, "sqlite_errorcode", None) or 0

@@ -87,6 +87,22 @@ def test_our_commands_give_dvc_a_private_one_unless_it_has_its_place(repository,
 
 
 @pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")
+def test_dvc_says_what_is_stale_in_a_project_that_may_only_be_read(repository, monkeypatch):
+    Path("dvc.yaml").write_text("stages: {a: {cmd: touch a, outs: [a]}}\n")
+    monkeypatch.setattr(os, "access", lambda path, mode: not Path(path).is_relative_to(repository))
+    with dvc_state.open_repo() as repo:
+        assert list(repo.status()) == ["a"]
+    assert not Path(os.environ.pop("DVC_SITE_CACHE_DIR")).is_relative_to(repository)
+    assert not list(repository.glob(".dvc/tmp/*lock*"))
+
+
+def test_a_project_that_may_only_be_read_is_not_built(repository, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with pytest.raises(UserError, match=rf"{repository}: cannot be written; build in a copy"):
+        dvc_state.check_writable(Path())
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")
 @pytest.mark.parametrize("content", [b"", b'{"read": {', b"[]", b"\xff"])
 def test_a_file_of_locks_that_a_killed_dvc_left_is_said_with_what_to_do(repository, content):
     Path("dvc.yaml").write_text("stages: {a: {cmd: touch a, outs: [a]}}\n")

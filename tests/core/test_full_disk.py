@@ -52,6 +52,19 @@ def test_the_message_names_the_folder_what_is_kept_and_what_to_do(tmp_path, monk
     assert second.endswith(", then run the same command again")
 
 
+def test_a_read_only_file_system_is_said_with_the_folder_and_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def work() -> int:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "data/rounds/.r1.parquet.partial")
+
+    Path("data/rounds").mkdir(parents=True)
+    assert finished("evolve", work) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"evolve: {tmp_path}/data/rounds: cannot be written, its file system is read-only"
+    assert "copy of the project" in second
+
+
 def test_without_a_name_the_fullest_folder_is_named(tmp_path, monkeypatch, disks):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "scratch"))

@@ -375,6 +375,22 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path):
     assert "permissions" in said
 
 
+def test_a_store_that_may_only_be_read_is_counted_and_not_pruned(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    code = (
+        "from pathlib import Path; from evobuild.cli.store import archive; "
+        "os.system('mount -o remount,ro ' + sys.argv[1]); file = Path(sys.argv[1], 'shut/empty'); "
+        "print([each.replies for each in archive.count_replies(file)]); "
+        "archive.prune_replies(file, lambda name: True)"
+    )
+    counted, refused = on_disk(disk, "2m", code, "import os\n").splitlines()
+    assert counted == "[3]"
+    assert refused.startswith(
+        f"UserError {disk}/shut/empty: the reply store cannot be used: attempt to write"
+    )
+
+
 SHUT = """
 import os
 from evobuild.core.uri import ChatModel

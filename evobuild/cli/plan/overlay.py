@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild.core.dvc_state import use_private_site_cache
+from evobuild.core.dvc_state import open_repo
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 def overlaid_repo(instead: Mapping[Path, Path]) -> Iterator[Repo]:
     """Open DVC's repository. instead: files to others, whose content and time DVC finds in their place."""
     from dvc.fs import LocalFileSystem
-    from dvc.repo import Repo
 
     places = {os.path.realpath(path): str(other) for path, other in instead.items()}
 
@@ -35,6 +34,5 @@ def overlaid_repo(instead: Mapping[Path, Path]) -> Iterator[Repo]:
     def _place(path: str) -> str:
         return places.get(os.path.normpath(Path.cwd() / path), path)
 
-    use_private_site_cache()
-    with Repo(fs=Overlay() if places else None) as repo:
+    with open_repo(Overlay() if places else None) as repo:
         yield repo

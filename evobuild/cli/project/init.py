@@ -82,10 +82,14 @@ def _refuse_full(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
-    """A temporary folder next to another; at the end it goes, if it is still there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """A temporary folder on the file system of another; at the end it goes, if it is still there.
+
+    It is in the other if that exists: it may be a mount of its own, below a folder that is not the user's.
+    """
+    where = folder if folder.is_dir() else folder.parent
+    where.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
-        prefix=".evobuild-", suffix=".partial", dir=folder.parent, ignore_cleanup_errors=True
+        prefix=".evobuild-", suffix=".partial", dir=where, ignore_cleanup_errors=True
     ) as made:
         yield Path(made)
 

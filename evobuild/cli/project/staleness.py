@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evobuild.core.dvc_state import use_private_site_cache
+from evobuild.core.dvc_state import open_repo
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.library import LOCK
@@ -35,11 +35,9 @@ def stale_stages(changed: Changed) -> tuple[dict[str, list[str]], list[str]]:
     """
     import networkx
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
-    use_private_site_cache()
     try:
-        with Repo() as repo:
+        with open_repo() as repo:
             graph = repo.index.graph
             built = [
                 stage for stage in repo.index.stages if stage.addressing not in QUICK and _is_built(stage)

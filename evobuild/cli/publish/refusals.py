@@ -11,7 +11,7 @@ from evobuild.cli.publish.contents import VALIDATION
 from evobuild.cli.publish.files import HubFile
 from evobuild.cli.publish.origin import uncommitted
 from evobuild.contracts.result import read_validation
-from evobuild.core.dvc_state import use_private_site_cache
+from evobuild.core.dvc_state import open_repo
 from evobuild.core.errors import UserError
 from evobuild.core.metrics import DRY_RUN, TOY, read_label
 from evobuild.core.yaml_files import read_yaml
@@ -116,11 +116,9 @@ def _stale_stages(sources: Sequence[str]) -> list[str]:
 def _status() -> dict[str, list[Any]]:
     """What `dvc status` says, by stage."""
     from dvc.exceptions import DvcException
-    from dvc.repo import Repo
 
-    use_private_site_cache()
     try:
-        with Repo() as repo:
+        with open_repo() as repo:
             return dict(repo.status())
     except DvcException as error:
         raise UserError(f"DVC cannot say what is stale: {' '.join(str(error).split())[:200]}") from error

@@ -23,7 +23,7 @@ from evobuild.core.checksums import is_sound
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.outs import whole
 from evobuild.core.params import load_params
-from evobuild.core.sqlite_cache import model_number
+from evobuild.core.sqlite_cache import model_number, open_readable
 from evobuild.core.table_size import check_table_size
 from evobuild.models import engine, reply_cache
 from evobuild.models.params import RoleParams
@@ -58,11 +58,14 @@ class Moved(NamedTuple):
 
 @contextmanager
 def opened_reply_cache(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open a reply cache that is there. Raises UserError if it is not, and whenever SQLite fails."""
+    """Open a reply cache that is there, to write if it may be written.
+
+    Raises UserError if it is not there, and whenever SQLite fails.
+    """
     if not file.exists():
         raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
     try:
-        with closing(reply_cache.open_reply_cache(file)) as connection:
+        with closing(open_readable(file, reply_cache.KIND)) as connection:
             yield connection
     except sqlite3.Error as error:
         raise reply_cache.reply_cache_error(file, error) from error

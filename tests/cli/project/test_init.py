@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tomllib
 from pathlib import Path
@@ -170,6 +171,22 @@ def test_an_empty_repository_is_taken_as_it_is(home: Path) -> None:
     workspace.run(home / "mine", "git", "init", "-q", "-b", "trunk")
     assert begin("mine") == 0
     assert workspace.run(home / "mine", "git", "log", "--format=%D").strip() == "HEAD -> trunk"
+
+
+def test_a_folder_on_a_file_system_of_its_own_becomes_a_project(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount, rename = home / "mount", Path.rename
+
+    def rename_within(path: Path, target: Path) -> Path:
+        if path.is_relative_to(mount) != target.absolute().is_relative_to(mount):
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(path))
+        return rename(path, target)
+
+    mount.mkdir()
+    monkeypatch.setattr(Path, "rename", rename_within)
+    assert begin("mount") == 0
+    assert (mount / "params.yaml").is_file() and not list(mount.glob(".evobuild-*.partial"))
 
 
 def test_a_folder_of_a_repository_gets_none_of_its_own(home: Path, capsys) -> None:
