@@ -53,7 +53,7 @@ def evaluate(
 
     benchmarks: settings by name, as `evaluate.benchmarks` of params.yaml has them, with the file of the
     items, such as {"gsm8k": {"items": "test.jsonl", "limit": 100}}. judge: a chat model, for benchmarks that
-    one scores. resamples: of the bootstrap behind the intervals. sandbox: keys of this section of
+    one scores. resamples: random draws behind the intervals. sandbox: keys of this section of
     params.yaml, for benchmarks that run code.
 
     Raises UserError where a file, a model or a setting cannot be used, or if too many of the judge's replies

@@ -1,7 +1,8 @@
 """Two models on the benchmarks that both answered: what `evobuild compare <a> <b>` says.
 
 All is computed from the replies that `evaluate` left, with the seed and the resamples of params.yaml, so the
-figures are those of metrics/differences.csv, whichever of the two is named first.
+figures are those of metrics/differences.csv, whichever of the two is named first. Only p_holm differs: here
+it is corrected for the comparisons of these two models, there for those of all.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from evobuild.core.tables import COMPARISONS
 from evobuild.core.terminal import aligned
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all, read_evaluations
+from evobuild.evaluation.paired_tests import holm
 from evobuild.evaluation.pairwise import OUTCOMES, figures_of
 from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
 from evobuild.evaluation.statistics import estimate
@@ -27,7 +29,7 @@ from evobuild.evaluation.statistics import estimate
 REPLIES = Path("data/evaluation")
 JUDGED = Path("data/comparisons.parquet")
 LABEL = Path("data/label.txt")
-HEADER = ("benchmark", "figure", "difference", "95 % interval", "p", "units")
+HEADER = ("benchmark", "figure", "difference", "95 % interval", "p", "units", "p (Holm)")
 MIRRORED = {"win": "lose", "tie": "tie", "lose": "win"}
 
 
@@ -74,6 +76,8 @@ def compare_models(path: Path, a: str, b: str, benchmarks: Sequence[str] = ()) -
     drawn = Resampling(params.compare.resamples, params.random_seed)
     found = measure_all(made, read_evaluations(REPLIES, (a, b)))
     lines = [line for each in found for line in _lines(each, a, b, drawn)]
+    corrected = holm([line["p_value"] for line in lines], [line["headline"] for line in lines])
+    lines = [line | {"p_holm": p_value} for line, p_value in zip(lines, corrected, strict=True)]
     apart = {
         each.benchmark.name: reason for each in found if (reason := _apart(each, a, b, lines)) is not None
     }
@@ -99,7 +103,7 @@ def _hold_names(params: Params, models: Sequence[str], benchmarks: Sequence[str]
 def _lines(measured: Measured, a: str, b: str, drawn: Resampling) -> Iterator[dict[str, Any]]:
     """A line for each figure that both have; the values are of the units that both have."""
     one, other = measured.units[a], measured.units[b]
-    for name, found in compare_figures(one, other, drawn):
+    for name, found in compare_figures(measured, a, b, drawn):
         yield {
             "benchmark": measured.benchmark.name,
             "figure": name,
@@ -162,13 +166,15 @@ def _text(found: Compared) -> Iterator[str]:
     yield from aligned(rows, range(1, len(rows[0])))
     yield ""
     yield (
-        f"Differences are {found.a} less {found.b} on the units, mostly items, that both have; interval and "
-        f"two-sided p-value by a paired bootstrap of {found.resamples:,} resamples."
+        f"Differences are {found.a} less {found.b} on the units, mostly items, that both have. An interval "
+        "excludes 0 where its p is below 0.05: McNemar's exact test where units are right or wrong, else a "
+        "sign-flip test."
     )
-    number = len(found.differences)
+    main = sum(line["headline"] for line in found.differences)
     yield (
-        f"The p-values are not corrected for the {number:,} comparison{'s' * (number > 1)}: "
-        "where nothing differs, one in twenty is still below 0.05."
+        f"p (Holm) is corrected for the number of comparisons: {main:,} of main figures and, apart from "
+        f"them, {len(found.differences) - main:,} of others. "
+        "Only below 0.05 do the models differ by more than chance."
     )
     if found.judged:
         yield ""
@@ -194,6 +200,7 @@ def _row(line: Mapping[str, Any]) -> tuple[str, ...]:
         f"{line['low']:+.4f} to {line['high']:+.4f}",
         f"{line['p_value']:.4f}",
         shared,
+        f"{line['p_holm']:.4f}",
     )
 
 

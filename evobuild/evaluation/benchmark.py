@@ -190,6 +190,10 @@ class Benchmark(ABC, Generic[S]):
         """
         return {self.headline: mean_of(rows, pl.col("score"))}
 
+    def scale(self, figure: str) -> tuple[float, float] | None:
+        """Give the least and the largest value of a figure, where they are known; shares need none."""
+        return None
+
 
 def mean_of(rows: pl.DataFrame, value: pl.Expr) -> pl.DataFrame:
     """The figure that is the mean over items of the mean of a value over an item's rows; null is left out."""

@@ -13,6 +13,7 @@ from evobuild.core import tables
 from evobuild.core.tables import COMPARISONS, EVALUATION
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.judge import Judge
+from evobuild.evaluation.paired_tests import holm
 from evobuild.evaluation.pairwise import Pair, figures_of, judge_pairs
 from evobuild.evaluation.statistics import Comparison, Estimate, compare_units, estimate
 
@@ -43,9 +44,13 @@ DIFFERENCES = pl.Schema(
         "high": pl.Float64(),
         "p_value": pl.Float64(),
         "units": pl.Int64(),
+        "p_holm": pl.Float64(),
     }
 )
-"""Figures of model a less those of b, on the units that both have."""
+"""Figures of model a less those of b, on the units that both have.
+
+p_holm: the p-value, corrected for the number of headlines, or of other figures, that are compared.
+"""
 DIGITS = 6
 """Of figures, after the point: what another machine computes differs behind them."""
 
@@ -53,7 +58,7 @@ Found = TypeVar("Found", Estimate, Comparison)
 
 
 class Resampling(NamedTuple):
-    """The bootstrap behind intervals and p-values."""
+    """The random draws behind intervals and p-values."""
 
     resamples: int
     seed: int
@@ -101,12 +106,12 @@ def figures_table(measured: Sequence[Measured], drawn: Resampling) -> pl.DataFra
             name,
             name == each.main,
             each.benchmark.higher_is_better,
-            *_rounded(found),
+            *rounded(found),
         )
         for each in measured
         for model, figures in each.units.items()
         for name, units in figures.items()
-        if (found := estimate(units, drawn.resamples, drawn.seed))
+        if (found := estimate(units, drawn.resamples, drawn.seed, each.benchmark.scale(name)))
     ]
     return tables.frame(FIGURES, rows).sort("model", "benchmark", maintain_order=True)
 
@@ -114,24 +119,28 @@ def figures_table(measured: Sequence[Measured], drawn: Resampling) -> pl.DataFra
 def differences_table(measured: Sequence[Measured], drawn: Resampling) -> pl.DataFrame:
     """Every two models on every figure that both have, as DIFFERENCES."""
     rows = [
-        (a, b, each.benchmark.name, name, name == each.main, *_rounded(found))
+        (a, b, each.benchmark.name, name, name == each.main, *rounded(found), None)
         for each in measured
         for a, b in combinations(each.units, 2)
-        for name, found in compare_figures(each.units[a], each.units[b], drawn)
+        for name, found in compare_figures(each, a, b, drawn)
     ]
-    return tables.frame(DIFFERENCES, rows)
+    found = tables.frame(DIFFERENCES, rows)
+    corrected = holm(found["p_value"].to_list(), found["headline"].to_list())
+    return found.with_columns(p_holm=pl.Series(corrected, dtype=pl.Float64).round(DIGITS))
 
 
 def compare_figures(
-    one: Mapping[str, pl.DataFrame], other: Mapping[str, pl.DataFrame], drawn: Resampling
+    measured: Measured, a: str, b: str, drawn: Resampling
 ) -> Iterator[tuple[str, Comparison]]:
     """Compare two models on each figure that both have, on the units that both have."""
-    for name, units in one.items():
-        if name in other and (found := compare_units(units, other[name], drawn.resamples, drawn.seed)):
+    other, scale = measured.units[b], measured.benchmark.scale
+    for name, units in measured.units[a].items():
+        if name in other and (found := compare_units(units, other[name], *drawn, scale(name))):
             yield name, found
 
 
-def _rounded(found: Found) -> Found:
+def rounded(found: Found) -> Found:
+    """Round what was found, as it is written."""
     return type(found)._make(round(each, DIGITS) if isinstance(each, float) else each for each in found)
 
 
@@ -218,5 +227,5 @@ def outcome_metrics(comparisons: pl.DataFrame, drawn: Resampling) -> dict[str, A
         own = metrics.setdefault(f"{a} against {b}", {}).setdefault(str(benchmark), {})
         for name, units in figures_of(rows.select("consistent", unit="item", outcome="verdict")).items():
             if found := estimate(units, drawn.resamples, drawn.seed):
-                own[name] = _metric(_rounded(found))
+                own[name] = _metric(rounded(found))
     return metrics

@@ -133,8 +133,8 @@ def _two(pair: list[str]) -> list[str]:
 
 
 class Compare(Section):
-    """pairs: models whose answers a judge sees side by side. benchmarks: whose replies. resamples: of the
-    bootstrap.
+    """pairs: models whose answers a judge sees side by side. benchmarks: whose replies. resamples:
+    random draws behind intervals and p-values.
     """
 
     pairs: Annotated[list[Annotated[list[Name], AfterValidator(_two)]], Field(max_length=1000)]

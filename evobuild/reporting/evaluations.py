@@ -107,7 +107,7 @@ def read_differences(path: Path, models: Sequence[str]) -> list[Line]:
     """Every two of some models on the figures that both have. Raises BadInput as `read_figures`."""
     columns: Columns = {
         "a": str, "b": str, "benchmark": str, "figure": str, "headline": _flag,
-        "difference": float, "low": float, "high": float, "p_value": float, "units": int,
+        "difference": float, "low": float, "high": float, "p_value": float, "units": int, "p_holm": float,
     }  # fmt: skip
     return [each for each in read_csv(path, columns) if {each["a"], each["b"]} <= set(models)]
 

@@ -28,6 +28,8 @@ ADVICE = {
     "rate": "; read some under What failed, and try another judge",
 }
 """What to do about answers and ratings that failed, by stage."""
+SIGNIFICANT = 0.05
+"""Corrected p-value below which chance does not explain a difference."""
 TUNED = "models/tuned/"
 """What stands before the name of a base that was tuned, where it is evaluated."""
 
@@ -225,7 +227,7 @@ def _tuned(tuned: str, base: str, facts: Facts) -> Iterator[Finding]:
             compared += 1
             gain = 1 if each["a"] == tuned else -1
             gain *= 1 if facts.higher[each["benchmark"]] else -1
-            if each["low"] * each["high"] > 0:
+            if each["p_holm"] < SIGNIFICANT:
                 (better if each["difference"] * gain > 0 else worse).append(each["benchmark"])
     if not compared:
         return

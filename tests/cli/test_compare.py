@@ -111,11 +111,13 @@ def test_a_table_says_it_all(project, capsys):
         "interval",
         "p",
         "units",
+        "p",
+        "(Holm)",
     ]
     assert accuracy.split()[:5] == ["sums", "accuracy", "0.7500", "0.2500", "+0.5000"]
-    assert accuracy.endswith("4 of 5 and 4")
-    assert "tuned less base" in rest[0] and "paired bootstrap of 1,000 resamples" in rest[0]
-    assert rest[1].startswith("The p-values are not corrected for the 2 comparisons")
+    assert accuracy.endswith("0.5000  4 of 5 and 4    0.5000")
+    assert "tuned less base" in rest[0] and "McNemar's exact test" in rest[0]
+    assert "1 of main figures and, apart from them, 1 of others" in rest[1]
     assert rest[2] == "loss: not compared: no score of tuned and base"
 
 

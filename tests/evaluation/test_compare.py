@@ -58,6 +58,16 @@ def test_models_are_compared_on_the_items_that_both_answered():
     assert (row["a"], row["b"], row["difference"], row["units"]) == ("one", "other", 0.5, 2)
 
 
+def test_every_comparison_of_a_table_counts_in_its_correction():
+    items = [f"i{place:02}" for place in range(10)]
+    scores = {"one": 1.0, "same": 1.0, "other": 0.0}
+    models = {name: evaluation(name, dict.fromkeys(items, score)) for name, score in scores.items()}
+    found = compare.differences_table(measured(**models), DRAWN)
+    # McNemar's exact test on ten items of which all differ: 2 / 2**10.
+    assert found["p_value"].to_list() == pytest.approx([1, 2**-9, 2**-9], abs=1e-6)
+    assert found["p_holm"].to_list() == pytest.approx([1, 3 * 2**-9, 3 * 2**-9], abs=1e-5)
+
+
 def test_a_model_without_rows_has_no_figure():
     nothing = EVALUATION.to_frame()
     one = evaluation("one", {"i0": 1.0})

@@ -82,8 +82,8 @@ def test_what_leads_is_the_least_of_a_loss():
 
 def test_two_models_are_compared_with_a_p_value(section: str):
     _, row = [[" ".join(cell) for cell in row] for row in cells(section, 1)]
-    assert row == ["sums", "accuracy", "base − tuned", "−0.3333", "−1.0000 to +0.0000", "0.625", "3"]
-    assert "not corrected for the number of comparisons, here 1:" in section
+    assert row == ["sums", "accuracy", "base − tuned", "−0.3333", "−1.0000 to +0.0000", "0.625", "3", "0.751"]
+    assert "p (Holm) is corrected for the number of comparisons: 1 of main figures. Only" in section
 
 
 def test_verdicts_are_counted_and_the_unread_stand_beside_them(section: str):

