@@ -1,12 +1,12 @@
-"""What evaluation costs, against what is promised.
+"""What evaluation costs, and how sure its figures are, against what is promised.
 
     EVOBUILD_REAL_DATA=<folder> python benchmarks/evaluation.py [PART...]
 
-All parts unless some are named, a quarter of an hour on two cores. Prints each figure as it comes and,
-last, one JSON object: figure -> {"value", "must", "holds"}; a figure that could not be taken has no entry and
-is named. The folder holds ifeval/published_verdicts.jsonl.gz, gsm8k/test.jsonl, oracles/gsm8k and
-math/math500_full.jsonl. What is compared runs in turn; the official checker of IFEval is the copy in lm-eval,
-whose extra has to be installed.
+All parts unless some are named, half an hour on two cores, a third of it for `statistics`. Prints each figure
+as it comes and, last, one JSON object: figure -> {"value", "must", "holds"}; a figure that could not be taken
+has no entry and is named. The folder holds ifeval/published_verdicts.jsonl.gz, gsm8k/test.jsonl,
+oracles/gsm8k and math/math500_full.jsonl. What is compared runs in turn; the official checker of IFEval is
+the copy in lm-eval, whose extra has to be installed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import evaluation_statistics
 import training_data
 from figures import Figures, of_parts
 from line import ROOT, seconds
@@ -35,7 +36,7 @@ from evobuild.core.json_lines import read_json_lines
 from evobuild.evaluation.benchmark import Answer, Tools
 from evobuild.evaluation.benchmarks import benchmark_class
 
-PARTS = ("ifeval", "gsm8k", "math", "overhead", "line")
+PARTS = ("ifeval", "gsm8k", "math", "statistics", "overhead", "line")
 REPLIES, SOLUTIONS = 2700, 4000
 CHUNK = 100
 """Replies that one side checks before it is the other's turn."""
@@ -172,6 +173,11 @@ def math(figures: Figures, folder: Path) -> None:
     figures.at_most("MATH-500, both", took, 10, "s")
 
 
+def simulations(figures: Figures, folder: Path) -> None:
+    """False alarms of comparisons, and coverage of intervals."""
+    evaluation_statistics.statistics(figures)
+
+
 def overhead(figures: Figures, folder: Path) -> None:
     """The stage's work on 1,000 items over its engine alone on the same requests, whole processes."""
     rows = training_data.answered_rows(2000)
@@ -221,7 +227,14 @@ def line(figures: Figures, folder: Path) -> None:
 
 def take(figures: Figures, part: str) -> None:
     """Take the figures of one part."""
-    takers = {"ifeval": ifeval, "gsm8k": gsm8k, "math": math, "overhead": overhead, "line": line}
+    takers = {
+        "ifeval": ifeval,
+        "gsm8k": gsm8k,
+        "math": math,
+        "statistics": simulations,
+        "overhead": overhead,
+        "line": line,
+    }
     with tempfile.TemporaryDirectory(prefix="evobuild-bench-") as folder:
         takers[part](figures, Path(folder))
 
