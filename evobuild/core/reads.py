@@ -30,7 +30,8 @@ class Reads(NamedTuple):
 
     only: the declared keys that it reads, such as "models.judge" or a section; None: all of them. unused:
     keys that it does not read. prompts: templates that it may render, without those that these include.
-    files: paths that params give and no dep names. versions: git revisions whose data set it reads.
+    files: paths that params give and no dep names. ignored: inputs, by the name of their argument, that it
+    does not open, so that they may be missing. versions: git revisions whose data set it reads.
     libraries: packages that change what it makes, beside those of its models; None: not even those, for it
     runs no model.
     """
@@ -39,6 +40,7 @@ class Reads(NamedTuple):
     unused: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     libraries: tuple[str, ...] | None = ()
 

@@ -26,7 +26,7 @@ import gc
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -144,12 +144,13 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     """
     from evobuild.core import library, prompts, table_parts
     from evobuild.core.params import Part, WritesTables, load_params
-    from evobuild.core.reads import Given, params_read
+    from evobuild.core.reads import Given, Reads, params_read
 
     library.hold_lock()
     read = load_params(params, params_schema(main))
     kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
-    inputs = _paths_read(arguments, kinds)
+    reads = read.reads(Given(instance_name(arguments, kinds))) if isinstance(read, Part) else Reads()
+    inputs = _paths_read(arguments, kinds, reads.ignored)
     for option, path in inputs.items():
         if not path.exists():
             raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
@@ -161,7 +162,6 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     with ExitStack() as stack:
         temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
         if isinstance(read, Part):
-            reads = read.reads(Given(instance_name(arguments, kinds)))
             stack.enter_context(prompts.only(reads.prompts))
             if isinstance(read, WritesTables):
                 stack.enter_context(table_parts.rows_per_file(read.tables.rows_per_file))
@@ -254,13 +254,13 @@ def _default_folders(field: dataclasses.Field[Any]) -> Folders:
     return folders
 
 
-def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
-    """The paths that a stage reads, by option."""
+def _paths_read(arguments: Any, kinds: Mapping[str, Any], ignored: Collection[str]) -> dict[str, Path]:
+    """The paths that a stage reads, by option. ignored: arguments whose paths it does not open."""
     found: dict[str, Path] = {}
     for name, kind in kinds.items():
         if kind is Folders:
             found |= getattr(arguments, name)
-        elif kind is Path:
+        elif kind is Path and name not in ignored:
             found[name.replace("_", "-")] = getattr(arguments, name)
     return found
 

@@ -18,6 +18,9 @@ from evobuild.evolution.step import Plan, RoundSource
 STRATEGIES: dict[Strategy, Callable[[Evolve, RoundSource], Plan]] = {"auto": plan_auto, "evol": plan_evol}
 """The function that plans a round, by the name in `evolve.strategy`."""
 
+OPTIMIZED = "method"
+"""The input of the stage that holds the method that `optimize` improved."""
+
 
 def reads_of_strategy(params: Evolve) -> Reads:
     """What evolving by the strategy that params name reads; a new one all of `evolve`, and every prompt."""
@@ -27,10 +30,12 @@ def reads_of_strategy(params: Evolve) -> Reads:
             unused=("evolve.operations", "evolve.schedule", *(() if is_own else ("evolve.file",))),
             prompts=(f"evolve/{params.method}.jinja",) if params.method in ("e0", "weak") else (),
             files=(params.file,) if is_own else (),
+            ignored=() if params.method == "optimized" else (OPTIMIZED,),
         )
     if params.strategy == "evol":
         used = {OPERATIONS[name] for names in params.operations.values() for name in names}
-        return Reads(unused=("evolve.method", "evolve.file"), prompts=tuple(sorted(used)))
+        unused = ("evolve.method", "evolve.file")
+        return Reads(unused=unused, prompts=tuple(sorted(used)), ignored=(OPTIMIZED,))
     every = sorted(path.relative_to(FOLDER).as_posix() for path in (FOLDER / "evolve").glob("*.jinja"))
     return Reads(prompts=tuple(every), files=(params.file,))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import variants
 from fakes import reply
 from workspace import SHIPPED_PARAMS
 
@@ -15,6 +16,7 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.stage import call_stage
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import evolve, methods, operations, round_tables
@@ -498,6 +500,35 @@ def test_the_stage_takes_the_method_of_params(row, engine, tmp_path, method):
     sign = {"e0": "Step 4", "weak": "You rewrite", "file": own, "optimized": "This is e*."}[method]
     assert sign in fake.asked[0].messages[0].content
     assert text_of(fake.asked[0]) == "Name a river."
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ({"evolve.strategy": "evol"}, False),
+        ({"evolve.method": "e0"}, False),
+        ({"evolve.method": "file"}, False),
+        ({"evolve.method": "optimized"}, True),
+    ],
+)
+def test_by_hand_the_stage_needs_the_optimized_method_only_where_it_evolves_by_it(
+    row, engine, tmp_path, changes, needed
+):
+    engine(harder)
+    tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, [row()]))
+    params = tmp_path / "params.yaml"
+    changes = {"evolve.on_failure": "keep_parent"} | changes
+    params.write_text(json.dumps(variants.changed(variants.DEFAULT, changes)))
+    names = {"child": "r1.parquet", "counts": "counts.json"}
+    given = {name: str(tmp_path / names.get(name, f"{name}.parquet")) for name in OUTS}
+    given |= {"round": "r1", "parent": "r0", "parents": str(tmp_path / "r0.parquet")}
+    missing = given | {"method": str(tmp_path / "none.txt")}
+    if needed:
+        with pytest.raises(UserError, match=r"--method: .*none\.txt does not exist"):
+            call_stage(stage.main, params, missing)
+    else:
+        call_stage(stage.main, params, missing)
+        assert Path(given["child"]).exists()
 
 
 def test_the_order_of_replies_leaves_no_trace(row, engine, tmp_path):
