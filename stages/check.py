@@ -16,16 +16,19 @@ from evobuild.core.terminal import log
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
+    values: Path = Path("params.yaml")
     checked: Out = out("data/check.txt")
     label: Out = out("data/label.txt")
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.cli.check import consistency, evaluation, packages, toys
+    from evobuild.cli.check import consistency, evaluation, packages, prompt_folder, toys
     from evobuild.core import dvc_state, metrics
+    from evobuild.core.yaml_files import read_yaml
 
     dvc_state.check_path(Path.cwd())
     packages.check_packages(params)
+    prompt_folder.check_prompts(read_yaml(args.values))
     consistency.check_params(params)
     if warning := dvc_state.warning_of_shared_site_cache():
         log(warning)

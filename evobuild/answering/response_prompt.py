@@ -11,12 +11,12 @@ from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
 from evobuild.core.errors import BadParams
-from evobuild.core.prompts import FOLDER
+from evobuild.core.prompts import current_folder, prompt_file
 from evobuild.core.suggestions import unknown_name
 
 SHIPPED = {"plain": PLAIN, "paper": "respond/paper.jinja"}
-OWN = FOLDER / "respond"
-"""Where templates of one's own lie, so that the stages depend on them."""
+OWN = "respond"
+"""The folder, below that of all prompts, where templates of one's own lie."""
 
 
 def response_template(prompt: str) -> str:
@@ -24,12 +24,13 @@ def response_template(prompt: str) -> str:
 
     Instances: "paper" -> "respond/paper.jinja"; "prompts/respond/own.jinja" -> "respond/own.jinja".
 
-    Raises BadParams if it is neither a shipped one nor a file in the folder OWN.
+    Raises BadParams if it is neither a shipped one nor a file in OWN of the folder of prompts.
     """
     if prompt in SHIPPED:
         return SHIPPED[prompt]
-    path = Path(os.path.normpath(prompt))
-    if OWN not in path.parents or not path.is_file():
-        also = f"a template file in {OWN}/" + (", where this file is not" if path.exists() else "")
+    path, own = Path(os.path.normpath(prompt)), prompt_file(OWN)
+    name = path.relative_to(own.parent).as_posix() if own in path.parents else ""
+    if not name or not (current_folder() / name).is_file():
+        also = f"a template file in {own}/" + (", where this file is not" if path.exists() else "")
         raise BadParams(f"params.yaml: respond.prompt: {unknown_name('prompt', prompt, SHIPPED, also)}")
-    return path.relative_to(FOLDER).as_posix()
+    return name

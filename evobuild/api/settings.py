@@ -45,7 +45,7 @@ def surroundings(cache: Folder) -> Iterator[Engines]:
     with ExitStack() as stack:
         folder = Path(cache).expanduser() if cache else Path(stack.enter_context(TemporaryDirectory()))
         stack.enter_context(cache_files.kept_in(folder.absolute()))
-        stack.enter_context(prompts.taken_from(template_folder() / "prompts"))
+        stack.enter_context(prompts.taken_from(template_folder() / "prompts", prompts.FOLDER))
         yield Engines()
 
 

@@ -105,8 +105,11 @@ def params_section(made: Provenance) -> list[str]:
 
 def prompts_section(made: Provenance) -> list[str]:
     """Prompts, and libraries that compute something, by version."""
-    rows = [(code(path), code(md5)) for path, md5 in sorted(made.prompts.items())]
-    lines = ["## Prompts", "", *(table(("prompt", "md5"), rows) if rows else ["None was asked.", ""])]
+    folder = Path(shown_name(made.prompt_folder))
+    rows = [(code(str(folder / name)), code(md5)) for name, md5 in made.templates.items()]
+    told = f"From the folder {code(str(folder))}; digest of these templates: {code(made.prompt_digest)}."
+    asked = [told, "", *table(("prompt", "md5"), rows)] if rows else ["None was asked.", ""]
+    lines = ["## Prompts", "", *asked]
     versions = ", ".join(f"{name} {version}" for name, version in sorted(made.libraries.items()))
     return [*lines, f"Libraries: {versions or 'none that changes a result'}.", ""]
 

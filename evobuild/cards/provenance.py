@@ -10,6 +10,9 @@ Only what these settings reach stands in it; stages are named as their files of 
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +47,22 @@ class Provenance(NamedTuple):
         if fetched.get("hub") == self.seed_source:
             return f"revision {fetched['revision']}"
         return f"md5 {self.files[self.params['seed']['source']]}"
+
+    @property
+    def prompt_folder(self) -> str:
+        """The folder of prompts, as params name it."""
+        return str(self.params["prompts"])
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """The MD5 of each prompt, by its name in that folder."""
+        return {os.path.relpath(path, self.prompt_folder): md5 for path, md5 in sorted(self.prompts.items())}
+
+    @property
+    def prompt_digest(self) -> str:
+        """One digest of all templates: equal ones have the same, wherever their folder lies."""
+        listed = json.dumps(self.templates, sort_keys=True).encode()
+        return hashlib.md5(listed, usedforsecurity=False).hexdigest()
 
     @property
     def models(self) -> dict[str, str]:

@@ -18,12 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evobuild.cli import pulled
-from evobuild.cli.check import consistency, packages
+from evobuild.cli.check import consistency, packages, prompt_folder
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.resolve import leftovers, settings
 from evobuild.core.dvc_state import check_path, check_writable, damaged_rwlock, use_private_site_cache
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
+from evobuild.core.prompts import taken_from
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.terminal import log
 from evobuild.core.yaml_files import read_yaml
@@ -38,7 +39,9 @@ def repro(words: Sequence[str]) -> int:
     params = load_all_params(PARAMS)
     check_path(Path.cwd())
     check_writable(Path.cwd())
-    consistency.check_params(params)
+    with taken_from(Path(params.prompts)):
+        prompt_folder.check_prompts(read_yaml(PARAMS))
+        consistency.check_params(params)
     check_stages(words)
     if damaged := damaged_rwlock():
         raise UserError(damaged)

@@ -7,6 +7,7 @@ which has the keys that it declares and no other, so that mypy refuses what dvc.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -124,6 +125,8 @@ def _bound(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+PromptFolder = Annotated[str, AfterValidator(os.path.normpath)]
+"""The folder with all prompts, such as "prompts"."""
 Bound = Annotated[str, BeforeValidator(_bound)]
 """What a figure must be: above a number, or from one on."""
 
@@ -150,6 +153,12 @@ class WritesTables(Part):
     """What a stage reads that writes tables which may be large."""
 
     tables: Tables
+
+
+class RendersPrompts(Part):
+    """What every stage and command reads that renders a prompt; `check` holds it to be there."""
+
+    prompts: PromptFolder = "prompts"
 
 
 class Round(Section):

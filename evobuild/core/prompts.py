@@ -1,4 +1,4 @@
-"""Prompts are Jinja files in `prompts/`; what is put into them is data and never template.
+"""Prompts are Jinja files in a folder that params name; what is put into them is data and never template.
 
 A prompt is named by its path, such as 'evolve/breadth.jinja', in full where it is used: so a test
 can tell which stages a prompt reaches.
@@ -27,11 +27,13 @@ from evobuild.core.template_process import render_apart
 from evobuild.core.text_files import special_kind
 
 FOLDER = Path("prompts")
+"""The folder of those that are shipped, which `prompts` in params.yaml names by default."""
 BOUNDS = Bounds(seconds=3.0, memory=1 << 29, characters=1 << 24)
 """Of one prompt. No model reads so long a text."""
 
 _known: ContextVar[frozenset[str] | None] = ContextVar("known", default=None)
-_taken: ContextVar[Path | None] = ContextVar("taken", default=None)
+_taken: ContextVar[tuple[Path, Path] | None] = ContextVar("taken", default=None)
+"""The folder that prompts are read from, and how it is named; None for FOLDER."""
 
 
 @contextmanager
@@ -45,13 +47,23 @@ def only(names: Iterable[str]) -> Iterator[None]:
 
 
 @contextmanager
-def taken_from(folder: Path) -> Iterator[None]:
-    """Render the prompts of another folder inside, wherever this process runs."""
-    token = _taken.set(folder)
+def taken_from(folder: Path, shown: Path | None = None) -> Iterator[None]:
+    """Render the prompts of another folder inside. shown: what pages and files call it; else its own path."""
+    token = _taken.set((folder, shown or folder))
     try:
         yield
     finally:
         _taken.reset(token)
+
+
+def current_folder() -> Path:
+    """Give the folder that prompts are read from."""
+    return (_taken.get() or (FOLDER, FOLDER))[0]
+
+
+def prompt_file(name: str) -> Path:
+    """Give the path of a prompt as pages and files name it."""
+    return (_taken.get() or (FOLDER, FOLDER))[1] / name
 
 
 def render(name: str, **values: object) -> str:
@@ -63,7 +75,7 @@ def render(name: str, **values: object) -> str:
     known = _known.get()
     if known is not None and name not in known:
         raise AssertionError(f"the prompt {name} is rendered, but the stage's `reads` does not name it")
-    folder = _taken.get() or FOLDER
+    folder = current_folder()
     try:
         if _is_plain(folder, name):
             return _render_here(folder, name, values, folder)
@@ -121,17 +133,18 @@ def included(names: Iterable[str]) -> dict[str, Path]:
 
     Raises BadInput naming a prompt that is missing or no template, or that includes what only a value names.
     """
+    folder = current_folder()
     found: dict[str, Path] = {}
     waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name in found:
             continue
-        found[name] = FOLDER / name
-        for other in meta.find_referenced_templates(_parsed(FOLDER, name)):
+        found[name] = folder / name
+        for other in meta.find_referenced_templates(_parsed(folder, name)):
             if other is None:
                 raise BadInput(
-                    f"{FOLDER / name}: includes a prompt by an expression; expected its name in quotes"
+                    f"{folder / name}: includes a prompt by an expression; expected its name in quotes"
                 )
             waiting.append(other)
     return dict(sorted(found.items()))

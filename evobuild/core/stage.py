@@ -143,23 +143,23 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     what is none, or another process writes it.
     """
     from evobuild.core import library, prompts, table_parts
-    from evobuild.core.params import Part, WritesTables, load_params
+    from evobuild.core.params import Part, RendersPrompts, WritesTables, validated
     from evobuild.core.reads import Given, Reads, params_read
+    from evobuild.core.yaml_files import read_yaml
 
     library.hold_lock()
-    read = load_params(params, params_schema(main))
+    content = read_yaml(params)
+    read = validated(params, content, params_schema(main))
+    folder = Path(validated(params, content, RendersPrompts).prompts)
     kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
-    reads = read.reads(Given(instance_name(arguments, kinds))) if isinstance(read, Part) else Reads()
-    inputs = _paths_read(arguments, kinds, reads.ignored)
-    for option, path in inputs.items():
-        if not path.exists():
-            raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
-        if found := special_kind(path):
-            raise UserError(f"--{option}: {path} {found}; expected a file or a folder")
-    outs = [name for name, kind in kinds.items() if kind is Out]
-    declared = [getattr(_declared(main, given), name) for name in outs]
-    paths = [getattr(arguments, name) for name in outs]
     with ExitStack() as stack:
+        stack.enter_context(prompts.taken_from(folder))
+        reads = read.reads(Given(instance_name(arguments, kinds))) if isinstance(read, Part) else Reads()
+        inputs = _paths_read(arguments, kinds, reads.ignored)
+        _check_inputs(inputs)
+        outs = [name for name, kind in kinds.items() if kind is Out]
+        declared = [getattr(_declared(main, given), name) for name in outs]
+        paths = [getattr(arguments, name) for name in outs]
         temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
         if isinstance(read, Part):
             stack.enter_context(prompts.only(reads.prompts))
@@ -173,6 +173,15 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
                 error.args = (("; " if "\n" in str(error) else "\n").join((str(error), way)),)
             raise
     return arguments
+
+
+def _check_inputs(inputs: Mapping[str, Path]) -> None:
+    """Raise UserError at an input, by its option, that is missing or neither a file nor a folder."""
+    for option, path in inputs.items():
+        if not path.exists():
+            raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
+        if found := special_kind(path):
+            raise UserError(f"--{option}: {path} {found}; expected a file or a folder")
 
 
 def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any], has_replies: bool) -> str:

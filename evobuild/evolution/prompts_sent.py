@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core.errors import BadInput
+from evobuild.core.prompts import prompt_file
 from evobuild.core.tables import AUTOIF, KEPT, Instruction, Reject
 from evobuild.evolution import methods, operations
 from evobuild.evolution.auto import method_operation, plan_by_method
@@ -29,7 +30,7 @@ def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
     """How each fixed operation asks, and each of some methods, given as place and text; the first counts."""
     found: dict[str, tuple[Plan, str]] = {}
     for name, prompt in operations.OPERATIONS.items():
-        found[name] = operations.plan_in_turn({operations.DEFAULT: [name]}, "r1"), f"prompts/{prompt}"
+        found[name] = operations.plan_in_turn({operations.DEFAULT: [name]}, "r1"), str(prompt_file(prompt))
     for place, method in texts:
         found.setdefault(method_operation(method), (plan_by_method(method), place))
     return found
@@ -46,7 +47,7 @@ def known_methods(*files: Path, initial: Collection[str] = ("e0", "weak")) -> It
             if path.exists():
                 yield str(path), methods.read_method_file(path)
     for name in initial:
-        yield f"prompts/evolve/{name}.jinja", methods.initial_method(name)
+        yield str(prompt_file(f"evolve/{name}.jinja")), methods.initial_method(name)
 
 
 def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[Step | None, str]:

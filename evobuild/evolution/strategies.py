@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from evobuild.core.prompts import FOLDER
+from evobuild.core.prompts import current_folder
 from evobuild.core.reads import Reads
 from evobuild.evolution.auto import plan_auto
 from evobuild.evolution.operations import OPERATIONS, plan_evol
@@ -36,7 +36,8 @@ def reads_of_strategy(params: Evolve) -> Reads:
         used = {OPERATIONS[name] for names in params.operations.values() for name in names}
         unused = ("evolve.method", "evolve.file")
         return Reads(unused=unused, prompts=tuple(sorted(used)), ignored=(OPTIMIZED,))
-    every = sorted(path.relative_to(FOLDER).as_posix() for path in (FOLDER / "evolve").glob("*.jinja"))
+    folder = current_folder()
+    every = sorted(path.relative_to(folder).as_posix() for path in (folder / "evolve").glob("*.jinja"))
     return Reads(prompts=tuple(every), files=(params.file,))
 
 

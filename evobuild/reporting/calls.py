@@ -16,7 +16,7 @@ from evobuild.answering.params import Respond
 from evobuild.answering.response_prompt import response_template
 from evobuild.core import tables
 from evobuild.core.conversation import chat_messages
-from evobuild.core.prompts import FOLDER
+from evobuild.core.prompts import prompt_file
 from evobuild.core.reads import Given, Reads
 from evobuild.core.tables import REJECTS, REPLIES, Instruction
 from evobuild.evolution import prompts_sent, strategies
@@ -96,13 +96,13 @@ class CallReader:
 
     def _responding(self, row: Instruction) -> tuple[str, str]:
         turns = chat_messages(row, self._template)
-        return str(FOLDER / self._template), turns[-1].content
+        return str(prompt_file(self._template)), turns[-1].content
 
     def _judging(self, row: Instruction) -> Iterator[Call]:
         measure, reply = self._unread.get(row.id) or ("", "")
         for kind, template, prompt in rating_prompts.prompts_sent(row, self._params.rate.measures):
             kept = reply if kind == f"rate_{measure}" else None
-            yield Call("judge", str(self._params.models.judge), str(FOLDER / template), prompt, "", kept)
+            yield Call("judge", str(self._params.models.judge), str(prompt_file(template)), prompt, "", kept)
 
 
 def _known_plans(params: CallParams, method: Path) -> prompts_sent.KnownPlans:
@@ -111,7 +111,7 @@ def _known_plans(params: CallParams, method: Path) -> prompts_sent.KnownPlans:
     files = [method, *map(Path, reads.files)]
     initial = [name for name in ("e0", "weak") if f"evolve/{name}.jinja" in reads.prompts]
     found = prompts_sent.known_plans(prompts_sent.known_methods(*files, initial=initial))
-    places = {*map(str, files), *(str(FOLDER / prompt) for prompt in reads.prompts)}
+    places = {*map(str, files), *(str(prompt_file(prompt)) for prompt in reads.prompts)}
     return {name: (plan, place) for name, (plan, place) in found.items() if place in places}
 
 

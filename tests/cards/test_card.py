@@ -100,6 +100,18 @@ def test_params_prompts_files_and_the_choice_are_said(text: str) -> None:
     assert "the share 0.25 of each pool: the best by ic_ifd" in said and "| `r0` | 2 |" in said
 
 
+def test_the_folder_of_prompts_is_said_with_a_digest_and_none_outside_by_its_place(tmp_path: Path) -> None:
+    text = rendered(tmp_path)
+    digest = carded.provenance().prompt_digest
+    assert f"From the folder `prompts`; digest of these templates: `{digest}`." in text
+    params = carded.provenance().params | {"prompts": "/home/me/published"}
+    made = carded.provenance(params=params, prompts={"/home/me/published/evolve/e0.jinja": "0cc1"})
+    carded.write_card(tmp_path / "other", carded.sources(tmp_path)._replace(made=made))
+    text = section((tmp_path / "other/README.md").read_text(), "Prompts")
+    assert f"From the folder `published`; digest of these templates: `{digest}`." in text
+    assert "| `published/evolve/e0.jinja` | `0cc1` |" in text and "/home/me" not in text
+
+
 def test_the_data_set_is_found_again_by_its_md5(tmp_path: Path) -> None:
     text = rendered(tmp_path)
     md5 = hashlib.md5((tmp_path / "dataset.parquet").read_bytes()).hexdigest()

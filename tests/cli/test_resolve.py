@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,16 @@ def test_an_include_that_only_a_value_names_is_refused(here):
 @pytest.mark.parametrize("prompt", ["evolve/breadth.jinja", "evolve/weak.jinja", "judge/equal.jinja"])
 def test_a_prompt_that_is_not_used_makes_nothing_stale(here, prompt):
     assert stale_by(lambda: append(f"prompts/{prompt}", "x")) == set()
+
+
+def test_another_folder_of_prompts_reaches_those_that_render_one(here):
+    shutil.copytree("prompts", "mine")
+    found = settings.resolve_settings(Path("params.yaml"), 0)
+    asking = {stem for stem, own in found.items() if own.get("prompts")} - REPORT
+    assert {"optimize", "rate-r0", "compare", "augment-autoif"} <= asking
+    assert stale_by(lambda: workspace.change_params(here, {"prompts": "mine"})) == asking
+    assert stale_by(lambda: append("prompts/judge/difficulty_level.jinja", "x")) == set()
+    assert stale_by(lambda: append("mine/judge/difficulty_level.jinja", "x")) == RATE
 
 
 @pytest.mark.parametrize(

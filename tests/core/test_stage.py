@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.core import stage
+from evobuild.core import prompts, stage
 from evobuild.core.errors import UserError
 from evobuild.core.params import Part, RandomSeed
+from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Folders, Out, out
 
 
 class Params(Part):
     random_seed: RandomSeed
+
+    def reads(self, given: Given) -> Reads:
+        return Reads(prompts=("say.jinja",))
 
 
 def folders() -> Folders:
@@ -37,7 +41,8 @@ def main(params: Params, args: Arguments) -> None:
     args.child.write_text(f"{params.random_seed} {args.own_text.read_text()}")
     if args.round == "r9":
         raise ZeroDivisionError
-    args.metrics.write_text(" ".join(args.measures))
+    said = prompts.render("say.jinja") if args.round == "r8" else " ".join(args.measures)
+    args.metrics.write_text(said)
 
 
 NAMES = {"round": "r1", "parent": "r0", "own_text": "own.txt"}
@@ -95,6 +100,19 @@ def test_what_fails_leaves_no_out_and_not_half_of_one(here):
         stage.call_stage(main, here / "params.yaml", NAMES | {"round": "r9"})
     assert [path.name for path in Path("made").iterdir()] == ["metrics.txt"]
     assert Path("made/metrics.txt").read_text() == "of an earlier run"
+
+
+def test_prompts_are_those_of_the_folder_that_params_name(here):
+    for folder, text in (("prompts", "ours"), ("mine/deep", "theirs")):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "say.jinja").write_text(text)
+    given = NAMES | {"round": "r8"}
+    stage.call_stage(main, here / "params.yaml", given)
+    assert Path("made/metrics.txt").read_text() == "ours"
+    with Path("params.yaml").open("a") as params:
+        params.write("prompts: mine/deep/\n")
+    stage.call_stage(main, here / "params.yaml", given)
+    assert Path("made/metrics.txt").read_text() == "theirs"
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_the_check_of_params_depends_on_all_of_the_library() -> None:
     everything = {
         "evobuild",
         "stages",
-        "prompts",
+        "${prompts}",
         "params.yaml",
         LOCK,
         "${evolve.file}",
@@ -663,8 +663,8 @@ OTHER = {
     "contracts.languages": ["en"],
 }
 """Other values of keys for which only some do."""
-BY_ANOTHER = {"finetune.lora.quantize", "contracts.against"}
-"""Keys that can only be changed together with another, or with what git holds."""
+BY_ANOTHER = {"finetune.lora.quantize", "contracts.against", "prompts"}
+"""Keys that can only be changed together with another, with what git holds, or with a folder."""
 
 
 def other(key: str, value: Any) -> Any:

@@ -44,7 +44,7 @@ def provenance(**changes: Any) -> Provenance:
     params = {
         name: shipped[name] for name in ("rounds", "pools", "evolve", "select", "autoif", "decontaminate")
     }
-    params |= {"seed": shipped["seed"] | {"source": SEEDS}, "models": models}
+    params |= {"prompts": "prompts", "seed": shipped["seed"] | {"source": SEEDS}, "models": models}
     made = Provenance(
         stages=["seed", "evolve-r1", "score", "decontaminate-gsm8k", "select"],
         params=params,

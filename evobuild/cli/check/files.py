@@ -11,19 +11,24 @@ from evobuild.core.errors import BadParams
 _UNSAFE = re.compile(r"['\"\\\x00-\x1f\x7f]")
 
 
-def check_file(key: str, name: str, wanted: str) -> None:
-    """A file that stages depend on; DVC takes none that is relative and outside the repository."""
+def check_path_name(key: str, name: str) -> None:
+    """A path that stages depend on; DVC takes none that is relative and outside the repository."""
     if _UNSAFE.search(name):
         raise BadParams(
             f"params.yaml: {key} is {name!r}, which goes into a shell's command; "
             "expected a path without quotes, backslashes and control characters"
         )
-    inside = Path(os.path.normpath(name))
-    if inside.parts[:1] == ("..",):
+    if Path(os.path.normpath(name)).parts[:1] == ("..",):
         raise BadParams(
             f"params.yaml: {key} is '{name}'; "
             "expected a path in the repository, or an absolute one outside it"
         )
+
+
+def check_file(key: str, name: str, wanted: str) -> None:
+    """A file that stages depend on."""
+    check_path_name(key, name)
+    inside = Path(os.path.normpath(name))
     if not inside.is_file():
         found = "is no file" if inside.exists() else "does not exist"
         raise BadParams(f"params.yaml: {key} '{name}' {found}; expected {wanted}")

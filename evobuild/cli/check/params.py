@@ -8,7 +8,16 @@ from evobuild.answering import params as answering
 from evobuild.autoif import params as autoif
 from evobuild.contamination import params as contamination
 from evobuild.contracts import params as contracts
-from evobuild.core.params import Branches, Pools, RandomSeed, Rounds, Section, Tables, load_params
+from evobuild.core.params import (
+    Branches,
+    Pools,
+    PromptFolder,
+    RandomSeed,
+    Rounds,
+    Section,
+    Tables,
+    load_params,
+)
 from evobuild.evaluation import params as evaluation
 from evobuild.evolution import params as evolution
 from evobuild.export import params as export
@@ -26,6 +35,7 @@ PARAMS = Path("params.yaml")
 class Own(Section):
     random_seed: RandomSeed
     allow_toy: bool
+    prompts: PromptFolder
     tables: Tables
     rounds: Rounds
     branches: Branches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from evobuild.cli.overrides import add_overrides
 from evobuild.core.terminal import say
@@ -32,11 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.overrides import overridden_params
     from evobuild.cli.preview import lines, preview
     from evobuild.core import machine
+    from evobuild.core.prompts import taken_from
 
     with overridden_params(arguments.set_param) as file:
         params = load_all_params(file)
     check_packages(params)
-    found = preview.preview_rows(params, arguments.rows, arguments.rate)
-    template = response_template(params.respond.prompt)
-    say(lines.render_preview(found, template, machine.load_machine(), arguments.full))
+    with taken_from(Path(params.prompts)):
+        found = preview.preview_rows(params, arguments.rows, arguments.rate)
+        template = response_template(params.respond.prompt)
+        say(lines.render_preview(found, template, machine.load_machine(), arguments.full))
     return 0 if preview.has_answers(found) else 1

@@ -17,7 +17,7 @@ from evobuild.cli.explain.verification import Constraint
 from evobuild.core.conversation import PLAIN, chat_messages
 from evobuild.core.measures import measure_of
 from evobuild.core.params import load_params
-from evobuild.core.prompts import FOLDER
+from evobuild.core.prompts import prompt_file, taken_from
 from evobuild.core.tables import KEPT, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
@@ -34,7 +34,8 @@ def explain(beginning: str | None, seed: int | None = None) -> str:
     """
     params = load_params(PARAMS, ExplainParams)
     key = random_row(params, seed) if beginning is None else beginning
-    return "\n".join(_lines(read_life(key, params), params)) + "\n"
+    with taken_from(Path(params.prompts)):
+        return "\n".join(_lines(read_life(key, params), params)) + "\n"
 
 
 def _lines(life: Life, params: ExplainParams) -> Iterator[str]:
@@ -122,7 +123,7 @@ def _asked(row: Instruction, prompt: str) -> Iterator[str]:
     template = response_template(prompt)
     if template != PLAIN:
         asked = chat_messages(row, template)[-1].content
-        yield from quoted(f"the responder's prompt, rendered from {FOLDER / template}", asked)
+        yield from quoted(f"the responder's prompt, rendered from {prompt_file(template)}", asked)
 
 
 def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[str]:

@@ -12,17 +12,17 @@ from evobuild.cli.explain.life import Life
 from evobuild.cli.explain.lines import in_line
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.provenance import Source, md5, read_sources
-from evobuild.core.prompts import FOLDER
+from evobuild.core.prompts import prompt_file
 from evobuild.core.stages import branch_addresses, pool_addresses
 
-CHOSEN_FROM = {"evolve": Path("prompts/evolve"), "respond": OWN, "sample": OWN}
-"""Folders of prompts of which a stage reads those that params name."""
+CHOSEN_FROM = {"evolve": "evolve", "respond": OWN, "sample": OWN}
+"""Folders, below that of all prompts, of which a stage reads those that params name."""
 
 
 def of_line(life: Life, params: ExplainParams) -> Iterator[str]:
     """Tell what a line came from, by stage; as it is now where dvc.lock knows nothing."""
     used = {chapter.origin.source for chapter in life.chapters if chapter.origin}
-    asked = str(FOLDER / response_template(params.respond.prompt))
+    asked = str(prompt_file(response_template(params.respond.prompt)))
     known = read_sources(_stages(life, params))
     if known:
         yield "What it came from, as dvc.lock has it"
@@ -38,7 +38,7 @@ def _source(source: Source, used: set[str]) -> Iterator[str]:
     yield f"  {', '.join(source.stages)}"
     folder = CHOSEN_FROM.get(source.stages[0].partition("@")[0])
     for file in source.files:
-        if folder in Path(file.path).parents and file.path not in used:
+        if folder and prompt_file(folder) in Path(file.path).parents and file.path not in used:
             continue
         yield in_line(f"    {file.path}  md5 {file.md5}{f', {file.change}' if file.change else ''}")
     for file in source.changed:

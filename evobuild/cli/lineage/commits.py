@@ -6,6 +6,7 @@ dvc.lock names each file that a stage wrote by its MD5, so the oldest commit who
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
 import tarfile
@@ -19,10 +20,10 @@ from evobuild.cli.explain.provenance import LOCK, locked_stages, md5
 from evobuild.cli.project.params_file import changed_values
 from evobuild.core import library
 from evobuild.core.errors import BadParams, UserError
+from evobuild.core.prompts import FOLDER
 from evobuild.core.yaml_files import read_yaml
 
 PARAMS = Path("params.yaml")
-PROMPTS = Path("prompts")
 METHOD = Path("data/method.txt")
 SECONDS = 60
 
@@ -45,7 +46,7 @@ def commit_of(digest: str) -> Commit | None:
 
 @contextmanager
 def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
-    """A folder with params.yaml, prompts/ and dvc.lock of a commit, and a method in data/method.txt.
+    """A folder with params.yaml, prompts and dvc.lock of a commit, and a method in data/method.txt.
 
     commit: None for those that are here. It has the file of `evolve.file`, too, if git has that.
 
@@ -56,7 +57,8 @@ def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
         if commit is None:
             shutil.copy(PARAMS, folder / PARAMS)
             shutil.copy(LOCK, folder / LOCK)
-            shutil.copytree(PROMPTS, folder / PROMPTS)
+            if (prompts := prompt_folder(folder)).is_dir() and not prompts.is_absolute():
+                shutil.copytree(prompts, folder / prompts)
         else:
             _extract(commit, folder)
         own = param(read_params(folder), "evolve.file")
@@ -68,9 +70,15 @@ def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
 
 
 def _extract(commit: Commit, folder: Path) -> None:
-    content = _git("archive", commit.hash, str(PARAMS), str(PROMPTS), str(LOCK))
+    _unpack(commit, folder, str(PARAMS), str(LOCK))
+    if not (prompts := prompt_folder(folder)).is_absolute():
+        _unpack(commit, folder, str(prompts))
+
+
+def _unpack(commit: Commit, folder: Path, *names: str) -> None:
+    content = _git("archive", commit.hash, *names)
     if content is None:
-        raise UserError(f"commit {commit.hash[:10]}: git archive gave no {PARAMS} and {PROMPTS}/ of it")
+        raise UserError(f"commit {commit.hash[:10]}: git archive gave no {' and '.join(names)} of it")
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
         archive.extractall(folder, filter="data")
 
@@ -97,6 +105,12 @@ def read_params(folder: Path) -> dict[str, Any]:
     return found
 
 
+def prompt_folder(folder: Path) -> Path:
+    """The folder of prompts that the params in a folder name; `prompts` in those of older versions."""
+    name = param(read_params(folder), "prompts")
+    return Path(os.path.normpath(name)) if isinstance(name, str) else FOLDER
+
+
 def param(values: dict[str, Any], key: str) -> Any:
     """The value of a dotted key; None if there is none, as in params of another version."""
     found: Any = values
@@ -115,11 +129,12 @@ def changed_params(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 
 def not_as_run(folder: Path) -> list[str]:
-    """Those of params.yaml and prompts/ in a folder that are not what its dvc.lock says was run with."""
+    """Those of params.yaml and the prompts in a folder that are not what its dvc.lock says was run with."""
     stages = locked_stages(folder / LOCK)
     entries = [dep for name in ("check", "resolve") for dep in stages.get(name, {}).get("deps", [])]
     known = {entry["path"]: entry.get("md5") for entry in entries}
-    return [str(path) for path in (PARAMS, PROMPTS) if known.get(str(path)) not in (None, md5(folder / path))]
+    paths = PARAMS, prompt_folder(folder)
+    return [str(path) for path in paths if known.get(str(path)) not in (None, md5(folder / path))]
 
 
 def _git(*words: str) -> bytes | None:

@@ -17,7 +17,7 @@ from evobuild.answering.response_prompt import response_template
 from evobuild.cli.explain.life import Attempt
 from evobuild.cli.explain.provenance import md5
 from evobuild.cli.lineage.commits import METHOD as METHOD_FILE
-from evobuild.cli.lineage.commits import PROMPTS, param, read_params
+from evobuild.cli.lineage.commits import param, prompt_folder, read_params
 from evobuild.core import prompts, tables
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import BadInput, UserError
@@ -125,7 +125,8 @@ def read_line(found: Found, folder: Path) -> Line:
     own = next(tables.instructions(pl.DataFrame(found.rows[-1:], schema=LINEAGE)))
     answered = _answered(own)
     verifiers = _verifiers(own)
-    with chdir(folder), prompts.taken_from(folder / PROMPTS):
+    shown = prompt_folder(folder)
+    with chdir(folder), prompts.taken_from(folder / shown, shown):
         params = read_params(Path())
         steps = tuple(_steps(found.rows, params))
         answer = _answer(answered, params) if answered else None
@@ -178,15 +179,14 @@ def _answer(answered: tuple[Instruction, RowOutcome], params: dict[str, Any]) ->
     row, outcome = answered
     template = response_template(str(param(params, "respond.prompt") or "plain"))
     text = chat_messages(row, template)[-1].content
-    asked = _prompt("responder", str(PROMPTS / template), text) if outcome.responder else None
+    asked = _prompt("responder", str(prompts.prompt_file(template)), text) if outcome.responder else None
     measures = [
         name for name in param(params, "rate.measures") or () if name in rating_prompts.RATING_PROMPTS
     ]
     is_rated = any(outcome.measured.get(name) is not None for name in ("level", "difficulty"))
     rated = rating_prompts.prompts_sent(row, measures) if is_rated else ()
-    return Answer(
-        outcome, asked, tuple(_prompt("judge", str(PROMPTS / name), text) for _, name, text in rated)
-    )
+    judged = (_prompt("judge", str(prompts.prompt_file(name)), text) for _, name, text in rated)
+    return Answer(outcome, asked, tuple(judged))
 
 
 def _verifiers(row: Instruction) -> dict[str, Any] | None:

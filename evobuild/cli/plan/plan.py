@@ -22,6 +22,7 @@ from evobuild.core import machine
 from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
+from evobuild.core.prompts import taken_from
 from evobuild.core.stages import stage_address
 from evobuild.core.terminal import duration
 from evobuild.core.yaml_files import read_yaml
@@ -58,11 +59,12 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
         values = load_all_params(params)
         stale = _stale(targets, params, _changed_settings(params))
         names = {stage.addressing for stage, _ in stale}
-        estimator = Estimator(values, machine.load_machine(), names, params)
-        estimator.read_items()
-        on = [(stage, fresh) for stage, fresh in stale if estimator.is_on(stage)]
-        off = tuple(str(stage.addressing) for stage, _ in stale if not estimator.is_on(stage))
-        return Plan([estimator.estimate(stage, fresh) for stage, fresh in on], off)
+        with taken_from(Path(values.prompts)):
+            estimator = Estimator(values, machine.load_machine(), names, params)
+            estimator.read_items()
+            on = [(stage, fresh) for stage, fresh in stale if estimator.is_on(stage)]
+            off = tuple(str(stage.addressing) for stage, _ in stale if not estimator.is_on(stage))
+            return Plan([estimator.estimate(stage, fresh) for stage, fresh in on], off)
 
 
 def _changed_settings(params: Path) -> set[str]:

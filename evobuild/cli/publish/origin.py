@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.core import library
+from evobuild.core.params import RendersPrompts, load_params
+from evobuild.core.prompts import FOLDER
 from evobuild.core.yaml_files import read_yaml
 
 LOCK = Path("dvc.lock")
@@ -14,7 +16,6 @@ DEFINING = (str(LOCK), "dvc.yaml", "params.yaml")
 """Files whose last commit is that of what was built: `dvc pull` at it brings the same files."""
 COMMITTED = (
     *DEFINING,
-    "prompts",
     "stages",
     "expectations",
     "evobuild",
@@ -42,8 +43,10 @@ def read_origin(path: str) -> Origin:
 
 
 def uncommitted() -> list[str]:
-    """Which of COMMITTED differ from the last commit, by path."""
-    lines = git("status", "--porcelain", "--", *COMMITTED).splitlines()
+    """Which of COMMITTED and of the folder of prompts differ from the last commit, by path."""
+    params = Path("params.yaml")
+    prompts = load_params(params, RendersPrompts).prompts if params.exists() else str(FOLDER)
+    lines = git("status", "--porcelain", "--", *COMMITTED, prompts).splitlines()
     return [line[3:] for line in lines]
 
 

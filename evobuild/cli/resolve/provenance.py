@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from evobuild.core import library
 from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.params import declared_keys, declared_values
+from evobuild.core.prompts import current_folder
 from evobuild.core.reads import Given, Reads, values_read
 from evobuild.core.stage import params_schema
 from evobuild.core.stages import AFTER_SELECT, OF_ALL_POOLS
@@ -41,6 +42,8 @@ def made_with(
     for each in own:
         _merge(read, _read(each, values, values, unanswered))
         _merge(default, _read(each, values, shipped, unanswered))
+    # No section has it, and each stage that renders a prompt reads it.
+    read["prompts"], default["prompts"] = str(current_folder()), shipped["prompts"]
     resolved = [settings[each.stem] for each in own if each.stem in settings]
     found = {kind: {name: own[kind][name] for own in resolved for name in own[kind]} for kind in _KINDS}
     if (source := Path(values["seed"]["source"])).exists():

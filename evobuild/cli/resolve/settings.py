@@ -28,8 +28,8 @@ from evobuild.cli.resolve.provenance import STEM, made_with
 from evobuild.contracts.earlier import md5_of
 from evobuild.core import library
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.params import Part, declared_keys, declared_values
-from evobuild.core.prompts import included
+from evobuild.core.params import Part, RendersPrompts, declared_keys, declared_values, validated
+from evobuild.core.prompts import included, taken_from
 from evobuild.core.reads import Given, params_read, values_read
 from evobuild.core.stage import params_schema
 from evobuild.core.stage_folders import FOLDERS_OF_STAGES
@@ -93,8 +93,15 @@ def resolve_settings_of(values: Mapping[str, Any], unanswered: int | None) -> di
     )
     every = list(stage_instances(values))
     own = [each for each in every if each.stage.name not in FIRST]
-    found = {each.stem: _settings(each, values, unanswered, known) for each in own}
-    return found | {STEM: made_with(every, values, found, unanswered)}
+    with taken_from(Path(validated(Path("params.yaml"), values, RendersPrompts).prompts)):
+        found = {each.stem: _settings(each, values, unanswered, known) for each in own}
+        return found | {STEM: made_with(every, values, found, unanswered)}
+
+
+def prompts_needed(values: Mapping[str, Any]) -> set[str]:
+    """The prompts that stages may render under some params, without those that these include."""
+    own = (each for each in stage_instances(values) if each.stage.name not in FIRST)
+    return {name for each in own for name in _params_of(each, values).reads(_given(each, None)).prompts}
 
 
 def write_settings(folder: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
@@ -130,11 +137,9 @@ def changed_contents(settings: Mapping[str, Mapping[str, Any]], folder: Path = F
 def _settings(
     instance: Instance, values: Mapping[str, Any], unanswered: int | None, known: Known
 ) -> dict[str, Any]:
-    schema = params_schema(importlib.import_module(f"stages.{instance.stage.name}").main)
-    params: Part = schema.model_validate(values)
-    name = "" if instance.stage.name in OF_ALL_POOLS else instance.name
-    reads = params.reads(Given(name, unanswered))
-    declared = declared_values(values, declared_keys(schema))
+    params = _params_of(instance, values)
+    reads = params.reads(_given(instance, unanswered))
+    declared = declared_values(values, declared_keys(type(params)))
     models = list(_models(params_read(params, reads)))
     libraries: set[str] = set()
     if reads.libraries is not None:
@@ -153,6 +158,19 @@ def _settings(
             if isinstance(model, Weights) and model.package and reads.libraries is not None
         },
     }
+
+
+def _params_of(instance: Instance, values: Mapping[str, Any]) -> Part:
+    """What a stage reads of params."""
+    params: Part = params_schema(
+        importlib.import_module(f"stages.{instance.stage.name}").main
+    ).model_validate(values)
+    return params
+
+
+def _given(instance: Instance, unanswered: int | None) -> Given:
+    """What a stage knows beside its params."""
+    return Given("" if instance.stage.name in OF_ALL_POOLS else instance.name, unanswered)
 
 
 def _models(value: object) -> Iterator[ChatModel | Weights]:

@@ -1,0 +1,77 @@
+"""The folder of prompts that params name: there, whole, and of templates."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import variants
+from workspace import ROOT
+
+from evobuild.cli.check.prompt_folder import check_prompts
+from evobuild.core.errors import BadInput, BadParams
+from evobuild.core.prompts import taken_from
+
+
+def checked(folder: str, **changes: object) -> None:
+    with taken_from(Path(folder)):
+        check_prompts(variants.changed(variants.DEFAULT, {"prompts": folder} | changes))
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A folder with the templates that are needed to rate, and no others."""
+    for name in ("level", "score"):
+        target = tmp_path / f"mine/judge/difficulty_{name}.jinja"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / f"prompts/judge/difficulty_{name}.jinja", target)
+    return tmp_path / "mine"
+
+
+def test_the_shipped_folder_has_all_that_every_setting_needs() -> None:
+    for changes in variants.VARIANTS.values():
+        checked("prompts", **changes)
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        (
+            "none",
+            "params.yaml: prompts 'none' does not exist; expected a folder with a template for each prompt",
+        ),
+        ("LICENSE", "params.yaml: prompts 'LICENSE' is no folder"),
+        (
+            "../none",
+            "params.yaml: prompts is '../none'; expected a path in the repository, or an absolute one",
+        ),
+        ("a'b", "which goes into a shell's command"),
+    ],
+)
+def test_a_folder_that_is_none_is_refused(folder: str, message: str) -> None:
+    with pytest.raises(BadParams) as caught:
+        checked(folder)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_templates_that_params_need_and_the_folder_lacks_are_named(mine: Path) -> None:
+    with pytest.raises(
+        BadParams, match=r"mine/ lacks autoif/augment\.jinja, .* and \d+ more, .* copy"
+    ) as caught:
+        checked(str(mine), **{"autoif.on": True})
+    assert "difficulty_score" not in str(caught.value)
+    shutil.copytree(ROOT / "prompts", mine, dirs_exist_ok=True)
+    (mine / "judge/quality.jinja").unlink()
+    checked(str(mine))
+    with pytest.raises(
+        BadParams, match=r"mine/ lacks judge/quality\.jinja, which these params need; add it, or"
+    ):
+        checked(str(mine), **{"autoif.on": True})
+
+
+def test_a_file_that_is_no_template_is_named(mine: Path) -> None:
+    shutil.copytree(ROOT / "prompts", mine, dirs_exist_ok=True)
+    (mine / "evolve/e0.jinja").write_text("{% if %}")
+    with pytest.raises(BadInput, match=r"mine/evolve/e0\.jinja:1: not a Jinja template"):
+        checked(str(mine))
