@@ -11,7 +11,6 @@ from experiments.recipe.papers import (
     DRY_TUNING,
     EVERY_ROW,
     EVOLVERS,
-    LLAMA_BASE,
     SMALL_EVOLVERS,
     bases,
 )
@@ -32,7 +31,7 @@ RECIPE = Recipe(
     | EVERY_ROW
     | tuned(bases("Llama-3-8B"))
     | answering("ifeval")
-    | {"models.scorer": LLAMA_BASE, "models.embedder": "null", "rate.measures": "[]"},
+    | {"models.embedder": "null", "rate.measures": "[]"},
     views=(
         Table(
             "Mean IFD and IC-IFD of each round (Table 15 has round 3)",
@@ -57,7 +56,7 @@ RECIPE = Recipe(
         ),
     ),
     dry=DRY_TUNING,
-    note="The paper does not name its scorer; this is the model that it tunes.",
+    note="The scorer is Llama-3.2-3B, as in the authors' scripts.",
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from experiments.recipe.papers import (
     ALPACA,
     DRY_TUNING,
     EVERY_ROW,
-    LLAMA_BASE,
     LLAMA_SMALL,
     SMALL_EVOLVERS,
     bases,
@@ -37,7 +36,7 @@ DATA = (
     SMALL_EVOLVERS
     | last_round(3)
     | answering("ifeval")
-    | {"models.evolver": LLAMA_SMALL, "models.scorer": LLAMA_BASE, "models.embedder": "null"}
+    | {"models.evolver": LLAMA_SMALL, "models.embedder": "null"}
 )
 """Round 3 of the small evolver, scored."""
 
@@ -68,7 +67,7 @@ RECIPE = Recipe(
     dry=DRY_TUNING,
     dry_levels={"cut": (ALL, "ifd", "ic_ifd")},
     note="A quarter is kept of round 3 of the small evolver; other shares are in `selected_shares`. "
-    "The paper does not name its scorer; this is the model that it tunes.",
+    "The scorer is Llama-3.2-3B, as in the authors' scripts.",
 )
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from evobuild.core.params import Name, Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.evaluation.pairwise import PAIR
+from evobuild.evaluation.pairwise import PAIR_PROMPTS
 from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
 from evobuild.models.params import ChatRole
 
@@ -30,10 +30,11 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         if not self.judged:
-            return Reads(unused=("models.judge", "evaluate.judge", "evaluate.unparsed"))
+            return Reads(unused=("models.judge", "evaluate.judge", "evaluate.unparsed", "compare.prompt"))
         made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
         asked = [each for each in made if each.name in self.judged]
-        prompts = dict.fromkeys((PAIR, *(prompt for each in asked for prompt in each.prompts)))
+        template, _ = PAIR_PROMPTS[self.compare.prompt]
+        prompts = dict.fromkeys((template, *(prompt for each in asked for prompt in each.prompts)))
         files = dict.fromkeys(file for each in asked for file in each.files)
         return Reads(prompts=tuple(prompts), files=tuple(files))
 
@@ -66,7 +67,8 @@ def main(params: Params, args: Arguments) -> None:
         with Model(params.models.judge, "judge", "compare") as model:
             judge = Judge(model, params.evaluate.judge_settings(params.random_seed))
             asked = [each for each in made if each.name in params.judged]
-            compared = compare.judge_all(asked, evaluations, params.compare.pairs, judge)
+            given = params.compare
+            compared = compare.judge_all(asked, evaluations, given.pairs, judge, given.prompt)
         counts = compare.comparison_counts(compared, judge) | {"asked": [model.usage.asked()]}
     tables.write(args.comparisons, compared)
     tables.write_json(args.counts, counts)

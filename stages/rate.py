@@ -25,7 +25,10 @@ class Params(WritesTables):
         from evobuild.scoring.rating_prompts import prompts_of
 
         measures = self.rate.measures
-        return Reads(prompts=prompts_of(measures)) if measures else Reads(only=("rate.measures",))
+        if not measures:
+            return Reads(only=("rate.measures",))
+        unused = () if "score" in measures else ("rate.score_prompt",)
+        return Reads(unused=unused, prompts=tuple(prompts_of(measures, self.rate.score_prompt).values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +54,8 @@ def main(params: Params, args: Arguments) -> None:
     height, rows = tables.stream(args.rows)
     made = RatingTables(measures, outs)
     with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * height) as model:
-        made.take(rate_rows(rows, model, params.rate.sampling(params.random_seed), measures))
+        sampling = params.rate.sampling(params.random_seed)
+        made.take(rate_rows(rows, model, sampling, measures, params.rate.score_prompt))
     made.write(height, model.usage.asked())
 
 

@@ -82,7 +82,8 @@ def rate_difficulty(
     fixed = {"measures": measures, "temperature": temperature, "max_tokens": max_tokens}
     params, given = section("rate", Rate, fixed | settings), given_rows(rows)
     with surroundings(cache) as engines, opened_model("judge", judge, engines) as model:
-        found = list(rate_rows(given.rows, model, params.sampling(seed), params.measures))
+        sampling = params.sampling(seed)
+        found = list(rate_rows(given.rows, model, sampling, params.measures, params.score_prompt))
     measure = measure_of("rate")
     ratings = [each for each in found if not isinstance(each, Reject)]
     columns = tables.frame(measure.schema, (each[:-1] for each in ratings))

@@ -14,7 +14,7 @@ from evobuild.core.tables import COMPARISONS, EVALUATION
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.judge import Judge
 from evobuild.evaluation.paired_tests import holm
-from evobuild.evaluation.pairwise import Pair, figures_of, judge_pairs
+from evobuild.evaluation.pairwise import Pair, PairPrompt, figures_of, judge_pairs
 from evobuild.evaluation.statistics import Comparison, Estimate, compare_units, estimate
 
 FIGURES = pl.Schema(
@@ -198,16 +198,17 @@ def judge_all(
     evaluations: Mapping[str, pl.DataFrame],
     pairs: Sequence[Sequence[str]],
     judge: Judge,
+    prompt: PairPrompt = "mt_bench",
 ) -> pl.DataFrame:
     """Have a judge see the answers of some models side by side: a row of COMPARISONS for each two answers.
 
-    Raises UserError if too many of the judge's replies cannot be read.
+    prompt: how it is asked. Raises UserError if too many of the judge's replies cannot be read.
     """
     rows = []
     for benchmark in benchmarks:
         for a, b in pairs:
             answers = paired_answers(benchmark, evaluations, (a, b))
-            for each in judge_pairs(judge, benchmark.name, answers):
+            for each in judge_pairs(judge, benchmark.name, answers, prompt):
                 turn = int(each.key.rpartition("/")[2])
                 said = (each.outcome, each.consistent, *each.judgments)
                 rows.append((each.key, benchmark.name, each.unit, turn, a, b, *said))

@@ -1,14 +1,16 @@
 """Win, tie or lose: a judge sees the answers of two models side by side, in both orders.
 
-It says A, B or C, a tie. A model wins where both orders say so; a tie, or orders that disagree, is a tie;
-where one of them cannot be read the outcome is unknown, and no tie. How often the orders agree, the swap
-consistency, says how far the rates can be trusted. Source: Zheng et al. 2023, arXiv:2306.05685, section 3.4,
-and FastChat's llm_judge, whose reading of a verdict this is.
+It says A, B or C, a tie; or, asked by criteria, how assistant 1 compares with assistant 2. A model wins where
+both orders say so; a tie, or orders that disagree, is a tie; where one of them cannot be read the outcome is
+unknown, and no tie. How often the orders agree, the swap consistency, says how far the rates can be trusted.
+Sources: Zheng et al. 2023, arXiv:2306.05685, section 3.4, and FastChat's llm_judge, whose reading of a
+verdict this is; Hui et al. 2024, arXiv:2412.11231, Figure 20.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import polars as pl
@@ -22,6 +24,8 @@ from evobuild.evaluation.judge import Judge, Judgment, Question
 PAIR = "judge/pair.jinja"
 """The judge's prompt."""
 
+CRITERIA = "judge/pair_criteria.jinja"
+PairPrompt = Literal["mt_bench", "criteria"]
 Verdict = Literal["A", "B", "C"]
 Outcome = Literal["win", "tie", "lose"]
 
@@ -29,6 +33,9 @@ OUTCOMES: tuple[Outcome, ...] = ("win", "tie", "lose")
 LABELS: tuple[Verdict, ...] = ("A", "B", "C")
 SWAPPED: dict[Verdict, Verdict] = {"A": "B", "B": "A", "C": "C"}
 """What a verdict on the swapped answers says of them in their own order."""
+COMPARED: dict[str, Verdict] = {"better than": "A", "worse than": "B", "equal to": "C"}
+"""What assistant 1 is, beside assistant 2."""
+_COMPARISON = re.compile(rf"\bassistant 1 is ({'|'.join(COMPARED)}) assistant 2\b")
 MEANS: dict[Verdict, Outcome] = {"A": "win", "B": "lose", "C": "tie"}
 
 
@@ -67,16 +74,21 @@ class Judged(NamedTuple):
     judgments: tuple[str, str]
 
 
-def judge_pairs(judge: Judge, benchmark: str, pairs: Sequence[Pair]) -> list[Judged]:
+def judge_pairs(
+    judge: Judge, benchmark: str, pairs: Sequence[Pair], prompt: PairPrompt = "mt_bench"
+) -> list[Judged]:
     """Ask the judge each pair in both orders; what comes of each, in their order.
 
-    benchmark: under which its questions are counted.
+    benchmark: under which its questions are counted. prompt: a name of PAIR_PROMPTS.
 
     Raises UserError as Judge.judge does, if too many of its replies cannot be read.
     """
     orders = [(pair, number) for pair in pairs for number in (1, 2)]
-    asked = (pair_question(pair if number == 1 else pair.swapped(), number) for pair, number in orders)
-    said: Mapping[str, Judgment[Verdict]] = judge.judge(benchmark, asked, read_verdict)
+    template, read = PAIR_PROMPTS[prompt]
+    asked = (
+        pair_question(pair if number == 1 else pair.swapped(), number, template) for pair, number in orders
+    )
+    said: Mapping[str, Judgment[Verdict]] = judge.judge(benchmark, asked, read)
     found = []
     for pair in pairs:
         first, second = (said[_question_key(pair, number)] for number in (1, 2))
@@ -95,8 +107,8 @@ def judge_pairs(judge: Judge, benchmark: str, pairs: Sequence[Pair]) -> list[Jud
     return found
 
 
-def pair_question(pair: Pair, order: int) -> Question:
-    """Ask which of a pair is better, `one` as A. order: 1, or 2 for a swapped pair; the key has it."""
+def pair_question(pair: Pair, order: int, template: str = PAIR) -> Question:
+    """Ask which of a pair is better, `one` first. order: 1, or 2 for a swapped pair; the key has it."""
     references = pair.references or ("",) * len(pair.questions)
     turns = [
         {"question": question, "reference": reference, "a": one, "b": other}
@@ -105,7 +117,7 @@ def pair_question(pair: Pair, order: int) -> Question:
         )
     ]
     mark = mark_of(text for turn in turns for text in turn.values())
-    return Question(_question_key(pair, order), user(render(PAIR, turns=turns, mark=mark)))
+    return Question(_question_key(pair, order), user(render(template, turns=turns, mark=mark)))
 
 
 def _question_key(pair: Pair, order: int) -> str:
@@ -115,6 +127,21 @@ def _question_key(pair: Pair, order: int) -> str:
 def read_verdict(reply: Reply) -> Verdict | None:
     """Read a verdict; None without one. Of several, A comes before B and B before C, as FastChat has it."""
     return next((label for label in LABELS if f"[[{label}]]" in reply.text), None)
+
+
+def read_comparison(reply: Reply) -> Verdict | None:
+    """Read how assistant 1 compares with assistant 2, of the last line alone; None if it does not say."""
+    lines = [line for line in reply.text.casefold().splitlines() if line.strip()]
+    last = re.sub(r"[\s*_`#>\"'.:]+", " ", lines[-1]) if lines else ""
+    found = {*_COMPARISON.findall(last)}
+    return COMPARED[found.pop()] if len(found) == 1 else None
+
+
+PAIR_PROMPTS: dict[PairPrompt, tuple[str, Callable[[Reply], Verdict | None]]] = {
+    "mt_bench": (PAIR, read_verdict),
+    "criteria": (CRITERIA, read_comparison),
+}
+"""The judge's template, and what reads its reply."""
 
 
 def combine(first: Verdict | None, second: Verdict | None) -> tuple[Outcome | None, bool | None]:

@@ -17,6 +17,7 @@ from evobuild.core.uri import BASES, ChatModel, Weights
 from evobuild.evaluation.benchmark import Benchmark, Settings
 from evobuild.evaluation.benchmarks import HELD_OUT, LM_EVAL, benchmark_class
 from evobuild.evaluation.judge import JudgeSettings
+from evobuild.evaluation.pairwise import PairPrompt
 from evobuild.models.params import Evaluated
 
 ShareOrNone = Annotated[float, Between(0, 1)]
@@ -133,12 +134,13 @@ def _two(pair: list[str]) -> list[str]:
 
 
 class Compare(Section):
-    """pairs: models whose answers a judge sees side by side. benchmarks: whose replies. resamples:
-    random draws behind intervals and p-values.
+    """pairs: models whose answers a judge sees side by side. benchmarks: whose replies. prompt: the judge's.
+    resamples: random draws behind intervals and p-values.
     """
 
     pairs: Annotated[list[Annotated[list[Name], AfterValidator(_two)]], Field(max_length=1000)]
     benchmarks: Annotated[list[Name], Field(max_length=1000)]
+    prompt: PairPrompt
     resamples: Annotated[int, Between(100, 100_000)]
 
 

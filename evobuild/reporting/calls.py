@@ -32,7 +32,7 @@ class CallParams(ReportParams):
 
     def reads(self, given: Given) -> Reads:
         evolving = strategies.reads_of_strategy(self.evolve)
-        judging = rating_prompts.prompts_of(self.rate.measures)
+        judging = rating_prompts.prompts_of(self.rate.measures, self.rate.score_prompt).values()
         prompts = *evolving.prompts, response_template(self.respond.prompt), *judging
         return Reads(prompts=prompts, files=evolving.files, libraries=None)
 
@@ -100,7 +100,8 @@ class CallReader:
 
     def _judging(self, row: Instruction) -> Iterator[Call]:
         measure, reply = self._unread.get(row.id) or ("", "")
-        for kind, template, prompt in rating_prompts.prompts_sent(row, self._params.rate.measures):
+        given = self._params.rate
+        for kind, template, prompt in rating_prompts.prompts_sent(row, given.measures, given.score_prompt):
             kept = reply if kind == f"rate_{measure}" else None
             yield Call("judge", str(self._params.models.judge), str(prompt_file(template)), prompt, "", kept)
 

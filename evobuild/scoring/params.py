@@ -7,12 +7,15 @@ from typing import Annotated, Literal
 from evobuild.core.params import BatchTokens, Between, Count, Decoding, Dtype, Length, Section
 
 Measure = Literal["level", "score"]
+ScorePrompt = Literal["reasoned", "alone"]
+"""How a difficulty score is asked for: after reasons, or alone, as in arXiv:2412.11231, Figure 19."""
 Embedded = Literal["whole", "instruction"]
 """What of a row is embedded."""
 
 
 class Rate(Decoding):
     measures: list[Measure]
+    score_prompt: ScorePrompt
 
 
 class Score(Section):

@@ -19,8 +19,8 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import RATINGS, REJECTS, Instruction, Reject
 from evobuild.models.client import Model
-from evobuild.scoring.params import Measure
-from evobuild.scoring.rating_prompts import RATING_PROMPTS, prompts_sent
+from evobuild.scoring.params import Measure, ScorePrompt
+from evobuild.scoring.rating_prompts import KINDS, prompts_sent
 from evobuild.text import json_replies
 
 _LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
@@ -111,16 +111,20 @@ def _plain(value: object) -> str:
 
 
 def rate_rows(
-    rows: Iterable[Instruction], model: Model, sampling: Sampling, measures: Collection[Measure]
+    rows: Iterable[Instruction],
+    model: Model,
+    sampling: Sampling,
+    measures: Collection[Measure],
+    score_prompt: ScorePrompt = "reasoned",
 ) -> Iterator[Rating | Reject]:
     """Rate each row by one measure or both; every row gives one rating or one reject, in any order."""
-    asked = sum(measure in measures for measure in RATING_PROMPTS)
+    asked = sum(measure in measures for measure in KINDS)
     replies: dict[str, dict[str, Reply]] = {}
 
     def requests() -> Iterator[Request]:
         for row in rows:
             replies[row.id] = {}
-            for kind, _, text in prompts_sent(row, measures):
+            for kind, _, text in prompts_sent(row, measures, score_prompt):
                 yield Request(f"{row.id}/{kind}", kind, (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):
@@ -128,7 +132,7 @@ def rate_rows(
         replies[key][kind] = reply
         if len(replies[key]) == asked:
             own = replies.pop(key)
-            yield _rating(key, {name: own[kind] for name, (kind, _) in RATING_PROMPTS.items() if kind in own})
+            yield _rating(key, {name: own[kind] for name, kind in KINDS.items() if kind in own})
 
 
 def _rating(key: str, replies: Mapping[Measure, Reply]) -> Rating | Reject:

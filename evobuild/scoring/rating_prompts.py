@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from evobuild.core.prompts import render
 from evobuild.core.tables import Instruction
-from evobuild.scoring.params import Measure
+from evobuild.scoring.params import Measure, ScorePrompt
 
 Kind = Literal["rate_level", "rate_score"]
-RATING_PROMPTS: dict[Measure, tuple[Kind, str]] = {
-    "level": ("rate_level", "judge/difficulty_level.jinja"),
-    "score": ("rate_score", "judge/difficulty_score.jinja"),
+KINDS: dict[Measure, Kind] = {"level": "rate_level", "score": "rate_score"}
+"""The kind of call by which each measure is asked for."""
+LEVEL_PROMPT = "judge/difficulty_level.jinja"
+SCORE_PROMPTS: dict[ScorePrompt, str] = {
+    "reasoned": "judge/difficulty_score.jinja",
+    "alone": "judge/difficulty_score_alone.jinja",
 }
 
 
-def prompts_of(measures: Iterable[Measure]) -> tuple[str, ...]:
-    """The prompts that some measures are asked by."""
-    return tuple(RATING_PROMPTS[measure][1] for measure in measures)
+def prompts_of(measures: Collection[Measure], score_prompt: ScorePrompt) -> dict[Measure, str]:
+    """The template by which each of some measures is asked for."""
+    templates: dict[Measure, str] = {"level": LEVEL_PROMPT, "score": SCORE_PROMPTS[score_prompt]}
+    return {measure: template for measure, template in templates.items() if measure in measures}
 
 
-def prompts_sent(row: Instruction, measures: Collection[Measure]) -> Iterator[tuple[Kind, str, str]]:
+def prompts_sent(
+    row: Instruction, measures: Collection[Measure], score_prompt: ScorePrompt
+) -> Iterator[tuple[Kind, str, str]]:
     """What a judge is asked of a row: of each measure its kind of call, its template and the prompt."""
     turns = [{"role": role, "content": content} for role, content in row.history]
-    for measure, (kind, template) in RATING_PROMPTS.items():
-        if measure in measures:
-            prompt = render(template, history=turns, instruction=row.instruction, input=row.input)
-            yield kind, template, prompt
+    for measure, template in prompts_of(measures, score_prompt).items():
+        prompt = render(template, history=turns, instruction=row.instruction, input=row.input)
+        yield KINDS[measure], template, prompt

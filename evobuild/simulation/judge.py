@@ -47,6 +47,8 @@ _TAGS_TEXT = {
     "example giving": "example examples instance illustrate",
 }
 _TAGS = {word: tag for tag, text in _TAGS_TEXT.items() for word in text.split()}
+_SCORE_FORM = "\nScore: <n>\n"
+_COMPARED = {"A": "better than", "B": "worse than", "C": "equal to"}
 _MARK = re.compile(r"\bthe mark ([0-9a-f]{8})\b")
 _LISTED = re.compile(r"\blist of (\d{1,3}) texts?\b")
 _NO_ANSWER = re.compile(r"please provide|cannot help|can't assist|could you tell me|\?\s*\Z", re.IGNORECASE)
@@ -62,7 +64,8 @@ def rate_level(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
 def rate_score(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     """Rate from 0 to 100: text and finish reason."""
     score, why = _rated(traits, prompt, rng)
-    return (f"{why}\n\nScore: {round(score)}" if why else rng.pick(_UNCLEAR)), "stop"
+    labelled = f"{why}\n\nScore: {round(score)}" if _SCORE_FORM in prompt else f"{round(score)}"
+    return (labelled if why else rng.pick(_UNCLEAR)), "stop"
 
 
 def _rated(traits: Traits, prompt: str, rng: Rng) -> tuple[float, str]:
@@ -155,8 +158,10 @@ def judge_answers(traits: Traits, prompt: str, rng: Rng) -> tuple[str, Finish]:
     merits = {name: _merit(text, words, rng_of_text(text)) for name, text in parts.items()}
     if "m or M" in form:
         return max("mM", key=lambda name: (merits.get(name, 0), rng.number())), "stop"
-    lead = merits.get("A", 0) - merits.get("B", 0)
+    lead = merits.get("A", merits.get("assistant-1", 0)) - merits.get("B", merits.get("assistant-2", 0))
     label = rng.pick("ABC") if rng.chance(traits.misjudged) else "ABC"[(lead < 0) + 2 * (lead == 0)]
+    if form.startswith("Assistant 1 is"):
+        return f"The {rng.pick(words)} decides.\n\nAssistant 1 is {_COMPARED[label]} Assistant 2", "stop"
     said = {"Rating": str(max(merits.get("answer", 0), 1)), "Verdict": label}
     if (name := form.partition(":")[0]) in said:
         return f"What was asked is about the {rng.pick(words)}.\n\n{name}: [[{said[name]}]]", "stop"

@@ -9,7 +9,6 @@ from experiments.recipe.tuning import BENCHMARK, Base, answering, base_key, tune
 LLAMA_SMALL = "vllm:meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_LARGE = "vllm:meta-llama/Llama-3.1-70B-Instruct"
 QWEN_JUDGE = "vllm:Qwen/Qwen2.5-72B-Instruct"
-# Its scorer is not named; it tunes this base model on what was selected.
 LLAMA_BASE = "meta-llama/Meta-Llama-3-8B"
 MPNET = "sentence-transformers/all-mpnet-base-v2"
 # It takes internlm/internlm2-7b-reward, whose code comes from the hub and is never run here. The other model

@@ -27,6 +27,7 @@ VALUES = {
     "evolve/weak.jinja": {},
     "judge/difficulty_level.jinja": ROW,
     "judge/difficulty_score.jinja": ROW,
+    "judge/difficulty_score_alone.jinja": ROW,
     "judge/equal.jinja": {
         "history": ROW["history"],
         "first": {"instruction": "do {{ 7*7 }}", "input": ""},
@@ -59,6 +60,10 @@ VALUES = {
     "evaluate/mbpp_completion.jinja": {"examples": [], "text": TEXT, "tests": ["t"], "function": "f"},
     "judge/mt_bench.jinja": {"turns": [{"question": TEXT, "reference": "", "answer": "so"}], "mark": "0f"},
     "judge/pair.jinja": {"turns": [{"question": TEXT, "reference": "", "a": "1", "b": "2"}], "mark": "0f"},
+    "judge/pair_criteria.jinja": {
+        "turns": [{"question": TEXT, "reference": "", "a": "1", "b": "2"}],
+        "mark": "0f",
+    },
     "judge/alpaca_eval.jinja": {"instruction": TEXT, "first": "so", "second": "or so", "mark": "0f"},
 }
 

@@ -15,7 +15,15 @@ from judges import fake_judge
 
 from evobuild.evaluation import pairwise, statistics
 from evobuild.evaluation.fence import mark_of
-from evobuild.evaluation.pairwise import SWAPPED, Pair, combine, judge_pairs, pair_figures, read_verdict
+from evobuild.evaluation.pairwise import (
+    SWAPPED,
+    Pair,
+    combine,
+    judge_pairs,
+    pair_figures,
+    read_comparison,
+    read_verdict,
+)
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
 PAIRS = [
@@ -45,6 +53,40 @@ def values(found):
     figures = pair_figures(found.values())
     estimates = {name: statistics.estimate(figure, 200, 1) for name, figure in figures.items()}
     return {name: each and each.value for name, each in estimates.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("Both are good.\n\nAssistant 1 is better than Assistant 2", "A"),
+        ("**Assistant 1 is worse than Assistant 2.**\n", "B"),
+        ("Conclusion: assistant 1 is equal to assistant 2", "C"),
+        # What stands before the last line, such as a first guess, is no verdict.
+        ("Assistant 1 is better than Assistant 2\nOr is it?", None),
+        ("Assistant 1 is better than Assistant 2\nAssistant 1 is worse than Assistant 2", "B"),
+        ("Assistant 1 is better than Assistant 2 or Assistant 1 is equal to Assistant 2", None),
+        ("Assistant 1 is not better than Assistant 2", None),
+        ("Assistant 2 is better than Assistant 1", None),
+        ("[[A]]", None),
+        ("\n \n", None),
+        ("", None),
+    ],
+)
+def test_a_comparison_is_what_the_last_line_says(text, verdict):
+    assert read_comparison(reply("", text)) == verdict
+
+
+def test_a_judge_may_be_asked_by_criteria():
+    def prefer_scattering(prompt):
+        assert "economy" in prompt and "[[A]]" not in prompt
+        first = re.search(r"<assistant-1 \w+>\n(.*)\n", prompt)[1]
+        said = {True: "better than", False: "worse than"}[first == "Scattering."]
+        return f"Weighed.\nAssistant 1 is {said} Assistant 2" if "sky" in prompt else "None."
+
+    judge = fake_judge(prefer_scattering, unparsed=1.0)[0]
+    sky, tea = judge_pairs(judge, "prompts", [PAIRS[0], PAIRS[2]], "criteria")
+    assert (sky.outcome, sky.consistent, sky.first, sky.second) == ("win", True, "A", "B")
+    assert (tea.outcome, tea.consistent) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,18 @@ def test_only_what_is_wanted_is_asked_for(row, engine, measures, values):
     assert found == [rate.Rating(row().id, *values)]
 
 
+def test_a_score_is_asked_for_after_reasons_or_alone(row, engine):
+    prompts = {}
+    for how in ("reasoned", "alone"):
+        fake = engine(lambda asked: "70")
+        with Model(ChatModel("simulated", "judge")) as model:
+            (found,) = rate.rate_rows([row()], model, Sampling(), ["score"], how)
+        assert found == rate.Rating(row().id, None, 70.0)
+        prompts[how] = fake.asked[0].messages[0].content
+    assert "Score: <n>" in prompts["reasoned"] and "Score: <n>" not in prompts["alone"]
+    assert all(text.endswith("#Instruction#:\nName a river.") for text in prompts.values())
+
+
 LOST = {"cut": reply("", "Difficulty: hard", "length"), "failed": reply("", "", error="no answer")}
 
 

@@ -12,7 +12,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
 from evobuild.evaluation.benchmarks.alpaca_eval.preference import read_weighted
 from evobuild.evaluation.benchmarks.mt_bench.rating import rating_question, read_rating
-from evobuild.evaluation.pairwise import Pair, combine, pair_question, read_verdict
+from evobuild.evaluation.pairwise import PAIR_PROMPTS, Pair, combine, pair_question
 from evobuild.simulation.judge import _UNCLEAR
 
 ASKED = "Give three tips for staying healthy."
@@ -44,9 +44,10 @@ def test_ratings_are_spread_and_an_answer_that_asks_back_gets_a_low_one():
     assert read_rating(ask(rating_question(back).messages[0].content)) < 5
 
 
-def test_pairs_have_every_outcome_and_orders_mostly_agree():
-    asked = [pair_question(pair if n == 1 else pair.swapped(), n) for pair in PAIRS for n in (1, 2)]
-    said = read_all(asked, read_verdict)
+@pytest.mark.parametrize(("template", "read"), PAIR_PROMPTS.values(), ids=PAIR_PROMPTS)
+def test_pairs_have_every_outcome_and_orders_mostly_agree(template, read):
+    asked = [pair_question(pair if n == 1 else pair.swapped(), n, template) for pair in PAIRS for n in (1, 2)]
+    said = read_all(asked, read)
     outcomes = [combine(said[f"{pair.key}/order1"], said[f"{pair.key}/order2"]) for pair in PAIRS]
     assert {outcome for outcome, _ in outcomes} == {"win", "tie", "lose", None}
     consistent = Counter(agree for _, agree in outcomes)

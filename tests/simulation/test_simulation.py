@@ -300,9 +300,11 @@ def test_judgements_can_be_read_but_for_a_known_share():
     }
     for purpose, (prompt, reader) in read.items():
         assert 0.005 < sum(reader(text) is None for text in several(prompt, purpose)) / 2000 < 0.05, purpose
-    prompts = [given("judge/difficulty_score", text) for text in (SEED, HARD)]
-    scores = [[rate.read_score(each) or 0 for each in several(text, "rate_score")] for text in prompts]
-    assert 10 < fmean(scores[0]) < 40 and fmean(scores[1]) > fmean(scores[0]) + 20
+    for name in ("difficulty_score", "difficulty_score_alone"):
+        prompts = [given(f"judge/{name}", text) for text in (SEED, HARD)]
+        scores = [[rate.read_score(each) or 0 for each in several(text, "rate_score")] for text in prompts]
+        assert 10 < fmean(scores[0]) < 40 and fmean(scores[1]) > fmean(scores[0]) + 20
+    assert sum(text.isdecimal() for text in several(prompts[0], "rate_score")) > 1900
     tags = [
         Counter(len(tag.read_tags(each) or ()) for each in several(given("judge/tags", text), "tag", 99))
         for text in (SEED, HARD)

@@ -44,6 +44,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "new answers": {"respond.seed_answers": "replace"},
     "no ratings": {"rate.measures": []},
     "levels": {"rate.measures": ["level"]},
+    "scores alone": {"rate.score_prompt": "alone"},
+    "criteria": {"compare.prompt": "criteria"},
     "no scorer": {"models.scorer": None},
     "other weights": {"models.scorer": "a/b", "bases": {"toy": {"model": "a/b"}}},
     "experience": {"models.scorer": "models/experienced"},

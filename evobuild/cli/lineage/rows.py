@@ -180,11 +180,10 @@ def _answer(answered: tuple[Instruction, RowOutcome], params: dict[str, Any]) ->
     template = response_template(str(param(params, "respond.prompt") or "plain"))
     text = chat_messages(row, template)[-1].content
     asked = _prompt("responder", str(prompts.prompt_file(template)), text) if outcome.responder else None
-    measures = [
-        name for name in param(params, "rate.measures") or () if name in rating_prompts.RATING_PROMPTS
-    ]
+    measures = [name for name in param(params, "rate.measures") or () if name in rating_prompts.KINDS]
+    alone = param(params, "rate.score_prompt") == "alone"
     is_rated = any(outcome.measured.get(name) is not None for name in ("level", "difficulty"))
-    rated = rating_prompts.prompts_sent(row, measures) if is_rated else ()
+    rated = rating_prompts.prompts_sent(row, measures, "alone" if alone else "reasoned") if is_rated else ()
     judged = (_prompt("judge", str(prompts.prompt_file(name)), text) for _, name, text in rated)
     return Answer(outcome, asked, tuple(judged))
 

@@ -157,8 +157,9 @@ class _Line:
             pool.responses.extend(sample_responses(asked, 1, self._model("responder"), asking))
         if rated and params.rate.measures:
             log(f"preview: {pool.name}, rating {len(pool.rows)} rows")
-            sampling = params.rate.sampling(params.random_seed)
-            found = rate_rows(pool.rows, self._model("judge"), sampling, params.rate.measures)
+            rate, sampling = params.rate, params.rate.sampling(params.random_seed)
+            judge = self._model("judge")
+            found = rate_rows(pool.rows, judge, sampling, rate.measures, rate.score_prompt)
             pool.ratings.update((each.id, each) for each in found)
         return pool
 
