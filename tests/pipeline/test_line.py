@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 
@@ -10,10 +11,18 @@ import pytest
 import workspace
 from polars.testing import assert_frame_equal
 
+from evobuild.cli.publish.contents import dataset_contents
+from evobuild.cli.publish.files import HubFile
+from evobuild.cli.publish.leaks import find_leaks
+from evobuild.cli.publish.origin import Origin
+from evobuild.core import tables
 from evobuild.core.metrics import DRY_RUN
 from evobuild.core.stages import LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
 from evobuild.core.table_parts import part_files
 from evobuild.reporting.funnel import read_funnels
+
+PIECE = 30
+"""Characters of a held-out text that tell that it is one."""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +87,31 @@ def test_report_and_every_figure_say_that_nothing_is_a_result(clone: Path) -> No
     assert [path.name for path in files if list(json.loads(path.read_text())) != [DRY_RUN]] == []
     columns = workspace.run(clone, "dvc", "exp", "show", "--csv").splitlines()[0].split(",")
     assert "DRY RUN.seeds" in columns and "seeds" not in columns
+
+
+def test_no_held_out_row_is_in_what_is_published(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clone)
+    own = Path("data/held_out.parquet")
+    held = tables.read(own, tables.INSTRUCTIONS).to_dicts()
+    texts = {f"{row['id']} {name}": row[name] for row in held for name in ("instruction", "output")}
+    pieces = {
+        f"{what} {start}": text[start : start + PIECE]
+        for what, text in texts.items()
+        for start in range(0, max(1, len(text) - PIECE + 1), PIECE // 3)
+    }
+    assert len(pieces) > 4 * len(held) > 0
+    found = find_leaks([HubFile(own.name, own)], pieces, {})
+    assert {leak.what for leak in found} == set(pieces), "the search finds them where they are"
+    files = dataset_contents(tmp_path, Origin("data/dataset.parquet", "", "")).files
+    assert {"README.md", "report.html", "validation.html", "rejects/train.parquet"} <= {
+        file.path for file in files
+    }
+    assert find_leaks(files, pieces, {}) == []
+    card = next(file.source for file in files if file.path == "README.md")
+    card.write_text(card.read_text() + html.escape(texts[f"{held[0]['id']} instruction"]))
+    assert {leak.file for leak in find_leaks(files, pieces, {})} == {"README.md"}
 
 
 def test_a_clone_elsewhere_gives_the_same_bytes(clone: Path, tmp_path: Path) -> None:
