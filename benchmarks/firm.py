@@ -9,6 +9,7 @@ readers  model-written text of many adversarial families through every function 
 servers  servers that answer in hostile ways, under a stage
 outages  servers that are bad all the time, and two builds with one reply cache
 draws    calls that added seed rows cause, by stage and strategy
+shared   two builds with one reply cache, both killed
 kill     the whole line killed at random moments, and what is left of it after the next run
 input    bad params, files, arguments and environments
 rows     every row of the real data sets through every simulated reply
@@ -25,7 +26,7 @@ from unittest import mock
 
 from figures import Figures, of_parts
 
-PARTS = ("readers", "servers", "outages", "draws", "kill", "input", "rows", "sandbox")
+PARTS = ("readers", "servers", "outages", "draws", "shared", "kill", "input", "rows", "sandbox")
 
 
 def take(figures: Figures, part: str) -> None:
