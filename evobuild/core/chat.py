@@ -27,6 +27,11 @@ Purpose = Literal[
 
 Finish = Literal["stop", "length", "content_filter"]
 
+ScoredAs = Literal["turn", "text", "windows"]
+"""How a continuation becomes tokens: `turn`, the ids by which an answer is trained, or behind a raw prompt
+`text`; `text`, as one text with what the chat template makes of the messages; `windows`, a whole text without
+a prompt, in as many windows of the model's context as it takes."""
+
 REFUSALS = ("prompt too long", "content policy", "no likelihoods", "no chat template")
 """How an error begins that is about the prompt: asked again, it would be the same."""
 
@@ -75,7 +80,7 @@ class Request:
     The chat client says so of every request of a role. continuation: what is scored instead of a reply
     being written: its choice has this text, and of each of its tokens the log-probability, then the
     greatest there; its tokens count as the prompt's, which are read like it; sampling is not heeded. A model
-    that cannot do so replies with the error "no likelihoods". cut: leave out the beginning of a prompt that
+    that cannot do so replies with the error "no likelihoods". scored_as: see above. cut: leave out the beginning of a prompt that
     has no place in the model, which is else refused; a served model cannot do so. meter: for an engine
     whose requests may take several calls; those that never use it are counted as one call each.
     """
@@ -86,6 +91,7 @@ class Request:
     sampling: Sampling
     reasoning: str = ""
     continuation: str | None = None
+    scored_as: ScoredAs = "turn"
     cut: bool = False
     meter: Meter | None = field(default=None, compare=False, repr=False)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, T
 
 import polars as pl
 
-from evobuild.core.chat import Message, Reply, Sampling
+from evobuild.core.chat import Message, Reply, Sampling, ScoredAs
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Count, Section, Share, Temperature, Tokens
@@ -68,14 +68,16 @@ class Item:
 class Ask(NamedTuple):
     """One request to the model. messages: a chat, or one `text` message: a prompt as it stands, no template.
 
-    continuation: what is scored instead of a reply being written; None to write one. cut: leave out the
-    beginning of a prompt that has no place in the model, which else loses the item.
+    continuation: what is scored instead of a reply being written; None to write one. scored_as: see
+    ScoredAs. cut: leave out the beginning of a prompt that has no place in the model, which else loses the
+    item.
     """
 
     messages: tuple[Message, ...]
     sampling: Sampling
     continuation: str | None = None
     cut: bool = False
+    scored_as: ScoredAs = "turn"
 
 
 class Answer(NamedTuple):

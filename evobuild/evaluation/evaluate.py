@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -121,8 +121,8 @@ def _requests(going: Iterable[_Open], asked: dict[str, tuple[_Open, int]]) -> It
         for number, ask in enumerate(asks, len(each.asks)):
             key = f"{each.id}/{number}"
             asked[key] = each, number
-            scored, cut = ask.continuation, ask.cut
-            yield Request(key, "evaluate", ask.messages, ask.sampling, continuation=scored, cut=cut)
+            request = Request(key, "evaluate", ask.messages, ask.sampling, cut=ask.cut)
+            yield replace(request, continuation=ask.continuation, scored_as=ask.scored_as)
         each.asks += asks
 
 

@@ -2,7 +2,7 @@
 
 loglikelihood          a context and what is scored behind it: the sum of its log-probabilities, and whether
                        each token is the most probable
-loglikelihood_rolling  a whole text: the sum
+loglikelihood_rolling  a whole text: the sum, in windows of the model's context
 generate_until         a context to be continued, up to the first of some strings: the text
 """
 
@@ -26,12 +26,12 @@ def ask_of(instance: Any, sampling: Sampling, is_chat: bool) -> Ask:
     """One of the library's requests. sampling: what holds where the task says nothing."""
     if instance.request_type == "loglikelihood_rolling":
         (text,) = instance.args
-        return Ask(plain_text(""), sampling, text)
+        return Ask(plain_text(""), sampling, text, scored_as="windows")
     context, given = instance.args[:2]
     # Without a context a choice is scored by itself, in no conversation.
     messages = _messages(context) if is_chat and context else plain_text(context)
     if instance.request_type == "loglikelihood":
-        return Ask(messages, sampling, given)
+        return Ask(messages, sampling, given, scored_as="text")
     return Ask(messages, _sampling(given, sampling))
 
 

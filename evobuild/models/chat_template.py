@@ -66,23 +66,34 @@ class ChatTemplate:
         except REFUSALS as error:
             raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
 
-    def scored(self, request: Request, continuation: str) -> Scored:
-        """Give the token ids of a request's prompt and of what is scored behind it. Raises as `prompt`."""
-        self._check_text(continuation)
-        if request.raw is not None:
-            self._check_text(request.raw)
-            found = self._continuations.after_text(request.raw, continuation)
+    def scored(self, request: Request, context: int, unread: int = 0) -> list[Scored]:
+        """Give the token ids of a request's prompt and of what is scored behind it: of each part of its own.
+
+        unread: tokens at the end of a part that may stand outside of the context. Raises as `prompt`, and
+        RefusedPrompt if a part has no place.
+        """
+        continuation = request.continuation or ""
+        for text in (continuation, *(message.content for message in request.messages)):
+            self._check_text(text)
+        if request.scored_as == "windows":
+            parts = self._continuations.windows(continuation, context + unread)
         else:
-            self._check_template(request)
-            for message in request.messages:
-                self._check_text(message.content)
-            try:
-                found = self._continuations.after_chat(request.messages, continuation)
-            except REFUSALS as error:
-                raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
-        if not (found.prompt and found.continuation):
+            parts = [self._behind(request, continuation)]
+        if not parts or not all(part.prompt and part.continuation for part in parts):
             raise RefusedPrompt(f"no token of {continuation[:40]!r} is left to be scored")
-        return found
+        return [_placed_part(request, part, context, unread) for part in parts]
+
+    def _behind(self, request: Request, continuation: str) -> Scored:
+        if request.raw is not None:
+            return self._continuations.after_text(request.raw, continuation)
+        self._check_template(request)
+        try:
+            if request.scored_as == "turn":
+                return self._continuations.after_chat(request.messages, continuation)
+            messages = [message._asdict() for message in request.messages]
+            return self._continuations.after_text(self._rendered(messages, request.reasoning), continuation)
+        except REFUSALS as error:
+            raise RefusedPrompt(f"refused by the chat template: {_line(error)}") from error
 
     def opening(self, request: Request) -> str:
         """The marker of a thought that the prompt has opened already, '' if it has not."""
@@ -136,11 +147,8 @@ def placed(request: Request, prompt: list[int], context: int) -> list[int]:
     return prompt[-room:]
 
 
-def placed_with(request: Request, scored: Scored, context: int, unread: int = 0) -> Scored:
-    """A prompt that has a place with what is scored behind it, cut from the left if the request says so.
-
-    unread: tokens at the end that may stand outside of the context. Raises RefusedPrompt if it has no place.
-    """
+def _placed_part(request: Request, scored: Scored, context: int, unread: int) -> Scored:
+    """A prompt that has a place with what is scored behind it, cut from the left if the request says so."""
     length, room = len(scored.prompt) + len(scored.continuation), context + unread
     if length <= room:
         return scored

@@ -4,7 +4,9 @@ A raw prompt goes to /completions as it is. What is scored behind one is echoed 
 log-probabilities of its tokens. Behind a chat, vLLM's server scores it: the last turn is the text, and
 `prompt_logprobs` tells of every token. No server tells which tokens are the text's, so they are found by
 what they say, from the end; blanks do not count, for some servers leave them out of what a token says. Most
-servers score nothing: that is the error "no likelihoods", with what is missing.
+servers score nothing: that is the error "no likelihoods", with what is missing. What takes token ids is an
+error of that kind, too: a whole text, whose first token no server scores, and a continuation behind what a
+chat template ends with.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from evobuild.models.openai_failures import Failure, NoLikelihoods, Retry, Unabl
 
 SCORED = {"temperature": 0.0, "max_tokens": 1}
 """Sampling of a request that scores: some servers will have one token written."""
+NO_TOKEN_IDS = "no likelihoods: this needs the model's own tokens; evaluate by transformers: or vllm:"
+"""Why a request is lost that `needs_token_ids`."""
 CERTAIN = 0.01
 """The highest log-probability: of a probability of 1, rounded."""
 
@@ -51,6 +55,11 @@ def chat_fields(request: Request) -> dict[str, Any]:
         "continue_final_message": True,
         "prompt_logprobs": 1,
     } | SCORED
+
+
+def needs_token_ids(request: Request) -> bool:
+    """Whether a request is scored by tokens that no server can be sent as text."""
+    return request.scored_as == "windows" or (request.scored_as == "text" and request.raw is None)
 
 
 def as_chat(choice: Any, wanted: int) -> Any:

@@ -20,6 +20,7 @@ from evobuild.core.machine import OpenAI
 from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
 from evobuild.models.engine import ServerFailed
+from evobuild.models.openai_completions import NO_TOKEN_IDS, needs_token_ids
 from evobuild.models.openai_failures import Failure, NoLikelihoods, Retry, Unable
 from evobuild.models.openai_protocol import Answer, same_model
 from evobuild.models.openai_server import GivenUp, Server, discard
@@ -108,6 +109,8 @@ class Servers:
         then on every choice is asked for by itself. Raises UserError if no request can be answered.
         """
         is_scored = request.continuation is not None
+        if is_scored and needs_token_ids(request):
+            return Reply(request.key, (), 0, NO_TOKEN_IDS)
         if is_scored and (request.raw is None) in self._unscored:
             return Reply(request.key, (), 0, self._unscored[request.raw is None])
         self._watch.add(request, self._now)

@@ -191,6 +191,9 @@ class ReplyCache(SqliteCache):
         # Only where it is so: replies from before are found under the name that they always had.
         if scored is None and request.sampling.token_texts:
             asked = (*asked, "token texts")
+        # Not an answer to a chat, whose tokens are the same as ever.
+        if scored is not None and (request.raw is not None or request.scored_as != "turn"):
+            asked = (*asked, "windows" if request.scored_as == "windows" else "text")
         if request.cut:
             asked = (*asked, "cut")
         return self.hashed(repr(asked).encode("utf-8", "surrogatepass"))

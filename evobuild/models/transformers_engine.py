@@ -27,8 +27,9 @@ from evobuild.core import machine
 from evobuild.core.chat import Choice, Reply, Request
 from evobuild.core.errors import UserError, require
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed, placed_with
+from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed
 from evobuild.models.sampling import Draw, uniforms
+from evobuild.models.scored_requests import ScoredRequest
 from evobuild.models.stopping import BatchStop, RunningRow, StopConditions
 from evobuild.weights import checkpoints, identities, threads
 from evobuild.weights.continuations import Scored
@@ -132,7 +133,7 @@ class TransformersEngine:
         self.capacity = AHEAD * batch
         self._batch: defaultdict[int, int] = defaultdict(lambda: batch)
         self._rows: list[_Row] = []
-        self._scored: list[tuple[Request, Scored]] = []
+        self._scored: list[ScoredRequest] = []
         self._done: list[Reply] = []
         self._choices: dict[str, dict[int, Choice]] = {}
 
@@ -143,9 +144,8 @@ class TransformersEngine:
         """
         try:
             if request.continuation is not None:
-                scored = self._template.scored(request, request.continuation)
                 # Nothing comes after the last token, so that the model need not read it.
-                self._scored.append((request, placed_with(request, scored, self._context, 1)))
+                self._scored.append(ScoredRequest(request, self._template.scored(request, self._context, 1)))
                 return
             prompt = placed(request, self._template.prompt(request), self._context)
         except RefusedPrompt as error:
@@ -184,22 +184,21 @@ class TransformersEngine:
 
     def _score(self) -> None:
         """Read what is to be scored: texts that are equal but for their last tokens once."""
-        together: defaultdict[tuple[int, ...], list[tuple[Request, Scored]]] = defaultdict(list)
-        for request, scored in self._scored:
-            together[tuple([*scored.prompt, *scored.continuation[:-1]])].append((request, scored))
+        together: defaultdict[tuple[int, ...], list[tuple[ScoredRequest, int, Scored]]] = defaultdict(list)
+        for asked in self._scored:
+            for number, scored in enumerate(asked.parts):
+                together[(*scored.prompt, *scored.continuation[:-1])].append((asked, number, scored))
         self._scored.clear()
         alike = list(together.values())
         if not alike:
             return
-        wanted = [tuple(each for _, scored in some for each in _targets(scored)) for some in alike]
+        wanted = [tuple(each for *_, scored in some for each in _targets(scored)) for some in alike]
         documents = [Targets(ids, own) for ids, own in zip(together, wanted, strict=True)]
         for place, found in self._reader.read_targets(documents):
             likely = iter(found)
-            for request, scored in alike[place]:
-                logprobs = tuple(islice(likely, len(scored.continuation)))
-                choice = Choice(request.continuation or "", "stop", 0, logprobs)
-                tokens = len(scored.prompt) + len(scored.continuation)
-                self._done.append(Reply(request.key, (choice,), tokens))
+            for asked, number, scored in alike[place]:
+                asked.add(number, tuple(islice(likely, len(scored.continuation))))
+                self._done += asked.replies()
 
     @cached_property
     def _reader(self) -> Reader:

@@ -16,7 +16,7 @@ import gc
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +28,9 @@ from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
 from evobuild.core.json_files import read_json_file
 from evobuild.core.uri import ChatModel, Weights, parse_weights
-from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed, placed_with
+from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed
 from evobuild.models.sampling import noise_seed
+from evobuild.models.scored_requests import Logprobs, ScoredRequest
 from evobuild.models.stopping import StopConditions
 from evobuild.weights import checkpoints, identities, sources
 
@@ -104,7 +105,7 @@ class VllmEngine:
         self._waiting: list[Request] = []
         self._refused: list[Reply] = []
         self._asked: dict[str, Request] = {}
-        self._scored: dict[str, int] = {}
+        self._scored: dict[str, tuple[ScoredRequest, int]] = {}
 
     def submit(self, request: Request) -> None:
         """Take one request; one whose prompt has no place in the model will be refused."""
@@ -126,8 +127,7 @@ class VllmEngine:
                 outputs = self._engine.step()
             except (*self._errors, RuntimeError) as error:
                 raise _explained(self._model, error) from error
-            ended = [output for output in outputs if output.finished]
-            done = [self._reply(output, self._asked.pop(output.request_id)) for output in ended]
+            done = [reply for output in outputs if output.finished for reply in self._replies(output)]
         return done
 
     def close(self) -> None:
@@ -174,28 +174,36 @@ class VllmEngine:
 
     def _ask(self, request: Request) -> None:
         try:
-            prompt = self._prompt(request)
+            prompts = self._prompts(request)
         except RefusedPrompt as error:
             self._refuse(request, error.tokens, str(error))
             return
-        ids = {"type": "token", "prompt_token_ids": prompt}
-        sampling = self._sampling(request, self._context - len(prompt))
-        try:
-            self._engine.add_request(request.key, ids, sampling, lora_request=self._lora)
-        except self._errors as error:
-            self._refuse(request, len(prompt), f"refused by vLLM: {_line(error)}")
-            return
-        self._asked[request.key] = request
+        for identity, prompt in prompts.items():
+            ids = {"type": "token", "prompt_token_ids": prompt}
+            sampling = self._sampling(request, self._context - len(prompt))
+            try:
+                self._engine.add_request(identity, ids, sampling, lora_request=self._lora)
+            except self._errors as error:
+                self._forget(prompts)
+                self._refuse(request, len(prompt), f"refused by vLLM: {_line(error)}")
+                return
+            self._asked[identity] = request
 
-    def _prompt(self, request: Request) -> list[int]:
-        """The token ids of a prompt, and of what is scored behind it. Raises RefusedPrompt."""
+    def _prompts(self, request: Request) -> dict[str, list[int]]:
+        """The token ids of a prompt, or of each part that is scored, by vLLM's name. Raises RefusedPrompt."""
         if request.continuation is None:
-            return placed(request, self._template.prompt(request), self._context)
-        scored = self._template.scored(request, request.continuation)
+            return {request.key: placed(request, self._template.prompt(request), self._context)}
         # vLLM writes one token in any case.
-        found = placed_with(request, scored, self._context, -1)
-        self._scored[request.key] = len(found.continuation)
-        return found.prompt + found.continuation
+        scored = ScoredRequest(request, self._template.scored(request, self._context, -1))
+        names = [_part_name(request, number) for number in range(len(scored.parts))]
+        self._scored |= {name: (scored, number) for number, name in enumerate(names)}
+        return {name: part.prompt + part.continuation for name, part in zip(names, scored.parts, strict=True)}
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Take back what is left of a request one part of which vLLM refused or gave up."""
+        self._engine.abort_request([name for name in names if self._asked.pop(name, None)])
+        for name in names:
+            self._scored.pop(name, None)
 
     def _adapted(self) -> Any:
         if not self._model.adapter:
@@ -204,15 +212,24 @@ class VllmEngine:
         self._engine.add_lora(lora)
         return lora
 
-    def _reply(self, output: RequestOutput, request: Request) -> Reply:
-        tokens = len(output.prompt_token_ids or ())
+    def _replies(self, output: RequestOutput) -> list[Reply]:
+        """The reply that a finished output makes; none while other parts are to come."""
+        request = self._asked.pop(output.request_id, None)
+        if request is None:
+            return []
+        whole, number = self._scored.pop(output.request_id, (None, 0))
         ends = {choice.finish_reason for choice in output.outputs}
         if not ends <= {"stop", "length"}:
-            return Reply(output.request_id, (), tokens, f"vLLM ended it: {', '.join(map(str, ends))}")
-        if request.continuation is not None:
-            logprobs = _likelihoods(output, self._scored.pop(request.key))
-            choice = Choice(request.continuation, "stop", 0, logprobs)
-            return Reply(output.request_id, (choice,), tokens)
+            self._forget([_part_name(request, each) for each in range(len(whole.parts) if whole else 0)])
+            tokens = len(output.prompt_token_ids or ())
+            return [Reply(request.key, (), tokens, f"vLLM ended it: {', '.join(map(str, ends))}")]
+        if whole is None:
+            return [self._reply(output, request)]
+        whole.add(number, _likelihoods(output, len(whole.parts[number].continuation)))
+        return whole.replies()
+
+    def _reply(self, output: RequestOutput, request: Request) -> Reply:
+        tokens = len(output.prompt_token_ids or ())
         sampling = request.sampling
         choices = tuple(
             replace(_choice(each, sampling), text=self._text(request, each)) for each in output.outputs
@@ -251,6 +268,11 @@ class VllmEngine:
             skip_special_tokens=self._template.hidden is None,
             output_kind=self._final,
         )
+
+
+def _part_name(request: Request, number: int) -> str:
+    """What vLLM knows a request by, or a part of it that is scored."""
+    return f"{request.key}\0{number}" if number else request.key
 
 
 _LOADED: WeakSet[VllmEngine] = WeakSet()
@@ -334,7 +356,7 @@ def _choice(output: CompletionOutput, sampling: Sampling) -> Choice:
     return Choice(output.text, finish, len(output.token_ids), logprobs, token_texts=texts)
 
 
-def _likelihoods(output: RequestOutput, last: int) -> tuple[tuple[float, ...], ...]:
+def _likelihoods(output: RequestOutput, last: int) -> Logprobs:
     """Of each of the prompt's last tokens the log-probability, and the greatest at its place."""
     tokens = (output.prompt_token_ids or [])[-last:]
     positions = zip(tokens, (output.prompt_logprobs or [])[-last:], strict=True)

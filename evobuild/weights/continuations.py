@@ -1,9 +1,11 @@
 """A prompt and what follows it as token ids: raw text, or a conversation in the model's chat template.
 
-Raw text is tokenized as lm-evaluation-harness does it (0.4.13, lm_eval/models/huggingface.py), so that
-figures are equal: blanks at the prompt's end go to what follows, both are tokenized as one text, and what
-comes after as many tokens as the prompt alone has is scored. An answer to a conversation has the ids that
-`tokenized_pairs` gives it: those by which it is trained and scored elsewhere.
+Raw text is tokenized as lm-evaluation-harness does it (0.4.13, lm_eval/api/model.py), so that figures are
+equal wherever a tokenizer merges the end of the prompt with what follows. Blanks at the prompt's end go to
+what follows. The model reads the ids of the prompt alone, then those of both as one text without as many as
+the prompt has: of "Answer: A" as [Answer][: ][A] it reads [Answer][:][A]. A whole text is scored in windows
+that overlap in one token. An answer to a conversation has the ids that `tokenized_pairs` gives it: those by
+which it is trained and scored elsewhere.
 """
 
 from __future__ import annotations
@@ -36,15 +38,7 @@ class Continuations:
 
     def prompt_ids(self, text: str) -> list[int]:
         """Tokenize a raw prompt; an empty one is the token that texts begin with, if there is one."""
-        start = self._start
-        if not text:
-            return [] if start is None else [start]
-        # One that begins with that token's text has it already.
-        begun = start is not None and text.startswith(self._tokenizer.decode([start]))
-        # An argument that is left out leaves it to the tokenizer, as slow ones need it.
-        given = {"add_special_tokens": False} if begun else {}
-        ids: list[int] = self._tokenizer(text, verbose=False, **given)["input_ids"]
-        return ids
+        return self._ids(text) if text else self._begin
 
     def after_text(self, prompt: str, continuation: str) -> Scored:
         """Tokenize a raw prompt and what follows it."""
@@ -52,16 +46,25 @@ class Continuations:
             ids: list[int] = self._tokenizer(continuation, add_special_tokens=False, verbose=False)[
                 "input_ids"
             ]
-            start = self._start
-            return (
-                Scored([start], ids)
-                if start is not None and start not in ids[:1]
-                else Scored(ids[:1], ids[1:])
-            )
-        bare = prompt.rstrip()
-        before = self.prompt_ids(bare)
-        whole = self.prompt_ids(prompt + continuation)
-        return Scored(whole[: len(before)], whole[len(before) :])
+            is_begun = not self._begin or ids[:1] == self._begin
+            return Scored(ids[:1], ids[1:]) if is_begun else Scored(self._begin, ids)
+        # Of a prompt of blanks nothing may be left.
+        before, whole = self._ids(prompt.rstrip()), self._ids(prompt + continuation)
+        return Scored(before or self._begin, whole[len(before) :])
+
+    def windows(self, text: str, room: int) -> list[Scored]:
+        """Tokenize a whole text, every token of which is scored, in windows of so many tokens at most.
+
+        Each token is scored once. The first window begins with the token that texts begin with, every other
+        one with the last token of the window before, and the last is as long as all others: of 1 2 3 4 5 in
+        a room of 4, [start] 1 2 3 and 2 3 [4 5].
+        """
+        ids, step = self._ids(text), room - 1
+        found = []
+        for first in range(0, len(ids), step):
+            end = min(first + step, len(ids))
+            found.append(Scored(ids[end - room : first] if first else self._begin, ids[first:end]))
+        return found
 
     def after_chat(self, messages: Sequence[Message], continuation: str) -> Scored:
         """Tokenize a conversation in the chat template, thinking off, and the answer to it.
@@ -81,6 +84,21 @@ class Continuations:
         found = answer_tokens(self._literal, blanks, whole, continuation, prompt)
         (before,) = self._literal.encode([prompt[: len(prompt) - found.blanks]])
         return Scored(before.ids, found.ids)
+
+    def _ids(self, text: str) -> list[int]:
+        """Tokenize a text, with the special tokens that the tokenizer adds."""
+        start = self._start
+        # One that begins with that token's text has it already.
+        begun = start is not None and text.startswith(self._tokenizer.decode([start]))
+        # An argument that is left out leaves it to the tokenizer, as slow ones need it.
+        given = {"add_special_tokens": False} if begun else {}
+        ids: list[int] = self._tokenizer(text, verbose=False, **given)["input_ids"]
+        return ids
+
+    @property
+    def _begin(self) -> list[int]:
+        """What stands before a text that has no prompt."""
+        return [] if self._start is None else [self._start]
 
     @property
     def _start(self) -> int | None:

@@ -10,6 +10,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import made_tokenizers
 import pytest
 import tiny
 import torch
@@ -86,6 +87,50 @@ def test_each_token_has_its_own_likelihood_and_the_greatest(
 def test_blanks_at_the_end_of_a_prompt_are_scored(engine: TransformersEngine) -> None:
     with_blank, without = answer(engine, scored("Name three ", "colours"), scored("Name three", " colours"))
     assert with_blank.choices[0].logprobs == without.choices[0].logprobs
+
+
+def test_a_seam_inside_a_token_leaves_the_prompt_its_own_tokens() -> None:
+    tokenizer = made_tokenizers.tokenizer("pieces with a prefix")
+    before, whole = (tokenizer(text)["input_ids"] for text in ("Name three col", "Name three colours: red"))
+    assert whole[: len(before)] != before
+    assert Continuations(tokenizer).after_text("Name three col", "ours: red") == (
+        before,
+        whole[len(before) :],
+    )
+
+
+def test_behind_blanks_alone_all_of_a_text_is_scored() -> None:
+    tokenizer = made_tokenizers.tokenizer("bytes")
+    found = Continuations(tokenizer).after_text(" \n", "red")
+    assert found == ([tokenizer.bos_token_id], tokenizer(" \nred")["input_ids"])
+
+
+def test_a_whole_text_is_read_in_windows_that_are_as_long_as_the_context() -> None:
+    engine = TransformersEngine(ChatModel("transformers", str(tiny.folder()), max_length=32))
+    ids = tiny.tokenizer()(text := "The sea is wide, and grey. " * 5)["input_ids"]
+    assert 64 < len(ids) < 96
+    ways = ("", "text"), (text, "windows"), ("", "windows")
+    asked = [scored("", text, scored_as=way, key=way + text) for text, way in ways]
+    (nothing, reply, none) = answer(engine, *asked)
+    assert [(each.error or "")[:8] for each in (nothing, none)] == ["no token"] * 2
+    expected = [
+        *by_hand([tiny.tokenizer().bos_token_id, *ids[:32]], 32),
+        *by_hand(ids[31:64], 32),
+        *by_hand(ids[-33:], len(ids) - 64),
+    ]
+    found = reply.choices[0].logprobs or ()
+    assert [each[0] for each in found] == pytest.approx([each[0] for each in expected], abs=1e-4)
+    assert reply.prompt_tokens == 3 * 33
+
+
+def test_a_chat_may_be_scored_as_the_text_that_its_template_makes(engine: TransformersEngine) -> None:
+    turns = [{"role": "user", "content": "Which?"}]
+    text = tiny.tokenizer().apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    assert text.endswith("\n")
+    chat, raw = answer(engine, scored("Which?", "A", "user", scored_as="text"), scored(text, "A"))
+    assert chat.choices[0].logprobs == raw.choices[0].logprobs
+    # With the line's end that the template ends with.
+    assert len(chat.choices[0].logprobs or ()) == 2
 
 
 def test_an_answer_to_a_chat_has_the_loss_that_training_sees(engine: TransformersEngine) -> None:
@@ -205,13 +250,19 @@ def test_the_key_counts_what_is_scored_and_nothing_else_changes_it(tmp_path: Pat
                 chat,
                 replace(chat, continuation=""),
                 replace(chat, continuation="Po"),
+                replace(chat, continuation="Po", scored_as="text"),
+                replace(chat, continuation="Po", scored_as="windows"),
                 replace(chat, continuation="Po", cut=True),
                 replace(chat, cut=True),
             )
         }
-        assert len(keys) == 5
+        assert len(keys) == 7
         other = replace(chat, continuation="Po", sampling=Sampling(max_tokens=9), key="x", purpose="evaluate")
         assert cache.key(other) in keys
+        # An answer to a chat has the tokens that it always had; one behind a raw prompt has not.
+        assert cache.key(other) == cache.hashed(repr((other.messages, "Po")).encode())
+        raw = replace(other, messages=(Message("text", "Name a river."),))
+        assert cache.key(raw) != cache.hashed(repr((raw.messages, "Po")).encode())
 
 
 def test_a_likelihood_is_kept_and_counted(store: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -115,6 +116,18 @@ def test_a_server_that_scores_nothing_is_asked_no_further(ask, plan):
     replies, bodies = ask(plan, *requests)
     assert {reply.error[:15] for reply in replies} == {"no likelihoods:"}
     assert len(bodies) < 10
+
+
+def test_what_takes_token_ids_is_sent_to_no_server(ask):
+    requests = [
+        replace(scored(prompt="", key="whole"), scored_as="windows"),
+        replace(scored(role="user", key="chat"), scored_as="text"),
+    ]
+    replies, bodies = ask(echoing("Which", " Mars"), *requests)
+    assert bodies == []
+    assert {reply.error for reply in replies} == {
+        "no likelihoods: this needs the model's own tokens; evaluate by transformers: or vllm:"
+    }
 
 
 def test_a_server_that_only_chats_answers_chats_all_the_same(ask):

@@ -40,8 +40,11 @@ def with_tokens(kind: str, *tokens: str) -> Any:
     return changed
 
 
-def made(kind: str, texts: Sequence[str], vocabulary: int) -> Any:
-    """Train one. vocabulary: tokens, to which those of single bytes come if it is of pieces."""
+def made(kind: str, texts: Sequence[str], vocabulary: int, across: bool = False) -> Any:
+    """Train one. vocabulary: tokens, to which those of single bytes come if it is of pieces.
+
+    across: its pieces hold blanks in their middle and at their end, too.
+    """
     own = Tokenizer(models.BPE(unk_token=None if kind.startswith("byte") else "<unk>"))
     alphabet: list[str] = []
     if kind.startswith("byte"):
@@ -59,7 +62,8 @@ def made(kind: str, texts: Sequence[str], vocabulary: int) -> Any:
             decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()
         ])  # fmt: skip
         own.normalizer = normalizers.Replace(" ", "▁")
-        own.pre_tokenizer = pre_tokenizers.Split(Regex(r"▁?[^▁\n]+|[▁\n]"), "isolated")
+        words = r"[^\n]+|\n" if across else r"▁?[^▁\n]+|[▁\n]"
+        own.pre_tokenizer = pre_tokenizers.Split(Regex(words), "isolated")
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
     )
