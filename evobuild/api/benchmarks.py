@@ -62,7 +62,7 @@ def evaluate(
     >>> items = "data/raw/benchmarks/gsm8k.jsonl"
     >>> found = evaluate("simulated:small", {"gsm8k": {"items": items, "limit": 2}})
     >>> found.figures.filter(headline=True).select("figure", "units").row(0)
-    ('last_number', 2)
+    ('accuracy', 2)
     """
     own = {name: dict(each) for name, each in benchmarks.items()}
     params = section("evaluate", Evaluate, {"models": {}, "benchmarks": own})

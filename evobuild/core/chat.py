@@ -80,9 +80,10 @@ class Request:
     The chat client says so of every request of a role. continuation: what is scored instead of a reply
     being written: its choice has this text, and of each of its tokens the log-probability, then the
     greatest there; its tokens count as the prompt's, which are read like it; sampling is not heeded. A model
-    that cannot do so replies with the error "no likelihoods". scored_as: see above. cut: leave out the beginning of a prompt that
-    has no place in the model, which is else refused; a served model cannot do so. meter: for an engine
-    whose requests may take several calls; those that never use it are counted as one call each.
+    that cannot do so replies with the error "no likelihoods". scored_as: see above. cut: leave out the
+    beginning of a prompt that has no place in the model, which is else refused; a served model cannot do so.
+    meter: for an engine whose requests may take several calls; those that never use it are counted as one
+    call each.
     """
 
     key: str

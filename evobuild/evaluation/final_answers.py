@@ -1,7 +1,9 @@
 r"""The final answer of a worked solution: the last `\boxed{…}`, a number after `####`, or the last number.
 
 Numbers are read as people write them: 1,450,000; $18.00; -5; 45%; 3/4; \frac{3}{4}; 2{,}125. A number is
-its value alone, whatever its unit. One of more than LONGEST_NUMBER characters is none.
+its value alone, whatever its unit. One of more than LONGEST_NUMBER characters is none. What follows `####` is
+read by the expression of GSM8K's authors (openai/grade-school-math, grade_school_math/dataset.py): behind the
+first `#### ` with a number, without its commas.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ _NUMBER = re.compile(
     rf"(?P<number>(?:{_DIGITS})(?:\.\d+)?|\.\d+)"
     rf"(?:[ ]?/[ ]?(?P<denominator>{_DIGITS}))?"
 )
-_HASH = re.compile(r"####[\s*$€£]*")
+_OFFICIAL = re.compile(r"#### (\-?[0-9\.\,]+)")
+_PLAIN_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)")
 _BOXED = re.compile(r"\\f?boxed\s*(?=\{)")
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _LATEX = (("\\,", ""), ("\\!", ""), ("{,}", ","), ("\\$", "$"), ("\\%", "%"), ("\\\\", " "))
@@ -45,11 +48,17 @@ def last_number(text: str) -> Fraction | None:
 
 
 def hash_number(text: str) -> Fraction | None:
-    """The number right after the last `####` that has one: the form of GSM8K's own solutions."""
-    plain, last = _plain(text), None
-    for each in _HASH.finditer(plain):
-        last = _NUMBER.match(plain, each.end()) or last
-    return _value(last)
+    """The number after `####`, as GSM8K's own solutions end; None of dots and commas alone."""
+    written = hash_text(text)
+    if written is None or len(written) > LONGEST_NUMBER or not _PLAIN_NUMBER.fullmatch(written):
+        return None
+    return Fraction(written.rstrip("."))
+
+
+def hash_text(text: str) -> str | None:
+    """What the authors' expression finds after `####`, commas left out: 12596 of `#### 125,96`."""
+    found = _OFFICIAL.search(text)
+    return found[1].replace(",", "") if found else None
 
 
 def boxed_number(text: str) -> Fraction | None:

@@ -1,8 +1,9 @@
 """Whether two texts hold equal mathematics, by math-verify, in processes that may be killed.
 
 Parsers of mathematics meet towers of powers and a thousand brackets in what models write: some of it would
-compute for days, or crash an interpreter. So each comparison runs in a process with bounded memory, and one
-that is not over in time, or that takes its process with it, is given up, and that is said.
+compute for days, or crash an interpreter. So each comparison runs in a process with bounded memory and a
+bounded time of computing, whatever else the machine computes. One that exceeds it, or that takes its process
+with it, is tried once more when all others are done, alone; then it is given up, and that is logged.
 
 A process reads a JSON array a line, [[reference, …], reply], and writes `true`, `false` or `null` for each.
 """
@@ -14,23 +15,25 @@ import os
 import queue
 import resource
 import select
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from evobuild.core.errors import UserError, require
+from evobuild.core.terminal import log
+
+T = TypeVar("T")
 
 MOST_CHARACTERS = 10_000
 """Of a text, its last: an answer stands at the end, and what parses it searches for a long time."""
 MEMORY = 2 << 30
 """Bytes of address space of one process."""
-STARTING = 120.0
-"""Seconds for a process to be ready: it imports sympy."""
-ALARM = 5
-"""Seconds after which math-verify gives up a text, or a comparison, by itself: its own default."""
+HANGING = 600.0
+"""Seconds of the clock after which a process that does not compute is given up, ready or not."""
 PAIRS = 64
 """Comparisons that are worth one more process."""
 
@@ -45,11 +48,26 @@ class Pair(NamedTuple):
 def compare_all(pairs: Sequence[Pair], seconds: float) -> list[bool | None]:
     """Say of each pair whether it is equal, in their order; None if that was given up.
 
-    seconds: of the wall clock for one comparison.
+    seconds: of computing, for one comparison.
 
     Raises MissingExtra without math-verify, UserError if no process starts.
     """
     require("math_verify", "eval")
+    found = _compare_side_by_side(pairs, seconds)
+    left = [place for place, equal in enumerate(found) if equal is None]
+    if left:
+        with Comparer(seconds) as comparer:
+            for place in left:
+                found[place] = comparer.compare(pairs[place])
+        given_up = sum(found[place] is None for place in left)
+        log(
+            f"math-verify: {len(left):,} of {len(pairs):,} comparisons took too long or crashed; "
+            f"tried again alone, {given_up:,} did so once more and count as wrong"
+        )
+    return found
+
+
+def _compare_side_by_side(pairs: Sequence[Pair], seconds: float) -> list[bool | None]:
     found: list[bool | None] = [None] * len(pairs)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for place in range(len(pairs)):
@@ -84,13 +102,13 @@ class Comparer:
         self._stop()
 
     def compare(self, pair: Pair) -> bool | None:
-        """Say whether a pair is equal; None if the process crashed, or was killed after its time."""
+        """Say whether a pair is equal; None if the process crashed, or its time of computing was over."""
         process = self._process or self._start()
         asked = [[text[-MOST_CHARACTERS:] for text in pair.references], pair.reply[-MOST_CHARACTERS:]]
         try:
             _stream(process.stdin).write(json.dumps(asked).encode() + b"\n")
             _stream(process.stdin).flush()
-            line = _line(process, self._seconds)
+            line = _line(process)
         except BrokenPipeError:
             line = b""
         if not line:
@@ -98,7 +116,7 @@ class Comparer:
         return {b"true\n": True, b"false\n": False}.get(line)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+        command = [sys.executable, "-c", f"from {__name__} import serve; serve({self._seconds})"]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -106,7 +124,7 @@ class Comparer:
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        if _line(self._process, STARTING) != b"ready\n":
+        if _line(self._process) != b"ready\n":
             self._stop()
             raise UserError(
                 "math-verify does not start in a process of its own; is the machine out of memory?"
@@ -127,14 +145,17 @@ def _stream(stream: Any) -> Any:
     return stream
 
 
-def _line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
-    """The next line of a process, b"" if it ends or its time is over. It writes whole lines."""
+def _line(process: subprocess.Popen[bytes]) -> bytes:
+    """The next line of a process, b"" if it ends or hangs. It writes whole lines."""
     stream = _stream(process.stdout)
-    return stream.readline() if select.select([stream], [], [], seconds)[0] else b""
+    return stream.readline() if select.select([stream], [], [], HANGING)[0] else b""
 
 
-def serve() -> None:
-    """Compare what comes in, in the process of its own, until nothing more comes."""
+def serve(seconds: float) -> None:
+    """Compare what comes in, in the process of its own, until nothing more comes.
+
+    seconds: of computing for one comparison, after which the system ends the process.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     # What a parser prints is no answer.
     with os.fdopen(os.dup(1), "w") as out:
@@ -143,23 +164,48 @@ def serve() -> None:
         print("ready", file=out, flush=True)
         for line in sys.stdin:
             references, reply = json.loads(line)
-            print(json.dumps(equal(references, reply)), file=out, flush=True)
+            # Nothing handles its signal, so that it ends what no handler could: a power of huge numbers.
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            equal_or_not = equal(references, reply)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            print(json.dumps(equal_or_not), file=out, flush=True)
 
 
 def _equality() -> Callable[[list[str], str], bool | None]:
-    """Give the comparison by math-verify; it gives None where one of its alarms went off."""
+    """Give the comparison by math-verify; it gives None where a step of it was given up."""
     import logging
 
-    from math_verify import parse, verify
+    from math_verify import grader, parse, parser, verify
+    from math_verify.errors import TimeoutException
 
     logging.disable()
+    given_up = []
+
+    def give_up(*_: object) -> None:
+        given_up.append(True)
+        raise TimeoutException
+
+    def bounded(timeout_seconds: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        return partial(partial, _timed, timeout_seconds)
+
+    # The library bounds each step by seconds of the clock, of which a busy machine has fewer.
+    parser.timeout = grader.timeout = bounded
+    signal.signal(signal.SIGVTALRM, give_up)
 
     def equal(references: list[str], reply: str) -> bool | None:
-        began = time.monotonic()
-        given = parse(reply, parsing_timeout=ALARM)
-        golds = (parse(reference, parsing_timeout=ALARM) for reference in references)
-        if given and any(verify(gold, given, timeout_seconds=ALARM) for gold in golds):
+        given_up.clear()
+        given = parse(reply)
+        if given and any(verify(parse(reference), given) for reference in references):
             return True
-        return None if time.monotonic() - began >= ALARM else False
+        return None if given_up else False
 
     return equal
+
+
+def _timed(seconds: int, call: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """Call a function, with a signal after so many seconds of computing."""
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        return call(*arguments, **options)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)

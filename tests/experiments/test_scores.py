@@ -138,7 +138,7 @@ def test_items_are_set_of_the_benchmarks_that_are_answered():
 
 FIGURES = pl.DataFrame(
     [
-        ("gsm8k", "llama_3_8b", "gsm8k", "last_number", True, 0.5, 0.4, 0.6),
+        ("gsm8k", "llama_3_8b", "gsm8k", "accuracy", True, 0.5, 0.4, 0.6),
         ("gsm8k", "llama_3_8b", "gsm8k", "boxed", False, 0.1, 0.0, 0.2),
         ("gsm8k", "mistral_7b_v0_3", "mt_bench", "score", True, 6.5, None, None),
         ("alpaca", "my_base", "ifeval", "instruction_loose", False, 0.25, 0.2, 0.3),

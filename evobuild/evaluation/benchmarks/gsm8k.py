@@ -3,14 +3,17 @@ r"""GSM8K: school mathematics whose answer is a number (arXiv:2110.14168).
 Items are records of `question` and `answer`, a worked solution that ends with `#### 18`: the official
 test.jsonl, or openai/gsm8k of the hub. An id is the record's `id`, else its number in the file, from 0.
 
-The answer of a reply is read three ways, each a check and a figure: the last number, which gives every
-published verdict of the benchmark's authors; the number after `####`; the number in `\boxed{}`. A reply in
+The answer of a reply is read three ways, each a check and a figure: the number in `\boxed{}`; what follows
+`####`, read and compared as the benchmark's authors do it, letter by letter; the last number. A reply in
 which one of them finds nothing is wrong by it. disagree: those that found a number found different ones.
+accuracy, the score, is by one of them: `auto` takes the first of the three that finds a number, so that a
+model which was tuned to box its answers does not lose by what it says behind the box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import polars as pl
 
@@ -26,19 +29,26 @@ from evobuild.evaluation.benchmark import (
     required_text,
 )
 from evobuild.evaluation.few_shot import FewShot, FewShotBenchmark, record_id
-from evobuild.evaluation.final_answers import boxed_number, hash_number, last_number
+from evobuild.evaluation.final_answers import boxed_number, hash_number, hash_text, last_number
 from evobuild.seeds.fields import Record
 
-EXTRACTIONS = {"last_number": last_number, "hash": hash_number, "boxed": boxed_number}
-"""How the answer of a reply is read, by the name of its figure."""
+EXTRACTIONS = {"boxed": boxed_number, "hash": hash_number, "last_number": last_number}
+"""How the answer of a reply is read, by the name of its figure; the first that finds one is `auto`'s."""
+Rule = Literal["auto", "boxed", "hash", "last_number"]
 
 
-class GSM8K(FewShotBenchmark[FewShot]):
-    """Exact number, by the last number of the reply."""
+class Settings(FewShot):
+    """answer: how the answer is read that `accuracy` is of."""
 
-    settings_type = FewShot
+    answer: Rule = "auto"
+
+
+class GSM8K(FewShotBenchmark[Settings]):
+    """Exact number, by the answer that a reply states last or in a box."""
+
+    settings_type = Settings
     prompts = ("evaluate/gsm8k_chat.jinja", "evaluate/gsm8k_completion.jinja")
-    headline = "last_number"
+    headline = "accuracy"
     usual_shots = 8
     stop = ("\nQuestion:",)
 
@@ -58,21 +68,26 @@ class GSM8K(FewShotBenchmark[FewShot]):
         """Hold the number of each reply against the reference."""
         for answer in answers:
             reply = answer.replies[0].text
-            checks = check_numbers(self.reply_text(answer.replies[0]), answer.item.content["answer"])
+            text = self.reply_text(answer.replies[0])
+            checks = check_numbers(text, answer.item.content["answer"], self.settings.answer)
             yield Scored(answer.item, last_prompt(answer.asks[0]), reply, checks[0].value, checks)
 
     def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-        """The share of right answers by each extraction, and the share of replies on which they disagree."""
-        return {name: check_mean(rows, name) for name in (*EXTRACTIONS, "disagree")}
+        """The share of right answers by the chosen rule and by each, and of replies where they disagree."""
+        return {name: check_mean(rows, name) for name in (self.headline, *EXTRACTIONS, "disagree")}
 
 
-def check_numbers(reply: str, reference: str) -> tuple[Check, ...]:
-    """Give a check for each extraction, the last number's first, and whether they disagree.
+def check_numbers(reply: str, reference: str, answer: Rule = "auto") -> tuple[Check, ...]:
+    """Give the check `accuracy`, one for each extraction, and whether they disagree.
 
-    reference: a solution that ends with `#### 18`.
+    reference: a solution that ends with `#### 18`. answer: the rule of `accuracy`.
     """
     right = hash_number(reference)
-    found = {name: read(reply) for name, read in EXTRACTIONS.items()}
-    disagree = len({number for number in found.values() if number is not None}) > 1
-    checks = [Check(name, float(number is not None and number == right)) for name, number in found.items()]
-    return (*checks, Check("disagree", float(disagree)))
+    numbers = {name: number for name, read in EXTRACTIONS.items() if (number := read(reply)) is not None}
+    verdicts = {name: name in numbers and numbers[name] == right for name in EXTRACTIONS}
+    # As the authors compare: 18.0 is not 18.
+    verdicts["hash"] = hash_text(reply) == hash_text(reference)
+    chosen = next(iter(numbers.values()), None) == right if answer == "auto" else verdicts[answer]
+    disagree = len(set(numbers.values())) > 1
+    passed = {"accuracy": chosen, **verdicts, "disagree": disagree}
+    return tuple(Check(name, float(value)) for name, value in passed.items())

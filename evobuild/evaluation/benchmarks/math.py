@@ -5,7 +5,7 @@ to 5 or "Level 1"; `subject` or `type`: HuggingFaceH4/MATH-500 and EleutherAI/he
 is the record's `id` or `unique_id`, else its number in the file, from 0.
 
 A reply is right if math-verify finds in it what equals the reference (see symbolic.py); the check `timeout`
-is 1 where that was given up, which counts as wrong.
+is 1 where that was given up twice, which counts as wrong.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
 
 
 class Settings(FewShot):
-    """seconds: of the wall clock, after which a comparison is given up."""
+    """seconds: of computing (CPU time), after which a comparison is given up."""
 
     seconds: Annotated[float, Between(1, 600)] = 15.0
 

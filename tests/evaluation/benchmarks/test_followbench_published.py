@@ -44,9 +44,10 @@ def test_the_official_figures_are_those_of_the_official_scorer(unread):
     oracle = json.loads(gzip.decompress(file.read_bytes()))
     benchmark = FollowBench("followbench", Settings(items=f"{REAL}/followbench"), 1)
     items = benchmark.read_items()
-    texts = {key: row["generation"] for key, row in by_item(oracle, "outputs").items()}
+    texts = {key: row["generation"] or "" for key, row in by_item(oracle, "outputs").items()}
     said = {key: row["reply"] for key, row in by_item(oracle, "judged").items()}
-    assert len(items) == len(texts) == 820
+    assert {item.id for item in items} >= set(texts) > set()
+    items = [item for item in items if item.id in texts]
     assert {item.id for item in items if not item.content["rule"]} == set(said)
     lost = [key for key in sorted(said) if said[key].endswith("'YES']")][:unread]
     rows = scored_rows(benchmark, answered(items, texts), Scripted(said | dict.fromkeys(lost, "Well.")))

@@ -12,6 +12,7 @@ import pytest
 from given import answered, benchmark, rows_of, value
 
 from evobuild.core.errors import BadInput
+from evobuild.evaluation.benchmarks.gsm8k import check_numbers
 from evobuild.evaluation.final_answers import boxed_number, hash_number, last_boxed, last_number
 
 REAL = os.environ.get("EVOBUILD_REAL_DATA")
@@ -55,16 +56,23 @@ def test_the_last_number_is_read_as_it_is_written(text, number):
     ("text", "number"),
     [
         ("16 - 3 = 13 eggs\n#### 13", 13),
-        ("#### $1,300.", 1300),
-        ("####5", 5),
-        ("#### **5**", 5),
-        ("#### 12\nWait.\n#### 13", 13),
+        ("#### 1,300.", 1300),
+        ("#### 125,96", 12596),
+        ("#### -3", -3),
+        ("#### .5", Fraction(1, 2)),
+        ("####5", None),
+        ("#### $5", None),
+        ("#### **5**", None),
+        ("#### 12\nWait.\n#### 13", 12),
+        ("#### 1.2.3", None),
+        ("#### ,", None),
+        ("#### " + "9" * 5000, None),
         ("#### The result is 5", None),
         ("### 5", None),
         ("5", None),
     ],
 )
-def test_the_number_after_the_last_hashes(text, number):
+def test_the_number_after_hashes_is_read_by_the_official_expression(text, number):
     assert hash_number(text) == number
 
 
@@ -99,12 +107,38 @@ def test_each_reading_is_a_figure_and_where_they_differ_is_one():
     rows = rows_of(found, answered(found, replies))
     figures = found.figures(rows)
     assert {name: value(figure) for name, figure in figures.items()} == {
-        "last_number": pytest.approx(3 / 6),
-        "hash": pytest.approx(4 / 6),
+        "accuracy": pytest.approx(4 / 6),
         "boxed": 0.0,
+        # As the authors compare, 36.0 is not 36.
+        "hash": pytest.approx(3 / 6),
+        "last_number": pytest.approx(3 / 6),
         "disagree": pytest.approx(2 / 6),
     }
-    assert rows.sort("item")["score"].to_list() == [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
+    assert next(iter(figures)) == found.headline == "accuracy"
+    assert rows.sort("item")["score"].to_list() == [1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"), [("auto", 1.0), ("boxed", 1.0), ("hash", 0.0), ("last_number", 0.0)]
+)
+def test_the_score_is_by_the_chosen_reading(answer, right):
+    found = benchmark("gsm8k", items=OWN, answer=answer)
+    (row,) = found.score(answered(found, [r"\boxed{19}, of 24 pens.\n#### 18\nThe box holds 24."]), None)
+    assert row.score == right
+
+
+@pytest.mark.parametrize(
+    ("reply", "accuracy"),
+    [
+        (r"\boxed{18} #### 17 or 16", 1.0),
+        (r"\boxed{\text{none}} #### 18 or 16", 1.0),
+        ("#### $17, so 18", 1.0),
+        ("#### 18.0 or 16", 1.0),
+        ("", 0.0),
+    ],
+)
+def test_auto_takes_the_first_reading_that_finds_a_number(reply, accuracy):
+    assert check_numbers(reply, "#### 18")[0] == ("accuracy", accuracy)
 
 
 def test_a_chat_has_no_examples_unless_it_is_told_to():
@@ -182,6 +216,6 @@ def test_every_published_verdict(file, reply, verdict, right):
     with gzip.open(Path(REAL) / f"oracles/gsm8k/{file}.jsonl.gz", "rt") as lines:
         published = [json.loads(line) for line in lines]
     found = benchmark("gsm8k", items=f"{REAL}/gsm8k/test.jsonl")
-    rows = list(found.score(answered(found, [row[reply] for row in published]), None))
+    rows = list(found.score(answered(found, [row[reply] or "" for row in published]), None))
     assert [row.score == 1 for row in rows] == [bool(row[verdict]) for row in published]
     assert sum(row.score for row in rows) == right
