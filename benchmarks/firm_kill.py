@@ -6,7 +6,8 @@
 stage alike; the next one goes on from there, until the line is whole, and another begins anew. Then every
 out has to have the bytes of a line that nobody disturbed. DVC writes two files in place, dvc.lock and
 .dvc/tmp/rwlock; a kill between may leave them cut. Such a file is counted, and what was whole before is put
-back, or an empty lock removed, as a user would do.
+back, or an empty lock removed, as a user would do. `evaluate`, which random moments seldom meet, is killed
+between its replies as well.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ from figures import Figures
 
 SUPPORT = Path(__file__).parent.parent / "tests/support"
 MOMENTS = 30
+EVALUATIONS = 4
+"""Kills of `evaluate`."""
 SEED = 11
+LEAST_REPLIES = 40
+"""Replies that `evaluate` of a model asks for at least."""
 SHARES = 0.03, 0.25
 """Of an undisturbed run's seconds, after which a run is killed."""
 
@@ -41,6 +46,7 @@ def run(figures: Figures) -> None:
         seconds = time.monotonic() - began
         print(f"kill: an undisturbed line takes {seconds:.0f} s", flush=True)
         wanted, differing = outs(wanted_root), set[str]()
+        kill_evaluate(figures, wanted_root, EVALUATIONS)
         draw, killed, cut = random.Random(SEED), Counter[str](), Counter[str]()
         for chain in range(MOMENTS):
             if killed.total() == MOMENTS:
@@ -59,6 +65,35 @@ def run(figures: Figures) -> None:
     figures.at_least("kill: moments at which the whole line was killed", killed.total(), MOMENTS, "")
     figures.at_least("kill: different stages among them", len(killed), 10, "")
     figures.at_most("kill: outs that differ from an undisturbed line", len(differing), 0, "")
+
+
+def kill_evaluate(figures: Figures, root: Path, kills: int) -> None:
+    """Kill `evaluate` of a built line at some of its replies, and count outs that differ when it is done."""
+    import workspace
+
+    wanted = outs(root)
+    for file in (root / ".evobuild").glob("replies.sqlite*"):
+        file.unlink()
+    command = ["dvc", "repro", "--force", "--single-item", "evaluate@base"]
+    moments, killed = sorted(random.Random(SEED).sample(range(1, LEAST_REPLIES), kills)), 0
+    for moment in moments:
+        process = subprocess.Popen(
+            command, cwd=root, env=workspace.environment(), stdout=subprocess.DEVNULL, start_new_session=True
+        )
+        while process.poll() is None and workspace.stored(root) < moment:
+            time.sleep(0.01)
+        killed += process.poll() is None
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        while stages_in(root):
+            time.sleep(0.01)
+        (root / ".dvc/tmp/rwlock").unlink(missing_ok=True)
+    print(f"kill: evaluate was killed {killed} times, with {workspace.stored(root)} replies kept", flush=True)
+    workspace.run(root, *command)
+    found = outs(root)
+    differing = [path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path)]
+    figures.at_least("kill: moments at which evaluate was killed", killed, kills, "")
+    figures.at_most("kill: outs that differ after evaluate was killed", len(differing), 0, "")
 
 
 def _line(root: Path) -> Path:
