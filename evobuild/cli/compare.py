@@ -1,8 +1,9 @@
 """Two models on the benchmarks that both answered: what `evobuild compare <a> <b>` says.
 
-All is computed from the replies that `evaluate` left, with the seed and the resamples of params.yaml, so the
-figures are those of metrics/differences.csv, whichever of the two is named first. Only p_holm differs: here
-it is corrected for the comparisons of these two models, there for those of all.
+Each is a model that is evaluated here, or `<revision or experiment>:<model>`. All is computed from the
+replies that `evaluate` left, with the seed and the resamples of params.yaml, so the figures are those of
+metrics/differences.csv, whichever of the two is named first. Only p_holm differs: here it is corrected for
+the comparisons of these two models, there for those of all. A judge is asked only if that is wanted.
 """
 
 from __future__ import annotations
@@ -13,32 +14,24 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from evobuild.cli import stored_answers
 from evobuild.core import metrics, tables
 from evobuild.core.errors import UserError
-from evobuild.core.params import Part, RandomSeed, load_params
+from evobuild.core.params import load_params
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.tables import COMPARISONS
 from evobuild.core.terminal import aligned
+from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Benchmark
-from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all, read_evaluations
+from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all
 from evobuild.evaluation.paired_tests import holm
 from evobuild.evaluation.pairwise import OUTCOMES, figures_of
-from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
+from evobuild.evaluation.params import made_benchmarks
 from evobuild.evaluation.statistics import estimate
 
-REPLIES = Path("data/evaluation")
 JUDGED = Path("data/comparisons.parquet")
-LABEL = Path("data/label.txt")
 HEADER = ("benchmark", "figure", "difference", "95 % interval", "p", "units", "p (Holm)")
 MIRRORED = {"win": "lose", "tie": "tie", "lose": "win"}
-
-
-class Params(Part):
-    """What is read of params.yaml."""
-
-    random_seed: RandomSeed
-    evaluate: Evaluate
-    compare: Compare
 
 
 class Compared(NamedTuple):
@@ -55,45 +48,60 @@ class Compared(NamedTuple):
     apart: dict[str, str]
 
 
-def compare_models(path: Path, a: str, b: str, benchmarks: Sequence[str] = ()) -> Compared:
-    """Compare two models of evaluate.models. benchmarks: only these; all without any.
+class Judging(NamedTuple):
+    """A judge that is to see the answers of both. model: None for models.judge."""
+
+    model: ChatModel | None = None
+
+
+def compare_models(
+    path: Path, a: str, b: str, benchmarks: Sequence[str] = (), judging: Judging | None = None
+) -> Compared:
+    """Compare two models of evaluate.models, each here or as "revision:model".
+
+    path: of params.yaml. benchmarks: of a, only these; all without any, or for a judge those of
+    compare.benchmarks. judging: a judge that is asked now; without one, what was judged here is told.
 
     Raises UserError at a name that is none, a model that is not evaluated yet, or if they share no items.
     """
-    params = load_params(path, Params)
-    _hold_names(params, (a, b), benchmarks)
-    for name in (a, b):
-        if not (REPLIES / f"{name}.parquet").exists():
-            raise UserError(
-                f"{REPLIES / name}.parquet does not exist: {name} is not evaluated yet; "
-                f"run: evobuild repro evaluate@{name}"
-            )
+    if a == b:
+        raise UserError(f"both models are {a}; expected two different ones")
+    sides = {name: stored_answers.read_side(name) for name in (a, b)}
+    params = load_params(path, stored_answers.Params)
+    stored = {name: stored_answers.read_stored(side, params) for name, side in sides.items()}
+    answers, run = {name: each.answers for name, each in stored.items()}, stored[a].params
+    _check_benchmarks(run, benchmarks)
     made = [
         each
-        for each in made_benchmarks(params.evaluate.benchmarks, params.random_seed)
+        for each in made_benchmarks(run.evaluate.benchmarks, run.random_seed)
         if not benchmarks or each.name in benchmarks
     ]
     drawn = Resampling(params.compare.resamples, params.random_seed)
-    found = measure_all(made, read_evaluations(REPLIES, (a, b)))
+    found = measure_all(made, answers)
     lines = [line for each in found for line in _lines(each, a, b, drawn)]
     corrected = holm([line["p_value"] for line in lines], [line["headline"] for line in lines])
     lines = [line | {"p_holm": p_value} for line, p_value in zip(lines, corrected, strict=True)]
     apart = {
         each.benchmark.name: reason for each in found if (reason := _apart(each, a, b, lines)) is not None
     }
-    if not lines:
+    is_here = not any(side.revision for side in sides.values())
+    if judging:
+        asked = [each for each in made if each.name in (benchmarks or params.compare.benchmarks)]
+        compared = stored_answers.judge_stored(answers, asked, params, judging.model)
+    else:
+        compared = _judged_before() if is_here else COMPARISONS.to_frame()
+    judged = list(_judged(compared, made, a, b, drawn))
+    if not lines and not (judging and judged):
         said = "; ".join(f"{name}: {reason}" for name, reason in apart.items()) or "there is no benchmark"
         raise UserError(f"{a} and {b} cannot be compared: {said}")
-    label = metrics.read_label(LABEL) if LABEL.exists() else ""
-    return Compared(a, b, label, drawn.resamples, lines, list(_judged(made, a, b, drawn)), apart)
+    labels = [each.label for each in stored.values()]
+    if judging and (judging.model or params.models.judge).simulated:
+        labels.append(metrics.DRY_RUN)
+    parts = dict.fromkeys(part for label in labels for part in label.split(", ") if part)
+    return Compared(a, b, ", ".join(parts), drawn.resamples, lines, judged, apart)
 
 
-def _hold_names(params: Params, models: Sequence[str], benchmarks: Sequence[str]) -> None:
-    for name in models:
-        if name not in params.evaluate.models:
-            raise UserError(unknown_name("model of evaluate.models", name, params.evaluate.models))
-    if models[0] == models[1]:
-        raise UserError(f"both models are {models[0]}; expected two different ones")
+def _check_benchmarks(params: stored_answers.Evaluated, benchmarks: Sequence[str]) -> None:
     for name in benchmarks:
         if name not in params.evaluate.benchmarks:
             known = params.evaluate.benchmarks
@@ -134,11 +142,15 @@ def _apart(measured: Measured, a: str, b: str, lines: Sequence[Mapping[str, Any]
     return "fewer than two items that both answered"
 
 
-def _judged(made: Sequence[Benchmark[Any]], a: str, b: str, drawn: Resampling) -> Iterator[dict[str, Any]]:
-    """What a judge said of the two, a line a benchmark, from the side of a."""
-    if not JUDGED.exists():
-        return
-    rows = tables.read(JUDGED, COMPARISONS, ("benchmark", "item", "a", "b", "verdict", "consistent"))
+def _judged_before() -> pl.DataFrame:
+    """What the stage `compare` had a judge see here."""
+    return tables.read(JUDGED, COMPARISONS) if JUDGED.exists() else COMPARISONS.to_frame()
+
+
+def _judged(
+    rows: pl.DataFrame, made: Sequence[Benchmark[Any]], a: str, b: str, drawn: Resampling
+) -> Iterator[dict[str, Any]]:
+    """What a judge said of the two, a line a benchmark, from the side of a. rows: as COMPARISONS."""
     mirrored = rows.filter(a=b, b=a).with_columns(
         verdict=pl.col("verdict").replace_strict(MIRRORED, default=None, return_dtype=pl.String)
     )
@@ -162,6 +174,27 @@ def comparison_text(found: Compared) -> str:
 def _text(found: Compared) -> Iterator[str]:
     if found.label:
         yield metrics.explain_label(found.label)
+    if found.differences:
+        yield from _differences(found)
+    if found.judged:
+        header = (
+            f"{found.a}, judged",
+            "win",
+            "tie",
+            "lose",
+            "unread",
+            "wins and half the ties",
+            "consistent",
+        )
+        yield from aligned([header, *map(_judged_row, found.judged)], range(1, len(header)))
+    judged = [line["benchmark"] for line in found.judged]
+    for name, reason in found.apart.items():
+        if name in judged:
+            continue
+        yield f"{name}: not compared: {reason}"
+
+
+def _differences(found: Compared) -> Iterator[str]:
     rows = [(*HEADER[:2], found.a, found.b, *HEADER[2:]), *map(_row, found.differences)]
     yield from aligned(rows, range(1, len(rows[0])))
     yield ""
@@ -178,13 +211,6 @@ def _text(found: Compared) -> Iterator[str]:
     )
     if found.judged:
         yield ""
-        header = ("judged", "win", "tie", "lose", "unread", "wins and half the ties", "consistent")
-        yield from aligned([header, *map(_judged_row, found.judged)], range(1, len(header)))
-    judged = [line["benchmark"] for line in found.judged]
-    for name, reason in found.apart.items():
-        if name in judged:
-            continue
-        yield f"{name}: not compared: {reason}"
 
 
 def _row(line: Mapping[str, Any]) -> tuple[str, ...]:

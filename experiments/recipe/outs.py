@@ -8,56 +8,21 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
 
 from evobuild.cli.check.params import Params, load_all_params
+from evobuild.cli.revision_files import RevisionFiles
 from evobuild.core import tables
-from evobuild.core.errors import UserError
 from evobuild.core.metrics import read_metrics
 
 
-class Outs:
+class Outs(RevisionFiles):
     """The files of an experiment, fetched one by one into a folder as they are asked for."""
 
-    def __init__(self, revision: str) -> None:
-        self._revision = revision
-        self._folder = TemporaryDirectory()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
-
-    @cached_property
-    def _files(self) -> Any:
-        from dvc.api import DVCFileSystem
-
-        return DVCFileSystem(".", rev=self._revision)
-
-    def path(self, name: str) -> Path:
-        """Fetch a file, and give where it lies now.
-
-        Raises UserError if the experiment has none, or DVC's cache and remote lack it.
-        """
-        from dvc.exceptions import DvcException
-
-        target = Path(self._folder.name) / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self._files.get_file(name, str(target))
-            except (DvcException, OSError) as error:
-                raise UserError(
-                    f"experiment {self._revision}: {name} cannot be read "
-                    f"({' '.join(str(error).split())[:120]}); remove it with "
-                    f"`dvc exp remove {self._revision}` and run the recipe again"
-                ) from error
-        return target
+    def _advice(self) -> str:
+        return f"remove it with `dvc exp remove {self.revision}` and run the recipe again"
 
     @cached_property
     def params(self) -> Params:

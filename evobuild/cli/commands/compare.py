@@ -10,7 +10,19 @@ from evobuild.core.terminal import say
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Two models, and benchmarks."""
-    parser.add_argument("models", nargs=2, metavar="MODEL", help="of evaluate.models")
+    parser.add_argument(
+        "models",
+        nargs=2,
+        metavar="MODEL",
+        help="of evaluate.models, or REVISION:MODEL, also of an experiment",
+    )
+    parser.add_argument(
+        "--judge",
+        nargs="?",
+        const="",
+        metavar="URI",
+        help="have a judge see their stored answers, in both orders: this model, or models.judge",
+    )
     parser.add_argument(
         "--benchmark", action="append", default=[], metavar="NAME", help="only this one; may be given again"
     )
@@ -21,8 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the paired comparison."""
     from evobuild.cli import compare
     from evobuild.cli.check.params import PARAMS
+    from evobuild.core.uri import parse_chat_model
 
     a, b = arguments.models
-    found = compare.compare_models(PARAMS, a, b, arguments.benchmark)
+    judging = None
+    if arguments.judge is not None:
+        judging = compare.Judging(parse_chat_model(arguments.judge) if arguments.judge else None)
+    found = compare.compare_models(PARAMS, a, b, arguments.benchmark, judging)
     say(f"{json.dumps(found._asdict())}\n" if arguments.json else compare.comparison_text(found))
     return 0

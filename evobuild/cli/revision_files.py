@@ -1,0 +1,57 @@
+"""Files of another revision or experiment, brought one by one from git and DVC; nothing is checked out."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+from evobuild.core.errors import UserError
+
+
+class RevisionFiles:
+    """The files of a revision, fetched into a folder as they are asked for.
+
+    revision: a commit, branch or tag of git, or the name of an experiment of DVC.
+    """
+
+    def __init__(self, revision: str) -> None:
+        self.revision = revision
+        self._folder = TemporaryDirectory()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    @cached_property
+    def _files(self) -> Any:
+        from dvc.api import DVCFileSystem
+
+        return DVCFileSystem(".", rev=self.revision)
+
+    def path(self, name: str) -> Path:
+        """Fetch a file, and give where it lies now.
+
+        Raises UserError if the revision has none, or DVC's cache and remote lack it.
+        """
+        from dvc.exceptions import DvcException
+        from scmrepo.exceptions import SCMError
+
+        target = Path(self._folder.name) / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._files.get_file(name, str(target))
+            except (DvcException, SCMError, OSError) as error:
+                target.unlink(missing_ok=True)
+                said = " ".join(str(error).split())[:120]
+                raise UserError(
+                    f"{self.revision}: {name} cannot be read ({said}); {self._advice()}"
+                ) from error
+        return target
+
+    def _advice(self) -> str:
+        return "expected a revision or an experiment that was built, its files in DVC's cache or remote"

@@ -1,0 +1,118 @@
+"""Answers to benchmarks that a run left, here or at another revision, and what a judge says of two models'.
+
+Nothing is answered anew: a judge sees what the stage `evaluate` stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from evobuild.cli.revision_files import RevisionFiles
+from evobuild.core import metrics, tables
+from evobuild.core.errors import UserError
+from evobuild.core.params import Part, RandomSeed, RendersPrompts, load_params
+from evobuild.core.prompts import taken_from
+from evobuild.core.suggestions import unknown_name
+from evobuild.core.tables import EVALUATION
+from evobuild.core.uri import ChatModel
+from evobuild.evaluation.benchmark import Benchmark
+from evobuild.evaluation.compare import judge_all
+from evobuild.evaluation.judge import Judge
+from evobuild.evaluation.params import Compare, Evaluate
+from evobuild.models.client import Model
+from evobuild.models.params import ChatRole
+
+PARAMS = Path("params.yaml")
+REPLIES = Path("data/evaluation")
+LABEL = Path("data/label.txt")
+
+
+class Models(Part):
+    judge: ChatRole
+
+
+class Evaluated(Part):
+    """What a run was evaluated by: its models and benchmarks."""
+
+    random_seed: RandomSeed
+    evaluate: Evaluate
+
+
+class Params(RendersPrompts, Evaluated):
+    """What is read of params.yaml here, which says how a judge is asked."""
+
+    compare: Compare
+    models: Models
+
+
+class Side(NamedTuple):
+    """One side of a comparison. revision: of git, or an experiment; '' for what is here."""
+
+    revision: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.revision}:{self.model}" if self.revision else self.model
+
+
+def read_side(text: str) -> Side:
+    """Read "tuned", a model here, or "main:tuned", that model at a revision or in an experiment."""
+    revision, _, model = text.rpartition(":")
+    return Side(revision, model)
+
+
+class Stored(NamedTuple):
+    """A side as it was run. label: of its figures, such as DRY RUN; '' for none."""
+
+    params: Evaluated
+    answers: pl.DataFrame
+    label: str
+
+
+def read_stored(side: Side, params: Evaluated) -> Stored:
+    """Read a side. params: of what is here.
+
+    Raises UserError at a model that it has not, or whose answers are not here, nor in DVC's cache or remote.
+    """
+    if not side.revision:
+        _check_model(side, params)
+        table = REPLIES / f"{side.model}.parquet"
+        if not table.exists():
+            raise UserError(
+                f"{table} does not exist: {side.model} is not evaluated yet; "
+                f"run: evobuild repro evaluate@{side.model}"
+            )
+        label = metrics.read_label(LABEL) if LABEL.exists() else ""
+        return Stored(params, tables.read(table, EVALUATION), label)
+    with RevisionFiles(side.revision) as files:
+        given = load_params(files.path(str(PARAMS)), Evaluated)
+        _check_model(side, given)
+        answers = tables.read(files.path(str(REPLIES / f"{side.model}.parquet")), EVALUATION)
+        return Stored(given, answers, metrics.read_label(files.path(str(LABEL))))
+
+
+def _check_model(side: Side, params: Evaluated) -> None:
+    if side.model not in params.evaluate.models:
+        said = unknown_name("model of evaluate.models", side.model, params.evaluate.models)
+        raise UserError(f"{side.revision}: {said}" if side.revision else said)
+
+
+def judge_stored(
+    answers: Mapping[str, pl.DataFrame],
+    benchmarks: Sequence[Benchmark[Any]],
+    params: Params,
+    judge: ChatModel | None = None,
+) -> pl.DataFrame:
+    """Have a judge see the answers of two models side by side, in both orders; give COMPARISONS.
+
+    answers: of both, by name. params: how the judge is asked. judge: the model, else models.judge.
+
+    Raises UserError if too many of its replies cannot be read.
+    """
+    with taken_from(Path(params.prompts)), Model(judge or params.models.judge, "judge") as model:
+        asked = Judge(model, params.evaluate.judge_settings(params.random_seed))
+        return judge_all(benchmarks, answers, [list(answers)], asked, params.compare.prompt)
