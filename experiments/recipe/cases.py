@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core.control_characters import on_terminal
-from experiments.recipe.views import DRY, Measure, unchanged
+from experiments.recipe.views import DRY, Source, unchanged
 
 WIDTH = 100
 """Characters of a line, after which it is broken between words."""
@@ -31,7 +31,7 @@ class Cases:
     """
 
     title: str
-    measure: Measure
+    measure: Source
     factor: str
     prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
     count: int = 3

@@ -12,7 +12,7 @@ import polars as pl
 from evobuild.models.roles import is_dry_run
 from experiments.recipe.design import Experiment, Recipe
 from experiments.recipe.outs import Outs
-from experiments.recipe.views import DRY, Measure
+from experiments.recipe.views import DRY, Finished, Source
 
 RESULTS = Path("experiments/results")
 DRY_RUNS = Path("experiments/dry_runs")
@@ -33,26 +33,20 @@ def written(name: str, recipe: Recipe, found: Mapping[str, Experiment]) -> str:
         )
         folder = DRY_RUNS if dry else RESULTS
         folder.mkdir(parents=True, exist_ok=True)
-        measured: dict[Measure, pl.DataFrame] = {}
+        finished = [Finished(each.labels, outs[key]) for key, each in found.items()]
+        measured: dict[Source, pl.DataFrame] = {}
         parts = [f"# {recipe.title}", f"After {recipe.source}. {recipe.note}".strip()]
         if dry:
             parts.append(f"**{DRY}**: simulated models answered. No figure here is a result.")
         for number, view in enumerate(recipe.views, start=1):
             if view.measure not in measured:
-                frames = [labelled(view.measure.read(outs[key]), each) for key, each in found.items()]
-                # Where one experiment has no figure of a kind, its column has no type.
-                measured[view.measure] = pl.concat(frames, how="vertical_relaxed")
+                measured[view.measure] = view.measure.gather(finished)
             drawing = folder / f"{name}-{number}.svg"
             parts += [f"## {view.title}", view.markdown(measured[view.measure], drawing, dry)]
     parts += ["## Experiments", "```\n" + "\n".join(_commands(found)) + "\n```"]
     text = "\n\n".join(parts) + "\n"
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
     return text
-
-
-def labelled(rows: pl.DataFrame, experiment: Experiment) -> pl.DataFrame:
-    """Say of each row which experiment it comes from."""
-    return rows.with_columns(pl.lit(level).alias(factor) for factor, level in experiment.labels.items())
 
 
 def _commands(found: Mapping[str, Experiment]) -> Sequence[str]:

@@ -121,6 +121,8 @@ SMALL_EVOLVERS = {f"models.{role}": QWEN_JUDGE for role in CHAT_ROLES}
 """Models of arXiv:2412.11231, but for the evolver."""
 MND = {"models.embedder": MPNET}
 """The embedder of neighbour distances in arXiv:2412.11231."""
+PAIR_JUDGE = {"models.judge": GPT_EVOLVER, "compare.prompt": "criteria"}
+"""Who says in arXiv:2412.11231 which of two answers is better, and how it is asked."""
 RATED = {"rate.measures": "[level,score]"}
 """Difficulty as arXiv:2412.11231 has it rated, where another paper has none."""
 ONE_ROUND = {"+rounds": "{r1:{parent:r0}}", "+pools": "{r0:{},r1:{}}", "select.pools": "[r1]"}

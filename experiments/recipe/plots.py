@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from experiments.recipe.views import DRY, Measure, ordered, unchanged
+from experiments.recipe.views import DRY, Source, ordered, unchanged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ class Lines:
     """
 
     title: str
-    measure: Measure
+    measure: Source
     x: str
     y: pl.Expr
     y_title: str
@@ -81,15 +81,17 @@ class Lines:
 class Bars:
     """A bar for each combination of `bars`, a panel for each data set; a bar is cut into shares of parts.
 
-    part: the column that says which part a row belongs to. order: all parts from first to last.
+    part: the column that says which part a row belongs to. order: all parts from first to last. unit: what
+    the shares are of.
     """
 
     title: str
-    measure: Measure
+    measure: Source
     bars: Sequence[str]
     part: str
     order: Sequence[str]
     prepare: Callable[[pl.DataFrame], pl.DataFrame] = unchanged
+    unit: str = "rows"
 
     def markdown(self, frame: pl.DataFrame, drawing: Path, dry: bool) -> str:
         """Draw the bars, and refer to the drawing."""
@@ -101,13 +103,18 @@ class Bars:
         parts = _parts(rows, self.bars)
         names = [" ".join(map(str, labels)) for labels, _ in parts]
         left = [0.0] * len(parts)
-        for part, colour in zip(self.order, RAMP, strict=True):
+        for part, colour in zip(self.order, _ramp(len(self.order)), strict=True):
             shares = [own.filter(pl.col(self.part) == part).height / own.height for _, own in parts]
             axes.barh(names, shares, left=left, color=colour, height=0.7, label=part)
             left = [start + share for start, share in zip(left, shares, strict=True)]
         axes.set_xlim(0, 1)
         axes.set_ylim(len(parts) - 0.5, -0.5)
-        axes.set_xlabel("share of rows")
+        axes.set_xlabel(f"share of {self.unit}")
+
+
+def _ramp(count: int) -> Sequence[str]:
+    """So many colours of the ramp, from its lightest to its darkest."""
+    return [RAMP[number * (len(RAMP) - 1) // (count - 1)] for number in range(count)]
 
 
 def _parts(rows: pl.DataFrame, names: Sequence[str]) -> list[tuple[tuple[Any, ...], pl.DataFrame]]:

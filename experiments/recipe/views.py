@@ -21,11 +21,40 @@ NOTHING = "–"
 DRY = "DRY RUN"
 
 
+class Finished(NamedTuple):
+    """A finished experiment: the level of each factor, and what it left."""
+
+    labels: Mapping[str, str]
+    outs: Outs
+
+
+class Source(Protocol):
+    """What a view is made of, and the stages that write it."""
+
+    @property
+    def stages(self) -> tuple[str, ...]: ...
+
+    def gather(self, finished: Sequence[Finished]) -> pl.DataFrame:
+        """Read it of all experiments, each row labelled with the levels of its own."""
+        ...
+
+
 class Measure(NamedTuple):
     """What to read of an experiment, and the stages that write it."""
 
     stages: tuple[str, ...]
     read: Callable[[Outs], pl.DataFrame]
+
+    def gather(self, finished: Sequence[Finished]) -> pl.DataFrame:
+        """Read it of each."""
+        frames = [labelled(self.read(each.outs), each.labels) for each in finished]
+        # Where one experiment has no figure of a kind, its column has no type.
+        return pl.concat(frames, how="vertical_relaxed")
+
+
+def labelled(rows: pl.DataFrame, labels: Mapping[str, str]) -> pl.DataFrame:
+    """Say of each row which experiment it comes from."""
+    return rows.with_columns(pl.lit(level).alias(factor) for factor, level in labels.items())
 
 
 class View(Protocol):
@@ -35,7 +64,7 @@ class View(Protocol):
     def title(self) -> str: ...
 
     @property
-    def measure(self) -> Measure: ...
+    def measure(self) -> Source: ...
 
     def markdown(self, frame: pl.DataFrame, drawing: Path, dry: bool) -> str:
         """Show what was measured as Markdown; a drawing is a file of its own."""
@@ -56,7 +85,7 @@ class Table:
     """
 
     title: str
-    measure: Measure
+    measure: Source
     rows: Sequence[str]
     columns: Sequence[str]
     cells: Mapping[str, pl.Expr]
