@@ -1,6 +1,7 @@
 """`evobuild score-replies`: score replies to a benchmark that were written elsewhere.
 
-So published outputs of a model can be held against its published figures, and against one's own.
+So published outputs of a model can be compared with its published figures, and with one's own; where the file
+has a verdict on each reply, with that.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from evobuild.evaluation.benchmark import Benchmark, Tools
     from evobuild.evaluation.evaluate import Evaluation
     from evobuild.evaluation.given_replies import Given
+    from evobuild.evaluation.published_verdicts import Comparison
     from evobuild.sandbox.params import Limits
 
 SEED, RESAMPLES = 42, 1000
@@ -45,6 +47,12 @@ def add_score_replies(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--id", metavar="FIELD", help="of the replies and of the items, by which they belong")
     parser.add_argument("--reply", default="reply", metavar="FIELD", help="of the replies; default reply")
+    parser.add_argument(
+        "--verdict", metavar="FIELD", help="of the replies: what was published of each, compared with ours"
+    )
+    parser.add_argument(
+        "--check", metavar="NAME", help="of ours, that --verdict is compared with; default the score"
+    )
     judges = parser.add_mutually_exclusive_group()
     judges.add_argument("--judge", metavar="URI", help="the model that judges")
     judges.add_argument(
@@ -67,18 +75,25 @@ class _Result(NamedTuple):
     judged: int
     unread: int
     figures: Mapping[str, Mapping[str, Any]]
+    verdicts: Comparison | None = None
 
 
 def score_replies(arguments: argparse.Namespace) -> str:
     """Score replies; give the text to print. Raises UserError at wrong input."""
     from evobuild.core import tables
     from evobuild.evaluation.given_replies import ID_FIELDS, GivenReplies, by_item, read_replies, refused
+    from evobuild.evaluation.published_verdicts import compare_verdicts
 
     benchmark = made_benchmark(arguments.benchmark, arguments.items, arguments.set)
     if "likelihoods" in benchmark.needs:
         raise refused(benchmark)
     named = (arguments.id,) if arguments.id else ID_FIELDS
-    replies = by_item(benchmark, read_replies(arguments.replies, named, arguments.reply), arguments.id)
+    if arguments.check and not arguments.verdict:
+        raise UserError(
+            "--check names what --verdict is compared with; give --verdict a field of the replies"
+        )
+    read = read_replies(arguments.replies, named, arguments.reply, arguments.verdict)
+    replies = by_item(benchmark, read, arguments.id)
     limits = given_limits(arguments) if "sandbox" in benchmark.needs else None
     inputs = [Path(file) for file in (*benchmark.files, arguments.replies, arguments.judgments) if file]
     with whole(*filter(None, [arguments.out]), inputs=inputs) as written:
@@ -86,7 +101,22 @@ def score_replies(arguments: argparse.Namespace) -> str:
         for file in written:
             tables.write(file, found.rows)
     result = _result(benchmark, found, tools)
-    return json.dumps(result._asdict()) + "\n" if arguments.json else "\n".join(_lines(result)) + "\n"
+    if arguments.verdict:
+        compared = compare_verdicts(found.rows, replies, arguments.check, benchmark.published_offset)
+        result = result._replace(verdicts=compared)
+    return json.dumps(_as_json(result)) + "\n" if arguments.json else "\n".join(_lines(result)) + "\n"
+
+
+def _as_json(result: _Result) -> dict[str, Any]:
+    found = result._asdict()
+    compared = found.pop("verdicts")
+    if compared is not None:
+        found["verdicts"] = {
+            "items": compared.items,
+            "differ": len(compared.differences),
+            "differences": [each._asdict() for each in compared.differences],
+        }
+    return found
 
 
 def made_benchmark(name: str, items: str, changes: Sequence[str]) -> Benchmark[Any]:
@@ -188,6 +218,8 @@ def _result(benchmark: Benchmark[Any], found: Evaluation, tools: Tools) -> _Resu
 
 
 def _lines(result: _Result) -> Iterator[str]:
+    from evobuild.evaluation.published_verdicts import format_comparison
+
     yield f"{result.benchmark}: {result.answered:,} of {result.items:,} items answered"
     if missing := result.items - result.answered:
         yield f"{missing:,} items have no reply; they are in no figure."
@@ -201,3 +233,6 @@ def _lines(result: _Result) -> Iterator[str]:
         error = "–" if each["standard_error"] is None else f"{each['standard_error']:.4f}"
         interval = "–" if each["low"] is None else f"{each['low']:8.4f} … {each['high']:8.4f}"
         yield f"{name:<{width}}  {each['value']:>9.4f}  {error:>8}  {interval:^19}  {each['units']:>6,}"
+    if result.verdicts:
+        yield ""
+        yield from format_comparison(result.verdicts)

@@ -129,8 +129,9 @@ class Benchmark(ABC, Generic[S]):
     settings_type: what its entry may hold. needs: see Need. prompts: templates of its own, below prompts/.
     libraries: those of others that its scores depend on, by their names in requirements.lock.
     headline: the figure that stands for it where there is room for one.
-    higher_is_better: of its figures. has_rows: whether its items are rows of ours, as many as one likes; each
-    is scored alone, as they are asked and scored some at a time.
+    higher_is_better: of its figures. published_offset: what its authors' verdicts are above our scores.
+    has_rows: whether its items are rows of ours, as many as one likes; each is scored alone, as they are
+    asked and scored some at a time.
     """
 
     settings_type: ClassVar[type[Settings]] = Settings
@@ -139,6 +140,7 @@ class Benchmark(ABC, Generic[S]):
     libraries: ClassVar[tuple[str, ...]] = ()
     headline: str = "score"
     higher_is_better: ClassVar[bool] = True
+    published_offset: ClassVar[float] = 0.0
     has_rows: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: S, seed: int) -> None:

@@ -1,7 +1,8 @@
 """Replies and judgments that were written elsewhere, in place of a model and of a judge.
 
 A file has one record for an item: its id, and `reply`, a text or the list of all turns or samples. They
-answer what the benchmark asks, in its order. An item without a record is not answered; a record of no item,
+answer what the benchmark asks, in its order; one that is null is an empty text, which no scorer takes for
+right. An item without a record is not answered; a record of no item,
 a second one of an item, and more or fewer replies than are asked for are errors.
 """
 
@@ -26,21 +27,27 @@ NO_REPLY = "no reply was given"
 
 
 class Given(NamedTuple):
-    """The replies to an item. place: of their record."""
+    """The replies to an item. place: of their record. verdict: what was published of them, as it stands."""
 
     place: str
     texts: tuple[str, ...]
+    verdict: Any = None
 
 
 def read_replies(
-    path: Path, ids: Sequence[str] = ID_FIELDS, field: str = REPLY
+    path: Path, ids: Sequence[str] = ID_FIELDS, field: str = REPLY, verdict: str | None = None
 ) -> Iterator[tuple[str, Given]]:
     """Read a file of replies, each with its id, from the first of the fields that its record has.
 
-    Raises BadInput at a record without id or reply.
+    verdict: the field of what was published of a reply.
+
+    Raises BadInput at a record without id, reply or verdict.
     """
     for place, record in read_records(path):
-        yield _identity(record, ids, place), Given(place, _texts(record, field, place))
+        if verdict is not None and verdict not in record:
+            raise BadInput(f"{place}: '{verdict}' is missing; expected a verdict, or leave --verdict out")
+        told = record[verdict] if verdict else None
+        yield _identity(record, ids, place), Given(place, _texts(record, field, place), told)
 
 
 def _identity(record: Record, ids: Sequence[str], place: str) -> str:
@@ -53,10 +60,10 @@ def _identity(record: Record, ids: Sequence[str], place: str) -> str:
 
 def _texts(record: Record, field: str, place: str) -> tuple[str, ...]:
     found = record.get(field)
-    if isinstance(found, str):
-        return (found,)
-    if isinstance(found, list) and found and all(isinstance(each, str) for each in found):
-        return tuple(found)
+    values = found if isinstance(found, list) else [found]
+    texts = tuple(each or "" for each in values if isinstance(each, str | None))
+    if field in record and texts and len(texts) == len(values):
+        return texts
     held = field_kind(record, field)
     raise BadInput(f"{place}: '{field}' is {held}; expected text, or a list of texts: turns or samples")
 

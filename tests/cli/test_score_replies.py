@@ -52,6 +52,7 @@ def test_figures_have_their_error_and_interval(command):
         "answered": 6,
     }
     # Wilson's interval of 4 of 6; the error is that of a mean of zeros and ones.
+    assert next(iter(found["figures"])) == "accuracy"
     assert found["figures"]["last_number"] == {
         "value": 0.666667,
         "standard_error": 0.210819,
@@ -67,7 +68,7 @@ def test_the_table_says_what_has_no_reply(command):
     lines = out.splitlines()
     assert code == 0
     assert lines[:2] == ["gsm8k: 4 of 6 items answered", "2 items have no reply; they are in no figure."]
-    assert lines[4].split() == ["last_number", "1.0000", "0.0000", "0.5101", "…", "1.0000", "4"]
+    assert lines[4].split() == ["accuracy", "1.0000", "0.0000", "0.5101", "…", "1.0000", "4"]
 
 
 def test_rows_are_written(command, tmp_path):
@@ -84,6 +85,13 @@ def test_items_may_be_named_by_another_field_and_replies_stand_in_one(command):
     records = [{"question": each, "solution": text} for each, text in zip(questions, RIGHT, strict=True)]
     code, out, _ = command("gsm8k", records[::-1], "--id", "question", "--reply", "solution", "--json")
     assert (code, json.loads(out)["figures"]["last_number"]["value"]) == (0, 1.0)
+
+
+def test_a_reply_that_is_null_is_wrong(command):
+    code, out, err = command("gsm8k", of_gsm8k("#### 19", None, [None]), "--json")
+    found = json.loads(out)
+    assert (code, err, found["answered"]) == (0, "", 3)
+    assert found["figures"]["accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
 
 
 def test_thoughts_are_no_part_of_a_reply(command):
@@ -114,7 +122,6 @@ def test_samples_are_a_list_and_the_id_is_the_benchmark_s_own(command):
         ),
         ("gsm8k", [{"reply": "1"}], [], "replies.jsonl:1: no id in id or task_id"),
         ("gsm8k", [{"id": 0}], [], "replies.jsonl:1: 'reply' is missing; expected text, or a list of texts"),
-        ("gsm8k", [{"id": 0, "reply": None}], [], "replies.jsonl:1: 'reply' is null"),
         ("gsm8k", [{"id": 0, "reply": [1]}], [], "replies.jsonl:1: 'reply' is a list"),
         ("gsm8k", [{"id": 0, "reply": []}], [], "replies.jsonl:1: 'reply' is a list"),
         (

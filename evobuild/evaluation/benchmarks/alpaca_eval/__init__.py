@@ -81,6 +81,8 @@ class AlpacaEval(Benchmark[AlpacaEvalSettings]):
     needs = frozenset({"judge"})
     prompts = (PREFER,)
 
+    published_offset = 1.0  # 2 where the model is preferred, 1 where the reference is
+
     def __init__(self, name: str, settings: AlpacaEvalSettings, seed: int) -> None:
         super().__init__(name, settings, seed)
         self.headline = "lc_win_rate" if settings.length_controlled else "win_rate"
