@@ -107,18 +107,20 @@ def _read(given: Given, offset: float) -> tuple[Verdict, ...]:
 
 def _verdict(value: object, place: str) -> Verdict:
     if isinstance(value, str):
-        word = value.strip().lower()
-        try:
-            value = WORDS[word] if word in WORDS else float(word)
-        except ValueError:
-            raise BadInput(
-                f"{place}: the verdict is {value[:40]!r}; expected a number or true or false"
-            ) from None
+        value = _number(value, place)
     if value is None or value == UNKNOWN:
         return None
     if isinstance(value, bool | int | float) and math.isfinite(value):
         return float(value)
     raise BadInput(f"{place}: the verdict is {json_kind(value)}; expected a number or true or false")
+
+
+def _number(text: str, place: str) -> float:
+    word = text.strip().lower()
+    try:
+        return WORDS[word] if word in WORDS else float(word)
+    except ValueError:
+        raise BadInput(f"{place}: the verdict is {text[:40]!r}; expected a number or true or false") from None
 
 
 def _is_same(published: Verdict, own: Verdict) -> bool:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+from punkt import only_nltk_data
 
 from evobuild.__main__ import main
 from evobuild.sandbox import choice
@@ -211,7 +212,10 @@ def test_published_files_have_their_published_verdicts(capsys, benchmark, items,
 
 
 @published
-def test_published_verdicts_on_instructions_differ_where_the_official_checker_does(capsys, tmp_path):
+def test_published_verdicts_on_instructions_differ_where_the_official_checker_does(
+    capsys, tmp_path, monkeypatch
+):
+    only_nltk_data(Path(str(REAL)) / "nltk_data", monkeypatch)
     with gzip.open(Path(str(REAL)) / "ifeval/published_verdicts.jsonl.gz", "rt") as lines:
         rows = [json.loads(line) for line in lines]
     unsure = {(row["model"], str(row["key"])) for row in rows if row["rerun_disagrees"]}
