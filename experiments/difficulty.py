@@ -51,7 +51,8 @@ FIGURE_2 = {
     ("r3", "SLM", "code_alpaca"): (7, 61, 5165, 9098, 5691),
     ("r3", "LLM", "code_alpaca"): (2, 582, 11703, 6753, 982),
 }
-"""Rows of each of LEVELS, by the authors' plot_bar.py, whose third round of GSM8K repeats the first."""
+"""Rows of each of LEVELS, by the authors' plot_bar.py, whose third round of GSM8K repeats the first; its
+first by the LLM lacks a row."""
 
 
 def level_shares(frame: pl.DataFrame) -> pl.DataFrame:

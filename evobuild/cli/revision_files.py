@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,13 +19,17 @@ class RevisionFiles:
 
     def __init__(self, revision: str) -> None:
         self.revision = revision
-        self._folder = TemporaryDirectory()
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
+        self._open.close()
+
+    @cached_property
+    def _folder(self) -> Path:
+        return Path(self._open.enter_context(TemporaryDirectory()))
 
     @cached_property
     def _files(self) -> Any:
@@ -40,7 +45,7 @@ class RevisionFiles:
         from dvc.exceptions import DvcException
         from scmrepo.exceptions import SCMError
 
-        target = Path(self._folder.name) / name
+        target = self._folder / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
