@@ -44,7 +44,14 @@ class Choice(NamedTuple):
     def line(self, what: str) -> str:
         """Say what is read how, and why. Instance: what "the scorer"."""
         ways = {"packed": "one after the other", "padded": "padded, one a row", "alone": "one by one"}
-        return f"{what} reads texts {ways[self.layout]}: {'; '.join(self.reasons)}"
+        reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
+        return f"{what} reads texts {ways[self.layout]}{reasons}"
+
+
+def probe_documents(vocabulary: int) -> list[list[int]]:
+    """Make the documents that layouts are tried on, of a model's first tokens."""
+    draw = np.random.default_rng(0)
+    return [draw.integers(0, min(99, vocabulary), size).tolist() for size in PROBES]
 
 
 def choose_layout(
@@ -54,23 +61,23 @@ def choose_layout(
 
     vocabulary: of the model. copies: how often each document stands in a pass of a layout, at least 2.
     """
-    draw = np.random.default_rng(0)
-    probes = [draw.integers(0, min(99, vocabulary), size).tolist() for size in PROBES]
+    probes = probe_documents(vocabulary)
     alone = [read("alone", [each])[0] for each in probes]
     reasons = []
     for layout in layouts:
         try:
             found = read(layout, probes * copies(layout))
         except REFUSALS as error:
-            reasons.append(f"{layout} it is refused ({_line(error)})")
+            reasons.append(f"{layout} it is refused ({said_by(error)})")
             continue
-        if _is_sound(found, alone, exact):
+        if is_sound(found, alone, exact):
             return Choice(layout, tuple(reasons))
         reasons.append(f"{layout} a text changes with those beside it")
     return Choice("alone", tuple(reasons))
 
 
-def _is_sound(found: Sequence[torch.Tensor], alone: Sequence[torch.Tensor], exact: Exactness) -> bool:
+def is_sound(found: Sequence[torch.Tensor], alone: Sequence[torch.Tensor], exact: Exactness) -> bool:
+    """Whether documents, found in their order again and again, are as each by itself."""
     largest = max(float(each.abs().max()) for each in alone)
     return all(
         float((own - each).abs().max()) <= exact.alone * largest
@@ -82,5 +89,6 @@ def _is_sound(found: Sequence[torch.Tensor], alone: Sequence[torch.Tensor], exac
     )
 
 
-def _line(error: Exception) -> str:
+def said_by(error: Exception) -> str:
+    """Give the beginning of an error in a line."""
     return " ".join(str(error).split())[:100] or type(error).__name__

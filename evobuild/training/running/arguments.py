@@ -68,11 +68,13 @@ def _of_sft() -> dict[str, Any]:
         "eos_token": None,
         "dataset_kwargs": {"skip_prepare_dataset": True},
         "average_tokens_across_devices": True,
+        # The experts' own loss is of a micro-batch: their number would decide what is learnt.
+        "router_aux_loss_coef": 0.0,
     }
 
 
 def _of_dpo(settings: Finetune) -> dict[str, Any]:
-    return {"beta": settings.dpo.beta}
+    return {"beta": settings.dpo.beta, "router_aux_loss_coef": 0.0}
 
 
 def _optimizer(settings: Finetune, cuda: bool) -> str:

@@ -8,10 +8,10 @@ noise of a row is drawn by what it holds and by the step, not by what it shares 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any
 
 from evobuild.core.errors import require
@@ -24,28 +24,32 @@ class Noise:
         self.alpha = alpha
 
     @contextmanager
-    def on(self, model: Any, ids_1_T: Any, starts: Any, seed: tuple[int, int]) -> Iterator[None]:
+    def on(self, model: Any, ids_B_T: Any, lengths: Sequence[int], seed: tuple[int, int]) -> Iterator[None]:
         """Add noise to a model's embeddings inside.
 
-        starts: where each row begins in ids, and their end. seed: of the training, and the step.
+        lengths: of rows, one after the other where ids have one row, else each at the beginning of its own.
+        seed: of the training, and the step.
         """
-        found = self._drawn(model.get_input_embeddings(), ids_1_T[0], starts.tolist(), seed)
+        found = self._drawn(model.get_input_embeddings(), ids_B_T, lengths, seed)
         handle = model.get_input_embeddings().register_forward_hook(
-            lambda module, given, output: output + found.to(output.device, output.dtype)[None]
+            lambda module, given, output: output + found.to(output.device, output.dtype)
         )
         try:
             yield
         finally:
             handle.remove()
 
-    def _drawn(self, embeddings: Any, ids_T: Any, starts: list[int], seed: tuple[int, int]) -> Any:
+    def _drawn(self, embeddings: Any, ids_B_T: Any, lengths: Sequence[int], seed: tuple[int, int]) -> Any:
         torch: Any = require("torch", "train")
         device, width = embeddings.weight.device, embeddings.weight.shape[1]
-        rows = []
-        for first, end in pairwise(starts):
-            content = f"{seed} {ids_T[first:end].tolist()}".encode()
+        rows, longest = ids_B_T.shape
+        places = accumulate(lengths, initial=0) if rows == 1 else range(0, rows * longest, longest)
+        ids, found = ids_B_T.flatten(), torch.zeros(rows * longest, width, device=device)
+        for first, length in zip(places, lengths, strict=False):
+            content = f"{seed} {ids[first : first + length].tolist()}".encode()
             draw = torch.Generator(device=device)
             draw.manual_seed(int.from_bytes(blake2b(content, digest_size=7).digest(), "big"))
-            size = self.alpha / math.sqrt((end - first) * width)
-            rows.append((torch.rand(end - first, width, generator=draw, device=device) * 2 - 1) * size)
-        return torch.cat(rows)
+            size = self.alpha / math.sqrt(length * width)
+            noise = torch.rand(length, width, generator=draw, device=device)
+            found[first : first + length] = (noise * 2 - 1) * size
+        return found.view(rows, longest, width)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -17,11 +18,20 @@ from torch.utils.data import DataLoader, Dataset
 from trl import DPOTrainer, SFTTrainer
 from trl.trainer import utils as trl_utils
 
+from evobuild.core.terminal import log
 from evobuild.training.params import Finetune
 from evobuild.training.running.batches import micro_batches, padded_micro_batches
 from evobuild.training.running.job import UNLABELLED, Sizes
 from evobuild.training.running.neftune import Noise
-from evobuild.weights.packing import can_pack, packed_attention, packed_layout
+from evobuild.training.running.reading import (
+    Micro,
+    Reading,
+    attention_of,
+    inner,
+    lay_out_rows,
+    probe_reading,
+    token_log_probs,
+)
 
 # TRL leaves tokens that are not labelled out of the head's work where it has Triton; let it do so on a CPU.
 trl_utils._use_triton = lambda device: True
@@ -36,9 +46,9 @@ class Plan(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What a process does in a step. micro: batches as models take them. labelled: in the global batch."""
+    """What a process does in a step. micro: batches, as `learn` takes them. labelled: in the global batch."""
 
-    micro: list[dict[str, Any]]
+    micro: list[Any]
     labelled: int
 
 
@@ -83,11 +93,24 @@ class GlobalBatches:
     def prepare(self, plan: Plan, settings: Finetune) -> None:
         """Say what is learnt from. Before `train`."""
         self.plan, self.settings = plan, settings
-        self.is_packed = can_pack(_inner(self.model))
         self.noise = Noise(settings.neftune) if settings.neftune else None
+        if self.args.gradient_checkpointing and not inner(self.model).supports_gradient_checkpointing:
+            self.args.gradient_checkpointing = False
+            log("the base has no gradient checkpointing: it is trained without")
         if settings.method == "sft":
             # Entropy and accuracy, which TRL has computed and compared between devices, are not shown.
-            trl_utils.add_fused_lm_head(_inner(self.model), outputs=("log_probs",))
+            trl_utils.add_fused_lm_head(inner(self.model), outputs=("log_probs",))
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How the model reads rows, tried once it lies where it is trained."""
+        device, dtype = self.args.device, inner(self.model).dtype
+        with self.accelerator.autocast():
+            is_rough = torch.is_autocast_enabled(device.type) or dtype != torch.float32
+            found = probe_reading(self.model, device, is_rough)
+        if self.accelerator.is_main_process:
+            log(found.line())
+        return found
 
     # What transformers calls.
 
@@ -135,7 +158,7 @@ class GlobalBatches:
         """Make this process's share of a step."""
         raise NotImplementedError
 
-    def learn(self, model: Any, batch: dict[str, Any], labelled: int) -> torch.Tensor:
+    def learn(self, model: Any, batch: Any, labelled: int) -> torch.Tensor:
         """Go forward and backward through a micro-batch."""
         raise NotImplementedError
 
@@ -164,63 +187,57 @@ class GlobalBatches:
         total = torch.zeros((), dtype=torch.float64, device=device)
         model.eval()
         with torch.no_grad(), self.attention():
-            for batch in self._packed(examples, plan, plan.steps[0]):
-                inputs: Any = self._prepare_inputs(batch)
+            for batch in self._laid_out(examples, plan, plan.steps[0]):
+                inputs: Any = self._prepare_inputs(batch.inputs)
                 with self.compute_loss_context_manager():
-                    log_probs = model(**inputs, use_cache=False, fused_lm_head=True).log_probs
+                    log_probs = token_log_probs(model, inputs, self.reading.is_fused)
                 total -= log_probs.double().sum()
         model.train()
         summed: Any = self.accelerator.reduce(total, "sum")
         return float(summed) / max(1, sum(plan.sizes.labelled[place] for place in plan.steps[0]))
 
-    def _packed(self, examples: Any, plan: Plan, places: Sequence[int]) -> list[dict[str, Any]]:
-        # A model that cannot be told where rows begin reads them one by one.
-        budget = plan.budget if self.is_packed else 1
-        own = self._own(micro_batches(plan.sizes.lengths, places, budget, self._processes))
-        return [self._row(examples, part) for part in own]
-
-    def _row(self, examples: Any, places: Sequence[int]) -> dict[str, Any]:
-        """One row of examples, one after the other, as the model takes them; lengths are for the noise."""
-        rows = [examples[place] for place in places] or [_nothing(examples)]
-        lengths = [len(row["input_ids"]) for row in rows]
-        layout: dict[str, Any] = {"position_ids": torch.arange(lengths[0])[None]}
-        if self.is_packed:
-            layout = packed_layout(lengths, torch.device("cpu"))
-        ids, labels = (torch.cat([row[name] for row in rows])[None] for name in ("input_ids", "labels"))
-        return {"input_ids": ids, "labels": labels, **layout}
+    def _laid_out(self, examples: Any, plan: Plan, places: Sequence[int]) -> list[Micro]:
+        """This process's micro-batches of a step."""
+        layout = self.reading.layout
+        parted = padded_micro_batches if layout == "padded" else micro_batches
+        budget = 1 if layout == "alone" else plan.budget
+        own = self._own(parted(plan.sizes.lengths, places, budget, self._processes))
+        rows = ([examples[place] for place in part] or [_nothing(examples)] for part in own)
+        return [lay_out_rows(each, layout) for each in rows]
 
     def attention(self) -> AbstractContextManager[Any]:
         """Have the model attend within rows alone, inside."""
-        return packed_attention(_inner(self.model)) if self.is_packed else nullcontext()
+        return attention_of(self.model, self.reading.layout)
 
 
 class PackedSFTTrainer(GlobalBatches, SFTTrainer):  # type: ignore[misc]
-    """Supervised fine-tuning. A micro-batch is one row of several examples."""
+    """Supervised fine-tuning. A micro-batch is one row of several examples, where the base reads such."""
 
     def share(self, plan: Plan, places: Sequence[int]) -> Share:
         """Make this process's share of a step."""
         labelled = sum(plan.sizes.labelled[place] for place in places)
-        return Share(self._packed(self.train_dataset, plan, places), labelled)
+        return Share(self._laid_out(self.train_dataset, plan, places), labelled)
 
-    def learn(self, model: Any, batch: dict[str, Any], labelled: int) -> torch.Tensor:
+    def trial(self, place: int, rows: int) -> Micro:
+        """Lay out an example so many times, to see what it takes."""
+        return lay_out_rows([self.train_dataset[place]] * rows, self.reading.layout)
+
+    def learn(self, model: Any, batch: Micro, labelled: int) -> torch.Tensor:
         """Go forward and backward through a micro-batch."""
         with ExitStack() as stack:
             stack.enter_context(self.attention())
             if self.noise:
-                starts = batch.get("cu_seq_lens_q", torch.tensor([0, batch["input_ids"].shape[1]]))
                 seed = self.args.seed, self.state.global_step
-                stack.enter_context(self.noise.on(_inner(self.model), batch["input_ids"], starts, seed))
-            loss: torch.Tensor = SFTTrainer.training_step(self, model, batch, labelled)
+                ids = batch.inputs["input_ids"]
+                stack.enter_context(self.noise.on(inner(self.model), ids, batch.lengths, seed))
+            loss: torch.Tensor = SFTTrainer.training_step(self, model, batch.inputs, labelled)
         return loss
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Give a micro-batch's part of the loss over the whole global batch, in nats per labelled token."""
-        if self.aux_loss_enabled:
-            # Mixtures of experts have a second one.
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        log_probs = model(**inputs, use_cache=False, fused_lm_head=True).log_probs
+        log_probs = token_log_probs(model, inputs, self.reading.is_fused)
         return -log_probs.sum() / max(1, num_items_in_batch) * self._processes
 
 
@@ -273,8 +290,3 @@ def _nothing(examples: Any) -> dict[str, torch.Tensor]:
     """What a process without a share reads, so that all go forward as often: a token that is not labelled."""
     ids = examples[0]["input_ids"][:1]
     return {"input_ids": ids, "labels": torch.full_like(ids, UNLABELLED)}
-
-
-def _inner(model: Any) -> Any:
-    """The model itself, below an adapter."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model

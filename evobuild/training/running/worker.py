@@ -184,8 +184,10 @@ def _history(trainer: Any) -> list[dict[str, float]]:
 
 
 def _restore_config(file: Path, base: Any) -> None:
-    """Have a config say of dtype and cache what the base's does: training has others."""
+    """Have a config say of dtype, cache and experts what the base's does: training has others."""
     own = {"dtype": checkpoints.stored_dtype(base), "use_cache": getattr(base, "use_cache", True)}
+    experts = ("output_router_logits", "router_aux_loss_coef")
+    own |= {name: getattr(base, name) for name in experts if hasattr(base, name)}
     config = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps(config | own, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 

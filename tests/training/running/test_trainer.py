@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import strict_varlen
 import tiny
 import torch
+import trl
 import tunings
+from transformers import Gemma2Config, Gemma2ForCausalLM, MixtralConfig, MixtralForCausalLM
 
+from evobuild.training.running import micro_batch, reading, trainer, worker
 from evobuild.training.running.job import UNLABELLED
 
 
@@ -18,14 +24,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def reference() -> list[tuple[float, float]]:
+def reference(folder: Path | None = None) -> list[tuple[float, float]]:
     """Loss and gradient norm of each step by hand: row by row, over all answer tokens of a batch."""
     from evobuild.core.uri import Weights
     from evobuild.training.examples import labelling, templates
     from evobuild.training.running import batches
     from evobuild.weights import checkpoints
 
-    base = Weights(str(tiny.folder()))
+    base = Weights(str(folder or tiny.folder()))
     tokenizer = templates.training_tokenizer(base, "own")
     found, _ = labelling.labelled_examples(tokenizer, tunings.ROWS, tunings.settings(), 128)
     names = [batches.example_identity(each["input_ids"], each["labels"]) for each in found]
@@ -77,14 +83,57 @@ def test_losses_and_gradients_are_those_of_rows_one_by_one(root: Path, by_hand, 
         assert norm == pytest.approx(expected_norm, rel=2e-6)
 
 
-def test_a_model_whose_attention_cannot_be_told_of_rows_reads_them_one_by_one(
-    root: Path, by_hand, monkeypatch
-) -> None:
-    from evobuild.training.running import trainer
+def allow_layouts(monkeypatch: pytest.MonkeyPatch, *allowed: str) -> None:
+    """Have no other layouts be tried in this process."""
+    own = reading.choose_layout
+    monkeypatch.setattr(reading, "choose_layout", lambda read, _, *others: own(read, allowed, *others))
 
-    monkeypatch.setattr(trainer, "can_pack", lambda model: False)
+
+@pytest.mark.parametrize(("allowed", "said"), [(["padded"], "padded, one a row"), ([], "one by one")])
+def test_losses_and_gradients_are_the_same_in_any_layout(
+    root: Path, by_hand, monkeypatch, capfd, allowed: list[str], said: str
+) -> None:
+    allow_layouts(monkeypatch, *allowed)
     tuned = tunings.tune(root / "tuned", epochs=2)
-    assert tunings.losses(tuned) == pytest.approx([loss for loss, _ in by_hand], rel=2e-6)
+    found = zip(tunings.losses(tuned), tunings.losses(tuned, "grad_norm"), strict=True)
+    for step, expected in zip(found, by_hand, strict=True):
+        assert step == pytest.approx(expected, rel=2e-6)
+    assert f"the base reads texts {said}" in capfd.readouterr().err
+
+
+def test_a_base_with_capped_scores_and_logits_is_trained_padded(root: Path, capfd) -> None:
+    """Gemma-2: neither is any of packed attention."""
+    base = root / "base"
+    shutil.copytree(tiny.folder(), base)
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        vocab_size=300, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, bos_token_id=0, eos_token_id=1, pad_token_id=0,
+        attn_logit_softcapping=2.0, final_logit_softcapping=3.0,
+    )  # fmt: skip
+    Gemma2ForCausalLM(config).save_pretrained(base)
+    expected = reference(base)
+    tunings.with_machine(root, micro_batch=200)
+    tuned = tunings.tune(root / "tuned", base=base, epochs=2)
+    assert tunings.losses(tuned) == pytest.approx([loss for loss, _ in expected], rel=2e-6)
+    said = capfd.readouterr().err
+    assert said.count("the base reads texts padded, one a row: packed it is refused (capped logits") == 1
+
+
+def test_experts_are_trained_by_the_loss_of_answers_alone(root: Path) -> None:
+    """Their own loss is of a micro-batch: how many of these there are would decide what is learnt."""
+    base = root / "base"
+    shutil.copytree(tiny.folder(), base)
+    torch.manual_seed(0)
+    config = MixtralConfig(
+        vocab_size=300, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, num_local_experts=4, bos_token_id=0, eos_token_id=1, router_aux_loss_coef=0.5,
+    )  # fmt: skip
+    MixtralForCausalLM(config).save_pretrained(base)
+    tunings.with_machine(root, micro_batch=60)
+    tuned = tunings.tune(root / "tuned", base=base, epochs=2)
+    assert tunings.losses(tuned) == pytest.approx([loss for loss, _ in reference(base)], rel=2e-6)
+    assert MixtralConfig.from_pretrained(root / "tuned").router_aux_loss_coef == 0.5
 
 
 def test_a_row_does_not_see_those_before_it(root: Path) -> None:
@@ -102,6 +151,13 @@ def test_a_row_does_not_see_those_before_it(root: Path) -> None:
     counts = [sum(label != UNLABELLED for label in each["labels"]) for each in found]
     expected = sum(loss[0] * count for loss, count in zip(alone, counts, strict=True)) / sum(counts)
     assert both[0] == pytest.approx(expected, rel=2e-6)
+
+
+def test_noise_on_padded_rows_is_that_of_packed_ones(root: Path, monkeypatch) -> None:
+    packed = tunings.tune(root / "packed", neftune=5.0)
+    allow_layouts(monkeypatch, "padded")
+    padded = tunings.tune(root / "padded", neftune=5.0)
+    assert tunings.losses(packed) == pytest.approx(tunings.losses(padded), rel=2e-6)
 
 
 @pytest.mark.parametrize("machine", [{"micro_batch": 1}, {"processes": 2}])
@@ -144,3 +200,56 @@ def test_only_labelled_tokens_are_scored(root: Path, monkeypatch) -> None:
     tokenizer = templates.training_tokenizer(Weights(str(tiny.folder())), "own")
     found, _ = labelling.labelled_examples(tokenizer, tunings.ROWS, tunings.settings(), 128)
     assert sum(scored) == sum(label != UNLABELLED for each in found for label in each["labels"])
+
+
+@pytest.fixture
+def on_gpu(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """A training as on a GPU: bf16 passes on fp32 weights, attention by the stand-in of its kernel."""
+    own = trl.SFTConfig
+    monkeypatch.setattr(trl, "SFTConfig", lambda **given: own(**given | {"bf16": True}))
+    return strict_varlen.install(monkeypatch)
+
+
+def test_the_path_of_a_gpu_learns_as_a_cpu_does(root: Path, by_hand, on_gpu) -> None:
+    tunings.with_machine(root, gradient_checkpointing=True)
+    tuned = tunings.tune(root / "tuned", tunings.ROWS, tunings.ROWS[:3], epochs=2)
+    assert on_gpu, "the kernel was not asked"
+    found = zip(tunings.losses(tuned), tunings.losses(tuned, "grad_norm"), strict=True)
+    for (loss, norm), (expected, expected_norm) in zip(found, by_hand, strict=True):
+        assert loss == pytest.approx(expected, rel=2e-2)
+        assert norm == pytest.approx(expected_norm, rel=0.1)
+
+
+def test_the_micro_batch_is_measured_as_it_will_be_learnt_from(root: Path, monkeypatch, on_gpu) -> None:
+    seen, sizes = set(), []
+    learn = trainer.PackedSFTTrainer.learn
+
+    def watched(self, model, batch, labelled):
+        seen.add((model.is_gradient_checkpointing, torch.is_autocast_enabled("cpu")))
+        sizes.append(sum(batch.lengths))
+        found = learn(self, model, batch, labelled)
+        assert model.training
+        return found
+
+    def choose(own, task, lengths):
+        for name in ("reset_peak_memory_stats", "empty_cache"):
+            monkeypatch.setattr(torch.cuda, name, lambda: None)
+        monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda: sizes[-1])
+        weights = sum(each.numel() for each in own.model.parameters())
+        total = (5 * max(lengths) + 8 * weights) / micro_batch.ROOM
+        properties = SimpleNamespace(total_memory=total)
+        monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+        before = [each.clone() for each in own.model.parameters()]
+        found = micro_batch.largest_budget(own, lengths)
+        assert all(map(torch.equal, before, own.model.parameters()))
+        assert all(each.grad is None for each in own.model.parameters())
+        assert sizes == [rows * max(lengths) for rows in (1, 2, 4, 8)]
+        assert found == 4 * max(lengths)
+        return found
+
+    monkeypatch.setattr(trainer.PackedSFTTrainer, "learn", watched)
+    monkeypatch.setattr(worker, "choose_budget", choose)
+    tunings.with_machine(root, gradient_checkpointing=True)
+    tunings.tune(root / "tuned")
+    # In training accelerate puts autocast around the model itself.
+    assert seen == {(True, True), (True, False)} and on_gpu
