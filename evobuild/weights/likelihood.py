@@ -17,6 +17,7 @@ import numpy as np
 from evobuild.core.errors import require
 from evobuild.weights import threads
 from evobuild.weights.passes import Pass, Passes
+from evobuild.weights.probe import Layout
 
 if TYPE_CHECKING:
     import torch
@@ -61,9 +62,14 @@ class Reader:
         self._chunk = max(LEAST, fitting // LEAST * LEAST)
 
     @property
+    def layout(self) -> Layout:
+        """How documents lie in a pass."""
+        return self._passes.layout
+
+    @property
     def packs(self) -> bool:
         """Whether documents stand one after the other in one row."""
-        return self._passes.layout == "packed"
+        return self.layout == "packed"
 
     @property
     def is_split(self) -> bool:

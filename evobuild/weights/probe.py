@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from evobuild.core.errors import UserError
+
 if TYPE_CHECKING:
     import torch
 
@@ -59,10 +61,12 @@ def choose_layout(
 ) -> Choice:
     """Give the first layout in which documents are read as by themselves; alone if there is none.
 
+    Raises UserError if the model is no causal one, or computes no numbers.
     vocabulary: of the model. copies: how often each document stands in a pass of a layout, at least 2.
     """
     probes = probe_documents(vocabulary)
     alone = [read("alone", [each])[0] for each in probes]
+    _check_causal(read, probes[-1], alone[-1], exact)
     reasons = []
     for layout in layouts:
         try:
@@ -74,6 +78,15 @@ def choose_layout(
             return Choice(layout, tuple(reasons))
         reasons.append(f"{layout} a text changes with those beside it")
     return Choice("alone", tuple(reasons))
+
+
+def _check_causal(read: Read, probe: list[int], whole: torch.Tensor, exact: Exactness) -> None:
+    """Raise UserError if what stands behind a token changes what is made of it."""
+    if not whole.isfinite().all():
+        raise UserError("the model computes infinite numbers, or none; choose another model or dtype")
+    part = read("alone", [probe[: len(probe) // 2]])[0]
+    if not is_sound([part], [whole[: len(part)]], exact):
+        raise UserError("the model reads texts from both sides; expected a causal language model")
 
 
 def is_sound(found: Sequence[torch.Tensor], alone: Sequence[torch.Tensor], exact: Exactness) -> bool:
