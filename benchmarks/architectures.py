@@ -4,25 +4,20 @@
     python benchmarks/architectures.py --write       # the table of docs/architectures.md
 
 Each class is built tiny, with random weights, from its config. What scoring and training make of rows in the
-layout that they choose (packed, padded, or alone: evobuild/weights/probe.py) is held against plain transformers,
-one row at a time: losses to 1e-6, and the norm of gradients to 1e-4. A class that the project refuses is
-listed with the reason, and so is one that is not built so. On a CPU, in fp32. Prints a line for each and, last,
-one JSON object: figure -> {"value", "must", "holds"}.
+layout that they choose (packed, padded, or alone: evobuild/weights/probe.py) is compared with plain
+transformers, one row at a time: losses to 1e-6, and the norm of gradients to 1e-4. A class that the project
+refuses is listed with the reason, and so is one that is not built so. On a CPU, in fp32. Prints a line for
+each and, last, one JSON object: figure -> {"value", "must", "holds"}.
 """
 
 from __future__ import annotations
 
 import math
-import os
 import random
 import sys
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
 
 import torch
 import transformers
@@ -30,7 +25,10 @@ from figures import Figures
 from transformers.models.auto import modeling_auto
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-PAGE = ROOT / "docs/architectures.md"
+from evobuild.core.errors import UserError
+from evobuild.weights import passes
+
+PAGE = Path(__file__).parent.parent / "docs/architectures.md"
 BEGIN, END = "<!-- written by benchmarks/architectures.py --write -->\n", "<!-- end -->\n"
 NAMED = (
     "falcon_h1", "gemma2", "gemma3_text", "gpt_oss", "granitemoehybrid", "lfm2", "llama", "mamba2", "mistral",
@@ -43,20 +41,42 @@ LARGEST = 20_000_000
 LOSSES, GRADIENTS = 1e-6, 1e-4
 """Relative to plain transformers."""
 LENGTHS = (9, 17, 4, 12, 9)
+TOKENS = 384
+"""Of a pass of scoring, less than it has, for speed."""
 
 SMALL: dict[str, Any] = {
     **dict.fromkeys(("vocab_size",), WORDS),
     **dict.fromkeys(("hidden_size", "d_model", "n_embd", "dim", "embedding_size", "lru_width"), 64),
     **dict.fromkeys(
-        ("intermediate_size", "ffn_dim", "decoder_ffn_dim", "encoder_ffn_dim", "n_inner", "dff", "ffn_hidden_size",
-         "moe_intermediate_size", "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size",
-         "intermediate_size_mlp", "expert_ffn_hidden_size", "ffn_intermediate_size"), 64,
+        (
+            "intermediate_size",
+            "ffn_dim",
+            "decoder_ffn_dim",
+            "encoder_ffn_dim",
+            "n_inner",
+            "dff",
+            "ffn_hidden_size",
+            "moe_intermediate_size",
+            "shared_expert_intermediate_size",
+            "moe_shared_expert_intermediate_size",
+            "intermediate_size_mlp",
+            "expert_ffn_hidden_size",
+            "ffn_intermediate_size",
+        ),
+        64,
     ),
     **dict.fromkeys(("num_hidden_layers", "n_layer", "num_layers", "n_layers", "decoder_layers"), 4),
     **dict.fromkeys(("encoder_layers",), 1),
     **dict.fromkeys(
-        ("num_attention_heads", "n_head", "num_heads", "n_heads", "decoder_attention_heads",
-         "encoder_attention_heads"), 4,
+        (
+            "num_attention_heads",
+            "n_head",
+            "num_heads",
+            "n_heads",
+            "decoder_attention_heads",
+            "encoder_attention_heads",
+        ),
+        4,
     ),
     **dict.fromkeys(("num_key_value_heads", "multi_query_group_num", "num_kv_heads", "n_kv_heads"), 2),
     **dict.fromkeys(("head_dim", "global_head_dim", "v_head_dim", "qk_nope_head_dim", "rotary_dim"), 16),
@@ -187,13 +207,12 @@ def scored_losses(model: Any) -> tuple[str, list[float]]:
     """What scoring makes of each row, summed."""
     from evobuild.weights.likelihood import Document, Reader
 
+    passes.TOKENS["cpu"] = TOKENS
     reader = Reader(model)
     spans = [(len(row["input_ids"]) // 3 + 1, len(row["input_ids"])) for row in rows()]
     given = [Document(row["input_ids"].tolist(), (span,)) for row, span in zip(rows(), spans, strict=True)]
     found = dict(reader.read(given))
-    return reader.layout, [
-        found[place][0] * (end - first) for place, (first, end) in enumerate(spans)
-    ]
+    return reader.layout, [found[place][0] * (end - first) for place, (first, end) in enumerate(spans)]
 
 
 def norm(model: Any) -> float:
@@ -205,8 +224,6 @@ def norm(model: Any) -> float:
 
 def hold(kind: str) -> Held:
     """Score and train a model type, and hold it to plain transformers."""
-    from evobuild.core.errors import UserError
-
     name = classes()[kind]
     try:
         model = tiny_model(kind)
@@ -252,10 +269,15 @@ def main() -> None:
     for kind in given or classes():
         found.append(hold(kind))
         each = found[-1]
-        print(f"{kind:28} {each.scored or '-':8} {each.trained or '-':20} {each.off:.0e} {each.reason}", flush=True)
+        print(
+            f"{kind:28} {each.scored or '-':8} {each.trained or '-':20} {each.off:.0e} {each.reason}",
+            flush=True,
+        )
     if "--write" in sys.argv:
         head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(head + BEGIN + "\n" + table(found) + "\n" + END + rest.partition(END)[2], encoding="utf-8")
+        PAGE.write_text(
+            head + BEGIN + "\n" + table(found) + "\n" + END + rest.partition(END)[2], encoding="utf-8"
+        )
     figures = Figures()
     taken = [each for each in found if not each.is_refused]
     figures.at_least("model types scored and trained", len(taken), len(NAMED), "types")

@@ -27,6 +27,7 @@ from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
 from evobuild.core.json_files import read_json_file
+from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel, Weights, parse_weights
 from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed
 from evobuild.models.sampling import noise_seed
@@ -89,6 +90,7 @@ class VllmEngine:
         self._stops = checkpoints.adapter_stop_token_ids(model.adapter)
         self._template = ChatTemplate(tokenizer, model)
         self._conditions = StopConditions(tokenizer, frozenset(), self._template.hidden_ids)
+        _mention_idle_gpus(model, self._given)
         sequences = self._given.max_num_seqs
         self.capacity, self._enough = QUEUE * sequences, ENOUGH * sequences
         with _quiet():
@@ -342,6 +344,18 @@ def _options(model: ChatModel, given: machine.VllmOptions) -> dict[str, Any]:
         ranks = get_args(require("vllm.config.lora", "vllm").MaxLoRARanks)
         options |= {"enable_lora": True, "max_lora_rank": min(each for each in ranks if each >= rank)}
     return options
+
+
+def _mention_idle_gpus(model: ChatModel, given: machine.VllmOptions) -> None:
+    """Say where a model leaves GPUs of this machine without work."""
+    torch = require("torch", "vllm")
+    there, used = torch.cuda.device_count(), given.tensor_parallel_size * given.pipeline_parallel_size
+    if used < there:
+        log(
+            f"'{model}' runs on {used} of {there} GPUs; to use all of them, machine.yaml may have "
+            f"ray: {{replicas: {there // used}}}, or several servers in openai.base_url; "
+            "vllm.tensor_parallel_size spreads a model that one GPU does not hold"
+        )
 
 
 def _choice(output: CompletionOutput, sampling: Sampling) -> Choice:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,6 +43,9 @@ def can_pack(model: Any) -> bool:
     """Whether a model's attention can be replaced by ours."""
     transformers = require("transformers", "train")
     if not isinstance(model, transformers.PreTrainedModel) or not model._can_set_attn_implementation():
+        return False
+    # Without them documents would begin behind one another, and end beyond the positions that there are.
+    if "position_ids" not in signature(model.forward).parameters:
         return False
     transformers.AttentionInterface.register(NAME, _attend)
     transformers.AttentionMaskInterface.register(NAME, _no_mask)
@@ -119,7 +123,7 @@ def attend_one_by_one(heads: Heads, lengths: list[int]) -> torch.Tensor:
         _whole(Heads(query, key, value, heads.scaling, heads.window))
         for query, key, value in zip(*parts, strict=True)
     ]
-    packed: torch.Tensor = torch_.cat(each_1_N_L_D, 2).transpose(1, 2)
+    packed: torch.Tensor = torch_.cat(each_1_N_L_D, 2).transpose(1, 2).contiguous()
     return packed
 
 

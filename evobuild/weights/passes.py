@@ -106,7 +106,8 @@ class Passes:
             ids = [token for document in documents for token in document]
             if fill := total - len(ids):
                 ids += [0] * fill
-                lengths.append(fill)
+                # A model may have no more positions than its longest text.
+                lengths += [min(STEP, fill - first) for first in range(0, fill, STEP)]
             rows = 1
         else:
             width = lengths[0] if self.layout == "alone" else _rounded(lengths[0])

@@ -26,7 +26,7 @@ Read = Callable[[Layout, list[list[int]]], "list[torch.Tensor]"]
 
 PROBES = (5, 3, 7)
 """Lengths of the documents that a layout is tried on."""
-REFUSALS = (NotImplementedError, RuntimeError, TypeError, ValueError)
+REFUSALS = (AttributeError, IndexError, RuntimeError, TypeError, ValueError)
 """What is raised where a model asks of its attention, or its device or dtype, more than ours does."""
 
 

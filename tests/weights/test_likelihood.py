@@ -81,6 +81,17 @@ def test_a_model_of_the_attention_interface_is_packed_without_padding() -> None:
     assert batch["input_ids"].shape == (1, passes.TOKENS["cpu"])
 
 
+def test_what_fills_a_pass_needs_no_more_positions_than_a_text() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=300, n_positions=64, n_embd=32, n_layer=1, n_head=2)).eval()
+    reader, given = Reader(model), documents()
+    assert reader.packs
+    for place, means in reader.read(given[:3]):
+        assert means == pytest.approx(alone(model, given[place]), abs=1e-5)
+
+
 def test_documents_that_would_see_others_are_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
     by_length = packing.attend_by_length
     monkeypatch.setattr(packing, "attend_by_length", lambda heads, lengths: by_length(heads, [sum(lengths)]))

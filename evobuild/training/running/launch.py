@@ -18,6 +18,8 @@ from evobuild.core.terminal import log
 from evobuild.training.running import job, worker
 
 LOCAL = "127.0.0.1"
+ALLOCATOR = ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF")
+"""What PyTorch's allocator is told by, the first one before the other (torch 2.13, CUDAAllocatorConfig.h)."""
 
 
 def run_job(folder: Path, machine: Training) -> None:
@@ -26,6 +28,9 @@ def run_job(folder: Path, machine: Training) -> None:
     Raises UserError with what the first process said that failed.
     """
     (folder / job.FAILURE).unlink(missing_ok=True)
+    if _gpus() and not any(name in os.environ for name in ALLOCATOR):
+        # Micro-batches differ in size: blocks of one would not do for the next. Read at the first allocation.
+        os.environ[ALLOCATOR[1]] = "expandable_segments:True"
     if machine.accelerate:
         _accelerate(folder, machine.accelerate)
     elif is_alone(machine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -129,6 +130,25 @@ def test_of_several_gpus_none_is_taken_by_dataparallel(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert launch.is_alone(Training())
     assert not launch.is_alone(Training(nodes=2)) and not launch.is_alone(Training(strategy="fsdp"))
+
+
+@pytest.mark.parametrize("given", ["", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"])
+def test_the_allocator_grows_its_blocks_unless_it_is_told_otherwise(
+    tmp_path, monkeypatch, given: str
+) -> None:
+    for name in launch.ALLOCATOR:
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    if given:
+        monkeypatch.setenv(given, "backend:native")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(launch.worker, "train", lambda folder: seen.update(os.environ))
+    seen: dict[str, str] = {}
+    launch.run_job(tmp_path, Training())
+    found = {name: seen[name] for name in launch.ALLOCATOR if name in seen}
+    own = {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    assert found == ({given: "backend:native"} if given else own)
 
 
 @pytest.mark.parametrize(("strategy", "package"), [("zero2", "deepspeed"), ("zero3", "deepspeed")])
