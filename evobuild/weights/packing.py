@@ -80,7 +80,7 @@ def packed_layout(lengths: Sequence[int], device: torch.device) -> dict[str, Any
 
 def has_kernel(tensor: torch.Tensor) -> bool:
     """Whether a tensor is where the variable-length kernel is."""
-    return tensor.is_cuda
+    return bool(tensor.is_cuda)
 
 
 def _no_mask(*args: Any, **options: Any) -> None:

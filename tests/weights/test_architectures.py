@@ -17,8 +17,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LAYOUTS = {
     "falcon_h1": "padded", "gemma2": "padded", "gemma3_text": "packed", "gpt_oss": "padded",
-    "granitemoehybrid": "padded", "lfm2": "padded", "llama": "packed", "mamba2": "padded", "mistral": "packed",
-    "phi3": "packed", "qwen2": "packed", "qwen3": "packed", "qwen3_next": "padded",
+    "granitemoehybrid": "padded", "lfm2": "padded", "llama": "packed", "mamba2": "padded",
+    "mistral": "packed", "phi3": "packed", "qwen2": "packed", "qwen3": "packed", "qwen3_next": "padded",
 }  # fmt: skip
 
 

@@ -92,7 +92,8 @@ def token_log_probs(model: Any, inputs: Mapping[str, Any], is_fused: bool) -> to
     labels = inputs["labels"][:, 1:].to(logits.device)
     kept = labels != UNLABELLED
     found = -torch.nn.functional.cross_entropy(logits[kept].float(), labels[kept], reduction="none")
-    return found.new_zeros(kept.shape).masked_scatter(kept, found)
+    placed: torch.Tensor = found.new_zeros(kept.shape).masked_scatter(kept, found)
+    return placed
 
 
 def probe_reading(model: Any, device: torch.device, is_rough: bool) -> Reading:
