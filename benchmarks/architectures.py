@@ -38,6 +38,7 @@ NAMED = (
 WORDS = 128
 LARGEST = 20_000_000
 """Weights of a tiny model."""
+HEAD = ("| model type | class | scored | trained |", "|---|---|---|---|")
 LOSSES, GRADIENTS = 1e-6, 1e-4
 """Relative to plain transformers."""
 LENGTHS = (9, 17, 4, 12, 9)
@@ -138,7 +139,11 @@ def tiny_model(kind: str) -> Any:
     """Build a model type tiny, with random weights that are large enough to tell one row from another."""
     config_class = CONFIG_MAPPING[kind]
     known = config_class().get_text_config().to_dict()
-    sizes = {name: value for name, value in SMALL.items() if name in known} | OWN.get(kind, {})
+    sizes = {name: value for name, value in SMALL.items() if name in known}
+    if "qk_rope_head_dim" in known:
+        # Of latent attention: positions turn this part of a head.
+        sizes["head_dim"] = SMALL["qk_rope_head_dim"]
+    sizes |= OWN.get(kind, {})
     dropped = {name: 0.0 for name, value in known.items() if "drop" in name and isinstance(value, float)}
     noise = {name: 0.0 for name in known if "jitter" in name}
     config = type(config_class().get_text_config())(**sizes | dropped | noise)
@@ -250,13 +255,20 @@ def said(error: Exception) -> str:
     return " ".join(str(error).split()).replace("|", "/")[:90] or type(error).__name__
 
 
-def table(found: list[Held]) -> str:
-    """The table of the docs."""
-    lines = ["| model type | class | scored | trained |", "|---|---|---|---|"]
-    for each in found:
-        cells = (each.scored, each.trained) if each.trained else (f"refused: {each.reason}", "refused")
-        lines.append(f"| `{each.kind}` | `{each.name}` | {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+def line_of(held: Held) -> str:
+    """A type's line in the table of the docs."""
+    cells = (held.scored, held.trained) if held.trained else (f"refused: {held.reason}", "refused")
+    return f"| `{held.kind}` | `{held.name}` | {' | '.join(cells)} |"
+
+
+def write(found: list[Held]) -> None:
+    """Put the lines of types into the table of the docs, which keeps those of others."""
+    head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    kept, _, tail = rest.partition(END)
+    lines = {line.split("`")[1]: line for line in kept.splitlines() if line.startswith("| `")}
+    lines |= {each.kind: line_of(each) for each in found}
+    made = [*HEAD, *(lines[kind] for kind in classes() if kind in lines), "", ""]
+    PAGE.write_text(head + BEGIN + "\n" + "\n".join(made) + END + tail, encoding="utf-8")
 
 
 def main() -> None:
@@ -274,10 +286,7 @@ def main() -> None:
             flush=True,
         )
     if "--write" in sys.argv:
-        head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-        PAGE.write_text(
-            head + BEGIN + "\n" + table(found) + "\n" + END + rest.partition(END)[2], encoding="utf-8"
-        )
+        write(found)
     figures = Figures()
     taken = [each for each in found if not each.is_refused]
     figures.at_least("model types scored and trained", len(taken), len(NAMED), "types")

@@ -93,7 +93,7 @@ def _attend(
     query_1_N_T_D: torch.Tensor,
     key_1_K_T_D: torch.Tensor,
     value_1_K_T_D: torch.Tensor,
-    attention_mask: None,
+    attention_mask: torch.Tensor | None,
     *,
     cu_seq_lens_q: torch.Tensor,
     max_length_q: int,
@@ -104,8 +104,8 @@ def _attend(
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend causally within each document. N heads, K of keys; (1, T, N, D) is returned."""
-    if softcap is not None or s_aux is not None:
-        raise NotImplementedError("capped logits and sinks are left to the model's own attention")
+    if any(each is not None for each in (attention_mask, softcap, s_aux)):
+        raise NotImplementedError("masks, capped scores and sinks are left to the model's own attention")
     heads = Heads(query_1_N_T_D, key_1_K_T_D, value_1_K_T_D, scaling, sliding_window)
     if has_kernel(query_1_N_T_D):
         return attend_on_gpu(heads, cu_seq_lens_q, max_length_q), None

@@ -117,7 +117,7 @@ def test_a_base_with_capped_scores_and_logits_is_trained_padded(root: Path, capf
     tuned = tunings.tune(root / "tuned", base=base, epochs=2)
     assert tunings.losses(tuned) == pytest.approx([loss for loss, _ in expected], rel=2e-6)
     said = capfd.readouterr().err
-    assert said.count("the base reads texts padded, one a row: packed it is refused (capped logits") == 1
+    assert said.count("texts padded, one a row: packed it is refused (masks, capped scores and sinks") == 1
 
 
 def test_experts_are_trained_by_the_loss_of_answers_alone(root: Path) -> None:
