@@ -13,12 +13,11 @@ from typing import Any
 
 import patience
 import pytest
+from ray_questions import asked
 
 from evobuild.core import machine
-from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.uri import ChatModel
 from evobuild.models import ray_engine
-from evobuild.models.client import Model
 from evobuild.models.ray_cluster import CONNECTION
 
 WORKERS = "ray: {replicas: 2, engines: [simulated, transformers]}\ntransformers: {batch: 4}\n"
@@ -38,21 +37,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("EVOBUILD_STORE", str(tmp_path / "store.sqlite"))
     return tmp_path
-
-
-def questions(number: int) -> Iterator[Request]:
-    """Distinct questions, half of them sampled."""
-    for each in range(number):
-        sampling = Sampling(temperature=0.8 * (each % 2), max_tokens=12, seed=each)
-        yield Request(f"q{each:04}", "respond", (Message("user", f"Question {each}."),), sampling)
-
-
-def asked(root: Path, model: ChatModel, settings: str, number: int) -> list[tuple[str, str, str | None]]:
-    (root / "machine.yaml").write_text(settings)
-    for file in root.glob("store.sqlite*"):
-        file.unlink()
-    with Model(model) as client:
-        return sorted((each.key, each.text, each.error) for each in client.generate(questions(number)))
 
 
 def test_workers_give_the_replies_of_one_process(ray: Any, root: Path, folder: Path) -> None:
