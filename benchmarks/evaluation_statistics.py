@@ -19,17 +19,16 @@ import polars as pl
 from figures import Figures
 from scipy import special
 
-from evobuild.evaluation.statistics import compare_units, estimate
+from evobuild.evaluation.statistics import Columns, compare_columns, estimate
 
 UNITS = (5, 8, 10, 20, 50, 200)
-ALARMS, COVERED = 6_000, 2_500
+ALARMS, COVERED = 4_000, 2_000
 """Simulations of each kind and number of units: without a difference, and with one."""
 RESAMPLES, SEED = 1000, 42
 """As params.yaml has them."""
 PROCESSES = 2
 
 Rng = np.random.Generator
-Columns = tuple[np.ndarray, np.ndarray]
 
 
 class Kind(NamedTuple):
@@ -113,46 +112,45 @@ class Cell(NamedTuple):
     contradictions: int
 
 
-def simulate(kind: str, units: int) -> Cell:
+def simulate(cell: tuple[str, int]) -> Cell:
     """Simulate one kind of score with one number of units."""
+    kind, units = cell
     own = KINDS[kind]
     rng = np.random.default_rng((SEED, list(KINDS).index(kind), units))
-    alarms = differences = metrics = contradictions = 0
+    alarms = differences = metrics = 0.0
+    contradictions = 0
     for turn in range(ALARMS + COVERED):
         ability = rng.uniform(*own.abilities)
         other = ability if turn < ALARMS else ability - own.apart
         items = own.items(rng, units)
-        tables = [table(own.scores(rng, items, each), items[1]) for each in (ability, other)]
-        found = compare_units(*tables, RESAMPLES, SEED, own.scale)
+        first, second = ((own.scores(rng, items, each), items[1]) for each in (ability, other))
+        found = compare_columns(first, second, RESAMPLES, SEED, own.scale)
         assert found
         contradictions += (found.low > 0 or found.high < 0) != (found.p_value < 0.05)
         if turn < ALARMS:
             alarms += found.p_value < 0.05
             continue
         differences += found.low <= own.mean(ability) - own.mean(other) <= found.high
-        metric = estimate(tables[0], RESAMPLES, SEED, own.scale)
+        metric = estimate(pl.DataFrame(first, ("total", "weight")), RESAMPLES, SEED, own.scale)
         assert metric and metric.low is not None and metric.high is not None
         metrics += metric.low <= own.mean(ability) <= metric.high
     shares = alarms / ALARMS, differences / COVERED, metrics / COVERED
-    return Cell(kind, units, *(100 * share for share in shares), contradictions)
-
-
-def table(total: np.ndarray, weight: np.ndarray) -> pl.DataFrame:
-    """Scores as a metric has them."""
-    return pl.DataFrame(
-        {"unit": [f"{place:03}" for place in range(len(total))], "total": total, "weight": weight}
-    )
+    alarms, differences, metrics = (100 * share for share in shares)
+    return Cell(kind, units, alarms, differences, metrics, contradictions)
 
 
 def statistics(figures: Figures) -> None:
     """Print every cell, and take the worst of each kind."""
     cells = [(kind, units) for kind in KINDS for units in UNITS]
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        found = pool.starmap(simulate, cells, chunksize=1)
     print(f"{'kind':16}{'units':>6}{'false alarms':>14}{'differences held':>18}{'metrics held':>14}")
-    for each in found:
-        shares = f"{each.alarms:>12.2f} %{each.covered_differences:>16.2f} %{each.covered_metrics:>12.2f} %"
-        print(f"{each.kind:16}{each.units:>6}{shares}", flush=True)
+    found = []
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        for each in pool.imap(simulate, cells):
+            shares = (
+                f"{each.alarms:>12.2f} %{each.covered_differences:>16.2f} %{each.covered_metrics:>12.2f} %"
+            )
+            print(f"{each.kind:16}{each.units:>6}{shares}", flush=True)
+            found.append(each)
     for kind in KINDS:
         own = [each for each in found if each.kind == kind]
         figures.at_most(f"{kind}, false alarms, worst", max(each.alarms for each in own), 5.5, "%")

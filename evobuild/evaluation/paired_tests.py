@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy import special
@@ -31,6 +32,7 @@ Found = tuple[float, float, float]
 """The interval's ends and the p-value."""
 
 
+@lru_cache(maxsize=4096)
 def mcnemar(better: int, worse: int, units: int) -> Found:
     """Test by McNemar's exact test whether one model is right on more units than another.
 

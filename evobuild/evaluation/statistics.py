@@ -88,20 +88,28 @@ def compare_units(
     both = one.join(other, on="unit", suffix="_other").sort("unit")
     if both.height < 2:
         return None
-    first, second = _columns(both), (both["total_other"].to_numpy(), both["weight_other"].to_numpy())
+    second = both["total_other"].to_numpy(), both["weight_other"].to_numpy()
+    return compare_columns(_columns(both), second, resamples, seed, scale)
+
+
+def compare_columns(
+    first: Columns, second: Columns, resamples: int, seed: int, scale: Interval | None = None
+) -> Comparison | None:
+    """Compare a metric of two models on the same units, of which each has a row. As `compare_units`."""
     if not (first[1].sum() and second[1].sum()):
         return None
+    units = len(first[0])
     difference = float(first[0].sum() / first[1].sum() - second[0].sum() / second[1].sum())
     if _is_binary(*first) and _is_binary(*second):
         better, worse = (int((gain > 0).sum()) for gain in (first[0] - second[0], second[0] - first[0]))
-        found = mcnemar(better, worse, both.height)
+        found = mcnemar(better, worse, units)
     else:
         gains, weight = _gains(first, second, difference)
         most = np.abs(np.divide(gains, weight, out=np.zeros_like(gains), where=weight > 0)).max()
         bounds = [each for side in (first, second) if (each := _bounds(side, scale))]
         reach = max(float(most), bounds[0][1] - bounds[0][0] if len(bounds) == 2 else 0.0)
         found = flip_signs(gains, weight, reach, resamples, seed)
-    return Comparison(difference, *found, both.height)
+    return Comparison(difference, *found, units)
 
 
 def _gains(first: Columns, second: Columns, difference: float) -> Columns:

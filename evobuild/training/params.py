@@ -25,8 +25,10 @@ DATASET = "dataset"
 """What `finetune.data` calls the rows that the stage `select` chose."""
 OWN = "own"
 """What `finetune.template` calls the base's own chat template."""
-TEMPLATES = ("vicuna", "llama3", "qwen", "alpaca")
-"""Chat templates of ours, in prompts/chat/."""
+TEMPLATES = ("vicuna", "llama2", "llama3", "mistral", "qwen", "alpaca")
+"""Published chat templates, in prompts/chat/."""
+SHIPPED = (*TEMPLATES, *(f"llama_factory/{name}" for name in TEMPLATES))
+"""The same with LLaMA-Factory's forms of them, for models that it serves."""
 Method = Literal["sft", "dpo"]
 SHARED = ("data", "method")
 """Keys of `finetune` that are the same for all bases: these are tuned on the same rows."""
@@ -39,8 +41,8 @@ def _middle(value: list[float]) -> list[float]:
 
 
 def _template(value: str) -> str:
-    if value not in (OWN, *TEMPLATES) and not value.endswith((".jinja", ".j2")):
-        raise ValueError(unknown_name("template", value, (OWN, *TEMPLATES), "a file named .jinja"))
+    if value not in (OWN, *SHIPPED) and not value.endswith((".jinja", ".j2")):
+        raise ValueError(unknown_name("template", value, (OWN, *SHIPPED), "a file named .jinja"))
     return value
 
 
@@ -126,7 +128,7 @@ class Finetune(Section):
         """The file of the chat template, if it is not the base's own."""
         if self.template == OWN:
             return ()
-        return (f"prompts/chat/{self.template}.jinja" if self.template in TEMPLATES else self.template,)
+        return (f"prompts/chat/{self.template}.jinja" if self.template in SHIPPED else self.template,)
 
     def idle(self) -> tuple[str, ...]:
         """Keys that these settings switch off: "dpo" for sft, "lora.alpha" without adapters."""

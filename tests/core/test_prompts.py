@@ -10,7 +10,7 @@ from runaways import RUNAWAYS
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput
 from evobuild.core.template_bounds import Bounds
-from evobuild.training.params import TEMPLATES
+from evobuild.training.params import SHIPPED
 
 ROW = {
     "history": [{"role": "user", "content": "hi {{ 1 }}"}],
@@ -80,7 +80,7 @@ def folder(tmp_path, monkeypatch):
 def test_every_shipped_prompt_is_covered():
     shipped = {path.relative_to("prompts").as_posix() for path in Path("prompts").rglob("*.jinja")}
     # Chat templates are rendered by whoever has the model; tests/training/test_templates.py has them.
-    assert shipped == set(VALUES) | {f"chat/{name}.jinja" for name in TEMPLATES}
+    assert shipped == set(VALUES) | {f"chat/{name}.jinja" for name in SHIPPED}
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Iterator
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
+import llama_factory
 import polars as pl
 import pytest
 import tiny
@@ -128,18 +126,8 @@ def test_llama_factory_gets_sharegpt_by_the_tags_it_is_told(folder: Path, tmp_pa
 
 @pytest.fixture
 def loader(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """LLaMA-Factory's own. It is installed for `make test-engines` alone, without what it pins.
-
-    Its loader imports torchaudio, which has no build for every torch, and reads text without it.
-    """
-    if importlib.util.find_spec("llamafactory") is None:
-        pytest.skip("needs LLaMA-Factory: make test-engines")
-    monkeypatch.setenv("DISABLE_VERSION_CHECK", "1")
-    if importlib.util.find_spec("torchaudio") is None:
-        audio = ModuleType("torchaudio")
-        audio.__spec__ = ModuleSpec("torchaudio", None)
-        monkeypatch.setitem(sys.modules, "torchaudio", audio)
-    return importlib.import_module("llamafactory.data.loader")
+    """LLaMA-Factory's own."""
+    return llama_factory.load(monkeypatch, "llamafactory.data.loader")
 
 
 @pytest.mark.parametrize("name", ["alpaca", "sharegpt"])

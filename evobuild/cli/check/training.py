@@ -6,7 +6,7 @@ from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.suggestions import unknown_name
-from evobuild.training.params import DATASET, TEMPLATES, settings_of_base
+from evobuild.training.params import DATASET, settings_of_base
 
 
 def check_training(params: Params) -> None:
@@ -40,5 +40,5 @@ def _check_data(params: Params) -> None:
 
 def _check_template(key: str, template: str) -> None:
     """A template of one's own is a file; it goes into no command, but into the settings that DVC compares."""
-    if template.endswith((".jinja", ".j2")) and template not in TEMPLATES:
+    if template.endswith((".jinja", ".j2")):
         check_file(key, template, "a Jinja file with a chat template")

@@ -19,7 +19,7 @@ from jinja2 import TemplateSyntaxError
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.text_files import read_text
 from evobuild.core.uri import Weights
-from evobuild.training.params import OWN, TEMPLATES
+from evobuild.training.params import OWN, SHIPPED, TEMPLATES
 from evobuild.weights import checkpoints
 from evobuild.weights.chat_rendering import REFUSALS, render_chat
 from evobuild.weights.layouts import FIRST_MARK
@@ -28,10 +28,19 @@ from evobuild.weights.literal_tokenizer import LiteralTokenizer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-PUBLISHED = {name: Path(f"prompts/chat/{name}.jinja") for name in TEMPLATES}
+PUBLISHED = {name: Path(f"prompts/chat/{name}.jinja") for name in SHIPPED}
 """The files of our templates; read as they stand, since whoever has the model renders them."""
 ROLE, END = re.compile(r"<[|｜][^\s|｜<>]+[|｜]>"), re.compile(r"<[^\s<>]+>")
 """How templates write special tokens: most of them, and any that ends an answer."""
+SEAMS = {
+    "alpaca": (":\n", "A", "#"),
+    "vicuna": (":", "A", "USER"),
+    "llama2": ("[/INST]", "A", "[INST]"),
+    "mistral": ("[/INST]", " A", "[INST]"),
+    "llama3": ("\n\n", "A", "<|start_header_id|>"),
+    "qwen": ("\n", "A", "<|im_start|>"),
+}
+"""What LLaMA-Factory writes before the answer "A", with it, and after its end: each is encoded by itself."""
 ASKED, ANSWERED = chr(FIRST_MARK), chr(FIRST_MARK + 1)
 """Turns of a conversation that tries a template out; no text has these characters."""
 
@@ -39,7 +48,7 @@ ASKED, ANSWERED = chr(FIRST_MARK), chr(FIRST_MARK + 1)
 def training_tokenizer(base: Weights, template: str) -> PreTrainedTokenizerBase:
     """Load a base's tokenizer, with the chat template that it is tuned with and a token to pad with.
 
-    template: "own", a name of TEMPLATES, or the path of a Jinja file.
+    template: "own", a name of SHIPPED, or the path of a Jinja file.
 
     Raises UserError if it cannot be loaded, has no end token, has no template and is given none, or lacks a
     token that the template needs; BadInput with the place if the file is missing, or no template.
@@ -51,7 +60,7 @@ def training_tokenizer(base: Weights, template: str) -> PreTrainedTokenizerBase:
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.chat_template = _template_source(tokenizer, base, template)
+    tokenizer.chat_template = template_source(tokenizer, base, template)
     place = f"the chat template of '{base}'" if template == OWN else str(PUBLISHED.get(template, template))
     _try_out(tokenizer, place)
     _check_tokens(tokenizer, template, f"{place} writes", f"no token of '{base}'")
@@ -86,9 +95,11 @@ def stop_tokens(tokenizer: PreTrainedTokenizerBase, known: int | Sequence[int] |
     return list(dict.fromkeys([answer_end(tokenizer)[-1], *before, *own]))
 
 
-def _template_source(tokenizer: PreTrainedTokenizerBase, base: Weights, template: str) -> str:
+def template_source(tokenizer: PreTrainedTokenizerBase, base: Weights, template: str) -> str:
+    """Give the source of a chat template. Raises as `training_tokenizer`."""
     if template in PUBLISHED:
-        return read_text(PUBLISHED[template])
+        folder, _, name = template.rpartition("/")
+        return (_blanks(tokenizer, *SEAMS[name]) if folder else "") + read_text(PUBLISHED[template])
     if template != OWN:
         try:
             return read_text(Path(template))
@@ -103,6 +114,23 @@ def _template_source(tokenizer: PreTrainedTokenizerBase, base: Weights, template
         f"'{base}' has no chat template of its own; "
         f"set finetune.template to {', '.join(TEMPLATES)} or a Jinja file"
     )
+
+
+def _blanks(tokenizer: PreTrainedTokenizerBase, before: str, answer: str, after: str) -> str:
+    """Set the blanks that a tokenizer puts before a text which is encoded by itself; '' if it puts none."""
+    blanks = [_blank(tokenizer, before, answer), _blank(tokenizer, str(tokenizer.eos_token), after)]
+    return "{{%- set gap, after = {!r}, {!r} -%}}\n".format(*blanks) if any(blanks) else ""
+
+
+def _blank(tokenizer: PreTrainedTokenizerBase, first: str, second: str) -> str:
+    """The blank between two texts that gives the ids of each by itself; '' if none does."""
+    apart = [number for text in (first, second) for number in _ids(tokenizer, text)]
+    return next((blank for blank in ("", " ") if _ids(tokenizer, first + blank + second) == apart), "")
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return ids
 
 
 def _try_out(tokenizer: PreTrainedTokenizerBase, place: str) -> None:

@@ -8,6 +8,7 @@ from functools import cache
 from itertools import groupby, product
 from typing import Any
 
+import llama_factory
 import made_tokenizers
 import pytest
 import tiny
@@ -17,27 +18,23 @@ from tokenizers import Tokenizer
 
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.tables import Instruction, PreferencePair, Reject
+from evobuild.core.uri import Weights
 from evobuild.training.examples import labelling
-from evobuild.training.examples.templates import PUBLISHED, answer_end
+from evobuild.training.examples.templates import PUBLISHED, answer_end, template_source
 from evobuild.training.params import TEMPLATES, Dpo, Finetune, Lora
 from evobuild.training.running.job import UNLABELLED, Example
 from evobuild.weights import checkpoints, tokenized_pairs
 from evobuild.weights.losses import Pair
 
 LLAMA3 = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
-LLAMA2 = (
-    "{% for m in messages %}"
-    "{% if m.role == 'user' %}{{ bos_token + '[INST] ' + m.content | trim + ' [/INST]' }}"
-    "{% elif m.role == 'assistant' %}{{ ' ' + m.content | trim + ' ' + eos_token }}{% endif %}{% endfor %}"
-)
 SOURCES = {name: PUBLISHED[name].read_text() for name in TEMPLATES} | {
-    "toy": checkpoints.CHAT_TEMPLATE, "llama 2": LLAMA2, "chatml": made_tokenizers.CHATML
+    "toy": checkpoints.CHAT_TEMPLATE, "chatml": made_tokenizers.CHATML
 }  # fmt: skip
-ENDS = {"llama3": "<|eot_id|>", "qwen": "<|im_end|>", "chatml": "<|im_end|>", "llama 2": " </s>"}
+ENDS = {"llama3": "<|eot_id|>", "qwen": "<|im_end|>", "chatml": "<|im_end|>", "llama2": " </s>"}
 """What ends an answer, by template; </s> by the others."""
 EACH = [*product(SOURCES, made_tokenizers.KINDS)]
-TRIMS = ("llama3", "llama 2", "chatml")
-"""Templates that cut blank space off a turn."""
+TRIMS = ("llama3", "llama2", "mistral", "chatml")
+"""Templates that cut blank space off an answer."""
 
 
 @cache
@@ -156,7 +153,7 @@ def test_no_token_of_a_prompt_is_learnt_and_all_of_the_answers_is(
     expected = [*(cut(answer) + end for answer in answers), output + end]
     assert [text.strip() for text in learnt] == [text.strip() for text in expected]
     # Blanks at an answer's start may be in one token with the template's, which then is not learnt.
-    lead = " " if template in ("vicuna", "llama 2") else ""
+    lead = " " if template in ("vicuna", "llama2", "mistral") else ""
     assert all((lead + text).endswith(found) for text, found in zip(expected, learnt, strict=True))
     (pair,) = tokenized_pairs.tokenize_pairs(made, "chat", [row], 9999)
     assert isinstance(pair, Pair)
@@ -170,6 +167,44 @@ def test_no_token_of_a_prompt_is_learnt_and_all_of_the_answers_is(
     others, learnt = read_back(made, shorter)
     assert learnt and not set("".join(learnt)) & (set(PROMPT_LETTERS) - {" "})
     assert not set("".join(others)) & set(ANSWER_LETTERS)
+
+
+TALKS: dict[str, llama_factory.Turns] = {
+    "alone": [("user", "Name three colours."), ("assistant", "Red, green and blue.")],
+    "system": [("system", "Be kind."), ("user", "Add two."), ("assistant", "Seven.")],
+    "empty system": [("system", ""), ("user", "Add two."), ("assistant", "Seven.")],
+    "several turns": [
+        ("system", "Be kind."), ("user", "Add two."), ("assistant", "Seven."), ("user", "And five?"),
+        ("assistant", "The sea."),
+    ],
+    "blank space": [
+        ("user", " Add two.  "), ("assistant", "Seven. \n"), ("user", "And five?"), ("assistant", "So.  "),
+    ],
+}  # fmt: skip
+JOINING = {("alpaca", "bytes"), ("llama3", "bytes")}
+"""With these tokenizers line ends before a text are tokens other than line ends at a piece's end."""
+
+
+@pytest.mark.parametrize("talk", TALKS)
+@pytest.mark.parametrize("kind", made_tokenizers.KINDS)
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_forms_of_llama_factory_have_its_ids_and_labels(name: str, kind: str, talk: str) -> None:
+    made = made_tokenizers.with_tokens(kind, *LLAMA3)
+    made.chat_template = template_source(made, Weights("base"), f"llama_factory/{name}")
+    *before, (_, asked), (_, answer) = TALKS[talk]
+    example = labelled(made, tiny.row(history=tuple(before), instruction=asked, output=answer))
+    turns = llama_factory.encoded(name, made, TALKS[talk])
+    theirs = [token for turn in turns for token in turn]
+    learnt = [answered for number, turn in enumerate(turns) for answered in [number % 2 == 1] * len(turn)]
+    ids, labels = example["input_ids"], example["labels"]
+    if (name, kind) not in JOINING:
+        # It goes on to the line ends after the last answer's end.
+        assert ids == theirs[: len(ids)] and not made.decode(theirs[len(ids) :]).strip()
+        own = [label != UNLABELLED for label in labels]
+        # Beside answers and what ends them, it learns the blank before and the line ends after.
+        others = [token for token, ours, its in zip(theirs, own, learnt, strict=False) if ours != its]
+        assert not made.decode(others).strip()
+        assert not any(ours and not its for ours, its in zip(own, learnt, strict=False))
 
 
 def test_an_end_that_a_row_writes_is_text() -> None:

@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import llama_factory
 import made_tokenizers
 import pytest
 import tiny
@@ -17,7 +18,7 @@ from hypothesis import strategies as some
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.uri import Weights
 from evobuild.training.examples import templates
-from evobuild.training.params import TEMPLATES
+from evobuild.training.params import SHIPPED, TEMPLATES
 from evobuild.weights import checkpoints
 
 LLAMA3 = ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
@@ -37,8 +38,11 @@ QWEN = "<|im_start|>system\nYou are Qwen, created by Alibaba Cloud. You are a he
 HELLO, HI, AGAIN = ("user", " Hello. "), ("assistant", "Hi!\n"), ("user", "And now?")
 SYSTEM = ("system", "Be kind.")
 
-# As the references have them: FastChat's vicuna_v1.1, Meta's ChatFormat, Qwen2.5's tokenizer_config.json,
-# Stanford Alpaca's train.py. The start token is the tokenizer's, here <s>, and so is the end token, </s>.
+EMPTY = ("system", "")
+
+# As the references have them: FastChat's vicuna_v1.1, Meta's ChatFormat, Stanford Alpaca's train.py, and the
+# tokenizer_config.json of Qwen2.5, Llama-2-7b-chat-hf and Mistral-7B-Instruct-v0.3. The start token is the
+# tokenizer's, here <s>, and so is the end token, </s>.
 PUBLISHED = [
     ("vicuna", [HELLO], f"<s>{VICUNA} USER:  Hello.  ASSISTANT:"),
     (
@@ -75,6 +79,33 @@ PUBLISHED = [
         "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nAnd now?<|im_end|>\n"
         "<|im_start|>assistant\n",
     ),
+    (
+        "qwen",
+        [EMPTY, AGAIN],
+        "<|im_start|>system\n<|im_end|>\n<|im_start|>user\nAnd now?<|im_end|>\n<|im_start|>assistant\n",
+    ),
+    (
+        "llama2",
+        [HELLO, HI, AGAIN],
+        "<s>[INST] Hello. [/INST] Hi! </s><s>[INST] And now? [/INST]",
+    ),
+    (
+        "llama2",
+        [SYSTEM, HELLO, HI, AGAIN],
+        "<s>[INST] <<SYS>>\nBe kind.\n<</SYS>>\n\n Hello. [/INST] Hi! </s><s>[INST] And now? [/INST]",
+    ),
+    ("llama2", [EMPTY, AGAIN], "<s>[INST] <<SYS>>\n\n<</SYS>>\n\nAnd now? [/INST]"),
+    (
+        "mistral",
+        [HELLO, HI, AGAIN],
+        "<s>[INST]  Hello. [/INST] Hi!</s>[INST] And now?[/INST]",
+    ),
+    (
+        "mistral",
+        [SYSTEM, HELLO, HI, AGAIN, HI],
+        "<s>[INST]  Hello. [/INST] Hi!</s>[INST] Be kind.\n\nAnd now?[/INST] Hi!</s>",
+    ),
+    ("mistral", [EMPTY, AGAIN], "<s>[INST] \n\nAnd now?[/INST]"),
     ("alpaca", [AGAIN], f"<s>{ALPACA}### Instruction:\nAnd now?\n\n### Response:"),
     ("alpaca", [AGAIN, HI], f"<s>{ALPACA}### Instruction:\nAnd now?\n\n### Response:Hi!\n</s>"),
     (
@@ -152,9 +183,27 @@ def with_template_once(name: str, source: str = "") -> Any:
     return _MADE[name, source]
 
 
-@pytest.mark.parametrize("name", ["vicuna", "alpaca"])
+@pytest.mark.parametrize("name", TEMPLATES)
+@given(drawn=CONVERSATIONS, system=some.sampled_from([None, "", "Be kind.", " So. "]))
+@settings(derandomize=True, database=None, max_examples=40, deadline=None)
+def test_the_forms_of_llama_factory_render_as_it_writes_them(name: str, drawn, system: str | None) -> None:
+    contents = drawn[1]
+    roles = [*["system"] * (system is not None), *("user", "assistant") * 3]
+    turns = list(zip(roles, contents if system is None else [system, *contents], strict=False))
+    # It has no prompt apart from the user's turn, and two of ours open the answer there.
+    is_asked = turns[-1][0] == "user"
+    text = with_template_once(f"llama_factory/{name}").apply_chat_template(
+        [{"role": role, "content": content} for role, content in turns],
+        tokenize=False,
+        add_generation_prompt=is_asked,
+    )
+    assert text == llama_factory.written(name, turns)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if not name.endswith(("llama3", "qwen"))])
 def test_a_template_refuses_a_system_turn_for_which_it_has_no_place(name: str) -> None:
-    with pytest.raises(Exception, match=f"{name} takes a turn of the system only as the first"):
+    own = name.rpartition("/")[2]
+    with pytest.raises(Exception, match=f"{own} takes a turn of the system only as the first"):
         rendered(with_template(name), [HELLO, SYSTEM, AGAIN])
 
 
@@ -180,7 +229,13 @@ def test_an_answer_ends_with_what_the_template_writes_up_to_its_special_token(wr
 
 @pytest.mark.parametrize(
     ("name", "end"),
-    [("vicuna", "</s>"), ("alpaca", "</s>"), ("llama3", "<|eot_id|>"), ("qwen", "<|im_end|>")],
+    [
+        ("vicuna", "</s>"),
+        ("alpaca", "</s>"),
+        ("mistral", "</s>"),
+        ("llama3", "<|eot_id|>"),
+        ("qwen", "<|im_end|>"),
+    ],
 )
 def test_the_end_that_is_learnt_is_what_generation_stops_at(name: str, end: str) -> None:
     tokenizer = with_template(name)
@@ -207,7 +262,7 @@ def base(tmp_path: Path) -> Weights:
     return Weights(str(tmp_path / "base"))
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_base_is_given_a_template_of_ours(base: Weights, name: str) -> None:
     tokenizer = templates.training_tokenizer(base, name)
     assert tokenizer.chat_template == templates.PUBLISHED[name].read_text()
@@ -282,7 +337,8 @@ def altered(base: Weights, **fields: Any) -> Weights:
 def test_a_base_without_a_template_is_told_what_to_set(base: Weights) -> None:
     bare = altered(base, chat_template=None)
     with pytest.raises(
-        UserError, match=r"set finetune\.template to vicuna, llama3, qwen, alpaca or a Jinja file"
+        UserError,
+        match=r"set finetune\.template to vicuna, llama2, llama3, mistral, qwen, alpaca or a Jinja file",
     ):
         templates.training_tokenizer(bare, "own")
     assert templates.training_tokenizer(bare, "vicuna").chat_template
