@@ -182,9 +182,12 @@ def test_the_check_of_params_depends_on_all_of_the_library() -> None:
 def test_a_stage_says_which_of_its_prompts_it_reads(name: str) -> None:
     """Under some settings each; that it renders no other is held when it runs (`prompts.only`)."""
     said = {f"prompts/{prompt}" for reads in readings(name) for prompt in reads.prompts}
+    alone = "prompts/judge/difficulty_score_alone.jinja"
     unread = {
-        "quality": {"prompts/judge/difficulty_level.jinja", "prompts/judge/difficulty_score.jinja"},
-        "optimize": {"prompts/judge/difficulty_level.jinja"},
+        "quality": {"prompts/judge/difficulty_level.jinja", "prompts/judge/difficulty_score.jinja", alone},
+        "optimize": {"prompts/judge/difficulty_level.jinja", alone},
+        # Those of its benchmarks that compare answers have a prompt of their own.
+        "evaluate": {"prompts/judge/pair_criteria.jinja"},
     }
     own = {prompt for prompt in said if prompt.startswith("prompts/evolve/")}
     assert said <= reach.prompts(name) | own
