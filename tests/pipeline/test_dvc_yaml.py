@@ -640,6 +640,8 @@ OTHER = {
     "rate.measures": ["level"],
     "score.template": "chat",
     "diversity.text": "instruction",
+    "rate.score_prompt": "alone",
+    "compare.prompt": "criteria",
     "score.dtype": "bfloat16",
     "reward.dtype": "bfloat16",
     "diversity.distance": "cosine",
