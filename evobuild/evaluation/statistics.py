@@ -27,6 +27,10 @@ Columns = tuple[np.ndarray, np.ndarray]
 """total and weight of units."""
 
 
+FEWEST = 8
+"""Below so many units a bootstrap misses the tails of skewed values; chosen by the simulation of losses."""
+
+
 class Estimate(NamedTuple):
     """A metric: its value, its standard error, the 95 % interval, and the number of its units.
 
@@ -60,7 +64,8 @@ def estimate(
 
     scale: the least and the largest score, if it is known. The standard error is that of a ratio, by its
     linear part. The interval of a share of units is Wilson's, that of other shares and of scores on a scale
-    `reweighted`. Without a scale it is at each end the wider of Student's and the studentized bootstrap's.
+    `reweighted`. Without a scale it is at each end the wider of Student's and the studentized bootstrap's;
+    of fewer than FEWEST units also of `reweighted`, as if values reached their range further.
     """
     total, weight = _columns(figure)
     if not weight.sum():
@@ -75,6 +80,8 @@ def estimate(
         ends = reweighted(total, weight, bounds, resamples, seed)
     else:
         ends = hull(student(value, error, units), studentized(total, weight, resamples, seed))
+        if error and units < FEWEST:
+            ends = hull(ends, reweighted(total, weight, _reach(total, weight), resamples, seed))
     return Estimate(value, error, *ends, units)
 
 
@@ -122,6 +129,13 @@ def _gains(first: Columns, second: Columns, difference: float) -> Columns:
         for each, own in ((total, weight), (total_other, weight_other))
     ]
     return difference + parts[0] - parts[1], np.ones_like(weight)
+
+
+def _reach(total: np.ndarray, weight: np.ndarray) -> Interval:
+    """How far values without known bounds are taken to reach."""
+    values = total[weight > 0] / weight[weight > 0]
+    least, most = float(values.min()), float(values.max())
+    return 2 * least - most, 2 * most - least
 
 
 def _columns(figure: pl.DataFrame) -> Columns:
