@@ -100,7 +100,15 @@ SMALL: dict[str, Any] = {
 }
 """Sizes by the names that configs have for them; those that a config has not are left out."""
 MIXED = ["conv", "full_attention"] * 2
+SHARED: dict[str, Any] = {
+    "num_kv_shared_layers": 0,
+    "vocab_size_per_layer_input": WORDS,
+    "hidden_size_per_layer_input": 8,
+}
+SHARED |= {"layer_types": ["sliding_attention", "full_attention"] * 2}
 OWN: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(("gemma3n", "gemma3n_text", "gemma4", "gemma4_text"), SHARED),
+    "gpt_neo": {"attention_types": [[["global", "local"], 2]]},
     "falcon_h1": {"mamba_d_ssm": 128},
     "lfm2": {"layer_types": MIXED},
     "lfm2_moe": {"layer_types": MIXED},
@@ -141,8 +149,9 @@ def tiny_model(kind: str) -> Any:
     known = config_class().get_text_config().to_dict()
     sizes = {name: value for name, value in SMALL.items() if name in known}
     if "qk_rope_head_dim" in known:
-        # Of latent attention: positions turn this part of a head.
+        # Of latent attention: positions turn this part of a head, and every head has keys of its own.
         sizes["head_dim"] = SMALL["qk_rope_head_dim"]
+        sizes["num_key_value_heads"] = sizes["num_attention_heads"]
     sizes |= OWN.get(kind, {})
     dropped = {name: 0.0 for name, value in known.items() if "drop" in name and isinstance(value, float)}
     noise = {name: 0.0 for name in known if "jitter" in name}
@@ -257,7 +266,10 @@ def said(error: Exception) -> str:
 
 def line_of(held: Held) -> str:
     """A type's line in the table of the docs."""
-    cells = (held.scored, held.trained) if held.trained else (f"refused: {held.reason}", "refused")
+    cells = held.scored, held.trained
+    if held.is_refused:
+        is_known = not held.reason.startswith("not ")
+        cells = (f"refused: {held.reason}", "refused") if is_known else (held.reason, "not known")
     return f"| `{held.kind}` | `{held.name}` | {' | '.join(cells)} |"
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -143,9 +143,12 @@ class Passes:
         ids_1_T = self._torch.arange(max(PROBES), device=self._device)[None]
         whole = self._model(input_ids=ids_1_T, use_cache=False).logits
         state = decoder(input_ids=ids_1_T, use_cache=False)
-        # Some scale or cap their logits; an encoder-decoder has no last hidden state.
-        if hasattr(state, "last_hidden_state") and self._torch.equal(head(state.last_hidden_state), whole):
-            self._decoder, self.head = decoder, head
+        # Some scale or cap their logits, or have a layer before the head; others have no such state.
+        with suppress(RuntimeError):
+            if hasattr(state, "last_hidden_state") and self._torch.equal(
+                head(state.last_hidden_state), whole
+            ):
+                self._decoder, self.head = decoder, head
 
     def _choose_layout(self, pack: bool) -> Choice:
         """Take the first layout in which a document has the same bits at any place of a pass."""
