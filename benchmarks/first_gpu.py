@@ -273,7 +273,8 @@ def take(figures: Figures, part: str) -> None:
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=left, cwd=ROOT)
         held, lines, log = ran.returncode == 0, ran.stdout.splitlines(), ran.stderr
     except subprocess.TimeoutExpired as error:
-        held, lines, log = False, [], f"ended after {left:.0f} s\n{error.stderr or ''}"
+        said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else error.stderr
+        held, lines, log = False, [], f"{said or ''}\nended after {left:.0f} s"
     found = lines[-1] if held and lines else (log.strip().splitlines() or ["it said nothing"])[-1]
     where = "held" if has_cuda() else "no CUDA: held to the contract"
     if found.startswith("left out"):
