@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from evobuild.core import memory
@@ -152,7 +153,13 @@ def open_streams() -> None:
 
 
 def check_environment() -> None:
-    """Raise UserError at a number of threads that is none."""
+    """Raise UserError at a number of threads that is none, and where DVC would find no home."""
+    try:
+        Path.home()
+    except RuntimeError as error:
+        raise UserError(
+            "$HOME is not set, and this user has no folder; set HOME to a folder that you may write"
+        ) from error
     for name in THREADS:
         value = os.environ.get(name, "")
         # OpenMP takes a list, a number for each level.

@@ -23,6 +23,18 @@ def shell(line: str, root: Path = workspace.ROOT) -> subprocess.CompletedProcess
     return patience.run(["bash", "-c", line], cwd=root, env=environment)
 
 
+def test_a_user_without_a_home_is_told_to_set_one(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def none(path: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(none))
+    assert finished("validate", lambda: 0) == 1
+    said = (
+        "validate: $HOME is not set, and this user has no folder; set HOME to a folder that you may write\n"
+    )
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -61,19 +61,10 @@ def _of_environment(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield f"the password in ${name}", password
 
 
-def home_folder() -> Path | None:
-    """The user's own folder; None for a user of no name without $HOME, as in a container."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return None
-
-
 def _files() -> Iterator[tuple[str, Path]]:
     """The files that are there, each with how it is shown."""
-    candidates = [(name, Path(name)) for name in HERE]
-    if home := home_folder():
-        candidates += [(f"~/{name}", home / name) for name in AT_HOME]
+    home = Path.home()
+    candidates = [(name, Path(name)) for name in HERE] + [(f"~/{name}", home / name) for name in AT_HOME]
     if hub := os.environ.get("HF_HOME"):
         candidates += [(f"$HF_HOME/{name}", Path(hub, name)) for name in ("token", "stored_tokens")]
     candidates += [(f"${name}", Path(value)) for name in NAMED if (value := os.environ.get(name))]

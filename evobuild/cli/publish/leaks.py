@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from evobuild.cli.publish.credentials import home_folder
 from evobuild.cli.publish.files import HubFile
 from evobuild.core.machine import load_machine
 from evobuild.models.redaction import Search
@@ -40,8 +39,8 @@ class Leak(NamedTuple):
 
 def local_places(params: Mapping[str, object]) -> dict[str, str]:
     """Folders of this machine and servers of its network, each by how it is shown: itself."""
-    here, home = Path.cwd(), home_folder()
-    found = {str(here)} | ({str(home)} if home and len(home.parts) > 2 else set())
+    here, home = Path.cwd(), Path.home()
+    found = {str(here)} | ({str(home)} if len(home.parts) > 2 else set())
     found |= {path.rstrip("/") for text in _texts(params) for path in _ABSOLUTE.findall(text)}
     options = load_machine().openai
     urls = options.base_url or [os.environ.get("OPENAI_BASE_URL") or ""]

@@ -258,18 +258,6 @@ def test_places_are_of_this_machine_and_network(project: Path, monkeypatch: pyte
         assert host not in places(f"https://{host}/v1")
 
 
-def test_a_user_without_a_home_has_secrets_and_places_all_the_same(
-    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def none(path: type[Path]) -> Path:
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.setattr(Path, "home", classmethod(none))
-    Path(".env").write_text(f"MY_API_KEY={SECRET}\n")
-    assert credentials.secrets("") == {"a secret of .env": SECRET}
-    assert leaks.local_places({}) == {str(Path.cwd()): str(Path.cwd())}
-
-
 def test_a_text_across_two_reads_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leaks, "CHUNK", 4)
     (tmp_path / "a.txt").write_text("xx a secret yy")
