@@ -96,7 +96,7 @@ RECIPE = Recipe(
     factors={"evolver": EVOLVERS},
     presets=("evol-instruct",),
     settings=SMALL_EVOLVERS,
-    views=(SCORES, LEVELS_TABLE, LEVEL_SHARES),
+    views=(SCORES, LEVEL_SHARES, LEVELS_TABLE),
     note="The counts of the paper's Figure 2 have no third round of GSM8K.",
 )
 
