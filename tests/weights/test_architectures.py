@@ -31,6 +31,8 @@ def script() -> Any:
         sys.path.remove(str(ROOT / "benchmarks"))
 
 
+# As in the script: what other libraries warn of is no part of what they compute.
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_losses_and_gradients_are_those_of_one_row_at_a_time(script, monkeypatch, kind: str) -> None:
     monkeypatch.setitem(script.passes.TOKENS, "cpu", script.TOKENS)
