@@ -43,14 +43,15 @@ class RevisionFiles:
         Raises UserError if the revision has none, or DVC's cache and remote lack it.
         """
         from dvc.exceptions import DvcException
-        from scmrepo.exceptions import SCMError
+        from dvc.scm import map_scm_exception
 
         target = self._folder / name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self._files.get_file(name, str(target))
-            except (DvcException, SCMError, OSError) as error:
+                with map_scm_exception():
+                    self._files.get_file(name, str(target))
+            except (DvcException, OSError) as error:
                 target.unlink(missing_ok=True)
                 said = " ".join(str(error).split())[:120]
                 raise UserError(

@@ -25,6 +25,7 @@ PLAIN_IMPORTS = {
     "evobuild/evaluation/symbolic.py": "eval",
     "evobuild/training/card/card.py": "train",
     "evobuild/training/running/callbacks.py": "train",
+    "evobuild/training/running/reading.py": "train",
     "evobuild/training/running/trainer.py": "train",
     "evobuild/weights/packing.py": "train",
 }
