@@ -6,6 +6,7 @@ import json
 
 import pytest
 from reported import REAL, SIMULATED, settings
+from workspace import SHIPPED_PARAMS
 
 from evobuild.core import metrics
 from evobuild.core.errors import BadInput
@@ -21,7 +22,7 @@ def written(tmp_path):
     def write(models):
         outs = {name: tmp_path / name for name in ("checked", "label")}
         no_toy = settings(models | {"scorer": "a/b"}, bases={"toy": {"model": "a/b"}})
-        check.main(no_toy, check.Arguments(**outs))
+        check.main(no_toy, check.Arguments(values=SHIPPED_PARAMS, **outs))
         metrics.write_metrics(tmp_path / "figures.json", FIGURES, outs["label"])
         assert metrics.read_metrics(tmp_path / "figures.json") == FIGURES
         return json.loads((tmp_path / "figures.json").read_text())

@@ -25,8 +25,9 @@ with stage_scratch("export"), ScratchFolder() as folder:
     print(folder, flush=True)
     signal.pause()
 """
-OTHERS = {"ray_cluster.py", "question_file.py", "row_file.py", "syscalls.py", "scratch.py"}
-"""Modules of stages with temporary files of their own: nameless ones, and a folder of Ray's sockets."""
+OTHERS = {"ray_cluster.py", "question_file.py", "row_file.py", "syscalls.py", "scratch.py", "dvc_state.py"}
+"""Modules with temporary files of their own: nameless ones, a folder of Ray's sockets, and one of DVC's locks
+where a project may only be read."""
 
 
 @pytest.fixture(autouse=True)

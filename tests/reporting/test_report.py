@@ -335,7 +335,7 @@ def test_what_was_not_rated_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for name in ("r0", "r1", "r2"):
         tables.write(sources.rows.measures["ratings"] / f"{name}.parquet", tables.RATINGS.to_frame())
-    rate = {"measures": [], "temperature": 0.0, "top_p": 1.0, "max_tokens": 512}
+    rate = read_yaml(SHIPPED_PARAMS)["rate"] | {"measures": []}
     page = report.report_page(settings(rate=rate), sources)
     assert "Nothing was rated" in page and "not rated<br>" in page
     assert not re.search(r"\bnan\b", page)
