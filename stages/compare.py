@@ -30,13 +30,14 @@ class Params(Part):
 
     def reads(self, given: Given) -> Reads:
         if not self.judged:
-            return Reads(unused=("models.judge", "evaluate.judge", "evaluate.unparsed", "compare.prompt"))
+            unused = ("models.judge", "evaluate.judge", "evaluate.unparsed", "compare.prompt")
+            return Reads(unused=unused, libraries=("scipy",))
         made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
         asked = [each for each in made if each.name in self.judged]
         template, _ = PAIR_PROMPTS[self.compare.prompt]
         prompts = dict.fromkeys((template, *(prompt for each in asked for prompt in each.prompts)))
         files = dict.fromkeys(file for each in asked for file in each.files)
-        return Reads(prompts=tuple(prompts), files=tuple(files))
+        return Reads(prompts=tuple(prompts), files=tuple(files), libraries=("scipy",))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ PARAMS = yaml.safe_load(SHIPPED_PARAMS.read_text())
 PACKAGE = "evobuild/__init__.py"
 OF_NO_STAGE = {PACKAGE, "evobuild/core/version.py", "stages/__init__.py"}
 """What all reach and nothing hangs on."""
-CODE = ("evobuild", "prompts", "stages")
+CODE = ("evobuild", "prompts", "${prompts}", "stages")
 """How deps begin that are code."""
 CHOSEN_FILES = ("${evolve.file}", "${autoif.compose.file}", "${autoif.seeds}")
 """Files that params name, whose content stands in the settings of who reads them."""
