@@ -18,7 +18,7 @@ from evobuild.cli.models import inspection
 from evobuild.core.errors import MissingExtra
 from evobuild.core.machine import Machine
 
-BASE = {"great_expectations", "numpy", "py3langid", "rensa"}
+BASE = {"great_expectations", "numpy", "py3langid", "rensa", "scipy"}
 """Libraries that every installation has."""
 BY_SIZE = {"faiss-cpu"}
 """What is needed for large tables alone, which params do not tell."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from unittest import mock
 
 import torch
+
+from evobuild.weights.likelihood import Reader
+from evobuild.weights.probe import Choice
 
 V = 50
 
@@ -32,3 +36,9 @@ class Known:
         following = input_ids.roll(-1, 1).unsqueeze(2)
         probabilities_B_T_V.scatter_(2, following, self.share)
         return SimpleNamespace(logits=probabilities_B_T_V.log())
+
+
+def read_known(model: Known) -> Reader:
+    """Make a reader, one by one, of a model that sees the next token, as no causal model does."""
+    with mock.patch("evobuild.weights.passes.choose_layout", return_value=Choice("alone")):
+        return Reader(model)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import tiny
 import torch
-from known import Known, V
+from known import Known, V, read_known
 
 from evobuild.weights import losses
 from evobuild.weights.likelihood import Reader
@@ -46,7 +46,7 @@ def by_id(measured) -> dict[str, losses.Losses]:
 @pytest.mark.parametrize(("share", "loss"), [(1 / V, math.log(V)), (0.5, math.log(2)), (0.1, math.log(10))])
 def test_every_token_costs_minus_log_of_its_probability(share: float, loss: float) -> None:
     pairs = [a_pair("a", [0, 7, 8], [9]), a_pair("b", [0, 7], [9, 10, 11, 12], True)]
-    found = by_id(losses.pair_losses(Reader(Known(share)), pairs))
+    found = by_id(losses.pair_losses(read_known(Known(share)), pairs))
     assert [found["a"].truncated, found["b"].truncated] == [False, True]
     for each in found.values():
         assert (each.loss_q, each.loss_a_given_q, each.loss_a) == pytest.approx((loss,) * 3, abs=1e-5)
@@ -54,7 +54,7 @@ def test_every_token_costs_minus_log_of_its_probability(share: float, loss: floa
 
 def test_means_are_over_the_question_and_over_the_answer_separately() -> None:
     # Question 10, 30: one token at ln 50, one at ln 4. Answer 31, 32, 5: two at ln 4, one at ln 50.
-    (each,) = losses.pair_losses(Reader(SecondHalf(1)), [a_pair("a", [0, 10, 30], [31, 32, 5])])
+    (each,) = losses.pair_losses(read_known(SecondHalf(1)), [a_pair("a", [0, 10, 30], [31, 32, 5])])
     assert (each.question_tokens, each.answer_tokens) == (2, 3)
     assert each.loss_q == pytest.approx((math.log(50) + math.log(4)) / 2, abs=1e-5)
     assert each.loss_a_given_q == each.loss_a == pytest.approx((math.log(50) + 2 * math.log(4)) / 3, abs=1e-5)
@@ -63,20 +63,20 @@ def test_means_are_over_the_question_and_over_the_answer_separately() -> None:
 def test_separators_and_roles_are_in_no_mean_and_stretches_of_a_question_are_one() -> None:
     # Tokens from 25 on cost ln 4, the others ln 50. Of 5 in between and 6 before the answer nothing is told.
     pair = Pair("a", [0, 30, 5, 10, 11, 6, 31], ((1, 2), (3, 5)), 6, [0, 6, 31], 2, False)
-    (each,) = losses.pair_losses(Reader(SecondHalf(1)), [pair])
+    (each,) = losses.pair_losses(read_known(SecondHalf(1)), [pair])
     assert (each.question_tokens, each.answer_tokens) == (3, 1)
     assert each.loss_q == pytest.approx((math.log(4) + 2 * math.log(50)) / 3, abs=1e-5)
     assert each.loss_a_given_q == each.loss_a == pytest.approx(math.log(4), abs=1e-5)
 
 
 def test_a_question_of_no_tokens_has_no_loss() -> None:
-    (each,) = losses.pair_losses(Reader(Known(0.5)), [Pair("a", [0, 6, 7], (), 2, [0, 6, 7], 2, False)])
+    (each,) = losses.pair_losses(read_known(Known(0.5)), [Pair("a", [0, 6, 7], (), 2, [0, 6, 7], 2, False)])
     assert (each.question_tokens, each.loss_q) == (0, 0)
 
 
 def test_two_documents_give_all_three_losses() -> None:
     model = Known(0.5)
-    reader = Reader(model)
+    reader = read_known(model)
     model.seen.clear()
     list(losses.pair_losses(reader, [a_pair("a", [1, 7, 8], [9, 10])]))
     assert [ids.tolist() for ids in model.seen] == [[[1, 7, 8, 9, 10]], [[1, 9, 10]]]
