@@ -30,8 +30,8 @@ from figures import Figures
 from firm_input_cases import every_case
 
 from evobuild import __main__ as command
-from evobuild.core.command_line import finished
 from evobuild.core.stage import argument_parser, call_stage
+from evobuild.process.command_line import finished
 
 ROOT = Path(__file__).parent.parent
 HANGS = 20

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evobuild.core.version import __version__ as __version__
+from evobuild.process.version import __version__ as __version__
 
 # Run as a file, a stage script has its own folder first on the path, where `select` and `evaluate` would
 # hide the modules of these names that other packages import. Here it is undone before any of these is.

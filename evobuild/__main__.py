@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from evobuild.cli.commands import ANYWHERE, COMMANDS
-from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
-from evobuild.core.version import __version__
+from evobuild.process.command_line import Parser, finished
+from evobuild.process.version import __version__
 
 PROJECT = ("dvc.yaml", "params.yaml")
 """Files of a project's root."""

@@ -9,8 +9,8 @@ from evobuild.autoif.params import OFF, Augment, Switch
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
 from evobuild.models.params import ChatRole
+from evobuild.process.terminal import log
 
 
 class AutoIF(Switch):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evobuild.cli.check.params import Params
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +23,9 @@ class Arguments:
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.cli.check import consistency, evaluation, packages, prompt_folder, toys
-    from evobuild.core import dvc_state, metrics
+    from evobuild.core import metrics
     from evobuild.core.yaml_files import read_yaml
+    from evobuild.process import dvc_state
 
     dvc_state.check_path(Path.cwd())
     packages.check_packages(params)

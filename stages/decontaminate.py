@@ -13,7 +13,7 @@ from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from evobuild.weights.params import WeightsRole
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from pathlib import Path
 from evobuild.core.params import Part, RandomSeed, Rounds
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
 from evobuild.evolution.params import Keywords
 from evobuild.models.params import ChatRole
+from evobuild.process.terminal import log
 
 
 class Models(Part):

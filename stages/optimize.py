@@ -13,9 +13,9 @@ from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
 from evobuild.evolution.params import Failures, MethodName, Optimize, Strategy
 from evobuild.models.params import ChatRole
+from evobuild.process.terminal import log
 
 
 class Evolve(Part):

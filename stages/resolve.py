@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evobuild.cli.check.params import Params
 from evobuild.core.stage import Out, out, run
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,9 +51,9 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
-    from evobuild.core.progress import Meter
     from evobuild.evolution import prompts_sent
     from evobuild.evolution.parents import with_parents
+    from evobuild.process.progress import Meter
     from evobuild.scoring import distributions, reward
     from evobuild.weights.identities import weights_loaded
 

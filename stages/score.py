@@ -40,7 +40,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
-    from evobuild.core.progress import Meter
+    from evobuild.process.progress import Meter
     from evobuild.scoring.score import Scorer
     from evobuild.weights.identities import weights_loaded
 

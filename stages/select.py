@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.core.measures import measure_folders
 from evobuild.core.stage import Folders, Out, out, run
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from evobuild.selection.params import SelectParams
 
 

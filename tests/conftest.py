@@ -48,7 +48,7 @@ def progress(tmp_path, monkeypatch):
     own = tmp_path / ".evobuild/usage.jsonl"
     monkeypatch.setattr("evobuild.models.usage_journal.usage_file", lambda: own)
     runs = tmp_path / ".evobuild/runs.jsonl"
-    monkeypatch.setattr("evobuild.core.run_journal.journal_file", lambda: runs)
+    monkeypatch.setattr("evobuild.process.run_journal.journal_file", lambda: runs)
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
 from evobuild.core.errors import UserError, require
 from evobuild.core.measurement_cache import Measurements
-from evobuild.core.progress import metered
 from evobuild.core.tables import Reject
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
+from evobuild.process.progress import metered
 from evobuild.weights import checkpoints, identities
 from evobuild.weights.equal_lengths import equal_lengths
 

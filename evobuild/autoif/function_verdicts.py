@@ -16,7 +16,7 @@ import polars as pl
 from evobuild import sandbox
 from evobuild.autoif import booleans
 from evobuild.autoif.records import FUNCTION, Case
-from evobuild.core.progress import metered
+from evobuild.process.progress import metered
 from evobuild.sandbox.params import Limits
 
 

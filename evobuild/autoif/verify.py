@@ -21,8 +21,8 @@ from evobuild.autoif.records import FUNCTION, Answer, constraint_operation, meet
 from evobuild.autoif.verified import Function, Verified
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.progress import metered
 from evobuild.core.tables import Reject
+from evobuild.process.progress import metered
 from evobuild.sandbox import Isolation, Job, Outcome
 from evobuild.sandbox.params import Limits
 

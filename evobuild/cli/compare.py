@@ -20,7 +20,6 @@ from evobuild.core.errors import UserError
 from evobuild.core.params import load_params
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.tables import COMPARISONS
-from evobuild.core.terminal import aligned
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all
@@ -28,6 +27,7 @@ from evobuild.evaluation.paired_tests import holm
 from evobuild.evaluation.pairwise import OUTCOMES, figures_of
 from evobuild.evaluation.params import made_benchmarks
 from evobuild.evaluation.statistics import estimate
+from evobuild.process.terminal import aligned
 
 JUDGED = Path("data/comparisons.parquet")
 HEADER = ("benchmark", "figure", "difference", "95 % interval", "p", "units", "p (Holm)")

@@ -10,8 +10,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from evobuild.cli.plan.overlay import overlaid_repo
-from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import UserError
+from evobuild.process.dvc_state import damaged_rwlock
 
 EVERYWHERE = ("check", "resolve")
 """Stages that all others wait for; a line says so once."""

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild.core.dvc_state import check_writable, use_private_site_cache
 from evobuild.core.errors import UserError
+from evobuild.process.dvc_state import check_writable, use_private_site_cache
 
 DATA_SET = Path("data/dataset.parquet")
 COUNTS = Path("data/counts/seed.json")

@@ -21,13 +21,13 @@ from evobuild.cli import pulled
 from evobuild.cli.check import consistency, packages, prompt_folder
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.resolve import leftovers, settings
-from evobuild.core.dvc_state import check_path, check_writable, damaged_rwlock, use_private_site_cache
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.prompts import taken_from
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.terminal import log
 from evobuild.core.yaml_files import read_yaml
+from evobuild.process.dvc_state import check_path, check_writable, damaged_rwlock, use_private_site_cache
+from evobuild.process.terminal import log
 
 SEED = Path("data/counts/seed.json")
 

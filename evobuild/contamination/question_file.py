@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.core.errors import UserError
-from evobuild.core.full_disk import explain_full_disk, is_full_disk
+from evobuild.process.full_disk import explain_full_disk, is_full_disk
 
 
 class QuestionFile:

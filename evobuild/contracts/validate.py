@@ -12,7 +12,7 @@ from evobuild.contracts.suites import read_suites, refuse_strange_files
 from evobuild.core.errors import BadInput
 from evobuild.core.machine import repository_root
 from evobuild.core.private_files import private_folder
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 
 MOST_SAID = 5
 """Warnings that are logged; all of them stand in the result."""

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.version import __version__
 from evobuild.core.yaml_files import read_yaml
+from evobuild.process.version import __version__
 
 PACKAGE = Path(__file__).parents[1]
-UNCOUNTED = {"core/version.py"}
-"""What changes no result: .dvcignore names it, too."""
+UNCOUNTED = "process"
+"""The folder that changes no result."""
 LOCK = Path("evobuild.lock")
 """In a project of one's own: the version, and the content of each folder, that its stages depend on."""
 LIBRARIES = (
@@ -51,10 +51,12 @@ def library_digests() -> dict[str, str]:
     """
     found = {}
     for folder in sorted(path for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()):
+        if folder.name == UNCOUNTED:
+            continue
         total = hashlib.blake2b(digest_size=16)
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = file.relative_to(PACKAGE).as_posix()
-            if "__pycache__" not in file.parts and file.suffix != ".partial" and name not in UNCOUNTED:
+            if "__pycache__" not in file.parts and file.suffix != ".partial":
                 total.update(f"{name}\0{hashlib.blake2b(file.read_bytes()).hexdigest()}\n".encode())
         found[folder.name] = total.hexdigest()
     return found

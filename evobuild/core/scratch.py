@@ -22,9 +22,9 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from evobuild.core.errors import UserError
-from evobuild.core.full_disk import SCRATCH
 from evobuild.core.machine import repository_root
 from evobuild.core.private_files import private_folder
+from evobuild.process.full_disk import SCRATCH
 
 _stage: ContextVar[_StageScratch | None] = ContextVar("_stage", default=None)
 

@@ -24,8 +24,8 @@ from evobuild.core.cache_segments import Segments
 from evobuild.core.checksums import Key, checksum, is_sound
 from evobuild.core.errors import UserError
 from evobuild.core.private_files import private_file, tighten
-from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
+from evobuild.process.terminal import log
 
 BUFFER_ROWS = 2048
 COMMIT_SECONDS = 0.02

@@ -32,17 +32,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NewType, NoReturn, get_type_hints
 
-from evobuild.core import memory, run_journal, run_script, running
-from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import NothingLeft, UserError
-from evobuild.core.full_disk import dvc_cache_warning
 from evobuild.core.outs import whole
-from evobuild.core.run_journal import StageRun
 from evobuild.core.scratch import stage_scratch
-from evobuild.core.supervision import check_address_space, die_with_parent, supervise
-from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
-from evobuild.core.version import __version__
+from evobuild.process import memory, run_journal, run_script, running
+from evobuild.process.command_line import Parser, finished
+from evobuild.process.full_disk import dvc_cache_warning
+from evobuild.process.run_journal import StageRun
+from evobuild.process.supervision import check_address_space, die_with_parent, supervise
+from evobuild.process.terminal import log
+from evobuild.process.version import __version__
 
 Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.core.errors import BadInput
-from evobuild.core.terminal import say
 from evobuild.core.text_files import MOST_TIMES, too_large
+from evobuild.process.terminal import say
 
 if TYPE_CHECKING:
     import polars as pl

@@ -16,8 +16,8 @@ from polars.io.plugins import register_io_source
 
 from evobuild.core import table_parts
 from evobuild.core.errors import UserError
-from evobuild.core.full_disk import explain_full_disk, is_full_disk
 from evobuild.core.spills import Spills
+from evobuild.process.full_disk import explain_full_disk, is_full_disk
 
 SPILL_BYTES = 64 << 20
 """Of rows in memory, before they go to disk."""

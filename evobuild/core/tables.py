@@ -44,8 +44,8 @@ from evobuild.core.table_parts import EVERY_ID, Span, part_files
 from evobuild.core.table_writer import Columns as Columns
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.table_writer import write as write
-from evobuild.core.terminal import log
 from evobuild.core.text_files import special_kind
+from evobuild.process.terminal import log
 
 Turn = tuple[str, str]
 

@@ -20,7 +20,6 @@ from evobuild import sandbox
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
 from evobuild.core.params import Count, Few
-from evobuild.core.progress import metered
 from evobuild.evaluation.benchmark import (
     FIGURE,
     Answer,
@@ -32,6 +31,7 @@ from evobuild.evaluation.benchmark import (
     Tools,
     last_prompt,
 )
+from evobuild.process.progress import metered
 from evobuild.seeds.fields import Record, field_kind
 
 

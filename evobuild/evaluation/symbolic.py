@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from evobuild.core.errors import UserError, require
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 
 T = TypeVar("T")
 

@@ -38,7 +38,6 @@ from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
 from evobuild.core.table_draws import read_placed_ids, read_rows
 from evobuild.core.tables import Instruction
-from evobuild.core.terminal import log
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import MethodEvaluator, ask_twice
 from evobuild.evolution.method_records import Evaluation, Trajectory, shared_evaluations
@@ -47,6 +46,7 @@ from evobuild.evolution.optimization_history import Candidate, History
 from evobuild.evolution.params import Optimize
 from evobuild.evolution.step import earlier_turns
 from evobuild.models.client import Model
+from evobuild.process.terminal import log
 
 FEWEST = 6
 """Rows that the loop needs."""

@@ -19,9 +19,9 @@ from evobuild.core.chat import Reply
 from evobuild.core.reasons import commonest_reasons
 from evobuild.core.table_writer import Columns, TableWriter
 from evobuild.core.tables import KEPT, Instruction, Reject
-from evobuild.core.terminal import log
 from evobuild.evolution import elimination
 from evobuild.evolution.attempts import Attempt
+from evobuild.process.terminal import log
 
 _SCHEMAS = {
     "child": tables.INSTRUCTIONS,

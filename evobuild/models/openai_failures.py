@@ -10,9 +10,9 @@ from pydantic_core import from_json
 
 from evobuild.core.chat import Request
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import duration
 from evobuild.models import rate_limit
 from evobuild.models.reasoning import server_options
+from evobuild.process.terminal import duration
 
 DETAIL = 200
 """Characters of a server's message that are shown."""

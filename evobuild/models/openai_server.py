@@ -20,7 +20,6 @@ from pydantic_core import from_json
 from evobuild.core.chat import Choice, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
-from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
 from evobuild.models.openai_call import Call
 from evobuild.models.openai_failures import (
@@ -38,6 +37,7 @@ from evobuild.models.openai_watch import Watch
 from evobuild.models.rate_limit import RateLimit
 from evobuild.models.redaction import Redaction
 from evobuild.models.usage import NO_BUDGET
+from evobuild.process.terminal import log
 
 PROBE_SECONDS = 10.0
 """For the first call, which only asks what there is."""

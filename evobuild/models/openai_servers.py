@@ -17,7 +17,6 @@ from typing import Any
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import OpenAI
-from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
 from evobuild.models.engine import ServerFailed
 from evobuild.models.openai_completions import NO_TOKEN_IDS, needs_token_ids
@@ -28,6 +27,7 @@ from evobuild.models.openai_transport import base_urls
 from evobuild.models.openai_watch import Watch
 from evobuild.models.rate_limit import retry_wait
 from evobuild.models.usage import NO_BUDGET
+from evobuild.process.terminal import log
 
 SHOWN = 3
 """Servers that a line on all of them names."""

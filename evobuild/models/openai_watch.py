@@ -18,8 +18,8 @@ from collections.abc import Callable
 from math import ceil
 
 from evobuild.core.chat import Request
-from evobuild.core.terminal import duration, log
 from evobuild.models.engine import ServerFailed
+from evobuild.process.terminal import duration, log
 
 IN_A_ROW = 64
 SILENT_TIMEOUTS = 1.5

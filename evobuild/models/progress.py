@@ -1,4 +1,4 @@
-"""How far a stage has come with a model, as `core/progress.py` shows it, and a file that tells it.
+"""How far a stage has come with a model, as `process/progress.py` shows it, and a file that tells it.
 
 The file, `.evobuild/progress/<task>-<role>.json`, can be read while DVC holds its lock. One that
 was left by a run that did not end tells the next run what had already been spent. What a run took is added
@@ -15,12 +15,12 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from evobuild.core import run_journal
 from evobuild.core.chat import Reply, Request
 from evobuild.core.private_files import private_file, private_folder
-from evobuild.core.progress import Meter
 from evobuild.models import usage_journal
 from evobuild.models.usage import Usage
+from evobuild.process import run_journal
+from evobuild.process.progress import Meter
 
 FOLDER = Path(".evobuild/progress")
 NEWEST = 5

@@ -18,13 +18,13 @@ from typing import Any
 from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import Machine
-from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.core.version import __version__
 from evobuild.models import engine
 from evobuild.models.ray_cluster import CONNECTION, Claim, claim, spread
 from evobuild.models.ray_replica import AHEAD, CALLS, Replica, Started
 from evobuild.models.usage import NO_BUDGET
+from evobuild.process.terminal import log
+from evobuild.process.version import __version__
 from evobuild.weights import sources
 
 RETRIES = 3

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from evobuild.core.chat import Reply, Request
 from evobuild.core.machine import Machine
 from evobuild.core.uri import ChatModel
-from evobuild.core.version import __version__
 from evobuild.models import engine
+from evobuild.process.version import __version__
 
 AHEAD = 2
 """Calls of `collect` that wait at once."""

@@ -27,12 +27,12 @@ from evobuild.core import machine
 from evobuild.core.chat import Choice, Finish, Reply, Request, Sampling
 from evobuild.core.errors import UserError, require
 from evobuild.core.json_files import read_json_file
-from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel, Weights, parse_weights
 from evobuild.models.chat_template import ChatTemplate, RefusedPrompt, placed
 from evobuild.models.sampling import noise_seed
 from evobuild.models.scored_requests import Logprobs, ScoredRequest
 from evobuild.models.stopping import StopConditions
+from evobuild.process.terminal import log
 from evobuild.weights import checkpoints, identities, sources
 
 if TYPE_CHECKING:

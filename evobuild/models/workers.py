@@ -26,9 +26,9 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.machine import Machine, load_machine
-from evobuild.core.terminal import log
-from evobuild.core.version import __version__
 from evobuild.models.ray_cluster import CONNECTION, weights_claim
+from evobuild.process.terminal import log
+from evobuild.process.version import __version__
 
 ENGINE = "weights"
 """The name of models that measure among `ray.engines`."""

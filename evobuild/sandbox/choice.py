@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from evobuild.sandbox.channel import open_channel
 from evobuild.sandbox.interpreter import sandbox_interpreter
 from evobuild.sandbox.isolation import Isolation, Name, bubblewrap_command

@@ -24,11 +24,11 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.errors import UserError, require
 from evobuild.core.measurement_cache import KIND, Measurements
-from evobuild.core.progress import metered
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.tables import EMBEDDINGS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
+from evobuild.process.progress import metered
 from evobuild.scoring.clusters import Vectors
 from evobuild.scoring.params import Embedded
 from evobuild.weights import checkpoints, identities, sources

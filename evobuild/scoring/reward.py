@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from evobuild.core.errors import BadInput, require
 from evobuild.core.measurement_cache import Measurements
-from evobuild.core.progress import Meter
 from evobuild.core.table_writer import Columns
 from evobuild.core.tables import REWARDS, Reject
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
+from evobuild.process.progress import Meter
 from evobuild.scoring.params import Reward as RewardParams
 from evobuild.weights import checkpoints, equal_lengths, identities
 from evobuild.weights.chat_rendering import REFUSALS, render_chat

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild.core.conversation import chat_messages
 from evobuild.core.measurement_cache import Measurements
-from evobuild.core.progress import Meter
 from evobuild.core.reasons import MEANINGS
 from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
+from evobuild.process.progress import Meter
 from evobuild.scoring.params import Score as ScoreParams
 from evobuild.weights import checkpoints, identities, losses, tokenized_pairs
 from evobuild.weights.losses import Losses, Pair

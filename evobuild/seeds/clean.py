@@ -16,7 +16,7 @@ import polars as pl
 
 from evobuild.core.names import LONGEST, safe_name
 from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND, Instruction, content_id, row_id
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from evobuild.seeds.extra import extra_text
 from evobuild.seeds.formats import SourceRow
 from evobuild.seeds.spilled_rows import SpilledRows

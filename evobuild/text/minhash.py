@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 import rensa
 
-from evobuild.core.progress import metered
 from evobuild.core.scratch import ScratchFolder
+from evobuild.process.progress import metered
 from evobuild.text.words import split_words
 
 PERMUTATIONS = 64

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild.core.errors import require
-from evobuild.core.progress import metered
+from evobuild.process.progress import metered
 from evobuild.training.divergence import refuse_diverged
 from evobuild.training.params import Scratch
 from evobuild.weights import checkpoints, threads

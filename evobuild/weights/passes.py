@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from evobuild.core.errors import UserError, require
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from evobuild.weights import packing, threads
 from evobuild.weights.probe import PROBES, Choice, Exactness, Layout, choose_layout
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from evobuild.cli.check.params import PARAMS
-from evobuild.core.command_line import Parser, finished
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import log, say
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evaluation.benchmarks import benchmark_class
+from evobuild.process.command_line import Parser, finished
+from evobuild.process.terminal import log, say
 from experiments.recipe import costs, equal, page, runs
 from experiments.recipe.design import Experiment, Recipe, Settings, evaluation_sets, experiments, quoted
 from experiments.recipe.papers import STAND_INS
@@ -41,7 +41,7 @@ DRY_SHOTS = {name: {"shots": "1"} for name in ("mmlu", "ceval")}
 
 
 def run(recipe: Recipe) -> NoReturn:
-    """Run a recipe's command line, and exit as `evobuild.core.command_line` says."""
+    """Run a recipe's command line, and exit as `evobuild.process.command_line` says."""
     name = Path(sys.argv[0]).stem
 
     def work() -> int:

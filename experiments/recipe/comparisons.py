@@ -13,8 +13,8 @@ import polars as pl
 from evobuild.cli import stored_answers
 from evobuild.core.params import load_params
 from evobuild.core.tables import COMPARISONS, EVALUATION
-from evobuild.core.terminal import log
 from evobuild.evaluation.params import made_benchmarks
+from evobuild.process.terminal import log
 from experiments.recipe.outs import Outs
 from experiments.recipe.views import Finished, labelled
 

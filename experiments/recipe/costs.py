@@ -8,7 +8,7 @@ from typing import Any
 from evobuild.cli.plan import plan
 from evobuild.cli.plan.estimates import Estimate
 from evobuild.cli.plan.training import TrainingEstimate
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from experiments.recipe.design import Experiment
 from experiments.recipe.views import NOTHING, line
 

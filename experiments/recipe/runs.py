@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from evobuild.core.command_line import QUIET
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import log
+from evobuild.process.command_line import QUIET
+from evobuild.process.terminal import log
 
 HOURS = 6
 """How long one simulated experiment may take."""

@@ -13,8 +13,8 @@ from reported import build, settings
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.serve.server import Server
-from evobuild.core import run_journal, running
-from evobuild.core.run_journal import StageRun
+from evobuild.process import run_journal, running
+from evobuild.process.run_journal import StageRun
 from evobuild.reporting import report
 
 

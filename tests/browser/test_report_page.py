@@ -6,8 +6,8 @@ import pytest
 from chromium import Page
 from reported import build, settings
 
-from evobuild.core.run_journal import StageRun
-from evobuild.core.run_script import run_script
+from evobuild.process.run_journal import StageRun
+from evobuild.process.run_script import run_script
 from evobuild.reporting import report
 
 SCREENS = 2.5 * 1080

@@ -20,8 +20,8 @@ from evobuild.cli.plan.plan import gpu_notes
 from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.cli.plan.stage_costs import COSTS
 from evobuild.core import machine, tables
-from evobuild.core.run_journal import StageRun
 from evobuild.core.stages import STAGES
+from evobuild.process.run_journal import StageRun
 
 STALE = {"seed", "evolve@r1", "evolve@r2", "evolve@r3", "select", *(f"respond@r{n}" for n in range(4))}
 

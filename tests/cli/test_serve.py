@@ -25,9 +25,10 @@ from evobuild import __main__ as command
 from evobuild.cli.serve import server as serving
 from evobuild.cli.serve.server import Server
 from evobuild.cli.serve.status import build_status
-from evobuild.core import run_journal, running, tables
-from evobuild.core.run_journal import StageRun
+from evobuild.core import tables
 from evobuild.core.table_parts import rows_per_file
+from evobuild.process import run_journal, running
+from evobuild.process.run_journal import StageRun
 
 SECONDS = 20
 

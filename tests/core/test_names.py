@@ -13,7 +13,7 @@ from workspace import ROOT
 from evobuild.core.control_characters import on_page, on_terminal
 from evobuild.core.csv_files import write_csv
 from evobuild.core.names import LONGEST, safe_name
-from evobuild.core.terminal import log, say
+from evobuild.process.terminal import log, say
 
 HOSTILE = (
     "</script><script>alert(1)</script>", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", " =1",
@@ -93,4 +93,4 @@ def test_standard_streams_are_written_through_these_alone() -> None:
     found -= {"evobuild/simulation/autoif.py", "evobuild/training/card/generating.py"}
     # A process of its own, which writes to a pipe.
     found -= {"evobuild/evaluation/symbolic.py"}
-    assert found == {"evobuild/core/terminal.py"}
+    assert found == {"evobuild/process/terminal.py"}

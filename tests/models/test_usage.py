@@ -18,7 +18,6 @@ from evobuild.cli.usage import usage_tables
 from evobuild.core import machine
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
-from evobuild.core.run_journal import StageRun, append
 from evobuild.core.stages import branch_addresses
 from evobuild.core.uri import ChatModel
 from evobuild.core.yaml_files import read_yaml
@@ -26,6 +25,7 @@ from evobuild.models import planning, progress, usage_journal
 from evobuild.models.client import Model
 from evobuild.models.progress import Progress
 from evobuild.models.usage import Usage
+from evobuild.process.run_journal import StageRun, append
 
 NAME = ChatModel("simulated", "fake")
 REAL = ChatModel("openai", "fake")
@@ -148,7 +148,7 @@ def test_a_run_that_is_carried_on_counts_once_and_so_does_one_that_was_killed(he
 
 
 def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkeypatch):
-    monkeypatch.setattr("evobuild.core.progress.FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("evobuild.process.progress.FIRST_SECONDS", 0.0)
     usage = Usage("m", "evolver")
     usage.count("evolve", reply("a", "", error="refused"))
     progress = Progress("evolve-r1", usage, 4)
@@ -159,7 +159,7 @@ def test_without_a_terminal_a_line_tells_rate_and_time_left(here, capsys, monkey
 
 
 def test_a_line_tells_what_was_spent_and_no_failure_of_an_interrupted_run(here, capsys, monkeypatch):
-    monkeypatch.setattr("evobuild.core.progress.FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("evobuild.process.progress.FIRST_SECONDS", 0.0)
     price = machine.Price(prompt=2.0, completion=10.0)
     usage = Usage("m", "evolver", price)
     usage.count("evolve", reply("a", "", error="refused"))

@@ -13,6 +13,7 @@ import workspace
 
 UPWARD = {
     "Folders of the library import downwards": ("evobuild/core/errors.py", "evobuild.text.words"),
+    "What runs a stage writes no out": ("evobuild/process/terminal.py", "evobuild.core.tables"),
     "The library knows no stage": ("evobuild/reporting/outcomes.py", "stages.seed"),
     "Stages know no other stage": ("stages/rate.py", "stages.tag"),
     "Training needs no chat model": ("evobuild/training/params.py", "evobuild.models.client"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evobuild.cli.plan import plan
 from evobuild.cli.plan.estimates import Estimate
-from evobuild.core.terminal import aligned
+from evobuild.process.terminal import aligned
 
 
 def plan_table(planned: Sequence[Estimate]) -> str:

@@ -6,7 +6,7 @@ import argparse
 
 from evobuild.cli.ceval_submission import add_ceval_submission as add_arguments
 from evobuild.cli.ceval_submission import write_submission
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 __all__ = ["add_arguments", "run"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

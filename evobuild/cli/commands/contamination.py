@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

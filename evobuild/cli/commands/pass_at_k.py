@@ -6,7 +6,7 @@ import argparse
 
 from evobuild.cli.pass_at_k import add_pass_at_k as add_arguments
 from evobuild.cli.pass_at_k import score_completions
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 __all__ = ["add_arguments", "run"]
 

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from evobuild.cli.overrides import add_overrides
-from evobuild.core.terminal import say, say_table
+from evobuild.process.terminal import say, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import log, say
+from evobuild.process.terminal import log, say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from evobuild.cli.overrides import add_overrides
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 MOST_ROWS = 50
 

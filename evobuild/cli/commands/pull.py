@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

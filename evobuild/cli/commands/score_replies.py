@@ -6,7 +6,7 @@ import argparse
 
 from evobuild.cli.score_replies import add_score_replies as add_arguments
 from evobuild.cli.score_replies import score_replies
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 __all__ = ["add_arguments", "run"]
 

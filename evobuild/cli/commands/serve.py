@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 MOST_PORT = 65535
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.core.cache_files import replies_file
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import say
+from evobuild.process.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,10 +23,11 @@ from evobuild.cli.plan.speeds import Speeds, Time
 from evobuild.cli.plan.stage_costs import COSTS
 from evobuild.cli.plan.taken import Calls, Counted, costs_of
 from evobuild.cli.plan.training import TrainingEstimate, Trainings
-from evobuild.core import machine, run_journal
+from evobuild.core import machine
 from evobuild.core.stages import ASKED
 from evobuild.models import progress, usage_journal
 from evobuild.models.usage import Usage
+from evobuild.process import run_journal
 
 if TYPE_CHECKING:
     from dvc.stage import Stage

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild.core.dvc_state import open_repo
+from evobuild.process.dvc_state import open_repo
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

@@ -19,13 +19,13 @@ from evobuild.cli.plan.training_lines import training_lines
 from evobuild.cli.resolve import settings
 from evobuild.cli.resolve.provenance import STEM
 from evobuild.core import machine
-from evobuild.core.dvc_state import damaged_rwlock
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.prompts import taken_from
 from evobuild.core.stages import stage_address
-from evobuild.core.terminal import duration
 from evobuild.core.yaml_files import read_yaml
+from evobuild.process.dvc_state import damaged_rwlock
+from evobuild.process.terminal import duration
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

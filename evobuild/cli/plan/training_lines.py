@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evobuild.cli.plan.devices import GIB
 from evobuild.cli.plan.layout import shown
 from evobuild.cli.plan.training import TrainingEstimate
-from evobuild.core.terminal import aligned
+from evobuild.process.terminal import aligned
 
 if TYPE_CHECKING:
     from evobuild.cli.plan.estimates import Estimate

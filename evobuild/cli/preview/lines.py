@@ -14,9 +14,9 @@ from evobuild.cli.preview.preview import PoolPreview, Preview
 from evobuild.core.conversation import chat_messages
 from evobuild.core.machine import Machine
 from evobuild.core.tables import Instruction, Reject
-from evobuild.core.terminal import aligned
 from evobuild.evolution.attempts import Attempt
 from evobuild.models.usage import Usage
+from evobuild.process.terminal import aligned
 from evobuild.scoring.rate import Rating
 
 MOST_CHARACTERS = 1500

@@ -22,7 +22,6 @@ from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.tables import SEED_ROUND, Instruction, Reject
-from evobuild.core.terminal import log
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.evolution.attempts import Attempt
@@ -35,6 +34,7 @@ from evobuild.models.client import Model
 from evobuild.models.roles import chat_models
 from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
+from evobuild.process.terminal import log
 from evobuild.scoring.rate import Rating, rate_rows
 from evobuild.seeds.formats import read_seed_rows
 from evobuild.seeds.seed import split_seed_rows

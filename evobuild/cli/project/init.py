@@ -24,10 +24,10 @@ from evobuild.cli.project.next_steps import next_steps
 from evobuild.cli.project.params_file import changed_values, set_params
 from evobuild.cli.project.template import BASE, pack, shipped_files
 from evobuild.core import library
-from evobuild.core.dvc_state import check_path
 from evobuild.core.errors import UserError
 from evobuild.core.names import safe_name
 from evobuild.core.yaml_files import read_yaml
+from evobuild.process.dvc_state import check_path
 from evobuild.seeds.inspection import Inspection, inspect_file, render_inspection
 from evobuild.seeds.params import Seed
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evobuild.core.library import library_digests, library_versions
-from evobuild.core.version import __version__
+from evobuild.process.version import __version__
 
 _ABOUT = """\
 # The library that this project is built with; its stages depend on what they use of it.

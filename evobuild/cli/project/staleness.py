@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from evobuild.core.dvc_state import open_repo
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
 from evobuild.core.library import LOCK
+from evobuild.process.dvc_state import open_repo
 
 if TYPE_CHECKING:
     from dvc.stage import Stage

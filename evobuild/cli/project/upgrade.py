@@ -14,8 +14,8 @@ from evobuild.cli.project.staleness import Changed, leaves, stale_stages
 from evobuild.cli.project.template import BASE, pack, shipped_files, unpack
 from evobuild.core import library
 from evobuild.core.errors import BadParams, UserError
-from evobuild.core.version import __version__
 from evobuild.core.yaml_files import parse_yaml, read_yaml
+from evobuild.process.version import __version__
 
 
 def upgrade(check: bool) -> tuple[str, bool]:

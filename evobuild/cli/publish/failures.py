@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from evobuild.core.errors import UserError
-from evobuild.core.terminal import log
 from evobuild.models.redaction import Redaction
+from evobuild.process.terminal import log
 
 REASON = 300
 """Characters of what a server says."""

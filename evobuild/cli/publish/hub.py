@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from evobuild.cli.publish.failures import said_in_a_line
 from evobuild.cli.publish.files import HubFile
 from evobuild.core.errors import UserError, require
-from evobuild.core.version import __version__
+from evobuild.process.version import __version__
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd

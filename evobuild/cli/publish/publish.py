@@ -15,7 +15,7 @@ from evobuild.cli.publish.origin import Origin, read_origin
 from evobuild.cli.publish.refusals import Refusal
 from evobuild.core.errors import UserError
 from evobuild.core.private_files import private_folder
-from evobuild.core.terminal import log, say, say_table
+from evobuild.process.terminal import log, say, say_table
 
 FOLDER = Path(".evobuild/publish")
 """Files that are made to be uploaded; the same again at the next run."""

@@ -11,10 +11,10 @@ from evobuild.cli.publish.contents import VALIDATION
 from evobuild.cli.publish.files import HubFile
 from evobuild.cli.publish.origin import uncommitted
 from evobuild.contracts.result import read_validation
-from evobuild.core.dvc_state import open_repo
 from evobuild.core.errors import UserError
 from evobuild.core.metrics import DRY_RUN, TOY, read_label
 from evobuild.core.yaml_files import read_yaml
+from evobuild.process.dvc_state import open_repo
 
 REASONS = ("dry-run", "toy", "failed-contract", "stale", "uncommitted", "local-paths")
 """What `--allow` takes."""

@@ -20,9 +20,9 @@ from urllib.parse import unquote, urlsplit
 
 from evobuild.cli.explain.explain import explain
 from evobuild.cli.serve.status import REPORT, build_status
-from evobuild.core import run_journal
 from evobuild.core.errors import UserError
-from evobuild.core.run_script import run_script
+from evobuild.process import run_journal
+from evobuild.process.run_script import run_script
 from evobuild.reporting import templates
 
 ADDRESS = "127.0.0.1"

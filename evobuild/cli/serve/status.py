@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.cli.check.params import PARAMS
-from evobuild.core import run_journal, running
 from evobuild.core.errors import UserError
 from evobuild.core.machine import repository_root
 from evobuild.core.measures import MEASURES
 from evobuild.core.params import load_params
-from evobuild.core.run_journal import StageRun
-from evobuild.core.running import Running
 from evobuild.core.stages import OF_BRANCHES, stage_address
 from evobuild.models import progress
+from evobuild.process import run_journal, running
+from evobuild.process.run_journal import StageRun
+from evobuild.process.running import Running
 from evobuild.reporting.first_screen import stage_order
 from evobuild.reporting.params import ReportParams
 

@@ -26,11 +26,11 @@ from evobuild.cli.store.archive import (
     opened_reply_cache,
     write_replies,
 )
-from evobuild.core.dvc_state import use_private_site_cache
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.outs import whole
-from evobuild.core.terminal import log
 from evobuild.models.reply_cache import replies_by_key
+from evobuild.process.dvc_state import use_private_site_cache
+from evobuild.process.terminal import log
 
 FOLDER = Path("replies")
 PART = 20_000

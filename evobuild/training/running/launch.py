@@ -13,8 +13,8 @@ from typing import Any
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.machine import Training
-from evobuild.core.supervision import die_with_parent
-from evobuild.core.terminal import log
+from evobuild.process.supervision import die_with_parent
+from evobuild.process.terminal import log
 from evobuild.training.running import job, worker
 
 LOCAL = "127.0.0.1"
@@ -150,6 +150,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from evobuild.core.command_line import finished
+    from evobuild.process.command_line import finished
 
     raise SystemExit(finished("training", main))

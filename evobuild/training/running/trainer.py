@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from trl import DPOTrainer, SFTTrainer
 from trl.trainer import utils as trl_utils
 
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from evobuild.training.params import Finetune
 from evobuild.training.running.batches import micro_batches, padded_micro_batches
 from evobuild.training.running.job import UNLABELLED, Sizes

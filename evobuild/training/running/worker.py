@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any
 
 from evobuild.core.errors import UserError, require
-from evobuild.core.supervision import die_with_parent
 from evobuild.core.tables import write_json
 from evobuild.core.yaml_files import read_yaml
+from evobuild.process.supervision import die_with_parent
 from evobuild.training.divergence import refuse_diverged
 from evobuild.training.running import arguments, checkpointing, job
 from evobuild.training.running.batches import global_batches

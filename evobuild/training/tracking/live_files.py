@@ -24,7 +24,7 @@ from pathlib import Path
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
 from evobuild.core.machine import repository_root
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 
 FOLDER = Path("dvclive")
 FILE_SECONDS = 0.5

@@ -15,7 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from evobuild.core.errors import require
-from evobuild.core.terminal import log
+from evobuild.process.terminal import log
 from evobuild.training.tracking.curve import COLUMNS, HELD_OUT, PREFERENCES
 from evobuild.training.tracking.live_files import LiveFiles
 

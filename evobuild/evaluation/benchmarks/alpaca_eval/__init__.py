@@ -25,7 +25,6 @@ from evobuild.core.errors import BadInput
 from evobuild.core.params import Between
 from evobuild.core.prompts import render
 from evobuild.core.tables import content_id
-from evobuild.core.terminal import log
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,
@@ -47,6 +46,7 @@ from evobuild.evaluation.benchmarks.alpaca_eval.length_control import Row, is_kn
 from evobuild.evaluation.benchmarks.alpaca_eval.preference import read_letter, read_weighted
 from evobuild.evaluation.fence import mark_of
 from evobuild.evaluation.judge import Judgment, Question
+from evobuild.process.terminal import log
 from evobuild.seeds.fields import Record, text_field
 from evobuild.seeds.records import read_records
 

@@ -12,8 +12,8 @@ import pytest
 import workspace
 
 from evobuild.cli.plan import plan
-from evobuild.core import dvc_state
 from evobuild.core.errors import UserError
+from evobuild.process import dvc_state
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from evobuild.core.terminal import duration, log
+from evobuild.process.terminal import duration, log
 
 FIRST_SECONDS = 5.0
 LINE_SECONDS = 10.0

@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from evobuild.core import run_journal
-from evobuild.core.run_journal import StageRun
+from evobuild.process import run_journal
+from evobuild.process.run_journal import StageRun
 
 SCRIPT = Path("data/run.js")
 SHOWN = (

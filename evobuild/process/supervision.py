@@ -12,9 +12,9 @@ import signal
 import sys
 from types import FrameType
 
-from evobuild.core import memory
-from evobuild.core.command_line import KEPT, say_error
 from evobuild.core.errors import UserError
+from evobuild.process import memory
+from evobuild.process.command_line import KEPT, say_error
 
 LEAST_ADDRESS_SPACE = 3 * memory.GIB
 """Of `ulimit -v`. Libraries reserve more than they use: seed on 52,002 rows aborts at 2 GB and runs at 3."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.core import run_journal
-from evobuild.core.run_journal import StageRun
-from evobuild.core.run_script import SCRIPT, run_script, write_run_script
+from evobuild.process import run_journal
+from evobuild.process.run_journal import StageRun
+from evobuild.process.run_script import SCRIPT, run_script, write_run_script
 
 
 def content(text: str) -> list[dict[str, object]]:

@@ -11,9 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild.core import full_disk, table_writer, tables
-from evobuild.core.command_line import finished
+from evobuild.core import table_writer, tables
 from evobuild.core.errors import UserError
+from evobuild.process import full_disk
+from evobuild.process.command_line import finished
 
 Usage = namedtuple("Usage", "total used free")
 

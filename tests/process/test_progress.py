@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from evobuild.core.progress import Meter, metered
+from evobuild.process.progress import Meter, metered
 
 
 class Clock:
@@ -98,7 +98,7 @@ def test_a_terminal_gets_a_bar_and_no_lines(clock, monkeypatch):
     screen = io.StringIO()
     screen.isatty = lambda: True
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr("evobuild.core.progress._bar", lambda what, unit, total: Bar())
+    monkeypatch.setattr("evobuild.process.progress._bar", lambda what, unit, total: Bar())
     with Meter("score r1", "rows", 4, clock=clock) as meter:
         clock.now += 99
         meter.step(kept=True, count=2)

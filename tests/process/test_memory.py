@@ -10,9 +10,10 @@ import sys
 import patience
 import pytest
 
-from evobuild.core import memory, run_journal, stage, supervision
+from evobuild.core import stage
 from evobuild.core.errors import UserError
-from evobuild.core.run_journal import StageRun
+from evobuild.process import memory, run_journal, supervision
+from evobuild.process.run_journal import StageRun
 
 GIB = memory.GIB
 
@@ -75,7 +76,7 @@ def test_a_stage_that_used_more_than_is_free_says_so(groups, capsys, monkeypatch
 
 SCRIPT = """
 import os, signal, sys
-from evobuild.core.supervision import supervise
+from evobuild.process.supervision import supervise
 code = supervise("select")
 if code is None:
     {work}

@@ -15,11 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from evobuild.core import memory
 from evobuild.core.errors import UserError
-from evobuild.core.full_disk import explain_full_disk, explain_read_only, is_full_disk
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.terminal import log, say
+from evobuild.process import memory
+from evobuild.process.full_disk import explain_full_disk, explain_read_only, is_full_disk
+from evobuild.process.terminal import log, say
 
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from workspace import ROOT
 
-from evobuild.core import run_journal
-from evobuild.core.run_journal import (
+from evobuild.process import run_journal
+from evobuild.process.run_journal import (
     StageRun,
     append,
     closing_line,
@@ -21,8 +21,8 @@ from evobuild.core.run_journal import (
     with_calls,
     with_rows,
 )
-from evobuild.core.terminal import duration
-from evobuild.core.version import __version__
+from evobuild.process.terminal import duration
+from evobuild.process.version import __version__
 
 COUNTS = dict.fromkeys(("calls", "cached", "failed", "prompt_tokens", "completion_tokens"), 0)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import patience
 import pytest
 
-from evobuild.core import running
+from evobuild.process import running
 
 HOLD = """
 import sys
-from evobuild.core.running import marked
+from evobuild.process.running import marked
 with marked("evolve@r1"):
     print("marked", flush=True)
     sys.stdin.read()

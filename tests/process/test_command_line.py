@@ -10,9 +10,9 @@ import patience
 import pytest
 import workspace
 
-from evobuild.core import command_line
-from evobuild.core.command_line import check_environment, finished
 from evobuild.core.errors import UserError
+from evobuild.process import command_line
+from evobuild.process.command_line import check_environment, finished
 
 PRESET = f"{sys.executable} -m evobuild preset"
 ASCII = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"

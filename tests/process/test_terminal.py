@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from evobuild.core.terminal import say_table
+from evobuild.process.terminal import say_table
 
 ROWS = [("stage", "calls"), ("evolve@r1", "1,200"), ("a [bold]\x1b[2J", "7")]
 

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 from evobuild.core.json_files import read_json_file
 from evobuild.core.machine import repository_root
 from evobuild.core.private_files import private_file
-from evobuild.core.terminal import duration
+from evobuild.process.terminal import duration
 
 MOST_BYTES = 2**20
 """Of the journal; some 2,500 runs."""

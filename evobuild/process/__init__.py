@@ -1,0 +1,1 @@
+"""How commands and stages run: terminal, progress, journal, errors. Nothing here writes an out."""
