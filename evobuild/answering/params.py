@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from evobuild.core.params import Decoding, Section
+from evobuild.core.params import Decoding, Section, Tokens, default
 
 Rules = list[Literal["auto_evol", "wizardlm"]]
 """Whose failures of a response lose the row."""
@@ -13,9 +13,10 @@ SeedAnswers = Literal["keep", "replace"]
 
 
 class Respond(Decoding):
-    prompt: str
-    seed_answers: SeedAnswers
-    rules: Rules
+    prompt: str = "plain"
+    seed_answers: SeedAnswers = "keep"
+    rules: Rules = default(["auto_evol", "wizardlm"])
+    max_tokens: Tokens = 2048
 
 
 class Sections(Section):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import cache as once
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -13,10 +12,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from evobuild.core import cache_files, prompts
 from evobuild.core.errors import BadParams
-from evobuild.core.library import shipped_params, template_folder
-from evobuild.core.params import validated
+from evobuild.core.library import template_folder
+from evobuild.core.params import Section, default_values, validated
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.core.yaml_files import read_yaml
 from evobuild.models.client import Model
 from evobuild.models.params import ChatRole
 from evobuild.models.sharing import Engines
@@ -27,13 +25,7 @@ ModelName = str | Mapping[str, object]
 Folder = str | Path | None
 """Where replies and measurements are kept; None: nowhere."""
 
-Schema = TypeVar("Schema", bound=BaseModel)
-
-
-@once
-def _shipped_params() -> dict[str, Any]:
-    found: dict[str, Any] = read_yaml(shipped_params())
-    return found
+Schema = TypeVar("Schema", bound=Section)
 
 
 @contextmanager
@@ -50,26 +42,23 @@ def surroundings(cache: Folder) -> Iterator[Engines]:
 
 
 def section(name: str, schema: type[Schema], given: Mapping[str, object]) -> Schema:
-    """A section of params.yaml as it is shipped, but for what is given. name: such as "autoif.verifiers".
+    """A section of params.yaml with its defaults, but for what is given. name: such as "autoif.verifiers".
 
-    Of a section within it, such as `failures`, what is not given stays as shipped, too.
+    Of a section within it, such as `failures`, what is not given has its default, too.
 
     Raises BadParams at an unknown key or a wrong value.
     """
-    content: Any = _shipped_params()
-    for key in name.split("."):
-        content = content[key]
-    return validated(Path(name), _merged(content, given, schema), schema)
+    return validated(Path(name), _merged(default_values(schema), given, schema), schema)
 
 
 def _merged(
-    shipped: Mapping[str, Any], given: Mapping[str, object], schema: type[BaseModel]
+    defaults: Mapping[str, Any], given: Mapping[str, object], schema: type[BaseModel]
 ) -> dict[str, Any]:
-    found = dict(shipped)
+    found = dict(defaults)
     for key, value in given.items():
         kind = schema.model_fields[key].annotation if key in schema.model_fields else None
         if isinstance(value, Mapping) and isinstance(kind, type) and issubclass(kind, BaseModel):
-            found[key] = _merged(shipped[key], value, kind)
+            found[key] = _merged(defaults[key], value, kind)
         else:
             found[key] = list(value) if isinstance(value, tuple) else value
     return found

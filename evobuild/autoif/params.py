@@ -16,6 +16,9 @@ from evobuild.core.params import (
     Part,
     Section,
     Share,
+    Temperature,
+    Tokens,
+    default,
 )
 from evobuild.core.reads import Reads
 from evobuild.models.params import ChatRole
@@ -36,64 +39,73 @@ def _queries(value: object) -> object:
 
 
 class Augment(Decoding):
-    rounds: FewOrNone
-    count: Few
-    examples: Annotated[Few | Literal["seeds"], BeforeValidator(_examples)]
-    near_duplicate: Share | None
+    rounds: FewOrNone = 2
+    count: Few = 10
+    examples: Annotated[Few | Literal["seeds"], BeforeValidator(_examples)] = 12
+    near_duplicate: Share | None = 0.7
+    temperature: Temperature = 0.8
+    top_p: Share = 0.95
+    max_tokens: Tokens = 2048
 
 
 class Verifiers(Decoding):
-    count: Annotated[int, Between(1, 100)]
+    count: Annotated[int, Between(1, 100)] = 4
+    temperature: Temperature = 0.8
+    top_p: Share = 0.95
+    max_tokens: Tokens = 2048
 
 
 class Crosscheck(Section):
-    case: Bound
-    function: Bound
-    min_functions: Few
-    min_cases: Few
-    contradicted: Literal["drop", "keep"]
-    constraints: Count | None
+    case: Bound = "above:0.5"
+    function: Bound = "above:0.5"
+    min_functions: Few = 1
+    min_cases: Few = 1
+    contradicted: Literal["drop", "keep"] = "drop"
+    constraints: Count | None = 12
 
 
 class Backtranslate(Decoding):
-    functions: FewOrNone
+    functions: FewOrNone = 2
 
 
 class Compose(Section):
-    queries: Annotated[Literal["seed", "file"], BeforeValidator(_queries)]
-    file: str
-    count: Few
-    rows: Count | None
-    min_characters: Characters
-    max_characters: Characters
-    domains: list[str]
+    queries: Annotated[Literal["seed", "file"], BeforeValidator(_queries)] = "seed"
+    file: str = "data/raw/sample.jsonl"
+    count: Few = 4
+    rows: Count | None = None
+    min_characters: Characters = 20
+    max_characters: Characters = 300
+    domains: list[str] = default([])
 
 
 class Sample(Decoding):
-    count: FewOrNone
+    count: FewOrNone = 4
+    temperature: Temperature = 0.7
+    top_p: Share = 0.95
+    max_tokens: Tokens = 2048
 
 
 class Verify(Section):
-    accuracy: Bound
+    accuracy: Bound = "above:0.5"
 
 
 class Quality(Decoding):
-    score: Bound | None
+    score: Bound | None = "from:8"
 
 
 class AutoIF(Section):
     renamed: ClassVar[dict[str, str]] = {"answers": "autoif.sample, and autoif.verify for its accuracy"}
 
-    on: bool
-    seeds: str
-    augment: Augment
-    verifiers: Verifiers
-    crosscheck: Crosscheck
-    backtranslate: Backtranslate
-    compose: Compose
-    sample: Sample
-    verify: Verify
-    quality: Quality
+    on: bool = False
+    seeds: str = "data/raw/constraints.txt"
+    augment: Augment = Augment()
+    verifiers: Verifiers = Verifiers()
+    crosscheck: Crosscheck = Crosscheck()
+    backtranslate: Backtranslate = Backtranslate()
+    compose: Compose = Compose()
+    sample: Sample = Sample()
+    verify: Verify = Verify()
+    quality: Quality = Quality()
 
 
 class Sections(Section):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from evobuild.core.params import Few, Name, Section, Share
+from evobuild.core.params import Few, Name, Section, Share, default
 
 Sets = dict[Name, str]
 """Files of evaluation sets, by name."""
@@ -15,10 +15,10 @@ Ngrams = Annotated[list[Few], Field(max_length=20)]
 
 
 class Decontaminate(Section):
-    ngrams: Ngrams
-    embedding: Share | None
-    sets: Sets
-    columns: SetColumns
+    ngrams: Ngrams = default([13, 8])
+    embedding: Share | None = None
+    sets: Sets = default({"held_out": "data/held_out.parquet"})
+    columns: SetColumns = default({})
 
 
 class Sections(Section):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from evobuild.core.params import Between, CountOrNone, Name, Section
+from evobuild.core.params import Between, CountOrNone, Name, Section, default
 from evobuild.text.language import NAMES
 
 Threshold = Annotated[float, Between(-1e12, 1e12)]
@@ -32,10 +32,27 @@ class Contracts(Section):
     languages: that instructions may be in; []: those of r0. language_rows: drawn of a pool to tell them.
     """
 
-    against: Annotated[str, AfterValidator(_version)] | None
-    languages: list[Annotated[str, AfterValidator(_language)]]
-    language_rows: CountOrNone
-    thresholds: Thresholds
+    against: Annotated[str, AfterValidator(_version)] | None = None
+    languages: list[Annotated[str, AfterValidator(_language)]] = default([])
+    language_rows: CountOrNone = 200
+    thresholds: Thresholds = default(
+        {
+            "longest_instruction": 50000,
+            "longest_answer": 100000,
+            "share_in_languages": 0.9,
+            "share_without_repeats": 1.0,
+            "share_scored_whole": 0.9,
+            "largest_loss": 100.0,
+            "largest_ifd": 1000.0,
+            "most_tags": 100,
+            "least_rows": 1,
+            "largest_pool": 1.0,
+            "least_answered": 0.4,
+            "largest_loss_by_reason": 0.5,
+            "share_with_verdict": 0.8,
+            "largest_drift": 0.25,
+        }
+    )
 
 
 class Sections(Section):

@@ -39,11 +39,6 @@ def template_folder() -> Path:
     return installed if installed.is_dir() else PACKAGE.parent
 
 
-def shipped_params() -> Path:
-    """Params as they are shipped; in a checkout a copy, for its own are its user's."""
-    return PACKAGE / "params.yaml"
-
-
 def library_digests() -> dict[str, str]:
     """The content of each folder of the installed library: {"answering": "5f0c…", "core": "…"}, by name.
 

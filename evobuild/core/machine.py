@@ -193,4 +193,4 @@ def load_machine() -> Machine:
     path = repository_root() / FILE
     if not path.exists() and not path.is_symlink():
         return Machine()
-    return validated(path, read_yaml_or_nothing(path) or {}, Machine)
+    return validated(path, read_yaml_or_nothing(path) or {}, Machine, whole=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Iterable
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from evobuild.core.suggestions import nearest_names, suggest, unknown_name
 
@@ -29,9 +31,9 @@ _WANTED = {
 """What is expected, by pydantic's name of the mistake; of others its own words are told."""
 
 
-def explain_errors(path: Path, error: ValidationError, schema: type[BaseModel]) -> str:
-    """Say what is wrong with a file, in two lines at the most."""
-    said = _items_said(error, schema)
+def explain_errors(path: Path, errors: Iterable[ErrorDetails], schema: type[BaseModel]) -> str:
+    """Explain what is wrong with a file, in two lines at the most."""
+    said = _items_said(errors, schema)
     lines = (_line(item, schema) for item in said[:2])
     more = f" (and {len(said) - 2} more)" if len(said) > 2 else ""
     return "\n".join(f"{path}: {line}" for line in lines) + more
@@ -39,12 +41,12 @@ def explain_errors(path: Path, error: ValidationError, schema: type[BaseModel]) 
 
 def first_error(error: ValidationError, schema: type[BaseModel]) -> str:
     """Say the first thing that is wrong with a section."""
-    return _line(_items_said(error, schema)[0], schema)
+    return _line(_items_said(error.errors(), schema)[0], schema)
 
 
-def _items_said(error: ValidationError, schema: type[BaseModel]) -> list[Any]:
+def _items_said(errors: Iterable[ErrorDetails], schema: type[BaseModel]) -> list[Any]:
     """What is worth a line. A misspelt key is also a missing one: the cause comes first."""
-    items = sorted(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
+    items = sorted(errors, key=lambda item: item["type"] != "extra_forbidden")
     unknown = (item["loc"] for item in items if item["type"] == "extra_forbidden")
     # Of an old or misspelt key the right name is enough.
     replacing = {name for location in unknown for name in _right_names(schema, location)}

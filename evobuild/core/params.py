@@ -1,8 +1,9 @@
 """params.yaml as typed records: strict sections, what a stage declares of them, and mistakes said in a line.
 
-There are no defaults: params.yaml shows every value that defines a result. The schema of a section lies
-with its domain, in `evobuild/<domain>/params.py`; only `check` knows them all. A stage is given a `Part`,
-which has the keys that it declares and no other, so that mypy refuses what dvc.yaml does not list.
+The schema of a section lies with its domain, in `evobuild/<domain>/params.py`; only `check` knows them all.
+It has a default for each key. A params file still gives every key, so that it shows each value that defines
+a result; the shipped one shows the defaults. A stage is given a `Part`, which has the keys that it declares
+and no other, so that mypy refuses what dvc.yaml does not list.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     ValidationError,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadParams
@@ -35,7 +36,8 @@ from evobuild.core.yaml_files import read_yaml
 class Section(BaseModel):
     """A part of params.yaml as it stands there: unknown keys, wrong types and NaN are errors.
 
-    renamed: keys that are no more, each with what is given instead.
+    Defaults are read as values of the file are. renamed: keys that are no more, each with what is given
+    instead.
     """
 
     model_config = ConfigDict(
@@ -45,6 +47,7 @@ class Section(BaseModel):
         allow_inf_nan=False,
         arbitrary_types_allowed=True,
         str_max_length=4096,
+        validate_default=True,
     )
     renamed: ClassVar[dict[str, str]] = {}
 
@@ -131,12 +134,17 @@ Bound = Annotated[str, BeforeValidator(_bound)]
 """What a figure must be: above a number, or from one on."""
 
 
+def default(value: Any) -> Any:
+    """The default of a key, as params.yaml has it, where its schema has another type or it is mutable."""
+    return Field(default=value)
+
+
 class Decoding(Section):
     """How a chat model writes: the keys that every section has whose stage asks one."""
 
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Tokens
+    temperature: Temperature = 0.0
+    top_p: Share = 1.0
+    max_tokens: Tokens = 512
 
     def sampling(self, seed: int, logprobs: int = 0) -> Sampling:
         """The settings of a request. logprobs: tokens at each position whose probability is told."""
@@ -146,7 +154,7 @@ class Decoding(Section):
 class Tables(Section):
     """rows_per_file: rows above which a table is a folder of Parquet parts."""
 
-    rows_per_file: Count
+    rows_per_file: Count = 1_000_000
 
 
 class WritesTables(Part):
@@ -181,19 +189,53 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def load_params(path: Path, schema: type[Schema]) -> Schema:
-    """Read what a schema names of a YAML file.
+    """Read what a schema names of a params file.
 
-    Raises BadParams naming the first wrong keys, their values and what was wanted.
+    Raises BadParams naming the first wrong or missing keys, their values and what was wanted.
     """
     return validated(path, read_yaml(path), schema)
 
 
-def validated(path: Path, content: object, schema: type[Schema]) -> Schema:
-    """Hold what was read of a file against its schema. Raises BadParams as `load_params`."""
+def validated(path: Path, content: object, schema: type[Schema], *, whole: bool = True) -> Schema:
+    """Check what was read of a file against its schema.
+
+    whole: every key of a section must be there, even one with a default. Raises BadParams as `load_params`.
+    """
+    missing = list(_missing_items(content, schema)) if whole else []
     try:
-        return schema.model_validate(content)
+        found = schema.model_validate(content)
     except ValidationError as error:
-        raise BadParams(explain_errors(path, error, schema)) from error
+        raise BadParams(explain_errors(path, [*error.errors(), *missing], schema)) from error
+    if missing:
+        raise BadParams(explain_errors(path, missing, schema))
+    return found
+
+
+def _missing_items(
+    content: object, schema: type[BaseModel], place: tuple[str, ...] = ()
+) -> Iterator[ErrorDetails]:
+    """Find keys of sections that are left out and have a default; pydantic tells of those without."""
+    if not isinstance(content, Mapping):
+        return
+    for name, field in schema.model_fields.items():
+        kind, location = field.annotation, (*place, name)
+        if name not in content:
+            if issubclass(schema, Section) and not field.is_required():
+                yield {"type": "missing", "loc": location, "msg": "Field required", "input": content}
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _missing_items(content[name], kind, location)
+
+
+def default_values(schema: type[Section]) -> dict[str, Any]:
+    """The defaults of a section, as params.yaml has them: {"rows": 12, "temperature": 0.7, …}."""
+    found = {}
+    for name, field in schema.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            found[name] = default_values(kind)
+        else:
+            found[name] = field.get_default(call_default_factory=True)
+    return found
 
 
 def declared_keys(schema: type[BaseModel]) -> Iterator[str]:

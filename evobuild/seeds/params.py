@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from evobuild.core.names import LONGEST, safe_name
-from evobuild.core.params import Between, Count, Name, Section, Share
+from evobuild.core.params import Between, Count, Name, Section, Share, default
 from evobuild.core.suggestions import unknown_name
 from evobuild.seeds.columns import ColumnRole
 from evobuild.text.language import NAMES
@@ -62,20 +62,20 @@ class Seed(Section):
     of the rows; []: any.
     """
 
-    source: str
-    format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"]
-    columns: Annotated[dict[ColumnRole, str] | None, AfterValidator(_columns)]
-    domain: Annotated[str, AfterValidator(_domain)] | None
-    extra: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
-    turns: Literal["all", "first", "last"]
-    min_words: Count
-    languages: list[Annotated[str, AfterValidator(_language)]]
-    rows: Count | None
-    deduplicate: bool
-    held_out: Annotated[float, Between(0, 0.99)]
-    near_duplicate: Share
+    source: str = "data/raw/sample.jsonl"
+    format: Literal["auto", "alpaca", "gsm8k", "sharegpt", "messages"] = "auto"
+    columns: Annotated[dict[ColumnRole, str] | None, AfterValidator(_columns)] = default({})
+    domain: Annotated[str, AfterValidator(_domain)] | None = None
+    extra: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)] = "all"
+    turns: Literal["all", "first", "last"] = "all"
+    min_words: Count = 1
+    languages: list[Annotated[str, AfterValidator(_language)]] = default([])
+    rows: Count | None = None
+    deduplicate: bool = True
+    held_out: Annotated[float, Between(0, 0.99)] = 0.1
+    near_duplicate: Share = 0.7
 
 
 class Sections(Section):
-    fetch: dict[Name, Fetch]
+    fetch: dict[Name, Fetch] = default({})
     seed: Seed

@@ -19,6 +19,7 @@ from evobuild.core.params import (
     Share,
     Weight,
     WritesTables,
+    default,
 )
 from evobuild.core.reads import Given, Reads
 from evobuild.core.suggestions import unknown_name
@@ -62,19 +63,19 @@ Metric = Annotated[str, AfterValidator(_metric)]
 class Filters(Section):
     """What a row must be like. ranges: of any metric but random."""
 
-    max_ifd: Weight | None
-    ranges: dict[Metric, Range]
-    min_words: Count | None
-    max_words: Count | None
-    languages: list[str]
+    max_ifd: Weight | None = None
+    ranges: dict[Metric, Range] = default({})
+    min_words: Count | None = None
+    max_words: Count | None = None
+    languages: list[str] = default([])
 
 
 class Deduplicate(Section):
     """How alike two rows may be. exact: whether of equal ones one stays."""
 
-    exact: bool
-    near: Share | None
-    embedding: Share | None
+    exact: bool = True
+    near: Share | None = 0.9
+    embedding: Share | None = None
 
 
 class Select(Section):
@@ -83,19 +84,21 @@ class Select(Section):
         "greedy": "select.diversity_filter",
     }
 
-    pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)]
-    per_pool: bool
-    exclude: str | None
-    weights: dict[Name, Weight]
-    keep_seeds: bool
-    filters: Filters
-    deduplicate: Deduplicate
-    contamination: list[Annotated[str, Field(pattern=r"^([1-9][0-9]*-gram|embedding)$")]]
-    by: Annotated[dict[Metric, Weight], BeforeValidator(_weighted)]
-    share: Share | None
-    count: Count | None
-    per_domain: bool
-    diversity_filter: Annotated[float, Between(1e-6, 2)] | None
+    pools: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)] = "all"
+    per_pool: bool = True
+    exclude: str | None = None
+    weights: dict[Name, Weight] = default({})
+    keep_seeds: bool = False
+    filters: Filters = Filters()
+    deduplicate: Deduplicate = Deduplicate()
+    contamination: list[Annotated[str, Field(pattern=r"^([1-9][0-9]*-gram|embedding)$")]] = default(
+        ["13-gram", "embedding"]
+    )
+    by: Annotated[dict[Metric, Weight], BeforeValidator(_weighted)] = default("ic_ifd")
+    share: Share | None = 0.25
+    count: Count | None = None
+    per_domain: bool = False
+    diversity_filter: Annotated[float, Between(1e-6, 2)] | None = None
 
     def pools_read(self, every: Iterable[str]) -> list[str]:
         """Names of the pools that are chosen from: those that it names, and the seed's if it is kept.

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from evobuild.core.errors import BadParams
 from evobuild.core.param_errors import first_error
-from evobuild.core.params import Between, Count, Few, FewOrNone, Length, Name, Section
+from evobuild.core.params import Between, Count, Few, FewOrNone, Length, Name, Section, default
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import Weights
 from evobuild.weights.params import WeightsRole
@@ -47,11 +47,11 @@ def _template(value: str) -> str:
 
 
 class Scratch(Section):
-    vocabulary: Annotated[int, Between(300, 16384)]
-    steps: Annotated[int, Between(1, 100_000)]
-    batch: Few
-    length: Annotated[int, Between(8, 2048)]
-    learning_rate: LearningRate
+    vocabulary: Annotated[int, Between(300, 16384)] = 2048
+    steps: Annotated[int, Between(1, 100_000)] = 60
+    batch: Few = 16
+    length: Annotated[int, Between(8, 2048)] = 128
+    learning_rate: LearningRate = 0.003
 
     @model_validator(mode="after")
     def _fits_into_memory(self) -> Self:
@@ -69,11 +69,11 @@ class Lora(Section):
     quantize: bits of the weights below the adapter, 4 for QLoRA (arXiv:2305.14314).
     """
 
-    rank: FewOrNone
-    alpha: Annotated[float, Between(1e-3, 1e4)]
-    dropout: Annotated[float, Between(0, 0.99)]
-    targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1, max_length=100)]
-    quantize: Literal[4] | None
+    rank: FewOrNone = 0
+    alpha: Annotated[float, Between(1e-3, 1e4)] = 8
+    dropout: Annotated[float, Between(0, 0.99)] = 0.0
+    targets: Literal["all-linear"] | Annotated[list[str], Field(min_length=1, max_length=100)] = "all-linear"
+    quantize: Literal[4] | None = None
 
     def idle(self) -> tuple[str, ...]:
         """Keys that say nothing where there is no adapter."""
@@ -83,8 +83,8 @@ class Lora(Section):
 class Dpo(Section):
     """Direct preference optimization, arXiv:2305.18290. reference: whether the base is one."""
 
-    beta: Annotated[float, Between(1e-4, 100)]
-    reference: bool
+    beta: Annotated[float, Between(1e-4, 100)] = 0.1
+    reference: bool = True
 
 
 class Finetune(Section):
@@ -96,27 +96,27 @@ class Finetune(Section):
 
     renamed: ClassVar[dict[str, str]] = {"lora_rank": "finetune.lora.rank"}
 
-    data: Name
-    method: Method
-    template: Annotated[str, AfterValidator(_template)]
-    loss: Literal["answers", "everything"]
-    truncate: Literal["right", "proportional"]
-    max_length: Length
-    epochs: Annotated[float, Between(1e-6, 1000)]
-    batch: Annotated[int, Between(1, 100_000)]
-    learning_rate: LearningRate
-    schedule: Literal["cosine", "linear", "constant"]
-    warmup: Annotated[float, Between(0, 10**6)]
-    weight_decay: Annotated[float, Between(0, 10)]
-    clip: Annotated[float, Between(0, 1e6)]
-    optimizer: Literal["adamw", "adamw_8bit", "adafactor"]
-    precision: Literal["mixed", "bfloat16"]
-    neftune: Annotated[float, Between(0, 1000)]
-    lora: Lora
-    merge: bool
-    dpo: Dpo
-    save_steps: Annotated[int, Between(1, 10**6)]
-    eval_steps: Annotated[int, Between(1, 10**6)] | None
+    data: Name = DATASET
+    method: Method = "sft"
+    template: Annotated[str, AfterValidator(_template)] = OWN
+    loss: Literal["answers", "everything"] = "answers"
+    truncate: Literal["right", "proportional"] = "right"
+    max_length: Length = 512
+    epochs: Annotated[float, Between(1e-6, 1000)] = 2
+    batch: Annotated[int, Between(1, 100_000)] = 16
+    learning_rate: LearningRate = 0.0003
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: Annotated[float, Between(0, 10**6)] = 0.03
+    weight_decay: Annotated[float, Between(0, 10)] = 0.0
+    clip: Annotated[float, Between(0, 1e6)] = 1.0
+    optimizer: Literal["adamw", "adamw_8bit", "adafactor"] = "adamw"
+    precision: Literal["mixed", "bfloat16"] = "mixed"
+    neftune: Annotated[float, Between(0, 1000)] = 0.0
+    lora: Lora = Lora()
+    merge: bool = True
+    dpo: Dpo = Dpo()
+    save_steps: Annotated[int, Between(1, 10**6)] = 500
+    eval_steps: Annotated[int, Between(1, 10**6)] | None = None
 
     @model_validator(mode="after")
     def _quantizes_what_is_not_tuned(self) -> Self:
@@ -136,52 +136,25 @@ class Finetune(Section):
                 *(f"lora.{key}" for key in self.lora.idle()))  # fmt: skip
 
 
-PLAIN = Finetune(
-    data=DATASET,
-    method="sft",
-    template=OWN,
-    loss="answers",
-    truncate="right",
-    max_length=512,
-    epochs=1,
-    batch=1,
-    learning_rate=1e-5,
-    schedule="cosine",
-    warmup=0.0,
-    weight_decay=0.0,
-    clip=1.0,
-    optimizer="adamw",
-    precision="mixed",
-    neftune=0.0,
-    lora=Lora(rank=0, alpha=8, dropout=0.0, targets="all-linear", quantize=None),
-    merge=True,
-    dpo=Dpo(beta=0.1, reference=True),
-    save_steps=500,
-    eval_steps=None,
-)
-"""What a key is that goes without saying, or that a stage is not given, since settings switch it off."""
-
-
 class Experience(Section):
     """A brief tuning, and on which rows. middle: quantiles of the questions' loss in a cluster."""
 
     renamed: ClassVar[dict[str, str]] = {"lora_rank": "experience.lora.rank"}
 
-    base: WeightsRole
-    clusters: Annotated[int, Between(1, 10_000)]
-    rows: Count
-    middle: Annotated[list[float], AfterValidator(_middle)]
-    epochs: Annotated[float, Between(1e-6, 1000)]
-    batch: Annotated[int, Between(1, 100_000)]
-    learning_rate: LearningRate
-    warmup: Annotated[float, Between(0, 10**6)]
-    max_length: Length
-    lora: Lora
+    base: WeightsRole = default("models/scratch")
+    clusters: Annotated[int, Between(1, 10_000)] = 100
+    rows: Count = 10
+    middle: Annotated[list[float], AfterValidator(_middle)] = default([0.25, 0.75])
+    epochs: Annotated[float, Between(1e-6, 1000)] = 1
+    batch: Annotated[int, Between(1, 100_000)] = 128
+    learning_rate: LearningRate = 0.00002
+    warmup: Annotated[float, Between(0, 10**6)] = 0.03
+    max_length: Length = 512
+    lora: Lora = Lora()
 
     def tuning(self) -> Finetune:
-        """The tuning alone, with what goes without saying in it."""
-        own = self.model_dump(exclude={"base", "clusters", "rows", "middle"})
-        return Finetune.model_validate(_overlaid(PLAIN.model_dump(), own))
+        """The tuning alone; other keys of `finetune` have their defaults."""
+        return Finetune.model_validate(self.model_dump(exclude={"base", "clusters", "rows", "middle"}))
 
 
 def _own_keys(value: dict[str, object]) -> dict[str, object]:
@@ -199,10 +172,9 @@ class Base(Section):
     def settings(self, shared: Finetune) -> Finetune:
         """The section `finetune` as it is for this base. Raises ValueError at what does not fit.
 
-        shared: as params have it; what is not given of it is as in PLAIN.
+        shared: as params have it; what a stage is not given of it has its default.
         """
-        given = _overlaid(PLAIN.model_dump(), shared.model_dump())
-        return Finetune.model_validate(_overlaid(given, self.finetune))
+        return Finetune.model_validate(_overlaid(shared.model_dump(), self.finetune))
 
 
 def _overlaid(values: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
@@ -255,5 +227,5 @@ def unread_keys(bases: Mapping[str, Base], name: str, shared: Finetune) -> tuple
 class Sections(Section):
     scratch: Scratch
     experience: Experience
-    bases: Bases
+    bases: Bases = default({"toy": {"model": "models/scratch"}})
     finetune: Finetune

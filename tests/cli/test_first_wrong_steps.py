@@ -8,7 +8,6 @@ import pytest
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
-from evobuild.core import library
 
 JSONL = "mine.jsonl"
 
@@ -16,7 +15,6 @@ JSONL = "mine.jsonl"
 @pytest.fixture(autouse=True)
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, and the params that are shipped."""
-    monkeypatch.setattr(library, "template_folder", lambda: SHIPPED_PARAMS.parent)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -14,7 +14,7 @@ import yaml
 
 from evobuild import __main__ as command
 from evobuild.cli.explain.provenance import md5
-from evobuild.core import library, tables
+from evobuild.core import tables
 from evobuild.core.tables import AUTOIF, EVOL, FAILURES, INSTRUCTIONS, KEPT, REPLIES, Instruction
 from evobuild.export.lineage import Sources, write_lineage
 
@@ -90,7 +90,6 @@ def files(root: Path, paths: list[str]) -> list[dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def here(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    monkeypatch.setattr(library, "template_folder", lambda: workspace.SHIPPED_PARAMS.parent)
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:

@@ -12,8 +12,6 @@ import variants
 
 from evobuild.cards.provenance import Provenance
 from evobuild.cli.resolve import settings
-from evobuild.core import library
-from evobuild.core.yaml_files import read_yaml
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +39,6 @@ def test_stages_stand_in_the_order_of_the_line_and_end_with_select() -> None:
 
 def test_shipped_params_differ_in_nothing() -> None:
     assert made().changed == {}
-    assert read_yaml(library.shipped_params()) == variants.DEFAULT
 
 
 def test_what_is_set_otherwise_stands_beside_what_is_shipped() -> None:

@@ -1,4 +1,4 @@
-"""The tests pass whatever params, lock and outs the user has: none can open them."""
+"""The tests pass whatever lock and outs the user has: none can open them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from workspace import ROOT, SHIPPED_PARAMS
 
 
-@pytest.mark.parametrize("name", ["params.yaml", "dvc.lock", "metrics/rows.json", "data/rounds/r0.parquet"])
+@pytest.mark.parametrize("name", ["dvc.lock", "metrics/rows.json", "data/rounds/r0.parquet"])
 def test_a_test_cannot_open_what_is_the_users(name: str) -> None:
     with pytest.raises(AssertionError, match="is the user's"):
         (ROOT / name).open("rb")
@@ -20,5 +20,5 @@ def test_what_is_shipped_and_what_a_test_makes_can_be_opened(
     assert SHIPPED_PARAMS.read_bytes()
     assert (ROOT / "data/raw/sample.jsonl").read_bytes()
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("own: 1\n")
-    assert Path("params.yaml").read_text() == "own: 1\n"
+    Path("dvc.lock").write_text("own: 1\n")
+    assert Path("dvc.lock").read_text() == "own: 1\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import pytest
@@ -13,7 +14,15 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core.errors import BadParams
 from evobuild.core.machine import Machine
-from evobuild.core.params import Between, Part, RandomSeed, declared_keys, load_params, validated
+from evobuild.core.params import (
+    Between,
+    Part,
+    RandomSeed,
+    declared_keys,
+    default_values,
+    load_params,
+    validated,
+)
 from evobuild.core.stage import params_schema
 from evobuild.core.stages import STAGES
 from evobuild.core.uri import ChatModel, Weights
@@ -46,6 +55,43 @@ def test_the_shipped_file_is_right():
     loaded = load_all_params(SHIPPED_PARAMS)
     assert loaded.models.evolver == ChatModel("simulated", "small")
     assert loaded.rounds["r2"].parent == "r1"
+
+
+def test_the_shipped_file_shows_the_defaults():
+    assert read_yaml(SHIPPED_PARAMS) == default_values(Params)
+
+
+def sections(content: dict[str, Any], schema: type[BaseModel]) -> Iterator[dict[str, Any]]:
+    """The mappings of a file whose keys are those of a schema."""
+    yield content
+    for name, field in schema.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from sections(content[name], field.annotation)
+
+
+def test_a_file_that_lacks_any_key_is_refused_with_its_name():
+    content, refused = read_yaml(SHIPPED_PARAMS), 0
+    for section in sections(content, Params):
+        for key, value in dict(section).items():
+            del section[key]
+            with pytest.raises(
+                BadParams, match=rf"^params.yaml: the key '([a-z_]+\.)*{key}' is missing; add it"
+            ):
+                validated(Path("params.yaml"), content, Params)
+            section[key], refused = value, refused + 1
+    assert refused > 200
+
+
+def test_a_missing_key_is_told_beside_what_is_wrong():
+    content = read_yaml(SHIPPED_PARAMS)
+    content["rate"] |= {"top_p": "all"}
+    del content["rate"]["measures"], content["tag"]
+    with pytest.raises(BadParams) as caught:
+        validated(Path("params.yaml"), content, Params)
+    assert str(caught.value).splitlines() == [
+        "params.yaml: rate.top_p is 'all'; expected a number",
+        "params.yaml: the key 'tag' is missing; add it as a new project has it: evobuild init (and 1 more)",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import workspace
 import yaml
 
 from evobuild.cli.lineage.lineage import lineage
-from evobuild.core import library
 from evobuild.evolution.methods import SLOT
 
 CHANGES = workspace.SMALL | {
@@ -66,7 +65,6 @@ def pulled(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def here(pulled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(pulled)
-    monkeypatch.setattr(library, "template_folder", lambda: workspace.SHIPPED_PARAMS.parent)
     return pulled
 
 

@@ -9,7 +9,6 @@ import pytest
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
-from evobuild.core import library
 from evobuild.core.errors import BadInput
 from evobuild.core.yaml_files import read_yaml
 from evobuild.seeds import spilled_rows
@@ -116,7 +115,6 @@ def test_the_command_takes_changes_of_params(tmp_path, monkeypatch, capsys):
 
 def test_the_command_works_where_no_project_is(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(library, "template_folder", lambda: SHIPPED_PARAMS.parent)
     Path("mine.jsonl").write_text('{"question_text": "Name a river.", "reply": "The Rhine."}\n')
     assert command.main(["inspect", "mine.jsonl"]) == 0
     assert "instruction    'question_text'" in capsys.readouterr().out

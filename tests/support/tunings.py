@@ -12,7 +12,7 @@ import tiny
 from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
-from evobuild.training.params import PLAIN, Finetune, Lora
+from evobuild.training.params import Finetune, Lora
 
 ROWS = [
     tiny.row(instruction=f"Name {number} fish.", output="Cod, " * (number % 5) + f"{number} times.")
@@ -23,11 +23,8 @@ LORA = Lora(rank=4, alpha=8, dropout=0.0, targets="all-linear", quantize=None)
 
 def settings(**fields: Any) -> Finetune:
     """Settings under which the tiny model learns within a few steps."""
-    plain = PLAIN.model_dump() | {"batch": 4, "learning_rate": 0.01, "max_length": 128}
-    changes = {
-        name: value.model_dump() if hasattr(value, "model_dump") else value for name, value in fields.items()
-    }
-    return Finetune.model_validate(plain | changes)
+    small = {"epochs": 1, "batch": 4, "learning_rate": 0.01, "warmup": 0.0, "max_length": 128}
+    return Finetune(**small | fields)
 
 
 def tuning(base: Path | None = None, **fields: Any) -> finetune.Tuning:

@@ -21,7 +21,7 @@ from evobuild.evaluation.benchmark import Settings, Tools
 from evobuild.evaluation.benchmarks.held_out import HeldOut
 from evobuild.evaluation.evaluate import evaluate_model
 from evobuild.models.client import Model
-from evobuild.training.params import PLAIN, Base, Finetune, settings_of_base
+from evobuild.training.params import Base, Finetune, settings_of_base
 from evobuild.weights import checkpoints
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +108,7 @@ def test_a_base_is_tuned_with_its_own_settings_and_measured(tmp_path: Path, stor
 
 
 def test_an_adapter_that_is_not_merged_is_measured_over_its_base(tmp_path: Path, store: Path) -> None:
-    lora = PLAIN.lora.model_dump() | {"rank": 4}
+    lora = {"rank": 4}
     content, paths = laid_out(tmp_path, learning_rate=0.05, lora=lora, merge=False)
     tune(content, paths)
     assert not list(paths["tuned"].glob("model*.safetensors"))
@@ -116,7 +116,7 @@ def test_an_adapter_that_is_not_merged_is_measured_over_its_base(tmp_path: Path,
 
 
 def test_a_tuned_model_is_asked_by_the_template_of_its_training(tmp_path: Path, store: Path) -> None:
-    lora = PLAIN.lora.model_dump() | {"rank": 4}
+    lora = {"rank": 4}
     content, paths = laid_out(tmp_path, lora=lora, merge=False)
     tune(content, paths)
     before = loss(paths, paths["tuned"])

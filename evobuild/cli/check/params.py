@@ -16,6 +16,7 @@ from evobuild.core.params import (
     Rounds,
     Section,
     Tables,
+    default,
     load_params,
 )
 from evobuild.evaluation import params as evaluation
@@ -33,13 +34,13 @@ PARAMS = Path("params.yaml")
 
 
 class Own(Section):
-    random_seed: RandomSeed
-    allow_toy: bool
-    prompts: PromptFolder
-    tables: Tables
-    rounds: Rounds
-    branches: Branches
-    pools: Pools
+    random_seed: RandomSeed = 42
+    tables: Tables = Tables()
+    prompts: PromptFolder = "prompts"
+    allow_toy: bool = False
+    rounds: Rounds = default({"r1": {"parent": "r0"}, "r2": {"parent": "r1"}, "r3": {"parent": "r2"}})
+    branches: Branches = default({"autoif": {}})
+    pools: Pools = default({"r0": {}, "r1": {}, "r2": {}, "r3": {}, "autoif": {}})
 
 
 class Params(
@@ -59,7 +60,10 @@ class Params(
     evaluation.Sections,
     reporting.Sections,
 ):
-    """The whole of params.yaml. A domain adds a section in its `Sections`."""
+    """The whole of params.yaml. A domain adds a section in its `Sections`.
+
+    Its defaults are the shipped params.yaml, projects' data such as `rounds` and `seed.source` included.
+    """
 
 
 def load_all_params(path: Path = PARAMS) -> Params:

@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evobuild.cli.check.params import PARAMS, Params
 from evobuild.cli.explain.provenance import LOCK, locked_stages, md5
 from evobuild.cli.project.params_file import changed_values
-from evobuild.core import library
-from evobuild.core.errors import BadParams, UserError
+from evobuild.core.errors import UserError
+from evobuild.core.params import default_values
 from evobuild.core.prompts import FOLDER
 from evobuild.core.yaml_files import read_yaml
 
-PARAMS = Path("params.yaml")
 METHOD = Path("data/method.txt")
 SECONDS = 60
 
@@ -119,13 +119,9 @@ def param(values: dict[str, Any], key: str) -> Any:
     return found
 
 
-def changed_params(values: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Give what differs from the params as they are shipped, by dotted key, and where those stand."""
-    shipped, place = library.shipped_params(), "the shipped params.yaml"
-    try:
-        return changed_values(read_yaml(shipped), values), place
-    except (BadParams, OSError):
-        return values, "nothing, as no shipped params.yaml can be read"
+def changed_params(values: dict[str, Any]) -> dict[str, Any]:
+    """Find the params that are not the shipped ones, by dotted key."""
+    return changed_values(default_values(Params), values)
 
 
 def not_as_run(folder: Path) -> list[str]:

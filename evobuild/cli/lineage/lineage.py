@@ -22,7 +22,7 @@ from evobuild.core.json_lines import Record
 
 
 class Origin(NamedTuple):
-    """What made a file. commit: None if it is not committed yet. params: that differ from those at `place`.
+    """What made a file. commit: None if it is not committed yet. params: that are not the shipped ones.
 
     changed: the file, if it is another here than dvc.lock has; unlike: params.yaml or prompts/ of the commit
     that are not what the run read.
@@ -31,7 +31,6 @@ class Origin(NamedTuple):
     file: Written
     commit: Commit | None
     params: dict[str, Any]
-    place: str
     changed: bool
     unlike: tuple[str, ...]
 
@@ -75,9 +74,9 @@ def _of_file(target: str, as_json: bool) -> str:
 
 def _origin(out: Written, commit: Commit | None, folder: Path) -> Origin:
     here = md5(Path(out.path))
-    values, place = commits.changed_params(commits.read_params(folder))
+    values = commits.changed_params(commits.read_params(folder))
     unlike = tuple(commits.not_as_run(folder))
-    return Origin(out, commit, values, place, here not in ("", out.md5), unlike)
+    return Origin(out, commit, values, here not in ("", out.md5), unlike)
 
 
 def _made(origin: Origin) -> Iterator[str]:
@@ -93,11 +92,11 @@ def _made(origin: Origin) -> Iterator[str]:
     for path in origin.unlike:
         yield f"{path} of it is not what that run read, by its dvc.lock"
     if origin.params:
-        yield f"params that differ from {origin.place}"
+        yield "params that differ from the shipped params.yaml"
         for line in yaml.safe_dump(origin.params, sort_keys=False, allow_unicode=True).splitlines():
             yield f"  {in_line(line)}"
     else:
-        yield f"no param differs from {origin.place}"
+        yield "no param differs from the shipped params.yaml"
     if commit:
         yield f"to build it again: git checkout {commit.hash[:10]} && evobuild repro"
 

@@ -106,8 +106,7 @@ def _lay_out(folder: Path) -> None:
 
 def _inspected(seed: Path) -> Inspection:
     """Look at seed data by the params that are shipped."""
-    shipped = read_yaml(library.template_folder() / PARAMS)["seed"]
-    return inspect_file(seed.expanduser().absolute(), Seed.model_validate(shipped))
+    return inspect_file(seed.expanduser().absolute(), Seed())
 
 
 def _take_seed(found: Inspection) -> None:

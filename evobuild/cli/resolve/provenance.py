@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evobuild.core import library
+from evobuild.cli.check.params import Params
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.params import declared_keys, declared_values
+from evobuild.core.params import declared_keys, declared_values, default_values
 from evobuild.core.prompts import current_folder
 from evobuild.core.reads import Given, Reads, values_read
 from evobuild.core.stage import params_schema
 from evobuild.core.stages import AFTER_SELECT, OF_ALL_POOLS
-from evobuild.core.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from evobuild.cli.resolve.settings import Instance
@@ -36,7 +35,7 @@ def made_with(
     values: params as they stand in the file. settings: of each instance whose settings are resolved.
     """
     own = [each for each in instances if each.stage.name not in {*AFTER_SELECT, *_UNRESOLVED}]
-    shipped = read_yaml(library.shipped_params())
+    shipped = default_values(Params)
     read: dict[str, Any] = {}
     default: dict[str, Any] = {}
     for each in own:

@@ -20,7 +20,7 @@ from trl.trainer import utils as trl_utils
 from evobuild.core.errors import UserError
 from evobuild.core.machine import Training
 from evobuild.training import scratch
-from evobuild.training.params import PLAIN, Finetune
+from evobuild.training.params import Finetune
 from evobuild.training.planning import activations, estimates, flops, shapes
 
 SMALL = {
@@ -35,8 +35,8 @@ SMALL = {
 
 
 def tuned(**changes) -> Finetune:
-    """Settings of a tuning, as PLAIN but for some; `lora_rank=8` is a key of a section of it."""
-    values = PLAIN.model_dump()
+    """Settings of a tuning of single rows; `lora_rank=8` is a key of a section of it."""
+    values = Finetune(epochs=1, batch=1).model_dump()
     for key, value in changes.items():
         section, _, name = key.partition("_")
         if section in ("lora", "dpo"):
