@@ -68,7 +68,7 @@ def share_of_peak(base: Path, device: str, count: int = ROWS) -> float:
     from transformers import AutoConfig
 
     rows = answered_rows(count + WARM)
-    params = ScoreParams(template="plain", dtype="bfloat16", max_length=2048, batch_tokens=32768)
+    params = ScoreParams(template="plain", dtype="bfloat16", max_length=2048)
     with engine_vllm.own_folder(""), Scorer(Weights(str(base)), params) as scorer:
         list(scorer.score(rows[:WARM]))
         began = time.monotonic()

@@ -86,9 +86,7 @@ def seams(figures: Figures, data: Path, models: dict[str, Path]) -> None:
 
 def scored(data: Path, model: Path, template: str) -> pl.DataFrame:
     """Scores of Alpaca's first rows; row is the number in the file."""
-    params = ScoreParams.model_validate(
-        {"template": template, "dtype": "float32", "max_length": 512, "batch_tokens": 4096}
-    )
+    params = ScoreParams.model_validate({"template": template, "dtype": "float32", "max_length": 512})
     with Scorer(Weights(str(model)), params) as scorer:
         found = list(scorer.score(rows(data, SCORED, answered=False)))
     kept = [each for each in found if isinstance(each, Score)]

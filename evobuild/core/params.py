@@ -108,8 +108,6 @@ FewOrNone = Annotated[int, Between(0, 1000)]
 Tokens = Annotated[int, Between(1, 2**20)]
 Length = Annotated[int, Between(8, 2**20)]
 """Of a text that a model in this process reads, in tokens."""
-BatchTokens = Annotated[int, Between(1, 2**17)]
-"""Tokens of one forward pass."""
 Weight = Annotated[float, Between(1e-6, 1e6)]
 RandomSeed = Annotated[int, Between(0, 2**31 - 1)]
 Dtype = Literal["float32", "bfloat16", "float16"]

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from evobuild.core.params import (
-    BatchTokens,
-    Between,
-    Count,
-    Decoding,
-    Dtype,
-    Length,
-    Section,
-    Tokens,
-    default,
-)
+from evobuild.core.params import Between, Count, Decoding, Dtype, Length, Section, Tokens, default
 
 Measure = Literal["level", "score"]
 ScorePrompt = Literal["reasoned", "alone"]
 """How a difficulty score is asked for: after reasons, or alone, as in arXiv:2412.11231, Figure 19."""
 Embedded = Literal["whole", "instruction"]
 """What of a row is embedded."""
+_GONE = "gone: it had no effect"
 
 
 class Rate(Decoding):
@@ -29,12 +20,11 @@ class Rate(Decoding):
 
 
 class Score(Section):
-    """batch_tokens: of no effect; passes have one size."""
+    renamed: ClassVar[dict[str, str]] = {"batch_tokens": _GONE}
 
     template: Literal["plain", "alpaca", "chat", "authors", "superfiltering"] = "plain"
     dtype: Dtype = "float32"
     max_length: Length = 2048
-    batch_tokens: BatchTokens = 4096
 
 
 class Diversity(Section):
@@ -44,11 +34,10 @@ class Diversity(Section):
 
 
 class Reward(Section):
-    """batch_tokens: of no effect; texts go in equal numbers."""
+    renamed: ClassVar[dict[str, str]] = {"batch_tokens": _GONE}
 
     dtype: Dtype = "float32"
     max_length: Length = 4096
-    batch_tokens: BatchTokens = 8192
 
 
 class Tag(Decoding):

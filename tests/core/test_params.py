@@ -271,6 +271,15 @@ def test_an_old_key_is_refused_with_the_new_one_in_one_line(tmp_path, old, new, 
         assert str(caught.value) == f"{file}: the key {message}"
 
 
+@pytest.mark.parametrize("section", ["score", "reward"])
+def test_a_key_that_is_gone_is_refused_as_such(section):
+    content = read_yaml(SHIPPED_PARAMS)
+    content[section]["batch_tokens"] = 4096
+    with pytest.raises(BadParams) as caught:
+        validated(Path("params.yaml"), content, Params)
+    assert str(caught.value) == f"params.yaml: the key '{section}.batch_tokens' is now gone: it had no effect"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

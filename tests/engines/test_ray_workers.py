@@ -49,7 +49,7 @@ def test_scores_are_those_of_one_process_to_the_last_digit(ray: Any, settings: C
     rows = [
         tiny.row(instruction=f"{place}: {asked}", output=said) for place, (asked, said) in enumerate(texts)
     ]
-    given = Score(template="plain", dtype="float32", max_length=96, batch_tokens=256)
+    given = Score(template="plain", dtype="float32", max_length=96)
     found = []
     for text in ("", RAY):
         settings(text)

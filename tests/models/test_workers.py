@@ -136,7 +136,7 @@ def test_scores_of_processes_are_those_of_one_to_the_last_digit(
     rows = [
         tiny.row(instruction=f"Name {n} fish." * (1 + n % 5), output="A pike. " * (n % 9)) for n in range(60)
     ]
-    given = Score(template="plain", dtype="float32", max_length=64, batch_tokens=256)
+    given = Score(template="plain", dtype="float32", max_length=64)
     found = []
     for processes in (1, 2):
         monkeypatch.setenv("EVOBUILD_STORE", str(tmp_path / f"store{processes}.sqlite"))

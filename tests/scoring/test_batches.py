@@ -29,8 +29,8 @@ SIZES = {
 """172 as in a published model: no power of two divides it that a vector has numbers."""
 ACTIVATION = "gelu_pytorch_tanh"
 """Of those that are computed otherwise at the end of a list, the one that shows it most often."""
-Measure = Callable[[Sequence[Instruction], int], dict[str, object]]
-"""What a measure gives of each row by its id; the number is of batch_tokens, where there is one."""
+Measure = Callable[[Sequence[Instruction]], dict[str, object]]
+"""What a measure gives of each row by its id."""
 
 
 def rows() -> list[Instruction]:
@@ -68,19 +68,19 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(params=["score", "reward", "embedding"])
 def measure(request, folder: Path) -> Measure:
-    def score(some, size):
-        params = Score(template="plain", dtype="float32", max_length=512, batch_tokens=size)
+    def score(some):
+        params = Score(template="plain", dtype="float32", max_length=512)
         with Scorer(Weights(str(folder / "causal")), params) as scorer:
             return {each.id: each for each in scorer.score(some)}
 
-    def reward(some, size):
+    def reward(some):
         turns = [EvolverTurns(row.id, row.instruction, row.output) for row in some]
-        params = Reward(dtype="float32", max_length=512, batch_tokens=size)
+        params = Reward(dtype="float32", max_length=512)
         with Rewarder(Weights(str(folder / "reward")), params) as rewarder:
             found = list(rewarder.reward(turns))
         return {each.id: each._replace(scaled=None) for each in found}  # by the mean of the pool
 
-    def embedding(some, size):
+    def embedding(some):
         pytest.importorskip("sentence_transformers")
         with Embedder(Weights(str(folder / "encoder"))) as embedder:
             vectors = embedder.embed([row.instruction for row in some])
@@ -98,19 +98,18 @@ def anew(tmp_path, monkeypatch) -> Callable[[], None]:
 
 def test_a_row_has_the_same_bytes_in_any_company(measure: Measure, anew) -> None:
     anew()
-    together = measure(ROWS, 4096)
+    together = measure(ROWS)
     assert together.keys() == {row.id for row in ROWS}
-    for size in (1, 700):
-        anew()
-        assert measure(ROWS[::-1], size) == together
+    anew()
+    assert measure(ROWS[::-1]) == together
     anew()
     for row in ROWS[::5]:
-        assert measure([row], 4096)[row.id] == together[row.id]
+        assert measure([row])[row.id] == together[row.id]
     for number in range(3):
         anew()
         half = random.Random(number).sample(ROWS, len(ROWS) // 2)
-        measure(half, 4096)
-        assert measure(ROWS, 4096) == together
+        measure(half)
+        assert measure(ROWS) == together
 
 
 @pytest.mark.parametrize("pack", [True, False])
@@ -178,7 +177,7 @@ def test_mean_states_do_not_depend_on_company(folder) -> None:
 
 
 def test_tables_of_scores_are_the_same_files(folder, anew, tmp_path) -> None:
-    params = Score(template="plain", dtype="float32", max_length=512, batch_tokens=4096)
+    params = Score(template="plain", dtype="float32", max_length=512)
 
     def table(path: Path, first: int) -> bytes:
         anew()

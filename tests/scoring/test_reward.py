@@ -24,7 +24,7 @@ from evobuild.scoring.reward import EvolverTurns, Reward
 from evobuild.weights import checkpoints
 from stages import reward as stage
 
-SETTINGS = RewardParams(dtype="float32", max_length=64, batch_tokens=256)
+SETTINGS = RewardParams(dtype="float32", max_length=64)
 LONG = SETTINGS.model_copy(update={"max_length": 2048})
 
 
@@ -72,7 +72,7 @@ TURNS = [
 def test_rewards_are_what_the_model_gives_one_by_one(measured, folder):
     import torch
 
-    found = measured(TURNS, SETTINGS.model_copy(update={"batch_tokens": 10_000}))
+    found = measured(TURNS)
     model = checkpoints.load_classifier(Weights(str(folder / "one")), "float32")
     for each in TURNS:
         messages = [{"role": "user", "content": each.prompt}, {"role": "assistant", "content": each.answer}]

@@ -42,7 +42,7 @@ def _own_store(store) -> None:
 
 
 def settings(**fields) -> ScoreParams:
-    plain = {"template": "plain", "dtype": "float32", "max_length": 64, "batch_tokens": 256}
+    plain = {"template": "plain", "dtype": "float32", "max_length": 64}
     return ScoreParams.model_validate(plain | fields)
 
 
@@ -77,7 +77,7 @@ def test_rows_are_the_same_in_any_window(monkeypatch: pytest.MonkeyPatch, store,
     wanted = scores(ROWS)
     monkeypatch.setenv("EVOBUILD_STORE", str(store.parent / "other/replies.sqlite"))
     monkeypatch.setattr(score, "WINDOW", window)
-    found = scores(ROWS[::-1], batch_tokens=1)
+    found = scores(ROWS[::-1])
     assert found.keys() == wanted.keys()
     for row in (ROWS[0], ROWS[3]):
         assert found[row.id] == wanted[row.id]
@@ -147,7 +147,7 @@ def test_a_kept_value_of_another_program_is_measured_again(value: bytes) -> None
 def test_whatever_changes_a_loss_is_measured_anew(monkeypatch, change: dict) -> None:
     scores(ROWS[:1])
     monkeypatch.setattr(score, "load_scorer", lambda *_: pytest.fail("measured"))
-    scores(ROWS[:1], batch_tokens=999)
+    scores(ROWS[:1])
     with pytest.raises(pytest.fail.Exception, match="measured"):
         scores(ROWS[:1], **change)
 
@@ -275,7 +275,7 @@ def alpaca(count: int) -> list[Instruction]:
 
 def by_published(template: str, count: int) -> dict[str, Score | Reject]:
     scorer = Weights(f"{REAL_DATA}/models/stories260K")
-    return scores(alpaca(count), scorer, template=template, max_length=512, batch_tokens=4096)
+    return scores(alpaca(count), scorer, template=template, max_length=512)
 
 
 @real_data
