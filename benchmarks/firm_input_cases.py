@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild.core.stage import Folders, Out, argument_kinds
+from evobuild.core.declaration import Folders, Out, argument_kinds
 from evobuild.core.stages import STAGES
 
 Spoil = Callable[[], None]

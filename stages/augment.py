@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Augment, Switch
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
 
@@ -39,9 +40,18 @@ class Params(Part):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     branch: str
-    constraints: Out = out("data/{branch}/constraints.parquet")
-    rejects: Out = out("data/rejects/augment-{branch}.parquet")
-    counts: Out = out("data/counts/augment-{branch}.json")
+    constraints: Out = out("data/{branch}/constraints.parquet", push=False)
+    rejects: Out = out("data/rejects/augment-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/augment-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Invent constraints on the form of an answer, from those that are given.",
+    after="keywords",
+    per="branches",
+    asks="evolver",
+    counts="constraints proposed",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Backtranslate, Switch
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
 
@@ -37,9 +38,18 @@ class Params(Part):
 class Arguments:
     branch: str
     checked: Path = Path("data/{branch}/checked.parquet")
-    backtranslations: Out = out("data/{branch}/backtranslations.parquet")
-    rejects: Out = out("data/rejects/backtranslate-{branch}.parquet")
-    counts: Out = out("data/counts/backtranslate-{branch}.json")
+    backtranslations: Out = out("data/{branch}/backtranslations.parquet", push=False)
+    rejects: Out = out("data/rejects/backtranslate-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/backtranslate-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Say in words what each function checks.",
+    after="crosscheck",
+    per="branches",
+    asks="evolver",
+    counts="functions",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.cli.check.params import Params
-from evobuild.core.stage import Out, out, run
+from evobuild.core.declaration import Out, Stage, out
+from evobuild.core.stage import run
 from evobuild.process.terminal import log
 
 
@@ -19,6 +20,13 @@ class Arguments:
     values: Path = Path("params.yaml")
     checked: Out = out("data/check.txt")
     label: Out = out("data/label.txt")
+
+
+STAGE = Stage(
+    desc="Check params.yaml before anything runs.",
+    after="",
+    waits_for=("evobuild",),
+)
 
 
 def main(params: Params, args: Arguments) -> None:

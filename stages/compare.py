@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Name, Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.evaluation.pairwise import PAIR_PROMPTS
 from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
 from evobuild.models.params import ChatRole
@@ -45,10 +46,26 @@ class Arguments:
     evaluations: Path = Path("data/evaluation")
     label: Path = Path("data/label.txt")
     comparisons: Out = out("data/comparisons.parquet")
-    counts: Out = out("data/downstream/counts/compare.json")
-    metrics: Out = out("metrics/evaluation.json")
-    figures: Out = out("metrics/evaluation.csv")
-    differences: Out = out("metrics/differences.csv")
+    counts: Out = out("data/downstream/counts/compare.json", push=False)
+    metrics: Out = out("metrics/evaluation.json", cache=False)
+    figures: Out = plot("metrics/evaluation.csv")
+    differences: Out = out("metrics/differences.csv", cache=False)
+
+
+STAGE = Stage(
+    desc="Sum every benchmark up with its uncertainty, and compare every two models.",
+    after="evaluate",
+    asks="judge",
+    counts="pairs of replies",
+    plots={
+        "metrics/evaluation.csv": {
+            "template": "benchmarks",
+            "x": "value",
+            "y": "model",
+            "title": "Main figure of each benchmark",
+        }
+    },
+)
 
 
 def main(params: Params, args: Arguments) -> None:

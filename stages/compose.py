@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Compose, Switch
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 
 
 class AutoIF(Switch):
@@ -31,9 +32,17 @@ class Arguments:
     branch: str
     r0: Path = Path("data/rounds/r0.parquet")
     verified: Path = Path("data/{branch}/verified.parquet")
-    rows: Out = out("data/{branch}/rows.parquet")
-    rejects: Out = out("data/rejects/compose-{branch}.parquet")
-    counts: Out = out("data/counts/compose-{branch}.json")
+    rows: Out = out("data/{branch}/rows.parquet", push=False)
+    rejects: Out = out("data/rejects/compose-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/compose-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Put each constraint to queries, of the seed or of a file of their own.",
+    after="entailment",
+    per="branches",
+    counts="queries",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

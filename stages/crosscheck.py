@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Crosscheck, Switch
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.sandbox.params import Limits
 
 
@@ -30,11 +31,19 @@ class Arguments:
     branch: str
     constraints: Path = Path("data/{branch}/constraints.parquet")
     verifiers: Path = Path("data/{branch}/verifiers.parquet")
-    checked: Out = out("data/{branch}/checked.parquet")
-    functions: Out = out("data/{branch}/function_verdicts.parquet")
-    cases: Out = out("data/{branch}/case_verdicts.parquet")
-    rejects: Out = out("data/rejects/crosscheck-{branch}.parquet")
-    counts: Out = out("data/counts/crosscheck-{branch}.json")
+    checked: Out = out("data/{branch}/checked.parquet", push=False)
+    functions: Out = out("data/{branch}/function_verdicts.parquet", push=False)
+    cases: Out = out("data/{branch}/case_verdicts.parquet", push=False)
+    rejects: Out = out("data/rejects/crosscheck-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/crosscheck-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Hold all functions of a constraint against all its cases, in the sandbox.",
+    after="verifiers",
+    per="branches",
+    counts="constraints",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evobuild.contamination.params import Ngrams, SetColumns, Sets
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.process.terminal import log
 from evobuild.weights.params import WeightsRole
 
@@ -51,8 +52,8 @@ class Arguments:
     name: str
     evaluation: Path = Path("${decontaminate.sets.{name}}")
     responses: Path = Path("data/responses")
-    contamination: Out = out("data/contamination/{name}.parquet")
-    counts: Out = out("data/counts/decontaminate-{name}.json")
+    contamination: Out = out("data/contamination/{name}.parquet", push=False)
+    counts: Out = out("data/counts/decontaminate-{name}.json", push=False)
 
 
 def _embedder(params: Params, models: ExitStack) -> Embedder | None:
@@ -63,6 +64,13 @@ def _embedder(params: Params, models: ExitStack) -> Embedder | None:
     from evobuild.scoring.embeddings import Embedder
 
     return models.enter_context(Embedder(params.models.embedder))
+
+
+STAGE = Stage(
+    desc="Find the answered rows that share text with the evaluation set ${key}.",
+    after="tag",
+    per="decontaminate.sets",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

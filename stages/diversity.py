@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, Pools, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.scoring.params import Diversity
 from evobuild.weights.params import WeightsRole
 
@@ -31,12 +32,25 @@ class Params(WritesTables):
 class Arguments:
     rounds: Path = Path("data/rounds")
     label: Path = Path("data/label.txt")
-    embeddings: Out = out("data/embeddings")
-    diversity: Out = out("data/diversity")
-    rejects: Out = out("data/rejects/diversity.parquet")
-    counts: Out = out("data/counts/diversity.json")
-    metrics: Out = out("metrics/diversity.json")
-    histogram: Out = out("metrics/diversity.csv")
+    embeddings: Out = out("data/embeddings", push=False)
+    diversity: Out = out("data/diversity", push=False)
+    rejects: Out = out("data/rejects/diversity.parquet", push=False)
+    counts: Out = out("data/counts/diversity.json", push=False)
+    metrics: Out = out("metrics/diversity.json", cache=False)
+    histogram: Out = plot("metrics/diversity.csv")
+
+
+STAGE = Stage(
+    desc="Measure how far each instruction is from the nearest other one of its pool.",
+    after="score",
+    plots={
+        "metrics/diversity.csv": {
+            "x": "distance",
+            "y": "share",
+            "title": "Rows by the distance of the nearest other instruction",
+        }
+    },
+)
 
 
 def main(params: Params, args: Arguments) -> None:

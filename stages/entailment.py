@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Switch
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.weights.params import WeightsRole
 
 
@@ -29,9 +30,17 @@ class Arguments:
     branch: str
     checked: Path = Path("data/{branch}/checked.parquet")
     backtranslations: Path = Path("data/{branch}/backtranslations.parquet")
-    verified: Out = out("data/{branch}/verified.parquet")
-    rejects: Out = out("data/rejects/entailment-{branch}.parquet")
-    counts: Out = out("data/counts/entailment-{branch}.json")
+    verified: Out = out("data/{branch}/verified.parquet", push=False)
+    rejects: Out = out("data/rejects/entailment-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/entailment-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Drop constraints that contradict what their functions check.",
+    after="backtranslate",
+    per="branches",
+    counts="constraints",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

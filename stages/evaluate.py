@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Name, Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.evaluation.params import Evaluate, made_benchmarks, models_to_evaluate, on_held_out
 from evobuild.models.params import ChatRole
 from evobuild.sandbox.params import Limits
@@ -54,8 +55,17 @@ class Arguments:
     scratch: Path = Path("models/scratch")
     tuned: Path = Path("models/tuned")
     replies: Out = out("data/evaluation/{model}.parquet")
-    rejects: Out = out("data/downstream/rejects/evaluate-{model}.parquet")
-    counts: Out = out("data/downstream/counts/evaluate-{model}.json")
+    rejects: Out = out("data/downstream/rejects/evaluate-{model}.parquet", push=False)
+    counts: Out = out("data/downstream/counts/evaluate-{model}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Ask ${key} every benchmark, and score its replies.",
+    after="finetune",
+    per="evaluate.models",
+    asks="evaluated",
+    counts="items",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

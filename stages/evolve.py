@@ -6,9 +6,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.evolution.params import Evolve
 from evobuild.models.params import ChatRole
 
@@ -41,11 +42,20 @@ class Arguments:
     parent: str
     parents: Path = Path("data/rounds/{parent}.parquet")
     method: Path = Path("data/method.txt")
-    child: Out = out("data/rounds/{round}.parquet")
-    rejects: Out = out("data/rejects/evolve-{round}.parquet")
-    failures: Out = out("data/failures/{round}.parquet")
-    replies: Out = out("data/replies/{round}.parquet")
-    counts: Out = out("data/counts/evolve-{round}.json")
+    child: Out = out("data/rounds/{round}.parquet", push=False)
+    rejects: Out = out("data/rejects/evolve-{round}.parquet", push=False)
+    failures: Out = out("data/failures/{round}.parquet", push=False)
+    replies: Out = out("data/replies/{round}.parquet", push=False)
+    counts: Out = out("data/counts/evolve-{round}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Evolve every instruction of ${item.parent} once, giving ${key}.",
+    after="optimize",
+    per="rounds",
+    given={"parent": "${item.parent}"},
+    asks="evolver",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

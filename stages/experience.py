@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Dtype, Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.training.params import TRAINING, Experience
 from evobuild.weights.params import AdaptedRole
 from evobuild.weights.tokenized_pairs import Template
@@ -45,9 +46,15 @@ def _is_used(models: Models) -> bool:
 class Arguments:
     r0: Path = Path("data/rounds/r0.parquet")
     scratch: Path = Path("models/scratch")
-    model: Out = out("models/experienced")
-    rejects: Out = out("data/rejects/experience.parquet")
-    counts: Out = out("data/counts/experience.json")
+    model: Out = out("models/experienced", push=False)
+    rejects: Out = out("data/rejects/experience.parquet", push=False)
+    counts: Out = out("data/counts/experience.json", push=False)
+
+
+STAGE = Stage(
+    desc="Tune a base briefly on a few rows of each kind, if it is to score then (Cherry LLM).",
+    after="scratch",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Branches, Rounds
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.export.params import ExportParams
 
 
@@ -28,8 +29,22 @@ class Arguments:
     validation: Path = Path("data/validation/tables.json")
     exports: Out = out("data/export")
     lineage: Out = out("data/lineage.parquet")
-    rejects: Out = out("data/downstream/rejects/export.parquet")
-    counts: Out = out("data/downstream/counts/export.json")
+    rejects: Out = out("data/downstream/rejects/export.parquet", push=False)
+    counts: Out = out("data/downstream/counts/export.json", push=False)
+
+
+STAGE = Stage(
+    desc="Write the data set in formats of those who train on it, its card, and what its rows descend from.",
+    after="validate",
+    artifacts={
+        "dataset": {
+            "path": "data/export",
+            "type": "dataset",
+            "desc": "The data set in the formats of export.formats, with its card.",
+            "labels": ["instruction-tuning", "synthetic"],
+        }
+    },
+)
 
 
 def main(params: Params, args: Arguments) -> None:

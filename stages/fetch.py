@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Name, Part
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.seeds.params import Fetch
 
 
@@ -17,6 +18,15 @@ class Params(Part):
 class Arguments:
     name: str
     rows: Out = out("data/raw/{name}.parquet")
+
+
+STAGE = Stage(
+    desc="Fetch the data set ${key} from the hub at a pinned revision.",
+    after="check",
+    per="fetch",
+    keyed=("fetch",),
+    waits_for=("evobuild/core", "evobuild/text", "evobuild/seeds", "data/check.txt"),
+)
 
 
 def main(params: Params, args: Arguments) -> None:

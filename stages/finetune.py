@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
+from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.training.params import TRAINING, Bases, Finetune, settings_of_base, unread_keys
 
 
@@ -35,9 +36,35 @@ class Arguments:
     scratch: Path = Path("models/scratch")
     label: Path = Path("data/label.txt")
     tuned: Out = out("models/tuned/{base}")
-    rejects: Out = out("data/downstream/rejects/finetune-{base}.parquet")
-    counts: Out = out("data/downstream/counts/finetune-{base}.json")
-    curve: Out = out("metrics/training/{base}.csv")
+    rejects: Out = out("data/downstream/rejects/finetune-{base}.parquet", push=False)
+    counts: Out = out("data/downstream/counts/finetune-{base}.json", push=False)
+    curve: Out = plot(
+        "metrics/training/{base}.csv", x="step", y="loss", title="Loss of ${key} (nats per token)"
+    )
+
+
+STAGE = Stage(
+    desc="Fine-tune the base ${key}.",
+    after="gather",
+    per="bases",
+    plots={
+        "metrics/training": {
+            "x": "step",
+            "y": ["loss", "held_out_loss"],
+            "y_label": "nats per labelled token",
+            "title": "Loss (DRY RUN where models.responder is simulated)",
+        },
+        "dvclive/plots/metrics": {"x": "step"},
+    },
+    artifacts={
+        "model": {
+            "path": "models/tuned",
+            "type": "model",
+            "desc": "What each of `bases` was tuned to on the data set, a folder each.",
+            "labels": ["instruction-tuning", "text-generation"],
+        }
+    },
+)
 
 
 def main(params: Params, args: Arguments) -> None:

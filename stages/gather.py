@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Name, Part, WritesTables
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.training.params import Method
 
 
@@ -24,10 +25,17 @@ class Arguments:
     dataset: Path = Path("data/dataset.parquet")
     responses: Path = Path("data/responses")
     preferences: Path = Path("data/preferences")
-    training: Out = out("data/training.parquet")
+    training: Out = out("data/training.parquet", push=False)
     # In a folder that other stages depend on whole, which so is there even if no base is tuned.
     about: Out = out("models/tuned/data.json")
-    counts: Out = out("data/downstream/counts/gather.json")
+    counts: Out = out("data/downstream/counts/gather.json", push=False)
+
+
+STAGE = Stage(
+    desc="Gather what is trained on.",
+    after="export",
+    waits_for=("data/validation/tables.json",),
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, RandomSeed, Rounds
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.evolution.params import Keywords
 from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
@@ -34,11 +35,26 @@ class Arguments:
     replies: Path = Path("data/replies")
     rounds: Path = Path("data/rounds")
     label: Path = Path("data/label.txt")
-    keywords: Out = out("data/keywords.parquet")
-    rejects: Out = out("data/rejects/keywords.parquet")
-    counts: Out = out("data/counts/keywords.json")
-    metrics: Out = out("metrics/keywords.json")
-    frequencies: Out = out("metrics/keywords.csv")
+    keywords: Out = out("data/keywords.parquet", push=False)
+    rejects: Out = out("data/rejects/keywords.parquet", push=False)
+    counts: Out = out("data/counts/keywords.json", push=False)
+    metrics: Out = out("metrics/keywords.json", cache=False)
+    frequencies: Out = plot("metrics/keywords.csv")
+
+
+STAGE = Stage(
+    desc="Name the methods in the evolver's replies by short phrases, and count those.",
+    after="evolve",
+    asks="judge",
+    plots={
+        "metrics/keywords.csv": {
+            "template": "bar_horizontal_sorted",
+            "x": "count",
+            "y": "keyword",
+            "title": "Methods behind each keyword",
+        }
+    },
+)
 
 
 def main(params: Params, args: Arguments) -> None:

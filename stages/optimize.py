@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
+from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.evolution.params import Failures, MethodName, Optimize, Strategy
 from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
@@ -69,12 +70,31 @@ class Arguments:
     r0: Path = Path("data/rounds/r0.parquet")
     label: Path = Path("data/label.txt")
     method: Out = out("data/method.txt")
-    candidates: Out = out("data/optimization/candidates.parquet")
-    trajectories: Out = out("data/optimization/trajectories.parquet")
-    failures: Out = out("data/optimization/failures.parquet")
-    counts: Out = out("data/counts/optimize.json")
-    metrics: Out = out("metrics/optimization.json")
-    curve: Out = out("metrics/optimization.csv")
+    candidates: Out = out("data/optimization/candidates.parquet", push=False)
+    trajectories: Out = out("data/optimization/trajectories.parquet", push=False)
+    failures: Out = out("data/optimization/failures.parquet", push=False)
+    counts: Out = out("data/counts/optimize.json", push=False)
+    metrics: Out = out("metrics/optimization.json", cache=False)
+    curve: Out = plot("metrics/optimization.csv")
+
+
+STAGE = Stage(
+    desc="Improve the evolving method from its failures (Auto Evol-Instruct).",
+    after="experience",
+    asks="evolver",
+    plots={
+        "metrics/optimization.csv": {
+            "x": "step",
+            "y": "failure_rate",
+            "title": "Failure rate of the evolving method",
+        },
+        "method_length": {
+            "x": "step",
+            "y": {"metrics/optimization.csv": "words"},
+            "title": "Words of the evolving method",
+        },
+    },
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from evobuild.autoif.params import OFF, SWITCH, BranchModels, Quality, Sample, Switch, Verify
 from evobuild.core.conversation import PLAIN
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.core.uri import ChatModel
 
 
@@ -53,12 +54,20 @@ class Arguments:
     rows: Path = Path("data/{branch}/rows.parquet")
     answers: Path = Path("data/{branch}/answers.parquet")
     checks: Path = Path("data/{branch}/checks.parquet")
-    qualities: Out = out("data/{branch}/qualities.parquet")
-    pool: Out = out("data/rounds/{branch}.parquet")
-    preferences: Out = out("data/preferences/{branch}.parquet")
+    qualities: Out = out("data/{branch}/qualities.parquet", push=False)
+    pool: Out = out("data/rounds/{branch}.parquet", push=False)
+    preferences: Out = out("data/preferences/{branch}.parquet", push=False)
     exports: Out = out("data/export_{branch}")
-    rejects: Out = out("data/rejects/quality-{branch}.parquet")
-    counts: Out = out("data/counts/quality-{branch}.json")
+    rejects: Out = out("data/rejects/quality-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/quality-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Judge the answers that keep their constraint, and give the pool with the best of each row.",
+    after="verify",
+    per="branches",
+    asks="judge",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

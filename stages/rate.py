@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Rate
 
@@ -35,10 +36,18 @@ class Params(WritesTables):
 class Arguments:
     pool: str
     rows: Path = Path("data/rounds/{pool}.parquet")
-    ratings: Out = out("data/ratings/{pool}.parquet")
-    unread: Out = out("data/unread/{pool}.parquet")
-    rejects: Out = out("data/rejects/rate-{pool}.parquet")
-    counts: Out = out("data/counts/rate-{pool}.json")
+    ratings: Out = out("data/ratings/{pool}.parquet", push=False)
+    unread: Out = out("data/unread/{pool}.parquet", push=False)
+    rejects: Out = out("data/rejects/rate-{pool}.parquet", push=False)
+    counts: Out = out("data/counts/rate-{pool}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Rate the difficulty of every instruction of ${key}.",
+    after="respond",
+    per="pools",
+    asks="judge",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

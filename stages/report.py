@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evobuild.core.declaration import Folders, Out, Stage, out
 from evobuild.core.measures import measure_folders
-from evobuild.core.stage import Folders, Out, out, run
+from evobuild.core.stage import run
 from evobuild.reporting.calls import CallParams
 
 
@@ -40,6 +41,13 @@ class Arguments:
     page: Out = out("data/report.html")
     explorer: Out = out("data/explorer")
     validation_page: Out = out("data/validation.html")
+
+
+STAGE = Stage(
+    desc="Write the report, one HTML page, and beside it the explorer of all rows and what tables are "
+    "held to.",
+    after="summarize",
+)
 
 
 def main(params: CallParams, args: Arguments) -> None:

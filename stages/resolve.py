@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.cli.check.params import Params
-from evobuild.core.stage import Out, out, run
+from evobuild.core.declaration import Out, Stage, out
+from evobuild.core.stage import run
 from evobuild.process.terminal import log
 
 
@@ -21,7 +22,23 @@ class Arguments:
     source: Path = Path("${seed.source}")
     # Files that params name, fetched ones among them, count by their content.
     raw: Path = Path("data/raw")
-    settings: Out = out("data/settings")
+    settings: Out = out("data/settings", persist=True)
+
+
+STAGE = Stage(
+    desc="Write down what each stage reads under these settings, and remove what removed rounds left.",
+    after="seed",
+    waits_for=(
+        "stages",
+        "evobuild",
+        "${prompts}",
+        "requirements.lock",
+        "${evolve.file}",
+        "${autoif.compose.file}",
+        "${autoif.seeds}",
+        "data/check.txt",
+    ),
+)
 
 
 def main(params: Params, args: Arguments) -> None:

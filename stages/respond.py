@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.answering.params import Respond
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.core.tables import SEED_ROUND
 from evobuild.models.params import ChatRole
 
@@ -38,9 +39,17 @@ class Params(WritesTables):
 class Arguments:
     pool: str
     rows: Path = Path("data/rounds/{pool}.parquet")
-    responses: Out = out("data/responses/{pool}.parquet")
-    rejects: Out = out("data/rejects/respond-{pool}.parquet")
-    counts: Out = out("data/counts/respond-{pool}.json")
+    responses: Out = out("data/responses/{pool}.parquet", push=False)
+    rejects: Out = out("data/rejects/respond-{pool}.parquet", push=False)
+    counts: Out = out("data/counts/respond-{pool}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Answer every instruction of ${key}.",
+    after="quality",
+    per="pools",
+    asks="responder",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

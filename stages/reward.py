@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, Pools, Rounds, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.scoring.params import Reward
 from evobuild.weights.params import WeightsRole
 
@@ -40,11 +41,18 @@ class Arguments:
     rounds: Path = Path("data/rounds")
     method: Path = Path("data/method.txt")
     label: Path = Path("data/label.txt")
-    rewards: Out = out("data/rewards")
-    rejects: Out = out("data/rejects/reward.parquet")
-    counts: Out = out("data/counts/reward.json")
-    metrics: Out = out("metrics/reward.json")
-    histogram: Out = out("metrics/reward.csv")
+    rewards: Out = out("data/rewards", push=False)
+    rejects: Out = out("data/rejects/reward.parquet", push=False)
+    counts: Out = out("data/counts/reward.json", push=False)
+    metrics: Out = out("metrics/reward.json", cache=False)
+    histogram: Out = plot("metrics/reward.csv")
+
+
+STAGE = Stage(
+    desc="Reward each evolved instruction as the answer to what its evolver was asked.",
+    after="diversity",
+    plots={"metrics/reward.csv": {"x": "reward", "y": "share", "title": "Rows by reward"}},
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from evobuild.answering.params import Rules
 from evobuild.autoif.params import OFF, Sample, Switch
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
 
@@ -46,9 +47,18 @@ class Params(WritesTables):
 class Arguments:
     branch: str
     rows: Path = Path("data/{branch}/rows.parquet")
-    answers: Out = out("data/{branch}/answers.parquet")
-    rejects: Out = out("data/rejects/sample-{branch}.parquet")
-    counts: Out = out("data/counts/sample-{branch}.json")
+    answers: Out = out("data/{branch}/answers.parquet", push=False)
+    rejects: Out = out("data/rejects/sample-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/sample-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Answer each row of the branch several times.",
+    after="compose",
+    per="branches",
+    asks="responder",
+    counts="replies",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

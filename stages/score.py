@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, Pools, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.scoring.params import Score
 from evobuild.weights.params import AdaptedRole
 
@@ -31,9 +32,15 @@ class Arguments:
     responses: Path = Path("data/responses")
     scratch: Path = Path("models/scratch")
     experienced: Path = Path("models/experienced")
-    scores: Out = out("data/scores")
-    rejects: Out = out("data/rejects/score.parquet")
-    counts: Out = out("data/counts/score.json")
+    scores: Out = out("data/scores", push=False)
+    rejects: Out = out("data/rejects/score.parquet", push=False)
+    counts: Out = out("data/counts/score.json", push=False)
+
+
+STAGE = Stage(
+    desc="Score the answered instructions of all pools: L(Q), L(A|Q), L(A), IFD, IC-IFD.",
+    after="rate",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

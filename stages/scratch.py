@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.core.uri import Weights
 from evobuild.training.params import Bases, Scratch
 from evobuild.weights.params import AdaptedRole, WeightsRole
@@ -56,7 +57,13 @@ def _is_used(params: Params) -> bool:
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     r0: Path = Path("data/rounds/r0.parquet")
-    model: Out = out("models/scratch")
+    model: Out = out("models/scratch", push=False)
+
+
+STAGE = Stage(
+    desc="Train the toy base model, if a role uses it.",
+    after="resolve",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import RandomSeed, WritesTables
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.seeds.params import Seed
 
 
@@ -18,13 +19,20 @@ class Params(WritesTables):
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     source: Path = Path("${seed.source}")
-    r0: Out = out("data/rounds/r0.parquet")
-    held_out: Out = out("data/held_out.parquet")
-    failures: Out = out("data/failures/r0.parquet")
-    replies: Out = out("data/replies/r0.parquet")
-    preferences: Out = out("data/preferences/r0.parquet")
-    rejects: Out = out("data/rejects/seed.parquet")
-    counts: Out = out("data/counts/seed.json")
+    r0: Out = out("data/rounds/r0.parquet", push=False)
+    held_out: Out = out("data/held_out.parquet", push=False)
+    failures: Out = out("data/failures/r0.parquet", push=False)
+    replies: Out = out("data/replies/r0.parquet", push=False)
+    preferences: Out = out("data/preferences/r0.parquet", push=False)
+    rejects: Out = out("data/rejects/seed.parquet", push=False)
+    counts: Out = out("data/counts/seed.json", push=False)
+
+
+STAGE = Stage(
+    desc="Read the seed data, split off the held-out rows, and give round r0.",
+    after="fetch",
+    waits_for=("evobuild/core", "evobuild/text", "evobuild/seeds", "requirements.lock", "data/check.txt"),
+)
 
 
 def main(params: Params, args: Arguments) -> None:

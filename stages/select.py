@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evobuild.core.declaration import Folders, Out, Stage, out
 from evobuild.core.measures import measure_folders
-from evobuild.core.stage import Folders, Out, out, run
+from evobuild.core.stage import run
 from evobuild.process.terminal import log
 from evobuild.selection.params import SelectParams
 
@@ -19,8 +20,14 @@ class Arguments:
     contamination: Path = Path("data/contamination")
     measures: Folders = field(default_factory=measure_folders)
     dataset: Out = out("data/dataset.parquet")
-    rejects: Out = out("data/rejects/select.parquet")
-    counts: Out = out("data/counts/select.json")
+    rejects: Out = out("data/rejects/select.parquet", push=False)
+    counts: Out = out("data/counts/select.json", push=False)
+
+
+STAGE = Stage(
+    desc="Choose the rows that make the data set.",
+    after="decontaminate",
+)
 
 
 def main(params: SelectParams, args: Arguments) -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evobuild.contamination.params import Sets
+from evobuild.core.declaration import Folders, Out, Stage, metric, out, plot
 from evobuild.core.measures import measure_folders
 from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Folders, Out, out, run
+from evobuild.core.stage import run
 from evobuild.models.params import Evaluated
 from evobuild.training.params import Bases
 
@@ -48,19 +49,51 @@ class Arguments:
     optimization: Path = Path("metrics/optimization.json")
     curves: Path = Path("metrics/training")
     label: Path = Path("data/label.txt")
-    headline: Out = out("metrics/headline.json")
-    row_counts: Out = out("metrics/rows.json")
-    means: Out = out("metrics/measures.json")
-    levels: Out = out("metrics/difficulty.csv")
-    histogram: Out = out("metrics/scores.csv")
-    evolution: Out = out("metrics/evolution.json")
-    reasons: Out = out("metrics/failures.csv")
-    token_probability: Out = out("metrics/token_probability.json")
-    probability_bins: Out = out("metrics/token_probability.csv")
-    contamination: Out = out("metrics/contamination.json")
-    branches: Out = out("metrics/branches.json")
-    funnel: Out = out("metrics/branches.csv")
-    usage: Out = out("metrics/usage.json")
+    headline: Out = metric("metrics/headline.json")
+    row_counts: Out = out("metrics/rows.json", cache=False)
+    means: Out = out("metrics/measures.json", cache=False)
+    levels: Out = plot("metrics/difficulty.csv")
+    histogram: Out = plot("metrics/scores.csv")
+    evolution: Out = out("metrics/evolution.json", cache=False)
+    reasons: Out = plot("metrics/failures.csv")
+    token_probability: Out = out("metrics/token_probability.json", cache=False)
+    probability_bins: Out = plot("metrics/token_probability.csv")
+    contamination: Out = out("metrics/contamination.json", cache=False)
+    branches: Out = out("metrics/branches.json", cache=False)
+    funnel: Out = plot("metrics/branches.csv")
+    usage: Out = out("metrics/usage.json", cache=False)
+
+
+STAGE = Stage(
+    desc="Gather the figures of all rounds and pools, and the dozen that tell runs apart.",
+    after="validate_outputs",
+    plots={
+        "metrics/difficulty.csv": {
+            "template": "bar_horizontal_sorted",
+            "x": "rows",
+            "y": "level",
+            "title": "Rows by difficulty level",
+        },
+        "metrics/scores.csv": {"x": "ic_ifd", "y": "rows", "title": "Rows by IC-IFD"},
+        "metrics/failures.csv": {
+            "template": "bar_horizontal_sorted",
+            "x": "rows",
+            "y": "reason",
+            "title": "Failures by reason",
+        },
+        "metrics/branches.csv": {
+            "template": "bar_horizontal_sorted",
+            "x": "share",
+            "y": "step",
+            "title": "Share that each step of AutoIF let through",
+        },
+        "metrics/token_probability.csv": {
+            "x": "probability",
+            "y": "share",
+            "title": "Top-1 probability of the evolver",
+        },
+    },
+)
 
 
 def main(params: Params, args: Arguments) -> None:

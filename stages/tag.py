@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, Pools, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Tag
 
@@ -32,11 +33,19 @@ class Params(WritesTables):
 class Arguments:
     rounds: Path = Path("data/rounds")
     label: Path = Path("data/label.txt")
-    tags: Out = out("data/tags")
-    rejects: Out = out("data/rejects/tag.parquet")
-    counts: Out = out("data/counts/tag.json")
-    metrics: Out = out("metrics/tags.json")
-    histogram: Out = out("metrics/tags.csv")
+    tags: Out = out("data/tags", push=False)
+    rejects: Out = out("data/rejects/tag.parquet", push=False)
+    counts: Out = out("data/counts/tag.json", push=False)
+    metrics: Out = out("metrics/tags.json", cache=False)
+    histogram: Out = plot("metrics/tags.csv")
+
+
+STAGE = Stage(
+    desc="Tag instructions of all pools, for their complexity and diversity.",
+    after="reward",
+    asks="tagger",
+    plots={"metrics/tags.csv": {"x": "tags", "y": "share", "title": "Rows by number of tags"}},
+)
 
 
 def main(params: Params, args: Arguments) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evobuild.contracts.line_params import ValidateParams
+from evobuild.core.declaration import Folders, Out, Stage, out
 from evobuild.core.measures import measure_folders
-from evobuild.core.stage import Folders, Out, out, run
+from evobuild.core.stage import run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,12 @@ class Arguments:
     counts: Path = Path("data/counts")
     rejects: Path = Path("data/rejects")
     validation: Out = out("data/validation/tables.json")
+
+
+STAGE = Stage(
+    desc="Hold the data set, and every table that it is made of, to expectations/.",
+    after="select",
+)
 
 
 def main(params: ValidateParams, args: Arguments) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.contracts.output_params import OutputParams
-from evobuild.core.stage import Out, out, run
+from evobuild.core.declaration import Out, Stage, out
+from evobuild.core.stage import run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,12 @@ class Arguments:
     dataset: Path = Path("data/dataset.parquet")
     later: Path = Path("data/downstream")
     validation: Out = out("data/validation/outputs.json")
+
+
+STAGE = Stage(
+    desc="Hold exports, replies to benchmarks and comparisons to expectations/.",
+    after="compare",
+)
 
 
 def main(params: OutputParams, args: Arguments) -> None:

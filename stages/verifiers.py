@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Switch, Verifiers
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
 
@@ -33,9 +34,18 @@ class Params(Part):
 class Arguments:
     branch: str
     constraints: Path = Path("data/{branch}/constraints.parquet")
-    verifiers: Out = out("data/{branch}/verifiers.parquet")
-    rejects: Out = out("data/rejects/verifiers-{branch}.parquet")
-    counts: Out = out("data/counts/verifiers-{branch}.json")
+    verifiers: Out = out("data/{branch}/verifiers.parquet", push=False)
+    rejects: Out = out("data/rejects/verifiers-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/verifiers-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Write functions that check each constraint, and cases to try them on.",
+    after="augment",
+    per="branches",
+    asks="evolver",
+    counts="replies with a function",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

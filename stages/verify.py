@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.autoif.params import OFF, Sample, Switch, Verify
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import WritesTables
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Out, out, run
+from evobuild.core.stage import run
 from evobuild.sandbox.params import Limits
 
 
@@ -35,9 +36,17 @@ class Arguments:
     verified: Path = Path("data/{branch}/verified.parquet")
     rows: Path = Path("data/{branch}/rows.parquet")
     answers: Path = Path("data/{branch}/answers.parquet")
-    checks: Out = out("data/{branch}/checks.parquet")
-    rejects: Out = out("data/rejects/verify-{branch}.parquet")
-    counts: Out = out("data/counts/verify-{branch}.json")
+    checks: Out = out("data/{branch}/checks.parquet", push=False)
+    rejects: Out = out("data/rejects/verify-{branch}.parquet", push=False)
+    counts: Out = out("data/counts/verify-{branch}.json", push=False)
+
+
+STAGE = Stage(
+    desc="Run the functions of its constraint on each answer, in the sandbox.",
+    after="sample",
+    per="branches",
+    counts="answers",
+)
 
 
 def main(params: Params, args: Arguments) -> None:

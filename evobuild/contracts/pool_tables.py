@@ -17,8 +17,8 @@ from evobuild.contracts.hashed_ids import hashed
 from evobuild.contracts.languages import languages_of
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.core import tables
+from evobuild.core.declaration import Folders
 from evobuild.core.measures import COLUMNS, MEASURES, Measure
-from evobuild.core.stage import Folders
 from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, PREFERENCES
 from evobuild.selection.candidate_rows import MEASURED
 

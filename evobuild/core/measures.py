@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from evobuild.core.stage import Folders
+from evobuild.core.declaration import Folders
 
 
 class Column(NamedTuple):

@@ -1,21 +1,8 @@
 """What runs every stage script: arguments, params, locks, whole outs, errors.
 
-A script defines what it reads of params.yaml and what it is given, and ends with `run(main)`:
-
-    class Params(Part):                                        # the sections of params.yaml that it reads
-        rate: Rate
-
-    @dataclass(frozen=True, kw_only=True)
-    class Arguments:
-        pool: str                                              # a name: --pool, wanted
-        rows: Path = Path("data/rounds/{pool}.parquet")        # read: --rows, this path unless given
-        source: Path = Path("${seed.source}")                  # read: the path that params.yaml gives there
-        ratings: Out = out("data/ratings/{pool}.parquet")      # written
-
-    def main(params: Params, args: Arguments) -> None: ...
-
-main gets a temporary path for each `Out`, which takes the real name when main returns. So an out is whole
-or absent, a second writer is refused, and a stage dies with the process that started it.
+`core/declaration.py` shows what a script declares; it ends with `run(main)`. main gets a temporary path for
+each `Out`, which takes the real name when main returns. So an out is whole or absent, a second writer is
+refused, and a stage dies with the process that started it.
 """
 
 from __future__ import annotations
@@ -23,15 +10,24 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
-import re
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NewType, NoReturn, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
+from evobuild.core.declaration import (
+    Folders,
+    Out,
+    argument_kinds,
+    declared_arguments,
+    default_folders,
+    instance_name,
+    params_schema,
+    stage_arguments,
+)
 from evobuild.core.errors import NothingLeft, UserError
 from evobuild.core.outs import whole
 from evobuild.core.scratch import stage_scratch
@@ -44,19 +40,8 @@ from evobuild.process.supervision import check_address_space, die_with_parent, s
 from evobuild.process.terminal import log
 from evobuild.process.version import __version__
 
-Out = NewType("Out", Path)
-"""A path that a stage writes; a file or a folder."""
 OBJECTS = 20_000
 """New ones after which Python looks for garbage; after its own 700, that is a tenth of an import of torch."""
-
-
-class Folders(dict[str, Path]):
-    """Folders that a stage reads, by name; each is an option of its own."""
-
-
-def out(path: str) -> Out:
-    """A path that a stage writes."""
-    return Out(Path(path))
 
 
 def run(main: Callable[..., None]) -> NoReturn:
@@ -158,7 +143,7 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
         inputs = _paths_read(arguments, kinds, reads.ignored)
         _check_inputs(inputs)
         outs = [name for name, kind in kinds.items() if kind is Out]
-        declared = [getattr(_declared(main, given), name) for name in outs]
+        declared = [getattr(declared_arguments(main, given), name) for name in outs]
         paths = [getattr(arguments, name) for name in outs]
         temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
         if isinstance(read, Part):
@@ -196,73 +181,6 @@ def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any],
     return f"all rejects: {arguments.rejects}{anew if has_replies and name in ASKED else ''}"
 
 
-def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:
-    """The name of the round, pool, branch or set that a stage runs for: the first that it is given, or ''."""
-    return next((str(getattr(arguments, name)) for name, kind in kinds.items() if kind is str), "")
-
-
-def params_schema(main: Callable[..., None]) -> Any:
-    """The record of what a stage reads of params.yaml."""
-    return get_type_hints(main)["params"]
-
-
-def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
-    """What a stage is given: name to str, Path (read), Folders (read) or Out (written)."""
-    return get_type_hints(get_type_hints(main)["args"])
-
-
-def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None], params: Any = None) -> Any:
-    """A stage's arguments: what is given, else the default paths, with the given names put into these.
-
-    params: what the stage reads of them. A default such as ${seed.source} is the path that they give there,
-    so that no command holds it, whatever its characters; without params it stays as it is.
-
-    Raises UserError at a name that is none, or that is missing.
-    """
-    kind = get_type_hints(main)["args"]
-    kinds = argument_kinds(main)
-    names = {name: given.get(name) for name, kind_ in kinds.items() if kind_ is str}
-    for name, value in names.items():
-        if value is None or not re.fullmatch(r"[a-z][a-z0-9_]*", value):
-            raise UserError(f"--{name}: {value!r}; expected a name of small letters, digits and '_'")
-    values: dict[str, Any] = dict(names)
-    for field in dataclasses.fields(kind):
-        if kinds[field.name] is Folders:
-            values[field.name] = Folders(
-                {name: Path(given.get(name) or path) for name, path in _default_folders(field).items()}
-            )
-        elif kinds[field.name] is not str:
-            path = given.get(field.name) or _default_path(str(field.default), names, params)
-            values[field.name] = Path(path)
-    return kind(**values)
-
-
-def _default_path(path: str, names: Mapping[str, str | None], params: Any) -> str:
-    for name, value in names.items():
-        path = path.replace(f"{{{name}}}", str(value))
-    if params is None or not (found := re.fullmatch(r"\$\{([a-z0-9_.]+)\}", path)):
-        return path
-    for key in found[1].split("."):
-        try:
-            params = params[key] if isinstance(params, dict) else getattr(params, key)
-        except KeyError as error:
-            raise UserError(f"params.yaml: {found[1]} is not there, and its path is to be read") from error
-    return str(params)
-
-
-def _declared(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
-    """A stage's arguments with its own paths where it has them, whatever is given."""
-    kind = get_type_hints(main)["args"]
-    wanted = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
-    return stage_arguments(main, {name: value for name, value in given.items() if name in wanted})
-
-
-def _default_folders(field: dataclasses.Field[Any]) -> Folders:
-    assert field.default_factory is not dataclasses.MISSING, "folders have a default factory"
-    folders: Folders = field.default_factory()
-    return folders
-
-
 def _paths_read(arguments: Any, kinds: Mapping[str, Any], ignored: Collection[str]) -> dict[str, Path]:
     """The paths that a stage reads, by option. ignored: arguments whose paths it does not open."""
     found: dict[str, Path] = {}
@@ -285,7 +203,7 @@ def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
     for field in dataclasses.fields(get_type_hints(main)["args"]):
         kind, wanted = kinds[field.name], field.default is dataclasses.MISSING
         if kind is Folders:
-            for name, path in _default_folders(field).items():
+            for name, path in default_folders(field).items():
                 parser.add_argument(f"--{name}", metavar="PATH", help=f"read; {path}")
             continue
         verb = {str: "name", Out: "written"}.get(kind, "read")

@@ -1,68 +1,36 @@
 """The stages of the pipeline, in the order of dvc.yaml: what each is run for, whom it asks, what it counts.
 
-Held against dvc.yaml by a test. What a stage leaves of a round, branch or pool is named after both,
+Derived from what the scripts declare. What a stage leaves of a round, branch or pool is named after both,
 `data/counts/respond-r1.json`; what it leaves of all, after the stage alone. Counts and rejects of stages
 after `select` lie in `data/downstream/`, so that what describes the data set waits for no training.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.core.measures import MEASURES
 
+FILE = Path(__file__).with_name("stages.json")
+"""Name, per, asks and counts of each stage; `evobuild pipeline` writes it from the scripts."""
+
 
 class Stage(NamedTuple):
-    """A stage. per: the params key whose entries it is run for, one by one; '' if it runs once.
-
-    asks: the role of the chat model that it asks most, '' for none. counts: what its counts are of.
-    """
+    """A stage of the roster: `core/declaration.py` has what its fields mean."""
 
     name: str
-    per: str = ""
-    asks: str = ""
-    counts: str = "rows"
+    per: str
+    asks: str
+    counts: str
 
 
 EVALUATED = "evaluated"
 """What the models of `evaluate.models` play; no key of `models` names them."""
 
-_MEASURING = tuple(Stage(each.stage, "" if each.once else "pools", each.asks) for each in MEASURES)
-
-STAGES = (
-    Stage("check"),
-    Stage("fetch", "fetch"),
-    Stage("seed"),
-    Stage("resolve"),
-    Stage("scratch"),
-    Stage("experience"),
-    Stage("optimize", asks="evolver"),
-    Stage("evolve", "rounds", "evolver"),
-    Stage("keywords", asks="judge"),
-    Stage("augment", "branches", "evolver", "constraints proposed"),
-    Stage("verifiers", "branches", "evolver", "replies with a function"),
-    Stage("crosscheck", "branches", "", "constraints"),
-    Stage("backtranslate", "branches", "evolver", "functions"),
-    Stage("entailment", "branches", "", "constraints"),
-    Stage("compose", "branches", "", "queries"),
-    Stage("sample", "branches", "responder", "replies"),
-    Stage("verify", "branches", "", "answers"),
-    Stage("quality", "branches", "judge", "rows"),
-    Stage("respond", "pools", "responder"),
-    *_MEASURING,
-    Stage("decontaminate", "decontaminate.sets"),
-    Stage("select"),
-    Stage("validate"),
-    Stage("export"),
-    Stage("gather"),
-    Stage("finetune", "bases"),
-    Stage("evaluate", "evaluate.models", EVALUATED, "items"),
-    Stage("compare", asks="judge", counts="pairs of replies"),
-    Stage("validate_outputs"),
-    Stage("summarize"),
-    Stage("report"),
-)
+STAGES = tuple(Stage(*each) for each in json.loads(FILE.read_text(encoding="utf-8")))
 
 _NAMES = [stage.name for stage in STAGES]
 AFTER_SELECT = frozenset(_NAMES[_NAMES.index("select") + 1 :])

@@ -110,6 +110,7 @@ def read_source(content: bytes, path: Path) -> Source:
     nodes = list(_running(tree))
     strings = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     names = sorted(each for each in strings if any(data_files(path, [each])))
+    tree.body = [each for each in tree.body if not _is_declaration(each)]
     digest = hashlib.blake2b("\0".join(_canonical(tree)).encode(), digest_size=_BYTES).hexdigest()
     return Source(digest, tuple(sorted(set(_imports(nodes)))), tuple(names))
 
@@ -188,6 +189,11 @@ def _canonical(value: object) -> Iterator[str]:
         yield ")"
     else:
         yield repr(value)
+
+
+def _is_declaration(node: ast.stmt) -> bool:
+    """Whether it declares a stage: what that says stands in dvc.yaml, where DVC sees it."""
+    return isinstance(node, ast.Assign) and [getattr(each, "id", "") for each in node.targets] == ["STAGE"]
 
 
 def _is_text(node: ast.AST) -> bool:

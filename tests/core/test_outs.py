@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from evobuild.core import stage
+from evobuild.core.declaration import Out, out
 from evobuild.core.errors import UserError
 from evobuild.core.outs import whole
 from evobuild.core.params import Part
-from evobuild.core.stage import Out, out
 
 
 class Params(Part):

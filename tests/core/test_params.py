@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params, load_all_params
+from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadParams
 from evobuild.core.machine import Machine
 from evobuild.core.params import (
@@ -23,7 +24,6 @@ from evobuild.core.params import (
     load_params,
     validated,
 )
-from evobuild.core.stage import params_schema
 from evobuild.core.stages import STAGES
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.core.yaml_files import read_yaml

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from evobuild.core import prompts, stage
+from evobuild.core.declaration import Folders, Out, out
 from evobuild.core.errors import UserError
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import Folders, Out, out
 
 
 class Params(Part):
@@ -67,8 +67,8 @@ def test_paths_that_are_not_given_are_the_defaults_with_the_names_filled_in():
         own_text=Path("own.txt"),
         rows=Path("data/rounds/r0.parquet"),
         measures=folders(),
-        child=out("made/r1-of-r0.txt"),
-        metrics=out("made/metrics.txt"),
+        child=Path("made/r1-of-r0.txt"),
+        metrics=Path("made/metrics.txt"),
     )
 
 

@@ -113,7 +113,8 @@ def test_stages_that_end_together_lose_no_line():
 SCRIPT = """
 from dataclasses import dataclass
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import Out, out, run
+from evobuild.core.declaration import Out, out
+from evobuild.core.stage import run
 from evobuild.core.tables import write_json
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model

@@ -10,8 +10,8 @@ import pytest
 import trees
 
 from evobuild.core import tables
+from evobuild.core.declaration import Folders
 from evobuild.core.measures import MEASURES, measure_folders
-from evobuild.core.stage import Folders
 from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
 from evobuild.reporting.stage_counts import CountFolders, Names, asking_stages

@@ -12,9 +12,9 @@ from evobuild.contracts import output_tables, pool_tables
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.contracts.output_params import OutputParams
 from evobuild.core import tables
+from evobuild.core.declaration import Folders
 from evobuild.core.measures import MEASURES, measure_of
 from evobuild.core.reasons import NOT_ANSWERED
-from evobuild.core.stage import Folders
 from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.yaml_files import read_yaml
 

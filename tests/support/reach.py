@@ -13,8 +13,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from evobuild.core.declaration import Folders, Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.params import declared_keys
-from evobuild.core.stage import Folders, Out, argument_kinds, params_schema, stage_arguments
 
 ROOT = Path(__file__).parents[2]
 WHOLE_FILE = ("check", "resolve", "report")

@@ -11,9 +11,9 @@ import yaml
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.resolve.settings import FIRST, stage_instances
+from evobuild.core.declaration import params_schema
 from evobuild.core.params import Part
 from evobuild.core.reads import Given, Reads
-from evobuild.core.stage import params_schema
 from evobuild.core.stages import OF_ALL_POOLS
 from evobuild.evaluation.benchmarks import BENCHMARKS
 from evobuild.training.params import SHARED

@@ -8,6 +8,7 @@ from __future__ import annotations
 COMMANDS = {
     "init": "begin a project of one's own, in a folder of its own",
     "upgrade": "bring a project to the installed version: what is merged, what becomes stale",
+    "pipeline": "write dvc.yaml from what the stages declare",
     "repro": "check params.yaml, then dvc repro with what follows",
     "pull": "dvc pull of what a reader of the data set needs",
     "inspect": "what a file of seed data holds, and the params that fit",

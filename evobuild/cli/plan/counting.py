@@ -12,9 +12,9 @@ from contextlib import ExitStack, redirect_stderr, suppress
 from pathlib import Path
 
 from evobuild.cli.check.params import PARAMS
+from evobuild.core.declaration import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.errors import BadInput
 from evobuild.core.params import load_params
-from evobuild.core.stage import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.models import planning
 from evobuild.models.usage import Usage
 

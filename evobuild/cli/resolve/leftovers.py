@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from evobuild.cli.resolve.settings import Instance
-from evobuild.core.stage import Out, argument_kinds, stage_arguments
+from evobuild.core.declaration import Out, argument_kinds, stage_arguments
 
 MIXED = {Path("data"), Path("data/raw"), Path("metrics")}
 """Folders with more in them than outs; no stage depends on them as a whole."""

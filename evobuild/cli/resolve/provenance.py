@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evobuild.cli.check.params import Params
+from evobuild.core.declaration import params_schema
 from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.params import declared_keys, declared_values, default_values
 from evobuild.core.prompts import current_folder
 from evobuild.core.reads import Given, Reads, values_read
-from evobuild.core.stage import params_schema
 from evobuild.core.stages import AFTER_SELECT, OF_ALL_POOLS
 
 if TYPE_CHECKING:

@@ -27,11 +27,11 @@ from pydantic import BaseModel
 from evobuild.cli.resolve.provenance import STEM, made_with
 from evobuild.contracts.earlier import md5_of
 from evobuild.core import library
+from evobuild.core.declaration import params_schema
 from evobuild.core.dvc_hash import dvc_md5
 from evobuild.core.params import Part, RendersPrompts, declared_keys, declared_values, validated
 from evobuild.core.prompts import included, taken_from
 from evobuild.core.reads import Given, params_read, values_read
-from evobuild.core.stage import params_schema
 from evobuild.core.stage_folders import FOLDERS_OF_STAGES
 from evobuild.core.stages import OF_ALL_POOLS, STAGES, Stage, file_stem
 from evobuild.core.uri import ChatModel, Weights

@@ -1,0 +1,1 @@
+"""What is derived from the declarations of stages: dvc.yaml and the roster."""

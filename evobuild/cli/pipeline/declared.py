@@ -1,0 +1,49 @@
+"""The stages that this project's scripts declare, in the order of the pipeline."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from evobuild.core.declaration import Stage
+from evobuild.core.errors import BadInput
+
+FOLDER = Path("stages")
+
+
+class Declared(NamedTuple):
+    """A stage: the name of its script, and what that declares."""
+
+    name: str
+    stage: Stage
+    main: Callable[..., None]
+
+
+def declared_stages(folder: Path = FOLDER) -> list[Declared]:
+    """Import every script of a folder that can be imported as `stages`; give its stages in order.
+
+    Raises BadInput at a script that declares no stage, or follows none that there is.
+    """
+    found: dict[str, Declared] = {}
+    for path in sorted(folder.glob("[!_]*.py")):
+        module = importlib.import_module(f"stages.{path.stem}")
+        if isinstance(declared := getattr(module, "STAGE", None), Stage):
+            found[path.stem] = Declared(path.stem, declared, module.main)
+    for name, each in found.items():
+        if each.stage.after and each.stage.after not in found:
+            raise BadInput(f"stages/{name}.py: STAGE.after is '{each.stage.after}'; expected another stage")
+    ordered = list(_following("", found))
+    if len(ordered) < len(found):
+        lost = ", ".join(sorted(found.keys() - set(ordered)))
+        raise BadInput(f"stages: {lost} follow one another in a circle; change STAGE.after of one")
+    return [found[name] for name in ordered]
+
+
+def _following(name: str, found: Mapping[str, Declared]) -> Iterator[str]:
+    """The stages after one, and those after them; where two follow the same, the shorter line comes first."""
+    own = [other for other, each in found.items() if each.stage.after == name]
+    lines = [[other, *_following(other, found)] for other in own]
+    for line in sorted(lines, key=lambda line: (len(line), line)):
+        yield from line

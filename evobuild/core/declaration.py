@@ -1,0 +1,146 @@
+"""What a stage script declares: the one place in which a stage is described.
+
+    class Params(Part):                                        # the sections of params.yaml that it reads
+        rate: Rate
+
+    @dataclass(frozen=True, kw_only=True)
+    class Arguments:
+        pool: str                                              # a name: --pool, wanted
+        rows: Path = Path("data/rounds/{pool}.parquet")        # read: --rows, this path unless given
+        source: Path = Path("${seed.source}")                  # read: the path that params.yaml gives there
+        ratings: Out = out("data/ratings/{pool}.parquet")      # written
+
+    STAGE = Stage(desc="Rate the instructions of ${key}.", after="respond", per="pools", asks="judge")
+
+    def main(params: Params, args: Arguments) -> None: ...
+
+`evobuild pipeline` derives dvc.yaml and the roster, `core/stages.json`, from it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NewType, cast, get_type_hints
+
+from evobuild.core.errors import UserError
+
+Out = NewType("Out", Path)
+"""A path that a stage writes; a file or a folder."""
+
+
+class Folders(dict[str, Path]):
+    """Folders that a stage reads, by name; each is an option of its own."""
+
+
+def out(path: str, **options: object) -> Out:
+    """A path that a stage writes. options: of DVC, such as `push=False`."""
+    return _written(path, "outs", options)
+
+
+def metric(path: str) -> Out:
+    """A file of figures that a stage writes and `dvc metrics` shows; git keeps it."""
+    return _written(path, "metrics", {"cache": False})
+
+
+def plot(path: str, **options: object) -> Out:
+    """A table that a stage writes and `dvc plots` draws; git keeps it. options: of DVC, such as `x`."""
+    return _written(path, "plots", {"cache": False, **options})
+
+
+def _written(path: str, kind: str, options: Mapping[str, object]) -> Out:
+    return cast(Out, field(default=Path(path), metadata={"kind": kind, "options": options}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What is known of a stage beside its params and its arguments.
+
+    desc: what it does, in one line. after: the stage that it follows in dvc.yaml; '' for the first. per: the
+    params key whose entries it runs for, one by one; '' if it runs once. given: arguments that are another
+    than the entry's name, such as {"parent": "${item.parent}"}. keyed: params of which it reads its own entry
+    alone. waits_for: paths that it depends on without reading them. asks: the role of the chat model that it
+    asks most, '' for none. counts: what its counts are of. plots, artifacts: entries of these sections of
+    dvc.yaml.
+    """
+
+    desc: str
+    after: str
+    per: str = ""
+    given: Mapping[str, str] = field(default_factory=dict)
+    keyed: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    asks: str = ""
+    counts: str = "rows"
+    plots: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    artifacts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:
+    """The name of the round, pool, branch or set that a stage runs for: the first that it is given, or ''."""
+    return next((str(getattr(arguments, name)) for name, kind in kinds.items() if kind is str), "")
+
+
+def params_schema(main: Callable[..., None]) -> Any:
+    """The record of what a stage reads of params.yaml."""
+    return get_type_hints(main)["params"]
+
+
+def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
+    """What a stage is given: name to str, Path (read), Folders (read) or Out (written)."""
+    return get_type_hints(get_type_hints(main)["args"])
+
+
+def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None], params: Any = None) -> Any:
+    """A stage's arguments: what is given, else the default paths, with the given names put into these.
+
+    params: what the stage reads of them. A default such as ${seed.source} is the path that they give there,
+    so that no command holds it, whatever its characters; without params it stays as it is.
+
+    Raises UserError at a name that is none, or that is missing.
+    """
+    kind = get_type_hints(main)["args"]
+    kinds = argument_kinds(main)
+    names = {name: given.get(name) for name, kind_ in kinds.items() if kind_ is str}
+    for name, value in names.items():
+        if value is None or not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+            raise UserError(f"--{name}: {value!r}; expected a name of small letters, digits and '_'")
+    values: dict[str, Any] = dict(names)
+    for own in dataclasses.fields(kind):
+        if kinds[own.name] is Folders:
+            values[own.name] = Folders(
+                {name: Path(given.get(name) or path) for name, path in default_folders(own).items()}
+            )
+        elif kinds[own.name] is not str:
+            path = given.get(own.name) or _default_path(str(own.default), names, params)
+            values[own.name] = Path(path)
+    return kind(**values)
+
+
+def _default_path(path: str, names: Mapping[str, str | None], params: Any) -> str:
+    for name, value in names.items():
+        path = path.replace(f"{{{name}}}", str(value))
+    if params is None or not (found := re.fullmatch(r"\$\{([a-z0-9_.]+)\}", path)):
+        return path
+    for key in found[1].split("."):
+        try:
+            params = params[key] if isinstance(params, dict) else getattr(params, key)
+        except KeyError as error:
+            raise UserError(f"params.yaml: {found[1]} is not there, and its path is to be read") from error
+    return str(params)
+
+
+def declared_arguments(main: Callable[..., None], given: Mapping[str, str | None]) -> Any:
+    """A stage's arguments with its own paths where it has them, whatever is given."""
+    kind = get_type_hints(main)["args"]
+    wanted = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
+    return stage_arguments(main, {name: value for name, value in given.items() if name in wanted})
+
+
+def default_folders(field: dataclasses.Field[Any]) -> Folders:
+    assert field.default_factory is not dataclasses.MISSING, "folders have a default factory"
+    folders: Folders = field.default_factory()
+    return folders
