@@ -51,6 +51,7 @@ STAGE = Stage(
     per="branches",
     asks="evolver",
     counts="constraints proposed",
+    prompts=("autoif/augment.jinja",),
 )
 
 

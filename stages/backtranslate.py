@@ -49,6 +49,7 @@ STAGE = Stage(
     per="branches",
     asks="evolver",
     counts="functions",
+    prompts=("autoif/backtranslate.jinja",),
 )
 
 

@@ -65,6 +65,16 @@ STAGE = Stage(
             "title": "Main figure of each benchmark",
         }
     },
+    prompts=(
+        "evaluate",
+        "judge/alpaca_eval.jinja",
+        "judge/followbench.jinja",
+        "judge/mt_bench.jinja",
+        "judge/pair.jinja",
+        "judge/pair_criteria.jinja",
+        "respond/answer.jinja",
+    ),
+    libraries=("scipy",),
 )
 
 

@@ -70,6 +70,7 @@ STAGE = Stage(
     desc="Find the answered rows that share text with the evaluation set ${key}.",
     after="tag",
     per="decontaminate.sets",
+    libraries=("numpy", "sentence-transformers"),
 )
 
 

@@ -50,6 +50,7 @@ STAGE = Stage(
             "title": "Rows by the distance of the nearest other instruction",
         }
     },
+    libraries=("faiss-cpu", "sentence-transformers"),
 )
 
 

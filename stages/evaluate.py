@@ -65,6 +65,15 @@ STAGE = Stage(
     per="evaluate.models",
     asks="evaluated",
     counts="items",
+    prompts=(
+        "evaluate",
+        "judge/alpaca_eval.jinja",
+        "judge/followbench.jinja",
+        "judge/mt_bench.jinja",
+        "judge/pair.jinja",
+        "respond/answer.jinja",
+    ),
+    libraries=("langdetect", "latex2sympy2_extended", "math-verify", "nltk", "sympy"),
 )
 
 

@@ -55,6 +55,8 @@ STAGE = Stage(
     per="rounds",
     given={"parent": "${item.parent}"},
     asks="evolver",
+    prompts=("evolve", "judge/equal.jinja"),
+    libraries=("py3langid",),
 )
 
 

@@ -54,6 +54,8 @@ class Arguments:
 STAGE = Stage(
     desc="Tune a base briefly on a few rows of each kind, if it is to score then (Cherry LLM).",
     after="scratch",
+    prompts=("respond/answer.jinja",),
+    libraries=("accelerate", "datasets", "peft", "scikit-learn", "trl"),
 )
 
 

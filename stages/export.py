@@ -44,6 +44,8 @@ STAGE = Stage(
             "labels": ["instruction-tuning", "synthetic"],
         }
     },
+    prompts=("respond/answer.jinja",),
+    libraries=("py3langid",),
 )
 
 

@@ -64,6 +64,8 @@ STAGE = Stage(
             "labels": ["instruction-tuning", "text-generation"],
         }
     },
+    prompts=("respond/answer.jinja",),
+    libraries=("accelerate", "datasets", "peft", "trl"),
 )
 
 

@@ -54,6 +54,7 @@ STAGE = Stage(
             "title": "Methods behind each keyword",
         }
     },
+    prompts=("judge/method_keyword.jinja",),
 )
 
 

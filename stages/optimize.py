@@ -94,6 +94,14 @@ STAGE = Stage(
             "title": "Words of the evolving method",
         },
     },
+    prompts=(
+        "evolve",
+        "judge/difficulty_score.jinja",
+        "judge/equal.jinja",
+        "optimize",
+        "respond/answer.jinja",
+    ),
+    libraries=("py3langid",),
 )
 
 

@@ -67,6 +67,7 @@ STAGE = Stage(
     after="verify",
     per="branches",
     asks="judge",
+    prompts=("judge/quality.jinja", "respond/answer.jinja"),
 )
 
 

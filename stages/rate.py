@@ -47,6 +47,11 @@ STAGE = Stage(
     after="respond",
     per="pools",
     asks="judge",
+    prompts=(
+        "judge/difficulty_level.jinja",
+        "judge/difficulty_score.jinja",
+        "judge/difficulty_score_alone.jinja",
+    ),
 )
 
 

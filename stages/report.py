@@ -47,6 +47,13 @@ STAGE = Stage(
     desc="Write the report, one HTML page, and beside it the explorer of all rows and what tables are "
     "held to.",
     after="summarize",
+    prompts=(
+        "evolve",
+        "judge/difficulty_level.jinja",
+        "judge/difficulty_score.jinja",
+        "judge/difficulty_score_alone.jinja",
+        "respond",
+    ),
 )
 
 

@@ -49,6 +49,7 @@ STAGE = Stage(
     after="quality",
     per="pools",
     asks="responder",
+    prompts=("respond",),
 )
 
 

@@ -52,6 +52,7 @@ STAGE = Stage(
     desc="Reward each evolved instruction as the answer to what its evolver was asked.",
     after="diversity",
     plots={"metrics/reward.csv": {"x": "reward", "y": "share", "title": "Rows by reward"}},
+    prompts=("evolve",),
 )
 
 

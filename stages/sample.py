@@ -58,6 +58,7 @@ STAGE = Stage(
     per="branches",
     asks="responder",
     counts="replies",
+    prompts=("respond",),
 )
 
 

@@ -40,6 +40,7 @@ class Arguments:
 STAGE = Stage(
     desc="Score the answered instructions of all pools: L(Q), L(A|Q), L(A), IFD, IC-IFD.",
     after="rate",
+    prompts=("respond/answer.jinja",),
 )
 
 

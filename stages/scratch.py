@@ -63,6 +63,7 @@ class Arguments:
 STAGE = Stage(
     desc="Train the toy base model, if a role uses it.",
     after="resolve",
+    libraries=("accelerate",),
 )
 
 

@@ -27,6 +27,7 @@ class Arguments:
 STAGE = Stage(
     desc="Choose the rows that make the data set.",
     after="decontaminate",
+    libraries=("numpy", "py3langid", "rensa"),
 )
 
 

@@ -45,6 +45,7 @@ STAGE = Stage(
     after="reward",
     asks="tagger",
     plots={"metrics/tags.csv": {"x": "tags", "y": "share", "title": "Rows by number of tags"}},
+    prompts=("judge/tags.jinja",),
 )
 
 

@@ -30,6 +30,7 @@ class Arguments:
 STAGE = Stage(
     desc="Hold the data set, and every table that it is made of, to expectations/.",
     after="select",
+    libraries=("great_expectations", "py3langid"),
 )
 
 

@@ -24,6 +24,7 @@ class Arguments:
 STAGE = Stage(
     desc="Hold exports, replies to benchmarks and comparisons to expectations/.",
     after="compare",
+    libraries=("great_expectations",),
 )
 
 

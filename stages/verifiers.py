@@ -45,6 +45,7 @@ STAGE = Stage(
     per="branches",
     asks="evolver",
     counts="replies with a function",
+    prompts=("autoif/verifier.jinja",),
 )
 
 

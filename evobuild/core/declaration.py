@@ -63,8 +63,9 @@ class Stage:
     params key whose entries it runs for, one by one; '' if it runs once. given: arguments that are another
     than the entry's name, such as {"parent": "${item.parent}"}. keyed: params of which it reads its own entry
     alone. waits_for: paths that it depends on without reading them. asks: the role of the chat model that it
-    asks most, '' for none. counts: what its counts are of. plots, artifacts: entries of these sections of
-    dvc.yaml.
+    asks most, '' for none. counts: what its counts are of. prompts: templates that it may render under some
+    params, and folders of such, in the folder of prompts. libraries: packages that change what it makes,
+    beside those of its models. plots, artifacts: entries of these sections of dvc.yaml.
     """
 
     desc: str
@@ -75,6 +76,8 @@ class Stage:
     waits_for: tuple[str, ...] = ()
     asks: str = ""
     counts: str = "rows"
+    prompts: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
     plots: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     artifacts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 

@@ -30,6 +30,7 @@ from pydantic import ValidationError
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
+from evobuild.cli.pipeline.declared import Declared, declared_stages
 from evobuild.cli.resolve import settings
 from evobuild.cli.resolve.provenance import STEM
 from evobuild.core import library
@@ -207,6 +208,17 @@ def test_a_stage_says_which_libraries_change_its_results(name: str) -> None:
     }
     imported = {LIBRARIES[found] for found in reach.libraries(name) & LIBRARIES.keys()}
     assert imported - said - ELSEWHERE_LIBRARIES.get(name, set()) == set()
+
+
+@pytest.mark.parametrize("each", declared_stages(ROOT / "stages"), ids=lambda each: each.name)
+def test_what_a_stage_reads_under_any_settings_is_what_it_declares(each: Declared) -> None:
+    found = readings(each.name) if variants.resolved(each.name) else ()
+    prompts = {prompt for reads in found for prompt in reads.prompts}
+    covered = {own for own in each.stage.prompts if any(f"{read}/".startswith(f"{own}/") for read in prompts)}
+    assert covered == set(each.stage.prompts), "none is declared that is never read"
+    assert all(any(f"{read}/".startswith(f"{own}/") for own in each.stage.prompts) for read in prompts)
+    assert {library for reads in found for library in reads.libraries or ()} == set(each.stage.libraries)
+    assert all((ROOT / "prompts" / own).exists() for own in each.stage.prompts)
 
 
 def test_training_reaches_its_own_domain_weights_and_core() -> None:
