@@ -9,6 +9,7 @@ Failure is a set without a known column, or a value of another kind: it raises B
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import NamedTuple, Protocol
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.seeds import records
+from evobuild.seeds.caller_rows import Rows, list_rows
 from evobuild.seeds.fields import Record, json_kind, listed_fields
 
 QUESTIONS = ("question", "problem", "prompt", "instruction", "turns", "text", "messages", "conversations")
@@ -70,6 +72,18 @@ def stream_evaluation_set(path: Path, columns: Sequence[str] = ()) -> Iterator[Q
         yield question
     if question is None:
         raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
+
+
+def file_of_set(given: str | Path | Rows, file: Path) -> Path:
+    """Give the file of an evaluation set, for rows at hand a JSON file that they are written to.
+
+    Of rows, a text is a question. Raises BadInput at rows of another kind.
+    """
+    if isinstance(given, str | Path):
+        return Path(given).absolute()
+    records = [{"question": row} if isinstance(row, str) else row for row in list_rows(given)]
+    file.write_text(json.dumps(records, default=str), encoding="utf-8")
+    return file
 
 
 def questions_of(placed: Iterable[tuple[str, Record]], columns: Sequence[str] = ()) -> Iterator[Question]:

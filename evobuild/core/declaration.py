@@ -97,11 +97,14 @@ def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
     return get_type_hints(get_type_hints(main)["args"])
 
 
-def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None], params: Any = None) -> Any:
+def stage_arguments(
+    main: Callable[..., None], given: Mapping[str, str | None], params: Any = None, folder: Path = Path()
+) -> Any:
     """A stage's arguments: what is given, else the default paths, with the given names put into these.
 
-    params: what the stage reads of them. A default such as ${seed.source} is the path that they give there,
-    so that no command holds it, whatever its characters; without params it stays as it is.
+    folder: of relative paths. params: what the stage reads of them. A default such as ${seed.source} is the
+    path that they give there, so that no command holds it, whatever its characters; without params it stays
+    as it is.
 
     Raises UserError at a name that is none, or that is missing.
     """
@@ -115,11 +118,11 @@ def stage_arguments(main: Callable[..., None], given: Mapping[str, str | None], 
     for own in dataclasses.fields(kind):
         if kinds[own.name] is Folders:
             values[own.name] = Folders(
-                {name: Path(given.get(name) or path) for name, path in default_folders(own).items()}
+                {name: folder / (given.get(name) or path) for name, path in default_folders(own).items()}
             )
         elif kinds[own.name] is not str:
             path = given.get(own.name) or _default_path(str(own.default), names, params)
-            values[own.name] = Path(path)
+            values[own.name] = folder / path
     return kind(**values)
 
 

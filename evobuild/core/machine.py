@@ -24,8 +24,6 @@ from evobuild.core.params import Between, Few, FewOrNone, Section, validated
 from evobuild.core.yaml_files import read_yaml_or_nothing
 
 FILE = "machine.yaml"
-Unanswered = Literal["fail", "reject"]
-"""What becomes of rows that got no reply though another run may get one."""
 Amount = Annotated[float, Between(0, 1e12)]
 Value = TypeVar("Value")
 
@@ -97,7 +95,7 @@ class OpenAI(Section):
     concurrency: Annotated[int, Between(1, 10_000)] = 64
     timeout: Annotated[float, Between(0.001, 86_400)] = 600.0
     retries: Annotated[int, Between(0, 100)] = 6
-    unanswered: Unanswered = "fail"
+    unanswered: Literal["fail", "reject"] = "fail"
 
 
 class Transformers(Section):

@@ -59,6 +59,21 @@ class Measure(NamedTuple):
         """Its columns by their names in its table."""
         return {column.stored: column.name for column in self.columns}
 
+    def of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Make its table of the columns that rows have; values of a column that they lack are null.
+
+        Raises polars' error at values of another kind.
+        """
+        return rows.select(
+            "id",
+            *(
+                (pl.col(column.name) if column.name in rows.columns else pl.lit(None))
+                .cast(column.kind)
+                .alias(column.stored)
+                for column in self.columns
+            ),
+        )
+
 
 _DIFFICULTY = "difficulty {:g} of 100"
 _LOSS = "mean loss in nats per token of the {}"
@@ -109,6 +124,12 @@ MEASURES = (
     ),
 )  # fmt: skip
 """In the order of the pipeline."""
+
+EMBEDDING = Measure(
+    "diversity", "embeddings", "embedding", "models.embedder",
+    (Column("embedding", pl.List(pl.Float32), "of the text of diversity.text", "", in_dataset=False),),
+)  # fmt: skip
+"""What is kept beside the measures of `diversity`; nothing is chosen by it."""
 
 COLUMNS = {column.name: column for measure in MEASURES for column in measure.columns}
 

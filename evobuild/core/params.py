@@ -257,3 +257,26 @@ def declared_values(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str,
         if last in at:
             own[last] = at[last]
     return found
+
+
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any], schema: type[BaseModel]) -> dict[str, Any]:
+    """Change params as they stand in the file; of a section, keys without a change stay.
+
+    A mapping that is no section, such as `select.by`, is replaced. Tuples and paths become lists and texts.
+    """
+    found = dict(values)
+    for key, value in changes.items():
+        kind = schema.model_fields[key].annotation if key in schema.model_fields else None
+        if isinstance(value, Mapping) and isinstance(kind, type) and issubclass(kind, BaseModel):
+            found[key] = changed(values[key], value, kind)
+        else:
+            found[key] = _as_in_yaml(value)
+    return found
+
+
+def _as_in_yaml(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _as_in_yaml(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_in_yaml(each) for each in value]
+    return str(value) if isinstance(value, Path) else value

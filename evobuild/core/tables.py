@@ -38,7 +38,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core.errors import BadInput, NothingLeft
-from evobuild.core.measures import measure_of
+from evobuild.core.measures import EMBEDDING, measure_of
 from evobuild.core.reasons import MEANINGS, commonest_reasons
 from evobuild.core.table_parts import EVERY_ID, Span, part_files
 from evobuild.core.table_writer import Columns as Columns
@@ -100,7 +100,7 @@ SCORES = measure_of("score").schema
 DIVERSITY = measure_of("diversity").schema
 REWARDS = measure_of("reward").schema
 TAGS = measure_of("tag").schema
-EMBEDDINGS = pl.Schema({"id": pl.String(), "embedding": pl.List(pl.Float32)})
+EMBEDDINGS = EMBEDDING.schema
 FAILURES = pl.Schema(
     {
         "id": pl.String(),

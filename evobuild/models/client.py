@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from itertools import islice
 from types import TracebackType
@@ -26,7 +28,6 @@ from evobuild.core.cache_files import replies_file
 from evobuild.core.chat import Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
-from evobuild.core.machine import Unanswered
 from evobuild.core.uri import ChatModel
 from evobuild.models import adapted, engine, planning, reasoning
 from evobuild.models.elsewhere import Elsewhere
@@ -44,14 +45,28 @@ CLAIMED = 64
 HELD = 64
 """Replies of no use that wait for one of some; as many as end the stage if no other comes."""
 
+_interactive: ContextVar[bool] = ContextVar("interactive", default=False)
+
+
+@contextmanager
+def interactive() -> Iterator[None]:
+    """Call models for a person who looks at the replies, not for a stage of a project.
+
+    A row without a reply is a reject, whatever machine.yaml says, and progress is shown but not written.
+    """
+    token = _interactive.set(True)
+    try:
+        yield
+    finally:
+        _interactive.reset(token)
+
 
 class Model:
     """A chat model behind the reply cache; the engine starts at the first reply that is not stored.
 
     role and task (evolver, evolve-r1) name its usage and its progress; without a task there is no
     progress to show. total: number of requests to come, if it is known, for the progress. engines:
-    what it shares a running engine with; without them the engine is its own. unanswered: as in machine.yaml,
-    in place of what stands there.
+    what it shares a running engine with; without them the engine is its own.
     """
 
     def __init__(
@@ -61,7 +76,6 @@ class Model:
         task: str = "",
         total: int | None = None,
         engines: Engines | None = None,
-        unanswered: Unanswered | None = None,
     ) -> None:
         self.model = model = adapted.with_base(model)
         self._start = engines.start if engines else engine.start_engine
@@ -70,13 +84,15 @@ class Model:
         identity = engine.engine_identity(model)
         self.usage = Usage(str(model), role, price, self._machine.budget, identity)
         self._planned = planning.note_usage(self.usage)
-        self._progress = Progress(task, self.usage, total) if task and not self._planned else None
+        is_interactive = _interactive.get()
+        shows = task and not self._planned
+        self._progress = Progress(task, self.usage, total, not is_interactive) if shows else None
         self._cache = ReplyCache(replies_file(), identity)
         self._engine: engine.Engine | None = None
         self._meters: dict[Key, RequestMeter] = {}
         self._unanswered: dict[Key, str] = {}
         self._held: dict[Key, Reply] = {}
-        self._fails = (unanswered or self._machine.openai.unanswered) == "fail"
+        self._fails = self._machine.openai.unanswered == "fail" and not is_interactive
 
     def generate(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Ask each request once and give its reply, by key, in any order.

@@ -31,17 +31,24 @@ FILE_SECONDS = 0.5
 
 
 class Progress:
-    """The progress of one role of one stage; total is its number of requests, None if unknown."""
+    """The progress of one role of one stage.
 
-    def __init__(self, task: str, usage: Usage, total: int | None) -> None:
+    total: its number of requests, None if unknown. recorded: whether it leaves a file and a line in the
+    journal of usage, and carries on what an interrupted run had spent.
+    """
+
+    def __init__(self, task: str, usage: Usage, total: int | None, recorded: bool = True) -> None:
         self._task = task
         self._usage = usage
         self._meter = Meter(task, f"replies of the {usage.role}", total, self._beside)
         self._written = 0.0
         self._file = FOLDER / f"{task}-{usage.role}.json"
         self._newest: deque[dict[str, str]] = deque(maxlen=NEWEST)
-        private_folder(FOLDER)
         self._run = uuid.uuid4().hex
+        self._recorded = recorded
+        if not recorded:
+            return
+        private_folder(FOLDER)
         if earlier := self._unfinished():
             usage.carry_on(earlier)
             self._run = earlier.get("run", self._run)
@@ -50,7 +57,7 @@ class Progress:
         """Take note of one more reply. stored: the reply cache had it. failed: it is none."""
         self._meter.step(kept=stored, failed=failed)
         now = time.monotonic()
-        if now - self._written > FILE_SECONDS:
+        if self._recorded and now - self._written > FILE_SECONDS:
             self._write("running", now)
 
     def show(self, request: Request, reply: Reply) -> None:
@@ -63,6 +70,8 @@ class Progress:
     def close(self, finished: bool) -> None:
         """Write the last state: finished, or stopped and to be carried on."""
         self._meter.close()
+        if not self._recorded:
+            return
         state = "finished" if finished else "stopped"
         self._write(state, time.monotonic())
         usage_journal.append(self._content(state))

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import evobuild
-from evobuild.api.notebook import CHARACTERS, ROWS
+from evobuild.core.notebook_html import CHARACTERS, ROWS
 
 TUTORIAL = Path(__file__).parents[2] / "docs/tutorial.ipynb"
 HOSTILE = "<script>alert(1)</script> <img src=x onerror=alert(1)> </div></table>"
@@ -67,6 +67,6 @@ def test_methods_and_benchmarks_show_as_tables() -> None:
     table = pl.DataFrame({"reply": [HOSTILE]})
     method = evobuild.OptimizedMethod(HOSTILE, 0.5, 0.25, table, table, table)._repr_html_()
     found = evobuild.Evaluated(table, table, table)._repr_html_()
-    assert "failure rate 25%, before 50%" in method
-    for shown, tables in ((method, 2), (found, 3)):
+    assert "<b>after</b></p><pre>0.25</pre>" in method
+    for shown, tables in ((method, 3), (found, 3)):
         assert shown.count("<table>") == tables and "<script" not in shown

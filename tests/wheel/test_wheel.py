@@ -42,7 +42,7 @@ def test_outside_a_project_a_line_says_so(installed: Path, tmp_path: Path, comma
     assert said.count("\n") == 1 and "no such file" in said and "evobuild init" in said
 
 
-def test_the_functions_have_their_prompts(installed: Path, tmp_path: Path) -> None:
+def test_the_functions_have_their_stages_and_prompts(installed: Path, tmp_path: Path) -> None:
     script = "import evobuild; print(evobuild.evolve(['Name three rivers.'], 'simulated:large', cache=None))"
     assert "rows" in run(tmp_path, installed / "python", "-c", script)
 

@@ -30,7 +30,7 @@ from evobuild.evolution.evolve import Round
 from evobuild.evolution.round_tables import RoundTables
 from evobuild.evolution.step import Plan, RoundSource
 from evobuild.evolution.strategies import plan_round
-from evobuild.models.client import Model
+from evobuild.models.client import Model, interactive
 from evobuild.models.roles import chat_models
 from evobuild.models.sharing import Engines
 from evobuild.models.usage import Usage
@@ -79,7 +79,7 @@ def preview_rows(params: Params, count: int, rated: bool = False) -> Preview:
     r0 = _seed_rows(params)
     seeds = draw_lowest(r0, count, params.random_seed, "preview", by=lambda row: row.id)
     seeds.sort(key=lambda row: row.seed_place)
-    with ExitStack() as stack:
+    with interactive(), ExitStack() as stack:
         line = _Line(params, stack)
         pools = [line.answered(PoolPreview(SEED_ROUND, "", seeds), rated)]
         for name, parent in _rounds_in_order(params):
@@ -166,7 +166,7 @@ class _Line:
     def _model(self, role: str) -> Model:
         if role not in self._models:
             named: ChatModel = getattr(self._params.models, role)
-            model = Model(named, role, engines=self._engines, unanswered="reject")
+            model = Model(named, role, engines=self._engines)
             self._models[role] = self._stack.enter_context(model)
         return self._models[role]
 

@@ -1,0 +1,46 @@
+"""What the functions of the library give: named tables, which a notebook shows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+from evobuild.core.notebook_html import render_html
+from evobuild.core.tables import REJECTS
+
+
+class Result(NamedTuple):
+    """rejects: id, reason, detail and reply. unread: replies that do not parse, of rows that are kept."""
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+    unread: pl.DataFrame = REJECTS.to_frame()
+
+    def _repr_html_(self) -> str:
+        return render_html(self)
+
+
+class OptimizedMethod(NamedTuple):
+    """A method, the failure rates on development rows before and after, and tables of its optimization."""
+
+    method: str
+    before: float
+    after: float
+    candidates: pl.DataFrame
+    trajectories: pl.DataFrame
+    failures: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return render_html(self)
+
+
+class Evaluated(NamedTuple):
+    """Figures with `error` and 95 % interval over so many `units`; replies with scores; items without one."""
+
+    figures: pl.DataFrame
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+
+    def _repr_html_(self) -> str:
+        return render_html(self)
