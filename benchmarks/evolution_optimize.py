@@ -71,7 +71,10 @@ def numbered(traits: object, prompt: str, rng: Rng) -> tuple[str, str]:
 
 def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, float]:
     """λ of e0 and of e* on rows that the loop did not draw."""
-    drawn = optimize.draw_optimization_rows(rows, given.optimize, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder, "r0.parquet")
+        tables.write(table, tables.frame(tables.INSTRUCTIONS, rows))
+        drawn = optimize.read_optimization_rows(table, given.optimize, seed)
     seen = {row.id for part in drawn for row in part}
     unseen = [row for row in rows if row.id not in seen][:UNSEEN]
     with (

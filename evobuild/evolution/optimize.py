@@ -60,24 +60,15 @@ class OptimizationRows(NamedTuple):
     holdout: Sequence[Instruction]
 
 
-def draw_optimization_rows(rows: Sequence[Instruction], params: Optimize, seed: int) -> OptimizationRows:
-    """Draw pool, development set and holdout, disjoint.
+def read_optimization_rows(path: Path, params: Optimize, seed: int) -> OptimizationRows:
+    """Draw pool, development set and holdout, disjoint, from an instruction table.
 
     The paper takes 2,000 rows and of these 50 for development. A smaller set gives half of its stable rows
     at most, see `core.draws`; of what is drawn, development and holdout get a third each at most.
 
-    Raises BadInput if that leaves no row for development: 3 rows drawn are the least, so 6 rows.
+    Raises BadInput as `tables.read` does, and if that leaves no row for development: 3 rows drawn are the
+    least, so 6 rows.
     """
-    by_id = {row.id: row for row in rows}
-    placed = pl.DataFrame(
-        {"id": list(by_id), "seed_place": [row.seed_place for row in by_id.values()]},
-        schema={"id": pl.String, "seed_place": pl.Int64},
-    )
-    return _parted([by_id[id] for id in _draw_ids(placed, params, seed)], params)
-
-
-def read_optimization_rows(path: Path, params: Optimize, seed: int) -> OptimizationRows:
-    """As `draw_optimization_rows`, of an instruction table. Raises BadInput as `tables.read` does, too."""
     ids = _draw_ids(read_placed_ids(path), params, seed)
     by_id = {row.id: row for row in read_rows(path, ids)}
     return _parted([by_id[id] for id in ids], params)

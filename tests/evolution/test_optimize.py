@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from fakes import reply
@@ -613,6 +615,14 @@ def test_the_mini_batches_are_drawn_from_the_pool_alone_each_step_anew(row, engi
     assert all(int(text.split()[1]) in range(100, 110) for batch in batches for text in batch)
 
 
+def draw(rows, params, seed):
+    """Write rows as a table, and draw from it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "r0.parquet")
+        tables.write(path, tables.frame(tables.INSTRUCTIONS, rows))
+        return optimize.read_optimization_rows(path, params, seed)
+
+
 @pytest.mark.parametrize(
     ("rows", "pool", "development", "holdout", "sizes"),
     [
@@ -628,26 +638,23 @@ def test_the_mini_batches_are_drawn_from_the_pool_alone_each_step_anew(row, engi
 def test_pool_development_and_holdout_are_drawn_disjoint(row, rows, pool, development, holdout, sizes):
     table = [row(f"row {number}") for number in range(rows)]
     params = changed(pool=pool, development=development, holdout=holdout)
-    drawn = optimize.draw_optimization_rows(table, params, 7)
+    drawn = draw(table, params, 7)
     assert tuple(map(len, drawn)) == sizes
     assert len({each.id for part in drawn for each in part}) == sum(sizes)
-    assert optimize.draw_optimization_rows(table, params, 7) == drawn
-    assert (
-        drawn.development
-        == optimize.draw_optimization_rows(table, changed(pool=pool, development=development), 7)[1]
-    )
+    assert draw(table, params, 7) == drawn
+    assert drawn.development == draw(table, changed(pool=pool, development=development), 7)[1]
     if rows > 6:
-        assert optimize.draw_optimization_rows(table, params, 8) != drawn
+        assert draw(table, params, 8) != drawn
 
 
 @pytest.mark.parametrize("most", [1, 1000])
-def test_rows_are_drawn_of_a_table_as_of_a_list_in_the_order_of_the_draw(row, tmp_path, most):
+def test_rows_are_drawn_of_parts_as_of_a_file_in_the_order_of_the_draw(row, tmp_path, most):
     rows = [row(f"row {number}", seed_place=number) for number in range(90)]
     path, params = tmp_path / "r0.parquet", changed(pool=30, development=8, holdout=6)
     with table_parts.rows_per_file(most):
         tables.write(path, tables.frame(tables.INSTRUCTIONS, rows))
     drawn = optimize.read_optimization_rows(path, params, 7)
-    assert drawn == optimize.draw_optimization_rows(rows, params, 7)
+    assert drawn == draw(rows, params, 7)
     assert [row.id for row in drawn.development] != sorted(row.id for row in drawn.development)
     with pytest.raises(BadInput, match=r"90 rows in r0 .*optimize.pool = 2 "):
         optimize.read_optimization_rows(path, changed(pool=2), 7)
@@ -656,7 +663,7 @@ def test_rows_are_drawn_of_a_table_as_of_a_list_in_the_order_of_the_draw(row, tm
 def test_rows_added_at_the_end_of_the_source_change_nothing_of_the_loop(row, engine):
     table = [row(f"row {number}", seed_place=number) for number in range(2020) if number % 10]
     fewer = [each for each in table if each.seed_place < 2000]
-    before, after = (optimize.draw_optimization_rows(rows, changed(pool=2000), 7) for rows in (fewer, table))
+    before, after = (draw(rows, changed(pool=2000), 7) for rows in (fewer, table))
     assert before == after
     assert sum(map(len, before)) == 1728 // 2, "half of the stable rows"
 
@@ -682,7 +689,7 @@ def test_a_mini_batch_is_drawn_by_the_rows_own_ids(row, engine):
 def test_too_few_rows_to_judge_methods_are_the_users_to_mend(row, rows, pool):
     table = [row(f"row {number}") for number in range(rows)]
     with pytest.raises(BadInput, match=rf"{rows} rows in r0 .*optimize.pool = {pool}"):
-        optimize.draw_optimization_rows(table, changed(pool=pool), 7)
+        draw(table, changed(pool=pool), 7)
 
 
 @pytest.mark.parametrize(
