@@ -11,6 +11,7 @@ from workspace import ROOT
 from evobuild.cli.pipeline.declared import declared_stages
 from evobuild.cli.pipeline.dvc_yaml import pipeline_text
 from evobuild.cli.pipeline.pipeline import derived_files
+from evobuild.cli.project.template import shipped_files
 from evobuild.core import stages as roster
 from evobuild.core.errors import BadInput
 
@@ -82,3 +83,9 @@ def test_a_stage_that_follows_none_is_refused(scripts: Path, after: dict[str, st
     write(scripts, **after)
     with pytest.raises(BadInput, match=r"STAGE\.after"):
         declared_stages(scripts)
+
+
+def test_in_a_project_it_is_the_one_that_projects_begin_with(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    monkeypatch.chdir(tmp_path)
+    assert derived_files() == {Path("dvc.yaml"): shipped_files()["dvc.yaml"].decode()}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evobuild.cli.pipeline.declared import Declared, declared_stages
 from evobuild.cli.pipeline.dvc_yaml import pipeline_text
+from evobuild.cli.project.pipeline import project_pipeline
 from evobuild.core import stages as roster
 from evobuild.core.library import template_folder
 from evobuild.core.yaml_files import read_yaml
@@ -20,10 +21,10 @@ def derived_files() -> dict[Path, str]:
     every = declared_stages()
     before = read_yaml(PIPELINE) if PIPELINE.is_file() else {}
     pushed = any(each.get("local", {}).get("push") for each in before.get("vars") or ())
-    found = {PIPELINE: pipeline_text(every, pushed)}
-    if template_folder() == Path.cwd():
-        found[roster.FILE.relative_to(Path.cwd())] = roster_text(every)
-    return found
+    text = pipeline_text(every, pushed)
+    if template_folder() != Path.cwd():
+        return {PIPELINE: project_pipeline(text)}
+    return {PIPELINE: text, roster.FILE.relative_to(Path.cwd()): roster_text(every)}
 
 
 def roster_text(stages: Iterable[Declared]) -> str:

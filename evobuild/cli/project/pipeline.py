@@ -6,9 +6,10 @@ in evobuild.lock, which DVC reads as a file of params:
 
     deps:                                    deps:
       - stages/seed.py                         - stages/seed.py
-      - evobuild/core              gives     params: [{evobuild.lock: [core, seeds]}, seed]
-      - evobuild/seeds
-    params: [seed]
+      - evobuild/core              gives     params:
+      - evobuild/seeds                         - evobuild.lock: [core, seeds]
+    params:                                    - seed
+      - seed
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import re
 _STAGES = re.compile(r"^stages:\n(?:(?: .*|#.*)?\n)*", re.MULTILINE)
 _STAGE = re.compile(r"^  \w+:\n(?:(?:    .*)?\n)*", re.MULTILINE)
 _FOLDER = re.compile(r"\bevobuild/(\w+)")
-_BLOCK_DEP = re.compile(r"^ +- (?:evobuild/\w+|requirements\.lock)\n", re.MULTILINE)
-_FLOW_DEP = re.compile(r"(?:evobuild/\w+|requirements\.lock),\s+")
+_DEP = re.compile(r"^ +- (?:evobuild/\w+|requirements\.lock)\n", re.MULTILINE)
 _WHOLE = re.compile(r"^( +)- evobuild\n", re.MULTILINE)
 
 
@@ -33,16 +33,14 @@ def _stage(text: str) -> str:
     folders = _FOLDER.findall(text)
     if "requirements.lock" in text:
         folders.append("libraries")
-    text = _FLOW_DEP.sub("", _BLOCK_DEP.sub("", text))
+    text = _DEP.sub("", text)
     if _WHOLE.search(text):
         return _WHOLE.sub(r"\1- evobuild.lock\n", text)
     if not folders:
         return text
-    own = f"{{evobuild.lock: [{', '.join(folders)}]}}"
-    if "params: [" in text:
-        return text.replace("params: [", f"params: [{own}, ", 1)
+    own = f"evobuild.lock: [{', '.join(folders)}]"
     if block := re.search(r"^( +)params:\n( +)- ", text, re.MULTILINE):
-        return text.replace(block[0], f"{block[1]}params:\n{block[2]}- {own[1:-1]}\n{block[2]}- ", 1)
+        return text.replace(block[0], f"{block[1]}params:\n{block[2]}- {own}\n{block[2]}- ", 1)
     outs = re.search(r"^( +)outs:", text, re.MULTILINE)
     assert outs, "every stage has outs or params"
-    return text.replace(outs[0], f"{outs[1]}params: [{own}]\n{outs[0]}", 1)
+    return text.replace(outs[0], f"{outs[1]}params:\n{outs[1]}  - {own}\n{outs[0]}", 1)
