@@ -152,10 +152,11 @@ def train(task: Run, folder: Path) -> Run:
     from evobuild.core.uri import Weights
     from evobuild.training import finetune
     from evobuild.training.examples.templates import training_tokenizer
-    from evobuild.training.params import PLAIN, Finetune
+    from evobuild.training.params import Finetune
 
     (folder / "machine.yaml").write_text(yaml.safe_dump({"training": task["machine"]}))
-    settings = Finetune.model_validate(PLAIN.model_dump() | {"max_length": task["length"]} | task["changes"])
+    plain = {"epochs": 1, "batch": 1, "learning_rate": 1e-5, "warmup": 0.0, "max_length": task["length"]}
+    settings = Finetune.model_validate(plain | task["changes"])
     base = Weights(task["base"])
     tokenizer = training_tokenizer(base, "own")
     rows = torch.randint(

@@ -23,7 +23,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("words", "code", "said"),
     [
         (["modles"], 2, "unknown command 'modles'; did you mean 'models'? usage: "),
-        (["frobnicate"], 2, "unknown command 'frobnicate'; choose from: init, upgrade, repro"),
+        (["frobnicate"], 2, "unknown command 'frobnicate'; choose from: init, upgrade, pipeline, repro"),
         (["preview", "--rowz", "3"], 2, "unknown option '--rowz'; did you mean '--rows'? usage: "),
         (["models", "extra"], 2, "unexpected argument 'extra'; usage: "),
         (["store", "stat"], 2, "unknown command 'stat'; did you mean 'stats'?"),

@@ -20,7 +20,7 @@ from evobuild.core.machine import Machine, Vllm
 from evobuild.core.uri import ChatModel
 from evobuild.models import engine as engines
 from evobuild.models import ray_cluster, ray_engine
-from evobuild.models.client import Model
+from evobuild.models.client import Model, interactive
 from evobuild.models.ray_cluster import Connection, claim, spread
 
 SMALL = ChatModel("simulated", "small")
@@ -106,7 +106,8 @@ def test_a_request_that_breaks_each_worker_is_lost_alone(begin, answers):
         return any(request.messages[0].content == "7?" for request in handle.asked)
 
     ray = begin(dies)
-    found, _ = asked(40, unanswered="reject")
+    with interactive():
+        found, _ = asked(40)
     lost = {key: reply.error for key, reply in found.items() if reply.error}
     assert lost == {"q7": "its Ray worker was lost 4 times: ActorDiedError: The actor died unexpectedly."}
     assert len(ray.handles) == 2 + 4

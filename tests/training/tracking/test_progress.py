@@ -239,7 +239,7 @@ def test_dvc_shows_live_figures_and_minds_them_in_nothing_else(tmp_path: Path, c
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((here / name).read_text())
     (tmp_path / "dvc.yaml").write_text("plots:\n  - dvclive/plots/metrics: {x: step}\n")
-    assert "\n  - dvclive/plots/metrics: {x: step} " in (here / "dvc.yaml").read_text()
+    assert "\n  - dvclive/plots/metrics: {x: step}\n" in (here / "dvc.yaml").read_text()
     call("git", "init", "-q")
     call("dvc", "init", "-q")
     call("git", "add", "-A")
