@@ -147,7 +147,7 @@ def find_contamination(
     """
     given, found = read_caller_rows(rows).table, [CONTAMINATION.to_frame()]
     with open_stages(cache, embedder=embedder) as stages:
-        files = {name: file_of_set(each, stages.folder / f"{name}.json") for name, each in sets.items()}
+        files = {name: file_of_set(name, each, stages.folder) for name, each in sets.items()}
         own = settings | {"sets": files, "embedding": embedding if embedder else None}
         changes = {"decontaminate": own, "pools": {"rows": {}}}
         for name in sets:

@@ -74,13 +74,16 @@ def stream_evaluation_set(path: Path, columns: Sequence[str] = ()) -> Iterator[Q
         raise BadInput(f"{path}: no row has text in the columns that were read; expected questions")
 
 
-def file_of_set(given: str | Path | Rows, file: Path) -> Path:
-    """Give the file of an evaluation set, for rows at hand a JSON file that they are written to.
+def file_of_set(name: str, given: str | Path | Rows, folder: Path) -> Path:
+    """Give the file of an evaluation set, for rows at hand a JSON file in a folder that they are written to.
 
-    Of rows, a text is a question. Raises BadInput at rows of another kind.
+    Of rows, a text is a question. Raises BadInput at rows of another kind, or a name that leaves the folder.
     """
     if isinstance(given, str | Path):
         return Path(given).absolute()
+    if Path(name).name != name:
+        raise BadInput(f"sets: {name!r}; expected a name of small letters, digits and '_'")
+    file = folder / f"{name}.json"
     records = [{"question": row} if isinstance(row, str) else row for row in list_rows(given)]
     file.write_text(json.dumps(records, default=str), encoding="utf-8")
     return file

@@ -171,6 +171,14 @@ def test_selection_leaves_out_rows_that_share_text_with_a_set() -> None:
     assert found.rejects.select("id", "reason").row(0) == (hits["row"][0], "contaminated")
 
 
+def test_the_name_of_a_set_leads_to_no_other_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "scratch"))
+    with pytest.raises(evobuild.UserError, match=r"sets: '\.\./mine'; expected a name"):
+        evobuild.find_contamination(["Name a cat."], {"../mine": ["Name a cat."]})
+    assert not list(tmp_path.rglob("mine.json"))
+
+
 def test_sets_are_files_rows_or_texts(tmp_path: Path) -> None:
     file = tmp_path / "set.jsonl"
     file.write_text(json.dumps({"question": TEXTS[0]}) + "\n")
