@@ -6,10 +6,11 @@ import os
 import secrets
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import ray_questions
 
@@ -58,6 +59,16 @@ def cluster() -> Iterator[Any]:
         made.shutdown()
 
 
+def kill(cluster: Any, node: Any) -> None:
+    """Kill a node with its workers, which would answer for some seconds more without their raylet."""
+    raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
+    workers = raylet.children(recursive=True)
+    cluster.remove_node(node, allow_graceful=False)
+    for worker in workers:
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
+
+
 def test_a_node_that_dies_costs_what_it_had_in_flight(
     cluster: Any, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,7 +85,7 @@ def test_a_node_that_dies_costs_what_it_had_in_flight(
         go_on(self, worker, value)
         if answered >= ROWS // 6 and len(cluster.worker_nodes) == NODES - 1:
             assert {each.capacity > 0 for each in self._workers()} == {True}, "each node has its replica"
-            cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+            kill(cluster, next(iter(cluster.worker_nodes)))
 
     def noted(self: Any, worker: Any, reason: str) -> None:
         lost.append(len(worker.in_flight))
