@@ -82,9 +82,9 @@ def attention() -> str:
         whole = [each.detach().float().cpu().requires_grad_() for each in halves]
         layout = packing.packed_layout(lengths, device)
         found = varlen.attend_on_gpu(
-            packing.Heads(*halves, None, window), layout["cu_seq_lens_q"], layout["max_length_q"]
+            varlen.Heads(*halves, None, window), layout["cu_seq_lens_q"], layout["max_length_q"]
         )
-        wanted = packing.attend_one_by_one(packing.Heads(*whole, None, window), lengths)
+        wanted = packing.attend_one_by_one(varlen.Heads(*whole, None, window), lengths)
         found.float().sum().backward()
         wanted.sum().backward()
         pairs = [(found.float().cpu(), wanted)]
@@ -94,7 +94,7 @@ def attention() -> str:
         last = packing.packed_layout(lengths[-1:], device)
         ends = [each.detach()[:, :, -lengths[-1] :] for each in halves]
         alone = varlen.attend_on_gpu(
-            packing.Heads(*ends, None, window), last["cu_seq_lens_q"], last["max_length_q"]
+            varlen.Heads(*ends, None, window), last["cu_seq_lens_q"], last["max_length_q"]
         )
         assert torch.equal(alone[0], found[0, -lengths[-1] :]), f"heads of {size}: bits depend on the batch"
     assert worst < NEAR, f"{worst:.3f} of the largest number beside attention with a mask"

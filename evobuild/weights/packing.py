@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from evobuild.core.errors import require
-from evobuild.weights.varlen import attend_on_gpu, bucketed_length
+from evobuild.weights.varlen import Heads, attend_on_gpu, bucketed_length
 
 if TYPE_CHECKING:
     import torch
@@ -22,21 +22,6 @@ if TYPE_CHECKING:
 NAME = "evobuild_documents"
 BLOCK = 128
 """Positions at a time on a CPU: its kernel computes what a causal mask hides, and blocks save some of it."""
-
-
-class Heads(NamedTuple):
-    """What an attention layer is given; window: positions that a token sees, None is all before it."""
-
-    query: torch.Tensor
-    key: torch.Tensor
-    value: torch.Tensor
-    scaling: float | None
-    window: int | None
-
-    @property
-    def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Query, key and value."""
-        return self.query, self.key, self.value
 
 
 def can_pack(model: Any) -> bool:

@@ -25,16 +25,29 @@ tests/support checks all of this on a CPU and computes the same attention.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import require
 
 if TYPE_CHECKING:
     import torch
 
-    from evobuild.weights.packing import Heads
-
 SHORTEST = 128
+
+
+class Heads(NamedTuple):
+    """What an attention layer is given; window: positions that a token sees, None is all before it."""
+
+    query: torch.Tensor
+    key: torch.Tensor
+    value: torch.Tensor
+    scaling: float | None
+    window: int | None
+
+    @property
+    def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Query, key and value."""
+        return self.query, self.key, self.value
 
 
 def bucketed_length(longest: int) -> int:

@@ -15,8 +15,8 @@ from torch.nn.attention import varlen
 
 from evobuild.weights import packing
 from evobuild.weights.likelihood import Document, Reader
-from evobuild.weights.packing import Heads, packed_attention, packed_layout
-from evobuild.weights.varlen import attend_on_gpu, bucketed_length
+from evobuild.weights.packing import packed_attention, packed_layout
+from evobuild.weights.varlen import Heads, attend_on_gpu, bucketed_length
 
 SHAPE = {
     "vocab_size": 300, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2,
