@@ -15,8 +15,9 @@ from typing import Any
 
 from evobuild.core.errors import BadInput, UserError, require
 from evobuild.core.suggestions import did_you_mean, nearest_names
-from evobuild.evaluation.benchmarks import LM_EVAL
 
+LM_EVAL = "lm_eval:"
+"""What stands before the name of a task."""
 FEWSHOT_SEED = 1234
 """Of the library's own command, by which it draws examples."""
 RUNS_CODE = ("humaneval", "mbpp", "apps", "ds1000")

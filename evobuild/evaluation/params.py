@@ -15,8 +15,9 @@ from evobuild.core.param_errors import first_error
 from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section, Tokens, default
 from evobuild.core.uri import BASES, ChatModel, Weights
 from evobuild.evaluation.benchmark import Benchmark, Settings
-from evobuild.evaluation.benchmarks import HELD_OUT, LM_EVAL, benchmark_class
+from evobuild.evaluation.benchmarks import HELD_OUT, benchmark_class
 from evobuild.evaluation.judge import JudgeSettings
+from evobuild.evaluation.lm_eval_tasks import LM_EVAL
 from evobuild.evaluation.pairwise import PairPrompt
 from evobuild.models.params import Evaluated
 

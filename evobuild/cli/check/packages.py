@@ -14,7 +14,7 @@ from evobuild.cli.check.params import Params
 from evobuild.core import machine
 from evobuild.core.errors import BadParams, MissingExtra, install_command, missing_package
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.evaluation.benchmarks import LM_EVAL
+from evobuild.evaluation.lm_eval_tasks import LM_EVAL
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
 from evobuild.training.params import Finetune, settings_of_base, tuned_models

@@ -10,6 +10,7 @@ from typing import Any
 
 from evobuild.core.suggestions import unknown_name
 from evobuild.evaluation.benchmark import Benchmark
+from evobuild.evaluation.lm_eval_tasks import LM_EVAL
 
 
 def _held_out() -> type[Benchmark[Any]]:
@@ -107,8 +108,6 @@ BENCHMARKS: dict[str, Callable[[], type[Benchmark[Any]]]] = {
     "prompts": _prompts,
 }
 """What gives the class of each benchmark, by its name."""
-LM_EVAL = "lm_eval:"
-"""What stands before a task of lm-evaluation-harness."""
 
 
 def benchmark_class(name: str) -> type[Benchmark[Any]]:

@@ -39,9 +39,8 @@ from evobuild.evaluation.benchmark import (
     last_prompt,
     mean_of,
 )
-from evobuild.evaluation.benchmarks import LM_EVAL
 from evobuild.evaluation.lm_eval_requests import ask_of, json_messages, reply_text, result_of
-from evobuild.evaluation.lm_eval_tasks import aggregation_name, load_task, refusal, short_line
+from evobuild.evaluation.lm_eval_tasks import LM_EVAL, aggregation_name, load_task, refusal, short_line
 
 WEIGHT = " weight"
 """After the name of a check: what its value is divided by."""
