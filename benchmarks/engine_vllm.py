@@ -141,7 +141,7 @@ def _evolve(folder: Path, settings: Params, engine: vllm_engine.VllmEngine) -> N
     with (
         # A toy model writes nonsense, and the stage refuses to end with rejects alone.
         mock.patch("evobuild.core.tables.refuse_empty"),
-        mock.patch("evobuild.models.engine.start_engine", lambda model: engine),
+        mock.patch("evobuild.models.placement.start_engine", lambda model: engine),
         mock.patch.object(type(engine), "close"),
     ):
         evolve.main(settings, evolve.Arguments(round="r1", parent="r0", **paths))

@@ -42,7 +42,7 @@ def evaluate(benchmark: GSM8K, model: ChatModel, out: Path) -> None:
 
 def alone(benchmark: GSM8K, model: ChatModel, out: Path) -> None:
     """Submit while there is room, and collect."""
-    from evobuild.models.engine import start_engine
+    from evobuild.models.placement import start_engine
 
     engine = start_engine(model)
     requests = [

@@ -87,8 +87,8 @@ def engine(store, monkeypatch):
 
     def install(answer, capacity=8):
         fake = FakeEngine(answer, capacity)
-        monkeypatch.setattr("evobuild.models.engine.start_engine", lambda model: fake)
-        monkeypatch.setattr("evobuild.models.engine.engine_identity", str)
+        monkeypatch.setattr("evobuild.models.placement.start_engine", lambda model: fake)
+        monkeypatch.setattr("evobuild.models.registry.engine_identity", str)
         return fake
 
     return install

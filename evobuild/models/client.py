@@ -29,7 +29,7 @@ from evobuild.core.chat import Reply, Request
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models import adapted, engine, planning, reasoning
+from evobuild.models import adapted, engine, placement, planning, reasoning, registry
 from evobuild.models.elsewhere import Elsewhere
 from evobuild.models.progress import Progress
 from evobuild.models.reply_cache import Claimed, ReplyCache
@@ -78,10 +78,10 @@ class Model:
         engines: Engines | None = None,
     ) -> None:
         self.model = model = adapted.with_base(model)
-        self._start = engines.start if engines else engine.start_engine
+        self._start = engines.start if engines else placement.start_engine
         self._machine = machine.load_machine()
         price = self._machine.price(str(model))
-        identity = engine.engine_identity(model)
+        identity = registry.engine_identity(model)
         self.usage = Usage(str(model), role, price, self._machine.budget, identity)
         self._planned = planning.note_usage(self.usage)
         is_interactive = _interactive.get()

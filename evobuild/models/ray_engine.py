@@ -19,7 +19,7 @@ from evobuild.core.chat import Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.machine import Machine
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models import engine
+from evobuild.models import registry
 from evobuild.models.ray_cluster import CONNECTION, Claim, claim, spread
 from evobuild.models.ray_replica import AHEAD, CALLS, Replica, Started
 from evobuild.models.usage import NO_BUDGET
@@ -84,7 +84,7 @@ class RayEngine:
             unless_running.callback(self.close)
             self._claim = claim(self._ray, model, settings)
             self._settings = _of_replicas(model, settings, self._claim)
-            self._identity = engine.engine_identity(self._model)
+            self._identity = registry.engine_identity(self._model)
             for _ in range(self._claim.replicas):
                 self._begin()
             self.capacity = self._claim.replicas * self._first_capacity()

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from evobuild.core.chat import Reply, Request
 from evobuild.core.machine import Machine
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine
+from evobuild.models import registry
+from evobuild.models.engine import Engine
 from evobuild.process.version import __version__
 
 AHEAD = 2
@@ -38,7 +39,7 @@ class Replica:
         self._thread = ThreadPoolExecutor(1)
         self._submitted: SimpleQueue[list[Request]] = SimpleQueue()
         self._waiting: list[Request] = []
-        self._engine: engine.Engine
+        self._engine: Engine
         self._room = self._inside = 0
 
     def place(self) -> int:
@@ -55,9 +56,9 @@ class Replica:
         return self._thread.submit(self._load, model, settings).result()
 
     def _load(self, model: ChatModel, settings: Machine) -> Started:
-        self._engine = engine.start_here(model, settings)
+        self._engine = registry.start_here(model, settings)
         self._room = max(1, self._engine.capacity // 2)
-        return Started(engine.engine_identity(model), __version__, self._engine.capacity)
+        return Started(registry.engine_identity(model), __version__, self._engine.capacity)
 
     def submit(self, requests: list[Request]) -> None:
         """Take requests."""

@@ -18,7 +18,8 @@ from dataclasses import replace
 
 from evobuild.core.chat import Reply, Request
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine
+from evobuild.models import placement
+from evobuild.models.engine import Engine, Pausing
 
 
 class Engines:
@@ -28,7 +29,7 @@ class Engines:
         self._running: dict[ChatModel, _Running] = {}
 
     def start(self, model: ChatModel) -> End:
-        """Give an end of the model's engine; starts it if none is running. Raises as `engine.start`."""
+        """Give an end of the model's engine; starts it if none is running. Raises as `start_engine`."""
         running = self._running.get(model)
         if running is None or not running.ends:
             running = self._running[model] = _Running(model, self)
@@ -47,7 +48,7 @@ class _Running:
 
     def __init__(self, model: ChatModel, engines: Engines) -> None:
         self._model, self._engines = model, engines
-        self._engine: engine.Engine | None = None
+        self._engine: Engine | None = None
         self._is_paused = False
         self._waiting: deque[Request] = deque()
         self._share: float | None = None
@@ -62,17 +63,17 @@ class _Running:
     def share(self) -> float:
         """Its share of its device; asked for only where there is another model."""
         if self._share is None:
-            self._share = engine.device_share(self._model)
+            self._share = placement.device_share(self._model)
         return self._share
 
     def take_turn(self) -> None:
-        """Be loaded, with what was asked meanwhile. Raises as `engine.start`."""
+        """Be loaded, with what was asked meanwhile. Raises as `start_engine`."""
         if not self.is_loaded:
             self._engines.make_room(self)
             if self._engine is None:
-                self._engine = engine.start_engine(self._model)
+                self._engine = placement.start_engine(self._model)
                 self.capacity = self._engine.capacity
-            elif isinstance(self._engine, engine.Pausing):
+            elif isinstance(self._engine, Pausing):
                 self._engine.resume()
             self._is_paused = False
         while self._waiting and self.in_flight < self.capacity:
@@ -83,7 +84,7 @@ class _Running:
         """Answer what is in flight, and let another model have the device."""
         while self.in_flight:
             self._receive()
-        self._is_paused = isinstance(self._engine, engine.Pausing) and self._engine.pause()
+        self._is_paused = isinstance(self._engine, Pausing) and self._engine.pause()
         if not self._is_paused:
             self.close()
 
@@ -115,7 +116,7 @@ class _Running:
                 end.arrived.append(replace(reply, key=key))
 
     @property
-    def _there(self) -> engine.Engine:
+    def _there(self) -> Engine:
         assert self._engine is not None, "a model that is away is asked nothing"
         return self._engine
 

@@ -12,7 +12,7 @@ os.environ["VLLM_CPU_KVCACHE_SPACE"] = "1"
 # vLLM loads Ray, which reads these once.
 os.environ |= {"RAY_AUTH_MODE": "token", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
-from evobuild.models import engine as engines
+from evobuild.models import placement
 from evobuild.training import scratch
 from evobuild.training.params import Scratch
 from evobuild.weights import threads
@@ -56,6 +56,6 @@ def running(request, folder):
 def peer(running, store, monkeypatch):
     """A running engine with a reply cache of the test's own."""
     running.engine.asked.clear()
-    monkeypatch.setattr(engines, "start_engine", lambda model: running.engine)
+    monkeypatch.setattr(placement, "start_engine", lambda model: running.engine)
     yield running
     assert running.engine.in_flight == 0

@@ -13,7 +13,7 @@ import servers
 
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine as engines
+from evobuild.models import placement
 from evobuild.models.client import Model
 from evobuild.models.engine import Engine
 from evobuild.training.scratch import CONTEXT
@@ -127,7 +127,7 @@ ALL = {
 def started(name: str, folder: Path) -> Iterator[Peer]:
     """One of ALL with its engine running, and stopped afterwards."""
     with ALL[name](folder) as peer:
-        engine = engines.start_engine(peer.model)
+        engine = placement.start_engine(peer.model)
         peer.engine = Shared(engine)
         try:
             yield peer

@@ -11,7 +11,7 @@ from peers import Peer, ask
 
 from evobuild.core.errors import UserError
 from evobuild.core.uri import Weights
-from evobuild.models import engine as engines
+from evobuild.models import placement
 from evobuild.models.client import Model
 from evobuild.weights import checkpoints
 
@@ -190,7 +190,7 @@ def test_what_was_answered_before_the_consumer_left_is_not_asked_again(peer: Pee
     cached = sum(reply.cached for reply in replies.values())
     assert cached >= 5
     assert len(peer.engine.asked) == len(requests) - cached
-    assert engines.start_engine(peer.model) is peer.engine
+    assert placement.start_engine(peer.model) is peer.engine
 
 
 @pytest.mark.parametrize("running", [name for name in peers.ALL if "server" in name], indirect=True)
@@ -199,7 +199,7 @@ def test_calls_that_are_cancelled_leave_the_server_to_others(
 ) -> None:
     monkeypatch.undo()
 
-    engine = engines.start_engine(peer.model)
+    engine = placement.start_engine(peer.model)
     for number in range(16):
         engine.submit(ask(f"Name {number} things.", temperature=1.0, max_tokens=8 + 100 * number))
     assert engine.collect()

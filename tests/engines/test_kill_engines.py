@@ -18,8 +18,7 @@ import pytest
 
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine as engines
-from evobuild.models import transformers_engine, vllm_engine
+from evobuild.models import placement, transformers_engine, vllm_engine
 from evobuild.models.client import Model
 from evobuild.models.engine import Engine
 
@@ -57,7 +56,7 @@ def questions() -> Iterator[Request]:
 def ask(model: ChatModel, folder: Path, table: Path) -> None:
     """Ask all questions and write the replies sorted by key, and every key that goes to the engine."""
     os.environ |= {"DVC_ROOT": str(folder), "EVOBUILD_STORE": str(folder / "store.sqlite")}
-    start = engines.start_engine
+    start = placement.start_engine
 
     def told(model: ChatModel) -> Engine:
         engine = start(model)
@@ -71,7 +70,7 @@ def ask(model: ChatModel, folder: Path, table: Path) -> None:
         return engine
 
     asked = os.open(folder / "asked", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    with mock.patch.object(engines, "start_engine", told), Model(model) as client:
+    with mock.patch.object(placement, "start_engine", told), Model(model) as client:
         found = sorted((each.key, each.text, each.error) for each in client.generate(questions()))
     table.write_text(json.dumps(found))
 

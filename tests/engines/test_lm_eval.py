@@ -18,7 +18,7 @@ from evobuild.evaluation.benchmarks.lm_eval import LMEval, LMEvalSettings
 from evobuild.evaluation.benchmarks.mmlu import MMLU
 from evobuild.evaluation.benchmarks.multiple_choice import MultipleChoiceSettings
 from evobuild.evaluation.evaluate import Evaluation, evaluate_model
-from evobuild.models import engine as engines
+from evobuild.models import placement
 from evobuild.models.client import Model
 
 lm_eval = pytest.importorskip("lm_eval", reason="lm_eval is not installed")
@@ -94,9 +94,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def chat(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatModel]:
     """A model whose engine stays."""
     model = ChatModel("transformers", str(folder))
-    engine = engines.start_engine(model)
+    engine = placement.start_engine(model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "start_engine", lambda _: engine)
+        patch.setattr(placement, "start_engine", lambda _: engine)
         patch.setattr(engine, "close", lambda: None)
         patch.setenv("EVOBUILD_STORE", str(tmp_path_factory.mktemp("store") / "replies.sqlite"))
         yield model

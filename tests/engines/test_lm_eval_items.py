@@ -27,7 +27,7 @@ from evobuild.evaluation.benchmarks.lm_eval import LMEval, LMEvalSettings
 from evobuild.evaluation.benchmarks.mmlu import MMLU
 from evobuild.evaluation.benchmarks.multiple_choice import MultipleChoiceSettings
 from evobuild.evaluation.evaluate import evaluate_model
-from evobuild.models import engine as engines
+from evobuild.models import placement
 from evobuild.models.client import Model
 from evobuild.models.transformers_engine import TransformersEngine
 from evobuild.weights.continuations import Continuations
@@ -156,7 +156,7 @@ def started(kind: str, folder: Path, root: Path) -> Iterator[Peer]:
     model = ChatModel("transformers", str(folder))
     engine = TransformersEngine(model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engines, "start_engine", lambda _: engine)
+        patch.setattr(placement, "start_engine", lambda _: engine)
         patch.setattr(engine, "close", lambda: None)
         patch.setenv("EVOBUILD_STORE", str(root / "replies.sqlite"))
         library = HFLM(pretrained=str(folder), device="cpu", batch_size=4)

@@ -86,7 +86,7 @@ def test_a_killed_stage_leaves_nothing_running(root: Path) -> None:
     program = (
         "import os, sys; sys.path[:0] = sys.argv[1:]\n"
         "from evobuild.core.uri import ChatModel\n"
-        "from evobuild.models.engine import start_engine\n"
+        "from evobuild.models.placement import start_engine\n"
         "running = start_engine(ChatModel('simulated', 'small'))\n"
         "pids = [running._ray.get(each.handle.place.remote()) for each in running._workers()]\n"
         "print(*pids, flush=True); sys.stdin.read()\n"

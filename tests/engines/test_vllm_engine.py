@@ -21,7 +21,8 @@ from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models.client import Model
-from evobuild.models.engine import ENGINES, Engine
+from evobuild.models.engine import Engine
+from evobuild.models.registry import ENGINES
 from evobuild.models.sharing import Engines
 from evobuild.models.vllm_engine import VllmEngine
 from evobuild.weights import checkpoints

@@ -81,7 +81,7 @@ def test_a_stored_reply_never_starts_an_engine(engine, monkeypatch):
     def refuse(model):
         raise AssertionError("started")
 
-    monkeypatch.setattr("evobuild.models.engine.start_engine", refuse)
+    monkeypatch.setattr("evobuild.models.placement.start_engine", refuse)
     assert ask([request("b"), request("a", "other key")]) == {"b": "B", "other key": "A"}
     assert fake.closed
 

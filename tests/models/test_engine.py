@@ -8,18 +8,18 @@ import torch
 from evobuild.core import uri
 from evobuild.core.machine import VllmOptions
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine, vllm_engine
+from evobuild.models import registry, vllm_engine
 
 
 def test_the_engines_are_those_that_params_may_name() -> None:
-    assert tuple(engine.ENGINES) == uri.ENGINES
+    assert tuple(registry.ENGINES) == uri.ENGINES
 
 
-@pytest.mark.parametrize("name", engine.ENGINES)
+@pytest.mark.parametrize("name", registry.ENGINES)
 def test_each_engine_names_its_models_by_itself(name: str) -> None:
-    chosen = engine.ENGINES[name]()
+    chosen = registry.ENGINES[name]()
     assert chosen.__module__ == f"evobuild.models.{name}_engine"
-    assert engine.engine_identity(ChatModel(name, "someone/model", "12fd25f")).startswith(f"{name}:")
+    assert registry.engine_identity(ChatModel(name, "someone/model", "12fd25f")).startswith(f"{name}:")
 
 
 @pytest.mark.parametrize(("tensors", "said"), [(1, "ray: {replicas: 8}"), (2, "ray: {replicas: 4}"), (8, "")])

@@ -29,8 +29,7 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import BadParams, UserError
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine as engines
-from evobuild.models import openai_engine, openai_server, openai_watch, rate_limit
+from evobuild.models import openai_engine, openai_server, openai_watch, rate_limit, registry
 from evobuild.models.client import Model
 from evobuild.models.openai_engine import OpenAIEngine
 from evobuild.models.openai_protocol import same_model
@@ -431,7 +430,7 @@ def test_the_base_url_comes_from_the_environment_where_machine_yaml_has_none(ser
 
 
 def test_the_servers_address_is_no_part_of_the_identity_and_options_are():
-    assert OpenAIEngine.identity(NAME) == engines.engine_identity(NAME) == "openai:tiny"
+    assert OpenAIEngine.identity(NAME) == registry.engine_identity(NAME) == "openai:tiny"
     assert OpenAIEngine.identity(replace(NAME, max_length=512)) == "openai:tiny[max_length=512]"
 
 

@@ -18,8 +18,7 @@ from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.errors import MissingExtra, UserError
 from evobuild.core.machine import Machine, Vllm
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine as engines
-from evobuild.models import ray_cluster, ray_engine
+from evobuild.models import placement, ray_cluster, ray_engine, registry
 from evobuild.models.client import Model, interactive
 from evobuild.models.ray_cluster import Connection, claim, spread
 
@@ -62,8 +61,8 @@ def answers(monkeypatch):
 
         return FakeEngine(answer, capacity=8)
 
-    monkeypatch.setattr(engines, "start_here", start)
-    monkeypatch.setattr(engines, "engine_identity", str)
+    monkeypatch.setattr(registry, "start_here", start)
+    monkeypatch.setattr(registry, "engine_identity", str)
     return asked
 
 
@@ -125,7 +124,7 @@ def test_what_the_engine_says_at_its_start_is_said(begin, monkeypatch):
     def start(model, settings):
         raise UserError("there is no such model")
 
-    monkeypatch.setattr(engines, "start_here", start)
+    monkeypatch.setattr(registry, "start_here", start)
     begin()
     with pytest.raises(UserError, match="no such model"):
         asked(1)
@@ -133,7 +132,7 @@ def test_what_the_engine_says_at_its_start_is_said(begin, monkeypatch):
 
 def test_a_node_with_other_weights_is_refused(begin, answers, monkeypatch):
     names = iter(["the cache's", "the stage's", "a node's"])
-    monkeypatch.setattr(engines, "engine_identity", lambda model: next(names))
+    monkeypatch.setattr(registry, "engine_identity", lambda model: next(names))
     begin()
     with pytest.raises(UserError, match=r"a Ray worker has a node's .* this stage the stage's"):
         asked(1)
@@ -163,20 +162,20 @@ def test_the_budget_counts_what_is_asked_again(begin, answers):
 
 def test_other_roles_stay_in_the_process(begin, answers):
     begin(engines=["vllm"])
-    assert isinstance(engines.start_engine(SMALL), FakeEngine)
+    assert isinstance(placement.start_engine(SMALL), FakeEngine)
 
 
 def test_without_the_package_it_is_told_how_to_install_it(begin, monkeypatch):
     begin()
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtra, match=r"pip install 'evobuild\[ray\]'"):
-        engines.start_engine(SMALL)
+        placement.start_engine(SMALL)
 
 
 def test_a_cluster_that_is_not_there_is_said_in_a_line(begin):
     begin(address="127.0.0.1:1")
     with pytest.raises(UserError, match=r"the Ray cluster at '127\.0\.0\.1:1' .* does not answer") as error:
-        engines.start_engine(SMALL)
+        placement.start_engine(SMALL)
     assert "\n" not in str(error.value)
 
 
@@ -185,7 +184,7 @@ def test_one_that_does_not_take_the_connection_is_given_up(begin, monkeypatch):
     monkeypatch.setattr(ray, "init", lambda **_: over.wait(patience.scaled(10)))
     monkeypatch.setattr(ray_cluster, "JOIN_SECONDS", 0.05)
     with pytest.raises(UserError, match=r"does not answer within 0\.05 s"):
-        engines.start_engine(SMALL)
+        placement.start_engine(SMALL)
     over.set()
 
 
@@ -205,7 +204,7 @@ def test_a_ray_that_was_loaded_without_its_settings_is_not_started(begin, answer
     monkeypatch.setitem(sys.modules, "ray._raylet", object())
     ray = begin()
     with pytest.raises(UserError, match=r"had loaded it before .* set RAY_AUTH_MODE=token"):
-        engines.start_engine(SMALL)
+        placement.start_engine(SMALL)
     assert ray.inits == []
 
 

@@ -9,7 +9,7 @@ from fakes import reply
 
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine as engines
+from evobuild.models import placement, registry
 from evobuild.models.client import Model
 from evobuild.models.markers import MARKERS, may_have_markers, opening_at_end
 from evobuild.models.reasoning import (
@@ -293,8 +293,8 @@ def test_how_much_a_role_is_to_think_goes_with_its_requests_and_not_with_what_is
         def close(self):
             pass
 
-    monkeypatch.setattr(engines, "start_engine", Engine)
-    monkeypatch.setattr(engines, "engine_identity", str)
+    monkeypatch.setattr(placement, "start_engine", Engine)
+    monkeypatch.setattr(registry, "engine_identity", str)
     for reasoning in ("", "off", "low"):
         ask(ChatModel("vllm", "m", reasoning=reasoning))
     assert [each.reasoning for each in asked] == ["", "off", "low"]

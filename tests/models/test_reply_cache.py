@@ -394,7 +394,7 @@ def test_a_store_that_may_only_be_read_is_counted_and_not_pruned(tmp_path):
 SHUT = """
 import os
 from evobuild.core.uri import ChatModel
-from evobuild.models import engine
+from evobuild.models import placement, registry
 from evobuild.models.client import Model
 
 class Echo:
@@ -407,7 +407,7 @@ class Echo:
         return [Reply(each.key, (Choice("echo", "stop", 1),), 1) for each in asked]
     def close(self): pass
 
-engine.start_engine, engine.engine_identity = Echo, lambda model: "m"
+placement.start_engine, registry.engine_identity = Echo, lambda model: "m"
 os.environ["EVOBUILD_STORE"] = sys.argv[1] + "/shut/empty"
 os.system("mount -o remount,ro " + sys.argv[1])
 sys.stderr = sys.stdout
@@ -682,9 +682,9 @@ def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_pat
 
 def test_what_params_name_is_kept(tmp_path):
     from evobuild.core.uri import ChatModel
-    from evobuild.models import engine
+    from evobuild.models import registry
 
-    current = engine.engine_identity(ChatModel("simulated", "small"))
+    current = registry.engine_identity(ChatModel("simulated", "small"))
     file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
     assert archive.prune_replies(file, archive.unused_models(SHIPPED_PARAMS)) == (9, 4)
 

@@ -177,7 +177,7 @@ def test_one_that_waits_for_another_first_brings_what_it_has_to_disk(engine, ano
 
 
 def test_a_model_whose_replies_all_come_from_elsewhere_starts_no_engine(another, patience, monkeypatch):
-    monkeypatch.setattr("evobuild.models.engine.engine_identity", str)
+    monkeypatch.setattr("evobuild.models.registry.engine_identity", str)
     other = another()
     (key,) = keys(other, [1])
     other.claim([key])

@@ -29,8 +29,8 @@ def started(store, monkeypatch):
         found.append(FakeEngine(lambda asked: f"{model.name}: {asked.messages[0].content}", capacity=4))
         return found[-1]
 
-    monkeypatch.setattr("evobuild.models.engine.start_engine", start)
-    monkeypatch.setattr("evobuild.models.engine.engine_identity", str)
+    monkeypatch.setattr("evobuild.models.placement.start_engine", start)
+    monkeypatch.setattr("evobuild.models.registry.engine_identity", str)
     return found
 
 
@@ -97,7 +97,7 @@ def test_the_engines_error_reaches_who_waits(started):
 def shares(monkeypatch):
     """What each model takes of the device, by name."""
     found = {}
-    monkeypatch.setattr("evobuild.models.engine.device_share", lambda model: found[model.name])
+    monkeypatch.setattr("evobuild.models.placement.device_share", lambda model: found[model.name])
     return found
 
 

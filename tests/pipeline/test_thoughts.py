@@ -14,7 +14,7 @@ import yaml
 from evobuild.core import metrics
 from evobuild.core.chat import Reply
 from evobuild.core.stage import call_stage
-from evobuild.models import engine as engines
+from evobuild.models import placement
 from evobuild.models.simulated_engine import SimulatedEngine
 from stages import evolve, keywords, optimize, rate, respond, seed, tag
 
@@ -69,7 +69,7 @@ def built(root: Path, monkeypatch: pytest.MonkeyPatch, engine: type[SimulatedEng
     (root / "params.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.chdir(root)
     metrics.write_label(Path("data/label.txt"), "")
-    monkeypatch.setattr(engines, "start_engine", engine)
+    monkeypatch.setattr(placement, "start_engine", engine)
     monkeypatch.setenv("EVOBUILD_STORE", str(root / "replies.sqlite"))
     for stage, given in (
         (seed, {"source": "data/raw/sample.jsonl"}),

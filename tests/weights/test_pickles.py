@@ -16,7 +16,7 @@ from evobuild.autoif import entailment
 from evobuild.cli.models import checkpoint_config
 from evobuild.core.errors import UserError
 from evobuild.core.uri import ChatModel, Weights
-from evobuild.models import engine
+from evobuild.models import placement
 from evobuild.scoring.embeddings import Embedder
 from evobuild.weights import checkpoints, identities, sources
 from evobuild.weights.params import WeightsRole
@@ -101,7 +101,7 @@ LOOKS = {
     "tokenizer": checkpoints.load_tokenizer,
     "identity": identities.weights_identity,
     "models": checkpoint_config.read_checkpoint_config,
-    "engine": lambda weights: engine.start_engine(ChatModel("transformers", weights.name)),
+    "engine": lambda weights: placement.start_engine(ChatModel("transformers", weights.name)),
 }
 
 

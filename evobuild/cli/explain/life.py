@@ -36,7 +36,7 @@ from evobuild.core.tables import (
     Reject,
 )
 from evobuild.evolution import evolve, prompts_sent
-from evobuild.models import engine, reasoning, reply_cache
+from evobuild.models import reasoning, registry, reply_cache
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 
@@ -314,7 +314,7 @@ class _Reader:
         if not file.exists() or str(evolver) != row.evolver:
             return None
         sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
-        with reply_cache.ReplyCache(file, engine.engine_identity(evolver)) as opened:
+        with reply_cache.ReplyCache(file, registry.engine_identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
             reply = opened.get([key]).get(key)
         return reasoning.with_answer_alone(reply) if reply else None

@@ -25,7 +25,7 @@ from evobuild.core.outs import whole
 from evobuild.core.params import load_params
 from evobuild.core.sqlite_cache import model_number, open_readable
 from evobuild.core.table_size import check_table_size
-from evobuild.models import engine, reply_cache
+from evobuild.models import registry, reply_cache
 from evobuild.models.params import RoleParams
 from evobuild.models.roles import chat_models
 
@@ -219,7 +219,7 @@ def unused_models(params: Path) -> Callable[[str], bool]:
     Raises UserError if one of the roles' models cannot be found, and so has no identity.
     """
     models = load_params(params, RoleParams).models
-    current = {engine.engine_identity(model) for model in chat_models(models).values()}
+    current = {registry.engine_identity(model) for model in chat_models(models).values()}
     return lambda identity: identity not in current
 
 

@@ -19,7 +19,7 @@ from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
 from evobuild.core.params import load_params
 from evobuild.core.stages import AFTER_SELECT, ASKED, file_stem
-from evobuild.models import engine, reply_cache
+from evobuild.models import registry, reply_cache
 from evobuild.models.params import RoleParams
 from evobuild.models.reasoning import with_answer_alone
 from evobuild.models.roles import chat_models
@@ -55,7 +55,7 @@ def rejected_texts(address: str) -> frozenset[str]:
 def chat_identities(params: Path) -> frozenset[str]:
     """Name the models of the chat roles of a params file. Raises UserError if one cannot be found."""
     models = load_params(params, RoleParams).models
-    return frozenset(engine.engine_identity(model) for model in chat_models(models).values())
+    return frozenset(registry.engine_identity(model) for model in chat_models(models).values())
 
 
 def prune_rejected(file: Path, texts: Collection[str], models: Collection[str]) -> Moved:
