@@ -1,4 +1,6 @@
-"""`make lint` refuses an import that goes against the drawn layers: each contract is broken once."""
+"""No modules import each other in a circle. `make lint` refuses an import that goes against the layers:
+each contract is broken once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import grimp
+import networkx
 import patience
 import pytest
 import workspace
@@ -48,3 +52,10 @@ def test_an_import_against_the_layers_is_refused(tree: Path, contract: str, wher
         file.write_text(sound)
     assert f"{contract} BROKEN" in said
     assert where.removesuffix(".py").replace("/", ".") in said
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph("evobuild", "stages", cache_dir=None, exclude_type_checking_imports=True)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    groups = networkx.strongly_connected_components(networkx.from_dict_of_lists(imports, networkx.DiGraph))
+    assert [sorted(group) for group in groups if len(group) > 1] == []
