@@ -26,7 +26,14 @@ from figures import Figures
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Message, Request, Sampling
-from evobuild.core.tables import SEED_ROUND, Instruction
+from evobuild.core.instructions import (
+    INSTRUCTIONS,
+    SEED_ROUND,
+    Instruction,
+    content_id,
+    iterate_instructions,
+    row_id,
+)
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.models import vllm_engine
@@ -57,7 +64,7 @@ def run(figures: Figures) -> None:
 def over_bare(model: ChatModel, machine: str) -> float:
     """The seconds that the stage takes over those of bare vLLM. machine: the text of machine.yaml."""
     with own_folder(machine) as folder:
-        tables.write(folder / "r0.parquet", tables.frame(tables.INSTRUCTIONS, map(_parent, range(PROMPTS))))
+        tables.write(folder / "r0.parquet", tables.frame(INSTRUCTIONS, map(_parent, range(PROMPTS))))
         engine = vllm_engine.VllmEngine(model)
         try:
             ours, bare = _turns(folder, model, engine)
@@ -120,7 +127,7 @@ def _requests(table: Path, settings: Params) -> list[Request]:
     sampling = Sampling(evolve.temperature, evolve.top_p, MAX_TOKENS, seed=settings.random_seed)
     return [
         Request(parent.id, "evolve", (Message("user", methods.fill_method(method, parent)),), sampling)
-        for parent in tables.instructions(tables.read(table, tables.INSTRUCTIONS))
+        for parent in iterate_instructions(tables.read(table, INSTRUCTIONS))
     ]
 
 
@@ -140,7 +147,7 @@ def _evolve(folder: Path, settings: Params, engine: vllm_engine.VllmEngine) -> N
     paths = {name: folder / name for name in files} | {"parents": folder / "r0.parquet"}
     with (
         # A toy model writes nonsense, and the stage refuses to end with rejects alone.
-        mock.patch("evobuild.core.tables.refuse_empty"),
+        mock.patch("evobuild.evolution.round_tables.refuse_empty"),
         mock.patch("evobuild.models.placement.start_engine", lambda model: engine),
         mock.patch.object(type(engine), "close"),
     ):
@@ -158,8 +165,8 @@ def _params(model: ChatModel) -> Params:
 
 def _parent(number: int) -> Instruction:
     text = f"Explain topic {number} to a child, " + "with care and an example, " * (number % 12)
-    content = tables.content_id((), text, "")
-    own = tables.row_id(SEED_ROUND, "", content)
+    content = content_id((), text, "")
+    own = row_id(SEED_ROUND, "", content)
     return Instruction(own, content, own, "", SEED_ROUND, "chat", (), text, "", "")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from evobuild.core import tables
 from evobuild.core.chat import Request
+from evobuild.core.json_files import write_json
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Tools
 from evobuild.evaluation.benchmarks.gsm8k import GSM8K
@@ -37,7 +38,7 @@ def evaluate(benchmark: GSM8K, model: ChatModel, out: Path) -> None:
     with Model(model, "evaluated", "evaluate-base") as client:
         found = evaluate_model("base", [benchmark], client, tools)
     tables.write(out / "base.parquet", found.rows)
-    tables.write_json(out / "base.json", evaluation_counts(found, tools))
+    write_json(out / "base.json", evaluation_counts(found, tools))
 
 
 def alone(benchmark: GSM8K, model: ChatModel, out: Path) -> None:

@@ -20,7 +20,11 @@ from pathlib import Path
 from figures import Figures
 
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, content_id, row_id
 from evobuild.core.measures import MEASURES
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import pool_stems
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import explorer, outcomes
@@ -65,42 +69,42 @@ def fill(where: outcomes.Tables, rows: int) -> None:
     folders = (where.rounds, where.responses, where.contamination, where.rejects, where.failures)
     for folder in (*folders, where.replies, where.unread, *where.measures.values()):
         folder.mkdir(parents=True)
-    parents: list[tables.Instruction] = []
-    selected: list[tables.Instruction] = []
+    parents: list[Instruction] = []
+    selected: list[Instruction] = []
     failed: list[tuple[object, ...]] = []
     for name in ROUNDS:
         made, failed = _round(draw, name, parents or [None] * (rows // len(ROUNDS)))
         _write(where, name, made, failed, draw)
         selected += [row for row in made if row.domain == "math"]
         parents = made
-    tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, selected))
+    tables.write(where.dataset, tables.frame(INSTRUCTIONS, selected))
     hits = [
         (f"{row.id}-{measure}", row.id, row.round, "held_out", f"[{number}]", measure, row.instruction, "")
         for number, row in enumerate(selected[::50])
         for measure in ("13-gram", "8-gram")
     ]
-    tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
+    tables.write(where.contamination / "held_out.parquet", tables.frame(CONTAMINATION, hits))
     (where.downstream / "rejects").mkdir(parents=True)
-    tables.write(where.downstream / "rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
+    tables.write(where.downstream / "rejects/finetune-toy.parquet", tables.frame(REJECTS, []))
     lost = [(row.id, "below the cut", "0.125", "") for row in parents if row.domain != "math"]
-    tables.write(where.rejects / "select.parquet", tables.frame(tables.REJECTS, lost))
+    tables.write(where.rejects / "select.parquet", tables.frame(REJECTS, lost))
 
 
 def _round(
-    draw: random.Random, name: str, parents: list[tables.Instruction] | list[None]
-) -> tuple[list[tables.Instruction], list[tuple[object, ...]]]:
+    draw: random.Random, name: str, parents: list[Instruction] | list[None]
+) -> tuple[list[Instruction], list[tuple[object, ...]]]:
     made, failed = [], []
     for number, parent in enumerate(parents):
         text = " ".join(draw.choices(WORDS, k=draw.randint(40, 60))) if parent is None else parent.instruction
         text = text if parent is None else f"{text} {' '.join(draw.choices(WORDS, k=10))}"
         above = "" if parent is None else parent.id
-        content = tables.content_id((), text, "")
-        own = tables.row_id(name, above or str(number), content)
+        content = content_id((), text, "")
+        own = row_id(name, above or str(number), content)
         seed = own if parent is None else parent.seed_id
         domain = ("chat", "math", "code")[number % 3]
         strategy, how = ("", "") if parent is None else ("evol", ("deepening", "reasoning")[number % 2])
         made.append(
-            tables.Instruction(
+            Instruction(
                 own, content, seed, above, name, domain, (), text, "", "", strategy, how, "simulated:small"
             )
         )
@@ -114,14 +118,14 @@ def _round(
 def _write(
     where: outcomes.Tables,
     name: str,
-    rows: list[tables.Instruction],
+    rows: list[Instruction],
     failed: list[tuple[object, ...]],
     draw: random.Random,
 ) -> None:
     file = f"{name}.parquet"
-    tables.write(where.rounds / file, tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(where.rounds / file, tables.frame(INSTRUCTIONS, rows))
     answers = [row._replace(output=" ".join(draw.choices(WORDS, k=150))) for row in rows]
-    tables.write(where.responses / file, tables.frame(tables.INSTRUCTIONS, answers))
+    tables.write(where.responses / file, tables.frame(INSTRUCTIONS, answers))
     measured = {
         "ratings": [(row.id, "hard", float(draw.randint(20, 90))) for row in rows],
         "scores": [
@@ -134,17 +138,17 @@ def _write(
     for measure in MEASURES:
         table = tables.frame(measure.schema, measured[measure.folder])
         tables.write(where.measures[measure.folder] / file, table)
-    tables.write(where.failures / file, tables.frame(tables.FAILURES, failed))
+    tables.write(where.failures / file, tables.frame(FAILURES, failed))
     steps = [" ".join(draw.choices(WORDS, k=80)) for _ in rows]
     replied = [
         (row.id, 0, 300, 150, f"{text}\n{row.instruction}", [], "")
         for row, text in zip(rows, steps, strict=True)
         if row.parent_id
     ]
-    tables.write(where.replies / file, tables.frame(tables.REPLIES, replied))
-    tables.write(where.unread / file, tables.frame(tables.REJECTS, []))
+    tables.write(where.replies / file, tables.frame(REPLIES, replied))
+    tables.write(where.unread / file, tables.frame(REJECTS, []))
     for stem in pool_stems([name]):
-        tables.write(where.rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, []))
+        tables.write(where.rejects / f"{stem}.parquet", tables.frame(REJECTS, []))
 
 
 def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
@@ -157,7 +161,7 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
         names = {name: root / name for name in outcomes.Tables._fields}
         where = outcomes.Tables(**names | {"measures": measures})
         fill(where, rows)
-        tables.write(where.optimization / "candidates.parquet", tables.frame(tables.CANDIDATES, []))
+        tables.write(where.optimization / "candidates.parquet", tables.frame(CANDIDATES, []))
         began = time.monotonic()
         explorer.write_explorer(root / "explorer", settings(), where)
         written = time.monotonic() - began

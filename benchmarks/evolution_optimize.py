@@ -29,7 +29,7 @@ from figures import Figures
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
-from evobuild.core.tables import Instruction, content_id, row_id
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, content_id, row_id
 from evobuild.evolution import methods, optimize
 from evobuild.evolution.method_evaluation import MethodEvaluator
 from evobuild.models.client import Model
@@ -73,7 +73,7 @@ def rates(given: Params, rows: list[Instruction], seed: int) -> tuple[float, flo
     """λ of e0 and of e* on rows that the loop did not draw."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder, "r0.parquet")
-        tables.write(table, tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(table, tables.frame(INSTRUCTIONS, rows))
         drawn = optimize.read_optimization_rows(table, given.optimize, seed)
     seen = {row.id for part in drawn for row in part}
     unseen = [row for row in rows if row.id not in seen][:UNSEEN]
@@ -119,7 +119,7 @@ def seconds(given: Path, rows: list[Instruction], changes: dict[str, object]) ->
         folder = Path(name)
         shutil.copytree(ROOT / "prompts", folder / "prompts")
         (folder / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
-        tables.write(folder / "r0", tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(folder / "r0", tables.frame(INSTRUCTIONS, rows))
         command = [sys.executable, "-m", "stages.optimize", "--r0", "r0", "--own", values["evolve"]["file"]]
         for out in ("method", "candidates", "trajectories", "failures", "metrics", "curve", "counts"):
             command += [f"--{out}", f"out/{out}"]

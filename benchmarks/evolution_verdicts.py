@@ -19,8 +19,8 @@ from figures import Figures
 
 from evobuild import simulation
 from evobuild.answering import failures
-from evobuild.core import tables
 from evobuild.core.chat import Message, Purpose, Request, Sampling
+from evobuild.core.instructions import Instruction
 from evobuild.evolution import methods
 from evobuild.seeds import formats
 
@@ -53,9 +53,7 @@ def run(figures: Figures) -> None:
 def _prompts() -> Iterable[str]:
     method = methods.initial_method("e0")
     for seed in formats.read_seed_rows(SEEDS):
-        row = tables.Instruction(
-            "", "", "", "", "r0", "", seed.history, seed.instruction, seed.input, seed.output
-        )
+        row = Instruction("", "", "", "", "r0", "", seed.history, seed.instruction, seed.input, seed.output)
         yield from [methods.fill_method(method, row)] * COPIES
 
 

@@ -56,6 +56,7 @@ class Folder:
 
     def __init__(self, path: Path, rows: int, first_wait: float = 1.0) -> None:
         from evobuild.core import tables
+        from evobuild.core.instructions import INSTRUCTIONS, Instruction
 
         self.path, self.store, self._first_wait = path, path / "replies.sqlite", first_wait
         path.mkdir(exist_ok=True)
@@ -65,10 +66,10 @@ class Folder:
         (path / "params.yaml").write_text(yaml.safe_dump(params))
         empty = ("", "r0", "chat", (), "Name a river.", "", "")
         instructions = (
-            tables.Instruction(f"r{n}", f"c{n}", f"r{n}", *empty)._replace(instruction=f"Name river {n}.")
+            Instruction(f"r{n}", f"c{n}", f"r{n}", *empty)._replace(instruction=f"Name river {n}.")
             for n in range(rows)
         )
-        tables.write(path / "rows.parquet", tables.frame(tables.INSTRUCTIONS, instructions))
+        tables.write(path / "rows.parquet", tables.frame(INSTRUCTIONS, instructions))
 
     def run(self, url: str, key: str, **options: object) -> tuple[int, str, float]:
         """Exit code, what was said, and the peak of memory in MB."""

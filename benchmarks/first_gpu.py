@@ -174,7 +174,7 @@ def pairs() -> str:
     """Prefer answers, by DPO."""
     import tunings
 
-    from evobuild.core.tables import PreferencePair
+    from evobuild.core.instructions import PreferencePair
     from evobuild.training import finetune
 
     stand_in()

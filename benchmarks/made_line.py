@@ -16,11 +16,14 @@ import polars as pl
 from made_counts import write_counts
 
 from evobuild.core import prompts
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import MEASURES, measure_of
 from evobuild.core.reasons import BELOW_THE_CUT, NOT_ANSWERED
+from evobuild.core.rejects import REJECTS
 from evobuild.core.table_parts import STARTS
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import CONTAMINATION, FAILURES, INSTRUCTIONS, REJECTS, REPLIES
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evolution.auto import method_operation
 from evobuild.evolution.methods import initial_method

@@ -23,9 +23,9 @@ import yaml
 from figures import Figures
 from line import measured, stage
 
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
 from evobuild.core.json_files import read_json_file
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.yaml_files import read_yaml
 
 ROWS = int(os.environ.get("EVOBUILD_BENCH_ROWS", "10000000"))

@@ -17,6 +17,7 @@ from figures import Figures
 from line import measured, stage
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.evolution import methods
 
 ROWS = int(os.environ.get("EVOBUILD_BENCH_ROWS", "10000000"))
@@ -46,7 +47,7 @@ def evolve(folder: Path, count: int) -> tuple[float, float]:
     given = {"parents": folder / "r0.parquet", "method": folder / "method.txt"}
     command = stage("evolve", round="r1", parent="r0", **given, **outs, counts=folder / "counts.json")
     seconds, peak = measured(command, scale_rows.ROOT)
-    children = tables.height(outs["child"], tables.INSTRUCTIONS)
+    children = tables.height(outs["child"], INSTRUCTIONS)
     sizes = {path.name: size(path) / 1e9 for path in (*outs.values(), folder / "store.sqlite")}
     said = ", ".join(f"{name} {gigabytes:.2f} GB" for name, gigabytes in sizes.items())
     print(

@@ -23,7 +23,7 @@ from figures import Figures
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import machine, tables
-from evobuild.core.tables import SEED_ROUND, Instruction
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, content_id, row_id
 from evobuild.models import ray_engine
 from evobuild.models.ray_cluster import CONNECTION
 from evobuild.models.usage import Usage
@@ -41,7 +41,7 @@ def run(figures: Figures) -> None:
         folder = Path(path)
         os.environ["DVC_ROOT"] = path
         parents = [_parent(number) for number in range(ROWS)]
-        tables.write(folder / "r0.parquet", tables.frame(tables.INSTRUCTIONS, parents))
+        tables.write(folder / "r0.parquet", tables.frame(INSTRUCTIONS, parents))
         quiet, _, calls = _evolve(folder, HERE, None)
         place = machine.Ray(replicas=2, engines=["simulated"])
         CONNECTION.join(place)
@@ -119,6 +119,6 @@ class _Watched:
 
 def _parent(number: int) -> Instruction:
     text = f"Explain topic {number} to a child."
-    content = tables.content_id((), text, "")
-    own = tables.row_id(SEED_ROUND, "", content)
+    content = content_id((), text, "")
+    own = row_id(SEED_ROUND, "", content)
     return Instruction(own, content, own, "", SEED_ROUND, "chat", (), text, "", "")

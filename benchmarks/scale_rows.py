@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, content_id, row_id
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import INSTRUCTIONS, Instruction, content_id, row_id
 from evobuild.seeds import formats
 
 ROOT = Path(__file__).parent.parent

@@ -25,7 +25,9 @@ from figures import Figures
 from selection import FOLDERS, OFF, select
 
 from evobuild.core import table_parts, tables
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, RATINGS, SCORES, Instruction
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.measures import measure_of
 from evobuild.text import minhash
 
 ROWS = int(os.environ.get("EVOBUILD_BENCH_ROWS", "10000000"))
@@ -129,7 +131,7 @@ def measured_rows(draw: np.random.Generator, rows: pl.DataFrame) -> dict[str, pl
     count = rows.height
     figures = {
         column: draw.integers(5, 90, count) if kind == pl.Int64 else draw.random(count) * 1.2
-        for column, kind in SCORES.items()
+        for column, kind in measure_of("score").schema.items()
         if kind.is_numeric()
     }
     scores = pl.DataFrame({"id": rows["id"], "truncated": [False] * count, **figures})
@@ -137,8 +139,8 @@ def measured_rows(draw: np.random.Generator, rows: pl.DataFrame) -> dict[str, pl
     return {
         "rounds": rows.with_columns(output=pl.lit("")),
         "responses": rows,
-        "scores": scores.match_to_schema(SCORES),
-        "ratings": pl.DataFrame(ratings, RATINGS, strict=False),
+        "scores": scores.match_to_schema(measure_of("score").schema),
+        "ratings": pl.DataFrame(ratings, measure_of("rate").schema, strict=False),
     }
 
 

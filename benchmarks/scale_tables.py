@@ -35,6 +35,8 @@ import reported
 from trees import tables_in
 
 from evobuild.core import tables
+from evobuild.core.json_files import write_json
+from evobuild.core.rejects import REJECTS
 from evobuild.core.table_parts import part_files
 from evobuild.reporting.report import Sources
 
@@ -140,10 +142,10 @@ def write_others(root: Path) -> None:
     evaluated.write(results, sources.downstream / "counts", sources.downstream / "rejects")
     nothing = {"in": 0, "out": 0, "rejects": {}}
     for stem in ("gather", "finetune-toy"):
-        tables.write_json(sources.downstream / f"counts/{stem}.json", nothing)
-        tables.write(sources.downstream / f"rejects/{stem}.parquet", tables.REJECTS.to_frame())
-    tables.write_json(root / "metrics/optimization.json", {"failure_rate": {"best": 0.25}})
-    tables.write_json(root / "data/settings/provenance.json", carded.provenance()._asdict())
+        write_json(sources.downstream / f"counts/{stem}.json", nothing)
+        tables.write(sources.downstream / f"rejects/{stem}.parquet", REJECTS.to_frame())
+    write_json(root / "metrics/optimization.json", {"failure_rate": {"best": 0.25}})
+    write_json(root / "data/settings/provenance.json", carded.provenance()._asdict())
     (root / "data/settings/report.json").write_text("{}")
     (root / "data/method.txt").write_text(method(), encoding="utf-8")
     sources.label.write_text("DRY RUN\n")

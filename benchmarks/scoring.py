@@ -28,7 +28,7 @@ from tokenizers import ByteLevelBPETokenizer
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from transformers import PreTrainedTokenizerFast as Tokenizer
 
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.weights import losses, tokenized_pairs
 from evobuild.weights.likelihood import Reader
 from evobuild.weights.losses import Pair

@@ -31,7 +31,8 @@ sys.path.append("tests/support")
 
 import made_tokenizers
 
-from evobuild.core.tables import SCORES, Instruction
+from evobuild.core.instructions import Instruction
+from evobuild.core.measures import measure_of
 from evobuild.core.uri import Weights
 from evobuild.scoring.params import Score as ScoreParams
 from evobuild.scoring.score import Score, Scorer
@@ -95,7 +96,7 @@ def scored(data: Path, model: Path, template: str) -> pl.DataFrame:
     print(
         f"{model.name}, {template}: {len(kept)} rows scored, {cut} cut, lost to {', '.join(lost)}", flush=True
     )
-    table = pl.DataFrame(kept, schema=SCORES, orient="row")
+    table = pl.DataFrame(kept, schema=measure_of("score").schema, orient="row")
     return table.with_columns(pl.col("id").cast(pl.Int64).alias("row"))
 
 

@@ -22,7 +22,10 @@ from figures import Figures, of_parts
 from line import ROOT, measured, stage
 
 from evobuild.core import tables
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, RATINGS, SCORES, Instruction, content_id, row_id
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, content_id, row_id
+from evobuild.core.measures import EMBEDDING, measure_of
+from evobuild.core.rejects import REJECTS
 from evobuild.core.yaml_files import read_yaml
 from evobuild.seeds import formats
 
@@ -30,10 +33,10 @@ PARTS = ("near_duplicates", "select", "diversity", "contamination")
 ALPACA = Path("alpaca") / "alpaca_data.json"
 FOLDERS = ("rounds", "responses", "scores", "ratings")
 OFF = {
-    "diversity": tables.DIVERSITY,
-    "rewards": tables.REWARDS,
-    "tags": tables.TAGS,
-    "embeddings": tables.EMBEDDINGS,
+    "diversity": measure_of("diversity").schema,
+    "rewards": measure_of("reward").schema,
+    "tags": measure_of("tag").schema,
+    "embeddings": EMBEDDING.schema,
 }
 """What was not measured."""
 MILLION = 1_000_000
@@ -46,7 +49,7 @@ def near_duplicates(figures: Figures, folder: Path) -> None:
     write(folder, {"r0": rows})
     given = {"pools": ["r0"], "share": 1.0, "deduplicate": {"exact": True, "near": 0.7, "embedding": None}}
     took, peak = select(folder, ["r0"], given)
-    lost = tables.read(folder / "rejects.parquet", tables.REJECTS)["reason"].value_counts()
+    lost = tables.read(folder / "rejects.parquet", REJECTS)["reason"].value_counts()
     print(f"{rows.height:,} rows, lost: {dict(lost.iter_rows())}")
     figures.at_most("near-duplicates of Alpaca, whole stage", took, 60, "s")
     figures.at_most("near-duplicates of Alpaca, peak memory", peak, 2, "GB")
@@ -114,7 +117,7 @@ def write(folder: Path, pools: dict[str, pl.DataFrame]) -> None:
         count, file = rows.height, f"{name}.parquet"
         figures = {
             column: draw.integers(5, 90, count) if kind == pl.Int64 else draw.random(count) * 1.2
-            for column, kind in SCORES.items()
+            for column, kind in measure_of("score").schema.items()
             if kind.is_numeric()
         }
         scores = pl.DataFrame({"id": rows["id"], "truncated": [False] * count, **figures})
@@ -123,8 +126,10 @@ def write(folder: Path, pools: dict[str, pl.DataFrame]) -> None:
             tables.write(folder / measure / file, pl.DataFrame(schema=schema))
         tables.write(folder / "rounds" / file, rows.with_columns(output=pl.lit("")))
         tables.write(folder / "responses" / file, rows)
-        tables.write(folder / "scores" / file, scores.match_to_schema(SCORES))
-        tables.write(folder / "ratings" / file, pl.DataFrame(ratings, RATINGS, strict=False))
+        tables.write(folder / "scores" / file, scores.match_to_schema(measure_of("score").schema))
+        tables.write(
+            folder / "ratings" / file, pl.DataFrame(ratings, measure_of("rate").schema, strict=False)
+        )
     tables.write(folder / "contamination" / "held_out.parquet", pl.DataFrame(schema=CONTAMINATION))
 
 

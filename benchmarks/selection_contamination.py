@@ -18,7 +18,7 @@ from figures import Figures
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question, read_evaluation_set
 from evobuild.contamination.hits import Hit
-from evobuild.core.tables import SEED_ROUND, Instruction
+from evobuild.core.instructions import SEED_ROUND, Instruction
 from evobuild.seeds import formats
 
 SETS = {

@@ -23,6 +23,7 @@ import carded
 
 from evobuild.cards import card, croissant
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
 
 SECONDS, GIB = 30.0, 3.0
 """What is promised of a million rows."""
@@ -33,19 +34,19 @@ def made_up_rows(path: Path, rows: int) -> None:
     """Write a data set of some rows."""
     text = (_WORDS + " ") * 3
     number = pl.int_range(rows, dtype=pl.Int64)
-    columns = {name: pl.lit("") for name, kind in tables.INSTRUCTIONS.items() if kind == pl.String}
+    columns = {name: pl.lit("") for name, kind in INSTRUCTIONS.items() if kind == pl.String}
     columns |= {
         "id": pl.col("seed_place").hash(7).cast(pl.String).str.zfill(20),
         "round": pl.lit("r1"),
         "domain": pl.lit("chat"),
-        "history": pl.lit([], dtype=tables.INSTRUCTIONS["history"]),
+        "history": pl.lit([], dtype=INSTRUCTIONS["history"]),
         "instruction": pl.format("What is it with number {}? {}", "seed_place", pl.lit(text)),
         "output": pl.format("It is {}. {}", "seed_place", pl.lit(text * 2)),
         "evolver": pl.lit("simulated:small"),
         "difficulty": (pl.col("seed_place") % 101).cast(pl.Float64),
     }
     table = pl.select(seed_place=number).with_columns(**columns)
-    tables.write(path, table.select(*tables.INSTRUCTIONS, "difficulty"))
+    tables.write(path, table.select(*INSTRUCTIONS, "difficulty"))
 
 
 def card_figures(figures: Figures, rows: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evobuild.core.tables import SEED_ROUND, Instruction, content_id, row_id
+from evobuild.core.instructions import SEED_ROUND, Instruction, content_id, row_id
 from evobuild.seeds import formats
 
 ALPACA = Path("alpaca") / "alpaca_data.json"

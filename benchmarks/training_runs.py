@@ -20,7 +20,7 @@ def main() -> None:
     file, out = map(Path, sys.argv[1:])
     task = json.loads(file.read_text())
     os.environ["DVC_ROOT"] = str(out.parent)
-    from evobuild.core.tables import Instruction
+    from evobuild.core.instructions import Instruction
     from evobuild.core.uri import Weights
 
     # With TRL: the clock of its own script does not count imports either.

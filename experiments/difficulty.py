@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from evobuild.core.tables import LEVELS
+from evobuild.core.measures import LEVELS
 from experiments.recipe import Bars, Recipe, Table, run
 from experiments.recipe.measures import ROWS, seed_once
 from experiments.recipe.papers import ALPACA, CODE_ALPACA, EVOLVERS, GSM8K, SMALL_EVOLVERS

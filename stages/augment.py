@@ -65,11 +65,14 @@ def main(params: Params, args: Arguments) -> None:
     )
     from evobuild.autoif.records import CONSTRAINTS
     from evobuild.core import tables
+    from evobuild.core.json_files import write_json
     from evobuild.core.reasons import commonest_reasons
+    from evobuild.core.rejects import REJECTS, Reject, ledger
+    from evobuild.core.results import leave_empty
     from evobuild.models.client import Model
 
     if not params.autoif.on:
-        tables.leave_empty(CONSTRAINTS, out=args.constraints, rejects=args.rejects, counts=args.counts)
+        leave_empty(CONSTRAINTS, out=args.constraints, rejects=args.rejects, counts=args.counts)
         return
     settings = params.autoif.augment
     known = KnownConstraints(settings.near_duplicate)
@@ -80,14 +83,14 @@ def main(params: Params, args: Arguments) -> None:
             results += invent_constraints(known, settings, model, params.random_seed)
             used = [model.usage.asked()]
     kept = tables.frame(CONSTRAINTS, (each for each in results if isinstance(each, Constraint)))
-    lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
-    balance = tables.ledger(len(results), kept.height, lost) | {"origins": count_origins(results)}
+    lost = tables.frame(REJECTS, (each for each in results if isinstance(each, Reject)))
+    balance = ledger(len(results), kept.height, lost) | {"origins": count_origins(results)}
     if settings.rounds and set(balance["origins"]) == {"seed"}:
         lost_by = commonest_reasons(balance["rejects"])
         log(f"no constraint came of {settings.rounds} rounds, the seeds stand alone: {lost_by}")
     tables.write(args.constraints, kept)
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, balance | {"asked": used})
+    write_json(args.counts, balance | {"asked": used})
 
 
 if __name__ == "__main__":

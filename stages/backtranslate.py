@@ -57,19 +57,18 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import backtranslate, verified
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED
     from evobuild.core import tables
+    from evobuild.core.results import Results, leave_empty
     from evobuild.models.client import Model
 
     if not params.autoif.on or not params.autoif.backtranslate.functions:
-        tables.leave_empty(
-            BACKTRANSLATIONS, out=args.backtranslations, rejects=args.rejects, counts=args.counts
-        )
+        leave_empty(BACKTRANSLATIONS, out=args.backtranslations, rejects=args.rejects, counts=args.counts)
         return
     given = params.autoif.backtranslate
     asked = backtranslate.functions_to_translate(
         verified.read_verified_constraints(tables.read(args.checked, VERIFIED)), given.functions
     )
     files = {"out": args.backtranslations, "rejects": args.rejects}
-    results = tables.Results(BACKTRANSLATIONS, **files, is_needed=False)
+    results = Results(BACKTRANSLATIONS, **files, is_needed=False)
     with Model(params.models.evolver, "evolver", f"backtranslate-{args.branch}", len(asked)) as model:
         results.take(backtranslate.backtranslate_functions(asked, model, given.sampling(params.random_seed)))
     results.write(len(asked), args.counts, asked=[model.usage.asked()])

@@ -81,6 +81,9 @@ STAGE = Stage(
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import metrics, tables
     from evobuild.core.csv_files import write_csv
+    from evobuild.core.evaluation_tables import COMPARISONS
+    from evobuild.core.json_files import write_json
+    from evobuild.core.rejects import OFF
     from evobuild.evaluation import compare
     from evobuild.evaluation.judge import Judge
     from evobuild.models.client import Model
@@ -90,7 +93,7 @@ def main(params: Params, args: Arguments) -> None:
     made = made_benchmarks(params.evaluate.benchmarks, params.random_seed)
     measured = compare.measure_all(made, evaluations)
     figures = compare.figures_table(measured, drawn)
-    compared, counts = tables.COMPARISONS.to_frame(), tables.OFF
+    compared, counts = COMPARISONS.to_frame(), OFF
     if params.judged:
         with Model(params.models.judge, "judge", "compare") as model:
             judge = Judge(model, params.evaluate.judge_settings(params.random_seed))
@@ -99,7 +102,7 @@ def main(params: Params, args: Arguments) -> None:
             compared = compare.judge_all(asked, evaluations, given.pairs, judge, given.prompt)
         counts = compare.comparison_counts(compared, judge) | {"asked": [model.usage.asked()]}
     tables.write(args.comparisons, compared)
-    tables.write_json(args.counts, counts)
+    write_json(args.counts, counts)
     said = compare.evaluation_metrics(figures) | compare.outcome_metrics(compared, drawn)
     metrics.write_metrics(args.metrics, said, args.label)
     write_csv(args.figures, figures)

@@ -51,36 +51,41 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import compose, verified
     from evobuild.autoif.records import VERIFIED
     from evobuild.core import tables
+    from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
+    from evobuild.core.json_files import write_json
+    from evobuild.core.nothing_left import refuse_empty
     from evobuild.core.reasons import NOT_DRAWN
+    from evobuild.core.rejects import REJECTS, Reject, balance
+    from evobuild.core.results import leave_empty
     from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
 
     if not params.autoif.on:
-        tables.leave_empty(tables.INSTRUCTIONS, out=args.rows, rejects=args.rejects, counts=args.counts)
+        leave_empty(INSTRUCTIONS, out=args.rows, rejects=args.rejects, counts=args.counts)
         return
     given, seed = params.autoif.compose, params.random_seed
     kept = list(verified.read_verified_constraints(tables.read(args.verified, VERIFIED)))
-    rows, rejects = TableWriter(args.rows, tables.INSTRUCTIONS), TableWriter(args.rejects, tables.REJECTS)
+    rows, rejects = TableWriter(args.rows, INSTRUCTIONS), TableWriter(args.rejects, REJECTS)
     with ScratchFolder() as folder:
         source, table, lost = str(args.r0), args.r0, Counter[str]()
         if given.queries == "file":
             source, table = given.file, folder / "queries.parquet"
             lost = compose.write_query_file(Path(source), table, rejects)
-        sifted = compose.sift_queries(tables.stream(table)[1], given)
+        sifted = compose.sift_queries(stream_instructions(table)[1], given)
         queries, ledger = compose.keep_queries(sifted, rejects, lost)
         if not ledger["out"]:
             rejects.write()
         came = f"{source}: {ledger['in']} rows came in as queries of autoif.compose"
-        tables.refuse_empty(came, ledger, args.rejects)
+        refuse_empty(came, ledger, args.rejects)
         drawn = compose.draw_queries(queries, kept, given.count, seed)
         made = compose.ComposedRows(table, drawn, kept, args.branch)
         for each in compose.cut_rows(made, given.rows, seed):
-            (rejects if isinstance(each, tables.Reject) else rows).append(each)
+            (rejects if isinstance(each, Reject) else rows).append(each)
     undrawn = len(made) - rows.height
-    cut = tables.balance(len(made), rows.height, {NOT_DRAWN: undrawn} if undrawn else {})
+    cut = balance(len(made), rows.height, {NOT_DRAWN: undrawn} if undrawn else {})
     rows.write()
     rejects.write()
-    tables.write_json(args.counts, ledger | {"constraints": len(kept), "rows": cut})
+    write_json(args.counts, ledger | {"constraints": len(kept), "rows": cut})
 
 
 if __name__ == "__main__":

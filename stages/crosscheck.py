@@ -49,9 +49,13 @@ STAGE = Stage(
 def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import crosscheck, function_verdicts, records
     from evobuild.core import tables
+    from evobuild.core.json_files import write_json
+    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.rejects import REJECTS, Reject, ledger
+    from evobuild.core.results import leave_empty
 
     if not params.autoif.on:
-        tables.leave_empty(records.VERIFIED, out=args.checked, rejects=args.rejects, counts=args.counts)
+        leave_empty(records.VERIFIED, out=args.checked, rejects=args.rejects, counts=args.counts)
         tables.write(args.functions, records.FUNCTION_VERDICTS.to_frame())
         tables.write(args.cases, records.CASE_VERDICTS.to_frame())
         return
@@ -62,10 +66,10 @@ def main(params: Params, args: Arguments) -> None:
     judged = [crosscheck.crosscheck_constraint(each, heard, settings) for each in every]
     figures = crosscheck.crosscheck_figures(judged, heard)
     results = crosscheck.keep_verified_constraints(judged, settings, params.random_seed)
-    kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, tables.Reject)))
-    lost = tables.frame(tables.REJECTS, (each for each in results if isinstance(each, tables.Reject)))
-    balance = tables.ledger(given.height, kept.height, lost)
-    tables.warn_of_loss_of_all(f"{given.height} constraints came in", balance)
+    kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, Reject)))
+    lost = tables.frame(REJECTS, (each for each in results if isinstance(each, Reject)))
+    balance = ledger(given.height, kept.height, lost)
+    warn_of_loss_of_all(f"{given.height} constraints came in", balance)
     tables.write(args.checked, kept)
     tables.write(args.rejects, lost)
     for path, schema, rows in (
@@ -73,7 +77,7 @@ def main(params: Params, args: Arguments) -> None:
         (args.cases, records.CASE_VERDICTS, crosscheck.case_verdict_rows),
     ):
         tables.write(path, tables.frame(schema, (row for each in judged for row in rows(each))))
-    tables.write_json(args.counts, balance | figures)
+    write_json(args.counts, balance | figures)
 
 
 if __name__ == "__main__":

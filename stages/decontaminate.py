@@ -78,12 +78,13 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.contamination import evaluation_sets, hits, question_file
     from evobuild.contamination.decontaminate import NgramIndex
     from evobuild.contamination.embedding_overlap import EmbeddingIndex
-    from evobuild.core import tables
+    from evobuild.core.evaluation_tables import CONTAMINATION
+    from evobuild.core.json_files import write_json
     from evobuild.core.table_writer import TableWriter
 
     given, name = params.decontaminate, args.name
     read = evaluation_sets.stream_evaluation_set(args.evaluation, given.columns.get(name, ()))
-    table = TableWriter(args.contamination, tables.CONTAMINATION)
+    table = TableWriter(args.contamination, CONTAMINATION)
     found = {}
     with question_file.on_disk(read) as questions, ExitStack() as stack:
         by_ngrams, by_embedding = NgramIndex({name: questions}, given.ngrams), None
@@ -96,7 +97,7 @@ def main(params: Params, args: Arguments) -> None:
             found[pool] = by_ngrams.search(rows, keep)
             if by_embedding is not None:
                 found[pool] = found[pool].together(by_embedding.search(rows, keep))
-        tables.write_json(args.counts, hits.count_hits(found, len(questions)))
+        write_json(args.counts, hits.count_hits(found, len(questions)))
     table.write()
     hit = sum(int(each.is_hit.sum()) for each in found.values())
     log(f"{hit} of {sum(len(each.is_hit) for each in found.values())} rows share text with {name}")

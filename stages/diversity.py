@@ -56,7 +56,8 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
-    from evobuild.core.measures import measure_of
+    from evobuild.core.instructions import INSTRUCTIONS
+    from evobuild.core.measures import EMBEDDING, measure_of
     from evobuild.core.pools import AllPools
     from evobuild.core.table_writer import TableWriter
     from evobuild.scoring import distributions, diversity
@@ -69,7 +70,7 @@ def main(params: Params, args: Arguments) -> None:
     results = AllPools(schema, args.diversity, args.rejects)
     if model is None or given is None:
         for pool in params.pools:
-            tables.write(args.embeddings / f"{pool}.parquet", tables.EMBEDDINGS.to_frame())
+            tables.write(args.embeddings / f"{pool}.parquet", EMBEDDING.schema.to_frame())
             results.leave(pool)
     else:
         pools = {pool: args.rounds / f"{pool}.parquet" for pool in params.pools}
@@ -82,9 +83,9 @@ def main(params: Params, args: Arguments) -> None:
                 for text in texts
             )
             for pool, table in pools.items():
-                kept = TableWriter(args.embeddings / table.name, tables.EMBEDDINGS)
+                kept = TableWriter(args.embeddings / table.name, EMBEDDING.schema)
                 embedded = embed_pool(embedder, table, given.text, kept)
-                height = tables.height(table, tables.INSTRUCTIONS)
+                height = tables.height(table, INSTRUCTIONS)
                 results.take(pool, diversity.measure_diversity(embedded, given), height)
                 kept.write()
     results.write(args.counts, loaded=weights_loaded("embedder", model))

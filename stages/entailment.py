@@ -47,12 +47,16 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import entailment, verified
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
     from evobuild.core import tables
+    from evobuild.core.json_files import write_json
+    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.rejects import REJECTS, Reject, ledger
+    from evobuild.core.results import leave_empty
     from evobuild.weights.identities import weights_loaded
 
     if not params.autoif.on:
-        tables.leave_empty(VERIFIED, out=args.verified, rejects=args.rejects, counts=args.counts)
+        leave_empty(VERIFIED, out=args.verified, rejects=args.rejects, counts=args.counts)
         return
-    rows, lost = tables.read(args.checked, VERIFIED), tables.frame(tables.REJECTS, [])
+    rows, lost = tables.read(args.checked, VERIFIED), tables.frame(REJECTS, [])
     texts = tables.read(args.backtranslations, BACKTRANSLATIONS)
     beside: dict[str, object] = {"off": True}
     if params.models.entailment is not None:
@@ -60,16 +64,16 @@ def main(params: Params, args: Arguments) -> None:
         found = entailment.drop_contradicted_constraints(
             verified.read_verified_constraints(rows), given, params.models.entailment
         )
-        lost = tables.frame(tables.REJECTS, (each for each in found if isinstance(each, tables.Reject)))
+        lost = tables.frame(REJECTS, (each for each in found if isinstance(each, Reject)))
         without = rows.filter(~rows["id"].is_in(texts["constraint_id"].implode()))
         loaded = weights_loaded("entailment", params.models.entailment)
         beside = {"not_compared": without.height, "loaded": loaded}
     left = rows.filter(~rows["id"].is_in(lost["id"].implode()))
-    ledger = tables.ledger(rows.height, left.height, lost)
-    tables.warn_of_loss_of_all(f"{rows.height} constraints came in", ledger)
+    counts = ledger(rows.height, left.height, lost)
+    warn_of_loss_of_all(f"{rows.height} constraints came in", counts)
     tables.write(args.verified, left)
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, ledger | beside)
+    write_json(args.counts, counts | beside)
 
 
 if __name__ == "__main__":

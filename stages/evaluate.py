@@ -81,6 +81,8 @@ def main(params: Params, args: Arguments) -> None:
     from contextlib import ExitStack
 
     from evobuild.core import tables
+    from evobuild.core.json_files import write_json
+    from evobuild.core.nothing_left import refuse_empty
     from evobuild.core.stages import EVALUATED
     from evobuild.evaluation.benchmark import Tools
     from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
@@ -107,9 +109,9 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.rejects, found.rejects)
     if made:
         came = f"{counts['in']} items of {len(made)} benchmarks came in"
-        tables.refuse_empty(came, counts, args.rejects)
+        refuse_empty(came, counts, args.rejects)
     tables.write(args.replies, found.rows)
-    tables.write_json(args.counts, counts | {"asked": usage})
+    write_json(args.counts, counts | {"asked": usage})
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
+    from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
     from evobuild.evolution.evolve import Round
     from evobuild.evolution.round_tables import RoundOuts, RoundTables
     from evobuild.evolution.step import RoundSource
@@ -69,7 +70,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
-    height = tables.height(args.parents, tables.INSTRUCTIONS)
+    height = tables.height(args.parents, INSTRUCTIONS)
     outs = RoundOuts(args.child, args.rejects, args.failures, args.replies, args.counts)
     made = RoundTables(args.round, params.evolve.on_failure == "keep_parent", outs)
     task = f"evolve-{args.round}"
@@ -83,7 +84,7 @@ def main(params: Params, args: Arguments) -> None:
         source = RoundSource(args.round, params.random_seed, args.method)
         plan = plan_round(params.evolve, source)
         round = Round(args.round, plan, params.evolve, params.random_seed, evolver, judge)
-        made.take(round.evolve(lambda: tables.stream(args.parents)[1]))
+        made.take(round.evolve(lambda: stream_instructions(args.parents)[1]))
     made.write(height, [model.usage.asked() for model in (evolver, judge) if model])
 
 

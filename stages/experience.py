@@ -61,12 +61,15 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
+    from evobuild.core.instructions import INSTRUCTIONS
+    from evobuild.core.json_files import write_json
+    from evobuild.core.rejects import OFF, REJECTS, ledger
 
     if not _is_used(params.models):
         args.model.mkdir()
         (args.model / "README.md").write_text("Not tuned: models.scorer is not models/experienced.\n")
-        tables.write(args.rejects, tables.REJECTS.to_frame())
-        tables.write_json(args.counts, tables.OFF)
+        tables.write(args.rejects, REJECTS.to_frame())
+        write_json(args.counts, OFF)
         return
     import polars as pl
 
@@ -80,17 +83,17 @@ def main(params: Params, args: Arguments) -> None:
     rows = list(drawn)
     base = experience.Base(params.experience.base, params.score.template, params.score.dtype)
     clusters, lost = experience.train_experienced_model(rows, base, params.experience, seed, args.model)
-    rejects = TableWriter(args.rejects, tables.REJECTS)
-    rejects.extend(tables.frame(tables.REJECTS, lost))
+    rejects = TableWriter(args.rejects, REJECTS)
+    rejects.extend(tables.frame(REJECTS, lost))
     read = pl.Series([row.id for row in rows], dtype=pl.String).implode()
-    for ids in tables.batches(args.r0, tables.INSTRUCTIONS, ["id"]):
+    for ids in tables.batches(args.r0, INSTRUCTIONS, ["id"]):
         unread = ids.filter(~pl.col("id").is_in(read))
         rejects.extend(unread.with_columns(reason=pl.lit(NOT_DRAWN), detail=pl.lit(""), reply=pl.lit("")))
     rejects.write()
-    height = tables.height(args.r0, tables.INSTRUCTIONS)
-    reasons = tables.read(args.rejects, tables.REJECTS, ["reason"])
-    ledger = tables.ledger(height, height - rejects.height, reasons)
-    tables.write_json(args.counts, ledger | {"clusters": clusters})
+    height = tables.height(args.r0, INSTRUCTIONS)
+    reasons = tables.read(args.rejects, REJECTS, ["reason"])
+    counts = ledger(height, height - rejects.height, reasons)
+    write_json(args.counts, counts | {"clusters": clusters})
 
 
 if __name__ == "__main__":

@@ -53,11 +53,14 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.cards import card, croissant, provenance
     from evobuild.contracts.result import read_validation
     from evobuild.core import metrics, tables
+    from evobuild.core.instructions import INSTRUCTIONS
+    from evobuild.core.json_files import write_json
+    from evobuild.core.rejects import REJECTS, ledger
     from evobuild.core.table_writer import TableWriter
     from evobuild.export import export
     from evobuild.export.lineage import Sources, write_lineage
 
-    lost = TableWriter(args.rejects, tables.REJECTS)
+    lost = TableWriter(args.rejects, REJECTS)
     export.export_dataset(args.dataset, params.export.formats, args.exports, lost)
     made = provenance.read_provenance(args.provenance)
     found = card.Sources(
@@ -75,10 +78,10 @@ def main(params: Params, args: Arguments) -> None:
     parents = {name: each.parent for name, each in params.rounds.items()}
     sources = Sources(args.rounds, args.replies, args.failures, args.method)
     write_lineage(args.lineage, args.dataset, sources, parents, params.branches)
-    rows = tables.height(args.dataset, tables.INSTRUCTIONS)
+    rows = tables.height(args.dataset, INSTRUCTIONS)
     lost.write()
-    reasons = tables.read(args.rejects, tables.REJECTS, ["reason"])
-    tables.write_json(args.counts, tables.ledger(rows, rows - lost.height, reasons))
+    reasons = tables.read(args.rejects, REJECTS, ["reason"])
+    write_json(args.counts, ledger(rows, rows - lost.height, reasons))
 
 
 if __name__ == "__main__":

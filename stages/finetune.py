@@ -71,6 +71,9 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, tables
+    from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES, iterate_instructions, preference_pairs
+    from evobuild.core.json_files import write_json
+    from evobuild.core.rejects import REJECTS, ledger
     from evobuild.training import finetune
     from evobuild.training.card.card import CardFacts, write_card
     from evobuild.training.tracking.curve import training_curve
@@ -79,16 +82,16 @@ def main(params: Params, args: Arguments) -> None:
     settings = settings_of_base(params.bases, args.base, params.finetune)
     tuning = finetune.Tuning(args.base, params.bases[args.base].model, settings, params.random_seed)
     if settings.method == "dpo":
-        pairs = list(tables.preference_pairs(tables.read(args.training, tables.PREFERENCES)))
+        pairs = list(preference_pairs(tables.read(args.training, PREFERENCES)))
         tuned, lost = finetune.prefer_answers(pairs, tuning, args.tuned)
     else:
-        rows = list(tables.instructions(tables.read(args.training, tables.INSTRUCTIONS)))
-        held_out = list(tables.instructions(tables.read(args.held_out, tables.INSTRUCTIONS)))
+        rows = list(iterate_instructions(tables.read(args.training, INSTRUCTIONS)))
+        held_out = list(iterate_instructions(tables.read(args.held_out, INSTRUCTIONS)))
         tuned, lost = finetune.finetune_model(rows, held_out, tuning, args.tuned)
-    table = tables.frame(tables.REJECTS, lost)
+    table = tables.frame(REJECTS, lost)
     tables.write(args.rejects, table)
-    counts = tables.ledger(tuned.examples + len(lost), tuned.examples, table)
-    tables.write_json(args.counts, counts)
+    counts = ledger(tuned.examples + len(lost), tuned.examples, table)
+    write_json(args.counts, counts)
     csv_files.write_csv(args.curve, curve := training_curve(tuned.history))
     facts = CardFacts(
         name=args.base,

@@ -39,14 +39,15 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core.json_files import write_json
+    from evobuild.core.rejects import balance
     from evobuild.training.gather import Sources, gather_rows
 
     given = params.finetune
     sources = Sources(args.dataset, args.responses, args.preferences)
     rows = gather_rows(given.data, given.method, sources, args.training)
-    tables.write_json(args.about, {"data": given.data, "method": given.method, "rows": rows})
-    tables.write_json(args.counts, tables.balance(rows, rows, {}))
+    write_json(args.about, {"data": given.data, "method": given.method, "rows": rows})
+    write_json(args.counts, balance(rows, rows, {}))
 
 
 if __name__ == "__main__":

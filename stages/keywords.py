@@ -60,7 +60,9 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
+    from evobuild.core.json_files import write_json
     from evobuild.core.reasons import commonest_reasons
+    from evobuild.core.rejects import REJECTS, Reject, ledger
     from evobuild.evolution.keywords import (
         KEYWORDS,
         Keyword,
@@ -79,7 +81,7 @@ def main(params: Params, args: Arguments) -> None:
             names, replies=args.replies, rounds=args.rounds, count=settings.rows, seed=params.random_seed
         )
     lists = [each for each in drawn if each.methods]
-    results: list[Keyword | tables.Reject] = []
+    results: list[Keyword | Reject] = []
     used: list[dict[str, object]] = []
     if lists:
         total = sum(len(each.methods) for each in lists)
@@ -89,15 +91,15 @@ def main(params: Params, args: Arguments) -> None:
     else:
         log(f"none of {len(drawn)} replies lists methods: nothing to name")
     found = merge_plural_phrases(each for each in results if isinstance(each, Keyword))
-    rejects = [each for each in results if isinstance(each, tables.Reject)]
-    lost = tables.frame(tables.REJECTS, rejects)
-    balance = tables.ledger(sum(len(each.methods) for each in lists), len(found), lost)
+    rejects = [each for each in results if isinstance(each, Reject)]
+    lost = tables.frame(REJECTS, rejects)
+    balance = ledger(sum(len(each.methods) for each in lists), len(found), lost)
     if lists and not found:
         # A figure to read beside the data set: it does not stop the line.
         log(f"none of {balance['in']} methods could be named: {commonest_reasons(balance['rejects'])}")
     tables.write(args.keywords, tables.frame(KEYWORDS, found))
     tables.write(args.rejects, lost)
-    tables.write_json(args.counts, balance | {"asked": used})
+    write_json(args.counts, balance | {"asked": used})
     metrics.write_metrics(args.metrics, keyword_figures(drawn, [*found, *rejects], names), args.label)
     csv_files.write_csv(args.frequencies, count_keywords(found))
 

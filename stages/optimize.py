@@ -107,6 +107,7 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
+    from evobuild.core.json_files import write_json
     from evobuild.evolution import method_improvement, methods, optimization_history, optimize
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
@@ -144,7 +145,7 @@ def main(params: Params, args: Arguments) -> None:
     tables.write(args.failures, optimization_history.candidate_failure_table(history))
     metrics.write_metrics(args.metrics, optimization_history.optimization_figures(history), args.label)
     csv_files.write_csv(args.curve, optimization_history.optimization_curve(history))
-    tables.write_json(args.counts, {"asked": asked})
+    write_json(args.counts, {"asked": asked})
 
 
 if __name__ == "__main__":

@@ -77,13 +77,15 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.quality import Bounds, Judging, judge_branch, make_pool
     from evobuild.autoif.records import QUALITIES
     from evobuild.core import tables
+    from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
+    from evobuild.core.results import Results, leave_empty
     from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
 
     if not params.autoif.on:
-        tables.leave_empty(tables.INSTRUCTIONS, out=args.pool, rejects=args.rejects, counts=args.counts)
+        leave_empty(INSTRUCTIONS, out=args.pool, rejects=args.rejects, counts=args.counts)
         tables.write(args.qualities, QUALITIES.to_frame())
-        tables.write(args.preferences, tables.PREFERENCES.to_frame())
+        tables.write(args.preferences, PREFERENCES.to_frame())
         export_branch(args.exports, args.pool, args.preferences, args.verified, {})
         return
     responder = params.models.responder if params.autoif.sample.count else None
@@ -92,8 +94,8 @@ def main(params: Params, args: Arguments) -> None:
     if _is_judged(params.autoif):
         sampling = params.autoif.quality.sampling(params.random_seed)
         judging = Judging(params.models.judge, sampling, f"quality-{args.branch}")
-    pool = tables.Results(tables.INSTRUCTIONS, out=args.pool, rejects=args.rejects, is_needed=False)
-    pairs = TableWriter(args.preferences, tables.PREFERENCES)
+    pool = Results(INSTRUCTIONS, out=args.pool, rejects=args.rejects, is_needed=False)
+    pairs = TableWriter(args.preferences, PREFERENCES)
     with ScratchFolder() as folder:
         branch = Branch(args.rows, args.answers, args.checks, folder)
         judged, asked = judge_branch(branch, bounds.accuracy, judging, args.qualities)

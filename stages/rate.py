@@ -56,7 +56,7 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core.instructions import stream_instructions
     from evobuild.models.client import Model
     from evobuild.scoring.rate import RatingOuts, RatingTables, leave_unrated, rate_rows
 
@@ -65,7 +65,7 @@ def main(params: Params, args: Arguments) -> None:
     if not measures:
         leave_unrated(outs)
         return
-    height, rows = tables.stream(args.rows)
+    height, rows = stream_instructions(args.rows)
     made = RatingTables(measures, outs)
     with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * height) as model:
         sampling = params.rate.sampling(params.random_seed)

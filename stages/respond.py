@@ -10,10 +10,10 @@ from pathlib import Path
 
 from evobuild.answering.params import Respond
 from evobuild.core.declaration import Out, Stage, out
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
-from evobuild.core.tables import SEED_ROUND
 from evobuild.models.params import ChatRole
 
 
@@ -57,22 +57,24 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.answering.respond import Asking, answer_rows, has_answer
     from evobuild.answering.response_prompt import response_template
     from evobuild.core import tables
+    from evobuild.core.instructions import INSTRUCTIONS, iterate_instructions
+    from evobuild.core.results import Results
     from evobuild.models.client import Model
 
     given = params.respond
     kept = has_answer(given.seed_answers)
-    results = tables.Results(tables.INSTRUCTIONS, out=args.responses, rejects=args.rejects)
+    results = Results(INSTRUCTIONS, out=args.responses, rejects=args.rejects)
     rows = unanswered = 0
-    for some in tables.batches(args.rows, tables.INSTRUCTIONS):
+    for some in tables.batches(args.rows, INSTRUCTIONS):
         own = some.filter(kept)
         results.extend(own)
         rows, unanswered = rows + some.height, unanswered + some.height - own.height
     asked = []
     if unanswered:
-        parts = tables.batches(args.rows, tables.INSTRUCTIONS)
+        parts = tables.batches(args.rows, INSTRUCTIONS)
         asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
         with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered) as model:
-            open_ = (row for some in parts for row in tables.instructions(some.filter(~kept)))
+            open_ = (row for some in parts for row in iterate_instructions(some.filter(~kept)))
             results.take(answer_rows(open_, model, asking))
             asked = [model.usage.asked()]
     results.write(rows, args.counts, asked=asked)

@@ -58,6 +58,7 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, tables
+    from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.evolution import prompts_sent
@@ -78,7 +79,7 @@ def main(params: Params, args: Arguments) -> None:
         with reward.Rewarder(model, params.reward) as rewarder:
             for pool in params.pools:
                 path = args.rounds / f"{pool}.parquet"
-                height, own = (tables.height(path, tables.INSTRUCTIONS, where) for where in (None, evolved))
+                height, own = (tables.height(path, INSTRUCTIONS, where) for where in (None, evolved))
                 parent = params.rounds[pool].parent if own else None
                 pairs = with_parents(path, args.rounds / f"{parent}.parquet", evolved) if parent else ()
                 turns = (prompts_sent.evolver_turns(row, above, known) for row, above in pairs)

@@ -67,17 +67,18 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.answering.response_prompt import response_template
     from evobuild.autoif import sample
     from evobuild.autoif.records import ANSWERS
-    from evobuild.core import tables
+    from evobuild.core.instructions import stream_instructions
+    from evobuild.core.results import Results, leave_empty
     from evobuild.models.client import Model
 
     if not params.autoif.on or not params.autoif.sample.count:
-        tables.leave_empty(ANSWERS, out=args.answers, rejects=args.rejects, counts=args.counts)
+        leave_empty(ANSWERS, out=args.answers, rejects=args.rejects, counts=args.counts)
         return
     given = params.autoif.sample
     template, rules = response_template(params.respond.prompt), params.respond.rules
     asking = Asking(template, given.sampling(params.random_seed), rules)
-    height, rows = tables.stream(args.rows)
-    results = tables.Results(ANSWERS, out=args.answers, rejects=args.rejects, is_needed=False)
+    height, rows = stream_instructions(args.rows)
+    results = Results(ANSWERS, out=args.answers, rejects=args.rejects, is_needed=False)
     asked = height * given.count
     with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
         responses = sample_responses(rows, given.count, model, asking)

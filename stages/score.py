@@ -45,7 +45,7 @@ STAGE = Stage(
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core.instructions import stream_instructions
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.process.progress import Meter
@@ -59,7 +59,7 @@ def main(params: Params, args: Arguments) -> None:
     else:
         with Scorer(params.models.scorer, params.score) as scorer:
             for pool in params.pools:
-                height, rows = tables.stream(args.responses / f"{pool}.parquet")
+                height, rows = stream_instructions(args.responses / f"{pool}.parquet")
                 with Meter(f"score {pool}", "rows", height) as meter:
                     results.take(pool, scorer.score(rows, meter), height)
     results.write(args.counts, loaded=weights_loaded("scorer", params.models.scorer))

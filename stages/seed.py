@@ -39,13 +39,18 @@ def main(params: Params, args: Arguments) -> None:
     from collections import Counter
 
     from evobuild.core import tables
+    from evobuild.core.evolution_tables import FAILURES, REPLIES
+    from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
+    from evobuild.core.json_files import write_json
+    from evobuild.core.nothing_left import refuse_empty
+    from evobuild.core.rejects import REJECTS, balance
     from evobuild.core.table_writer import TableWriter
     from evobuild.seeds import formats, seed
 
     given = params.seed
     sources = formats.read_seed_rows(args.source, given.format, given.columns or {})
-    r0, held_out = (TableWriter(path, tables.INSTRUCTIONS) for path in (args.r0, args.held_out))
-    rejects = TableWriter(args.rejects, tables.REJECTS)
+    r0, held_out = (TableWriter(path, INSTRUCTIONS) for path in (args.r0, args.held_out))
+    rejects = TableWriter(args.rejects, REJECTS)
     reasons: Counter[str] = Counter()
     unanswered = 0
     for split in seed.split_batches(sources, given, params.random_seed):
@@ -55,18 +60,18 @@ def main(params: Params, args: Arguments) -> None:
         reasons.update(split.rejects["reason"])
         unanswered += int((split.r0["output"] == "").sum())
     rows_out = r0.height + held_out.height
-    ledger = tables.balance(rows_out + rejects.height, rows_out, reasons)
+    ledger = balance(rows_out + rejects.height, rows_out, reasons)
     rejects.write()
     found = ledger | {"out": r0.height}
-    tables.refuse_empty(f"{args.source}: {ledger['in']} rows came in", found, args.rejects)
+    refuse_empty(f"{args.source}: {ledger['in']} rows came in", found, args.rejects)
     r0.write()
     held_out.write()
     # Nothing evolved or compared r0. Its empty tables are for what reads those of all rounds and branches,
     # even if there is none.
-    tables.write(args.failures, tables.FAILURES.to_frame())
-    tables.write(args.replies, tables.REPLIES.to_frame())
-    tables.write(args.preferences, tables.PREFERENCES.to_frame())
-    tables.write_json(args.counts, ledger | {"held_out": held_out.height, "unanswered": unanswered})
+    tables.write(args.failures, FAILURES.to_frame())
+    tables.write(args.replies, REPLIES.to_frame())
+    tables.write(args.preferences, PREFERENCES.to_frame())
+    write_json(args.counts, ledger | {"held_out": held_out.height, "unanswered": unanswered})
 
 
 if __name__ == "__main__":

@@ -32,15 +32,17 @@ STAGE = Stage(
 
 
 def main(params: SelectParams, args: Arguments) -> None:
-    from evobuild.core import tables
+    from evobuild.core.nothing_left import refuse_empty
+    from evobuild.core.rejects import balance
+    from evobuild.core.results import Results
     from evobuild.selection import select
     from evobuild.selection.candidate_rows import DATASET, Sources
 
     sources = Sources(args.rounds, args.responses, args.measures, args.embeddings, args.contamination)
-    results = tables.Results(DATASET, out=args.dataset, rejects=args.rejects)
+    results = Results(DATASET, out=args.dataset, rejects=args.rejects)
     found = select.select_rows(params, sources, results)
     if not found.rows_in:
-        tables.refuse_empty("0 rows came in", tables.balance(0, 0, {}))
+        refuse_empty("0 rows came in", balance(0, 0, {}))
     unknown = _unknown(params.select.exclude, found.unknown)
     # Which pool gives most is seen in the report without it.
     results.write(found.rows_in, args.counts, warnings=[*found.reversed, *unknown])

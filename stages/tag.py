@@ -51,6 +51,7 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import csv_files, metrics, table_draws, tables
+    from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.measures import measure_of
     from evobuild.core.pools import AllPools
     from evobuild.models.client import Model
@@ -68,7 +69,7 @@ def main(params: Params, args: Arguments) -> None:
             for pool in params.pools:
                 path = args.rounds / f"{pool}.parquet"
                 taken, rows = table_draws.stream_drawn(path, given.rows, seed, f"tag {pool}")
-                left = tables.height(path, tables.INSTRUCTIONS) - taken
+                left = tables.height(path, INSTRUCTIONS) - taken
                 found = tag.tag_rows(rows, model, given.sampling(seed))
                 results.take(pool, found, taken, not_drawn=left)
             used = [model.usage.asked()]

@@ -53,10 +53,14 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import CONSTRAINTS, VERIFIERS
     from evobuild.autoif.verifiers import Verifier, request_verifiers, verifier_figures
     from evobuild.core import tables
+    from evobuild.core.json_files import write_json
+    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.rejects import REJECTS, Reject, ledger
+    from evobuild.core.results import leave_empty
     from evobuild.models.client import Model
 
     if not params.autoif.on:
-        tables.leave_empty(VERIFIERS, out=args.verifiers, rejects=args.rejects, counts=args.counts)
+        leave_empty(VERIFIERS, out=args.verifiers, rejects=args.rejects, counts=args.counts)
         return
     settings = params.autoif.verifiers
     texts = dict(tables.read(args.constraints, CONSTRAINTS).select("id", "constraint").iter_rows())
@@ -65,13 +69,13 @@ def main(params: Params, args: Arguments) -> None:
         results = list(request_verifiers(texts, model, settings, params.random_seed))
     made = [each.made for each in results]
     kept = tables.frame(VERIFIERS, (each for each in made if isinstance(each, Verifier)))
-    lost = tables.frame(tables.REJECTS, (each for each in made if isinstance(each, tables.Reject)))
-    balance = tables.ledger(asked, kept.height, lost)
-    tables.warn_of_loss_of_all(f"{asked} verifiers were asked for", balance)
+    lost = tables.frame(REJECTS, (each for each in made if isinstance(each, Reject)))
+    balance = ledger(asked, kept.height, lost)
+    warn_of_loss_of_all(f"{asked} verifiers were asked for", balance)
     tables.write(args.verifiers, kept)
     tables.write(args.rejects, lost)
     asked_of = [model.usage.asked()]
-    tables.write_json(args.counts, balance | verifier_figures(results) | {"asked": asked_of})
+    write_json(args.counts, balance | verifier_figures(results) | {"asked": asked_of})
 
 
 if __name__ == "__main__":

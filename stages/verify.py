@@ -56,16 +56,20 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.answers_by_row import ByRow
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED
     from evobuild.core import tables
+    from evobuild.core.json_files import write_json
+    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.rejects import REJECTS, balance, sort_reasons
+    from evobuild.core.results import leave_empty
     from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
     from evobuild.sandbox.choice import best_isolation
 
     if not params.autoif.on or not params.autoif.sample.count:
-        tables.leave_empty(CHECKS, out=args.checks, rejects=args.rejects, counts=args.counts)
+        leave_empty(CHECKS, out=args.checks, rejects=args.rejects, counts=args.counts)
         return
     constraints = verified.read_verified_constraints(tables.read(args.verified, VERIFIED))
     functions = verify.functions_by_operation(constraints)
-    checks, lost = TableWriter(args.checks, CHECKS), TableWriter(args.rejects, tables.REJECTS)
+    checks, lost = TableWriter(args.checks, CHECKS), TableWriter(args.rejects, REJECTS)
     reasons, missing = Counter[str](), Counter[str]()
     with ScratchFolder() as folder:
         answers = ByRow(args.answers, ANSWERS, ("number", "answer"), folder)
@@ -78,12 +82,12 @@ def main(params: Params, args: Arguments) -> None:
             if reject := verify.reject_answer(answer, check, params.autoif.verify.accuracy):
                 lost.append(reject)
                 reasons[reject.reason] += 1
-    ledger = tables.balance(answers.height, checks.height - lost.height, reasons)
-    tables.warn_of_loss_of_all(f"{answers.height} answers came in", ledger)
+    ledger = balance(answers.height, checks.height - lost.height, reasons)
+    warn_of_loss_of_all(f"{answers.height} answers came in", ledger)
     checks.write()
     lost.write()
     weaker = {"weaker_isolation": True} if isolation.name == "none" else {}
-    tables.write_json(args.counts, ledger | {"no_verdict": tables.sort_reasons(missing)} | weaker)
+    write_json(args.counts, ledger | {"no_verdict": sort_reasons(missing)} | weaker)
 
 
 if __name__ == "__main__":

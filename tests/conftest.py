@@ -11,7 +11,7 @@ from fakes import FakeEngine
 from workspace import ROOT
 
 from evobuild.core import cache_files, metrics
-from evobuild.core.tables import Instruction, content_id, row_id
+from evobuild.core.instructions import Instruction, content_id, row_id
 
 SLOWEST = ("test_line", "test_dvc_yaml", "test_kill", "test_contributing", "test_reader")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""

@@ -17,7 +17,8 @@ from evobuild.answering import failures
 from evobuild.answering.params import SeedAnswers
 from evobuild.core.chat import Reply, Request, Sampling
 from evobuild.core.conversation import chat_messages
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.instructions import Instruction
+from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
 
 

@@ -19,10 +19,11 @@ from evobuild.api.results import Evaluated, OptimizedMethod, Result
 from evobuild.api.stage_calls import Cache, ModelName, open_stages, read_table
 from evobuild.autoif import records
 from evobuild.contamination.evaluation_sets import file_of_set
-from evobuild.core import tables
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.evaluation_tables import CONTAMINATION, EVALUATION
+from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
 from evobuild.core.measures import EMBEDDING, MEASURES, measure_of
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, SEED_ROUND
 from evobuild.evaluation.compare import FIGURES
 from evobuild.seeds.caller_rows import CallerRows, Rows, read_caller_rows
 from evobuild.selection.candidate_rows import DATASET
@@ -79,9 +80,9 @@ def optimize_method(
         settings["initial"] = initial if initial in ("e0", "weak") else "file"
         changes = {"optimize": settings, "evolve": {"failures": failures or {}, "file": own}}
         args = stages.run("optimize", changes, r0=given, label="\n")
-        tried = read_table(args.candidates, tables.CANDIDATES)
+        tried = read_table(args.candidates, CANDIDATES)
         best = tried.row(by_predicate=pl.col("best"), named=True)
-        paths = {args.trajectories: tables.TRAJECTORIES, args.failures: tables.CANDIDATE_FAILURES}
+        paths = {args.trajectories: TRAJECTORIES, args.failures: CANDIDATE_FAILURES}
         rates = tried["failure_rate"][0], best["failure_rate"]
         return OptimizedMethod(best["method"], *rates, tried, *(read_table(*each) for each in paths.items()))
 
@@ -250,6 +251,6 @@ def evaluate(
     changes = {"evaluate": own, "compare": {"pairs": []} | settings, "sandbox": sandbox or {}}
     with open_stages(cache, seed, judge=judge) as stages:
         args, figures = stages.run("evaluate", changes, model="model"), FIGURES.to_frame()
-        if (replies := read_table(args.replies, tables.EVALUATION)).height:
+        if (replies := read_table(args.replies, EVALUATION)).height:
             figures = pl.read_csv(stages.run("compare", changes, label="\n").figures, schema=FIGURES)
         return Evaluated(figures.drop("model"), replies.drop("model"), read_table(args.rejects))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core.notebook_html import render_html
-from evobuild.core.tables import REJECTS
+from evobuild.core.rejects import REJECTS
 
 
 class Result(NamedTuple):

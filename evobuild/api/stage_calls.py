@@ -17,6 +17,7 @@ from evobuild.core.declaration import Out, argument_kinds, params_schema, stage_
 from evobuild.core.errors import BadParams, NothingLeft, UserError
 from evobuild.core.library import stage_script, template_folder
 from evobuild.core.params import changed, default_values, validated
+from evobuild.core.rejects import REJECTS
 from evobuild.core.scratch import ScratchFolder
 from evobuild.models.client import interactive
 
@@ -94,6 +95,6 @@ def _write(path: Any, content: Any) -> None:
     tables.write(path, content) if isinstance(content, pl.DataFrame) else path.write_text(content, "utf-8")
 
 
-def read_table(path: Path, schema: pl.Schema = tables.REJECTS) -> pl.DataFrame:
+def read_table(path: Path, schema: pl.Schema = REJECTS) -> pl.DataFrame:
     """Read what a stage wrote; one that rejects all its rows writes no other table."""
     return tables.read(path, schema) if path.exists() else schema.to_frame()

@@ -22,8 +22,9 @@ from evobuild.autoif.params import Augment
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import row_id
 from evobuild.core.prompts import render
-from evobuild.core.tables import Reject, row_id
+from evobuild.core.rejects import Reject
 from evobuild.core.text_files import read_text
 from evobuild.models.client import Model
 from evobuild.text import assistant_phrases

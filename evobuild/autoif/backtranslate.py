@@ -14,8 +14,9 @@ from evobuild.answering import failures
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
 from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.instructions import row_id
 from evobuild.core.prompts import render
-from evobuild.core.tables import Reject, row_id
+from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
 
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("**", "**"), ("`", "`"))

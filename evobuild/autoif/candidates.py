@@ -12,7 +12,7 @@ import polars as pl
 from evobuild.autoif.answers_by_row import ROWS, ByRow
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer, meets
 from evobuild.core import tables
-from evobuild.core.tables import INSTRUCTIONS, Instruction
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
 
 
 class Candidate(NamedTuple):
@@ -54,7 +54,7 @@ class Branch:
         """Go through the rows by id, each with the answers to it by their number."""
         for some in tables.batches(self._rows, INSTRUCTIONS, rows=ROWS):
             found = self._candidates(some)
-            for row in tables.instructions(some):
+            for row in iterate_instructions(some):
                 yield row, found[row.id]
 
     def _candidates(self, rows: pl.DataFrame) -> Mapping[str, list[Candidate]]:

@@ -29,7 +29,8 @@ from evobuild.autoif.function_verdicts import (
 from evobuild.autoif.params import Crosscheck
 from evobuild.autoif.records import Case, meets
 from evobuild.core.draws import draw_lowest
-from evobuild.core.tables import Reject, count_reasons, row_id
+from evobuild.core.instructions import row_id
+from evobuild.core.rejects import Reject, count_reasons
 
 
 @dataclass(frozen=True)

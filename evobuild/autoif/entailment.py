@@ -20,7 +20,7 @@ from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
 from evobuild.core.errors import UserError, require
 from evobuild.core.measurement_cache import Measurements
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import metered

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from evobuild.answering import failures
 from evobuild.autoif.candidates import Branch, Candidate
 from evobuild.autoif.records import QUALITIES, Answer, meets
-from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.instructions import Instruction, PreferencePair
 from evobuild.core.prompts import render
+from evobuild.core.rejects import Reject, sort_reasons
+from evobuild.core.results import Results
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import Instruction, PreferencePair, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from evobuild.scoring.rate import read_score
@@ -72,7 +73,7 @@ def judge_branch(
             asked.append(model.usage.asked())
     table.write()
     branch.score(qualities)
-    return {"judged": table.height, "unread": tables.sort_reasons(unread)}, asked
+    return {"judged": table.height, "unread": sort_reasons(unread)}, asked
 
 
 def _kept_answers(branch: Branch, accuracy: str) -> Iterator[tuple[Instruction, Answer]]:
@@ -110,7 +111,7 @@ def make_pool(
     rows: Iterable[tuple[Instruction, Sequence[Candidate]]],
     bounds: Bounds,
     responder: ChatModel | None,
-    pool: tables.Results,
+    pool: Results,
     pairs: TableWriter,
 ) -> dict[str, int]:
     """Take the best answer of each row, and a worse one beside it where code refuses one.

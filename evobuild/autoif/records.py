@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core.tables import row_id
+from evobuild.core.instructions import row_id
 
 _CASES = pl.List(pl.Struct({"input": pl.String, "expected": pl.Boolean}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evobuild.answering.respond import Response
 from evobuild.autoif.records import Answer, answer_id
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import Reject
 
 
 def numbered_answer(response: Response) -> Answer | Reject:

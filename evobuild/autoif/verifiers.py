@@ -20,7 +20,7 @@ from evobuild.autoif.params import Verifiers
 from evobuild.autoif.records import FUNCTION, Case
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.prompts import render
-from evobuild.core.tables import Reject, count_reasons
+from evobuild.core.rejects import Reject, count_reasons
 from evobuild.models.client import Model
 from evobuild.text import json_repairs
 

@@ -21,7 +21,8 @@ from evobuild.autoif.records import FUNCTION, Answer, constraint_operation, meet
 from evobuild.autoif.verified import Function, Verified
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import Reject
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import Reject
 from evobuild.process.progress import metered
 from evobuild.sandbox import Isolation, Job, Outcome
 from evobuild.sandbox.params import Limits
@@ -79,7 +80,7 @@ def answered_rows(
 
 
 def _row_batches(rows: Path) -> Iterator[pl.DataFrame]:
-    return tables.batches(rows, tables.INSTRUCTIONS, ("id", "operation"), ROWS)
+    return tables.batches(rows, INSTRUCTIONS, ("id", "operation"), ROWS)
 
 
 def check_answers(

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.tables import INSTRUCTIONS
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.export.export import has_extra
 from evobuild.text.language import detect_language
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from evobuild.core.errors import BadInput
 from evobuild.core.outs import whole
 
-EVALUATION = Path("data/evaluation")
+REPLIES = Path("data/evaluation")
 LETTERS = "ABCD"
 
 
@@ -36,10 +36,11 @@ def write_submission(arguments: argparse.Namespace) -> str:
     import polars as pl
 
     from evobuild.core import tables
+    from evobuild.core.evaluation_tables import EVALUATION
     from evobuild.evaluation.benchmark import check_value
 
-    source = EVALUATION / f"{arguments.model}.parquet"
-    rows = tables.read(source, tables.EVALUATION).filter(pl.col("benchmark") == arguments.benchmark)
+    source = REPLIES / f"{arguments.model}.parquet"
+    rows = tables.read(source, EVALUATION).filter(pl.col("benchmark") == arguments.benchmark)
     chosen = rows.select("item", "group", choice=check_value("choice"))
     if not chosen.height or chosen["choice"].null_count() == chosen.height:
         wanted = f"run stage evaluate@{arguments.model} with it"

@@ -17,9 +17,9 @@ import polars as pl
 from evobuild.cli import stored_answers
 from evobuild.core import metrics, tables
 from evobuild.core.errors import UserError
+from evobuild.core.evaluation_tables import COMPARISONS
 from evobuild.core.params import load_params
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.tables import COMPARISONS
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.compare import Measured, Resampling, compare_figures, measure_all

@@ -12,8 +12,8 @@ from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Found, Hit
 from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.instructions import SEED_ROUND, Instruction
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.tables import SEED_ROUND, Instruction
 from evobuild.seeds import formats
 from evobuild.text.words import split_normalised_words
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from evobuild.autoif.params import AutoIF
 from evobuild.core.errors import UserError
-from evobuild.core.tables import SEED_ROUND
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.text_files import read_text
 from evobuild.core.yaml_files import read_yaml
 from evobuild.seeds.records import read_records

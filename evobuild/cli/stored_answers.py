@@ -14,10 +14,10 @@ import polars as pl
 from evobuild.cli.revision_files import RevisionFiles
 from evobuild.core import metrics, tables
 from evobuild.core.errors import UserError
+from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.core.params import Part, RandomSeed, RendersPrompts, load_params
 from evobuild.core.prompts import taken_from
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.tables import EVALUATION
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.compare import judge_all

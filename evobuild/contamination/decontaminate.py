@@ -22,7 +22,7 @@ from evobuild.contamination.evaluation_sets import Questions
 from evobuild.contamination.hits import Found, Hit, Keep, Rows, Tally, batches, row_text
 from evobuild.contamination.ngrams import RUN, first_of
 from evobuild.contamination.portion import Portion
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.text.words import locate_normalised_words, normalise
 
 BATCH = 2048

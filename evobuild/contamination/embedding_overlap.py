@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evobuild.contamination.evaluation_sets import Questions
 from evobuild.contamination.hits import Found, Hit, Keep, Rows, Tally, batches
 from evobuild.contamination.ngrams import first_of
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.scoring.clusters import Places, blocks
 from evobuild.scoring.embeddings import embedded_text, whole_text
 from evobuild.scoring.row_file import RowFile

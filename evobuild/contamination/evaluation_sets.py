@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.seeds import records
 from evobuild.seeds.caller_rows import Rows, list_rows
 from evobuild.seeds.fields import Record, json_kind, listed_fields
@@ -104,7 +105,7 @@ def _is_empty_held_out(path: Path) -> bool:
     if path.suffix != ".parquet" or not path.is_file():
         return False
     with suppress(BadInput):
-        return tables.height(path, tables.INSTRUCTIONS) == 0
+        return tables.height(path, INSTRUCTIONS) == 0
     return False
 
 

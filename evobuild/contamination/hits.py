@@ -19,8 +19,9 @@ import numpy as np
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import Instruction, stream_instructions
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import CONTAMINATION, Instruction
 from evobuild.text.words import split_normalised_words
 
 SHOWN = 12
@@ -91,7 +92,7 @@ class Tally:
 
 def rows_of(table: Path) -> Rows:
     """What reads an instruction table, some rows at a time in memory. It raises BadInput as `tables.read`."""
-    return lambda: tables.stream(table)[1]
+    return lambda: stream_instructions(table)[1]
 
 
 def batches(rows: Iterable[Instruction], size: int) -> Iterator[list[Instruction]]:

@@ -10,7 +10,7 @@ import numpy as np
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import row_texts
 from evobuild.contamination.ngrams import NO_WORD, RUN, Grams, Texts
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.text.words import split_normalised_words
 
 MOST_GRAMS = 1 << 26

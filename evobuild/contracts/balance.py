@@ -13,8 +13,8 @@ from evobuild.contracts.hashed_ids import hashed
 from evobuild.contracts.shares import Lost
 from evobuild.core import tables
 from evobuild.core.json_files import read_json_file
+from evobuild.core.rejects import REJECTS, count_reasons
 from evobuild.core.stages import OF_ALL_POOLS, STAGES, Stage, file_stem
-from evobuild.core.tables import REJECTS
 
 _LAST = "select"
 _NO_REJECTS = frozenset({"check", "fetch", "resolve", "scratch", "optimize", "decontaminate"})
@@ -85,7 +85,7 @@ def balance_stages(
             rejects = tables.read(rejects_in / f"{stem}.parquet", REJECTS, ["id", "reason"])
             found = _balance(counts, rejects, flows.get(stem, Flow()))
             balances.append(Balance(stage.name, name, *found))
-            lost.append(Lost(stage.name, name, found[0], tables.count_reasons(rejects["reason"])))
+            lost.append(Lost(stage.name, name, found[0], count_reasons(rejects["reason"])))
     return balances, lost
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import COLUMNS
-from evobuild.core.tables import INSTRUCTIONS
 
 BINS = 10
 _FIGURES = tuple(name for name, column in COLUMNS.items() if column.kind == pl.Float64 and column.in_dataset)

@@ -24,7 +24,7 @@ from evobuild.contracts.suites import Entry
 from evobuild.core.errors import BadInput
 from evobuild.core.scratch import ScratchFolder
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.table_writer import write_stream
+from evobuild.core.tables import write_stream
 
 if TYPE_CHECKING:
     import pandas as pd

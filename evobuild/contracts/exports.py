@@ -12,7 +12,8 @@ import polars as pl
 from evobuild.contracts.hashed_ids import hashed
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import INSTRUCTIONS, REJECTS
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import REJECTS
 from evobuild.core.text_files import read_text
 from evobuild.export.formats import DATASETS, FORMATS, IDS
 

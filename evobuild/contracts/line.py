@@ -15,8 +15,8 @@ from evobuild.contracts.line_params import ValidateParams
 from evobuild.contracts.pool_tables import Sources, of_pools, pool_tables
 from evobuild.contracts.shares import pool_shares, reject_shares
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
 from evobuild.core.measures import measure_of
-from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND
 
 
 def line_tables(

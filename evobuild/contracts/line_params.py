@@ -7,10 +7,10 @@ from typing import Any
 from evobuild.contamination.params import Sets
 from evobuild.contracts.earlier import is_file
 from evobuild.contracts.params import Contracts
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import Measure
 from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.core.reads import Given, Reads
-from evobuild.core.tables import SEED_ROUND
 from evobuild.selection.params import Select
 
 

@@ -13,7 +13,8 @@ from evobuild.contracts.exports import exports_table
 from evobuild.contracts.output_params import OutputParams
 from evobuild.contracts.shares import reject_shares
 from evobuild.core import tables
-from evobuild.core.tables import COMPARISONS, EVALUATION, INSTRUCTIONS
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
+from evobuild.core.instructions import INSTRUCTIONS
 
 
 class Sources(NamedTuple):

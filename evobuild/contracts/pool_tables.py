@@ -18,8 +18,9 @@ from evobuild.contracts.languages import languages_of
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.core import tables
 from evobuild.core.declaration import Folders
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
 from evobuild.core.measures import COLUMNS, MEASURES, Measure
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, PREFERENCES
 from evobuild.selection.candidate_rows import MEASURED
 
 _LENGTHS = ("instruction", "input", "output", "reasoning")

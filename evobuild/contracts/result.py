@@ -17,8 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from evobuild.contracts.wording import describe_expectation, format_value
 from evobuild.core.errors import BadInput
-from evobuild.core.json_files import read_json_file
-from evobuild.core.tables import write_json
+from evobuild.core.json_files import read_json_file, write_json
 
 Severity = Literal["critical", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evobuild.core.chat import Message
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
 
 PLAIN = "respond/answer.jinja"
 """The template of a user turn without any words of ours."""

@@ -1,7 +1,8 @@
-"""A file that is one JSON value, read with its name in every error."""
+"""A file that is one JSON value: written one key a line, read with its name in every error."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,3 +17,8 @@ def read_json_file(path: Path) -> Any:
         return parse_json(read_text(path), path)
     except BadInput as error:
         raise BadInput(f"{path}: not a readable JSON file: {error}") from None
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write small figures as JSON, one key a line."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -78,6 +78,9 @@ class Measure(NamedTuple):
 _DIFFICULTY = "difficulty {:g} of 100"
 _LOSS = "mean loss in nats per token of the {}"
 
+LEVELS = ("very easy", "easy", "medium", "hard", "very hard")
+"""Levels of difficulty, the easiest first."""
+
 MEASURES = (
     Measure(
         "rate", "ratings", "rated", "rate.measures",

@@ -14,9 +14,11 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.json_files import write_json
+from evobuild.core.nothing_left import warn_of_loss_of_all
+from evobuild.core.rejects import OFF, REJECTS, Reject, balance
 from evobuild.core.stages import OF_ALL_POOLS
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import OFF, REJECTS, Reject
 
 
 def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
@@ -45,10 +47,10 @@ class AllPools:
                 reasons[result.reason] += 1
             else:
                 kept.append(result)
-        balance = tables.balance(rows_in, kept.height, reasons)
-        tables.warn_of_loss_of_all(f"{rows_in} rows of {pool} came in", balance)
+        ledger = balance(rows_in, kept.height, reasons)
+        warn_of_loss_of_all(f"{rows_in} rows of {pool} came in", ledger)
         kept.write()
-        self._ledgers[pool] = balance | beside
+        self._ledgers[pool] = ledger | beside
 
     def leave(self, pool: str) -> None:
         """Write an empty table and say in the ledger that nothing is measured."""
@@ -58,4 +60,4 @@ class AllPools:
     def write(self, counts: Path, **beside: object) -> None:
         """Write the rejects, and the counts of all pools that were taken, with more beside them."""
         self._lost.write()
-        tables.write_json(counts, self._ledgers | beside)
+        write_json(counts, self._ledgers | beside)

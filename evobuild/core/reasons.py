@@ -1,6 +1,6 @@
 """Why a row is lost: every reason that a stage may give, what it means, and which stages give it.
 
-Rejects are counted by these names (`tables.ledger` refuses any other), and report, metrics and `explain`
+Rejects are counted by these names (`rejects.balance` refuses any other), and report, metrics and `explain`
 take the meanings from here.
 """
 

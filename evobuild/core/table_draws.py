@@ -9,20 +9,20 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.draws import draw_table_rows
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions, stream_instructions
 from evobuild.core.table_parts import Span
-from evobuild.core.tables import INSTRUCTIONS, Instruction
 
 BATCH = 16_384
 """Rows in memory at once."""
 
 
 def stream_drawn(path: Path, count: int | None, seed: int, purpose: str) -> tuple[int, Iterator[Instruction]]:
-    """As `tables.stream`, but of a table that has more than `count` rows so many, drawn by the seed.
+    """As `stream_instructions`, but of a table that has more than `count` rows so many, drawn by the seed.
 
     count: None for all. Raises BadInput as `tables.read` does.
     """
     if count is None or tables.height(path, INSTRUCTIONS) <= count:
-        return tables.stream(path)
+        return stream_instructions(path)
     drawn = draw_table_rows(read_placed_ids(path), count, seed, purpose)
     return drawn.height, read_rows(path, drawn["id"])
 
@@ -43,4 +43,4 @@ def read_rows(path: Path, ids: Iterable[str]) -> Iterator[Instruction]:
         # A table is sorted by id, so only what lies between is read; the end is what follows the last id.
         between = Span(some[0], some[-1] + "\0")
         where = pl.col("id").is_in(some.implode())
-        yield from tables.instructions(tables.read(path, INSTRUCTIONS, span=between, where=where))
+        yield from iterate_instructions(tables.read(path, INSTRUCTIONS, span=between, where=where))

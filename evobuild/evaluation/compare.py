@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.tables import COMPARISONS, EVALUATION
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.judge import Judge
 from evobuild.evaluation.paired_tests import holm

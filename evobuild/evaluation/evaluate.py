@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core import tables
 from evobuild.core.chat import Answering, Reply, Request
-from evobuild.core.tables import EVALUATION, REJECTS, Columns, Reject
+from evobuild.core.columns import Columns
+from evobuild.core.evaluation_tables import EVALUATION
+from evobuild.core.rejects import REJECTS, Reject, ledger
 from evobuild.evaluation.benchmark import (
     MOST_TURNS,
     Answer,
@@ -169,10 +170,10 @@ def evaluation_counts(found: Evaluation, tools: Tools) -> dict[str, Any]:
     Raises ValueError if they do not add up: a bug of ours.
     """
     items = found.rows.select("benchmark", "item").unique()
-    ledger = tables.ledger(sum(found.items.values()), items.height, found.rejects)
+    counts = ledger(sum(found.items.values()), items.height, found.rejects)
     out = Counter(items["benchmark"])
     judge = tools.judge
-    return ledger | {
+    return counts | {
         "benchmarks": {
             name: {
                 "in": count,

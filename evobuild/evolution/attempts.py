@@ -14,7 +14,8 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.instructions import Instruction
+from evobuild.core.rejects import Reject
 from evobuild.evolution import equality, methods
 from evobuild.evolution.equality import Pair, Verdict
 from evobuild.evolution.params import Failures

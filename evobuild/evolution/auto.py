@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evobuild.core.tables import AUTO
+from evobuild.core.instructions import AUTO
 from evobuild.evolution import methods
 from evobuild.evolution.params import Evolve
 from evobuild.evolution.step import Plan, RoundSource, Step

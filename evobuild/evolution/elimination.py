@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.evolution.params import Failures
 from evobuild.text import assistant_phrases, content, language, words
 

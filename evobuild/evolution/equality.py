@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Request, Sampling
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
 from evobuild.evolution.step import earlier_turns
 from evobuild.models.client import Model
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from evobuild.core.chat import Sampling
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.instructions import Instruction
+from evobuild.core.rejects import Reject
 from evobuild.evolution.attempts import Attempt, Evolution, Task
 from evobuild.evolution.params import Evolve
 from evobuild.evolution.step import Plan

@@ -22,7 +22,7 @@ from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.draws import draw_table_rows
 from evobuild.core.prompts import render
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import Reject
 from evobuild.evolution.replies import scan_evolver_replies
 from evobuild.models.client import Model
 from evobuild.text.words import compose, split_marked_words

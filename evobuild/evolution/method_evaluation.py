@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.conversation import chat_messages
+from evobuild.core.evolution_tables import NOT_JUDGED
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import NOT_JUDGED, Instruction
 from evobuild.evolution.attempts import Attempt, Evolution
 from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.method_records import Evaluation, FailedRow, Trajectory

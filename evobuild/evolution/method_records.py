@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import NamedTuple
 
-from evobuild.core.tables import NOT_JUDGED, Instruction
+from evobuild.core.evolution_tables import NOT_JUDGED
+from evobuild.core.instructions import Instruction
 
 LEAST_JUDGED = 0.5
 """The share of its rows that a method has to be judged on."""

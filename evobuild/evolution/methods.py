@@ -12,8 +12,8 @@ import re
 from pathlib import Path
 
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
 from evobuild.core.text_files import read_text
 from evobuild.text import assistant_phrases
 

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from evobuild.core.draws import draw_value
+from evobuild.core.instructions import EVOL, Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import EVOL, Instruction
 from evobuild.evolution import methods
 from evobuild.evolution.params import Evolve
 from evobuild.evolution.step import Plan, RoundSource, Step, earlier_turns

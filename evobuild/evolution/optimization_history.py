@@ -10,6 +10,8 @@ from typing import Any
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
+from evobuild.core.rejects import count_reasons
 from evobuild.evolution.method_records import NOT_EVALUATED, Evaluation, Trajectory
 from evobuild.text.words import split_at_blanks
 
@@ -68,7 +70,7 @@ def candidate_table(history: History) -> pl.DataFrame:
     """Every candidate of every step."""
     best = history.best
     return tables.frame(
-        tables.CANDIDATES,
+        CANDIDATES,
         (
             (
                 f"{each.step:03d}-{each.number:03d}",
@@ -96,14 +98,14 @@ def candidate_table(history: History) -> pl.DataFrame:
 
 def _counted(evaluation: Evaluation) -> str:
     """Instance: "unparsable 2, loss of key information 1"."""
-    counts = tables.count_reasons(each.reason for each in evaluation.failed)
+    counts = count_reasons(each.reason for each in evaluation.failed)
     return ", ".join(f"{reason} {count}" for reason, count in counts.items())
 
 
 def trajectory_table(history: History) -> pl.DataFrame:
     """Every row of every mini-batch, with its stages."""
     return tables.frame(
-        tables.TRAJECTORIES,
+        TRAJECTORIES,
         (
             (
                 f"{each.step:03d}-{each.number:03d}",
@@ -128,7 +130,7 @@ def candidate_failure_table(history: History) -> pl.DataFrame:
                     place = f"{each.step:03d}-{each.number:03d}-{failed.row}"
                     yield (place, each.step, each.number, among, *failed)
 
-    return tables.frame(tables.CANDIDATE_FAILURES, rows())
+    return tables.frame(CANDIDATE_FAILURES, rows())
 
 
 def optimization_figures(history: History) -> dict[str, Any]:

@@ -35,9 +35,9 @@ from evobuild.answering import failures
 from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
 from evobuild.core.draws import draw_lowest, draw_table_rows, stable_rows
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
 from evobuild.core.table_draws import read_placed_ids, read_rows
-from evobuild.core.tables import Instruction
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import MethodEvaluator, ask_twice
 from evobuild.evolution.method_records import Evaluation, Trajectory, shared_evaluations

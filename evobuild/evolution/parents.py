@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
 from evobuild.core.scratch import ScratchFolder
 from evobuild.core.table_draws import read_rows
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import INSTRUCTIONS, Instruction
 
 _BY_PARENT = pl.Schema({**INSTRUCTIONS, "child": pl.String()})
 """Rows by the id of their parent; `id` is that and their own, `child` their own alone."""
@@ -35,5 +35,5 @@ def with_parents(
         by_parent.write()
         for some in tables.batches(by_parent.path, _BY_PARENT):
             above = {row.id: row for row in read_rows(parents, some["parent_id"])}
-            for row in tables.instructions(some.with_columns(id="child")):
+            for row in iterate_instructions(some.with_columns(id="child")):
                 yield row, above.get(row.parent_id)

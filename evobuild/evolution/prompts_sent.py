@@ -9,8 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import AUTOIF, KEPT, Instruction
 from evobuild.core.prompts import prompt_file
-from evobuild.core.tables import AUTOIF, KEPT, Instruction, Reject
+from evobuild.core.rejects import Reject
 from evobuild.evolution import methods, operations
 from evobuild.evolution.auto import method_operation, plan_by_method
 from evobuild.evolution.step import Plan, Step

@@ -7,7 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.tables import FAILURES, INSTRUCTIONS, KEPT, REPLIES
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, KEPT
 
 
 def scan_evolver_replies(name: str, *, replies: Path, rounds: Path) -> pl.LazyFrame:

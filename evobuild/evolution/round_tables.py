@@ -14,20 +14,24 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core import tables
 from evobuild.core.chat import Reply
+from evobuild.core.columns import Columns
+from evobuild.core.evolution_tables import CONTENT, FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, KEPT, Instruction, row_id
+from evobuild.core.json_files import write_json
+from evobuild.core.nothing_left import refuse_empty
 from evobuild.core.reasons import commonest_reasons
-from evobuild.core.table_writer import Columns, TableWriter
-from evobuild.core.tables import KEPT, Instruction, Reject
+from evobuild.core.rejects import REJECTS, Reject, balance, sort_reasons
+from evobuild.core.table_writer import TableWriter
 from evobuild.evolution import elimination
 from evobuild.evolution.attempts import Attempt
 from evobuild.process.terminal import log
 
 _SCHEMAS = {
-    "child": tables.INSTRUCTIONS,
-    "rejects": tables.REJECTS,
-    "failures": tables.FAILURES,
-    "replies": tables.REPLIES,
+    "child": INSTRUCTIONS,
+    "rejects": REJECTS,
+    "failures": FAILURES,
+    "replies": REPLIES,
 }
 
 
@@ -54,7 +58,7 @@ class RoundTables:
             for name, schema in _SCHEMAS.items()
         }
         self._counts = dict.fromkeys(("failed_attempts", "kept_parents", "unclear_verdicts"), 0)
-        self._lost_content = dict.fromkeys(tables.CONTENT, 0)
+        self._lost_content = dict.fromkeys(CONTENT, 0)
         self._failed: Counter[str] = Counter()
         self._lost: Counter[str] = Counter()
         self._siblings: dict[str, list[Attempt]] = {}
@@ -132,7 +136,7 @@ class RoundTables:
 
     def balance(self, rows_in: int) -> dict[str, Any]:
         """Count what came in, went out and was lost; a row's further tasks count as rows that came in."""
-        return tables.balance(rows_in + self._tasks, self._children, self._lost)
+        return balance(rows_in + self._tasks, self._children, self._lost)
 
     def frame(self, name: str) -> pl.DataFrame:
         """One of the tables, if all are in memory: child, rejects, failures or replies."""
@@ -150,13 +154,13 @@ class RoundTables:
         assert self._outs, "there is no place to write to"
         balance = self.balance(rows_in)
         rows_in = balance["in"]
-        reasons = tables.sort_reasons(self._failed)
+        reasons = sort_reasons(self._failed)
         if not self._children:
             lost = self._rows.pop("rejects")
             assert isinstance(lost, TableWriter), "with outs, tables go to disk"
             lost.write()
             counts = {"out": 0, "rejects": reasons}
-            tables.refuse_empty(f"{rows_in} rows came in", counts, self._outs.rejects)
+            refuse_empty(f"{rows_in} rows came in", counts, self._outs.rejects)
         if self._children == self._counts["kept_parents"]:
             log(
                 f"none of {rows_in} rows has evolved, all are kept as they were: {commonest_reasons(reasons)}"
@@ -167,7 +171,7 @@ class RoundTables:
             assert isinstance(table, TableWriter), "with outs, tables go to disk"
             table.write()
         found = balance | self._counts | {"lost_content": self._lost_content, "asked": list(asked)}
-        tables.write_json(self._outs.counts, found)
+        write_json(self._outs.counts, found)
 
 
 def _is_first(attempt: Attempt) -> bool:
@@ -182,7 +186,7 @@ def _top_probabilities(reply: Reply) -> list[float] | None:
 
 
 def _kind(lost: str) -> str:
-    """Which of tables.CONTENT a description of a loss is about: "code of 3 lines: def f(x):" -> "code"."""
+    """Which of CONTENT a description of a loss is about: "code of 3 lines: def f(x):" -> "code"."""
     return {"code": "code", "table": "tables"}.get(lost.split()[0], "figures")
 
 
@@ -192,7 +196,7 @@ def keep_parent(parent: Instruction, round: str, strategy: str) -> Instruction:
     strategy: by which a child was tried for.
     """
     return parent._replace(
-        id=tables.row_id(round, parent.id, parent.content_id),
+        id=row_id(round, parent.id, parent.content_id),
         parent_id=parent.id,
         round=round,
         output="",

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Reply
-from evobuild.core.tables import Instruction, Reject, content_id, row_id
+from evobuild.core.instructions import Instruction, content_id, row_id
+from evobuild.core.rejects import Reject
 from evobuild.evolution import elimination, methods
 from evobuild.evolution.params import Failures
 

@@ -24,9 +24,11 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core import json_lines, tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, stream_instructions
 from evobuild.core.json_lines import Record
-from evobuild.core.table_writer import TableWriter, write_stream
-from evobuild.core.tables import INSTRUCTIONS, Instruction, Reject
+from evobuild.core.rejects import Reject
+from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import write_stream
 from evobuild.export import formats
 from evobuild.export.formats import DATASETS, FORMATS, IDS, Format
 
@@ -48,7 +50,7 @@ def export_dataset(dataset: Path, names: Sequence[str], folder: Path, rejects: T
     if paired := [name for name in names if name in FORMATS and FORMATS[name].llama_factory]:
         entries = {name: {"file_name": FORMATS[name].file, **FORMATS[name].llama_factory} for name in paired}
         formats.write_dataset_info(folder, entries)
-        _, rows = tables.stream(dataset)
+        _, rows = stream_instructions(dataset)
         for row in rows:
             if not formats.has_paired_turns(row):
                 rejects.append(Reject(row.id, "turns not in pairs", ", ".join(paired), ""))
@@ -61,7 +63,7 @@ def has_extra(dataset: Path) -> bool:
 
 
 def _write_records(folder: Path, layout: Format, dataset: Path, with_extra: bool) -> None:
-    _, rows = tables.stream(dataset)
+    _, rows = stream_instructions(dataset)
     fit = (row for row in rows if not layout.llama_factory or formats.has_paired_turns(row))
     records = ((row.id, _own_fields(row, layout, with_extra) | layout.record(row)) for row in fit)
     json_lines.write_json_lines(folder / layout.file, records)

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core import tables
 from evobuild.core.chat import Message
 from evobuild.core.conversation import chat_messages
+from evobuild.core.instructions import Instruction
+from evobuild.core.json_files import write_json
 from evobuild.core.json_lines import Record
-from evobuild.core.tables import Instruction
 
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 """ShareGPT's names of the roles."""
@@ -76,7 +76,7 @@ def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -
     entries: what it says of each data set, by a name that evobuild_ is put before.
     """
     named = {f"evobuild_{name}": entry for name, entry in entries.items()}
-    tables.write_json(folder / "dataset_info.json", named)
+    write_json(folder / "dataset_info.json", named)
 
 
 _TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))

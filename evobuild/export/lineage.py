@@ -23,10 +23,12 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
 from evobuild.core.scratch import ScratchFolder
 from evobuild.core.table_parts import spans
-from evobuild.core.table_writer import TableWriter, write_stream
-from evobuild.core.tables import FAILURES, INSTRUCTIONS, REPLIES, SEED_ROUND
+from evobuild.core.table_writer import TableWriter
+from evobuild.core.tables import write_stream
 
 CHUNK = 50_000
 """Rows of a round in memory at once."""

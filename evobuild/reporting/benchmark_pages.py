@@ -18,8 +18,9 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.core.metrics import DRY_RUN
-from evobuild.core.tables import COMPARISONS, EVALUATION, REJECTS
+from evobuild.core.rejects import REJECTS
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import evaluations, explorer, templates
 from evobuild.reporting.evaluations import Line, Sources

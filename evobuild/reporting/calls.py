@@ -16,9 +16,11 @@ from evobuild.answering.params import Respond
 from evobuild.answering.response_prompt import response_template
 from evobuild.core import tables
 from evobuild.core.conversation import chat_messages
+from evobuild.core.evolution_tables import REPLIES
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import prompt_file
 from evobuild.core.reads import Given, Reads
-from evobuild.core.tables import REJECTS, REPLIES, Instruction
+from evobuild.core.rejects import REJECTS
 from evobuild.evolution import prompts_sent, strategies
 from evobuild.reporting.outcomes import RowOutcome, Tables
 from evobuild.reporting.params import ReportParams

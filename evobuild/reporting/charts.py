@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from markupsafe import Markup
 
-from evobuild.core.tables import LEVELS
+from evobuild.core.measures import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import METRICS
-from evobuild.core.tables import INSTRUCTIONS
 from evobuild.reporting import overlaid_charts
 from evobuild.reporting.explorer import short_number
 from evobuild.reporting.outcomes import Tables

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.evolution_tables import FAILURES
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, Turn, iterate_instructions
 from evobuild.core.measures import METRICS
-from evobuild.core.tables import FAILURES, INSTRUCTIONS, SEED_ROUND, Instruction, Turn
 from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
 from evobuild.reporting.params import ReportParams
 
@@ -96,7 +97,7 @@ def tree_entries(params: ReportParams, where: Tables, roots: pl.Series) -> Itera
             for failure in failed.sort("row", "attempt", "id").to_dicts():
                 below[failure["row"]].append(failure | {"round": name})
         table = tables.read(where.rounds / f"{name}.parquet", INSTRUCTIONS, where=ours_by_seed)
-        for row in tables.instructions(table.sort("id")):
+        for row in iterate_instructions(table.sort("id")):
             rows[row.id] = row
             below[row.parent_id].append(row)
     outcomes = row_outcomes(rows, params, where)

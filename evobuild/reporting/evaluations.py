@@ -16,8 +16,8 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.csv_files import read_csv
 from evobuild.core.errors import BadInput
+from evobuild.core.evaluation_tables import COMPARISONS
 from evobuild.core.metrics import read_metrics
-from evobuild.core.tables import COMPARISONS
 
 FIGURES = 8
 """Figures of a benchmark in the report, the main one first."""

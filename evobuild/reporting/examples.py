@@ -17,8 +17,10 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, iterate_instructions
 from evobuild.core.params import Round
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, REJECTS, SEED_ROUND, Instruction
+from evobuild.core.rejects import REJECTS
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 from evobuild.reporting.params import ReportParams
@@ -105,7 +107,7 @@ def draw_ids(rows: Iterable[pl.DataFrame], number: int, seed: int) -> list[str]:
 
 def _rows(path: Path, ids: Iterable[str]) -> dict[str, Instruction]:
     found = tables.read(path, INSTRUCTIONS, where=pl.col("id").is_in(list(ids)))
-    return {row.id: row for row in tables.instructions(found)}
+    return {row.id: row for row in iterate_instructions(found)}
 
 
 def _ancestry(rows: Mapping[str, Instruction], key: str) -> list[str]:

@@ -23,9 +23,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import METRICS
 from evobuild.core.metrics import DRY_RUN
-from evobuild.core.tables import SEED_ROUND
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
 from evobuild.reporting.calls import CallParams, CallReader, Pieces

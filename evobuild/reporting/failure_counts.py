@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from evobuild.core import tables
+from evobuild.core.evolution_tables import CONTENT
+from evobuild.core.instructions import AUTO, AUTOIF, KEPT
 from evobuild.core.json_files import read_json_file
 from evobuild.core.reasons import reasons_of
 from evobuild.core.table_parts import part_files
@@ -32,9 +33,9 @@ FAILURE_COUNTS = pl.Schema(
 operation: method for any method, autoif for any constraint, seed for rows of r0. Where nothing failed
 there is no row."""
 
-_OF_STRATEGY = {"": "seed", tables.AUTO: "method", tables.AUTOIF: "autoif"}
+_OF_STRATEGY = {"": "seed", AUTO: "method", AUTOIF: "autoif"}
 _OPERATION = (
-    pl.when(pl.col("operation") == tables.KEPT)
+    pl.when(pl.col("operation") == KEPT)
     .then("operation")
     .otherwise(pl.col("strategy").replace_strict(_OF_STRATEGY, default=pl.col("operation")))
     .alias("operation")
@@ -99,7 +100,7 @@ def failure_figures(
             "respond": _sums(failure_counts, "respond", "reason", reasons_of("respond")),
         },
         **{key: sum(ledger[key] for ledger in ledgers) for key in _COUNTS},
-        "lost_content": {kind: sum(each[kind] for each in lost) for kind in tables.CONTENT},
+        "lost_content": {kind: sum(each[kind] for each in lost) for kind in CONTENT},
     }
 
 

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
 from evobuild.core.stages import LAST_OF_BRANCH, STAGES, stage_address
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, SEED_ROUND
 from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams

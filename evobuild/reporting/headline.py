@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
 from evobuild.core.json_files import read_json_file
+from evobuild.core.measures import measure_of
 from evobuild.core.metrics import read_metrics
 from evobuild.core.stages import LAST_OF_BRANCH, file_stem
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, SEED_ROUND
 from evobuild.reporting.stage_counts import CountFolders, stage_usage
 from evobuild.reporting.summarize import DIGITS, rounded_mean
 from evobuild.reporting.training import held_out_losses, read_curve
@@ -62,7 +64,7 @@ def headline_figures(
     """
     dataset = tables.scan(sources.dataset, _CHOSEN)
     pools = tables.collect(sources.dataset, dataset.group_by("round").len())["len"]
-    seeds = tables.read(sources.ratings / f"{SEED_ROUND}.parquet", tables.RATINGS, ["score"])
+    seeds = tables.read(sources.ratings / f"{SEED_ROUND}.parquet", measure_of("rate").schema, ["score"])
     chosen = tables.read(sources.dataset, _CHOSEN, ["difficulty", "ic_ifd"])
     rate = read_metrics(sources.optimization)["failure_rate"]["best"]
     return {

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.tables import CANDIDATE_FAILURES, CANDIDATES, NOT_JUDGED, TRAJECTORIES
+from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, NOT_JUDGED, TRAJECTORIES
+from evobuild.core.rejects import count_reasons
 from evobuild.text.word_differences import WordDifferences, compare_words
 
 Row = dict[str, Any]
@@ -102,7 +103,7 @@ def _steps(candidates: Sequence[Row], cases: Sequence[Row]) -> list[Step]:
         assert chosen is not None, "the method of step 0 is chosen"
         read = [each["verdicts"] for each in _by_step(cases).get(number, [])]
         verdicts = [each for each in read if NOT_JUDGED not in each]
-        failed = tables.count_reasons(reason for each in verdicts for reason in each if reason)
+        failed = count_reasons(reason for each in verdicts for reason in each if reason)
         steps.append(Step(number, own, chosen, _changed_words(before, chosen), len(verdicts), failed))
     return steps
 

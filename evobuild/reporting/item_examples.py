@@ -16,7 +16,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.draws import draw_value
-from evobuild.core.tables import EVALUATION
+from evobuild.core.evaluation_tables import EVALUATION
 
 SCORED = ("model", "benchmark", "item", "score")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evobuild.core import tables
-from evobuild.core.tables import CANDIDATES
+from evobuild.core.evolution_tables import CANDIDATES
 from evobuild.evolution import methods
 from evobuild.evolution.auto import METHOD_PREFIX, method_operation
 from evobuild.evolution.params import Evolve

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple, Protocol
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import COLUMNS, MEASURES, measure_folders
 from evobuild.core.reasons import NOT_ANSWERED
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import file_stem, pool_stems, stage_address
 from evobuild.core.table_parts import EVERY_ID, Span
-from evobuild.core.tables import CONTAMINATION, INSTRUCTIONS, REJECTS
 from evobuild.reporting.params import ReportParams
 
 SELECTED = "selected"

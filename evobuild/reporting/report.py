@@ -17,9 +17,9 @@ import yaml
 from evobuild.contamination import hits
 from evobuild.core import tables
 from evobuild.core.csv_files import read_csv
+from evobuild.core.measures import measure_of
 from evobuild.core.metrics import read_label
 from evobuild.core.reasons import MEANINGS, reasons_of
-from evobuild.core.tables import RATINGS, SCORES
 from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import read_yaml
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
@@ -291,13 +291,14 @@ def _contamination(params: ReportParams, sources: Sources) -> dict[str, Any]:
 
 def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, StageCounts]) -> dict[str, Any]:
     """What the report says of difficulty and scores, by pool."""
+    rated = measure_of("rate").schema
     ratings = {
-        pool: tables.read(where.measures["ratings"] / f"{pool}.parquet", RATINGS, RATINGS.names()[1:])
+        pool: tables.read(where.measures["ratings"] / f"{pool}.parquet", rated, rated.names()[1:])
         for pool in params.pools
     }
     measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     scores = {
-        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", SCORES, measures)
+        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", measure_of("score").schema, measures)
         for pool in params.pools
     }
     means = [

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
 from evobuild.core.measures import METRICS, RANDOM
-from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams
 from evobuild.selection.candidate_rows import DATASET
@@ -78,7 +78,7 @@ def read_best_rows(params: ReportParams, where: Tables) -> list[SelectedRow]:
     chosen = pl.col("id").is_in(picked)
     found = tables.read(where.dataset, DATASET, where=chosen)
     values = {each["id"]: each for each in found.to_dicts()}
-    rows = {row.id: row for row in tables.instructions(found.select(*INSTRUCTIONS))}
+    rows = {row.id: row for row in iterate_instructions(found.select(*INSTRUCTIONS))}
     places = dict(ordered.filter(chosen).select("id", "place").iter_rows())
     parents = _read_parents(params, where, [row.parent_id for row in rows.values() if row.parent_id])
     return [
@@ -103,7 +103,7 @@ def _read_parents(params: ReportParams, where: Tables, ids: Sequence[str]) -> di
         table = tables.read(
             where.rounds / f"{name}.parquet", INSTRUCTIONS, where=pl.col("id").is_in(list(ids))
         )
-        found |= {row.id: row for row in tables.instructions(table)}
+        found |= {row.id: row for row in iterate_instructions(table)}
     return found
 
 

@@ -9,10 +9,9 @@ from typing import Any
 import polars as pl
 
 from evobuild.core.json_files import read_json_file
-from evobuild.core.measures import MEASURES, METRICS, measure_of
+from evobuild.core.measures import LEVELS, MEASURES, METRICS, measure_of
 from evobuild.core.pools import counts_of_pool
 from evobuild.core.stages import LAST_OF_BRANCH, OF_POOLS, file_stem
-from evobuild.core.tables import LEVELS
 from evobuild.reporting.measured_values import read_values
 from evobuild.reporting.stage_counts import CountFolders, stage_usage
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import Reject
 from evobuild.scoring import distributions, neighbours
 from evobuild.scoring.clusters import Vectors, blocks
 from evobuild.scoring.params import Diversity

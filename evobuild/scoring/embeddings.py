@@ -23,9 +23,10 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import UserError, require
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
 from evobuild.core.measurement_cache import KIND, Measurements
+from evobuild.core.measures import EMBEDDING
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import EMBEDDINGS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import metered
@@ -53,8 +54,8 @@ def embedded_texts(table: Path, text: Embedded) -> Iterator[tuple[pl.Series, lis
 
     Raises BadInput if the table cannot be read.
     """
-    for rows in tables.batches(table, tables.INSTRUCTIONS):
-        yield rows["id"], [embedded_text(row, text) for row in tables.instructions(rows)]
+    for rows in tables.batches(table, INSTRUCTIONS):
+        yield rows["id"], [embedded_text(row, text) for row in iterate_instructions(rows)]
 
 
 def whole_text(asked: Sequence[str], history: Sequence[str]) -> str:
@@ -132,7 +133,7 @@ def embed_pool(
 
 def embedding_table(ids: pl.Series, vectors: Vectors) -> pl.DataFrame:
     """Lay out embeddings as a table."""
-    return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDINGS)
+    return pl.DataFrame({"id": ids, "embedding": vectors}).cast(EMBEDDING.schema)
 
 
 def load_embedder(weights: Weights) -> Measure[str, tuple[str, Vectors]]:

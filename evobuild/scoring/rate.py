@@ -16,8 +16,11 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.instructions import Instruction
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import REJECTS, Reject
+from evobuild.core.results import Results, leave_empty
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import RATINGS, REJECTS, Instruction, Reject
 from evobuild.models.client import Model
 from evobuild.scoring.params import Measure, ScorePrompt
 from evobuild.scoring.rating_prompts import KINDS, prompts_sent
@@ -168,7 +171,9 @@ class RatingTables:
     """What comes of the rows of a pool, written row by row."""
 
     def __init__(self, measures: Collection[Measure], outs: RatingOuts) -> None:
-        self._results = tables.Results(RATINGS, out=outs.ratings, rejects=outs.rejects, is_needed=False)
+        self._results = Results(
+            measure_of("rate").schema, out=outs.ratings, rejects=outs.rejects, is_needed=False
+        )
         self._unread = TableWriter(outs.unread, REJECTS)
         self._file = outs.counts
         self._counts = {str(measure): 0 for measure in measures}
@@ -194,4 +199,4 @@ class RatingTables:
 def leave_unrated(outs: RatingOuts) -> None:
     """Write what there is of a pool that is not rated."""
     tables.write(outs.unread, REJECTS.to_frame())
-    tables.leave_empty(RATINGS, out=outs.ratings, rejects=outs.rejects, counts=outs.counts)
+    leave_empty(measure_of("rate").schema, out=outs.ratings, rejects=outs.rejects, counts=outs.counts)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Literal
 
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
 from evobuild.scoring.params import Measure, ScorePrompt
 
 Kind = Literal["rate_level", "rate_score"]

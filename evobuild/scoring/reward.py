@@ -22,10 +22,11 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput, require
 from evobuild.core.measurement_cache import Measurements
-from evobuild.core.table_writer import Columns
-from evobuild.core.tables import REWARDS, Reject
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import Meter
@@ -110,7 +111,7 @@ class Rewarder:
         Rewards come last, as they are scaled by the mean of all; some conversations at a time are in memory.
         meter: counts these.
         """
-        left, rewarded = iter(given), Columns(REWARDS)
+        left, rewarded = iter(given), Columns(measure_of("reward").schema)
         while some := list(islice(left, WINDOW)):
             yield from (each for each in some if isinstance(each, Reject))
             for result in self._window([each for each in some if not isinstance(each, Reject)], meter):

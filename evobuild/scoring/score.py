@@ -16,9 +16,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild.core.conversation import chat_messages
+from evobuild.core.instructions import Instruction
 from evobuild.core.measurement_cache import Measurements
 from evobuild.core.reasons import MEANINGS
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import Meter

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
 from evobuild.text import json_replies
 from evobuild.text.words import compose, split_alphanumerics

@@ -14,7 +14,14 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import INSTRUCTIONS, SEED_ROUND, Instruction
+from evobuild.core.instructions import (
+    INSTRUCTIONS,
+    SEED_ROUND,
+    Instruction,
+    content_id,
+    iterate_instructions,
+    row_id,
+)
 from evobuild.seeds.fields import json_kind, listed_fields
 
 Rows = pl.DataFrame | Iterable[str | Mapping[str, Any]]
@@ -49,7 +56,7 @@ def read_caller_rows(rows: Rows) -> CallerRows:
         raise BadInput(f"rows[{missing[0]}]: 'instruction' is missing; expected text")
     defaults = {name: _DEFAULTS.get(name, "") for name in INSTRUCTIONS}
     filled = own.with_columns(pl.col(name).fill_null(default) for name, default in defaults.items())
-    table = tables.frame(INSTRUCTIONS, _with_ids(tables.instructions(filled)))
+    table = tables.frame(INSTRUCTIONS, _with_ids(iterate_instructions(filled)))
     if twice := table.filter(pl.col("id").is_duplicated())["id"].to_list():
         raise BadInput(f"rows: the id {twice[0]!r:.60} is there twice; expected another for each row")
     others = given.select(name for name in given.columns if name not in INSTRUCTIONS)
@@ -97,12 +104,12 @@ def _with_ids(rows: Iterable[Instruction]) -> Iterator[Instruction]:
     """Give rows the ids that they lack."""
     copies: Counter[str] = Counter()
     for row in rows:
-        content = tables.content_id(row.history, row.instruction, row.input)
+        content = content_id(row.history, row.instruction, row.input)
         identity = row.id
         if not identity:
-            identity = made = tables.row_id(row.round, row.parent_id, content)
+            identity = made = row_id(row.round, row.parent_id, content)
             if copies[made]:
                 # Only their order distinguishes equal rows.
-                identity = tables.row_id(row.round, f"copy {copies[made]}", content)
+                identity = row_id(row.round, f"copy {copies[made]}", content)
             copies[made] += 1
         yield row._replace(id=identity, content_id=content, seed_id=row.seed_id or identity)

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from evobuild.core.control_characters import on_terminal
-from evobuild.core.tables import sort_reasons
+from evobuild.core.rejects import sort_reasons
 from evobuild.seeds import records
 from evobuild.seeds.candidates import MOST_READ
 from evobuild.seeds.clean import CleanedRows, kept_rows

@@ -16,9 +16,10 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.measures import MEASURES, measure_folders
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.measures import EMBEDDING, MEASURES, measure_folders
 from evobuild.core.table_parts import Span, spans
-from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS
 
 FACTS = ("id", "content_id", "round", "domain")
 """What is read of an instruction at once."""
@@ -160,7 +161,9 @@ def read_embeddings(pools: Sequence[str], folder: Path | None, ids: pl.Series) -
     """
     if folder is None:
         return np.full((len(ids), 1), np.nan, np.float32)
-    own = [tables.read(folder / f"{name}.parquet", EMBEDDINGS, list(EMBEDDINGS)) for name in pools]
+    own = [
+        tables.read(folder / f"{name}.parquet", EMBEDDING.schema, list(EMBEDDING.schema)) for name in pools
+    ]
     table = pl.DataFrame({"id": ids}).join(pl.concat(own), on="id", how="left", maintain_order="left")
     widths = table["embedding"].list.len().drop_nulls().unique().to_list()
     if len(widths) > 1:

@@ -11,8 +11,9 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
+from evobuild.core.rejects import REJECTS
 from evobuild.core.table_parts import spans
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, SEED_ROUND
 from evobuild.selection import candidate_rows
 from evobuild.selection.candidate_rows import Sources
 from evobuild.selection.params import ChoiceParams

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import METRICS, RANDOM
 from evobuild.core.params import (
     Between,
@@ -23,7 +24,6 @@ from evobuild.core.params import (
 )
 from evobuild.core.reads import Given, Reads
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.tables import SEED_ROUND
 
 CHOICES = (*METRICS, RANDOM)
 

@@ -21,9 +21,10 @@ import numpy as np
 import polars as pl
 
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import METRICS, RANDOM
 from evobuild.core.reasons import BELOW_THE_CUT, EXCLUDED, NOT_ANSWERED, TOO_NEAR
-from evobuild.core.tables import SEED_ROUND, Results
+from evobuild.core.results import Results
 from evobuild.selection import (
     candidate_rows,
     deduplicate,

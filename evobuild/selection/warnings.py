@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import polars as pl
 
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import RANDOM
-from evobuild.core.tables import SEED_ROUND
 from evobuild.selection.params import Select
 
 

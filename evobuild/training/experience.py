@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from evobuild.core.errors import BadInput, require
+from evobuild.core.instructions import Instruction
 from evobuild.core.reasons import NOT_DRAWN
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
 from evobuild.training.examples.labelling import labelled_pair

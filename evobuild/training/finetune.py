@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import Instruction, PreferencePair
+from evobuild.core.json_files import write_json
 from evobuild.core.machine import load_machine
-from evobuild.core.tables import Instruction, PreferencePair, Reject, write_json
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.training.card.card import MERGED
 from evobuild.training.examples import labelling, templates

@@ -13,8 +13,8 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import INSTRUCTIONS, PREFERENCES
 from evobuild.training.params import DATASET, Method
 
 

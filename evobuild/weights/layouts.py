@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.weights.chat_rendering import REFUSALS, render_chat
 from evobuild.weights.literal_tokenizer import LiteralTokenizer
 

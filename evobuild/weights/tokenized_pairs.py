@@ -24,7 +24,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from evobuild.core.errors import UserError
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.instructions import Instruction
+from evobuild.core.rejects import Reject
 from evobuild.weights.layouts import (
     Layout,
     RefusedRow,

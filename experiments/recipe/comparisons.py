@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from evobuild.cli import stored_answers
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.core.params import load_params
-from evobuild.core.tables import COMPARISONS, EVALUATION
 from evobuild.evaluation.params import made_benchmarks
 from evobuild.process.terminal import log
 from experiments.recipe.outs import Outs

@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 import polars as pl
 
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import OF_BRANCHES, file_stem
-from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, SEED_ROUND, TAGS
 from evobuild.evolution import token_probability
 from evobuild.reporting.funnel import branch_funnel
 from evobuild.selection import candidate_rows, compare
@@ -37,7 +39,9 @@ def _rows(outs: Outs) -> pl.DataFrame:
     for name in outs.params.pools:
         rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS)
         counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
-        rated = counted.join(outs.table(f"data/ratings/{name}.parquet", RATINGS), on="id", how="left")
+        rated = counted.join(
+            outs.table(f"data/ratings/{name}.parquet", measure_of("rate").schema), on="id", how="left"
+        )
         found.append(rated.with_columns(round=pl.lit(name), reason=pl.lit(None, pl.String)))
         if name != SEED_ROUND:
             found.append(_lost(outs, "evolve", name).with_columns(round=pl.lit(name)))
@@ -49,7 +53,7 @@ def _answered(outs: Outs) -> pl.DataFrame:
     found = []
     for name in (name for name in outs.params.rounds if name in outs.params.pools):
         rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
-        rated = outs.table(f"data/ratings/{name}.parquet", RATINGS).select("id", "score")
+        rated = outs.table(f"data/ratings/{name}.parquet", measure_of("rate").schema).select("id", "score")
         failed = _lost(outs, "respond", name)["id"].implode()
         stands = ~pl.col("id").is_in(failed)
         found.append(rows.join(rated, on="id", how="left").with_columns(round=pl.lit(name), stands=stands))
@@ -58,24 +62,24 @@ def _answered(outs: Outs) -> pl.DataFrame:
 
 def _scores(outs: Outs) -> pl.DataFrame:
     """Every scored row of every pool: round, id, ifd, ic_ifd."""
-    return _pools(outs, "scores", SCORES, "id", "ifd", "ic_ifd")
+    return _pools(outs, "scores", measure_of("score").schema, "id", "ifd", "ic_ifd")
 
 
 def _selected(outs: Outs) -> pl.DataFrame:
     """Every scored row of every pool: round, id, ifd, and whether it was selected."""
     selected = outs.table("data/dataset.parquet", INSTRUCTIONS)["id"]
-    scored = _pools(outs, "scores", SCORES, "id", "ifd")
+    scored = _pools(outs, "scores", measure_of("score").schema, "id", "ifd")
     return scored.with_columns(selected=pl.col("id").is_in(selected.implode()))
 
 
 def _distances(outs: Outs) -> pl.DataFrame:
     """Every row of every pool: round, id, distance to the nearest other instruction of the pool."""
-    return _pools(outs, "diversity", DIVERSITY, "id", "distance")
+    return _pools(outs, "diversity", measure_of("diversity").schema, "id", "distance")
 
 
 def _tagged(outs: Outs) -> pl.DataFrame:
     """Every tag of the rows drawn of every pool: round, id, tag."""
-    return _pools(outs, "tags", TAGS, "id", pl.col("tags").alias("tag")).explode("tag")
+    return _pools(outs, "tags", measure_of("tag").schema, "id", pl.col("tags").alias("tag")).explode("tag")
 
 
 def _rewards(outs: Outs) -> pl.DataFrame:
@@ -84,7 +88,7 @@ def _rewards(outs: Outs) -> pl.DataFrame:
     found = []
     for name in pools:
         ids = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
-        rewards = outs.table(f"data/rewards/{name}.parquet", REWARDS)
+        rewards = outs.table(f"data/rewards/{name}.parquet", measure_of("reward").schema)
         found.append(ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), pl.all()))
     return pl.concat(found)
 
@@ -255,7 +259,7 @@ def _dataset(outs: Outs) -> pl.DataFrame:
     rows = outs.table("data/dataset.parquet", INSTRUCTIONS)
     counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
     rated = pl.concat(
-        outs.table(f"data/ratings/{name}.parquet", RATINGS).select("id", "score")
+        outs.table(f"data/ratings/{name}.parquet", measure_of("rate").schema).select("id", "score")
         for name in outs.params.pools
     )
     return counted.join(rated, on="id", how="left")
@@ -284,7 +288,7 @@ def _funnel(outs: Outs) -> pl.DataFrame:
 def _composed(outs: Outs) -> pl.DataFrame:
     """Every row of every branch: id, distance to the nearest other instruction of its pool."""
     return pl.concat(
-        outs.table(f"data/diversity/{name}.parquet", DIVERSITY).select("id", "distance")
+        outs.table(f"data/diversity/{name}.parquet", measure_of("diversity").schema).select("id", "distance")
         for name in outs.params.branches
     )
 

@@ -16,7 +16,8 @@ from evobuild.core import conversation, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.conversation import PLAIN
 from evobuild.core.errors import BadParams
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from stages import respond as stage
@@ -98,14 +99,14 @@ def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep,
     fake = engine(lambda request: "The Nile.")
     rows = [row("Name a river.", output="Sorry, I know none."), row("Name another.")]
     pool = tmp_path / "r0.parquet"
-    tables.write(pool, tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(pool, tables.frame(INSTRUCTIONS, rows))
     before = pool.read_bytes()
     outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
     section = PARAMS.respond.model_copy(update={"seed_answers": keep, "rules": ["auto_evol", "wizardlm"]})
     given = PARAMS.model_copy(update={"respond": section})
     stage.main(given, stage.Arguments(pool="r0", rows=pool, **outs))
     assert len(fake.asked) == asked
-    found = tables.read(outs["responses"], tables.INSTRUCTIONS)
+    found = tables.read(outs["responses"], INSTRUCTIONS)
     assert set(found["output"]) == ({"Sorry, I know none.", "The Nile."} if keep == "keep" else {"The Nile."})
     assert pool.read_bytes() == before
 
@@ -113,12 +114,12 @@ def test_the_seeds_own_answers_are_no_ones_to_judge(row, engine, tmp_path, keep,
 def run(tmp_path, prompt, *rows):
     """Answer rows by the stage, asked as a prompt has it; give the responses."""
     pool = tmp_path / "pool.parquet"
-    tables.write(pool, tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(pool, tables.frame(INSTRUCTIONS, rows))
     outs = {name: tmp_path / name for name in ("responses", "rejects", "counts")}
     section = PARAMS.respond.model_copy(update={"prompt": prompt})
     given = PARAMS.model_copy(update={"respond": section})
     stage.main(given, stage.Arguments(pool="r1", rows=pool, **outs))
-    return list(tables.instructions(tables.read(outs["responses"], tables.INSTRUCTIONS)))
+    return list(iterate_instructions(tables.read(outs["responses"], INSTRUCTIONS)))
 
 
 def test_the_papers_prompt_wraps_the_last_turn_and_no_row(row, engine, tmp_path):

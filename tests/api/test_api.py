@@ -17,7 +17,7 @@ from faults import KEY, Answer, Body, FaultServer, failing, good
 import evobuild
 import evobuild.api
 from evobuild.core import cache_files, tables
-from evobuild.core.tables import INSTRUCTIONS, Instruction
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
 from evobuild.seeds.caller_rows import Rows, read_caller_rows
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_help_tells_of_every_function() -> None:
 
 
 def read(rows: Rows) -> list[Instruction]:
-    return list(tables.instructions(read_caller_rows(rows).table))
+    return list(iterate_instructions(read_caller_rows(rows).table))
 
 
 def balanced(given: int, result: evobuild.Result) -> evobuild.Result:

@@ -16,9 +16,8 @@ from workspace import SHIPPED_PARAMS
 
 import evobuild
 from evobuild.core import library
-from evobuild.core.measures import MEASURES, measure_of
+from evobuild.core.measures import EMBEDDING, MEASURES, measure_of
 from evobuild.core.stage import call_stage
-from evobuild.core.tables import EMBEDDINGS
 from evobuild.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +84,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 file.parent.mkdir(exist_ok=True)
                 if measure.stage not in ("rate", "score"):
                     measure.schema.to_frame().write_parquet(file)
-                EMBEDDINGS.to_frame().write_parquet(f"data/embeddings/{pool}.parquet")
+                EMBEDDING.schema.to_frame().write_parquet(f"data/embeddings/{pool}.parquet")
         Path("data/label.txt").write_text("\n")
         shutil.rmtree("data/scores")
         for name, given in STAGES:

@@ -7,16 +7,14 @@ import pytest
 from evobuild.autoif.answers_by_row import ByRow
 from evobuild.autoif.records import ANSWERS, Answer, answer_id
 from evobuild.core import table_parts, tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, row_id
 
 
 @pytest.mark.parametrize("rows_per_file", [1, 5, 1000])
 def test_of_some_rows_all_their_answers_are_read_and_no_other(tmp_path, rows_per_file):
     rows = tables.frame(
-        tables.INSTRUCTIONS,
-        (
-            tables.Instruction(tables.row_id("", "", str(place)), *([""] * 5), (), *[""] * 3)
-            for place in range(30)
-        ),
+        INSTRUCTIONS,
+        (Instruction(row_id("", "", str(place)), *([""] * 5), (), *[""] * 3) for place in range(30)),
     ).sort("id")
     answers = [
         Answer(answer_id(row, number), row, number, f"{row}-{number}")

@@ -24,7 +24,7 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.prompts import render
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from stages import augment as stage

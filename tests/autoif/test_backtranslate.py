@@ -10,6 +10,7 @@ from branch_rows import NO_COMMA, SHORT, changed, constraint, write_constraints
 from evobuild.autoif import backtranslate
 from evobuild.autoif.records import BACKTRANSLATIONS
 from evobuild.core import tables
+from evobuild.core.rejects import OFF, REJECTS
 from stages import backtranslate as stage
 
 
@@ -40,7 +41,7 @@ def run(tmp_path, functions, *constraints):
     arguments = stage.Arguments(branch="autoif", checked=checked, **outs)
     stage.main(changed("backtranslate", functions=functions), arguments)
     found = tables.read(outs["backtranslations"], BACKTRANSLATIONS)
-    lost = tables.read(outs["rejects"], tables.REJECTS)
+    lost = tables.read(outs["rejects"], REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 
 
@@ -82,4 +83,4 @@ def test_if_none_can_be_read_the_stage_says_so(tmp_path, engine, capfd):
 def test_no_functions_is_off(tmp_path, engine):
     fake = engine(lambda asked: "Use no comma.")
     found, lost, counts = run(tmp_path, 0, constraint())
-    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and not fake.asked
+    assert found.is_empty() and lost.is_empty() and counts == OFF and not fake.asked

@@ -12,7 +12,8 @@ from evobuild.autoif import compose
 from evobuild.core import table_draws, table_parts, tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import Reject
+from evobuild.core.instructions import INSTRUCTIONS, content_id
+from evobuild.core.rejects import REJECTS, Reject
 from stages import compose as stage
 
 BOUNDS = {"min_characters": 5, "max_characters": 8, "domains": []}
@@ -65,7 +66,7 @@ def test_a_row_is_a_constraint_and_a_query(row, composed):
     assert (found.round, found.strategy, found.operation) == ("autoif", "autoif", "autoif-c1")
     assert (found.evolver, found.responder) == ("simulated:small", "")
     assert (found.domain, found.history, found.output) == ("geo", (), "")
-    assert found.content_id == tables.content_id((), found.instruction, found.input)
+    assert found.content_id == content_id((), found.instruction, found.input)
 
 
 def test_a_query_that_is_no_seed_row_has_no_row_above_it(row, composed):
@@ -123,7 +124,7 @@ def run(tmp_path, seeds, constraints, file=Path("data/raw/sample.jsonl"), **valu
     outs = {name: tmp_path / name for name in ("rows", "rejects", "counts")}
     given = changed("compose", file=str(file), **values)
     stage.main(given, stage.Arguments(branch="autoif", r0=r0, verified=verified, **outs))
-    found, lost = tables.read(outs["rows"], tables.INSTRUCTIONS), tables.read(outs["rejects"], tables.REJECTS)
+    found, lost = tables.read(outs["rows"], INSTRUCTIONS), tables.read(outs["rejects"], REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 
 

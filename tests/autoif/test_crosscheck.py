@@ -17,7 +17,7 @@ from evobuild.autoif.function_verdicts import FunctionVerdicts
 from evobuild.autoif.records import Case, meets
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import Reject
 from evobuild.sandbox import Answer, Outcome, choice
 from stages import crosscheck as stage
 

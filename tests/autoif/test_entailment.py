@@ -17,7 +17,7 @@ from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import UserError
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.uri import Weights
 from evobuild.weights import checkpoints
 from stages import entailment as stage
@@ -152,7 +152,7 @@ def run(tmp_path, model, *constraints, texts=()):
     arguments = stage.Arguments(branch="autoif", checked=checked, backtranslations=tmp_path / "texts", **outs)
     autoif = given.autoif.model_copy(update={"on": True})
     stage.main(given.model_copy(update={"models": models, "autoif": autoif}), arguments)
-    found, lost = tables.read(outs["verified"], VERIFIED), tables.read(outs["rejects"], tables.REJECTS)
+    found, lost = tables.read(outs["verified"], VERIFIED), tables.read(outs["rejects"], REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 
 

@@ -11,6 +11,8 @@ import pytest
 from workspace import SHIPPED_PARAMS, change_params, lay_out
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import OFF
 from evobuild.core.stage import call_stage
 from evobuild.core.stages import OF_BRANCHES
 from evobuild.core.yaml_files import read_yaml
@@ -25,7 +27,7 @@ def here(tmp_path: Path, row, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("data/rounds").mkdir()
     tables.write(
-        Path("data/rounds/r0.parquet"), tables.frame(tables.INSTRUCTIONS, [row("Name a river that is long.")])
+        Path("data/rounds/r0.parquet"), tables.frame(INSTRUCTIONS, [row("Name a river that is long.")])
     )
     return tmp_path
 
@@ -41,9 +43,9 @@ def run_branch() -> Iterator[tuple[str, dict[str, object]]]:
 def test_off_it_asks_nothing_and_leaves_an_empty_pool(here: Path, engine) -> None:
     fake = engine(lambda asked: "")
     steps = {step.name for step in OF_BRANCHES}
-    assert all(counts == tables.OFF for name, counts in run_branch() if name in steps)
+    assert all(counts == OFF for name, counts in run_branch() if name in steps)
     assert not fake.asked
-    assert tables.read(Path("data/responses/autoif.parquet"), tables.INSTRUCTIONS).is_empty()
+    assert tables.read(Path("data/responses/autoif.parquet"), INSTRUCTIONS).is_empty()
     assert "0 instructions" in Path("data/export_autoif/README.md").read_text()
 
 

@@ -17,7 +17,14 @@ from evobuild.autoif.exports import LLAMA_FACTORY
 from evobuild.autoif.quality import Bounds
 from evobuild.autoif.records import ANSWERS, CHECKS, QUALITIES, Answer
 from evobuild.core import table_parts, tables
-from evobuild.core.tables import PreferencePair, Reject
+from evobuild.core.instructions import (
+    INSTRUCTIONS,
+    PREFERENCES,
+    PreferencePair,
+    iterate_instructions,
+    preference_pairs,
+)
+from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.scoring import rate
 from stages import quality as stage
@@ -133,13 +140,11 @@ def test_the_pool_has_the_best_of_each_row_and_every_loss_its_reason(tmp_path, t
         [],
     )
     counts = run(tmp_path)
-    pool = {
-        each.id: each for each in tables.instructions(tables.read(tmp_path / "pool", tables.INSTRUCTIONS))
-    }
+    pool = {each.id: each for each in iterate_instructions(tables.read(tmp_path / "pool", INSTRUCTIONS))}
     assert {key: each.output for key, each in pool.items()} == {rows[0].id: "Good 1", rows[1].id: "Good 4"}
     assert {each.responder for each in pool.values()} == {"simulated:large"}
     assert pool[rows[0].id]._replace(output="", responder="") == rows[0]
-    lost = tables.read(tmp_path / "rejects", tables.REJECTS)
+    lost = tables.read(tmp_path / "rejects", REJECTS)
     assert dict(lost.select("id", "reason").rows()) == {
         rows[2].id: "no answer of quality",
         rows[3].id: "no answer kept the constraint",
@@ -192,7 +197,7 @@ def test_the_exports_have_verifiers_of_the_pool_and_a_pair_of_each_row_that_has_
     ]
     assert pair["chosen"] == [{"role": "assistant", "content": "Good 1"}]
     assert pair["rejected"] == [{"role": "assistant", "content": "Worse"}]
-    (kept,) = tables.preference_pairs(tables.read(tmp_path / "preferences", tables.PREFERENCES))
+    (kept,) = preference_pairs(tables.read(tmp_path / "preferences", PREFERENCES))
     assert (kept.row.id, kept.row.output, kept.rejected) == (first.id, "Good 1", "Worse")
 
 
@@ -214,7 +219,7 @@ def test_without_pairs_the_files_are_empty_and_whole(tmp_path, tree, engine):
     engine(judge)
     tree([("Good 1", 1.0)])
     assert run(tmp_path)["no_pair"] == 1
-    assert tables.read(tmp_path / "preferences", tables.PREFERENCES).is_empty()
+    assert tables.read(tmp_path / "preferences", PREFERENCES).is_empty()
     assert (tmp_path / "exports/preferences.jsonl").read_text() == ""
     assert json.loads((tmp_path / "exports/preferences_sharegpt.json").read_text()) == []
     assert "**DRY RUN**" in (tmp_path / "exports/README.md").read_text()
@@ -225,7 +230,7 @@ def test_without_a_score_nothing_is_judged(tmp_path, tree, engine):
     tree([("Bad 1", 0.75), ("Bad 2", 1.0)])
     counts = run(tmp_path, score=None)
     assert counts["judged"] == 0 and not fake.asked
-    assert tables.read(tmp_path / "pool", tables.INSTRUCTIONS)["output"].to_list() == ["Bad 2"]
+    assert tables.read(tmp_path / "pool", INSTRUCTIONS)["output"].to_list() == ["Bad 2"]
     assert counts["asked"] == []
 
 
@@ -235,7 +240,7 @@ def test_without_answers_the_rows_pass_unanswered(tmp_path, tree, engine):
     counts = run(tmp_path, count=0)
     assert counts["off"]
     assert (counts["in"], counts["out"], counts["pairs"]) == (2, 2, 0) and not fake.asked
-    found = list(tables.instructions(tables.read(tmp_path / "pool", tables.INSTRUCTIONS)))
+    found = list(iterate_instructions(tables.read(tmp_path / "pool", INSTRUCTIONS)))
     assert found == sorted(rows)
     assert len((tmp_path / "exports/verifiers.jsonl").read_text().splitlines()) == 2
 
@@ -262,9 +267,9 @@ def test_large_tables_read_some_rows_at_a_time_give_the_same(tmp_path, tree, eng
     assert all((large / name).is_dir() for name in ("rows", "answers", "qualities", "pool", "preferences"))
     for name, schema in (
         ("qualities", QUALITIES),
-        ("pool", tables.INSTRUCTIONS),
-        ("preferences", tables.PREFERENCES),
-        ("rejects", tables.REJECTS),
+        ("pool", INSTRUCTIONS),
+        ("preferences", PREFERENCES),
+        ("rejects", REJECTS),
     ):
         assert tables.read(large / name, schema).equals(tables.read(tmp_path / name, schema))
     for file in (tmp_path / "exports").iterdir():

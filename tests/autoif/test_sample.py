@@ -12,6 +12,8 @@ from workspace import SHIPPED_PARAMS
 from evobuild.autoif.records import ANSWERS
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import OFF, REJECTS
 from stages import respond
 from stages import sample as stage
 
@@ -20,7 +22,7 @@ def run(tmp_path, count, *rows):
     given = write_rows(tmp_path / "rows", *rows)
     outs = {name: tmp_path / name for name in ("answers", "rejects", "counts")}
     stage.main(changed("sample", count=count), stage.Arguments(branch="autoif", rows=given, **outs))
-    found, lost = tables.read(outs["answers"], ANSWERS), tables.read(outs["rejects"], tables.REJECTS)
+    found, lost = tables.read(outs["answers"], ANSWERS), tables.read(outs["rejects"], REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 
 
@@ -64,7 +66,7 @@ def test_one_failed_sample_harms_no_other(tmp_path, row, engine):
 def test_a_count_of_0_asks_nothing(tmp_path, row, engine):
     fake = engine(lambda asked: "The Nile.")
     found, lost, counts = run(tmp_path, 0, of_branch(row()))
-    assert found.is_empty() and lost.is_empty() and counts == tables.OFF and not fake.asked
+    assert found.is_empty() and lost.is_empty() and counts == OFF and not fake.asked
 
 
 @pytest.mark.parametrize("seed_answers", ["keep", "replace"])
@@ -79,6 +81,6 @@ def test_the_answer_that_was_chosen_is_kept(tmp_path, row, engine, seed_answers)
     own = given.respond.model_copy(update={"seed_answers": seed_answers})
     arguments = respond.Arguments(pool="autoif", rows=pool, **outs)
     respond.main(given.model_copy(update={"respond": own}), arguments)
-    found = dict(tables.read(outs["responses"], tables.INSTRUCTIONS).select("instruction", "output").rows())
+    found = dict(tables.read(outs["responses"], INSTRUCTIONS).select("instruction", "output").rows())
     seed = "A" if seed_answers == "keep" else "The Nile."
     assert found == {"A river?": "The Ganges", "Another?": "The Nile.", "A lake?": seed}

@@ -17,6 +17,8 @@ from evobuild.autoif.verified import Function
 from evobuild.autoif.verify import AnsweredRow
 from evobuild.core import table_parts, tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import row_id
+from evobuild.core.rejects import OFF, REJECTS, count_reasons
 from evobuild.sandbox import Isolation
 from evobuild.sandbox.params import Limits
 from stages import verify as stage
@@ -51,7 +53,7 @@ def test_no_verdict_is_not_true_and_says_why():
     assert first == ["true", "false", "true", "no boolean", "raised: KeyError"]
     assert found[0].verdicts[1:] == ("syntax: SyntaxError", "missing", "raised: AttributeError")
     assert [each.accuracy for each in found] == [0.25, 0.0, 0.25, 0.0, 0.0]
-    kinds = tables.count_reasons(kind for each in found for kind in verify.missing_verdicts(each))
+    kinds = count_reasons(kind for each in found for kind in verify.missing_verdicts(each))
     assert kinds == {"raised": 6, "missing": 5, "syntax": 5, "no boolean": 1}
 
 
@@ -90,7 +92,7 @@ def run(tmp_path, rows, answers, constraints, count=4, accuracy="above:0.5"):
     outs = {name: tmp_path / name for name in ("checks", "rejects", "counts")}
     params = changed("verify", changed("sample", count=count), accuracy=accuracy)
     stage.main(params, stage.Arguments(branch="autoif", **given, **outs))
-    found, lost = tables.read(outs["checks"], CHECKS), tables.read(outs["rejects"], tables.REJECTS)
+    found, lost = tables.read(outs["checks"], CHECKS), tables.read(outs["rejects"], REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 
 
@@ -137,7 +139,7 @@ def test_rows_are_taken_as_sandboxes_end():
 def test_large_tables_read_some_rows_at_a_time_give_the_same(tmp_path, row, monkeypatch):
     rows = [of_branch(row(f"Question {number}?"), f"c{number % 2}") for number in range(12)]
     answers = [
-        Answer(tables.row_id("answer", own.id, str(number)), own.id, number, text)
+        Answer(row_id("answer", own.id, str(number)), own.id, number, text)
         for own in rows[1:]
         for number, text in enumerate(("Yes.", "Yes, I do.", "Yes, and it is too long."))
     ]
@@ -181,7 +183,7 @@ def test_weaker_isolation_is_recorded(tmp_path, row, monkeypatch):
 
 def test_without_answers_it_is_off(tmp_path, row):
     found, lost, counts = run(tmp_path, [of_branch(row())], [], [constraint()], count=0)
-    assert found.is_empty() and lost.is_empty() and counts == tables.OFF
+    assert found.is_empty() and lost.is_empty() and counts == OFF
 
 
 def test_a_row_whose_constraint_is_not_there_is_named(tmp_path, row):

@@ -11,6 +11,7 @@ from chromium import Page
 from evaluated import MODELS, replied
 
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.reporting import benchmark_pages, explorer
 
 
@@ -166,7 +167,7 @@ def test_a_long_list_is_shown_a_page_at_a_time(page, tmp_path):
     evaluated.write(where, tmp_path / "counts", rows.rejects)
     for model in MODELS:
         many = [replied(model, "sums", f"{n}", float(n % 2)) for n in range(450)]
-        tables.write(where.evaluations / f"{model}.parquet", tables.frame(tables.EVALUATION, many))
+        tables.write(where.evaluations / f"{model}.parquet", tables.frame(EVALUATION, many))
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), rows)
     benchmark_pages.write_benchmark_pages(tmp_path / "explorer", trees.settings(), where, rows.rejects)
     opened(page, tmp_path / "explorer/benchmarks/sums.html")

@@ -12,6 +12,7 @@ import trees
 from chromium import Page
 
 from evobuild.core import tables
+from evobuild.core.evolution_tables import CANDIDATES
 from evobuild.evolution import methods
 from evobuild.evolution.auto import method_operation
 from evobuild.reporting import explorer
@@ -118,7 +119,7 @@ def test_a_method_is_shown_by_its_step(page, tmp_path):
     candidate = reported.candidate(3, 0, 0.25, method=method, chosen=True, best=True)
     tables.write(
         where.optimization / "candidates.parquet",
-        tables.frame(tables.CANDIDATES, [tuple(candidate.values())]),
+        tables.frame(CANDIDATES, [tuple(candidate.values())]),
     )
     explorer.write_explorer(tmp_path / "explorer", trees.settings(), where)
     page.open((tmp_path / "explorer/index.html").as_uri())

@@ -13,8 +13,9 @@ import tiny
 
 from evobuild.autoif.records import VERIFIED
 from evobuild.cards import dataset_info
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
 from evobuild.core.measures import MEASURES
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction
+from evobuild.core.rejects import REJECTS
 from evobuild.export.formats import FORMATS
 
 JSON = [name for name in carded.ALL if name != "datasets"]

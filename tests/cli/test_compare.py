@@ -12,6 +12,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
 from evobuild.core import metrics, tables
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.evaluation import params as evaluation
 from evobuild.evaluation.benchmark import Benchmark, Settings, check_mean
 
@@ -60,7 +61,7 @@ def project(tmp_path, monkeypatch):
     def answer(model, benchmark="sums", **scores):
         rows = [replied(model, benchmark, item, score) for item, score in scores.items()]
         path = tmp_path / f"data/evaluation/{model}.parquet"
-        tables.write(path, tables.frame(tables.EVALUATION, rows))
+        tables.write(path, tables.frame(EVALUATION, rows))
 
     return answer
 
@@ -145,7 +146,7 @@ def test_verdicts_are_told_from_the_side_of_the_first(project, capsys):
         (f"{n}", "sums", f"{n}", 1, "base", "tuned", verdict, consistent, "", "")
         for n, (verdict, consistent) in enumerate(said)
     ]
-    tables.write(Path("data/comparisons.parquet"), tables.frame(tables.COMPARISONS, rows))
+    tables.write(Path("data/comparisons.parquet"), tables.frame(COMPARISONS, rows))
     [judged] = seen(capsys, "tuned", "base")["judged"]
     assert [judged[name] for name in ("win", "tie", "lose", "unread")] == [2, 1, 1, 1]
     assert judged["figures"]["win_rate"]["value"] == 0.625

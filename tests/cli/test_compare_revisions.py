@@ -15,6 +15,7 @@ from workspace import SHIPPED_PARAMS
 from evobuild import __main__ as command
 from evobuild.cli.stored_answers import Side, read_side
 from evobuild.core import metrics, tables
+from evobuild.core.evaluation_tables import EVALUATION
 
 ITEMS = [str(number) for number in range(6)]
 
@@ -25,7 +26,7 @@ def answer(model: str, text: str) -> None:
         for item in ITEMS
     ]
     Path("data/evaluation").mkdir(parents=True, exist_ok=True)
-    tables.write(Path(f"data/evaluation/{model}.parquet"), tables.frame(tables.EVALUATION, rows))
+    tables.write(Path(f"data/evaluation/{model}.parquet"), tables.frame(EVALUATION, rows))
 
 
 def set_params(models: dict[str, str], **compare: Any) -> None:

@@ -20,7 +20,11 @@ from evobuild import __main__ as command
 from evobuild.cli.check.params import load_all_params
 from evobuild.cli.explain import provenance
 from evobuild.core import tables
-from evobuild.core.measures import MEASURES
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.evolution_tables import CANDIDATES
+from evobuild.core.instructions import INSTRUCTIONS, iterate_instructions
+from evobuild.core.measures import EMBEDDING, MEASURES, measure_of
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stage import call_stage
 from evobuild.core.stages import OF_ALL_POOLS
 from evobuild.core.yaml_files import read_yaml
@@ -71,20 +75,20 @@ def build(root, changes):
         run("rate", pool=pool)
         measure(pool)
     for name in OF_ALL_POOLS:
-        tables.write(DATA / f"rejects/{name}.parquet", tables.frame(tables.REJECTS, []))
+        tables.write(DATA / f"rejects/{name}.parquet", tables.frame(REJECTS, []))
     (DATA / "contamination").mkdir()
-    tables.write(DATA / "contamination/held_out.parquet", tables.frame(tables.CONTAMINATION, []))
+    tables.write(DATA / "contamination/held_out.parquet", tables.frame(CONTAMINATION, []))
     run("select")
     (DATA / "downstream/rejects").mkdir(parents=True)
-    tables.write(DATA / "downstream/rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
+    tables.write(DATA / "downstream/rejects/finetune-toy.parquet", tables.frame(REJECTS, []))
 
 
 def measure(pool):
     """Make up what stages of all pools measure: scores, and nothing else."""
-    rows = tables.read(DATA / f"responses/{pool}.parquet", tables.INSTRUCTIONS)["id"]
+    rows = tables.read(DATA / f"responses/{pool}.parquet", INSTRUCTIONS)["id"]
     scores = [(key, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125) for key in rows]
     made = {each.folder: (each.schema, []) for each in MEASURES if each.stage in OF_ALL_POOLS}
-    made |= {"scores": (tables.SCORES, scores), "embeddings": (tables.EMBEDDINGS, [])}
+    made |= {"scores": (measure_of("score").schema, scores), "embeddings": (EMBEDDING.schema, [])}
     for name, (schema, found) in made.items():
         (DATA / name).mkdir(exist_ok=True)
         tables.write(DATA / name / f"{pool}.parquet", tables.frame(schema, found))
@@ -160,7 +164,7 @@ def test_a_selected_row_is_told_from_the_seed_to_the_data_set(clone, capsys):
 
 def test_the_prompt_is_the_one_that_was_asked(clone, capsys):
     row = selected("r1")
-    seed = next(tables.instructions(table("rounds/r0.parquet").filter(id=row["seed_id"])))
+    seed = next(iterate_instructions(table("rounds/r0.parquet").filter(id=row["seed_id"])))
     prompt = auto.plan_by_method(methods.initial_method("e0"))(seed).prompt
     assert f"  prompt, rendered from prompts/evolve/e0.jinja\n{barred(prompt)}\n" in explain(
         capsys, row["id"]
@@ -224,11 +228,11 @@ def test_a_row_below_the_cut_says_its_value(clone, capsys):
 def measured(key):
     """Make a row near another, rewarded, tagged, and alike to a held-out row; the folder of each table."""
     rows = {
-        "diversity/r2": (tables.DIVERSITY, (key, "another", 0.123456789)),
-        "rewards/r2": (tables.REWARDS, (key, -1.5, 3, -2.0)),
-        "tags/r2": (tables.TAGS, (key, ["maths", HOSTILE])),
+        "diversity/r2": (measure_of("diversity").schema, (key, "another", 0.123456789)),
+        "rewards/r2": (measure_of("reward").schema, (key, -1.5, 3, -2.0)),
+        "tags/r2": (measure_of("tag").schema, (key, ["maths", HOSTILE])),
         "contamination/held_out": (
-            tables.CONTAMINATION,
+            CONTAMINATION,
             ("0", key, "r2", "held_out", "held.parquet[7]", "13-gram", HOSTILE, "not shown"),
         ),
     }
@@ -424,8 +428,8 @@ def test_the_method_is_found_by_its_hash_wherever_it_lies(clone, capsys, text):
     )
     if text == "a candidate":
         empty = {pl.String: "", pl.Boolean: False}
-        values = {name: empty.get(kind, 0) for name, kind in tables.CANDIDATES.items()}
-        found = pl.DataFrame([values | {"id": "002-001", "method": method}], schema=tables.CANDIDATES)
+        values = {name: empty.get(kind, 0) for name, kind in CANDIDATES.items()}
+        found = pl.DataFrame([values | {"id": "002-001", "method": method}], schema=CANDIDATES)
         (DATA / "optimization").mkdir()
         tables.write(DATA / "optimization/candidates.parquet", found)
         text = "data/optimization/candidates.parquet, candidate 002-001"

@@ -14,6 +14,8 @@ from workspace import SHIPPED_PARAMS
 from evobuild import __main__ as command
 from evobuild.autoif import records
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import REJECTS
 from evobuild.core.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -55,15 +57,13 @@ def project(tmp_path, monkeypatch):
     content["select"]["pools"] = ["autoif"]
     Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     Path("dvc.yaml").touch()
-    put("rounds/r0", tables.INSTRUCTIONS, SEED)
-    put(
-        "rounds/autoif", tables.INSTRUCTIONS, row("b1ad", "c0de", output="Robin", responder="simulated:large")
-    )
-    put("autoif/rows", tables.INSTRUCTIONS, row("b1ad", "c0de"), row("b2ad", "c0de"))
+    put("rounds/r0", INSTRUCTIONS, SEED)
+    put("rounds/autoif", INSTRUCTIONS, row("b1ad", "c0de", output="Robin", responder="simulated:large"))
+    put("autoif/rows", INSTRUCTIONS, row("b1ad", "c0de"), row("b2ad", "c0de"))
     write_constraints()
     write_answers()
     for name in ("responses/r0", "responses/autoif"):
-        put(name, tables.INSTRUCTIONS)
+        put(name, INSTRUCTIONS)
 
 
 def write_constraints():
@@ -91,9 +91,9 @@ def write_constraints():
     )  # fmt: skip
     said = {"constraint_id": "c0de", "number": 0, "text": "The answer holds no comma."}
     put("autoif/backtranslations", records.BACKTRANSLATIONS, {"id": "said"} | said)
-    put("rejects/verifiers-autoif", tables.REJECTS, reject("c0de-3", "no JSON", "", "I would rather not."))
-    put("rejects/crosscheck-autoif", tables.REJECTS, reject("dead", "no function left", "0.25 at best"))
-    put("rejects/entailment-autoif", tables.REJECTS)
+    put("rejects/verifiers-autoif", REJECTS, reject("c0de-3", "no JSON", "", "I would rather not."))
+    put("rejects/crosscheck-autoif", REJECTS, reject("dead", "no function left", "0.25 at best"))
+    put("rejects/entailment-autoif", REJECTS)
 
 
 def write_answers():
@@ -116,9 +116,9 @@ def write_answers():
         "autoif/qualities", records.QUALITIES,
         {"id": answer[2], "row": "b1ad", "score": 9.0}, {"id": answer[3], "row": "b1ad"},
     )  # fmt: skip
-    put("rejects/sample-autoif", tables.REJECTS, reject(answer[1], "truncated", "", "Robin and"))
+    put("rejects/sample-autoif", REJECTS, reject(answer[1], "truncated", "", "Robin and"))
     lost = reject("b2ad", "no answer kept the constraint", "1 answers, the best accuracy 0")
-    put("rejects/quality-autoif", tables.REJECTS, lost)
+    put("rejects/quality-autoif", REJECTS, lost)
 
 
 def explain(capsys, key):
@@ -228,7 +228,7 @@ def test_a_table_that_is_not_here_is_named_and_left_out(project, capsys, path):
 
 def test_a_row_with_a_query_of_a_file_has_no_seed_row_above_it(project, capsys):
     alone = row("b3ad", "c0de", seed_id="b3ad", parent_id="")
-    put("autoif/rows", tables.INSTRUCTIONS, row("b1ad", "c0de"), row("b2ad", "c0de"), alone)
+    put("autoif/rows", INSTRUCTIONS, row("b1ad", "c0de"), row("b2ad", "c0de"), alone)
     said = explain(capsys, "b3ad")
     in_order(
         said,

@@ -15,7 +15,8 @@ import yaml
 from evobuild import __main__ as command
 from evobuild.cli.explain.provenance import md5
 from evobuild.core import tables
-from evobuild.core.tables import AUTOIF, EVOL, FAILURES, INSTRUCTIONS, KEPT, REPLIES, Instruction
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import AUTOIF, EVOL, INSTRUCTIONS, KEPT, Instruction
 from evobuild.export.lineage import Sources, write_lineage
 
 ESCAPE = "\x1b]0;owned\x07"

@@ -20,6 +20,7 @@ from evobuild.cli.plan.estimates import STARTING, Estimate, Estimator
 from evobuild.cli.plan.stage_costs import COSTS
 from evobuild.core import machine, metrics, tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.stage import call_stage
 from evobuild.models import usage_journal
 
@@ -78,7 +79,7 @@ def here(engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     metrics.write_label(Path("data/label.txt"), "")
     Path("data/rounds").mkdir(exist_ok=True)
     rows = [tiny.row(instruction=task, output="An answer.") for task in TASKS]
-    tables.write(Path("data/rounds/r0.parquet"), tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(Path("data/rounds/r0.parquet"), tables.frame(INSTRUCTIONS, rows))
     return engine
 
 

@@ -20,6 +20,7 @@ from evobuild.cli.plan.plan import gpu_notes
 from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.cli.plan.stage_costs import COSTS
 from evobuild.core import machine, tables
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.stages import STAGES
 from evobuild.process.run_journal import StageRun
 
@@ -91,7 +92,7 @@ def test_a_share_is_that_of_the_last_run_unless_that_was_small_or_off():
 def test_rows_of_a_current_table_are_counted_and_of_one_that_was_not_pulled_expected():
     Path("data/rounds").mkdir(parents=True)
     rows = [tiny.row(instruction=f"Name river {number}.", output="") for number in range(7)]
-    tables.write(Path("data/rounds/r0.parquet"), tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(Path("data/rounds/r0.parquet"), tables.frame(INSTRUCTIONS, rows))
     given = planned(stale=frozenset())
     assert given.rows("r0") == (7, 7)
     assert given.rows("r1") == (pytest.approx(7 * assumptions.KEPT["evolve"]), 7)

@@ -25,6 +25,7 @@ from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.cli.plan.speeds import ALPACA, training_speed
 from evobuild.cli.plan.training import TrainingEstimate, Trainings
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
 from evobuild.core.machine import Machine, Training
 from evobuild.training import scratch
 from evobuild.training.planning.shapes import llama_shape
@@ -81,7 +82,7 @@ def text_of(found: dict[str, TrainingEstimate]) -> list[str]:
 
 def write_rows(*rows, path="data/training.parquet") -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    tables.write(Path(path), tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(Path(path), tables.frame(INSTRUCTIONS, rows))
 
 
 # Three models on eight devices of 80 GiB.
@@ -245,9 +246,9 @@ def test_of_a_preference_pair_both_answers_are_read(planned):
         planned(toy, finetune={"data": "autoif", "method": "dpo"}),
     )
     assert two["toy"].tokens == 2 * one["toy"].tokens
-    pairs = [tables.PreferencePair(tiny.row(output="d" * 19), "e" * 59)]
+    pairs = [(*tiny.row(output="d" * 19), "e" * 59)]
     Path("data").mkdir()
-    tables.write(Path("data/training.parquet"), tables.preference_table(pairs))
+    tables.write(Path("data/training.parquet"), tables.frame(PREFERENCES, pairs))
     found = planned(toy, stale=frozenset(), finetune={"data": "autoif", "method": "dpo", "epochs": 1})["toy"]
     # 19 characters are asked, and between the lines is one more.
     assert found.tokens == round(39 / 4 - 0.5) + round(79 / 4 - 0.5)

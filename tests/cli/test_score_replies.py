@@ -11,7 +11,7 @@ import pytest
 from judges import FakeModel
 
 from evobuild.__main__ import main
-from evobuild.core.tables import EVALUATION
+from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.evaluation import benchmarks
 from evobuild.evaluation.benchmark import Ask, Benchmark, Item, Scored, last_prompt, user
 from evobuild.evaluation.judge import Question

@@ -26,6 +26,7 @@ from evobuild.cli.serve import server as serving
 from evobuild.cli.serve.server import Server
 from evobuild.cli.serve.status import build_status
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.table_parts import rows_per_file
 from evobuild.process import run_journal, running
 from evobuild.process.run_journal import StageRun
@@ -83,7 +84,7 @@ def test_any_row_is_told_by_its_id_or_the_beginning_of_it(server: Server, projec
     rows = [tiny.row(instruction=f"Name {number} rivers. {hostile}") for number in range(30)]
     (project / "data/rounds").mkdir()
     with rows_per_file(9):
-        tables.write(project / "data/rounds/r0.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(project / "data/rounds/r0.parquet", tables.frame(INSTRUCTIONS, rows))
     for beginning in (rows[3].id, rows[3].id[:12]):
         response, text = ask(server, f"/row/{beginning}")
         assert response.status == 200 and f"Name 3 rivers. {hostile}" in text
@@ -100,7 +101,7 @@ def test_of_large_tables_only_the_files_are_opened_that_a_row_stands_in(server: 
     for name in ("rounds", "responses"):
         (project / "data" / name).mkdir()
         with rows_per_file(9):
-            tables.write(project / f"data/{name}/r0.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+            tables.write(project / f"data/{name}/r0.parquet", tables.frame(INSTRUCTIONS, rows))
         for file in (project / f"data/{name}/r0.parquet").iterdir():
             if file.stem != rows[3].id[:2]:
                 file.write_text("no table")

@@ -18,6 +18,8 @@ from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Found, Hit, hit_lines
 from evobuild.core import table_parts, tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.stage import call_stage
 from evobuild.text.words import split_normalised_words
 from stages import decontaminate
@@ -225,7 +227,7 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
     (tmp_path / "responses").mkdir()
     leaked, plain = tiny.row(instruction=LONG), tiny.row()
     for pool, rows in {"r0": [leaked, plain], "r1": [plain], "r2": [], "r3": [], "autoif": []}.items():
-        tables.write(tmp_path / f"responses/{pool}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(tmp_path / f"responses/{pool}.parquet", tables.frame(INSTRUCTIONS, rows))
     (tmp_path / "test.jsonl").write_text(f'{{"question": "{LONG}", "answer": "no"}}')
     given = {
         "name": "gsm8k",
@@ -235,7 +237,7 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
         "counts": "out/counts.json",
     }
     call_stage(decontaminate.main, Path("params.yaml"), given)
-    found = tables.read(Path("out/gsm8k.parquet"), tables.CONTAMINATION)
+    found = tables.read(Path("out/gsm8k.parquet"), CONTAMINATION)
     assert found.drop("id", "overlap", "evaluation").rows() == [
         (leaked.id, "r0", "gsm8k", "test.jsonl:1", kind) for kind in ("13-gram", "8-gram")
     ]
@@ -262,15 +264,15 @@ def test_the_stage_finds_in_large_tables_what_it_finds_in_small_ones(tmp_path: P
         assert name == "small" or given != params
         (tmp_path / name / "params.yaml").write_text(given)
         with table_parts.rows_per_file(most):
-            tables.write(Path(name, "held_out.parquet"), tables.frame(tables.INSTRUCTIONS, questions))
+            tables.write(Path(name, "held_out.parquet"), tables.frame(INSTRUCTIONS, questions))
             for pool in ("r0", "r1", "r2", "r3", "autoif"):
-                rows = tables.frame(tables.INSTRUCTIONS, pools.get(pool, []))
+                rows = tables.frame(INSTRUCTIONS, pools.get(pool, []))
                 tables.write(Path(name, f"responses/{pool}.parquet"), rows)
         own = {"responses": "responses", "evaluation": "held_out.parquet"}
         outs = {"contamination": "hits.parquet", "counts": "counts.json"}
         paths = {key: f"{name}/{file}" for key, file in (own | outs).items()}
         call_stage(decontaminate.main, Path(name, "params.yaml"), {"name": "held_out"} | paths)
-        hits = tables.read(Path(name, "hits.parquet"), tables.CONTAMINATION)
+        hits = tables.read(Path(name, "hits.parquet"), CONTAMINATION)
         found.append((hits.drop("place").rows(), Path(name, "counts.json").read_text()))
         assert Path(name, "hits.parquet").is_dir() == (name == "large")
     assert found[0] == found[1] and len(found[0][0]) > 40

@@ -14,6 +14,7 @@ import tiny
 from evobuild.contamination import evaluation_sets
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
 
 
 def one(tmp_path: Path, record: dict, columns=()):
@@ -43,7 +44,7 @@ def test_columns_are_known_by_name(tmp_path: Path, record, asked, answers) -> No
 
 
 def test_a_table_of_held_out_rows_may_have_none(tmp_path: Path) -> None:
-    tables.write(tmp_path / "held.parquet", tables.INSTRUCTIONS.to_frame())
+    tables.write(tmp_path / "held.parquet", INSTRUCTIONS.to_frame())
     assert evaluation_sets.read_evaluation_set(tmp_path / "held.parquet") == []
     pl.DataFrame({"question": pl.Series([], dtype=pl.String)}).write_parquet(tmp_path / "other.parquet")
     with pytest.raises(BadInput, match="holds no records"):
@@ -93,7 +94,7 @@ def test_files_of_every_kind_give_the_same_questions(tmp_path: Path) -> None:
 
 def test_the_held_out_rows_are_a_set(tmp_path: Path) -> None:
     row = tiny.row(history=(("user", "Hi."), ("assistant", "Yes?")), instruction="Add.", input="1, 2")
-    tables.write(tmp_path / "held_out.parquet", tables.frame(tables.INSTRUCTIONS, [row]))
+    tables.write(tmp_path / "held_out.parquet", tables.frame(INSTRUCTIONS, [row]))
     found = evaluation_sets.read_evaluation_set(tmp_path / "held_out.parquet")
     assert found == [("held_out.parquet[0]", ("Add.", "1, 2"), (row.output,), ("Hi.", "Yes?"))]
     assert found[0].text == f"Hi.\nYes?\nAdd.\n1, 2\n{row.output}"

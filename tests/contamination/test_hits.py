@@ -11,7 +11,7 @@ import tiny
 
 from evobuild.contamination import hits
 from evobuild.core import table_parts, tables
-from evobuild.core.tables import CONTAMINATION
+from evobuild.core.evaluation_tables import CONTAMINATION
 
 
 def test_the_longest_hits_of_a_large_table_are_those_of_all(tmp_path: Path, monkeypatch) -> None:

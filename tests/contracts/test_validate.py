@@ -21,8 +21,10 @@ from evobuild.contracts.result import read_validation, validation_of, write_vali
 from evobuild.contracts.suites import TABLES, Entry
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
 from evobuild.core.measures import MEASURES
-from evobuild.core.tables import INSTRUCTIONS
+from evobuild.core.rejects import OFF, REJECTS
 
 ROWS = pl.DataFrame({"id": [f"row-{number}" for number in range(40)], "figure": list(range(40))})
 BETWEEN = "expect_column_values_to_be_between"
@@ -152,8 +154,8 @@ def frames(line: Line) -> dict[str, pl.DataFrame]:
 def test_facts_across_tables_follow_the_tables(tmp_path: Path) -> None:
     line = Line(tmp_path)
     seeds, children = line.rows["r0"], line.rows["r1"]
-    line.write("rounds/r0", tables.INSTRUCTIONS, seeds[1:])
-    line.write("responses/r1", tables.INSTRUCTIONS, children[:2])
+    line.write("rounds/r0", INSTRUCTIONS, seeds[1:])
+    line.write("responses/r1", INSTRUCTIONS, children[:2])
     found = frames(line)
     orphans = found["rounds"].filter(~pl.col("parent_known"))["id"].to_list()
     assert sorted(orphans) == sorted(row.id for row in (children[0], line.rows["autoif"][0]))
@@ -169,7 +171,7 @@ def test_facts_across_tables_follow_the_tables(tmp_path: Path) -> None:
 def test_a_row_that_is_kept_and_rejected_is_counted_twice(tmp_path: Path) -> None:
     line = Line(tmp_path)
     kept = line.chosen[0].id
-    line.write("rejects/select", tables.REJECTS, [(kept, "contaminated", "", "")])
+    line.write("rejects/select", REJECTS, [(kept, "contaminated", "", "")])
     [row] = frames(line)["balance"].filter(pl.col("stage") == "select").iter_rows(named=True)
     assert (row["twice"], row["missing"], row["strange"]) == (1, 2, 0)
 
@@ -180,7 +182,7 @@ def test_rows_that_are_contaminated_repeated_or_in_another_language_are_told(tmp
     rows = [line.rows["r1"][0], line.rows["r1"][0]._replace(id="0" * 20), line.rows["r1"][1]]
     rows[2] = rows[2]._replace(instruction=spanish)
     dataset = pl.read_parquet(tmp_path / "dataset.parquet")
-    measured = [name for name in dataset.columns if name not in tables.INSTRUCTIONS]
+    measured = [name for name in dataset.columns if name not in INSTRUCTIONS]
     one = dataset.select(measured).row(0)
     line.write("dataset", dataset.schema, [(*row, *one) for row in rows])
     found = frames(line)["dataset"].sort("seed_place", "id")
@@ -195,12 +197,12 @@ def test_a_line_of_which_all_is_off_that_can_be_passes_and_says_so(tmp_path: Pat
         for pool in ROUNDS:
             line.write(f"{measure.folder}/{pool}", measure.schema, [])
         for stem in [f"rate-{pool}" for pool in ROUNDS] if measure.stage == "rate" else [measure.stage]:
-            off = tables.OFF if measure.stage == "rate" else dict.fromkeys(ROUNDS, tables.OFF)
+            off = OFF if measure.stage == "rate" else dict.fromkeys(ROUNDS, OFF)
             line.count(stem, off, [])
     for folder in ("rounds", "responses"):
-        line.write(f"{folder}/autoif", tables.INSTRUCTIONS, [])
-    line.write("preferences/autoif", tables.PREFERENCES, [])
-    line.write("contamination/held_out", tables.CONTAMINATION, [])
+        line.write(f"{folder}/autoif", INSTRUCTIONS, [])
+    line.write("preferences/autoif", PREFERENCES, [])
+    line.write("contamination/held_out", CONTAMINATION, [])
     line.count("respond-autoif", {"in": 0, "out": 0, "rejects": {}}, [])
     children = line.rows["r1"]
     kept = pl.read_parquet(tmp_path / "dataset.parquet").filter(pl.col("round") == "r1")

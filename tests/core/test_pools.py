@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild.core import tables
 from evobuild.core.pools import AllPools
-from evobuild.core.tables import OFF, Reject
+from evobuild.core.rejects import OFF, Reject
+from evobuild.core.results import leave_empty
 
 KIND = pl.Schema({"id": pl.String, "value": pl.Float64})
 
@@ -60,7 +60,7 @@ def test_what_is_switched_off_leaves_empty_tables_and_says_so(tmp_path: Path) ->
 
 def test_so_does_a_stage_of_one_pool(tmp_path: Path) -> None:
     out, rejects, counts = (tmp_path / name for name in ("out.parquet", "rejects.parquet", "counts.json"))
-    tables.leave_empty(KIND, out=out, rejects=rejects, counts=counts)
+    leave_empty(KIND, out=out, rejects=rejects, counts=counts)
     assert pl.read_parquet(out).schema == KIND
     assert pl.read_parquet(rejects).is_empty()
     assert json.loads(counts.read_text()) == OFF

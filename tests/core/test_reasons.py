@@ -11,8 +11,8 @@ import pytest
 
 from evobuild.core import tables
 from evobuild.core.reasons import MEANINGS, REASONS, reasons_of
+from evobuild.core.rejects import REJECTS, Reject, ledger
 from evobuild.core.stages import STAGES
-from evobuild.core.tables import REJECTS, Reject
 
 GIVEN_AT = {"Reject": 1, "Failure": 0, "UnreadableVerifier": 0}
 """What carries a reason, and the place of the reason among its arguments."""
@@ -39,7 +39,7 @@ def test_the_reasons_of_a_stage_stand_in_the_order_of_the_list():
 def test_a_reason_that_is_not_listed_is_a_bug():
     lost = [Reject("a", "empty", "", ""), Reject("b", "no such", "", ""), Reject("c", "Empty", "", "")]
     with pytest.raises(ValueError, match=r"rejects for Empty, no such, which core/reasons\.py does not have"):
-        tables.ledger(3, 0, tables.frame(REJECTS, lost))
+        ledger(3, 0, tables.frame(REJECTS, lost))
 
 
 def constants(tree: ast.Module) -> dict[str, str]:

@@ -9,6 +9,7 @@ import tiny
 
 from evobuild.core import table_draws, table_parts, tables
 from evobuild.core.draws import draw_rows
+from evobuild.core.instructions import INSTRUCTIONS
 
 ROWS = sorted(
     (tiny.row(instruction=f"Name river {place}.", seed_place=place) for place in range(70)),
@@ -20,7 +21,7 @@ ROWS = sorted(
 def table(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(table_draws, "BATCH", 3)
     with table_parts.rows_per_file(request.param):
-        tables.write(tmp_path / "t.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
+        tables.write(tmp_path / "t.parquet", tables.frame(INSTRUCTIONS, ROWS))
     assert (tmp_path / "t.parquet").is_dir() == (request.param == 1)
     return tmp_path / "t.parquet"
 

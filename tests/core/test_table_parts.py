@@ -10,10 +10,13 @@ import polars as pl
 import pytest
 
 from evobuild.core import outs, spills, table_parts, table_writer, tables
+from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
+from evobuild.core.rejects import REJECTS, Reject
+from evobuild.core.results import Results
 from evobuild.core.table_parts import EVERY_ID, PARTS, Span
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, Reject
 
 KIND = pl.Schema({"id": pl.String(), "words": pl.List(pl.Float32), "text": pl.String()})
 
@@ -75,7 +78,7 @@ def test_rows_that_were_spilled_give_the_same_bytes(tmp_path, rows, monkeypatch,
     with table_parts.rows_per_file(rows_per_file):
         tables.write(tmp_path / "whole.parquet", rows)
         made = TableWriter(tmp_path / "t.parquet", KIND)
-        made._rows = table_writer.Columns(KIND, chunk=700)
+        made._rows = Columns(KIND, chunk=700)
         for each in some_rows(3000)[order]:
             made.append(each)
         assert len(list(made._spills.folder.iterdir())) == 1
@@ -88,7 +91,7 @@ def test_rows_that_were_spilled_give_the_same_bytes(tmp_path, rows, monkeypatch,
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
 def test_lists_of_texts_give_the_same_bytes_over_several_row_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_writer, "ROWS_A_GROUP", 5000)
+    monkeypatch.setattr(tables, "ROWS_A_GROUP", 5000)
     kind = pl.Schema({"id": pl.String(), "verdicts": pl.List(pl.String)})
     for name, most in (("whole", 1 << 30), ("spilled", 1 << 16)):
         monkeypatch.setattr(table_writer, "SPILL_BYTES", most)
@@ -132,7 +135,7 @@ def test_rows_with_earlier_turns_come_back_from_disk(tmp_path, row, monkeypatch)
     made.extend(tables.frame(INSTRUCTIONS, own[10:]))
     with table_parts.rows_per_file(5):
         made.write()
-    height, found = tables.stream(tmp_path / "t.parquet")
+    height, found = stream_instructions(tmp_path / "t.parquet")
     assert (height, list(found)) == (20, sorted(own))
 
 
@@ -209,7 +212,7 @@ def test_a_part_of_another_schema_is_named(tmp_path, rows):
 
 def test_results_of_a_stage_are_folders_where_they_are_many(tmp_path):
     files = {name: tmp_path / f"{name}.parquet" for name in ("out", "rejects")}
-    results = tables.Results(KIND, **files)
+    results = Results(KIND, **files)
     results.take(some_rows(20))
     results.take([Reject(digest(99), "empty", "", "")])
     with table_parts.rows_per_file(19):

@@ -6,8 +6,14 @@ import polars as pl
 import pytest
 
 from evobuild.core import tables
+from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, Reject
+from evobuild.core.instructions import INSTRUCTIONS, content_id, iterate_instructions, row_id
+from evobuild.core.json_files import write_json
+from evobuild.core.measures import measure_of
+from evobuild.core.nothing_left import refuse_empty
+from evobuild.core.rejects import REJECTS, Reject, ledger
+from evobuild.core.results import Results
 
 HISTORY = (("user", "Hi."), ("assistant", "Hello {{ 1 }}."))
 
@@ -21,7 +27,7 @@ def rows(row):
 @pytest.mark.parametrize("chunk", [1, 3, 20_000])
 def test_the_same_rows_in_any_order_and_chunks_are_the_same_bytes(tmp_path, rows, order, chunk):
     tables.write(tmp_path / "first", tables.frame(INSTRUCTIONS, rows))
-    columns = tables.Columns(INSTRUCTIONS, chunk)
+    columns = Columns(INSTRUCTIONS, chunk)
     for each in rows[order]:
         columns.append(each)
     tables.write(tmp_path / "second", columns.frame())
@@ -30,7 +36,7 @@ def test_the_same_rows_in_any_order_and_chunks_are_the_same_bytes(tmp_path, rows
 
 def test_rows_come_back_whole_and_sorted_by_id(tmp_path, rows):
     tables.write(tmp_path / "t", tables.frame(INSTRUCTIONS, rows))
-    assert list(tables.instructions(tables.read(tmp_path / "t", INSTRUCTIONS))) == sorted(rows)
+    assert list(iterate_instructions(tables.read(tmp_path / "t", INSTRUCTIONS))) == sorted(rows)
 
 
 def test_some_columns_are_read_alone_and_held_against_the_whole_schema(tmp_path, rows):
@@ -51,7 +57,7 @@ def test_a_table_damaged_after_its_head_is_named_when_it_is_read(tmp_path, rows)
         tables.collect(path, scanned)
 
 
-@pytest.mark.parametrize("schema", [INSTRUCTIONS, REJECTS, tables.SCORES])
+@pytest.mark.parametrize("schema", [INSTRUCTIONS, REJECTS, measure_of("score").schema])
 def test_an_empty_table_keeps_its_schema(tmp_path, schema):
     tables.write(tmp_path / "t", tables.frame(schema, []))
     assert tables.read(tmp_path / "t", schema).schema == schema
@@ -94,14 +100,13 @@ def test_a_table_that_does_not_fit_is_named(tmp_path, content, message):
     ],
 )
 def test_contents_that_differ_have_other_content_ids(other):
-    assert tables.content_id((), "a", "b") == tables.content_id([], "a", "b")
-    assert tables.content_id(*other) != tables.content_id((), "a", "b")
+    assert content_id((), "a", "b") == content_id([], "a", "b")
+    assert content_id(*other) != content_id((), "a", "b")
 
 
 def test_ids_follow_round_parent_and_content():
     given = {
-        tables.row_id(*values)
-        for values in (("r1", "p", "c"), ("r2", "p", "c"), ("r1", "q", "c"), ("r1", "p", "d"))
+        row_id(*values) for values in (("r1", "p", "c"), ("r2", "p", "c"), ("r1", "q", "c"), ("r1", "p", "d"))
     }
     assert len(given) == 4
     assert {len(each) for each in given} == {20}
@@ -113,18 +118,18 @@ def lost(*reasons):
 
 def test_the_ledger_counts_the_commonest_reason_first_and_ties_by_name():
     rejects = lost("equal", "unchanged", "empty", "unchanged")
-    assert tables.ledger(6, 2, rejects) == {
+    assert ledger(6, 2, rejects) == {
         "in": 6,
         "out": 2,
         "rejects": {"unchanged": 2, "empty": 1, "equal": 1},
     }
-    assert list(tables.ledger(4, 0, rejects)["rejects"]) == ["unchanged", "empty", "equal"]
+    assert list(ledger(4, 0, rejects)["rejects"]) == ["unchanged", "empty", "equal"]
 
 
 @pytest.mark.parametrize(("rows_in", "rows_out"), [(4, 2), (2, 2), (0, 0)])
 def test_a_ledger_that_does_not_add_up_is_a_bug(rows_in, rows_out):
     with pytest.raises(ValueError, match=f"{rows_in} rows in, but {rows_out} out and 1 rejected"):
-        tables.ledger(rows_in, rows_out, lost("empty"))
+        ledger(rows_in, rows_out, lost("empty"))
 
 
 @pytest.mark.parametrize(
@@ -133,14 +138,14 @@ def test_a_ledger_that_does_not_add_up_is_a_bug(rows_in, rows_out):
 )
 def test_an_empty_result_names_the_commonest_reasons(rejects, reasons):
     with pytest.raises(BadInput) as caught:
-        tables.refuse_empty("7 rows came in", {"out": 0, "rejects": rejects})
+        refuse_empty("7 rows came in", {"out": 0, "rejects": rejects})
     assert str(caught.value) == f"7 rows came in and none is left; the commonest reasons: {reasons}"
-    tables.refuse_empty("7 rows came in", {"out": 1, "rejects": rejects})
+    refuse_empty("7 rows came in", {"out": 1, "rejects": rejects})
 
 
 def test_results_are_rows_and_rejects_that_add_up(tmp_path, rows):
     out, rejects, counts = (tmp_path / name for name in ("out", "rejects", "counts"))
-    results = tables.Results(INSTRUCTIONS, out=out, rejects=rejects)
+    results = Results(INSTRUCTIONS, out=out, rejects=rejects)
     results.take([*rows, Reject("x", "empty", "", "")])
     results.write(11, counts)
     assert tables.read(out, INSTRUCTIONS).height == 10
@@ -150,4 +155,4 @@ def test_results_are_rows_and_rejects_that_add_up(tmp_path, rows):
 
 def test_nan_is_no_figure(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
-        tables.write_json(tmp_path / "figures", {"mean": float("nan")})
+        write_json(tmp_path / "figures", {"mean": float("nan")})

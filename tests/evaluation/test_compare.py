@@ -8,7 +8,7 @@ from sums import MODEL, Sums
 
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
-from evobuild.core.tables import EVALUATION
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
 from evobuild.evaluation import compare
 from evobuild.evaluation.benchmark import Settings
 from evobuild.evaluation.judge import Judge, JudgeSettings
@@ -97,7 +97,7 @@ def answers():
 
 def test_a_judge_sees_each_turn_with_those_before_it(engine, answers):
     _, found = judged(engine, prefer_one, *answers)
-    assert found.schema == tables.COMPARISONS
+    assert found.schema == COMPARISONS
     assert found["id"].to_list() == [
         f"sums/one/other/{item}/{turn}" for item in ("i0", "i1") for turn in (1, 2)
     ]

@@ -14,6 +14,8 @@ from workspace import SHIPPED_PARAMS
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import UserError
+from evobuild.core.evaluation_tables import EVALUATION
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.stage import call_stage
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evaluation import evaluate
@@ -46,7 +48,7 @@ def test_every_turn_is_a_row_and_every_item_counts_once(engine):
     counts = evaluation_counts(found, Tools(1))
     assert counts["benchmarks"] == {"sums": {"in": 4, "out": 4, "judged": 0, "unread": 0}}
     assert (counts["in"], counts["out"], counts["rejects"]) == (4, 4, {})
-    assert found.rows.schema == tables.EVALUATION
+    assert found.rows.schema == EVALUATION
 
 
 def test_a_failed_turn_loses_its_item_and_no_other(engine):
@@ -189,12 +191,12 @@ def test_the_stage_reads_the_held_out_rows_that_it_is_given(tmp_path, store, mon
     params["evaluate"] |= {"models": {"own": f"transformers:{tiny.folder()}"}, "benchmarks": {"held_out": {}}}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     row = tiny.row()
-    tables.write(Path("rows.parquet"), tables.frame(tables.INSTRUCTIONS, [row]))
+    tables.write(Path("rows.parquet"), tables.frame(INSTRUCTIONS, [row]))
     Path("models/tuned").mkdir(parents=True)
     given = {"model": "own", "held_out": "rows.parquet", "scratch": "models", "tuned": "models/tuned"}
     outs = {"replies": "replies.parquet", "rejects": "rejects.parquet", "counts": "counts.json"}
     call_stage(stage.main, Path("params.yaml"), given | outs)
-    found = tables.read(Path("replies.parquet"), tables.EVALUATION)
+    found = tables.read(Path("replies.parquet"), EVALUATION)
     assert found["item"].to_list() == [row.id]
 
 

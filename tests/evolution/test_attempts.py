@@ -7,7 +7,8 @@ from rules import RULES
 
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import UserError
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.instructions import Instruction
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.evolution.attempts import SHOWN, Evolution
 from evobuild.evolution.auto import plan_by_method

@@ -16,8 +16,10 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, KEPT, Instruction, iterate_instructions, row_id
+from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.stage import call_stage
-from evobuild.core.tables import Instruction, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import evolve, methods, operations, round_tables
 from evobuild.evolution.auto import plan_by_method
@@ -286,7 +288,7 @@ def written(folder, found, rows_in, keep=False):
     made = round_tables.RoundTables("r1", keep, round_tables.RoundOuts(*paths, folder / "counts.json"))
     made.take(found)
     made.write(rows_in)
-    schemas = (tables.INSTRUCTIONS, tables.REJECTS, tables.FAILURES, tables.REPLIES)
+    schemas = (INSTRUCTIONS, REJECTS, FAILURES, REPLIES)
     read = {name: tables.read(path, schema) for name, path, schema in zip(OUTS, paths, schemas, strict=False)}
     return read | {"counts": json.loads((folder / "counts.json").read_text())}
 
@@ -319,10 +321,10 @@ def test_rows_in_are_rows_out_and_rejects_and_every_failed_attempt_is_kept(row, 
         dict(rejects.select("id", "reply").iter_rows()).items()
         <= dict(last.select("row", "reply").iter_rows()).items()
     )
-    evolved = children.filter(pl.col("operation") != tables.KEPT)
+    evolved = children.filter(pl.col("operation") != KEPT)
     assert set(replies["id"]) == set(evolved["id"])
     texts = dict(replies.select("id", "reply").iter_rows())
-    assert all(texts[child.id].endswith(child.instruction) for child in tables.instructions(evolved))
+    assert all(texts[child.id].endswith(child.instruction) for child in iterate_instructions(evolved))
     assert made["counts"]["failed_attempts"] == failed.height
 
 
@@ -340,8 +342,8 @@ def test_a_parent_that_is_kept_is_itself_in_the_next_round(row, engine, tmp_path
         responder="n",
     )
     made = written(tmp_path, attempts([parent, row("Row 2.")], on_failure="keep_parent"), 2, keep=True)
-    (kept,) = tables.instructions(made["child"].filter(operation="kept"))
-    identity = tables.row_id("r1", "p", parent.content_id)
+    (kept,) = iterate_instructions(made["child"].filter(operation="kept"))
+    identity = row_id("r1", "p", parent.content_id)
     made_by = {"strategy": "auto", "operation": "kept", "evolver": "m", "responder": ""}
     assert kept == parent._replace(id=identity, parent_id="p", round="r1", output="", **made_by)
     assert made["counts"]["kept_parents"] == 1
@@ -441,7 +443,7 @@ def run(folder, parent, **changes):
     """Run the stage itself in a folder."""
     folder.mkdir(exist_ok=True)
     if "rows" in changes:
-        tables.write(parent, tables.frame(tables.INSTRUCTIONS, changes.pop("rows")))
+        tables.write(parent, tables.frame(INSTRUCTIONS, changes.pop("rows")))
     names = {"child": "r1.parquet", "counts": "counts.json"}
     outs = {name: folder / names.get(name, f"{name}.parquet") for name in OUTS}
     given = PARAMS.model_copy(update={"evolve": settings(**changes)})
@@ -462,14 +464,14 @@ def test_the_stage_leaves_what_it_reads_and_writes_whole_documents(row, engine, 
     assert parent.read_bytes() == before
     assert {name: path.read_bytes() for name, path in again.items()} == first
     assert json.loads(outs["counts"].read_text())["in"] == 8
-    assert set(tables.read(outs["child"], tables.INSTRUCTIONS)["round"]) == {"r1"}
+    assert set(tables.read(outs["child"], INSTRUCTIONS)["round"]) == {"r1"}
 
 
 def test_the_stage_keeps_parents_if_params_say_so(row, engine, tmp_path):
     engine(mixed)
     rows = [row(f"Row {number}.") for number in range(8)]
     outs = run(tmp_path, tmp_path / "r0.parquet", rows=rows, method="file", on_failure="keep_parent")
-    operation = tables.read(outs["child"], tables.INSTRUCTIONS)["operation"]
+    operation = tables.read(outs["child"], INSTRUCTIONS)["operation"]
     assert list(operation).count("kept") == 4
     assert operation.len() == 8
 
@@ -481,7 +483,7 @@ def test_the_stage_takes_the_operations_of_params_by_their_schedule(row, engine,
     sets = {"default": ["constraints", "breadth"]}
     given = {"strategy": "evol", "schedule": schedule, "operations": sets}
     outs = run(tmp_path, tmp_path / "r0.parquet", rows=rows, **given)
-    found = dict(tables.read(outs["child"], tables.INSTRUCTIONS).select("parent_id", "operation").iter_rows())
+    found = dict(tables.read(outs["child"], INSTRUCTIONS).select("parent_id", "operation").iter_rows())
     plan = {
         "fixed": operations.plan_in_turn(sets, "r1"),
         "hashed": operations.plan_by_hash(sets, "r1", SEED),
@@ -515,7 +517,7 @@ def test_by_hand_the_stage_needs_the_optimized_method_only_where_it_evolves_by_i
     row, engine, tmp_path, changes, needed
 ):
     engine(harder)
-    tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, [row()]))
+    tables.write(tmp_path / "r0.parquet", tables.frame(INSTRUCTIONS, [row()]))
     params = tmp_path / "params.yaml"
     changes = {"evolve.on_failure": "keep_parent"} | changes
     params.write_text(json.dumps(variants.changed(variants.DEFAULT, changes)))

@@ -13,7 +13,9 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
-from evobuild.core.tables import Reject
+from evobuild.core.evolution_tables import REPLIES
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import keywords
 from evobuild.evolution.keywords import Keyword, MethodList
@@ -204,7 +206,7 @@ def write(tmp_path, row):
             for at in range(len(texts))
         ]
         replies = [(f"{name}{at:02}", 0, 1, 1, text, None, "") for at, text in enumerate(texts)]
-        content = {"rounds": (tables.INSTRUCTIONS, children), "replies": (tables.REPLIES, replies)}
+        content = {"rounds": (INSTRUCTIONS, children), "replies": (REPLIES, replies)}
         for folder, (schema, rows) in content.items():
             (tmp_path / folder).mkdir(exist_ok=True)
             tables.write(tmp_path / folder / f"{name}.parquet", tables.frame(schema, rows))
@@ -289,7 +291,7 @@ def stage(tmp_path, store, label):
         script.main(values.model_copy(update=changes), script.Arguments(label=label, **folders, **paths))
         return {
             "keywords": tables.read(paths["keywords"], keywords.KEYWORDS),
-            "rejects": tables.read(paths["rejects"], tables.REJECTS),
+            "rejects": tables.read(paths["rejects"], REJECTS),
             "frequencies": list(csv.reader(paths["frequencies"].read_text().splitlines())),
             **{name: json.loads(paths[name].read_text()) for name in ("counts", "metrics")},
         }

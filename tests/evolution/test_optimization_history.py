@@ -15,6 +15,8 @@ from evobuild import simulation
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Reply
+from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.evolution import methods
 from evobuild.models import progress
 from evobuild.reporting import charts
@@ -26,7 +28,7 @@ def stage(row, tmp_path, store, label):
     """Run the stage with simulated models and changed params; give what each out holds, by name."""
     asks = ("Name", "Explain", "Compare", "Describe the use of", "Write a poem about")
     r0 = [row(f"{ask} {number} rivers of Europe.") for ask in asks for number in range(3, 15)]
-    tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, r0))
+    tables.write(tmp_path / "r0.parquet", tables.frame(INSTRUCTIONS, r0))
     given = load_all_params(SHIPPED_PARAMS)
 
     def run(own=Path("prompts/evolve/own.txt"), evolve=None, **optimize):
@@ -42,9 +44,9 @@ def stage(row, tmp_path, store, label):
         script.main(values, script.Arguments(r0=tmp_path / "r0.parquet", label=label, **outs))
         return SimpleNamespace(
             method=outs["method"].read_text(encoding="utf-8"),
-            candidates=tables.read(outs["candidates"], tables.CANDIDATES).to_dicts(),
-            trajectories=tables.read(outs["trajectories"], tables.TRAJECTORIES).to_dicts(),
-            failures=tables.read(outs["failures"], tables.CANDIDATE_FAILURES).to_dicts(),
+            candidates=tables.read(outs["candidates"], CANDIDATES).to_dicts(),
+            trajectories=tables.read(outs["trajectories"], TRAJECTORIES).to_dicts(),
+            failures=tables.read(outs["failures"], CANDIDATE_FAILURES).to_dicts(),
             metrics=json.loads(outs["metrics"].read_text()),
             curve=list(csv.DictReader(outs["curve"].read_text().splitlines())),
             asked=[entry["role"] for entry in json.loads(outs["counts"].read_text())["asked"]],

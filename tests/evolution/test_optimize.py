@@ -14,6 +14,7 @@ from rules import RULES
 from evobuild.core import table_parts, tables
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods, optimization_calls, optimize
 from evobuild.evolution.method_evaluation import MethodEvaluator
@@ -619,7 +620,7 @@ def draw(rows, params, seed):
     """Write rows as a table, and draw from it."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "r0.parquet")
-        tables.write(path, tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(path, tables.frame(INSTRUCTIONS, rows))
         return optimize.read_optimization_rows(path, params, seed)
 
 
@@ -652,7 +653,7 @@ def test_rows_are_drawn_of_parts_as_of_a_file_in_the_order_of_the_draw(row, tmp_
     rows = [row(f"row {number}", seed_place=number) for number in range(90)]
     path, params = tmp_path / "r0.parquet", changed(pool=30, development=8, holdout=6)
     with table_parts.rows_per_file(most):
-        tables.write(path, tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(path, tables.frame(INSTRUCTIONS, rows))
     drawn = optimize.read_optimization_rows(path, params, 7)
     assert drawn == draw(rows, params, 7)
     assert [row.id for row in drawn.development] != sorted(row.id for row in drawn.development)

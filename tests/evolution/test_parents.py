@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from evobuild.core import table_draws, table_parts, tables
+from evobuild.core.instructions import INSTRUCTIONS, row_id
 from evobuild.evolution.parents import with_parents
 
 
@@ -18,7 +19,7 @@ def test_each_row_comes_with_its_parent_and_none_if_that_is_not_there(row, tmp_p
     rows = []
     for place, parent in enumerate(above[:30]):
         for number in range(1 + place % 3):
-            own = tables.row_id("r1", parent.id, f"{number}")
+            own = row_id("r1", parent.id, f"{number}")
             rows.append(parent._replace(id=own, parent_id=parent.id, round="r1", output=f"{place} {number}"))
     rows += [
         rows[0]._replace(id="ab" * 10, parent_id="cd" * 10),
@@ -27,7 +28,7 @@ def test_each_row_comes_with_its_parent_and_none_if_that_is_not_there(row, tmp_p
     rows.append(rows[0]._replace(id="12" * 10, operation="left out"))
     with table_parts.rows_per_file(most):
         for name, own in (("r0", above), ("r1", rows)):
-            tables.write(tmp_path / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
+            tables.write(tmp_path / f"{name}.parquet", tables.frame(INSTRUCTIONS, own))
         where = pl.col("operation") != "left out"
         found = list(with_parents(tmp_path / "r1.parquet", tmp_path / "r0.parquet", where))
     known = {parent.id: parent for parent in above}

@@ -6,13 +6,14 @@ import pytest
 from branch_rows import of_branch
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, row_id
 from evobuild.evolution import methods, prompts_sent
 
 
 def child(parent, text, **fields):
     made = {"parent_id": parent.id, "seed_id": parent.id, "round": "r1", "strategy": "evol"}
     given = made | {"operation": "deepening"} | fields
-    own = tables.row_id("r1", parent.id, text)
+    own = row_id("r1", parent.id, text)
     return parent._replace(id=own, instruction=text, **given)
 
 
@@ -64,5 +65,5 @@ def test_rows_of_a_table_are_evolved_as_rows_by_themselves_are(row):
         child(parent, "Newer", strategy="auto", operation="method-0"),
         child(parent, "Odd", operation=""),
     ]
-    found = tables.frame(tables.INSTRUCTIONS, rows).select(prompts_sent.evolved_rows()).to_series()
+    found = tables.frame(INSTRUCTIONS, rows).select(prompts_sent.evolved_rows()).to_series()
     assert found.to_list() == [prompts_sent.is_evolved(each) for each in rows]

@@ -8,7 +8,8 @@ import pytest
 from fakes import reply
 from rules import RULES
 
-from evobuild.core.tables import Instruction, Reject, content_id, instructions, row_id
+from evobuild.core.instructions import Instruction, content_id, iterate_instructions, row_id
+from evobuild.core.rejects import Reject
 from evobuild.evolution import operations
 from evobuild.evolution import step as evolution
 from evobuild.evolution.auto import plan_by_method
@@ -87,7 +88,7 @@ def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number, sched
         ),
         7,
     )
-    lineages = {each.id: (each, []) for each in instructions(split.r0)}
+    lineages = {each.id: (each, []) for each in iterate_instructions(split.r0)}
     for round in range(1, number + 1):
         given = {"default": names}, f"r{round}"
         plan = operations.plan_in_turn(*given) if schedule == "fixed" else operations.plan_by_hash(*given, 7)

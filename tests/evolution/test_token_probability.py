@@ -7,6 +7,8 @@ import pytest
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.evolution.token_probability import (
     BINS,
     HISTOGRAM,
@@ -45,8 +47,8 @@ def write(tmp_path, row):
         ]
         made = ("evol", "deepening", "chat", "empty", "", "")
         lost = [(f"{at}", "p", number, *made, values) for at, (number, values) in enumerate(failed)]
-        content = {"rounds": (tables.INSTRUCTIONS, children), "replies": (tables.REPLIES, replies)}
-        content["failures"] = tables.FAILURES, lost
+        content = {"rounds": (INSTRUCTIONS, children), "replies": (REPLIES, replies)}
+        content["failures"] = FAILURES, lost
         for folder, (schema, rows) in content.items():
             (tmp_path / folder).mkdir(exist_ok=True)
             tables.write(tmp_path / folder / f"{name}.parquet", tables.frame(schema, rows))
@@ -139,7 +141,7 @@ def test_only_the_rounds_named_are_read(write):
 def test_a_row_without_a_reply_is_no_position(write, tmp_path):
     """A parent that was kept unevolved stands in the round, but no reply of the evolver led to it."""
     folders = write("r1", [0.5], [1.0])
-    replies = tables.read(tmp_path / "replies/r1.parquet", tables.REPLIES)
+    replies = tables.read(tmp_path / "replies/r1.parquet", REPLIES)
     tables.write(tmp_path / "replies/r1.parquet", replies.filter(pl.col("id") == "r11"))
     (found,) = read_token_probabilities(["r1"], **folders)
     assert (found.counts[10000], found.counts.sum()) == (1, 1)

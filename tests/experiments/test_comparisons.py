@@ -14,7 +14,8 @@ from evaluated import replied
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
-from evobuild.core.tables import LEVELS
+from evobuild.core.evaluation_tables import EVALUATION
+from evobuild.core.measures import LEVELS
 from experiments import difficulty, selected_shares
 from experiments.recipe.measures import ALL
 from experiments.recipe.outs import Outs
@@ -52,7 +53,7 @@ def experiment(root: Path, cut: str, models: dict[str, str]) -> Finished:
             for item in ITEMS
         ]
         table = folder / f"data/evaluation/{model}.parquet"
-        tables.write(table, tables.frame(tables.EVALUATION, rows))
+        tables.write(table, tables.frame(EVALUATION, rows))
     return Finished(MappingProxyType({"data": "alpaca", "cut": cut}), Folder(folder))
 
 

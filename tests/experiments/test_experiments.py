@@ -25,7 +25,10 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.cli.plan.estimates import Estimate, Most
 from evobuild.core import csv_files, tables
 from evobuild.core.errors import UserError
-from evobuild.core.tables import FAILURES, INSTRUCTIONS, LEVELS, RATINGS, REJECTS, REPLIES
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.measures import LEVELS, measure_of
+from evobuild.core.rejects import REJECTS
 from evobuild.evaluation.benchmarks import BENCHMARKS
 from evobuild.evolution import keywords, optimization_history
 from evobuild.evolution.method_records import Evaluation, FailedRow
@@ -283,8 +286,12 @@ def outs(tmp_path, row):
     write("responses/r1", INSTRUCTIONS, children[:2])
     write("rejects/evolve-r1", REJECTS, [("s3", "unchanged", "", "")])
     write("rejects/respond-r1", REJECTS, [("c2", "sorry", "", "")])
-    write("ratings/r0", RATINGS, [(f"s{number}", "easy", 10.0 * number) for number in range(4)])
-    write("ratings/r1", RATINGS, [("c0", "hard", 60.0), ("c1", "very hard", 90.0)])
+    write(
+        "ratings/r0",
+        measure_of("rate").schema,
+        [(f"s{number}", "easy", 10.0 * number) for number in range(4)],
+    )
+    write("ratings/r1", measure_of("rate").schema, [("c0", "hard", 60.0), ("c1", "very hard", 90.0)])
     kept = [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99], ""), ("c1", 0, 9, 1, "…", None, "")]
     write("replies/r1", REPLIES, kept)
     lost = ("s3-0", "s3", 0, "evol", "deepening", "chat", "unchanged", "", "…", [0.5] * 5 + [0.97])
@@ -305,9 +312,9 @@ def test_scores_distances_and_rewards_are_measured_by_round(outs):
         tables.write(outs.folder / f"data/{name}.parquet", tables.frame(schema, rows))
 
     for name, rows in (("r0", []), ("r1", SCORED)):
-        write(f"scores/{name}", tables.SCORES, rows)
-        write(f"diversity/{name}", tables.DIVERSITY, [(row[0], "c9", row[-1]) for row in rows])
-    write("rewards/r1", tables.REWARDS, [("c1", 1.5, 4, 1.25)])
+        write(f"scores/{name}", measure_of("score").schema, rows)
+        write(f"diversity/{name}", measure_of("diversity").schema, [(row[0], "c9", row[-1]) for row in rows])
+    write("rewards/r1", measure_of("reward").schema, [("c1", 1.5, 4, 1.25)])
     assert measures.SCORED.read(outs).rows() == [("r1", "c0", 0.5, 0.25), ("r1", "c1", 0.6, 0.2)]
     assert measures.DISTANCES.read(outs).rows() == [("r1", "c0", 0.25), ("r1", "c1", 0.2)]
     assert measures.REWARDED.read(outs).rows() == [
@@ -318,7 +325,7 @@ def test_scores_distances_and_rewards_are_measured_by_round(outs):
 def test_rewards_are_scaled_by_length_both_ways(outs):
     rows = [("c0", 2.0, 2, 4.0), ("c1", 3.0, 6, 2.0)]
     (outs.folder / "data/rewards").mkdir()
-    tables.write(outs.folder / "data/rewards/r1.parquet", tables.frame(tables.REWARDS, rows))
+    tables.write(outs.folder / "data/rewards/r1.parquet", tables.frame(measure_of("reward").schema, rows))
     table = recipe_of("rewards").views[1]
     # (2 · 2 + 3 · 6) / 2 / 4; a row without a reward does not count.
     assert measures.REWARDED.read(outs).select(**table.cells).rows() == [(3.0, 2.75)]
@@ -327,7 +334,9 @@ def test_rewards_are_scaled_by_length_both_ways(outs):
 def test_rows_are_known_by_whether_they_were_selected(outs, row):
     (outs.folder / "data/scores").mkdir()
     for name, scored in (("r0", []), ("r1", SCORED)):
-        tables.write(outs.folder / f"data/scores/{name}.parquet", tables.frame(tables.SCORES, scored))
+        tables.write(
+            outs.folder / f"data/scores/{name}.parquet", tables.frame(measure_of("score").schema, scored)
+        )
     chosen = tables.frame(INSTRUCTIONS, [row("Name a very long river.", id="c1")])
     tables.write(outs.folder / "data/dataset.parquet", chosen)
     assert measures.SELECTED.read(outs).rows() == [("r1", "c0", 0.5, False), ("r1", "c1", 0.6, True)]
@@ -353,7 +362,7 @@ def test_selections_overlap_where_every_scorer_takes_a_row():
 def test_a_metric_cuts_the_scored_rows_of_the_last_pool(outs):
     path = outs.folder / "data/scores/r1.parquet"
     path.parent.mkdir()
-    tables.write(path, tables.frame(tables.SCORES, SCORED))
+    tables.write(path, tables.frame(measure_of("score").schema, SCORED))
     cuts = measures.CUTS.read(outs)
     assert cuts["share"].unique(maintain_order=True).to_list() == ["5%", "10%", "15%", "25%"]
     quarter = (

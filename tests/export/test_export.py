@@ -15,8 +15,9 @@ import tiny
 
 from evobuild.core import conversation, json_lines, tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.rejects import REJECTS
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.uri import Weights
 from evobuild.export import export as exports
 from evobuild.export import formats as export_formats
@@ -58,10 +59,10 @@ def export(folder: Path, rows: list[Instruction], names: list[str] = ALL) -> pl.
     table = tables.frame(INSTRUCTIONS, rows).with_columns(ifd=pl.lit(0.5))
     dataset = folder.with_name(f"{folder.name}.parquet")
     tables.write(dataset, table)
-    lost = TableWriter(folder.with_name(f"{folder.name}-rejects.parquet"), tables.REJECTS)
+    lost = TableWriter(folder.with_name(f"{folder.name}-rejects.parquet"), REJECTS)
     exports.export_dataset(dataset, names, folder, lost)
     lost.write()
-    return tables.read(lost.path, tables.REJECTS)
+    return tables.read(lost.path, REJECTS)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ import pytest
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.evolution_tables import FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
 from evobuild.core.table_parts import rows_per_file
-from evobuild.core.tables import FAILURES, INSTRUCTIONS, REPLIES, Instruction
 from evobuild.export import lineage
 from evobuild.export.lineage import LINEAGE, METHOD, Sources, write_lineage
 

@@ -15,6 +15,7 @@ from evobuild.cli.store import rejected
 from evobuild.core import cache_files, tables
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.errors import NothingLeft, UserError
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.stage import call_stage
 from evobuild.models import rate_limit
 from evobuild.models.reply_cache import ReplyCache
@@ -36,7 +37,7 @@ def project(tmp_path, monkeypatch, row, store):
     params["models"]["responder"] = "openai:tiny"
     Path("params.yaml").write_text(yaml.safe_dump(params))
     rows = (row(f"Name river {number}.") for number in range(ROWS))
-    tables.write(Path("rows.parquet"), tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(Path("rows.parquet"), tables.frame(INSTRUCTIONS, rows))
     outs = {"responses": "out.parquet", "rejects": "rejects.parquet", "counts": "counts.json"}
 
     def run(plan, given=None, **options):
@@ -121,7 +122,7 @@ def said(text):
 
 def test_a_stage_that_loses_all_its_rows_leaves_the_rejects_and_says_why_and_how_to_ask_anew(project):
     outs = {"rows": "few.parquet", "rejects": "data/rejects/respond-r0.parquet"}
-    tables.write(Path("few.parquet"), tables.read(Path("rows.parquet"), tables.INSTRUCTIONS).head(40))
+    tables.write(Path("few.parquet"), tables.read(Path("rows.parquet"), INSTRUCTIONS).head(40))
     Path("data/rejects").mkdir(parents=True)
     with pytest.raises(NothingLeft) as caught:
         project(said("Sure, what is it that you want?"), given=outs)
@@ -146,7 +147,7 @@ def test_the_commonest_details_are_said(project):
         number = len(body["messages"][-1]["content"])
         return failing(400, f"odd {number % 2}") if number % 3 else failing(400, "no river")
 
-    tables.write(Path("few.parquet"), tables.read(Path("rows.parquet"), tables.INSTRUCTIONS).head(40))
+    tables.write(Path("few.parquet"), tables.read(Path("rows.parquet"), INSTRUCTIONS).head(40))
     with pytest.raises(NothingLeft) as caught:
         project(refusing, given={"rows": "few.parquet"})
     first, second = str(caught.value).split("\n")

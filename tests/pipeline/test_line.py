@@ -16,6 +16,7 @@ from evobuild.cli.publish.files import HubFile
 from evobuild.cli.publish.leaks import find_leaks
 from evobuild.cli.publish.origin import Origin
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.metrics import DRY_RUN
 from evobuild.core.stages import LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
 from evobuild.core.table_parts import part_files
@@ -94,7 +95,7 @@ def test_no_held_out_row_is_in_what_is_published(
 ) -> None:
     monkeypatch.chdir(clone)
     own = Path("data/held_out.parquet")
-    held = tables.read(own, tables.INSTRUCTIONS).to_dicts()
+    held = tables.read(own, INSTRUCTIONS).to_dicts()
     texts = {f"{row['id']} {name}": row[name] for row in held for name in ("instruction", "output")}
     pieces = {
         f"{what} {start}": text[start : start + PIECE]

@@ -11,8 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from evobuild.core import table_writer, tables
+from evobuild.core import tables
 from evobuild.core.errors import UserError
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.process import full_disk
 from evobuild.process.command_line import finished
 
@@ -86,7 +87,7 @@ def test_a_table_that_does_not_fit_is_such_an_error(tmp_path, monkeypatch, row):
 
     monkeypatch.setattr(pl.LazyFrame, "sink_parquet", sink)
     with pytest.raises(UserError, match="its disk is full"):
-        table_writer.write(tmp_path / "t.parquet", tables.frame(tables.INSTRUCTIONS, [row("A row.")]))
+        tables.write(tmp_path / "t.parquet", tables.frame(INSTRUCTIONS, [row("A row.")]))
 
 
 def test_dvc_is_expected_to_fail_where_its_cache_has_no_room(tmp_path, monkeypatch, disks):

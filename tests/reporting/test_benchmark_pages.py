@@ -15,6 +15,8 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.evaluation_tables import EVALUATION
+from evobuild.core.rejects import REJECTS
 from evobuild.reporting import benchmark_pages
 from evobuild.reporting.evaluations import Sources
 
@@ -83,7 +85,7 @@ def test_an_item_has_each_models_replies_or_why_it_is_lost(pages):
 def test_a_prompt_of_its_own_is_written(tmp_path):
     where = prepared(tmp_path)
     own = replied("tuned", "sums", "1", 1.0, prompt="another")
-    tables.write(where.evaluations / "tuned.parquet", tables.frame(tables.EVALUATION, [own]))
+    tables.write(where.evaluations / "tuned.parquet", tables.frame(EVALUATION, [own]))
     base, tuned = content(write(tmp_path, where) / "sums/000.js")[0][0]
     assert (base[1][0][1], tuned[1][0][1]) == ("prompt 1", "another")
 
@@ -103,9 +105,9 @@ def test_an_id_with_slashes_and_markup_stays_an_id(tmp_path):
     key = f"../{trees.HOSTILE}/7"
     for model in MODELS:
         row = replied(model, "sums", key, 1.0)
-        tables.write(where.evaluations / f"{model}.parquet", tables.frame(tables.EVALUATION, [row]))
+        tables.write(where.evaluations / f"{model}.parquet", tables.frame(EVALUATION, [row]))
     lost = [(f"sums/{key}/8", "model error", "", "")]
-    tables.write(tmp_path / "rejects/evaluate-base.parquet", tables.frame(tables.REJECTS, lost))
+    tables.write(tmp_path / "rejects/evaluate-base.parquet", tables.frame(REJECTS, lost))
     pages = write(tmp_path, where)
     assert set(content(pages / "sums/items.js")["items"]) == {key, f"{key}/8", "9"}
     assert sorted(path.name for path in pages.iterdir()) == ["sums", "sums.html"]
@@ -117,7 +119,7 @@ def test_parts_stay_small(tmp_path, monkeypatch):
     where = prepared(tmp_path)
     for model in MODELS:
         rows = [replied(model, "sums", f"{n}", 1.0, reply="x" * 30_000 * (n == 5)) for n in range(10)]
-        tables.write(where.evaluations / f"{model}.parquet", tables.frame(tables.EVALUATION, rows))
+        tables.write(where.evaluations / f"{model}.parquet", tables.frame(EVALUATION, rows))
     monkeypatch.setattr(benchmark_pages, "PART_CHARACTERS", 30_000)
     pages = write(tmp_path, where)
     found = content(pages / "sums/items.js")
@@ -139,7 +141,7 @@ def test_a_long_prompt_shows_its_question_at_the_end(tmp_path):
     where = prepared(tmp_path)
     shots = "Question: an example\n" * 200 + "Question: which river?\nAnswer:"
     row = replied("base", "sums", "1", 1.0, prompt=shots)
-    tables.write(where.evaluations / "base.parquet", tables.frame(tables.EVALUATION, [row]))
+    tables.write(where.evaluations / "base.parquet", tables.frame(EVALUATION, [row]))
     assert content(write(tmp_path, where) / "sums/items.js")["heads"][0].endswith("which river? Answer:")
 
 
@@ -164,5 +166,5 @@ def test_a_missing_table_is_named(tmp_path, name):
 def test_a_score_that_is_no_number_is_unknown(tmp_path):
     where = prepared(tmp_path)
     row = replied("base", "sums", "1", float("nan"))
-    tables.write(where.evaluations / "base.parquet", pl.concat([tables.frame(tables.EVALUATION, [row])]))
+    tables.write(where.evaluations / "base.parquet", pl.concat([tables.frame(EVALUATION, [row])]))
     assert content(write(tmp_path, where) / "sums/items.js")["states"]["base"][0] == 2

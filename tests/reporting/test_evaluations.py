@@ -13,6 +13,8 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
+from evobuild.core.json_files import write_json
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import benchmark_chart, charts, evaluations, item_examples, report
 
@@ -94,13 +96,13 @@ def test_verdicts_are_counted_and_the_unread_stand_beside_them(section: str):
 
 def test_pairs_that_were_never_read_have_no_rate(where: evaluations.Sources, tmp_path: Path):
     pair = ("0", "talk", "a", 1, "tuned", "base", None, None, "What?", "What?")
-    tables.write(tmp_path / "comparisons", tables.frame(tables.COMPARISONS, [pair]))
-    tables.write_json(tmp_path / "metrics.json", {"DRY RUN": {"tuned": {}}})
+    tables.write(tmp_path / "comparisons", tables.frame(COMPARISONS, [pair]))
+    write_json(tmp_path / "metrics.json", {"DRY RUN": {"tuned": {}}})
     other = where._replace(comparisons=tmp_path / "comparisons", metrics=tmp_path / "metrics.json")
     [found] = evaluations.read_judged(other, MODELS)
     assert (found.verdicts, found.unread, found.figures) == (0, 1, {})
     assert evaluations.read_judged(other, ["base"]) == [], "of a model that is no more"
-    tables.write_json(tmp_path / "metrics.json", [])
+    write_json(tmp_path / "metrics.json", [])
     with pytest.raises(BadInput, match=r"metrics\.json: not the metrics"):
         evaluations.read_judged(other, MODELS)
 
@@ -140,7 +142,7 @@ def test_ties_do_not_always_show_the_first_items(tmp_path: Path):
         name: [replied(name, "sums", f"{n:03d}", float(name == "base")) for n in range(90)] for name in MODELS
     }
     for name, own in rows.items():
-        tables.write(tmp_path / f"{name}.parquet", tables.frame(tables.EVALUATION, own))
+        tables.write(tmp_path / f"{name}.parquet", tables.frame(EVALUATION, own))
     [shown] = item_examples.item_groups(tmp_path, MODELS, {"sums": True}, 3, 1)["sums"]
     assert [each.item for each in shown.examples] != ["000", "001", "002"] and len(shown.examples) == 3
 
@@ -152,7 +154,7 @@ def test_without_a_model_it_is_said_and_nothing_is_read(tmp_path: Path):
     for path in (sources.evaluated.figures, sources.evaluated.differences):
         path.write_text(path.read_text().splitlines()[0] + "\n")
     none = settings(evaluate=SHIPPED["evaluate"] | {"models": {}})
-    tables.write(sources.evaluated.comparisons, tables.COMPARISONS.to_frame())
+    tables.write(sources.evaluated.comparisons, COMPARISONS.to_frame())
     page = report.report_page(none, sources)
     assert "<code>evaluate.models</code> is empty" in page and '<span class="gist">no model</span>' in page
 

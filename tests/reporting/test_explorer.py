@@ -10,6 +10,7 @@ import trees
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.reporting import entries, explorer
 from evobuild.reporting.outcomes import row_outcomes
 
@@ -194,7 +195,7 @@ def test_of_too_many_trees_those_of_selected_rows_come_first(tmp_path):
     where = trees.small(tmp_path)
     roots = entries.tree_roots(trees.settings(), where)
     last = trees.row("z-r9", roots[-1])._replace(seed_id=roots[-1])
-    tables.write(where.dataset, tables.frame(tables.INSTRUCTIONS, [last]))
+    tables.write(where.dataset, tables.frame(INSTRUCTIONS, [last]))
     assert entries.shown_roots(roots, where, 2).to_list() == [roots[0], roots[-1]]
     assert entries.shown_roots(roots, where, 1).to_list() == [roots[-1]]
     assert entries.shown_roots(roots, where, 4).to_list() == roots.to_list()
@@ -217,7 +218,7 @@ def test_a_row_of_a_branch_hangs_below_its_query_or_is_a_tree_of_its_own(tmp_pat
         trees.row("b-autoif", "b-r0", **made),
         *(trees.row(f"{name}-autoif", seed_id=f"{name}-autoif", **made) for name in "ac"),
     ]
-    tables.write(where.rounds / "autoif.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(where.rounds / "autoif.parquet", tables.frame(INSTRUCTIONS, rows))
     given = trees.settings(rounds={"r1": {"parent": "r0"}}, branches={"autoif": {}})
     explorer.write_explorer(tmp_path / "explorer", given, where)
     texts = content(tmp_path / "explorer/texts/000.js")
@@ -298,7 +299,7 @@ def test_a_removed_pool_is_not_read(tmp_path):
         (folder / "r1.parquet").write_text("left behind")
     given = trees.settings(pools={"r0": {}, "r2": {}})
     assert row_outcomes(["a-r1"], given, where)["a-r1"].answer is None
-    assert tables.read(where.rounds / "r1.parquet", tables.INSTRUCTIONS).height == 3
+    assert tables.read(where.rounds / "r1.parquet", INSTRUCTIONS).height == 3
 
 
 def test_select_says_nothing_of_a_row_that_another_stage_lost(tmp_path):

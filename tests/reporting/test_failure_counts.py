@@ -9,7 +9,10 @@ import polars as pl
 import pytest
 
 from evobuild.core import tables
+from evobuild.core.evolution_tables import FAILURES
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.reasons import reasons_of
+from evobuild.core.rejects import REJECTS
 from evobuild.reporting import failure_counts
 
 
@@ -25,14 +28,14 @@ def folder(tmp_path: Path, row) -> Path:
         made = {"strategy": "auto", "operation": operation, "domain": domain}
         return row(id=f"child-{parent}", parent_id=parent, **made)
 
-    write("rounds/r0", tables.INSTRUCTIONS, [row(id=name) for name in "abcdef"])
+    write("rounds/r0", INSTRUCTIONS, [row(id=name) for name in "abcdef"])
     children = [
         child("a", "method-123"),
         child("b", "method-123"),
         child("c", "method-123", "math"),
         child("d", "kept"),
     ]
-    write("rounds/r1", tables.INSTRUCTIONS, children)
+    write("rounds/r1", INSTRUCTIONS, children)
     failed = [
         ("b", 0, "auto", "method-123", "chat", "empty"),
         ("b", 1, "auto", "method-123", "chat", "empty"),
@@ -43,14 +46,14 @@ def folder(tmp_path: Path, row) -> Path:
     ]
     write(
         "failures/r1",
-        tables.FAILURES,
+        FAILURES,
         [
             (f"{parent}-{number}", parent, number, *made, reason, "", "", None)
             for parent, number, *made, reason in failed
         ],
     )
-    write("rejects/respond-r0", tables.REJECTS, [("a", "sorry", "", "Sorry.")])
-    write("rejects/respond-r1", tables.REJECTS, [("child-a", "sorry", "", ""), ("child-d", "empty", "", "")])
+    write("rejects/respond-r0", REJECTS, [("a", "sorry", "", "Sorry.")])
+    write("rejects/respond-r1", REJECTS, [("child-a", "sorry", "", ""), ("child-d", "empty", "", "")])
     counts = {"failed_attempts": 6, "kept_parents": 1, "unclear_verdicts": 2}
     lost = {"lost_content": {"code": 1, "tables": 0, "figures": 3}}
     (tmp_path / "counts").mkdir()
@@ -88,8 +91,8 @@ def test_figures_have_all_reasons_known_and_found(folder: Path) -> None:
 
 
 def test_without_a_failure_the_table_has_its_columns(folder: Path, tmp_path: Path) -> None:
-    tables.write(folder / "failures/r1.parquet", tables.FAILURES.to_frame())
-    tables.write(folder / "rejects/respond-r1.parquet", tables.REJECTS.to_frame())
+    tables.write(folder / "failures/r1.parquet", FAILURES.to_frame())
+    tables.write(folder / "rejects/respond-r1.parquet", REJECTS.to_frame())
     folders = folder / "rounds", folder / "failures", folder / "rejects"
     found = failure_counts.count_failures(*folders, ["r1"], ["r1"])
     assert found.schema == failure_counts.FAILURE_COUNTS

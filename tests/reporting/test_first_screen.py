@@ -10,6 +10,8 @@ import pytest
 from reported import build, settings
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.json_files import write_json
 from evobuild.reporting import charts, first_screen, report
 from evobuild.reporting.report import Sources
 
@@ -54,7 +56,7 @@ def test_the_way_to_the_data_set_and_its_exports_is_told(sources: Sources):
 
 def test_the_hash_of_seeds_is_of_all_that_they_hold_and_of_no_order(sources: Sources):
     path = sources.rows.rounds / "r0.parquet"
-    rows = tables.read(path, tables.INSTRUCTIONS)
+    rows = tables.read(path, INSTRUCTIONS)
     before = first_screen.hash_of_seeds(sources.rows.rounds)
     assert re.fullmatch("[0-9a-f]{16}", before) and before in report.report_page(settings(), sources)
     tables.write(path, rows.sort("id", descending=True))
@@ -75,7 +77,7 @@ def test_only_rows_of_the_data_set_count_as_shared(sources: Sources):
 def test_the_verdict_is_shown_and_says_its_states_in_words(sources: Sources):
     counts = sources.counts / "select.json"
     ledger = {"in": 9, "out": 4, "rejects": {}, "warnings": ["<b>r1 turns it round</b>"]}
-    tables.write_json(counts, ledger)
+    write_json(counts, ledger)
     page = report.report_page(settings(), sources)
     assert '<li class="bad"><b class="state">bad</b> <span><b>DRY RUN:</b>' in page
     assert "&lt;b&gt;r1 turns it round&lt;/b&gt;" in page and "<b>r1 turns" not in page

@@ -10,6 +10,9 @@ import polars as pl
 import pytest
 
 from evobuild.core import metrics, tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.measures import measure_of
 from evobuild.reporting.headline import Names, Sources, headline_figures
 
 NAMES = Names(rounds=["r1"], branches=["autoif"], pools=["r0", "r1"], sets=["gsm8k", "mbpp"], base="toy")
@@ -23,7 +26,7 @@ def chosen(row: Any, values: list[tuple[str, str, float | None, float | None]]) 
     """A data set of rows: id, round, difficulty and IC-IFD."""
     rows = [row(round=round)._replace(id=key) for key, round, *_ in values]
 
-    return tables.frame(tables.INSTRUCTIONS, rows).with_columns(
+    return tables.frame(INSTRUCTIONS, rows).with_columns(
         pl.Series("difficulty", [each[2] for each in values], pl.Float64),
         pl.Series("ic_ifd", [each[3] for each in values], pl.Float64),
     )
@@ -31,9 +34,7 @@ def chosen(row: Any, values: list[tuple[str, str, float | None, float | None]]) 
 
 def hits(rows: list[str]) -> Any:
     """A table of rows that share text with a set."""
-    return tables.frame(
-        tables.CONTAMINATION, [(f"{key}-8", key, "r1", "s", "1", "8", "x", "y") for key in rows]
-    )
+    return tables.frame(CONTAMINATION, [(f"{key}-8", key, "r1", "s", "1", "8", "x", "y") for key in rows])
 
 
 @pytest.fixture
@@ -54,7 +55,9 @@ def sources(tmp_path: Path, label: Path, row: Any) -> Sources:
         (tmp_path / f"counts/{name}.json").write_text(json.dumps(content))
     tables.write(
         tmp_path / "ratings/r0.parquet",
-        tables.frame(tables.RATINGS, [("a", "easy", 20.0), ("b", "hard", 65.0), ("c", "hard", None)]),
+        tables.frame(
+            measure_of("rate").schema, [("a", "easy", 20.0), ("b", "hard", 65.0), ("c", "hard", None)]
+        ),
     )
     rows = [("p", "r0", 30.0, 0.5), ("q", "r1", 60.0, None), ("r", "r1", None, 0.25)]
     tables.write(tmp_path / "dataset.parquet", chosen(row, rows))
@@ -93,7 +96,7 @@ def test_the_headline_tells_what_came_out_how_hard_it_is_and_what_it_took(source
 
 def test_what_was_not_measured_is_null_and_every_key_stays(sources: Sources, label: Path, row: Any) -> None:
     tables.write(sources.dataset, chosen(row, []))
-    tables.write(sources.ratings / "r0.parquet", tables.RATINGS.to_frame())
+    tables.write(sources.ratings / "r0.parquet", measure_of("rate").schema.to_frame())
     metrics.write_metrics(sources.optimization, {"failure_rate": {"e0": None, "best": None}}, label)
     found = headline_figures(sources, Names([], [], [], [], ""), [])
     assert found.keys() == EVERY

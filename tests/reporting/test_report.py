@@ -16,6 +16,10 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import REJECTS
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import charts, examples, explorer, first_screen, report
 from evobuild.reporting.report import Sources
@@ -177,9 +181,9 @@ def test_strange_text_stays_readable(tmp_path: Path):
 @pytest.mark.usefixtures("without_charts")
 def test_no_optimization_is_said(tmp_path: Path):
     sources = build(tmp_path)
-    for name, kind in (("candidates", tables.CANDIDATES), ("failures", tables.CANDIDATE_FAILURES)):
+    for name, kind in (("candidates", CANDIDATES), ("failures", CANDIDATE_FAILURES)):
         tables.write(sources.rows.optimization / f"{name}.parquet", tables.frame(kind, []))
-    tables.write(sources.rows.optimization / "trajectories.parquet", tables.frame(tables.TRAJECTORIES, []))
+    tables.write(sources.rows.optimization / "trajectories.parquet", tables.frame(TRAJECTORIES, []))
     evolve = read_yaml(SHIPPED_PARAMS)["evolve"]
     page = report.report_page(settings(evolve=evolve | {"strategy": "evol"}), sources)
     assert (
@@ -193,7 +197,9 @@ def test_no_optimization_is_said(tmp_path: Path):
 def test_without_a_scorer_nothing_is_drawn_and_that_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for pool in ("r0", "r1", "r2"):
-        tables.write(sources.rows.measures["scores"] / f"{pool}.parquet", tables.frame(tables.SCORES, []))
+        tables.write(
+            sources.rows.measures["scores"] / f"{pool}.parquet", tables.frame(measure_of("score").schema, [])
+        )
     page = report.report_page(settings(REAL | {"scorer": None}), sources)
     assert "Nothing was scored" in page and "Distribution of IC-IFD" not in page
 
@@ -253,7 +259,7 @@ def test_a_missing_label_is_named_with_its_stage(tmp_path: Path):
 @pytest.mark.usefixtures("without_charts")
 def test_a_lacking_parent_is_named(tmp_path: Path):
     sources = build(tmp_path)
-    tables.write(sources.rows.rounds / "r1.parquet", tables.frame(tables.INSTRUCTIONS, []))
+    tables.write(sources.rows.rounds / "r1.parquet", tables.frame(INSTRUCTIONS, []))
     with pytest.raises(BadInput, match=r"r1\.parquet: no row 'r1-0\d'"):
         report.report_page(settings(), sources)
 
@@ -275,15 +281,15 @@ def test_texts_are_compared_word_by_word(before: str, after: str, parts: word_di
     assert word_differences.compare_words(before, after) == parts
 
 
-def row_of(key: str, round: str, domain: str) -> tables.Instruction:
+def row_of(key: str, round: str, domain: str) -> Instruction:
     """A row of which nothing else matters."""
-    return tables.Instruction(key, "", "", "", round, domain, (), "", "", "")
+    return Instruction(key, "", "", "", round, domain, (), "", "", "")
 
 
 def test_examples_are_spread_over_domains():
     domains = ["a"] * 9 + ["b"] * 2 + ["c"]
     rows = [row_of(f"{number:02d}", "r0", domain) for number, domain in enumerate(domains)]
-    table = tables.frame(tables.INSTRUCTIONS, rows)
+    table = tables.frame(INSTRUCTIONS, rows)
     picked = examples.draw_ids([table], 5, 1)
     domains = [rows[int(key)][5] for key in picked]
     assert domains == ["a", "b", "c", "a", "b"]
@@ -305,7 +311,7 @@ def test_charts_follow_the_colours_of_the_page(shown: str):
 
 def test_long_numbers_of_domains_are_summed_up(tmp_path: Path):
     rows = [row_of(f"{number:02d}", "r1", f"d{number:02d}") for number in range(23)]
-    tables.write(tmp_path / "dataset.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(tmp_path / "dataset.parquet", tables.frame(INSTRUCTIONS, rows))
     lines = first_screen.count_selected(first_screen.count_rows(tmp_path / "dataset.parquet"), ["r1"])
     assert len(lines) == 9 and lines[-1] == {"domain": "15 smaller domains", "pools": {"r1": 15}, "rows": 15}
 
@@ -314,7 +320,7 @@ def test_long_numbers_of_domains_are_summed_up(tmp_path: Path):
 def test_it_says_where_it_tells_of_drawn_rows_alone(plain: Sources, monkeypatch: pytest.MonkeyPatch):
     path = plain.rows.rejects / "select.parquet"
     lost = [(f"r1-{row:02d}", "below the cut", "", "") for row in range(4)]
-    tables.write(path, tables.frame(tables.REJECTS, lost))
+    tables.write(path, tables.frame(REJECTS, lost))
     whole = "8 rows got as far as the cut. Each metric alone"
     assert whole in report.report_page(settings(), plain)
     monkeypatch.setattr(compared_rows, "COMPARED", 5)
@@ -334,7 +340,9 @@ def test_it_says_of_which_rows_the_explorer_is(plain: Sources, monkeypatch: pyte
 def test_what_was_not_rated_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for name in ("r0", "r1", "r2"):
-        tables.write(sources.rows.measures["ratings"] / f"{name}.parquet", tables.RATINGS.to_frame())
+        tables.write(
+            sources.rows.measures["ratings"] / f"{name}.parquet", measure_of("rate").schema.to_frame()
+        )
     rate = read_yaml(SHIPPED_PARAMS)["rate"] | {"measures": []}
     page = report.report_page(settings(rate=rate), sources)
     assert "Nothing was rated" in page and "not rated<br>" in page
@@ -348,7 +356,7 @@ def test_ratings_are_shown_with_their_denominator(shown: str):
 @pytest.mark.usefixtures("without_charts")
 def test_a_mean_difficulty_stands_beside_the_rows_that_it_is_over(plain: Sources):
     path = plain.rows.measures["ratings"] / "r1.parquet"
-    known = tables.read(path, tables.RATINGS).sort("id")
+    known = tables.read(path, measure_of("rate").schema).sort("id")
     score = pl.when(pl.col("id") == known["id"][0]).then(None).otherwise("score").alias("score")
     tables.write(path, known.with_columns(score))
     shown = report.report_page(settings(), plain)
@@ -358,7 +366,7 @@ def test_a_mean_difficulty_stands_beside_the_rows_that_it_is_over(plain: Sources
 
 def test_the_chart_of_levels_tells_over_how_many_rows_a_mean_is():
     rows = [("a", "hard", 70.0), ("b", "easy", None), ("c", None, 30.0)]
-    drawn = charts.levels({"r1": pl.DataFrame(rows, tables.RATINGS, orient="row")})
+    drawn = charts.levels({"r1": pl.DataFrame(rows, measure_of("rate").schema, orient="row")})
     assert "mean 50.0 of 2" in drawn
 
 
@@ -393,7 +401,7 @@ def test_a_spread_is_drawn_of_pools_that_have_rows():
 
 @pytest.mark.usefixtures("without_charts")
 def test_the_funnel_of_a_branch_is_shown_with_what_each_step_lost(plain: Sources):
-    tables.write(plain.rows.rounds / "autoif.parquet", tables.INSTRUCTIONS.to_frame())
+    tables.write(plain.rows.rounds / "autoif.parquet", INSTRUCTIONS.to_frame())
     found = report.report_page(settings(branches={"autoif": {}}), plain)
     part = found.partition('id="verified"')[2].partition('id="examples"')[0]
     assert "8,324" in part and "6,243" in part and "75 %" in part and "counted crosscheck" in part

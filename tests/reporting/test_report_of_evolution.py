@@ -11,6 +11,7 @@ from reported import build, settings
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
+from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES
 from evobuild.core.reasons import MEANINGS, reasons_of
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import charts, report
@@ -70,9 +71,9 @@ def test_rows_that_nobody_was_judged_on_are_told_and_no_failures(tmp_path: Path)
     candidates, failures = (
         sources.rows.optimization / f"{name}.parquet" for name in ("candidates", "failures")
     )
-    found = tables.read(candidates, tables.CANDIDATES)
+    found = tables.read(candidates, CANDIDATES)
     tables.write(candidates, found.with_columns(judged=pl.when("best").then(3).otherwise("judged")))
-    failed = tables.read(failures, tables.CANDIDATE_FAILURES)
+    failed = tables.read(failures, CANDIDATE_FAILURES)
     lost = failed.filter(row="y").with_columns(
         id=pl.lit("lost"), row=pl.lit("w"), reason=pl.lit("not judged")
     )
@@ -89,9 +90,7 @@ def test_rows_that_nobody_was_judged_on_are_told_and_no_failures(tmp_path: Path)
 def test_an_e0_that_stays_is_said_to_stay(tmp_path: Path):
     sources = build(tmp_path)
     path = sources.rows.optimization / "candidates.parquet"
-    first = tables.read(path, tables.CANDIDATES).with_columns(
-        chosen=pl.col("step") == 0, best=pl.col("step") == 0
-    )
+    first = tables.read(path, CANDIDATES).with_columns(chosen=pl.col("step") == 0, best=pl.col("step") == 0)
     tables.write(path, first)
     page = report.report_page(settings(), sources)
     told = part(page, "The evolving method")

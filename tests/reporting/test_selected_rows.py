@@ -10,6 +10,7 @@ import pytest
 import trees
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.reporting.selected_rows import explain_selection, order_selected, read_best_rows
 from evobuild.selection.candidate_rows import DATASET
 
@@ -18,7 +19,7 @@ NOTHING: dict[str, Any] = dict.fromkeys(DATASET)
 
 def test_rows_come_best_first_in_the_direction_of_the_metric(tmp_path: Path):
     rows = [trees.row(f"{name}-r1") for name in "abc"]
-    trees.write_dataset(tmp_path / "dataset", tables.frame(tables.INSTRUCTIONS, rows))
+    trees.write_dataset(tmp_path / "dataset", tables.frame(INSTRUCTIONS, rows))
     order = {by: order_selected([by], tmp_path / "dataset")["id"].to_list() for by in ("ifd", "length")}
     assert order == {"ifd": ["c-r1", "b-r1", "a-r1"], "length": ["a-r1", "b-r1", "c-r1"]}
     assert order_selected(["ifd", "length"], tmp_path / "dataset")["id"][0] == "c-r1"
@@ -26,7 +27,7 @@ def test_rows_come_best_first_in_the_direction_of_the_metric(tmp_path: Path):
 
 def test_a_row_without_a_value_comes_last(tmp_path: Path):
     rows = [trees.row(f"{name}-r1") for name in "ab"]
-    trees.write_dataset(tmp_path / "dataset", tables.frame(tables.INSTRUCTIONS, rows))
+    trees.write_dataset(tmp_path / "dataset", tables.frame(INSTRUCTIONS, rows))
     table = tables.read(tmp_path / "dataset", DATASET)
     table = table.with_columns(metric=pl.when(pl.col("id") == "b-r1").then(None).otherwise("metric"))
     tables.write(tmp_path / "dataset", table)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import OFF
+from evobuild.core.rejects import OFF
 from evobuild.reporting import stage_counts
 
 

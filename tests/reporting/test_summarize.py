@@ -11,7 +11,8 @@ import trees
 
 from evobuild.core import tables
 from evobuild.core.declaration import Folders
-from evobuild.core.measures import MEASURES, measure_folders
+from evobuild.core.measures import LEVELS, MEASURES, measure_folders, measure_of
+from evobuild.core.rejects import OFF
 from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
 from evobuild.reporting.stage_counts import CountFolders, Names, asking_stages
@@ -33,8 +34,13 @@ def measures(tmp_path: Path) -> Folders:
 @pytest.fixture
 def ratings(measures: Folders) -> Path:
     folder = measures["ratings"]
-    write(folder, "r0", tables.RATINGS, [("a", "easy", 20.0), ("b", "easy", 25.0), ("c", "hard", 65.0)])
-    write(folder, "r1", tables.RATINGS, [("d", "very hard", 88.888)])
+    write(
+        folder,
+        "r0",
+        measure_of("rate").schema,
+        [("a", "easy", 20.0), ("b", "easy", 25.0), ("c", "hard", 65.0)],
+    )
+    write(folder, "r1", measure_of("rate").schema, [("d", "very hard", 88.888)])
     return folder
 
 
@@ -47,8 +53,8 @@ def scores(measures: Folders) -> Path:
         ]
 
     folder = measures["scores"]
-    write(folder, "r0", tables.SCORES, rows("a", [0.0, 0.1, 0.55, 1.0]))
-    write(folder, "r1", tables.SCORES, rows("b", [0.3, 0.3]))
+    write(folder, "r0", measure_of("score").schema, rows("a", [0.0, 0.1, 0.55, 1.0]))
+    write(folder, "r1", measure_of("score").schema, rows("b", [0.3, 0.3]))
     return folder
 
 
@@ -60,7 +66,7 @@ def means(measures: Folders, counts: Path, pools: list[str], asked: dict[str, An
     for measure in MEASURES:
         rows = asked.get(measure.stage, {})
         ledgers = {pool: {"in": rows[pool], "out": rows[pool] - (pool == "r0")} for pool in rows}
-        ledgers = dict.fromkeys(pools, tables.OFF) | ledgers
+        ledgers = dict.fromkeys(pools, OFF) | ledgers
         for pool in pools:
             if not (measures[measure.folder] / f"{pool}.parquet").exists():
                 write(measures[measure.folder], pool, measure.schema, [])
@@ -72,7 +78,7 @@ def means(measures: Folders, counts: Path, pools: list[str], asked: dict[str, An
 def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_were_rated(
     measures: Folders, ratings: Path, tmp_path: Path
 ) -> None:
-    write(ratings, "r2", tables.RATINGS, [("e", "hard", None)])
+    write(ratings, "r2", measure_of("rate").schema, [("e", "hard", None)])
     found = means(measures, tmp_path, ["r0", "r1", "r2"], {"rate": {"r0": 4, "r1": 1, "r2": 1}})
     assert found["mean"]["difficulty"] == {"r0": 36.6667, "r1": 88.888, "r2": None}
     assert found["asked"] == {"r0": 4, "r1": 1, "r2": 1}
@@ -80,8 +86,8 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
 
 
 def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path: Path) -> None:
-    write(scores, "r2", tables.SCORES, [])
-    write(scores, "r3", tables.SCORES, [("z", 1, 1, True, 2.0, 1.0, 2.0, 0.5, 0.4, 0.25)])
+    write(scores, "r2", measure_of("score").schema, [])
+    write(scores, "r3", measure_of("score").schema, [("z", 1, 1, True, 2.0, 1.0, 2.0, 0.5, 0.4, 0.25)])
     found = means(measures, tmp_path, ["r0", "r1", "r2", "r3"], {"score": {"r0": 5, "r1": 2, "r3": 1}})
     assert found["mean"]["ifd"] == {"r0": 0.825, "r1": 0.6, "r2": None, "r3": 0.5}
     assert found["mean"]["ic_ifd"] == {"r0": 0.4125, "r1": 0.3, "r2": None, "r3": 0.25}
@@ -89,8 +95,8 @@ def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path:
 
 
 def test_every_metric_that_was_measured_has_a_mean(measures: Folders, tmp_path: Path) -> None:
-    write(measures["tags"], "r0", tables.TAGS, [("a", ["x", "y", "z"]), ("b", ["x"]), ("c", [])])
-    write(measures["rewards"], "r0", tables.REWARDS, [("a", -1.5, 2, -3.0), ("b", 1.0, 6, 0.5)])
+    write(measures["tags"], "r0", measure_of("tag").schema, [("a", ["x", "y", "z"]), ("b", ["x"]), ("c", [])])
+    write(measures["rewards"], "r0", measure_of("reward").schema, [("a", -1.5, 2, -3.0), ("b", 1.0, 6, 0.5)])
     found = means(measures, tmp_path, ["r0"], {"tag": {"r0": 4}, "reward": {"r0": 3}})
     assert found["mean"] == {
         "tags": {"r0": 1.3333},
@@ -100,14 +106,14 @@ def test_every_metric_that_was_measured_has_a_mean(measures: Folders, tmp_path: 
 
 
 def test_without_a_score_the_histogram_is_of_zeros(measures: Folders) -> None:
-    write(measures["scores"], "r0", tables.SCORES, [])
+    write(measures["scores"], "r0", measure_of("score").schema, [])
     assert {entry["rows"] for entry in summarize.score_histogram(measures, ["r0"])} == {0}
 
 
 @pytest.mark.usefixtures("ratings")
 def test_levels_are_counted_in_order_and_none_is_left_out(measures: Folders) -> None:
     found = summarize.level_counts(measures, ["r0", "r1"])
-    assert [entry["level"] for entry in found] == [*tables.LEVELS, *tables.LEVELS]
+    assert [entry["level"] for entry in found] == [*LEVELS, *LEVELS]
     assert [entry["rows"] for entry in found] == [0, 2, 0, 1, 0, 0, 0, 0, 0, 1]
 
 
@@ -121,7 +127,12 @@ def test_a_histogram_counts_every_row_once(measures: Folders) -> None:
 
 
 def test_a_histogram_of_zeros_has_them_in_the_first_bin(measures: Folders) -> None:
-    write(measures["scores"], "r0", tables.SCORES, [("a", 1, 1, False, 2.0, 0.0, 1.0, 0.0, 1.0, 0.0)])
+    write(
+        measures["scores"],
+        "r0",
+        measure_of("score").schema,
+        [("a", 1, 1, False, 2.0, 0.0, 1.0, 0.0, 1.0, 0.0)],
+    )
     assert [entry["rows"] for entry in summarize.score_histogram(measures, ["r0"])] == [1] + [0] * 19
 
 

@@ -12,8 +12,8 @@ import torch
 import transformers
 
 from evobuild.core import tables
+from evobuild.core.instructions import Instruction
 from evobuild.core.measures import measure_of
-from evobuild.core.tables import Instruction
 from evobuild.core.uri import Weights
 from evobuild.scoring.embeddings import Embedder
 from evobuild.scoring.params import Reward, Score

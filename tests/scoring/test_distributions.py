@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from evobuild.core import tables
+from evobuild.core.measures import measure_of
 from evobuild.scoring import distributions
 
 
@@ -42,7 +43,7 @@ def test_without_a_row_there_is_only_the_head():
 
 
 def tagged(*rows):
-    return tables.frame(tables.TAGS, [(str(at), list(own)) for at, own in enumerate(rows)])
+    return tables.frame(measure_of("tag").schema, [(str(at), list(own)) for at, own in enumerate(rows)])
 
 
 def test_complexity_is_tags_a_row_and_diversity_distinct_tags_a_row():

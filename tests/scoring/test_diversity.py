@@ -11,7 +11,9 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
-from evobuild.core.tables import Reject
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.measures import EMBEDDING, measure_of
+from evobuild.core.rejects import OFF, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring import diversity, embeddings
 from evobuild.scoring.diversity import Nearest
@@ -79,7 +81,7 @@ def ran(tmp_path, store, row, label):
     texts = {"r0": [("Add.", "1, 2"), ("Add.", "1, 2, 3"), ("Name it.", "")], "r1": [("Name a sea.", "")]}
     for name, own in texts.items():
         rows = [row(text, round=name, input=given) for text, given in own]
-        tables.write(rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(rounds / f"{name}.parquet", tables.frame(INSTRUCTIONS, rows))
     names = ("rounds", "embeddings", "diversity", "rejects", "counts", "metrics", "histogram")
     paths = {name: tmp_path / name for name in names}
 
@@ -121,8 +123,8 @@ def test_rows_that_share_an_instruction_are_copies_only_by_that_alone(ran, lengt
 def test_the_stage_measures_all_pools(ran, lengths):
     out = ran(EMBEDDER)
     near = pl.read_parquet(out / "diversity/r0.parquet")
-    assert near.schema == tables.DIVERSITY
-    assert pl.read_parquet(out / "embeddings/r0.parquet").schema == tables.EMBEDDINGS
+    assert near.schema == measure_of("diversity").schema
+    assert pl.read_parquet(out / "embeddings/r0.parquet").schema == EMBEDDING.schema
     assert pl.read_parquet(out / "embeddings/r1.parquet")["embedding"].to_list() == [[11.0, 0.0]]
     assert json.loads((out / "counts").read_text()) == {
         "r0": {"in": 3, "out": 3, "rejects": {}},
@@ -137,10 +139,10 @@ def test_without_an_embedder_it_leaves_empty_tables_and_says_so(ran):
     out = ran(None)
     for name in ("r0", "r1"):
         assert pl.read_parquet(out / f"diversity/{name}.parquet").is_empty()
-        assert pl.read_parquet(out / f"embeddings/{name}.parquet").schema == tables.EMBEDDINGS
+        assert pl.read_parquet(out / f"embeddings/{name}.parquet").schema == EMBEDDING.schema
     assert json.loads((out / "counts").read_text()) == {
-        "r0": tables.OFF,
-        "r1": tables.OFF,
+        "r0": OFF,
+        "r1": OFF,
         "loaded": [],
     }
     assert json.loads((out / "metrics").read_text())["embedder"] is None

@@ -12,7 +12,9 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
-from evobuild.core.tables import Reject
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import OFF, REJECTS, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from evobuild.scoring import rate
@@ -257,7 +259,7 @@ PARAMS = load_all_params(SHIPPED_PARAMS)
 def ran(folder, rows, measures=("level", "score")):
     """Run the stage; its tables, and its counts without what was asked."""
     folder.mkdir(exist_ok=True)
-    tables.write(folder / "rows", tables.frame(tables.INSTRUCTIONS, rows))
+    tables.write(folder / "rows", tables.frame(INSTRUCTIONS, rows))
     outs = {name: folder / name for name in ("ratings", "unread", "rejects", "counts")}
     section = PARAMS.rate.model_copy(update={"measures": list(measures)})
     stage.main(
@@ -266,8 +268,8 @@ def ran(folder, rows, measures=("level", "score")):
     )
     counts = json.loads(outs["counts"].read_text())
     counts.pop("asked", None)
-    found = [tables.read(outs["ratings"], tables.RATINGS)]
-    return *found, *(tables.read(outs[name], tables.REJECTS) for name in ("unread", "rejects")), counts
+    found = [tables.read(outs["ratings"], measure_of("rate").schema)]
+    return *found, *(tables.read(outs[name], REJECTS) for name in ("unread", "rejects")), counts
 
 
 def test_rows_in_are_rows_out_and_rejects_and_each_measure_has_its_denominator(row, engine, tmp_path):
@@ -304,4 +306,4 @@ def test_a_pool_that_is_not_rated_has_empty_tables(row, engine, tmp_path):
     engine(lambda asked: pytest.fail("asked"))
     *found, counts = ran(tmp_path / "a", [row()], ())
     assert [each.height for each in found] == [0, 0, 0]
-    assert counts == tables.OFF
+    assert counts == OFF

@@ -15,8 +15,10 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import load_all_params
 from evobuild.core import table_parts, tables
 from evobuild.core.errors import UserError
+from evobuild.core.instructions import INSTRUCTIONS, row_id
+from evobuild.core.measures import measure_of
 from evobuild.core.params import Round
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import OFF, Reject
 from evobuild.core.uri import Weights
 from evobuild.scoring import reward
 from evobuild.scoring.params import Reward as RewardParams
@@ -31,7 +33,7 @@ LONG = SETTINGS.model_copy(update={"max_length": 2048})
 def child(parent, text, **fields):
     made = {"parent_id": parent.id, "seed_id": parent.id, "round": "r1", "strategy": "evol"}
     given = made | {"operation": "deepening"} | fields
-    own = tables.row_id("r1", parent.id, text)
+    own = row_id("r1", parent.id, text)
     return parent._replace(id=own, instruction=text, **given)
 
 
@@ -170,7 +172,7 @@ def run(tmp_path, row, label, model):
     }
     (tmp_path / "rounds").mkdir(parents=True)
     for name, own in rows.items():
-        tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
+        tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(INSTRUCTIONS, own))
     given = load_all_params(SHIPPED_PARAMS)
     update = {
         "models": given.models.model_copy(update={"reward": model}),
@@ -191,7 +193,7 @@ def test_the_stage_rewards_evolved_rows_and_counts_the_others(
     counts, metrics = run(tmp_path, row, label, Weights(str(folder / "one")))
     assert counts["r0"] == {"in": 0, "out": 0, "rejects": {}, "not_evolved": 1}
     assert counts["r1"] == {"in": 1, "out": 1, "rejects": {}, "not_evolved": 1}
-    assert pl.read_parquet(tmp_path / "rewards/r1.parquet").schema == tables.REWARDS
+    assert pl.read_parquet(tmp_path / "rewards/r1.parquet").schema == measure_of("reward").schema
     assert metrics["rows"] == {"r0": 0, "r1": 1} and metrics["mean"]["r0"] is None
 
 
@@ -207,5 +209,5 @@ def test_large_tables_get_the_same_rewards(tmp_path, row, label, store, folder, 
 
 def test_without_a_reward_model_nothing_is_measured(tmp_path, row, label):
     counts, metrics = run(tmp_path, row, label, None)
-    assert counts == {"r0": tables.OFF, "r1": tables.OFF, "loaded": []} and metrics["model"] is None
+    assert counts == {"r0": OFF, "r1": OFF, "loaded": []} and metrics["model"] is None
     assert pl.read_parquet(tmp_path / "rewards/r1.parquet").is_empty()

@@ -19,7 +19,9 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import Params
 from evobuild.core import prompts, tables
 from evobuild.core.errors import UserError
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import read_yaml
 from evobuild.scoring import score
@@ -189,13 +191,13 @@ def test_what_came_before_a_crash_is_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_stage_that_finds_all_kept_never_imports_torch(store, tmp_path: Path) -> None:
     scores(ROWS)
-    tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
+    tables.write(tmp_path / "r0.parquet", tables.frame(INSTRUCTIONS, ROWS))
     code = (
-        "import sys; from pathlib import Path; from evobuild.core import tables; "
+        "import sys; from pathlib import Path; from evobuild.core.instructions import stream_instructions; "
         "from evobuild.scoring.params import Score; from evobuild.core.uri import Weights; "
         "from evobuild.scoring.score import Scorer\n"
         f"given = Score.model_validate({settings().model_dump()!r})\n"
-        f"height, rows = tables.stream(Path({str(tmp_path / 'r0.parquet')!r}))\n"
+        f"height, rows = stream_instructions(Path({str(tmp_path / 'r0.parquet')!r}))\n"
         f"with Scorer(Weights({str(tiny.folder())!r}), given) as scorer: found = list(scorer.score(rows))\n"
         "print(height, len(found), sorted({'torch', 'transformers', 'tokenizers'} & set(sys.modules)))"
     )
@@ -237,14 +239,16 @@ def run_stage(tmp_path: Path, **models) -> None:
     content |= {"pools": {"r0": {}, "r1": {}}, "models": content["models"] | models}
     for name, rows in (("r0", ROWS[:2]), ("r1", [ROWS[0]._replace(id="x"), ROWS[3]._replace(id="y")])):
         (tmp_path / "in").mkdir(exist_ok=True)
-        tables.write(tmp_path / f"in/{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(tmp_path / f"in/{name}.parquet", tables.frame(INSTRUCTIONS, rows))
     paths = {name: tmp_path / name for name in ("scratch", "scores", "rejects", "counts")}
     stage.main(Params.model_validate(content), stage.Arguments(responses=tmp_path / "in", **paths))
 
 
 def test_one_stage_scores_all_pools(tmp_path: Path) -> None:
     run_stage(tmp_path, scorer=str(tiny.folder()))
-    r0, r1 = (tables.read(tmp_path / f"scores/{name}.parquet", tables.SCORES) for name in ("r0", "r1"))
+    r0, r1 = (
+        tables.read(tmp_path / f"scores/{name}.parquet", measure_of("score").schema) for name in ("r0", "r1")
+    )
     assert r0["id"].to_list() == [ROWS[0].id] and r1["id"].to_list() == ["x", "y"]
     assert pl.read_parquet(tmp_path / "rejects")["reason"].to_list() == ["empty answer"]
     counts = json.loads((tmp_path / "counts").read_text())
@@ -258,7 +262,7 @@ def test_one_stage_scores_all_pools(tmp_path: Path) -> None:
 
 def test_without_a_scorer_tables_are_empty_and_ledgers_say_so(tmp_path: Path) -> None:
     run_stage(tmp_path, scorer=None)
-    assert tables.read(tmp_path / "scores/r1.parquet", tables.SCORES).is_empty()
+    assert tables.read(tmp_path / "scores/r1.parquet", measure_of("score").schema).is_empty()
     assert json.loads((tmp_path / "counts").read_text())["r0"]["off"] is True
 
 

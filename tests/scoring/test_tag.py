@@ -13,7 +13,8 @@ from evobuild.cli.check.params import load_all_params
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
 from evobuild.core.draws import draw_rows
-from evobuild.core.tables import Reject
+from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
+from evobuild.core.rejects import OFF, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 from evobuild.scoring import tag
@@ -64,7 +65,7 @@ def ran(tmp_path, row, store, label):
     (tmp_path / "rounds").mkdir()
     for name in ("r0", "r1"):
         rows = [row(f"Name river {number}.", round=name, parent_id=name) for number in range(4)]
-        tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(tables.INSTRUCTIONS, rows))
+        tables.write(tmp_path / f"rounds/{name}.parquet", tables.frame(INSTRUCTIONS, rows))
 
     def run(tagger):
         given = load_all_params(SHIPPED_PARAMS)
@@ -98,13 +99,13 @@ def test_rows_are_drawn_by_seed_and_pool(ran, engine):
     out = ran(ChatModel("simulated", "tagger"))
     seed = load_all_params(SHIPPED_PARAMS).random_seed
     for pool in ("r0", "r1"):
-        rows = list(tables.stream(out / f"rounds/{pool}.parquet")[1])
+        rows = list(stream_instructions(out / f"rounds/{pool}.parquet")[1])
         drawn = {row.id for row in draw_rows(rows, 3, seed, f"tag {pool}")}
         assert set(pl.read_parquet(out / f"tags/{pool}.parquet")["id"]) == drawn
 
 
 def test_without_a_tagger_nothing_is_asked(ran):
     out = ran(None)
-    off = {"r0": tables.OFF, "r1": tables.OFF}
+    off = {"r0": OFF, "r1": OFF}
     assert json.loads((out / "counts").read_text()) == off | {"asked": []}
     assert (out / "histogram").read_text() == "pool,tags,rows,share\n"

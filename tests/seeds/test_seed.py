@@ -10,7 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import Instruction, Reject, instructions
+from evobuild.core.instructions import Instruction, iterate_instructions
+from evobuild.core.rejects import Reject
 from evobuild.seeds import seed as seeds
 from evobuild.seeds import spilled_rows
 from evobuild.seeds.formats import SourceRow
@@ -54,7 +55,7 @@ class Split(NamedTuple):
 def split(sources: list[SourceRow], seed: int = 1, **fields) -> Split:
     """Split rows; every source row must be in exactly one of the three."""
     tables = seeds.split_seed_rows(sources, params(**fields), seed)
-    r0, held_out = (list(instructions(table)) for table in (tables.r0, tables.held_out))
+    r0, held_out = (list(iterate_instructions(table)) for table in (tables.r0, tables.held_out))
     found = Split(r0, held_out, list(map(Reject._make, tables.rejects.iter_rows())))
     ids = [each.id for part in found for each in part]
     assert len(ids) == len(set(ids)) == len(sources)

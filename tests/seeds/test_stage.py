@@ -10,6 +10,8 @@ import yaml
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stage import call_stage
 from stages import seed
 
@@ -29,8 +31,7 @@ def test_own_columns_reach_r0_and_every_row_is_accounted_for(tmp_path, monkeypat
     Path("params.yaml").write_text(yaml.safe_dump(params))
     call_stage(seed.main, Path("params.yaml"), {})
     r0, held_out = (
-        tables.read(Path(name), tables.INSTRUCTIONS)
-        for name in ("data/rounds/r0.parquet", "data/held_out.parquet")
+        tables.read(Path(name), INSTRUCTIONS) for name in ("data/rounds/r0.parquet", "data/held_out.parquet")
     )
     rows = pl.concat([r0, held_out]).sort("seed_place")
     assert rows["extra"].to_list() == [json.dumps({"Gold": str(n)}) for n in range(len(TREES))]
@@ -52,8 +53,8 @@ def test_a_large_source_gives_the_rows_of_a_small_one_in_parts(tmp_path, monkeyp
         Path("params.yaml").write_text(yaml.safe_dump(params))
         outs = {name: Path(f"{rows_per_file}/{name}.parquet") for name in TABLES}
         call_stage(seed.main, Path("params.yaml"), outs | {"counts": Path(f"{rows_per_file}/counts.json")})
-        schemas = {"rejects": tables.REJECTS}
-        found.append([tables.read(outs[name], schemas.get(name, tables.INSTRUCTIONS)) for name in TABLES[:3]])
+        schemas = {"rejects": REJECTS}
+        found.append([tables.read(outs[name], schemas.get(name, INSTRUCTIONS)) for name in TABLES[:3]])
         assert outs["r0"].is_dir() == outs["rejects"].is_dir() == (rows_per_file == 50)
     assert [one.equals(other) for one, other in zip(*found, strict=True)] == [True, True, True]
     assert [table.height for table in found[0]] == [200, 20, 270]

@@ -13,7 +13,9 @@ from evobuild import __main__ as command
 from evobuild.cli.check.params import Params
 from evobuild.core import table_parts, tables
 from evobuild.core.errors import UserError
-from evobuild.core.tables import DIVERSITY, INSTRUCTIONS, RATINGS, REJECTS, REWARDS, SCORES, TAGS
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import REJECTS
 from evobuild.core.yaml_files import read_yaml
 from evobuild.selection import compare, compared_rows
 from evobuild.selection.candidate_rows import Sources
@@ -44,9 +46,9 @@ def write(root: Path, rows: list[tuple[Any, ...]] = ROWS) -> list[str]:
     found = {
         "rounds/r1": (INSTRUCTIONS, made),
         "responses/r1": (INSTRUCTIONS, made),
-        "scores/r1": (SCORES, scores),
+        "scores/r1": (measure_of("score").schema, scores),
         "ratings/r1": (
-            RATINGS,
+            measure_of("rate").schema,
             [(row.id, "hard", float(each[4])) for row, each in both if each[4] is not None],
         ),
         "dataset": (INSTRUCTIONS, made[:2]),
@@ -137,7 +139,7 @@ def test_what_was_not_measured_cannot_be_compared(tmp_path) -> None:
 
 def test_rows_without_any_score_are_no_comparison(tmp_path) -> None:
     write(tmp_path)
-    for name, schema in (("scores", SCORES), ("ratings", RATINGS)):
+    for name, schema in (("scores", measure_of("score").schema), ("ratings", measure_of("rate").schema)):
         tables.write(tmp_path / name / "r1.parquet", tables.frame(schema, []))
     found = compared(tmp_path)
     assert (found.metrics, found.groups, found.overlaps) == ([], [], {})
@@ -148,7 +150,11 @@ def test_the_command_prints_all_of_it_with_nothing_that_a_terminal_would_obey(
 ) -> None:
     shipped = SHIPPED_PARAMS.read_text().replace("  pools: all\n", "  pools: [r1]\n")
     ids = write(tmp_path / "data")
-    for name, schema in (("diversity", DIVERSITY), ("rewards", REWARDS), ("tags", TAGS)):
+    for name, schema in (
+        ("diversity", measure_of("diversity").schema),
+        ("rewards", measure_of("reward").schema),
+        ("tags", measure_of("tag").schema),
+    ):
         (tmp_path / "data" / name).mkdir()
         tables.write(tmp_path / f"data/{name}/r1.parquet", tables.frame(schema, []))
     (tmp_path / "params.yaml").write_text(shipped)

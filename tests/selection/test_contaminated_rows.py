@@ -8,7 +8,7 @@ from pathlib import Path
 import tiny
 
 from evobuild.core import table_parts, tables
-from evobuild.core.tables import CONTAMINATION
+from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.selection.candidate_rows import read_contaminated_rows
 
 

@@ -16,7 +16,11 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import CONTAMINATION, EMBEDDINGS, INSTRUCTIONS, RATINGS, SCORES
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.measures import EMBEDDING, measure_of
+from evobuild.core.rejects import REJECTS
+from evobuild.core.results import Results
 from evobuild.core.yaml_files import read_yaml
 from evobuild.selection import ranks
 from evobuild.selection import select as selection
@@ -125,9 +129,9 @@ def sources(tmp_path: Path) -> Sources:
         found = {
             "rounds": (INSTRUCTIONS, [row._replace(output="") for row in made]),
             "responses": (INSTRUCTIONS, made[:-1]),
-            "scores": (SCORES, scored),
-            "ratings": (RATINGS, [(row.id, "hard", 70.0) for row in made]),
-            "embeddings": (EMBEDDINGS, axes),
+            "scores": (measure_of("score").schema, scored),
+            "ratings": (measure_of("rate").schema, [(row.id, "hard", 70.0) for row in made]),
+            "embeddings": (EMBEDDING.schema, axes),
         }
         for name, (schema, lines) in found.items():
             tables.write(tmp_path / name / f"{pool}.parquet", tables.frame(schema, lines))
@@ -160,13 +164,13 @@ def chosen(sources: Sources, **changes: Any) -> tuple[Found, Counter[str]]:
     }  # fmt: skip
     folder = sources.rounds.parent
     out, rejects = folder / "dataset.parquet", folder / "rejects.parquet"
-    results = tables.Results(DATASET, out=out, rejects=rejects, is_needed=False)
+    results = Results(DATASET, out=out, rejects=rejects, is_needed=False)
     said = selection.select_rows(Params.model_validate(content), sources, results)
     results.write(said.rows_in, folder / "counts.json")
-    found = Found(tables.read(out, DATASET), tables.read(rejects, tables.REJECTS), *said)
+    found = Found(tables.read(out, DATASET), tables.read(rejects, REJECTS), *said)
     everyone = [*found.kept["id"], *found.rejects["id"]]
     assert len(everyone) == len(set(everyone)) == found.rows_in
-    assert found.rejects.schema == tables.REJECTS
+    assert found.rejects.schema == REJECTS
     return found, Counter(found.rejects["reason"])
 
 

@@ -20,8 +20,8 @@ from evobuild.autoif import augment, backtranslate, verifiers
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import UserError
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import elimination, equality, keywords, methods, operations
 from evobuild.evolution.auto import plan_by_method

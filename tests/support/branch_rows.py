@@ -10,6 +10,7 @@ from evobuild.autoif.records import VERIFIED, Case, constraint_operation
 from evobuild.autoif.verified import Function, Verified
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction, row_id
 
 NO_COMMA = "def evaluate(response):\n    return ',' not in response"
 SHORT = "def evaluate(response):\n    return len(response) < 20"
@@ -31,15 +32,15 @@ def write_constraints(path: Path, *given: Verified) -> Path:
     return path
 
 
-def write_rows(path: Path, *given: tables.Instruction) -> Path:
+def write_rows(path: Path, *given: Instruction) -> Path:
     """Write an instruction table."""
-    tables.write(path, tables.frame(tables.INSTRUCTIONS, given))
+    tables.write(path, tables.frame(INSTRUCTIONS, given))
     return path
 
 
-def of_branch(parent: tables.Instruction, own="c1") -> tables.Instruction:
+def of_branch(parent: Instruction, own="c1") -> Instruction:
     """A row that puts a constraint to a seed row."""
-    name = tables.row_id("autoif", parent.id, own)
+    name = row_id("autoif", parent.id, own)
     made = {"strategy": "autoif", "operation": constraint_operation(own), "output": ""}
     return parent._replace(id=name, parent_id=parent.id, round="autoif", **made)
 

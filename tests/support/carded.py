@@ -14,8 +14,9 @@ from evobuild.cards.card import Described, Sources
 from evobuild.cards.provenance import Provenance
 from evobuild.contracts.result import Outcome, TableOutcomes, Validation, validation_of
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.rejects import OFF, REJECTS
 from evobuild.core.table_writer import TableWriter
-from evobuild.core.tables import INSTRUCTIONS, Instruction
 from evobuild.core.yaml_files import read_yaml
 from evobuild.export.export import export_dataset
 from evobuild.export.params import Export
@@ -77,7 +78,7 @@ def counts() -> dict[str, Any]:
         "score": {
             "r0": {"in": 4, "out": 3, "rejects": {"zero loss": 1}},
             "r1": {"in": 3, "out": 2, "rejects": {"zero loss": 1}},
-            "autoif": tables.OFF,
+            "autoif": OFF,
             "loaded": [loaded],
         },
         "decontaminate-gsm8k": {"in": 7, "out": 7, "rejects": {}, "questions": 1319, "pools": pools},
@@ -115,7 +116,7 @@ def sources(
 
 def write_card(folder: Path, sources: Sources) -> Described:
     """Export the data set that a card describes, with its card."""
-    rejects = TableWriter(folder.with_name("rejects.parquet"), tables.REJECTS)
+    rejects = TableWriter(folder.with_name("rejects.parquet"), REJECTS)
     export_dataset(sources.dataset, sources.params.formats, folder, rejects)
     described = card.describe(sources)
     card.write_card(folder, described)

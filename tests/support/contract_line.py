@@ -13,9 +13,12 @@ from evobuild.contracts.line_params import ValidateParams
 from evobuild.contracts.output_params import OutputParams
 from evobuild.core import tables
 from evobuild.core.declaration import Folders
+from evobuild.core.evaluation_tables import COMPARISONS, CONTAMINATION, EVALUATION
+from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES, Instruction, content_id, row_id
+from evobuild.core.json_files import write_json
 from evobuild.core.measures import MEASURES, measure_of
 from evobuild.core.reasons import NOT_ANSWERED
-from evobuild.core.tables import INSTRUCTIONS, Instruction
+from evobuild.core.rejects import OFF, REJECTS
 from evobuild.core.yaml_files import read_yaml
 
 ROUNDS = ("r0", "r1", "autoif")
@@ -47,8 +50,8 @@ def output_params(**changes: Any) -> OutputParams:
 def row(round: str, number: int, parent: Instruction | None = None) -> Instruction:
     """An answered row, a child of another or a first one."""
     instruction = f"Write down how many rivers of the country {number} you know, and say where each one ends."
-    content = tables.content_id((), f"{instruction} {round}", "")
-    own = tables.row_id(round, parent.id if parent else "", content)
+    content = content_id((), f"{instruction} {round}", "")
+    own = row_id(round, parent.id if parent else "", content)
     strategy = {"r0": "", "autoif": "autoif"}.get(round, "auto")
     return Instruction(
         own, content, parent.seed_id if parent else own, parent.id if parent else "", round, "chat", (),
@@ -102,32 +105,32 @@ class Line:
     def count(self, stem: str, content: dict[str, Any], rejects: list[Any], folder: str = "") -> None:
         path = self.root / folder / "counts" / f"{stem}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        tables.write_json(path, content)
-        self.write(f"{folder}/rejects/{stem}".strip("/"), tables.REJECTS, rejects)
+        write_json(path, content)
+        self.write(f"{folder}/rejects/{stem}".strip("/"), REJECTS, rejects)
 
     def _write_pools(self) -> None:
         for name in ROUNDS:
             self.write(f"rounds/{name}", INSTRUCTIONS, self.rows[name])
             self.write(f"responses/{name}", INSTRUCTIONS, self.answered[name])
         pairs = [(*each, f"{each.output} Or so.") for each in self.rows["autoif"]]
-        self.write("preferences/autoif", tables.PREFERENCES, pairs)
+        self.write("preferences/autoif", PREFERENCES, pairs)
 
     def _write_measures(self) -> None:
         for name in ROUNDS:
             ids = [each.id for each in self.rows[name]]
-            self.write(f"ratings/{name}", tables.RATINGS, [(own, "hard", 62.5) for own in ids])
+            self.write(f"ratings/{name}", measure_of("rate").schema, [(own, "hard", 62.5) for own in ids])
             scores = [(each.id, 9, 7, False, 2.0, 1.0, 2.5, 0.4, 0.3, 0.2) for each in self.answered[name]]
             self.write(f"scores/{name}", measure_of("score").schema, scores)
             near = [(own, ids[place - 1], 0.25) for place, own in enumerate(ids)]
-            self.write(f"diversity/{name}", tables.DIVERSITY, near)
+            self.write(f"diversity/{name}", measure_of("diversity").schema, near)
             rewards = [(own, -0.5, 20, -0.5) for own in ids] if name == "r1" else []
-            self.write(f"rewards/{name}", tables.REWARDS, rewards)
-            self.write(f"tags/{name}", tables.TAGS, [(own, ["rivers", "lists"]) for own in ids])
+            self.write(f"rewards/{name}", measure_of("reward").schema, rewards)
+            self.write(f"tags/{name}", measure_of("tag").schema, [(own, ["rivers", "lists"]) for own in ids])
 
     def _write_choice(self) -> None:
         hit = self.rows["r1"][0]
         hits = [(f"{hit.id}-13-gram", hit.id, "r1", "held_out", "held[0]", "13-gram", "write down", "its")]
-        self.write("contamination/held_out", tables.CONTAMINATION, hits)
+        self.write("contamination/held_out", CONTAMINATION, hits)
         self.chosen = [*self.rows["r1"][1:3], *self.rows["autoif"]]
         columns = [column for measure in MEASURES for column in measure.columns if column.in_dataset]
         schema = pl.Schema({**INSTRUCTIONS, **{column.name: column.kind for column in columns}})
@@ -136,8 +139,8 @@ class Line:
 
     def _write_counts(self) -> None:
         for step in BRANCH_STEPS:
-            self.count(f"{step}-autoif", tables.OFF, [])
-        self.count("experience", tables.OFF, [])
+            self.count(f"{step}-autoif", OFF, [])
+        self.count("experience", OFF, [])
         self.count("seed", {"in": 5, "out": 4, "rejects": {"too short": 1}}, [("4", "too short", "", "")])
         for stem, size in {"evolve-r1": 4, "keywords": 2, "rate-r0": 4, "rate-r1": 4, "rate-autoif": 2,
                            "respond-r0": 4, "respond-autoif": 2}.items():  # fmt: skip
@@ -152,9 +155,7 @@ class Line:
                 for name, size in zip(ROUNDS, sizes, strict=True)
             }
             self.count(stem, pools | {"asked": []}, [])
-        self.count(
-            "reward", {"r0": tables.OFF, "r1": {"in": 4, "out": 4, "rejects": {}, "not_evolved": 0}}, []
-        )
+        self.count("reward", {"r0": OFF, "r1": {"in": 4, "out": 4, "rejects": {}, "not_evolved": 0}}, [])
         rejects = [(lost, NOT_ANSWERED, "", ""), (self.rows["r1"][0].id, "contaminated", "", "")]
         reasons = {NOT_ANSWERED: 1, "contaminated": 1}
         self.count("select", {"in": 6, "out": 4, "rejects": reasons, "warnings": []}, rejects)
@@ -165,12 +166,12 @@ class Line:
                 (f"gsm8k/{item}/1", model, "gsm8k", item, "", 1, "How many?", "12", 1.0, [], "")
                 for item in ("a", "b")
             ]
-            self.write(f"evaluation/{model}", tables.EVALUATION, replies)
+            self.write(f"evaluation/{model}", EVALUATION, replies)
             self.count(f"evaluate-{model}", {"in": 2, "out": 2, "rejects": {}}, [], "later")
         pairs = [
             (f"gsm8k/{item}", "gsm8k", item, 1, "tuned", "base", "win", True, "", "") for item in ("a", "b")
         ]
-        self.write("comparisons", tables.COMPARISONS, pairs)
+        self.write("comparisons", COMPARISONS, pairs)
         self.count("finetune-toy", {"in": 4, "out": 4, "rejects": {}}, [], "later")
         self.count("export", {"in": 4, "out": 4, "rejects": {}}, [], "later")
         (self.root / "export/datasets/data").mkdir(parents=True)

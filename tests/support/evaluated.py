@@ -8,6 +8,9 @@ from typing import Any
 
 from evobuild.core import tables
 from evobuild.core.csv_files import write_csv
+from evobuild.core.evaluation_tables import COMPARISONS, EVALUATION
+from evobuild.core.json_files import write_json
+from evobuild.core.rejects import REJECTS
 from evobuild.reporting.evaluations import Sources
 
 MODELS = ("base", "tuned")
@@ -44,7 +47,7 @@ def replied(
         "checks": [{"name": text("check"), "value": score}, {"name": "odd", "value": None}],
         "judgment": text("judgment") if benchmark == "talk" else "",
     } | other
-    return tuple(values[name] for name in tables.EVALUATION)
+    return tuple(values[name] for name in EVALUATION)
 
 
 def rows_of(model: str, text: Text) -> list[tuple[Any, ...]]:
@@ -64,29 +67,29 @@ def write(where: Sources, counts: Path, rejects: Path, text: Text = str) -> None
     where.evaluations.mkdir()
     for model in MODELS:
         path = where.evaluations / f"{model}.parquet"
-        tables.write(path, tables.frame(tables.EVALUATION, rows_of(model, text)))
+        tables.write(path, tables.frame(EVALUATION, rows_of(model, text)))
         gone = [("sums/9", text("lost reason"), text("lost detail"), text("lost reply"))]
         gone = gone if model == "tuned" else []
-        tables.write(rejects / f"evaluate-{model}.parquet", tables.frame(tables.REJECTS, gone))
+        tables.write(rejects / f"evaluate-{model}.parquet", tables.frame(REJECTS, gone))
         sums = {"in": 4, "out": 4 - len(gone), "judged": 0, "unread": 0}
         talk = {"in": 2, "out": 2, "judged": 4, "unread": 1 if model == "base" else 2}
         ledger = {"in": 6, "out": 6 - len(gone), "rejects": {text("lost reason"): 1} if gone else {}}
         asked = {"requests": 6, "prompt_tokens": 6, "completion_tokens": 6}
         usage = {"role": "evaluated", "model": text("evaluated model"), "purposes": {"evaluate": asked}}
         own = {"benchmarks": {"sums": sums, "talk": talk}, "asked": [usage]}
-        tables.write_json(counts / f"evaluate-{model}.json", ledger | own)
-    tables.write_json(counts / "compare.json", {"in": 3, "out": 3, "rejects": {}, "asked": []})
+        write_json(counts / f"evaluate-{model}.json", ledger | own)
+    write_json(counts / "compare.json", {"in": 3, "out": 3, "rejects": {}, "asked": []})
     write_figures(where)
     pairs = [
         ("0", "talk", "a", 1, "tuned", "base", "win", True, text("first"), text("second")),
         ("1", "talk", "a", 2, "tuned", "base", "tie", False, "A", "A"),
         ("2", "talk", "b", 1, "tuned", "base", None, None, "What?", "What?"),
     ]
-    tables.write(where.comparisons, tables.frame(tables.COMPARISONS, pairs))
+    tables.write(where.comparisons, tables.frame(COMPARISONS, pairs))
     rate = {"value": 0.75, "standard_error": 0.1, "low": 0.5, "high": 0.9, "units": 2}
     sure = {"value": 0.5, "standard_error": None, "low": None, "high": None, "units": 1}
     figures = {"win_rate": rate, "consistency": sure}
-    tables.write_json(where.metrics, {"tuned against base": {"talk": figures}})
+    write_json(where.metrics, {"tuned against base": {"talk": figures}})
 
 
 def write_figures(where: Sources) -> None:

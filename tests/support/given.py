@@ -8,6 +8,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.chat import Choice, Reply
+from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.evaluation import evaluate
 from evobuild.evaluation.benchmark import Answer, Benchmark, Tools
 from evobuild.evaluation.benchmarks import benchmark_class
@@ -31,7 +32,7 @@ def answered(found: Benchmark[Any], replies: list[str | list[str]]) -> list[Answ
 def rows_of(found: Benchmark[Any], answers: list[Answer], tools: Tools | None = None) -> pl.DataFrame:
     """The rows of EVALUATION that come of answers."""
     scored = found.score(answers, tools or Tools(1))
-    return tables.frame(tables.EVALUATION, [evaluate._row("model", found.name, each) for each in scored])
+    return tables.frame(EVALUATION, [evaluate._row("model", found.name, each) for each in scored])
 
 
 def value(figure: pl.DataFrame) -> float:

@@ -8,7 +8,7 @@ from fakes import reply
 
 from evobuild.core import tables
 from evobuild.core.chat import Sampling
-from evobuild.core.tables import EVALUATION
+from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.evaluation.benchmark import Answer, Tools
 from evobuild.evaluation.evaluate import _row
 from evobuild.evaluation.judge import Judge, JudgeSettings

@@ -11,6 +11,9 @@ import workspace
 import yaml
 
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.json_files import write_json
+from evobuild.core.rejects import REJECTS
 
 BASE = "toy"
 IDS = ("a1", "b2", "c3")
@@ -50,9 +53,9 @@ STAGES: dict[str, Any] = {
 }
 
 
-def instruction(id: str) -> tables.Instruction:
+def instruction(id: str) -> Instruction:
     """An answered row of the first round."""
-    return tables.Instruction(
+    return Instruction(
         id, f"content {id}", "s", "s", "r1", "chat", (("user", "Hi."),), f"Do {id}.", "", f"Done {id}."
     )
 
@@ -91,20 +94,20 @@ def write_all(root: Path) -> None:
     data, exports = root / "data", root / "data/export"
     for folder in ("rejects", "validation", "export_autoif", "export/images", "export/datasets/data"):
         (data / folder).mkdir(parents=True)
-    rows = tables.frame(tables.INSTRUCTIONS, map(instruction, IDS))
+    rows = tables.frame(INSTRUCTIONS, map(instruction, IDS))
     for path in (data / "rounds.parquet", data / "dataset.parquet", exports / "datasets/data/train.parquet"):
         tables.write(path, rows)
     lost = {"select": ("contaminated", CONTAMINATED), "evolve-r1": ("too short", "e5")}
     for stage, (reason, id) in lost.items():
-        table = tables.frame(tables.REJECTS, [(id, reason, "told", "The reply.")])
+        table = tables.frame(REJECTS, [(id, reason, "told", "The reply.")])
         tables.write(data / "rejects" / f"{stage}.parquet", table)
-    tables.write(data / "rejects/export.parquet", tables.REJECTS.to_frame())
+    tables.write(data / "rejects/export.parquet", REJECTS.to_frame())
     held_out = instruction("h6")._replace(instruction=HELD_OUT, output=f"Answer {MARK}.")
-    tables.write(data / "held_out.parquet", tables.frame(tables.INSTRUCTIONS, [held_out]))
+    tables.write(data / "held_out.parquet", tables.frame(INSTRUCTIONS, [held_out]))
     (data / "label.txt").write_text("\n")
     (data / "report.html").write_text("<p>The report.</p>\n")
     for name in ("tables", "outputs"):
-        tables.write_json(data / f"validation/{name}.json", validation())
+        write_json(data / f"validation/{name}.json", validation())
     (exports / "README.md").write_text(CARD)
     (exports / "datasets/README.md").write_text("---\nlicense: mit\n---\n# Nested\n")
     (exports / "alpaca.json").write_text('[{"id": "a1"}]\n')
@@ -115,7 +118,7 @@ def write_all(root: Path) -> None:
     (model / "README.md").write_text("---\nlibrary_name: transformers\n---\n\n# toy\n")
     (model / "config.json").write_text("{}\n")
     (model / "model.safetensors").write_bytes(b"weights" * 100)
-    tables.write_json(root / "models/tuned/data.json", {"data": "dataset", "method": "sft", "rows": 3})
+    write_json(root / "models/tuned/data.json", {"data": "dataset", "method": "sft", "rows": 3})
 
 
 def write_branch(folder: Path) -> None:

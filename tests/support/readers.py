@@ -21,8 +21,8 @@ from evobuild.contamination.evaluation_sets import Question
 from evobuild.contamination.hits import Hit
 from evobuild.core import control_characters, json_lines
 from evobuild.core.chat import Choice, Reply
+from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
-from evobuild.core.tables import Instruction
 from evobuild.evaluation import final_answers, pairwise, programs
 from evobuild.evaluation.benchmarks import gsm8k, human_eval, ifeval
 from evobuild.evaluation.benchmarks.alpaca_eval import preference

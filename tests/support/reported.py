@@ -14,6 +14,12 @@ from workspace import SHIPPED_PARAMS
 from evobuild.cli.check.params import Params
 from evobuild.contracts.result import Outcome, TableOutcomes, validation_of, write_validation
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.json_files import write_json
+from evobuild.core.measures import measure_of
+from evobuild.core.rejects import OFF, REJECTS
 from evobuild.core.stages import AFTER_SELECT, OF_ALL_POOLS, OF_BRANCHES, file_stem, pool_stems
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
@@ -49,19 +55,23 @@ def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
         texts = [text(f"{field}{name}") for field in ("instruction", "input", "output")]
         made_by = ("evol", text(f"operation{name}"), "", "")
         rows = [
-            tables.Instruction(
+            Instruction(
                 f"{name}-{row:02d}", "", text(f"seed_id{row}"), f"{parent}-{row:02d}" if parent else "",
                 name, text(f"domain{row % 2}"), ((text("role"), text("turn")),), *texts, *made_by,
             )
             for row in range(number)
         ]  # fmt: skip
-        table = tables.frame(tables.INSTRUCTIONS, rows)
+        table = tables.frame(INSTRUCTIONS, rows)
         tables.write(where.rounds / f"{name}.parquet", table)
         tables.write(where.responses / f"{name}.parquet", table)
         ratings = [(row[0], text("level") if text is hostile else "hard", 40.0 + place) for row in rows]
-        tables.write(where.measures["ratings"] / f"{name}.parquet", tables.frame(tables.RATINGS, ratings))
+        tables.write(
+            where.measures["ratings"] / f"{name}.parquet", tables.frame(measure_of("rate").schema, ratings)
+        )
         scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
-        tables.write(where.measures["scores"] / f"{name}.parquet", tables.frame(tables.SCORES, scores))
+        tables.write(
+            where.measures["scores"] / f"{name}.parquet", tables.frame(measure_of("score").schema, scores)
+        )
     write_dataset(where.dataset, table)
 
 
@@ -70,11 +80,16 @@ def write_spread(where: outcomes.Tables, number: int) -> None:
     for name in ROUNDS:
         ids = [f"{name}-{row:02d}" for row in range(number)]
         near = [(key, ids[0], row / 4) for row, key in enumerate(ids)]
-        tables.write(where.measures["diversity"] / f"{name}.parquet", tables.frame(tables.DIVERSITY, near))
+        tables.write(
+            where.measures["diversity"] / f"{name}.parquet",
+            tables.frame(measure_of("diversity").schema, near),
+        )
         rewards = [] if name == "r0" else [(key, row - 1.0, 4, row - 1.0) for row, key in enumerate(ids)]
-        tables.write(where.measures["rewards"] / f"{name}.parquet", tables.frame(tables.REWARDS, rewards))
+        tables.write(
+            where.measures["rewards"] / f"{name}.parquet", tables.frame(measure_of("reward").schema, rewards)
+        )
         tags = [(key, [f"tag {n}" for n in range(row + 1)]) for row, key in enumerate(ids)]
-        tables.write(where.measures["tags"] / f"{name}.parquet", tables.frame(tables.TAGS, tags))
+        tables.write(where.measures["tags"] / f"{name}.parquet", tables.frame(measure_of("tag").schema, tags))
 
 
 def write_ledgers(sources: Sources, text: Any) -> None:
@@ -85,16 +100,16 @@ def write_ledgers(sources: Sources, text: Any) -> None:
         later = stem.partition("-")[0] in AFTER_SELECT
         rejects, counts = (downstream / "rejects", downstream / "counts") if later else upstream
         lost = [("r0-00", text(f"reason {stem}"), text(f"detail {stem}"), text(f"reply {stem}"))]
-        tables.write(rejects / f"{stem}.parquet", tables.frame(tables.REJECTS, lost))
+        tables.write(rejects / f"{stem}.parquet", tables.frame(REJECTS, lost))
         ledger = {"in": 7341, "out": 7340, "rejects": {text(f"counted {stem}"): 1}}
         ledger |= {"held_out": 40 if stem == "seed" else 0}
         counted = {name: ledger for name in ROUNDS} if stem in OF_ALL_POOLS else ledger
         sums = dict.fromkeys(("requests", "prompt_tokens", "completion_tokens"), 5)
         asked = {"role": text("usage role"), "model": text("usage model"), "purposes": {"evolve": sums}}
-        tables.write_json(counts / f"{stem}.json", counted | {"asked": [asked]})
+        write_json(counts / f"{stem}.json", counted | {"asked": [asked]})
     for name in ("optimize", "keywords"):
-        tables.write_json(sources.counts / f"{name}.json", {"asked": []})
-    tables.write(downstream / "rejects/finetune-toy.parquet", tables.frame(tables.REJECTS, []))
+        write_json(sources.counts / f"{name}.json", {"asked": []})
+    tables.write(downstream / "rejects/finetune-toy.parquet", tables.frame(REJECTS, []))
 
 
 def write_funnel(sources: Sources, text: Any) -> None:
@@ -102,15 +117,15 @@ def write_funnel(sources: Sources, text: Any) -> None:
     for step in OF_BRANCHES:
         ledger = {"in": 8324, "out": 6243, "rejects": {text(f"counted {step.name}"): 2081}}
         if step.name == "entailment":
-            ledger = tables.OFF
+            ledger = OFF
         name = f"{file_stem(step.name, 'autoif')}.json"
-        tables.write_json(sources.counts / name, ledger)
+        write_json(sources.counts / name, ledger)
 
 
 def candidate(step: int, number: int, rate: float | None, **fields: Any) -> dict[str, Any]:
     """A row of CANDIDATES; its failures are 4 rows times the rate."""
     empty = {pl.String: "", pl.Boolean: False, pl.Int64: 0, pl.Float64: None}
-    values = {name: empty[kind] for name, kind in tables.CANDIDATES.items()}
+    values = {name: empty[kind] for name, kind in CANDIDATES.items()}
     given = {"id": f"{step:03d}-{number:03d}", "step": step, "candidate": number, "failure_rate": rate}
     return values | given | {"rows": 4, "judged": 4} | fields
 
@@ -132,11 +147,11 @@ def write_contamination(sources: Sources, text: Any) -> None:
         ("2", "r0-03", "r0", "held_out", "held.parquet[8]", "8-gram", "alike", "its question"),
         ("3", "gone-01", "gone", "held_out", "held.parquet[8]", "8-gram", "long " * 20, "of a removed pool"),
     ]
-    tables.write(sources.rows.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
+    tables.write(sources.rows.contamination / "held_out.parquet", tables.frame(CONTAMINATION, hits))
     counts = {"13-gram": {"rows": 1, "questions": 1}, "8-gram": {"rows": 2, "questions": 6543}}
     pools = {name: {"rows": 8, "hit": counts} for name in ROUNDS}
     ledger = {"in": 24, "out": 24, "rejects": {}, "questions": 7654, "pools": pools}
-    tables.write_json(sources.counts / "decontaminate-held_out.json", ledger)
+    write_json(sources.counts / "decontaminate-held_out.json", ledger)
 
 
 def write_optimization(sources: Sources, text: Any) -> None:
@@ -159,7 +174,7 @@ def write_optimization(sources: Sources, text: Any) -> None:
         ("001-000", 1, 0, "u", ["a", "b"], [None]),
         ("001-001", 1, 1, "t", ["a", "b"], [text("verdict")]),
     ]
-    kinds = tables.CANDIDATES, tables.CANDIDATE_FAILURES, tables.TRAJECTORIES
+    kinds = CANDIDATES, CANDIDATE_FAILURES, TRAJECTORIES
     rows = [tuple(each.values()) for each in found], [(str(n), *each) for n, each in enumerate(failed)], cases
     for name, kind, own in zip(("candidates", "failures", "trajectories"), kinds, rows, strict=True):
         tables.write(sources.rows.optimization / f"{name}.parquet", tables.frame(kind, own))

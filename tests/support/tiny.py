@@ -10,7 +10,7 @@ from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no test may ask the hub
 
-from evobuild.core.tables import SEED_ROUND, Instruction, content_id, row_id
+from evobuild.core.instructions import SEED_ROUND, Instruction, content_id, row_id
 from evobuild.core.uri import Weights
 from evobuild.training import scratch
 from evobuild.training.params import Scratch

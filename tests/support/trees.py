@@ -10,9 +10,12 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.core import tables
+from evobuild.core.evaluation_tables import CONTAMINATION
+from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
 from evobuild.core.measures import MEASURES
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import pool_stems
-from evobuild.core.tables import Instruction
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
 from evobuild.selection.candidate_rows import DATASET
@@ -74,17 +77,15 @@ def write(
     where = tables_in(root)
     for name in ("r0", "r1", "r2"):
         own = [each for each in rows if each.round == name]
-        tables.write(where.rounds / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, own))
+        tables.write(where.rounds / f"{name}.parquet", tables.frame(INSTRUCTIONS, own))
         lost = {reject[0] for reject in rejects.get(f"respond-{name}", [])}
         answered = [
             each._replace(output=f"An answer to {each.id}.", responder="n" if each.parent_id else "")
             for each in own
             if each.id not in lost
         ]
-        tables.write(where.responses / f"{name}.parquet", tables.frame(tables.INSTRUCTIONS, answered))
-        tables.write(
-            where.failures / f"{name}.parquet", tables.frame(tables.FAILURES, failures.get(name, []))
-        )
+        tables.write(where.responses / f"{name}.parquet", tables.frame(INSTRUCTIONS, answered))
+        tables.write(where.failures / f"{name}.parquet", tables.frame(FAILURES, failures.get(name, [])))
         of_all: dict[str, list[tuple[Any, ...]]] = {
             "ratings": [(each.id, "hard", (ratings or {}).get(each.id, 50.0)) for each in own],
             "scores": [(each.id, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.123456789) for each in answered],
@@ -96,20 +97,18 @@ def write(
             table = tables.frame(measure.schema, found)
             tables.write(where.measures[measure.folder] / f"{name}.parquet", table)
         written = [(each.id, 0, 9, 9, replied(each), [], "") for each in own if each.parent_id]
-        tables.write(where.replies / f"{name}.parquet", tables.frame(tables.REPLIES, written))
-        tables.write(
-            where.unread / f"{name}.parquet", tables.frame(tables.REJECTS, (unread or {}).get(name, []))
-        )
-    tables.write(where.optimization / "candidates.parquet", tables.frame(tables.CANDIDATES, []))
+        tables.write(where.replies / f"{name}.parquet", tables.frame(REPLIES, written))
+        tables.write(where.unread / f"{name}.parquet", tables.frame(REJECTS, (unread or {}).get(name, [])))
+    tables.write(where.optimization / "candidates.parquet", tables.frame(CANDIDATES, []))
     hits = [(f"{number}", *hit) for number, hit in enumerate((measured or {}).get("contamination", []))]
-    tables.write(where.contamination / "held_out.parquet", tables.frame(tables.CONTAMINATION, hits))
+    tables.write(where.contamination / "held_out.parquet", tables.frame(CONTAMINATION, hits))
     (where.downstream / "rejects").mkdir()
     for stem in [*pool_stems(["r0", "r1", "r2"]), "select", "finetune-toy"]:
         folder = where.downstream / "rejects" if stem == "finetune-toy" else where.rejects
         path = folder / f"{stem}.parquet"
-        tables.write(path, tables.frame(tables.REJECTS, rejects.get(stem, [])))
+        tables.write(path, tables.frame(REJECTS, rejects.get(stem, [])))
     chosen = [each for each in rows if each.id in selected]
-    write_dataset(where.dataset, tables.frame(tables.INSTRUCTIONS, chosen))
+    write_dataset(where.dataset, tables.frame(INSTRUCTIONS, chosen))
     return where
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import tiny
 
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
 from evobuild.training.params import Finetune, Lora

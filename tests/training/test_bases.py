@@ -15,6 +15,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadParams
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.reads import Given, params_read
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Settings, Tools
@@ -72,7 +73,7 @@ def laid_out(tmp_path: Path, **own: Any) -> tuple[dict[str, Any], dict[str, Path
     content = yaml.safe_load(SHIPPED_PARAMS.read_text())
     small = {"epochs": 1, "batch": 2, "max_length": 128}
     content |= {"bases": {"toy": {"model": str(tiny.folder()), "finetune": small | own}}}
-    tables.write(tmp_path / "training.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
+    tables.write(tmp_path / "training.parquet", tables.frame(INSTRUCTIONS, ROWS))
     (tmp_path / "label").write_text("")
     paths = {"training": "training.parquet", "held_out": "training.parquet"}
     names = ("scratch", "tuned", "rejects", "counts", "curve", "label")

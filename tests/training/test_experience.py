@@ -16,7 +16,9 @@ from workspace import SHIPPED_PARAMS
 from evobuild.core import table_parts, tables
 from evobuild.core.draws import draw_rows
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.params import load_params, read_yaml
+from evobuild.core.rejects import REJECTS
 from evobuild.core.uri import EXPERIENCED, Weights
 from evobuild.training import experience, finetune
 from evobuild.training.examples.labelling import labelled_pair
@@ -200,7 +202,7 @@ def run_stage(tmp_path: Path, scorer: str | None) -> stage.Arguments:
     content = read_yaml(SHIPPED_PARAMS)
     content["experience"] |= SMALL | {"base": str(tiny.folder())}
     content["models"] |= {"scorer": scorer}
-    tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
+    tables.write(tmp_path / "r0.parquet", tables.frame(INSTRUCTIONS, ROWS))
     names = ("scratch", "model", "rejects", "counts")
     args = stage.Arguments(r0=tmp_path / "r0.parquet", **{name: tmp_path / name for name in names})
     stage.main(stage.Params.model_validate(content), args)
@@ -212,7 +214,7 @@ def test_the_stage_counts_what_it_drew(tmp_path: Path) -> None:
     counts = json.loads(args.counts.read_text())
     assert counts["in"] == len(ROWS) == counts["out"] + counts["rejects"]["not drawn"]
     assert counts["clusters"] == 2 and 2 <= counts["out"] <= 6
-    assert tables.read(args.rejects, tables.REJECTS).height == counts["rejects"]["not drawn"]
+    assert tables.read(args.rejects, REJECTS).height == counts["rejects"]["not drawn"]
     assert checkpoints.load_causal_lm(Weights(str(args.model)))
 
 
@@ -221,7 +223,7 @@ def test_of_more_rows_than_are_read_so_many_are_drawn_and_the_others_are_rejects
     with table_parts.rows_per_file(1):
         args = run_stage(tmp_path, EXPERIENCED)
     counts = json.loads(args.counts.read_text())
-    lost = set(tables.read(args.rejects, tables.REJECTS)["id"])
+    lost = set(tables.read(args.rejects, REJECTS)["id"])
     drawn = {
         row.id
         for row in draw_rows(ROWS, 9, load_params(SHIPPED_PARAMS, stage.Params).random_seed, "experience")
@@ -236,7 +238,7 @@ def test_with_another_scorer_nothing_is_tuned_or_imported(tmp_path: Path, monkey
     args = run_stage(tmp_path, scorer)
     assert [file.name for file in args.model.iterdir()] == ["README.md"]
     assert json.loads(args.counts.read_text())["off"] is True
-    assert tables.read(args.rejects, tables.REJECTS).is_empty()
+    assert tables.read(args.rejects, REJECTS).is_empty()
 
 
 def test_the_shipped_params_are_the_papers() -> None:

@@ -11,7 +11,7 @@ import tiny
 import tunings
 
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import PreferencePair
+from evobuild.core.instructions import PreferencePair
 from evobuild.core.uri import Weights
 from evobuild.training import finetune
 from evobuild.weights import checkpoints

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import INSTRUCTIONS, PREFERENCES, PreferencePair
+from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES, PreferencePair, preference_pairs
 from stages import gather as stage
 
 CHOSEN = [tiny.row(instruction=f"Name {number} birds.", output="Red.") for number in range(3)]
@@ -29,7 +29,10 @@ def args(tmp_path: Path) -> stage.Arguments:
     tables.write(tmp_path / "dataset.parquet", tables.frame(INSTRUCTIONS, CHOSEN))
     tables.write(tmp_path / "responses/r0.parquet", tables.frame(INSTRUCTIONS, SEED))
     tables.write(tmp_path / "responses/r1.parquet", tables.frame(INSTRUCTIONS, []))
-    tables.write(tmp_path / "preferences/autoif.parquet", tables.preference_table(PAIRS))
+    tables.write(
+        tmp_path / "preferences/autoif.parquet",
+        tables.frame(PREFERENCES, ((*pair.row, pair.rejected) for pair in PAIRS)),
+    )
     tables.write(tmp_path / "preferences/r0.parquet", PREFERENCES.to_frame())
     names = ("responses", "preferences", "counts")
     paths = {name: tmp_path / name for name in names}
@@ -52,7 +55,7 @@ def test_sft_takes_the_data_set_or_a_pool_as_it_is(args: stage.Arguments, data: 
 def test_dpo_takes_the_pairs_of_a_branch(args: stage.Arguments) -> None:
     found = gathered(args, "autoif", "dpo")
     assert found.schema == PREFERENCES
-    assert list(tables.preference_pairs(found)) == PAIRS
+    assert list(preference_pairs(found)) == PAIRS
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.core import table_parts, tables
 from evobuild.core.draws import draw_rows
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.params import load_params
 from evobuild.training import scratch
 from stages import scratch as stage
@@ -22,7 +23,7 @@ def test_the_stage_learns_from_all_rows_by_id_or_from_so_many_that_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, read: int
 ):
     with table_parts.rows_per_file(5):
-        tables.write(tmp_path / "r0.parquet", tables.frame(tables.INSTRUCTIONS, ROWS))
+        tables.write(tmp_path / "r0.parquet", tables.frame(INSTRUCTIONS, ROWS))
     given: list[str] = []
     monkeypatch.setattr(scratch, "MOST_TEXTS", most)
     monkeypatch.setattr(scratch, "train_scratch_model", lambda texts, *_: given.extend(texts))

@@ -11,7 +11,7 @@ import pytest
 import tiny
 
 from evobuild.core.errors import UserError
-from evobuild.core.tables import Reject
+from evobuild.core.rejects import Reject
 from evobuild.weights import checkpoints, tokenized_pairs
 from evobuild.weights.losses import Pair
 

@@ -12,9 +12,9 @@ from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.contracts import earlier
 from evobuild.core.errors import BadParams
+from evobuild.core.instructions import AUTOIF, EVOL, SEED_ROUND
 from evobuild.core.prompts import render
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.tables import AUTOIF, EVOL, SEED_ROUND
 from evobuild.models import roles
 from evobuild.training.params import tuned_models
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import METRICS
 from evobuild.core.param_errors import shown_value
 from evobuild.core.suggestions import unknown_name
-from evobuild.core.tables import SEED_ROUND
 from evobuild.selection.params import Select
 from evobuild.text import language
 

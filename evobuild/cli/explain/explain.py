@@ -15,10 +15,10 @@ from evobuild.cli.explain.lines import in_line, quoted, why
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint
 from evobuild.core.conversation import PLAIN, chat_messages
+from evobuild.core.instructions import KEPT, Instruction
 from evobuild.core.measures import measure_of
 from evobuild.core.params import load_params
 from evobuild.core.prompts import prompt_file, taken_from
-from evobuild.core.tables import KEPT, Instruction
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 from evobuild.text.word_differences import compare_words

@@ -22,19 +22,11 @@ from evobuild.core import cache_files, tables
 from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
+from evobuild.core.instructions import INSTRUCTIONS, KEPT, SEED_ROUND, Instruction, iterate_instructions
+from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.suggestions import did_you_mean
 from evobuild.core.table_parts import EVERY_ID, Span
-from evobuild.core.tables import (
-    CANDIDATES,
-    FAILURES,
-    INSTRUCTIONS,
-    KEPT,
-    REJECTS,
-    REPLIES,
-    SEED_ROUND,
-    Instruction,
-    Reject,
-)
 from evobuild.evolution import evolve, prompts_sent
 from evobuild.models import reasoning, registry, reply_cache
 from evobuild.reporting import outcomes
@@ -199,7 +191,7 @@ class _Reader:
         begins = _beginning_so(text)
         names = [SEED_ROUND, *self._params.rounds]
         for path, held_out in [*((self._round(name), False) for name in names), (HELD_OUT, True)]:
-            for row in tables.instructions(self._table(path, INSTRUCTIONS, span=begins)):
+            for row in iterate_instructions(self._table(path, INSTRUCTIONS, span=begins)):
                 yield row.id, (row, held_out)
         for name in self._params.branches:
             yield from self._of_branch(name, begins)
@@ -211,7 +203,7 @@ class _Reader:
         """Rows of a branch, lost ones too, by their id or that of an answer; then its constraints."""
         answered = self._table(verification.path(name, "answers"), ANSWERS, span=begins)["row"].to_list()
         either = begins.holds() | pl.col("id").is_in(answered)
-        for row in tables.instructions(
+        for row in iterate_instructions(
             self._table(verification.path(name, "rows"), INSTRUCTIONS, where=either)
         ):
             yield row.id, (row, False)
@@ -272,7 +264,7 @@ class _Reader:
                     f"{path}: {'has no row' if path.exists() else 'is not here, nor the row'} "
                     f"'{row.parent_id}', the parent of {row.id}: run dvc pull or dvc repro"
                 )
-            yield from self._line(next(tables.instructions(parents)))
+            yield from self._line(next(iterate_instructions(parents)))
         yield row
 
     def _failed(self, name: str, parent: str) -> tuple[str, tuple[Attempt, ...]]:

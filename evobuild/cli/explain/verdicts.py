@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from evobuild.cli.explain.lines import in_line, quoted, why
 from evobuild.cli.explain.verification import Answer, Constraint, Function, Trial
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.reporting.outcomes import Loss
 
 MOST = 10

@@ -24,8 +24,9 @@ from evobuild.autoif.records import (
     answer_id,
     constraint_operation,
 )
+from evobuild.core.instructions import INSTRUCTIONS, Instruction
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import file_stem
-from evobuild.core.tables import INSTRUCTIONS, REJECTS, Instruction
 from evobuild.reporting.outcomes import Loss, Reader
 
 DATA = Path("data")

@@ -21,9 +21,16 @@ from evobuild.cli.lineage.commits import param, prompt_folder, read_params
 from evobuild.core import prompts, tables
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.instructions import (
+    AUTOIF,
+    INSTRUCTIONS,
+    KEPT,
+    SEED_ROUND,
+    Instruction,
+    iterate_instructions,
+)
 from evobuild.core.json_lines import read_json_lines
 from evobuild.core.measures import COLUMNS
-from evobuild.core.tables import AUTOIF, INSTRUCTIONS, KEPT, SEED_ROUND, Instruction
 from evobuild.evolution import prompts_sent
 from evobuild.export.lineage import LINEAGE, METHOD
 from evobuild.reporting.outcomes import RowOutcome
@@ -122,7 +129,7 @@ def read_line(found: Found, folder: Path) -> Line:
 
     Raises BadInput if a prompt or a table is not as it should be.
     """
-    own = next(tables.instructions(pl.DataFrame(found.rows[-1:], schema=LINEAGE)))
+    own = next(iterate_instructions(pl.DataFrame(found.rows[-1:], schema=LINEAGE)))
     answered = _answered(own)
     verifiers = _verifiers(own)
     shown = prompt_folder(folder)
@@ -139,7 +146,7 @@ def _steps(rows: list[dict[str, Any]], params: dict[str, Any]) -> Iterator[Step]
     known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
     parent: Instruction | None = None
     table = pl.DataFrame(rows, schema=LINEAGE)
-    for row, told in zip(tables.instructions(table), rows, strict=True):
+    for row, told in zip(iterate_instructions(table), rows, strict=True):
         failed = told["failed"] or []
         operation = failed[0]["operation"] if row.operation == KEPT and failed else row.operation
         prompt = None
@@ -162,7 +169,7 @@ def _answered(row: Instruction) -> tuple[Instruction, RowOutcome] | None:
     if DATASET.exists():
         table = tables.collect(DATASET, tables.scan(DATASET, INSTRUCTIONS).filter(pl.col("id") == row.id))
         if table.height:
-            own = next(tables.instructions(table))
+            own = next(iterate_instructions(table))
             measured = {name: table[name][0] for name in COLUMNS if name in table.columns}
             measured = {name: _plain(value) for name, value in measured.items()}
             return own, RowOutcome(own.output, own.responder, measured, None, True, (), own.reasoning)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from evobuild.cli.explain.explain import attempts, compared
 from evobuild.cli.explain.lines import in_line, quoted
 from evobuild.cli.lineage.rows import Answer, Line, Prompt, Step
-from evobuild.core.tables import AUTOIF, KEPT, Instruction
+from evobuild.core.instructions import AUTOIF, KEPT, Instruction
 
 
 def line_lines(line: Line, source: str, whole: bool) -> Iterator[str]:

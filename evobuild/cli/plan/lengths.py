@@ -13,8 +13,14 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.errors import require
+from evobuild.core.instructions import (
+    INSTRUCTIONS,
+    PREFERENCES,
+    Instruction,
+    iterate_instructions,
+    preference_pairs,
+)
 from evobuild.core.table_parts import part_files
-from evobuild.core.tables import INSTRUCTIONS, PREFERENCES, Instruction
 
 SAMPLE = 1000
 """Rows that are measured, spread evenly over the table."""
@@ -39,10 +45,10 @@ def example_lengths(rows: Path, tokenizer: Path) -> list[int]:
 
 
 def _texts(sample: pl.DataFrame, pairs: bool) -> Iterator[str]:
-    for row in tables.instructions(sample):
+    for row in iterate_instructions(sample):
         yield _text(row)
     if pairs:
-        for pair in tables.preference_pairs(sample):
+        for pair in preference_pairs(sample):
             yield _text(pair.row._replace(output=pair.rejected))
 
 

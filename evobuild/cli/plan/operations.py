@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evobuild.cli.plan.assumptions import LENGTHS
 from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.core.errors import UserError
-from evobuild.core.tables import SEED_ROUND
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.uri import Weights
 from evobuild.training import scratch as toy
 from evobuild.training.planning.shapes import llama_shape

@@ -15,8 +15,8 @@ from evobuild.cli.check.params import Params
 from evobuild.cli.plan import assumptions
 from evobuild.cli.plan.amounts import NONE, Amount, added, exactly
 from evobuild.cli.plan.seed_source import SeedSource, read_source, read_table, source_height, table_height
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.stages import LAST_OF_BRANCH
-from evobuild.core.tables import SEED_ROUND
 from evobuild.process.run_journal import StageRun
 
 R0 = Path(f"data/rounds/{SEED_ROUND}.parquet")

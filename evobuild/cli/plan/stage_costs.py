@@ -16,7 +16,7 @@ from evobuild.cli.plan.asking import Asking
 from evobuild.cli.plan.assumptions import BETTER_STEPS, LENGTHS, METHODS, REPEATED
 from evobuild.cli.plan.planned_rows import PlannedRows
 from evobuild.cli.plan.replies import DEFAULT_TOKENS, allowed_tokens
-from evobuild.core.tables import SEED_ROUND
+from evobuild.core.instructions import SEED_ROUND
 from evobuild.evolution.keywords import MOST_METHODS
 from evobuild.evolution.optimization_calls import optimization_calls
 

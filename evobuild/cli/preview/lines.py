@@ -12,8 +12,9 @@ from evobuild.cli.explain.lines import in_line, quoted, why
 from evobuild.cli.plan.layout import shown
 from evobuild.cli.preview.preview import PoolPreview, Preview
 from evobuild.core.conversation import chat_messages
+from evobuild.core.instructions import Instruction
 from evobuild.core.machine import Machine
-from evobuild.core.tables import Instruction, Reject
+from evobuild.core.rejects import Reject
 from evobuild.evolution.attempts import Attempt
 from evobuild.models.usage import Usage
 from evobuild.process.terminal import aligned

@@ -21,7 +21,8 @@ from evobuild.cli.check.params import Params
 from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
-from evobuild.core.tables import SEED_ROUND, Instruction, Reject
+from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, iterate_instructions
+from evobuild.core.rejects import Reject, count_reasons
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import methods
 from evobuild.evolution.attempts import Attempt
@@ -95,9 +96,9 @@ def _seed_rows(params: Params) -> list[Instruction]:
     sources = read_seed_rows(Path(given.source), given.format, given.columns or {})
     split = split_seed_rows(sources, given, params.random_seed)
     if not split.r0.height:
-        reasons = tables.count_reasons(split.rejects["reason"])
+        reasons = count_reasons(split.rejects["reason"])
         raise BadInput(f"{given.source}: no row is left for r0; lost: {reasons}")
-    return list(tables.instructions(split.r0))
+    return list(iterate_instructions(split.r0))
 
 
 def _rounds_in_order(params: Params) -> Iterator[tuple[str, str]]:
@@ -142,15 +143,15 @@ class _Line:
         attempts = list(round.evolve(lambda: above.rows))
         made.take(attempts)
         children = made.frame("child")
-        return PoolPreview(name, above.name, list(tables.instructions(children)), attempts)
+        return PoolPreview(name, above.name, list(iterate_instructions(children)), attempts)
 
     def answered(self, pool: PoolPreview, rated: bool) -> PoolPreview:
         """Answer the rows of a pool, if it is one of those that are answered, and rate them if asked to."""
         params, given = self._params, self._params.respond
         if pool.name not in params.pools or not pool.rows:
             return pool
-        table = tables.frame(tables.INSTRUCTIONS, pool.rows)
-        asked = list(tables.instructions(table.filter(~has_answer(given.seed_answers))))
+        table = tables.frame(INSTRUCTIONS, pool.rows)
+        asked = list(iterate_instructions(table.filter(~has_answer(given.seed_answers))))
         if asked:
             log(f"preview: {pool.name}, answering {len(asked)} rows")
             asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)

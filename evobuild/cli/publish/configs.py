@@ -21,12 +21,14 @@ from evobuild.cli.publish.evaluation_text import withhold_evaluation_text
 from evobuild.cli.publish.files import Config, HubFile
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import REJECTS
 
 DATASET = Path("data/dataset.parquet")
 SFT = "datasets/data/train.parquet"
 """Within the exports."""
-REJECTS = Path("data/rejects")
-SELECT = REJECTS / "select.parquet"
+REJECTS_FOLDER = Path("data/rejects")
+SELECT = REJECTS_FOLDER / "select.parquet"
 
 _TURNS = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
 BRANCH_EXPORTS = {
@@ -44,13 +46,13 @@ def sft_config(exports: Path, folder: Path) -> tuple[Config, HubFile]:
     """The data set: where the exports have it, else a copy in a folder of its own."""
     if (path := exports / SFT).exists():
         return Config("sft", SFT, _height(path)), HubFile(SFT, path)
-    rows = tables.scan(DATASET, tables.INSTRUCTIONS).sort("id")
+    rows = tables.scan(DATASET, INSTRUCTIONS).sort("id")
     return _written("sft", rows, folder)
 
 
 def branch_configs(exports: list[Path], folder: Path) -> Iterator[tuple[Config, HubFile]]:
     """What branches export, of all branches one after the other; a config without rows is none."""
-    lost = tables.scan(SELECT, tables.REJECTS).filter(pl.col("reason") == "contaminated").select("id")
+    lost = tables.scan(SELECT, REJECTS).filter(pl.col("reason") == "contaminated").select("id")
     for name, schema in BRANCH_EXPORTS.items():
         files = [path for each in exports if (path := each / f"{name}.jsonl").stat().st_size]
         if files:
@@ -66,8 +68,8 @@ def rejects_config(folder: Path) -> tuple[Config, HubFile] | None:
     Raises as `withhold_evaluation_text`.
     """
     of_stages = [
-        tables.scan(path, tables.REJECTS).select(pl.lit(path.stem).alias("stage"), pl.all())
-        for path in sorted(REJECTS.glob("*.parquet"))
+        tables.scan(path, REJECTS).select(pl.lit(path.stem).alias("stage"), pl.all())
+        for path in sorted(REJECTS_FOLDER.glob("*.parquet"))
     ]
     rows = withhold_evaluation_text(pl.concat(of_stages))
     config, file = _written("rejects", rows, folder)

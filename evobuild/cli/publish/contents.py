@@ -70,5 +70,5 @@ def sources(base: str | None) -> list[str]:
     """What there must be to publish: files, and folders with all that is in them."""
     if base is not None:
         return [str(MODELS / base), str(MODELS / "data.json"), "data/label.txt"]
-    folders = (EXPORTS, configs.REJECTS, *branch_exports(), *PAGES, configs.DATASET)
+    folders = (EXPORTS, configs.REJECTS_FOLDER, *branch_exports(), *PAGES, configs.DATASET)
     return ["data/label.txt", *map(str, folders)]

@@ -17,7 +17,7 @@ from evobuild.contamination import evaluation_sets
 from evobuild.contamination.decontaminate import NgramIndex
 from evobuild.contamination.hits import Hit
 from evobuild.contamination.params import Decontaminate
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.core.yaml_files import read_yaml
 
 HELD_OUT = Path("data/held_out.parquet")

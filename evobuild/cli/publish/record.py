@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.errors import BadInput
-from evobuild.core.json_files import read_json_file
-from evobuild.core.tables import write_json
+from evobuild.core.json_files import read_json_file, write_json
 
 FILE = Path("published.json")
 

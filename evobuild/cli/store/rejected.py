@@ -17,7 +17,9 @@ from evobuild.core import tables
 from evobuild.core.cache_segments import transaction
 from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
+from evobuild.core.evolution_tables import FAILURES
 from evobuild.core.params import load_params
+from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import AFTER_SELECT, ASKED, file_stem
 from evobuild.models import registry, reply_cache
 from evobuild.models.params import RoleParams
@@ -43,12 +45,12 @@ def rejected_texts(address: str) -> frozenset[str]:
         known = sorted(each.stem.replace("-", "@", 1) for each in folder.glob(f"{stage}*.parquet"))
         here = ", ".join(known) or "no such stage"
         raise UserError(f"--rejected: {path} does not exist; there are rejects of: {here}")
-    lost = tables.read(path, tables.REJECTS, ["id", "reply"])
+    lost = tables.read(path, REJECTS, ["id", "reply"])
     texts = set(lost["reply"])
     failures = DATA / "failures" / f"{name}.parquet"
     if stage == "evolve" and failures.exists():
         of_lost = pl.col("row").is_in(lost["id"].implode())
-        texts.update(tables.read(failures, tables.FAILURES, ["reply"], where=of_lost)["reply"])
+        texts.update(tables.read(failures, FAILURES, ["reply"], where=of_lost)["reply"])
     return frozenset(texts)
 
 

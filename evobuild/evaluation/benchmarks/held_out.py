@@ -12,9 +12,9 @@ from pathlib import Path
 
 import polars as pl
 
-from evobuild.core import tables
 from evobuild.core.chat import Reply
 from evobuild.core.conversation import PLAIN, chat_messages
+from evobuild.core.instructions import stream_instructions
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,
@@ -50,7 +50,7 @@ class HeldOut(Benchmark[Settings]):
 
     def read_items(self) -> Iterator[Item]:
         """Read the rows as they are asked for. Raises BadInput if it is no table of instructions."""
-        _, rows = tables.stream(Path(self.items_file))
+        _, rows = stream_instructions(Path(self.items_file))
         return (Item(row.id, row.domain, {"row": row}) for row in rows)
 
     def asks(self, item: Item, replies: Sequence[Reply]) -> Sequence[Ask]:

@@ -14,8 +14,8 @@ import polars as pl
 from evobuild.core.chat import Message, Reply
 from evobuild.core.conversation import PLAIN
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import content_id
 from evobuild.core.prompts import render
-from evobuild.core.tables import content_id
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,

@@ -15,7 +15,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.weights.layouts import RefusedRow, answer_lead, chat_text, unused_marks
 from evobuild.weights.literal_tokenizer import LiteralTokenizer, Tokens
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import BadInput, UserError
+from evobuild.core.instructions import Instruction, PreferencePair
 from evobuild.core.reasons import EQUAL_ANSWERS
-from evobuild.core.tables import Instruction, PreferencePair, Reject
+from evobuild.core.rejects import Reject
 from evobuild.training.examples.earlier_answers import EarlierAnswers
 from evobuild.training.examples.templates import answer_end, written_end
 from evobuild.training.examples.truncation import Turn, cut_in_proportion

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evobuild.core.errors import require
+from evobuild.core.json_files import write_json
 from evobuild.core.machine import Training
-from evobuild.core.tables import write_json
 from evobuild.core.uri import Weights
 from evobuild.training.params import TRAINING, Finetune
 from evobuild.training.running.batches import example_identity

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from evobuild.core.errors import UserError, require
-from evobuild.core.tables import write_json
+from evobuild.core.json_files import write_json
 from evobuild.core.yaml_files import read_yaml
 from evobuild.process.supervision import die_with_parent
 from evobuild.training.divergence import refuse_diverged

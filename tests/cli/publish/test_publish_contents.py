@@ -20,6 +20,8 @@ from evobuild.cli.publish import contents, files
 from evobuild.cli.publish.origin import Origin
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import REJECTS
 
 ORIGIN = Origin("data/dataset.parquet", "0" * 32, "c" * 40)
 
@@ -100,7 +102,7 @@ def test_without_the_export_of_datasets_the_data_set_is_laid_out(project: Path, 
     given = laid_out(tmp_path / "made")
     assert given.configs[0] == files.Config("sft", "sft/train.parquet", 3)
     made = pl.read_parquet(tmp_path / "made/sft/train.parquet")
-    assert made.equals(tables.read(Path("data/dataset.parquet"), tables.INSTRUCTIONS).sort("id"))
+    assert made.equals(tables.read(Path("data/dataset.parquet"), INSTRUCTIONS).sort("id"))
 
 
 def test_rows_that_share_text_with_an_evaluation_set_are_in_no_config(project: Path, tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ def test_what_has_no_row_is_left_out(project: Path, tmp_path: Path) -> None:
     for name in ("verifiers", "preferences"):
         (project / f"data/export_autoif/{name}.jsonl").write_text("")
     for path in (project / "data/rejects").glob("*.parquet"):
-        tables.write(path, tables.REJECTS.to_frame())
+        tables.write(path, REJECTS.to_frame())
     given = laid_out(tmp_path / "made")
     assert [config.name for config in given.configs] == ["sft"]
     assert given.left_out == ["preferences: no row", "verifiers: no row", "rejects: no row"]

@@ -18,6 +18,8 @@ from evobuild.cli.publish import credentials, leaks
 from evobuild.cli.publish.files import HubFile
 from evobuild.cli.publish.refusals import REASONS
 from evobuild.core import tables
+from evobuild.core.instructions import INSTRUCTIONS
+from evobuild.core.rejects import REJECTS
 
 
 def rewrite(project: Path, path: str, text: str) -> None:
@@ -123,7 +125,7 @@ def test_without_the_hubs_library_the_extra_is_named(
 
 def test_a_secret_is_never_published(hub: HubServer, project: Path, publish, monkeypatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key := "sk-0123456789abcdef")
-    table = tables.frame(tables.REJECTS, [("x", "no answer", f"401: key {key} is wrong", "")])
+    table = tables.frame(REJECTS, [("x", "no answer", f"401: key {key} is wrong", "")])
     tables.write(project / "data/rejects/respond.parquet", table)
     allowed = [word for reason in REASONS for word in ("--allow", reason)]
     code, _, said = publish("me/evolved", *allowed)
@@ -162,7 +164,7 @@ def test_a_disguised_secret_is_found_in_pages_and_tables(tmp_path: Path, written
     (tmp_path / "report.html").write_text(f"<p>{text}</p>")
     turns = (("user", "Hello."), ("assistant", text))
     row = publishing.instruction("a1")._replace(history=turns)
-    tables.write(tmp_path / "train.parquet", tables.frame(tables.INSTRUCTIONS, [row]))
+    tables.write(tmp_path / "train.parquet", tables.frame(INSTRUCTIONS, [row]))
     files = [HubFile(name, tmp_path / name) for name in ("report.html", "train.parquet")]
     assert leaks.find_leaks(files, {"it": SECRET, "other": "sk-none-of-this-is-here"}, {}) == [
         leaks.Leak("report.html", "it"), leaks.Leak("train.parquet", "it"),
@@ -172,7 +174,7 @@ def test_a_disguised_secret_is_found_in_pages_and_tables(tmp_path: Path, written
 def test_a_secret_of_several_lines_is_found_in_tables_and_in_json(tmp_path: Path) -> None:
     secret = "-----BEGIN KEY-----\r\n\tone half\nanother\\nhalf\n"
     row = publishing.instruction("a1")._replace(output=f"it says {secret} here")
-    tables.write(tmp_path / "train.parquet", tables.frame(tables.INSTRUCTIONS, [row]))
+    tables.write(tmp_path / "train.parquet", tables.frame(INSTRUCTIONS, [row]))
     (tmp_path / "rows.json").write_text(json.dumps([json.dumps(row.output)]))
     files = [HubFile(path.name, path) for path in (tmp_path / "rows.json", tmp_path / "train.parquet")]
     found = leaks.find_leaks(files, {"it": secret}, {})
@@ -235,9 +237,7 @@ def test_a_model_in_a_folder_is_told_in_a_column_of_turns(project: Path, publish
     params["models"]["evolver"] = "vllm:/srv/weights/llama[max_tokens=9]"
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     row = publishing.instruction("z9")._replace(history=(("system", "as /srv/weights/llama says"),))
-    tables.write(
-        project / "data/export/datasets/data/train.parquet", tables.frame(tables.INSTRUCTIONS, [row])
-    )
+    tables.write(project / "data/export/datasets/data/train.parquet", tables.frame(INSTRUCTIONS, [row]))
     code, _, said = publish("me/evolved", "--dry-run", "--allow", "stale", "--allow", "uncommitted")
     assert code == 1 and "datasets/data/train.parquet holds /srv/weights/llama, a place" in said
 

@@ -17,6 +17,7 @@ from hub_server import TOKEN, Fault, HubServer, digest, git_digest
 
 from evobuild.cli.publish import hub as uploading
 from evobuild.core import tables
+from evobuild.core.rejects import REJECTS
 from evobuild.reporting import report
 
 # huggingface_hub gives httpx2 the content of a file in a way that is to go.
@@ -353,7 +354,7 @@ def test_nothing_that_is_published_holds_text_of_held_out_rows(
     lost = project / "data/rejects/evolve-r1.parquet"
     whole = ("f7", "unchanged", "", publishing.HELD_OUT)
     part = ("g8", "too long", "which kind of leafhopper the zyzzogeton of the rain", "Sure!")
-    tables.write(lost, tables.frame(tables.REJECTS, [whole, part, ("e5", "too short", "told", "The reply.")]))
+    tables.write(lost, tables.frame(REJECTS, [whole, part, ("e5", "too short", "told", "The reply.")]))
     code, _, problems = publish("me/evolved", "--allow", "stale", "--allow", "uncommitted")
     assert code == 0, problems
     files = hub.repos["datasets/me/evolved"].head.files

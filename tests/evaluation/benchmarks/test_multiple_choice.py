@@ -19,6 +19,7 @@ from evobuild import __main__ as command
 from evobuild.core import tables
 from evobuild.core.chat import Choice, Message, Reply
 from evobuild.core.errors import BadInput
+from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Answer, Tools
 from evobuild.evaluation.benchmarks import ceval, mmlu
@@ -195,7 +196,7 @@ def rows_of(benchmark: MultipleChoice, said: dict[str, Any]) -> pl.DataFrame:
          [{"name": check.name, "value": check.value} for check in each.checks], "")
         for each in scored
     ]  # fmt: skip
-    return tables.frame(tables.EVALUATION, rows)
+    return tables.frame(EVALUATION, rows)
 
 
 def values(figures: dict[str, pl.DataFrame]) -> dict[str, float]:
@@ -363,7 +364,7 @@ def test_a_submission_of_a_model_that_was_not_asked_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("data/evaluation").mkdir(parents=True)
-    tables.write(Path("data/evaluation/small.parquet"), tables.frame(tables.EVALUATION, []))
+    tables.write(Path("data/evaluation/small.parquet"), tables.frame(EVALUATION, []))
     assert command.main(["ceval-submission", "small"]) == 1
     assert "holds no answers to 'ceval'; run stage evaluate@small" in capsys.readouterr().err
 

@@ -29,6 +29,8 @@ from evobuild.autoif import records  # noqa: E402
 from evobuild.autoif.records import constraint_operation  # noqa: E402
 from evobuild.cli.check.params import Params, load_all_params  # noqa: E402
 from evobuild.core import tables  # noqa: E402
+from evobuild.core.instructions import INSTRUCTIONS, Instruction  # noqa: E402
+from evobuild.core.rejects import REJECTS  # noqa: E402
 from evobuild.sandbox import choice  # noqa: E402
 from stages import crosscheck, verify  # noqa: E402
 
@@ -106,9 +108,9 @@ def _verified(codes: dict[str, str], folder: Path, params: Params) -> Iterator[s
     pairs = {own: [{"code": code, "accuracy": 1.0} for code in (each, HONEST)] for own, each in codes.items()}
     constraints = [(own, own, "", functions, CASES) for own, functions in pairs.items()]
     _write(folder / "verified", records.VERIFIED, constraints)
-    row = tables.Instruction("", "c", "s", "", "b", "chat", (), "q", "", "", "autoif")
+    row = Instruction("", "c", "s", "", "b", "chat", (), "q", "", "", "autoif")
     rows = [row._replace(id=own, operation=constraint_operation(own)) for own in codes]
-    _write(folder / "rows", tables.INSTRUCTIONS, rows)
+    _write(folder / "rows", INSTRUCTIONS, rows)
     _write(folder / "answers", records.ANSWERS, [(f"a-{own}", own, 0, ANSWER, "") for own in codes])
     given = {name: folder / name for name in ("verified", "rows", "answers")}
     outs = {name: folder / name for name in ("checks", "rejects", "counts")}
@@ -125,7 +127,7 @@ def _write(path: Path, schema, rows) -> None:
 
 def _unbalanced(stage: str, folder: Path, came: int) -> Iterator[str]:
     counts = json.loads((folder / "counts").read_text())
-    lost = tables.read(folder / "rejects", tables.REJECTS).height
+    lost = tables.read(folder / "rejects", REJECTS).height
     if not came == counts["in"] == counts["out"] + sum(counts["rejects"].values()) == counts["out"] + lost:
         yield f"{stage}: {came} rows came in, {counts['out']} went out, {lost} are rejects"
 

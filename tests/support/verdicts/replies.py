@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Choice, Reply
-from evobuild.core.tables import Instruction
+from evobuild.core.instructions import Instruction
 from evobuild.evolution import elimination, methods
 from evobuild.evolution.params import Failures
 

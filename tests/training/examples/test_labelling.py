@@ -17,7 +17,8 @@ from hypothesis import strategies as some
 from tokenizers import Tokenizer
 
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.tables import Instruction, PreferencePair, Reject
+from evobuild.core.instructions import Instruction, PreferencePair
+from evobuild.core.rejects import Reject
 from evobuild.core.uri import Weights
 from evobuild.training.examples import labelling
 from evobuild.training.examples.templates import PUBLISHED, answer_end, template_source

@@ -22,9 +22,9 @@ import polars as pl
 from evobuild.core.chat import Reply
 from evobuild.core.draws import draw_value
 from evobuild.core.errors import BadInput
+from evobuild.core.instructions import content_id
 from evobuild.core.params import Between
 from evobuild.core.prompts import render
-from evobuild.core.tables import content_id
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,
