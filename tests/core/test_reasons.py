@@ -80,7 +80,7 @@ def test_reasons_are_found_however_they_are_written():
 LOST = "named"
 def lose(row, cut, found):
     Reject(row.id, "plain", "", "a reply")
-    tables.Reject(row.id, "cut" if cut else LOST, "", "")
+    rejects.Reject(row.id, "cut" if cut else LOST, "", "")
     Reject(row.id, reason="by keyword", detail="", reply="")
     Reject(row.id, *found, "")
     raise UnreadableVerifier("raised")

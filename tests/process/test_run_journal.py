@@ -115,7 +115,7 @@ from dataclasses import dataclass
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.declaration import Out, out
 from evobuild.core.stage import run
-from evobuild.core.tables import write_json
+from evobuild.core.json_files import write_json
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 
