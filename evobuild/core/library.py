@@ -7,13 +7,9 @@ data, as they are shipped. In a checkout it is the checkout itself.
 from __future__ import annotations
 
 import hashlib
-import sys
 from contextlib import suppress
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from evobuild.core.errors import BadInput, UserError
@@ -41,19 +37,6 @@ def template_folder() -> Path:
     """Where what a project begins with lies as it is shipped: in the installed library, or its checkout."""
     installed = PACKAGE / "template"
     return installed if installed.is_dir() else PACKAGE.parent
-
-
-@cache
-def stage_script(name: str) -> ModuleType:
-    """Import the script of a stage as it is shipped, whatever `stages` the current folder has."""
-    file = template_folder() / "stages" / f"{name}.py"
-    spec = spec_from_file_location(f"evobuild.template.stages.{name}", file)
-    assert spec and spec.loader, "a Python file has a loader"
-    module = module_from_spec(spec)
-    # Annotations of its classes are looked up there.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def library_digests() -> dict[str, str]:
