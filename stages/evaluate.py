@@ -83,11 +83,11 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
     from evobuild.core.nothing_left import refuse_empty
-    from evobuild.core.stages import EVALUATED
     from evobuild.evaluation.benchmark import Tools
     from evobuild.evaluation.evaluate import evaluate_model, evaluation_counts
     from evobuild.evaluation.judge import Judge
     from evobuild.models.client import Model
+    from evobuild.models.roles import EVALUATED
 
     if args.model not in params.evaluate.models:
         raise BadParams(f"params.yaml: evaluate.models has no '{args.model}'")

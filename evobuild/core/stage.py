@@ -55,7 +55,7 @@ def run(main: Callable[..., None]) -> NoReturn:
     def work() -> int:
         words = vars(argument_parser(main).parse_args())
         began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-        address = _address(name, main, words)
+        address = _address(name, _given_name(main, words))
         check_address_space()
         _warn_of_memory(address)
         with run_journal.calls_noted() as calls, running.marked(address), stage_scratch(name):
@@ -85,20 +85,20 @@ def _warn_of_memory(address: str) -> None:
         )
 
 
-def _address(name: str, main: Callable[..., None], words: Mapping[str, Any]) -> str:
-    """What DVC calls a stage that is given some words."""
-    from evobuild.core.stages import stage_address
+def _address(name: str, instance: str) -> str:
+    """What DVC calls a stage: "respond@r1", "score"."""
+    return f"{name}@{instance}" if instance else name
 
-    names = [each for each, kind in argument_kinds(main).items() if kind is str]
-    return stage_address(name, str(words[names[0]]) if names else "")
+
+def _given_name(main: Callable[..., None], words: Mapping[str, Any]) -> str:
+    """The name of the round, pool, branch or set that the command line gives, or ''."""
+    return next((str(words[each]) for each, kind in argument_kinds(main).items() if kind is str), "")
 
 
 def _stage_run(name: str, arguments: Any, kinds: Mapping[str, Any]) -> StageRun:
     """What a run made, as its outs tell."""
-    from evobuild.core.stages import stage_address
-
     outs = _outs(arguments, kinds)
-    address = stage_address(name, instance_name(arguments, kinds))
+    address = _address(name, instance_name(arguments, kinds))
     run = StageRun(address, commit=run_journal.commit(), version=__version__)
     run = run._replace(table=str(next(iter(outs.values()), "")))
     return run_journal.with_rows(run, outs.get("counts"))
@@ -171,14 +171,12 @@ def _check_inputs(inputs: Mapping[str, Path]) -> None:
 
 def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any], has_replies: bool) -> str:
     """Where the rejects of a stage that lost all its rows are, and how their replies are asked for anew."""
-    from evobuild.core.stages import ASKED, stage_address
-
     if "rejects" not in kinds:
         return ""
-    name = Path(main.__code__.co_filename).stem
-    address = stage_address(name, instance_name(arguments, kinds))
+    address = _address(Path(main.__code__.co_filename).stem, instance_name(arguments, kinds))
+    declared = main.__globals__.get("STAGE")
     anew = f"; to ask for their replies anew: evobuild store prune --rejected {address}"
-    return f"all rejects: {arguments.rejects}{anew if has_replies and name in ASKED else ''}"
+    return f"all rejects: {arguments.rejects}{anew if has_replies and declared and declared.asks else ''}"
 
 
 def _paths_read(arguments: Any, kinds: Mapping[str, Any], ignored: Collection[str]) -> dict[str, Path]:
