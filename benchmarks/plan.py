@@ -35,7 +35,7 @@ CHANGES = [
 LINES = {
     "default": (),
     "data-only": ("--preset", "data-only"),
-    "autoif": ("--preset", "data-only", "-S", "autoif.on=true"),
+    "autoif": ("--preset", "data-only", "-S", "+branches.autoif={}", "-S", "+pools.autoif={}"),
     "evol-instruct": ("--preset", "evol-instruct", *(part for each in CHANGES for part in ("-S", each))),
 }
 TOTAL = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, Augment, Switch
+from evobuild.autoif.params import Augment
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
@@ -14,7 +14,7 @@ from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     seeds: str
     augment: Augment
 
@@ -29,9 +29,7 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        if not self.autoif.on:
-            return OFF
-        always = ("autoif.on", "autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate")
+        always = ("autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate")
         if not self.autoif.augment.rounds:
             return Reads(only=always, files=(self.autoif.seeds,))
         return Reads(prompts=("autoif/augment.jinja",), files=(self.autoif.seeds,))
@@ -68,12 +66,8 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.json_files import write_json
     from evobuild.core.reasons import commonest_reasons
     from evobuild.core.rejects import REJECTS, Reject, ledger
-    from evobuild.core.results import leave_empty
     from evobuild.models.client import Model
 
-    if not params.autoif.on:
-        leave_empty(CONSTRAINTS, out=args.constraints, rejects=args.rejects, counts=args.counts)
-        return
     settings = params.autoif.augment
     known = KnownConstraints(settings.near_duplicate)
     results = list(read_seed_constraints(Path(params.autoif.seeds), known))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, Backtranslate, Switch
+from evobuild.autoif.params import Backtranslate
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
@@ -13,7 +13,7 @@ from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     backtranslate: Backtranslate
 
 
@@ -27,10 +27,8 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        if not self.autoif.on:
-            return OFF
         if not self.autoif.backtranslate.functions:
-            return Reads(only=("autoif.on", "autoif.backtranslate.functions"))
+            return Reads(only=("autoif.backtranslate.functions",))
         return Reads(prompts=("autoif/backtranslate.jinja",))
 
 
@@ -60,7 +58,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.results import Results, leave_empty
     from evobuild.models.client import Model
 
-    if not params.autoif.on or not params.autoif.backtranslate.functions:
+    if not params.autoif.backtranslate.functions:
         leave_empty(BACKTRANSLATIONS, out=args.backtranslations, rejects=args.rejects, counts=args.counts)
         return
     given = params.autoif.backtranslate

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, Compose, Switch
+from evobuild.autoif.params import Compose
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import RandomSeed, WritesTables
+from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     compose: Compose
 
 
@@ -22,8 +22,6 @@ class Params(WritesTables):
 
     def reads(self, given: Given) -> Reads:
         own = self.autoif.compose
-        if not self.autoif.on:
-            return OFF
         return Reads(files=(own.file,)) if own.queries == "file" else Reads(unused=("autoif.compose.file",))
 
 
@@ -56,13 +54,9 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.nothing_left import refuse_empty
     from evobuild.core.reasons import NOT_DRAWN
     from evobuild.core.rejects import REJECTS, Reject, balance
-    from evobuild.core.results import leave_empty
     from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
 
-    if not params.autoif.on:
-        leave_empty(INSTRUCTIONS, out=args.rows, rejects=args.rejects, counts=args.counts)
-        return
     given, seed = params.autoif.compose, params.random_seed
     kept = list(verified.read_verified_constraints(tables.read(args.verified, VERIFIED)))
     rows, rejects = TableWriter(args.rows, INSTRUCTIONS), TableWriter(args.rejects, REJECTS)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, Crosscheck, Switch
+from evobuild.autoif.params import Crosscheck
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
+from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.stage import run
 from evobuild.sandbox.params import Limits
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     crosscheck: Crosscheck
 
 
@@ -21,9 +20,6 @@ class Params(WritesTables):
     random_seed: RandomSeed
     autoif: AutoIF
     sandbox: Limits
-
-    def reads(self, given: Given) -> Reads:
-        return Reads() if self.autoif.on else OFF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +48,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.json_files import write_json
     from evobuild.core.nothing_left import warn_of_loss_of_all
     from evobuild.core.rejects import REJECTS, Reject, ledger
-    from evobuild.core.results import leave_empty
 
-    if not params.autoif.on:
-        leave_empty(records.VERIFIED, out=args.checked, rejects=args.rejects, counts=args.counts)
-        tables.write(args.functions, records.FUNCTION_VERDICTS.to_frame())
-        tables.write(args.cases, records.CASE_VERDICTS.to_frame())
-        return
     given = tables.read(args.constraints, records.CONSTRAINTS)
     settings = params.autoif.crosscheck
     every = function_verdicts.gather_verifiers(given, tables.read(args.verifiers, records.VERIFIERS))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, Switch
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.weights.params import WeightsRole
 
@@ -18,11 +16,7 @@ class Models(Part):
 
 
 class Params(WritesTables):
-    autoif: Switch
     models: Models
-
-    def reads(self, given: Given) -> Reads:
-        return Reads() if self.autoif.on else OFF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +44,8 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.json_files import write_json
     from evobuild.core.nothing_left import warn_of_loss_of_all
     from evobuild.core.rejects import REJECTS, Reject, ledger
-    from evobuild.core.results import leave_empty
     from evobuild.weights.identities import weights_loaded
 
-    if not params.autoif.on:
-        leave_empty(VERIFIED, out=args.verified, rejects=args.rejects, counts=args.counts)
-        return
     rows, lost = tables.read(args.checked, VERIFIED), tables.frame(REJECTS, [])
     texts = tables.read(args.backtranslations, BACKTRANSLATIONS)
     beside: dict[str, object] = {"off": True}

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, SWITCH, BranchModels, Quality, Sample, Switch, Verify
+from evobuild.autoif.params import BranchModels, Quality, Sample, Verify
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import RandomSeed, WritesTables
+from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.core.uri import ChatModel
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     sample: Sample
     verify: Verify
     quality: Quality
@@ -26,10 +26,8 @@ class Params(WritesTables):
     models: BranchModels
 
     def reads(self, given: Given) -> Reads:
-        if not self.autoif.on:
-            return OFF
         counts = ("autoif.sample.count", "autoif.verify", "autoif.quality.score")
-        always = (SWITCH, "tables", *counts, "models.evolver")
+        always = ("tables", *counts, "models.evolver")
         judging = ("random_seed", "autoif.quality", "models.judge") if _is_judged(self.autoif) else ()
         answering = ("models.responder",) if self.autoif.sample.count else ()
         prompts = (PLAIN, "judge/quality.jinja") if _is_judged(self.autoif) else (PLAIN,)
@@ -75,19 +73,11 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.candidates import Branch
     from evobuild.autoif.exports import export_branch
     from evobuild.autoif.quality import Bounds, Judging, judge_branch, make_pool
-    from evobuild.autoif.records import QUALITIES
-    from evobuild.core import tables
     from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
-    from evobuild.core.results import Results, leave_empty
+    from evobuild.core.results import Results
     from evobuild.core.scratch import ScratchFolder
     from evobuild.core.table_writer import TableWriter
 
-    if not params.autoif.on:
-        leave_empty(INSTRUCTIONS, out=args.pool, rejects=args.rejects, counts=args.counts)
-        tables.write(args.qualities, QUALITIES.to_frame())
-        tables.write(args.preferences, PREFERENCES.to_frame())
-        export_branch(args.exports, args.pool, args.preferences, args.verified, {})
-        return
     responder = params.models.responder if params.autoif.sample.count else None
     bounds = Bounds(params.autoif.verify.accuracy, params.autoif.quality.score)
     judging = None

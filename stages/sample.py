@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.answering.params import Rules
-from evobuild.autoif.params import OFF, Sample, Switch
+from evobuild.autoif.params import Sample
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.reads import Given, Reads
@@ -14,7 +14,7 @@ from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     sample: Sample
 
 
@@ -36,10 +36,8 @@ class Params(WritesTables):
     def reads(self, given: Given) -> Reads:
         from evobuild.answering.response_prompt import response_template
 
-        if not self.autoif.on:
-            return OFF
         if not self.autoif.sample.count:
-            return Reads(only=("autoif.on", "autoif.sample.count"))
+            return Reads(only=("autoif.sample.count",))
         return Reads(prompts=(response_template(self.respond.prompt),))
 
 
@@ -71,7 +69,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.results import Results, leave_empty
     from evobuild.models.client import Model
 
-    if not params.autoif.on or not params.autoif.sample.count:
+    if not params.autoif.sample.count:
         leave_empty(ANSWERS, out=args.answers, rejects=args.rejects, counts=args.counts)
         return
     given = params.autoif.sample

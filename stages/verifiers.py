@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, Switch, Verifiers
+from evobuild.autoif.params import Verifiers
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.reads import Given, Reads
@@ -13,7 +13,7 @@ from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     verifiers: Verifiers
 
 
@@ -27,7 +27,7 @@ class Params(Part):
     models: Models
 
     def reads(self, given: Given) -> Reads:
-        return Reads(prompts=("autoif/verifier.jinja",)) if self.autoif.on else OFF
+        return Reads(prompts=("autoif/verifier.jinja",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,12 +56,8 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.json_files import write_json
     from evobuild.core.nothing_left import warn_of_loss_of_all
     from evobuild.core.rejects import REJECTS, Reject, ledger
-    from evobuild.core.results import leave_empty
     from evobuild.models.client import Model
 
-    if not params.autoif.on:
-        leave_empty(VERIFIERS, out=args.verifiers, rejects=args.rejects, counts=args.counts)
-        return
     settings = params.autoif.verifiers
     texts = dict(tables.read(args.constraints, CONSTRAINTS).select("id", "constraint").iter_rows())
     asked = len(texts) * settings.count

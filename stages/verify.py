@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.autoif.params import OFF, Sample, Switch, Verify
+from evobuild.autoif.params import Sample, Verify
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import WritesTables
+from evobuild.core.params import Part, WritesTables
 from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.sandbox.params import Limits
 
 
-class AutoIF(Switch):
+class AutoIF(Part):
     sample: Sample
     verify: Verify
 
@@ -23,10 +23,8 @@ class Params(WritesTables):
     sandbox: Limits
 
     def reads(self, given: Given) -> Reads:
-        if not self.autoif.on:
-            return OFF
         if not self.autoif.sample.count:
-            return Reads(only=("autoif.on", "autoif.sample.count"))
+            return Reads(only=("autoif.sample.count",))
         return Reads()
 
 
@@ -64,7 +62,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.table_writer import TableWriter
     from evobuild.sandbox.choice import best_isolation
 
-    if not params.autoif.on or not params.autoif.sample.count:
+    if not params.autoif.sample.count:
         leave_empty(CHECKS, out=args.checks, rejects=args.rejects, counts=args.counts)
         return
     constraints = verified.read_verified_constraints(tables.read(args.verified, VERIFIED))

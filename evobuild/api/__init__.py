@@ -203,7 +203,7 @@ def write_verifiers(
     with open_stages(cache, seed, evolver=evolver) as stages:
         lines = "\n".join(" ".join(text.split()) for text in constraints)
         (file := stages.folder / "constraints.txt").write_text(lines, "utf-8")
-        own = {"on": True, "seeds": file, "augment": {"rounds": 0, "near_duplicate": None}}
+        own = {"seeds": file, "augment": {"rounds": 0, "near_duplicate": None}}
         own |= {"verifiers": settings, "crosscheck": {"constraints": None, **(crosscheck or {})}}
         changes = {"autoif": own, "sandbox": sandbox or {}}
         steps = ("augment", "verifiers", "crosscheck")
@@ -230,7 +230,7 @@ def check_answers(
     given = [(f"{place:09}", "row", place, answer, "") for place, answer in enumerate(answers)]
     asked = pl.DataFrame(given, records.ANSWERS, orient="row")
     inputs = {"verified": pl.DataFrame([own], records.VERIFIED), "rows": read_caller_rows([row]).table}
-    changes = {"autoif": {"on": True}, "sandbox": sandbox}
+    changes = {"sandbox": sandbox}
     with open_stages() as stages:
         args = stages.run("verify", changes, branch="autoif", answers=asked, **inputs)
         checks = asked.join(read_table(args.checks, records.CHECKS), on="id", maintain_order="left")

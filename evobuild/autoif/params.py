@@ -20,7 +20,6 @@ from evobuild.core.params import (
     Tokens,
     default,
 )
-from evobuild.core.reads import Reads
 from evobuild.models.params import ChatRole
 
 Characters = Annotated[int, Between(1, 10**6)]
@@ -94,9 +93,11 @@ class Quality(Decoding):
 
 
 class AutoIF(Section):
-    renamed: ClassVar[dict[str, str]] = {"answers": "autoif.sample, and autoif.verify for its accuracy"}
+    renamed: ClassVar[dict[str, str]] = {
+        "answers": "autoif.sample, and autoif.verify for its accuracy",
+        "on": "gone: remove it; the branch is on if branches and pools have autoif: {}, off if neither has",
+    }
 
-    on: bool = False
     seeds: str = "data/raw/constraints.txt"
     augment: Augment = Augment()
     verifiers: Verifiers = Verifiers()
@@ -110,17 +111,6 @@ class AutoIF(Section):
 
 class Sections(Section):
     autoif: AutoIF
-
-
-class Switch(Part):
-    """Whether the branch is made at all; without it each of its stages leaves empty tables."""
-
-    on: bool
-
-
-SWITCH = "autoif.on"
-OFF = Reads(only=(SWITCH,))
-"""All that a stage of the branch reads where it is off."""
 
 
 class BranchModels(Part):

@@ -57,7 +57,7 @@ class Described(NamedTuple):
         """As the hub filters by."""
         params = self.sources.made.params
         evolved = [f"evol-{params['evolve']['strategy']}"] if params.get("rounds") else []
-        methods = [*evolved, *(["autoif"] if params.get("autoif", {}).get("on") else [])]
+        methods = [*evolved, *(["autoif"] if "autoif" in params["pools"] else [])]
         labels = [each.lower().replace(" ", "-") for each in self.sources.label.split(", ") if each]
         return ["synthetic", "evobuild", "instruction-tuning", *methods, *labels]
 

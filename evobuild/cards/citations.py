@@ -96,7 +96,7 @@ def _used(made: Provenance) -> Iterator[tuple[str, str]]:
             yield "2304.12244", "evolving by fixed operations"
         if params["evolve"].get("failures", {}).get("markers"):
             yield "2304.12244", "failures of evolution"
-    if params.get("autoif", {}).get("on"):
+    if "autoif" in params["pools"]:
         yield "2406.13542", "instructions that code verifies"
     if params.get("models", {}).get("tagger"):
         yield "2308.07074", "tags"

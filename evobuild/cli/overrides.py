@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from evobuild.cli.check.params import PARAMS, load_all_params
+from evobuild.cli.check.params import PARAMS, Params, load_all_params
 from evobuild.core.errors import BadParams, UserError
+from evobuild.core.param_errors import find_new_name
 from evobuild.core.suggestions import nearest_names, unknown_name
 from evobuild.core.yaml_files import read_yaml
 
@@ -77,6 +78,8 @@ def _remedy(params: Path, override: str, problem: str) -> str:
         if key in known and fits.startswith("+"):
             reason = "a mapping needs a '+', which adds its keys"
         return f"{reason}; write: -S {shlex.quote(fits)}"
+    if new := find_new_name(Params, key):
+        return f"the key '{key}' is now {new}"
     if key not in known:
         return unknown_name("key", key, known if nearest_names(key, known) else content)
     if name.startswith("~"):

@@ -4,7 +4,7 @@ A preset is `presets/<name>.yaml`: what it is `about`, and the params that it `s
 `extends` another, or a list of them, whose params it then sets as well where it has none of its own. It is
 printed as options of `dvc exp run`, so that the experiment's params.yaml shows every value. A mapping takes
 the place of the one before it: `-S` alone would only add its keys, so the key is removed first (`~rounds`,
-`+rounds={…}`).
+`+rounds={…}`). An entry of branches or pools is added to what is there (`++pools.autoif={}`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _BARE = re.compile(r"[\w./:@+-]+", re.ASCII)
 """Text that neither a shell nor DVC takes for more than it is."""
 _KEY = re.compile(r"[a-z]\w*(?:\.[a-z]\w*)*", re.ASCII)
 """A param by dotted key: no option, no operator of DVC's, nothing that a shell reads."""
+_ENTRY = re.compile(r"(branches|pools)\.\w+", re.ASCII)
 _BARE_NAME = re.compile(r"\w[\w-]*", re.ASCII)
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,300}")
 
@@ -47,7 +48,10 @@ def overrides(name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for key, value in read_preset(name).items():
         written = _written(FOLDER / f"{name}.yaml", key, value)
-        found |= {f"~{key}": "", f"+{key}": written} if isinstance(value, dict) else {key: written}
+        if _ENTRY.fullmatch(key):
+            found[f"++{key}"] = written
+        else:
+            found |= {f"~{key}": "", f"+{key}": written} if isinstance(value, dict) else {key: written}
     return found
 
 

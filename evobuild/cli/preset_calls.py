@@ -23,7 +23,7 @@ def describe_calls(settings: Mapping[str, Any], params: Path) -> str:
 
     Raises UserError if params or the files that they name are not as they should be.
     """
-    if not settings.get("autoif.on") or not params.exists():
+    if "autoif" not in _with({}, settings).get("branches", {}) or not params.exists():
         return ""
     content = read_yaml(params)
     given = AutoIF.model_validate(_with(content, settings)["autoif"])

@@ -31,17 +31,12 @@ class Rate(Part):
     measures: list[Any]
 
 
-class AutoIF(Part):
-    on: bool
-
-
 class ValidateParams(Part):
     """What the stage `validate` reads."""
 
     rounds: Rounds
     branches: Branches
     pools: Pools
-    autoif: AutoIF
     rate: Rate
     models: Models
     decontaminate: Decontaminate

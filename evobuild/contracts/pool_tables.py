@@ -135,7 +135,7 @@ def _preferences(params: ValidateParams, sources: Sources) -> Table:
     beside = {"is_other": pl.col("output") != pl.col("rejected"), "rejected_characters": length}
     ids = _keys(of_pools(sources.rounds, names), "id")
     known = _known(_flat(rows, **beside), "row_known", ids, "id")
-    return Table("preferences", known, "" if params.autoif.on else "autoif.on")
+    return Table("preferences", known, "" if params.branches else "branches")
 
 
 def _dataset(params: ValidateParams, sources: Sources, responses: pl.LazyFrame) -> pl.LazyFrame:

@@ -92,6 +92,14 @@ def _place(location: tuple[Any, ...]) -> str:
     return ".".join(str(part)[:60] for part in location if part != "[key]")
 
 
+def find_new_name(schema: type[BaseModel], key: str) -> str:
+    """Find what a dotted key is called now, such as "select.duplicates"; '' if it never was one."""
+    try:
+        return _renamed(schema, tuple(key.split(".")))
+    except (KeyError, IndexError):  # what is above it is no section
+        return ""
+
+
 def _renamed(schema: type[BaseModel], location: tuple[Any, ...]) -> str:
     """What a key is called now, '' if it never was one."""
     section = _schema_at(schema, location[:-1])

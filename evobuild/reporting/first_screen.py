@@ -12,7 +12,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
-from evobuild.core.stages import LAST_OF_BRANCH, STAGES, stage_address
+from evobuild.core.stages import STAGES, stage_address
 from evobuild.export.formats import DATASETS, FORMATS
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams
@@ -47,20 +47,14 @@ def count_rows(dataset: Path) -> pl.DataFrame:
 def made_by_pool(
     params: ReportParams, counts: Mapping[str, StageCounts], counted: pl.DataFrame
 ) -> list[Made]:
-    """One line a pool, in the order of params; none of a branch that is off. counted: of `count_rows`."""
+    """One line a pool, in the order of params. counted: of `count_rows`."""
     selected = dict(counted.group_by("round").agg(pl.col("len").sum()).iter_rows())
     chosen_from = params.select.pools_read(params.pools)
     return [
         Made(pool, own.rows_in, own.rows_out, selected.get(pool, 0), pool in chosen_from)
         for pool in params.pools
-        if pool not in branches_off(params, counts)
         for own in [counts[f"respond-{pool}"]]
     ]
-
-
-def branches_off(params: ReportParams, counts: Mapping[str, StageCounts]) -> list[str]:
-    """The branches that are switched off; their pools are empty."""
-    return [name for name in params.branches if counts[f"{LAST_OF_BRANCH}-{name}"].off]
 
 
 def count_selected(counted: pl.DataFrame, pools: Sequence[str]) -> list[dict[str, Any]]:

@@ -150,7 +150,6 @@ def _first_screen(
     )
     return {
         "label": label,
-        "branches_off": first_screen.branches_off(params, found),
         "best_rows": selected_rows.read_best_rows(params, where),
         "best_notes": [text for metric, text in selected_rows.NOTES.items() if metric in params.select.by],
         "made": made,

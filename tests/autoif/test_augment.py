@@ -273,7 +273,7 @@ def ran(tmp_path, store):
     seed.write_text("Use no comma.\n\nUse no colon.\n")
 
     def run(rounds):
-        own = {"on": True, "seeds": str(seed), "augment": SETTINGS.model_copy(update={"rounds": rounds})}
+        own = {"seeds": str(seed), "augment": SETTINGS.model_copy(update={"rounds": rounds})}
         update = {"autoif": GIVEN.autoif.model_copy(update=own)}
         outs = {name: tmp_path / name for name in ("constraints", "rejects", "counts")}
         stage.main(GIVEN.model_copy(update=update), stage.Arguments(branch="autoif", **outs))

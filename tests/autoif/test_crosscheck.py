@@ -232,7 +232,7 @@ def ran(tmp_path):
         tables.write(tmp_path / "constraints", given)
         tables.write(tmp_path / "verifiers", verifiers)
         update = {
-            "autoif": GIVEN.autoif.model_copy(update={"on": True, "crosscheck": settings}),
+            "autoif": GIVEN.autoif.model_copy(update={"crosscheck": settings}),
             "sandbox": limits,
         }
         names = ("constraints", "verifiers", "checked", "functions", "cases", "rejects", "counts")

@@ -150,8 +150,7 @@ def run(tmp_path, model, *constraints, texts=()):
     models = given.models.model_copy(update={"entailment": model})
     outs = {name: tmp_path / name for name in ("verified", "rejects", "counts")}
     arguments = stage.Arguments(branch="autoif", checked=checked, backtranslations=tmp_path / "texts", **outs)
-    autoif = given.autoif.model_copy(update={"on": True})
-    stage.main(given.model_copy(update={"models": models, "autoif": autoif}), arguments)
+    stage.main(given.model_copy(update={"models": models}), arguments)
     found, lost = tables.read(outs["verified"], VERIFIED), tables.read(outs["rejects"], REJECTS)
     return found, lost, json.loads(outs["counts"].read_text())
 

@@ -1,4 +1,4 @@
-"""The branch never ends the main line: switched off it asks nothing, and where all is lost it warns."""
+"""The branch never ends the main line: where all is lost, it warns."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from workspace import SHIPPED_PARAMS, change_params, lay_out
+from workspace import change_params, lay_out
 
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.rejects import OFF
 from evobuild.core.stage import call_stage
 from evobuild.core.stages import OF_BRANCHES
-from evobuild.core.yaml_files import read_yaml
 
 AFTER = ("respond", "rate")
 """The stages of the pool itself."""
@@ -40,28 +38,13 @@ def run_branch() -> Iterator[tuple[str, dict[str, object]]]:
         yield name, json.loads(Path(f"data/counts/{name}-autoif.json").read_text())
 
 
-def test_off_it_asks_nothing_and_leaves_an_empty_pool(here: Path, engine) -> None:
-    fake = engine(lambda asked: "")
-    steps = {step.name for step in OF_BRANCHES}
-    assert all(counts == OFF for name, counts in run_branch() if name in steps)
-    assert not fake.asked
-    assert tables.read(Path("data/responses/autoif.parquet"), INSTRUCTIONS).is_empty()
-    assert "0 instructions" in Path("data/export_autoif/README.md").read_text()
-
-
 def test_an_evolver_that_writes_no_function_gives_an_empty_pool_and_a_warning(
     here: Path, engine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     engine(lambda asked: "I cannot do that.")
-    change_params(here, {"autoif": {"on": True, "backtranslate": {"functions": 2}}})
+    change_params(here, {"autoif": {"backtranslate": {"functions": 2}}})
     counts = dict(run_branch())
     assert counts["quality"]["in"] == counts["respond"]["in"] == counts["rate"]["in"] == 0
     warned = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert [line.rsplit("; ", 1)[1] for line in warned] == ["the line goes on without them"] * 2
     assert "verifiers were asked for and none is left" in warned[0] and "no verifier (" in warned[1]
-
-
-def test_dvc_may_write_the_switch_without_quotes(tmp_path: Path) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_text(SHIPPED_PARAMS.read_text().replace('"on": false', "on: true"))
-    assert read_yaml(path)["autoif"]["on"] is True

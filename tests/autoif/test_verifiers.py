@@ -196,7 +196,7 @@ def ran(tmp_path, store):
     tables.write(tmp_path / "constraints", tables.frame(records.CONSTRAINTS, rows))
 
     def run(count):
-        update = {"on": True, "verifiers": given.autoif.verifiers.model_copy(update={"count": count})}
+        update = {"verifiers": given.autoif.verifiers.model_copy(update={"count": count})}
         names = ("constraints", "verifiers", "rejects", "counts")
         paths = {name: tmp_path / name for name in names}
         changed = given.model_copy(update={"autoif": given.autoif.model_copy(update=update)})

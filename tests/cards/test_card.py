@@ -234,7 +234,7 @@ def test_papers_are_those_of_what_took_part() -> None:
     assert [paper.number for paper, _ in papers_used(made)] == ["2406.00770", "2304.12244", "2412.11231"]
     made.params["evolve"] = made.params["evolve"] | {"strategy": "evol", "failures": {"markers": False}}
     made.params["select"] = made.params["select"] | {"by": "ifd", "diversity_filter": 0.1}
-    made.params["autoif"] = {"on": True}
+    made.params["pools"] = {"autoif": {}}
     assert dict((paper.number, what) for paper, what in papers_used(made)) == {
         "2304.12244": "evolving by fixed operations",
         "2406.13542": "instructions that code verifies",

@@ -15,7 +15,7 @@ from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import Params, load_all_params
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput, BadParams, UserError
-from evobuild.core.params import Pool, Round, read_yaml
+from evobuild.core.params import Branch, Pool, Round, read_yaml
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import roles
 from evobuild.seeds.params import Fetch
@@ -29,6 +29,12 @@ def shipped():
 
 def changed(shipped, section, **values):
     return shipped.model_copy(update={section: getattr(shipped, section).model_copy(update=values)})
+
+
+def with_branch(shipped):
+    return shipped.model_copy(
+        update={"branches": {"autoif": Branch()}, "pools": shipped.pools | {"autoif": Pool()}}
+    )
 
 
 def refused(given):
@@ -120,7 +126,7 @@ def test_selection_takes_from_pools(shipped, pools, message):
         ({"count": 5}, "select.share is 0.25 and select.count is 5; expected one of them"),
         (
             {"weights": {"r1": 1.0}},
-            "select.weights names r1; expected a weight for each of r1, r2, r3, autoif, or {}",
+            "select.weights names r1; expected a weight for each of r1, r2, r3, or {}",
         ),
         (
             {"weights": {"r0": 1.0, "r1": 1.0}, "pools": ["r0", "r1"], "keep_seeds": True},
@@ -441,12 +447,11 @@ def test_what_is_trained_on_is_made(shipped, values, message):
 
 @pytest.mark.parametrize("data", ["dataset", "r0", "autoif"])
 def test_the_data_set_and_any_pool_can_be_trained_on(shipped, data):
-    shipped = changed(shipped, "autoif", on=True)
-    check_params(changed(shipped, "finetune", data=data))
+    check_params(changed(with_branch(shipped), "finetune", data=data))
 
 
 def test_preference_pairs_need_answers_that_are_compared(shipped):
-    by_pairs = changed(changed(shipped, "autoif", on=True), "finetune", method="dpo", data="autoif")
+    by_pairs = changed(with_branch(shipped), "finetune", method="dpo", data="autoif")
     check_params(by_pairs)
     assert "autoif.sample.count is 0, so that there are none" in refused(
         changed(by_pairs, "autoif", sample=by_pairs.autoif.sample.model_copy(update={"count": 0}))
@@ -456,7 +461,7 @@ def test_preference_pairs_need_answers_that_are_compared(shipped):
         "pools": {"r0": Pool()},
         "select": by_pairs.select.model_copy(update={"pools": "all"}),
     }
-    assert "unknown branch 'autoif'; none is defined" in refused(by_pairs.model_copy(update=none))
+    assert "unknown branch 'autoif'; expected branches.autoif" in refused(by_pairs.model_copy(update=none))
 
 
 def test_an_adapter_is_a_lora_folder(shipped, tmp_path):
@@ -562,18 +567,24 @@ def test_a_template_that_leaves_the_row_out_is_refused(own_prompt, template, sai
 
 
 @pytest.mark.parametrize(
-    ("changes", "key"),
+    ("changes", "said"),
     [
-        ({"select.pools": ["autoif"]}, "select.pools is autoif alone"),
-        ({"finetune.data": "autoif"}, "finetune.data is 'autoif'"),
-        ({"finetune.data": "autoif", "finetune.method": "dpo"}, "finetune.data is 'autoif'"),
+        ({"select.pools": ["autoif"]}, "select.pools: unknown pool 'autoif'; choose from: r0, r1, r2, r3"),
+        (
+            {"finetune.data": "autoif"},
+            "unknown dataset or pool 'autoif'; choose from: dataset, r0",
+        ),
+        (
+            {"finetune.data": "autoif", "finetune.method": "dpo"},
+            "finetune.data, of finetune.method dpo: unknown branch 'autoif'; expected branches.autoif",
+        ),
     ],
 )
-def test_nothing_is_taken_of_a_branch_that_is_off(changes, key):
+def test_nothing_is_taken_of_a_branch_that_is_off(changes, said):
     given = variants.changed(variants.DEFAULT, changes)
-    with pytest.raises(BadParams, match=f"{key}.*autoif.on is false, so that the pool is empty"):
+    with pytest.raises(BadParams, match=said):
         check_params(Params.model_validate(given))
-    check_params(Params.model_validate(variants.changed(given, {"autoif.on": True})))
+    check_params(Params.model_validate(variants.changed(given, variants.BRANCH)))
 
 
 def test_a_list_of_rows_to_leave_out_has_to_be_there(tmp_path):

@@ -59,7 +59,7 @@ def test_templates_that_params_need_and_the_folder_lacks_are_named(mine: Path) -
     with pytest.raises(
         BadParams, match=r"mine/ lacks autoif/augment\.jinja, .* and \d+ more, .* copy"
     ) as caught:
-        checked(str(mine), **{"autoif.on": True})
+        checked(str(mine), **variants.BRANCH)
     assert "difficulty_score" not in str(caught.value)
     shutil.copytree(ROOT / "prompts", mine, dirs_exist_ok=True)
     (mine / "judge/quality.jinja").unlink()
@@ -67,7 +67,7 @@ def test_templates_that_params_need_and_the_folder_lacks_are_named(mine: Path) -
     with pytest.raises(
         BadParams, match=r"mine/ lacks judge/quality\.jinja, which these params need; add it, or"
     ):
-        checked(str(mine), **{"autoif.on": True})
+        checked(str(mine), **variants.BRANCH)
 
 
 def test_a_file_that_is_no_template_is_named(mine: Path) -> None:

@@ -10,7 +10,7 @@ from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.dag import dag_table
 from evobuild.core.errors import UserError
-from evobuild.core.stages import STAGES
+from evobuild.core.stages import OF_BRANCHES, STAGES
 
 # DVC's own, of a library of its.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")
@@ -30,11 +30,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_pipeline_fits_a_screen_and_names_every_stage_once_in_order(here: Path) -> None:
+    workspace.add_branch(here)
     lines = dag_table().splitlines()
     assert len(lines) <= 60 and max(map(len, lines)) <= 110
     found = [line.split()[0] for line in lines[1:] if not line.startswith(" ")]
     assert found == [stage.name for stage in STAGES if stage.name != "fetch"]
     assert lines[0] == "Every stage waits for check and resolve."
+
+
+def test_without_a_branch_none_of_its_stages_is_there(here: Path) -> None:
+    steps, table = {stage.name for stage in OF_BRANCHES}, dag_table()
+    assert not steps & set(table.split()) and "autoif" not in table
+    workspace.add_branch(here)
+    assert steps < set(dag_table().split())
 
 
 def test_a_stage_stands_with_what_it_is_run_for_and_what_it_waits_for(here: Path) -> None:

@@ -53,7 +53,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.setenv("EVOBUILD_STORE", str(tmp_path / "replies.sqlite"))
     shutil.copytree(ROOT / "prompts", "prompts")
     content = read_yaml(SHIPPED_PARAMS)
-    content |= {"rounds": {}, "pools": {"r0": {}, "autoif": {}}}
+    content |= {"rounds": {}, "branches": {"autoif": {}}, "pools": {"r0": {}, "autoif": {}}}
     content["select"]["pools"] = ["autoif"]
     Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     Path("dvc.yaml").touch()

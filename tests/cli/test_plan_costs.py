@@ -136,9 +136,9 @@ OFF = {
         ("keywords", {"evolve": {"strategy": "evol"}}, False),
         ("keywords", {"keywords": {"rows": 0}}, False),
         ("rate@r1", {"rate": {"measures": []}}, False),
-        ("respond@autoif", {}, False),
-        ("verify@autoif", {"autoif": {"on": True}}, True),
-        ("entailment@autoif", {"autoif": {"on": True}}, False),
+        ("verify@autoif", {}, True),
+        ("verify@autoif", {"autoif": {"sample": {"count": 0}}}, False),
+        ("entailment@autoif", {}, False),
     ],
 )
 def test_what_params_switch_off_is_off(stage, sections, is_on):

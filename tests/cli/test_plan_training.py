@@ -226,8 +226,8 @@ def test_long_rows_count_as_far_as_they_are_read(planned):
     ("sections", "most"),
     [
         ({"finetune": {"data": "r0"}}, 100),
-        ({"select": {"share": 1.0}}, 90 + 80 + 70 + 60),
-        ({"select": {"share": 0.25}}, 75),
+        ({"select": {"share": 1.0}}, 90 + 80 + 70),
+        ({"select": {"share": 0.25}}, 60),
         ({"select": {"share": None, "count": 12}}, 12),
         ({"select": {"pools": ["r1"], "share": 0.5, "keep_seeds": True}}, 100 + 90),
     ],

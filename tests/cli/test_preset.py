@@ -60,7 +60,10 @@ def test_a_preset_sets_just_what_its_file_says(tmp_path: Path, name: str) -> Non
     assert {key: at(found, key) for key in wanted} == wanted
     for key in wanted:
         *sections, last = key.split(".")
-        (at(found, ".".join(sections)) if sections else found)[last] = at(shipped, key)
+        there, section = (at(each, ".".join(sections)) if sections else each for each in (shipped, found))
+        section |= {last: there[last]} if last in there else {}
+        if last not in there:
+            del section[last]
     assert found == shipped
 
 
@@ -88,18 +91,21 @@ def test_params_with_a_preset_are_right(tmp_path: Path, name: str) -> None:
     check_params(load_all_params(applied(tmp_path, [*preset.options(name), *needed])))
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        ["~branches.autoif", "~pools.autoif", "select.pools=[r1,r2,r3]"],
-        [f"~{key}.r{number}" for key in ("rounds", "pools") for number in (1, 2, 3)] + ["select.pools=all"],
-    ],
-    ids=["no branch", "no round"],
-)
-def test_dvc_takes_all_branches_and_all_rounds_away(tmp_path: Path, changes: list[str]) -> None:
+def test_dvc_takes_all_rounds_away(tmp_path: Path) -> None:
+    changes = [f"~{key}.r{number}" for key in ("rounds", "pools") for number in (1, 2, 3)]
     found = load_all_params(applied(tmp_path, [word for each in changes for word in ("-S", each)]))
     check_params(found)
-    assert not found.branches or not found.rounds
+    assert not found.rounds
+
+
+@pytest.mark.parametrize("rounds", [(), ("-S", "~rounds.r3", "-S", "~pools.r3")])
+def test_the_branch_is_added_to_the_pools_that_are_there(tmp_path: Path, rounds: tuple[str, ...]) -> None:
+    branch = ["-S", "+branches.autoif={}", "-S", "+pools.autoif={}"]
+    found = load_all_params(applied(tmp_path, [*rounds, *branch]))
+    check_params(found)
+    assert list(found.branches) == ["autoif"] and list(found.pools) == ["r0", *found.rounds, "autoif"]
+    by_preset = load_all_params(applied(tmp_path, [*rounds, *preset.options("autoif")]))
+    assert (by_preset.branches, by_preset.pools) == (found.branches, found.pools)
 
 
 @pytest.mark.parametrize("before", NAMES)
@@ -240,7 +246,7 @@ def test_a_preset_says_what_autoif_will_ask(tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     own = {"rounds": 3, "count": 4}
     settings = {f"autoif.augment.{key}": value for key, value in own.items()} | {
-        "autoif.on": True,
+        "branches.autoif": {},
         "autoif.verifiers.count": 6,
         "autoif.crosscheck.constraints": None,
         "autoif.compose.count": 16,
@@ -252,7 +258,8 @@ def test_a_preset_says_what_autoif_will_ask(tmp_path):
         in said
     )
     assert "10 answers for each constraint that is left" in said
-    assert preset_calls.describe_calls(settings | {"autoif.on": False}, tmp_path / "params.yaml") == ""
+    del settings["branches.autoif"]
+    assert preset_calls.describe_calls(settings, tmp_path / "params.yaml") == ""
     assert preset_calls.describe_calls(settings, tmp_path / "none.yaml") == ""
 
 
@@ -260,4 +267,4 @@ def test_the_options_alone_go_to_standard_output(capfd, tmp_path, monkeypatch):
     monkeypatch.setattr(preset_calls, "describe_calls", lambda settings, params: "asks much")
     assert command.main(["preset", "autoif"]) == 0
     out, err = capfd.readouterr()
-    assert err == "asks much\n" and out.startswith("-S autoif.on=true ")
+    assert err == "asks much\n" and out.startswith("-S ++branches.autoif={} -S ++pools.autoif={} ")

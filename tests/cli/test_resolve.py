@@ -38,11 +38,9 @@ def weights(monkeypatch):
 
 
 def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
-    """Stages whose settings differ, REPORT aside; the branch is on unless it is switched off."""
+    """Stages whose settings differ, REPORT aside, with the branch."""
     first, second = (
-        settings.resolve_settings_of(
-            variants.changed(variants.DEFAULT, {"autoif.on": True} | each), unanswered
-        )
+        settings.resolve_settings_of(variants.changed(variants.DEFAULT, variants.BRANCH | each), unanswered)
         for each in (before, after)
     )
     return {stem for stem in first if first[stem] != second[stem]} - REPORT
@@ -103,7 +101,6 @@ def changed(before: dict, after: dict, unanswered: int = 0) -> set[str]:
         (UNJUDGED | {"autoif.sample.count": 0}, {"autoif.sample.temperature": 0.1, "sandbox.seconds": 1.0},
          {"crosscheck-autoif"}),
         ({"autoif.augment.rounds": 0}, {"autoif.augment.temperature": 0.1}, set()),
-        ({"autoif.on": False}, {"autoif.augment.count": 3, "autoif.sample.count": 9}, set()),
         ({"autoif.backtranslate.functions": 0}, {"autoif.backtranslate.max_tokens": 9}, set()),
     ],
 )  # fmt: skip
@@ -123,7 +120,7 @@ def test_the_seeds_own_answers_need_no_responder_unless_one_is_missing():
 def here(tmp_path, monkeypatch):
     """A folder with prompts and the lock file, to change them."""
     workspace.lay_out(tmp_path)
-    workspace.change_params(tmp_path, {"autoif": {"on": True}})
+    workspace.add_branch(tmp_path)
     monkeypatch.chdir(tmp_path)
     prompts._environment.cache_clear()
     return tmp_path

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from contract_line import ROUNDS, Line, line_params, output_params, settings
+from contract_line import Line, line_params, output_params, settings
 from workspace import ROOT
 
 from evobuild.contracts import validate
@@ -22,7 +22,7 @@ from evobuild.contracts.suites import TABLES, Entry
 from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.evaluation_tables import CONTAMINATION
-from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
+from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import MEASURES
 from evobuild.core.rejects import OFF, REJECTS
 
@@ -192,18 +192,14 @@ def test_rows_that_are_contaminated_repeated_or_in_another_language_are_told(tmp
 
 
 def test_a_line_of_which_all_is_off_that_can_be_passes_and_says_so(tmp_path: Path) -> None:
-    line, content = Line(tmp_path), settings()
+    line, content, pools = Line(tmp_path), settings(), ("r0", "r1")
     for measure in MEASURES:
-        for pool in ROUNDS:
+        for pool in pools:
             line.write(f"{measure.folder}/{pool}", measure.schema, [])
-        for stem in [f"rate-{pool}" for pool in ROUNDS] if measure.stage == "rate" else [measure.stage]:
-            off = OFF if measure.stage == "rate" else dict.fromkeys(ROUNDS, OFF)
+        for stem in [f"rate-{pool}" for pool in pools] if measure.stage == "rate" else [measure.stage]:
+            off = OFF if measure.stage == "rate" else dict.fromkeys(pools, OFF)
             line.count(stem, off, [])
-    for folder in ("rounds", "responses"):
-        line.write(f"{folder}/autoif", INSTRUCTIONS, [])
-    line.write("preferences/autoif", PREFERENCES, [])
     line.write("contamination/held_out", CONTAMINATION, [])
-    line.count("respond-autoif", {"in": 0, "out": 0, "rejects": {}}, [])
     children = line.rows["r1"]
     kept = pl.read_parquet(tmp_path / "dataset.parquet").filter(pl.col("round") == "r1")
     nothing = [
@@ -214,7 +210,7 @@ def test_a_line_of_which_all_is_off_that_can_be_passes_and_says_so(tmp_path: Pat
     line.count("select", {"in": 4, "out": 2, "rejects": {"not answered": 1, "no ic_ifd": 1}}, lost)
     off = dict.fromkeys(("scorer", "embedder", "reward", "tagger"))
     content |= {"models": content["models"] | off, "rate": content["rate"] | {"measures": []}}
-    content |= {"autoif": content["autoif"] | {"on": False}}
+    content |= {"branches": {}, "pools": {name: {} for name in pools}}
     given, parameters = line_tables(ValidateParams.model_validate(content), line.sources, None)
     found = validate.validate_tables(given, ROOT / "expectations", parameters)
     assert [str(failure) for failure in found.failures("critical")] == []
@@ -225,6 +221,6 @@ def test_a_line_of_which_all_is_off_that_can_be_passes_and_says_so(tmp_path: Pat
         "diversity": "models.embedder",
         "rewards": "models.reward",
         "tags": "models.tagger",
-        "preferences": "autoif.on",
+        "preferences": "branches",
         "drift": "contracts.against",
     }

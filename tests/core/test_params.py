@@ -271,13 +271,24 @@ def test_an_old_key_is_refused_with_the_new_one_in_one_line(tmp_path, old, new, 
         assert str(caught.value) == f"{file}: the key {message}"
 
 
-@pytest.mark.parametrize("section", ["score", "reward"])
-def test_a_key_that_is_gone_is_refused_as_such(section):
+@pytest.mark.parametrize(
+    ("section", "key", "remedy"),
+    [
+        ("score", "batch_tokens", "it had no effect"),
+        ("reward", "batch_tokens", "it had no effect"),
+        (
+            "autoif",
+            "on",
+            "remove it; the branch is on if branches and pools have autoif: {}, off if neither has",
+        ),
+    ],
+)
+def test_a_key_that_is_gone_is_refused_as_such(section, key, remedy):
     content = read_yaml(SHIPPED_PARAMS)
-    content[section]["batch_tokens"] = 4096
+    content[section][key] = 0
     with pytest.raises(BadParams) as caught:
         validated(Path("params.yaml"), content, Params)
-    assert str(caught.value) == f"params.yaml: the key '{section}.batch_tokens' is now gone: it had no effect"
+    assert str(caught.value) == f"params.yaml: the key '{section}.{key}' is now gone: {remedy}"
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ def test_a_scalar_is_what_it_plainly_is_or_text(tmp_path: Path, text: str, value
     assert (found, type(found)) == (value, type(value))
 
 
+def test_a_word_for_yes_or_no_is_text_as_a_key(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("on: off\nno: {Y: yes}\n")
+    assert read_yaml(tmp_path / "a.yaml") == {"on": False, "no": {"Y": True}}
+
+
 def test_anchors_and_merge_keys_are_taken_and_own_keys_win(tmp_path: Path) -> None:
     text = "a: &x {k: 1, l: 1}\nb: &y {<<: *x, k: 2}\nc: {<<: *y, m: 3}\nd: *x\n"
     (tmp_path / "a.yaml").write_text(text)

@@ -40,7 +40,7 @@ UNTRACKED = {".dvc/tmp/rwlock", "dvclive/metrics.json", "data/run.js"}
 LOCAL = {"machine.yaml", "evobuild.lock"}
 """Files at the top that a user makes."""
 OPEN = re.compile(
-    r"fetch|rounds|pools|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)"
+    r"fetch|rounds|pools|branches|decontaminate\.(sets|columns)|select\.(weights|filters\.ranges)"
     r"|evaluate\.(models|benchmarks)|contracts\.thresholds"
 )
 """Params that take entries of any name."""

@@ -294,7 +294,8 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     (here / "seeds.txt").write_bytes(b"\xef\xbb\xbfUse no comma.\r\nSay no \xff\r\n")
     given = copy.deepcopy(SHIPPED)
     given["seed"] |= {"source": "none.jsonl", "rows": 3}
-    given["autoif"] |= {"on": True, "seeds": "seeds.txt"}
+    given["branches"] = {"autoif": {}}
+    given["autoif"] |= {"seeds": "seeds.txt"}
     given["autoif"]["augment"]["rounds"] = 0
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["sample"]["count"] = count
@@ -303,22 +304,14 @@ def test_a_branch_is_bounded_by_its_seeds_and_answered_once(here, count, answers
     assert asked == [2 * values.autoif.verifiers.count, answers, responses]
 
 
-def test_a_branch_that_is_off_asks_nothing(here):
-    given = copy.deepcopy(SHIPPED)
-    given["seed"] |= {"source": "none.jsonl", "rows": 3}
-    given["autoif"]["on"] = False
-    values = Params.model_validate(given)
-    stages = [*branch_addresses(["autoif"]), "respond@autoif", "rate@autoif"]
-    assert not any(bounds_of(values, machine.load_machine(), *stages))
-
-
 @pytest.mark.parametrize(("count", "rows", "responses"), [(2, None, 4), (9, None, 8), (9, 5, 5), (9, 50, 8)])
 def test_queries_of_a_file_and_a_cut_of_rows_bound_a_branch(here, count, rows, responses):
     (here / "seeds.txt").write_text("Use no comma.\nSay no word.\n")
     (here / "queries.jsonl").write_text('{"instruction": "Name a river."}\n' * 4)
     given = copy.deepcopy(SHIPPED)
     given["seed"] |= {"source": "none.jsonl", "rows": 3}
-    given["autoif"] |= {"on": True, "seeds": "seeds.txt"}
+    given["branches"] = {"autoif": {}}
+    given["autoif"] |= {"seeds": "seeds.txt"}
     given["autoif"]["augment"]["rounds"] = 0
     given["autoif"]["crosscheck"]["constraints"] = None
     given["autoif"]["sample"]["count"] = 0

@@ -44,7 +44,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 DVC = PIPELINE["stages"]
-PARAMS = yaml.safe_load(SHIPPED_PARAMS.read_text())
+WITH_BRANCH = (
+    SHIPPED_PARAMS.read_text()
+    .replace("\nbranches: {}\n", "\nbranches: {autoif: {}}\n")
+    .replace("\n  r3: {}\n", "\n  r3: {}\n  autoif: {}\n")
+)
+"""The shipped params, and the branch, which is off by default."""
+PARAMS = yaml.safe_load(WITH_BRANCH)
 PACKAGE = "evobuild/__init__.py"
 OF_NO_STAGE = {
     PACKAGE,
@@ -409,9 +415,7 @@ def committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore", LOCK):
         shutil.copy(ROOT / name, root / name)
-    shutil.copy(SHIPPED_PARAMS, root)
-    (root / "tests/support").mkdir(parents=True)
-    shutil.copy(SHIPPED_PARAMS, root / "tests/support")
+    (root / "params.yaml").write_text(WITH_BRANCH)
     with contextlib.chdir(root), Repo.init(no_scm=True) as repo:
         for stage in repo.index.stages:
             for out in stage.outs:
@@ -807,7 +811,7 @@ def stands_in_dvc_yaml(key: str) -> bool:
 def test_a_dict_that_makes_stages_reaches_no_other(
     committed: Path, old: str, new: str, expected: set[str]
 ) -> None:
-    text = SHIPPED_PARAMS.read_text()
+    text = WITH_BRANCH
     assert old in text
     whole_file = {name for name in DVC if reach.params(name) is None}
     with changed(committed / "params.yaml", text.replace(old, new)):

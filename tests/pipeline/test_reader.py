@@ -19,7 +19,6 @@ from evobuild.evolution.methods import SLOT
 CHANGES = workspace.SMALL | {
     "models": {"embedder": None, "scorer": None},
     "select": {"pools": "all", "share": 0.5, "by": "difficulty"},
-    "autoif": {"on": False},
     "branches": {},
     "pools": {"r1": {}, "r2": {}},
     "bases": {},

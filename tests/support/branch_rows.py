@@ -46,8 +46,7 @@ def of_branch(parent: Instruction, own="c1") -> Instruction:
 
 
 def changed(section: str, given: Params | None = None, /, **values: object) -> Params:
-    """The given params, or those that are shipped, with the branch on and some values of it changed."""
+    """The given params, or those that are shipped, with some values of the branch changed."""
     given = given or load_all_params(SHIPPED_PARAMS)
     part = getattr(given.autoif, section).model_copy(update=values)
-    changes = {section: part, "on": True}
-    return given.model_copy(update={"autoif": given.autoif.model_copy(update=changes)})
+    return given.model_copy(update={"autoif": given.autoif.model_copy(update={section: part})})

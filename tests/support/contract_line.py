@@ -32,7 +32,7 @@ def settings(**changes: Any) -> dict[str, Any]:
     content |= {
         "rounds": {"r1": {"parent": "r0"}},
         "pools": {name: {} for name in ROUNDS},
-        "autoif": content["autoif"] | {"on": True},
+        "branches": {"autoif": {}},
         "models": content["models"] | {"reward": "a/b", "tagger": "simulated:large"},
         "contracts": content["contracts"] | changes,
     }

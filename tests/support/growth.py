@@ -34,7 +34,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "auto, e*": {"evolve": {"strategy": "auto", "method": "optimized"}},
     "auto, e0": {"evolve": {"strategy": "auto", "method": "e0"}},
     "evol": {"evolve": {"strategy": "evol"}},
-    "autoif": {"autoif": {"on": True}},
+    "autoif": {},
 }
 """Params of each strategy, by section."""
 LINE: dict[str, Any] = {

@@ -20,6 +20,9 @@ from evobuild.training.params import SHARED
 
 DEFAULT: dict[str, Any] = yaml.safe_load(SHIPPED_PARAMS.read_text())
 
+BRANCH: dict[str, Any] = {"branches.autoif": {}, "pools.autoif": {}}
+"""The branch, which is off by default."""
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "the default": {},
     "operations": {"evolve.strategy": "evol"},
@@ -33,13 +36,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "any language": {"evolve.failures.language": False},
     "gains": {"optimize.difficulty_weight": 1.0},
     "no keywords": {"keywords.rows": 0},
-    "the branch": {"autoif.on": True},
-    "seeds alone": {"autoif.on": True, "autoif.augment.rounds": 0},
-    "all constraints": {"autoif.on": True, "autoif.crosscheck.constraints": None},
-    "no back-translation": {"autoif.on": True, "autoif.backtranslate.functions": 0},
-    "queries of a file": {"autoif.on": True, "autoif.compose.queries": "file"},
-    "no samples": {"autoif.on": True, "autoif.sample.count": 0},
-    "no quality": {"autoif.on": True, "autoif.quality.score": None},
+    "the branch": BRANCH,
+    "seeds alone": BRANCH | {"autoif.augment.rounds": 0},
+    "all constraints": BRANCH | {"autoif.crosscheck.constraints": None},
+    "no back-translation": BRANCH | {"autoif.backtranslate.functions": 0},
+    "queries of a file": BRANCH | {"autoif.compose.queries": "file"},
+    "no samples": BRANCH | {"autoif.sample.count": 0},
+    "no quality": BRANCH | {"autoif.quality.score": None},
     "the paper's prompt": {"respond.prompt": "paper"},
     "new answers": {"respond.seed_answers": "replace"},
     "no ratings": {"rate.measures": []},
@@ -50,7 +53,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "other weights": {"models.scorer": "a/b", "bases": {"toy": {"model": "a/b"}}},
     "experience": {"models.scorer": "models/experienced"},
     "adapters": {"finetune.lora.rank": 8, "experience.lora.rank": 8},
-    "preferences": {"autoif.on": True, "finetune.method": "dpo", "finetune.data": "autoif"},
+    "preferences": BRANCH | {"finetune.method": "dpo", "finetune.data": "autoif"},
     "a base that goes its own way": {
         "bases": {
             "toy": {

@@ -36,9 +36,9 @@ SMALL: dict[str, Any] = {
     "optimize": {"steps": 2, "batch": 4},
     "rounds": {"r1": {"parent": "r0"}, "r2": {"parent": "r1"}},
     "keywords": {"rows": 3},
+    "branches": {"autoif": {}},
     "pools": {"r0": {}, "r1": {}, "autoif": {}},
     "autoif": {
-        "on": True,
         "augment": {"rounds": 1, "count": 4},
         "verifiers": {"count": 2},
         "crosscheck": {"constraints": 4},
@@ -96,6 +96,12 @@ def change_params(root: Path, changes: Mapping[str, Any]) -> None:
         whole = section in ("rounds", "pools", "branches", "bases") or not isinstance(values, dict)
         params[section] = values if whole else _changed(params[section], values)
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def add_branch(root: Path) -> None:
+    """Have the branch made, and its pool answered and rated."""
+    pools = params(root)["pools"] | {"autoif": {}}
+    change_params(root, {"branches": {"autoif": {}}, "pools": pools})
 
 
 def params(root: Path) -> dict[str, Any]:

@@ -39,8 +39,8 @@ class Own(Section):
     prompts: PromptFolder = "prompts"
     allow_toy: bool = False
     rounds: Rounds = default({"r1": {"parent": "r0"}, "r2": {"parent": "r1"}, "r3": {"parent": "r2"}})
-    branches: Branches = default({"autoif": {}})
-    pools: Pools = default({"r0": {}, "r1": {}, "r2": {}, "r3": {}, "autoif": {}})
+    branches: Branches = default({})
+    pools: Pools = default({"r0": {}, "r1": {}, "r2": {}, "r3": {}})
 
 
 class Params(

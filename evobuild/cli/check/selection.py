@@ -36,11 +36,6 @@ def _check_pools(params: Params) -> None:
     for name in [] if given.pools == "all" else given.pools:
         if name not in params.pools:
             raise BadParams(f"params.yaml: select.pools: {unknown_name('pool', name, params.pools)}")
-    if given.pools != "all" and set(given.pools) <= set(params.branches) and not params.autoif.on:
-        raise BadParams(
-            f"params.yaml: select.pools is {', '.join(given.pools)} alone, and autoif.on is false, so that "
-            "the pool is empty; expected autoif.on: true, or other pools"
-        )
     if given.keep_seeds and SEED_ROUND not in params.pools:
         raise BadParams(
             f"params.yaml: select.keep_seeds needs the pool {SEED_ROUND}; expected pools.{SEED_ROUND}: {{}}"

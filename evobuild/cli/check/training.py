@@ -24,13 +24,8 @@ def _check_data(params: Params) -> None:
         said = unknown_name("dataset or pool", data, [DATASET, *params.pools])
         raise BadParams(f"params.yaml: finetune.data: {said}")
     if is_dpo and data not in params.branches:
-        said = unknown_name("branch", data, params.branches)
+        said = unknown_name("branch", data, params.branches, "" if params.branches else "branches.autoif")
         raise BadParams(f"params.yaml: finetune.data, of finetune.method dpo: {said}")
-    if data in params.branches and not params.autoif.on:
-        raise BadParams(
-            f"params.yaml: finetune.data is '{data}', and autoif.on is false, so that the pool is empty; "
-            "expected autoif.on: true, or other data"
-        )
     if is_dpo and not params.autoif.sample.count:
         raise BadParams(
             f"params.yaml: finetune.method is dpo on the pairs of {data}, but autoif.sample.count is 0, "

@@ -136,8 +136,6 @@ class PlannedRows:
 
     def constraints(self, branch: str) -> Amount:
         """Constraints to write verifiers for: as many as there are, or as are given and asked for."""
-        if not self.params.autoif.on:
-            return NONE
         if there := self._counted(f"augment@{branch}", f"data/{branch}/constraints.parquet"):
             return there
         # Bytes: whether it is text is for the stage to say.
@@ -154,8 +152,6 @@ class PlannedRows:
 
     def composed(self, branch: str) -> Amount:
         """Rows of constraints and queries."""
-        if not self.params.autoif.on:
-            return NONE
         if there := self._counted(f"compose@{branch}", f"data/{branch}/rows.parquet"):
             return there
         given = self.params.autoif.compose

@@ -102,12 +102,8 @@ def _keywords(given: PlannedRows, _: str) -> list[Asking]:
 # Branches.
 
 
-def _has_branch(given: PlannedRows, _: str) -> bool:
-    return given.params.autoif.on
-
-
 def _samples(given: PlannedRows, _: str) -> bool:
-    return given.params.autoif.on and bool(given.params.autoif.sample.count)
+    return bool(given.params.autoif.sample.count)
 
 
 def _judges(given: PlannedRows, name: str) -> bool:
@@ -115,7 +111,7 @@ def _judges(given: PlannedRows, name: str) -> bool:
 
 
 def _translates(given: PlannedRows, _: str) -> bool:
-    return given.params.autoif.on and bool(given.params.autoif.backtranslate.functions)
+    return bool(given.params.autoif.backtranslate.functions)
 
 
 def _augment(given: PlannedRows, _: str) -> list[Asking]:
@@ -146,18 +142,14 @@ def _quality(given: PlannedRows, branch: str) -> list[Asking]:
 # Pools.
 
 
-def _has_rows(given: PlannedRows, pool: str) -> bool:
-    return pool not in given.params.branches or given.params.autoif.on
-
-
 def _respond(given: PlannedRows, pool: str) -> list[Asking]:
     rows = given.unanswered if pool == SEED_ROUND else given.rows(pool)
     calls = NONE if given.is_sampled(pool) else rows
     return _asking(given, "respond", "responder", calls, given.text(pool))
 
 
-def _rates(given: PlannedRows, pool: str) -> bool:
-    return bool(given.params.rate.measures) and _has_rows(given, pool)
+def _rates(given: PlannedRows, _: str) -> bool:
+    return bool(given.params.rate.measures)
 
 
 def _rate(given: PlannedRows, pool: str) -> list[Asking]:
@@ -175,10 +167,6 @@ def _tag(given: PlannedRows, _: str) -> list[Asking]:
 def _has(role: str) -> Callable[[PlannedRows, str], bool]:
     """Whether a model plays a role."""
     return lambda given, _: getattr(given.params.models, role) is not None
-
-
-def _contradicts(given: PlannedRows, _: str) -> bool:
-    return given.params.autoif.on and given.params.models.entailment is not None
 
 
 def _scorer_is_experienced(given: PlannedRows, _: str) -> bool:
@@ -220,16 +208,16 @@ COSTS: Mapping[str, StageCost] = {
     "optimize": StageCost(_optimizes, _optimize),
     "evolve": StageCost(asks=_evolve, rows=_parents),
     "keywords": StageCost(_lists_methods, _keywords),
-    "augment": StageCost(_has_branch, _augment),
-    "verifiers": StageCost(_has_branch, _verifiers),
-    "crosscheck": StageCost(_has_branch, rows=lambda given, name: given.constraints(name), row=0.15),
+    "augment": StageCost(asks=_augment),
+    "verifiers": StageCost(asks=_verifiers),
+    "crosscheck": StageCost(rows=lambda given, name: given.constraints(name), row=0.15),
     "backtranslate": StageCost(_translates, _backtranslate),
-    "entailment": StageCost(_contradicts, rows=_composed, fixed=8, operations=operations.entailment),
-    "compose": StageCost(_has_branch, rows=_composed),
+    "entailment": StageCost(_has("entailment"), rows=_composed, fixed=8, operations=operations.entailment),
+    "compose": StageCost(rows=_composed),
     "sample": StageCost(_samples, _sample),
     "verify": StageCost(_samples, rows=lambda given, name: given.samples(name), row=0.015),
-    "quality": StageCost(_has_branch, _quality),
-    "respond": StageCost(_has_rows, _respond, rows=_one_pool),
+    "quality": StageCost(asks=_quality),
+    "respond": StageCost(asks=_respond, rows=_one_pool),
     "rate": StageCost(_rates, _rate, rows=_one_pool),
     "score": StageCost(_has("scorer"), fixed=6, operations=operations.score),
     "diversity": StageCost(_has("embedder"), fixed=9, operations=operations.diversity),

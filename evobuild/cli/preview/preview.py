@@ -111,7 +111,7 @@ def _rounds_in_order(params: Params) -> Iterator[tuple[str, str]]:
 
 
 def _left_out(params: Params) -> Iterator[str]:
-    for name in params.branches if params.autoif.on else ():
+    for name in params.branches:
         yield f"the branch {name} is not previewed"
 
 

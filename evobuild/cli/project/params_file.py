@@ -27,7 +27,8 @@ _Representer.add_representer(type(None), _Representer.represent_none)
 def set_params(path: Path, values: Mapping[str, Any]) -> None:
     """Write values into a params file, by dotted key, such as {"seed.columns": {"output": "reply"}}.
 
-    A mapping takes the place of the one before it. Raises BadParams at a key that the file lacks.
+    A mapping takes the place of the one before it. Raises BadParams at a key that the file lacks,
+    unless it is an entry that is {}, such as pools.autoif.
     """
     yaml = YAML()
     yaml.width, yaml.preserve_quotes, yaml.Representer = 4096, True, _Representer
@@ -37,9 +38,9 @@ def set_params(path: Path, values: Mapping[str, Any]) -> None:
         section = content
         for name in above:
             section = section.get(name) if isinstance(section, dict) else None
-        if not isinstance(section, dict) or last not in section:
+        if not isinstance(section, dict) or (last not in section and value != {}):
             raise BadParams(f"{path.name}: has no {key}, which is to be set")
-        old, section[last] = section[last], _laid_out(value)
+        old, section[last] = section.get(last), _laid_out(value)
         _keep_comment_behind(section, last, old)
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(content, file)

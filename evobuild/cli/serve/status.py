@@ -14,7 +14,6 @@ from evobuild.core.errors import UserError
 from evobuild.core.machine import repository_root
 from evobuild.core.measures import MEASURES
 from evobuild.core.params import load_params
-from evobuild.core.stages import OF_BRANCHES, stage_address
 from evobuild.models import progress
 from evobuild.process import run_journal, running
 from evobuild.process.run_journal import StageRun
@@ -79,7 +78,6 @@ def _read_stages(known: Mapping[str, StageRun]) -> tuple[list[dict[str, Any]], s
         order, off, problem = stage_order(params), _stages_off(params), ""
     except UserError as error:
         order, off, problem = list(known), frozenset(), str(error)
-    off |= _off_with_their_branch(known)
     return [
         {"stage": name}
         | ({each: getattr(known[name], each) for each in shown} if name in known else {})
@@ -93,14 +91,6 @@ def _stages_off(params: ReportParams) -> frozenset[str]:
     models = params.models.model_dump()
     switched = {each.stage: models.get(each.switch.removeprefix("models."), True) for each in MEASURES}
     return frozenset(["fetch", *(stage for stage, model in switched.items() if model is None)])
-
-
-def _off_with_their_branch(known: Mapping[str, StageRun]) -> frozenset[str]:
-    """Name the steps of branches of which another step was off when it last ran here."""
-    steps = [stage.name for stage in OF_BRANCHES]
-    parts = [(name.partition("@")[::2], run.off) for name, run in known.items()]
-    branches = {branch for (step, branch), off in parts if step in steps and off}
-    return frozenset(stage_address(step, branch) for branch in branches for step in steps)
 
 
 def _read_tasks(stage: str) -> list[Task]:

@@ -83,8 +83,7 @@ def _ran(stage, codes, folder: Path) -> list[str]:
 def _params() -> Params:
     given = load_all_params(SHIPPED_PARAMS)
     limits = given.sandbox.model_copy(update={"seconds": patience.scaled(0.5)})
-    on = given.autoif.model_copy(update={"on": True})
-    return given.model_copy(update={"sandbox": limits, "autoif": on})
+    return given.model_copy(update={"sandbox": limits})
 
 
 def _crosschecked(codes: dict[str, str], folder: Path, params: Params) -> Iterator[str]:
