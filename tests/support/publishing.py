@@ -86,7 +86,8 @@ def write_all(root: Path) -> None:
     """Write all files, the data of which no stage makes."""
     root.mkdir()
     params = yaml.safe_load(workspace.SHIPPED_PARAMS.read_text()) | {
-        "bases": {BASE: {"model": "models/scratch"}}
+        "bases": {BASE: {"model": "models/scratch"}},
+        "branches": {"autoif": {}},
     }
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))

@@ -11,6 +11,7 @@ from evobuild.cli.publish.files import CARD, Config, Contents, HubFile, files_un
 from evobuild.cli.publish.origin import Origin
 from evobuild.core.errors import UserError
 from evobuild.core.json_files import read_json_file
+from evobuild.core.yaml_files import read_yaml
 
 EXPORTS = Path("data/export")
 VALIDATION = (Path("data/validation/tables.json"), Path("data/validation/outputs.json"))
@@ -62,8 +63,9 @@ def trains_on_dataset() -> bool:
 
 
 def branch_exports() -> list[Path]:
-    """The folders that branches export to."""
-    return sorted(path for path in EXPORTS.parent.glob(f"{EXPORTS.name}_*") if path.is_dir())
+    """The folders that branches export to; one of a branch that is off since may lie there, too."""
+    branches = read_yaml(Path("params.yaml"))["branches"]
+    return [EXPORTS.with_name(f"{EXPORTS.name}_{name}") for name in branches]
 
 
 def sources(base: str | None) -> list[str]:

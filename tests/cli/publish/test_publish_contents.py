@@ -123,12 +123,20 @@ def test_what_has_no_row_is_left_out(project: Path, tmp_path: Path) -> None:
     assert not [file.path for file in given.files if file.path.endswith("train.parquet")][1:]
 
 
+def test_what_a_branch_exported_that_is_off_since_is_left_out(project: Path, tmp_path: Path) -> None:
+    assert [config.name for config in laid_out(tmp_path / "on").configs][1:3] == ["preferences", "verifiers"]
+    workspace.change_params(project, {"branches": {}})
+    assert [config.name for config in laid_out(tmp_path / "off").configs] == ["sft", "rejects"]
+    assert not [each for each in contents.sources(None) if "autoif" in each]
+
+
 def test_the_same_data_gives_the_same_bytes(project: Path, tmp_path: Path) -> None:
     one, two = ({f.path: f.source.read_bytes() for f in laid_out(tmp_path / n).files} for n in "ab")
     assert one == two
 
 
 def test_several_branches_stand_one_after_the_other(project: Path, tmp_path: Path) -> None:
+    workspace.change_params(project, {"branches": {"autoif": {}, "other": {}}})
     other = project / "data/export_other"
     other.mkdir()
     publishing.write_branch(other)
