@@ -92,6 +92,20 @@ def test_an_override_that_cannot_be_is_said(here, overrides):
     assert Path("params.yaml").read_text() == PARAMS
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("+pools.autoif={}", "pools: unknown round or branch 'autoif'"),
+        ("rounds.r1.parent=r9", "rounds.r1.parent: unknown round 'r9'"),
+    ],
+)
+def test_a_pool_or_parent_that_nothing_makes_is_said(tmp_path, monkeypatch, override, said):
+    workspace.lay_out(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadParams, match=f"^params.yaml: {said}"):
+        plan.plan([override])
+
+
 WATCHED: list[str] = []
 _writes: list[str] = []
 

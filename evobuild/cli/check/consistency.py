@@ -24,8 +24,7 @@ HELD_OUT = "data/held_out.parquet"
 
 def check_params(params: Params) -> None:
     """Raise BadParams at the first contradiction, or at a model that is not there."""
-    _check_rounds(params)
-    _check_pools(params)
+    check_tables(params)
     _check_source(params)
     _check_sets(params)
     _check_overlaps(params)
@@ -39,6 +38,12 @@ def check_params(params: Params) -> None:
     roles.check_models(params.models, tuned_models(params.bases, params.experience))
     evaluation.check_evaluation(params)
     toys.check_toys(params)
+
+
+def check_tables(params: Params) -> None:
+    """Raise BadParams at a round or pool whose rows nothing makes."""
+    _check_rounds(params)
+    _check_pools(params)
 
 
 def _check_rounds(params: Params) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from evobuild.cli.check.consistency import check_tables
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.overrides import overridden_params
 from evobuild.cli.plan.estimates import OFF, STARTING, Estimate, Estimator, Most
@@ -53,10 +54,11 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
     overrides: changes of params as `dvc exp run -S` takes them; params.yaml itself is never written.
     targets: stages as `dvc repro` takes them; without any, all.
 
-    Raises UserError if DVC cannot tell, as while it runs a stage.
+    Raises UserError if DVC cannot tell, as while it runs a stage, or if nothing makes a round or pool.
     """
     with overridden_params(overrides) as params:
         values = load_all_params(params)
+        check_tables(values)
         stale = _stale(targets, params, _changed_settings(params))
         names = {stage.addressing for stage, _ in stale}
         with taken_from(Path(values.prompts)):
