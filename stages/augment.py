@@ -8,7 +8,6 @@ from pathlib import Path
 from evobuild.autoif.params import Augment
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
@@ -28,11 +27,11 @@ class Params(Part):
     autoif: AutoIF
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        always = ("autoif.seeds", "autoif.augment.rounds", "autoif.augment.near_duplicate")
-        if not self.autoif.augment.rounds:
-            return Reads(only=always, files=(self.autoif.seeds,))
-        return Reads(prompts=("autoif/augment.jinja",), files=(self.autoif.seeds,))
+    def templates(self) -> tuple[str, ...]:
+        return ("autoif/augment.jinja",) if self.autoif.augment.rounds else ()
+
+    def named_files(self) -> tuple[str, ...]:
+        return (self.autoif.seeds,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +49,7 @@ STAGE = Stage(
     asks="evolver",
     counts="constraints proposed",
     prompts=("autoif/augment.jinja",),
+    waits_for=("${autoif.seeds}",),
 )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from evobuild.autoif.params import Backtranslate
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
@@ -26,10 +25,8 @@ class Params(Part):
     autoif: AutoIF
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        if not self.autoif.backtranslate.functions:
-            return Reads(only=("autoif.backtranslate.functions",))
-        return Reads(prompts=("autoif/backtranslate.jinja",))
+    def templates(self) -> tuple[str, ...]:
+        return ("autoif/backtranslate.jinja",) if self.autoif.backtranslate.functions else ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,11 +1,13 @@
 """Check params.yaml before anything runs: every key, and what the keys say of one another.
 
-Every stage waits for `checked`, which is constant, so that a harmless edit of params.yaml reruns only this
-stage. `label` tells those that write figures and cards whether it is a dry run, or by a toy.
+`checked` is constant, so that a harmless edit of params.yaml reruns this stage alone. It removes what is left
+of rounds and pools that are no more, for stages depend on whole folders. `label` tells those that write
+figures and cards whether it is a dry run, or by a toy.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,27 +20,32 @@ from evobuild.process.terminal import log
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     values: Path = Path("params.yaml")
-    checked: Out = out("data/check.txt")
+    checked: Out = out("data/check.txt", persist=True)
     label: Out = out("data/label.txt")
 
 
 STAGE = Stage(
-    desc="Check params.yaml before anything runs.",
+    desc="Check params.yaml before anything runs, and remove what removed rounds left.",
     after="",
-    waits_for=("evobuild",),
 )
 
 
 def main(params: Params, args: Arguments) -> None:
-    from evobuild.cli.check import consistency, evaluation, packages, prompt_folder, toys
+    from evobuild.cli.check import consistency, evaluation, leftovers, packages, prompt_folder, toys
+    from evobuild.cli.pipeline.pipeline import check_pipeline
     from evobuild.core import metrics
+    from evobuild.core.stages import stage_instances
     from evobuild.core.yaml_files import read_yaml
     from evobuild.process import dvc_state
 
     dvc_state.check_path(Path.cwd())
     packages.check_packages(params)
-    prompt_folder.check_prompts(read_yaml(args.values))
+    values = read_yaml(args.values)
+    prompt_folder.check_prompts(values)
     consistency.check_params(params)
+    if "DVC_STAGE" in os.environ:
+        check_pipeline()
+    leftovers.tell_leftovers(stage_instances(values))
     if warning := dvc_state.warning_of_shared_site_cache():
         log(warning)
     for warning in evaluation.evaluation_warnings(params):

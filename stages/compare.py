@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Name, Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.evaluation.pairwise import PAIR_PROMPTS
 from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
@@ -29,16 +29,19 @@ class Params(Part):
         """The benchmarks whose replies a judge sees side by side."""
         return self.compare.benchmarks if self.compare.pairs else []
 
-    def reads(self, given: Given) -> Reads:
+    def templates(self) -> tuple[str, ...]:
         if not self.judged:
-            unused = ("models.judge", "evaluate.judge", "evaluate.unparsed", "compare.prompt")
-            return Reads(unused=unused, libraries=("scipy",))
-        made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
-        asked = [each for each in made if each.name in self.judged]
+            return ()
         template, _ = PAIR_PROMPTS[self.compare.prompt]
-        prompts = dict.fromkeys((template, *(prompt for each in asked for prompt in each.prompts)))
-        files = dict.fromkeys(file for each in asked for file in each.files)
-        return Reads(prompts=tuple(prompts), files=tuple(files), libraries=("scipy",))
+        return tuple(dict.fromkeys((template, *(prompt for each in self._asked for prompt in each.prompts))))
+
+    def named_files(self) -> tuple[str, ...]:
+        return tuple({file: None for each in self._asked for file in each.files}) if self.judged else ()
+
+    @property
+    def _asked(self) -> list[Any]:
+        made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
+        return [each for each in made if each.name in self.judged]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from evobuild.autoif.params import Compose
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 
 
@@ -20,9 +19,8 @@ class Params(WritesTables):
     random_seed: RandomSeed
     autoif: AutoIF
 
-    def reads(self, given: Given) -> Reads:
-        own = self.autoif.compose
-        return Reads(files=(own.file,)) if own.queries == "file" else Reads(unused=("autoif.compose.file",))
+    def named_files(self) -> tuple[str, ...]:
+        return (self.autoif.compose.file,) if self.autoif.compose.queries == "file" else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +38,7 @@ STAGE = Stage(
     after="entailment",
     per="branches",
     counts="queries",
+    waits_for=("${autoif.compose.file}",),
 )
 
 

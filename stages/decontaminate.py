@@ -12,10 +12,9 @@ from evobuild.contamination.params import Ngrams, SetColumns, Sets
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Part, Pools, Share, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.process.terminal import log
-from evobuild.weights.params import WeightsRole
+from evobuild.weights.params import LIBRARIES, WeightsRole
 
 if TYPE_CHECKING:
     from evobuild.scoring.embeddings import Embedder
@@ -36,15 +35,6 @@ class Params(WritesTables):
     pools: Pools
     decontaminate: Decontaminate
     models: Models
-
-    def reads(self, given: Given) -> Reads:
-        own = self.decontaminate
-        names = [f"columns.{name}" for name in own.columns if name != given.name]
-        names += [f"sets.{name}" for name in own.sets if name != given.name]
-        unused = [f"decontaminate.{name}" for name in names]
-        if own.embedding is None:
-            return Reads(unused=(*unused, "models.embedder"), libraries=("numpy",))
-        return Reads(unused=tuple(unused), libraries=("sentence-transformers",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +60,9 @@ STAGE = Stage(
     desc="Find the answered rows that share text with the evaluation set ${key}.",
     after="tag",
     per="decontaminate.sets",
-    libraries=("numpy", "sentence-transformers"),
+    keyed=("decontaminate.sets",),
+    libraries=(*LIBRARIES, "sentence-transformers"),
+    locked=("packages.embedder",),
 )
 
 

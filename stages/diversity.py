@@ -7,10 +7,9 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, Pools, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.scoring.params import Diversity
-from evobuild.weights.params import WeightsRole
+from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
 class Models(Part):
@@ -21,11 +20,6 @@ class Params(WritesTables):
     pools: Pools
     diversity: Diversity
     models: Models
-
-    def reads(self, given: Given) -> Reads:
-        if self.models.embedder is None:
-            return Reads(only=("pools", "models.embedder"))
-        return Reads(libraries=("faiss-cpu", "sentence-transformers"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +44,8 @@ STAGE = Stage(
             "title": "Rows by the distance of the nearest other instruction",
         }
     },
-    libraries=("faiss-cpu", "sentence-transformers"),
+    libraries=(*LIBRARIES, "faiss-cpu", "sentence-transformers"),
+    locked=("packages.embedder",),
 )
 
 

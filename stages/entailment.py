@@ -8,7 +8,7 @@ from pathlib import Path
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, WritesTables
 from evobuild.core.stage import run
-from evobuild.weights.params import WeightsRole
+from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
 class Models(Part):
@@ -34,6 +34,8 @@ STAGE = Stage(
     after="backtranslate",
     per="branches",
     counts="constraints",
+    libraries=(*LIBRARIES, "sentence-transformers"),
+    locked=("packages.entailment",),
 )
 
 

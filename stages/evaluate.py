@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
 from evobuild.core.params import Name, Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.evaluation.params import Evaluate, made_benchmarks, models_to_evaluate, on_held_out
 from evobuild.models.params import ChatRole
 from evobuild.sandbox.params import Limits
-from evobuild.weights.params import WeightsRole
+from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
 class Models(Part):
@@ -31,21 +31,15 @@ class Params(Part):
     models: Models
     sandbox: Limits
 
-    def reads(self, given: Given) -> Reads:
-        made = made_benchmarks(self.evaluate.benchmarks, self.random_seed)
-        needs = {need for each in made for need in each.needs}
-        unused = [f"evaluate.models.{name}" for name in self.evaluate.models if name != given.name]
-        own = self.evaluate.models.get(given.name)
-        base = own.base if own else ""
-        unused += [f"bases.{name}" + ".finetune" * (name == base) for name in self.bases]
-        if "judge" not in needs:
-            unused += ["models.judge", "evaluate.judge", "evaluate.unparsed"]
-        if "sandbox" not in needs:
-            unused.append("sandbox")
-        prompts = tuple(prompt for each in made for prompt in each.prompts)
-        files = tuple(dict.fromkeys(file for each in made for file in each.files))
-        libraries = tuple(sorted({library for each in made for library in each.needed_libraries()}))
-        return Reads(unused=tuple(unused), prompts=prompts, files=files, libraries=libraries)
+    def templates(self) -> tuple[str, ...]:
+        return tuple({prompt: None for each in self._made for prompt in each.prompts})
+
+    def named_files(self) -> tuple[str, ...]:
+        return tuple({file: None for each in self._made for file in each.files})
+
+    @property
+    def _made(self) -> list[Any]:
+        return made_benchmarks(self.evaluate.benchmarks, self.random_seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +57,7 @@ STAGE = Stage(
     desc="Ask ${key} every benchmark, and score its replies.",
     after="finetune",
     per="evaluate.models",
+    keyed=("evaluate.models",),
     asks="evaluated",
     counts="items",
     prompts=(
@@ -73,7 +68,16 @@ STAGE = Stage(
         "judge/pair.jinja",
         "respond/answer.jinja",
     ),
-    libraries=("langdetect", "latex2sympy2_extended", "math-verify", "nltk", "sympy"),
+    libraries=(
+        *LIBRARIES,
+        "langdetect",
+        "latex2sympy2_extended",
+        "lm-eval",
+        "math-verify",
+        "nltk",
+        "peft",
+        "sympy",
+    ),
 )
 
 

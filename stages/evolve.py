@@ -6,9 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.declaration import Out, Stage, out
+from evobuild.core.declaration import MayLack, Out, Stage, may_lack, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.evolution.params import Evolve
 from evobuild.models.params import ChatRole
@@ -24,16 +23,16 @@ class Params(WritesTables):
     evolve: Evolve
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        from evobuild.evolution.strategies import reads_of_strategy
+    def templates(self) -> tuple[str, ...]:
+        from evobuild.evolution.strategies import templates_of_strategy
 
-        own = reads_of_strategy(self.evolve)
-        rules, unused = self.evolve.failures, list(own.unused)
-        unused += [] if self.evolve.on_failure == "retry" else ["evolve.retries"]
-        unused += [] if rules.equal else ["models.judge"]
-        equal = ("judge/equal.jinja",) if rules.equal else ()
-        libraries = ("py3langid",) if rules.language else ()
-        return own._replace(unused=tuple(unused), prompts=(*own.prompts, *equal), libraries=libraries)
+        equal = ("judge/equal.jinja",) if self.evolve.failures.equal else ()
+        return (*templates_of_strategy(self.evolve), *equal)
+
+    def named_files(self) -> tuple[str, ...]:
+        from evobuild.evolution.strategies import reads_file
+
+        return (self.evolve.file,) if reads_file(self.evolve) else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ class Arguments:
     round: str
     parent: str
     parents: Path = Path("data/rounds/{parent}.parquet")
-    method: Path = Path("data/method.txt")
+    method: MayLack = may_lack("data/method.txt")
     child: Out = out("data/rounds/{round}.parquet", push=False)
     rejects: Out = out("data/rejects/evolve-{round}.parquet", push=False)
     failures: Out = out("data/failures/{round}.parquet", push=False)
@@ -57,6 +56,7 @@ STAGE = Stage(
     asks="evolver",
     prompts=("evolve", "judge/equal.jinja"),
     libraries=("py3langid",),
+    waits_for=("${evolve.file}",),
 )
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Dtype, Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.training.params import TRAINING, Experience
-from evobuild.weights.params import AdaptedRole
+from evobuild.weights.params import LIBRARIES, AdaptedRole
 from evobuild.weights.tokenized_pairs import Template
 
 
@@ -30,11 +29,8 @@ class Params(Part):
     score: Score
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        if not _is_used(self.models):
-            return Reads(only=("models.scorer",), libraries=None)
-        idle = tuple(f"experience.lora.{key}" for key in self.experience.lora.idle())
-        return Reads(unused=idle, prompts=(PLAIN,), libraries=("scikit-learn", *TRAINING))
+    def templates(self) -> tuple[str, ...]:
+        return (PLAIN,) if _is_used(self.models) else ()
 
 
 def _is_used(models: Models) -> bool:
@@ -55,7 +51,7 @@ STAGE = Stage(
     desc="Tune a base briefly on a few rows of each kind, if it is to score then (Cherry LLM).",
     after="scratch",
     prompts=("respond/answer.jinja",),
-    libraries=("accelerate", "datasets", "peft", "scikit-learn", "trl"),
+    libraries=(*LIBRARIES, *TRAINING, "scikit-learn"),
 )
 
 

@@ -24,7 +24,7 @@ class Arguments:
     replies: Path = Path("data/replies")
     failures: Path = Path("data/failures")
     method: Path = Path("data/method.txt")
-    provenance: Path = Path("data/settings/provenance.json")
+    values: Path = Path("params.yaml")
     stage_counts: Path = Path("data/counts")
     validation: Path = Path("data/validation/tables.json")
     exports: Out = out("data/export")
@@ -36,6 +36,7 @@ class Arguments:
 STAGE = Stage(
     desc="Write the data set in formats of those who train on it, its card, and what its rows descend from.",
     after="validate",
+    describes="select",
     artifacts={
         "dataset": {
             "path": "data/export",
@@ -51,18 +52,20 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.cards import card, croissant, provenance
+    from evobuild.cli.pipeline.provenance import made_with
     from evobuild.contracts.result import read_validation
     from evobuild.core import metrics, tables
     from evobuild.core.instructions import INSTRUCTIONS
     from evobuild.core.json_files import write_json
     from evobuild.core.rejects import REJECTS, ledger
     from evobuild.core.table_writer import TableWriter
+    from evobuild.core.yaml_files import read_yaml
     from evobuild.export import export
     from evobuild.export.lineage import Sources, write_lineage
 
     lost = TableWriter(args.rejects, REJECTS)
     export.export_dataset(args.dataset, params.export.formats, args.exports, lost)
-    made = provenance.read_provenance(args.provenance)
+    made = made_with(read_yaml(args.values), args.stage_counts)
     found = card.Sources(
         dataset=args.dataset,
         made=made,

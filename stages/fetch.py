@@ -25,7 +25,6 @@ STAGE = Stage(
     after="check",
     per="fetch",
     keyed=("fetch",),
-    waits_for=("evobuild/core", "evobuild/text", "evobuild/seeds", "data/check.txt"),
 )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
-from evobuild.training.params import TRAINING, Bases, Finetune, settings_of_base, unread_keys
+from evobuild.training.params import TRAINING, Bases, Finetune, settings_of_base, template_files
+from evobuild.weights.params import LIBRARIES
 
 
 class Params(Part):
@@ -18,14 +18,11 @@ class Params(Part):
     bases: Bases
     finetune: Finetune
 
-    def reads(self, given: Given) -> Reads:
-        return Reads(
-            only=("random_seed", f"bases.{given.name}", "finetune"),
-            unused=unread_keys(self.bases, given.name, self.finetune),
-            prompts=(PLAIN,),
-            files=settings_of_base(self.bases, given.name, self.finetune).template_files(),
-            libraries=TRAINING,
-        )
+    def templates(self) -> tuple[str, ...]:
+        return (PLAIN,)
+
+    def named_files(self) -> tuple[str, ...]:
+        return template_files(self.bases, self.finetune)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +44,7 @@ STAGE = Stage(
     desc="Fine-tune the base ${key}.",
     after="gather",
     per="bases",
+    keyed=("bases",),
     plots={
         "metrics/training": {
             "x": "step",
@@ -65,7 +63,7 @@ STAGE = Stage(
         }
     },
     prompts=("respond/answer.jinja",),
-    libraries=("accelerate", "datasets", "peft", "trl"),
+    libraries=(*LIBRARIES, *TRAINING),
 )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, RandomSeed, Rounds
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.evolution.params import Keywords
 from evobuild.models.params import ChatRole
@@ -24,10 +23,8 @@ class Params(Part):
     rounds: Rounds
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        if not self.keywords.rows:
-            return Reads(only=("keywords.rows", "rounds"))
-        return Reads(prompts=("judge/method_keyword.jinja",))
+    def templates(self) -> tuple[str, ...]:
+        return ("judge/method_keyword.jinja",) if self.keywords.rows else ()
 
 
 @dataclass(frozen=True, kw_only=True)

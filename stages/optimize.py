@@ -12,7 +12,6 @@ from pathlib import Path
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.evolution.params import Failures, MethodName, Optimize, Strategy
 from evobuild.models.params import ChatRole
@@ -38,26 +37,18 @@ class Params(Part):
     evolve: Evolve
     models: Models
 
-    def reads(self, given: Given) -> Reads:
+    def templates(self) -> tuple[str, ...]:
         if not _is_on(self.evolve):
-            by_method = ("evolve.method",) if self.evolve.strategy == "auto" else ()
-            return Reads(only=("evolve.strategy", *by_method))
-        initial, rules = self.optimize.initial, self.evolve.failures
-        is_own, gains = initial == "file", self.optimize.difficulty_weight > 0
-        # A method is judged by these whatever a round keeps.
-        unused = [f"evolve.failures.{rule}" for rule in ("markers", "unchanged", "answered")]
-        unused += [] if is_own else ["evolve.file"]
-        unused += [] if gains or rules.equal else ["models.judge"]
+            return ()
+        initial = self.optimize.initial
         prompts = ["optimize/analyse.jinja", "optimize/improve.jinja", PLAIN]
-        prompts += [] if is_own else [f"evolve/{initial}.jinja"]
-        prompts += ["judge/difficulty_score.jinja"] if gains else []
-        prompts += ["judge/equal.jinja"] if rules.equal else []
-        return Reads(
-            unused=tuple(unused),
-            prompts=tuple(prompts),
-            files=(self.evolve.file,) if is_own else (),
-            libraries=("py3langid",) if rules.language else (),
-        )
+        prompts += [] if initial == "file" else [f"evolve/{initial}.jinja"]
+        prompts += ["judge/difficulty_score.jinja"] if self.optimize.difficulty_weight > 0 else []
+        prompts += ["judge/equal.jinja"] if self.evolve.failures.equal else []
+        return tuple(prompts)
+
+    def named_files(self) -> tuple[str, ...]:
+        return (self.evolve.file,) if _is_on(self.evolve) and self.optimize.initial == "file" else ()
 
 
 def _is_on(evolve: Evolve) -> bool:
@@ -102,6 +93,7 @@ STAGE = Stage(
         "respond/answer.jinja",
     ),
     libraries=("py3langid",),
+    waits_for=("${evolve.file}",),
 )
 
 

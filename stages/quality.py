@@ -9,7 +9,6 @@ from evobuild.autoif.params import BranchModels, Quality, Sample, Verify
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.core.uri import ChatModel
 
@@ -25,13 +24,8 @@ class Params(WritesTables):
     autoif: AutoIF
     models: BranchModels
 
-    def reads(self, given: Given) -> Reads:
-        counts = ("autoif.sample.count", "autoif.verify", "autoif.quality.score")
-        always = ("tables", *counts, "models.evolver")
-        judging = ("random_seed", "autoif.quality", "models.judge") if _is_judged(self.autoif) else ()
-        answering = ("models.responder",) if self.autoif.sample.count else ()
-        prompts = (PLAIN, "judge/quality.jinja") if _is_judged(self.autoif) else (PLAIN,)
-        return Reads(only=(*always, *answering, *judging), prompts=prompts)
+    def templates(self) -> tuple[str, ...]:
+        return (PLAIN, "judge/quality.jinja") if _is_judged(self.autoif) else (PLAIN,)
 
 
 def _is_judged(given: AutoIF) -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Rate
@@ -22,14 +21,10 @@ class Params(WritesTables):
     rate: Rate
     models: Models
 
-    def reads(self, given: Given) -> Reads:
+    def templates(self) -> tuple[str, ...]:
         from evobuild.scoring.rating_prompts import prompts_of
 
-        measures = self.rate.measures
-        if not measures:
-            return Reads(only=("rate.measures",))
-        unused = () if "score" in measures else ("rate.score_prompt",)
-        return Reads(unused=unused, prompts=tuple(prompts_of(measures, self.rate.score_prompt).values()))
+        return tuple(prompts_of(self.rate.measures, self.rate.score_prompt).values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,7 @@ STAGE = Stage(
         "judge/difficulty_score_alone.jinja",
         "respond",
     ),
+    waits_for=("${evolve.file}",),
 )
 
 

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from evobuild.answering.params import Respond
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
@@ -26,13 +24,10 @@ class Params(WritesTables):
     respond: Respond
     models: Models
 
-    def reads(self, given: Given) -> Reads:
+    def templates(self) -> tuple[str, ...]:
         from evobuild.answering.response_prompt import response_template
 
-        # Of a branch it is not known here whether its rows are answered; if they are, it asks nothing.
-        if (given.name, self.respond.seed_answers, given.unanswered) == (SEED_ROUND, "keep", 0):
-            return Reads(only=("respond.seed_answers", "tables"))
-        return Reads(prompts=(response_template(self.respond.prompt),))
+        return (response_template(self.respond.prompt),)
 
 
 @dataclass(frozen=True, kw_only=True)

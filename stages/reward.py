@@ -7,10 +7,9 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, Pools, Rounds, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.scoring.params import Reward
-from evobuild.weights.params import WeightsRole
+from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
 class Models(Part):
@@ -28,12 +27,13 @@ class Params(WritesTables):
     evolve: Evolve
     models: Models
 
-    def reads(self, given: Given) -> Reads:
+    def templates(self) -> tuple[str, ...]:
         from evobuild.evolution.prompts_sent import KNOWN_PROMPTS
 
-        if self.models.reward is None:
-            return Reads(only=("pools", "models.reward"))
-        return Reads(prompts=KNOWN_PROMPTS, files=(self.evolve.file,))
+        return KNOWN_PROMPTS if self.models.reward else ()
+
+    def named_files(self) -> tuple[str, ...]:
+        return (self.evolve.file,) if self.models.reward else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,9 @@ STAGE = Stage(
     after="diversity",
     plots={"metrics/reward.csv": {"x": "reward", "y": "share", "title": "Rows by reward"}},
     prompts=("evolve",),
+    libraries=LIBRARIES,
+    locked=("packages.reward",),
+    waits_for=("${evolve.file}",),
 )
 
 

@@ -9,7 +9,6 @@ from evobuild.answering.params import Rules
 from evobuild.autoif.params import Sample
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
@@ -33,12 +32,10 @@ class Params(WritesTables):
     respond: Respond
     models: Models
 
-    def reads(self, given: Given) -> Reads:
+    def templates(self) -> tuple[str, ...]:
         from evobuild.answering.response_prompt import response_template
 
-        if not self.autoif.sample.count:
-            return Reads(only=("autoif.sample.count",))
-        return Reads(prompts=(response_template(self.respond.prompt),))
+        return (response_template(self.respond.prompt),) if self.autoif.sample.count else ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,9 @@ from pathlib import Path
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, Pools, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.scoring.params import Score
-from evobuild.weights.params import AdaptedRole
+from evobuild.weights.params import LIBRARIES, AdaptedRole
 
 
 class Models(Part):
@@ -23,8 +22,8 @@ class Params(WritesTables):
     score: Score
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        return Reads(prompts=(PLAIN,)) if self.models.scorer else Reads(only=("pools", "models.scorer"))
+    def templates(self) -> tuple[str, ...]:
+        return (PLAIN,) if self.models.scorer else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +40,8 @@ STAGE = Stage(
     desc="Score the answered instructions of all pools: L(Q), L(A|Q), L(A), IFD, IC-IFD.",
     after="rate",
     prompts=("respond/answer.jinja",),
+    libraries=(*LIBRARIES, "peft"),
+    locked=("packages.scorer",),
 )
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.core.uri import Weights
 from evobuild.training.params import Bases, Scratch
-from evobuild.weights.params import AdaptedRole, WeightsRole
+from evobuild.weights.params import LIBRARIES, AdaptedRole, WeightsRole
 
 
 class Models(Part):
@@ -29,14 +28,6 @@ class Params(Part):
     bases: Bases
     experience: Experience
     models: Models
-
-    def reads(self, given: Given) -> Reads:
-        used = dict(_named_models(self))
-        # One that uses it is enough, so that another base beside it changes nothing.
-        by = next((key for key, weights in used.items() if weights.is_scratch), None)
-        if by is None:
-            return Reads(only=("models.scorer", *(used if self.bases else (*used, "bases"))), libraries=None)
-        return Reads(only=("models.scorer", by, "random_seed", "scratch"), libraries=("accelerate",))
 
 
 def _named_models(params: Params) -> Iterator[tuple[str, Weights]]:
@@ -62,8 +53,8 @@ class Arguments:
 
 STAGE = Stage(
     desc="Train the toy base model, if a role uses it.",
-    after="resolve",
-    libraries=("accelerate",),
+    after="seed",
+    libraries=(*LIBRARIES, "accelerate"),
 )
 
 

@@ -31,7 +31,6 @@ class Arguments:
 STAGE = Stage(
     desc="Read the seed data, split off the held-out rows, and give round r0.",
     after="fetch",
-    waits_for=("evobuild/core", "evobuild/text", "evobuild/seeds", "requirements.lock", "data/check.txt"),
 )
 
 

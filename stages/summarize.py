@@ -9,7 +9,6 @@ from evobuild.contamination.params import Sets
 from evobuild.core.declaration import Folders, Out, Stage, metric, out, plot
 from evobuild.core.measures import measure_folders
 from evobuild.core.params import Branches, Part, Pools, Rounds
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import Evaluated
 from evobuild.training.params import Bases
@@ -30,9 +29,6 @@ class Params(Part):
     decontaminate: Decontaminate
     bases: Bases
     evaluate: Evaluate
-
-    def reads(self, given: Given) -> Reads:
-        return Reads(libraries=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, Pools, RandomSeed, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Tag
@@ -23,10 +22,8 @@ class Params(WritesTables):
     tag: Tag
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        if self.models.tagger is None:
-            return Reads(only=("pools", "models.tagger"))
-        return Reads(prompts=("judge/tags.jinja",))
+    def templates(self) -> tuple[str, ...]:
+        return ("judge/tags.jinja",) if self.models.tagger else ()
 
 
 @dataclass(frozen=True, kw_only=True)

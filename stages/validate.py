@@ -15,7 +15,6 @@ from evobuild.core.stage import run
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     expectations: Path = Path("expectations")
-    settings: Path = Path("data/settings/validate.json")
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
     measures: Folders = field(default_factory=measure_folders)
@@ -31,6 +30,7 @@ STAGE = Stage(
     desc="Hold the data set, and every table that it is made of, to expectations/.",
     after="select",
     libraries=("great_expectations", "py3langid"),
+    locked=("revisions",),
 )
 
 
@@ -51,7 +51,7 @@ def main(params: ValidateParams, args: Arguments) -> None:
         rejects=args.rejects,
     )
     against = params.contracts.against
-    with earlier_dataset(against, args.settings) if against else nullcontext() as earlier:
+    with earlier_dataset(against) if against else nullcontext() as earlier:
         tables, parameters = line_tables(params, sources, earlier)
     finish(validate_tables(tables, args.expectations, parameters), "validate", args.validation)
 

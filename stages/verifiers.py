@@ -8,7 +8,6 @@ from pathlib import Path
 from evobuild.autoif.params import Verifiers
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.models.params import ChatRole
 
@@ -26,8 +25,8 @@ class Params(Part):
     autoif: AutoIF
     models: Models
 
-    def reads(self, given: Given) -> Reads:
-        return Reads(prompts=("autoif/verifier.jinja",))
+    def templates(self) -> tuple[str, ...]:
+        return ("autoif/verifier.jinja",)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from evobuild.autoif.params import Sample, Verify
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import Part, WritesTables
-from evobuild.core.reads import Given, Reads
 from evobuild.core.stage import run
 from evobuild.sandbox.params import Limits
 
@@ -21,11 +20,6 @@ class AutoIF(Part):
 class Params(WritesTables):
     autoif: AutoIF
     sandbox: Limits
-
-    def reads(self, given: Given) -> Reads:
-        if not self.autoif.sample.count:
-            return Reads(only=("autoif.sample.count",))
-        return Reads()
 
 
 @dataclass(frozen=True, kw_only=True)

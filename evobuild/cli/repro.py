@@ -2,34 +2,30 @@
 
 DVC puts params into dvc.yaml before any stage runs: a section that is missing or of another kind ends in an
 error of DVC's own. Here params.yaml is checked first, in the words of the stage `check`. Then what is left
-of rounds and pools that are no more is removed, and settings are resolved anew if a model that comes as a
-package, or a file that params name, is not what it was. A clone that has pulled just what readers are given
-lacks the tables that this was made of; they are built only if something is stale. `dvc exp run` cannot be
-stepped in front of so.
+of rounds and pools that are no more is removed, and dvc.yaml and evobuild.lock are renewed. A clone that has
+pulled just what readers are given lacks the tables that this was made of; they are built only if something
+is stale. `dvc exp run` cannot be stepped in front of so.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from evobuild.cli import pulled
-from evobuild.cli.check import consistency, packages, prompt_folder
+from evobuild.cli.check import consistency, leftovers, packages, prompt_folder
 from evobuild.cli.check.params import PARAMS, load_all_params
-from evobuild.cli.resolve import leftovers, settings
+from evobuild.cli.pipeline.pipeline import write_pipeline
 from evobuild.core.errors import UserError
-from evobuild.core.json_files import read_json_file
 from evobuild.core.prompts import taken_from
+from evobuild.core.stages import stage_instances
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.yaml_files import read_yaml
 from evobuild.process.dvc_state import check_path, check_writable, damaged_rwlock, use_private_site_cache
 from evobuild.process.terminal import log
-
-SEED = Path("data/counts/seed.json")
 
 
 def repro(words: Sequence[str]) -> int:
@@ -46,7 +42,9 @@ def repro(words: Sequence[str]) -> int:
     if damaged := damaged_rwlock():
         raise UserError(damaged)
     use_private_site_cache()
-    refresh(PARAMS)
+    leftovers.tell_leftovers(stage_instances(read_yaml(PARAMS)))
+    if changed := write_pipeline():
+        log(f"written, as stages, params.yaml and libraries are now: {', '.join(map(str, changed))}")
     options = missing_options()
     # Where nothing is stale nothing is computed: who has only pulled needs no torch.
     if not options:
@@ -71,7 +69,7 @@ def check_stages(words: Sequence[str]) -> None:
         return
     stages = list(read_yaml(Path("dvc.yaml")).get("stages") or {})
     runs: dict[str, list[str]] = {}
-    for each in settings.stage_instances(read_yaml(PARAMS)):
+    for each in stage_instances(read_yaml(PARAMS)):
         runs.setdefault(each.stage.name, []).append(f"{each.stage.name}@{each.name}")
     for word in names:
         stage, _, run = word.partition("@")
@@ -90,17 +88,3 @@ def missing_options() -> list[str]:
         return ["--allow-missing"]
     log("intermediate tables are not here, for they were not pushed; something is stale, so they are built")
     return []
-
-
-def refresh(params: Path) -> None:
-    """Bring up to date what DVC takes for current: folders with files too many, and settings."""
-    leftovers.remove_leftovers(settings.stage_instances(read_yaml(params)))
-    if not SEED.exists() or not settings.FOLDER.is_dir():
-        return
-    unanswered = read_json_file(SEED).get("unanswered")
-    if changed := settings.changed_contents(settings.resolve_settings(params, unanswered)):
-        log(f"{', '.join(changed)}: not what was there when settings were resolved")
-        subprocess.run(
-            [sys.executable, "-m", "dvc", "repro", "--quiet", "--force", "--single-item", "resolve"],
-            check=False,
-        )

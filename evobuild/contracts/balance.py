@@ -17,7 +17,7 @@ from evobuild.core.rejects import REJECTS, count_reasons
 from evobuild.core.stages import OF_ALL_POOLS, STAGES, Stage, file_stem
 
 _LAST = "select"
-_NO_REJECTS = frozenset({"check", "fetch", "resolve", "scratch", "optimize", "decontaminate"})
+_NO_REJECTS = frozenset({"check", "fetch", "scratch", "optimize", "decontaminate"})
 _PLACES = {stage.name: place for place, stage in enumerate(STAGES)}
 BALANCED = tuple(
     stage for stage in STAGES if stage.name not in _NO_REJECTS and _PLACES[stage.name] <= _PLACES[_LAST]

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.json_files import read_json_file
 from evobuild.core.scratch import ScratchFolder
 from evobuild.core.yaml_files import parse_yaml
+from evobuild.process.lock import LOCK, WRITER, read_lock
 
 DATASET = "data/dataset.parquet"
 _SECONDS = 60
@@ -52,17 +52,17 @@ def _git(*words: str, wanted: str) -> str:
 
 
 @contextmanager
-def earlier_dataset(against: str, settings: Path) -> Iterator[Path]:
+def earlier_dataset(against: str) -> Iterator[Path]:
     """Give the file of an earlier version, from DVC's cache or its remote, for as long as it is read.
 
-    settings: the stage's own, which say what the revision stood for when they were resolved.
+    What a revision stands for is in evobuild.lock, if there is one.
 
     Raises BadInput if it stands for another data set now, or that is nowhere.
     """
     if is_file(against):
         yield Path(against)
         return
-    md5 = read_json_file(settings)["versions"][against]
+    md5 = read_lock()["revisions"].get(against) if LOCK.is_file() else md5_of(against)
     import dvc.api
     from dvc.exceptions import DvcException
 
@@ -80,7 +80,7 @@ def earlier_dataset(against: str, settings: Path) -> Iterator[Path]:
             ) from error
         if total.hexdigest() != md5:
             raise BadInput(
-                f"contracts.against: '{against}' stands for another data set than when settings were "
-                "resolved; run: dvc repro --force resolve"
+                f"contracts.against: '{against}' stands for another data set than in {LOCK}; "
+                f"renew it with: {WRITER}"
             )
         yield copy

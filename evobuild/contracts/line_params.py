@@ -10,7 +10,6 @@ from evobuild.contracts.params import Contracts
 from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import Measure
 from evobuild.core.params import Branches, Part, Pools, Rounds
-from evobuild.core.reads import Given, Reads
 from evobuild.selection.params import Select
 
 
@@ -43,11 +42,9 @@ class ValidateParams(Part):
     select: Select
     contracts: Contracts
 
-    def reads(self, given: Given) -> Reads:
+    def named_files(self) -> tuple[str, ...]:
         against = self.contracts.against
-        files = (against,) if against and is_file(against) else ()
-        versions = (against,) if against and not files else ()
-        return Reads(files=files, versions=versions, libraries=("great_expectations", "py3langid"))
+        return (against,) if against and is_file(against) else ()
 
     @property
     def round_names(self) -> list[str]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from evobuild.contracts.params import Contracts
 from evobuild.core.params import Name, Part
-from evobuild.core.reads import Given, Reads
 from evobuild.export.params import Formats
 
 
@@ -31,7 +30,3 @@ class OutputParams(Part):
     evaluate: Evaluate
     compare: Compare
     contracts: Contracts
-
-    def reads(self, given: Given) -> Reads:
-        unused = ("contracts.against", "contracts.languages", "contracts.language_rows")
-        return Reads(unused=unused, libraries=("great_expectations",))

@@ -32,8 +32,17 @@ Out = NewType("Out", Path)
 """A path that a stage writes; a file or a folder."""
 
 
+MayLack = NewType("MayLack", Path)
+"""A path that a stage reads under some params alone. It may be missing; who opens it says so."""
+
+
 class Folders(dict[str, Path]):
     """Folders that a stage reads, by name; each is an option of its own."""
+
+
+def may_lack(path: str) -> MayLack:
+    """A path that a stage reads under some params alone."""
+    return MayLack(Path(path))
 
 
 def out(path: str, **options: object) -> Out:
@@ -62,10 +71,13 @@ class Stage:
     desc: what it does, in one line. after: the stage that it follows in dvc.yaml; '' for the first. per: the
     params key whose entries it runs for, one by one; '' if it runs once. given: arguments that are another
     than the entry's name, such as {"parent": "${item.parent}"}. keyed: params of which it reads its own entry
-    alone. waits_for: paths that it depends on without reading them. asks: the role of the chat model that it
-    asks most, '' for none. counts: what its counts are of. prompts: templates that it may render under some
-    params, and folders of such, in the folder of prompts. libraries: packages that change what it makes,
-    beside those of its models. plots, artifacts: entries of these sections of dvc.yaml.
+    alone. waits_for: paths that it depends on beside those of its arguments. asks: the role of the chat
+    model that it asks most, '' for none. counts: what its counts are of. prompts: templates that it may
+    render under some params, and folders of such, in the folder of prompts. libraries: packages that change
+    what it makes; a reply of a chat model is data, whatever made it. plots, artifacts: entries of these
+    sections of dvc.yaml. locked: other entries of evobuild.lock that it depends on, such as revisions.
+    describes: the last of the stages whose params, prompts and libraries it depends on, too, since it writes
+    them down.
     """
 
     desc: str
@@ -80,6 +92,14 @@ class Stage:
     libraries: tuple[str, ...] = ()
     plots: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     artifacts: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    locked: tuple[str, ...] = ()
+    describes: str = ""
+
+
+def declaration(main: Callable[..., None]) -> Stage | None:
+    """What the script of a stage's main declares; None if it declares nothing."""
+    found: Stage | None = main.__globals__.get("STAGE")
+    return found
 
 
 def instance_name(arguments: Any, kinds: Mapping[str, Any]) -> str:

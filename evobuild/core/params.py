@@ -29,7 +29,6 @@ from pydantic_core import CoreSchema, ErrorDetails, core_schema
 from evobuild.core.chat import Sampling
 from evobuild.core.errors import BadParams
 from evobuild.core.param_errors import explain_errors
-from evobuild.core.reads import Given, Reads
 from evobuild.core.yaml_files import read_yaml
 
 
@@ -62,9 +61,13 @@ class Part(BaseModel):
         extra="ignore", strict=True, frozen=True, allow_inf_nan=False, arbitrary_types_allowed=True
     )
 
-    def reads(self, given: Given) -> Reads:
-        """What the stage reads under these settings. A stage that may leave something unread says it here."""
-        return Reads()
+    def templates(self) -> tuple[str, ...]:
+        """Name the prompts that the stage may render under these params, without those that they include."""
+        return ()
+
+    def named_files(self) -> tuple[str, ...]:
+        """Give the paths that these params name where no argument does: they are deps in dvc.yaml."""
+        return ()
 
 
 @dataclass(frozen=True)

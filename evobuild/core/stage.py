@@ -10,9 +10,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import gc
+import os
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from evobuild.core.declaration import (
     Folders,
     Out,
     argument_kinds,
+    declaration,
     declared_arguments,
     default_folders,
     instance_name,
@@ -32,7 +34,7 @@ from evobuild.core.errors import NothingLeft, UserError
 from evobuild.core.outs import whole
 from evobuild.core.scratch import stage_scratch
 from evobuild.core.text_files import special_kind
-from evobuild.process import memory, run_journal, run_script, running
+from evobuild.process import lock, memory, run_journal, run_script, running
 from evobuild.process.command_line import Parser, finished
 from evobuild.process.full_disk import dvc_cache_warning
 from evobuild.process.run_journal import StageRun
@@ -57,6 +59,9 @@ def run(main: Callable[..., None]) -> NoReturn:
         began, started = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         address = _address(name, _given_name(main, words))
         check_address_space()
+        if "DVC_STAGE" in os.environ:
+            declared = declaration(main)
+            lock.check_stage(name, declared.libraries if declared else ())
         _warn_of_memory(address)
         with run_journal.calls_noted() as calls, running.marked(address), stage_scratch(name):
             try:
@@ -124,33 +129,29 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     params: params.yaml. given: names and paths of the command line; None where it gives none. Returns the
     stage's arguments, its outs under their own names.
 
-    Raises UserError if the library is not that of evobuild.lock, an input is missing, an out would replace
-    what is none, or another process writes it.
+    Raises UserError if an input is missing, an out would replace what is none, or another process writes
+    it.
     """
-    from evobuild.core import library, prompts, table_parts
+    from evobuild.core import prompts, table_parts
     from evobuild.core.params import Part, RendersPrompts, WritesTables, validated
-    from evobuild.core.reads import Given, Reads, params_read
     from evobuild.core.yaml_files import read_yaml
 
-    library.hold_lock()
     content = read_yaml(params)
     read = validated(params, content, params_schema(main))
     folder = Path(validated(params, content, RendersPrompts).prompts)
     kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
     with ExitStack() as stack:
         stack.enter_context(prompts.taken_from(folder))
-        reads = read.reads(Given(instance_name(arguments, kinds))) if isinstance(read, Part) else Reads()
-        inputs = _paths_read(arguments, kinds, reads.ignored)
+        inputs = _paths_read(arguments, kinds)
         _check_inputs(inputs)
         outs = [name for name, kind in kinds.items() if kind is Out]
         declared = [getattr(declared_arguments(main, given), name) for name in outs]
         paths = [getattr(arguments, name) for name in outs]
         temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
         if isinstance(read, Part):
-            stack.enter_context(prompts.only(reads.prompts))
-            if isinstance(read, WritesTables):
-                stack.enter_context(table_parts.rows_per_file(read.tables.rows_per_file))
-            read = params_read(read, reads)
+            stack.enter_context(prompts.only(read.templates()))
+        if isinstance(read, WritesTables):
+            stack.enter_context(table_parts.rows_per_file(read.tables.rows_per_file))
         try:
             main(read, dataclasses.replace(arguments, **dict(zip(outs, temporary, strict=True))))
         except NothingLeft as error:
@@ -174,18 +175,18 @@ def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any],
     if "rejects" not in kinds:
         return ""
     address = _address(Path(main.__code__.co_filename).stem, instance_name(arguments, kinds))
-    declared = main.__globals__.get("STAGE")
+    declared = declaration(main)
     anew = f"; to ask for their replies anew: evobuild store prune --rejected {address}"
     return f"all rejects: {arguments.rejects}{anew if has_replies and declared and declared.asks else ''}"
 
 
-def _paths_read(arguments: Any, kinds: Mapping[str, Any], ignored: Collection[str]) -> dict[str, Path]:
-    """The paths that a stage reads, by option. ignored: arguments whose paths it does not open."""
+def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
+    """The paths that a stage reads whatever its params are, by option."""
     found: dict[str, Path] = {}
     for name, kind in kinds.items():
         if kind is Folders:
             found |= getattr(arguments, name)
-        elif kind is Path and name not in ignored:
+        elif kind is Path:
             found[name.replace("_", "-")] = getattr(arguments, name)
     return found
 

@@ -8,9 +8,9 @@ after `select` lie in `data/downstream/`, so that what describes the data set wa
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from evobuild.core.measures import MEASURES
 
@@ -46,6 +46,27 @@ LAST_OF_BRANCH = OF_BRANCHES[-1].name
 """The step that gives the pool."""
 ASKED = {stage.name: stage.asks for stage in STAGES if stage.asks}
 """The stages that ask chat models, and whom they ask most."""
+
+
+class Instance(NamedTuple):
+    """A stage, or one of those that are made of it. name: its round, pool, branch or set; '' for none."""
+
+    stage: Stage
+    name: str
+
+    @property
+    def stem(self) -> str:
+        """The name of its files."""
+        return file_stem(self.stage.name, self.name)
+
+
+def stage_instances(values: Mapping[str, Any]) -> Iterator[Instance]:
+    """Every stage with every name that it runs for, in order. values: params as they stand in the file."""
+    for stage in STAGES:
+        names: Any = values if stage.per else [""]
+        for key in stage.per.split(".") if stage.per else ():
+            names = names[key]
+        yield from (Instance(stage, str(name)) for name in names)
 
 
 def file_stem(stage: str, name: str = "") -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from evobuild.core.prompts import current_folder
-from evobuild.core.reads import Reads
 from evobuild.evolution.auto import plan_auto
 from evobuild.evolution.operations import OPERATIONS, plan_evol
 from evobuild.evolution.params import Evolve, Strategy
@@ -18,27 +17,20 @@ from evobuild.evolution.step import Plan, RoundSource
 STRATEGIES: dict[Strategy, Callable[[Evolve, RoundSource], Plan]] = {"auto": plan_auto, "evol": plan_evol}
 """The function that plans a round, by the name in `evolve.strategy`."""
 
-OPTIMIZED = "method"
-"""The input of the stage that holds the method that `optimize` improved."""
 
-
-def reads_of_strategy(params: Evolve) -> Reads:
-    """What evolving by the strategy that params name reads; a new one all of `evolve`, and every prompt."""
+def templates_of_strategy(params: Evolve) -> tuple[str, ...]:
+    """Name the prompts of the strategy that params name; of a new one every prompt in the folder evolve/."""
     if params.strategy == "auto":
-        is_own = params.method == "file"
-        return Reads(
-            unused=("evolve.operations", "evolve.schedule", *(() if is_own else ("evolve.file",))),
-            prompts=(f"evolve/{params.method}.jinja",) if params.method in ("e0", "weak") else (),
-            files=(params.file,) if is_own else (),
-            ignored=() if params.method == "optimized" else (OPTIMIZED,),
-        )
+        return (f"evolve/{params.method}.jinja",) if params.method in ("e0", "weak") else ()
     if params.strategy == "evol":
-        used = {OPERATIONS[name] for names in params.operations.values() for name in names}
-        unused = ("evolve.method", "evolve.file")
-        return Reads(unused=unused, prompts=tuple(sorted(used)), ignored=(OPTIMIZED,))
+        return tuple(sorted({OPERATIONS[name] for names in params.operations.values() for name in names}))
     folder = current_folder()
-    every = sorted(path.relative_to(folder).as_posix() for path in (folder / "evolve").glob("*.jinja"))
-    return Reads(prompts=tuple(every), files=(params.file,))
+    return tuple(sorted(path.relative_to(folder).as_posix() for path in (folder / "evolve").glob("*.jinja")))
+
+
+def reads_file(params: Evolve) -> bool:
+    """Whether the strategy may read the method in `evolve.file`; a new one may."""
+    return params.strategy not in ("auto", "evol") or (params.strategy, params.method) == ("auto", "file")
 
 
 def plan_round(params: Evolve, source: RoundSource) -> Plan:

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field
 
 from evobuild.core.conversation import PLAIN
 from evobuild.core.params import Section, WritesTables, default
-from evobuild.core.reads import Given, Reads
 from evobuild.core.suggestions import unknown_name
 from evobuild.export.formats import DATASETS, FORMATS
 
@@ -43,5 +42,5 @@ class ExportParams(WritesTables):
 
     export: Export
 
-    def reads(self, given: Given) -> Reads:
-        return Reads(prompts=(PLAIN,), libraries=("py3langid",))
+    def templates(self) -> tuple[str, ...]:
+        return (PLAIN,)

@@ -20,6 +20,7 @@ LIBRARY = Path(__file__).parents[1]
 FACES = ("evobuild", "stages")
 """Packages whose own module is left out: one gives the functions of the API, the other finds a Python."""
 ROOM = "evobuild.process"
+NO_DATA = (".py", ".pyc", ".partial")
 _BYTES = 16
 
 
@@ -36,7 +37,8 @@ class Source(NamedTuple):
 class Sources:
     """Modules read once, by name; of those that were read before, the digests are in a file.
 
-    The file is keyed by the content of modules, so it is never out of date. It may be missing or damaged.
+    The file is keyed by the content of modules and the names beside them, so it is never out of date. It may
+    be missing or damaged.
     """
 
     def __init__(self, root: Path, kept: Path | None = None, library: Path = LIBRARY) -> None:
@@ -44,6 +46,7 @@ class Sources:
         self._known: dict[str, Source] = dict(_read_kept(kept))
         self._found: dict[str, tuple[Path, Source] | None] = {}
         self._used: dict[str, Source] = {}
+        self._listings: dict[Path, list[str]] = {}
 
     def closure(self, script: str) -> dict[str, Path]:
         """Find what a module reaches, itself included: files by the names of their modules."""
@@ -96,9 +99,17 @@ class Sources:
         options = (base / "__init__.py", base.with_name(f"{base.name}.py"))
         return next((path for path in options if path.is_file()), None)
 
+    def _listing(self, folder: Path) -> list[str]:
+        """The names in a folder, one of which a module may name."""
+        if folder not in self._listings:
+            files = (each.name for each in folder.iterdir() if each.suffix not in NO_DATA)
+            self._listings[folder] = sorted(name for name in files if name != "__pycache__")
+        return self._listings[folder]
+
     def _source(self, name: str, path: Path) -> Source:
-        content = path.read_bytes()
-        key = hashlib.blake2b(name.encode() + b"\0" + content, digest_size=_BYTES).hexdigest()
+        content, beside = path.read_bytes(), "/".join(self._listing(path.parent))
+        said = f"{name}\0{beside}\0".encode() + content
+        key = hashlib.blake2b(said, digest_size=_BYTES).hexdigest()
         if key not in self._used:
             self._used[key] = self._known.get(key) or read_source(content, path)
         return self._used[key]
@@ -121,7 +132,7 @@ def data_files(path: Path, names: Iterable[str]) -> Iterator[Path]:
         if name.isascii() and name.replace("_", "").replace(".", "").isalnum() and name.strip("."):
             beside = path.parent / name
             inside = beside.iterdir() if beside.is_dir() else [beside]
-            yield from (file for file in inside if file.is_file() and file.suffix not in (".py", ".partial"))
+            yield from (file for file in inside if file.is_file() and file.suffix not in NO_DATA)
 
 
 def _read_kept(file: Path | None) -> Iterator[tuple[str, Source]]:

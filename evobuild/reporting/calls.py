@@ -19,7 +19,6 @@ from evobuild.core.conversation import chat_messages
 from evobuild.core.evolution_tables import REPLIES
 from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import prompt_file
-from evobuild.core.reads import Given, Reads
 from evobuild.core.rejects import REJECTS
 from evobuild.evolution import prompts_sent, strategies
 from evobuild.reporting.outcomes import RowOutcome, Tables
@@ -32,11 +31,10 @@ class CallParams(ReportParams):
 
     respond: Respond
 
-    def reads(self, given: Given) -> Reads:
-        evolving = strategies.reads_of_strategy(self.evolve)
+    def templates(self) -> tuple[str, ...]:
         judging = rating_prompts.prompts_of(self.rate.measures, self.rate.score_prompt).values()
-        prompts = *evolving.prompts, response_template(self.respond.prompt), *judging
-        return Reads(prompts=prompts, files=evolving.files, libraries=None)
+        evolving = strategies.templates_of_strategy(self.evolve)
+        return (*evolving, response_template(self.respond.prompt), *judging)
 
 
 LEAST = 16
@@ -110,11 +108,11 @@ class CallReader:
 
 def _known_plans(params: CallParams, method: Path) -> prompts_sent.KnownPlans:
     """How the operations ask that the strategy reads the texts of; no other prompt is rendered."""
-    reads = strategies.reads_of_strategy(params.evolve)
-    files = [method, *map(Path, reads.files)]
-    initial = [name for name in ("e0", "weak") if f"evolve/{name}.jinja" in reads.prompts]
+    templates = strategies.templates_of_strategy(params.evolve)
+    files = [method, Path(params.evolve.file)] if strategies.reads_file(params.evolve) else [method]
+    initial = [name for name in ("e0", "weak") if f"evolve/{name}.jinja" in templates]
     found = prompts_sent.known_plans(prompts_sent.known_methods(*files, initial=initial))
-    places = {*map(str, files), *(str(prompt_file(prompt)) for prompt in reads.prompts)}
+    places = {*map(str, files), *(str(prompt_file(prompt)) for prompt in templates)}
     return {name: (plan, place) for name, (plan, place) in found.items() if place in places}
 
 

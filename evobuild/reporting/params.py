@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from evobuild.contamination.params import Decontaminate
 from evobuild.core.params import Branches, Few, Part, RandomSeed, Rounds, Section
-from evobuild.core.reads import Given, Reads
 from evobuild.evolution.params import Evolve, Keywords, Optimize
 from evobuild.export.params import Export
 from evobuild.models.params import Evaluated, Models
@@ -47,6 +46,3 @@ class ReportParams(ChoiceParams):
     export: Export
     evaluate: Evaluate
     report: Report
-
-    def reads(self, given: Given) -> Reads:
-        return Reads(libraries=None)

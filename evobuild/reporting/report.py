@@ -347,5 +347,6 @@ def _mean(values: pl.Series) -> float:
 
 
 def _settings(path: Path) -> str:
-    text: str = yaml.safe_dump(read_yaml(path), sort_keys=False, allow_unicode=True)
+    # Sorted, for the order of keys in the file makes nothing stale.
+    text: str = yaml.safe_dump(read_yaml(path), sort_keys=True, allow_unicode=True)
     return text

@@ -22,7 +22,6 @@ from evobuild.core.params import (
     WritesTables,
     default,
 )
-from evobuild.core.reads import Given, Reads
 from evobuild.core.suggestions import unknown_name
 
 CHOICES = (*METRICS, RANDOM)
@@ -132,8 +131,5 @@ class SelectParams(ChoiceParams, WritesTables):
     random_seed: RandomSeed
     decontaminate: Decontaminate
 
-    def reads(self, given: Given) -> Reads:
-        by_words = ("numpy", "rensa") if self.select.deduplicate.near else ("numpy",)
-        excluded = (self.select.exclude,) if self.select.exclude else ()
-        languages = ("py3langid",) if self.select.filters.languages else ()
-        return Reads(libraries=(*by_words, *languages), files=excluded)
+    def named_files(self) -> tuple[str, ...]:
+        return (self.select.exclude,) if self.select.exclude else ()

@@ -215,13 +215,10 @@ def settings_of_base(bases: Mapping[str, Base], name: str, shared: Finetune) -> 
         raise BadParams(f"params.yaml: bases.{name}.finetune: {first_error(error, Finetune)}") from error
 
 
-def unread_keys(bases: Mapping[str, Base], name: str, shared: Finetune) -> tuple[str, ...]:
-    """Keys of `finetune` that do not reach a base: those that are its own, and those that are switched off.
-
-    Raises BadParams as `settings_of_base`.
-    """
-    settings = settings_of_base(bases, name, shared)
-    return tuple(f"finetune.{key}" for key in (*_leaves(bases[name].finetune), *settings.idle()))
+def template_files(bases: Mapping[str, Base], shared: Finetune) -> tuple[str, ...]:
+    """Name the files of all chat templates that some bases are tuned with. Raises BadParams as above."""
+    every = (settings_of_base(bases, name, shared).template_files() for name in bases)
+    return tuple({file: None for files in every for file in files})
 
 
 class Sections(Section):

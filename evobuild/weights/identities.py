@@ -9,12 +9,11 @@ from pathlib import Path
 
 from evobuild.core.errors import UserError
 from evobuild.core.uri import Weights
+from evobuild.weights.params import LIBRARIES
 from evobuild.weights.sources import checkpoint_folder, hub_commit, refuse_pickles
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
-LIBRARIES = ("numpy", "tokenizers", "torch", "transformers")
-"""Those that change what weights give."""
 
 
 def weights_identity(weights: Weights) -> str:

@@ -12,6 +12,9 @@ from evobuild.core.param_errors import first_error
 from evobuild.core.params import Section
 from evobuild.core.uri import Weights, parse_weights
 
+LIBRARIES = ("numpy", "tokenizers", "torch", "transformers")
+"""Those that change what weights give."""
+
 
 class Plain(Section):
     """Weights with options; those without are just their hub id, folder or package.

@@ -35,7 +35,7 @@ def test_the_pipeline_fits_a_screen_and_names_every_stage_once_in_order(here: Pa
     assert len(lines) <= 60 and max(map(len, lines)) <= 110
     found = [line.split()[0] for line in lines[1:] if not line.startswith(" ")]
     assert found == [stage.name for stage in STAGES if stage.name != "fetch"]
-    assert lines[0] == "Every stage waits for check and resolve."
+    assert lines[0] == "Every stage waits for check."
 
 
 def test_without_a_branch_none_of_its_stages_is_there(here: Path) -> None:

@@ -59,7 +59,7 @@ def here(built, monkeypatch):
 def stale(*overrides: str) -> dict[str, bool]:
     """Stale stages by name, and whether what they read is current."""
     with overridden_params(overrides) as params:
-        return {stage.addressing: fresh for stage, fresh in plan._stale((), params)}
+        return {stage.addressing: fresh for stage, fresh in plan._stale((), {Path("params.yaml"): params})}
 
 
 @pytest.mark.parametrize(

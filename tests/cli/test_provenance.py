@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import variants
+from evobuild.cli.resolve import settings
 
 from evobuild.cards.provenance import Provenance
-from evobuild.cli.resolve import settings
 
 
 @pytest.fixture(autouse=True)

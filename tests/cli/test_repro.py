@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,7 +14,6 @@ from workspace import SHIPPED_PARAMS
 
 import evobuild.__main__ as command
 from evobuild.cli import repro
-from evobuild.cli.resolve import settings
 from evobuild.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -122,32 +120,25 @@ def test_an_emptied_file_of_locks_is_explained(here):
         repro.repro([])
 
 
-def test_another_content_of_a_package_resolves_settings_anew(here, monkeypatch):
+def test_the_lock_is_renewed_before_anything_is_built(here, monkeypatch):
     called = []
-    monkeypatch.setattr(repro.subprocess, "run", lambda words, check: called.append(words))
-    repro.SEED.parent.mkdir(parents=True)
-    repro.SEED.write_text(json.dumps({"unanswered": 0}))
-    settings.write_settings(settings.FOLDER, settings.resolve_settings(Path("params.yaml"), 0))
-    repro.refresh(Path("params.yaml"))
-    assert called == []
-    monkeypatch.setattr(settings, "weights_identity", lambda weights: f"{weights.name}#upgraded")
-    repro.refresh(Path("params.yaml"))
-    assert [words[-1] for words in called] == ["resolve"]
+    monkeypatch.setattr(os, "execv", lambda file, words: called.append(words))
+    command.main(["repro"])
+    lock = yaml.safe_load(Path("evobuild.lock").read_text())
+    monkeypatch.setattr("evobuild.cli.pipeline.lock.weights_identity", lambda weights: f"{weights.name}#new")
+    command.main(["repro"])
+    after = yaml.safe_load(Path("evobuild.lock").read_text())
+    assert len(called) == 2
+    assert after == lock | {"packages": lock["packages"] | {"embedder": "new"}}
 
 
-def test_another_content_of_a_template_resolves_settings_anew(here, monkeypatch):
-    called = []
-    monkeypatch.setattr(repro.subprocess, "run", lambda words, check: called.append(words))
+def test_a_file_that_params_name_becomes_a_dep(here, monkeypatch):
+    monkeypatch.setattr(os, "execv", lambda file, words: None)
     (here / "mine.jinja").write_text("{{ messages }}")
     workspace.change_params(here, {"finetune": {"template": "mine.jinja"}})
-    repro.SEED.parent.mkdir(parents=True)
-    repro.SEED.write_text(json.dumps({"unanswered": 0}))
-    settings.write_settings(settings.FOLDER, settings.resolve_settings(Path("params.yaml"), 0))
-    repro.refresh(Path("params.yaml"))
-    assert called == []
-    (here / "mine.jinja").write_text("{{ messages }}.")
-    repro.refresh(Path("params.yaml"))
-    assert [words[-1] for words in called] == ["resolve"]
+    command.main(["repro"])
+    finetune = yaml.safe_load(Path("dvc.yaml").read_text())["stages"]["finetune"]["do"]
+    assert "mine.jinja" in finetune["deps"]
 
 
 @pytest.mark.parametrize(

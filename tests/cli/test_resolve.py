@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import variants
 import workspace
-
 from evobuild.cli.resolve import settings
+from evobuild.core.reads import Given, params_read
+
 from evobuild.core import prompts
 from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadInput
 from evobuild.core.params import declared_keys
-from evobuild.core.reads import Given, params_read
 
 EVOLVE = {"evolve-r1", "evolve-r2", "evolve-r3"}
 EVALUATE = {"evaluate-base", "evaluate-tuned"}

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 import workspace
 from contract_line import Line, line_params
+from evobuild.core.reads import Given
 
 from evobuild.contracts.drift import drift_table, stability_index
 from evobuild.contracts.earlier import earlier_dataset, md5_of
 from evobuild.core.errors import UserError
-from evobuild.core.reads import Given
 
 
 def test_the_index_of_texts_is_that_of_the_formula() -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from evobuild.core.reads import Given, Reads
 
 from evobuild.core import prompts, stage
 from evobuild.core.declaration import Folders, Out, out
 from evobuild.core.errors import UserError
 from evobuild.core.params import Part, RandomSeed
-from evobuild.core.reads import Given, Reads
 
 
 class Params(Part):

@@ -6,12 +6,12 @@ import importlib
 
 import pytest
 import yaml
+from evobuild.core.reads import Given, params_read, values_read
 from variants import DEFAULT, changed
 
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.params import validated
-from evobuild.core.reads import Given, params_read, values_read
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.params import models_to_evaluate
 

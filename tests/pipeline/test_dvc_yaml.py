@@ -26,16 +26,16 @@ import pytest
 import reach
 import variants
 import yaml
+from evobuild.cli.resolve import settings
+from evobuild.cli.resolve.provenance import STEM
+from evobuild.core.stage_folders import FOLDERS_OF_STAGES
 from pydantic import ValidationError
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.pipeline.declared import Declared, declared_stages
-from evobuild.cli.resolve import settings
-from evobuild.cli.resolve.provenance import STEM
 from evobuild.core import library
 from evobuild.core.measures import MEASURES
-from evobuild.core.stage_folders import FOLDERS_OF_STAGES
 from evobuild.core.stages import AFTER_SELECT, EVALUATED, STAGES, stage_address
 
 if TYPE_CHECKING:

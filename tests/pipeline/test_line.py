@@ -182,7 +182,7 @@ def test_metrics_plots_and_params_are_readable(clone: Path) -> None:
 
 def test_an_experiment_reruns_what_is_stale_and_reuses_the_store(clone: Path) -> None:
     change = ("dvc", "exp", "run", "-S", "evolve.temperature=0.9")
-    assert ran(workspace.run(clone, *change, "respond@r1")) == {"check", "resolve", "evolve@r1", "respond@r1"}
+    assert ran(workspace.run(clone, *change, "respond@r1")) == {"check", "evolve@r1", "respond@r1"}
     asked = workspace.stored(clone)
     workspace.run(clone, "git", "checkout", "-q", ".")
     # In a copy of the repository, without DVC's run cache: only the store can answer.
@@ -203,7 +203,7 @@ def test_planned_calls_are_the_calls_made(clone: Path) -> None:
     planned = {each["stage"]: each for each in map(json.loads, lines)}
     few = workspace.run(clone, "python", "-m", "evobuild", "plan", *change, "--json", "evolve@r1")
     stages = [json.loads(line)["stage"] for line in few.splitlines()]
-    assert stages == ["check", "resolve", "optimize", "evolve@r1"]
+    assert stages == ["check", "optimize", "evolve@r1"]
     assert (clone / "params.yaml").read_bytes() == before
     assert planned["optimize"]["exact"] and not planned["evolve@r1"]["exact"]
     workspace.run(clone, "dvc", "exp", "run", *change, "evolve@r2")
@@ -233,12 +233,12 @@ def test_a_round_is_added_and_removed(clone: Path) -> None:
     added = ("-S", "+rounds.r3={parent: r2}", "-S", "+pools.r3={}")
     output = workspace.run(clone, "dvc", "exp", "run", *added, "select")
     every_pool = {"score", "diversity", "reward", "tag", "decontaminate@held_out", "select"}
-    assert ran(output) == {"check", "resolve", "evolve@r3", "respond@r3", "rate@r3", *every_pool}
+    assert ran(output) == {"check", "evolve@r3", "respond@r3", "rate@r3", *every_pool}
     with_r3 = (clone / "data/dataset.parquet").read_bytes()
     own = clone / "data/rounds/notes.parquet"
     own.write_text("the user's")
     output = workspace.run(clone, "dvc", "exp", "run", "-S", "~rounds.r3", "-S", "~pools.r3", "select")
-    assert ran(output) <= {"check", "resolve", *every_pool}
+    assert ran(output) <= {"check", *every_pool}
     assert list((clone / "data").rglob("*r3*")) == [], "folders that stages depend on hold nothing else"
     assert "data/rounds/notes.parquet; move" in output and own.read_text() == "the user's"
     own.unlink()
@@ -252,12 +252,12 @@ def test_a_base_is_added_and_removed(clone: Path) -> None:
     small = {"model": "models/scratch", "finetune": {"epochs": 2}}
     workspace.change_params(clone, {"bases": bases | {"small": small}})
     output = workspace.run(clone, "dvc", "repro", "finetune")
-    assert ran(output) == {"check", "resolve", "finetune@small"}
+    assert ran(output) == {"check", "scratch", "finetune@small"}
     curves = [(clone / f"metrics/training/{name}.csv").read_text().splitlines() for name in ("toy", "small")]
     assert len(curves[1]) - 1 == 2 * (len(curves[0]) - 1)
     workspace.run(clone, "git", "add", "metrics")
     workspace.change_params(clone, {"bases": bases})
-    assert ran(workspace.run(clone, "dvc", "repro", "finetune")) <= {"check", "resolve"}
+    assert ran(workspace.run(clone, "dvc", "repro", "finetune")) <= {"check", "scratch"}
     left = [path for folder in ("data", "metrics") for path in (clone / folder).rglob("*small*")]
     assert left == [], "folders that stages depend on hold nothing else"
     workspace.run(clone, "git", "reset", "-q", "--hard")

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import yaml
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.resolve.settings import FIRST, stage_instances
-from evobuild.core.declaration import params_schema
-from evobuild.core.params import Part
-from evobuild.core.reads import Given, Reads
-from evobuild.core.stages import OF_ALL_POOLS
+from evobuild.core.declaration import Stage
+from evobuild.core.stages import stage_instances
 from evobuild.evaluation.benchmarks import BENCHMARKS
 from evobuild.training.params import SHARED
 
@@ -93,34 +89,7 @@ def changed(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-@cache
-def readings(stage: str) -> tuple[Reads, ...]:
-    """What a stage reads under every variant, for each of its rounds, pools, branches or sets."""
-    return tuple(
-        reads
-        for changes in VARIANTS.values()
-        for unanswered in (0, 1)
-        for reads in _readings(stage, changed(DEFAULT, changes), unanswered)
-    )
-
-
-def readings_of_all(changes: dict[str, Any]) -> Iterator[Reads]:
-    """What all stages read under some settings."""
-    values = changed(DEFAULT, changes)
-    for stage in {instance.stage.name for instance in stage_instances(values)} - set(FIRST):
-        yield from _readings(stage, values, 0)
-
-
-def _readings(stage: str, values: dict[str, Any], unanswered: int) -> Iterator[Reads]:
-    schema = params_schema(importlib.import_module(f"stages.{stage}").main)
-    if not issubclass(schema, Part):
-        return
-    for instance in stage_instances(values):
-        if instance.stage.name == stage:
-            name = "" if stage in OF_ALL_POOLS else instance.name
-            yield schema.model_validate(values).reads(Given(name, unanswered))
-
-
-def resolved(stage: str) -> bool:
-    """Whether a stage runs after settings are resolved."""
-    return stage not in FIRST
+def declared(changes: dict[str, Any]) -> Iterator[Stage]:
+    """What the stages declare that there are under some settings."""
+    for name in {instance.stage.name for instance in stage_instances(changed(DEFAULT, changes))}:
+        yield importlib.import_module(f"stages.{name}").STAGE

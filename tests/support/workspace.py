@@ -17,8 +17,17 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SHIPPED_PARAMS = ROOT / "params.yaml"
 """The params that the project comes with."""
-TRACKED = ("stages", "evobuild", "prompts", "expectations", "data/raw/sample.jsonl", "dvc.yaml", ".dvcignore")
-TRACKED += ("requirements.lock", "data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+TRACKED = (
+    "stages",
+    "evobuild",
+    "prompts",
+    "expectations",
+    "data/raw/sample.jsonl",
+    "dvc.yaml",
+    "evobuild.lock",
+    ".dvcignore",
+)
+TRACKED += ("data/raw/constraints.txt", ".gitignore", ".dvc/config", ".dvc/.gitignore")
 TRACKED += (
     "metrics/training/.gitkeep",
     "data/evaluation/.gitkeep",

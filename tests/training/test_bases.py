@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 import tiny
 import yaml
+from evobuild.core.reads import Given, params_read
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.reads import Given, params_read
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Settings, Tools
 from evobuild.evaluation.benchmarks.held_out import HeldOut

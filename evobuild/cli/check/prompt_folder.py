@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from evobuild.cli.check.files import check_path_name
-from evobuild.cli.resolve.settings import prompts_needed
+from evobuild.cli.pipeline.declared import declared_stages
+from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadParams
+from evobuild.core.params import Part
 from evobuild.core.prompts import FOLDER, current_folder, included
+from evobuild.core.stages import stage_instances
 
 SHOWN = 5
 """Of the templates that are missing."""
@@ -28,12 +31,24 @@ def check_prompts(values: Mapping[str, Any]) -> None:
             f"params.yaml: prompts '{folder}' {found}; expected a folder with a template for each "
             f"prompt, such as a copy of {FOLDER}/"
         )
-    needed = prompts_needed(values)
+    needed = _prompts_needed(values)
     if missing := [name for name in sorted(needed) if not (folder / name).is_file()]:
         more = len(missing) - SHOWN
         shown = ", ".join(missing[:SHOWN]) + (f" and {more} more" if more > 0 else "")
         raise BadParams(
-            f"params.yaml: prompts: {folder}{os.sep} lacks {shown}, which these params need; add "
+            f"params.yaml: prompts: {folder}{os.sep} lacks {shown}, which stages depend on; add "
             f"{'them' if missing[1:] else 'it'}, or copy what you do not change from {FOLDER}/"
         )
     included(needed)
+
+
+def _prompts_needed(values: Mapping[str, Any]) -> set[str]:
+    """The prompts that stages may render under these params, and others that dvc.yaml names."""
+    running = {each.stage.name for each in stage_instances(values)}
+    found: set[str] = set()
+    for each in declared_stages():
+        schema = params_schema(each.main)
+        if each.name in running and issubclass(schema, Part):
+            found |= {*schema.model_validate(values).templates()}
+        found |= {name for name in each.stage.prompts if name.endswith(".jinja")}
+    return found

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evobuild.core.errors import BadInput, BadParams
-from evobuild.core.json_files import read_json_file
 from evobuild.core.yaml_files import read_yaml
 
 LOCK = Path("dvc.lock")
-SETTINGS = "data/settings/"
 
 
 class File(NamedTuple):
@@ -61,16 +59,6 @@ def read_sources(stages: Sequence[str], lock: Path = LOCK) -> list[Source]:
 def _source(name: str, entry: dict[str, Any]) -> Source:
     values = (entry.get("params") or {}).get("params.yaml", {})
     deps = [file for dep in entry.get("deps", []) if _is_text(dep["path"]) for file in _files(dep)]
-    for dep in entry.get("deps", []):
-        # What a stage reads under its settings, with its prompts, if that is still what it ran with.
-        if dep["path"].startswith(SETTINGS) and not _file(dep).change:
-            own = read_json_file(Path(dep["path"]))
-            values = own["params"]
-            known = {file.path for file in deps}
-            named = {
-                path: then for path, then in (own["prompts"] | own["files"]).items() if path not in known
-            }
-            deps += [_file({"path": path, "md5": then}) for path, then in named.items()]
     outs = [_file(out) for out in entry.get("outs", []) if out["path"].endswith((".parquet", ".txt"))]
     return Source((name,), values, tuple(deps), tuple(out for out in outs if out.change))
 

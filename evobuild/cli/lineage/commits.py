@@ -127,10 +127,11 @@ def changed_params(values: dict[str, Any]) -> dict[str, Any]:
 def not_as_run(folder: Path) -> list[str]:
     """Those of params.yaml and the prompts in a folder that are not what its dvc.lock says was run with."""
     stages = locked_stages(folder / LOCK)
-    entries = [dep for name in ("check", "resolve") for dep in stages.get(name, {}).get("deps", [])]
-    known = {entry["path"]: entry.get("md5") for entry in entries}
-    paths = PARAMS, prompt_folder(folder)
-    return [str(path) for path in paths if known.get(str(path)) not in (None, md5(folder / path))]
+    values = stages.get("check", {}).get("params", {}).get(str(PARAMS))
+    changed = [str(PARAMS)] if values not in (None, read_yaml(folder / PARAMS)) else []
+    deps = {dep["path"]: dep.get("md5") for each in stages.values() for dep in each.get("deps", ())}
+    prompts = sorted(path for path in deps if Path(path).is_relative_to(prompt_folder(folder)))
+    return [*changed, *(path for path in prompts if deps[path] != md5(folder / path))]
 
 
 def _git(*words: str) -> bytes | None:

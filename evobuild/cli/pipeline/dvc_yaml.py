@@ -1,29 +1,28 @@
-"""dvc.yaml as it follows from the declarations of stages: plain DVC, in the order of the pipeline."""
+"""dvc.yaml as it follows from the declarations of stages and from params: plain DVC, in pipeline order."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
 
 import yaml
+from pydantic import BaseModel
 
 from evobuild.cli.pipeline.declared import Declared
-from evobuild.cli.resolve.settings import FIRST
 from evobuild.core.declaration import Folders, Out, argument_kinds, default_folders, params_schema
-from evobuild.core.params import declared_keys
+from evobuild.core.params import Part, declared_keys
+from evobuild.core.prompts import included
+from evobuild.process.lock import LOCK
 
 HEAD = """\
 # Written by `evobuild pipeline` from what each script in stages/ declares: change that, and run it.
 # Paths that are not in a cmd are the defaults of the script: `python -m stages.evolve --help`.
 # `exec` leaves no shell between DVC and the stage; stages/__init__.py goes on in DVC's Python if python3 is
-# another.
-# Only stages before `resolve` name `params` and folders of the library. What the others read of params and
-# prompts under these settings, the folders of the library that they reach and the libraries that change their
-# results are in a file for each in data/settings, which `resolve` writes: what is switched off makes nothing
-# stale.
+# another. evobuild.lock stands for the code of a stage and for the libraries that change its results.
 vars:
   # Outs that no reader of the data set needs: `dvc push` leaves them here. `push: true` shares them, and
   # makes nothing stale (docs/sharing.md).
@@ -31,38 +30,117 @@ vars:
 
 stages:
 """
+OWN = ("  # Stages of your own, as DVC has them, stand between these two lines, and stay.", "  # Until here.")
+"""The lines around what `evobuild pipeline` leaves as it is."""
+CHECKED = "data/check.txt"
+PARAMS = "params.yaml"
+WIDTH = 110
 _PLAIN = re.compile(r"[A-Za-z$./][A-Za-z0-9_ ${}./()@=,'’-]*")
 
 
-def pipeline_text(stages: Iterable[Declared], pushed: bool = False) -> str:
-    """Lay dvc.yaml out. pushed: whether `dvc push` takes along what no reader of the data set needs."""
-    every = list(stages)
-    blocks = ["\n".join(_stage_lines(each)) for each in every]
-    artifacts = {name: entry for each in every for name, entry in each.stage.artifacts.items()}
-    plots = [{name: entry} for each in every for name, entry in each.stage.plots.items()]
+def pipeline_text(stages: Iterable[Declared], params: Mapping[str, Any], before: str = "") -> str:
+    """Lay dvc.yaml out.
+
+    params: as they stand in params.yaml; files that they name are deps. before: the file so far, of which the
+    user's own stages stay, and whether `dvc push` takes along what no reader of the data set needs.
+
+    Raises BadParams at params that are not as they should be, BadInput at a prompt that cannot be read.
+    """
+    pipeline = _Pipeline(list(stages), params)
+    blocks = ["\n".join(pipeline.lines(each)) for each in pipeline.stages]
+    artifacts = {name: entry for each in pipeline.stages for name, entry in each.stage.artifacts.items()}
+    plots = [{name: entry} for each in pipeline.stages for name, entry in each.stage.plots.items()]
     lines = ["# By name and version for others: docs/sharing.md.", "artifacts:"]
     for name, entry in artifacts.items():
         lines += [f"  {name}:", *(f"    {key}: {_value(own)}" for key, own in entry.items())]
-    lines += ["", "plots:", *(f"  - {_entry(each)}" for each in plots)]
-    head = HEAD % str(pushed).lower()
-    return head + "\n\n".join(blocks) + "\n\n" + "\n".join([*lines, ""])
+    lines += ["", "plots:", *(line for each in plots for line in _item(each, "  "))]
+    head = HEAD % str(_is_pushed(before)).lower()
+    own = "\n".join([OWN[0], *own_lines(before), OWN[1]])
+    return head + "\n\n".join([*blocks, own]) + "\n\n" + "\n".join([*lines, ""])
 
 
-def _stage_lines(each: Declared) -> Iterator[str]:
-    entry: dict[str, Any] = {"desc": each.stage.desc, "cmd": _command(each)}
-    entry |= {"deps": list(_deps(each)), "params": list(_params(each)), **_outs(each)}
-    indent = "    "
-    yield f"  {each.name}:"
-    if each.stage.per:
-        yield f"    foreach: ${{{each.stage.per}}}"
-        yield "    do:"
-        indent = "      "
-    for key, value in entry.items():
-        if isinstance(value, str):
-            yield f"{indent}{key}: {_scalar(value)}"
-        elif value:
-            yield f"{indent}{key}:"
-            yield from (f"{indent}  - {_entry(one)}" for one in value)
+def own_lines(text: str) -> Sequence[str]:
+    """The lines of a dvc.yaml between those of OWN."""
+    lines = text.splitlines()
+    return lines[lines.index(OWN[0]) + 1 : lines.index(OWN[1])] if {*OWN} <= {*lines} else ()
+
+
+def _is_pushed(text: str) -> bool:
+    return bool(re.search(r"^  - local: &local \{push: true\}", text, re.MULTILINE))
+
+
+class _Pipeline:
+    """The stages, and what each is in dvc.yaml."""
+
+    def __init__(self, stages: list[Declared], params: Mapping[str, Any]) -> None:
+        self.stages, self._params = stages, params
+        self._made = {path.partition("{")[0] for each in stages for path in _out_paths(each)}
+
+    def lines(self, each: Declared) -> Iterator[str]:
+        """The lines of a stage."""
+        entry: dict[str, Any] = {"desc": each.stage.desc, "cmd": _command(each)}
+        entry |= {"deps": self._deps(each), "params": self._keys(each), **_outs(each)}
+        indent = "    "
+        yield f"  {each.name}:"
+        if each.stage.per:
+            yield f"    foreach: ${{{each.stage.per}}}"
+            yield "    do:"
+            indent = "      "
+        for key, value in entry.items():
+            if isinstance(value, str):
+                yield f"{indent}{key}: {_scalar(value)}"
+            elif value:
+                yield f"{indent}{key}:"
+                yield from (line for one in value for line in _item(one, f"{indent}  "))
+
+    def _described(self, each: Declared) -> list[Declared]:
+        """The stages up to the one that a stage describes up to."""
+        names = [other.name for other in self.stages]
+        last = names.index(each.stage.describes) + 1 if each.stage.describes else 0
+        return [other for other in self.stages[:last] if Path(PARAMS) not in _defaults(other)]
+
+    def _deps(self, each: Declared) -> list[str]:
+        found = [*_read_paths(each), *self._outside(each)]
+        for other in self._described(each):
+            found += [path for path in (*_read_paths(other), *self._outside(other)) if self._is_source(path)]
+        if each.stage.after and not any(self._is_made(path) for path in found):
+            found.append(CHECKED)
+        return list(dict.fromkeys(found))
+
+    def _outside(self, each: Declared) -> Iterator[str]:
+        """The prompts and other files that a stage may read."""
+        for name in _prompt_names(each):
+            yield f"${{prompts}}/{name}"
+        yield from each.stage.waits_for
+        schema = params_schema(each.main)
+        if issubclass(schema, Part):
+            known = {self._value(path) for path in (*each.stage.waits_for, *_read_paths(each))}
+            named = schema.model_validate(self._params).named_files()
+            yield from (path for path in named if path not in known)
+
+    def _value(self, path: str) -> str:
+        """What params give for a path such as ${seed.source}; any other as it is."""
+        value: Any = self._params
+        for key in path[2:-1].split(".") if path.startswith("${") and path.count("$") == 1 else ():
+            value = value.get(key, {}) if isinstance(value, Mapping) else {}
+        return value if isinstance(value, str) else path
+
+    def _is_made(self, path: str) -> bool:
+        """Whether a stage makes what lies at a path."""
+        return any(path.startswith(made) or made.startswith(f"{path}/") for made in self._made)
+
+    def _is_source(self, path: str) -> bool:
+        return "${item" not in path and path != PARAMS and not self._is_made(path)
+
+    def _keys(self, each: Declared) -> list[Any]:
+        if Path(PARAMS) in _defaults(each) and not each.stage.describes:
+            return [{PARAMS: None}, {str(LOCK): [f"stages.{each.name}"]}]
+        found = list(_param_keys(each))
+        locked = [f"stages.{each.name}", *_locked_keys(each)]
+        for other in self._described(each):
+            found += [key.removesuffix(".${key}") for key in _param_keys(other)]
+            locked += _locked_keys(other)
+        return [*_widest(found), {str(LOCK): list(dict.fromkeys(locked))}]
 
 
 def _names(each: Declared) -> dict[str, str]:
@@ -86,24 +164,58 @@ def _path(each: Declared, path: str) -> str:
     return path
 
 
-def _deps(each: Declared) -> Iterator[str]:
-    found = [] if "stages" in each.stage.waits_for else [f"stages/{each.name}.py"]
+def _read_paths(each: Declared) -> Iterator[str]:
+    """The paths of the arguments that a stage reads."""
     kinds = argument_kinds(each.main)
     for field in _fields(each):
         if kinds[field.name] is Folders:
-            found += map(str, default_folders(field).values())
-        elif kinds[field.name] not in (str, Out):
-            found.append(_path(each, str(field.default)))
-    found += each.stage.waits_for
-    if each.name not in FIRST:
-        found.append(f"data/settings/{each.name}{'-${key}' if each.stage.per else ''}.json")
-    yield from dict.fromkeys(found)
+            yield from map(str, default_folders(field).values())
+        elif kinds[field.name] not in (str, Out) and field.default != Path(PARAMS):
+            yield _path(each, str(field.default))
 
 
-def _params(each: Declared) -> Iterator[str]:
-    if each.name in FIRST and "params.yaml" not in _deps(each):
-        for key in declared_keys(params_schema(each.main)):
+def _prompt_names(each: Declared) -> list[str]:
+    """The declared templates and folders, and what these templates include."""
+    declared = each.stage.prompts
+    files = [name for name in declared if name.endswith(".jinja")]
+    folders = [name for name in declared if name not in files]
+    beside = [name for name in included(files) if name.partition("/")[0] not in folders]
+    return sorted({*folders, *beside})
+
+
+def _param_keys(each: Declared) -> Iterator[str]:
+    """The keys of params.yaml that a stage reads; of its own round, pool or set where it reads that alone."""
+    schema = params_schema(each.main)
+    for key in declared_keys(schema):
+        inside = [keyed for keyed in each.stage.keyed if keyed.startswith(f"{key}.")]
+        if not inside:
             yield f"{key}.${{key}}" if key in each.stage.keyed else key
+            continue
+        section = schema
+        for name in key.split("."):
+            section = section.model_fields[name].annotation
+        assert issubclass(section, BaseModel), "what has keys is a section"
+        for own in (f"{key}.{name}" for name in section.model_fields):
+            yield f"{own}.${{key}}" if own in inside else own
+
+
+def _locked_keys(each: Declared) -> list[str]:
+    return [*(f"libraries.{name}" for name in sorted(each.stage.libraries)), *each.stage.locked]
+
+
+def _widest(keys: Iterable[str]) -> list[str]:
+    """Keys without those below another."""
+    every = list(dict.fromkeys(keys))
+    return [key for key in every if not any(key.startswith(f"{other}.") for other in every)]
+
+
+def _defaults(each: Declared) -> list[Any]:
+    return [field.default for field in _fields(each)]
+
+
+def _out_paths(each: Declared) -> Iterator[str]:
+    kinds = argument_kinds(each.main)
+    return (str(field.default) for field in _fields(each) if kinds[field.name] is Out)
 
 
 def _outs(each: Declared) -> dict[str, list[Any]]:
@@ -117,17 +229,29 @@ def _outs(each: Declared) -> dict[str, list[Any]]:
 
 
 def _fields(each: Declared) -> tuple[Any, ...]:
-    from typing import get_type_hints
-
     return dataclasses.fields(get_type_hints(each.main)["args"])
 
 
+def _item(value: str | Mapping[str, Any], indent: str) -> Iterator[str]:
+    """The lines of an entry of a list; one that is too long for a line, a line for each of its own."""
+    line = f"{indent}- {_entry(value)}"
+    if len(line) <= WIDTH or isinstance(value, str):
+        yield line
+        return
+    ((name, own),) = value.items()
+    yield f"{indent}- {_scalar(name)}:"
+    for each in own:
+        yield f"{indent}    {f'- {each}' if isinstance(own, list) else f'{each}: {_flow(own[each])}'}"
+
+
 def _entry(value: str | Mapping[str, Any]) -> str:
-    """An entry of a list: a word, or a word with options."""
+    """An entry of a list: a word, or a word with options or entries."""
     if isinstance(value, str):
         return _scalar(value)
-    ((name, options),) = value.items()
-    return f"{_scalar(name)}: {'*local' if options == {'push': False} else _flow(options)}"
+    ((name, own),) = value.items()
+    if own is None:
+        return f"{name}:"
+    return f"{_scalar(name)}: {'*local' if own == {'push': False} else _flow(own)}"
 
 
 def _scalar(text: str) -> str:

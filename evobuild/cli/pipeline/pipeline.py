@@ -1,30 +1,41 @@
-"""`evobuild pipeline`: write what follows from the declarations of stages."""
+"""`evobuild pipeline`: write what follows from the declarations of stages, from params and from the code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.pipeline.declared import Declared, declared_stages
 from evobuild.cli.pipeline.dvc_yaml import pipeline_text
-from evobuild.cli.project.pipeline import project_pipeline
+from evobuild.cli.pipeline.lock import lock_text
 from evobuild.core import stages as roster
+from evobuild.core.errors import UserError
 from evobuild.core.library import template_folder
+from evobuild.core.prompts import taken_from
 from evobuild.core.yaml_files import read_yaml
+from evobuild.process.lock import LOCK, WRITER
 
 PIPELINE = Path("dvc.yaml")
 
 
-def derived_files() -> dict[Path, str]:
-    """Derive this project's dvc.yaml, and in the library's own repository the roster, from its stages."""
-    every = declared_stages()
-    before = read_yaml(PIPELINE) if PIPELINE.is_file() else {}
-    pushed = any(each.get("local", {}).get("push") for each in before.get("vars") or ())
-    text = pipeline_text(every, pushed)
-    if template_folder() != Path.cwd():
-        return {PIPELINE: project_pipeline(text)}
-    return {PIPELINE: text, roster.FILE.relative_to(Path.cwd()): roster_text(every)}
+def derived_files(params: Path = PARAMS) -> dict[Path, str]:
+    """Derive this project's dvc.yaml and evobuild.lock, and in the library's own repository the roster.
+
+    params: what stands in the place of params.yaml. Raises UserError at params, a prompt, a package or a
+    revision that is not as it should be.
+    """
+    every, values = declared_stages(), load_all_params(params)
+    before = PIPELINE.read_text(encoding="utf-8") if PIPELINE.is_file() else ""
+    with taken_from(Path(values.prompts)):
+        files = {PIPELINE: pipeline_text(every, read_yaml(params), before), LOCK: lock_text(every, values)}
+    if template_folder() == Path.cwd():
+        files[roster.FILE.relative_to(Path.cwd())] = roster_text(every)
+    return files
 
 
 def roster_text(stages: Iterable[Declared]) -> str:
@@ -42,6 +53,27 @@ def write_pipeline() -> list[Path]:
     for path, text in changed:
         path.write_text(text, encoding="utf-8")
     return [path for path, _ in changed]
+
+
+def check_pipeline() -> None:
+    """Raise UserError if dvc.yaml or evobuild.lock lacks something of this code and these params.
+
+    They may have more, as where `dvc exp run -S` names a model or a file the less.
+    """
+    for path, text in derived_files().items():
+        if path in (PIPELINE, LOCK) and (lack := _lack(yaml.safe_load(text), read_yaml(path), "")):
+            raise UserError(f"{path}: {lack} is not as stages, params.yaml and libraries are; run: {WRITER}")
+
+
+def _lack(wanted: Any, found: Any, place: str) -> str:
+    """Where something that is wanted is not found; '' if all is."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        lacks = (_lack(own, found.get(key), f"{place}.{key}") for key, own in wanted.items())
+    elif isinstance(wanted, list) and isinstance(found, list):
+        lacks = (f"{place}: {own}" for own in wanted if own not in found)
+    else:
+        return "" if wanted in (None, found) else place.lstrip(".")
+    return next((each.lstrip(".") for each in lacks if each), "")
 
 
 def _is(path: Path, text: str) -> bool:

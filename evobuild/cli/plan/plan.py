@@ -5,26 +5,23 @@ Which stages are stale is DVC's word; what one would ask is estimated by `estima
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evobuild.cli.check.consistency import check_tables
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.overrides import overridden_params
+from evobuild.cli.pipeline.pipeline import derived_files
 from evobuild.cli.plan.estimates import OFF, STARTING, Estimate, Estimator, Most
 from evobuild.cli.plan.layout import shown
 from evobuild.cli.plan.overlay import overlaid_repo
 from evobuild.cli.plan.speeds import GPU_SOURCE
 from evobuild.cli.plan.training_lines import training_lines
-from evobuild.cli.resolve import settings
-from evobuild.cli.resolve.provenance import STEM
 from evobuild.core import machine
 from evobuild.core.errors import UserError
-from evobuild.core.json_files import read_json_file
 from evobuild.core.prompts import taken_from
-from evobuild.core.stages import stage_address
-from evobuild.core.yaml_files import read_yaml
+from evobuild.core.scratch import ScratchFolder
 from evobuild.process.dvc_state import damaged_rwlock
 from evobuild.process.terminal import duration
 
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from dvc.stage import Stage
 
 
-SEED = Path("data/counts/seed.json")
 AT_MOST = "at most"
 HEADER = ("stage", "calls", AT_MOST, "stored", "tokens", AT_MOST, "time", AT_MOST, "cost", AT_MOST)
 
@@ -59,7 +55,7 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
     with overridden_params(overrides) as params:
         values = load_all_params(params)
         check_tables(values)
-        stale = _stale(targets, params, _changed_settings(params))
+        stale = _stale(targets, {PARAMS: params}) if overrides else _stale_renewed(targets)
         names = {stage.addressing for stage, _ in stale}
         with taken_from(Path(values.prompts)):
             estimator = Estimator(values, machine.load_machine(), names, params)
@@ -69,35 +65,34 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
             return Plan([estimator.estimate(stage, fresh) for stage, fresh in on], off)
 
 
-def _changed_settings(params: Path) -> set[str]:
-    """Stages whose settings would be others than those on disk, as DVC calls them."""
-    if not SEED.exists() or not settings.FOLDER.is_dir():
-        return set()
-    found = settings.resolve_settings(params, read_json_file(SEED).get("unanswered"))
-    stems = {stem for stem, own in found.items() if not settings.is_current(stem, own)}
-    # What the data set is made with stands on its card.
-    stems |= {"export"} if STEM in stems else set()
-    every = settings.stage_instances(read_yaml(params))
-    return {stage_address(each.stage.name, each.name) for each in every if each.stem in stems}
+def _stale_renewed(targets: Sequence[str]) -> list[tuple[Stage, bool]]:
+    """`_stale` with dvc.yaml and evobuild.lock as `evobuild repro` renews them first."""
+    with ScratchFolder() as folder:
+        instead = {}
+        for path, text in derived_files().items():
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                instead[path] = folder / path.name
+                instead[path].write_text(text, encoding="utf-8")
+        return _stale(targets, instead)
 
 
-def _stale(targets: Sequence[str], params: Path, resolved: Collection[str] = ()) -> list[tuple[Stage, bool]]:
+def _stale(targets: Sequence[str], instead: Mapping[Path, Path]) -> list[tuple[Stage, bool]]:
     """Stale stages that targets need, in order; of each, whether all that it reads is current.
 
-    params: what stands in the place of params.yaml. resolved: stages whose settings change.
+    instead: files to others with the content that they would have.
     """
     from dvc.exceptions import DvcException
 
     try:
-        with overlaid_repo({} if params == PARAMS else {PARAMS: params}) as repo, repo.lock:
-            return list(_stale_in(repo, targets, resolved))
+        with overlaid_repo(instead) as repo, repo.lock:
+            return list(_stale_in(repo, targets))
     except (DvcException, UnicodeDecodeError) as error:
         reason = damaged_rwlock() or " ".join(str(error).split())[:200]
         hint = "; put it under git: git init" if "not a git repository" in reason else ""
         raise UserError(f"DVC cannot tell what is stale: {reason}{hint}") from error
 
 
-def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> Iterator[tuple[Stage, bool]]:
+def _stale_in(repo: Repo, targets: Sequence[str]) -> Iterator[tuple[Stage, bool]]:
     import networkx
 
     stale: set[Stage] = set()
@@ -109,10 +104,10 @@ def _stale_in(repo: Repo, targets: Sequence[str], resolved: Collection[str]) -> 
     for stage in sorted(wanted, key=lambda stage: rank[stage.addressing]):
         needed = networkx.descendants(repo.index.graph, stage)
         fresh = not any(other in stale for other in needed)
-        if not fresh or stage.addressing in resolved or stage.changed():
+        if not fresh or stage.changed():
             # check.txt is constant, and label.txt changes only from a dry run to a real one, which asks
-            # nothing new: after check and resolve only what itself reads a changed param is stale.
-            if stage.addressing not in ("check", "resolve"):
+            # nothing new: after check only what itself reads a changed param is stale.
+            if stage.addressing != "check":
                 stale.add(stage)
             yield stage, fresh
 

@@ -202,7 +202,6 @@ COSTS: Mapping[str, StageCost] = {
     "check": StageCost(fixed=0.3),
     "fetch": StageCost(fixed=10),
     "seed": StageCost(rows=lambda given, _: given.rows(SEED_ROUND), row=0.00014),
-    "resolve": StageCost(fixed=0.7),
     "scratch": StageCost(operations.has_scratch, fixed=6, operations=operations.scratch),
     "experience": StageCost(_scorer_is_experienced, fixed=10, operations=operations.experience),
     "optimize": StageCost(_optimizes, _optimize),

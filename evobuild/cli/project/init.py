@@ -9,6 +9,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,12 +19,11 @@ from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.packages import check_packages
 from evobuild.cli.check.params import PARAMS, Params, load_all_params
 from evobuild.cli.overrides import overridden_params
+from evobuild.cli.pipeline.pipeline import write_pipeline
 from evobuild.cli.project import repository
-from evobuild.cli.project.lock import lock_text
 from evobuild.cli.project.next_steps import next_steps
 from evobuild.cli.project.params_file import changed_values, set_params
 from evobuild.cli.project.template import BASE, pack, shipped_files
-from evobuild.core import library
 from evobuild.core.errors import UserError
 from evobuild.core.names import safe_name
 from evobuild.core.yaml_files import read_yaml
@@ -59,6 +59,8 @@ def begin_project(
             with overridden_params(changes) as changed:
                 set_params(PARAMS, changed_values(read_yaml(PARAMS), read_yaml(changed)))
             params = load_all_params()
+            with _importable(made):
+                write_pipeline()
             remarks, steps = list(_remarks(params)), list(next_steps(params))
         _move(made, folder)
     # What fits is written already, with the path of the copy.
@@ -100,8 +102,17 @@ def _lay_out(folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    (folder / library.LOCK).write_text(lock_text(), encoding="utf-8")
     (folder / BASE).write_bytes(pack(files))
+
+
+@contextlib.contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let the scripts of a folder be imported inside."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
 
 
 def _inspected(seed: Path) -> Inspection:

@@ -7,12 +7,11 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from evobuild.cli.project.pipeline import project_pipeline
 from evobuild.core import library
 from evobuild.core.errors import BadInput
 
 PARTS = (
-    "dvc.yaml", "params.yaml", "stages", "prompts", "presets", "expectations", ".gitignore", ".dvcignore",
+    "params.yaml", "stages", "prompts", "presets", "expectations", ".gitignore", ".dvcignore",
     ".dvc/config", ".dvc/.gitignore", ".dvc/plots", "data/raw/sample.jsonl", "data/raw/constraints.txt",
     "data/raw/benchmarks", "data/evaluation/.gitkeep", "metrics/training/.gitkeep",
     "dvclive/plots/metrics/.gitkeep",
@@ -28,10 +27,9 @@ Files = dict[str, bytes]
 
 
 def shipped_files() -> Files:
-    """Read what a project begins with; its dvc.yaml depends on evobuild.lock in place of the library."""
+    """Read what a project begins with; `evobuild pipeline` derives its dvc.yaml and evobuild.lock."""
     folder = library.template_folder()
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in _paths(folder)}
-    found["dvc.yaml"] = project_pipeline(found["dvc.yaml"].decode()).encode()
     return found | {"README.md": _README.read_bytes()}
 
 

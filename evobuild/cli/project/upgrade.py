@@ -1,21 +1,28 @@
-"""A project on another version of the library: its lock is renewed, its files are merged."""
+"""A project on another version of the library: its files are merged, dvc.yaml and its lock renewed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from evobuild.cli.check.params import PARAMS
+from evobuild.cli.pipeline.pipeline import PIPELINE
 from evobuild.cli.project import repository
-from evobuild.cli.project.lock import is_current, lock_text, new_versions
 from evobuild.cli.project.merging import KEPT, Change, merge_files, write_changes
-from evobuild.cli.project.staleness import Changed, leaves, stale_stages
+from evobuild.cli.project.staleness import stale_stages
 from evobuild.cli.project.template import BASE, pack, shipped_files, unpack
-from evobuild.core import library
 from evobuild.core.errors import BadParams, UserError
-from evobuild.core.yaml_files import parse_yaml, read_yaml
+from evobuild.core.scratch import ScratchFolder
+from evobuild.core.yaml_files import read_yaml
+from evobuild.process.lock import LOCK
 from evobuild.process.version import __version__
+
+DERIVED = (PIPELINE, LOCK)
+_SECONDS = 120
 
 
 def upgrade(check: bool) -> tuple[str, bool]:
@@ -25,72 +32,85 @@ def upgrade(check: bool) -> tuple[str, bool]:
 
     Raises UserError outside a project, or if its lock, its base or dvc.yaml cannot be read.
     """
-    if not library.LOCK.is_file():
-        raise UserError(f"{library.LOCK}: no such file; run in a project that evobuild init made")
+    if not LOCK.is_file() or not BASE.is_file():
+        raise UserError(f"{BASE}: no such file; run in a project that evobuild init made")
     repository.require_git()
-    locked, theirs = library.read_lock(), shipped_files()
-    names = (f"evobuild {locked['version']}", f"evobuild {__version__}")
-    changes = list(merge_files(Path(), unpack(BASE), theirs, names))
-    changed = _changed(locked, changes)
-    if is_current(locked) and not changes:
-        return f"evobuild {__version__}: nothing to upgrade\n", True
-    lines = [*_about_library(locked, changed), *map(_about_file, changes), *_about_stages(changed)]
-    if not check:
-        write_changes(Path(), changes)
-        library.LOCK.write_text(lock_text(locked["libraries"]), encoding="utf-8")
-        BASE.write_bytes(pack(theirs))
+    was, theirs = read_yaml(LOCK).get("version"), shipped_files()
+    merged = merge_files(Path(), unpack(BASE), theirs, (f"evobuild {was}", f"evobuild {__version__}"))
+    changes = [each for each in merged if Path(each.path) not in DERIVED]
+    with ScratchFolder() as folder:
+        derived, trouble = _derive(folder, changes)
+        if not changes and not derived and not trouble:
+            return f"evobuild {__version__}: nothing to upgrade\n", True
+        lines = [f"evobuild {was} -> {__version__}", *map(_about_file, changes)]
+        lines += [f"  renewed   {path}" for path in derived]
+        lines += [trouble] if trouble else _about_stages(folder, [*derived, *_written(changes)])
+        if not check:
+            write_changes(Path(), changes)
+            for path in derived:
+                shutil.copyfile(folder / path, path)
+            BASE.write_bytes(pack(theirs))
     conflicts = any(change.how == "conflict" for change in changes)
     if conflicts:
         lines.append(
             "Where both sides changed a line, the file has both between <<<<<<< and >>>>>>>: choose one."
         )
-    return "".join(f"{line}\n" for line in lines), not check and not conflicts
+    return "".join(f"{line}\n" for line in lines), not check and not conflicts and not trouble
 
 
-def _changed(locked: Mapping[str, Any], changes: list[Change]) -> Changed:
-    digests, versions = library.library_digests(), new_versions(locked["libraries"])
-    written = {change.path for change in changes if change.written}
-    params = [_changed_params(change) for change in changes if change.path == str(PARAMS) and change.content]
-    return Changed(
-        {name for name, digest in digests.items() if locked.get(name) != digest},
-        {name for name, _ in versions.items() ^ library.locked_versions().items()},
-        written,
-        set().union(*params),
+def _written(changes: Sequence[Change]) -> list[Path]:
+    return [Path(change.path) for change in changes if change.written and change.content is not None]
+
+
+def _derive(folder: Path, changes: list[Change]) -> tuple[list[Path], str]:
+    """Lay out in a folder what the project would be; give what of DERIVED is another, or what is in the way.
+
+    Another process derives it, for this one may have imported the scripts as they are.
+    """
+    prompts = [Path(read_yaml(PARAMS).get("prompts", "prompts"))]
+    for path in (*DERIVED, PARAMS, Path("stages"), *prompts):
+        if path.is_absolute() or not path.exists():
+            continue
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if path.is_dir() else shutil.copyfile)(path, folder / path)
+    write_changes(
+        folder, [each for each in changes if each.content is not None or (folder / each.path).exists()]
     )
+    environment = {**os.environ, "GIT_DIR": str(Path(".git").absolute())} if Path(".git").is_dir() else None
+    command = [sys.executable, "-m", "evobuild", "pipeline"]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    if done.returncode:
+        said = " ".join(done.stderr.split())[:400]
+        return [], f"dvc.yaml and {LOCK} are not renewed ({said}); mend that, and run: evobuild pipeline"
+    return [path for path in DERIVED if _content(path) != _content(folder / path)], ""
 
 
-def _changed_params(change: Change) -> set[str]:
-    """Keys that have other values after a merge; none can be told where it is in conflict."""
-    assert change.content is not None
-    try:
-        after = leaves(parse_yaml(change.content.decode(errors="replace"), PARAMS) or {})
-        before = leaves(read_yaml(PARAMS))
-    except BadParams:
-        return set()
-    return {key for key in {**before, **after} if before.get(key, PARAMS) != after.get(key, PARAMS)}
-
-
-def _about_library(locked: Mapping[str, Any], changed: Changed) -> Iterator[str]:
-    yield f"evobuild {locked['version']} -> {__version__}"
-    if changed.folders:
-        yield f"  other content: {', '.join(sorted(changed.folders))}"
-    versions = new_versions(locked["libraries"])
-    for name in sorted(changed.libraries):
-        yield f"  {name} {locked['libraries'].get(name, 'none')} -> {versions.get(name, 'none')}"
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _about_file(change: Change) -> str:
     return f"  {change.how:<8}  {change.path}{f' ({KEPT[change.how]})' if change.how in KEPT else ''}"
 
 
-def _about_stages(changed: Changed) -> Iterator[str]:
+def _about_stages(folder: Path, changed: Sequence[Path]) -> Iterator[str]:
     """The stages that become stale, and why."""
     if not Path("dvc.lock").is_file():
         yield "nothing was built yet, so nothing becomes stale"
         return
-    own, after = stale_stages(changed)
+    try:
+        own, after = stale_stages(_instead(folder, changed))
+    except BadParams as error:
+        yield f"which stages become stale cannot be told yet: {error}"
+        return
     yield "stale:" if own else "no stage that was built becomes stale"
     width = max(map(len, own), default=0)
     yield from (f"  {stage:<{width}}  {'; '.join(reasons)}" for stage, reasons in own.items())
     if after:
         yield f"  and what may follow: {', '.join(after)}"
+
+
+def _instead(folder: Path, changed: Sequence[Path]) -> Mapping[Path, Path]:
+    return {path: folder / path for path in changed}

@@ -6,13 +6,12 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from evobuild.core import library
 from evobuild.core.params import RendersPrompts, load_params
 from evobuild.core.prompts import FOLDER
 from evobuild.core.yaml_files import read_yaml
 
 LOCK = Path("dvc.lock")
-DEFINING = (str(LOCK), "dvc.yaml", "params.yaml")
+DEFINING = (str(LOCK), "dvc.yaml", "evobuild.lock", "params.yaml")
 """Files whose last commit is that of what was built: `dvc pull` at it brings the same files."""
 COMMITTED = (
     *DEFINING,
@@ -20,7 +19,6 @@ COMMITTED = (
     "expectations",
     "evobuild",
     "requirements.lock",
-    str(library.LOCK),
 )
 """What is to be committed, for others to build the same."""
 SECONDS = 60

@@ -22,7 +22,8 @@ from evobuild.training.card import licences
 from evobuild.training.card.generating import STOPS, Tuned, generating_section
 from evobuild.training.card.licences import Licence
 from evobuild.training.params import TRAINING, Finetune
-from evobuild.weights.identities import LIBRARIES, installed_version
+from evobuild.weights.identities import installed_version
+from evobuild.weights.params import LIBRARIES
 
 MERGED = "adapter"
 """The folder, in that of a tuned model, of an adapter that has been merged into it."""

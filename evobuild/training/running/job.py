@@ -16,7 +16,8 @@ from evobuild.core.machine import Training
 from evobuild.core.uri import Weights
 from evobuild.training.params import TRAINING, Finetune
 from evobuild.training.running.batches import example_identity
-from evobuild.weights.identities import LIBRARIES, installed_version, weights_identity
+from evobuild.weights.identities import installed_version, weights_identity
+from evobuild.weights.params import LIBRARIES
 
 Example = dict[str, list[int]]
 """What is learnt from, as token ids: input_ids and labels; of a pair prompt_ids, chosen_ids, rejected_ids."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import template
 import workspace
+import yaml
+from workspace import ROOT
 
 from evobuild import __main__ as command
-from evobuild.cli.project.lock import lock_text
+from evobuild.cli.check.params import load_all_params
+from evobuild.cli.pipeline.declared import declared_stages
+from evobuild.cli.pipeline.lock import lock_text
 from evobuild.cli.project.merging import merge_files
-from evobuild.cli.project.staleness import Changed, leaves, stale_stages
-from evobuild.cli.resolve import settings
 from evobuild.core import library
+from evobuild.process import lock
+from evobuild.process.version import __version__
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep:DeprecationWarning")  # DVC's own
 
@@ -31,7 +35,7 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if key.startswith("GIT_"):
                 patch.setenv(key, value)
         command.main(["init", "mine"])
-    workspace.run(root / "mine", "dvc", "repro", "resolve")
+    workspace.run(root / "mine", "dvc", "repro", "rate@r0")
     return root
 
 
@@ -51,11 +55,16 @@ def own(started: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "mine"
 
 
-def other_library(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
-    """Install a library with another content in a folder."""
-    digests = library.library_digests() | {folder: "f" * 32}
-    monkeypatch.setattr(library, "library_digests", lambda: digests)
-    monkeypatch.setattr("evobuild.cli.project.lock.library_digests", lambda: digests)
+def locked(own: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((own / "evobuild.lock").read_text())
+    return found
+
+
+def other_lock(own: Path, kind: str, name: str, value: str) -> None:
+    """Let a project be locked and built with another library."""
+    was = locked(own)[kind][name]
+    for file in (own / "evobuild.lock", own / "dvc.lock"):
+        file.write_text(file.read_text().replace(was, value))
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -66,60 +75,41 @@ def edit(path: Path, old: str, new: str) -> None:
 
 def test_of_the_same_version_there_is_nothing_to_do(shipped: Path, own: Path, capsys) -> None:
     assert command.main(["upgrade", "--check"]) == 0
-    assert capsys.readouterr().out == f"evobuild {library.__version__}: nothing to upgrade\n"
+    assert capsys.readouterr().out == f"evobuild {__version__}: nothing to upgrade\n"
 
 
-def installed(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> None:
-    """Install these libraries, and no others of those that compute something."""
-    monkeypatch.setattr(library, "library_versions", lambda: versions)
-    monkeypatch.setattr("evobuild.cli.project.lock.library_versions", lambda: versions)
-
-
-def test_an_extra_that_was_added_or_removed_makes_nothing_stale(
-    shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch, capsys
+def test_a_library_that_is_not_installed_keeps_the_version_of_the_lock(
+    shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extras = dict.fromkeys(("faiss-cpu", "langdetect", "lm-eval", "math-verify", "nltk"), "1.0")
-    bare = {name: version for name, version in library.library_versions().items() if name not in extras}
-    installed(monkeypatch, bare)
-    library.LOCK.write_text(lock_text())
-    before = settings.resolve_settings(Path("params.yaml"), 0)
-    for versions in (bare | extras, {name: bare[name] for name in bare if name != "torch"}):
-        installed(monkeypatch, versions)
-        assert command.main(["upgrade", "--check"]) == 0
-        assert "nothing to upgrade" in capsys.readouterr().out
-        assert settings.resolve_settings(Path("params.yaml"), 0) == before
+    installed = lock.installed_version
+    monkeypatch.setattr(
+        "evobuild.cli.pipeline.lock.installed_version",
+        lambda name: None if name in ("torch", "nltk") else installed(name),
+    )
+    stages, params = declared_stages(ROOT / "stages"), load_all_params(Path("params.yaml"))
+    assert yaml.safe_load(lock_text(stages, params))["libraries"] == locked(own)["libraries"]
 
 
-def test_another_version_of_a_library_is_locked_and_what_is_not_here_stays(
-    shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch, capsys
+@pytest.mark.parametrize(
+    ("kind", "name", "stale"),
+    [("stages", "seed", "  seed  code\n"), ("stages", "rate", "  rate@r0  code\n"), ("stages", "report", "")],
+)
+def test_a_lock_of_another_library_is_renewed_and_its_stages_are_named(
+    shipped: Path, own: Path, capsys, kind: str, name: str, stale: str
 ) -> None:
-    versions = library.library_versions() | {"numpy": "9.0"}
-    del versions["torch"]
-    installed(monkeypatch, versions)
-    before = library.read_lock()["libraries"]
-    assert command.main(["upgrade", "--check"]) == 1
-    said = capsys.readouterr().out
-    assert f"numpy {before['numpy']} -> 9.0" in said and "torch" not in said
-    assert command.main(["upgrade"]) == 0
-    assert library.read_lock()["libraries"] == before | {"numpy": "9.0"}
-
-
-def test_another_content_of_a_folder_is_locked_and_its_stages_are_named(
-    shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch, capsys
-) -> None:
-    other_library(monkeypatch, "seeds")
+    before = locked(own)
+    other_lock(own, kind, name, "f" * 32)
     assert command.main(["upgrade"]) == 0
     said = capsys.readouterr().out
-    assert "  other content: seeds\n" in said
-    assert "  seed  library: seeds\n" in said
-    assert library.read_lock()["seeds"] == "f" * 32
-    assert "seed" in json.loads(workspace.run(own, "dvc", "status", "--json", "seed"))
+    assert "  renewed   evobuild.lock\n" in said
+    assert stale in said and ("stale:" in said) == bool(stale)
+    assert locked(own) == before
     assert command.main(["upgrade"]) == 0
     assert "nothing to upgrade" in capsys.readouterr().out
 
 
-def test_a_check_writes_nothing(shipped: Path, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other_library(monkeypatch, "seeds")
+def test_a_check_writes_nothing(shipped: Path, own: Path) -> None:
+    other_lock(own, "stages", "seed", "f" * 32)
     edit(shipped / "stages/seed.py", '"""', '"""New. ')
     workspace.run(own, "git", "add", "-A")
     assert command.main(["upgrade", "--check"]) == 1
@@ -128,6 +118,7 @@ def test_a_check_writes_nothing(shipped: Path, own: Path, monkeypatch: pytest.Mo
 
 def test_what_only_the_new_version_changed_is_taken(shipped: Path, own: Path, capsys) -> None:
     edit(shipped / "stages/seed.py", '"""', '"""New. ')
+    edit(shipped / "stages/rate.py", "made.write(height,", "made.write(int(height),")
     (shipped / "presets/new.yaml").write_text("about: new\nset: {select.by: ifd}\n")
     (shipped / "presets/cherry.yaml").unlink()
     assert command.main(["upgrade"]) == 0
@@ -135,7 +126,7 @@ def test_what_only_the_new_version_changed_is_taken(shipped: Path, own: Path, ca
     assert (own / "stages/seed.py").read_text().startswith('"""New. ')
     assert (own / "presets/new.yaml").is_file() and not (own / "presets/cherry.yaml").exists()
     assert "  updated   stages/seed.py\n" in said and "  removed   presets/cherry.yaml\n" in said
-    assert "  seed  stages/seed.py\n" in said
+    assert "  rate@r0  code\n" in said and "  seed " not in said, "a docstring changes no result"
 
 
 def test_both_changes_stand_in_a_merged_file(shipped: Path, own: Path, capsys) -> None:
@@ -146,7 +137,7 @@ def test_both_changes_stand_in_a_merged_file(shipped: Path, own: Path, capsys) -
     assert (params["random_seed"], params["report"]["examples"]) == (43, 7)
     said = capsys.readouterr().out
     assert "  merged    params.yaml\n" in said
-    assert "  seed  params.yaml: random_seed\n" in said
+    assert "  seed     random_seed\n" in said
 
 
 def test_a_conflict_is_marked_in_the_file_and_listed(shipped: Path, own: Path, capsys) -> None:
@@ -163,7 +154,10 @@ def test_a_conflict_is_marked_in_the_file_and_listed(shipped: Path, own: Path, c
 def test_outside_a_project_there_is_nothing_to_upgrade(tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     assert command.main(["upgrade"]) == 1
-    assert "evobuild.lock: no such file; run in a project that evobuild init made" in capsys.readouterr().err
+    assert (
+        ".evobuild-base.zip: no such file; run in a project that evobuild init made"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -208,31 +202,3 @@ def test_two_sides_that_added_a_file_conflict(tmp_path: Path) -> None:
     [change] = merge_files(tmp_path, {}, {"a": b"new\n"}, ("old", "new"))
     assert change.how == "conflict"
     assert change.content == b"<<<<<<< yours\nown\n=======\nnew\n>>>>>>> new\n"
-
-
-def test_reasons_are_by_what_a_stage_reads_under_its_settings(own: Path) -> None:
-    """`seed` alone is built: what is not, is to be run anyway."""
-    changed = Changed({"seeds", "autoif"}, {"torch"}, {"stages/seed.py", "stages/rate.py"}, {"seed.rows"})
-    reasons, after = stale_stages(changed)
-    assert reasons == {
-        "seed": ["library: seeds", "stages/seed.py", "other libraries: torch", "params.yaml: seed.rows"]
-    }
-    assert after == []
-
-
-def test_a_stage_is_reached_by_what_its_settings_name(own: Path) -> None:
-    workspace.run(own, "dvc", "repro", "rate@r0")
-    prompt, key = "prompts/judge/difficulty_level.jinja", "rate.temperature"
-    for changed, reason in (
-        (Changed({"scoring"}, set(), set(), set()), "library: scoring"),
-        (Changed(set(), set(), {prompt}, set()), prompt),
-        (Changed(set(), set(), set(), {key}), f"params.yaml: {key}"),
-    ):
-        assert stale_stages(changed) == ({"rate@r0": [reason]}, [])
-    assert stale_stages(Changed({"evolution"}, set(), set(), {"respond.temperature"})) == ({}, [])
-    reasons, after = stale_stages(Changed(set(), set(), {"stages/seed.py"}, set()))
-    assert (list(reasons), after) == (["seed"], ["rate@r0"])
-
-
-def test_values_are_told_by_dotted_key() -> None:
-    assert leaves({"a": {"b": 1, "c": {}}, "d": [2]}) == {"a.b": 1, "a.c": {}, "d": [2]}

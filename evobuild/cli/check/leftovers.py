@@ -14,8 +14,9 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from evobuild.cli.resolve.settings import Instance
 from evobuild.core.declaration import Out, argument_kinds, stage_arguments
+from evobuild.core.stages import Instance
+from evobuild.process.terminal import log
 
 MIXED = {Path("data"), Path("data/raw"), Path("metrics")}
 """Folders with more in them than outs; no stage depends on them as a whole."""
@@ -41,6 +42,15 @@ def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Pa
         if path.is_dir():
             path.rmdir()
     return gone, [path for path in strange if path not in gone]
+
+
+def tell_leftovers(instances: Iterable[Instance]) -> None:
+    """Remove leftovers, and say what went and what lies in the way."""
+    gone, strange = remove_leftovers(instances)
+    if gone:
+        log(f"removed, for they are of no round, pool or set any more: {', '.join(map(str, gone))}")
+    if strange:
+        log(f"in the way, for stages depend on their folders: {', '.join(map(str, strange))}; move them away")
 
 
 def _files(out: Path) -> list[Path]:
