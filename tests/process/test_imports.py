@@ -5,16 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import grimp
+import closures
 import pytest
 from workspace import ROOT
 
-from evobuild.process.imports import FACES, LIBRARY, ROOM, Sources
+from evobuild.process.imports import LIBRARY, Sources
 
-STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 OLDER = """
 import importlib.util, sys
 from pathlib import Path
@@ -28,23 +26,9 @@ for stage in sys.argv[3:]:
 """
 
 
-def packages(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts)))
-
-
 def test_a_closure_is_the_one_that_grimp_finds_with_the_packages_around_it() -> None:
-    graph = grimp.build_graph("evobuild", "stages", cache_dir=None, exclude_type_checking_imports=True)
     sources = Sources(ROOT)
-    for stage in STAGES:
-        found: set[str] = set()
-        waiting = {f"stages.{stage}"}
-        while waiting:
-            name = waiting.pop()
-            if name in FACES or name in found or f"{name}.".startswith(f"{ROOM}."):
-                continue
-            found.add(name)
-            waiting |= graph.find_modules_directly_imported_by(name) | set(packages(name))
+    for stage, found in closures.closures().items():
         assert set(sources.closure(f"stages.{stage}")) == found, stage
 
 
@@ -138,10 +122,10 @@ def test_a_digest_is_the_same_on_every_python(version: str) -> None:
     python = str(found[0]) if found else shutil.which(f"python{version}")
     if python is None:
         pytest.skip(f"no Python {version} here")
-    words = [LIBRARY / "process/imports.py", ROOT, *STAGES]
+    words = [LIBRARY / "process/imports.py", ROOT, *closures.STAGES]
     run = subprocess.run([python, "-c", OLDER, *words], capture_output=True, text=True, check=True)
     sources = Sources(ROOT)
-    assert run.stdout.split() == [sources.digest(f"stages.{stage}") for stage in STAGES], sys.version
+    assert run.stdout.split() == [sources.digest(f"stages.{stage}") for stage in closures.STAGES], sys.version
 
 
 def test_what_was_read_before_is_kept_by_its_content(project: Path, tmp_path: Path) -> None:
