@@ -31,6 +31,7 @@ class Arguments:
 STAGE = Stage(
     desc="Read the seed data, split off the held-out rows, and give round r0.",
     after="fetch",
+    libraries=("py3langid", "rensa"),
 )
 
 

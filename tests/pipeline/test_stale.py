@@ -217,6 +217,17 @@ PUT_IN |= {"rounds.r1.parent", "rounds.r2.parent", "decontaminate.sets.held_out"
 """Keys whose values are put into dvc.yaml, which is read anew for each."""
 
 
+def test_every_stage_waits_for_the_check_of_params(built: Path) -> None:
+    import networkx
+
+    with opened(built) as repo:
+        graph = repo.index.graph
+        waiting = {
+            stage for stage in graph for other in networkx.descendants(graph, stage) if other.name == "check"
+        }
+        assert {stage.name for stage in graph if stage not in waiting} == {"check"}
+
+
 def test_a_key_makes_exactly_its_readers_stale(pipeline: Path) -> None:
     """One key of each section at a time: what DVC names as changed tells the section."""
     groups = itertools.groupby((key for key in leaves(PARAMS) if key not in PUT_IN), section)
