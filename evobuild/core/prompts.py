@@ -74,7 +74,7 @@ def render(name: str, **values: object) -> str:
     """
     known = _known.get()
     if known is not None and name not in known:
-        raise AssertionError(f"the prompt {name} is rendered, but the stage's `reads` does not name it")
+        raise AssertionError(f"the prompt {name} is rendered, but the stage's `templates` does not name it")
     folder = current_folder()
     try:
         if _is_plain(folder, name):

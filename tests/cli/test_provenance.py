@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import variants
-from evobuild.cli.resolve import settings
 
 from evobuild.cards.provenance import Provenance
+from evobuild.cli.pipeline import provenance
+from evobuild.core import prompts
 
 
 @pytest.fixture(autouse=True)
 def weights(monkeypatch):
     """Models that come as packages have one content, which takes no time to read."""
-    monkeypatch.setattr(settings, "weights_identity", lambda weights: f"{weights.name}#one")
+    monkeypatch.setattr(provenance, "weights_identity", lambda weights: f"{weights.name}#one")
 
 
-def made(**changes: Any) -> Provenance:
-    """Of the shipped params with some changes, by dotted key with "__" for the dot."""
-    given = {key.replace("__", "."): value for key, value in changes.items()}
-    found = settings.resolve_settings_of(variants.changed(variants.DEFAULT, given), 0)
-    return Provenance(**found["provenance"])
+def made(idle: str = "", **changes: Any) -> Provenance:
+    """Of the shipped params with some changes, by dotted key with "__" for the dot.
+
+    idle: the role that took no part.
+    """
+    values = variants.changed(variants.DEFAULT, {key.replace("__", "."): own for key, own in changes.items()})
+    asked = [{"role": role} for role in values["models"] if role != idle]
+    with TemporaryDirectory() as counts, prompts.taken_from(Path(values["prompts"])):
+        Path(counts, "rate-r0.json").write_text(json.dumps({"asked": asked}))
+        return provenance.made_with(values, Path(counts))
 
 
 def changes_of(**changes: Any) -> dict[str, Any]:
@@ -53,10 +61,9 @@ def test_what_is_set_otherwise_stands_beside_what_is_shipped() -> None:
     "change",
     [
         {"finetune__epochs": 5},
-        {"bases": {"toy": {"model": "a/b"}}},
         {"report__examples": 1},
         {"evaluate__unparsed": 0.5},
-        {"models__optimizer": "openai:a", "evolve__method": "e0"},
+        {"idle": "optimizer", "models__optimizer": "openai:a", "evolve__method": "e0"},
         {"autoif__augment__rounds": 9},
     ],
 )

@@ -36,11 +36,12 @@ def made_with(values: Mapping[str, Any], counts: Path) -> Provenance:
     off = {each.stage.name for each in instances if told.get(each.stem, {}).get("off")}
     read["models"] = {role: model for role, model in sorted(read.get("models", {}).items()) if role in played}
     shipped["models"] = {role: shipped["models"][role] for role in read["models"]}
-    read["prompts"], shipped["prompts"] = values["prompts"], default_values(Params)["prompts"]
+    whole = Params.model_validate(values)
+    read["prompts"], shipped["prompts"] = whole.prompts, default_values(Params)["prompts"]
     parts = [
         schema.model_validate(values) for each in own if issubclass(schema := params_schema(each.main), Part)
     ]
-    packages = packaged_roles(Params.model_validate(values)).values()
+    packages = packaged_roles(whole).values()
     files = [values["seed"]["source"], *(file for part in parts for file in part.named_files())]
     libraries = sorted({name for each in own if each.name not in off for name in each.stage.libraries})
     return Provenance(
