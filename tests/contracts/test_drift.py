@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 import workspace
 from contract_line import Line, line_params
-from evobuild.core.reads import Given
 
 from evobuild.contracts.drift import drift_table, stability_index
 from evobuild.contracts.earlier import earlier_dataset, md5_of
 from evobuild.core.errors import UserError
+from evobuild.process.lock import LOCK
 
 
 def test_the_index_of_texts_is_that_of_the_formula() -> None:
@@ -46,10 +46,10 @@ def test_columns_that_only_one_version_has_are_left_out(tmp_path: Path) -> None:
     assert psi["domain"] == 0 and psi["difficulty"] > 0.25
 
 
-def test_settings_name_a_file_by_content_and_a_revision_by_what_it_stands_for() -> None:
-    assert line_params().reads(Given()).files == ()
-    assert line_params(against="data/old.parquet").reads(Given()).files == ("data/old.parquet",)
-    assert line_params(against="v1.0.0").reads(Given()).versions == ("v1.0.0",)
+def test_a_file_is_a_dependency_by_its_path_and_a_revision_is_not() -> None:
+    """evobuild.lock has what a revision stands for."""
+    assert line_params().named_files() == line_params(against="v1.0.0").named_files() == ()
+    assert line_params(against="data/old.parquet").named_files() == ("data/old.parquet",)
 
 
 @pytest.fixture
@@ -74,12 +74,14 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_revision_is_read_from_the_cache_by_what_was_resolved(built: Path) -> None:
     md5 = hashlib.md5(b"first", usedforsecurity=False).hexdigest()
     assert md5_of("v1") == md5
-    settings = built / "settings.json"
-    settings.write_text(f'{{"versions": {{"v1": "{md5}"}}}}')
-    with earlier_dataset("v1", settings) as path:
-        assert path.read_bytes() == b"first"
-    settings.write_text('{"versions": {"v1": "other"}}')
-    with pytest.raises(UserError, match="stands for another data set"), earlier_dataset("v1", settings):
+    entries = "stages: {}\nlibraries: {}\npackages: {}\n"
+    for text in ("", f"{entries}revisions: {{v1: {md5}}}\n"):
+        if text:
+            LOCK.write_text(text)
+        with earlier_dataset("v1") as path:
+            assert path.read_bytes() == b"first"
+    LOCK.write_text(f"{entries}revisions: {{v1: other}}\n")
+    with pytest.raises(UserError, match="stands for another data set"), earlier_dataset("v1"):
         pass
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from evobuild.core.reads import Given, Reads
 
 from evobuild.core import prompts, stage
 from evobuild.core.declaration import Folders, Out, out
@@ -17,8 +16,8 @@ from evobuild.core.params import Part, RandomSeed
 class Params(Part):
     random_seed: RandomSeed
 
-    def reads(self, given: Given) -> Reads:
-        return Reads(prompts=("say.jinja",))
+    def templates(self) -> tuple[str, ...]:
+        return ("say.jinja",)
 
 
 def folders() -> Folders:
@@ -41,7 +40,8 @@ def main(params: Params, args: Arguments) -> None:
     args.child.write_text(f"{params.random_seed} {args.own_text.read_text()}")
     if args.round == "r9":
         raise ZeroDivisionError
-    said = prompts.render("say.jinja") if args.round == "r8" else " ".join(args.measures)
+    renders = {"r7": "other.jinja", "r8": "say.jinja"}.get(args.round)
+    said = prompts.render(renders) if renders else " ".join(args.measures)
     args.metrics.write_text(said)
 
 
@@ -113,6 +113,15 @@ def test_prompts_are_those_of_the_folder_that_params_name(here):
         params.write("prompts: mine/deep/\n")
     stage.call_stage(main, here / "params.yaml", given)
     assert Path("made/metrics.txt").read_text() == "theirs"
+
+
+def test_a_prompt_that_the_params_of_the_stage_do_not_name_is_not_rendered(here):
+    Path("prompts").mkdir()
+    Path("prompts/other.jinja").write_text("ours")
+    with pytest.raises(
+        AssertionError, match=r"other\.jinja is rendered, but .* `templates` does not name it"
+    ):
+        stage.call_stage(main, here / "params.yaml", NAMES | {"round": "r7"})
 
 
 @pytest.mark.parametrize(

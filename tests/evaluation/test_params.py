@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 import yaml
-from evobuild.core.reads import Given, params_read, values_read
 from variants import DEFAULT, changed
 
 from evobuild.cli.check.params import Params
@@ -63,13 +60,3 @@ def test_a_base_that_is_not_there_is_refused(tmp_path, uri):
         BadParams, match=r"evaluate\.models\.base is '.*'; expected transformers:bases/toy, vllm:"
     ):
         models_to_evaluate(params.evaluate.models, params.bases)
-
-
-def test_how_a_base_is_tuned_changes_nothing_in_its_own_evaluation(tmp_path):
-    bases = {"toy": {"model": "models/scratch", "finetune": {"epochs": 1}}, "other": {"model": "a/b"}}
-    content = changed(DEFAULT, {"bases": bases})
-    params = importlib.import_module("stages.evaluate").Params.model_validate(content)
-    base, tuned = (params.reads(Given(name)) for name in ("base", "tuned"))
-    assert values_read({"bases": bases}, base) == {"bases": {"toy": {"model": "models/scratch"}}}
-    assert values_read({"bases": bases}, tuned) == {"bases": {}}
-    assert list(params_read(params, base).evaluate.models) == ["base"]

@@ -1,4 +1,4 @@
-"""dvc.yaml, evobuild.lock and the roster follow from what scripts declare, and that from what the code does."""
+"""dvc.yaml, evobuild.lock and the roster follow from declarations, and these say what the code reads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import ast
 import operator
 import re
 import shlex
+import shutil
 import subprocess
+from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,10 @@ from evobuild.cli.pipeline.declared import Declared, declared_stages
 from evobuild.cli.pipeline.dvc_yaml import OWN, pipeline_text
 from evobuild.cli.pipeline.pipeline import check_pipeline, derived_files, write_pipeline
 from evobuild.core import stages as roster
+from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.measures import MEASURES
+from evobuild.core.params import Part
 from evobuild.core.prompts import included
 from evobuild.core.stages import EVALUATED, STAGES
 
@@ -91,8 +95,9 @@ def test_the_files_are_those_that_follow_from_the_scripts(monkeypatch: pytest.Mo
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of a user, with the files that follow."""
-    for name in ("stages", "prompts", "params.yaml", "evobuild.lock", "data"):
+    for name in ("stages", "prompts", "params.yaml", "data"):
         (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "evobuild.lock", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -106,7 +111,7 @@ def test_a_project_has_the_same_and_keeps_stages_of_its_own(project: Path) -> No
     Path("dvc.yaml").write_text(text)
     check_pipeline()
     Path("dvc.yaml").write_text(text.replace("desc: Evolve every", "desc: Evolve each"))
-    with pytest.raises(UserError, match=r"^dvc\.yaml: not as stages.*renew with: evobuild pipeline$"):
+    with pytest.raises(UserError, match=r"^dvc\.yaml: stages\.evolve\.do\.desc is not as"):
         check_pipeline()
     assert write_pipeline() == [Path("dvc.yaml")]
     assert Path("dvc.yaml").read_text() == text, "what is shared stays, too"
@@ -181,7 +186,7 @@ def test_a_stage_declares_the_prompts_and_files_that_params_may_have_it_read() -
     read: dict[str, set[str]] = {}
     for changes in variants.VARIANTS.values():
         deps = written_deps(changes)
-        for name, params in variants.stage_params(changes):
+        for name, params in stage_params(changes):
             read.setdefault(name, set()).update(params.templates())
             prompts = {f"${{prompts}}/{prompt}" for prompt in included(params.templates())}
             missed = {
@@ -195,11 +200,19 @@ def test_a_stage_declares_the_prompts_and_files_that_params_may_have_it_read() -
 
 
 def written_deps(changes: dict[str, Any]) -> dict[str, set[str]]:
-    """The deps of each stage in the dvc.yaml of some params, as they stand and with paths of params put in."""
+    """The deps of each stage in dvc.yaml under some params, as they stand and with paths put in."""
     values = variants.changed(variants.DEFAULT, changes)
     stages = yaml.load(pipeline_text(DECLARED.values(), values), yaml.CSafeLoader)["stages"]
     found = {name: set(entry.get("do", entry).get("deps", ())) for name, entry in stages.items()}
     return {name: deps | {put_in(dep, values) for dep in deps} for name, deps in found.items()}
+
+
+def stage_params(changes: dict[str, Any]) -> Iterator[tuple[str, Part]]:
+    """The params of each stage that reads a part of them, by its name, under some changes."""
+    values = variants.changed(variants.DEFAULT, changes)
+    for name, each in DECLARED.items():
+        if issubclass(schema := params_schema(each.main), Part):
+            yield name, schema.model_validate(values)
 
 
 def put_in(path: str, values: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 import tiny
 import yaml
-from evobuild.core.reads import Given, params_read
 from workspace import SHIPPED_PARAMS
 
 from evobuild.core import tables
@@ -81,11 +80,11 @@ def laid_out(tmp_path: Path, **own: Any) -> tuple[dict[str, Any], dict[str, Path
 
 
 def tune(content: dict[str, Any], paths: dict[str, Path]) -> None:
-    """Run the stage for the base with what it reads alone."""
+    """Run the stage for the base."""
     stage = importlib.import_module("stages.finetune")
     params = stage.Params.model_validate(content)
     own = {key: path for key, path in paths.items() if key in stage.Arguments.__annotations__}
-    stage.main(params_read(params, params.reads(Given("toy"))), stage.Arguments(base="toy", **own))
+    stage.main(params, stage.Arguments(base="toy", **own))
 
 
 def loss(paths: dict[str, Path], folder: Path) -> float:
