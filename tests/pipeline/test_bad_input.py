@@ -24,41 +24,14 @@ GOOD = [
 ]
 
 SEED = (
-    "seed",
-    "--source",
-    "in",
-    "--r0",
-    "o/r0.parquet",
-    "--held-out",
-    "o/held.parquet",
-    "--rejects",
-    "o/rej.parquet",
+    "seed --source in --r0 o/r0.parquet --held-out o/held.parquet --rejects o/rej.parquet "
+    "--failures o/none-failed.parquet --replies o/none-said.parquet --counts o/counts.json"
 )
-SEED += (
-    "--failures",
-    "o/none-failed.parquet",
-    "--replies",
-    "o/none-said.parquet",
-    "--counts",
-    "o/counts.json",
-)
-CHECK = ("check", "--checked", "o/checked.txt")
+CHECK = "check --checked o/checked.txt"
 EVOLVE = (
-    "evolve",
-    "--round",
-    "r1",
-    "--parent",
-    "r0",
-    "--parents",
-    "r0.parquet",
-    "--method",
-    "method.txt",
-    "--child",
-    "o/r1.parquet",
-    "--rejects",
+    "evolve --round r1 --parent r0 --parents r0.parquet --method method.txt --child o/r1.parquet "
+    "--rejects o/rej.parquet --failures o/fail.parquet --replies o/rep.parquet --counts o/counts.json"
 )
-EVOLVE += ("o/rej.parquet", "--failures", "o/fail.parquet", "--replies", "o/rep.parquet")
-EVOLVE += ("--counts", "o/counts.json")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +44,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = SHIPPED_PARAMS.read_text()
     (root / "params.yaml").write_text(params.replace("data/raw/sample.jsonl", "seeds.jsonl"))
     write_lines(root / "seeds.jsonl", GOOD)
-    assert stage(root, *seed("seeds.jsonl")).returncode == 0
+    assert stage(root, seed("seeds.jsonl")).returncode == 0
     shutil.copy(root / "o/r0.parquet", root / "r0.parquet")
     (root / "method.txt").write_text(
         "Make it harder. Reply with:\n#Finally Rewritten Instruction#:\n(text)\n\n"
@@ -81,33 +54,33 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def seed(source: str) -> tuple[str, ...]:
-    return tuple(source if part == "in" else part for part in SEED)
+def seed(source: str) -> str:
+    return SEED.replace(" in ", f" {source} ")
 
 
 def write_lines(path: Path, rows: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def stage(root: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def stage(root: Path, command: str) -> subprocess.CompletedProcess[str]:
     environment = workspace.environment() | {"EVOBUILD_STORE": str(root / "store.sqlite")}
-    return patience.run([sys.executable, "-m", f"stages.{name}", *arguments], cwd=root, env=environment)
+    return patience.run([sys.executable, "-m", *f"stages.{command}".split()], cwd=root, env=environment)
 
 
-def source(content: str | bytes, name: str = "seeds.jsonl") -> Callable[[Path], tuple[str, ...]]:
+def source(content: str | bytes, name: str = "seeds.jsonl") -> Callable[[Path], str]:
     """A project whose seed file holds something else."""
 
-    def spoil(root: Path) -> tuple[str, ...]:
+    def spoil(root: Path) -> str:
         (root / name).write_bytes(content.encode() if isinstance(content, str) else content)
         return seed(name)
 
     return spoil
 
 
-def params(old: str, new: str) -> Callable[[Path], tuple[str, ...]]:
+def params(old: str, new: str) -> Callable[[Path], str]:
     """A project with another params.yaml, checked."""
 
-    def spoil(root: Path) -> tuple[str, ...]:
+    def spoil(root: Path) -> str:
         text = (root / "params.yaml").read_text()
         assert old in text
         (root / "params.yaml").write_text(text.replace(old, new, 1))
@@ -116,10 +89,10 @@ def params(old: str, new: str) -> Callable[[Path], tuple[str, ...]]:
     return spoil
 
 
-def prompt(text: str) -> Callable[[Path], tuple[str, ...]]:
+def prompt(text: str) -> Callable[[Path], str]:
     """A project with another breadth prompt, evolved with that operation alone."""
 
-    def spoil(root: Path) -> tuple[str, ...]:
+    def spoil(root: Path) -> str:
         (root / "prompts").unlink()
         shutil.copytree(workspace.ROOT / "prompts", root / "prompts")
         (root / "prompts/evolve/breadth.jinja").write_text(text)
@@ -132,10 +105,10 @@ def prompt(text: str) -> Callable[[Path], tuple[str, ...]]:
     return spoil
 
 
-def parent(rows: pl.DataFrame | bytes) -> Callable[[Path], tuple[str, ...]]:
+def parent(rows: pl.DataFrame | bytes) -> Callable[[Path], str]:
     """A project whose r0 table is something else."""
 
-    def spoil(root: Path) -> tuple[str, ...]:
+    def spoil(root: Path) -> str:
         if isinstance(rows, bytes):
             (root / "r0.parquet").write_bytes(rows)
         else:
@@ -145,40 +118,40 @@ def parent(rows: pl.DataFrame | bytes) -> Callable[[Path], tuple[str, ...]]:
     return spoil
 
 
-def no_source(root: Path) -> tuple[str, ...]:
+def no_source(root: Path) -> str:
     return seed("nowhere.jsonl")
 
 
-def a_folder(root: Path) -> tuple[str, ...]:
+def a_folder(root: Path) -> str:
     (root / "folder.jsonl").mkdir()
     return seed("folder.jsonl")
 
 
-def read_only(root: Path) -> tuple[str, ...]:
+def read_only(root: Path) -> str:
     # Root may write anywhere, so the out's folder is a file.
     (root / "o").write_text("")
     return seed("seeds.jsonl")
 
 
-def no_params(root: Path) -> tuple[str, ...]:
+def no_params(root: Path) -> str:
     (root / "params.yaml").unlink()
     return CHECK
 
 
-def bad_store(root: Path) -> tuple[str, ...]:
+def bad_store(root: Path) -> str:
     (root / "store.sqlite").write_bytes(b"no database at all, and long enough to be read as one" * 40)
     return EVOLVE
 
 
-def no_method(root: Path) -> tuple[str, ...]:
+def no_method(root: Path) -> str:
     (root / "method.txt").unlink()
     return EVOLVE
 
 
-def method(content: bytes) -> Callable[[Path], tuple[str, ...]]:
+def method(content: bytes) -> Callable[[Path], str]:
     """Let the optimized method be these bytes."""
 
-    def spoil(root: Path) -> tuple[str, ...]:
+    def spoil(root: Path) -> str:
         (root / "method.txt").write_bytes(content)
         return EVOLVE
 
@@ -188,22 +161,22 @@ def method(content: bytes) -> Callable[[Path], tuple[str, ...]]:
 line_17 = "".join(json.dumps(row) + "\n" for row in (GOOD + GOOD)[:16]) + '{"instruction": \n'
 
 
-def benchmark_item(text: str) -> Callable[[Path], tuple[str, ...]]:
+def benchmark_item(text: str) -> Callable[[Path], str]:
     """A project that asks a simulated model a file of items of GSM8K."""
 
-    def spoil(root: Path) -> tuple[str, ...]:
+    def spoil(root: Path) -> str:
         params("base: transformers:bases/toy", "base: simulated:small")(root)
         params("data/raw/benchmarks/gsm8k.jsonl", "items.jsonl")(root)
         (root / "items.jsonl").write_text(text)
         shutil.copy(root / "r0.parquet", root / "data/held_out.parquet")
-        reads = ("--held-out", "r0.parquet", "--scratch", "r0.parquet", "--tuned", "r0.parquet")
-        writes = ("--replies", "o/a.parquet", "--rejects", "o/b.parquet", "--counts", "o/c.json")
-        return ("evaluate", "--model", "base", *reads, *writes)
+        reads = "--held-out r0.parquet --scratch r0.parquet --tuned r0.parquet"
+        writes = "--replies o/a.parquet --rejects o/b.parquet --counts o/c.json"
+        return f"evaluate --model base {reads} {writes}"
 
     return spoil
 
 
-CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
+CASES: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing file": (no_source, "nowhere.jsonl"),
     "a folder": (a_folder, "folder.jsonl"),
     "not JSON at line 17": (source(line_17), "seeds.jsonl:17"),
@@ -279,7 +252,7 @@ def test_bad_input_is_said_in_two_lines_and_leaves_nothing(sound: Path, tmp_path
     root = tmp_path / "project"
     shutil.copytree(sound, root, symlinks=True)
     spoil, fragment = CASES[case]
-    done = stage(root, *spoil(root))
+    done = stage(root, spoil(root))
     said = done.stderr.strip()
     assert done.returncode == 1, said
     assert fragment in said
@@ -307,11 +280,11 @@ def test_odd_but_sound_input_passes_through(sound: Path, tmp_path: Path, instruc
     (root / "seeds.jsonl").write_text(
         mark + "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
     )
-    assert stage(root, *seed("seeds.jsonl")).returncode == 0
+    assert stage(root, seed("seeds.jsonl")).returncode == 0
     found = pl.concat([pl.read_parquet(root / "o/r0.parquet"), pl.read_parquet(root / "o/held.parquet")])
     assert kept in found["instruction"].to_list()
     shutil.copy(root / "o/r0.parquet", root / "r0.parquet")
-    assert stage(root, *EVOLVE).returncode == 0
+    assert stage(root, EVOLVE).returncode == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
@@ -323,7 +296,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(sound: Path, tmp_path: Path) -> 
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(small)], check=False).returncode:
         pytest.skip("this machine lets no test mount a disk")
     try:
-        done = stage(root, *seed("seeds.jsonl"))
+        done = stage(root, seed("seeds.jsonl"))
         assert done.returncode == 1
         assert len(done.stderr.strip().splitlines()) <= 2
         assert "its disk is full" in done.stderr
@@ -339,7 +312,7 @@ def test_no_permission_is_said(sound: Path, tmp_path: Path, path: str) -> None:
     shutil.copytree(sound, root, symlinks=True)
     (root / "o").mkdir()
     (root / path).chmod(0o500 if path == "o" else 0)
-    done = stage(root, *seed("seeds.jsonl"))
+    done = stage(root, seed("seeds.jsonl"))
     (root / path).chmod(0o700)
     assert done.returncode == 1
     assert "ermission" in done.stderr
@@ -355,7 +328,7 @@ def test_an_out_that_is_being_written_is_refused(sound: Path, tmp_path: Path) ->
         [sys.executable, "-c", hold], cwd=root, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        done = stage(root, *seed("seeds.jsonl"))
+        done = stage(root, seed("seeds.jsonl"))
         holder.kill()
     assert done.returncode == 1
     assert "another process is writing it" in done.stderr

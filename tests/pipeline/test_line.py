@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import html
 import json
+import shlex
+import shutil
+import sys
 from pathlib import Path
 
+import closures
+import patience
 import polars as pl
 import pytest
 import workspace
+import yaml
 from polars.testing import assert_frame_equal
 
 from evobuild.cli.publish.contents import dataset_contents
@@ -18,6 +24,7 @@ from evobuild.cli.publish.origin import Origin
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.metrics import DRY_RUN
+from evobuild.core.params import declared_values
 from evobuild.core.stages import LAST_OF_BRANCH, OF_ALL_POOLS, OF_BRANCHES
 from evobuild.core.table_parts import part_files
 from evobuild.reporting.funnel import read_funnels
@@ -43,6 +50,39 @@ def ran(output: str) -> set[str]:
 
 def test_a_second_repro_does_nothing(clone: Path) -> None:
     assert "up to date" in workspace.run(clone, "dvc", "repro")
+
+
+ALONE = (
+    *("seed", "optimize", "evolve@r1", "keywords", "crosscheck@autoif", "quality@autoif", "rate@r1"),
+    *("select", "validate", "gather", "finetune@toy", "evaluate@base", "compare", "summarize"),
+)
+"""Stages that are run with what they declare and nothing else: a witness of the declarations."""
+
+
+@pytest.mark.parametrize("address", ALONE)
+def test_a_stage_gives_the_same_from_nothing_but_what_it_declares(
+    clone: Path, tmp_path: Path, address: str
+) -> None:
+    """No other file, no other key of params.yaml, and no other module, but for `evobuild/process`."""
+    entry = yaml.safe_load((clone / "dvc.lock").read_text())["stages"][address]
+    values = declared_values(workspace.params(clone), entry["params"]["params.yaml"])
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    for name in {*(dep["path"] for dep in entry["deps"]), *closures.files(address.partition("@")[0])}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (clone / name).is_dir() else shutil.copy
+        copy(clone / name, tmp_path / name)
+    environment = workspace.environment() | {"EVOBUILD_STORE": str(clone / ".evobuild/replies.sqlite")}
+    words = [sys.executable, *shlex.split(entry["cmd"])[2:]]
+    done = patience.run(words, workspace.SECONDS, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    for out in (out["path"] for out in entry["outs"]):
+        assert contents(tmp_path / out) == contents(clone / out), out
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """The files of an out."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in files}
 
 
 def test_git_sees_no_data(clone: Path) -> None:

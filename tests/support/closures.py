@@ -11,7 +11,7 @@ from pathlib import Path
 import grimp
 from workspace import ROOT
 
-from evobuild.process.imports import FACES, ROOM
+from evobuild.process.imports import FACES, ROOM, data_files, read_source
 
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 ASKED_FOR = re.compile(r'\brequire\("(\w+)')
@@ -29,6 +29,18 @@ def libraries(stage: str) -> set[str]:
     found = {name for module in closures()[stage] for name in _imported(module)}
     asked = {name for module in closures()[stage] for name in ASKED_FOR.findall(source(module).read_text())}
     return {name.partition(".")[0] for name in found | asked} - {"evobuild", "stages"}
+
+
+def files(stage: str) -> set[str]:
+    """The files of what a stage reaches and of what runs it, and the data files that these name."""
+    running = {name for name in _graph().modules if f"{name}.".startswith(f"{ROOM}.")}
+    reached = _reached(f"stages.{stage}").union(
+        *(_reached(each) for name in running for each in _imported(name))
+    )
+    found = {source(name) for name in {*reached, *running, *FACES} if name.startswith(("evobuild", "stages"))}
+    for path in list(found):
+        found |= set(data_files(path, read_source(path.read_bytes(), path).names))
+    return {path.relative_to(ROOT).as_posix() for path in found}
 
 
 def source(module: str) -> Path:
