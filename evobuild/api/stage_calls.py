@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache as once
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import polars as pl
 
 from evobuild.cli.check.params import Params
+from evobuild.cli.pipeline.declared import stage_script
 from evobuild.core import cache_files, prompts, tables
 from evobuild.core.declaration import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.errors import BadParams, NothingLeft, UserError
@@ -40,19 +38,6 @@ def open_stages(cache: Cache = None, seed: int | None = None, **models: ModelNam
         kept = Path(cache).expanduser().absolute() if cache else folder / "cache"
         with cache_files.kept_in(kept), prompts.taken_from(template_folder() / "prompts", prompts.FOLDER):
             yield Stages(folder, own)
-
-
-@once
-def stage_script(name: str) -> ModuleType:
-    """Import the script of a stage as it is shipped, whatever `stages` the current folder has."""
-    file = template_folder() / "stages" / f"{name}.py"
-    spec = spec_from_file_location(f"evobuild.template.stages.{name}", file)
-    assert spec and spec.loader, "a Python file has a loader"
-    module = module_from_spec(spec)
-    # Annotations of its classes are looked up there.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @dataclass

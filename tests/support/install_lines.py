@@ -111,7 +111,9 @@ def make_environment(python: str, folder: Path) -> Path:
 
 def install(command: str, programs: Path) -> None:
     """Run an install line in an environment, with pip's own settings, certificates and cache, without byte code."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_CERT_"))}
+    settings = {
+        name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_CERT_"))
+    }
     if command.startswith("uv ") and (uv := shutil.which("uv")):
         settings["PATH"] = f"{programs}:{Path(uv).parent}:/usr/bin:/bin"
     settings |= {"PIP_NO_COMPILE": "1", "PIP_QUIET": "1", "VIRTUAL_ENV": str(programs.parent)}

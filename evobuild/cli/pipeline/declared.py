@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from evobuild.core.declaration import Stage
 from evobuild.core.errors import BadInput
+from evobuild.core.library import template_folder
 
 FOLDER = Path("stages")
 
@@ -47,3 +52,16 @@ def _following(name: str, found: Mapping[str, Declared]) -> Iterator[str]:
     lines = [[other, *_following(other, found)] for other in own]
     for line in sorted(lines, key=lambda line: (len(line), line)):
         yield from line
+
+
+@cache
+def stage_script(name: str) -> ModuleType:
+    """Import the script of a stage as it is shipped, whatever `stages` the current folder has."""
+    file = template_folder() / "stages" / f"{name}.py"
+    spec = spec_from_file_location(f"evobuild.template.stages.{name}", file)
+    assert spec and spec.loader, "a Python file has a loader"
+    module = module_from_spec(spec)
+    # Annotations of its classes are looked up there.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
