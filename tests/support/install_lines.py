@@ -110,7 +110,7 @@ def make_environment(python: str, folder: Path) -> Path:
 
 
 def install(command: str, programs: Path) -> None:
-    """Run an install line in an environment, with pip's own settings, certificates and cache, without byte code."""
+    """Run an install line in an environment, with pip's settings and cache, without byte code."""
     settings = {
         name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_CERT_"))
     }

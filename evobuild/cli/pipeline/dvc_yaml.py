@@ -20,12 +20,15 @@ from evobuild.process.lock import LOCK
 
 HEAD = """\
 # Written by `evobuild pipeline` from what each script in stages/ declares: change that, and run it.
-# Paths that are not in a cmd are the defaults of the script: `python -m stages.evolve --help`.
-# `exec` leaves no shell between DVC and the stage; stages/__init__.py goes on in DVC's Python if python3 is
-# another. evobuild.lock stands for the code of a stage and for the libraries that change its results.
+# ${rounds}, ${pools}, ${seed.source} and so on are values of params.yaml, `params.yaml:` alone is all of it.
+# evobuild.lock has digests of the code that stages import, and versions of libraries that change results.
+# `evobuild repro` and `evobuild pipeline` renew it; under a lock of other code a stage refuses to run.
+# data/check.txt is constant; data/label.txt changes only if simulated models or toys become real ones.
+# Paths that are not in a cmd are the defaults of the script: `python -m stages.evolve --help`. `exec` leaves
+# no shell between DVC and the stage.
 vars:
-  # Outs that no reader of the data set needs: `dvc push` leaves them here. `push: true` shares them, and
-  # makes nothing stale (docs/sharing.md).
+  # Of outs that no reader of the data set needs: `dvc push` leaves them here. Write `push: true` to share
+  # them, which makes nothing stale and stays (docs/sharing.md).
   - local: &local {push: %s}
 
 stages:
