@@ -73,12 +73,14 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.reasons import NOT_DRAWN
     from evobuild.core.table_writer import TableWriter
     from evobuild.training import experience
+    from evobuild.training.running import kept
 
     seed = params.random_seed
     _, drawn = table_draws.stream_drawn(args.r0, experience.MOST_ROWS, seed, "experience")
     rows = list(drawn)
     base = experience.Base(params.experience.base, params.score.template, params.score.dtype)
-    clusters, lost = experience.train_experienced_model(rows, base, params.experience, seed, args.model)
+    with kept.used():
+        clusters, lost = experience.train_experienced_model(rows, base, params.experience, seed, args.model)
     rejects = TableWriter(args.rejects, REJECTS)
     rejects.extend(tables.frame(REJECTS, lost))
     read = pl.Series([row.id for row in rows], dtype=pl.String).implode()

@@ -74,18 +74,20 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.core.rejects import REJECTS, ledger
     from evobuild.training import finetune
     from evobuild.training.card.card import CardFacts, write_card
+    from evobuild.training.running import kept
     from evobuild.training.tracking.curve import training_curve
     from evobuild.weights.identities import weights_identity
 
     settings = settings_of_base(params.bases, args.base, params.finetune)
     tuning = finetune.Tuning(args.base, params.bases[args.base].model, settings, params.random_seed)
-    if settings.method == "dpo":
-        pairs = list(preference_pairs(tables.read(args.training, PREFERENCES)))
-        tuned, lost = finetune.prefer_answers(pairs, tuning, args.tuned)
-    else:
-        rows = list(iterate_instructions(tables.read(args.training, INSTRUCTIONS)))
-        held_out = list(iterate_instructions(tables.read(args.held_out, INSTRUCTIONS)))
-        tuned, lost = finetune.finetune_model(rows, held_out, tuning, args.tuned)
+    with kept.used():
+        if settings.method == "dpo":
+            pairs = list(preference_pairs(tables.read(args.training, PREFERENCES)))
+            tuned, lost = finetune.prefer_answers(pairs, tuning, args.tuned)
+        else:
+            rows = list(iterate_instructions(tables.read(args.training, INSTRUCTIONS)))
+            held_out = list(iterate_instructions(tables.read(args.held_out, INSTRUCTIONS)))
+            tuned, lost = finetune.finetune_model(rows, held_out, tuning, args.tuned)
     table = tables.frame(REJECTS, lost)
     tables.write(args.rejects, table)
     counts = ledger(tuned.examples + len(lost), tuned.examples, table)

@@ -22,7 +22,7 @@ from evobuild.core.uri import Weights
 from evobuild.training.card.card import MERGED
 from evobuild.training.examples import labelling, templates
 from evobuild.training.params import Finetune
-from evobuild.training.running import checkpointing, job, launch
+from evobuild.training.running import checkpointing, job, kept, launch
 from evobuild.training.running.job import Example, Job
 from evobuild.training.tracking.trackers import tracker_arguments
 from evobuild.weights import checkpoints
@@ -119,12 +119,16 @@ def tune(learnt: Learnt, tuning: Tuning, folder: Path) -> Tuned:
         templates.stop_tokens(learnt.tokenizer, checkpoints.stop_token_ids(tuning.base)),
         machine,
     )
-    _hand_over(task, learnt)
-    launch.run_job(task.folder, machine)
-    if task.settings.lora.rank:
-        _finish_adapter(task)
+    whole_key = job.result_key(task, key)
+    result = kept.restore(tuning.name, whole_key, folder)
+    if result is None:
+        _hand_over(task, learnt)
+        launch.run_job(task.folder, machine)
+        if task.settings.lora.rank:
+            _finish_adapter(task)
+        result = json.loads((task.folder / job.RESULT).read_text(encoding="utf-8"))
+        kept.keep(tuning.name, whole_key, folder, result)
     learnt.tokenizer.save_pretrained(folder)
-    result = json.loads((task.folder / job.RESULT).read_text(encoding="utf-8"))
     shutil.rmtree(task.folder)
     lengths = [len(ids) for each in learnt.examples for name, ids in each.items() if name != "labels"]
     return Tuned(result["history"], result["steps"], len(learnt.examples), sum(lengths))

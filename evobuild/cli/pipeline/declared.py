@@ -29,11 +29,16 @@ class Declared(NamedTuple):
 def declared_stages(folder: Path = FOLDER) -> list[Declared]:
     """Import every script of a folder that can be imported as `stages`; give its stages in order.
 
-    Raises BadInput at a script that declares no stage, or follows none that there is.
+    Raises BadInput at a script that cannot be imported, or follows none that there is.
     """
     found: dict[str, Declared] = {}
     for path in sorted(folder.glob("[!_]*.py")):
-        module = importlib.import_module(f"stages.{path.stem}")
+        try:
+            module = importlib.import_module(f"stages.{path.stem}")
+        except ImportError as error:
+            raise BadInput(
+                f"{path}: cannot be imported ({error}); if it is of another version: evobuild upgrade"
+            ) from error
         if isinstance(declared := getattr(module, "STAGE", None), Stage):
             found[path.stem] = Declared(path.stem, declared, module.main)
     for name, each in found.items():

@@ -14,6 +14,7 @@ from evobuild.core.errors import require
 from evobuild.core.json_files import write_json
 from evobuild.core.machine import Training
 from evobuild.core.uri import Weights
+from evobuild.process.lock import stage_sources
 from evobuild.training.params import TRAINING, Finetune
 from evobuild.training.running.batches import example_identity
 from evobuild.weights.identities import installed_version, weights_identity
@@ -84,10 +85,13 @@ def job_key(
 ) -> str:
     """Name a training by all that decides what comes of it, to the last digit: 16 hex digits.
 
-    examples: to learn from, and held out. How often it is saved does not count.
+    examples: to learn from, and held out. How often it is saved does not count, nor what is switched off.
     """
     total = blake2b(digest_size=8)
     own = settings.model_dump(exclude={"save_steps", "merge"})
+    for idle in settings.idle():
+        section, _, name = idle.rpartition(".")
+        (own[section] if section else own).pop(name, None)
     where = machine.model_dump(include={"processes", "strategy", "micro_batch", "nodes", "accelerate"})
     versions = [f"{name}=={installed_version(name)}" for name in (*LIBRARIES, *TRAINING)]
     for part in (weights_identity(base), own, seed, where, versions):
@@ -95,6 +99,13 @@ def job_key(
     for example in chain(*examples):
         total.update(repr(sorted(example.items())).encode())
     return total.hexdigest()
+
+
+def result_key(task: Job, key: str) -> str:
+    """Name what a training writes: by its key, what becomes of its weights, and the code that it runs."""
+    is_merged = bool(task.settings.lora.rank and task.settings.merge)
+    code = stage_sources().digest("evobuild.training.finetune")
+    return blake2b(repr((key, is_merged, task.stops, code)).encode(), digest_size=8).hexdigest()
 
 
 def save_examples(folder: Path, examples: Sequence[Example]) -> None:
