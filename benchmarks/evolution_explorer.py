@@ -67,7 +67,8 @@ def fill(where: outcomes.Tables, rows: int) -> None:
     """Write tables of so many rows in all, whatever they say."""
     draw = random.Random(0)
     folders = (where.rounds, where.responses, where.contamination, where.rejects, where.failures)
-    for folder in (*folders, where.replies, where.unread, *where.measures.values()):
+    measures = (where.measures / measure.folder for measure in MEASURES)
+    for folder in (*folders, where.replies, where.unread, *measures):
         folder.mkdir(parents=True)
     parents: list[Instruction] = []
     selected: list[Instruction] = []
@@ -137,7 +138,7 @@ def _write(
     }
     for measure in MEASURES:
         table = tables.frame(measure.schema, measured[measure.folder])
-        tables.write(where.measures[measure.folder] / file, table)
+        tables.write(where.measures / measure.folder / file, table)
     tables.write(where.failures / file, tables.frame(FAILURES, failed))
     steps = [" ".join(draw.choices(WORDS, k=80)) for _ in rows]
     replied = [
@@ -157,9 +158,7 @@ def run(figures: Figures, rows: int = ROWS, folder: Path | None = None) -> None:
 
     with tempfile.TemporaryDirectory() as temporary:
         root = folder or Path(temporary)
-        measures = {measure.folder: root / measure.folder for measure in MEASURES}
-        names = {name: root / name for name in outcomes.Tables._fields}
-        where = outcomes.Tables(**names | {"measures": measures})
+        where = outcomes.Tables(**{name: root / name for name in outcomes.Tables._fields})
         fill(where, rows)
         tables.write(where.optimization / "candidates.parquet", tables.frame(CANDIDATES, []))
         began = time.monotonic()

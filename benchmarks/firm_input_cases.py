@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import yaml
 
-from evobuild.core.declaration import Folders, Out, argument_kinds
+from evobuild.core.declaration import Out, argument_kinds
 from evobuild.core.stages import STAGES
 
 Spoil = Callable[[], None]
@@ -609,7 +609,7 @@ def wrong_words() -> Iterator[Case]:
 
 
 def _paths(kinds: dict[str, Any], path: str = "") -> list[str]:
-    read = [name for name, kind in kinds.items() if kind not in (str, Out, Folders)]
+    read = [name for name, kind in kinds.items() if kind not in (str, Out)]
     return [word for name in read for word in (f"--{name.replace('_', '-')}", path or f"data/{name}")]
 
 

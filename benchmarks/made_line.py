@@ -164,7 +164,7 @@ def _add_pool(made: Tables, pool: str, rows: pl.DataFrame) -> None:
         found = answered if measure.stage == "score" else rows
         found = figures_of(measure.stage, found) if measure.stage in ON else rows.clear()
         empty = measure.schema.to_frame()
-        made.add(f"data/{measure.folder}/{pool}", measure.schema, found if found.height else empty)
+        made.add(f"data/measures/{measure.folder}/{pool}", measure.schema, found if found.height else empty)
     rejects = {f"respond-{pool}": LOST, f"rate-{pool}": None}
     rejects |= dict.fromkeys(("seed", "score", "diversity", "reward", "tag", "evolve-r1"))
     for stem, which in rejects.items():

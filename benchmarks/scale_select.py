@@ -139,8 +139,8 @@ def measured_rows(draw: np.random.Generator, rows: pl.DataFrame) -> dict[str, pl
     return {
         "rounds": rows.with_columns(output=pl.lit("")),
         "responses": rows,
-        "scores": scores.match_to_schema(measure_of("score").schema),
-        "ratings": pl.DataFrame(ratings, measure_of("rate").schema, strict=False),
+        "measures/scores": scores.match_to_schema(measure_of("score").schema),
+        "measures/ratings": pl.DataFrame(ratings, measure_of("rate").schema, strict=False),
     }
 
 

@@ -31,11 +31,11 @@ from evobuild.seeds import formats
 
 PARTS = ("near_duplicates", "select", "diversity", "contamination")
 ALPACA = Path("alpaca") / "alpaca_data.json"
-FOLDERS = ("rounds", "responses", "scores", "ratings")
+FOLDERS = ("rounds", "responses", "measures/scores", "measures/ratings")
 OFF = {
-    "diversity": measure_of("diversity").schema,
-    "rewards": measure_of("reward").schema,
-    "tags": measure_of("tag").schema,
+    "measures/diversity": measure_of("diversity").schema,
+    "measures/rewards": measure_of("reward").schema,
+    "measures/tags": measure_of("tag").schema,
     "embeddings": EMBEDDING.schema,
 }
 """What was not measured."""
@@ -126,9 +126,9 @@ def write(folder: Path, pools: dict[str, pl.DataFrame]) -> None:
             tables.write(folder / measure / file, pl.DataFrame(schema=schema))
         tables.write(folder / "rounds" / file, rows.with_columns(output=pl.lit("")))
         tables.write(folder / "responses" / file, rows)
-        tables.write(folder / "scores" / file, scores.match_to_schema(measure_of("score").schema))
+        tables.write(folder / "measures/scores" / file, scores.match_to_schema(measure_of("score").schema))
         tables.write(
-            folder / "ratings" / file, pl.DataFrame(ratings, measure_of("rate").schema, strict=False)
+            folder / "measures/ratings" / file, pl.DataFrame(ratings, measure_of("rate").schema, strict=False)
         )
     tables.write(folder / "contamination" / "held_out.parquet", pl.DataFrame(schema=CONTAMINATION))
 
@@ -143,7 +143,9 @@ def select(folder: Path, pools: list[str], changes: dict[str, Any]) -> tuple[flo
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
     outs = {"dataset": "dataset.parquet", "rejects": "rejects.parquet", "counts": "counts.json"}
-    read = {name: folder / name for name in (*FOLDERS, *OFF, "contamination")}
+    read = {
+        name: folder / name for name in ("rounds", "responses", "measures", "embeddings", "contamination")
+    }
     written = {name: folder / file for name, file in outs.items()}
     return measured(stage("select", **read, **written, params=folder / "params.yaml"), ROOT)
 

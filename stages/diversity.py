@@ -27,7 +27,7 @@ class Arguments:
     rounds: Path = Path("data/rounds")
     label: Path = Path("data/label.txt")
     embeddings: Out = out("data/embeddings", push=False)
-    diversity: Out = out("data/diversity", push=False)
+    diversity: Out = out("data/measures/diversity", push=False)
     rejects: Out = out("data/rejects/diversity.parquet", push=False)
     counts: Out = out("data/counts/diversity.json", push=False)
     metrics: Out = out("metrics/diversity.json", cache=False)

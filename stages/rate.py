@@ -31,7 +31,7 @@ class Params(WritesTables):
 class Arguments:
     pool: str
     rows: Path = Path("data/rounds/{pool}.parquet")
-    ratings: Out = out("data/ratings/{pool}.parquet", push=False)
+    ratings: Out = out("data/measures/ratings/{pool}.parquet", push=False)
     unread: Out = out("data/unread/{pool}.parquet", push=False)
     rejects: Out = out("data/rejects/rate-{pool}.parquet", push=False)
     counts: Out = out("data/counts/rate-{pool}.json", push=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.declaration import Folders, Out, Stage, out
-from evobuild.core.measures import measure_folders
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.stage import run
 from evobuild.reporting.calls import CallParams
 
@@ -17,7 +16,7 @@ class Arguments:
     label: Path = Path("data/label.txt")
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
-    measures: Folders = field(default_factory=measure_folders)
+    measures: Path = Path("data/measures")
     rejects: Path = Path("data/rejects")
     failures: Path = Path("data/failures")
     replies: Path = Path("data/replies")

@@ -41,7 +41,7 @@ class Arguments:
     rounds: Path = Path("data/rounds")
     method: Path = Path("data/method.txt")
     label: Path = Path("data/label.txt")
-    rewards: Out = out("data/rewards", push=False)
+    rewards: Out = out("data/measures/rewards", push=False)
     rejects: Out = out("data/rejects/reward.parquet", push=False)
     counts: Out = out("data/counts/reward.json", push=False)
     metrics: Out = out("metrics/reward.json", cache=False)

@@ -31,7 +31,7 @@ class Arguments:
     responses: Path = Path("data/responses")
     scratch: Path = Path("models/scratch")
     experienced: Path = Path("models/experienced")
-    scores: Out = out("data/scores", push=False)
+    scores: Out = out("data/measures/scores", push=False)
     rejects: Out = out("data/rejects/score.parquet", push=False)
     counts: Out = out("data/counts/score.json", push=False)
 

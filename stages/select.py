@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from evobuild.core.declaration import Folders, Out, Stage, out
-from evobuild.core.measures import measure_folders
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.stage import run
 from evobuild.process.terminal import log
 from evobuild.selection.params import SelectParams
@@ -18,7 +17,7 @@ class Arguments:
     responses: Path = Path("data/responses")
     embeddings: Path = Path("data/embeddings")
     contamination: Path = Path("data/contamination")
-    measures: Folders = field(default_factory=measure_folders)
+    measures: Path = Path("data/measures")
     dataset: Out = out("data/dataset.parquet")
     rejects: Out = out("data/rejects/select.parquet", push=False)
     counts: Out = out("data/counts/select.json", push=False)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.contamination.params import Sets
-from evobuild.core.declaration import Folders, Out, Stage, metric, out, plot
-from evobuild.core.measures import measure_folders
+from evobuild.core.declaration import Out, Stage, metric, out, plot
 from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.core.stage import run
 from evobuild.models.params import Evaluated
@@ -39,7 +38,7 @@ class Arguments:
     failures: Path = Path("data/failures")
     rejects: Path = Path("data/rejects")
     replies: Path = Path("data/replies")
-    measures: Folders = field(default_factory=measure_folders)
+    measures: Path = Path("data/measures")
     dataset: Path = Path("data/dataset.parquet")
     contamination_hits: Path = Path("data/contamination")
     optimization: Path = Path("metrics/optimization.json")
@@ -110,7 +109,7 @@ def main(params: Params, args: Arguments) -> None:
     sources = headline.Sources(
         counts=args.counts,
         downstream=args.downstream,
-        ratings=args.measures["ratings"],
+        ratings=args.measures / "ratings",
         dataset=args.dataset,
         contamination=args.contamination_hits,
         optimization=args.optimization,

@@ -30,7 +30,7 @@ class Params(WritesTables):
 class Arguments:
     rounds: Path = Path("data/rounds")
     label: Path = Path("data/label.txt")
-    tags: Out = out("data/tags", push=False)
+    tags: Out = out("data/measures/tags", push=False)
     rejects: Out = out("data/rejects/tag.parquet", push=False)
     counts: Out = out("data/counts/tag.json", push=False)
     metrics: Out = out("metrics/tags.json", cache=False)

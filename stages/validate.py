@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.contracts.line_params import ValidateParams
-from evobuild.core.declaration import Folders, Out, Stage, out
-from evobuild.core.measures import measure_folders
+from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.stage import run
 
 
@@ -17,7 +16,7 @@ class Arguments:
     expectations: Path = Path("expectations")
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
-    measures: Folders = field(default_factory=measure_folders)
+    measures: Path = Path("data/measures")
     contamination: Path = Path("data/contamination")
     preferences: Path = Path("data/preferences")
     dataset: Path = Path("data/dataset.parquet")

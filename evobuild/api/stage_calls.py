@@ -52,7 +52,7 @@ class Stages:
         """Run a stage, which may reject all its rows, and return its arguments. Raises UserError as it does.
 
         changes: of the shipped params, by section. given: by argument, its name, or the input: a text, a
-        table, or a folder of tables by name.
+        table, or what a folder holds, by name.
         """
         main = stage_script(stage).main
         kinds, schema = argument_kinds(main), params_schema(main)
@@ -90,7 +90,7 @@ def _write(path: Any, content: Any) -> None:
     if isinstance(content, Mapping):
         for name, each in content.items():
             file = f"{name}.parquet" if isinstance(each, pl.DataFrame) else name
-            _write(path[name] if isinstance(path, Mapping) else path / file, each)
+            _write(path / file, each)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     tables.write(path, content) if isinstance(content, pl.DataFrame) else path.write_text(content, "utf-8")

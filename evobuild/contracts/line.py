@@ -66,12 +66,12 @@ def _flows(params: ValidateParams, sources: Sources) -> dict[str, Flow]:
     responses = {name: of_pools(sources.responses, [name]) for name in params.pools}
     flows = {f"evolve-{name}": Flow(left=rounds[name]) for name in params.rounds}
     for name in params.pools:
-        ratings = of_pools(sources.measures["ratings"], [name], measure_of("rate").schema)
+        ratings = of_pools(sources.measures / "ratings", [name], measure_of("rate").schema)
         flows[f"respond-{name}"] = Flow(rounds[name], responses[name], by_ids=True)
         flows[f"rate-{name}"] = Flow(rounds[name], ratings, by_ids=True)
     pools = list(params.pools)
     scores, distances = (
-        of_pools(sources.measures[measure.folder], pools, measure.schema)
+        of_pools(sources.measures / measure.folder, pools, measure.schema)
         for measure in (measure_of("score"), measure_of("diversity"))
     )
     chosen = [rounds[name] for name in params.select.pools_read(params.pools)]

@@ -17,7 +17,6 @@ from evobuild.contracts.hashed_ids import hashed
 from evobuild.contracts.languages import languages_of
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.core import tables
-from evobuild.core.declaration import Folders
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
 from evobuild.core.measures import COLUMNS, MEASURES, Measure
@@ -30,11 +29,14 @@ _OF_ROWS = ("id", "content_id", "seed_id", "parent_id", "round", "domain", "stra
 
 
 class Sources(NamedTuple):
-    """Where the tables lie: a table a pool in each folder, of contamination an evaluation set."""
+    """Where the tables lie: a table a pool in each folder, of contamination an evaluation set.
+
+    measures: a folder of each measure.
+    """
 
     rounds: Path
     responses: Path
-    measures: Folders
+    measures: Path
     contamination: Path
     preferences: Path
     dataset: Path
@@ -105,7 +107,7 @@ def _measured(
     measure: Measure, params: ValidateParams, sources: Sources, rounds: pl.LazyFrame, responses: pl.LazyFrame
 ) -> Table:
     """What a measure gave, by the names that its columns have elsewhere, and whether it is of a known row."""
-    rows = of_pools(sources.measures[measure.folder], list(params.pools), measure.schema)
+    rows = of_pools(sources.measures / measure.folder, list(params.pools), measure.schema)
     lists = [name for name, kind in measure.schema.items() if isinstance(kind, pl.List)]
     counted = [pl.col(name).list.len().cast(pl.Int64).alias(name) for name in lists]
     among = responses if measure.stage == "score" else rounds

@@ -8,7 +8,7 @@
         pool: str                                              # a name: --pool, wanted
         rows: Path = Path("data/rounds/{pool}.parquet")        # read: --rows, this path unless given
         source: Path = Path("${seed.source}")                  # read: the path that params.yaml gives there
-        ratings: Out = out("data/ratings/{pool}.parquet")      # written
+        ratings: Out = out("data/measures/ratings/{pool}.parquet")      # written
 
     STAGE = Stage(desc="Rate the instructions of ${key}.", after="respond", per="pools", asks="judge")
 
@@ -34,10 +34,6 @@ Out = NewType("Out", Path)
 
 MayLack = NewType("MayLack", Path)
 """A path that a stage reads under some params alone. It may be missing; who opens it says so."""
-
-
-class Folders(dict[str, Path]):
-    """Folders that a stage reads, by name; each is an option of its own."""
 
 
 def may_lack(path: str) -> MayLack:
@@ -113,7 +109,7 @@ def params_schema(main: Callable[..., None]) -> Any:
 
 
 def argument_kinds(main: Callable[..., None]) -> dict[str, Any]:
-    """What a stage is given: name to str, Path (read), Folders (read) or Out (written)."""
+    """What a stage is given: name to str, Path (read) or Out (written)."""
     return get_type_hints(get_type_hints(main)["args"])
 
 
@@ -136,11 +132,7 @@ def stage_arguments(
             raise UserError(f"--{name}: {value!r}; expected a name of small letters, digits and '_'")
     values: dict[str, Any] = dict(names)
     for own in dataclasses.fields(kind):
-        if kinds[own.name] is Folders:
-            values[own.name] = Folders(
-                {name: folder / (given.get(name) or path) for name, path in default_folders(own).items()}
-            )
-        elif kinds[own.name] is not str:
+        if kinds[own.name] is not str:
             path = given.get(own.name) or _default_path(str(own.default), names, params)
             values[own.name] = folder / path
     return kind(**values)
@@ -164,9 +156,3 @@ def declared_arguments(main: Callable[..., None], given: Mapping[str, str | None
     kind = get_type_hints(main)["args"]
     wanted = {field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING}
     return stage_arguments(main, {name: value for name, value in given.items() if name in wanted})
-
-
-def default_folders(field: dataclasses.Field[Any]) -> Folders:
-    assert field.default_factory is not dataclasses.MISSING, "folders have a default factory"
-    folders: Folders = field.default_factory()
-    return folders

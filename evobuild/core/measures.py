@@ -1,18 +1,15 @@
 """What is measured of rows, and what rows can be chosen by: the one list that everything else reads.
 
-A measure is what one stage writes, a table of each pool in `data/<folder>/`. Its columns make that table's
-schema. `select`, the metrics, the report, the explorer and `explain` take them from here, so a measure that
-is added here is chosen by, filtered by, counted and shown.
+A measure is what one stage writes, a table of each pool in `data/measures/<folder>/`. Its columns make that
+table's schema. `select`, the metrics, the report, the explorer and `explain` take them from here, so a
+measure that is added here is chosen by, filtered by, counted and shown.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import polars as pl
-
-from evobuild.core.declaration import Folders
 
 
 class Column(NamedTuple):
@@ -140,11 +137,6 @@ COLUMNS = {column.name: column for measure in MEASURES for column in measure.col
 def measure_of(stage: str) -> Measure:
     """The measure that a stage writes. Raises KeyError for any other stage."""
     return {measure.stage: measure for measure in MEASURES}[stage]
-
-
-def measure_folders() -> Folders:
-    """The folder of each measure, by name: a table of each pool lies in each."""
-    return Folders({measure.folder: Path("data", measure.folder) for measure in MEASURES})
 
 
 class Metric(NamedTuple):

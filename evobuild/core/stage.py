@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 from evobuild.core.declaration import (
-    Folders,
     Out,
     argument_kinds,
     declaration,
     declared_arguments,
-    default_folders,
     instance_name,
     params_schema,
     stage_arguments,
@@ -182,13 +180,8 @@ def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any],
 
 def _paths_read(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
     """The paths that a stage reads whatever its params are, by option."""
-    found: dict[str, Path] = {}
-    for name, kind in kinds.items():
-        if kind is Folders:
-            found |= getattr(arguments, name)
-        elif kind is Path:
-            found[name.replace("_", "-")] = getattr(arguments, name)
-    return found
+    read = (name for name, kind in kinds.items() if kind is Path)
+    return {name.replace("_", "-"): getattr(arguments, name) for name in read}
 
 
 def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
@@ -201,10 +194,6 @@ def argument_parser(main: Callable[..., None]) -> argparse.ArgumentParser:
     kinds = argument_kinds(main)
     for field in dataclasses.fields(get_type_hints(main)["args"]):
         kind, wanted = kinds[field.name], field.default is dataclasses.MISSING
-        if kind is Folders:
-            for name, path in default_folders(field).items():
-                parser.add_argument(f"--{name}", metavar="PATH", help=f"read; {path}")
-            continue
         verb = {str: "name", Out: "written"}.get(kind, "read")
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",

@@ -15,7 +15,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import COLUMNS, MEASURES, measure_folders
+from evobuild.core.measures import COLUMNS, MEASURES
 from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import file_stem, pool_stems, stage_address
@@ -30,12 +30,12 @@ NOT_UP = "not up for selection"
 class Tables(NamedTuple):
     """Where rows lie: folders with one table a round, pool or evaluation set, then data set and method.
 
-    measures: the folder of each measure, by its name.
+    measures: a folder of each measure.
     """
 
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
-    measures: Mapping[str, Path] = measure_folders()
+    measures: Path = Path("data/measures")
     contamination: Path = Path("data/contamination")
     rejects: Path = Path("data/rejects")
     failures: Path = Path("data/failures")
@@ -161,7 +161,7 @@ def _measured(where: Tables, pools: Callable[..., _Rows]) -> dict[str, dict[str,
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for measure in MEASURES:
         names = measure.renamed
-        for key, *values in pools(where.measures[measure.folder], measure.schema, *names):
+        for key, *values in pools(where.measures / measure.folder, measure.schema, *names):
             found[key] |= dict(zip(names.values(), values, strict=True))
     return found
 

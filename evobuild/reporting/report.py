@@ -292,12 +292,12 @@ def _worth(params: ReportParams, where: outcomes.Tables, found: Mapping[str, Sta
     """What the report says of difficulty and scores, by pool."""
     rated = measure_of("rate").schema
     ratings = {
-        pool: tables.read(where.measures["ratings"] / f"{pool}.parquet", rated, rated.names()[1:])
+        pool: tables.read(where.measures / "ratings" / f"{pool}.parquet", rated, rated.names()[1:])
         for pool in params.pools
     }
     measures = ("ic_ifd", "ifd", "question_tokens", "answer_tokens")
     scores = {
-        pool: tables.read(where.measures["scores"] / f"{pool}.parquet", measure_of("score").schema, measures)
+        pool: tables.read(where.measures / "scores" / f"{pool}.parquet", measure_of("score").schema, measures)
         for pool in params.pools
     }
     means = [

@@ -24,26 +24,24 @@ TOLD_APART = ("rate", "score", "diversity", "tag")
 """Measures that the report tells of in words of their own; any other has a section like each other's."""
 
 
-def measure_sections(
-    params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
-) -> dict[str, Any]:
+def measure_sections(params: ReportParams, folder: Path, counts: Mapping[str, StageCounts]) -> dict[str, Any]:
     """Values for the page: `diversity` and `tags`, each None if it is switched off, and `measures`, a list.
 
-    folders: of measures, by name. counts: by stage and pool.
+    folder: of the measures. counts: by stage and pool.
 
     Raises BadInput if a table is missing or not as it should be.
     """
     others = [measure for measure in MEASURES if measure.stage not in TOLD_APART]
-    sections = [_section(params, measure, folders, counts) for measure in others]
+    sections = [_section(params, measure, folder, counts) for measure in others]
     return {
-        "diversity": _diversity(params, folders, counts) if params.models.embedder else None,
-        "tags": _tags(params, folders, counts) if params.models.tagger else None,
+        "diversity": _diversity(params, folder, counts) if params.models.embedder else None,
+        "tags": _tags(params, folder, counts) if params.models.tagger else None,
         "measures": [section for section in sections if section],
     }
 
 
 def _section(
-    params: ReportParams, measure: Measure, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
+    params: ReportParams, measure: Measure, folder: Path, counts: Mapping[str, StageCounts]
 ) -> dict[str, Any] | None:
     """What is said of any measure: the spread of each of its metrics. None if it is switched off."""
     lines = {pool: counts[f"{measure.stage}-{pool}"] for pool in params.pools}
@@ -53,18 +51,16 @@ def _section(
     spread = []
     for name, metric in METRICS.items():
         if metric.column in measure.renamed.values():
-            values = _values(params, folders, measure, metric.expression)
+            values = _values(params, folder, measure, metric.expression)
             spread.append({"name": metric.label or name, "lines": _lines(measure, values, counts),
                            "chart": _chart(values, metric.label or name)})  # fmt: skip
     meanings = {column.name: column.meaning for column in measure.columns}
     return {"stage": measure.stage, "switch": measure.switch, "meanings": meanings, "spread": spread}
 
 
-def _diversity(
-    params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
-) -> dict[str, Any]:
+def _diversity(params: ReportParams, folder: Path, counts: Mapping[str, StageCounts]) -> dict[str, Any]:
     measure = measure_of("diversity")
-    values = _values(params, folders, measure, METRICS["diversity"].expression)
+    values = _values(params, folder, measure, METRICS["diversity"].expression)
     lines = _lines(measure, values, counts)
     for line in lines:
         rows = values[line["pool"]]
@@ -74,12 +70,10 @@ def _diversity(
     return {"lines": lines, "distance": DISTANCES[params.diversity.distance], "chart": _chart(values, title)}
 
 
-def _tags(
-    params: ReportParams, folders: Mapping[str, Path], counts: Mapping[str, StageCounts]
-) -> dict[str, Any]:
+def _tags(params: ReportParams, folder: Path, counts: Mapping[str, StageCounts]) -> dict[str, Any]:
     measure = measure_of("tag")
     measured = {
-        pool: tables.read(folders[measure.folder] / f"{pool}.parquet", measure.schema, ["tags"])
+        pool: tables.read(folder / measure.folder / f"{pool}.parquet", measure.schema, ["tags"])
         for pool in params.pools
     }
     figures = distributions.tag_figures(measured, None)
@@ -92,12 +86,9 @@ def _tags(
     return {"lines": lines, "chart": _chart(numbers, "tags of an instruction")}
 
 
-def _values(
-    params: ReportParams, folders: Mapping[str, Path], measure: Measure, of: pl.Expr
-) -> dict[str, pl.Series]:
+def _values(params: ReportParams, folder: Path, measure: Measure, of: pl.Expr) -> dict[str, pl.Series]:
     """One figure of all rows of each pool. of: the figure, of columns as they are called everywhere."""
-    folder = folders[measure.folder]
-    return {pool: read_values(folder, pool, measure, of) for pool in params.pools}
+    return {pool: read_values(folder / measure.folder, pool, measure, of) for pool in params.pools}
 
 
 def _lines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,10 @@ def _lost(ledger: dict[str, Any]) -> int:
     return sum(ledger["rejects"].values())
 
 
-def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[str]) -> dict[str, Any]:
+def measure_means(measures: Path, counts: Path, pools: Sequence[str]) -> dict[str, Any]:
     """The mean of every metric that was measured, in each pool; null where nothing was.
 
-    measures: the folder of each measure. Beside the means: rows that the mean difficulty is over, rows
+    measures: a folder of each measure. Beside the means: rows that the mean difficulty is over, rows
     that the judge was asked about, and rows whose answer was cut.
 
     Instance: {"mean": {"ic_ifd": {"r0": 0.2, …}, …}, "rows": {"difficulty": {"r0": 128, …}},
@@ -72,7 +72,7 @@ def measure_means(measures: Mapping[str, Path], counts: Path, pools: Sequence[st
     }
 
 
-def _means(measures: Mapping[str, Path], pools: Sequence[str]) -> dict[str, Any]:
+def _means(measures: Path, pools: Sequence[str]) -> dict[str, Any]:
     mean: dict[str, Any] = {}
     for measure in MEASURES:
         for name, metric in METRICS.items():
@@ -85,7 +85,7 @@ def _means(measures: Mapping[str, Path], pools: Sequence[str]) -> dict[str, Any]
     return mean
 
 
-def level_counts(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:
+def level_counts(measures: Path, pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool at each difficulty level, levels in order."""
     counted = {pool: _values(measures, "rate", pool, pl.col("level")).value_counts() for pool in pools}
     rows = {pool: dict(own.iter_rows()) for pool, own in counted.items()}
@@ -94,7 +94,7 @@ def level_counts(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dic
     ]
 
 
-def score_histogram(measures: Mapping[str, Path], pools: Sequence[str]) -> list[dict[str, object]]:
+def score_histogram(measures: Path, pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool by IC-IFD, in equal bins from 0 to the 99th percentile of all, the last open."""
     rows = {pool: _values(measures, "score", pool, pl.col("ic_ifd")) for pool in pools}
     top = pl.concat(list(rows.values())).quantile(0.99, "nearest") or 1.0
@@ -132,10 +132,10 @@ def usage_by_role(counts: CountFolders, stages: Iterable[tuple[str, str]]) -> di
     return dict(sorted(totals.items()))
 
 
-def _values(measures: Mapping[str, Path], stage: str, pool: str, of: pl.Expr) -> pl.Series:
+def _values(measures: Path, stage: str, pool: str, of: pl.Expr) -> pl.Series:
     """What an expression makes of what a stage measured."""
     measure = measure_of(stage)
-    return read_values(measures[measure.folder], pool, measure, of)
+    return read_values(measures / measure.folder, pool, measure, of)
 
 
 def rounded_mean(values: pl.Series, digits: int) -> float | None:

@@ -7,7 +7,7 @@ round stays unread. What a row was not given is null.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import EMBEDDING, MEASURES, measure_folders
+from evobuild.core.measures import EMBEDDING, MEASURES
 from evobuild.core.table_parts import Span, spans
 
 FACTS = ("id", "content_id", "round", "domain")
@@ -28,12 +28,12 @@ FACTS = ("id", "content_id", "round", "domain")
 class Sources(NamedTuple):
     """Folders with a table a pool, of contamination an evaluation set; None for what was not measured.
 
-    measures: the folder of each measure, by its name; one that is not there was not measured.
+    measures: a folder of each measure; what has none there was not measured.
     """
 
     rounds: Path = Path("data/rounds")
     responses: Path = Path("data/responses")
-    measures: Mapping[str, Path] = measure_folders()
+    measures: Path = Path("data/measures")
     embeddings: Path | None = Path("data/embeddings")
     contamination: Path | None = Path("data/contamination")
 
@@ -105,7 +105,8 @@ def _pool(name: str, pools: Sequence[str]) -> pl.Expr:
 
 
 def _answered_tables(file: str, sources: Sources) -> list[Path]:
-    return [sources.responses / file, *(folder / file for folder in sources.measures.values())]
+    measured = (sources.measures / measure.folder for measure in MEASURES)
+    return [sources.responses / file, *(folder / file for folder in measured if folder.is_dir())]
 
 
 def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, Span]]:
@@ -127,10 +128,10 @@ def _with_measures(
         if not columns:
             continue
         names = {column.stored: column.name for column in columns}
-        folder = sources.measures.get(measure.folder)
+        folder = sources.measures / measure.folder
         table = (
             tables.read(folder / file, measure.schema, ["id", *names], span)
-            if folder
+            if folder.is_dir()
             else measure.schema.to_frame().select("id", *names)
         )
         rows = rows.join(table.rename(names), on="id", how="left", maintain_order="left")

@@ -39,9 +39,7 @@ def _rows(outs: Outs) -> pl.DataFrame:
     for name in outs.params.pools:
         rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS)
         counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
-        rated = counted.join(
-            outs.table(f"data/ratings/{name}.parquet", measure_of("rate").schema), on="id", how="left"
-        )
+        rated = counted.join(_measured(outs, "rate", name), on="id", how="left")
         found.append(rated.with_columns(round=pl.lit(name), reason=pl.lit(None, pl.String)))
         if name != SEED_ROUND:
             found.append(_lost(outs, "evolve", name).with_columns(round=pl.lit(name)))
@@ -53,7 +51,7 @@ def _answered(outs: Outs) -> pl.DataFrame:
     found = []
     for name in (name for name in outs.params.rounds if name in outs.params.pools):
         rows = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
-        rated = outs.table(f"data/ratings/{name}.parquet", measure_of("rate").schema).select("id", "score")
+        rated = _measured(outs, "rate", name).select("id", "score")
         failed = _lost(outs, "respond", name)["id"].implode()
         stands = ~pl.col("id").is_in(failed)
         found.append(rows.join(rated, on="id", how="left").with_columns(round=pl.lit(name), stands=stands))
@@ -62,24 +60,24 @@ def _answered(outs: Outs) -> pl.DataFrame:
 
 def _scores(outs: Outs) -> pl.DataFrame:
     """Every scored row of every pool: round, id, ifd, ic_ifd."""
-    return _pools(outs, "scores", measure_of("score").schema, "id", "ifd", "ic_ifd")
+    return _pools(outs, "score", "id", "ifd", "ic_ifd")
 
 
 def _selected(outs: Outs) -> pl.DataFrame:
     """Every scored row of every pool: round, id, ifd, and whether it was selected."""
     selected = outs.table("data/dataset.parquet", INSTRUCTIONS)["id"]
-    scored = _pools(outs, "scores", measure_of("score").schema, "id", "ifd")
+    scored = _pools(outs, "score", "id", "ifd")
     return scored.with_columns(selected=pl.col("id").is_in(selected.implode()))
 
 
 def _distances(outs: Outs) -> pl.DataFrame:
     """Every row of every pool: round, id, distance to the nearest other instruction of the pool."""
-    return _pools(outs, "diversity", measure_of("diversity").schema, "id", "distance")
+    return _pools(outs, "diversity", "id", "distance")
 
 
 def _tagged(outs: Outs) -> pl.DataFrame:
     """Every tag of the rows drawn of every pool: round, id, tag."""
-    return _pools(outs, "tags", measure_of("tag").schema, "id", pl.col("tags").alias("tag")).explode("tag")
+    return _pools(outs, "tag", "id", pl.col("tags").alias("tag")).explode("tag")
 
 
 def _rewards(outs: Outs) -> pl.DataFrame:
@@ -88,14 +86,20 @@ def _rewards(outs: Outs) -> pl.DataFrame:
     found = []
     for name in pools:
         ids = outs.table(f"data/rounds/{name}.parquet", INSTRUCTIONS).select("id")
-        rewards = outs.table(f"data/rewards/{name}.parquet", measure_of("reward").schema)
+        rewards = _measured(outs, "reward", name)
         found.append(ids.join(rewards, on="id", how="left").select(pl.lit(name).alias("round"), pl.all()))
     return pl.concat(found)
 
 
-def _pools(outs: Outs, folder: str, schema: pl.Schema, *columns: str | pl.Expr) -> pl.DataFrame:
+def _measured(outs: Outs, stage: str, pool: str) -> pl.DataFrame:
+    """What a stage measured of a pool."""
+    measure = measure_of(stage)
+    return outs.table(f"data/measures/{measure.folder}/{pool}.parquet", measure.schema)
+
+
+def _pools(outs: Outs, stage: str, *columns: str | pl.Expr) -> pl.DataFrame:
     return pl.concat(
-        outs.table(f"data/{folder}/{name}.parquet", schema).select(pl.lit(name).alias("round"), *columns)
+        _measured(outs, stage, name).select(pl.lit(name).alias("round"), *columns)
         for name in outs.params.pools
     )
 
@@ -106,18 +110,17 @@ def _cuts(outs: Outs) -> pl.DataFrame:
     Columns: share, metric (ALL: no cut), id, words, difficulty, ic_ifd, shared (IC-IFD chooses it, too).
     """
     pool = list(outs.params.pools)[-1]
-    folders = {
-        name: outs.path(f"data/{name}/{pool}.parquet").parent
-        for name in ("rounds", "responses", "scores", "ratings")
-    }
-    measures = {name: folders[name] for name in ("scores", "ratings")}
-    sources = candidate_rows.Sources(folders["rounds"], folders["responses"], measures)
+    rounds, responses, scores, _ = (
+        outs.path(f"data/{folder}/{pool}.parquet").parent
+        for folder in ("rounds", "responses", "measures/scores", "measures/ratings")
+    )
+    sources = candidate_rows.Sources(rounds, responses, scores.parent)
     rows = (
         candidate_rows.read_candidate_rows([pool], sources)
         .filter(pl.col("ic_ifd").is_not_null())
         .with_columns(uncut=False)
     )
-    texts = candidate_rows.read_texts([pool], folders["responses"], rows["id"], ["instruction"])
+    texts = candidate_rows.read_texts([pool], responses, rows["id"], ["instruction"])
     counted = texts.select(
         "id", words=pl.Series(map(words.count_words, texts["instruction"]), dtype=pl.Int64)
     )
@@ -258,10 +261,7 @@ def _dataset(outs: Outs) -> pl.DataFrame:
     """Every row that was selected: id, words, and score, its difficulty; null where the judge gave none."""
     rows = outs.table("data/dataset.parquet", INSTRUCTIONS)
     counted = rows.select("id", words=pl.col("instruction").str.count_matches(r"\S+"))
-    rated = pl.concat(
-        outs.table(f"data/ratings/{name}.parquet", measure_of("rate").schema).select("id", "score")
-        for name in outs.params.pools
-    )
+    rated = pl.concat(_measured(outs, "rate", name).select("id", "score") for name in outs.params.pools)
     return counted.join(rated, on="id", how="left")
 
 
@@ -288,8 +288,7 @@ def _funnel(outs: Outs) -> pl.DataFrame:
 def _composed(outs: Outs) -> pl.DataFrame:
     """Every row of every branch: id, distance to the nearest other instruction of its pool."""
     return pl.concat(
-        outs.table(f"data/diversity/{name}.parquet", measure_of("diversity").schema).select("id", "distance")
-        for name in outs.params.branches
+        _measured(outs, "diversity", name).select("id", "distance") for name in outs.params.branches
     )
 
 

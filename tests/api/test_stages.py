@@ -81,13 +81,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Path(each).mkdir(parents=True)
         for measure in MEASURES:
             for pool in ("r0", "r1"):
-                file = Path("data", measure.folder, f"{pool}.parquet")
-                file.parent.mkdir(exist_ok=True)
+                file = Path("data/measures", measure.folder, f"{pool}.parquet")
+                file.parent.mkdir(parents=True, exist_ok=True)
                 if measure.stage not in ("rate", "score"):
                     measure.schema.to_frame().write_parquet(file)
                 EMBEDDING.schema.to_frame().write_parquet(f"data/embeddings/{pool}.parquet")
         Path("data/label.txt").write_text("\n")
-        shutil.rmtree("data/scores")
+        shutil.rmtree("data/measures/scores")
         for name, given in STAGES:
             call_stage(importlib.import_module(f"stages.{name}").main, Path("params.yaml"), given)
             if name == "crosscheck":
@@ -153,7 +153,7 @@ def test_answers(pool: str) -> None:
 def test_difficulty(pool: str) -> None:
     found = evobuild.rate_difficulty(written(f"rounds/{pool}"), LARGE)
     named = {name: stored for stored, name in measure_of("rate").renamed.items()}
-    same(found.rows.rename(named), f"ratings/{pool}")
+    same(found.rows.rename(named), f"measures/ratings/{pool}")
     lost(found, f"rate-{pool}")
     assert found.unread.equals(written(f"unread/{pool}"))
 
@@ -161,7 +161,7 @@ def test_difficulty(pool: str) -> None:
 def test_scores() -> None:
     responses = pl.concat([written("responses/r0"), written("responses/r1")])
     found = evobuild.score_ifd(responses, str(tiny.folder()))
-    wanted = pl.concat([written("scores/r0"), written("scores/r1")])
+    wanted = pl.concat([written("measures/scores/r0"), written("measures/scores/r1")])
     assert found.rows.select(wanted.columns).sort("id").equals(wanted.sort("id"))
     lost(found, "score")
 
@@ -181,7 +181,7 @@ def test_a_selection() -> None:
         .join(
             written(f"responses/{pool}").select("id", "output", "responder", "reasoning"), on="id", how="left"
         )
-        .join(written(f"ratings/{pool}").rename(measure_of("rate").renamed), on="id", how="left")
+        .join(written(f"measures/ratings/{pool}").rename(measure_of("rate").renamed), on="id", how="left")
         for pool in ("r0", "r1")
     ]
     hits = written("contamination/mine")

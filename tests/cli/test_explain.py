@@ -87,10 +87,10 @@ def measure(pool):
     """Make up what stages of all pools measure: scores, and nothing else."""
     rows = tables.read(DATA / f"responses/{pool}.parquet", INSTRUCTIONS)["id"]
     scores = [(key, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125) for key in rows]
-    made = {each.folder: (each.schema, []) for each in MEASURES if each.stage in OF_ALL_POOLS}
-    made |= {"scores": (measure_of("score").schema, scores), "embeddings": (EMBEDDING.schema, [])}
+    made = {f"measures/{each.folder}": (each.schema, []) for each in MEASURES if each.stage in OF_ALL_POOLS}
+    made |= {"measures/scores": (measure_of("score").schema, scores), "embeddings": (EMBEDDING.schema, [])}
     for name, (schema, found) in made.items():
-        (DATA / name).mkdir(exist_ok=True)
+        (DATA / name).mkdir(parents=True, exist_ok=True)
         tables.write(DATA / name / f"{pool}.parquet", tables.frame(schema, found))
 
 
@@ -145,7 +145,7 @@ def test_a_selected_row_is_told_from_the_seed_to_the_data_set(clone, capsys):
     assert places == sorted(places)
     own = said[places[-1] :]
     reply = table("replies/r2.parquet").filter(id=row["id"])["reply"][0]
-    rating = table("ratings/r2.parquet").filter(id=row["id"])
+    rating = table("measures/ratings/r2.parquet").filter(id=row["id"])
     for wanted in (
         f"by {row['operation']} with simulated:small, from {parent['id']}",
         "prompt, rendered from prompts/evolve/e0.jinja",
@@ -228,9 +228,9 @@ def test_a_row_below_the_cut_says_its_value(clone, capsys):
 def measured(key):
     """Make a row near another, rewarded, tagged, and alike to a held-out row; the folder of each table."""
     rows = {
-        "diversity/r2": (measure_of("diversity").schema, (key, "another", 0.123456789)),
-        "rewards/r2": (measure_of("reward").schema, (key, -1.5, 3, -2.0)),
-        "tags/r2": (measure_of("tag").schema, (key, ["maths", HOSTILE])),
+        "measures/diversity/r2": (measure_of("diversity").schema, (key, "another", 0.123456789)),
+        "measures/rewards/r2": (measure_of("reward").schema, (key, -1.5, 3, -2.0)),
+        "measures/tags/r2": (measure_of("tag").schema, (key, ["maths", HOSTILE])),
         "contamination/held_out": (
             CONTAMINATION,
             ("0", key, "r2", "held_out", "held.parquet[7]", "13-gram", HOSTILE, "not shown"),
@@ -375,9 +375,9 @@ def test_thoughts_are_told_before_what_came_of_them(clone, capsys):
 
 def test_a_missing_table_is_named(clone, capsys):
     row = selected()
-    (DATA / "scores/r2.parquet").unlink()
+    (DATA / "measures/scores/r2.parquet").unlink()
     said = explain(capsys, row["id"])
-    assert "Not here, so left out: data/scores/r2.parquet" in said and "selected" in said
+    assert "Not here, so left out: data/measures/scores/r2.parquet" in said and "selected" in said
     (DATA / "rounds/r1.parquet").unlink()
     said = explain(capsys, row["id"], 1)
     assert said.startswith("evobuild: data/rounds/r1.parquet: is not here") and "dvc pull" in said

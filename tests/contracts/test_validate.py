@@ -195,7 +195,7 @@ def test_a_line_of_which_all_is_off_that_can_be_passes_and_says_so(tmp_path: Pat
     line, content, pools = Line(tmp_path), settings(), ("r0", "r1")
     for measure in MEASURES:
         for pool in pools:
-            line.write(f"{measure.folder}/{pool}", measure.schema, [])
+            line.write(f"measures/{measure.folder}/{pool}", measure.schema, [])
         for stem in [f"rate-{pool}" for pool in pools] if measure.stage == "rate" else [measure.stage]:
             off = OFF if measure.stage == "rate" else dict.fromkeys(pools, OFF)
             line.count(stem, off, [])

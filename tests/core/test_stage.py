@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from evobuild.core import prompts, stage
-from evobuild.core.declaration import Folders, Out, out
+from evobuild.core.declaration import Out, out
 from evobuild.core.errors import UserError
 from evobuild.core.params import Part, RandomSeed
 
@@ -20,17 +20,13 @@ class Params(Part):
         return ("say.jinja",)
 
 
-def folders() -> Folders:
-    return Folders(ratings=Path("data/ratings"), scores=Path("data/scores"))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     round: str
     parent: str
     own_text: Path
     rows: Path = Path("data/rounds/{parent}.parquet")
-    measures: Folders = field(default_factory=folders)
+    measures: Path = Path("data/measures")
     child: Out = out("made/{round}-of-{parent}.txt")
     metrics: Out = out("made/metrics.txt")
 
@@ -41,7 +37,7 @@ def main(params: Params, args: Arguments) -> None:
     if args.round == "r9":
         raise ZeroDivisionError
     renders = {"r7": "other.jinja", "r8": "say.jinja"}.get(args.round)
-    said = prompts.render(renders) if renders else " ".join(args.measures)
+    said = prompts.render(renders) if renders else f"from {args.measures}"
     args.metrics.write_text(said)
 
 
@@ -52,7 +48,7 @@ NAMES = {"round": "r1", "parent": "r0", "own_text": "own.txt"}
 def here(tmp_path, monkeypatch):
     """A folder in which all that `main` reads lies where it is looked for."""
     monkeypatch.chdir(tmp_path)
-    for folder in ("data/rounds", "data/ratings", "data/scores"):
+    for folder in ("data/rounds", "data/measures"):
         Path(folder).mkdir(parents=True)
     Path("data/rounds/r0.parquet").touch()
     Path("own.txt").write_text("text")
@@ -66,17 +62,17 @@ def test_paths_that_are_not_given_are_the_defaults_with_the_names_filled_in():
         parent="r0",
         own_text=Path("own.txt"),
         rows=Path("data/rounds/r0.parquet"),
-        measures=folders(),
+        measures=Path("data/measures"),
         child=Path("made/r1-of-r0.txt"),
         metrics=Path("made/metrics.txt"),
     )
 
 
 def test_a_path_that_is_given_is_taken_as_it_is():
-    given = {"rows": "{parent}.parquet", "scores": "elsewhere", "child": None}
+    given = {"rows": "{parent}.parquet", "measures": "elsewhere", "child": None}
     found = stage.stage_arguments(main, NAMES | given)
-    assert (found.rows, found.child) == (Path("{parent}.parquet"), Path("made/r1-of-r0.txt"))
-    assert found.measures == {"ratings": Path("data/ratings"), "scores": Path("elsewhere")}
+    assert (found.rows, found.measures) == (Path("{parent}.parquet"), Path("elsewhere"))
+    assert found.child == Path("made/r1-of-r0.txt")
 
 
 @pytest.mark.parametrize("name", ["../x", "R1", "", "1r", "r 1", "r1\n", "r1/..", "é", None])
@@ -89,7 +85,7 @@ def test_what_is_no_name_is_refused(name):
 def test_main_gets_its_params_and_its_outs_take_their_names(here):
     stage.call_stage(main, here / "params.yaml", NAMES)
     assert Path("made/r1-of-r0.txt").read_text() == "7 text"
-    assert Path("made/metrics.txt").read_text() == "ratings scores"
+    assert Path("made/metrics.txt").read_text() == "from data/measures"
     assert {path.name for path in Path("made").iterdir()} == {"r1-of-r0.txt", "metrics.txt"}
 
 
@@ -129,7 +125,7 @@ def test_a_prompt_that_the_params_of_the_stage_do_not_name_is_not_rendered(here)
     [
         ("own-text", "own.txt"),
         ("rows", "data/rounds/r0.parquet"),
-        ("scores", "data/scores"),
+        ("measures", "data/measures"),
     ],
 )
 def test_an_input_that_is_missing_names_its_option(here, option, path):
@@ -148,8 +144,7 @@ def test_help_shows_every_path_with_its_default(monkeypatch):
         "--parent NAME name",
         "--own-text PATH read",
         "--rows PATH read; data/rounds/{parent}.parquet",
-        "--ratings PATH read; data/ratings",
-        "--scores PATH read; data/scores",
+        "--measures PATH read; data/measures",
         "--child PATH written; made/{round}-of-{parent}.txt",
         "--metrics PATH written; made/metrics.txt",
     ):
@@ -157,19 +152,12 @@ def test_help_shows_every_path_with_its_default(monkeypatch):
     assert __doc__ in lines
 
 
-def test_folders_have_an_option_each(here):
-    words = ["--round", "r1", "--parent", "r0", "--own-text", "own.txt", "--ratings", "mine"]
-    given = vars(stage.argument_parser(main).parse_args(words))
-    assert stage.stage_arguments(main, given).measures["ratings"] == Path("mine")
-    assert given["params"] == Path("params.yaml")
-
-
 @pytest.mark.parametrize(
     "words",
     [
         ["--round", "r1", "--parent", "r0"],
         ["--own-text", "own.txt", "--round", "r1"],
-        ["--round", "r1", "--parent", "r0", "--own-text", "own.txt", "--measures", "data"],
+        ["--round", "r1", "--parent", "r0", "--own-text", "own.txt", "--ratings", "data"],
         ["--round", "r1", "--parent", "r0", "--own", "own.txt"],
     ],
     ids=["no path", "no name", "no such option", "cut short"],

@@ -287,11 +287,11 @@ def outs(tmp_path, row):
     write("rejects/evolve-r1", REJECTS, [("s3", "unchanged", "", "")])
     write("rejects/respond-r1", REJECTS, [("c2", "sorry", "", "")])
     write(
-        "ratings/r0",
+        "measures/ratings/r0",
         measure_of("rate").schema,
         [(f"s{number}", "easy", 10.0 * number) for number in range(4)],
     )
-    write("ratings/r1", measure_of("rate").schema, [("c0", "hard", 60.0), ("c1", "very hard", 90.0)])
+    write("measures/ratings/r1", measure_of("rate").schema, [("c0", "hard", 60.0), ("c1", "very hard", 90.0)])
     kept = [("c0", 0, 9, 3, "…", [0.97, 0.52, 0.99], ""), ("c1", 0, 9, 1, "…", None, "")]
     write("replies/r1", REPLIES, kept)
     lost = ("s3-0", "s3", 0, "evol", "deepening", "chat", "unchanged", "", "…", [0.5] * 5 + [0.97])
@@ -308,13 +308,17 @@ SCORED = [
 
 def test_scores_distances_and_rewards_are_measured_by_round(outs):
     def write(name, schema, rows):
-        (outs.folder / f"data/{name}").parent.mkdir(exist_ok=True)
+        (outs.folder / f"data/{name}").parent.mkdir(parents=True, exist_ok=True)
         tables.write(outs.folder / f"data/{name}.parquet", tables.frame(schema, rows))
 
     for name, rows in (("r0", []), ("r1", SCORED)):
-        write(f"scores/{name}", measure_of("score").schema, rows)
-        write(f"diversity/{name}", measure_of("diversity").schema, [(row[0], "c9", row[-1]) for row in rows])
-    write("rewards/r1", measure_of("reward").schema, [("c1", 1.5, 4, 1.25)])
+        write(f"measures/scores/{name}", measure_of("score").schema, rows)
+        write(
+            f"measures/diversity/{name}",
+            measure_of("diversity").schema,
+            [(row[0], "c9", row[-1]) for row in rows],
+        )
+    write("measures/rewards/r1", measure_of("reward").schema, [("c1", 1.5, 4, 1.25)])
     assert measures.SCORED.read(outs).rows() == [("r1", "c0", 0.5, 0.25), ("r1", "c1", 0.6, 0.2)]
     assert measures.DISTANCES.read(outs).rows() == [("r1", "c0", 0.25), ("r1", "c1", 0.2)]
     assert measures.REWARDED.read(outs).rows() == [
@@ -324,18 +328,21 @@ def test_scores_distances_and_rewards_are_measured_by_round(outs):
 
 def test_rewards_are_scaled_by_length_both_ways(outs):
     rows = [("c0", 2.0, 2, 4.0), ("c1", 3.0, 6, 2.0)]
-    (outs.folder / "data/rewards").mkdir()
-    tables.write(outs.folder / "data/rewards/r1.parquet", tables.frame(measure_of("reward").schema, rows))
+    (outs.folder / "data/measures/rewards").mkdir(parents=True)
+    tables.write(
+        outs.folder / "data/measures/rewards/r1.parquet", tables.frame(measure_of("reward").schema, rows)
+    )
     table = recipe_of("rewards").views[1]
     # (2 · 2 + 3 · 6) / 2 / 4; a row without a reward does not count.
     assert measures.REWARDED.read(outs).select(**table.cells).rows() == [(3.0, 2.75)]
 
 
 def test_rows_are_known_by_whether_they_were_selected(outs, row):
-    (outs.folder / "data/scores").mkdir()
+    (outs.folder / "data/measures/scores").mkdir(parents=True)
     for name, scored in (("r0", []), ("r1", SCORED)):
         tables.write(
-            outs.folder / f"data/scores/{name}.parquet", tables.frame(measure_of("score").schema, scored)
+            outs.folder / f"data/measures/scores/{name}.parquet",
+            tables.frame(measure_of("score").schema, scored),
         )
     chosen = tables.frame(INSTRUCTIONS, [row("Name a very long river.", id="c1")])
     tables.write(outs.folder / "data/dataset.parquet", chosen)
@@ -360,8 +367,8 @@ def test_selections_overlap_where_every_scorer_takes_a_row():
 
 
 def test_a_metric_cuts_the_scored_rows_of_the_last_pool(outs):
-    path = outs.folder / "data/scores/r1.parquet"
-    path.parent.mkdir()
+    path = outs.folder / "data/measures/scores/r1.parquet"
+    path.parent.mkdir(parents=True)
     tables.write(path, tables.frame(measure_of("score").schema, SCORED))
     cuts = measures.CUTS.read(outs)
     assert cuts["share"].unique(maintain_order=True).to_list() == ["5%", "10%", "15%", "25%"]

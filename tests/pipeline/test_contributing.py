@@ -95,7 +95,7 @@ def test_a_measure_takes_five_files_and_a_strategy_three(clone: tuple[Path, dict
 
 def test_the_measure_is_chosen_by_counted_and_shown(clone: tuple[Path, dict[str, set[str]]]) -> None:
     root, _ = clone
-    measured = pl.read_parquet(root / "data/word_lengths/r1.parquet")
+    measured = pl.read_parquet(root / "data/measures/word_lengths/r1.parquet")
     dataset = pl.read_parquet(root / "data/dataset.parquet")
     assert dataset["metric"].equals(dataset["word_length"], check_dtypes=True)
     below = pl.read_parquet(root / "data/rejects/select.parquet").filter(reason="below the cut")

@@ -117,7 +117,7 @@ def test_rows_of_a_branch_are_rows_like_any_other(clone: Path) -> None:
     assert json.loads((clone / "metrics/rows.json").read_text())[DRY_RUN]["rows"]["autoif"] == pool > 0
     own = workspace.ids(clone / "data/rounds/autoif.parquet")
     assert len(own) == pool
-    assert workspace.ids(clone / "data/ratings/autoif.parquet") <= own
+    assert workspace.ids(clone / "data/measures/ratings/autoif.parquet") <= own
     assert workspace.ids(clone / "data/dataset.parquet") & own
 
 

@@ -39,7 +39,7 @@ def test_rows_of_all_pools_are_drawn_with_what_was_measured_of_them(drawn: Drawn
 def test_a_measure_that_no_row_has_cannot_be_chosen(tmp_path: Path):
     where = build(tmp_path).rows
     for pool in POOLS:
-        tables.write(where.measures["scores"] / f"{pool}.parquet", measure_of("score").schema.to_frame())
+        tables.write(where.measures / "scores" / f"{pool}.parquet", measure_of("score").schema.to_frame())
     metrics = chosen_rows.draw_rows(settings(), where).metrics
     assert "ic_ifd" not in metrics and metrics["difficulty"] == "difficulty" and "tags" in metrics
 

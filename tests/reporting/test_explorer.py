@@ -236,8 +236,8 @@ def test_a_score_that_is_no_number_is_none(tmp_path):
 
 
 @pytest.mark.parametrize("name", [
-    "rounds/r1", "failures/r2", "responses/r0", "rejects/select", "scores/r2", "diversity/r0", "rewards/r1",
-    "tags/r2", "contamination/held_out",
+    "rounds/r1", "failures/r2", "responses/r0", "rejects/select", "measures/scores/r2",
+    "measures/diversity/r0", "measures/rewards/r1", "measures/tags/r2", "contamination/held_out",
     "replies/r1", "unread/r0",
 ])  # fmt: skip
 def test_a_missing_table_is_named(tmp_path, name):
@@ -295,7 +295,7 @@ def test_a_selected_row_that_training_lost_is_both(tmp_path):
 
 def test_a_removed_pool_is_not_read(tmp_path):
     where = trees.small(tmp_path)
-    for folder in (where.responses, *where.measures.values()):
+    for folder in (where.responses, *where.measures.iterdir()):
         (folder / "r1.parquet").write_text("left behind")
     given = trees.settings(pools={"r0": {}, "r2": {}})
     assert row_outcomes(["a-r1"], given, where)["a-r1"].answer is None

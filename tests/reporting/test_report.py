@@ -198,7 +198,7 @@ def test_without_a_scorer_nothing_is_drawn_and_that_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for pool in ("r0", "r1", "r2"):
         tables.write(
-            sources.rows.measures["scores"] / f"{pool}.parquet", tables.frame(measure_of("score").schema, [])
+            sources.rows.measures / "scores" / f"{pool}.parquet", tables.frame(measure_of("score").schema, [])
         )
     page = report.report_page(settings(REAL | {"scorer": None}), sources)
     assert "Nothing was scored" in page and "Distribution of IC-IFD" not in page
@@ -207,7 +207,7 @@ def test_without_a_scorer_nothing_is_drawn_and_that_is_said(tmp_path: Path):
 @pytest.mark.usefixtures("without_charts")
 def test_a_removed_pool_is_not_read(tmp_path: Path):
     sources = build(tmp_path)
-    for folder in (sources.rows.responses, *sources.rows.measures.values()):
+    for folder in (sources.rows.responses, *sources.rows.measures.iterdir()):
         (folder / "r1.parquet").write_text("left behind")
     page = report.report_page(settings(pools={"r0": {}, "r2": {}}), sources)
     assert "counted respond-r2" in page and "counted respond-r1" not in page
@@ -229,8 +229,9 @@ def test_rounds_may_branch_or_be_none(tmp_path: Path):
 @pytest.mark.parametrize(
     "name",
     [
-        "rounds/r1.parquet", "responses/r0.parquet", "ratings/r2.parquet", "scores/r1.parquet",
-        "rejects/evolve-r1.parquet", "rejects/select.parquet", "counts/select.json", "counts/rate-r0.json",
+        "rounds/r1.parquet", "responses/r0.parquet", "measures/ratings/r2.parquet",
+        "measures/scores/r1.parquet", "rejects/evolve-r1.parquet", "rejects/select.parquet",
+        "counts/select.json", "counts/rate-r0.json",
         "optimization/candidates.parquet", "optimization/failures.parquet",
         "optimization/trajectories.parquet", "failure_counts", "keywords", "token_probability",
         "dataset", "curves/toy.csv", "evaluation/tuned.parquet", "downstream/counts/finetune-toy.json",
@@ -341,7 +342,7 @@ def test_what_was_not_rated_is_said(tmp_path: Path):
     sources = build(tmp_path)
     for name in ("r0", "r1", "r2"):
         tables.write(
-            sources.rows.measures["ratings"] / f"{name}.parquet", measure_of("rate").schema.to_frame()
+            sources.rows.measures / "ratings" / f"{name}.parquet", measure_of("rate").schema.to_frame()
         )
     rate = read_yaml(SHIPPED_PARAMS)["rate"] | {"measures": []}
     page = report.report_page(settings(rate=rate), sources)
@@ -355,7 +356,7 @@ def test_ratings_are_shown_with_their_denominator(shown: str):
 
 @pytest.mark.usefixtures("without_charts")
 def test_a_mean_difficulty_stands_beside_the_rows_that_it_is_over(plain: Sources):
-    path = plain.rows.measures["ratings"] / "r1.parquet"
+    path = plain.rows.measures / "ratings" / "r1.parquet"
     known = tables.read(path, measure_of("rate").schema).sort("id")
     score = pl.when(pl.col("id") == known["id"][0]).then(None).otherwise("score").alias("score")
     tables.write(path, known.with_columns(score))

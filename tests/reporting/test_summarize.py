@@ -10,8 +10,7 @@ import pytest
 import trees
 
 from evobuild.core import tables
-from evobuild.core.declaration import Folders
-from evobuild.core.measures import LEVELS, MEASURES, measure_folders, measure_of
+from evobuild.core.measures import LEVELS, MEASURES, measure_of
 from evobuild.core.rejects import OFF
 from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
@@ -21,19 +20,19 @@ PARAMS = trees.settings()
 
 
 def write(folder: Path, pool: str, schema, rows) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     tables.write(folder / f"{pool}.parquet", tables.frame(schema, rows))
 
 
 @pytest.fixture
-def measures(tmp_path: Path) -> Folders:
-    """The folder of each measure."""
-    return Folders({name: tmp_path / name for name in measure_folders()})
+def measures(tmp_path: Path) -> Path:
+    """Where the folder of each measure is."""
+    return tmp_path / "measures"
 
 
 @pytest.fixture
-def ratings(measures: Folders) -> Path:
-    folder = measures["ratings"]
+def ratings(measures: Path) -> Path:
+    folder = measures / "ratings"
     write(
         folder,
         "r0",
@@ -45,20 +44,20 @@ def ratings(measures: Folders) -> Path:
 
 
 @pytest.fixture
-def scores(measures: Folders) -> Path:
+def scores(measures: Path) -> Path:
     def rows(prefix: str, values: list[float]):
         return [
             (f"{prefix}{at}", 1, 1, False, 2.0, 1.0, 1.0, 2 * value, 1.0, value)
             for at, value in enumerate(values)
         ]
 
-    folder = measures["scores"]
+    folder = measures / "scores"
     write(folder, "r0", measure_of("score").schema, rows("a", [0.0, 0.1, 0.55, 1.0]))
     write(folder, "r1", measure_of("score").schema, rows("b", [0.3, 0.3]))
     return folder
 
 
-def means(measures: Folders, counts: Path, pools: list[str], asked: dict[str, Any]) -> dict[str, Any]:
+def means(measures: Path, counts: Path, pools: list[str], asked: dict[str, Any]) -> dict[str, Any]:
     """The means, where other measures than those that were written are switched off.
 
     asked: of some stages the rows that came in, by pool; all of them were measured but for the first.
@@ -68,15 +67,15 @@ def means(measures: Folders, counts: Path, pools: list[str], asked: dict[str, An
         ledgers = {pool: {"in": rows[pool], "out": rows[pool] - (pool == "r0")} for pool in rows}
         ledgers = dict.fromkeys(pools, OFF) | ledgers
         for pool in pools:
-            if not (measures[measure.folder] / f"{pool}.parquet").exists():
-                write(measures[measure.folder], pool, measure.schema, [])
+            if not (measures / measure.folder / f"{pool}.parquet").exists():
+                write(measures / measure.folder, pool, measure.schema, [])
             content = ledgers if measure.stage in OF_ALL_POOLS else ledgers[pool]
             (counts / f"{file_stem(measure.stage, pool)}.json").write_text(json.dumps(content))
     return summarize.measure_means(measures, counts, pools)
 
 
 def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_were_rated(
-    measures: Folders, ratings: Path, tmp_path: Path
+    measures: Path, ratings: Path, tmp_path: Path
 ) -> None:
     write(ratings, "r2", measure_of("rate").schema, [("e", "hard", None)])
     found = means(measures, tmp_path, ["r0", "r1", "r2"], {"rate": {"r0": 4, "r1": 1, "r2": 1}})
@@ -85,7 +84,7 @@ def test_difficulty_is_the_mean_score_of_each_pool_over_those_of_the_asked_that_
     assert found["rows"] == {"difficulty": {"r0": 3, "r1": 1, "r2": 0}}
 
 
-def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path: Path) -> None:
+def test_score_means_are_of_each_pool(measures: Path, scores: Path, tmp_path: Path) -> None:
     write(scores, "r2", measure_of("score").schema, [])
     write(scores, "r3", measure_of("score").schema, [("z", 1, 1, True, 2.0, 1.0, 2.0, 0.5, 0.4, 0.25)])
     found = means(measures, tmp_path, ["r0", "r1", "r2", "r3"], {"score": {"r0": 5, "r1": 2, "r3": 1}})
@@ -94,9 +93,11 @@ def test_score_means_are_of_each_pool(measures: Folders, scores: Path, tmp_path:
     assert found["truncated"] == {"r0": 0, "r1": 0, "r2": 0, "r3": 1}
 
 
-def test_every_metric_that_was_measured_has_a_mean(measures: Folders, tmp_path: Path) -> None:
-    write(measures["tags"], "r0", measure_of("tag").schema, [("a", ["x", "y", "z"]), ("b", ["x"]), ("c", [])])
-    write(measures["rewards"], "r0", measure_of("reward").schema, [("a", -1.5, 2, -3.0), ("b", 1.0, 6, 0.5)])
+def test_every_metric_that_was_measured_has_a_mean(measures: Path, tmp_path: Path) -> None:
+    write(
+        measures / "tags", "r0", measure_of("tag").schema, [("a", ["x", "y", "z"]), ("b", ["x"]), ("c", [])]
+    )
+    write(measures / "rewards", "r0", measure_of("reward").schema, [("a", -1.5, 2, -3.0), ("b", 1.0, 6, 0.5)])
     found = means(measures, tmp_path, ["r0"], {"tag": {"r0": 4}, "reward": {"r0": 3}})
     assert found["mean"] == {
         "tags": {"r0": 1.3333},
@@ -105,20 +106,20 @@ def test_every_metric_that_was_measured_has_a_mean(measures: Folders, tmp_path: 
     }
 
 
-def test_without_a_score_the_histogram_is_of_zeros(measures: Folders) -> None:
-    write(measures["scores"], "r0", measure_of("score").schema, [])
+def test_without_a_score_the_histogram_is_of_zeros(measures: Path) -> None:
+    write(measures / "scores", "r0", measure_of("score").schema, [])
     assert {entry["rows"] for entry in summarize.score_histogram(measures, ["r0"])} == {0}
 
 
 @pytest.mark.usefixtures("ratings")
-def test_levels_are_counted_in_order_and_none_is_left_out(measures: Folders) -> None:
+def test_levels_are_counted_in_order_and_none_is_left_out(measures: Path) -> None:
     found = summarize.level_counts(measures, ["r0", "r1"])
     assert [entry["level"] for entry in found] == [*LEVELS, *LEVELS]
     assert [entry["rows"] for entry in found] == [0, 2, 0, 1, 0, 0, 0, 0, 0, 1]
 
 
 @pytest.mark.usefixtures("scores")
-def test_a_histogram_counts_every_row_once(measures: Folders) -> None:
+def test_a_histogram_counts_every_row_once(measures: Path) -> None:
     found = summarize.score_histogram(measures, ["r0", "r1"])
     counts = {(entry["pool"], entry["ic_ifd"]): entry["rows"] for entry in found if entry["rows"]}
     # Bins of 0.05 from 0 to the greatest value, which falls into the last.
@@ -126,9 +127,9 @@ def test_a_histogram_counts_every_row_once(measures: Folders) -> None:
     assert len(found) == 2 * summarize.BINS
 
 
-def test_a_histogram_of_zeros_has_them_in_the_first_bin(measures: Folders) -> None:
+def test_a_histogram_of_zeros_has_them_in_the_first_bin(measures: Path) -> None:
     write(
-        measures["scores"],
+        measures / "scores",
         "r0",
         measure_of("score").schema,
         [("a", 1, 1, False, 2.0, 0.0, 1.0, 0.0, 1.0, 0.0)],

@@ -46,8 +46,8 @@ def write(root: Path, rows: list[tuple[Any, ...]] = ROWS) -> list[str]:
     found = {
         "rounds/r1": (INSTRUCTIONS, made),
         "responses/r1": (INSTRUCTIONS, made),
-        "scores/r1": (measure_of("score").schema, scores),
-        "ratings/r1": (
+        "measures/scores/r1": (measure_of("score").schema, scores),
+        "measures/ratings/r1": (
             measure_of("rate").schema,
             [(row.id, "hard", float(each[4])) for row, each in both if each[4] is not None],
         ),
@@ -71,8 +71,7 @@ def compared(root: Path, between: tuple[Any, ...] = (), **changes: Any) -> Compa
     content = read_yaml(SHIPPED_PARAMS)
     select = content["select"] | {"pools": ["r1"], "share": 0.5} | changes
     given = Params.model_validate(content | {"select": select})
-    measures = {name: root / name for name in ("scores", "ratings")}
-    sources = Sources(root / "rounds", root / "responses", measures)
+    sources = Sources(root / "rounds", root / "responses", root / "measures")
     return compare.compare_metrics(
         given,
         sources,
@@ -140,7 +139,7 @@ def test_what_was_not_measured_cannot_be_compared(tmp_path) -> None:
 def test_rows_without_any_score_are_no_comparison(tmp_path) -> None:
     write(tmp_path)
     for name, schema in (("scores", measure_of("score").schema), ("ratings", measure_of("rate").schema)):
-        tables.write(tmp_path / name / "r1.parquet", tables.frame(schema, []))
+        tables.write(tmp_path / "measures" / name / "r1.parquet", tables.frame(schema, []))
     found = compared(tmp_path)
     assert (found.metrics, found.groups, found.overlaps) == ([], [], {})
 
@@ -155,8 +154,8 @@ def test_the_command_prints_all_of_it_with_nothing_that_a_terminal_would_obey(
         ("rewards", measure_of("reward").schema),
         ("tags", measure_of("tag").schema),
     ):
-        (tmp_path / "data" / name).mkdir()
-        tables.write(tmp_path / f"data/{name}/r1.parquet", tables.frame(schema, []))
+        (tmp_path / "data/measures" / name).mkdir()
+        tables.write(tmp_path / f"data/measures/{name}/r1.parquet", tables.frame(schema, []))
     (tmp_path / "params.yaml").write_text(shipped)
     monkeypatch.chdir(tmp_path)
     assert command.main(["compare-selections", "--examples", "1", "--between", "ic_ifd", "ifd"]) == 0

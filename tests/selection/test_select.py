@@ -117,8 +117,8 @@ ROUNDS = {"r0": (RIVERS, ADD, RIOS, POEM, NO), "r1": (RIVERS, RIVERS, ADD, RIOS,
 @pytest.fixture
 def sources(tmp_path: Path) -> Sources:
     """Rows of r0 and r1. Of each round NO was not answered, and POEM has no score; IFD rises by 1/8 a row."""
-    for name in ("rounds", "responses", "scores", "ratings", "embeddings", "contamination"):
-        (tmp_path / name).mkdir()
+    for name in ("rounds", "responses", "measures/scores", "measures/ratings", "embeddings", "contamination"):
+        (tmp_path / name).mkdir(parents=True)
     for pool, texts in ROUNDS.items():
         made = [
             tiny.row(instruction=text, round=pool, parent_id="" if pool == "r0" else str(place))
@@ -129,8 +129,8 @@ def sources(tmp_path: Path) -> Sources:
         found = {
             "rounds": (INSTRUCTIONS, [row._replace(output="") for row in made]),
             "responses": (INSTRUCTIONS, made[:-1]),
-            "scores": (measure_of("score").schema, scored),
-            "ratings": (measure_of("rate").schema, [(row.id, "hard", 70.0) for row in made]),
+            "measures/scores": (measure_of("score").schema, scored),
+            "measures/ratings": (measure_of("rate").schema, [(row.id, "hard", 70.0) for row in made]),
             "embeddings": (EMBEDDING.schema, axes),
         }
         for name, (schema, lines) in found.items():
@@ -138,9 +138,7 @@ def sources(tmp_path: Path) -> Sources:
     (tmp_path / "rounds" / "r2.parquet").write_text("of a removed round")
     for name in ("held_out", "gsm8k"):
         tables.write(tmp_path / "contamination" / f"{name}.parquet", tables.frame(CONTAMINATION, []))
-    names = ("rounds", "responses", "embeddings", "contamination")
-    measures = {name: tmp_path / name for name in ("scores", "ratings")}
-    return Sources(**{name: tmp_path / name for name in names}, measures=measures)
+    return Sources(*(tmp_path / name for name in Sources._fields))
 
 
 class Found(NamedTuple):
@@ -186,7 +184,7 @@ def test_each_reason_is_counted_within_and_across_rounds(sources: Sources) -> No
 
 
 def test_of_equal_rows_the_better_stays_unless_a_seed_is_to_be_kept(sources: Sources) -> None:
-    path = sources.measures["scores"] / "r1.parquet"
+    path = sources.measures / "scores" / "r1.parquet"
     tables.write(path, pl.read_parquet(path).with_columns(pl.col("ifd") + 0.5))
     assert set(chosen(sources)[0].kept["round"]) == {"r1"}
     seeded = chosen(sources, keep_seeds=True)[0].kept

@@ -12,7 +12,6 @@ from evobuild.contracts import output_tables, pool_tables
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.contracts.output_params import OutputParams
 from evobuild.core import tables
-from evobuild.core.declaration import Folders
 from evobuild.core.evaluation_tables import COMPARISONS, CONTAMINATION, EVALUATION
 from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES, Instruction, content_id, row_id
 from evobuild.core.json_files import write_json
@@ -84,10 +83,9 @@ class Line:
 
     @property
     def sources(self) -> pool_tables.Sources:
-        folders = Folders({measure.folder: self.root / measure.folder for measure in MEASURES})
-        names = ("rounds", "responses", "contamination", "preferences", "counts", "rejects")
+        names = ("rounds", "responses", "measures", "contamination", "preferences", "counts", "rejects")
         places = {name: self.root / name for name in names}
-        return pool_tables.Sources(measures=folders, dataset=self.root / "dataset.parquet", **places)
+        return pool_tables.Sources(dataset=self.root / "dataset.parquet", **places)
 
     @property
     def outputs(self) -> output_tables.Sources:
@@ -118,14 +116,18 @@ class Line:
     def _write_measures(self) -> None:
         for name in ROUNDS:
             ids = [each.id for each in self.rows[name]]
-            self.write(f"ratings/{name}", measure_of("rate").schema, [(own, "hard", 62.5) for own in ids])
+            self.write(
+                f"measures/ratings/{name}", measure_of("rate").schema, [(own, "hard", 62.5) for own in ids]
+            )
             scores = [(each.id, 9, 7, False, 2.0, 1.0, 2.5, 0.4, 0.3, 0.2) for each in self.answered[name]]
-            self.write(f"scores/{name}", measure_of("score").schema, scores)
+            self.write(f"measures/scores/{name}", measure_of("score").schema, scores)
             near = [(own, ids[place - 1], 0.25) for place, own in enumerate(ids)]
-            self.write(f"diversity/{name}", measure_of("diversity").schema, near)
+            self.write(f"measures/diversity/{name}", measure_of("diversity").schema, near)
             rewards = [(own, -0.5, 20, -0.5) for own in ids] if name == "r1" else []
-            self.write(f"rewards/{name}", measure_of("reward").schema, rewards)
-            self.write(f"tags/{name}", measure_of("tag").schema, [(own, ["rivers", "lists"]) for own in ids])
+            self.write(f"measures/rewards/{name}", measure_of("reward").schema, rewards)
+            self.write(
+                f"measures/tags/{name}", measure_of("tag").schema, [(own, ["rivers", "lists"]) for own in ids]
+            )
 
     def _write_choice(self) -> None:
         hit = self.rows["r1"][0]

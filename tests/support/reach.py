@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from evobuild.core.declaration import Folders, Out, argument_kinds, params_schema, stage_arguments
+from evobuild.core.declaration import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.params import declared_keys
 
 ROOT = Path(__file__).parents[2]
@@ -92,9 +92,7 @@ def paths(stage: str, names: dict[str, str]) -> tuple[set[str], set[str]]:
     read, written = set(), set()
     for name, kind in argument_kinds(main).items():
         value = getattr(found, name)
-        if kind is Folders:
-            read.update(str(path) for path in value.values())
-        elif kind is not str:
+        if kind is not str:
             (written if kind is Out else read).add(str(value))
     return read, written
 

@@ -66,11 +66,11 @@ def write_rows(where: outcomes.Tables, number: int, text: Any) -> None:
         tables.write(where.responses / f"{name}.parquet", table)
         ratings = [(row[0], text("level") if text is hostile else "hard", 40.0 + place) for row in rows]
         tables.write(
-            where.measures["ratings"] / f"{name}.parquet", tables.frame(measure_of("rate").schema, ratings)
+            where.measures / "ratings" / f"{name}.parquet", tables.frame(measure_of("rate").schema, ratings)
         )
         scores = [(row[0], 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125 + place) for row in rows]
         tables.write(
-            where.measures["scores"] / f"{name}.parquet", tables.frame(measure_of("score").schema, scores)
+            where.measures / "scores" / f"{name}.parquet", tables.frame(measure_of("score").schema, scores)
         )
     write_dataset(where.dataset, table)
 
@@ -81,15 +81,17 @@ def write_spread(where: outcomes.Tables, number: int) -> None:
         ids = [f"{name}-{row:02d}" for row in range(number)]
         near = [(key, ids[0], row / 4) for row, key in enumerate(ids)]
         tables.write(
-            where.measures["diversity"] / f"{name}.parquet",
+            where.measures / "diversity" / f"{name}.parquet",
             tables.frame(measure_of("diversity").schema, near),
         )
         rewards = [] if name == "r0" else [(key, row - 1.0, 4, row - 1.0) for row, key in enumerate(ids)]
         tables.write(
-            where.measures["rewards"] / f"{name}.parquet", tables.frame(measure_of("reward").schema, rewards)
+            where.measures / "rewards" / f"{name}.parquet", tables.frame(measure_of("reward").schema, rewards)
         )
         tags = [(key, [f"tag {n}" for n in range(row + 1)]) for row, key in enumerate(ids)]
-        tables.write(where.measures["tags"] / f"{name}.parquet", tables.frame(measure_of("tag").schema, tags))
+        tables.write(
+            where.measures / "tags" / f"{name}.parquet", tables.frame(measure_of("tag").schema, tags)
+        )
 
 
 def write_ledgers(sources: Sources, text: Any) -> None:

@@ -52,12 +52,11 @@ def attempt(parent: str, number: int, *rest: str) -> tuple[Any, ...]:
 
 def tables_in(root: Path) -> outcomes.Tables:
     """New folders for tables, each by its name, and the place of the data set."""
-    names = [name for name in outcomes.Tables._fields if name not in ("measures", "dataset", "method")]
-    measures = {measure.folder: root / measure.folder for measure in MEASURES}
+    names = [name for name in outcomes.Tables._fields if name not in ("dataset", "method")]
     where = {name: root / name for name in names}
-    for folder in (*where.values(), *measures.values()):
-        folder.mkdir(parents=True)
-    return outcomes.Tables(**where, measures=measures, dataset=root / "dataset", method=root / "method.txt")
+    for folder in (*where.values(), *(where["measures"] / measure.folder for measure in MEASURES)):
+        folder.mkdir(parents=True, exist_ok=True)
+    return outcomes.Tables(**where, dataset=root / "dataset", method=root / "method.txt")
 
 
 def write(
@@ -95,7 +94,7 @@ def write(
             given = (measured or {}).get(measure.folder, [])
             found = of_all.get(measure.folder, [each for each in given if each[0] in own_ids])
             table = tables.frame(measure.schema, found)
-            tables.write(where.measures[measure.folder] / f"{name}.parquet", table)
+            tables.write(where.measures / measure.folder / f"{name}.parquet", table)
         written = [(each.id, 0, 9, 9, replied(each), [], "") for each in own if each.parent_id]
         tables.write(where.replies / f"{name}.parquet", tables.frame(REPLIES, written))
         tables.write(where.unread / f"{name}.parquet", tables.frame(REJECTS, (unread or {}).get(name, [])))

@@ -1,4 +1,4 @@
-"""Files of rounds, pools, branches, sets and bases that are no more, in folders that stages depend on.
+"""Outs of rounds, pools, branches, sets, bases and stages that are no more, where stages depend on them.
 
 DVC takes a folder as it lies there: with a file too many, its hash is not that of a clone without it. Only
 what DVC's cache or git holds goes; `dvc checkout` or git brings it back. All else is the user's and stays.
@@ -18,9 +18,9 @@ from evobuild.core.declaration import Out, argument_kinds, stage_arguments
 from evobuild.core.stages import Instance
 from evobuild.process.terminal import log
 
-MIXED = {Path("data"), Path("data/raw"), Path("metrics")}
+MIXED = {Path("data"), Path("data/raw"), Path("metrics"), Path("models")}
 """Folders with more in them than outs; no stage depends on them as a whole."""
-_MADE = re.compile(r"[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*)?\.(parquet|json|csv)")
+_MADE = re.compile(r"[a-z][a-z0-9_]*(-[a-z][a-z0-9_]*)?(\.(parquet|json|csv))?")
 
 
 def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Path]]:
@@ -29,9 +29,9 @@ def remove_leftovers(instances: Iterable[Instance]) -> tuple[list[Path], list[Pa
     instances: every stage that there is.
     """
     outs = {out for instance in instances for out in _outs(instance)}
-    folders = sorted({out.parent for out in outs if out.suffix} - MIXED)
+    folders = sorted({out.parent for out in outs} - MIXED)
     found = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir())]
-    strange = [path for path in found if path not in outs and not path.name.startswith(".")]
+    strange = [path for path in found if path not in {*outs, *folders} and not path.name.startswith(".")]
     made = [path for path in strange if _MADE.fullmatch(path.name) and not path.is_symlink()]
     files = {path: files for path in made if (files := _files(path))}
     kept = set(_kept_by_dvc([file for each in files.values() for file in each]))
@@ -48,13 +48,13 @@ def tell_leftovers(instances: Iterable[Instance]) -> None:
     """Remove leftovers, and say what went and what lies in the way."""
     gone, strange = remove_leftovers(instances)
     if gone:
-        log(f"removed, for they are of no round, pool or set any more: {', '.join(map(str, gone))}")
+        log(f"removed, for they are of no round, pool, set or stage any more: {', '.join(map(str, gone))}")
     if strange:
         log(f"in the way, for stages depend on their folders: {', '.join(map(str, strange))}; move them away")
 
 
 def _files(out: Path) -> list[Path]:
-    """An out's files: itself, or the parts of a large table; none if there is more in its folder."""
+    """An out's files: itself, or those of its folder; none if there are folders in that."""
     if not out.is_dir():
         return [out]
     inside = sorted(out.iterdir())

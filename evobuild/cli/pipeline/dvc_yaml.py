@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from evobuild.cli.pipeline.declared import Declared
-from evobuild.core.declaration import Folders, Out, argument_kinds, default_folders, params_schema
+from evobuild.core.declaration import Out, argument_kinds, params_schema
 from evobuild.core.params import Part, declared_keys
 from evobuild.core.prompts import included
 from evobuild.process.lock import LOCK
@@ -171,9 +171,7 @@ def _read_paths(each: Declared) -> Iterator[str]:
     """The paths of the arguments that a stage reads."""
     kinds = argument_kinds(each.main)
     for field in _fields(each):
-        if kinds[field.name] is Folders:
-            yield from map(str, default_folders(field).values())
-        elif kinds[field.name] not in (str, Out) and field.default != Path(PARAMS):
+        if kinds[field.name] not in (str, Out) and field.default != Path(PARAMS):
             yield _path(each, str(field.default))
 
 
