@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,13 @@ def derived_files(params: Path = PARAMS) -> dict[Path, str]:
     before = PIPELINE.read_text(encoding="utf-8") if PIPELINE.is_file() else ""
     with taken_from(Path(values.prompts)):
         files = {PIPELINE: pipeline_text(every, read_yaml(params), before), LOCK: lock_text(every, values)}
-    if template_folder() == Path.cwd():
-        files[roster.FILE.relative_to(Path.cwd())] = roster_text(every)
-    return files
+    return files | _roster(every)
+
+
+def _roster(stages: Iterable[Declared]) -> dict[Path, str]:
+    """The roster, in the library's own repository."""
+    is_own = template_folder() == Path.cwd()
+    return {roster.FILE.relative_to(Path.cwd()): roster_text(stages)} if is_own else {}
 
 
 def roster_text(stages: Iterable[Declared]) -> str:
@@ -49,10 +53,15 @@ def roster_text(stages: Iterable[Declared]) -> str:
 
 def write_pipeline() -> list[Path]:
     """Write the files that are another than they should be; give their paths."""
-    changed = [(path, text) for path, text in derived_files().items() if not _is(path, text)]
-    for path, text in changed:
-        path.write_text(text, encoding="utf-8")
-    return [path for path, _ in changed]
+    # The roster is code that the lock has digests of.
+    return [*_write(_roster(declared_stages())), *_write(derived_files())]
+
+
+def _write(files: Mapping[Path, str]) -> list[Path]:
+    changed = [path for path, text in files.items() if not _is(path, text)]
+    for path in changed:
+        path.write_text(files[path], encoding="utf-8")
+    return changed
 
 
 def check_pipeline() -> None:
