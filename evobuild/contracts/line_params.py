@@ -53,5 +53,5 @@ class ValidateParams(Part):
 
     def is_measured(self, measure: Measure) -> bool:
         """Whether a measure is switched on; one whose switch is not known here is taken for on."""
-        section, key = measure.switch.split(".")
+        section, _, key = measure.switch.partition(".")
         return bool(getattr(getattr(self, section, None), key, True))

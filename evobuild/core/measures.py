@@ -33,8 +33,9 @@ class Column(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """What one stage measures. said: what a line of text calls it. switch: the param that switches it off.
+    """What one stage measures.
 
+    said: what a line of text calls it. switch: the param that switches it off, '' for none.
     once: whether one run of the stage takes all pools. asks: the role of the chat model that it asks, if any.
     """
 
@@ -162,7 +163,7 @@ class Metric(NamedTuple):
 
     @property
     def switch(self) -> str:
-        """The param that switches its measurement off."""
+        """The param that switches its measurement off, '' for none."""
         return next(m.switch for m in MEASURES for column in m.columns if column.name == self.column)
 
 

@@ -245,7 +245,7 @@ def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) 
 def _refuse_unmeasured(asked: Mapping[Metric, str], names: Sequence[str]) -> None:
     """Say that something which is asked for was measured of no row at all. asked: by which key."""
     for metric, key in asked.items():
+        advice = f"see {METRICS[metric].switch}, or choose" if METRICS[metric].switch else "choose"
         raise BadInput(
-            f"{key} asks for {metric}, but no row of {', '.join(names)} has one; "
-            f"see {METRICS[metric].switch}, or choose by another metric"
+            f"{key} asks for {metric}, but no row of {', '.join(names)} has one; {advice} by another metric"
         )

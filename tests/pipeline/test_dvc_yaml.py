@@ -234,8 +234,8 @@ def test_stages_that_ask_a_chat_model_say_whom() -> None:
 def test_measures_are_what_their_stages_write() -> None:
     for measure in MEASURES:
         assert set(outs(measure.stage)) & {
-            f"data/{measure.folder}",
-            f"data/{measure.folder}/${{key}}.parquet",
+            f"data/measures/{measure.folder}",
+            f"data/measures/{measure.folder}/${{key}}.parquet",
         }
         assert ("foreach" in DVC[measure.stage]) is not measure.once
 
