@@ -33,29 +33,22 @@ from evobuild.core.stages import EVALUATED, STAGES
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 DVC = PIPELINE["stages"]
 DECLARED = {each.name: each for each in declared_stages(ROOT / "stages")}
-LIBRARIES = {
-    "trl": "trl",
-    "datasets": "datasets",
-    "accelerate": "accelerate",
+OWN_NAME = ("trl", "datasets", "accelerate", "rensa", "py3langid", "scipy", "nltk", "langdetect")
+LIBRARIES = {name: name for name in (*OWN_NAME, "great_expectations")} | {
     "sklearn": "scikit-learn",
     "faiss": "faiss-cpu",
-    "rensa": "rensa",
-    "py3langid": "py3langid",
-    "great_expectations": "great_expectations",
-    "langdetect": "langdetect",
-    "nltk": "nltk",
     "math_verify": "math-verify",
     "lm_eval": "lm-eval",
-    "scipy": "scipy",
     "sentence_transformers": "sentence-transformers",
 }
 """Libraries that compute something, by the name they are imported by. Those of weights are not among them:
 a model in this process is part of the key of its replies and measurements."""
+BENCHMARKS = {"langdetect", "lm-eval", "math-verify", "nltk"}
 ELSEWHERE = {
-    "check": {"langdetect", "lm-eval", "math-verify", "nltk", "py3langid"},
-    "compare": {"langdetect", "lm-eval", "math-verify", "nltk"},
+    "check": {*BENCHMARKS, "py3langid"},
+    "compare": BENCHMARKS,
     "decontaminate": {"faiss-cpu"},
-    "export": {"langdetect", "lm-eval", "math-verify", "nltk"},
+    "export": BENCHMARKS,
     "fetch": {"py3langid", "datasets"},
     "report": {"faiss-cpu", "py3langid", "rensa"},
     "reward": {"py3langid"},
