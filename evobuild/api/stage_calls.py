@@ -22,10 +22,8 @@ from evobuild.core.rejects import REJECTS
 from evobuild.core.scratch import ScratchFolder
 from evobuild.models.client import interactive
 
-ModelName = str | Mapping[str, object]
-"""A model as params.yaml names it: its URI, or a mapping with the URI and options."""
-Cache = str | Path | None
-"""The folder of replies and measurements; None: they are not kept."""
+ModelName = str | Mapping[str, object]  # as params.yaml names a model: its URI, or that with options
+Cache = str | Path | None  # the folder of replies and measurements; None: they are not kept
 _defaults = once(default_values)
 
 
@@ -86,11 +84,10 @@ class _Missing:
         raise BadParams(f"{self._role} is missing; these settings need it")
 
 
-def _write(path: Any, content: Any) -> None:
+def _write(path: Path, content: Any) -> None:
     if isinstance(content, Mapping):
         for name, each in content.items():
-            file = f"{name}.parquet" if isinstance(each, pl.DataFrame) else name
-            _write(path / file, each)
+            _write(path / (f"{name}.parquet" if isinstance(each, pl.DataFrame) else name), each)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     tables.write(path, content) if isinstance(content, pl.DataFrame) else path.write_text(content, "utf-8")
