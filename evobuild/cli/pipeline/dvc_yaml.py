@@ -119,7 +119,8 @@ class _Pipeline:
         if issubclass(schema, Part):
             known = {self._value(path) for path in (*each.stage.waits_for, *_read_paths(each))}
             named = schema.model_validate(self._params).named_files()
-            yield from (path for path in named if path not in known)
+            # A path is data: DVC puts nothing into it.
+            yield from (path.replace("${", r"\${") for path in named if path not in known)
 
     def _value(self, path: str) -> str:
         """What params give for a path such as ${seed.source}; any other as it is."""
