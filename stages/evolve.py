@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import MayLack, Out, Stage, may_lack, out
+from evobuild.core.errors import UserError
 from evobuild.core.params import Part, RandomSeed, WritesTables
 from evobuild.core.stage import run
 from evobuild.evolution.params import Evolve
@@ -66,10 +67,12 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.evolution.evolve import Round
     from evobuild.evolution.round_tables import RoundOuts, RoundTables
     from evobuild.evolution.step import RoundSource
-    from evobuild.evolution.strategies import plan_round
+    from evobuild.evolution.strategies import plan_round, reads_optimized
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
+    if reads_optimized(params.evolve) and not args.method.exists():
+        raise UserError(f"--method: {args.method} does not exist; run the stage that makes it")
     height = tables.height(args.parents, INSTRUCTIONS)
     outs = RoundOuts(args.child, args.rejects, args.failures, args.replies, args.counts)
     made = RoundTables(args.round, params.evolve.on_failure == "keep_parent", outs)

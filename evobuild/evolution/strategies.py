@@ -28,6 +28,11 @@ def templates_of_strategy(params: Evolve) -> tuple[str, ...]:
     return tuple(sorted(path.relative_to(folder).as_posix() for path in (folder / "evolve").glob("*.jinja")))
 
 
+def reads_optimized(params: Evolve) -> bool:
+    """Whether the strategy reads the method that `optimize` improved."""
+    return (params.strategy, params.method) == ("auto", "optimized")
+
+
 def reads_file(params: Evolve) -> bool:
     """Whether the strategy may read the method in `evolve.file`; a new one may."""
     return params.strategy not in ("auto", "evol") or (params.strategy, params.method) == ("auto", "file")

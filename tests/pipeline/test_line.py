@@ -69,8 +69,10 @@ def test_a_stage_gives_the_same_from_nothing_but_what_it_declares(
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     for name in {*(dep["path"] for dep in entry["deps"]), *closures.files(address.partition("@")[0])}:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (clone / name).is_dir() else shutil.copy
-        copy(clone / name, tmp_path / name)
+        if (clone / name).is_dir():
+            shutil.copytree(clone / name, tmp_path / name, dirs_exist_ok=True)
+        else:
+            shutil.copy(clone / name, tmp_path / name)
     environment = workspace.environment() | {"EVOBUILD_STORE": str(clone / ".evobuild/replies.sqlite")}
     words = [sys.executable, *shlex.split(entry["cmd"])[2:]]
     done = patience.run(words, workspace.SECONDS, cwd=tmp_path, env=environment)
