@@ -139,3 +139,12 @@ def test_what_was_read_before_is_kept_by_its_content(project: Path, tmp_path: Pa
         assert Sources(project, kept, project / "evobuild").digest("stages.own") == wanted
     edit(project / "evobuild/words.py", "text.split()", "text.split(None)")
     assert Sources(project, kept, project / "evobuild").digest("stages.own") == digest(project) != wanted
+
+
+def test_byte_code_is_no_data_file(project: Path) -> None:
+    with (project / "evobuild/words.py").open("a", encoding="utf-8") as file:
+        file.write("CACHE = '__pycache__'\n")
+    before = digest(project)
+    (project / "evobuild/__pycache__").mkdir()
+    (project / "evobuild/__pycache__/words.cpython-311.pyc").write_bytes(b"code")
+    assert digest(project) == before

@@ -2,50 +2,41 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-import sys
 from pathlib import Path
-from typing import Any
 
 import workspace
-import yaml
 
 FEW = workspace.SMALL | {"rounds": {"r1": {"parent": "r0"}}, "pools": {"r1": {}}, "branches": {}}
-WRITE = """import shutil
-import sys
-from pathlib import Path
+STUB = """    import dataclasses
 
-for name in sys.argv[1:]:
-    path = Path(name) if Path(name).suffix else Path(name, "part.txt")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(name)
+    from evobuild.core.declaration import Out, argument_kinds
+
+    kinds = argument_kinds(main)
+    names = {name: getattr(args, name) for name, kind in kinds.items() if kind is str}
+    for field in dataclasses.fields(args):
+        if kinds[field.name] is Out:
+            path, suffix = getattr(args, field.name), field.default.suffix
+            path = path if suffix else path / "part.txt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}" if suffix == ".json" else str(field.default).format(**names))
+
 """
-CODE = ("stages/", "evobuild", "prompts", "expectations", "requirements.lock", "${")
-"""How deps begin that are code, or files that params name."""
+"""What each stage does in place of its work."""
 
 
 def build(root: Path) -> None:
     """Lay the pipeline out in an empty folder, build it and commit it. Each stage writes names of outs."""
     workspace.lay_out(root)
     workspace.change_params(root, FEW)
-    (root / "write.py").write_text(WRITE)
-    pipeline = yaml.safe_load((root / "dvc.yaml").read_text())
-    for entry in pipeline["stages"].values():
-        stand_in(entry.get("do", entry))
-    del pipeline["plots"]
-    (root / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    for script in (root / "stages").glob("[!_]*.py"):
+        text = script.read_text()
+        script.write_text(re.sub(r"(?s)(\ndef main\([^\n]*\n).*?(?=\nif __name__)", rf"\1{STUB}", text))
+    workspace.run(root, "python", "-m", "evobuild", "pipeline")
     workspace.commit(root)
     workspace.run(root, "dvc", "repro", "-q")
     commit(root, "Build")
-
-
-def stand_in(stage: dict[str, Any]) -> None:
-    """Put a stage that writes names in the place of one that works."""
-    outs = [each for kind in ("outs", "metrics", "plots") for each in stage.get(kind, [])]
-    paths = [each if isinstance(each, str) else next(iter(each)) for each in outs]
-    stage["cmd"] = f"exec {sys.executable} write.py " + " ".join(f"'{path}'" for path in paths)
-    deps = [dep for dep in stage["deps"] if not dep.startswith(CODE)] or ["params.yaml"]
-    stage["deps"] = ["data/settings" if dep.startswith("data/settings/") else dep for dep in deps]
 
 
 def commit(root: Path, message: str) -> None:
