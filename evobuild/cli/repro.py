@@ -38,13 +38,13 @@ def repro(words: Sequence[str]) -> int:
     with taken_from(Path(params.prompts)):
         prompt_folder.check_prompts(read_yaml(PARAMS))
         consistency.check_params(params)
-    check_stages(words)
     if damaged := damaged_rwlock():
         raise UserError(damaged)
     use_private_site_cache()
     leftovers.tell_leftovers(stage_instances(read_yaml(PARAMS)))
     if changed := write_pipeline():
         log(f"written, as stages, params.yaml and libraries are now: {', '.join(map(str, changed))}")
+    check_stages(words)
     options = missing_options()
     # Where nothing is stale nothing is computed: who has only pulled needs no torch.
     if not options:

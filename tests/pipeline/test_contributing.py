@@ -123,3 +123,12 @@ def test_the_strategy_gives_two_children_one_of_them_of_a_draft(
     parents = pl.read_parquet(root / "data/rounds/r0.parquet").height
     assert counts["in"] == 2 * parents
     assert counts["in"] == counts["out"] + sum(counts["rejects"].values())
+
+
+def test_a_plan_lists_the_new_stage_and_a_repro_takes_its_name(
+    clone: tuple[Path, dict[str, set[str]]],
+) -> None:
+    root, _ = clone
+    lines = workspace.run(root, "python", "-m", "evobuild", "plan", "-S", "seed.rows=15", "--json")
+    assert "word_length" in {json.loads(line)["stage"] for line in lines.splitlines()}
+    assert "up to date" in workspace.run(root, "python", "-m", "evobuild", "repro", "word_length")

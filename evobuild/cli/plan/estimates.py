@@ -183,7 +183,10 @@ class Estimator:
 
         longer: times as many tokens as expected there are at most.
         """
-        cost = COSTS[name]
+        run = self._runs.get(found.stage)
+        if (cost := COSTS.get(name)) is None:
+            # A stage of the project's own.
+            return replace(found, seconds=run.seconds if run else None)
         rows = cost.rows(self._rows, key)
         work = None
         if cost.operations and cost.is_on(self._rows, key):
@@ -193,7 +196,6 @@ class Estimator:
         if work:
             expected += self._speeds.of_operations(work.expected, work.parameters)
             most += self._speeds.of_operations(work.most, work.parameters)
-        run = self._runs.get(found.stage)
         if run and not run.off and not found.calls:
             scale = rows.expected / run.rows_in if run.rows_in else 1.0
             measured = min(run.seconds, cost.fixed) + max(0.0, run.seconds - cost.fixed) * scale
