@@ -847,7 +847,9 @@ def test_a_second_try_may_give_text(serve):
 @pytest.mark.parametrize("concurrency", [1, 16])
 def test_no_more_calls_are_sent_than_the_budget_has(serve, store, tmp_path, monkeypatch, share, concurrency):
     monkeypatch.setattr(openai_watch, "SILENT_TIMEOUTS", 1000)
-    server = serve(seeded(5, share, tail=0.1), timeout=0.2, retries=3, concurrency=concurrency)
+    server = serve(
+        seeded(5, share, tail=0.1), timeout=patience.scaled(0.2), retries=3, concurrency=concurrency
+    )
     machine = yaml.safe_load((tmp_path / "machine.yaml").read_text())
     (tmp_path / "machine.yaml").write_text(yaml.safe_dump(machine | {"budget": {"calls": 100}}))
     with (
