@@ -1,0 +1,55 @@
+"""Seven phrases of a language that only its authors knew are on the way out: their counts may only fall."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("evobuild", "stages", "tests", "benchmarks", "experiments")
+PAGES = ("README.md", "params.yaml", "docs/*.md")
+
+PHRASES = {
+    "stand(s)": (r"\bstands?\b", 38, 322),
+    "is/are none": (r"\b(is|are) none\b", 7, 166),
+    "came/comes of": (r"\b(came|comes) of\b", 8, 64),
+    "lie(s)": (r"\blies?\b", 20, 98),
+    "so many": (r"\bso many\b", 4, 79),
+    "is/are told/said": (r"\b(is|are) (told|said)\b", 10, 68),
+    "held to/against": (r"\bheld (to|against)\b", 10, 28),
+}
+"""Each phrase: its pattern, how often pages may have it, and how often Python files may. Lower a number, never raise it."""
+
+LINE_BREAK = re.compile(r"\s+(# )?")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.check_output(["git", "ls-files", "--", *patterns], cwd=ROOT, text=True).splitlines()
+    return [ROOT / name for name in listed if (ROOT / name) != Path(__file__) and (ROOT / name).exists()]
+
+
+def count(pattern: str, files: list[Path]) -> int:
+    return sum(
+        len(re.findall(pattern, LINE_BREAK.sub(" ", path.read_text(encoding="utf-8")))) for path in files
+    )
+
+
+def test_no_phrase_is_used_more_often_than_before() -> None:
+    pages, modules = tracked(*PAGES), tracked(*(f"{folder}/*.py" for folder in FOLDERS))
+    counts = {
+        name: (count(pattern, pages), count(pattern, modules)) for name, (pattern, *_) in PHRASES.items()
+    }
+    more = {
+        name: f"pages: {in_pages} of at most {most_in_pages}; Python: {in_modules} of at most {most_in_modules}"
+        for name, (_, most_in_pages, most_in_modules) in PHRASES.items()
+        for in_pages, in_modules in (counts[name],)
+        if in_pages > most_in_pages or in_modules > most_in_modules
+    }
+    assert more == {}
+
+
+def test_a_phrase_that_is_broken_over_lines_is_counted(tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text("# There are so\n    # many: so\nmany.\n", encoding="utf-8")
+    assert count(PHRASES["so many"][0], [module]) == 2
