@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -184,7 +184,15 @@ class Pool(Section):
 
 Rounds = Annotated[dict[Name, Round], Field(max_length=100)]
 Branches = dict[Literal["autoif"], Branch]
-Pools = Annotated[dict[Name, Pool], Field(max_length=102)]
+
+
+def _rounds_first(pools: dict[str, Pool]) -> dict[str, Pool]:
+    """Move branches behind rounds."""
+    branches = get_args(get_args(Branches)[0])
+    return dict(sorted(pools.items(), key=lambda each: each[0] in branches))
+
+
+Pools = Annotated[dict[Name, Pool], Field(max_length=102), AfterValidator(_rounds_first)]
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -204,12 +212,30 @@ def validated(path: Path, content: object, schema: type[Schema], *, whole: bool 
     """
     missing = list(_missing_items(content, schema)) if whole else []
     try:
-        found = schema.model_validate(content)
+        found = schema.model_validate(in_order(content))
     except ValidationError as error:
         raise BadParams(explain_errors(path, [*error.errors(), *missing], schema)) from error
     if missing:
         raise BadParams(explain_errors(path, missing, schema))
     return found
+
+
+def in_order(content: Any) -> Any:
+    """Sort the keys of every mapping, r2 before r10, so that no result depends on their order in the file.
+
+    DVC compares params by value: a reordering makes nothing stale, so it may change nothing.
+    """
+    if isinstance(content, list):
+        return [in_order(each) for each in content]
+    if not isinstance(content, Mapping):
+        return content
+    return {key: in_order(content[key]) for key in sorted(content, key=natural_key)}
+
+
+def natural_key(name: object) -> list[str | int]:
+    """Give what sorts names with the numbers in them by value: every second entry is a number."""
+    parts = re.split(r"(\d+)", str(name))
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
 def _missing_items(

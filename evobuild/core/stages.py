@@ -27,9 +27,6 @@ class Stage(NamedTuple):
     counts: str
 
 
-EVALUATED = "evaluated"
-"""What the models of `evaluate.models` play; no key of `models` names them."""
-
 STAGES = tuple(Stage(*each) for each in json.loads(FILE.read_text(encoding="utf-8")))
 
 _NAMES = [stage.name for stage in STAGES]

@@ -15,7 +15,7 @@ from evobuild.core.param_errors import first_error
 from evobuild.core.params import Between, Decoding, FewOrNone, Name, Section, Tokens, default
 from evobuild.core.uri import BASES, ChatModel, Weights
 from evobuild.evaluation.benchmark import Benchmark, Settings
-from evobuild.evaluation.benchmarks import HELD_OUT, benchmark_class
+from evobuild.evaluation.benchmarks import BENCHMARKS, HELD_OUT, benchmark_class
 from evobuild.evaluation.judge import JudgeSettings
 from evobuild.evaluation.lm_eval_tasks import LM_EVAL
 from evobuild.evaluation.pairwise import PairPrompt
@@ -35,7 +35,12 @@ def _entries(value: object) -> object:
         if name in found:
             raise ValueError(f"expected each name once; found {name!r} twice")
         found[name] = _entry(name, named)
-    return found
+    places = {name: place for place, name in enumerate(BENCHMARKS)}
+    return dict(sorted(found.items(), key=lambda each: places.get(_benchmark_of(*each), len(places))))
+
+
+def _benchmark_of(name: str, settings: object) -> str:
+    return getattr(settings, "benchmark", None) or name
 
 
 def _named(name: str, entry: object) -> tuple[str, object]:

@@ -14,6 +14,7 @@ CHAT_ROLES = ("evolver", "optimizer", "responder", "judge")
 """Those that every line has."""
 OPTIONAL_CHAT_ROLES = ("tagger",)
 EVALUATED = "evaluated"
+"""The role of the models of `evaluate.models`; no key of `models` names them."""
 WEIGHTS_ROLES = ("scorer", "embedder", "reward", "entailment")
 
 

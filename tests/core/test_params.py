@@ -482,3 +482,21 @@ def test_a_value_that_meant_something_else_is_refused_with_what_is_wanted(tmp_pa
     with pytest.raises(BadParams) as caught:
         load_all_params(written(tmp_path, old, new))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_reordering_of_the_file_changes_no_value() -> None:
+    content = read_yaml(SHIPPED_PARAMS)
+    content["rounds"] = {f"r{number}": {"parent": f"r{number - 1}"} for number in range(1, 12)}
+    content["branches"] = {"autoif": {}}
+    content["pools"] = {name: {} for name in ("r0", *content["rounds"], "autoif")}
+    given, other = (validated(Path(), each, Params) for each in (content, reversed_keys(content)))
+    assert given.model_dump_json() == other.model_dump_json()
+    assert list(given.pools) == list(content["pools"]) and list(given.rounds) == list(content["rounds"])
+    assert list(given.evaluate.benchmarks) == list(content["evaluate"]["benchmarks"])
+
+
+def reversed_keys(content: Any) -> Any:
+    """The same content with the keys of every mapping in the opposite order."""
+    if not isinstance(content, dict):
+        return content
+    return {key: reversed_keys(content[key]) for key in reversed(content)}

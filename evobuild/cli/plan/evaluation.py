@@ -11,9 +11,9 @@ from evobuild.cli.plan.asking import Asking
 from evobuild.cli.plan.assumptions import LENGTHS
 from evobuild.cli.plan.benchmarks import BenchmarkCalls, benchmark_calls
 from evobuild.cli.plan.replies import DEFAULT_TOKENS
-from evobuild.core.stages import EVALUATED
 from evobuild.evaluation.benchmark import Benchmark
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
+from evobuild.models.roles import EVALUATED
 
 ORDERS = 2
 """Orders in which the judge sees a pair of replies."""
