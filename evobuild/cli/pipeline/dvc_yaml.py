@@ -24,7 +24,7 @@ HEAD = """\
 # evobuild.lock has digests of the code that stages import, and versions of libraries that change results.
 # `evobuild repro` and `evobuild pipeline` renew it; under a lock of other code a stage refuses to run.
 # data/check.txt is constant; data/label.txt changes only if simulated models or toys become real ones.
-# Counts and rejects of stages after `select` are in data/downstream, so that the data set waits for no training.
+# data/downstream has the counts and rejects of stages after `select`: the data set waits for no training.
 # Every base and scorer depends on models/scratch, the toy model, which is empty where params name no toy.
 # Paths that are not in a cmd are the defaults of the script: `python -m stages.evolve --help`. `exec` leaves
 # no shell between DVC and the stage.
