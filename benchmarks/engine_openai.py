@@ -94,7 +94,7 @@ def through_engine(url: str, rows: int) -> float:
 
 
 def through_client(rows: int) -> float:
-    """Seconds for so many requests through the chat client, every reply stored."""
+    """Seconds for so many requests through the chat client, every reply cached."""
     with client.Model(NAME) as model:
         began = time.monotonic()
         failed = sum(reply.error is not None for reply in model.generate(questions(rows)))

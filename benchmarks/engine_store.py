@@ -56,7 +56,7 @@ def _written(file: Path, asked: list[bytes]) -> float:
     began = time.monotonic()
     with ReplyCache(file, "benchmark") as cache:
         for key, reply in zip(asked, replies(), strict=False):
-            cache.put(key, reply)
+            cache.put_reply(key, reply)
     return time.monotonic() - began
 
 
@@ -64,7 +64,9 @@ def _found(file: Path, asked: list[bytes]) -> float:
     """Seconds to look up each key, by the chunk."""
     began = time.monotonic()
     with ReplyCache(file, "benchmark") as cache:
-        found = sum(len(cache.get(asked[start : start + CHUNK])) for start in range(0, len(asked), CHUNK))
+        found = sum(
+            len(cache.get_replies(asked[start : start + CHUNK])) for start in range(0, len(asked), CHUNK)
+        )
     assert found == len(asked), f"{found} of {len(asked)} replies found"
     return time.monotonic() - began
 

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,10 +103,12 @@ class Folder:
         )
 
     def replies(self) -> int:
-        """How many replies are kept."""
-        from evobuild.cli.store.archive import count_replies
-
-        return sum(each.replies for each in count_replies(self.store)) if self.store.exists() else 0
+        """Count the cached replies."""
+        if not self.store.exists():
+            return 0
+        with closing(sqlite3.connect(self.store)) as connection:
+            count: int = connection.execute("SELECT count(*) FROM replies").fetchone()[0]
+        return count
 
     def rows_accounted_for(self) -> int:
         """Rows out and rejects of the last run."""

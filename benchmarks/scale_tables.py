@@ -107,7 +107,7 @@ def asking(figures: Figures) -> None:
 
 @contextmanager
 def store(root: Path) -> Iterator[None]:
-    """A reply store of its own."""
+    """A reply cache of its own."""
     os.environ["EVOBUILD_STORE"] = str(root / "store.sqlite")
     try:
         yield

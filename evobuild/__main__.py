@@ -12,7 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from evobuild.cli.commands import ANYWHERE, COMMANDS
+from evobuild.cli.commands import ALIASES, ANYWHERE, COMMANDS
 from evobuild.core.errors import UserError
 from evobuild.process.command_line import Parser, finished
 from evobuild.process.version import __version__
@@ -61,8 +61,11 @@ def _parser(chosen: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"evobuild {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary, add_help=name != "repro")
-        if [name] == chosen:
+        aliases = ALIASES.get(name, ())
+        command = commands.add_parser(
+            name, aliases=aliases, help=summary, description=summary, add_help=name != "repro"
+        )
+        if chosen and chosen[0] in (name, *aliases):
             module = importlib.import_module(f"evobuild.cli.commands.{name.replace('-', '_')}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)

@@ -10,7 +10,7 @@ import pytest
 from fakes import FakeEngine
 from workspace import ROOT
 
-from evobuild.core import cache_files, metrics
+from evobuild.core import metrics, sqlite_cache
 from evobuild.core.instructions import Instruction, content_id, row_id
 
 SLOWEST = ("test_line", "test_stale", "test_kill", "test_contributing", "test_reader")
@@ -77,7 +77,7 @@ def store(tmp_path, monkeypatch):
     """The path of an empty reply cache, which every model of the test uses."""
     path = tmp_path / "replies.sqlite"
     monkeypatch.setenv("EVOBUILD_STORE", str(path))
-    assert cache_files.replies_file() == path
+    assert sqlite_cache.replies_file() == path
     return path
 
 

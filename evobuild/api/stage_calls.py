@@ -13,7 +13,7 @@ import polars as pl
 
 from evobuild.cli.check.params import Params
 from evobuild.cli.pipeline.declared import stage_script
-from evobuild.core import cache_files, prompts, tables
+from evobuild.core import prompts, sqlite_cache, tables
 from evobuild.core.declaration import Out, argument_kinds, params_schema, stage_arguments
 from evobuild.core.errors import BadParams, NothingLeft, UserError
 from evobuild.core.library import template_folder
@@ -34,7 +34,10 @@ def open_stages(cache: Cache = None, seed: int | None = None, **models: ModelNam
     own = {"models": named} if seed is None else {"models": named, "random_seed": seed}
     with ScratchFolder() as folder, interactive():
         kept = Path(cache).expanduser().absolute() if cache else folder / "cache"
-        with cache_files.kept_in(kept), prompts.taken_from(template_folder() / "prompts", prompts.FOLDER):
+        with (
+            sqlite_cache.use_cache_folder(kept),
+            prompts.taken_from(template_folder() / "prompts", prompts.FOLDER),
+        ):
             yield Stages(folder, own)
 
 

@@ -19,8 +19,8 @@ from typing import Any
 from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
 from evobuild.core.errors import UserError, require
-from evobuild.core.measurement_cache import Measurements
 from evobuild.core.rejects import Reject
+from evobuild.core.sqlite_cache import Measurements
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import metered
@@ -62,7 +62,7 @@ def label_pairs(pairs: Iterable[Pair], model: Weights) -> dict[Pair, str]:
     """
     with Measurements(f"{DEFINITION} {identities.measuring_identity(model)} {DTYPE}") as kept:
         keys = {pair: kept.key(repr(pair)) for pair in pairs}
-        found = kept.found_as(bytes.decode, list(set(keys.values())))
+        found = kept.get_decoded(bytes.decode, list(set(keys.values())))
         fresh = {pair: key for pair, key in keys.items() if key not in found}
         identity = partial(identities.measuring_identity, model)
         task = Task(f"the model '{model}'", partial(load_labeller, model), identity, _length)

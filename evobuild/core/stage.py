@@ -174,7 +174,7 @@ def _way_on(main: Callable[..., None], arguments: Any, kinds: Mapping[str, Any],
         return ""
     address = _address(Path(main.__code__.co_filename).stem, instance_name(arguments, kinds))
     declared = declaration(main)
-    anew = f"; to ask for their replies anew: evobuild store prune --rejected {address}"
+    anew = f"; to ask for their replies anew: evobuild cache prune --rejected {address}"
     return f"all rejects: {arguments.rejects}{anew if has_replies and declared and declared.asks else ''}"
 
 

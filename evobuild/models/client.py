@@ -24,10 +24,10 @@ from types import TracebackType
 from typing import Self
 
 from evobuild.core import machine
-from evobuild.core.cache_files import replies_file
+from evobuild.core.cache_file import Key
 from evobuild.core.chat import Reply, Request
-from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
+from evobuild.core.sqlite_cache import replies_file
 from evobuild.core.uri import ChatModel
 from evobuild.models import adapted, engine, placement, planning, reasoning, registry
 from evobuild.models.elsewhere import Elsewhere
@@ -106,7 +106,7 @@ class Model:
             asked: dict[Key, list[Request]] = {}
             for request in chunk:
                 asked.setdefault(self._cache.key(request), []).append(request)
-            stored = self._cache.get(list(asked)) | self._held_of(asked)
+            stored = self._cache.get_replies(list(asked)) | self._held_of(asked)
             # Before anything is awaited below, after which these would look as if never asked.
             for pending in (waiting, elsewhere.waiting):
                 for key in pending.keys() & asked.keys():
@@ -204,7 +204,7 @@ class Model:
                 self._cache.release(key)
             elif not self._planned:
                 self._keep(key, reply)
-        self._cache.settle()
+        self._cache.commit_if_due()
         for reply in replies:
             key = bytes.fromhex(reply.key)
             first, *others = waiting.pop(key)
@@ -222,7 +222,7 @@ class Model:
             if len(self._held) <= HELD:
                 return
         else:
-            self._cache.put(key, reply)
+            self._cache.put_reply(key, reply)
             self.usage.put += 1
         self._keep_held()
 
@@ -231,7 +231,7 @@ class Model:
 
     def _keep_held(self) -> None:
         for key, reply in self._held.items():
-            self._cache.put(key, reply)
+            self._cache.put_reply(key, reply)
         self.usage.put += len(self._held)
         self._held.clear()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
+from evobuild.core.cache_file import Key
 from evobuild.core.chat import Request
-from evobuild.core.checksums import Key
 
 LOOK_SECONDS = 0.1
 PATIENCE = 300.0

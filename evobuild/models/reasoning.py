@@ -1,7 +1,7 @@
 """Reasoning models: how much they are to think, and what they thought told apart from their answer.
 
 Whoever reads a reply is given the answer alone: a thought is no instruction, no response and no score. The
-chat client splits every reply here, also those that were stored before; the reply store keeps them as they
+chat client splits every reply here, also those that were stored before; the reply cache keeps them as they
 came. Servers that split replies themselves send the thoughts beside the content.
 """
 

@@ -3,37 +3,34 @@
 An SQLite cache outside all DVC outs, so that a crash, a changed stage, `--temp`, `--queue` or a change
 there and back costs no call twice. The key is a hash of the engine, model, revision, options, messages and
 sampling; a reply is kept as it came, as JSON in UTF-8, and split into thoughts and answer by whoever reads
-it (`reasoning`). `evobuild store` is what users do with it as a whole.
+it (`reasoning`). `evobuild cache` exports, imports and prunes it.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, get_args
 
-from evobuild.core.cache_segments import Row, transaction
+from evobuild.core.cache_file import CacheKind, Key, Row, open_sqlite_cache, transaction
 from evobuild.core.chat import Choice, Finish, Reply, Request
-from evobuild.core.checksums import Key
 from evobuild.core.errors import UserError
-from evobuild.core.sqlite_cache import CacheKind, SqliteCache, open_sqlite_cache
+from evobuild.core.sqlite_cache import SqliteCache
 from evobuild.models.reply_claims import Claims
 
 VERSION = 1
 """Of what goes into a key."""
 
 KIND = CacheKind(
-    "reply store",
+    "reply cache",
     b"evob",
     VERSION,
     "replies",
     "reply",
-    "`evobuild store rebuild` keeps what can be read of it",
+    "recover what can be read of it (docs/models.md), or move it away",
 )
 
 MOST_BYTES = 64 << 20
@@ -136,30 +133,19 @@ def reply_cache_error(file: Path, error: Exception) -> UserError:
 
 
 def insert_new_replies(connection: sqlite3.Connection, rows: Sequence[Row]) -> int:
-    """Write rows of key, model, reply and checksum whose key is not there yet, and count them.
-
-    In a transaction of the caller's.
-    """
-    segments = KIND.segments(connection)
-    known = {key for key, _, _ in segments.find([row[0] for row in rows])}
-    return segments.insert([row for row in rows if row[0] not in known])
+    """Insert rows whose key is not there yet, and count them. Call it in a transaction."""
+    return connection.executemany("INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?)", rows).rowcount
 
 
 def replies_by_key(
-    connection: sqlite3.Connection, where: str, values: Sequence[str] = ()
+    connection: sqlite3.Connection, models: Sequence[int]
 ) -> Iterator[tuple[Key, str, bytes, bytes]]:
-    """Go through the replies in the order of their keys: key, identity, reply and checksum.
-
-    where: SQL over a segment's columns and those of models, with `values` for its marks.
-    """
-    columns = "key, identity, CAST(reply AS BLOB), checksum"
-    cursors = [
-        connection.execute(
-            f"SELECT {columns} FROM {name} JOIN models ON number = model WHERE {where} ORDER BY key", values
-        )
-        for name in KIND.segments(connection).names()
-    ]
-    return heapq.merge(*cursors, key=itemgetter(0))
+    """Read the replies of some models by their numbers, sorted by key: key, identity, reply and checksum."""
+    return connection.execute(
+        "SELECT key, identity, CAST(reply AS BLOB), checksum FROM replies JOIN models ON number = model "
+        f"WHERE model IN ({','.join('?' * len(models))}) ORDER BY key",
+        models,
+    )
 
 
 class Claimed(NamedTuple):
@@ -196,15 +182,15 @@ class ReplyCache(SqliteCache):
             asked = (*asked, "windows" if request.scored_as == "windows" else "text")
         if request.cut:
             asked = (*asked, "cut")
-        return self.hashed(repr(asked).encode("utf-8", "surrogatepass"))
+        return self.hash_content(repr(asked).encode("utf-8", "surrogatepass"))
 
-    def get(self, keys: Sequence[Key]) -> dict[Key, Reply]:
-        """Look replies up; their `key` is '' and they are marked as cached. Damaged ones are missing."""
-        return self.found_as(decode_reply, keys)
+    def get_replies(self, keys: Sequence[Key]) -> dict[Key, Reply]:
+        """Get replies; their `key` is '' and they are marked as cached. Damaged ones are missing."""
+        return self.get_decoded(decode_reply, keys)
 
-    def put(self, key: Key, reply: Reply) -> None:
-        """Keep a reply; `settle` or `flush` brings it to disk."""
-        self.keep(key, encode_reply(reply))
+    def put_reply(self, key: Key, reply: Reply) -> None:
+        """Add a reply; `commit_if_due` or `flush` writes it."""
+        self.put(key, encode_reply(reply))
 
     def claim(self, keys: Sequence[Key], force: bool = False) -> Claimed:
         """Claim replies, but for those that have come and those that another process asks for now.
@@ -215,9 +201,9 @@ class ReplyCache(SqliteCache):
         """
         self.check_writable()
         try:
-            with transaction(self._connection, "BEGIN IMMEDIATE"):
+            with transaction(self._connection):
                 self._claims.begin()
-                known = self.get(keys)
+                known = self.get_replies(keys)
                 theirs = self._claims.take([key for key in keys if key not in known], force)
         except (sqlite3.Error, OSError) as error:
             raise KIND.user_error(self.file, error) from error

@@ -19,8 +19,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from evobuild.core.cache_segments import transaction
-from evobuild.core.checksums import Key
+from evobuild.core.cache_file import Key, transaction
 
 PROCESS = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
 """What the names of this process's owners begin with."""
@@ -70,7 +69,7 @@ class Claims:
         """Give up own claims: there is a reply, or there will be none."""
         own = [(key, self._owner) for key in keys] if self._lock is not None else []
         if own:
-            with transaction(self._connection, "BEGIN IMMEDIATE"):
+            with transaction(self._connection):
                 self._connection.executemany("DELETE FROM claims WHERE key = ? AND owner = ?", own)
 
     def end(self) -> None:

@@ -24,8 +24,8 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.errors import UserError, require
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
-from evobuild.core.measurement_cache import KIND, Measurements
 from evobuild.core.measures import EMBEDDING
+from evobuild.core.sqlite_cache import MEASUREMENT_KIND, Measurements
 from evobuild.core.table_writer import TableWriter
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
@@ -88,7 +88,7 @@ class Embedder:
 
     def _keep(self, texts: list[str]) -> None:
         wanted = {self._kept.key(text): text for text in texts}
-        found = self._kept.found_as(_vector, list(wanted))
+        found = self._kept.get_decoded(_vector, list(wanted))
         fresh = {text: key for key, text in wanted.items() if key not in found}
         made = self._workers.measure(list(fresh))
         for text, vector in metered(made, "embed", "texts", len(fresh), kept=len(found)):
@@ -101,10 +101,11 @@ class Embedder:
         if not texts:
             return np.empty((0, 1), np.float32)
         keys = [self._kept.key(text) for text in texts]
-        found = self._kept.found_as(_vector, list(set(keys)))
+        found = self._kept.get_decoded(_vector, list(set(keys)))
         if len({vector.size for vector in found.values()}) > 1:
             raise UserError(
-                f"{self._kept.file}: holds embeddings of several sizes by '{self._weights}'; {KIND.mend}"
+                f"{self._kept.file}: holds embeddings of several sizes by '{self._weights}'; "
+                f"{MEASUREMENT_KIND.mend}"
             )
         return np.stack([found[key] for key in keys])
 

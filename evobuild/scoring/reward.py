@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput, require
-from evobuild.core.measurement_cache import Measurements
 from evobuild.core.measures import measure_of
 from evobuild.core.rejects import Reject
+from evobuild.core.sqlite_cache import Measurements
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import Meter
@@ -127,7 +127,7 @@ class Rewarder:
 
     def _window(self, asked: list[EvolverTurns], meter: Meter | None) -> Iterator[Reward | Reject]:
         keys = {each.id: self._kept.key(repr((each.prompt, each.answer))) for each in asked}
-        found = self._kept.found_as(_unpacked, list(set(keys.values())))
+        found = self._kept.get_decoded(_unpacked, list(set(keys.values())))
         known = {key for key, measured in found.items() if _is_settled(measured, self._params)}
         fresh = {keys[each.id]: each for each in asked if keys[each.id] not in known}
         if meter and len(fresh) < len(asked):

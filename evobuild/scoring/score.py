@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild.core.conversation import chat_messages
 from evobuild.core.instructions import Instruction
-from evobuild.core.measurement_cache import Measurements
 from evobuild.core.reasons import MEANINGS
 from evobuild.core.rejects import Reject
+from evobuild.core.sqlite_cache import Measurements
 from evobuild.core.uri import Weights
 from evobuild.models.workers import Measure, Task, Workers
 from evobuild.process.progress import Meter
@@ -28,7 +28,7 @@ from evobuild.weights import checkpoints, identities, losses, tokenized_pairs
 from evobuild.weights.losses import Losses, Pair
 
 if TYPE_CHECKING:
-    from evobuild.core.checksums import Key
+    from evobuild.core.cache_file import Key
 
 WINDOW = 8192
 """Rows that are sorted by length together."""
@@ -91,7 +91,7 @@ class Scorer:
 
     def _window(self, rows: list[Instruction], meter: Meter | None) -> Iterator[Score | Reject]:
         keys = {row.id: self._kept.key(_content(row, self._params.template)) for row in rows}
-        kept = self._kept.found_as(_sound, list(keys.values()))
+        kept = self._kept.get_decoded(_sound, list(keys.values()))
         first: dict[Key, str] = {}
         for row in rows:
             if keys[row.id] not in kept:

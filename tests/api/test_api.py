@@ -16,7 +16,7 @@ from faults import KEY, Answer, Body, FaultServer, failing, good
 
 import evobuild
 import evobuild.api
-from evobuild.core import cache_files, tables
+from evobuild.core import sqlite_cache, tables
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
 from evobuild.seeds.caller_rows import Rows, read_caller_rows
 
@@ -266,7 +266,7 @@ def test_a_cache_pays_once_and_without_one_nothing_is_kept(served: FaultServer, 
         asked.append(served.asked.total() - before)
     new = len(TEXTS) - 1
     assert asked == [new, new, new, 0]
-    assert (tmp_path / "kept" / cache_files.REPLIES).is_file()
+    assert (tmp_path / "kept" / sqlite_cache.REPLIES).is_file()
 
 
 @pytest.mark.parametrize(

@@ -323,38 +323,29 @@ def test_a_look_that_hangs_is_given_up(project, monkeypatch):
     assert found["evolver"][1]
 
 
-def test_store_commands_say_what_they_did(project, store, tmp_path, capsys):
+def test_commands_of_the_cache_print_what_they_did(project, store, tmp_path, capsys):
     with ReplyCache(store, "vllm:a") as kept:
         for number in range(1200):
             asked = Request("k", "respond", (Message("user", str(number)),), Sampling())
-            kept.put(kept.key(asked), reply("k", "x" * 1000))
-    said = []
-    for words in (
-        ["stats"],
-        ["export", "r.parquet"],
-        ["prune", "--keep-current"],
-        ["import", "r.parquet"],
-        ["prune", "--model", "openai:"],
-        ["rebuild"],
+            kept.put_reply(kept.key(asked), reply("k", "x" * 1000))
+    for name, words, said in (
+        ("cache", ["export", "r.parquet"], "1,200 replies written to r.parquet\n"),
+        ("cache", ["prune", "--keep-current"], "1,200 replies removed, 0 left\n"),
+        ("store", ["import", "r.parquet"], "1,200 replies imported, 0 were there already\n"),
+        ("cache", ["prune", "--model", "openai:"], "0 replies removed, 1,200 left\n"),
+        ("store", ["prune", "--model", "vllm:"], "1,200 replies removed, 0 left\n"),
     ):
-        assert command.main(["store", *words]) == 0
-        said.append(capsys.readouterr().out)
-    assert "1,200        1.2  vllm:a\n" in said[0]
-    assert said[1:5] == [
-        "1,200 replies written to r.parquet\n",
-        "1,200 replies removed, 0 kept\n",
-        "1,200 replies taken in, 0 were there already\n",
-        "0 replies removed, 1,200 kept\n",
-    ]
-    assert said[5] == f"1,200 replies kept; the old file is {store}.broken-1\n"
+        assert command.main([name, *words]) == 0
+        assert capsys.readouterr().out == said
+    assert command.main(["cache", "prune", "--model", ""]) == 1
+    assert command.main(["cache", "export", "x.parquet", "--model", "openai:"]) == 1
+    assert "begins with 'openai:'; its models: vllm:a\n" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "words", [["store", "stats"], ["store", "export", "x.parquet"], ["store", "rebuild"]]
-)
-def test_without_a_store_a_command_says_so_and_makes_none(project, store, capsys, words):
-    assert command.main(words) == 1
-    assert f"evobuild: {store}: there is no reply store" in capsys.readouterr().err
+@pytest.mark.parametrize("words", [["export", "x.parquet"], ["prune", "--model", "a"]])
+def test_without_a_cache_a_command_says_so_and_makes_none(project, store, capsys, words):
+    assert command.main(["cache", *words]) == 1
+    assert f"evobuild: {store}: there is no reply cache" in capsys.readouterr().err
     assert not store.exists()
 
 
@@ -378,4 +369,4 @@ def test_the_commands_run_as_a_module_and_fail_without_a_traceback(project, tmp_
     assert wrong.startswith("evobuild: params.yaml: ")
     assert wrong.count("\n") <= 2
     assert run("--help")[0] == 0
-    assert run("store", "import", "nothing.parquet")[0] == 1
+    assert run("cache", "import", "nothing.parquet")[0] == 1

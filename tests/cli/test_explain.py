@@ -107,7 +107,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture
 def clone(built, tmp_path, monkeypatch):
-    """The project without its reply store, to be changed by a test; the current folder."""
+    """The project without its reply cache, to be changed by a test; the current folder."""
     root = tmp_path / "clone"
     shutil.copytree(built, root, ignore=shutil.ignore_patterns("replies.sqlite*", ".evobuild"))
     monkeypatch.chdir(root)
@@ -351,11 +351,11 @@ def test_a_reply_that_no_table_holds_comes_from_the_store(built, clone, capsys, 
     key, reply = replies.select("id", "reply").row(0)
     shutil.rmtree(DATA / "replies")
     said = explain(capsys, key)
-    assert "reply of attempt" in said and "not here, neither in data/replies nor in the reply store" in said
+    assert "reply of attempt" in said and "not here, neither in data/replies nor in the reply cache" in said
     assert "Not here, so left out: data/replies/r1.parquet" in said
     monkeypatch.setenv("EVOBUILD_STORE", str(built / "replies.sqlite"))
     said = explain(capsys, key)
-    assert f"reply of attempt {attempt + 1}, from the reply store\n{barred(reply)}\n" in said
+    assert f"reply of attempt {attempt + 1}, from the reply cache\n{barred(reply)}\n" in said
 
 
 def test_thoughts_are_told_before_what_came_of_them(clone, capsys):

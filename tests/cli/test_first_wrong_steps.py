@@ -26,7 +26,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["frobnicate"], 2, "unknown command 'frobnicate'; choose from: init, upgrade, pipeline, repro"),
         (["preview", "--rowz", "3"], 2, "unknown option '--rowz'; did you mean '--rows'? usage: "),
         (["models", "extra"], 2, "unexpected argument 'extra'; usage: "),
-        (["store", "stat"], 2, "unknown command 'stat'; did you mean 'stats'?"),
+        (["cache", "exprot"], 2, "unknown command 'exprot'; did you mean 'export'?"),
         (["publish", "a/b", "--allow", "dryrun"], 2, "--allow 'dryrun'; did you mean 'dry-run'?"),
         (["usage"], 1, "this folder is no project; run in one, or begin one: evobuild init"),
         (["preset"], 1, "presets/ has no preset here\nthis folder is no project; run in one"),

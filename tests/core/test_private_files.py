@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.core.measurement_cache import Measurements
 from evobuild.core.outs import whole
+from evobuild.core.sqlite_cache import Measurements
 from evobuild.models.progress import Progress
 from evobuild.models.reply_cache import ReplyCache
 from evobuild.models.usage import Usage
@@ -35,11 +35,11 @@ def here(tmp_path, monkeypatch):
 
 
 def use_all() -> None:
-    """Write a reply store, measurements, a lock and a file of progress, and look at the modes meanwhile."""
+    """Write a reply cache, measurements, a lock and a file of progress, and look at the modes meanwhile."""
     with ReplyCache(Path(".evobuild/replies.sqlite"), "m") as cache, Measurements("m") as kept:
         kept.put(kept.key("a"), b"1")
         kept.flush()
-        cache.keep(b"k" * 16, b"value")
+        cache.put(b"k" * 16, b"value")
         cache.flush()
         with whole(Path("out")) as (partial,):
             partial.touch()

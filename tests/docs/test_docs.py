@@ -259,7 +259,7 @@ def test_params_take_every_example_of_their_comments(tmp_path: Path) -> None:
 
 def test_every_command_and_its_options_are_there(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in calls(text, "evobuild"):
-        own = arguments[:2] if arguments[:1] == ["store"] else arguments[:1]
+        own = arguments[:2] if arguments[:1] == ["cache"] else arguments[:1]
         if not own or own == ["--version"] or own[0][0].isdigit():
             continue
         with pytest.raises(SystemExit) as ended:

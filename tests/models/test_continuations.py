@@ -243,7 +243,7 @@ def test_the_key_counts_what_is_scored_and_nothing_else_changes_it(tmp_path: Pat
     chat = Request("k", "respond", (Message("user", "Name a river."),), Sampling(max_tokens=5))
     with ReplyCache(tmp_path / "replies.sqlite", "m") as cache:
         # As replies are stored since the first release.
-        assert cache.key(chat) == cache.hashed(repr((chat.messages, chat.sampling)).encode())
+        assert cache.key(chat) == cache.hash_content(repr((chat.messages, chat.sampling)).encode())
         keys = {
             cache.key(each)
             for each in (
@@ -260,9 +260,9 @@ def test_the_key_counts_what_is_scored_and_nothing_else_changes_it(tmp_path: Pat
         other = replace(chat, continuation="Po", sampling=Sampling(max_tokens=9), key="x", purpose="evaluate")
         assert cache.key(other) in keys
         # An answer to a chat has the tokens that it always had; one behind a raw prompt has not.
-        assert cache.key(other) == cache.hashed(repr((other.messages, "Po")).encode())
+        assert cache.key(other) == cache.hash_content(repr((other.messages, "Po")).encode())
         raw = replace(other, messages=(Message("text", "Name a river."),))
-        assert cache.key(raw) != cache.hashed(repr((raw.messages, "Po")).encode())
+        assert cache.key(raw) != cache.hash_content(repr((raw.messages, "Po")).encode())
 
 
 def test_a_likelihood_is_kept_and_counted(store: Path) -> None:

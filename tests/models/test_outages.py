@@ -11,8 +11,8 @@ import yaml
 from faults import Answer, FaultServer, content, failing, good
 from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.store import rejected
-from evobuild.core import cache_files, tables
+from evobuild.cli.cache import prune
+from evobuild.core import sqlite_cache, tables
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.errors import NothingLeft, UserError
 from evobuild.core.instructions import INSTRUCTIONS
@@ -129,14 +129,13 @@ def test_a_stage_that_loses_all_its_rows_leaves_the_rejects_and_says_why_and_how
     assert str(caught.value).splitlines()[0] == (
         "40 rows came in and none is left; the commonest reasons: insufficient qualification (40)"
     )
-    assert "evobuild store prune --rejected respond@r0" in str(caught.value)
+    assert "evobuild cache prune --rejected respond@r0" in str(caught.value)
     assert [Path(out).exists() for out in ("out.parquet", outs["rejects"], "counts.json")] == [0, 1, 0]
     with pytest.raises(NothingLeft):
         project(good, given=outs)
     assert project.asked == 0
-    texts = rejected.rejected_texts("respond@r0")
-    moved = rejected.prune_rejected(cache_files.replies_file(), texts, ["openai:tiny"])
-    assert moved == (40, 0)
+    texts = prune.rejected_texts("respond@r0")
+    assert prune_rejected(sqlite_cache.replies_file(), texts) == (40, 0)
     project(good, given=outs)
     assert project.asked == 40
     assert pl.read_parquet("out.parquet").height == 40
@@ -159,11 +158,11 @@ def test_the_commonest_details_are_said(project):
 
 @pytest.mark.parametrize(
     ("stage", "fragment"),
-    [("select", "asks no model; expected one of optimize, evolve"), ("respond@r7", "there are rejects of: ")],
+    [("select", "calls no model; choose from: optimize, evolve"), ("respond@r7", "there are rejects of: ")],
 )
 def test_rejects_that_are_not_there_are_said(project, stage, fragment):
     with pytest.raises(UserError, match=fragment):
-        rejected.rejected_texts(stage)
+        prune.rejected_texts(stage)
 
 
 def test_a_reply_that_a_model_of_no_chat_role_or_in_other_words_gave_stays(store):
@@ -171,7 +170,14 @@ def test_a_reply_that_a_model_of_no_chat_role_or_in_other_words_gave_stays(store
         with ReplyCache(store, name) as cache:
             for text in ("", "   ", "fine", "bad"):
                 asked = Request(text, "respond", (Message("user", text),), Sampling())
-                cache.put(cache.key(asked), Reply("", (Choice(text, "stop", 1),), 1))
-    assert rejected.prune_rejected(store, {"", "bad"}, ["openai:tiny"]) == (2, 6)
-    with pytest.raises(UserError, match="there is no reply store"):
-        rejected.prune_rejected(store.with_name("none"), {""}, ["openai:tiny"])
+                cache.put_reply(cache.key(asked), Reply("", (Choice(text, "stop", 1),), 1))
+    assert prune_rejected(store, {"", "bad"}) == (2, 6)
+    with pytest.raises(UserError, match="there is no reply cache"):
+        prune_rejected(store.with_name("none"), {""})
+
+
+def prune_rejected(file, texts):
+    """Remove the replies of one model that say one of some texts."""
+    return prune.prune_replies(
+        file, lambda identity: identity == "openai:tiny", lambda stored: prune.says_only(stored, texts)
+    )

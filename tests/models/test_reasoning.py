@@ -262,7 +262,7 @@ def test_a_reply_stored_before_thoughts_were_known_is_split_as_well(store, engin
     engine(lambda asked: pytest.fail("asked"))
     with ReplyCache(store, str(NAME)) as cache:
         key = cache.key(Request("k", "respond", (Message("user", "q"),), Sampling()))
-        cache.keep(key, b'[7,[["<think>a</think>Hi","stop",9,null]]]')
+        cache.put(key, b'[7,[["<think>a</think>Hi","stop",9,null]]]')
     found = ask()
     assert (found.text, found.reasoning, found.finish, found.cached) == ("Hi", "a", "stop", True)
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +16,11 @@ import patience
 import polars as pl
 import pytest
 from fakes import reply
-from workspace import SHIPPED_PARAMS
 
-from evobuild.cli.store import archive, salvage
+from evobuild.cli.cache import archive, prune
+from evobuild.core import cache_file
+from evobuild.core.cache_file import checksum
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
-from evobuild.core.checksums import checksum
 from evobuild.core.errors import BadInput, UserError
 from evobuild.models.reply_cache import KIND, ReplyCache, decode_reply, encode_reply
 
@@ -28,6 +29,8 @@ WRITER = """
 import sys
 from pathlib import Path
 from evobuild.models.reply_cache import ReplyCache
+from evobuild.core import cache_file
+from evobuild.core.cache_file import checksum
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.models.reply_cache import ReplyCache
 
@@ -38,7 +41,7 @@ def fill(file, first, last, said=0):
     with ReplyCache(Path(file), "m") as cache:
         for number in range(first, last):
             asked = Request("k", "respond", (Message("user", str(number)),), Sampling())
-            cache.put(cache.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
+            cache.put_reply(cache.key(asked), Reply("k", (Choice(text(number), "stop", 9),), 3))
             if said and number % said == 0:
                 cache.flush()
                 print(number, flush=True)
@@ -53,8 +56,15 @@ def fill(file, numbers, identity="m"):
     """Store a reply of some 500 characters to each number, all in one commit."""
     with ReplyCache(file, identity) as cache:
         for number in numbers:
-            cache.put(cache.key(request(str(number))), reply("k", words(number)))
+            cache.put_reply(cache.key(request(str(number))), reply("k", words(number)))
     return file
+
+
+def count_replies(file):
+    """Count the replies of each model: identity -> number."""
+    with closing(sqlite3.connect(file)) as connection:
+        query = "SELECT identity, count(*) FROM replies JOIN models ON number = model GROUP BY identity"
+        return dict(connection.execute(query))
 
 
 def words(number):
@@ -68,7 +78,7 @@ def found(file, numbers, identity="m"):
         keys = {cache.key(request(str(number))): number for number in numbers}
         every = list(keys)
         chunks = [every[start : start + 500] for start in range(0, len(every), 500)]
-        return {keys[key]: each.text for chunk in chunks for key, each in cache.get(chunk).items()}
+        return {keys[key]: each.text for chunk in chunks for key, each in cache.get_replies(chunk).items()}
 
 
 def python(code, *words, **options):
@@ -80,12 +90,12 @@ def python(code, *words, **options):
 def test_two_open_stores_share_one_file(store):
     with ReplyCache(store, "m") as one, ReplyCache(store, "m") as two:
         key = one.key(request("a"))
-        one.put(key, reply("k", "A"))
+        one.put_reply(key, reply("k", "A"))
         one.flush()
-        assert two.get([key])[key].text == "A"
-        two.put(key, reply("k", "later"))
+        assert two.get_replies([key])[key].text == "A"
+        two.put_reply(key, reply("k", "later"))
         two.flush()
-        assert one.get([key])[key].text == "A"
+        assert one.get_replies([key])[key].text == "A"
 
 
 def test_many_processes_open_and_fill_one_new_file(store):
@@ -100,7 +110,7 @@ def test_two_processes_write_20000_replies_each_half_of_them_the_same(store):
     running = [python(code, store, first) for first in (0, 10_000)]
     assert [process.wait() for process in running] == [0, 0]
     assert found(store, range(30_000)) == {number: words(number) for number in range(30_000)}
-    assert archive.count_replies(store)[0].replies == 30_000
+    assert count_replies(store) == {"m": 30_000}
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3])
@@ -157,10 +167,10 @@ def test_a_stored_reply_comes_back_whole(store):
     given = Reply("k", choices, 11)
     with ReplyCache(store, "m") as first:
         key = first.key(request("a"))
-        first.put(key, given)
-        assert first.get([key]) == {key: replace(given, key="", cached=True)}
+        first.put_reply(key, given)
+        assert first.get_replies([key]) == {key: replace(given, key="", cached=True)}
     with ReplyCache(store, "m") as second:
-        assert second.get([key]) == {key: replace(given, key="", cached=True)}
+        assert second.get_replies([key]) == {key: replace(given, key="", cached=True)}
 
 
 @pytest.mark.parametrize(
@@ -185,9 +195,9 @@ def test_a_damaged_reply_is_missing_said_once_asked_again_and_replaced(store, ca
     assert capsys.readouterr().err.count("such replies") == 1
     with ReplyCache(store, "m") as again:
         keys = [again.key(request(str(number))) for number in range(5)]
-        assert len(again.get(keys)) == 3
+        assert len(again.get_replies(keys)) == 3
         for number in (0, 1, 2):
-            again.put(keys[number], reply("k", f"asked again {number}"))
+            again.put_reply(keys[number], reply("k", f"asked again {number}"))
     assert found(store, range(3)) == {0: "asked again 0", 1: "asked again 1", 2: words(2)}
     assert capsys.readouterr().err.count("such replies") == 1
 
@@ -219,7 +229,7 @@ def blank(data, dice):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("harm", [truncate, overwrite, flip, blank])
-def test_a_harmed_file_never_gives_a_wrong_reply_and_can_be_rebuilt(tmp_path, whole, harm, seed):
+def test_a_harmed_file_never_gives_a_wrong_reply(tmp_path, whole, harm, seed):
     file = Path(shutil.copy(whole, tmp_path / "replies.sqlite"))
     data = bytearray(file.read_bytes())
     harm(data, random.Random(seed))
@@ -229,50 +239,15 @@ def test_a_harmed_file_never_gives_a_wrong_reply_and_can_be_rebuilt(tmp_path, wh
         fill(file, range(2990, 3010))
         assert found(file, range(3000)).items() <= right.items()
     except UserError as error:
-        assert "store rebuild" in str(error)
+        assert "recover what can be read of it" in str(error)
         assert str(file) in str(error)
-    harmed = file.read_bytes()
-    done = salvage.rebuild_reply_cache(file)
-    assert done.old.read_bytes() == harmed
-    kept = found(file, range(3000))
-    assert kept.items() <= right.items()
-    assert len(kept) >= {truncate: len(data) // 4096 * 5, blank: 2900}.get(harm, 2940)
-    fill(file, range(3000))
-    assert found(file, range(3000)) == right
 
 
-@pytest.mark.parametrize(("name", "kept"), [("model ", 3000), ("replies", 0)])
-def test_a_harmed_schema_is_said_and_rebuilt(tmp_path, whole, name, kept):
+def test_a_harmed_schema_is_said(tmp_path, whole):
     file = tmp_path / "replies.sqlite"
-    file.write_bytes(whole.read_bytes().replace(f"{name}".encode(), f"x{name[1:]}".encode()))
-    if not kept:
-        with pytest.raises(UserError, match="store rebuild"):
-            found(file, range(3))
-    assert salvage.rebuild_reply_cache(file).replies == kept
-
-
-def test_a_sound_store_is_rebuilt_with_every_reply_and_model(tmp_path):
-    file = fill(fill(tmp_path / "replies.sqlite", range(700), "one"), range(40), "two")
-    before = archive.count_replies(file)
-    assert salvage.rebuild_reply_cache(file)[:2] == (740, 0)
-    assert archive.count_replies(file) == before
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["replies.sqlite", "replies.sqlite.broken-1"]
-
-
-def test_what_still_lies_in_the_log_of_a_killed_writer_is_rebuilt_too(store):
-    writer = python("fill(sys.argv[1], 0, 10**9, said=100)", store, stdout=subprocess.PIPE)
-    flushed = int([writer.stdout.readline() for _ in range(5)][-1])
-    writer.kill()
-    writer.wait()
-    writer.stdout.close()
-    assert salvage.rebuild_reply_cache(store).replies > flushed
-    assert len(found(store, range(flushed + 1))) == flushed + 1
-
-
-def test_a_store_in_use_is_not_rebuilt(store):
-    with ReplyCache(store, "m"), pytest.raises(UserError, match="another process has the reply store open"):
-        salvage.rebuild_reply_cache(store)
-    assert salvage.rebuild_reply_cache(store).replies == 0
+    file.write_bytes(whole.read_bytes().replace(b"replies", b"xeplies"))
+    with pytest.raises(UserError, match="recover what can be read of it"):
+        found(file, range(3))
 
 
 def newer(path):
@@ -302,12 +277,12 @@ def below_a_file(path):
 @pytest.mark.parametrize(
     ("spoil", "fragment"),
     [
-        (newer, "version 99, this program knows 2; update"),
-        (foreign, "no reply store; it is left as it is"),
-        (foreign_and_named, "no reply store; it is left as it is"),
+        (newer, "version 99, this program knows 3; update"),
+        (foreign, "no reply cache; it is left as it is"),
+        (foreign_and_named, "no reply cache; it is left as it is"),
         (lambda path: path.write_text("id,text\n1,no database at all\n" * 99), "not a database"),
         (Path.mkdir, "unable to open"),
-        (below_a_file, "reply store cannot be used"),
+        (below_a_file, "reply cache cannot be used"),
     ],
 )
 def test_a_file_that_is_no_usable_store_is_refused_and_left_as_it_is(tmp_path, spoil, fragment):
@@ -321,16 +296,6 @@ def test_a_file_that_is_no_usable_store_is_refused_and_left_as_it_is(tmp_path, s
     assert str(path) in str(caught.value)
     assert str(caught.value).count("\n") <= 1
     assert (path.read_bytes() if path.is_file() else None) == before
-
-
-@pytest.mark.parametrize("spoil", [newer, foreign])
-def test_another_programs_file_is_not_rebuilt(tmp_path, spoil):
-    path = tmp_path / "replies.sqlite"
-    spoil(path)
-    with pytest.raises(UserError):
-        salvage.rebuild_reply_cache(path)
-    assert path.exists()
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 def on_disk(folder, size, code, before=""):
@@ -360,7 +325,7 @@ def test_a_full_disk_is_said(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     said = on_disk(disk, "2m", "fill(sys.argv[1] + '/replies.sqlite', 0, 100_000)")
-    assert said.startswith(f"UserError {disk}/replies.sqlite: the reply store cannot be used")
+    assert said.startswith(f"UserError {disk}/replies.sqlite: the reply cache cannot be used")
     assert "free space" in said
 
 
@@ -371,23 +336,23 @@ def test_a_folder_that_may_not_be_written_is_said(tmp_path):
         "import os; os.system('mount -o remount,ro ' + sys.argv[1]); fill(sys.argv[1] + '/shut/empty', 0, 9)"
     )
     said = on_disk(disk, "2m", code)
-    assert said.startswith(f"UserError {disk}/shut/empty: the reply store cannot be used")
+    assert said.startswith(f"UserError {disk}/shut/empty: the reply cache cannot be used")
     assert "permissions" in said
 
 
-def test_a_store_that_may_only_be_read_is_counted_and_not_pruned(tmp_path):
+def test_a_store_that_may_only_be_read_is_exported_and_not_pruned(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     code = (
-        "from pathlib import Path; from evobuild.cli.store import archive; "
+        "from pathlib import Path; from evobuild.cli.cache import archive, prune; "
         "os.system('mount -o remount,ro ' + sys.argv[1]); file = Path(sys.argv[1], 'shut/empty'); "
-        "print([each.replies for each in archive.count_replies(file)]); "
-        "archive.prune_replies(file, lambda name: True)"
+        f"print(archive.export_replies(cache=file, archive=Path('{tmp_path}/a.parquet')).taken); "
+        "prune.prune_replies(file, lambda name: True)"
     )
-    counted, refused = on_disk(disk, "2m", code, "import os\n").splitlines()
-    assert counted == "[3]"
+    exported, refused = on_disk(disk, "2m", code, "import os\n").splitlines()
+    assert exported == "3"
     assert refused.startswith(
-        f"UserError {disk}/shut/empty: the reply store cannot be used: attempt to write"
+        f"UserError {disk}/shut/empty: the reply cache cannot be used: attempt to write"
     )
 
 
@@ -423,8 +388,8 @@ def ask(*texts):
     ("texts", "said"),
     [
         (("0", "2"), "['0 The ', '2 The ']"),
-        (("0", "new"), "UserError {file}: the reply store cannot be used: "),
-        (("new",), "UserError {file}: the reply store cannot be used: "),
+        (("0", "new"), "UserError {file}: the reply cache cannot be used: "),
+        (("new",), "UserError {file}: the reply cache cannot be used: "),
     ],
 )
 def test_a_store_on_a_disk_that_may_only_be_read_serves_what_it_has_and_asks_nothing(tmp_path, texts, said):
@@ -432,9 +397,9 @@ def test_a_store_on_a_disk_that_may_only_be_read_serves_what_it_has_and_asks_not
     disk.mkdir()
     found = on_disk(disk, "2m", f"ask(*{texts})", SHUT)
     file = disk / "shut/empty"
-    (line,) = [line for line in found.splitlines() if "can only be read" not in line]
+    (line,) = [line for line in found.splitlines() if "is read-only" not in line]
     assert line.startswith(said.format(file=file))
-    assert found.count("can only be read") == ("0" in texts)
+    assert found.count("is read-only") == ("0" in texts)
 
 
 def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_both(tmp_path):
@@ -443,7 +408,7 @@ def test_an_archive_carries_every_reply_to_another_store_and_is_the_same_from_bo
     assert archive.export_replies(cache=one, archive=file) == (960, 0)
     two = tmp_path / "new" / "two.sqlite"
     assert archive.import_replies(cache=two, archive=file) == (960, 0)
-    assert archive.count_replies(two) == archive.count_replies(one)
+    assert count_replies(two) == count_replies(one)
     assert found(two, range(900), "vllm:a") == {number: words(number) for number in range(900)}
     assert archive.import_replies(cache=two, archive=file) == (0, 960)
     three = fill(fill(tmp_path / "three.sqlite", range(60), "openai:b"), reversed(range(900)), "vllm:a")
@@ -467,7 +432,7 @@ def test_a_merged_archive_changes_no_reply_and_carries_no_damage(tmp_path):
         connection.execute("UPDATE replies SET reply = CAST(x'ff' AS TEXT) WHERE rowid <= 2")
     connection.close()
     with ReplyCache(two, "m") as cache:
-        cache.put(cache.key(request("new")), reply("k", "of two"))
+        cache.put_reply(cache.key(request("new")), reply("k", "of two"))
     assert archive.export_replies(cache=one, archive=tmp_path / "1.parquet") == (7, 2)
     assert archive.import_replies(cache=two, archive=tmp_path / "1.parquet") == (0, 7)
     assert found(two, [*range(9), "new"]) == {number: words(number) for number in range(9)} | {
@@ -555,13 +520,13 @@ MALFORMED = {
 def test_what_another_program_stored_and_is_no_reply_is_missing(store, capsys, name):
     asked = request("a")
     with ReplyCache(store, "m") as cache:
-        cache.keep(cache.key(asked), stored(MALFORMED[name]))
+        cache.put(cache.key(asked), stored(MALFORMED[name]))
     with ReplyCache(store, "m") as cache:
-        assert cache.get([cache.key(asked)]) == {}
-        cache.put(cache.key(asked), reply("k", "made again"))
+        assert cache.get_replies([cache.key(asked)]) == {}
+        cache.put_reply(cache.key(asked), reply("k", "made again"))
     assert "a stored reply is damaged" in capsys.readouterr().err
     with ReplyCache(store, "m") as cache:
-        assert cache.get([cache.key(asked)])[cache.key(asked)].text == "made again"
+        assert cache.get_replies([cache.key(asked)])[cache.key(asked)].text == "made again"
 
 
 def foreign(file, *rows):
@@ -595,7 +560,7 @@ def test_an_archive_with_one_bad_row_gives_nothing(tmp_path, monkeypatch, name):
         assert "row 6 is damaged: " in str(caught.value)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 400
-    assert archive.count_replies(known)[0].replies == 3
+    assert count_replies(known) == {"m": 3}
     assert not (tmp_path / "new.sqlite").exists()
     assert archive.import_replies(cache=known, archive=foreign(file)) == (9, 0)
 
@@ -619,13 +584,11 @@ def test_an_archive_that_is_a_bomb_is_refused(tmp_path):
     assert not (tmp_path / "new.sqlite").exists()
 
 
-def test_what_is_no_reply_is_neither_exported_nor_rebuilt(tmp_path):
+def test_what_is_no_reply_is_not_exported(tmp_path):
     file = fill(tmp_path / "s.sqlite", range(4))
     with ReplyCache(file, "m") as cache:
-        cache.keep(b"k" * 16, b"{}")
+        cache.put(b"k" * 16, b"{}")
     assert archive.export_replies(cache=file, archive=tmp_path / "a.parquet") == (4, 1)
-    done = salvage.rebuild_reply_cache(file)
-    assert (done.replies, done.damaged) == (4, 1)
 
 
 def test_an_export_replaces_an_earlier_one_and_nothing_else(tmp_path, monkeypatch):
@@ -669,24 +632,30 @@ def test_pruning_removes_the_replies_of_a_model_and_gives_the_space_back(tmp_pat
     file = fill(fill(tmp_path / "s.sqlite", range(3000), "vllm:a"), range(7), "vllm:b")
     before = file.stat().st_size
     with ReplyCache(file, "vllm:a") as still_open:
-        assert archive.prune_replies(file, archive.begins_with("vllm:a")) == (3000, 7)
-        still_open.put(still_open.key(request("new")), reply("k", "new"))
+        assert prune.prune_replies(file, lambda identity: identity == "vllm:a") == (3000, 7)
+        still_open.put_reply(still_open.key(request("new")), reply("k", "new"))
     assert file.stat().st_size < before / 10
-    assert [(each.identity, each.replies) for each in archive.count_replies(file)] == [
-        ("vllm:b", 7),
-        ("vllm:a", 1),
-    ]
-    with pytest.raises(UserError, match="--model is empty"):
-        archive.begins_with("")
+    assert count_replies(file) == {"vllm:b": 7, "vllm:a": 1}
 
 
-def test_what_params_name_is_kept(tmp_path):
-    from evobuild.core.uri import ChatModel
-    from evobuild.models import registry
+def test_pruning_leaves_the_rest_while_another_reads_and_writes(store, monkeypatch):
+    monkeypatch.setattr(cache_file, "ROWS_PER_DELETE", 50)
+    monkeypatch.setattr(cache_file, "PAGES_PER_VACUUM", 10)
+    fill(store, range(600), "gone")
+    with ReplyCache(store, "stays") as other:
+        keys = [other.key(request(text)) for text in ("before", "after")]
 
-    current = registry.engine_identity(ChatModel("simulated", "small"))
-    file = fill(fill(tmp_path / "s.sqlite", range(4), current), range(9), "simulated:small#older")
-    assert archive.prune_replies(file, archive.unused_models(SHIPPED_PARAMS)) == (9, 4)
+        def drops(stored):
+            assert other.get_replies(keys)[keys[0]].text == "before"
+            return True
+
+        other.put_reply(keys[0], reply("k", "before"))
+        other.flush()
+        assert prune.prune_replies(store, lambda identity: identity == "gone", drops) == (600, 1)
+        other.put_reply(keys[1], reply("k", "after"))
+    assert count_replies(store) == {"stays": 2}
+    with closing(sqlite3.connect(store)) as connection:
+        assert connection.execute("PRAGMA freelist_count").fetchone()[0] == 0
 
 
 BEGINNERS = """

@@ -71,7 +71,7 @@ def test_what_one_has_claimed_is_left_to_it_until_its_reply_is_there(another):
     assert one.claim(keys(one, range(5))) == ({}, frozenset())
     ours = keys(one, range(3, 8))
     assert two.claim(ours) == ({}, frozenset(ours[:2]))
-    one.put(ours[0], reply("k", "paid for"))
+    one.put_reply(ours[0], reply("k", "paid for"))
     assert two.claim(ours[:1]).theirs
     one.flush()
     known, theirs = two.claim(ours[:2])
@@ -145,7 +145,7 @@ def test_a_model_asks_what_nobody_else_asks_and_takes_the_rest_from_the_cache(en
 
     def finish():
         for key in theirs:
-            other.put(key, reply("k", "theirs"))
+            other.put_reply(key, reply("k", "theirs"))
         other.flush()
 
     patience.at_pause = finish
@@ -167,7 +167,7 @@ def test_one_that_waits_for_another_first_brings_what_it_has_to_disk(engine, ano
     seen = []
 
     def look():
-        seen.append(list(other.get(ours)))
+        seen.append(list(other.get_replies(ours)))
         other.release(theirs[0])
 
     patience.at_pause = look
@@ -181,7 +181,7 @@ def test_a_model_whose_replies_all_come_from_elsewhere_starts_no_engine(another,
     other = another()
     (key,) = keys(other, [1])
     other.claim([key])
-    patience.at_pause = lambda: (other.put(key, reply("k", "theirs")), other.flush())
+    patience.at_pause = lambda: (other.put_reply(key, reply("k", "theirs")), other.flush())
     with Model(NAME) as model:
         assert [each.text for each in model.generate([request(1), request(1)])] == ["theirs"] * 2
     assert model._engine is None

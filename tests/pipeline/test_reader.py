@@ -42,7 +42,9 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root, "dvc", "remote", "add", "-q", "-d", "shared", str(root.parent / f"{root.name}-remote")
     )
     workspace.run(root, "dvc", "push", "-q", *PULLED)
-    workspace.run(root, "python", "-m", "evobuild", "store", "push")
+    workspace.run(root, "python", "-m", "evobuild", "cache", "export", "replies.parquet")
+    workspace.run(root, "dvc", "add", "-q", "replies.parquet")
+    workspace.run(root, "dvc", "push", "-q", "replies.parquet.dvc")
     workspace.run(root, "git", "add", "-A")
     workspace.run(root, "git", "commit", "-q", "-m", "Build")
     return root
@@ -152,7 +154,8 @@ def test_who_pulls_the_replies_asks_nothing(first: Path, tmp_path: Path) -> None
     third = tmp_path / "third"
     workspace.run(tmp_path, "git", "clone", "-q", str(first), str(third))
     assert workspace.stored(third) == 0
-    workspace.run(third, "python", "-m", "evobuild", "store", "pull")
+    workspace.run(third, "dvc", "pull", "-q", "replies.parquet.dvc")
+    workspace.run(third, "python", "-m", "evobuild", "cache", "import", "replies.parquet")
     assert workspace.stored(third) == workspace.stored(first) > 0
     workspace.run(third, "dvc", "repro", "respond@r1")
     assert calls(third) == 0 < calls(first)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
-from evobuild.core import cache_files
-from evobuild.core.checksums import checksum
+from evobuild.core import sqlite_cache
+from evobuild.core.cache_file import checksum
 
 GARBAGE = (b"", b"x", b"\0", b"M", b"[]", b"\xff" * 16, b"\0" * 64, b"L[" + b"[" * 100_000, b"L[1,2]")
 """Values that mean nothing, some of them after a letter that may mean something."""
@@ -13,7 +13,7 @@ GARBAGE = (b"", b"x", b"\0", b"M", b"[]", b"\xff" * 16, b"\0" * 64, b"L[" + b"["
 
 def overwrite_measurements(value: bytes) -> int:
     """Put a value in the place of every kept measurement, with its checksum; how many there are."""
-    connection = sqlite3.connect(cache_files.measurements_file())
+    connection = sqlite3.connect(sqlite_cache.measurements_file())
     with connection:
         keys = [key for (key,) in connection.execute("SELECT key FROM measurements")]
         rows = [(value, checksum(key, value), key) for key in keys]

@@ -1,6 +1,6 @@
 """A source that grows, and what its line asks of models stage by stage, before and after.
 
-Stages run in this process, with the simulated models and one reply store. A call is new if the store had no
+Stages run in this process, with the simulated models and one reply cache. A call is new if the store had no
 reply to it.
 """
 

@@ -26,11 +26,13 @@ COMMANDS = {
     "contamination": "text that rows share with evaluation sets",
     "publish": "the data set or a tuned model to the hub, with its card",
     "usage": "what was really called and paid here, and how long it took",
-    "store": "the kept replies: count, share, prune, rebuild",
+    "cache": "export, import or prune the reply cache",
     "pass-at-k": "completions of HumanEval or MBPP, run in the sandbox",
     "score-replies": "replies to a benchmark that were written elsewhere",
     "ceval-submission": "answers to C-Eval's test split, for its site",
 }
 """Each name's module is the name with underscores."""
+ALIASES = {"cache": ("store",)}
+"""Former names of commands."""
 ANYWHERE = ("init", "inspect", "contamination", "pass-at-k", "score-replies", "ceval-submission")
 """Commands that need no project."""

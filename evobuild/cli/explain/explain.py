@@ -140,7 +140,7 @@ def _origin(row: Instruction, origin: Origin, above: Instruction) -> Iterator[st
         return
     attempt = f"attempt {origin.number + 1}"
     if origin.reply is None:
-        yield f"  reply of {attempt}: not here, neither in data/replies nor in the reply store"
+        yield f"  reply of {attempt}: not here, neither in data/replies nor in the reply cache"
     else:
         if origin.reasoning:
             yield from quoted(f"thoughts of {attempt}, before its reply", origin.reasoning)

@@ -1,4 +1,4 @@
-"""The life of one row, read from the tables and, for a reply that no table holds, from the reply store.
+"""The life of one row, read from the tables and, for a reply that no table holds, from the reply cache.
 
 No model is asked. Prompts are rendered again from what git and DVC hold. A table that is not here is
 named, and what it would have told is left out.
@@ -18,7 +18,7 @@ from evobuild.autoif.records import ANSWERS, CONSTRAINTS
 from evobuild.cli.explain import verification
 from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.verification import Constraint, Verification
-from evobuild.core import cache_files, tables
+from evobuild.core import sqlite_cache, tables
 from evobuild.core.chat import Message, Reply, Request
 from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
@@ -289,7 +289,7 @@ class _Reader:
             number, reply, thought = kept.select("attempt", "reply", "reasoning").row(0)
             return Origin(prompt, source, failed, number, reply, str(path), thought)
         stored = self._stored(row, prompt, len(failed)) if prompt else None
-        found = (stored.text, "the reply store", stored.reasoning) if stored else (None, "", "")
+        found = (stored.text, "the reply cache", stored.reasoning) if stored else (None, "", "")
         return Origin(prompt, source, failed, len(failed), *found)
 
     def _methods(self) -> Iterator[tuple[str, str]]:
@@ -302,13 +302,13 @@ class _Reader:
 
     def _stored(self, row: Instruction, prompt: str, number: int) -> Reply | None:
         """Look a reply up in the store by what was asked."""
-        file, evolver = cache_files.replies_file(), self._params.models.evolver
+        file, evolver = sqlite_cache.replies_file(), self._params.models.evolver
         if not file.exists() or str(evolver) != row.evolver:
             return None
         sampling = evolve.evolver_sampling(self._params.evolve, self._params.random_seed, number)
         with reply_cache.ReplyCache(file, registry.engine_identity(evolver)) as opened:
             key = opened.key(Request("", "evolve", (Message("user", prompt),), sampling))
-            reply = opened.get([key]).get(key)
+            reply = opened.get_replies([key]).get(key)
         return reasoning.with_answer_alone(reply) if reply else None
 
     def _sequels(self, row: Instruction) -> Iterator[Sequel]:

@@ -1,21 +1,20 @@
-"""Replies that only made rejects, removed from the reply cache, so that a run asks for them anew.
+"""Prune the reply cache: remove the replies of some models, or those that only made rejects.
 
-A server that was broken may have given replies that are no errors and of no use, as empty ones. They are kept
-like any other, and would make the same rejects in every further run. A reject has the reply that it was lost
-by: those of the chat models that say just this are removed.
+A broken server may give useless replies that are no errors, such as empty ones. They are cached like any
+other, and would make the same rejects in every run. Each reject has the reply that caused it: with these
+removed, the next run calls the models again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import polars as pl
 
-from evobuild.cli.store.archive import Moved, opened_reply_cache
+from evobuild.cli.cache.archive import Moved, model_numbers, opened_reply_cache
 from evobuild.core import tables
-from evobuild.core.cache_segments import transaction
-from evobuild.core.checksums import Key
+from evobuild.core.cache_file import delete_rows
 from evobuild.core.errors import UserError
 from evobuild.core.evolution_tables import FAILURES
 from evobuild.core.params import load_params
@@ -27,18 +26,16 @@ from evobuild.models.reasoning import with_answer_alone
 from evobuild.models.roles import chat_models
 
 DATA = Path("data")
-REMOVED = 10_000
-"""Replies that one transaction removes: others need not wait for more."""
 
 
 def rejected_texts(address: str) -> frozenset[str]:
-    """The replies by which a stage lost rows, failed attempts at these included.
+    """Read the replies of a stage's rejects, failed attempts included.
 
-    address: what DVC calls it, "respond@r0". Raises UserError if it asks no model, or left no rejects.
+    address: the stage's name in DVC, "respond@r0". Raises UserError if it calls no model or wrote no rejects.
     """
     stage, _, name = address.partition("@")
     if stage not in ASKED:
-        raise UserError(f"--rejected: {address!r} asks no model; expected one of {', '.join(ASKED)}")
+        raise UserError(f"--rejected: {address!r} calls no model; choose from: {', '.join(ASKED)}")
     folder = DATA / "downstream" / "rejects" if stage in AFTER_SELECT else DATA / "rejects"
     path = folder / f"{file_stem(stage, name)}.parquet"
     if not path.exists():
@@ -55,36 +52,30 @@ def rejected_texts(address: str) -> frozenset[str]:
 
 
 def chat_identities(params: Path) -> frozenset[str]:
-    """Name the models of the chat roles of a params file. Raises UserError if one cannot be found."""
+    """List the identities of the models of a params file's chat roles.
+
+    Raises UserError if one of the models cannot be found, and so has no identity.
+    """
     models = load_params(params, RoleParams).models
     return frozenset(registry.engine_identity(model) for model in chat_models(models).values())
 
 
-def prune_rejected(file: Path, texts: Collection[str], models: Collection[str]) -> Moved:
-    """Remove the replies of some models all of whose choices say one of some texts; give their space back.
+def prune_replies(
+    file: Path, models: Callable[[str], bool], drops: Callable[[bytes], bool] = lambda stored: True
+) -> Moved:
+    """Remove stored replies that `drops` accepts, of models whose identity `models` accepts; shrink the file.
 
     Returns how many were removed, and how many are left.
     """
     with opened_reply_cache(file) as connection:
-        segments = reply_cache.KIND.segments(connection)
-        marks = ",".join("?" * len(models))
-        found: list[Key] = []
-        for key, _, stored, _ in reply_cache.replies_by_key(
-            connection, f"identity IN ({marks})", sorted(models)
-        ):
-            if _says_only(stored, texts):
-                found.append(key)
-        removed = 0
-        for start in range(0, len(found), REMOVED):
-            with transaction(connection, "BEGIN IMMEDIATE"):
-                removed += segments.delete(found[start : start + REMOVED])
-        if removed:
-            segments.give_space_back()
-        left = sum(each.values for each in segments.counts())
+        # A model's own row stays: a process that has the cache open knows it by its number.
+        removed = delete_rows(connection, reply_cache.KIND, model_numbers(connection, models), drops)
+        left = connection.execute(f"SELECT count(*) FROM {reply_cache.KIND.table}").fetchone()[0]
     return Moved(removed, left)
 
 
-def _says_only(stored: bytes, texts: Collection[str]) -> bool:
+def says_only(stored: bytes, texts: Collection[str]) -> bool:
+    """Whether each choice of a stored reply is one of some texts, thoughts aside."""
     try:
         reply = with_answer_alone(reply_cache.decode_reply(stored))
     except ValueError:

@@ -1,10 +1,10 @@
-"""The reply cache as a whole: counted, pruned, and carried from one machine to another as Parquet.
+"""Export the reply cache to a Parquet file, and import it on another machine.
 
 An archive has a row per reply, sorted by key, so that equal caches give equal files:
-  key        what was asked of which model, 16 bytes
+  key        hash of the request and its model, 16 bytes
   identity   the model's full name
   reply      as JSON, in UTF-8
-  checksum   8 bytes of key and reply, held against them when the archive is read
+  checksum   8 bytes of key and reply, checked when the archive is read
 """
 
 from __future__ import annotations
@@ -12,22 +12,18 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core.checksums import is_sound
+from evobuild.core.cache_file import is_sound, model_number, open_readable, transaction
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.outs import whole
-from evobuild.core.params import load_params
-from evobuild.core.sqlite_cache import model_number, open_readable
 from evobuild.core.table_size import check_table_size
-from evobuild.models import registry, reply_cache
-from evobuild.models.params import RoleParams
-from evobuild.models.roles import chat_models
+from evobuild.models import reply_cache
 
 ARCHIVE = pl.Schema({"key": pl.Binary, "identity": pl.String, "reply": pl.Binary, "checksum": pl.Binary})
 MARK = "evobuild.replies"
@@ -41,16 +37,8 @@ MOST_CHARACTERS = 1000
 """Of a model's full name."""
 
 
-class Share(NamedTuple):
-    """What one model has in the reply cache."""
-
-    identity: str
-    replies: int
-    bytes: int
-
-
 class Moved(NamedTuple):
-    """What came of replies: taken over, and not (known already, or damaged)."""
+    """Counts of replies. taken: exported, imported, removed; left: damaged, already there, not removed."""
 
     taken: int
     left: int
@@ -58,12 +46,12 @@ class Moved(NamedTuple):
 
 @contextmanager
 def opened_reply_cache(file: Path) -> Iterator[sqlite3.Connection]:
-    """Open a reply cache that is there, to write if it may be written.
+    """Open an existing reply cache, to write if it may be written.
 
-    Raises UserError if it is not there, and whenever SQLite fails.
+    Raises UserError if it is missing, and whenever SQLite fails inside.
     """
     if not file.exists():
-        raise UserError(f"{file}: there is no reply store yet; a stage that asks a model begins one")
+        raise UserError(f"{file}: there is no reply cache yet; a stage that calls a model creates one")
     try:
         with closing(open_readable(file, reply_cache.KIND)) as connection:
             yield connection
@@ -71,21 +59,10 @@ def opened_reply_cache(file: Path) -> Iterator[sqlite3.Connection]:
         raise reply_cache.reply_cache_error(file, error) from error
 
 
-def count_replies(file: Path) -> list[Share]:
-    """Count the replies of each model and the bytes of their text, the most first."""
-    with opened_reply_cache(file) as connection:
-        names = dict(connection.execute("SELECT number, identity FROM models").fetchall())
-        counts = reply_cache.KIND.segments(connection).counts()
-    shares = [Share(names[each.model], each.values, each.bytes) for each in counts if each.model in names]
-    return sorted(shares, key=lambda each: (-each.replies, each.identity))
-
-
-def reply_table(shares: Sequence[Share]) -> str:
-    """Lay the counts out as text, with their sum."""
-    total = Share("all", sum(each.replies for each in shares), sum(each.bytes for each in shares))
-    lines = [f"{'replies':>12}  {'MB':>9}  model"]
-    lines += [f"{each.replies:>12,}  {each.bytes / 1e6:>9,.1f}  {each.identity}" for each in [*shares, total]]
-    return "\n".join(lines) + "\n"
+def model_numbers(connection: sqlite3.Connection, chooses: Callable[[str], bool]) -> list[int]:
+    """Get the numbers of the models whose identity `chooses` accepts."""
+    models = connection.execute("SELECT number, identity FROM models").fetchall()
+    return [number for number, identity in models if chooses(identity)]
 
 
 def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
@@ -103,15 +80,19 @@ def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
     ):
         parts: list[Path] = []
         with opened_reply_cache(cache) as connection:
-            of_models = "substr(identity, 1, length(?)) = ?"
-            found = reply_cache.replies_by_key(connection, of_models, (prefix, prefix))
+            names = [name for (name,) in connection.execute("SELECT identity FROM models ORDER BY identity")]
+            numbers = model_numbers(connection, lambda identity: identity.startswith(prefix))
+            found = reply_cache.replies_by_key(connection, numbers)
             while rows := list(itertools.islice(found, CHUNK)):
                 sound = [row for row in rows if not fault_of(*row)]
                 taken, left = taken + len(sound), left + len(rows) - len(sound)
                 parts.append(Path(folder, f"{len(parts):06}.parquet"))
                 write_replies(pl.DataFrame(sound, ARCHIVE, orient="row").lazy(), parts[-1])
         if not taken:
-            raise UserError(f"{cache}: holds no reply of a model whose identity begins with '{prefix}'")
+            raise UserError(
+                f"{cache}: has no reply of a model whose identity begins with '{prefix}'; "
+                f"its models: {', '.join(names) or 'none'}"
+            )
         write_replies(pl.scan_parquet(parts), partial)
     return Moved(taken, left)
 
@@ -125,9 +106,9 @@ def write_replies(rows: pl.LazyFrame, path: Path) -> None:
 
 
 def import_replies(*, cache: Path, archive: Path) -> Moved:
-    """Take an archive's replies into a reply cache, begun if need be; known keys stay as they are.
+    """Add an archive's replies to a reply cache, created if need be; replies that it has stay as they are.
 
-    Raises BadInput, and takes nothing, if the file is no archive or one of its rows is no sound reply.
+    Raises BadInput, and adds nothing, if the file is no archive or one of its rows is no sound reply.
     """
     rows = _read(archive)
     height = taken = 0
@@ -135,12 +116,9 @@ def import_replies(*, cache: Path, archive: Path) -> Moved:
         for chunk in chunks_of(rows):
             for place, row in enumerate(chunk, start=height + 1):
                 if wrong := fault_of(*row):
-                    raise BadInput(
-                        f"{archive}: row {place} is damaged: {wrong}; nothing is taken of the file"
-                    )
+                    raise BadInput(f"{archive}: row {place} is damaged: {wrong}; nothing is imported")
             height += len(chunk)
-        with closing(reply_cache.open_reply_cache(cache)) as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with closing(reply_cache.open_reply_cache(cache)) as connection, transaction(connection):
             for chunk in chunks_of(rows):
                 numbers = {name: model_number(connection, name) for name in {row[1] for row in chunk}}
                 given = [(key, numbers[name], reply, check) for key, name, reply, check in chunk]
@@ -169,7 +147,7 @@ def is_archive(file: Path) -> bool:
 
 
 def _read(archive: Path) -> pl.LazyFrame:
-    wanted = "expected a file that `evobuild store export` wrote"
+    wanted = "expected a file that `evobuild cache export` wrote"
     if not archive.is_file():
         raise BadInput(f"{archive}: no such file; {wanted}")
     check_table_size(archive)
@@ -183,7 +161,7 @@ def _read(archive: Path) -> pl.LazyFrame:
         raise BadInput(f"{archive}: a Parquet file, but no archive of replies; {wanted}")
     if mark != str(reply_cache.VERSION):
         raise BadInput(
-            f"{archive}: comes from version {mark} of the store, this program has {reply_cache.VERSION}"
+            f"{archive}: comes from version {mark} of the cache, this program has {reply_cache.VERSION}"
         )
     return rows
 
@@ -204,36 +182,3 @@ def fault_of(key: object, identity: object, reply: object, check: object) -> str
     except ValueError as error:
         return f"it is no reply ({str(error)[:80]})"
     return ""
-
-
-def begins_with(prefix: str) -> Callable[[str], bool]:
-    """Tell the models whose identity begins with a prefix. Raises UserError if it is empty."""
-    if not prefix:
-        raise UserError("--model is empty; expected how a model's identity begins, as `store stats` shows it")
-    return lambda identity: identity.startswith(prefix)
-
-
-def unused_models(params: Path) -> Callable[[str], bool]:
-    """Tell the models that no chat role of a params file names now.
-
-    Raises UserError if one of the roles' models cannot be found, and so has no identity.
-    """
-    models = load_params(params, RoleParams).models
-    current = {registry.engine_identity(model) for model in chat_models(models).values()}
-    return lambda identity: identity not in current
-
-
-def prune_replies(file: Path, drop: Callable[[str], bool]) -> Moved:
-    """Remove the replies of each model whose identity `drop` says yes to, and give their space back.
-
-    A little at a time, so that others read and write meanwhile. Returns what was removed, and what is left.
-    """
-    with opened_reply_cache(file) as connection:
-        models = connection.execute("SELECT number, identity FROM models").fetchall()
-        segments = reply_cache.KIND.segments(connection)
-        # A model's own row stays: a process that has the cache open knows it by its number.
-        removed = segments.delete_models([number for number, identity in models if drop(identity)])
-        if removed:
-            segments.give_space_back()
-        left = sum(each.values for each in segments.counts())
-    return Moved(removed, left)

@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from evobuild.core import cache_files
+from evobuild.core import sqlite_cache
 from evobuild.core.errors import UserError
-from evobuild.core.measurement_cache import Measurements
+from evobuild.core.sqlite_cache import Measurements
 from evobuild.models.reply_cache import ReplyCache
 
 
@@ -21,13 +21,13 @@ def fill(identity: str, values: dict[str, bytes]) -> None:
 def found(identity: str, contents: list[str]) -> dict[str, bytes]:
     with Measurements(identity) as kept:
         keys = {kept.key(content): content for content in contents}
-        return {keys[key]: value for key, value in kept.get(list(keys)).items()}
+        return {keys[key]: value for key, value in kept.get_many(list(keys)).items()}
 
 
 def test_it_lies_beside_the_reply_store(store) -> None:
     fill("losses m", {"a": b"1"})
-    assert cache_files.measurements_file() == store.with_name("measurements.sqlite")
-    assert cache_files.measurements_file().exists() and not store.exists()
+    assert sqlite_cache.measurements_file() == store.with_name("measurements.sqlite")
+    assert sqlite_cache.measurements_file().exists() and not store.exists()
 
 
 def test_what_was_put_is_found_by_content_of_the_same_identity_only(store) -> None:
@@ -63,12 +63,12 @@ def test_what_was_put_before_an_error_is_kept(store) -> None:
 
 def test_a_damaged_value_is_missing_said_and_replaced(store, capsys) -> None:
     fill("m", {"a": b"1", "b": b"2"})
-    with sqlite3.connect(cache_files.measurements_file()) as connection:
+    with sqlite3.connect(sqlite_cache.measurements_file()) as connection:
         connection.execute("UPDATE measurements SET measurement = x'39' WHERE measurement = x'31'")
     connection.close()
     with Measurements("m") as kept:
         keys = [kept.key("a"), kept.key("b")]
-        assert kept.get(keys) == {keys[1]: b"2"}
+        assert kept.get_many(keys) == {keys[1]: b"2"}
         kept.put(keys[0], b"1")
     assert "a stored measurement is damaged" in capsys.readouterr().err
     assert found("m", ["a"]) == {"a": b"1"}
@@ -76,13 +76,13 @@ def test_a_damaged_value_is_missing_said_and_replaced(store, capsys) -> None:
 
 def test_a_reply_store_is_not_taken_for_measurements(store, monkeypatch) -> None:
     ReplyCache(store, "m").__exit__(None, None, None)
-    monkeypatch.setattr(cache_files, "measurements_file", lambda: store)
+    monkeypatch.setattr(sqlite_cache, "measurements_file", lambda: store)
     with pytest.raises(UserError, match="no file of measurements"):
         Measurements("m")
 
 
 def test_a_file_that_is_no_sqlite_is_said_with_what_to_do(store) -> None:
-    cache_files.measurements_file().write_bytes(b"no database at all, but some text" * 99)
+    sqlite_cache.measurements_file().write_bytes(b"no database at all, but some text" * 99)
     with pytest.raises(UserError, match=r"damaged.*move it away"):
         Measurements("m")
 
@@ -91,8 +91,8 @@ def test_a_value_that_its_reader_cannot_read_is_missing_and_made_again(store, ca
     fill("m", {"a": b"1", "b": b"not a number"})
     with Measurements("m") as kept:
         keys = [kept.key("a"), kept.key("b")]
-        assert kept.found_as(int, keys) == {keys[0]: 1}
+        assert kept.get_decoded(int, keys) == {keys[0]: 1}
         kept.put(keys[1], b"2")
     assert capsys.readouterr().err.count("a stored measurement is damaged") == 1
     with Measurements("m") as kept:
-        assert kept.found_as(int, keys) == {keys[0]: 1, keys[1]: 2}
+        assert kept.get_decoded(int, keys) == {keys[0]: 1, keys[1]: 2}

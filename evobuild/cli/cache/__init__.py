@@ -1,0 +1,1 @@
+"""`evobuild cache`: export, import and prune the reply cache."""

@@ -1,1 +1,0 @@
-"""`evobuild store`: the reply cache as a whole."""
