@@ -28,9 +28,9 @@ class Params(WritesTables):
     models: Models
 
     def templates(self) -> tuple[str, ...]:
-        from evobuild.evolution.prompts_sent import KNOWN_PROMPTS
+        from evobuild.evolution.prompts_sent import known_templates
 
-        return KNOWN_PROMPTS if self.models.reward else ()
+        return known_templates() if self.models.reward else ()
 
     def named_files(self) -> tuple[str, ...]:
         return (self.evolve.file,) if self.models.reward else ()

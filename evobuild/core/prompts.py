@@ -150,6 +150,12 @@ def included(names: Iterable[str]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def variables(name: str) -> set[str]:
+    """The variables that a prompt takes, itself or by what it includes. Raises BadInput as `included`."""
+    parsed = (_parsed(current_folder(), each) for each in included([name]))
+    return {variable for each in parsed for variable in meta.find_undeclared_variables(each)}
+
+
 def _parsed(folder: Path, name: str) -> jinja2.nodes.Template:
     """Parse a prompt; nothing of it is computed, as its constants are where it is compiled."""
     with _named(folder, name):

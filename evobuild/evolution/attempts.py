@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
+from evobuild.core.draws import draw_value
 from evobuild.core.errors import UserError
 from evobuild.core.instructions import Instruction
 from evobuild.core.rejects import Reject
 from evobuild.evolution import equality, methods
 from evobuild.evolution.equality import Pair, Verdict
 from evobuild.evolution.params import Failures
-from evobuild.evolution.step import Step, read_child
+from evobuild.evolution.step import MOST_CALLS, Step, read_child
 from evobuild.models.client import Model
 
-MOST_CALLS = 8
-"""Calls about one row that a strategy may make in one attempt."""
 SHOWN = 200
 """Characters of a judge's reply in the detail of a reject."""
 
@@ -108,10 +107,18 @@ class Evolution:
         def requests() -> Iterator[Request]:
             for call in calls:
                 asked[call.key] = call
-                yield Request(call.key, "evolve", (Message("user", call.step.prompt),), sampling)
+                own = sample_sampling(sampling, call.step.sample)
+                yield Request(call.key, "evolve", (Message("user", call.step.prompt),), own)
 
         for reply in self.evolver.generate(requests()):
             yield asked.pop(reply.key), reply
+
+
+def sample_sampling(sampling: Sampling, sample: int) -> Sampling:
+    """How the evolver is asked for one of several replies to a prompt, the first by the sampling itself."""
+    if not sample:
+        return sampling
+    return replace(sampling, seed=int(draw_value(sampling.seed, "sample", str(sample)) * 2**31))
 
 
 def _with_following(calls: Iterable[_Call], following: deque[_Call]) -> Iterator[_Call]:

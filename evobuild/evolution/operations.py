@@ -1,30 +1,24 @@
-"""The strategy `evol`: fixed operations of Evol-Instruct (arXiv:2304.12244), ordered as in arXiv:2412.11231.
+"""The strategy `evol`: declared operations, as those of Evol-Instruct (arXiv:2304.12244), by domain.
 
-Five work in depth: they keep the input, or give a new one; complicate_input is about the input
-alone. A child in breadth is a new task and starts without one. Which operations there are is a
-matter of the domain.
+They are ordered as in arXiv:2412.11231. What an operation asks, and what becomes of its replies, is said by
+its template (`declared_operations`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 from evobuild.core.draws import draw_value
 from evobuild.core.instructions import EVOL, Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import current_folder, render
 from evobuild.evolution import methods
+from evobuild.evolution.declared_operations import Operation, read_operation
 from evobuild.evolution.params import Evolve
 from evobuild.evolution.step import Plan, RoundSource, Step, earlier_turns
 
-OPERATIONS = {
-    "constraints": "evolve/constraints.jinja",
-    "deepening": "evolve/deepening.jinja",
-    "concretizing": "evolve/concretizing.jinja",
-    "reasoning": "evolve/reasoning.jinja",
-    "complicate_input": "evolve/complicate_input.jinja",
-    "breadth": "evolve/breadth.jinja",
-}
 DEFAULT = "default"
 """The key of the operations of every domain that has none of its own."""
 
@@ -91,12 +85,39 @@ def round_number(name: str) -> int:
 
 
 def _of(sets: OperationSets, row: Instruction) -> Sequence[str]:
-    return sets.get(row.domain) or sets[DEFAULT]
+    """The operations of a row's domain; those of DEFAULT only as far as they are for it."""
+    if own := sets.get(row.domain):
+        return own
+    return _default_of(tuple(sets[DEFAULT]), row.domain, current_folder())
+
+
+@cache
+def _default_of(names: tuple[str, ...], domain: str, folder: Path) -> Sequence[str]:
+    """Those of some operations that are for a domain. folder: of the prompts that declare them."""
+    found = {name: read_operation(name).traits.domains for name in names}
+    return [name for name in names if not found[name] or domain in found[name]]
 
 
 def operation_step(name: str, row: Instruction) -> Step:
-    """Evolve a row by one operation."""
+    """Evolve a row by one operation, into as many children as it has."""
+    operation = read_operation(name)
+    first, *others = (_step(operation, row, sample) for sample in range(operation.traits.children))
+    return first._replace(also=tuple(others))
+
+
+def _step(operation: Operation, row: Instruction, sample: int, replies: tuple[str, ...] = ()) -> Step:
+    """Ask what comes after some replies of an operation's steps. sample: which of its children, from 0."""
+    traits, templates = operation.traits, operation.templates
+    given = dict(zip(traits.steps, replies, strict=False))
     prompt = render(
-        OPERATIONS[name], history=earlier_turns(row), instruction=row.instruction, input=row.input
+        templates[len(replies)],
+        **given,
+        history=earlier_turns(row),
+        instruction=row.instruction,
+        input=row.input,
     )
-    return Step(row, EVOL, name, prompt, methods.bare_instruction, name != "breadth")
+    step = Step(row, EVOL, operation.name, prompt, methods.bare_instruction, traits.keeps_input)
+    step = step._replace(new_task=traits.new_task, sample=sample)
+    if len(replies) == len(traits.steps):
+        return step
+    return step._replace(then=lambda text: _step(operation, row, sample, (*replies, text.strip())))

@@ -13,6 +13,7 @@ from evobuild.core.params import (
     Decoding,
     Few,
     FewOrNone,
+    Name,
     Section,
     Share,
     Temperature,
@@ -23,8 +24,8 @@ from evobuild.core.params import (
 Strategy = Literal["auto", "evol"]
 """See `strategies`, which has the function of each."""
 MethodName = Literal["optimized", "e0", "weak", "file"]
-Operation = Literal["constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth"]
-Operations = Annotated[list[Operation], Field(min_length=1)]
+Operations = Annotated[list[Name], Field(min_length=1)]
+"""Names of operations, each declared by a template in the folder of prompts: `declared_operations`."""
 
 
 class Optimize(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -14,24 +15,29 @@ from evobuild.core.prompts import prompt_file
 from evobuild.core.rejects import Reject
 from evobuild.evolution import methods, operations
 from evobuild.evolution.auto import method_operation, plan_by_method
+from evobuild.evolution.declared_operations import operation_names, operation_template, read_operation
 from evobuild.evolution.step import Plan, Step
 from evobuild.scoring.reward import EvolverTurns
 
 KnownPlans = Mapping[str, tuple[Plan, str]]
 """From an operation's name to how it asks, and the place of its text."""
 
-KNOWN_PROMPTS = (*operations.OPERATIONS.values(), "evolve/e0.jinja", "evolve/weak.jinja")
-"""Those of `known_plans` and `known_methods`."""
-
 _NOT_EVOLVED = ("", AUTOIF)
 """Strategies."""
 
 
+def known_templates() -> tuple[str, ...]:
+    """Name the prompts of `known_plans` and `known_methods`."""
+    declared = (read_operation(name).templates for name in operation_names())
+    return (*(name for each in declared for name in each), "evolve/e0.jinja", "evolve/weak.jinja")
+
+
 def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
-    """How each fixed operation asks, and each of some methods, given as place and text; the first counts."""
+    """How each operation asks, and each of some methods, given as place and text; the first counts."""
     found: dict[str, tuple[Plan, str]] = {}
-    for name, prompt in operations.OPERATIONS.items():
-        found[name] = operations.plan_in_turn({operations.DEFAULT: [name]}, "r1"), str(prompt_file(prompt))
+    for name in operation_names():
+        place = str(prompt_file(operation_template(name)))
+        found[name] = partial(operations.operation_step, name), place
     for place, method in texts:
         found.setdefault(method_operation(method), (plan_by_method(method), place))
     return found
@@ -56,7 +62,8 @@ def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[S
     if operation not in known:
         return None, f"the text of {operation or 'its method'} is not here"
     plan, place = known[operation]
-    return plan(parent), place
+    step = plan(parent)
+    return (None, f"{place} asks in steps, whose replies are not kept") if step.then else (step, place)
 
 
 def is_evolved(row: Instruction) -> bool:

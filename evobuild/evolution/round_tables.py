@@ -107,7 +107,7 @@ class RoundTables:
         told = attempt.number, reply.prompt_tokens, choice.tokens, choice.text, best, choice.reasoning
         self._rows["replies"].append((row.id, *told))
         self._counts["unclear_verdicts"] += not attempt.judged
-        if step.keeps_input:
+        if not step.new_task:
             lost = elimination.lost_content(step.parent, row.instruction, row.input)
             for kind in {_kind(each) for each in lost}:
                 self._lost_content[kind] += 1

@@ -27,13 +27,18 @@ _NO_INPUT = re.compile(
 )
 
 
+MOST_CALLS = 8
+"""Calls about one child that a strategy may make in one attempt."""
+
+
 class Step(NamedTuple):
     """How one row is evolved: strategy and operation, the prompt, how its reply is read, if input stays.
 
     read takes the new instruction out of a reply, and raises methods.Unparsable. A strategy may ask more
     than once, and for more than one child: then gives the step that asks next, from the text of a reply
     that holds no child yet (and raises as read does); also holds further steps of the same row, each for
-    a child of its own. steps: how many its row has.
+    a child of its own. steps: how many its row has. new_task: the child is another task than its parent.
+    sample: which reply to its prompt is taken, from 0.
     """
 
     parent: Instruction
@@ -45,6 +50,8 @@ class Step(NamedTuple):
     then: Callable[[str], Step] | None = None
     also: tuple[Step, ...] = ()
     steps: int = 1
+    new_task: bool = False
+    sample: int = 0
 
 
 Plan = Callable[[Instruction], Step]
@@ -79,7 +86,11 @@ def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failur
     given = _kept_input(evolved, step) if new is None else new
     if failure := _failure(step, evolved, given, rules):
         return Reject(parent.id, *failure, reply.text)
-    if rules.lost_content and step.keeps_input and (lost := elimination.lost_content(parent, evolved, given)):
+    if (
+        rules.lost_content
+        and not step.new_task
+        and (lost := elimination.lost_content(parent, evolved, given))
+    ):
         return Reject(parent.id, "lost content", ", ".join(lost), reply.text)
     content = content_id(parent.history, evolved, given)
     return Instruction(

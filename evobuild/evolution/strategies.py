@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from evobuild.core.prompts import current_folder
 from evobuild.evolution.auto import plan_auto
-from evobuild.evolution.operations import OPERATIONS, plan_evol
+from evobuild.evolution.declared_operations import read_operation
+from evobuild.evolution.operations import plan_evol
 from evobuild.evolution.params import Evolve, Strategy
 from evobuild.evolution.step import Plan, RoundSource
 
@@ -23,7 +24,8 @@ def templates_of_strategy(params: Evolve) -> tuple[str, ...]:
     if params.strategy == "auto":
         return (f"evolve/{params.method}.jinja",) if params.method in ("e0", "weak") else ()
     if params.strategy == "evol":
-        return tuple(sorted({OPERATIONS[name] for names in params.operations.values() for name in names}))
+        named = {name for names in params.operations.values() for name in names}
+        return tuple(sorted({template for name in named for template in read_operation(name).templates}))
     folder = current_folder()
     return tuple(sorted(path.relative_to(folder).as_posix() for path in (folder / "evolve").glob("*.jinja")))
 

@@ -326,6 +326,13 @@ def test_every_domain_has_operations(shipped, operations, message):
     check_params(changed(shipped, "evolve", operations=operations | {"default": ["breadth"]}))
 
 
+def test_an_operation_that_no_template_declares_is_refused(shipped):
+    given = changed(shipped, "evolve", operations={"default": ["constrains"]})
+    assert refused(given).startswith(
+        "params.yaml: evolve.operations: unknown operation 'constrains'; did you mean 'constraints'?"
+    )
+
+
 def test_a_retry_needs_a_new_sample(shipped):
     greedy = changed(shipped, "evolve", on_failure="retry", temperature=0.0)
     assert "evolve.on_failure is 'retry' at evolve.temperature 0" in refused(greedy)

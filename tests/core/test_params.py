@@ -384,8 +384,8 @@ def test_a_key_that_is_gone_is_refused_as_such(section, key, remedy):
         ("max_ifd: null", "max_idf: 1", "unknown key 'select.filters.max_idf'; did you mean 'max_ifd'?"),
         (
             "reasoning, breadth]",
-            "reasoning, width]",
-            "evolve.operations.chat.4: unknown value 'width'; choose from: constraints",
+            "reasoning, Width]",
+            "evolve.operations.chat.4 is 'Width'; expected a name of small letters",
         ),
         ("r3: {parent: r2}", "R3: {parent: r2}", "rounds.R3 is 'R3'; expected a name of small letters"),
         ("r3: {parent: r2}", "3: {parent: r2}", "the key '3' is no text"),

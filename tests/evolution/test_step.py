@@ -22,7 +22,8 @@ BY_METHOD = plan_by_method(METHOD)
 NAMES = ["constraints", "deepening", "breadth"]
 LABEL = "#Finally Rewritten Instruction#:"
 HARDER = f"{LABEL} Name a long river in Asia."
-IN_DEPTH = [name for name in operations.OPERATIONS if name != "breadth"]
+OPERATIONS = ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")
+IN_DEPTH = [name for name in OPERATIONS if name != "breadth"]
 
 
 def by(*names, **domains):
@@ -71,7 +72,7 @@ def test_by_hash_a_row_takes_its_turn_wherever_its_seed_row_stands(row):
 @pytest.mark.parametrize("schedule", ["fixed", "hashed"])
 @pytest.mark.parametrize("number", [4, 5])
 def test_no_lineage_repeats_an_operation_before_all_had_their_turn(number, schedule):
-    names = list(operations.OPERATIONS)[:number]
+    names = list(OPERATIONS)[:number]
     sources = [SourceRow(str(place), place, (), f"Row {place}.", "", "", None) for place in range(400)]
     split = split_seed_rows(
         sources,
@@ -134,14 +135,14 @@ def test_a_draw_depends_on_seed_round_and_row_and_on_no_place(row):
     assert first not in (drawn(2, "r1"), drawn(1, "r2"))
 
 
-@pytest.mark.parametrize("name", operations.OPERATIONS)
+@pytest.mark.parametrize("name", OPERATIONS)
 def test_only_a_child_in_breadth_starts_without_the_input(row, name):
     parent = row("Sum these up.", input="1, 2, 3")
     child = child_of(parent, "Average these.", by(name))
     assert child.input == ("" if name == "breadth" else "1, 2, 3")
 
 
-@pytest.mark.parametrize("plan", [BY_METHOD, *map(by, operations.OPERATIONS)])
+@pytest.mark.parametrize("plan", [BY_METHOD, *map(by, OPERATIONS)])
 def test_the_evolver_sees_instruction_input_and_conversation(row, plan):
     parent = row(
         "Sum these up.", input="1, {{ 2 }}, {instruction}", history=(("user", "Hi."), ("assistant", "Hello."))
@@ -152,8 +153,8 @@ def test_the_evolver_sees_instruction_input_and_conversation(row, plan):
 
 
 def test_every_operation_asks_for_something_else(row):
-    prompts = {by(name)(row()).prompt for name in operations.OPERATIONS}
-    assert len(prompts) == len(operations.OPERATIONS) == 6
+    prompts = {by(name)(row()).prompt for name in OPERATIONS}
+    assert len(prompts) == len(OPERATIONS) == 6
 
 
 def test_a_child_descends_from_its_parent(row):

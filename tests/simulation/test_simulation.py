@@ -48,6 +48,7 @@ RULES = Failures(
     lost_content=False,
     equal=False,
 )
+OPERATIONS = ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")
 GOOD = [CLAUSES[clause] for clause in ("keep", "self_contained", "no_answer", "concrete")]
 SAID = {"echoed": "markers copied", "translated": "language changed", "swollen": "grew too long"}
 SAID |= {"dropped": "lost content", "lost": "loss of key information", "stagnant": "stagnant complexity"}
@@ -180,7 +181,7 @@ def test_small_evolves_further_and_names_more_methods():
     assert len(ways["small"]) > 8 and ways["small"].most_common(1)[0][1] < ways["large"].most_common(1)[0][1]
 
 
-@pytest.mark.parametrize("operation", ["e0", *operations.OPERATIONS])
+@pytest.mark.parametrize("operation", ["e0", *OPERATIONS])
 def test_the_language_of_the_parent_is_kept_nearly_always(operation):
     plan = (
         plan_by_method(e0()) if operation == "e0" else operations.plan_in_turn({"default": [operation]}, "r1")
@@ -201,7 +202,7 @@ def test_the_language_of_the_parent_is_kept_nearly_always(operation):
 def test_no_text_breaks_it(text):
     pair = {"first": {"instruction": text, "input": text}, "second": {"instruction": "a", "input": ""}}
     cases = [{"number": 1, "history": [{"role": "user", "content": text}], "stages": [text, "a", text]}]
-    prompts = [given(f"evolve/{name}", text) for name in operations.OPERATIONS]
+    prompts = [given(f"evolve/{name}", text) for name in OPERATIONS]
     prompts += [e0().replace("{instruction}", text), render("judge/equal.jinja", history=[], **pair)]
     prompts += [render("judge/method_keyword.jinja", method=text), given("judge/tags", text), text]
     prompts += [render("optimize/improve.jinja", feedback=text, method=text)]

@@ -7,7 +7,7 @@ import os
 from evobuild.answering.response_prompt import SHIPPED, response_template
 from evobuild.autoif.params import AutoIF
 from evobuild.autoif.records import meets
-from evobuild.cli.check import evaluation, selection, toys, training
+from evobuild.cli.check import evaluation, operations, selection, toys, training
 from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.contracts import earlier
@@ -142,6 +142,7 @@ def _check_evolve(params: Params) -> None:
         raise BadParams(
             f"params.yaml: evolve.operations has {found}; expected 'default', too, for every other domain"
         )
+    operations.check_operations(given)
     if given.on_failure == "retry" and given.temperature == 0:
         raise BadParams(
             "params.yaml: evolve.on_failure is 'retry' at evolve.temperature 0, "
