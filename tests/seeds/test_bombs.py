@@ -6,6 +6,8 @@ import gzip
 import json
 import random
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import patience
 import polars as pl
@@ -29,28 +31,35 @@ def table(**columns: object) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-BOMBS = {
-    "line.jsonl.gz": zipped(b'{"instruction": "', b"a", 300),
-    "rows.jsonl.gz": zipped(b"", ROW, 300),
-    "blank.jsonl.gz": zipped(b"", b"\n", 300),
-    "array.json.gz": zipped(b"[", b"[],", 300),
-    "text.json.gz": zipped(b'[{"instruction": "', b"a", 300),
-    "twice.jsonl.gz": gzip.compress(zipped(b"", ROW, 2000)),
-    "long.jsonl": b'{"instruction": "' + b"a" * (17 * MEGABYTE) + b'", "output": "b"}\n',
-    "dictionary.parquet": table(instruction=["a" * MEGABYTE] * 300, output=["b"] * 300),
-    "texts.parquet": table(instruction=[f"{'a' * MEGABYTE}{number}" for number in range(100)]),
-    "rows.parquet": table(instruction=pl.repeat("a", 20_000_000, eager=True)),
-    "nulls.parquet": table(instruction=pl.repeat(None, 20_000_000, dtype=pl.String, eager=True)),
-    "turns.parquet": table(messages=[[{"role": "user", "content": "a" * 100_000}] * 50] * 100),
-    "lists.parquet": table(instruction=["a"] * 20, other=[[[0] * 1000] * 1000] * 20),
-    "bytes.parquet": table(instruction=["a"] * 300, other=[b"\0" * MEGABYTE] * 300),
+BOMBS: dict[str, Callable[[], bytes | pl.DataFrame]] = {
+    "line.jsonl.gz": lambda: zipped(b'{"instruction": "', b"a", 300),
+    "rows.jsonl.gz": lambda: zipped(b"", ROW, 300),
+    "blank.jsonl.gz": lambda: zipped(b"", b"\n", 300),
+    "array.json.gz": lambda: zipped(b"[", b"[],", 300),
+    "text.json.gz": lambda: zipped(b'[{"instruction": "', b"a", 300),
+    "twice.jsonl.gz": lambda: gzip.compress(zipped(b"", ROW, 2000)),
+    "long.jsonl": lambda: b'{"instruction": "' + b"a" * (17 * MEGABYTE) + b'", "output": "b"}\n',
+    "dictionary.parquet": lambda: table(instruction=["a" * MEGABYTE] * 300, output=["b"] * 300),
+    "texts.parquet": lambda: table(instruction=[f"{'a' * MEGABYTE}{number}" for number in range(100)]),
+    "rows.parquet": lambda: table(instruction=pl.repeat("a", 20_000_000, eager=True)),
+    "nulls.parquet": lambda: table(instruction=pl.repeat(None, 20_000_000, dtype=pl.String, eager=True)),
+    "turns.parquet": lambda: table(messages=[[{"role": "user", "content": "a" * 100_000}] * 50] * 100),
+    "lists.parquet": lambda: table(instruction=["a"] * 20, other=[[[0] * 1000] * 1000] * 20),
+    "bytes.parquet": lambda: table(instruction=["a"] * 300, other=[b"\0" * MEGABYTE] * 300),
 }  # fmt: skip
+"""By name of the file, what makes its content: up to a gigabyte in memory, so one at a time."""
+
+
+def lay_bomb(folder: Path, name: str) -> Path:
+    """Write a bomb."""
+    file, content = folder / name, BOMBS[name]()
+    content.write_parquet(file) if isinstance(content, pl.DataFrame) else file.write_bytes(content)
+    return file
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused(tmp_path, name):
-    file, content = tmp_path / name, BOMBS[name]
-    content.write_parquet(file) if isinstance(content, pl.DataFrame) else file.write_bytes(content)
+    file = lay_bomb(tmp_path, name)
     with patience.Patience(60).limit("the refusal"), pytest.raises(BadInput) as caught:
         for _ in read_seed_rows(file):
             pass
@@ -76,8 +85,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
 
 @pytest.mark.parametrize("name", ["line.jsonl.gz", "texts.parquet"])
 def test_a_bomb_takes_less_than_a_gigabyte(tmp_path, name):
-    file, content = tmp_path / name, BOMBS[name]
-    content.write_parquet(file) if isinstance(content, pl.DataFrame) else file.write_bytes(content)
+    file = lay_bomb(tmp_path, name)
     done = patience.run([sys.executable, "-c", READ, str(file)], 120, check=True)
     said, kilobytes = done.stdout.splitlines()
     assert name in said
