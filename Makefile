@@ -11,7 +11,7 @@ export DVC_NO_ANALYTICS := 1
 # DVC's own place for it is writable for every user of the machine, who could so run code as this one.
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.evobuild/dvc
 
-.PHONY: private repro test test-engines test-browser test-sandbox test-wheel test-sharing lint bench clean-outs
+.PHONY: private repro test test-line test-engines test-browser test-sandbox test-wheel test-sharing lint bench clean-outs
 
 repro: .venv/ready private
 	evobuild repro
@@ -21,6 +21,10 @@ private:
 
 test: .venv/ready lint
 	pytest
+
+# A line that is killed, grows, is changed, shared and built again, and the examples of CONTRIBUTING.md; minutes.
+test-line: .venv/ready
+	$(PATIENCE) 1800 pytest tests/line
 
 # Every engine against real peers, the servers of vLLM and llama.cpp among them, on the CPU, and exports
 # by the loader of LLaMA-Factory, in an environment of its own; minutes.

@@ -155,7 +155,7 @@ def million(figures: Figures, folder: Path) -> None:
 
 def kills(figures: Figures, count: int) -> None:
     """Many seeded kills of DVC, of the stage and of both during a repro; tables must not differ."""
-    sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/pipeline")]
+    sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/line")]
     import test_kill
     import workspace
 

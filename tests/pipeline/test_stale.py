@@ -3,7 +3,7 @@
 Cases follow from what scripts declare. DVC is asked in this process, about a pipeline whose outs are
 placeholders; one question is about many edits, for DVC names the dependencies that changed. Declarations have
 other witnesses: the tables by hand below, grimp for modules (tests/support/closures.py), and what stages open
-and import as they run (test_line.py).
+and import as they run (tests/line/test_line_rebuilt.py).
 """
 
 from __future__ import annotations
