@@ -6,11 +6,17 @@ import json
 import os
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 
 import patience
 import pytest
 from attacks import nobody
+from attacks.attacks import ATTACKS
+from attacks.forgeries import FORGERIES
+from attacks.hold import FURTHER
+from attacks.loopholes import LOOPHOLES
+from workspace import ROOT
 
 HERE = Path(nobody.__file__).parent
 
@@ -58,3 +64,20 @@ def test_no_function_ends_a_stage_or_loses_another_row(user, words):
     counts = found(user(words))
     assert counts["failures"] == [] and counts["ended"] == 0
     assert counts["constraints"] >= 300
+
+
+def counted(heading):
+    """The numbers in the last column but one of a table of the page on the sandbox."""
+    text = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
+    table = text.partition(heading)[2].partition("\n\n")[0]
+    return [int(row.split("|")[2]) for row in table.splitlines()[2:]]
+
+
+def test_the_page_on_the_sandbox_counts_the_attacks_as_they_are():
+    for heading, attacks, exams in (
+        ("| attack | programs |", ATTACKS, FORGERIES),
+        ("| further attack | programs |", FURTHER, LOOPHOLES),
+    ):
+        kinds = Counter(each.kind for each in attacks)
+        assert sorted(counted(heading)) == sorted([*kinds.values(), len(exams)])
+    assert len({each.name for each in ATTACKS + FURTHER}) == len(ATTACKS + FURTHER)

@@ -10,15 +10,10 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 import patience
 import pytest
-from attacks.attacks import ATTACKS
-from attacks.forgeries import FORGERIES
-from attacks.hold import FURTHER
-from attacks.loopholes import LOOPHOLES
 
 from evobuild import sandbox
 from evobuild.core.errors import UserError
@@ -437,20 +432,3 @@ def test_another_system_than_linux_is_refused(monkeypatch):
     monkeypatch.setattr(choice.sys, "platform", "darwin")
     with pytest.raises(UserError, match="it needs Linux"):
         choice.best_isolation(LIMITS.model_copy(update={"allow_weaker_isolation": True}))
-
-
-def counted(heading):
-    """The numbers in the last column but one of a table of the page on the sandbox."""
-    text = (ROOT / "docs/sandbox.md").read_text(encoding="utf-8")
-    table = text.partition(heading)[2].partition("\n\n")[0]
-    return [int(row.split("|")[2]) for row in table.splitlines()[2:]]
-
-
-def test_the_page_on_the_sandbox_counts_the_attacks_as_they_are():
-    for heading, attacks, exams in (
-        ("| attack | programs |", ATTACKS, FORGERIES),
-        ("| further attack | programs |", FURTHER, LOOPHOLES),
-    ):
-        kinds = Counter(each.kind for each in attacks)
-        assert sorted(counted(heading)) == sorted([*kinds.values(), len(exams)])
-    assert len({each.name for each in ATTACKS + FURTHER}) == len(ATTACKS + FURTHER)
