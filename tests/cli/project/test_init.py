@@ -15,11 +15,13 @@ import yaml
 from workspace import ROOT
 
 from evobuild import __main__ as command
+from evobuild.cli.pipeline import lock as locking
 from evobuild.cli.project import init, repository
 from evobuild.cli.project.template import BASE, PARTS, pack, shipped_files, unpack
 from evobuild.core import library
 from evobuild.core.errors import BadInput
 from evobuild.process import lock
+from evobuild.process.imports import Sources
 from evobuild.process.version import __version__
 
 
@@ -29,8 +31,14 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return template.lay_out(tmp_path_factory.mktemp("template"))
 
 
+@pytest.fixture(scope="module")
+def digests(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of digests of modules: one for all projects, each of which would read every module."""
+    return tmp_path_factory.mktemp("digests") / "imports.json"
+
+
 @pytest.fixture(autouse=True)
-def home(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(shipped: Path, digests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to begin in, and a git that knows its user."""
     for key, value in workspace.environment().items():
         if key.startswith("GIT_"):
@@ -39,6 +47,7 @@ def home(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     own.mkdir()
     monkeypatch.chdir(own)
     monkeypatch.setattr(library, "template_folder", lambda: shipped)
+    monkeypatch.setattr(locking, "stage_sources", lambda: Sources(Path.cwd(), digests))
     return own
 
 
@@ -65,31 +74,19 @@ def test_its_params_and_prompts_are_those_that_are_shipped(home: Path, shipped: 
         assert (home / "mine" / name).read_bytes() == (shipped / name).read_bytes()
 
 
-def test_dvc_runs_there_at_once_and_has_nothing_to_do_again(home: Path) -> None:
-    begin("mine")
-    workspace.run(home / "mine", "dvc", "repro", "seed")
-    assert "up to date" in workspace.run(home / "mine", "dvc", "repro", "seed")
-    assert (home / "mine" / "data/rounds/r0.parquet").is_file()
-
-
-def test_another_content_of_the_library_makes_its_stages_stale(home: Path) -> None:
+def test_dvc_runs_there_at_once_and_again_only_what_another_library_makes_stale(home: Path) -> None:
     begin("mine")
     own = home / "mine"
     workspace.run(own, "dvc", "repro", "seed")
-    lock = yaml.safe_load((own / "evobuild.lock").read_text())
+    assert "up to date" in workspace.run(own, "dvc", "repro", "seed")
+    assert (own / "data/rounds/r0.parquet").is_file()
     text = (own / "evobuild.lock").read_text()
-    (own / "evobuild.lock").write_text(text.replace(lock["stages"]["rate"], "0" * 32))
+    digests = yaml.safe_load(text)["stages"]
+    (own / "evobuild.lock").write_text(text.replace(digests["rate"], "0" * 32))
     assert "seed" not in json.loads(workspace.run(own, "dvc", "status", "--json", "seed"))
-    (own / "evobuild.lock").write_text(text.replace(lock["stages"]["seed"], "0" * 32))
+    (own / "evobuild.lock").write_text(text.replace(digests["seed"], "0" * 32))
     assert "seed" in json.loads(workspace.run(own, "dvc", "status", "--json", "seed"))
-
-
-def test_a_stage_does_not_run_with_another_library_than_that_of_the_lock(home: Path) -> None:
-    begin("mine")
-    own = home / "mine"
-    lock = yaml.safe_load((own / "evobuild.lock").read_text())
-    text = (own / "evobuild.lock").read_text()
-    (own / "evobuild.lock").write_text(text.replace(lock["stages"]["check"], "0" * 32))
+    (own / "evobuild.lock").write_text(text.replace(digests["check"], "0" * 32))
     said = workspace.run(own, "dvc", "repro", "check", expect=255)
     assert "evobuild.lock: the stage check has other code; renew it with: evobuild pipeline" in said
 
