@@ -108,14 +108,14 @@ def test_the_branch_is_added_to_the_pools_that_are_there(tmp_path: Path, rounds:
     assert (by_preset.branches, by_preset.pools) == (found.branches, found.pools)
 
 
-@pytest.mark.parametrize("before", NAMES)
-def test_a_preset_is_set_in_one_experiment_after_another(tmp_path: Path, before: str) -> None:
-    earlier = applied(tmp_path, preset.options(before)).read_text()
-    for name in NAMES:
-        (tmp_path / "params.yaml").write_text(earlier)
-        apply_overrides(str(tmp_path / "params.yaml"), preset.options(name)[1::2])
-        found, wanted = read_yaml(tmp_path / "params.yaml"), preset.read_preset(name)
-        assert {key: at(found, key) for key in wanted} == wanted
+@pytest.mark.parametrize("names", [NAMES, NAMES[::-1]], ids=["by name", "backwards"])
+def test_a_preset_is_set_in_one_experiment_after_another(tmp_path: Path, names: list[str]) -> None:
+    """In both orders, so that each comes after each other one."""
+    path = applied(tmp_path, [])
+    for name in names:
+        apply_overrides(str(path), preset.options(name)[1::2])
+        found, wanted = read_yaml(path), preset.read_preset(name)
+        assert {key: at(found, key) for key in wanted} == wanted, name
 
 
 @pytest.mark.parametrize("value", ["[]", "[a]"])

@@ -5,12 +5,13 @@ Each case is a small project, one thing wrong in it, and the stage that must say
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import patience
@@ -18,6 +19,11 @@ import polars as pl
 import pytest
 import workspace
 from workspace import SHIPPED_PARAMS
+
+from evobuild.core import prompts
+from evobuild.core import stage as stages
+
+Here = Callable[[Path, str], tuple[object, str]]
 
 GOOD = [
     {"instruction": f"Name {number} rivers of a country you like.", "output": "Loire"} for number in range(12)
@@ -247,20 +253,63 @@ CASES: dict[str, tuple[Callable[[Path], str], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_bad_input_is_said_in_two_lines_and_leaves_nothing(sound: Path, tmp_path: Path, case: str) -> None:
-    root = tmp_path / "project"
-    shutil.copytree(sound, root, symlinks=True)
-    spoil, fragment = CASES[case]
-    done = stage(root, spoil(root))
-    said = done.stderr.strip()
-    assert done.returncode == 1, said
-    assert fragment in said
+@pytest.fixture
+def own_prompts() -> Iterator[None]:
+    """Templates that are read anew, for `prompts` is another folder in each project."""
+    cached = (prompts._environment, prompts._template, prompts._is_plain)
+    for function in cached:
+        function.cache_clear()
+    yield
+    for function in cached:
+        function.cache_clear()
+
+
+@pytest.fixture
+def stage_here(
+    own_prompts: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """Run a stage as its script does, but in this process; give its exit code and what it says."""
+
+    def run(root: Path, command: str) -> tuple[object, str]:
+        name, *words = command.split()
+        monkeypatch.chdir(root)
+        monkeypatch.setenv("EVOBUILD_STORE", str(root / "store.sqlite"))
+        monkeypatch.setattr(sys, "argv", [f"stages/{name}.py", *words])
+        monkeypatch.setattr(stages, "die_with_parent", lambda: None)
+        monkeypatch.setattr(stages, "supervise", lambda name: None)
+        monkeypatch.setattr(stages.gc, "set_threshold", lambda count: None)
+        with pytest.raises(SystemExit) as ended:
+            stages.run(importlib.import_module(f"stages.{name}").main)
+        return ended.value.code, capsys.readouterr().err.strip()
+
+    return run
+
+
+def check_refusal(root: Path, case: str, code: object, said: str) -> None:
+    assert code == 1, said
+    assert CASES[case][1] in said
     assert len(said.splitlines()) <= 2, said
     assert "Traceback" not in said
     # A stage that loses all its rows leaves their reasons.
     left = [path.name for path in (root / "o").iterdir()] if (root / "o").is_dir() else []
     assert left == (["rej.parquet"] if case == "only empty instructions" else [])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_input_is_said_in_two_lines_and_leaves_nothing(
+    sound: Path, tmp_path: Path, stage_here: Here, case: str
+) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(sound, root, symlinks=True)
+    check_refusal(root, case, *stage_here(root, CASES[case][0](root)))
+
+
+@pytest.mark.parametrize("case", ["only empty instructions", "no params", "store that is none"])
+def test_a_stage_in_a_process_of_its_own_says_the_same(sound: Path, tmp_path: Path, case: str) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(sound, root, symlinks=True)
+    done = stage(root, CASES[case][0](root))
+    check_refusal(root, case, done.returncode, done.stderr.strip())
 
 
 @pytest.mark.parametrize(
