@@ -150,7 +150,7 @@ REASONS = (
     Reason("no tags", "the tagger names no tag, or was not asked about it", ("tag", "select")),
     # of the choice of rows
     Reason(EXCLUDED, "select.exclude names it", ("select",)),
-    Reason(NOT_ANSWERED, "an earlier stage lost its answer, and says why", ("select",)),
+    Reason(NOT_ANSWERED, "an earlier stage lost its answer, and says why", ("evolve", "select")),
     Reason("contaminated", "it shares text with an evaluation set", ("select",)),
     Reason("no embedding", "it has no embedding to compare", ("select",)),
     Reason("IFD too high", "its IFD is select.filters.max_ifd or more", ("select",)),

@@ -7,7 +7,7 @@ finds equal to its parent has failed, one without a clear verdict stays.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.draws import draw_value
 from evobuild.core.errors import UserError
 from evobuild.core.instructions import Instruction
+from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import Reject
 from evobuild.evolution import equality, methods
 from evobuild.evolution.equality import Pair, Verdict
@@ -65,13 +66,15 @@ class Attempt(NamedTuple):
 class Evolution:
     """Who evolves, who judges, and what counts as a failure.
 
-    round: name of the round that the children are in. judge: None if nobody is asked what is equal.
+    round: name of the round that the children are in. judge: None if nobody is asked what is equal. gold:
+    columns of `extra` that answer the parents alone.
     """
 
     round: str
     evolver: Model
     judge: Model | None
     rules: Failures
+    gold: Sequence[str] = ()
 
     def attempt(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
         """Try each task once, and give one attempt of each, in any order. sampling: of the evolver.
@@ -83,7 +86,8 @@ class Evolution:
 
     def _evolved(self, tasks: Iterable[Task], sampling: Sampling) -> Iterator[Attempt]:
         name = str(self.evolver.model)
-        waiting: Iterable[_Call] = (_Call(key, step) for key, step in tasks)
+        unanswered: deque[Attempt] = deque()
+        waiting: Iterable[_Call] = _first_calls(tasks, unanswered)
         # What a reply leads to is asked at once, among the others, so that nothing waits for the last row.
         following: deque[_Call] = deque()
         while True:
@@ -92,10 +96,12 @@ class Evolution:
                 if isinstance(found, Step):
                     following.append(_next_call(call, found))
                     continue
-                result = found or read_child(call.step, reply, self.round, name, self.rules)
+                result = found or read_child(call.step, reply, self.round, name, self.rules, self.gold)
                 if sampling.logprobs and isinstance(result, Instruction):
                     _check_logprobs(reply, name)
                 yield Attempt(call.key, call.step, reply, result)
+            while unanswered:
+                yield unanswered.popleft()
             if not following:
                 return
             waiting = ()
@@ -112,6 +118,16 @@ class Evolution:
 
         for reply in self.evolver.generate(requests()):
             yield asked.pop(reply.key), reply
+
+
+def _first_calls(tasks: Iterable[Task], unanswered: deque[Attempt]) -> Iterator[_Call]:
+    """Give the first call of each task. unanswered: takes those whose parent lacks the answer they show."""
+    for key, step in tasks:
+        if step.needs_answer and not step.parent.output:
+            reject = Reject(step.parent.id, NOT_ANSWERED, f"{step.operation} shows its parent's answer", "")
+            unanswered.append(Attempt(key, step, Reply(key, (), 0), reject))
+        else:
+            yield _Call(key, step)
 
 
 def sample_sampling(sampling: Sampling, sample: int) -> Sampling:

@@ -5,11 +5,12 @@ What comes of it is written by `round_tables`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from evobuild.core.chat import Sampling
 from evobuild.core.instructions import Instruction
+from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import Reject
 from evobuild.evolution.attempts import Attempt, Evolution, Task
 from evobuild.evolution.params import Evolve
@@ -19,7 +20,10 @@ from evobuild.models.client import Model
 
 @dataclass(frozen=True)
 class Round:
-    """How the parents of one round are evolved. judge: says which children are equal to their parents."""
+    """How the parents of one round are evolved. judge: says which children are equal to their parents.
+
+    gold: columns of `extra` that answer the parents alone.
+    """
 
     name: str
     plan: Plan
@@ -27,6 +31,7 @@ class Round:
     seed: int
     evolver: Model
     judge: Model | None = None
+    gold: Sequence[str] = ()
 
     def evolve(self, parents: Callable[[], Iterable[Instruction]]) -> Iterator[Attempt]:
         """Try each parent until there is a child or no attempt is left; give every attempt, in any order.
@@ -37,15 +42,13 @@ class Round:
         Raises UserError if token probabilities are wanted and the engine gives none.
         """
         passes = 1 + (self.params.retries if self.params.on_failure == "retry" else 0)
-        evolution = Evolution(self.name, self.evolver, self.judge, self.params.failures)
+        evolution = Evolution(self.name, self.evolver, self.judge, self.params.failures, self.gold)
         waiting: set[str] | None = None
         for number in range(passes):
             tasks = (task for task in self._tasks(parents()) if waiting is None or task[0] in waiting)
             failed = set()
             for attempt in evolution.attempt(tasks, evolver_sampling(self.params, self.seed, number)):
-                # Where there was no reply the engine has tried again already.
-                fails = isinstance(attempt.result, Reject) and attempt.reply.error is None
-                again = fails and number + 1 < passes
+                again = number + 1 < passes and _may_succeed(attempt)
                 if again:
                     failed.add(attempt.key)
                 yield attempt._replace(number=number, last=not again)
@@ -61,6 +64,12 @@ class Round:
             yield row.id, step._replace(steps=steps)
             for number, other in enumerate(step.also, start=1):
                 yield f"{row.id}/{number}", other._replace(steps=steps)
+
+
+def _may_succeed(attempt: Attempt) -> bool:
+    """Whether a failed attempt is worth another; where no reply came, the engine has tried again already."""
+    failed = attempt.result if attempt.reply.error is None else None
+    return isinstance(failed, Reject) and failed.reason != NOT_ANSWERED
 
 
 def evolver_sampling(params: Evolve, seed: int, number: int) -> Sampling:

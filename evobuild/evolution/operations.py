@@ -115,9 +115,15 @@ def _step(operation: Operation, row: Instruction, sample: int, replies: tuple[st
         history=earlier_turns(row),
         instruction=row.instruction,
         input=row.input,
+        answer=row.output,
     )
     step = Step(row, EVOL, operation.name, prompt, methods.bare_instruction, traits.keeps_input)
-    step = step._replace(new_task=traits.new_task, sample=sample)
+    step = step._replace(
+        new_task=traits.new_task,
+        sample=sample,
+        keeps_answer=traits.keeps_answer,
+        needs_answer=traits.needs_answer,
+    )
     if len(replies) == len(traits.steps):
         return step
     return step._replace(then=lambda text: _step(operation, row, sample, (*replies, text.strip())))

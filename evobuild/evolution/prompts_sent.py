@@ -63,6 +63,8 @@ def step_sent(operation: str, parent: Instruction, known: KnownPlans) -> tuple[S
         return None, f"the text of {operation or 'its method'} is not here"
     plan, place = known[operation]
     step = plan(parent)
+    if step.needs_answer and not parent.output:
+        return None, f"{place} shows the parent's answer, which is not here"
     return (None, f"{place} asks in steps, whose replies are not kept") if step.then else (step, place)
 
 

@@ -8,7 +8,7 @@ keeps its parent's, unless it took it into the instruction.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from evobuild.core.instructions import Instruction, content_id, row_id
 from evobuild.core.rejects import Reject
 from evobuild.evolution import elimination, methods
 from evobuild.evolution.params import Failures
+from evobuild.seeds.extra import without_fields
 
 _LABEL = r"[ \t>*_`]*#+[ \t]*{name}[ \t]*#[*_`]*[ \t]*:?[ \t]*[*_`]*"
 _INPUT = re.compile("^" + _LABEL.format(name="input"), re.IGNORECASE | re.MULTILINE)
@@ -38,7 +39,8 @@ class Step(NamedTuple):
     than once, and for more than one child: then gives the step that asks next, from the text of a reply
     that holds no child yet (and raises as read does); also holds further steps of the same row, each for
     a child of its own. steps: how many its row has. new_task: the child is another task than its parent.
-    sample: which reply to its prompt is taken, from 0.
+    sample: which reply to its prompt is taken, from 0. keeps_answer: the parent's gold answer is the child's,
+    too. needs_answer: the prompt shows the parent's answer; without one nothing can be asked.
     """
 
     parent: Instruction
@@ -52,6 +54,8 @@ class Step(NamedTuple):
     steps: int = 1
     new_task: bool = False
     sample: int = 0
+    keeps_answer: bool = False
+    needs_answer: bool = False
 
 
 Plan = Callable[[Instruction], Step]
@@ -71,10 +75,13 @@ def earlier_turns(row: Instruction) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in row.history]
 
 
-def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failures) -> Instruction | Reject:
+def read_child(
+    step: Step, reply: Reply, round: str, evolver: str, rules: Failures, gold: Sequence[str] = ()
+) -> Instruction | Reject:
     """Read a reply: the child that it holds, without an output yet, or why it holds none.
 
-    round: the child's. evolver: URI of who replied. A reject has the parent's id.
+    round: the child's. evolver: URI of who replied. gold: columns of `extra` that answer the parent alone. A
+    reject has the parent's id.
     """
     parent = step.parent
     if reason := failures.reply_failure(reply):
@@ -108,7 +115,7 @@ def read_child(step: Step, reply: Reply, round: str, evolver: str, rules: Failur
         operation=step.operation,
         evolver=evolver,
         seed_place=parent.seed_place,
-        extra=parent.extra,
+        extra=parent.extra if step.keeps_answer else without_fields(parent.extra, gold),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from evobuild.core.errors import BadInput
 
@@ -31,6 +31,15 @@ def named_fields(fields: Mapping[str, object], names: Iterable[str]) -> Mapping[
     """Those of some names alone, in the order of the source."""
     wanted = set(names)
     return {name: value for name, value in fields.items() if name in wanted}
+
+
+def without_fields(text: str, names: Collection[str]) -> str:
+    """Leave fields of such an object out. Instance: '{"gold": 3, "n": 1}' without gold is '{"n": 1}'."""
+    if not text or not names:
+        return text
+    fields = json.loads(text)
+    left = {name: value for name, value in fields.items() if name not in names}
+    return text if len(left) == len(fields) else extra_text(left, "")
 
 
 def _plain(value: object) -> object:
