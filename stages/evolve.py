@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,13 @@ class Models(Part):
     judge: ChatRole
 
 
+class Seed(Part):
+    gold: list[str]
+
+
 class Params(WritesTables):
     random_seed: RandomSeed
+    seed: Seed
     evolve: Evolve
     models: Models
 
@@ -35,6 +41,11 @@ class Params(WritesTables):
 
         return (self.evolve.file,) if reads_file(self.evolve) else ()
 
+    def unread_arguments(self) -> tuple[str, ...]:
+        from evobuild.evolution.strategies import reads_answers
+
+        return () if reads_answers(self.evolve) else ("answers",)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -42,6 +53,7 @@ class Arguments:
     parent: str
     parents: Path = Path("data/rounds/{parent}.parquet")
     method: MayLack = may_lack("data/method.txt")
+    answers: MayLack = may_lack("data/responses/{parent}.parquet")
     child: Out = out("data/rounds/{round}.parquet", push=False)
     rejects: Out = out("data/rejects/evolve-{round}.parquet", push=False)
     failures: Out = out("data/failures/{round}.parquet", push=False)
@@ -63,21 +75,24 @@ STAGE = Stage(
 
 def main(params: Params, args: Arguments) -> None:
     from evobuild.core import tables
-    from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
+    from evobuild.core.instructions import INSTRUCTIONS, Instruction, stream_instructions
     from evobuild.evolution.evolve import Round
+    from evobuild.evolution.parents import with_answers
     from evobuild.evolution.round_tables import RoundOuts, RoundTables
     from evobuild.evolution.step import RoundSource
-    from evobuild.evolution.strategies import plan_round, reads_optimized
+    from evobuild.evolution.strategies import most_calls, plan_round, reads_answers, reads_optimized
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
-    if reads_optimized(params.evolve) and not args.method.exists():
-        raise UserError(f"--method: {args.method} does not exist; run the stage that makes it")
+    needed = {"method": reads_optimized(params.evolve), "answers": reads_answers(params.evolve)}
+    for option, is_read in needed.items():
+        if is_read and not (path := getattr(args, option)).exists():
+            raise UserError(f"--{option}: {path} does not exist; run the stage that makes it")
     height = tables.height(args.parents, INSTRUCTIONS)
     outs = RoundOuts(args.child, args.rejects, args.failures, args.replies, args.counts)
     made = RoundTables(args.round, params.evolve.on_failure == "keep_parent", outs)
     task = f"evolve-{args.round}"
-    total = None if params.evolve.on_failure == "retry" else height
+    total = None if params.evolve.on_failure == "retry" or most_calls(params.evolve) > 1 else height
     engines = Engines()
     with ExitStack() as models:
         evolver = models.enter_context(Model(params.models.evolver, "evolver", task, total, engines))
@@ -86,8 +101,15 @@ def main(params: Params, args: Arguments) -> None:
             judge = models.enter_context(Model(params.models.judge, "judge", task, engines=engines))
         source = RoundSource(args.round, params.random_seed, args.method)
         plan = plan_round(params.evolve, source)
-        round = Round(args.round, plan, params.evolve, params.random_seed, evolver, judge)
-        made.take(round.evolve(lambda: stream_instructions(args.parents)[1]))
+        gold = params.seed.gold
+        round = Round(args.round, plan, params.evolve, params.random_seed, evolver, judge, gold)
+
+        def parents() -> Iterator[Instruction]:
+            if needed["answers"]:
+                return with_answers(args.parents, args.answers)
+            return stream_instructions(args.parents)[1]
+
+        made.take(round.evolve(parents))
     made.write(height, [model.usage.asked() for model in (evolver, judge) if model])
 
 

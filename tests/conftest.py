@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from fakes import FakeEngine
 from workspace import ROOT
 
-from evobuild.core import metrics, sqlite_cache
+from evobuild.core import metrics, prompts, sqlite_cache
 from evobuild.core.instructions import Instruction, content_id, row_id
 
 SLOWEST = ("test_line_rebuilt", "test_kill", "test_contributing", "test_line", "test_stale")
@@ -92,3 +93,17 @@ def engine(store, monkeypatch):
         return fake
 
     return install
+
+
+@pytest.fixture
+def declare(tmp_path):
+    """A folder of prompts with the shipped ones, and a way to add an operation or a step."""
+    shutil.copytree(ROOT / "prompts", tmp_path / "prompts")
+
+    def add(name: str, text: str) -> None:
+        path = tmp_path / f"prompts/evolve/{name}.jinja"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    with prompts.taken_from(tmp_path / "prompts"):
+        yield add

@@ -69,6 +69,10 @@ class Part(BaseModel):
         """Give the paths that these params name where no argument does: they are deps in dvc.yaml."""
         return ()
 
+    def unread_arguments(self) -> tuple[str, ...]:
+        """Name the arguments that are not read under these params: they are no deps in dvc.yaml."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Between:

@@ -17,6 +17,17 @@ _BY_PARENT = pl.Schema({**INSTRUCTIONS, "child": pl.String()})
 """Rows by the id of their parent; `id` is that and their own, `child` their own alone."""
 
 
+def with_answers(rows: Path, answers: Path) -> Iterator[Instruction]:
+    """Give the rows of an instruction table with the outputs that they have in another one, else without.
+
+    Raises BadInput as `tables.read` does.
+    """
+    for some in tables.batches(rows, INSTRUCTIONS):
+        outputs = {row.id: row.output for row in read_rows(answers, some["id"])}
+        for row in iterate_instructions(some):
+            yield row._replace(output=outputs.get(row.id, ""))
+
+
 def with_parents(
     rows: Path, parents: Path, where: pl.Expr
 ) -> Iterator[tuple[Instruction, Instruction | None]]:

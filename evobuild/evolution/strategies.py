@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from evobuild.core.prompts import current_folder
 from evobuild.evolution.auto import plan_auto
-from evobuild.evolution.declared_operations import read_operation
+from evobuild.evolution.declared_operations import Operation, read_operation
 from evobuild.evolution.operations import plan_evol
 from evobuild.evolution.params import Evolve, Strategy
 from evobuild.evolution.step import Plan, RoundSource
@@ -24,10 +24,25 @@ def templates_of_strategy(params: Evolve) -> tuple[str, ...]:
     if params.strategy == "auto":
         return (f"evolve/{params.method}.jinja",) if params.method in ("e0", "weak") else ()
     if params.strategy == "evol":
-        named = {name for names in params.operations.values() for name in names}
-        return tuple(sorted({template for name in named for template in read_operation(name).templates}))
+        return tuple(sorted({name for each in named_operations(params) for name in each.templates}))
     folder = current_folder()
     return tuple(sorted(path.relative_to(folder).as_posix() for path in (folder / "evolve").glob("*.jinja")))
+
+
+def named_operations(params: Evolve) -> list[Operation]:
+    """The operations that rows are evolved by; none by a method. Raises as `read_operation`."""
+    names = {name for names in params.operations.values() for name in names}
+    return [read_operation(name) for name in sorted(names)] if params.strategy == "evol" else []
+
+
+def reads_answers(params: Evolve) -> bool:
+    """Whether an operation shows the evolver the answer of a parent, so that rounds wait for answers."""
+    return any(operation.traits.needs_answer for operation in named_operations(params))
+
+
+def most_calls(params: Evolve) -> int:
+    """The most calls that an attempt at a row takes."""
+    return max((operation.calls for operation in named_operations(params)), default=1)
 
 
 def reads_optimized(params: Evolve) -> bool:

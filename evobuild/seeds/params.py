@@ -58,7 +58,8 @@ def _all_or_names(value: object) -> object:
 class Seed(Section):
     """columns: by what they hold, the names that the source has for them. extra: others that travel along.
 
-    turns: of a conversation, those that become rows. min_words: of an instruction with its input. languages:
+    gold: those of them that answer the row's own instruction, and no other that is evolved from it. turns: of
+    a conversation, those that become rows. min_words: of an instruction with its input. languages:
     of the rows; []: any.
     """
 
@@ -67,6 +68,7 @@ class Seed(Section):
     columns: Annotated[dict[ColumnRole, str] | None, AfterValidator(_columns)] = default({})
     domain: Annotated[str, AfterValidator(_domain)] | None = None
     extra: Annotated[Literal["all"] | list[str], BeforeValidator(_all_or_names)] = "all"
+    gold: list[str] = default([])
     turns: Literal["all", "first", "last"] = "all"
     min_words: Count = 1
     languages: list[Annotated[str, AfterValidator(_language)]] = default([])

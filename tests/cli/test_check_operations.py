@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from workspace import SHIPPED_PARAMS
 
+from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.operations import check_operations
+from evobuild.cli.check.params import load_all_params
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput, BadParams
 from evobuild.evolution.params import Evolve
@@ -84,6 +87,20 @@ def test_several_children_need_samples_that_differ(check):
     check({"own": "{# children: 2 #}" + GOOD})
     with pytest.raises(BadParams, match=r"children is 2, but evolve\.temperature 0 makes them all the same"):
         check({}, temperature=0.0)
+
+
+def test_a_round_that_waits_for_answers_has_a_pool_for_its_parent(declare):
+    shipped = load_all_params(SHIPPED_PARAMS)
+    declare("own", "{# needs_answer: true #}" + GOOD + "{{ answer }}")
+    evolve = shipped.evolve.model_copy(update={"strategy": "evol", "operations": {"default": ["own"]}})
+    check_params(shipped.model_copy(update={"evolve": evolve}))
+    pools = {name: pool for name, pool in shipped.pools.items() if name != "r1"}
+    with pytest.raises(BadParams) as caught:
+        check_params(shipped.model_copy(update={"evolve": evolve, "pools": pools}))
+    assert str(caught.value) == (
+        "params.yaml: rounds.r2.parent is 'r1', whose rows get no answers, but the operation 'own' needs "
+        "them; add r1 to pools, or take the operation out of evolve.operations"
+    )
 
 
 def test_a_template_that_is_none_is_named(check):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 
 import polars as pl
 import pytest
 from workspace import SHIPPED_PARAMS
 
 from evobuild.cli.check.params import load_all_params
-from evobuild.core import prompts
 from evobuild.core.errors import BadParams
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import operations
@@ -35,20 +33,6 @@ BEFORE = {
 def text(asked):
     """The prompt of a request."""
     return asked.messages[0].content
-
-
-@pytest.fixture
-def declare(tmp_path):
-    """A folder of prompts with the shipped ones, and a way to add an operation or a step."""
-    shutil.copytree("prompts", tmp_path / "prompts")
-
-    def add(name: str, text: str) -> None:
-        path = tmp_path / f"prompts/evolve/{name}.jinja"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-
-    with prompts.taken_from(tmp_path / "prompts"):
-        yield add
 
 
 @pytest.mark.parametrize("name", BEFORE)

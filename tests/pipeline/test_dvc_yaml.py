@@ -330,3 +330,14 @@ def committed_headers(table: str) -> list[list[str]]:
 
 def git(*words: str) -> str:
     return subprocess.check_output(["git", *words], cwd=ROOT, text=True, encoding="utf-8")
+
+
+def test_a_round_waits_for_answers_only_where_an_operation_shows_them(declare) -> None:
+    declare("shows", "{# needs_answer: true #}{{ instruction }}{{ answer }}")
+    for strategy, named, waits in (
+        ("evol", "shows", True),
+        ("evol", "deepening", False),
+        ("auto", "shows", False),
+    ):
+        operations = {"evolve.strategy": strategy, "evolve.operations": {"default": [named]}}
+        assert ("data/responses/${item.parent}.parquet" in written_deps(operations)["evolve"]) == waits

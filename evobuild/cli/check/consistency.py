@@ -143,6 +143,7 @@ def _check_evolve(params: Params) -> None:
             f"params.yaml: evolve.operations has {found}; expected 'default', too, for every other domain"
         )
     operations.check_operations(given)
+    operations.check_parents_answered(given, params.rounds, params.pools)
     if given.on_failure == "retry" and given.temperature == 0:
         raise BadParams(
             "params.yaml: evolve.on_failure is 'retry' at evolve.temperature 0, "

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import KEPT
+from evobuild.core.params import Pools, Rounds
 from evobuild.core.prompts import prompt_file, variables
 from evobuild.evolution.declared_operations import Operation, read_operation
 from evobuild.evolution.operations import DEFAULT
 from evobuild.evolution.params import Evolve
+from evobuild.evolution.strategies import named_operations
 
 GIVEN = ("instruction", "input", "history")
 """Variables that every template of an operation may use."""
@@ -27,6 +29,18 @@ def check_operations(params: Evolve) -> None:
             raise BadParams(
                 f"params.yaml: evolve.operations.{DEFAULT}: {', '.join(names)} are each for some domains "
                 "alone; add an operation without the trait domains, for all other rows"
+            )
+
+
+def check_parents_answered(params: Evolve, rounds: Rounds, pools: Pools) -> None:
+    """Raise BadParams at a round whose rows would wait for answers that nothing gives."""
+    waiting = [operation for operation in named_operations(params) if operation.traits.needs_answer]
+    for name, round_ in rounds.items() if waiting else ():
+        if round_.parent not in pools:
+            raise BadParams(
+                f"params.yaml: rounds.{name}.parent is '{round_.parent}', whose rows get no answers, but the "
+                f"operation '{waiting[0].name}' needs them; add {round_.parent} to pools, or take the "
+                "operation out of evolve.operations"
             )
 
 

@@ -105,12 +105,24 @@ class _Pipeline:
         return [other for other in self.stages[:last] if Path(PARAMS) not in _defaults(other)]
 
     def _deps(self, each: Declared) -> list[str]:
-        found = [*_read_paths(each), *self._outside(each)]
+        found = [*self._read_paths(each), *self._outside(each)]
         for other in self._described(each):
-            found += [path for path in (*_read_paths(other), *self._outside(other)) if self._is_source(path)]
+            found += [
+                path for path in (*self._read_paths(other), *self._outside(other)) if self._is_source(path)
+            ]
         if each.stage.after and not any(self._is_made(path) for path in found):
             found.append(CHECKED)
         return list(dict.fromkeys(found))
+
+    def _read_paths(self, each: Declared) -> Iterator[str]:
+        """The paths of the arguments that a stage reads under these params."""
+        kinds, schema, unread = argument_kinds(each.main), params_schema(each.main), ()
+        if issubclass(schema, Part):
+            unread = schema.model_validate(self._params).unread_arguments()
+        for field in _fields(each):
+            if kinds[field.name] in (str, Out) or field.name in unread or field.default == Path(PARAMS):
+                continue
+            yield _path(each, str(field.default))
 
     def _outside(self, each: Declared) -> Iterator[str]:
         """The prompts and other files that a stage may read."""
@@ -119,7 +131,7 @@ class _Pipeline:
         yield from each.stage.waits_for
         schema = params_schema(each.main)
         if issubclass(schema, Part):
-            known = {self._value(path) for path in (*each.stage.waits_for, *_read_paths(each))}
+            known = {self._value(path) for path in (*each.stage.waits_for, *self._read_paths(each))}
             named = schema.model_validate(self._params).named_files()
             # A path is data: DVC puts nothing into it.
             yield from (path.replace("${", r"\${") for path in named if path not in known)
@@ -168,14 +180,6 @@ def _path(each: Declared, path: str) -> str:
     for name, value in names.items():
         path = path.replace(f"{{{name}}}", value)
     return path
-
-
-def _read_paths(each: Declared) -> Iterator[str]:
-    """The paths of the arguments that a stage reads."""
-    kinds = argument_kinds(each.main)
-    for field in _fields(each):
-        if kinds[field.name] not in (str, Out) and field.default != Path(PARAMS):
-            yield _path(each, str(field.default))
 
 
 def _prompt_names(each: Declared) -> list[str]:
