@@ -37,9 +37,9 @@ class Params(WritesTables):
         return (*templates_of_strategy(self.evolve), *equal)
 
     def named_files(self) -> tuple[str, ...]:
-        from evobuild.evolution.strategies import reads_file
+        from evobuild.evolution.strategies import method_files
 
-        return (self.evolve.file,) if reads_file(self.evolve) else ()
+        return method_files(self.evolve)
 
     def unread_arguments(self) -> tuple[str, ...]:
         from evobuild.evolution.strategies import reads_answers
@@ -80,7 +80,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.evolution.parents import with_answers
     from evobuild.evolution.round_tables import RoundOuts, RoundTables
     from evobuild.evolution.step import RoundSource
-    from evobuild.evolution.strategies import most_calls, plan_round, reads_answers, reads_optimized
+    from evobuild.evolution.strategies import per_row, plan_round, reads_answers, reads_optimized
     from evobuild.models.client import Model
     from evobuild.models.sharing import Engines
 
@@ -92,7 +92,8 @@ def main(params: Params, args: Arguments) -> None:
     outs = RoundOuts(args.child, args.rejects, args.failures, args.replies, args.counts)
     made = RoundTables(args.round, params.evolve.on_failure == "keep_parent", outs)
     task = f"evolve-{args.round}"
-    total = None if params.evolve.on_failure == "retry" or most_calls(params.evolve) > 1 else height
+    _, calls = per_row(params.evolve, lambda operation: operation.calls)
+    total = None if params.evolve.on_failure == "retry" or calls > 1 else height
     engines = Engines()
     with ExitStack() as models:
         evolver = models.enter_context(Model(params.models.evolver, "evolver", task, total, engines))

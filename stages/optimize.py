@@ -13,7 +13,16 @@ from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, RandomSeed
 from evobuild.core.stage import run
-from evobuild.evolution.params import Failures, MethodName, Optimize, Strategy
+from evobuild.evolution.params import (
+    INITIAL_METHODS,
+    Failures,
+    MethodName,
+    Methods,
+    Optimize,
+    Strategy,
+    method_paths,
+    used_methods,
+)
 from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
 
@@ -21,6 +30,7 @@ from evobuild.process.terminal import log
 class Evolve(Part):
     strategy: Strategy
     method: MethodName
+    methods: Methods
     file: str
     failures: Failures
 
@@ -42,18 +52,21 @@ class Params(Part):
             return ()
         initial = self.optimize.initial
         prompts = ["optimize/analyse.jinja", "optimize/improve.jinja", PLAIN]
-        prompts += [] if initial == "file" else [f"evolve/{initial}.jinja"]
+        prompts += [f"evolve/{initial}.jinja"] if initial in INITIAL_METHODS else []
         prompts += ["judge/difficulty_score.jinja"] if self.optimize.difficulty_weight > 0 else []
         prompts += ["judge/equal.jinja"] if self.evolve.failures.equal else []
         return tuple(prompts)
 
     def named_files(self) -> tuple[str, ...]:
-        return (self.evolve.file,) if _is_on(self.evolve) and self.optimize.initial == "file" else ()
+        if not _is_on(self.evolve):
+            return ()
+        initial = self.optimize.initial
+        return (self.evolve.file,) if initial == "file" else method_paths([initial])
 
 
 def _is_on(evolve: Evolve) -> bool:
     """Whether rounds are evolved by the method that comes of it."""
-    return evolve.strategy == "auto" and evolve.method == "optimized"
+    return evolve.strategy == "auto" and "optimized" in used_methods(evolve.method, evolve.methods)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +120,7 @@ def main(params: Params, args: Arguments) -> None:
     history, asked, method = optimization_history.History(), [], ""
     if _is_on(params.evolve):
         given = params.optimize
-        method = (
-            methods.read_method_file(Path(params.evolve.file))
-            if given.initial == "file"
-            else methods.initial_method(given.initial)
-        )
+        method = methods.named_method(given.initial, params.evolve.file)
         rows = optimize.read_optimization_rows(args.r0, given, params.random_seed)
         roles = method_improvement.asked_roles(given, params.evolve.failures)
         engines = Engines()

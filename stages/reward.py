@@ -8,6 +8,7 @@ from pathlib import Path
 from evobuild.core.declaration import Out, Stage, out, plot
 from evobuild.core.params import Part, Pools, Rounds, WritesTables
 from evobuild.core.stage import run
+from evobuild.evolution.params import Methods, method_paths
 from evobuild.scoring.params import Reward
 from evobuild.weights.params import LIBRARIES, WeightsRole
 
@@ -18,6 +19,7 @@ class Models(Part):
 
 class Evolve(Part):
     file: str
+    methods: Methods
 
 
 class Params(WritesTables):
@@ -33,7 +35,8 @@ class Params(WritesTables):
         return known_templates() if self.models.reward else ()
 
     def named_files(self) -> tuple[str, ...]:
-        return (self.evolve.file,) if self.models.reward else ()
+        own = method_paths(self.evolve.methods.values())
+        return (self.evolve.file, *own) if self.models.reward else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,7 @@ def main(params: Params, args: Arguments) -> None:
         for pool in params.pools:
             results.leave(pool)
     else:
-        files = args.method, Path(params.evolve.file)
+        files = args.method, *map(Path, params.named_files())
         known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
         evolved = prompts_sent.evolved_rows()
         with reward.Rewarder(model, params.reward) as rewarder:

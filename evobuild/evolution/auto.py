@@ -1,24 +1,26 @@
-"""The strategy `auto`: one evolving method for all rows, as Auto Evol-Instruct has it (arXiv:2406.00770)."""
+"""The strategy `auto`: evolving methods, as Auto Evol-Instruct has them (arXiv:2406.00770), by domain."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from evobuild.core.instructions import AUTO
 from evobuild.evolution import methods
-from evobuild.evolution.params import Evolve
+from evobuild.evolution.params import DEFAULT, Evolve, used_methods
 from evobuild.evolution.step import Plan, RoundSource, Step
 
 METHOD_PREFIX = "method-"
 
 
 def plan_auto(params: Evolve, source: RoundSource) -> Plan:
-    """Evolve every row with the method that params name. Raises BadInput if its file holds none."""
-    if params.method == "optimized":
-        return plan_by_method(methods.read_method_file(source.optimized))
-    if params.method == "file":
-        return plan_by_method(methods.read_method_file(Path(params.file)))
-    return plan_by_method(methods.initial_method(params.method))
+    """Evolve every row with the method of its domain. Raises BadInput if the file of one holds none."""
+    files = {
+        name: methods.read_method_file(source.optimized)
+        if name == "optimized"
+        else methods.named_method(name, params.file)
+        for name in used_methods(params.method, params.methods)
+    }
+    plans = {name: plan_by_method(method) for name, method in files.items()}
+    default = params.methods.get(DEFAULT, params.method)
+    return lambda row: plans[params.methods.get(row.domain, default)](row)
 
 
 def method_operation(method: str) -> str:

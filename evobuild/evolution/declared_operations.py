@@ -28,11 +28,10 @@ from evobuild.core.params import Between, Name, Section, default, validated
 from evobuild.core.prompts import current_folder, prompt_file
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.text_files import read_text
+from evobuild.evolution.params import INITIAL_METHODS
 from evobuild.evolution.step import MOST_CALLS
 
 FOLDER = "evolve"
-METHODS = ("e0", "weak")
-"""Templates in the folder that are methods, not operations."""
 _COMMENT = re.compile(r"\s*\{#[-+]?(.*?)[-+]?#\}", re.DOTALL)
 _TRAIT = re.compile(r"([A-Za-z][\w -]{0,40}?)[ \t]*:(.*)", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -88,7 +87,7 @@ def operation_template(name: str) -> str:
 def operation_names() -> list[str]:
     """Name the operations that the folder of prompts declares."""
     stems = (path.stem for path in (current_folder() / FOLDER).glob("*.jinja"))
-    return sorted(name for name in stems if _NAME.fullmatch(name) and name not in METHODS)
+    return sorted(name for name in stems if _NAME.fullmatch(name) and name not in INITIAL_METHODS)
 
 
 def read_operation(name: str) -> Operation:
@@ -105,7 +104,7 @@ def _read(folder: Path, name: str) -> Operation:
     template = operation_template(name)
     shown = prompt_file(template)
     key = "params.yaml: evolve.operations"
-    if name in METHODS:
+    if name in INITIAL_METHODS:
         raise BadParams(f"{key}: '{name}' is a method; expected an operation, or evolve.method: {name}")
     if not (folder / template).is_file():
         said = unknown_name("operation", name, operation_names())

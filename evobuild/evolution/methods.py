@@ -15,9 +15,11 @@ from evobuild.core.errors import BadInput
 from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
 from evobuild.core.text_files import read_text
+from evobuild.evolution.params import INITIAL_METHODS
 from evobuild.text import assistant_phrases
 
 SLOT = "{instruction}"
+_COMMENT = re.compile(r"\A\{#.*?#\}\s*", re.DOTALL)
 _SLOT = re.compile(r"\{\{?\s*(?:the\s+)?instruction\s*\}?\}|<\s*instruction\s*>", re.IGNORECASE)
 _STEP = re.compile(r"^[ \t>*_`#]*step[ \t]*(\d{1,9})\b", re.IGNORECASE | re.MULTILINE)
 _NAME = r"final(?:ly)?[ _]+rewritten[ _]+(?:instruction|prompt)"
@@ -47,17 +49,31 @@ class Unparsable(ValueError):
     """A reply that does not hold what it was asked for; its message says what was missing."""
 
 
+def named_method(name: str, file: str) -> str:
+    """Read a method by what params call it: e0, weak, `file` for that file, or a path.
+
+    Raises BadInput as `read_method_file`.
+    """
+    if name in INITIAL_METHODS:
+        return initial_method(name)
+    return read_method_file(Path(file if name == "file" else name))
+
+
 def initial_method(name: str) -> str:
-    """The method that optimization starts from: e0 or weak."""
+    """Read a shipped method: e0 or weak."""
     return with_instruction_slot(render("evolve/weak.jinja") if name == "weak" else render("evolve/e0.jinja"))
 
 
 def read_method_file(path: Path) -> str:
     """Read a method from a file, with its slot.
 
+    The comment that a template opens with is no part of it.
+
     Raises BadInput if the file is no UTF-8 text, or if nothing stands in it but a slot.
     """
     text = read_text(path).strip()
+    if path.suffix == ".jinja":
+        text = _COMMENT.sub("", text)
     method = with_instruction_slot(text)
     if not method.replace(SLOT, "").replace(_LABEL, "").strip():
         found = f"holds {text!r} alone" if text else "is empty"

@@ -16,11 +16,8 @@ from evobuild.core.instructions import EVOL, Instruction
 from evobuild.core.prompts import current_folder, render
 from evobuild.evolution import methods
 from evobuild.evolution.declared_operations import Operation, read_operation
-from evobuild.evolution.params import Evolve
+from evobuild.evolution.params import DEFAULT, Evolve
 from evobuild.evolution.step import Plan, RoundSource, Step, earlier_turns
-
-DEFAULT = "default"
-"""The key of the operations of every domain that has none of its own."""
 
 OperationSets = Mapping[str, Sequence[str]]
 """Names of operations by domain."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -24,12 +25,19 @@ from evobuild.core.params import (
 Strategy = Literal["auto", "evol"]
 """See `strategies`, which has the function of each."""
 MethodName = Literal["optimized", "e0", "weak", "file"]
+METHOD_NAMES = get_args(MethodName)
+INITIAL_METHODS = ("e0", "weak")
+"""Methods that are shipped, as templates."""
+DEFAULT = "default"
+"""The key of what is for every domain that has nothing of its own."""
+Methods = dict[str, str]
+"""Methods by domain: names, or paths of files."""
 Operations = Annotated[list[Name], Field(min_length=1)]
 """Names of operations, each declared by a template in the folder of prompts: `declared_operations`."""
 
 
 class Optimize(Section):
-    initial: Literal["e0", "weak", "file"] = "e0"
+    initial: str = "e0"
     pool: Count = 2000
     development: Count = 50
     holdout: CountOrNone = 0
@@ -47,6 +55,16 @@ class Optimize(Section):
     temperature: Temperature = 0.6
     top_p: Share = 0.95
     max_tokens: Tokens = 2048
+
+
+def used_methods(method: str, methods: Methods) -> list[str]:
+    """The methods, by name or path, that the strategy `auto` uses: of domains, and of all others."""
+    return sorted({methods.get(DEFAULT, method), *methods.values()})
+
+
+def method_paths(methods: Iterable[str]) -> tuple[str, ...]:
+    """Those of some methods that params name by a path."""
+    return tuple(name for name in methods if name not in METHOD_NAMES)
 
 
 class Failures(Section):
@@ -69,6 +87,7 @@ class Failures(Section):
 class Evolve(Decoding):
     strategy: Strategy = "auto"
     method: MethodName = "optimized"
+    methods: Methods = default({})
     file: str = "prompts/evolve/own.txt"
     operations: dict[str, Operations] = default(
         {

@@ -16,6 +16,7 @@ from evobuild.core.rejects import Reject
 from evobuild.evolution import methods, operations
 from evobuild.evolution.auto import method_operation, plan_by_method
 from evobuild.evolution.declared_operations import operation_names, operation_template, read_operation
+from evobuild.evolution.params import INITIAL_METHODS
 from evobuild.evolution.step import Plan, Step
 from evobuild.scoring.reward import EvolverTurns
 
@@ -29,7 +30,10 @@ _NOT_EVOLVED = ("", AUTOIF)
 def known_templates() -> tuple[str, ...]:
     """Name the prompts of `known_plans` and `known_methods`."""
     declared = (read_operation(name).templates for name in operation_names())
-    return (*(name for each in declared for name in each), "evolve/e0.jinja", "evolve/weak.jinja")
+    return (
+        *(name for each in declared for name in each),
+        *(f"evolve/{name}.jinja" for name in INITIAL_METHODS),
+    )
 
 
 def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
@@ -43,7 +47,7 @@ def known_plans(texts: Iterable[tuple[str, str]]) -> KnownPlans:
     return found
 
 
-def known_methods(*files: Path, initial: Collection[str] = ("e0", "weak")) -> Iterator[tuple[str, str]]:
+def known_methods(*files: Path, initial: Collection[str] = INITIAL_METHODS) -> Iterator[tuple[str, str]]:
     """Methods that may have been used, by place and text: those of some files, if they hold one, e0, weak.
 
     initial: those of the last two that may.

@@ -7,12 +7,13 @@ needs is in the section `evolve` of params and in a `RoundSource`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import fmean
 
 from evobuild.core.prompts import current_folder
 from evobuild.evolution.auto import plan_auto
 from evobuild.evolution.declared_operations import Operation, read_operation
 from evobuild.evolution.operations import plan_evol
-from evobuild.evolution.params import Evolve, Strategy
+from evobuild.evolution.params import DEFAULT, INITIAL_METHODS, Evolve, Strategy, method_paths, used_methods
 from evobuild.evolution.step import Plan, RoundSource
 
 STRATEGIES: dict[Strategy, Callable[[Evolve, RoundSource], Plan]] = {"auto": plan_auto, "evol": plan_evol}
@@ -22,7 +23,8 @@ STRATEGIES: dict[Strategy, Callable[[Evolve, RoundSource], Plan]] = {"auto": pla
 def templates_of_strategy(params: Evolve) -> tuple[str, ...]:
     """Name the prompts of the strategy that params name; of a new one every prompt in the folder evolve/."""
     if params.strategy == "auto":
-        return (f"evolve/{params.method}.jinja",) if params.method in ("e0", "weak") else ()
+        used = used_methods(params.method, params.methods)
+        return tuple(f"evolve/{name}.jinja" for name in used if name in INITIAL_METHODS)
     if params.strategy == "evol":
         return tuple(sorted({name for each in named_operations(params) for name in each.templates}))
     folder = current_folder()
@@ -40,19 +42,27 @@ def reads_answers(params: Evolve) -> bool:
     return any(operation.traits.needs_answer for operation in named_operations(params))
 
 
-def most_calls(params: Evolve) -> int:
-    """The most calls that an attempt at a row takes."""
-    return max((operation.calls for operation in named_operations(params)), default=1)
+def per_row(params: Evolve, number: Callable[[Operation], int]) -> tuple[float, int]:
+    """What an attempt at a row takes, as the mean of the operations of most domains, and at most.
+
+    number: of an operation, such as its calls. By a method it is 1.
+    """
+    default = params.operations[DEFAULT] if params.strategy == "evol" else ()
+    expected = fmean([number(read_operation(name)) for name in default] or [1])
+    return expected, max(map(number, named_operations(params)), default=1)
 
 
 def reads_optimized(params: Evolve) -> bool:
     """Whether the strategy reads the method that `optimize` improved."""
-    return (params.strategy, params.method) == ("auto", "optimized")
+    return params.strategy == "auto" and "optimized" in used_methods(params.method, params.methods)
 
 
-def reads_file(params: Evolve) -> bool:
-    """Whether the strategy may read the method in `evolve.file`; a new one may."""
-    return params.strategy not in ("auto", "evol") or (params.strategy, params.method) == ("auto", "file")
+def method_files(params: Evolve) -> tuple[str, ...]:
+    """The files of methods that the strategy may read; a new one may read that in `evolve.file`."""
+    if params.strategy != "auto":
+        return () if params.strategy == "evol" else (params.file,)
+    used = used_methods(params.method, params.methods)
+    return (*([params.file] if "file" in used else []), *method_paths(used))
 
 
 def plan_round(params: Evolve, source: RoundSource) -> Plan:

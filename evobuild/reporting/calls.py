@@ -21,6 +21,7 @@ from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import prompt_file
 from evobuild.core.rejects import REJECTS
 from evobuild.evolution import prompts_sent, strategies
+from evobuild.evolution.params import INITIAL_METHODS
 from evobuild.reporting.outcomes import RowOutcome, Tables
 from evobuild.reporting.params import ReportParams
 from evobuild.scoring import rating_prompts
@@ -35,6 +36,9 @@ class CallParams(ReportParams):
         judging = rating_prompts.prompts_of(self.rate.measures, self.rate.score_prompt).values()
         evolving = strategies.templates_of_strategy(self.evolve)
         return (*evolving, response_template(self.respond.prompt), *judging)
+
+    def named_files(self) -> tuple[str, ...]:
+        return strategies.method_files(self.evolve)
 
 
 LEAST = 16
@@ -109,8 +113,8 @@ class CallReader:
 def _known_plans(params: CallParams, method: Path) -> prompts_sent.KnownPlans:
     """How the operations ask that the strategy reads the texts of; no other prompt is rendered."""
     templates = strategies.templates_of_strategy(params.evolve)
-    files = [method, Path(params.evolve.file)] if strategies.reads_file(params.evolve) else [method]
-    initial = [name for name in ("e0", "weak") if f"evolve/{name}.jinja" in templates]
+    files = [method, *map(Path, strategies.method_files(params.evolve))]
+    initial = [name for name in INITIAL_METHODS if f"evolve/{name}.jinja" in templates]
     found = prompts_sent.known_plans(prompts_sent.known_methods(*files, initial=initial))
     places = {*map(str, files), *(str(prompt_file(prompt)) for prompt in templates)}
     return {name: (plan, place) for name, (plan, place) in found.items() if place in places}

@@ -10,7 +10,7 @@ from evobuild.core import tables
 from evobuild.core.evolution_tables import CANDIDATES
 from evobuild.evolution import methods
 from evobuild.evolution.auto import METHOD_PREFIX, method_operation
-from evobuild.evolution.params import Evolve
+from evobuild.evolution.params import INITIAL_METHODS, Evolve, used_methods
 
 
 class OperationNames(NamedTuple):
@@ -39,8 +39,12 @@ def read_operation_names(evolve: Evolve, optimization: Path) -> OperationNames:
         if method:
             operation = method_operation(methods.with_instruction_slot(method.strip()))
             known.setdefault(operation, _name(step, candidate, chosen))
-    initial = f"initial method {evolve.method}" if evolve.method != "optimized" else "evolving method"
-    return OperationNames(known, f"method of {evolve.file}" if evolve.method == "file" else initial)
+    used = used_methods(evolve.method, evolve.methods)
+    if len(used) > 1 or "optimized" in used:
+        return OperationNames(known, "evolving method")
+    name = evolve.file if used == ["file"] else used[0]
+    initial = f"initial method {name}" if name in INITIAL_METHODS else f"method of {name}"
+    return OperationNames(known, initial)
 
 
 def _name(step: int, candidate: int, chosen: bool) -> str:

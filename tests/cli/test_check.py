@@ -333,6 +333,20 @@ def test_an_operation_that_no_template_declares_is_refused(shipped):
     )
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [("optimize", "initial", "none.txt"), ("evolve", "methods", {"code": "none.txt"})],
+)
+def test_a_method_that_params_name_is_there(shipped, tmp_path, section, key, value):
+    place = "evolve.methods.code" if key == "methods" else "optimize.initial"
+    assert f"{place} 'none.txt' does not exist; expected a file with a method, or" in refused(
+        changed(shipped, section, **{key: value})
+    )
+    (tmp_path / "own.txt").write_text("Make it harder.")
+    own = str(tmp_path / "own.txt")
+    check_params(changed(shipped, section, **{key: {"code": own} if key == "methods" else own}))
+
+
 def test_a_retry_needs_a_new_sample(shipped):
     greedy = changed(shipped, "evolve", on_failure="retry", temperature=0.0)
     assert "evolve.on_failure is 'retry' at evolve.temperature 0" in refused(greedy)

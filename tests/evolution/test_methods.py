@@ -9,6 +9,10 @@ import pytest
 
 from evobuild.core.errors import BadInput
 from evobuild.evolution import methods
+from evobuild.evolution.auto import plan_auto
+from evobuild.evolution.params import Evolve
+from evobuild.evolution.step import RoundSource
+from evobuild.evolution.strategies import method_files, reads_optimized
 
 LABELLED = "Rewrite it.\n\n#Instruction#:\n{instruction}"
 
@@ -267,3 +271,37 @@ def test_equal_methods_have_equal_names():
     assert methods.method_digest(METHOD) == methods.method_digest(f"{METHOD}")
     assert len(methods.method_digest(METHOD)) == 12
     assert methods.method_digest(METHOD) != methods.method_digest(f"{METHOD} ")
+
+
+def test_rows_are_evolved_by_the_method_of_their_domain(row, tmp_path):
+    (tmp_path / "code.txt").write_text("Break the code.")
+    (tmp_path / "best.txt").write_text("This is e*.")
+    own = {"code": str(tmp_path / "code.txt"), "math": "weak"}
+    source = RoundSource("r1", 7, tmp_path / "best.txt")
+    for methods_, rest in ((own, "This is e*."), (own | {"default": "e0"}, "You rewrite instructions into")):
+        plan = plan_auto(Evolve(methods=methods_), source)
+        found = {domain: plan(row(domain=domain)).prompt for domain in ("code", "math", "chat")}
+        assert found["code"].startswith("Break the code.") and found["chat"].startswith(rest)
+        assert found["math"].startswith("You rewrite instructions so that")
+
+
+@pytest.mark.parametrize(
+    ("given", "optimized", "files"),
+    [
+        ({}, True, ()),
+        ({"methods": {"code": "a.txt", "math": "file"}}, True, ("own.txt", "a.txt")),
+        ({"methods": {"code": "a.txt", "default": "e0"}}, False, ("a.txt",)),
+        ({"method": "file"}, False, ("own.txt",)),
+        ({"method": "e0", "methods": {"code": "optimized"}}, True, ()),
+        ({"strategy": "evol", "methods": {"code": "a.txt"}}, False, ()),
+    ],
+)
+def test_what_is_read_are_the_methods_that_some_domain_uses(given, optimized, files):
+    params = Evolve(file="own.txt", **given)
+    assert (reads_optimized(params), method_files(params)) == (optimized, files)
+
+
+def test_the_opening_comment_of_a_template_is_no_part_of_the_method(tmp_path):
+    path = tmp_path / "own.jinja"
+    path.write_text("{# What it is. #}\nMake it harder: {instruction}\n{# stays #}")
+    assert methods.read_method_file(path) == "Make it harder: {instruction}\n{# stays #}"

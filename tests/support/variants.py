@@ -26,6 +26,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "weak": {"evolve.method": "weak"},
     "a method of one's own": {"evolve.method": "file"},
     "one's own to begin with": {"optimize.initial": "file"},
+    "a method for a domain": {"evolve.methods": {"code": "LICENSE", "math": "weak"}},
+    "a file to begin with": {"optimize.initial": "LICENSE"},
     "weak to begin with": {"optimize.initial": "weak"},
     "retry": {"evolve.on_failure": "retry"},
     "equality": {"evolve.failures.equal": True},

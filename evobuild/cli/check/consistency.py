@@ -15,6 +15,7 @@ from evobuild.core.errors import BadParams
 from evobuild.core.instructions import AUTOIF, EVOL, SEED_ROUND
 from evobuild.core.prompts import render
 from evobuild.core.suggestions import unknown_name
+from evobuild.evolution.params import INITIAL_METHODS, METHOD_NAMES, method_paths
 from evobuild.models import roles
 from evobuild.training.params import tuned_models
 
@@ -128,6 +129,8 @@ def _check_optimize(params: Params) -> None:
             f"params.yaml: optimize.development {given.development} and optimize.holdout {given.holdout} "
             f"leave nothing of optimize.pool {given.pool} to draw mini-batches from; expected a larger pool"
         )
+    if given.initial not in (*INITIAL_METHODS, "file"):
+        check_file("optimize.initial", given.initial, "a file with a method, or e0, weak, file")
     if given.candidates > 1 and given.temperature == 0:
         raise BadParams(
             f"params.yaml: optimize.candidates is {given.candidates} at optimize.temperature 0, "
@@ -151,6 +154,10 @@ def _check_evolve(params: Params) -> None:
         )
     # Stages depend on it even where it is not used.
     check_file("evolve.file", given.file, "a text file with a method")
+    wanted = f"a file with a method, or {', '.join(METHOD_NAMES)}"
+    for domain, name in given.methods.items():
+        if method_paths([name]):
+            check_file(f"evolve.methods.{domain}", name, wanted)
 
 
 def _check_autoif(params: Params) -> None:

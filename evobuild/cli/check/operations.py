@@ -9,8 +9,7 @@ from evobuild.core.instructions import KEPT
 from evobuild.core.params import Pools, Rounds
 from evobuild.core.prompts import prompt_file, variables
 from evobuild.evolution.declared_operations import Operation, read_operation
-from evobuild.evolution.operations import DEFAULT
-from evobuild.evolution.params import Evolve
+from evobuild.evolution.params import DEFAULT, Evolve
 from evobuild.evolution.strategies import named_operations
 
 GIVEN = ("instruction", "input", "history")

@@ -27,7 +27,7 @@ from evobuild.core.instructions import INSTRUCTIONS, KEPT, SEED_ROUND, Instructi
 from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.suggestions import did_you_mean
 from evobuild.core.table_parts import EVERY_ID, Span
-from evobuild.evolution import evolve, prompts_sent
+from evobuild.evolution import evolve, prompts_sent, strategies
 from evobuild.models import reasoning, registry, reply_cache
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
@@ -294,7 +294,9 @@ class _Reader:
 
     def _methods(self) -> Iterator[tuple[str, str]]:
         """Every method that may have been used, with the place of its text."""
-        yield from prompts_sent.known_methods(METHOD, Path(self._params.evolve.file))
+        given = self._params.evolve
+        files = METHOD, Path(given.file), *map(Path, strategies.method_files(given))
+        yield from prompts_sent.known_methods(*files)
         if CANDIDATES_IN.exists():
             table = tables.read(CANDIDATES_IN, CANDIDATES)
             for key, method in table.select("id", "method").iter_rows():

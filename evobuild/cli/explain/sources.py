@@ -14,6 +14,7 @@ from evobuild.cli.explain.params import ExplainParams
 from evobuild.cli.explain.provenance import Source, md5, read_sources
 from evobuild.core.prompts import prompt_file
 from evobuild.core.stages import branch_addresses, pool_addresses
+from evobuild.evolution.strategies import reads_optimized
 
 CHOSEN_FROM = {"evolve": "evolve", "respond": OWN, "sample": OWN}
 """Folders, below that of all prompts, of which a stage reads those that params name."""
@@ -72,7 +73,7 @@ def _stages(life: Life, params: ExplainParams) -> list[str]:
 
 
 def _evolving(rounds: list[str], params: ExplainParams) -> list[str]:
-    optimized = params.evolve.strategy == "auto" and params.evolve.method == "optimized"
+    optimized = reads_optimized(params.evolve)
     return [*(["optimize"] if optimized and rounds else []), *(f"evolve@{name}" for name in rounds)]
 
 

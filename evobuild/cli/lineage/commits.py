@@ -23,6 +23,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.params import default_values
 from evobuild.core.prompts import FOLDER
 from evobuild.core.yaml_files import read_yaml
+from evobuild.evolution.params import method_paths
 
 METHOD = Path("data/method.txt")
 SECONDS = 60
@@ -61,12 +62,19 @@ def files_of(commit: Commit | None, method: str) -> Iterator[Path]:
                 shutil.copytree(prompts, folder / prompts)
         else:
             _extract(commit, folder)
-        own = param(read_params(folder), "evolve.file")
-        if isinstance(own, str) and not (folder / own).exists():
-            _add(commit, own, folder)
+        for own in own_methods(read_params(folder)):
+            if not (folder / own).exists():
+                _add(commit, own, folder)
         (folder / METHOD).parent.mkdir(exist_ok=True)
         (folder / METHOD).write_text(method, encoding="utf-8")
         yield folder
+
+
+def own_methods(params: dict[str, Any]) -> list[str]:
+    """The files of methods that params name: `evolve.file`, and those of `evolve.methods`."""
+    file, by_domain = param(params, "evolve.file"), param(params, "evolve.methods")
+    named = by_domain.values() if isinstance(by_domain, dict) else ()
+    return [each for each in (file, *method_paths(named)) if isinstance(each, str)]
 
 
 def _extract(commit: Commit, folder: Path) -> None:

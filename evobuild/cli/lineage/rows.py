@@ -17,7 +17,7 @@ from evobuild.answering.response_prompt import response_template
 from evobuild.cli.explain.life import Attempt
 from evobuild.cli.explain.provenance import md5
 from evobuild.cli.lineage.commits import METHOD as METHOD_FILE
-from evobuild.cli.lineage.commits import param, prompt_folder, read_params
+from evobuild.cli.lineage.commits import own_methods, param, prompt_folder, read_params
 from evobuild.core import prompts, tables
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import BadInput, UserError
@@ -141,8 +141,7 @@ def read_line(found: Found, folder: Path) -> Line:
 
 
 def _steps(rows: list[dict[str, Any]], params: dict[str, Any]) -> Iterator[Step]:
-    file = param(params, "evolve.file")
-    files = (METHOD_FILE, *([Path(file)] if isinstance(file, str) else []))
+    files = METHOD_FILE, *map(Path, own_methods(params))
     known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
     parent: Instruction | None = None
     table = pl.DataFrame(rows, schema=LINEAGE)

@@ -1,8 +1,8 @@
 """How many rows each stage will get: as many as its inputs have, else as are expected, and at most.
 
 Rows are counted where a table is current. Behind a stale stage they are expected by the share that the stage
-kept in its last run here, else by `assumptions.KEPT`; at most all are kept, for rows never grow from round
-to round.
+kept in its last run here, else by `assumptions.KEPT`; at most all are kept. Rows grow from round to round
+only by operations with several children.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from evobuild.cli.plan.amounts import NONE, Amount, added, exactly
 from evobuild.cli.plan.seed_source import SeedSource, read_source, read_table, source_height, table_height
 from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.stages import LAST_OF_BRANCH
+from evobuild.evolution.strategies import per_row
 from evobuild.process.run_journal import StageRun
 
 R0 = Path(f"data/rounds/{SEED_ROUND}.parquet")
@@ -78,7 +79,10 @@ class PlannedRows:
             return there
         if is_branch:
             return self.composed(pool).reduced(self.kept("quality", pool))
-        return self.rows(self.params.rounds[pool].parent).reduced(self._evolved_share(pool))
+        expected, most = per_row(self.params.evolve, lambda operation: operation.traits.children)
+        parents = self.rows(self.params.rounds[pool].parent)
+        tried = Amount(parents.expected * expected, parents.most * most)
+        return tried.reduced(self._evolved_share(pool))
 
     def _counted(self, stage: str, table: str) -> Amount | None:
         """Rows of a table whose stage is current; None if it is stale, or was not pulled."""

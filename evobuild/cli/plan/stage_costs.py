@@ -19,6 +19,7 @@ from evobuild.cli.plan.replies import DEFAULT_TOKENS, allowed_tokens
 from evobuild.core.instructions import SEED_ROUND
 from evobuild.evolution.keywords import MOST_METHODS
 from evobuild.evolution.optimization_calls import optimization_calls
+from evobuild.evolution.strategies import per_row, reads_optimized
 
 Asks = Callable[[PlannedRows, str], Sequence[Asking]]
 
@@ -67,8 +68,7 @@ def reply_tokens(given: PlannedRows, stage: str) -> int:
 
 
 def _optimizes(given: PlannedRows, _: str) -> bool:
-    evolve = given.params.evolve
-    return (evolve.strategy, evolve.method) == ("auto", "optimized")
+    return reads_optimized(given.params.evolve)
 
 
 def _optimize(given: PlannedRows, _: str) -> list[Asking]:
@@ -85,7 +85,13 @@ def _evolve(given: PlannedRows, round_: str) -> list[Asking]:
     retries = evolve.retries if evolve.on_failure == "retry" else 0
     lost, rows = 1 - given.kept("evolve", round_), given.rows(parent)
     attempts = sum(lost**attempt for attempt in range(1 + retries))
-    calls = Amount(rows.expected * attempts, rows.most * (1 + retries)).times(1 + evolve.failures.equal)
+    expected, most = per_row(evolve, lambda operation: operation.calls)
+    children, most_children = per_row(evolve, lambda operation: operation.traits.children)
+    judged = evolve.failures.equal
+    calls = Amount(
+        rows.expected * attempts * (expected + judged * children),
+        rows.most * (1 + retries) * (most + judged * most_children),
+    )
     return _asking(given, "evolve", "evolver", calls, given.text(parent))
 
 

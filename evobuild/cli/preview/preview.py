@@ -24,13 +24,12 @@ from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, iterate_instructions
 from evobuild.core.rejects import Reject, count_reasons
 from evobuild.core.uri import ChatModel
-from evobuild.evolution import methods
 from evobuild.evolution.attempts import Attempt
-from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.evolve import Round
+from evobuild.evolution.params import DEFAULT
 from evobuild.evolution.round_tables import RoundTables
 from evobuild.evolution.step import Plan, RoundSource
-from evobuild.evolution.strategies import plan_round
+from evobuild.evolution.strategies import plan_round, reads_answers, reads_optimized
 from evobuild.models.client import Model, interactive
 from evobuild.models.roles import chat_models
 from evobuild.models.sharing import Engines
@@ -57,6 +56,11 @@ class PoolPreview:
     attempts: list[Attempt] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
     ratings: dict[str, Rating | Reject] = field(default_factory=dict)
+
+    def answered_rows(self) -> list[Instruction]:
+        """Give the rows with the answers that were asked for; each whose answer failed, without one."""
+        asked = {each.row.id: "" if each.failure else each.answer for each in self.responses}
+        return [row._replace(output=asked.get(row.id, row.output)) for row in self.rows]
 
 
 @dataclass(frozen=True)
@@ -138,9 +142,11 @@ class _Line:
         judge = self._model("judge") if given.failures.equal else None
         log(f"preview: {name}, evolving {len(above.rows)} rows")
         plan = self._plan(name)
-        round = Round(name, plan, given, self._params.random_seed, self._model("evolver"), judge)
+        seed, gold = self._params.random_seed, self._params.seed.gold
+        round = Round(name, plan, given, seed, self._model("evolver"), judge, gold)
         made = RoundTables(name, keep=given.on_failure == "keep_parent")
-        attempts = list(round.evolve(lambda: above.rows))
+        parents = above.answered_rows() if reads_answers(given) else above.rows
+        attempts = list(round.evolve(lambda: parents))
         made.take(attempts)
         children = made.frame("child")
         return PoolPreview(name, above.name, list(iterate_instructions(children)), attempts)
@@ -175,7 +181,7 @@ class _Line:
         """How rows are evolved, by the method to begin with where the optimized one is not there yet."""
         given = self._params.evolve
         source = RoundSource(round, self._params.random_seed, OPTIMIZED)
-        if (given.strategy, given.method) != ("auto", "optimized"):
+        if not reads_optimized(given):
             return plan_round(given, source)
         if OPTIMIZED.exists() and OPTIMIZED.read_text(encoding="utf-8").strip():
             self._note(f"evolved by the optimized method as it stands in {OPTIMIZED}")
@@ -185,10 +191,9 @@ class _Line:
             f"evolved by the initial method ({initial}), as {OPTIMIZED} holds no optimized one yet: a run "
             "makes it first, and then asks for evolutions, and for answers to them, by the better one"
         )
-        is_own = initial == "file"
-        return plan_by_method(
-            methods.read_method_file(Path(given.file)) if is_own else methods.initial_method(initial)
-        )
+        named = {DEFAULT: given.method} | given.methods
+        instead = {domain: initial if name == "optimized" else name for domain, name in named.items()}
+        return plan_round(given.model_copy(update={"methods": instead}), source)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
