@@ -23,7 +23,7 @@ from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, content_id, row_id
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import BUILT_IN
 from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import pool_stems
 from evobuild.core.yaml_files import read_yaml
@@ -67,7 +67,7 @@ def fill(where: outcomes.Tables, rows: int) -> None:
     """Write tables of so many rows in all, whatever they say."""
     draw = random.Random(0)
     folders = (where.rounds, where.responses, where.contamination, where.rejects, where.failures)
-    measures = (where.measures / measure.folder for measure in MEASURES)
+    measures = (where.measures / measure.folder for measure in BUILT_IN)
     for folder in (*folders, where.replies, where.unread, *measures):
         folder.mkdir(parents=True)
     parents: list[Instruction] = []
@@ -136,7 +136,7 @@ def _write(
         "rewards": [(row.id, draw.gauss(0, 2), 40, draw.gauss(0, 2)) for row in rows],
         "tags": [(row.id, draw.sample(WORDS, 4)) for row in rows],
     }
-    for measure in MEASURES:
+    for measure in BUILT_IN:
         table = tables.frame(measure.schema, measured[measure.folder])
         tables.write(where.measures / measure.folder / file, table)
     tables.write(where.failures / file, tables.frame(FAILURES, failed))

@@ -19,7 +19,7 @@ from evobuild.core import prompts
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.evolution_tables import FAILURES, REPLIES
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import MEASURES, measure_of
+from evobuild.core.measures import BUILT_IN, measure_of
 from evobuild.core.reasons import BELOW_THE_CUT, NOT_ANSWERED
 from evobuild.core.rejects import REJECTS
 from evobuild.core.table_parts import STARTS
@@ -27,7 +27,7 @@ from evobuild.core.table_writer import TableWriter
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evolution.auto import method_operation
 from evobuild.evolution.methods import initial_method
-from evobuild.selection.candidate_rows import DATASET
+from evobuild.selection.candidate_rows import dataset_schema
 
 ROOT = Path(__file__).parents[1]
 POOLS = ("r0", "r1")
@@ -160,7 +160,7 @@ def _add_pool(made: Tables, pool: str, rows: pl.DataFrame) -> None:
     made.add(f"data/rounds/{pool}", INSTRUCTIONS, _unanswered(pool, rows))
     answered = rows.filter(~LOST)
     made.add(f"data/responses/{pool}", INSTRUCTIONS, answered)
-    for measure in MEASURES:
+    for measure in BUILT_IN:
         found = answered if measure.stage == "score" else rows
         found = figures_of(measure.stage, found) if measure.stage in ON else rows.clear()
         empty = measure.schema.to_frame()
@@ -205,12 +205,12 @@ def _add_attempts(made: Tables, rows: pl.DataFrame) -> None:
 def _add_choice(made: Tables, pool: str, rows: pl.DataFrame) -> None:
     """Add the rows of the data set, those that are not in it, and hits in an evaluation set."""
     chosen = rows.filter(~LOST & ~BELOW)
-    for measure in MEASURES:
+    for measure in BUILT_IN:
         on = measure.stage in ON
         found = figures_of(measure.stage, rows) if on else measure.schema.to_frame()
         kept = ["id", *(column.name for column in measure.columns if column.in_dataset)]
         chosen = chosen.join(found.rename(measure.renamed).select(kept), on="id", how="left")
-    made.add("data/dataset", DATASET, chosen.with_columns(metric="ic_ifd"))
+    made.add("data/dataset", dataset_schema(), chosen.with_columns(metric="ic_ifd"))
     for which, reason in ((LOST, NOT_ANSWERED), (BELOW, BELOW_THE_CUT)):
         made.add("data/rejects/select", REJECTS, _rejects(rows.filter(which), reason, ""))
     hit = {

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
+from evobuild.core.measures import ReadsMeasures
 from evobuild.core.params import Branches, Rounds
 from evobuild.core.stage import run
 from evobuild.export.params import ExportParams
 
 
-class Params(ExportParams):
+class Params(ExportParams, ReadsMeasures):
     rounds: Rounds
     branches: Branches
 

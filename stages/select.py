@@ -35,10 +35,10 @@ def main(params: SelectParams, args: Arguments) -> None:
     from evobuild.core.rejects import balance
     from evobuild.core.results import Results
     from evobuild.selection import select
-    from evobuild.selection.candidate_rows import DATASET, Sources
+    from evobuild.selection.candidate_rows import Sources, dataset_schema
 
     sources = Sources(args.rounds, args.responses, args.measures, args.embeddings, args.contamination)
-    results = Results(DATASET, out=args.dataset, rejects=args.rejects)
+    results = Results(dataset_schema(), out=args.dataset, rejects=args.rejects)
     found = select.select_rows(params, sources, results)
     if not found.rows_in:
         refuse_empty("0 rows came in", balance(0, 0, {}))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evobuild.contamination.params import Sets
 from evobuild.core.declaration import Out, Stage, metric, out, plot
+from evobuild.core.measures import ReadsMeasures
 from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.core.stage import run
 from evobuild.models.params import Evaluated
@@ -21,7 +22,7 @@ class Evaluate(Part):
     models: Evaluated
 
 
-class Params(Part):
+class Params(ReadsMeasures):
     rounds: Rounds
     branches: Branches
     pools: Pools
@@ -102,7 +103,7 @@ def main(params: Params, args: Arguments) -> None:
         names, replies=args.replies, failures=args.failures, rounds=args.rounds
     )
     steps = funnel.read_funnels(args.counts, branches)
-    evaluated = stage_counts.Names(names, branches, pools, params.evaluate.models)
+    evaluated = stage_counts.Names(names, branches, pools, params.measures, params.evaluate.models)
     stages = stage_counts.asking_stages(evaluated)
     folders = stage_counts.CountFolders(args.counts, args.downstream)
     sets = list(params.decontaminate.sets)

@@ -23,10 +23,10 @@ from evobuild.core.errors import BadInput, UserError
 from evobuild.core.evaluation_tables import CONTAMINATION, EVALUATION
 from evobuild.core.evolution_tables import CANDIDATE_FAILURES, CANDIDATES, TRAJECTORIES
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
-from evobuild.core.measures import EMBEDDING, MEASURES, measure_of
+from evobuild.core.measures import EMBEDDING, all_measures, measure_of
 from evobuild.evaluation.compare import FIGURES
 from evobuild.seeds.caller_rows import CallerRows, Rows, read_caller_rows
-from evobuild.selection.candidate_rows import DATASET
+from evobuild.selection.candidate_rows import dataset_schema
 from evobuild.selection.ranks import is_highest
 
 __all__ = [
@@ -173,7 +173,9 @@ def select(
     own = {"pools": rounds} | ({} if settings.get("count") is None else {"share": None}) | settings
     changes = {"select": own, "pools": {pool: {} for pool in pools}, "decontaminate": {"sets": {"hits": ""}}}
     try:
-        measures = {each.folder: {pool: each.of(own) for pool, own in pools.items()} for each in MEASURES}
+        measures = {
+            each.folder: {pool: each.of(own) for pool, own in pools.items()} for each in all_measures()
+        }
         embeddings = {pool: EMBEDDING.of(own).drop_nulls() for pool, own in pools.items()}
     except pl.exceptions.PolarsError as error:
         raise BadInput(f"rows: a measured column is of another kind: {error}") from error
@@ -185,7 +187,7 @@ def select(
         )  # fmt: skip
         by = [*stages.params.select.by]
         order = [len(by) > 1 or is_highest(by[0]), False]
-        best = read_table(args.dataset, DATASET).sort("metric", "id", descending=order)
+        best = read_table(args.dataset, dataset_schema()).sort("metric", "id", descending=order)
         return Result(given.beside(best.select(*INSTRUCTIONS, "metric")), read_table(args.rejects))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evobuild.cards.provenance import Provenance
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import all_metrics
 from evobuild.selection.params import Select
 
 
@@ -102,7 +102,10 @@ def _used(made: Provenance) -> Iterator[tuple[str, str]]:
         yield "2308.07074", "tags"
     selected = Select.model_validate(params["select"])
     for name in selected.by:
-        if name in METRICS and (number := METRICS[name].source.partition("arXiv:")[2][:10]) in PAPERS:
+        if (
+            name in all_metrics()
+            and (number := all_metrics()[name].source.partition("arXiv:")[2][:10]) in PAPERS
+        ):
             yield number, f"choice of rows by {name}"
     if selected.diversity_filter is not None:
         yield "2312.15685", "the diversity filter"

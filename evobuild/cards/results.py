@@ -12,7 +12,7 @@ from evobuild.cards.provenance import Provenance
 from evobuild.contamination import hits
 from evobuild.contracts.result import Outcome, Validation
 from evobuild.core.markdown import code
-from evobuild.core.measures import COLUMNS
+from evobuild.core.measures import all_columns
 from evobuild.core.stages import STAGES
 from evobuild.export.formats import DATASETS, FORMATS, IDS
 from evobuild.selection.params import Select
@@ -202,5 +202,5 @@ def columns_section(facts: Facts) -> list[str]:
 
 def meaning(name: str) -> str:
     """What a column holds, '' if nobody says."""
-    known = COLUMNS.get(name)
+    known = all_columns().get(name)
     return _MEANINGS.get(name) or (known.meaning if known else "")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evobuild.core.control_characters import on_terminal
 from evobuild.core.errors import UserError
+from evobuild.core.measures import declared_measures
 from evobuild.core.params import load_params
 from evobuild.reporting import outcomes
 from evobuild.selection import compare
@@ -26,13 +27,14 @@ def report(path: Path, examples: int, between: Sequence[Metric]) -> str:
         raise UserError(f"--examples is {examples}; expected 0 or more")
     given = load_params(path, ChoiceParams)
     where = outcomes.Tables()
-    found = compare.compare_metrics(
-        given,
-        Sources(),
-        dataset=where.dataset,
-        rejects=where.rejects / "select.parquet",
-        examples=compare.Examples(examples, between),
-    )
+    with declared_measures(given.measures):
+        found = compare.compare_metrics(
+            given,
+            Sources(),
+            dataset=where.dataset,
+            rejects=where.rejects / "select.parquet",
+            examples=compare.Examples(examples, between),
+        )
     return "\n".join(_lines(found, examples)) + "\n"
 
 

@@ -14,7 +14,7 @@ from evobuild.contracts.shares import Lost
 from evobuild.core import tables
 from evobuild.core.json_files import read_json_file
 from evobuild.core.rejects import REJECTS, count_reasons
-from evobuild.core.stages import OF_ALL_POOLS, STAGES, Stage, file_stem
+from evobuild.core.stages import COUNTED_BY_POOL, STAGES, Stage, file_stem
 
 _LAST = "select"
 _NO_REJECTS = frozenset({"check", "fetch", "scratch", "optimize", "decontaminate"})
@@ -76,8 +76,8 @@ def balance_stages(
     """
     balances, lost = [], []
     for stage in stages:
-        of_all = stage.name in OF_ALL_POOLS
-        for name in names[stage.per] if stage.per and not of_all else [""]:
+        of_all = stage.name in COUNTED_BY_POOL
+        for name in names[stage.per] if stage.per else [""]:
             stem = file_stem(stage.name, name)
             counts = _ledger(read_json_file(counts_in / f"{stem}.json"), of_all)
             if counts is None:

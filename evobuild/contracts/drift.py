@@ -16,10 +16,15 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import COLUMNS
+from evobuild.core.measures import all_columns
 
 BINS = 10
-_FIGURES = tuple(name for name, column in COLUMNS.items() if column.kind == pl.Float64 and column.in_dataset)
+
+
+def _numeric_columns() -> tuple[str, ...]:
+    return tuple(name for name, own in all_columns().items() if own.kind == pl.Float64 and own.in_dataset)
+
+
 _TEXTS = ("round", "domain", "level")
 _LENGTHS = ("instruction", "output")
 _SCHEMA = pl.Schema(
@@ -82,5 +87,5 @@ def _figures(path: Path) -> pl.DataFrame:
     rows = tables.scan(path, INSTRUCTIONS)
     there = set(rows.collect_schema())
     lengths = {f"{name}_characters": pl.col(name).str.len_chars().cast(pl.Int64) for name in _LENGTHS}
-    kept = [name for name in (*_TEXTS, *_FIGURES) if name in there]
+    kept = [name for name in (*_TEXTS, *_numeric_columns()) if name in there]
     return tables.collect(path, rows.select(*kept, **lengths))

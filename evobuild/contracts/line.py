@@ -16,7 +16,7 @@ from evobuild.contracts.pool_tables import Sources, of_pools, pool_tables
 from evobuild.contracts.shares import pool_shares, reject_shares
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND
-from evobuild.core.measures import measure_of
+from evobuild.core.measures import DECLARED_STAGE, all_measures, measure_of
 
 
 def line_tables(
@@ -57,7 +57,12 @@ def _parameters(params: ValidateParams, sources: Sources, languages: pl.DataFram
 
 
 def _names(params: ValidateParams) -> dict[str, list[str]]:
-    return {"rounds": list(params.rounds), "branches": list(params.branches), "pools": list(params.pools)}
+    return {
+        "rounds": list(params.rounds),
+        "branches": list(params.branches),
+        "pools": list(params.pools),
+        "measures": list(params.measures),
+    }
 
 
 def _flows(params: ValidateParams, sources: Sources) -> dict[str, Flow]:
@@ -75,6 +80,10 @@ def _flows(params: ValidateParams, sources: Sources) -> dict[str, Flow]:
         for measure in (measure_of("score"), measure_of("diversity"))
     )
     chosen = [rounds[name] for name in params.select.pools_read(params.pools)]
+    for measure in all_measures():
+        if measure.stage == DECLARED_STAGE and not params.measures[measure.name].rows:
+            values = of_pools(sources.measures / measure.folder, pools, measure.schema)
+            flows[f"measure-{measure.name}"] = Flow(pl.concat(responses.values()), values, by_ids=True)
     return flows | {
         "score": Flow(pl.concat(responses.values()), scores, by_ids=True),
         "diversity": Flow(pl.concat(rounds[name] for name in pools), distances, by_ids=True),

@@ -8,7 +8,7 @@ from evobuild.contamination.params import Sets
 from evobuild.contracts.earlier import is_file
 from evobuild.contracts.params import Contracts
 from evobuild.core.instructions import SEED_ROUND
-from evobuild.core.measures import Measure
+from evobuild.core.measures import Measure, ReadsMeasures
 from evobuild.core.params import Branches, Part, Pools, Rounds
 from evobuild.selection.params import Select
 
@@ -30,7 +30,7 @@ class Rate(Part):
     measures: list[Any]
 
 
-class ValidateParams(Part):
+class ValidateParams(ReadsMeasures):
     """What the stage `validate` reads."""
 
     rounds: Rounds

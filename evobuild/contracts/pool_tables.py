@@ -19,8 +19,8 @@ from evobuild.contracts.line_params import ValidateParams
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES
-from evobuild.core.measures import COLUMNS, MEASURES, Measure
-from evobuild.selection.candidate_rows import MEASURED
+from evobuild.core.measures import DECLARED_STAGE, Measure, all_measures
+from evobuild.selection.candidate_rows import measured_columns
 
 _LENGTHS = ("instruction", "input", "output", "reasoning")
 _KEY = "key"
@@ -48,7 +48,7 @@ def pool_tables(params: ValidateParams, sources: Sources, languages: pl.DataFram
     """Every table up to the data set. languages: of rows of rounds, by id."""
     every, pools = params.round_names, list(params.pools)
     rounds, responses = of_pools(sources.rounds, every), of_pools(sources.responses, pools)
-    measured = [_measured(measure, params, sources, rounds, responses) for measure in MEASURES]
+    measured = [_measured(measure, params, sources, rounds, responses) for measure in all_measures()]
     return [
         Table("rounds", _rounds(rounds, languages)),
         Table("responses", _known(_flat(responses), "instruction_known", _keys(rounds, "id"), "id")),
@@ -110,7 +110,7 @@ def _measured(
     rows = of_pools(sources.measures / measure.folder, list(params.pools), measure.schema)
     lists = [name for name, kind in measure.schema.items() if isinstance(kind, pl.List)]
     counted = [pl.col(name).list.len().cast(pl.Int64).alias(name) for name in lists]
-    among = responses if measure.stage == "score" else rounds
+    among = responses if measure.stage in ("score", DECLARED_STAGE) else rounds
     rows = _known(rows.with_columns(*counted).rename(measure.renamed), "row_known", _keys(among, "id"), "id")
     if measure.stage == "diversity":
         rows = _known(rows, "neighbour_known", _keys(rounds, "id"), "neighbour")
@@ -142,10 +142,10 @@ def _preferences(params: ValidateParams, sources: Sources) -> Table:
 
 def _dataset(params: ValidateParams, sources: Sources, responses: pl.LazyFrame) -> pl.LazyFrame:
     """The rows of the data set with all that was measured of them, and facts of other tables."""
-    schema = pl.Schema({**INSTRUCTIONS, **{name: COLUMNS[name].kind for name in MEASURED}})
+    schema = pl.Schema({**INSTRUCTIONS, **measured_columns()})
     whole = tables.scan(sources.dataset, schema).with_columns(pool=pl.col("round"))
-    lists = [name for name in MEASURED if isinstance(schema[name], pl.List)]
-    figures = {name: pl.col(name) for name in MEASURED}
+    lists = [name for name in measured_columns() if isinstance(schema[name], pl.List)]
+    figures = {name: pl.col(name) for name in measured_columns()}
     figures |= {name: pl.col(name).list.len().cast(pl.Int64) for name in lists}
     contents = whole.group_by(hashed("content_id").alias(_KEY)).agg(count=pl.len())
     # Read by itself, for Polars would keep all of a table in memory that it reads once and needs twice.

@@ -20,6 +20,7 @@ Purpose = Literal[
     "verifier",
     "backtranslate",
     "quality",
+    "measure",
     "evaluate",
     "judge",
 ]
@@ -83,7 +84,7 @@ class Request:
     that cannot do so replies with the error "no likelihoods". scored_as: see above. cut: leave out the
     beginning of a prompt that has no place in the model, which is else refused; a served model cannot do so.
     meter: for an engine whose requests may take several calls; those that never use it are counted as one
-    call each.
+    call each. plausible: replies that could be read, which a simulated model chooses from; no other heeds it.
     """
 
     key: str
@@ -95,6 +96,7 @@ class Request:
     scored_as: ScoredAs = "turn"
     cut: bool = False
     meter: Meter | None = field(default=None, compare=False, repr=False)
+    plausible: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def raw(self) -> str | None:

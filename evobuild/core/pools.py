@@ -17,13 +17,13 @@ from evobuild.core import tables
 from evobuild.core.json_files import write_json
 from evobuild.core.nothing_left import warn_of_loss_of_all
 from evobuild.core.rejects import OFF, REJECTS, Reject, balance
-from evobuild.core.stages import OF_ALL_POOLS
+from evobuild.core.stages import COUNTED_BY_POOL
 from evobuild.core.table_writer import TableWriter
 
 
 def counts_of_pool(content: Mapping[str, Any], stage: str, pool: str) -> Any:
     """A pool's counts in the content of a stage's file; None if a stage of all pools has none of it."""
-    return content.get(pool) if stage in OF_ALL_POOLS else content
+    return content.get(pool) if stage in COUNTED_BY_POOL else content
 
 
 class AllPools:

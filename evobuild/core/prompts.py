@@ -150,10 +150,17 @@ def included(names: Iterable[str]) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def variables(name: str) -> set[str]:
-    """The variables that a prompt takes, itself or by what it includes. Raises BadInput as `included`."""
-    parsed = (_parsed(current_folder(), each) for each in included([name]))
-    return {variable for each in parsed for variable in meta.find_undeclared_variables(each)}
+def template_variables(name: str) -> set[str]:
+    """Name the variables that a prompt uses, and those of what it includes.
+
+    Raises BadInput as `included`.
+    """
+    folder = current_folder()
+    return {
+        variable
+        for each in included([name])
+        for variable in meta.find_undeclared_variables(_parsed(folder, each))
+    }
 
 
 def _parsed(folder: Path, name: str) -> jinja2.nodes.Template:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import all_metrics
 
 
 class Reason(NamedTuple):
@@ -31,6 +31,7 @@ _ASKING = (
     "respond",
     "rate",
     "tag",
+    "measure",
 )
 """Stages that lose a row if the reply of a model is none."""
 _ANSWERING = ("sample", "respond")
@@ -44,7 +45,7 @@ BELOW_THE_CUT = "below the cut"
 TOO_NEAR = "near a better row"
 EQUAL_ANSWERS = "equal answers"
 
-REASONS = (
+_UP_TO_SELECT = (
     # of evolutions
     Reason("unparsable", "the reply holds no instruction where it was to stand", ("evolve",)),
     Reason("empty", "nothing came back", _ASKING),
@@ -148,6 +149,8 @@ REASONS = (
     Reason("reward not finite", "the reward model gives no number", ("reward",)),
     Reason("unparsed tags", "the tagger's reply is not the list that was asked for", ("tag",)),
     Reason("no tags", "the tagger names no tag, or was not asked about it", ("tag", "select")),
+    Reason("unread", "no reply of the judge gives a value that can be read", ("measure",)),
+    Reason("tied", "as many replies of the judge give one value as another", ("measure",)),
     # of the choice of rows
     Reason(EXCLUDED, "select.exclude names it", ("select",)),
     Reason(NOT_ANSWERED, "an earlier stage lost its answer, and says why", ("evolve", "select")),
@@ -158,18 +161,9 @@ REASONS = (
     Reason("duplicate by embedding", "its embedding is much like that of a better row", ("select",)),
     Reason(BELOW_THE_CUT, "others are worth more by select.by", ("select",)),
     Reason(TOO_NEAR, "a better row is nearer than select.diversity_filter", ("select",)),
-    # "no tags" stands above: the tagger itself may give none.
-    *(
-        Reason(f"no {metric}", f"its {metric} was not measured", ("select",))
-        for metric in METRICS
-        if metric != "tags"
-    ),
-    *(
-        Reason(f"{name} too {end}", f"its {name} is beyond what select.filters allows", ("select",))
-        for name in (*METRICS, "words")
-        for end in ("low", "high")
-    ),
-    # of what is made of the data set
+    # Here come those of metrics.
+)
+_DOWNSTREAM = (
     Reason(
         EQUAL_ANSWERS, "the better answer and the other are the same, maybe where they are cut", ("finetune",)
     ),
@@ -181,13 +175,32 @@ REASONS = (
     Reason("turns not in pairs", "its turns are no pairs, which the format wants", ("export",)),
 )
 
-MEANINGS = {reason.name: reason.meaning for reason in REASONS}
-"""What each reason says of a row."""
+
+def all_reasons() -> tuple[Reason, ...]:
+    """Give every reason, those of the metrics of this project among them, in the order of the pipeline."""
+    metrics = all_metrics()
+    # The tagger itself may give "no tags", which is above.
+    unmeasured = [
+        Reason(f"no {metric}", f"its {metric} was not measured", ("select",))
+        for metric in metrics
+        if metric != "tags"
+    ]
+    beyond = [
+        Reason(f"{name} too {end}", f"its {name} is beyond what select.filters allows", ("select",))
+        for name in (*metrics, "words")
+        for end in ("low", "high")
+    ]
+    return (*_UP_TO_SELECT, *unmeasured, *beyond, *_DOWNSTREAM)
+
+
+def reason_meanings() -> dict[str, str]:
+    """Give what each reason says of a row."""
+    return {reason.name: reason.meaning for reason in all_reasons()}
 
 
 def reasons_of(stage: str) -> tuple[str, ...]:
-    """The reasons that a stage may give, in the order of the list."""
-    return tuple(reason.name for reason in REASONS if stage in reason.stages)
+    """Give the reasons that a stage may give, in the order of the list."""
+    return tuple(reason.name for reason in all_reasons() if stage in reason.stages)
 
 
 def commonest_reasons(counts: Mapping[str, int], most: int = 3) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core.reasons import MEANINGS
+from evobuild.core.reasons import reason_meanings
 
 
 class Reject(NamedTuple):
@@ -36,7 +36,7 @@ def balance(rows_in: int, rows_out: int, reasons: Mapping[str, int]) -> dict[str
 
     Raises ValueError if they do not add up, or at a reason that `reasons` does not have: a bug of ours.
     """
-    if unknown := reasons.keys() - MEANINGS.keys():
+    if unknown := reasons.keys() - reason_meanings().keys():
         raise ValueError(f"rejects for {', '.join(sorted(unknown))}, which core/reasons.py does not have")
     lost = sum(reasons.values())
     if rows_in != rows_out + lost:

@@ -131,6 +131,7 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     it.
     """
     from evobuild.core import prompts, table_parts
+    from evobuild.core.measures import ReadsMeasures, declared_measures
     from evobuild.core.params import Part, RendersPrompts, WritesTables, validated
     from evobuild.core.yaml_files import read_yaml
 
@@ -148,6 +149,8 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
         temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
         if isinstance(read, Part):
             stack.enter_context(prompts.only(read.templates()))
+        if isinstance(read, ReadsMeasures):
+            stack.enter_context(declared_measures(read.measures))
         if isinstance(read, WritesTables):
             stack.enter_context(table_parts.rows_per_file(read.tables.rows_per_file))
         try:

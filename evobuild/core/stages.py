@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import BUILT_IN, DECLARED_STAGE, all_measures
 
 FILE = Path(__file__).with_name("stages.json")
 """Name, per, asks and counts of each stage; `evobuild pipeline` writes it from the scripts."""
@@ -33,10 +33,10 @@ _NAMES = [stage.name for stage in STAGES]
 AFTER_SELECT = frozenset(_NAMES[_NAMES.index("select") + 1 :])
 """Stages whose counts and rejects lie in `data/downstream/`."""
 
-OF_ALL_POOLS = frozenset(measure.stage for measure in MEASURES if measure.once)
+OF_ALL_POOLS = frozenset(measure.stage for measure in BUILT_IN if measure.once)
 """Stages that take all pools in one run, since what they load costs more than what they do."""
-OF_POOLS = ("respond", *(measure.stage for measure in MEASURES))
-"""Stages that take a pool, or all of them, in order."""
+COUNTED_BY_POOL = OF_ALL_POOLS | {DECLARED_STAGE}
+"""Stages whose counts are a mapping from pool to counts."""
 OF_BRANCHES = tuple(stage for stage in STAGES if stage.per == "branches")
 """The steps of a branch, in order."""
 LAST_OF_BRANCH = OF_BRANCHES[-1].name
@@ -76,16 +76,34 @@ def stage_address(stage: str, name: str = "") -> str:
     return f"{stage}@{name}" if name and stage not in OF_ALL_POOLS else stage
 
 
-def pool_stems(pools: Iterable[str]) -> list[str]:
-    """The names of all that stages leave of some pools, in the order of the pipeline."""
+class PoolRun(NamedTuple):
+    """What a stage did for a pool. name: what its instance runs for: the pool, a declared measure, or ''."""
+
+    stage: str
+    name: str
+    pool: str
+
+    @property
+    def label(self) -> str:
+        """Its name among those of all stages: "score-r1", "measure-clarity-r1"."""
+        return "-".join(dict.fromkeys(part for part in self if part))
+
+
+def pool_runs(pools: Iterable[str]) -> list[PoolRun]:
+    """Give what `respond` and the stages of all measures did for some pools, in the order of the pipeline."""
+    stages = [("respond", ""), *((measure.stage, measure.name) for measure in all_measures())]
     names = list(pools)
-    return list(dict.fromkeys(file_stem(stage, pool) for stage in OF_POOLS for pool in names))
+    return [PoolRun(stage, own or pool, pool) for stage, own in stages for pool in names]
+
+
+def pool_stems(pools: Iterable[str]) -> list[str]:
+    """Give the names of all files that stages leave of some pools, in the order of the pipeline."""
+    return list(dict.fromkeys(file_stem(run.stage, run.name) for run in pool_runs(pools)))
 
 
 def pool_addresses(pools: Iterable[str]) -> list[str]:
     """What DVC calls the stages of some pools: "respond@r1", …, "score"."""
-    names = list(pools)
-    return list(dict.fromkeys(stage_address(stage, pool) for stage in OF_POOLS for pool in names))
+    return list(dict.fromkeys(stage_address(run.stage, run.name) for run in pool_runs(pools)))
 
 
 def branch_addresses(branches: Iterable[str]) -> list[str]:

@@ -3,7 +3,8 @@
 YAML can say more than params need, and some of it is made to harm: tags that build objects, aliases of
 aliases that grow without end, nesting that no stack holds. So a file is looked through event by event before
 anything is built, in time and memory that its size bounds. A word such as 2024-01-01, 1:30, 010 or 1_000,
-which readers of YAML differ about, is text; `on` and `off` are true and false, as keys the words.
+which readers of YAML differ about, is text; `on` and `off` are true and false, as keys the words. A whole
+number as a key is text, as in a rubric.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MOST_VALUES = 200_000
 """Values of a file, each alias counted as all that it stands for."""
 MOST_DEPTH = 40
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_TEXT, _WORD = "tag:yaml.org,2002:str", "tag:yaml.org,2002:bool"
+_TEXT, _WORD, _NUMBER = (f"tag:yaml.org,2002:{kind}" for kind in ("str", "bool", "int"))
 _DIGITS = 400
 """Of a whole number; Python itself reads some thousands."""
 
@@ -36,7 +37,8 @@ class _Loader(yaml.CSafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping; its merged parts come first."""
         for key, _ in node.value:
-            if key.tag == _WORD and key.value.lower() not in ("true", "false"):
+            is_word = key.tag == _WORD and key.value.lower() not in ("true", "false")
+            if is_word or key.tag == _NUMBER:
                 key.tag = _TEXT
         mapping = super().construct_mapping(node, deep)
         for key, _ in node.value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,8 @@ class SimulatedEngine:
 
         What a benchmark asks is answered as any instruction is.
         """
+        if request.plausible:
+            return self._choose(request)
         if request.purpose == "evaluate":
             request = replace(request, purpose="respond")
         if request.raw is not None:
@@ -69,6 +72,25 @@ class SimulatedEngine:
         logprobs = tuple((logprob, max(logprob, -1.0)) for logprob in likely)
         choice = Choice(request.continuation, "stop", 0, logprobs)
         return Reply(request.key, (choice,), read + tokens)
+
+    def _choose(self, request: Request) -> Reply:
+        """Choose one of the replies that could be read, nearer to the middle ones than to the ends."""
+        asked = "".join(message.content for message in request.messages)
+        drawn = random.Random(
+            repr((self._name, asked, request.sampling.seed)).encode("utf-8", "surrogatepass")
+        )
+        place = int(drawn.triangular(0, len(request.plausible)))
+        text = request.plausible[min(place, len(request.plausible) - 1)]
+        tokens, told = simulation.count_tokens(text), None
+        logprobs = None
+        if request.sampling.logprobs:
+            others = request.plausible[: request.sampling.logprobs]
+            weights = [math.exp(-abs(number - place)) for number in range(len(others))]
+            told = ((text, *others),)
+            each = [math.log(weight / sum(weights)) for weight in weights]
+            logprobs = ((max(each), *each),)
+        choice = Choice(text, "stop", tokens, logprobs, "", told)
+        return Reply(request.key, (choice,), simulation.count_tokens(asked))
 
     def close(self) -> None:
         """Nothing to let go."""

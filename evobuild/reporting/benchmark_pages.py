@@ -25,6 +25,7 @@ from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import evaluations, explorer, templates
 from evobuild.reporting.evaluations import Line, Sources
 from evobuild.reporting.params import ReportParams
+from evobuild.scoring.params import measure_models
 
 MOST = 20_000
 """Items of a benchmark at most; of more some are drawn."""
@@ -79,7 +80,8 @@ def write_benchmark_pages(
     (folder / "benchmark.js").write_text(templates.source("benchmark.js"), encoding="utf-8")
     pages = folder / "benchmarks"
     pages.mkdir()
-    asked = chat_models(params.models) | evaluated_models(params.evaluate.models)
+    asked = chat_models(params.models) | measure_models(params.measures)
+    asked |= evaluated_models(params.evaluate.models)
     simulated = [role for role, model in asked.items() if model.simulated]
     for found in every:
         shown = _shown(found, params.random_seed)

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from evobuild.core import tables
 from evobuild.core.draws import draw_lowest
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import all_metrics
 from evobuild.reporting import overlaid_charts
 from evobuild.reporting.explorer import short_number
 from evobuild.reporting.outcomes import Tables
@@ -63,11 +63,11 @@ def draw_rows(params: ReportParams, where: Tables) -> Drawn:
         pl.Series(WORDS, map(count_words, texts["instruction"]), pl.Float64),
         pl.Series("language", [detect_language(text) or UNKNOWN for text in texts["instruction"]], pl.String),
     )
-    values = [metric.expression.cast(pl.Float64).alias(name) for name, metric in METRICS.items()]
+    values = [metric.expression.cast(pl.Float64).alias(name) for name, metric in all_metrics().items()]
     table = drawn.join(told, on="id", how="left").sort("id")
     table = table.select("id", "domain", "kept", WORDS, "language", *values, pool="round")
-    unknown = [name for name in METRICS if not table[name].count()]
-    labels = {name: metric.label or name for name, metric in METRICS.items() if name not in unknown}
+    unknown = [name for name in all_metrics() if not table[name].count()]
+    labels = {name: metric.label or name for name, metric in all_metrics().items() if name not in unknown}
     return Drawn(table.drop(unknown), every, {WORDS: "length (words)"} | labels)
 
 

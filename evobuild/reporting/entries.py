@@ -11,19 +11,21 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.evolution_tables import FAILURES
 from evobuild.core.instructions import INSTRUCTIONS, SEED_ROUND, Instruction, Turn, iterate_instructions
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import all_metrics
 from evobuild.reporting.outcomes import Loss, RowOutcome, Tables, row_outcomes
 from evobuild.reporting.params import ReportParams
 
-METRICS_EXPLORED = tuple(name for name, metric in METRICS.items() if metric.explored)
-"""What can be filtered and ordered by, as long as any entry has it."""
+
+def metrics_explored() -> tuple[str, ...]:
+    """Name what can be filtered and ordered by, as long as any entry has it."""
+    return tuple(name for name, metric in all_metrics().items() if metric.explored)
 
 
 class Entry(NamedTuple):
     """A row or a failed attempt.
 
     row: None of an attempt. parent: number of the entry that it hangs below, -1 for a root. attempt: which
-    failed attempt it is, from 0; None for a row. measures: in the order of METRICS_EXPLORED, None where not
+    failed attempt it is, from 0; None for a row. measures: in the order of metrics_explored(), None where not
     measured.
     """
 
@@ -115,7 +117,7 @@ def tree_entries(params: ReportParams, where: Tables, roots: pl.Series) -> Itera
 
 
 def _row(row: Instruction, parent: int, outcome: RowOutcome) -> Entry:
-    measures = tuple(outcome.measured.get(METRICS[name].column) for name in METRICS_EXPLORED)
+    measures = tuple(outcome.measured.get(all_metrics()[name].column) for name in metrics_explored())
     return Entry(
         row.id, row, parent, row.round, row.domain, row.operation, outcome.labels, measures,
         row.instruction, row.input, None, row.history, row.evolver, outcome,
@@ -129,5 +131,5 @@ def _attempt(failure: dict[str, Any], parent: int, evolver: str) -> Entry:
     key = f"{failure['row']}-{failure['round']}-{failure['attempt']}"
     return Entry(
         key, None, parent, failure["round"], failure["domain"], failure["operation"], outcome.labels,
-        (None,) * len(METRICS_EXPLORED), failure["reply"], "", failure["attempt"], (), evolver, outcome,
+        (None,) * len(metrics_explored()), failure["reply"], "", failure["attempt"], (), evolver, outcome,
     )  # fmt: skip

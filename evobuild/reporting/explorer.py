@@ -24,16 +24,17 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.instructions import SEED_ROUND
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import all_metrics
 from evobuild.core.metrics import DRY_RUN
 from evobuild.models.roles import chat_models, evaluated_models
 from evobuild.reporting import templates
 from evobuild.reporting.calls import CallParams, CallReader, Pieces
-from evobuild.reporting.entries import METRICS_EXPLORED, Entry, shown_roots, tree_entries, tree_roots
+from evobuild.reporting.entries import Entry, metrics_explored, shown_roots, tree_entries, tree_roots
 from evobuild.reporting.operation_names import OperationNames, read_operation_names
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams
 from evobuild.reporting.selected_rows import order_selected
+from evobuild.scoring.params import measure_models
 from evobuild.text.words import count_words
 
 MOST = 100_000
@@ -61,7 +62,8 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     folder.mkdir()
     for name in SCRIPTS:
         (folder / name).write_text(templates.source(name), encoding="utf-8")
-    asked = chat_models(params.models) | evaluated_models(params.evaluate.models)
+    asked = chat_models(params.models) | measure_models(params.measures)
+    asked |= evaluated_models(params.evaluate.models)
     simulated = [role for role, model in asked.items() if model.simulated]
     rows = sum(entry.attempt is None for entry in entries)
     page = templates.render(
@@ -135,7 +137,7 @@ def _index(
         every, names[name] = sorted(set(found)), sorted(set(chain.from_iterable(found)))
         columns[name] = _numbers(found, every)
         sets[name] = [_numbers(each, names[name]) for each in every]
-    labels = {name: METRICS[name].label or name for name in METRICS_EXPLORED}
+    labels = {name: all_metrics()[name].label or name for name in metrics_explored()}
     return {
         "starts": starts,
         "names": names,
@@ -160,7 +162,7 @@ def _measured_columns(entries: Sequence[Entry]) -> dict[str, list[float | None]]
     """The values of each metric that any entry has."""
     found = {
         name: [short_number(entry.measures[place]) for entry in entries]
-        for place, name in enumerate(METRICS_EXPLORED)
+        for place, name in enumerate(metrics_explored())
     }
     return {name: values for name, values in found.items() if values.count(None) < len(values)}
 

@@ -117,6 +117,7 @@ def stage_order(params: ReportParams) -> list[str]:
         "rounds": list(params.rounds),
         "branches": list(params.branches),
         "pools": list(params.pools),
+        "measures": list(params.measures),
         "bases": list(params.bases),
         "decontaminate.sets": list(params.decontaminate.sets),
         "evaluate.models": list(params.evaluate.models),

@@ -15,7 +15,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import COLUMNS, MEASURES
+from evobuild.core.measures import all_columns, all_measures
 from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import file_stem, pool_stems, stage_address
@@ -94,7 +94,7 @@ class RowOutcome(NamedTuple):
 
     def measured_lines(self) -> Iterator[tuple[str, str]]:
         """What was measured of it as text, a line a measure: ("rated", "hard, difficulty 70 of 100")."""
-        for measure in MEASURES:
+        for measure in all_measures():
             own = [column for column in measure.columns if self.measured.get(column.name) is not None]
             values = [say_value(column.name, self.measured[column.name]) for column in own]
             if own:
@@ -105,7 +105,7 @@ def say_value(column: str, value: Any) -> str:
     """A measured value as text. Instance: ("difficulty", 70.0) -> "difficulty 70 of 100"."""
     if isinstance(value, list | tuple):
         value = ", ".join(map(str, value)) or "none"
-    return COLUMNS[column].text.format(value)
+    return all_columns()[column].text.format(value)
 
 
 class Reader(Protocol):
@@ -159,7 +159,7 @@ def row_outcomes(
 
 def _measured(where: Tables, pools: Callable[..., _Rows]) -> dict[str, dict[str, Any]]:
     found: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for measure in MEASURES:
+    for measure in all_measures():
         names = measure.renamed
         for key, *values in pools(where.measures / measure.folder, measure.schema, *names):
             found[key] |= dict(zip(names.values(), values, strict=True))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from evobuild.contamination.params import Decontaminate
-from evobuild.core.params import Branches, Few, Part, RandomSeed, Rounds, Section
+from evobuild.core.params import Branches, Few, Name, Part, RandomSeed, Rounds, Section, default
 from evobuild.evolution.params import Evolve, Keywords, Optimize
 from evobuild.export.params import Export
 from evobuild.models.params import Evaluated, Models
-from evobuild.scoring.params import Diversity, Rate
+from evobuild.scoring.params import DeclaredMeasure, Diversity, Rate
 from evobuild.seeds.params import Seed
 from evobuild.selection.params import ChoiceParams
 from evobuild.training.params import Bases, Finetune
@@ -38,6 +38,7 @@ class ReportParams(ChoiceParams):
     optimize: Optimize
     evolve: Evolve
     keywords: Keywords
+    measures: dict[Name, DeclaredMeasure] = default({})
     rate: Rate
     diversity: Diversity
     decontaminate: Decontaminate

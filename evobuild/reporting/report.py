@@ -19,7 +19,7 @@ from evobuild.core import tables
 from evobuild.core.csv_files import read_csv
 from evobuild.core.measures import measure_of
 from evobuild.core.metrics import read_label
-from evobuild.core.reasons import MEANINGS, reasons_of
+from evobuild.core.reasons import reason_meanings, reasons_of
 from evobuild.core.uri import Weights
 from evobuild.core.yaml_files import read_yaml
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
@@ -47,6 +47,7 @@ from evobuild.reporting import (
 )
 from evobuild.reporting.params import ReportParams
 from evobuild.reporting.stage_counts import StageCounts
+from evobuild.scoring.params import measure_models
 from evobuild.selection import candidate_rows, compare, ranks
 
 SCRIPTS = ("report_scatter.js", "report_runs.js", "report.js", "report_live.js")
@@ -93,7 +94,8 @@ def report_page(params: ReportParams, sources: Sources) -> str:
     trained = training.read_trained_bases(params, sources.curves)
     curves = {name: base.curve for name, base in trained.items() if base.curve}
     selected_pools = params.select.pools_read(params.pools)
-    asked = chat_models(params.models) | evaluated_models(params.evaluate.models)
+    asked = chat_models(params.models) | measure_models(params.measures)
+    asked |= evaluated_models(params.evaluate.models)
     told = {
         **_evolution(sources, found),
         **_branches(params, sources.counts),
@@ -180,7 +182,9 @@ def _usage(params: ReportParams, sources: Sources) -> list[dict[str, Any]]:
 
 
 def _names(params: ReportParams) -> stage_counts.Names:
-    return stage_counts.Names(params.rounds, params.branches, params.pools, params.evaluate.models)
+    return stage_counts.Names(
+        params.rounds, params.branches, params.pools, params.measures, params.evaluate.models
+    )
 
 
 def _evaluation(params: ReportParams, sources: Sources) -> dict[str, Any]:
@@ -226,7 +230,7 @@ def _evolution(sources: Sources, found: Mapping[str, StageCounts]) -> dict[str, 
     return {
         "method": method,
         "method_chart": charts.failure_rates(method.candidates) if method else "",
-        "meanings": MEANINGS,
+        "meanings": reason_meanings(),
         "failures": failures,
         "never": [each for each in known if each not in seen],
         "failure_lines": sorted(failed, key=lambda row: -row["rows"])[:FAILURE_LINES],

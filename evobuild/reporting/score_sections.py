@@ -10,7 +10,8 @@ import polars as pl
 from markupsafe import Markup
 
 from evobuild.core import tables
-from evobuild.core.measures import MEASURES, METRICS, Measure, measure_of
+from evobuild.core.measures import Measure, all_measures, all_metrics, measure_of
+from evobuild.core.stages import PoolRun
 from evobuild.reporting import charts
 from evobuild.reporting.measured_values import read_values
 from evobuild.reporting.params import ReportParams
@@ -31,7 +32,7 @@ def measure_sections(params: ReportParams, folder: Path, counts: Mapping[str, St
 
     Raises BadInput if a table is missing or not as it should be.
     """
-    others = [measure for measure in MEASURES if measure.stage not in TOLD_APART]
+    others = [measure for measure in all_measures() if measure.stage not in TOLD_APART]
     sections = [_section(params, measure, folder, counts) for measure in others]
     return {
         "diversity": _diversity(params, folder, counts) if params.models.embedder else None,
@@ -44,23 +45,28 @@ def _section(
     params: ReportParams, measure: Measure, folder: Path, counts: Mapping[str, StageCounts]
 ) -> dict[str, Any] | None:
     """What is said of any measure: the spread of each of its metrics. None if it is switched off."""
-    lines = {pool: counts[f"{measure.stage}-{pool}"] for pool in params.pools}
-    nobody = getattr(params.models, measure.switch.removeprefix("models."), "") is None
-    if nobody or all(each.off for each in lines.values()):
+    lines = {pool: counts[_label(measure, pool)] for pool in params.pools}
+    if all(each.off for each in lines.values()):
         return None
     spread = []
-    for name, metric in METRICS.items():
+    for name, metric in all_metrics().items():
         if metric.column in measure.renamed.values():
             values = _values(params, folder, measure, metric.expression)
             spread.append({"name": metric.label or name, "lines": _lines(measure, values, counts),
                            "chart": _chart(values, metric.label or name)})  # fmt: skip
     meanings = {column.name: column.meaning for column in measure.columns}
-    return {"stage": measure.stage, "switch": measure.switch, "meanings": meanings, "spread": spread}
+    return {
+        "stage": measure.stage,
+        "switch": measure.switch,
+        "name": measure.name,
+        "meanings": meanings,
+        "spread": spread,
+    }
 
 
 def _diversity(params: ReportParams, folder: Path, counts: Mapping[str, StageCounts]) -> dict[str, Any]:
     measure = measure_of("diversity")
-    values = _values(params, folder, measure, METRICS["diversity"].expression)
+    values = _values(params, folder, measure, all_metrics()["diversity"].expression)
     lines = _lines(measure, values, counts)
     for line in lines:
         rows = values[line["pool"]]
@@ -91,12 +97,16 @@ def _values(params: ReportParams, folder: Path, measure: Measure, of: pl.Expr) -
     return {pool: read_values(folder / measure.folder, pool, measure, of) for pool in params.pools}
 
 
+def _label(measure: Measure, pool: str) -> str:
+    return PoolRun(measure.stage, measure.name, pool).label
+
+
 def _lines(
     measure: Measure, values: Mapping[str, pl.Series], counts: Mapping[str, StageCounts]
 ) -> list[dict[str, Any]]:
     figures = distributions.distribution_figures(values)
     return [
-        {"pool": pool, "counts": counts[f"{measure.stage}-{pool}"]}
+        {"pool": pool, "counts": counts[_label(measure, pool)]}
         | {name: figures[name][pool] for name in ("mean", "median")}
         for pool in values
     ]

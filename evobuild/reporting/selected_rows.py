@@ -11,10 +11,10 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions
-from evobuild.core.measures import METRICS, RANDOM
+from evobuild.core.measures import RANDOM, all_metrics
 from evobuild.reporting.outcomes import Tables
 from evobuild.reporting.params import ReportParams
-from evobuild.selection.candidate_rows import DATASET
+from evobuild.selection.candidate_rows import dataset_schema
 from evobuild.selection.ranks import is_highest
 from evobuild.text.word_differences import WordDifferences, compare_words
 
@@ -61,7 +61,7 @@ def order_selected(by: Sequence[str], dataset: Path) -> pl.DataFrame:
 
     Raises BadInput if the dataset is missing or not as it should be.
     """
-    rows = tables.collect(dataset, tables.scan(dataset, DATASET, ["id", "domain", "metric"]))
+    rows = tables.collect(dataset, tables.scan(dataset, dataset_schema(), ["id", "domain", "metric"]))
     best_high = len(by) > 1 or all(is_highest(metric) for metric in by)
     ordered = rows.sort("metric", "id", descending=[best_high, False], nulls_last=True)
     return ordered.select("id", "domain", place=pl.int_range(1, pl.len() + 1))
@@ -76,7 +76,7 @@ def read_best_rows(params: ReportParams, where: Tables) -> list[SelectedRow]:
     best = [ids[:SHOWN] for _, ids in ordered.group_by("domain", maintain_order=True).agg("id").iter_rows()]
     picked = list(islice((key for turn in zip_longest(*best) for key in turn if key is not None), SHOWN))
     chosen = pl.col("id").is_in(picked)
-    found = tables.read(where.dataset, DATASET, where=chosen)
+    found = tables.read(where.dataset, dataset_schema(), where=chosen)
     values = {each["id"]: each for each in found.to_dicts()}
     rows = {row.id: row for row in iterate_instructions(found.select(*INSTRUCTIONS))}
     places = dict(ordered.filter(chosen).select("id", "place").iter_rows())
@@ -117,7 +117,7 @@ def explain_selection(by: Mapping[str, float], values: Mapping[str, Any], place:
         return "Kept as a seed row, whatever its rank (select.keep_seeds)."
     if RANDOM in by:
         return "Drawn at random (select.by is random)."
-    labels = " and ".join(METRICS[metric].label or metric for metric in by)
+    labels = " and ".join(all_metrics()[metric].label or metric for metric in by)
     said = dict.fromkeys(text for metric in by if (text := _reason(metric, values)))
     return f"Number {place:,} of {of:,} by {labels}{': ' if said else ''}{', and '.join(said)}."
 
@@ -129,5 +129,5 @@ def _reason(metric: str, values: Mapping[str, Any]) -> str:
     if metric in _OF_IFD and values["ifd"] is not None:
         return next(text for bound, text in PREDICTED if values["ifd"] < bound)
     text = REASONS.get(metric, "")
-    known = values.get(METRICS[metric].column) is not None
+    known = values.get(all_metrics()[metric].column) is not None
     return text.format(**values) if text and known else ""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from evobuild.core.errors import BadInput
 from evobuild.core.json_files import read_json_file
 from evobuild.core.pools import counts_of_pool
-from evobuild.core.stages import AFTER_SELECT, OF_BRANCHES, OF_POOLS, STAGES, file_stem
+from evobuild.core.stages import AFTER_SELECT, OF_BRANCHES, STAGES, file_stem, pool_runs
 from evobuild.models.usage import ASKED
 from evobuild.reporting.params import ReportParams
 
@@ -52,21 +52,24 @@ def read_stage_counts(params: ReportParams, counts: CountFolders) -> dict[str, S
     """
     names = [("seed", ""), *(("evolve", name) for name in params.rounds)]
     names += [(step.name, name) for name in params.branches for step in OF_BRANCHES]
-    names += [(stage, pool) for stage in OF_POOLS for pool in params.pools]
-    names += [("select", ""), ("gather", ""), *(("finetune", base) for base in params.bases)]
+    found = {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in names}
+    found |= {
+        run.label: read_counts(run.stage, run.name, counts, run.pool) for run in pool_runs(params.pools)
+    }
+    names = [("select", ""), ("gather", ""), *(("finetune", base) for base in params.bases)]
     names += [*(("evaluate", model) for model in params.evaluate.models), ("compare", "")]
-    return {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in names}
+    return found | {f"{stage}-{name}": read_counts(stage, name, counts) for stage, name in names}
 
 
-def read_counts(stage: str, name: str, counts: CountFolders) -> StageCounts:
-    """The counts of one stage. Raises BadInput as `read_stage_counts`."""
+def read_counts(stage: str, name: str, counts: CountFolders, pool: str = "") -> StageCounts:
+    """Read the counts of one stage, or of one pool of it. Raises BadInput as `read_stage_counts`."""
     path = counts.file(stage, name)
-    content = counts_of_pool(read_json(path), stage, name)
+    content = counts_of_pool(read_json(path), stage, pool)
     _hold(path, content, "in", "out", "rejects")
     held_out = content.get("held_out", 0)
     return StageCounts(
         stage,
-        name,
+        " ".join(dict.fromkeys(each for each in (name, pool) if each)),
         content["in"],
         content["out"] - held_out,
         held_out,
@@ -81,12 +84,13 @@ class Names(NamedTuple):
     rounds: Iterable[str]
     branches: Iterable[str]
     pools: Iterable[str]
+    measures: Iterable[str]
     evaluated: Iterable[str]
 
 
 def asking_stages(names: Names) -> list[tuple[str, str]]:
     """Stages that ask chat models, in the order of the pipeline, each with its round, pool, … or ''."""
-    kinds = ("rounds", "branches", "pools", "evaluate.models")
+    kinds = ("rounds", "branches", "pools", "measures", "evaluate.models")
     entries = {kind: list(own) for kind, own in zip(kinds, names, strict=True)} | {"": [""]}
     return [(stage.name, name) for stage in STAGES if stage.asks for name in entries[stage.per]]
 

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from evobuild.core.json_files import read_json_file
-from evobuild.core.measures import LEVELS, MEASURES, METRICS, measure_of
+from evobuild.core.measures import DECLARED_STAGE, LEVELS, Measure, all_measures, all_metrics, measure_of
 from evobuild.core.pools import counts_of_pool
-from evobuild.core.stages import LAST_OF_BRANCH, OF_POOLS, file_stem
+from evobuild.core.stages import LAST_OF_BRANCH, file_stem, pool_runs, stage_address
 from evobuild.reporting.measured_values import read_values
 from evobuild.reporting.stage_counts import CountFolders, stage_usage
 
@@ -34,8 +34,9 @@ def row_counts(
     kept = {name: ledger["out"] for name, ledger in ledgers.items()}
     kept["r0"] -= ledgers["r0"]["held_out"]
     rejected = {"seed": _lost(ledgers["r0"]), "evolve": sum(_lost(ledgers[name]) for name in rounds)}
-    for stage in OF_POOLS:
-        rejected[stage] = sum(_lost(_pool_counts(counts, stage, pool)) for pool in pools)
+    for run in pool_runs(pools):
+        stage = stage_address(run.stage, run.name) if run.stage == DECLARED_STAGE else run.stage
+        rejected[stage] = rejected.get(stage, 0) + _lost(_pool_counts(counts, run.stage, run.pool, run.name))
     return {"rows": kept | {"selected": selected["out"]}, "rejected": rejected}
 
 
@@ -44,8 +45,8 @@ def _ledger(counts: Path, name: str) -> dict[str, Any]:
     return content
 
 
-def _pool_counts(counts: Path, stage: str, pool: str) -> dict[str, Any]:
-    content: dict[str, Any] = counts_of_pool(_ledger(counts, file_stem(stage, pool)), stage, pool)
+def _pool_counts(counts: Path, stage: str, pool: str, name: str = "") -> dict[str, Any]:
+    content: dict[str, Any] = counts_of_pool(_ledger(counts, file_stem(stage, name or pool)), stage, pool)
     return content
 
 
@@ -64,21 +65,22 @@ def measure_means(measures: Path, counts: Path, pools: Sequence[str]) -> dict[st
     """
     rated = {pool: _pool_counts(counts, "rate", pool) for pool in pools}
     rows, cut = pl.col("difficulty").count(), pl.col("truncated").sum()
+    rate, score = measure_of("rate"), measure_of("score")
     return {
         "mean": _means(measures, pools),
-        "rows": {"difficulty": {pool: int(_values(measures, "rate", pool, rows).item()) for pool in pools}},
+        "rows": {"difficulty": {pool: int(_values(measures, rate, pool, rows).item()) for pool in pools}},
         "asked": {pool: own["in"] for pool, own in rated.items()},
-        "truncated": {pool: int(_values(measures, "score", pool, cut).item()) for pool in pools},
+        "truncated": {pool: int(_values(measures, score, pool, cut).item()) for pool in pools},
     }
 
 
 def _means(measures: Path, pools: Sequence[str]) -> dict[str, Any]:
     mean: dict[str, Any] = {}
-    for measure in MEASURES:
-        for name, metric in METRICS.items():
+    for measure in all_measures():
+        for name, metric in all_metrics().items():
             if metric.column in measure.renamed.values():
                 own = {
-                    pool: rounded_mean(_values(measures, measure.stage, pool, metric.expression), DIGITS)
+                    pool: rounded_mean(_values(measures, measure, pool, metric.expression), DIGITS)
                     for pool in pools
                 }
                 mean |= {name: own} if any(each is not None for each in own.values()) else {}
@@ -87,7 +89,9 @@ def _means(measures: Path, pools: Sequence[str]) -> dict[str, Any]:
 
 def level_counts(measures: Path, pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool at each difficulty level, levels in order."""
-    counted = {pool: _values(measures, "rate", pool, pl.col("level")).value_counts() for pool in pools}
+    counted = {
+        pool: _values(measures, measure_of("rate"), pool, pl.col("level")).value_counts() for pool in pools
+    }
     rows = {pool: dict(own.iter_rows()) for pool, own in counted.items()}
     return [
         {"pool": pool, "level": level, "rows": rows[pool].get(level, 0)} for pool in pools for level in LEVELS
@@ -96,7 +100,7 @@ def level_counts(measures: Path, pools: Sequence[str]) -> list[dict[str, object]
 
 def score_histogram(measures: Path, pools: Sequence[str]) -> list[dict[str, object]]:
     """Rows of each pool by IC-IFD, in equal bins from 0 to the 99th percentile of all, the last open."""
-    rows = {pool: _values(measures, "score", pool, pl.col("ic_ifd")) for pool in pools}
+    rows = {pool: _values(measures, measure_of("score"), pool, pl.col("ic_ifd")) for pool in pools}
     top = pl.concat(list(rows.values())).quantile(0.99, "nearest") or 1.0
     histogram: list[dict[str, object]] = []
     for pool in pools:
@@ -132,9 +136,8 @@ def usage_by_role(counts: CountFolders, stages: Iterable[tuple[str, str]]) -> di
     return dict(sorted(totals.items()))
 
 
-def _values(measures: Path, stage: str, pool: str, of: pl.Expr) -> pl.Series:
-    """What an expression makes of what a stage measured."""
-    measure = measure_of(stage)
+def _values(measures: Path, measure: Measure, pool: str, of: pl.Expr) -> pl.Series:
+    """Compute an expression of the columns of a measure, as they are called everywhere."""
     return read_values(measures / measure.folder, pool, measure, of)
 
 

@@ -7,9 +7,7 @@ Source: Hui et al. 2024, arXiv:2412.11231, section 3.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,39 +15,17 @@ from evobuild.answering import failures
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.instructions import Instruction
-from evobuild.core.measures import measure_of
+from evobuild.core.measures import LEVELS, measure_of
 from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.results import Results, leave_empty
 from evobuild.core.table_writer import TableWriter
 from evobuild.models.client import Model
 from evobuild.scoring.params import Measure, ScorePrompt
 from evobuild.scoring.rating_prompts import KINDS, prompts_sent
-from evobuild.text import json_replies
+from evobuild.scoring.reply_values import read_choice, read_number
 
-_LEVEL = r"(very[ _-]easy|very[ _-]hard|easy|medium|hard)\b"
-# What is taken is never given back, so that each sign is read once, however many there are.
-_SIGNS = r"[\s\"'*_`:：=<(\[]*+(?:(?<=\s)[-–—]\s[\s\"'*_`<(\[]*+)?"
-_NAMED_LEVEL = re.compile(r"(?<!not )(?<!n't )(?<!not very )(?<!n't very )\b" + _LEVEL, re.IGNORECASE)
-_LABELLED_LEVEL = re.compile(
-    rf"\b(?:difficulty(?:[ _]level)?|level|rating){_SIGNS}(?:is\s++)?{_SIGNS}{_LEVEL}"
-    # Two levels are a range and no reading.
-    r"(?!\W{0,3}(?:-|–|/|to|or)\W{0,3}(?:very[ _-])?(?:easy|medium|hard)\b)",
-    re.IGNORECASE,
-)
-_VALUE = r"(?<![\d.,-])(\d{1,3}(?:\.\d+)?)(?!\d|[.,]\d)"
-_NUMBER = re.compile(r"[\s*_`\"']*+(\d{1,3}(?:\.\d+)?)[\s*_`\"'.%]*")
 _LEVEL_KEYS = ("difficulty", "difficulty level", "level", "rating")
 _SCORE_KEYS = ("score", "difficulty score", "rating", "difficulty")
-
-
-@cache
-def _scores(most: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What finds a labelled number, and one of the most that there is."""
-    # Neither the first end of a range nor a number on another scale.
-    whole = rf"(?![ \t]*+(?:-|–|to\b|or\b)[ \t]*+\d)(?!\W{{0,3}}(?:/|out of)\s*+(?!{most}\b)\d)"
-    label = rf"\b(?:score|rating)(?:\s*+\([^()]*+\))?{_SIGNS}(?:(?:is|of)\s++)?{_SIGNS}"
-    of_most = rf"{_VALUE}[*_`]*+\s*+(?:/|out of)\s*+{most}\b"
-    return re.compile(f"{label}{_VALUE}{whole}", re.IGNORECASE), re.compile(of_most, re.IGNORECASE)
 
 
 class Rating(NamedTuple):
@@ -69,12 +45,7 @@ def read_level(text: str) -> str | None:
 
     Instances: '{"difficulty": "Very_Hard"}' -> "very hard"; "easy or medium" -> None: it is unclear.
     """
-    if (given := _of_object(text, _LEVEL_KEYS)) is not None:
-        text = given
-    labelled = _LABELLED_LEVEL.findall(text)
-    found = labelled or _NAMED_LEVEL.findall(text)
-    levels = {re.sub(r"[ _-]+", " ", level.casefold()) for level in (found[-1:] if labelled else found)}
-    return levels.pop() if len(levels) == 1 else None
+    return read_choice(text, LEVELS, _LEVEL_KEYS)
 
 
 def read_score(text: str, most: int = 100) -> float | None:
@@ -84,33 +55,7 @@ def read_score(text: str, most: int = 100) -> float | None:
 
     Instances: "Score: 70", "**70/100**" and '{"score": 70}' -> 70.0; "somewhere from 60 to 70" -> None.
     """
-    if (given := _of_object(text, _SCORE_KEYS)) is not None:
-        text = given
-    labelled, of_most = _scores(most)
-    alone = _NUMBER.fullmatch(text)
-    found = labelled.findall(text)[-1:] or of_most.findall(text) or ([alone[1]] if alone else [])
-    return float(found[0]) if len(found) == 1 and 0 <= float(found[0]) <= most else None
-
-
-def _of_object(text: str, keys: Sequence[str]) -> str | None:
-    """What the last JSON object with one of the keys has under the first of them; None if there is none.
-
-    Keys count in any case, with blanks, '_' or '-' between their words. true is no number.
-    """
-    for value in reversed(list(json_replies.find_json_values(text)) if "{" in text else []):
-        if isinstance(value, dict):
-            plain = {re.sub(r"[ _-]+", " ", key.casefold()): item for key, item in value.items()}
-            if found := [plain[key] for key in keys if key in plain]:
-                return _plain(found[0])
-    return None
-
-
-def _plain(value: object) -> str:
-    """A value as text, '' if it is nested too deeply to be any."""
-    try:
-        return str(value)
-    except RecursionError:
-        return ""
+    return read_number(text, 0, most, _SCORE_KEYS)
 
 
 def rate_rows(

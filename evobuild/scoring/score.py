@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evobuild.core.conversation import chat_messages
 from evobuild.core.instructions import Instruction
-from evobuild.core.reasons import MEANINGS
+from evobuild.core.reasons import reason_meanings
 from evobuild.core.rejects import Reject
 from evobuild.core.sqlite_cache import Measurements
 from evobuild.core.uri import Weights
@@ -39,6 +39,7 @@ MOST_NATS = 700.0
 _VALUES = struct.Struct("<II?ddd")
 """Losses as the cache has them, without the id, after _MEASURED; after _LOST a reject's reason and detail."""
 _MEASURED, _LOST = b"M", b"L"
+_REASONS = reason_meanings().keys()
 
 
 class Score(NamedTuple):
@@ -148,7 +149,7 @@ def _sound(kept: bytes) -> bytes:
             return kept
     elif kept.startswith(_LOST):
         found = json.loads(kept[1:])
-        if isinstance(found, list) and len(found) == 2 and found[0] in MEANINGS and isinstance(found[1], str):
+        if isinstance(found, list) and len(found) == 2 and found[0] in _REASONS and isinstance(found[1], str):
             return kept
     raise ValueError("no losses and no reject")
 

@@ -17,13 +17,7 @@ from evobuild.core.instructions import Instruction
 from evobuild.core.prompts import render
 from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
-from evobuild.text import json_replies
-from evobuild.text.words import compose, split_alphanumerics
-
-LONGEST = 60
-"""Characters of a tag; what is longer is an explanation."""
-READ = 10 * LONGEST
-"""Characters of what may be a tag, signs included."""
+from evobuild.scoring.reply_values import read_phrases
 
 
 class Tagged(NamedTuple):
@@ -49,33 +43,7 @@ def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> I
 def _result(reply: Reply) -> Tagged | Reject:
     if reason := failures.reply_failure(reply):
         return Reject(reply.key, reason, "", reply.error or reply.kept)
-    tags = read_tags(reply.text)
+    tags = read_phrases(reply.text)
     if tags is None:
         return Reject(reply.key, "unparsed tags", "", reply.text)
     return Tagged(reply.key, tags) if tags else Reject(reply.key, "no tags", "", reply.text)
-
-
-def read_tags(text: str) -> list[str] | None:
-    """Read the last JSON list of tags in a reply: of strings, or of objects with a `tag`; None without one.
-
-    Tags come in their normal form, each once. Instance: '[{"tag": "Word-Limit"}, {"tag": "word limit"}]'
-    -> ["word limit"].
-    """
-    for value in reversed(list(json_replies.find_json_values(text))):
-        if isinstance(value, dict):
-            value = next((item for key, item in value.items() if key.casefold() == "tags"), None)
-        if isinstance(value, list):
-            phrases = [_phrase(item) for item in value]
-            if all(phrases):
-                return list(dict.fromkeys(map(str, phrases)))
-    return None
-
-
-def _phrase(item: object) -> str | None:
-    """A tag in small letters, words with single blanks between them; None if it is no short phrase."""
-    if isinstance(item, dict):
-        item = next((value for key, value in item.items() if key.casefold() == "tag"), None)
-    if not isinstance(item, str) or len(item) > READ:
-        return None
-    phrase = " ".join(split_alphanumerics(compose(item).casefold()))
-    return phrase if 0 < len(phrase) <= LONGEST else None

@@ -18,7 +18,7 @@ from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import EMBEDDING, MEASURES
+from evobuild.core.measures import EMBEDDING, all_columns, all_measures
 from evobuild.core.table_parts import Span, spans
 
 FACTS = ("id", "content_id", "round", "domain")
@@ -38,27 +38,30 @@ class Sources(NamedTuple):
     contamination: Path | None = Path("data/contamination")
 
 
-_KINDS = {column.name: column.kind for measure in MEASURES for column in measure.columns if column.in_dataset}
-MEASURED = tuple(_KINDS)
-"""Columns of what was measured."""
-DATASET = pl.Schema({**INSTRUCTIONS, **_KINDS, "metric": pl.Float64()})
-"""The data set: rows with all that was measured of them, and the value by which they were chosen."""
+def measured_columns() -> dict[str, pl.DataType | type[pl.DataType]]:
+    """Give the columns of what was measured, as far as the dataset has them."""
+    return {name: column.kind for name, column in all_columns().items() if column.in_dataset}
+
+
+def dataset_schema() -> pl.Schema:
+    """Give the schema of the dataset: rows, all measurements of them, and the value they were selected by."""
+    return pl.Schema({**INSTRUCTIONS, **measured_columns(), "metric": pl.Float64()})
 
 
 def read_candidate_rows(pools: Sequence[str], sources: Sources) -> pl.DataFrame:
-    """Read all rows of some pools: id, content_id, round, domain, answered, and MEASURED."""
+    """Read all rows of some pools: id, content_id, round, domain, answered, and all measurements."""
     return pl.concat(rows.drop("pool") for rows in candidate_batches(pools, sources))
 
 
 def candidate_batches(
     pools: Sequence[str],
     sources: Sources,
-    measured: Collection[str] = MEASURED,
+    measured: Collection[str] | None = None,
     texts: Sequence[str] = (),
 ) -> Iterator[pl.DataFrame]:
     """Go through all rows of some pools, whether they were answered, and what was measured of them.
 
-    measured: names of MEASURED to read. texts: columns of the answered row to read.
+    measured: columns of measures to read; None: all. texts: columns of the answered row to read.
 
     Columns: pool, those of `read_candidate_rows` but only what is in `measured`, and `texts`.
     """
@@ -74,7 +77,7 @@ def candidate_batches(
 
 
 def chosen_batches(rows: pl.DataFrame, pools: Sequence[str], sources: Sources) -> Iterator[pl.DataFrame]:
-    """Go through some answered rows by pool and id, with all of their text and MEASURED beside them.
+    """Go through some answered rows by pool and id, with all of their text and measurements beside them.
 
     rows: id and pool, as `candidate_batches` gives them, and more.
     """
@@ -83,7 +86,7 @@ def chosen_batches(rows: pl.DataFrame, pools: Sequence[str], sources: Sources) -
         for own, span in _by_span(rows, name, _answered_tables(file, sources)):
             texts = tables.scan(sources.responses / file, INSTRUCTIONS, list(INSTRUCTIONS), span)
             found = tables.collect(sources.responses / file, texts.join(own.lazy(), on="id"))
-            yield _with_measures(found, file, span, sources, MEASURED)
+            yield _with_measures(found, file, span, sources, None)
 
 
 def text_batches(
@@ -105,7 +108,7 @@ def _pool(name: str, pools: Sequence[str]) -> pl.Expr:
 
 
 def _answered_tables(file: str, sources: Sources) -> list[Path]:
-    measured = (sources.measures / measure.folder for measure in MEASURES)
+    measured = (sources.measures / measure.folder for measure in all_measures())
     return [sources.responses / file, *(folder / file for folder in measured if folder.is_dir())]
 
 
@@ -121,10 +124,14 @@ def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[t
 
 
 def _with_measures(
-    rows: pl.DataFrame, file: str, span: Span, sources: Sources, measured: Collection[str]
+    rows: pl.DataFrame, file: str, span: Span, sources: Sources, measured: Collection[str] | None
 ) -> pl.DataFrame:
-    for measure in MEASURES:
-        columns = [column for column in measure.columns if column.in_dataset and column.name in measured]
+    for measure in all_measures():
+        columns = [
+            column
+            for column in measure.columns
+            if column.in_dataset and (measured is None or column.name in measured)
+        ]
         if not columns:
             continue
         names = {column.stored: column.name for column in columns}

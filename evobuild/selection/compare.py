@@ -13,7 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from evobuild.core.errors import UserError
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import all_metrics
 from evobuild.core.suggestions import unknown_name
 from evobuild.selection import candidate_rows, ranks
 from evobuild.selection import select as selection
@@ -93,7 +93,7 @@ def compare_metrics(
     table = read_compared_rows(params, sources, dataset=dataset, rejects=rejects)
     every = count_rows_cut(params, table.height, dataset=dataset, rejects=rejects)
     select = _select_as_many(params.select, table.height, every)
-    metrics = [name for name, kind in METRICS.items() if table[kind.column].count() * 2 > table.height]
+    metrics = [name for name, kind in all_metrics().items() if table[kind.column].count() * 2 > table.height]
     for metric in examples.between:
         if metric not in metrics:
             raise UserError(unknown_name("measured metric", metric, metrics))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import all_metrics
 from evobuild.selection.params import Filters, Metric
 from evobuild.text import language, words
 
@@ -62,7 +62,7 @@ def find_filtered_rows(rows: pl.DataFrame, filters: Filters, needed: Collection[
             _Bound(pl.col("ifd") >= filters.max_ifd, "IFD too high", _said("ifd", "≥", filters.max_ifd))
         )
     for metric, (least, most) in filters.ranges.items():
-        bounds += _between(METRICS[metric].expression, metric, least, most)
+        bounds += _between(all_metrics()[metric].expression, metric, least, most)
     if "words" in text_columns(filters):
         bounds += _between(pl.col("words"), "words", filters.min_words, filters.max_words)
     if filters.languages:
@@ -81,7 +81,7 @@ def _of_first(bounds: Sequence[_Bound], values: Sequence[pl.Expr]) -> pl.Expr:
 
 
 def _missing(metric: Metric, where: pl.Expr) -> _Bound:
-    return _Bound(pl.col(METRICS[metric].column).is_null() & where, f"no {metric}", pl.lit(""))
+    return _Bound(pl.col(all_metrics()[metric].column).is_null() & where, f"no {metric}", pl.lit(""))
 
 
 def _between(value: pl.Expr, name: str, least: float | None, most: float | None) -> list[_Bound]:

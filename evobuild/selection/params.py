@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from evobuild.core.instructions import SEED_ROUND
-from evobuild.core.measures import METRICS, RANDOM
+from evobuild.core.measures import ReadsMeasures
 from evobuild.core.params import (
     Between,
     Count,
@@ -22,18 +22,9 @@ from evobuild.core.params import (
     WritesTables,
     default,
 )
-from evobuild.core.suggestions import unknown_name
-
-CHOICES = (*METRICS, RANDOM)
 
 Range = Annotated[list[Annotated[float, Between(-1e12, 1e12)] | None], Field(min_length=2, max_length=2)]
 """The least and the most, each of them null for no bound."""
-
-
-def _metric(value: str) -> str:
-    if value not in CHOICES:
-        raise ValueError(unknown_name("metric", value, CHOICES))
-    return value
 
 
 def _all_or_names(value: object) -> object:
@@ -43,20 +34,20 @@ def _all_or_names(value: object) -> object:
 
 
 def _weighted(value: object) -> object:
-    """Read what rows are chosen by: one metric, or a weight for each of several."""
-    if isinstance(value, str) and value in CHOICES:
-        return {value: 1.0}
+    """Read what rows are selected by: one metric, or a weight for each of several."""
     if isinstance(value, str):
-        raise ValueError(unknown_name("metric", value, CHOICES))
+        return {value: 1.0}
     if not isinstance(value, dict) or not value:
         raise ValueError(
-            f"expected {', '.join(CHOICES)}, or several with weights, {{ic_ifd: 1, difficulty: 0.5}}"
+            "expected a metric such as ic_ifd, or several with weights, {ic_ifd: 1, difficulty: 0.5}"
         )
     return value
 
 
-Metric = Annotated[str, AfterValidator(_metric)]
-"""What rows can be chosen by; the registry has them."""
+Combine = Literal["ranks", "product"]
+"""How the values of several metrics become one."""
+Metric = Name
+"""What rows can be selected by: `core.measures.all_metrics` has them, `check` refuses any other."""
 
 
 class Filters(Section):
@@ -94,6 +85,7 @@ class Select(Section):
         ["13-gram", "embedding"]
     )
     by: Annotated[dict[Metric, Weight], BeforeValidator(_weighted)] = default("ic_ifd")
+    combine: Combine = "ranks"
     share: Share | None = 0.25
     count: Count | None = None
     per_domain: bool = False
@@ -114,7 +106,7 @@ class Sections(Section):
     select: Select
 
 
-class ChoiceParams(Part):
+class ChoiceParams(ReadsMeasures):
     """What is read to say which rows could be chosen."""
 
     pools: Pools

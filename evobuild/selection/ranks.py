@@ -11,17 +11,22 @@ from collections.abc import Mapping
 import polars as pl
 
 from evobuild.core.draws import draw_value
-from evobuild.core.measures import METRICS, RANDOM
-from evobuild.selection.params import Metric
+from evobuild.core.measures import RANDOM, all_metrics
+from evobuild.selection.params import Combine, Metric
 
 
-def add_worth(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.DataFrame:
+def add_worth(
+    rows: pl.DataFrame, by: Mapping[Metric, float], seed: int, combine: Combine = "ranks"
+) -> pl.DataFrame:
     """Add `metric` and `worth`, both null where a row lacks one of the metrics.
 
-    metric: the value by which rows are chosen; by several, the same as worth. worth: higher is sooner.
+    metric: the value by which rows are selected; by several, the same as worth. worth: higher is sooner.
+    combine: how several metrics become one: the mean of ranks, or the product of values, each to the power
+    of its weight, as DEITA (arXiv:2312.15685) multiplies complexity and quality.
     """
     if len(by) > 1:
-        return rows.with_columns(worth=_mean_rank(rows, by, seed)).with_columns(metric="worth")
+        worth = _mean_rank(rows, by, seed) if combine == "ranks" else _product(rows, by, seed)
+        return rows.with_columns(worth=worth).with_columns(metric="worth")
     (metric,) = by
     value = metric_values(rows, metric, seed)
     return rows.with_columns(metric=value, worth=value if is_highest(metric) else -value)
@@ -32,12 +37,12 @@ def metric_values(rows: pl.DataFrame, metric: Metric, seed: int) -> pl.Series:
     if metric == RANDOM:
         # By each id's own hash, so that a row's luck does not depend on which others there are.
         return pl.Series(metric, [draw_value(seed, "select", key) for key in rows["id"]], pl.Float64)
-    return rows.select(METRICS[metric].expression.cast(pl.Float64).alias(metric)).to_series()
+    return rows.select(all_metrics()[metric].expression.cast(pl.Float64).alias(metric)).to_series()
 
 
 def is_highest(metric: Metric) -> bool:
     """Whether the highest values of a metric are kept."""
-    return metric == RANDOM or METRICS[metric].highest
+    return metric == RANDOM or all_metrics()[metric].highest
 
 
 def _mean_rank(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Series:
@@ -51,6 +56,14 @@ def _mean_rank(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.
     ]
     mean = pl.sum_horizontal(parts, ignore_nulls=False) / (whole.sum() * sum(by.values()))
     return found.select(worth=mean).to_series()
+
+
+def _product(rows: pl.DataFrame, by: Mapping[Metric, float], seed: int) -> pl.Series:
+    """Multiply values, each to the power of its weight; NaN of a negative base counts as not measured."""
+    worth = pl.Series("worth", [1.0] * rows.height, pl.Float64)
+    for metric, weight in by.items():
+        worth = worth * metric_values(rows, metric, seed).pow(weight)
+    return worth.fill_nan(None).alias("worth")
 
 
 def order_by_worth(rows: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ import polars as pl
 
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import SEED_ROUND
-from evobuild.core.measures import METRICS, RANDOM
+from evobuild.core.measures import RANDOM, all_metrics
 from evobuild.core.reasons import BELOW_THE_CUT, EXCLUDED, NOT_ANSWERED, TOO_NEAR
 from evobuild.core.results import Results
 from evobuild.selection import (
@@ -69,7 +69,7 @@ def select_rows(params: SelectParams, sources: Sources, results: Results) -> Sel
     select, seed = params.select, params.random_seed
     names = select.pools_read(params.pools)
     came = _read_open(params, names, sources, results)
-    ordered = ranks.order_by_worth(ranks.add_worth(came.open, select.by, seed))
+    ordered = ranks.order_by_worth(ranks.add_worth(came.open, select.by, seed, select.combine))
     came = came._replace(open=came.open.clear())
     turned = warnings.warn_of_reversed_rounds(ordered, select, names)
     ordered = _sift(ordered, _alike(select, names, sources, seed), results)
@@ -104,7 +104,7 @@ def _read_open(params: SelectParams, names: Sequence[str], sources: Sources, res
     found, counted, unknown = [], Counter[str](), set(excluded)
     for batch in candidate_rows.candidate_batches(names, sources, read, texts):
         counted[str(batch["pool"].first() or "")] += batch.height
-        unmeasured = {m: key for m, key in unmeasured.items() if not batch[METRICS[m].column].count()}
+        unmeasured = {m: key for m, key in unmeasured.items() if not batch[all_metrics()[m].column].count()}
         unknown.difference_update(batch["id"]) if unknown else None
         uncut = (pl.col("round") == SEED_ROUND) & select.keep_seeds
         rows = _sift(batch.with_columns(uncut=uncut), steps, results)
@@ -115,8 +115,8 @@ def _read_open(params: SelectParams, names: Sequence[str], sources: Sources, res
 
 
 def _columns_read(select: Select) -> set[str]:
-    """Columns of MEASURED that a selection asks for."""
-    asked = [METRICS[metric] for metric in _metrics_asked(select)]
+    """Name the measured columns that a selection asks for."""
+    asked = [all_metrics()[metric] for metric in _metrics_asked(select)]
     return {column for metric in asked for column in (metric.column, *metric.expression.meta.root_names())}
 
 
@@ -245,7 +245,9 @@ def _without_vector(rows: pl.DataFrame, names: Sequence[str], sources: Sources) 
 def _refuse_unmeasured(asked: Mapping[Metric, str], names: Sequence[str]) -> None:
     """Say that something which is asked for was measured of no row at all. asked: by which key."""
     for metric, key in asked.items():
-        advice = f"see {METRICS[metric].switch}, or choose" if METRICS[metric].switch else "choose"
+        advice = (
+            f"see {all_metrics()[metric].switch}, or choose" if all_metrics()[metric].switch else "choose"
+        )
         raise BadInput(
             f"{key} asks for {metric}, but no row of {', '.join(names)} has one; {advice} by another metric"
         )

@@ -17,7 +17,7 @@ from workspace import SHIPPED_PARAMS
 import evobuild
 from evobuild.api.stage_calls import stage_script
 from evobuild.core import library
-from evobuild.core.measures import EMBEDDING, MEASURES, measure_of
+from evobuild.core.measures import BUILT_IN, EMBEDDING, measure_of
 from evobuild.core.stage import call_stage
 from evobuild.core.yaml_files import read_yaml
 
@@ -79,7 +79,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("mine.json").write_text(json.dumps(MINE))
         for each in ("models/scratch", "models/experienced", "models/tuned", "data/embeddings"):
             Path(each).mkdir(parents=True)
-        for measure in MEASURES:
+        for measure in BUILT_IN:
             for pool in ("r0", "r1"):
                 file = Path("data/measures", measure.folder, f"{pool}.parquet")
                 file.parent.mkdir(parents=True, exist_ok=True)

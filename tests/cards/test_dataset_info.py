@@ -14,7 +14,7 @@ import tiny
 from evobuild.autoif.records import VERIFIED
 from evobuild.cards import dataset_info
 from evobuild.core.instructions import INSTRUCTIONS, Instruction
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import BUILT_IN
 from evobuild.core.rejects import REJECTS
 from evobuild.export.formats import FORMATS
 
@@ -106,7 +106,7 @@ def test_another_file_than_the_one_described_is_refused(tmp_path: Path) -> None:
         load(folder)
 
 
-MEASURED = pl.Schema({each.name: each.kind for measure in MEASURES for each in measure.columns})
+MEASURED = pl.Schema({each.name: each.kind for measure in BUILT_IN for each in measure.columns})
 TURNS = pl.Schema({"kept": pl.List(pl.Boolean), "few": pl.List(pl.Float32)})
 
 

@@ -19,6 +19,7 @@ from evobuild.core.params import Branch, Pool, Round, read_yaml
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import roles
 from evobuild.seeds.params import Fetch
+from evobuild.selection.params import Select
 from evobuild.training.params import Base
 
 
@@ -136,6 +137,13 @@ def test_selection_takes_from_pools(shipped, pools, message):
 )
 def test_the_cut_and_its_mixture_agree(shipped, values, message):
     assert message in refused(changed(shipped, "select", **values))
+
+
+@pytest.mark.parametrize("key", ["by", "filters.ranges"])
+def test_an_unknown_metric_is_named_with_near_ones(shipped, key):
+    values = {"by": {"icifd": 1.0}} if key == "by" else {"filters": {"ranges": {"icifd": [0, None]}}}
+    given = shipped.model_copy(update={"select": Select.model_validate(shipped.select.model_dump() | values)})
+    assert f"select.{key}: unknown metric 'icifd'; did you mean 'ic_ifd'" in refused(given)
 
 
 REWARD = Weights("some/reward")

@@ -23,7 +23,7 @@ from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.evolution_tables import CANDIDATES
 from evobuild.core.instructions import INSTRUCTIONS, iterate_instructions
-from evobuild.core.measures import EMBEDDING, MEASURES, measure_of
+from evobuild.core.measures import BUILT_IN, EMBEDDING, measure_of
 from evobuild.core.rejects import REJECTS
 from evobuild.core.stage import call_stage
 from evobuild.core.stages import OF_ALL_POOLS
@@ -87,7 +87,7 @@ def measure(pool):
     """Make up what stages of all pools measure: scores, and nothing else."""
     rows = tables.read(DATA / f"responses/{pool}.parquet", INSTRUCTIONS)["id"]
     scores = [(key, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.125) for key in rows]
-    made = {f"measures/{each.folder}": (each.schema, []) for each in MEASURES if each.stage in OF_ALL_POOLS}
+    made = {f"measures/{each.folder}": (each.schema, []) for each in BUILT_IN if each.stage in OF_ALL_POOLS}
     made |= {"measures/scores": (measure_of("score").schema, scores), "embeddings": (EMBEDDING.schema, [])}
     for name, (schema, found) in made.items():
         (DATA / name).mkdir(parents=True, exist_ok=True)

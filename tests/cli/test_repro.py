@@ -26,7 +26,7 @@ MISTAKES: dict[str, tuple[str, Any, str]] = {
     "pools are a text": ("pools", "r0", "pools"),
     "a pool is null": ("pools", {"r0": None}, "pools.r0"),
     "a pool with a slash": ("pools", {"a/b": {}}, "a/b"),
-    "a pool with a number for a name": ("pools", {1: {}}, "the key '1' is no text"),
+    "a pool with a number for a name": ("pools", {1: {}}, "pools.1 is '1'; expected a name"),
     "rounds are a list": ("rounds", [{"parent": "r0"}], "rounds"),
     "rounds are null": ("rounds", None, "rounds"),
     "a round is null": ("rounds", {"r1": None}, "rounds.r1"),

@@ -23,7 +23,7 @@ from evobuild.core import tables
 from evobuild.core.errors import BadInput
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import BUILT_IN
 from evobuild.core.rejects import OFF, REJECTS
 
 ROWS = pl.DataFrame({"id": [f"row-{number}" for number in range(40)], "figure": list(range(40))})
@@ -193,7 +193,7 @@ def test_rows_that_are_contaminated_repeated_or_in_another_language_are_told(tmp
 
 def test_a_line_of_which_all_is_off_that_can_be_passes_and_says_so(tmp_path: Path) -> None:
     line, content, pools = Line(tmp_path), settings(), ("r0", "r1")
-    for measure in MEASURES:
+    for measure in BUILT_IN:
         for pool in pools:
             line.write(f"measures/{measure.folder}/{pool}", measure.schema, [])
         for stem in [f"rate-{pool}" for pool in pools] if measure.stage == "rate" else [measure.stage]:

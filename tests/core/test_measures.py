@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from workspace import SHIPPED_PARAMS
 
-from evobuild.core.measures import COLUMNS, MEASURES, METRICS, RANDOM, measure_of
+from evobuild.core.measures import BUILT_IN, RANDOM, all_columns, all_metrics, measure_of
 from evobuild.core.yaml_files import read_yaml
 
 
-@pytest.mark.parametrize("measure", MEASURES, ids=lambda measure: measure.stage)
+@pytest.mark.parametrize("measure", BUILT_IN, ids=lambda measure: measure.stage)
 def test_a_table_has_an_id_and_its_columns_and_gives_them_their_names_everywhere(measure):
     assert list(measure.schema) == ["id", *(column.stored for column in measure.columns)]
     table = measure.schema.to_frame().rename(measure.renamed)
@@ -27,24 +27,24 @@ def test_a_column_may_have_another_name_in_its_own_table():
 
 
 def test_no_two_measures_share_a_stage_a_folder_or_a_column():
-    assert len({measure.stage for measure in MEASURES}) == len(MEASURES)
-    assert len({measure.folder for measure in MEASURES}) == len(MEASURES)
-    assert len(COLUMNS) == sum(len(measure.columns) for measure in MEASURES)
+    assert len({measure.stage for measure in BUILT_IN}) == len(BUILT_IN)
+    assert len({measure.folder for measure in BUILT_IN}) == len(BUILT_IN)
+    assert len(all_columns()) == sum(len(measure.columns) for measure in BUILT_IN)
 
 
 def test_a_measure_is_found_by_its_stage():
-    assert [measure_of(measure.stage) for measure in MEASURES] == list(MEASURES)
+    assert [measure_of(measure.stage) for measure in BUILT_IN] == list(BUILT_IN)
     with pytest.raises(KeyError):
         measure_of("select")
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", all_metrics())
 def test_a_metric_is_computed_from_a_column_and_switched_by_a_key_of_params(name):
-    metric = METRICS[name]
-    assert metric.column in COLUMNS
+    metric = all_metrics()[name]
+    assert metric.column in all_columns()
     section, key = metric.switch.split(".")
     assert key in read_yaml(SHIPPED_PARAMS)[section]
-    table = pl.DataFrame({metric.column: [None]}, schema={metric.column: COLUMNS[metric.column].kind})
+    table = pl.DataFrame({metric.column: [None]}, schema={metric.column: all_columns()[metric.column].kind})
     assert table.select(metric.expression).to_series().to_list() == [None]
 
 
@@ -53,17 +53,17 @@ def test_a_metric_is_computed_from_a_column_and_switched_by_a_key_of_params(name
     [("perplexity", 0.0, 1.0), ("tags", ["a", "b"], 2), ("length", 9, 9), ("difficulty", 70.0, 70.0)],
 )
 def test_a_metric_is_its_column_or_computed_from_it(name, value, worth):
-    metric = METRICS[name]
-    table = pl.DataFrame({metric.column: [value]}, schema={metric.column: COLUMNS[metric.column].kind})
+    metric = all_metrics()[name]
+    table = pl.DataFrame({metric.column: [value]}, schema={metric.column: all_columns()[metric.column].kind})
     assert table.select(metric.expression).item() == worth
 
 
 def test_a_draw_is_no_metric():
-    assert RANDOM not in METRICS
+    assert RANDOM not in all_metrics()
 
 
 def test_every_value_can_be_said():
     sample = {pl.String: "a", pl.Float64: 0.5, pl.Int64: 3, pl.Boolean: True, pl.List(pl.String): "a, b"}
-    for column in COLUMNS.values():
+    for column in all_columns().values():
         assert column.meaning
         assert column.text.format(sample[column.kind])

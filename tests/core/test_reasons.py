@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evobuild.core import tables
-from evobuild.core.reasons import MEANINGS, REASONS, reasons_of
+from evobuild.core.reasons import all_reasons, reason_meanings, reasons_of
 from evobuild.core.rejects import REJECTS, Reject, ledger
 from evobuild.core.stages import STAGES
 
@@ -19,15 +19,15 @@ GIVEN_AT = {"Reject": 1, "Failure": 0, "UnreadableVerifier": 0}
 
 
 def test_each_reason_stands_once_and_says_something():
-    assert max(Counter(reason.name for reason in REASONS).values()) == 1
-    assert all(reason.meaning and reason.stages for reason in REASONS)
-    assert list(MEANINGS) == [reason.name for reason in REASONS]
+    assert max(Counter(reason.name for reason in all_reasons()).values()) == 1
+    assert all(reason.meaning and reason.stages for reason in all_reasons())
+    assert list(reason_meanings()) == [reason.name for reason in all_reasons()]
 
 
 def test_reasons_are_given_by_stages_that_there_are():
     known = {stage.name for stage in STAGES}
-    assert {name for reason in REASONS for name in reason.stages} <= known
-    assert all(len(set(reason.stages)) == len(reason.stages) for reason in REASONS)
+    assert {name for reason in all_reasons() for name in reason.stages} <= known
+    assert all(len(set(reason.stages)) == len(reason.stages) for reason in all_reasons())
 
 
 def test_the_reasons_of_a_stage_stand_in_the_order_of_the_list():
@@ -95,5 +95,5 @@ def test_every_reason_that_the_library_gives_is_listed():
         for path in Path(folder).rglob("*.py")
         for reason in reasons_in(path.read_text(encoding="utf-8"))
     )
-    assert found.keys() <= MEANINGS.keys(), found.keys() - MEANINGS.keys()
+    assert found.keys() <= reason_meanings().keys(), found.keys() - reason_meanings().keys()
     assert {"unparsable", "no tags", "grew too long", "several functions", "empty answer"} <= found.keys()

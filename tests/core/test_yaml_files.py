@@ -43,7 +43,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "latin-1": ("a: 1\nb: é\n".encode("latin-1"), "a.yaml:2: byte 0xe9, not UTF-8"),
     "a tab": ("a:\n\tb: 1\n", "a.yaml:2: not YAML: the line begins with a tab; indent"),
     "two documents": ("a: 1\n---\nb: 2\n", "a.yaml:2: not YAML"),
-    "a number as a key": ("1: 2\n", "the key '1' is no text"),
+    "a number as a key": ("1.5: 2\n", "the key '1.5' is no text"),
     "a boolean as a key": ("a: {true: 2}\n", "the key 'true' is no text"),
     "a list as a key": ("? [a]\n: 1\n", "a list or a mapping as a key"),
     "a merge of a word": ("<<: word\n", "a.yaml:1: not YAML"),

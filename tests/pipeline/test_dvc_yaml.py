@@ -25,7 +25,7 @@ from evobuild.cli.pipeline.pipeline import check_pipeline, derived_files, write_
 from evobuild.core import stages as roster
 from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import BUILT_IN
 from evobuild.core.params import Part
 from evobuild.core.prompts import included
 from evobuild.core.stages import EVALUATED, STAGES
@@ -225,7 +225,7 @@ def test_stages_that_ask_a_chat_model_say_whom() -> None:
 
 
 def test_measures_are_what_their_stages_write() -> None:
-    for measure in MEASURES:
+    for measure in BUILT_IN:
         assert set(outs(measure.stage)) & {
             f"data/measures/{measure.folder}",
             f"data/measures/{measure.folder}/${{key}}.parquet",

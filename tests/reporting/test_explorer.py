@@ -81,9 +81,9 @@ def test_what_was_not_measured_is_no_score_to_filter_by(tmp_path):
     where = trees.write(tmp_path, [trees.row("a-r0")], {}, {})
     explorer.write_explorer(tmp_path / "explorer", trees.settings(rounds={}, pools={"r0": {}}), where)
     index = content(tmp_path / "explorer/rows.js")
-    measured = [name for name in explorer.METRICS_EXPLORED if name in index["columns"]]
+    measured = [name for name in explorer.metrics_explored() if name in index["columns"]]
     assert measured == ["ic_ifd", "ifd", "difficulty"]
-    assert list(index["metrics"]) == list(explorer.METRICS_EXPLORED)
+    assert list(index["metrics"]) == list(explorer.metrics_explored())
     assert (index["metrics"]["ic_ifd"], index["metrics"]["reward"]) == ("IC-IFD", "reward")
     assert index["names"]["shared"] == [] and index["sets"]["shared"] == [[]]
 

@@ -12,9 +12,9 @@ import trees
 from evobuild.core import tables
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.reporting.selected_rows import explain_selection, order_selected, read_best_rows
-from evobuild.selection.candidate_rows import DATASET
+from evobuild.selection.candidate_rows import dataset_schema
 
-NOTHING: dict[str, Any] = dict.fromkeys(DATASET)
+NOTHING: dict[str, Any] = dict.fromkeys(dataset_schema())
 
 
 def test_rows_come_best_first_in_the_direction_of_the_metric(tmp_path: Path):
@@ -28,7 +28,7 @@ def test_rows_come_best_first_in_the_direction_of_the_metric(tmp_path: Path):
 def test_a_row_without_a_value_comes_last(tmp_path: Path):
     rows = [trees.row(f"{name}-r1") for name in "ab"]
     trees.write_dataset(tmp_path / "dataset", tables.frame(INSTRUCTIONS, rows))
-    table = tables.read(tmp_path / "dataset", DATASET)
+    table = tables.read(tmp_path / "dataset", dataset_schema())
     table = table.with_columns(metric=pl.when(pl.col("id") == "b-r1").then(None).otherwise("metric"))
     tables.write(tmp_path / "dataset", table)
     assert order_selected(["ifd"], tmp_path / "dataset")["id"].to_list() == ["a-r1", "b-r1"]

@@ -10,7 +10,7 @@ import pytest
 import trees
 
 from evobuild.core import tables
-from evobuild.core.measures import LEVELS, MEASURES, measure_of
+from evobuild.core.measures import BUILT_IN, LEVELS, measure_of
 from evobuild.core.rejects import OFF
 from evobuild.core.stages import OF_ALL_POOLS, file_stem
 from evobuild.reporting import summarize
@@ -62,7 +62,7 @@ def means(measures: Path, counts: Path, pools: list[str], asked: dict[str, Any])
 
     asked: of some stages the rows that came in, by pool; all of them were measured but for the first.
     """
-    for measure in MEASURES:
+    for measure in BUILT_IN:
         rows = asked.get(measure.stage, {})
         ledgers = {pool: {"in": rows[pool], "out": rows[pool] - (pool == "r0")} for pool in rows}
         ledgers = dict.fromkeys(pools, OFF) | ledgers

@@ -17,7 +17,7 @@ from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
 from evobuild.core.rejects import OFF, Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
-from evobuild.scoring import tag
+from evobuild.scoring import reply_values, tag
 from stages import tag as stage
 
 
@@ -45,7 +45,7 @@ from stages import tag as stage
     ],
 )
 def test_tags_are_the_last_list_of_short_phrases(text, found):
-    assert tag.read_tags(text) == found
+    assert reply_values.read_phrases(text) == found
 
 
 @pytest.mark.parametrize(

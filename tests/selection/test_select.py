@@ -24,7 +24,7 @@ from evobuild.core.results import Results
 from evobuild.core.yaml_files import read_yaml
 from evobuild.selection import ranks
 from evobuild.selection import select as selection
-from evobuild.selection.candidate_rows import DATASET, Sources
+from evobuild.selection.candidate_rows import Sources, dataset_schema
 from evobuild.selection.params import Select
 
 SHIPPED = load_all_params(SHIPPED_PARAMS)
@@ -162,10 +162,10 @@ def chosen(sources: Sources, **changes: Any) -> tuple[Found, Counter[str]]:
     }  # fmt: skip
     folder = sources.rounds.parent
     out, rejects = folder / "dataset.parquet", folder / "rejects.parquet"
-    results = Results(DATASET, out=out, rejects=rejects, is_needed=False)
+    results = Results(dataset_schema(), out=out, rejects=rejects, is_needed=False)
     said = selection.select_rows(Params.model_validate(content), sources, results)
     results.write(said.rows_in, folder / "counts.json")
-    found = Found(tables.read(out, DATASET), tables.read(rejects, REJECTS), *said)
+    found = Found(tables.read(out, dataset_schema()), tables.read(rejects, REJECTS), *said)
     everyone = [*found.kept["id"], *found.rejects["id"]]
     assert len(everyone) == len(set(everyone)) == found.rows_in
     assert found.rejects.schema == REJECTS

@@ -28,7 +28,7 @@ from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.params import Failures
 from evobuild.evolution.step import read_child
 from evobuild.models import simulated_engine
-from evobuild.scoring import rate, tag
+from evobuild.scoring import rate, reply_values
 from evobuild.simulation import rates
 from evobuild.simulation.constraints import STOCK, find_constraint, find_constraint_of_code
 from evobuild.simulation.method import clauses_of
@@ -296,7 +296,7 @@ def test_judgements_can_be_read_but_for_a_known_share():
         "rate_score": (given("judge/difficulty_score"), rate.read_score),
         "quality": (given("judge/quality", answer="Three tips."), rate.read_score),
         "equal": (render("judge/equal.jinja", history=[], **pair), equality.read_equality_verdict),
-        "tag": (given("judge/tags"), tag.read_tags),
+        "tag": (given("judge/tags"), reply_values.read_phrases),
         "keywords": (way, read_phrase),
     }
     for purpose, (prompt, reader) in read.items():
@@ -307,7 +307,10 @@ def test_judgements_can_be_read_but_for_a_known_share():
         assert 10 < fmean(scores[0]) < 40 and fmean(scores[1]) > fmean(scores[0]) + 20
     assert sum(text.isdecimal() for text in several(prompts[0], "rate_score")) > 1900
     tags = [
-        Counter(len(tag.read_tags(each) or ()) for each in several(given("judge/tags", text), "tag", 99))
+        Counter(
+            len(reply_values.read_phrases(each) or ())
+            for each in several(given("judge/tags", text), "tag", 99)
+        )
         for text in (SEED, HARD)
     ]
     assert tags[0].most_common(1)[0][0] < tags[1].most_common(1)[0][0]

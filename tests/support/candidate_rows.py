@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from evobuild.core.measures import COLUMNS
-from evobuild.selection.candidate_rows import MEASURED
+from evobuild.core.measures import all_columns
+from evobuild.selection.candidate_rows import measured_columns
 
 
 def rows(**columns: list) -> pl.DataFrame:
@@ -14,5 +14,5 @@ def rows(**columns: list) -> pl.DataFrame:
     ids = [chr(97 + place) for place in range(count)]
     plain = {"id": ids, "content_id": ids, "round": ["r1"] * count, "domain": ["chat"] * count}
     plain |= {"answered": [True] * count, "uncut": [False] * count}
-    table = pl.DataFrame(plain | {name: [None] * count for name in MEASURED} | columns)
-    return table.with_columns(pl.col(name).cast(COLUMNS[name].kind) for name in MEASURED)
+    table = pl.DataFrame(plain | {name: [None] * count for name in measured_columns()} | columns)
+    return table.with_columns(pl.col(name).cast(all_columns()[name].kind) for name in measured_columns())

@@ -15,7 +15,7 @@ from evobuild.core import tables
 from evobuild.core.evaluation_tables import COMPARISONS, CONTAMINATION, EVALUATION
 from evobuild.core.instructions import INSTRUCTIONS, PREFERENCES, Instruction, content_id, row_id
 from evobuild.core.json_files import write_json
-from evobuild.core.measures import MEASURES, measure_of
+from evobuild.core.measures import BUILT_IN, measure_of
 from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import OFF, REJECTS
 from evobuild.core.yaml_files import read_yaml
@@ -134,7 +134,7 @@ class Line:
         hits = [(f"{hit.id}-13-gram", hit.id, "r1", "held_out", "held[0]", "13-gram", "write down", "its")]
         self.write("contamination/held_out", CONTAMINATION, hits)
         self.chosen = [*self.rows["r1"][1:3], *self.rows["autoif"]]
-        columns = [column for measure in MEASURES for column in measure.columns if column.in_dataset]
+        columns = [column for measure in BUILT_IN for column in measure.columns if column.in_dataset]
         schema = pl.Schema({**INSTRUCTIONS, **{column.name: column.kind for column in columns}})
         measured = ("hard", 62.5, 9, 7, False, 2.0, 1.0, 2.5, 0.4, 0.3, 0.2, 0.25, -0.5, 20, -0.5, ["rivers"])
         self.write("dataset", schema, [(*each, *measured) for each in self.chosen])

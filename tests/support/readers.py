@@ -33,7 +33,7 @@ from evobuild.evolution import elimination, equality, keywords, methods, optimiz
 from evobuild.evolution.params import Failures
 from evobuild.export import formats
 from evobuild.models import markers, reasoning, redaction
-from evobuild.scoring import rate, tag
+from evobuild.scoring import rate, reply_values
 from evobuild.text import (
     assistant_phrases,
     choices,
@@ -266,7 +266,7 @@ _JUDGES: dict[str, Reader] = {
     "rate.score": rate.read_score,
     "rate.score of 10": lambda text: rate.read_score(text, quality.MOST),
     "rate.rating": _judged,
-    "tag.tags": tag.read_tags,
+    "tag.tags": reply_values.read_phrases,
     "pairwise.verdict": lambda text: pairwise.read_verdict(reply("key", text)),
     "mt_bench.rating": lambda text: rating.read_rating(reply("key", text)),
     "alpaca_eval.letter": lambda text: preference.read_letter(reply("key", text)),

@@ -13,12 +13,12 @@ from evobuild.core import tables
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
 from evobuild.core.instructions import INSTRUCTIONS, Instruction
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import BUILT_IN
 from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import pool_stems
 from evobuild.core.yaml_files import read_yaml
 from evobuild.reporting import outcomes
-from evobuild.selection.candidate_rows import DATASET
+from evobuild.selection.candidate_rows import dataset_schema
 
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 2'>\u2028{{7*7}}\0 end"
 """What would run, break out of its script, or steer a page, if anything took it for more than text."""
@@ -54,7 +54,7 @@ def tables_in(root: Path) -> outcomes.Tables:
     """New folders for tables, each by its name, and the place of the data set."""
     names = [name for name in outcomes.Tables._fields if name not in ("dataset", "method")]
     where = {name: root / name for name in names}
-    for folder in (*where.values(), *(where["measures"] / measure.folder for measure in MEASURES)):
+    for folder in (*where.values(), *(where["measures"] / measure.folder for measure in BUILT_IN)):
         folder.mkdir(parents=True, exist_ok=True)
     return outcomes.Tables(**where, dataset=root / "dataset", method=root / "method.txt")
 
@@ -90,7 +90,7 @@ def write(
             "scores": [(each.id, 9, 7, False, 2.0, 1.0, 2.0, 0.5, 0.4, 0.123456789) for each in answered],
         }
         own_ids = {each.id for each in own}
-        for measure in MEASURES:
+        for measure in BUILT_IN:
             given = (measured or {}).get(measure.folder, [])
             found = of_all.get(measure.folder, [each for each in given if each[0] in own_ids])
             table = tables.frame(measure.schema, found)
@@ -114,9 +114,11 @@ def write(
 def write_dataset(path: Path, rows: pl.DataFrame) -> None:
     """Write a dataset whose rows have an IFD of 0.4, 0.5 …, by which they were selected, and no more."""
     ifd = pl.Series("ifd", [0.4 + 0.1 * place for place in range(rows.height)], pl.Float64)
-    measured = {name: pl.lit(None, kind) for name, kind in DATASET.items() if name not in rows.columns}
+    measured = {
+        name: pl.lit(None, kind) for name, kind in dataset_schema().items() if name not in rows.columns
+    }
     table = rows.with_columns(**measured).with_columns(ifd, metric=ifd)
-    tables.write(path, table.select(*DATASET))
+    tables.write(path, table.select(*dataset_schema()))
 
 
 def replied(row: Instruction) -> str:

@@ -102,7 +102,9 @@ def change_params(root: Path, changes: Mapping[str, Any]) -> None:
     """Change params by section; rounds, pools, branches and bases are given whole."""
     params = yaml.safe_load((root / "params.yaml").read_text())
     for section, values in changes.items():
-        whole = section in ("rounds", "pools", "branches", "bases") or not isinstance(values, dict)
+        whole = section in ("rounds", "pools", "branches", "bases", "measures") or not isinstance(
+            values, dict
+        )
         params[section] = values if whole else _changed(params[section], values)
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 

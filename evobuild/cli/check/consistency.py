@@ -9,10 +9,12 @@ from evobuild.autoif.params import AutoIF
 from evobuild.autoif.records import meets
 from evobuild.cli.check import evaluation, operations, selection, toys, training
 from evobuild.cli.check.files import check_file
+from evobuild.cli.check.measures import check_measures
 from evobuild.cli.check.params import Params
 from evobuild.contracts import earlier
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import AUTOIF, EVOL, SEED_ROUND
+from evobuild.core.measures import declared_measures
 from evobuild.core.prompts import render
 from evobuild.core.suggestions import unknown_name
 from evobuild.evolution.params import INITIAL_METHODS, METHOD_NAMES, method_paths
@@ -33,7 +35,9 @@ def check_params(params: Params) -> None:
     _check_evolve(params)
     _check_autoif(params)
     _check_response_prompt(params.respond.prompt)
-    selection.check_selection(params)
+    check_measures(params.measures)
+    with declared_measures(params.measures):
+        selection.check_selection(params)
     _check_earlier(params)
     training.check_training(params)
     roles.check_models(params.models, tuned_models(params.bases, params.experience))

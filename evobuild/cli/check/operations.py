@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import KEPT
 from evobuild.core.params import Pools, Rounds
-from evobuild.core.prompts import prompt_file, variables
+from evobuild.core.prompts import prompt_file, template_variables
 from evobuild.evolution.declared_operations import Operation, read_operation
 from evobuild.evolution.params import DEFAULT, Evolve
 from evobuild.evolution.strategies import named_operations
@@ -77,7 +77,7 @@ def _check_templates(operation: Operation) -> None:
             raise BadParams(
                 f"{prompt_file(operation.template)}: steps has {reply}, but {file} does not exist; add it"
             )
-        own = variables(template)
+        own = template_variables(template)
         if unknown := sorted(own - given):
             raise BadParams(f"{file}: {_unknown(unknown[0], operation, given)}")
         used |= own

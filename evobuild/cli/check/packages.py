@@ -17,6 +17,7 @@ from evobuild.core.uri import ChatModel, Weights
 from evobuild.evaluation.lm_eval_tasks import LM_EVAL
 from evobuild.evaluation.params import made_benchmarks, models_to_evaluate
 from evobuild.models.roles import chat_models, evaluated_models, weights_models
+from evobuild.scoring.params import measure_models
 from evobuild.training.params import Finetune, settings_of_base, tuned_models
 
 
@@ -116,6 +117,7 @@ def _model_needs(params: Params, settings: machine.Machine) -> Iterator[Need]:
     """What the models of roles and of the evaluation need; in workers of Ray, Ray alone."""
     models: dict[str, ChatModel | Weights] = {
         **chat_models(params.models),
+        **measure_models(params.measures),
         **weights_models(params.models),
         **evaluated_models(models_to_evaluate(params.evaluate.models, params.bases)),
     }

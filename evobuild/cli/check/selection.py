@@ -6,7 +6,7 @@ from evobuild.cli.check.files import check_file
 from evobuild.cli.check.params import Params
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import SEED_ROUND
-from evobuild.core.measures import METRICS
+from evobuild.core.measures import RANDOM, all_metrics
 from evobuild.core.param_errors import shown_value
 from evobuild.core.suggestions import unknown_name
 from evobuild.selection.params import Select
@@ -57,6 +57,9 @@ def _check_weights(params: Params) -> None:
 def _check_measured(params: Params) -> None:
     """What rows are chosen by must be measured."""
     asked = _metrics_asked(params.select)
+    for key, metric in asked:
+        if metric not in (known := (*all_metrics(), RANDOM)):
+            raise BadParams(f"params.yaml: select.{key}: {unknown_name('metric', metric, known)}")
     off = _switched_off(params)
     for what, switch in _switches_needed(params.select, asked):
         if switch in off:
@@ -80,7 +83,9 @@ def _metrics_asked(given: Select) -> list[tuple[str, str]]:
 def _switches_needed(given: Select, asked: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """What select needs measured, in words, each with the param that switches it off."""
     needed = [
-        (f"{key} asks for {metric}", METRICS[metric].switch) for key, metric in asked if metric in METRICS
+        (f"{key} asks for {metric}", all_metrics()[metric].switch)
+        for key, metric in asked
+        if metric in all_metrics()
     ]
     if given.diversity_filter is not None:
         needed.append(("diversity_filter compares embeddings", "models.embedder"))

@@ -9,8 +9,9 @@ from __future__ import annotations
 from evobuild.cli.check.params import Params
 from evobuild.core import metrics
 from evobuild.core.errors import BadParams
-from evobuild.core.uri import SCRATCH
+from evobuild.core.uri import SCRATCH, ChatModel
 from evobuild.models import roles
+from evobuild.scoring.params import measure_models
 
 
 def check_toys(params: Params) -> None:
@@ -18,7 +19,7 @@ def check_toys(params: Params) -> None:
     toys, real = _toys(params), _real_roles(params)
     if toys and real and not params.allow_toy:
         raise BadParams(
-            f"params.yaml: models.{real[0]} is {getattr(params.models, real[0])}, and {' and '.join(toys)} "
+            f"params.yaml: {next(iter(real))} is {next(iter(real.values()))}, and {' and '.join(toys)} "
             f"{'is' if len(toys) == 1 else 'are'} the toy, {SCRATCH}, whose figures mean nothing; expected "
             "real models, or none for data alone (`evobuild preset data-only`), or allow_toy: true, which "
             f"labels everything {metrics.TOY}"
@@ -27,7 +28,8 @@ def check_toys(params: Params) -> None:
 
 def label_of(params: Params) -> str:
     """Give the label of everything that is made: DRY RUN, TOY, both, or ''."""
-    is_dry_run = roles.is_dry_run(params.models, params.evaluate.models.values())
+    beside = (*params.evaluate.models.values(), *measure_models(params.measures).values())
+    is_dry_run = roles.is_dry_run(params.models, beside)
     is_toy = bool(_toys(params) and _real_roles(params))
     return metrics.join_labels(is_dry_run, is_toy)
 
@@ -40,5 +42,8 @@ def _toys(params: Params) -> list[str]:
     return (["models.scorer"] if named and named.is_scratch else []) + bases
 
 
-def _real_roles(params: Params) -> list[str]:
-    return [role for role, model in roles.chat_models(params.models).items() if not model.simulated]
+def _real_roles(params: Params) -> dict[str, ChatModel]:
+    """Give the chat models that are not simulated, by their keys."""
+    asked = {f"models.{role}": model for role, model in roles.chat_models(params.models).items()}
+    asked |= {f"measures.{name}.model": each.model for name, each in params.measures.items() if each.model}
+    return {key: model for key, model in asked.items() if not model.simulated}

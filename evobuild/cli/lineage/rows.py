@@ -30,7 +30,6 @@ from evobuild.core.instructions import (
     iterate_instructions,
 )
 from evobuild.core.json_lines import read_json_lines
-from evobuild.core.measures import COLUMNS
 from evobuild.evolution import prompts_sent
 from evobuild.export.lineage import LINEAGE, METHOD
 from evobuild.reporting.outcomes import RowOutcome
@@ -169,7 +168,9 @@ def _answered(row: Instruction) -> tuple[Instruction, RowOutcome] | None:
         table = tables.collect(DATASET, tables.scan(DATASET, INSTRUCTIONS).filter(pl.col("id") == row.id))
         if table.height:
             own = next(iterate_instructions(table))
-            measured = {name: table[name][0] for name in COLUMNS if name in table.columns}
+            measured = {
+                name: table[name][0] for name in table.columns if name not in (*INSTRUCTIONS, "metric")
+            }
             measured = {name: _plain(value) for name, value in measured.items()}
             return own, RowOutcome(own.output, own.responder, measured, None, True, (), own.reasoning)
     if row.strategy == AUTOIF and row.output:

@@ -25,6 +25,7 @@ from evobuild.evaluation.params import models_to_evaluate
 from evobuild.models import adapted
 from evobuild.models.roles import EVALUATED, chat_models, evaluated_models, weights_models
 from evobuild.models.simulated_engine import SIMULATED_MODELS
+from evobuild.scoring.params import measure_models
 
 SECONDS = 15.0
 """For all roles together."""
@@ -49,6 +50,7 @@ def inspect(file: Path) -> list[Inspected]:
     settings = machine.load_machine()
     roles: dict[str, ChatModel | Weights] = {
         **chat_models(params.models),
+        **measure_models(params.measures),
         **weights_models(params.models),
         **{f"base {name}": base.model for name, base in params.bases.items()},
         **evaluated_models(models_to_evaluate(params.evaluate.models, params.bases)),

@@ -126,10 +126,14 @@ class _Pipeline:
 
     def _outside(self, each: Declared) -> Iterator[str]:
         """The prompts and other files that a stage may read."""
-        for name in _prompt_names(each):
-            yield f"${{prompts}}/{name}"
-        yield from each.stage.waits_for
+        names = _prompt_names(each)
         schema = params_schema(each.main)
+        if issubclass(schema, Part):
+            # Templates that params name are deps of their own.
+            named = included(schema.model_validate(self._params).templates())
+            names += [name for name in named if not _covers(names, name)]
+        yield from (f"${{prompts}}/{name}" for name in names)
+        yield from each.stage.waits_for
         if issubclass(schema, Part):
             known = {self._value(path) for path in (*each.stage.waits_for, *self._read_paths(each))}
             named = schema.model_validate(self._params).named_files()
@@ -189,6 +193,11 @@ def _prompt_names(each: Declared) -> list[str]:
     folders = [name for name in declared if name not in files]
     beside = [name for name in included(files) if name.partition("/")[0] not in folders]
     return sorted({*folders, *beside})
+
+
+def _covers(names: Iterable[str], name: str) -> bool:
+    """Whether a template is among some templates and folders of such."""
+    return any(name == other or name.startswith(f"{other}/") for other in names)
 
 
 def _param_keys(each: Declared) -> Iterator[str]:

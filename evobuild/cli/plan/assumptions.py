@@ -54,6 +54,7 @@ LENGTHS = {
     "respond": Lengths(Length(0, 1), Length(400), Length(60, 1.2)),
     "rate": Lengths(Length(95, 1), Length(60), Length(28)),
     "tag": Lengths(Length(200, 1), Length(60), Length(60)),
+    "measure": Lengths(Length(150, 2), Length(60), Length(5)),
     "judge": Lengths(Length(400), Length(150), Length(30)),
 }
 """Tokens of a call. Prompts: MEASURED. Replies of language models: assumptions, as in docs/scale.md."""

@@ -170,6 +170,19 @@ def _tag(given: PlannedRows, _: str) -> list[Asking]:
     return _asking(given, "tag", "tagger", calls, text)
 
 
+def _measure(given: PlannedRows, name: str) -> list[Asking]:
+    own = given.params.measures[name]
+    pools = [given.rows(pool).limited(own.rows) for pool in given.params.pools]
+    rows = Amount(sum(each.expected for each in pools), sum(each.most for each in pools))
+    text = sum(map(given.text, given.params.pools)) / max(1, len(given.params.pools))
+    lengths, model = LENGTHS["measure"], own.model or given.params.models.judge
+    most = 1 if own.read == "expected" else own.max_tokens
+    reply = (lengths.simulated if model.simulated else lengths.reply).of(text)
+    role = f"measure {name}" if own.model else "judge"
+    calls = rows.times(own.samples)
+    return [Asking(str(model), role, calls, lengths.prompt.of(text), min(reply, most), most)]
+
+
 def _has(role: str) -> Callable[[PlannedRows, str], bool]:
     """Whether a model plays a role."""
     return lambda given, _: getattr(given.params.models, role) is not None
@@ -228,6 +241,7 @@ COSTS: Mapping[str, StageCost] = {
     "diversity": StageCost(_has("embedder"), fixed=9, operations=operations.diversity),
     "reward": StageCost(_has("reward"), fixed=8, operations=operations.reward),
     "tag": StageCost(_has("tagger"), _tag),
+    "measure": StageCost(asks=_measure),
     "decontaminate": StageCost(fixed=0.6, row=0.0001, operations=operations.decontaminate),
     "select": StageCost(fixed=0.6, row=0.00015),
     "validate": StageCost(fixed=9, row=0.000014),

@@ -9,13 +9,15 @@ from evobuild.cli.check.params import Params
 from evobuild.core.machine import OpenAI
 from evobuild.models.openai_transport import api_key, base_urls, describe_source
 from evobuild.models.roles import chat_models, evaluated_models
+from evobuild.scoring.params import measure_models
 
 WIDTH = 15
 
 
 def next_steps(params: Params) -> Iterator[str]:
     """Give a line for each command, with what it does; first what a server needs."""
-    models = {**chat_models(params.models), **evaluated_models(params.evaluate.models)}.values()
+    roles = chat_models(params.models) | measure_models(params.measures)
+    models = {**roles, **evaluated_models(params.evaluate.models)}.values()
     real = list(dict.fromkeys(str(model) for model in models if not model.simulated))
     if any(model.engine == "openai" for model in models):
         yield from _server_steps()

@@ -12,7 +12,7 @@ from typing import Any
 from evobuild.cli.check.params import PARAMS
 from evobuild.core.errors import UserError
 from evobuild.core.machine import repository_root
-from evobuild.core.measures import MEASURES
+from evobuild.core.measures import all_measures
 from evobuild.core.params import load_params
 from evobuild.models import progress
 from evobuild.process import run_journal, running
@@ -89,7 +89,7 @@ def _read_stages(known: Mapping[str, StageRun]) -> tuple[list[dict[str, Any]], s
 def _stages_off(params: ReportParams) -> frozenset[str]:
     """Name the stages that params disable: fetch, unless it runs for something, and measuring stages."""
     models = params.models.model_dump()
-    switched = {each.stage: models.get(each.switch.removeprefix("models."), True) for each in MEASURES}
+    switched = {each.stage: models.get(each.switch.removeprefix("models."), True) for each in all_measures()}
     return frozenset(["fetch", *(stage for stage, model in switched.items() if model is None)])
 
 
