@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import polars as pl
 
-from evobuild.core.params import Name, Part, default
+from evobuild.core.params import Between, Count, Name, Part, default
 
 
 class Column(NamedTuple):
@@ -153,10 +153,10 @@ class DeclaredColumn(Part):
     """
 
     read: Literal["number", "choice", "list", "expected"] = "number"
-    scale: list[float] | list[str] | None = None
+    scale: list[Annotated[float, Between(0, 999)]] | list[str] | None = None
     rubric: dict[str, str] | None = None
     best: Literal["highest", "lowest"] = "highest"
-    rows: int | None = None
+    rows: Count | None = None
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def _section(
 ) -> dict[str, Any] | None:
     """What is said of any measure: the spread of each of its metrics. None if it is switched off."""
     lines = {pool: counts[_label(measure, pool)] for pool in params.pools}
-    if all(each.off for each in lines.values()):
+    is_off = not measure.name and getattr(params.models, measure.switch.removeprefix("models."), "") is None
+    if is_off or all(each.off for each in lines.values()):
         return None
     spread = []
     for name, metric in all_metrics().items():

@@ -64,7 +64,7 @@ def read_stage_counts(params: ReportParams, counts: CountFolders) -> dict[str, S
 def read_counts(stage: str, name: str, counts: CountFolders, pool: str = "") -> StageCounts:
     """Read the counts of one stage, or of one pool of it. Raises BadInput as `read_stage_counts`."""
     path = counts.file(stage, name)
-    content = counts_of_pool(read_json(path), stage, pool)
+    content = counts_of_pool(read_json(path), stage, pool or name)
     _hold(path, content, "in", "out", "rejects")
     held_out = content.get("held_out", 0)
     return StageCounts(

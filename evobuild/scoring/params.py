@@ -63,8 +63,7 @@ class DeclaredMeasure(DeclaredColumn, Decoding):
 
     of: what is judged. prompt: its template in the folder of prompts; or rubric: what each value means, asked
     for by RUBRIC_PROMPT. samples: replies for a row, with the seeds s, s + 1, …; aggregate: how their values
-    become one. model: who judges; None: `models.judge`. raw: the prompt gets no chat template. rows: sampled
-    of each pool; None: all.
+    become one. model: who judges; None: `models.judge`. raw: the prompt gets no chat template.
     """
 
     of: Literal["instruction", "answer"] = "instruction"
@@ -73,7 +72,6 @@ class DeclaredMeasure(DeclaredColumn, Decoding):
     aggregate: Aggregate | None = None
     model: ChatRole | None = None
     raw: bool = False
-    rows: Count | None = None
 
     @property
     def template(self) -> str:
@@ -117,7 +115,7 @@ def _check_numbers(measure: DeclaredMeasure) -> None:
         raise ValueError("expected numbers, or words with read: choice") from error
     if measure.scale is not None and len(measure.scale) != 2:
         raise ValueError("expected a scale of the least and the most number, such as [1, 5]")
-    if not 0 <= least < most <= 999:
+    if not 0 <= least < most <= 999 or (measure.scale and measure.scale[0] != least):
         raise ValueError("expected a scale within 0 to 999, the least number first")
     if measure.read != "expected":
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -221,7 +221,7 @@ def differing(part: type[BaseModel], whole: type[BaseModel], place: str = "") ->
     for name, field in part.model_fields.items():
         there = whole.model_fields[name]
         kind, kind_there = field.annotation, there.annotation
-        if get_origin(kind) is dict and is_part(get_args(kind)[1]):
+        if get_origin(kind) in (dict, Mapping) and is_part(get_args(kind)[1]):
             assert get_args(kind)[0] == get_args(kind_there)[0]
             kind, kind_there = get_args(kind)[1], get_args(kind_there)[1]
         if is_part(kind):

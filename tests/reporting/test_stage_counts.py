@@ -22,12 +22,12 @@ def test_a_ledger_that_lacks_a_pool_is_named(tmp_path: Path) -> None:
 
 def test_stages_that_ask_stand_in_the_order_of_the_pipeline() -> None:
     asking = stage_counts.asking_stages(
-        stage_counts.Names(["r1", "r2"], ["autoif"], ["r0", "r1", "r2"], ["base", "tuned"])
+        stage_counts.Names(["r1", "r2"], ["autoif"], ["r0", "r1", "r2"], ["clarity"], ["base", "tuned"])
     )
     assert asking == [
         ("optimize", ""), ("evolve", "r1"), ("evolve", "r2"), ("keywords", ""), ("augment", "autoif"),
         ("verifiers", "autoif"), ("backtranslate", "autoif"), ("sample", "autoif"), ("quality", "autoif"),
         ("respond", "r0"), ("respond", "r1"), ("respond", "r2"),
-        ("rate", "r0"), ("rate", "r1"), ("rate", "r2"), ("tag", ""),
+        ("rate", "r0"), ("rate", "r1"), ("rate", "r2"), ("tag", ""), ("measure", "clarity"),
         ("evaluate", "base"), ("evaluate", "tuned"), ("compare", ""),
     ]  # fmt: skip

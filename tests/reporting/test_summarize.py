@@ -186,7 +186,7 @@ def test_what_was_asked_is_summed_by_role_over_all_stages(tmp_path: Path) -> Non
         sums = {"requests": requests, "prompt_tokens": 10 * requests, "completion_tokens": requests}
         return {"role": role, "model": "m", "purposes": {purpose: sums}}
 
-    stages = asking_stages(Names(["r1"], [], ["r0", "r1"], ["tuned"]))
+    stages = asking_stages(Names(["r1"], [], ["r0", "r1"], [], ["tuned"]))
     asked = {
         **{file_stem(*each): [] for each in stages},
         "evolve-r1": [entry("evolver", 4), entry("judge", 3, "equal")],

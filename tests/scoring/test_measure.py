@@ -149,7 +149,7 @@ def test_the_answer_is_shown_where_it_is_judged(row):
         ({"read": "choice", "rubric": {"good": "a", "Good": "b"}}, "two words or more"),
         ({"scale": [5, 1, 2]}, "the least and the most number"),
         ({"rubric": {"bad": "x", "good": "y"}}, "expected numbers, or words with read: choice"),
-        ({"scale": [0, 5000]}, "within 0 to 999"),
+        ({"scale": [0, 5000]}, "a number from 0 to 999"),
         ({"read": "expected", "scale": [0, 100]}, "at most 20 whole numbers"),
         ({"read": "expected", "samples": 2}, "expected no samples beside read: expected"),
         ({"read": "list"}, "expected neither scale, rubric nor samples"),
