@@ -14,7 +14,7 @@ from workspace import ROOT
 from evobuild.core import metrics, prompts, sqlite_cache
 from evobuild.core.instructions import Instruction, content_id, row_id
 
-SLOWEST = ("test_line_rebuilt", "test_kill", "test_contributing", "test_line", "test_stale")
+SLOWEST = ("test_line_rebuilt", "test_kill", "test_contributing", "test_trainings", "test_stale")
 """Modules that take as long as all others together; each is a worker's as a whole, for it builds once."""
 
 

@@ -257,7 +257,7 @@ def test_the_stage_finds_in_large_tables_what_it_finds_in_small_ones(tmp_path: P
         "r1": [tiny.row()],
     }
     found = []
-    for name, most, grams in (("small", 1_000_000, 1 << 20), ("large", 5, 50)):
+    for name, most, grams in (("small", 1_000_000, 1 << 20), ("large", 15, 200)):
         monkeypatch.setattr(portion, "MOST_GRAMS", grams)
         (tmp_path / name / "responses").mkdir(parents=True)
         given = params.replace("rows_per_file: 1000000", f"rows_per_file: {most}")

@@ -37,12 +37,12 @@ from evobuild.models.sampling import noise_seed
 
 ASKER = Path(asker.__file__)
 ROWS = 5000
-KILLS = 20
+KILLS = 5
 KILLED_AFTER = (20, 100)
 """Replies since the start."""
 
 KINDS = sorted(faults({"model": "tiny", "messages": [{"content": ""}]}, 0, 0))
-KILLED_ROWS = 1600
+KILLED_ROWS = 700
 LONG = "prompt too long: 400"
 
 

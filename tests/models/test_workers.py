@@ -85,15 +85,6 @@ def test_each_process_has_a_gpu_of_those_that_are_to_be_seen(
         assert {device for _, _, device in own.measure(NUMBERS)} <= {"3", "GPU-7f"}
 
 
-@pytest.mark.parametrize("dies_at", [1, 23, 40])
-def test_a_killed_process_costs_no_item(settings: Callable[..., None], tmp_path: Path, dies_at: int) -> None:
-    settings(measuring={"processes": 2})
-    (tmp_path / "marks").mkdir()
-    with Workers(worker_tasks.doubling(dies_at, tmp_path / "marks")) as own:
-        assert sorted(value for value, *_ in own.measure(NUMBERS)) == DOUBLED
-    assert len(list((tmp_path / "marks").iterdir())) == 1
-
-
 def test_an_item_that_ends_each_process_ends_the_stage(settings: Callable[..., None], tmp_path: Path) -> None:
     settings(measuring={"processes": 2})
     (tmp_path / "marks").mkdir()

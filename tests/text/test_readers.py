@@ -22,9 +22,9 @@ FOLDERS = (
     *("models", "scoring", "text", *BENCHMARKS),
 )
 """Folders of the library that read what models write."""
-SIZE = 20_000
-"""Bytes of a text. What reads such a one in 5 ms by time n reads it in seconds by n squared."""
-SECONDS = 0.4
+SIZE = 10_000
+"""Bytes of a text. What reads such a one in 2 ms by time n reads it in a second by n squared."""
+SECONDS = 0.15
 """Of the processor, so that nobody else's work counts. What is promised, 0.1 s for 100 kB, is measured by
 benchmarks/firm_readers.py."""
 READINGS = 5

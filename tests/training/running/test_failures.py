@@ -151,19 +151,6 @@ def test_the_allocator_grows_its_blocks_unless_it_is_told_otherwise(
     assert found == ({given: "backend:native"} if given else own)
 
 
-@pytest.mark.parametrize(("strategy", "package"), [("zero2", "deepspeed"), ("zero3", "deepspeed")])
-def test_a_strategy_without_its_package_says_what_to_install(root: Path, strategy: str, package: str) -> None:
-    tunings.with_machine(root, strategy=strategy, processes=1)
-    assert package in refusal(root)
-
-
-def test_a_spread_that_was_not_asked_for_is_refused(root: Path) -> None:
-    """On a CPU nothing is sharded: what was asked for would run as something else, in silence."""
-    tunings.with_machine(root, strategy="fsdp", processes=1)
-    said = refusal(root)
-    assert "training asks for 'fsdp', and accelerate made" in said or "fsdp" in said
-
-
 def test_the_tuned_model_stops_where_it_has_learnt_to(root: Path) -> None:
     tunings.tune(root / "tuned")
     stops = json.loads((root / "tuned/generation_config.json").read_text())["eos_token_id"]
