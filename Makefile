@@ -22,9 +22,11 @@ private:
 test: .venv/ready lint
 	pytest
 
-# A line that is killed, grows, is changed, shared and built again, and the examples of CONTRIBUTING.md; minutes.
+# A line that is killed, grows, is changed, shared and built again, the examples of CONTRIBUTING.md, and
+# trainings in two processes; minutes.
 test-line: .venv/ready
 	$(PATIENCE) 1800 pytest tests/line
+	$(PATIENCE) 600 pytest tests/training -m processes
 
 # Every engine against real peers, the servers of vLLM and llama.cpp among them, on the CPU, and exports
 # by the loader of LLaMA-Factory, in an environment of its own; minutes.

@@ -111,7 +111,9 @@ def test_the_better_answers_of_pairs_win(root: Path, fields) -> None:
         assert tunings.losses(tuned, "rewards/accuracies")[-1] == 1.0
 
 
-@pytest.mark.parametrize("machine", [{"micro_batch": 40}, {"processes": 2}])
+@pytest.mark.parametrize(
+    "machine", [{"micro_batch": 40}, pytest.param({"processes": 2}, marks=pytest.mark.processes)]
+)
 def test_pairs_are_learnt_alike_for_any_budget_and_processes(root: Path, machine) -> None:
     one, _ = prefer(root / "one")
     tunings.with_machine(root, **machine)

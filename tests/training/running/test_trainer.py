@@ -68,11 +68,16 @@ def by_hand() -> list[tuple[float, float]]:
     return reference()
 
 
+PROCESSES = {"processes": 2}
+
+
 @pytest.mark.parametrize(
     "machine",
-    [{}, {"micro_batch": 1}, {"micro_batch": 40}, {"gradient_checkpointing": True}, {"processes": 2},
-     {"processes": 2, "micro_batch": 40}],
-)  # fmt: skip
+    [
+        *({}, {"micro_batch": 1}, {"micro_batch": 40}, {"gradient_checkpointing": True}),
+        *(pytest.param(PROCESSES | more, marks=pytest.mark.processes) for more in ({}, {"micro_batch": 40})),
+    ],
+)
 def test_losses_and_gradients_are_those_of_rows_one_by_one(root: Path, by_hand, machine) -> None:
     tunings.with_machine(root, **machine)
     tuned = tunings.tune(root / "tuned", epochs=2)
@@ -160,7 +165,9 @@ def test_noise_on_padded_rows_is_that_of_packed_ones(root: Path, monkeypatch) ->
     assert tunings.losses(packed) == pytest.approx(tunings.losses(padded), rel=2e-6)
 
 
-@pytest.mark.parametrize("machine", [{"micro_batch": 1}, {"processes": 2}])
+@pytest.mark.parametrize(
+    "machine", [{"micro_batch": 1}, pytest.param(PROCESSES, marks=pytest.mark.processes)]
+)
 def test_noise_on_embeddings_is_that_of_each_row(root: Path, machine) -> None:
     whole = tunings.tune(root / "whole", neftune=5.0)
     tunings.with_machine(root, **machine)
@@ -170,7 +177,9 @@ def test_noise_on_embeddings_is_that_of_each_row(root: Path, machine) -> None:
     assert tunings.losses(whole) != pytest.approx(tunings.losses(plain), rel=1e-3)
 
 
-@pytest.mark.parametrize("machine", [{"micro_batch": 1}, {"processes": 2}])
+@pytest.mark.parametrize(
+    "machine", [{"micro_batch": 1}, pytest.param(PROCESSES, marks=pytest.mark.processes)]
+)
 def test_the_held_out_loss_is_the_same_for_any_budget(root: Path, machine) -> None:
     rows = tunings.ROWS[:7]
     whole = tunings.losses(tunings.tune(root / "whole", rows, tunings.ROWS[7:]), "eval_loss")
