@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from evobuild.core import machine
 from evobuild.core.cache_file import Key
@@ -45,6 +45,9 @@ CLAIMED = 64
 HELD = 64
 """Replies of no use that wait for one of some; as many as end the stage if no other comes."""
 
+_NUMBERS = count()
+"""Engines know requests by these: two roles may ask the same of one engine, under one key of the cache."""
+
 _interactive: ContextVar[bool] = ContextVar("interactive", default=False)
 
 
@@ -59,6 +62,13 @@ def interactive() -> Iterator[None]:
         yield
     finally:
         _interactive.reset(token)
+
+
+class _InFlight(NamedTuple):
+    """A request that the engine has: its key in the cache, and what counts its calls."""
+
+    key: Key
+    meter: RequestMeter
 
 
 class Model:
@@ -89,7 +99,8 @@ class Model:
         self._progress = Progress(task, self.usage, total, not is_interactive) if shows else None
         self._cache = ReplyCache(replies_file(), identity)
         self._engine: engine.Engine | None = None
-        self._meters: dict[Key, RequestMeter] = {}
+        # By the name under which the engine has the request.
+        self._in_flight: dict[str, _InFlight] = {}
         self._unanswered: dict[Key, str] = {}
         self._held: dict[Key, Reply] = {}
         self._fails = self._machine.openai.unanswered == "fail" and not is_interactive
@@ -148,7 +159,8 @@ class Model:
                 while len(waiting) >= self.started_engine().capacity:
                     yield from self._finished(waiting)
                 yield from self._within_budget(waiting)
-                self._ask(key, same, waiting)
+                self._submit(key, same[0])
+                waiting[key] = same
 
     def _await_any(self, waiting: dict[Key, list[Request]], elsewhere: Elsewhere) -> Iterator[Reply]:
         """Wait for some replies, own ones or those that other processes ask for."""
@@ -166,14 +178,15 @@ class Model:
         for request in same:
             yield self._counted(request, reply)
 
-    def _ask(self, key: Key, same: list[Request], waiting: dict[Key, list[Request]]) -> None:
-        running = self.started_engine()
+    def _submit(self, key: Key, request: Request) -> None:
         if self._planned:
-            self.usage.written += same[0].sampling.max_tokens * same[0].sampling.n
-        waiting[key] = same
-        meter = self._meters[key] = self.usage.meter(same[0].purpose)
-        asking = replace(same[0], key=key.hex(), reasoning=self.model.reasoning, meter=meter)
-        running.submit(asking)
+            self.usage.written += request.sampling.max_tokens * request.sampling.n
+        sent = _InFlight(key, self.usage.meter(request.purpose))
+        name = str(next(_NUMBERS))
+        self._in_flight[name] = sent
+        self.started_engine().submit(
+            replace(request, key=name, reasoning=self.model.reasoning, meter=sent.meter)
+        )
 
     def _within_budget(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         """Once the budget is spent, wait for what is in flight, and stop."""
@@ -193,10 +206,12 @@ class Model:
     def _finished(self, waiting: dict[Key, list[Request]]) -> Iterator[Reply]:
         with self.usage.clock():
             replies = self.started_engine().collect()
-        # All are kept before the first is given away: the consumer may never come back.
+        # All are cached before the first is yielded: the consumer may never come back.
+        finished: list[tuple[Key, Reply]] = []
         for reply in replies:
-            key = bytes.fromhex(reply.key)
-            self._meters.pop(key).finish()
+            key, meter = self._in_flight.pop(reply.key)
+            finished.append((key, reply))
+            meter.finish()
             self._unanswered.pop(key, None)
             if reply.passing and reply.error:
                 self._unanswered[key] = reply.error
@@ -205,8 +220,7 @@ class Model:
             elif not self._planned:
                 self._keep(key, reply)
         self._cache.commit_if_due()
-        for reply in replies:
-            key = bytes.fromhex(reply.key)
+        for key, reply in finished:
             first, *others = waiting.pop(key)
             yield self._counted(first, reply)
             for request in others:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import Coroutine
+from concurrent.futures import Future
 from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Any
@@ -36,38 +35,32 @@ class OpenAIEngine:
         options = (settings or machine.load_machine()).openai
         self._servers = Servers(model, options)
         self.capacity = self._servers.capacity
-        self._submitted: deque[Request] = deque()
-        self._finished: SimpleQueue[list[Reply | BaseException]] = SimpleQueue()
-        self._batch: list[Reply | BaseException] = []
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._finished: SimpleQueue[Future[Any]] = SimpleQueue()
         self._failure: BaseException | None = None
-        self._woken = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=str(model), daemon=True)
         self._thread.start()
         with ExitStack() as unless_open:
             unless_open.callback(self.close)
             asyncio.run_coroutine_threadsafe(self._servers.open(), self._loop).result()
-            self._loop.call_soon_threadsafe(self._begin, self._servers.watch())
+            watching = asyncio.run_coroutine_threadsafe(self._servers.watch(), self._loop)
+            watching.add_done_callback(self._finished.put)
             unless_open.pop_all()
 
     def submit(self, request: Request) -> None:
-        """Take one request."""
-        self._submitted.append(request)
-        # One wake for all that comes before the loop gets to it; `_take` clears the mark before it looks.
-        if not self._woken:
-            self._woken = True
-            self._loop.call_soon_threadsafe(self._take)
+        """Send one request."""
+        asked = asyncio.run_coroutine_threadsafe(self._servers.reply(request), self._loop)
+        asked.add_done_callback(self._finished.put)
 
     def collect(self) -> list[Reply]:
         """Wait for replies. Raises UserError once no request can be answered, after what had arrived."""
         if self._failure is not None:
             raise self._failure
-        finished = self._finished.get()
+        finished = [self._finished.get()]
         while not self._finished.empty():
-            finished += self._finished.get()
-        replies = [each for each in finished if isinstance(each, Reply)]
-        self._failure = next((each for each in finished if isinstance(each, BaseException)), None)
+            finished.append(self._finished.get())
+        replies = [each.result() for each in finished if each.exception() is None]
+        self._failure = next(filter(None, (each.exception() for each in finished)), None)
         if self._failure is not None and not replies:
             raise self._failure
         return replies
@@ -81,31 +74,9 @@ class OpenAIEngine:
         self._thread.join()
         self._loop.close()
 
-    def _take(self) -> None:
-        self._woken = False
-        while self._submitted:
-            self._begin(self._servers.reply(self._submitted.popleft()))
-
-    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            return
-        self._batch.append(task.exception() or task.result())
-        # What finishes in the same turn of the loop is handed over at once: each wake costs both threads.
-        if len(self._batch) == 1:
-            self._loop.call_soon(self._hand_over)
-
-    def _hand_over(self) -> None:
-        self._finished.put(self._batch)
-        self._batch = []
-
     async def _stop(self) -> None:
-        for task in self._tasks:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._servers.close()

@@ -114,24 +114,20 @@ class Server:
         spent, UserError if no request will be answered.
         """
         self.in_flight += 1
-        try:
-            return await self._call(request, n, number, again)
-        finally:
-            self.in_flight -= 1
-
-    async def _call(self, request: Request, n: int, number: int, again: bool) -> Answer:
         call = Call(self._model.name, request, n, number, self._length_field, self._at_openai)
         try:
             async with self._rate_limit:
                 answer = await self._sent(call, again)
         except Unsupported as error:
             if str(error) == "n":
-                return await self._call(request, 1, number, again)
+                return await self.answer(request, 1, number, again)
             self._length_field = "max_completion_tokens"
-            return await self._call(request, n, number, again)
+            return await self.answer(request, n, number, again)
         except Failure as error:
             discard(request, error.tokens)
             raise
+        finally:
+            self.in_flight -= 1
         self._answered = True
         return self._taken(answer)
 

@@ -1,20 +1,19 @@
-"""One running engine for all roles of a process that name the same model: it is loaded once.
+"""Share one running engine between all roles of a process that name the same model: it is loaded once.
 
     engines = Engines()
     with Model(evolver, engines=engines) as one, Model(judge, engines=engines) as other:
         ...
 
-Each role has its own end of the engine, and a reply waits at the end of whoever asked. It takes no
-place in the engine meanwhile, and no end holds more than the engine's capacity.
+Each role has a handle of the engine. A finished reply waits at the handle that submitted its request, where
+it takes no room in the engine, so that no role blocks another.
 
-Two models whose shares of their device are together above 1 take turns on it. What is asked of the one that
-is away waits; once nothing else can be had, the other answers what it has in flight, and leaves.
+Two models whose shares of their device are together above 1 take turns on it. Requests to the absent one
+wait. Once no other reply can be had, the loaded one finishes its requests in flight and leaves.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 
 from evobuild.core.chat import Reply, Request
 from evobuild.core.uri import ChatModel
@@ -28,23 +27,23 @@ class Engines:
     def __init__(self) -> None:
         self._running: dict[ChatModel, _Running] = {}
 
-    def start(self, model: ChatModel) -> End:
-        """Give an end of the model's engine; starts it if none is running. Raises as `start_engine`."""
+    def start(self, model: ChatModel) -> EngineHandle:
+        """Give a handle of the model's engine; start it if none is running. Raises as `start_engine`."""
         running = self._running.get(model)
-        if running is None or not running.ends:
+        if running is None or not running.handles:
             running = self._running[model] = _Running(model, self)
-            running.take_turn()
-        return End(running)
+            running.load()
+        return EngineHandle(running)
 
     def make_room(self, wanted: _Running) -> None:
-        """Send away, the longest loaded first, what leaves a model no room on its device."""
+        """Unload models, the longest loaded first, until a model has room on its device."""
         loaded = [each for each in self._running.values() if each is not wanted and each.is_loaded]
         while loaded and wanted.share + sum(each.share for each in loaded) > 1:
-            loaded.pop(0).leave()
+            loaded.pop(0).unload()
 
 
 class _Running:
-    """A model, its engine, there or away, and its open ends, by number."""
+    """A model, its engine, loaded or not, and its open handles."""
 
     def __init__(self, model: ChatModel, engines: Engines) -> None:
         self._model, self._engines = model, engines
@@ -52,8 +51,10 @@ class _Running:
         self._is_paused = False
         self._waiting: deque[Request] = deque()
         self._share: float | None = None
-        self.ends: dict[str, End] = {}
-        self.capacity = self.opened = self.in_flight = 0
+        # By the request's key, which the chat client makes unique in this process.
+        self._unanswered: dict[str, EngineHandle] = {}
+        self.handles: set[EngineHandle] = set()
+        self.capacity = 0
 
     @property
     def is_loaded(self) -> bool:
@@ -61,13 +62,13 @@ class _Running:
 
     @property
     def share(self) -> float:
-        """Its share of its device; asked for only where there is another model."""
+        """Its share of its device; computed only if there is another model."""
         if self._share is None:
             self._share = placement.device_share(self._model)
         return self._share
 
-    def take_turn(self) -> None:
-        """Be loaded, with what was asked meanwhile. Raises as `start_engine`."""
+    def load(self) -> None:
+        """Load or resume the engine, and submit waiting requests. Raises as `start_engine`."""
         if not self.is_loaded:
             self._engines.make_room(self)
             if self._engine is None:
@@ -76,66 +77,65 @@ class _Running:
             elif isinstance(self._engine, Pausing):
                 self._engine.resume()
             self._is_paused = False
-        while self._waiting and self.in_flight < self.capacity:
-            self._there.submit(self._waiting.popleft())
-            self.in_flight += 1
+        while self._waiting and self._in_flight < self.capacity:
+            self._loaded.submit(self._waiting.popleft())
 
-    def leave(self) -> None:
-        """Answer what is in flight, and let another model have the device."""
-        while self.in_flight:
+    def unload(self) -> None:
+        """Finish the requests in flight, then leave the device to another model."""
+        while self._in_flight:
             self._receive()
         self._is_paused = isinstance(self._engine, Pausing) and self._engine.pause()
         if not self._is_paused:
             self.close()
 
     def close(self) -> None:
-        """Let the model go, if it is there."""
+        """Close the engine, if it runs."""
         if self._engine is not None:
             self._engine.close()
         self._engine = None
 
-    def submit(self, request: Request) -> None:
-        """Take one request, once there is room; of a model that is away it waits for its turn."""
-        while self.is_loaded and self.in_flight >= self.capacity:
+    def submit(self, request: Request, handle: EngineHandle) -> None:
+        """Submit a request, once there is room; to a model that is not loaded it waits."""
+        while self.is_loaded and self._in_flight >= self.capacity:
             self.distribute()
-        self._waiting.append(request)
         if self.is_loaded:
-            self.take_turn()
+            self._loaded.submit(request)
+        else:
+            self._waiting.append(request)
+        self._unanswered[request.key] = handle
 
     def distribute(self) -> None:
-        """Wait for replies and lay each at the end that asked; those of a closed end are dropped."""
-        self.take_turn()
+        """Wait for replies and add each to the handle that submitted its request."""
+        self.load()
         self._receive()
 
     def _receive(self) -> None:
-        replies = self._there.collect()
-        self.in_flight -= len(replies)
-        for reply in replies:
-            number, _, key = reply.key.partition(" ")
-            if end := self.ends.get(number):
-                end.arrived.append(replace(reply, key=key))
+        for reply in self._loaded.collect():
+            self._unanswered.pop(reply.key).arrived.append(reply)
 
     @property
-    def _there(self) -> Engine:
-        assert self._engine is not None, "a model that is away is asked nothing"
+    def _in_flight(self) -> int:
+        """Requests that the engine has."""
+        return len(self._unanswered) - len(self._waiting)
+
+    @property
+    def _loaded(self) -> Engine:
+        assert self._engine is not None, "only a loaded engine gets requests"
         return self._engine
 
 
-class End:
-    """An engine as one role sees it; the last end that is closed lets the model go."""
+class EngineHandle:
+    """An engine as one role sees it; the last handle that is closed closes the engine."""
 
     def __init__(self, running: _Running) -> None:
         self.capacity = running.capacity
         self.arrived: list[Reply] = []
         self._running = running
-        # Two roles may ask the same under the same key.
-        self._number = str(running.opened)
-        running.opened += 1
-        running.ends[self._number] = self
+        running.handles.add(self)
 
     def submit(self, request: Request) -> None:
-        """Take one request, once the engine has room beside what the other roles asked."""
-        self._running.submit(replace(request, key=f"{self._number} {request.key}"))
+        """Submit a request, once the engine has room beside those of other roles."""
+        self._running.submit(request, self)
 
     def collect(self) -> list[Reply]:
         """Wait for replies to this role. Raises as the engine's own."""
@@ -145,7 +145,7 @@ class End:
         return arrived
 
     def close(self) -> None:
-        """Leave the engine; what this role has in flight ends unheard."""
-        del self._running.ends[self._number]
-        if not self._running.ends:
+        """Leave the engine; replies to what this role has in flight are dropped."""
+        self._running.handles.discard(self)
+        if not self._running.handles:
             self._running.close()
