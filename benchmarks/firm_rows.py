@@ -23,7 +23,7 @@ from evobuild import simulation
 from evobuild.contamination.evaluation_sets import read_evaluation_set
 from evobuild.core.chat import Message, Purpose, Request, Sampling
 from evobuild.core.errors import BadInput
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.seeds.formats import read_seed_rows
 from evobuild.simulation.rng import Rng
 
@@ -79,27 +79,33 @@ def prompts(row: Row, number: int) -> Iterator[tuple[Purpose, str]]:
     given: Mapping[str, object] = {"instruction": instruction, "input": context, "history": []}
     operations = ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")
     # One operation a row: they differ by what stands before the row.
-    yield "evolve", render(f"evolve/{operations[number % len(operations)]}.jinja", **given)
-    yield "evolve", render("evolve/e0.jinja").replace("{instruction}", instruction)
-    yield "respond", render("respond/answer.jinja", **given, strategy="evol")
-    yield "respond", render("respond/paper.jinja", **given, strategy="evol")
+    yield "evolve", render_prompt(f"evolve/{operations[number % len(operations)]}.jinja", **given)
+    yield "evolve", render_prompt("evolve/e0.jinja").replace("{instruction}", instruction)
+    yield "respond", render_prompt("respond/answer.jinja", **given, strategy="evol")
+    yield "respond", render_prompt("respond/paper.jinja", **given, strategy="evol")
     yield "respond", f"Use exactly 3 sentences.\n\n{instruction}"
-    yield "rate_level", render("judge/difficulty_level.jinja", **given)
-    yield "rate_score", render("judge/difficulty_score.jinja", **given)
-    yield "tag", render("judge/tags.jinja", **given)
-    yield "quality", render("judge/quality.jinja", instruction=instruction, input=context, answer=output)
+    yield "rate_level", render_prompt("judge/difficulty_level.jinja", **given)
+    yield "rate_score", render_prompt("judge/difficulty_score.jinja", **given)
+    yield "tag", render_prompt("judge/tags.jinja", **given)
+    yield (
+        "quality",
+        render_prompt("judge/quality.jinja", instruction=instruction, input=context, answer=output),
+    )
     pair = {
         "first": {"instruction": instruction, "input": context},
         "second": {"instruction": output, "input": ""},
     }
-    yield "equal", render("judge/equal.jinja", history=[], **pair)
-    yield "keywords", render("judge/method_keyword.jinja", method=instruction)
+    yield "equal", render_prompt("judge/equal.jinja", history=[], **pair)
+    yield "keywords", render_prompt("judge/method_keyword.jinja", method=instruction)
     stages = [instruction, output, context]
-    yield "analyse", render("optimize/analyse.jinja", cases=[{"number": 1, "history": [], "stages": stages}])
-    yield "improve", render("optimize/improve.jinja", feedback=output, method=instruction)
-    yield "augment", render("autoif/augment.jinja", examples=[instruction], count=3)
-    yield "verifier", render("autoif/verifier.jinja", constraint=instruction)
-    yield "backtranslate", render("autoif/backtranslate.jinja", code=output)
+    yield (
+        "analyse",
+        render_prompt("optimize/analyse.jinja", cases=[{"number": 1, "history": [], "stages": stages}]),
+    )
+    yield "improve", render_prompt("optimize/improve.jinja", feedback=output, method=instruction)
+    yield "augment", render_prompt("autoif/augment.jinja", examples=[instruction], count=3)
+    yield "verifier", render_prompt("autoif/verifier.jinja", constraint=instruction)
+    yield "backtranslate", render_prompt("autoif/backtranslate.jinja", code=output)
 
 
 def failure(model: str, purpose: Purpose, prompt: str, kind: int | None) -> str:

@@ -23,7 +23,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import row_id
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject
 from evobuild.core.text_files import read_text
 from evobuild.models.client import Model
@@ -165,7 +165,7 @@ def invent_constraints(
 
 
 def _request(number: int, examples: Sequence[str], params: Augment, seed: int) -> Request:
-    prompt = render("autoif/augment.jinja", examples=examples, count=params.count)
+    prompt = render_prompt("autoif/augment.jinja", examples=examples, count=params.count)
     sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
     return Request(f"round-{number}", "augment", (Message("user", prompt),), sampling)
 

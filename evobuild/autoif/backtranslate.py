@@ -15,7 +15,7 @@ from evobuild.autoif.records import BackTranslation
 from evobuild.autoif.verified import Verified
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.instructions import row_id
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
 
@@ -47,7 +47,7 @@ def backtranslate_functions(
         Request(
             key,
             "backtranslate",
-            (Message("user", render("autoif/backtranslate.jinja", code=function.code)),),
+            (Message("user", render_prompt("autoif/backtranslate.jinja", code=function.code)),),
             sampling,
         )
         for key, function in functions.items()

@@ -17,7 +17,7 @@ from evobuild.autoif.candidates import Branch, Candidate
 from evobuild.autoif.records import QUALITIES, Answer, meets
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.instructions import Instruction, PreferencePair
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject, sort_reasons
 from evobuild.core.results import Results
 from evobuild.core.table_writer import TableWriter
@@ -91,7 +91,7 @@ def _judge(kept: Iterable[tuple[Instruction, Answer]], model: Model, sampling: S
         for row, answer in kept:
             asked[answer.id] = answer
             given = {"instruction": row.instruction, "input": row.input, "answer": answer.answer}
-            text = render("judge/quality.jinja", **given)
+            text = render_prompt("judge/quality.jinja", **given)
             yield Request(answer.id, "quality", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):

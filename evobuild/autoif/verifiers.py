@@ -19,7 +19,7 @@ from evobuild.autoif import booleans
 from evobuild.autoif.params import Verifiers
 from evobuild.autoif.records import FUNCTION, Case
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject, count_reasons
 from evobuild.models.client import Model
 from evobuild.text import json_repairs
@@ -68,7 +68,7 @@ def request_verifiers(
 
     def requests() -> Iterator[Request]:
         for identity, text in constraints.items():
-            message = Message("user", render("autoif/verifier.jinja", constraint=text))
+            message = Message("user", render_prompt("autoif/verifier.jinja", constraint=text))
             for number in range(params.count):
                 sampling = Sampling(params.temperature, params.top_p, params.max_tokens, seed=seed + number)
                 yield Request(f"{identity}-{number}", "verifier", (message,), sampling)

@@ -66,7 +66,7 @@ def prompt_file(name: str) -> Path:
     return (_taken.get() or (FOLDER, FOLDER))[1] / name
 
 
-def render(name: str, **values: object) -> str:
+def render_prompt(name: str, **values: object) -> str:
     """Render a prompt. Values stay literal, `{{ … }}` in them too; surrounding blank space goes.
 
     Raises BadInput naming the prompt and the line if it is missing, is no template, wants a variable that
@@ -88,7 +88,7 @@ def render(name: str, **values: object) -> str:
 
 
 def _render_here(folder: Path, name: str, values: dict[str, object], shown: Path) -> str:
-    """Render a prompt in this process. shown: its folder, as errors name it. Raises as `render`."""
+    """Render a prompt in this process. shown: its folder, as errors name it. Raises as `render_prompt`."""
     try:
         return _template(folder, name).render(values).strip()
     except jinja2.UndefinedError as error:

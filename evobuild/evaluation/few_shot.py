@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from evobuild.core.chat import Message, Reply
 from evobuild.core.errors import BadInput
 from evobuild.core.params import FewOrNone
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import Ask, Benchmark, Item, Settings, plain_text, unique_items, user
 from evobuild.seeds.fields import Record
 from evobuild.seeds.records import read_records
@@ -115,12 +115,12 @@ class FewShotBenchmark(Benchmark[S]):
         chat, completion = self.prompts
         if self.settings.prompt == "completion":
             examples = [{**self.asked(each), "worked": self.worked(each)} for each in self.examples]
-            return plain_text(render(completion, examples=examples, **self.asked(item)))
+            return plain_text(render_prompt(completion, examples=examples, **self.asked(item)))
         turns: list[Message] = []
         for each in self.examples:
-            turns += user(render(chat, **self.asked(each)))
+            turns += user(render_prompt(chat, **self.asked(each)))
             turns.append(Message("assistant", self.worked(each)))
-        return (*turns, *user(render(chat, **self.asked(item))))
+        return (*turns, *user(render_prompt(chat, **self.asked(item))))
 
     def reply_text(self, reply: Reply) -> str:
         """A reply as it is scored: of a completion, what stands before the next problem begins."""

@@ -10,13 +10,13 @@ verdict this is; Hui et al. 2024, arXiv:2412.11231, Figure 20.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import polars as pl
 
 from evobuild.core.chat import Reply
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import user
 from evobuild.evaluation.fence import mark_of
 from evobuild.evaluation.judge import Judge, Judgment, Question
@@ -117,7 +117,7 @@ def pair_question(pair: Pair, order: int, template: str = PAIR) -> Question:
         )
     ]
     mark = mark_of(text for turn in turns for text in turn.values())
-    return Question(_question_key(pair, order), user(render(template, turns=turns, mark=mark)))
+    return Question(_question_key(pair, order), user(render_prompt(template, turns=turns, mark=mark)))
 
 
 def _question_key(pair: Pair, order: int) -> str:
@@ -152,19 +152,14 @@ def combine(first: Verdict | None, second: Verdict | None) -> tuple[Outcome | No
     return (MEANS[first] if consistent else "tie"), consistent
 
 
-def pair_figures(judged: Iterable[Judged]) -> dict[str, pl.DataFrame]:
-    """Give figures of pairs, tables of FIGURE by name: shares from 0 to 1, by unit.
-
-    win, tie, lose: of the pairs that were read, so that they sum to 1. consistency: of those too. unparsed:
-    of all pairs. win_rate: the wins and half of the ties, of those that were read.
-    """
-    schema = {"unit": pl.String, "outcome": pl.String, "consistent": pl.Boolean}
-    rows = pl.DataFrame([(each.unit, each.outcome, each.consistent) for each in judged], schema, orient="row")
-    return figures_of(rows)
-
-
 def figures_of(rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Give the figures of pair_figures from a table. rows: unit, outcome, consistent; of a pair each."""
+    """Compute the metrics of pairs, tables of FIGURE by name: shares from 0 to 1, by unit.
+
+    win, tie, lose: shares of the parsed pairs, so that they sum to 1. consistency: of the parsed pairs, too.
+    unparsed: of all pairs. win_rate: wins and half of the ties, of the parsed pairs.
+
+    rows: a pair each, with unit, outcome and consistent.
+    """
     read = rows.drop_nulls("outcome")
     outcome = pl.col("outcome")
     found: dict[str, pl.DataFrame] = {name: _share(read, outcome == name) for name in OUTCOMES}

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Request, Sampling
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evolution.step import earlier_turns
 from evobuild.models.client import Model
 
@@ -53,7 +53,9 @@ def judge_equality(pairs: Iterable[Pair], model: Model, sampling: Sampling) -> I
     def requests() -> Iterator[Request]:
         for key, parent, child in pairs:
             first, second = parent._asdict(), child._asdict()
-            text = render("judge/equal.jinja", history=earlier_turns(parent), first=first, second=second)
+            text = render_prompt(
+                "judge/equal.jinja", history=earlier_turns(parent), first=first, second=second
+            )
             yield Request(key, "equal", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):

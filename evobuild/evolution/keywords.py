@@ -21,7 +21,7 @@ from evobuild.answering import failures
 from evobuild.core import tables
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.draws import draw_table_rows
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject
 from evobuild.evolution.replies import scan_evolver_replies
 from evobuild.models.client import Model
@@ -162,7 +162,7 @@ def summarise_methods(
             for number, method in enumerate(each.methods, start=1):
                 key = f"{each.id}-{number:03}"
                 asked[key] = each, method
-                text = render("judge/method_keyword.jinja", method=method)
+                text = render_prompt("judge/method_keyword.jinja", method=method)
                 yield Request(key, "keywords", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):

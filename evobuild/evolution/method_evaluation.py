@@ -21,7 +21,7 @@ from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.conversation import chat_messages
 from evobuild.core.evolution_tables import NOT_JUDGED
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evolution.attempts import Attempt, Evolution
 from evobuild.evolution.auto import plan_by_method
 from evobuild.evolution.method_records import Evaluation, FailedRow, Trajectory
@@ -180,7 +180,7 @@ class MethodEvaluator:
                 (
                     Message(
                         "user",
-                        render(
+                        render_prompt(
                             "judge/difficulty_score.jinja",
                             history=earlier_turns(row),
                             instruction=row.instruction,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.text_files import read_text
 from evobuild.evolution.params import INITIAL_METHODS
 from evobuild.text import assistant_phrases
@@ -61,7 +61,9 @@ def named_method(name: str, file: str) -> str:
 
 def initial_method(name: str) -> str:
     """Read a shipped method: e0 or weak."""
-    return with_instruction_slot(render("evolve/weak.jinja") if name == "weak" else render("evolve/e0.jinja"))
+    return with_instruction_slot(
+        render_prompt("evolve/weak.jinja") if name == "weak" else render_prompt("evolve/e0.jinja")
+    )
 
 
 def read_method_file(path: Path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evobuild.core.draws import draw_value
 from evobuild.core.instructions import EVOL, Instruction
-from evobuild.core.prompts import current_folder, render
+from evobuild.core.prompts import current_folder, render_prompt
 from evobuild.evolution import methods
 from evobuild.evolution.declared_operations import Operation, read_operation
 from evobuild.evolution.params import DEFAULT, Evolve
@@ -106,7 +106,7 @@ def _step(operation: Operation, row: Instruction, sample: int, replies: tuple[st
     """Ask what comes after some replies of an operation's steps. sample: which of its children, from 0."""
     traits, templates = operation.traits, operation.templates
     given = dict(zip(traits.steps, replies, strict=False))
-    prompt = render(
+    prompt = render_prompt(
         templates[len(replies)],
         **given,
         history=earlier_turns(row),

@@ -36,7 +36,7 @@ from evobuild.core.chat import Message, Purpose, Reply, Request, Sampling
 from evobuild.core.draws import draw_lowest, draw_table_rows, stable_rows
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.table_draws import read_placed_ids, read_rows
 from evobuild.evolution import methods
 from evobuild.evolution.method_evaluation import MethodEvaluator, ask_twice
@@ -209,11 +209,11 @@ class Optimizer:
                 f"optimize: no reply came for any of the {len(cases)} rows of mini-batch {step}; "
                 f"models.evolver: {cases[-1].stages[-1]}; run again, as replies are kept"
             )
-        analysis = render("optimize/analyse.jinja", cases=shown)
+        analysis = render_prompt("optimize/analyse.jinja", cases=shown)
         runs = range(self.params.candidates)
         analyses = self._ask("analyse", step, dict.fromkeys(runs, analysis))
         prompts = {
-            run: render("optimize/improve.jinja", feedback=reply.text, method=method)
+            run: render_prompt("optimize/improve.jinja", feedback=reply.text, method=method)
             for run, reply in analyses.items()
             if not failures.reply_failure(reply)
         }

@@ -92,7 +92,7 @@ def write_benchmark_pages(
         index = _index(shown, heads, groups, starts)
         script = explorer.data_script("items", 0, index)
         (pages / found.name / "items.js").write_text(script, encoding="ascii")
-        page = templates.render(
+        page = templates.render_page(
             "benchmark.html.jinja",
             benchmark=found.name,
             benchmarks=[each.name for each in every],

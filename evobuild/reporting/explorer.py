@@ -66,7 +66,7 @@ def write_explorer(folder: Path, params: CallParams, where: Tables, label: str =
     asked |= evaluated_models(params.evaluate.models)
     simulated = [role for role, model in asked.items() if model.simulated]
     rows = sum(entry.attempt is None for entry in entries)
-    page = templates.render(
+    page = templates.render_page(
         "explorer.html.jinja",
         simulated=simulated,
         label=label or (DRY_RUN if simulated else ""),

@@ -105,7 +105,7 @@ def report_page(params: ReportParams, sources: Sources) -> str:
         **score_sections.measure_sections(params, where.measures, found),
         **_evaluation(params, sources),
     }
-    return templates.render(
+    return templates.render_page(
         "report.html.jinja",
         params=params,
         roles=asked | weights_models(params.models) | _bases(params),

@@ -15,7 +15,7 @@ from evobuild.core import control_characters
 FOLDER = Path(__file__).parent / "pages"
 
 
-def render(name: str, **values: object) -> str:
+def render_page(name: str, **values: object) -> str:
     """Render a template of `pages/`; values stay text, and control characters in them become visible."""
     return _environment().get_template(name).render(**values)
 

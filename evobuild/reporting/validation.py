@@ -77,7 +77,7 @@ def validation_page(found: Sequence[Validation], label: str, beside: str | None 
 
     label: DRY RUN, TOY, or ''. beside: the way to the folder of report and explorer; None if there is none.
     """
-    return templates.render(
+    return templates.render_page(
         "validation.html.jinja",
         parts=shown_parts(found),
         verdict=contract_findings(found),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from evobuild.answering import failures
 from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
 from evobuild.scoring.params import DeclaredMeasure
@@ -59,7 +59,7 @@ class Judging:
         """Render what the judge is asked of a row."""
         measure = self._measure
         least, most = measure.bounds if measure.read in ("number", "expected") else (0, 0)
-        return render(
+        return render_prompt(
             measure.template,
             measure=self._name.replace("_", " "),
             history=[{"role": role, "content": content} for role, content in row.history],

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Literal
 
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.scoring.params import Measure, ScorePrompt
 
 Kind = Literal["rate_level", "rate_score"]
@@ -31,5 +31,5 @@ def prompts_sent(
     """What a judge is asked of a row: of each measure its kind of call, its template and the prompt."""
     turns = [{"role": role, "content": content} for role, content in row.history]
     for measure, template in prompts_of(measures, score_prompt).items():
-        prompt = render(template, history=turns, instruction=row.instruction, input=row.input)
+        prompt = render_prompt(template, history=turns, instruction=row.instruction, input=row.input)
         yield KINDS[measure], template, prompt

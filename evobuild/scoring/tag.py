@@ -14,7 +14,7 @@ from typing import NamedTuple
 from evobuild.answering import failures
 from evobuild.core.chat import Message, Reply, Request, Sampling
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject
 from evobuild.models.client import Model
 from evobuild.scoring.reply_values import read_phrases
@@ -33,7 +33,9 @@ def tag_rows(rows: Iterable[Instruction], model: Model, sampling: Sampling) -> I
     def requests() -> Iterator[Request]:
         for row in rows:
             turns = [{"role": role, "content": content} for role, content in row.history]
-            text = render("judge/tags.jinja", history=turns, instruction=row.instruction, input=row.input)
+            text = render_prompt(
+                "judge/tags.jinja", history=turns, instruction=row.instruction, input=row.input
+            )
             yield Request(row.id, "tag", (Message("user", text),), sampling)
 
     for reply in model.generate(requests()):

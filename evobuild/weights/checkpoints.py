@@ -78,15 +78,6 @@ def load_chat_tokenizer(base: Weights) -> PreTrainedTokenizerBase:
     return _able_to_chat(load_tokenizer(base), str(base))
 
 
-def load_tuned_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer that a tuning saved, with its chat template, beside weights or an adapter alone.
-
-    Raises UserError as `load_chat_tokenizer`.
-    """
-    loader = transformers_library().AutoTokenizer
-    return _able_to_chat(_load_from(loader, str(folder), None, str(folder)), str(folder))
-
-
 def _able_to_chat(chat: PreTrainedTokenizerBase, name: str) -> PreTrainedTokenizerBase:
     if chat.eos_token is None:
         raise UserError(

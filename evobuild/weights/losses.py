@@ -124,10 +124,3 @@ def pair_losses(reader: Reader, pairs: Sequence[Pair]) -> Iterator[Losses]:
             given,
             alone,
         )
-
-
-def answer_losses(reader: Reader, pairs: Sequence[Pair]) -> Iterator[tuple[str, float]]:
-    """Give each pair's id and L(A|Q): the same as `pair_losses` finds, from one document of its two."""
-    documents = [Document(pair.both, ((pair.answer_start, len(pair.both)),)) for pair in pairs]
-    for place, (given,) in reader.read(documents):
-        yield pairs[place].id, given

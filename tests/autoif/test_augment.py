@@ -23,7 +23,7 @@ from evobuild.autoif.augment import (
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.draws import draw_lowest
 from evobuild.core.errors import BadInput
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.rejects import Reject
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
@@ -241,7 +241,7 @@ def test_each_round_shows_some_of_all_so_far_drawn_by_seed(engine):
     first = draw_lowest(texts, 3, 42, "augment 1", by=str)
     second = draw_lowest([*texts, "End with the word number 1."], 3, 42, "augment 2", by=str)
     assert [asked.messages[0].content for asked in fake.asked] == [
-        render("autoif/augment.jinja", examples=drawn, count=5) for drawn in (first, second)
+        render_prompt("autoif/augment.jinja", examples=drawn, count=5) for drawn in (first, second)
     ]
 
 
@@ -251,7 +251,7 @@ def test_all_seeds_can_be_shown_each_time_and_then_no_round_waits(engine):
         lambda asked: f"- End with {asked.sampling.seed} in full.\n- Use no e.",
         engine, texts, near=None, rounds=12, examples="seeds",
     )  # fmt: skip
-    prompt = render("autoif/augment.jinja", examples=texts, count=5)
+    prompt = render_prompt("autoif/augment.jinja", examples=texts, count=5)
     assert {asked.messages[0].content for asked in fake.asked} == {prompt}
     # The fake answers the last first; the rounds are read in their order.
     kept = [(each.constraint, each.origin) for each in results if isinstance(each, Constraint)]

@@ -13,7 +13,7 @@ from dvc.utils.hydra import apply_overrides
 from workspace import SHIPPED_PARAMS
 
 from evobuild import __main__ as command
-from evobuild.cli import preset, preset_calls
+from evobuild.cli import preset
 from evobuild.cli.check.consistency import check_params
 from evobuild.cli.check.params import load_all_params
 from evobuild.core.errors import BadInput, UserError
@@ -235,36 +235,7 @@ def test_without_presets_none_is_listed(tmp_path: Path, monkeypatch) -> None:
         preset.options("cherry")
 
 
-def test_a_preset_says_what_autoif_will_ask(tmp_path):
-    """Two constraints that are given and 3 x 4 invented; 2 of 2 queries for each, 5 answers to each row."""
-    (tmp_path / "seeds.txt").write_text("Use no comma.\nUse no colon.\n")
-    (tmp_path / "seed.jsonl").write_text('{"instruction": "a", "output": "b"}\n' * 2)
-    content = read_yaml(SHIPPED_PARAMS)
-    content["autoif"]["seeds"], content["seed"]["source"] = (
-        str(tmp_path / name) for name in ("seeds.txt", "seed.jsonl")
-    )
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
-    own = {"rounds": 3, "count": 4}
-    settings = {f"autoif.augment.{key}": value for key, value in own.items()} | {
-        "branches.autoif": {},
-        "autoif.verifiers.count": 6,
-        "autoif.crosscheck.constraints": None,
-        "autoif.compose.count": 16,
-        "autoif.sample.count": 5,
-    }
-    said = preset_calls.describe_calls(settings, tmp_path / "params.yaml")
-    assert (
-        "at most 3 replies for constraints, 84 for functions (14 constraints, 6 each) and 140 for answers"
-        in said
-    )
-    assert "10 answers for each constraint that is left" in said
-    del settings["branches.autoif"]
-    assert preset_calls.describe_calls(settings, tmp_path / "params.yaml") == ""
-    assert preset_calls.describe_calls(settings, tmp_path / "none.yaml") == ""
-
-
-def test_the_options_alone_go_to_standard_output(capfd, tmp_path, monkeypatch):
-    monkeypatch.setattr(preset_calls, "describe_calls", lambda settings, params: "asks much")
+def test_the_options_alone_go_to_standard_output(capfd):
     assert command.main(["preset", "autoif"]) == 0
     out, err = capfd.readouterr()
-    assert err == "asks much\n" and out.startswith("-S ++branches.autoif={} -S ++pools.autoif={} ")
+    assert not err and out.startswith("-S ++branches.autoif={} -S ++pools.autoif={} ")

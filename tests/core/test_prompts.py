@@ -85,7 +85,7 @@ def test_every_shipped_prompt_is_covered():
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_shipped_prompt_renders_with_its_documented_variables_and_keeps_them_literal(name):
-    text = prompts.render(name, **VALUES[name])
+    text = prompts.render_prompt(name, **VALUES[name])
     assert text
     if VALUES[name]:
         assert "do {{ 7*7 }}" in text
@@ -99,13 +99,15 @@ def test_a_shipped_prompt_renders_with_its_documented_variables_and_keeps_them_l
     [name for name in VALUES if "input" in VALUES[name] and not {"answer", "strategy"} & set(VALUES[name])],
 )
 def test_without_input_a_prompt_ends_with_the_instruction(name):
-    assert prompts.render(name, **VALUES[name] | {"input": "", "instruction": "Do it."}).endswith("Do it.")
+    assert prompts.render_prompt(name, **VALUES[name] | {"input": "", "instruction": "Do it."}).endswith(
+        "Do it."
+    )
 
 
 @pytest.mark.parametrize("value", ["{{ 7*7 }}", "{% for x in y %}", "{# gone #}", "<b>&</b>", "é 你好"])
 def test_a_value_stays_literal(folder, value):
     folder("Say: {{ text }}")
-    assert prompts.render("one.jinja", text=value) == f"Say: {value}"
+    assert prompts.render_prompt("one.jinja", text=value) == f"Say: {value}"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_a_value_stays_literal(folder, value):
 def test_a_wrong_prompt_is_named_with_what_is_wrong(folder, text, fragments):
     folder(text)
     with pytest.raises(BadInput) as caught:
-        prompts.render("one.jinja", text="")
+        prompts.render_prompt("one.jinja", text="")
     assert all(fragment in str(caught.value) for fragment in fragments)
 
 
@@ -134,7 +136,7 @@ def test_a_prompt_without_an_end_is_stopped(folder, monkeypatch, text, bound):
     monkeypatch.setattr(prompts, "BOUNDS", Bounds(0.2, 64 << 20, 1 << 20))
     folder(text)
     with pytest.raises(BadInput, match=r"one\.jinja: (takes|makes) .*; simplify the prompt") as caught:
-        prompts.render("one.jinja", text="")
+        prompts.render_prompt("one.jinja", text="")
     assert bound in str(caught.value)
 
 
@@ -142,7 +144,7 @@ def test_a_prompt_that_repeats_its_values_too_often_is_stopped(folder, monkeypat
     monkeypatch.setattr(prompts, "BOUNDS", prompts.BOUNDS._replace(characters=1 << 20))
     folder("{% for turn in history %}{{ text }}{% endfor %}")
     with pytest.raises(BadInput, match="makes 10,000,000,000 characters"):
-        prompts.render("one.jinja", text="x" * 100_000, history=[1] * 100_000)
+        prompts.render_prompt("one.jinja", text="x" * 100_000, history=[1] * 100_000)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_a_prompt_that_repeats_its_values_too_often_is_stopped(folder, monkeypat
 def test_a_prompt_that_computes_is_rendered_all_the_same(folder, tmp_path, text, rendered):
     (tmp_path / "one.txt").write_text("1")
     folder(text)
-    assert prompts.render("one.jinja", text="a", row=ROW) == rendered
+    assert prompts.render_prompt("one.jinja", text="a", row=ROW) == rendered
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_a_prompt_that_computes_is_rendered_all_the_same(folder, tmp_path, text,
 def test_a_prompt_that_fails_is_named(folder, text, fragments):
     folder(text)
     with pytest.raises(BadInput) as caught:
-        prompts.render("one.jinja", text="")
+        prompts.render_prompt("one.jinja", text="")
     assert all(fragment in str(caught.value) for fragment in fragments)
 
 
@@ -186,4 +188,4 @@ def test_a_shipped_prompt_is_rendered_without_a_process_of_its_own():
 
 def test_a_missing_prompt_is_named(folder):
     with pytest.raises(BadInput, match=r"none\.jinja: no such"):
-        prompts.render("none.jinja")
+        prompts.render_prompt("none.jinja")

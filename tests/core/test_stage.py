@@ -37,7 +37,7 @@ def main(params: Params, args: Arguments) -> None:
     if args.round == "r9":
         raise ZeroDivisionError
     renders = {"r7": "other.jinja", "r8": "say.jinja"}.get(args.round)
-    said = prompts.render(renders) if renders else f"from {args.measures}"
+    said = prompts.render_prompt(renders) if renders else f"from {args.measures}"
     args.metrics.write_text(said)
 
 

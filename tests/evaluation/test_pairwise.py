@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 from fakes import reply
 from judges import fake_judge
@@ -19,8 +20,8 @@ from evobuild.evaluation.pairwise import (
     SWAPPED,
     Pair,
     combine,
+    figures_of,
     judge_pairs,
-    pair_figures,
     read_comparison,
     read_verdict,
 )
@@ -49,8 +50,14 @@ def outcomes(answer, pairs=PAIRS, **settings):
     return {each.key: each for each in judge_pairs(fake_judge(answer, **settings)[0], "prompts", pairs)}
 
 
+def pair_metrics(judged):
+    schema = {"unit": pl.String, "outcome": pl.String, "consistent": pl.Boolean}
+    rows = [(each.unit, each.outcome, each.consistent) for each in judged]
+    return figures_of(pl.DataFrame(rows, schema, orient="row"))
+
+
 def values(found):
-    figures = pair_figures(found.values())
+    figures = pair_metrics(found.values())
     estimates = {name: statistics.estimate(figure, 200, 1) for name, figure in figures.items()}
     return {name: each and each.value for name, each in estimates.items()}
 
@@ -188,7 +195,7 @@ def test_an_unreadable_order_is_asked_again_and_alone():
 
 def test_pairs_of_one_item_are_one_unit_of_the_figures():
     turns = [pair._replace(key=f"q/{n}", unit="q") for n, pair in enumerate(PAIRS)]
-    figures = pair_figures(outcomes(prefer_longer, turns).values())
+    figures = pair_metrics(outcomes(prefer_longer, turns).values())
     assert figures["lose"].rows() == [("q", 2.0, 3.0)]
 
 
@@ -244,6 +251,6 @@ def test_published_pairs_have_their_published_verdicts_and_rates():
         judged.append(pairwise.Judged(key, key, outcome, consistent, second, first, ("", "")))
     assert Counter(each.outcome for each in judged) == {"win": 20, "lose": 18, "tie": 35, None: 2}
     same = sum(row["g1_winner"] == row["g2_winner"] != "error" for row in rows)
-    found = {name: statistics.estimate(each, 200, 1).value for name, each in pair_figures(judged).items()}
+    found = {name: statistics.estimate(each, 200, 1).value for name, each in pair_metrics(judged).items()}
     assert found["consistency"] == pytest.approx(same / 73) and found["unparsed"] == pytest.approx(2 / 75)
     assert found["win_rate"] == pytest.approx(0.513699, abs=1e-6) and found["win"] == pytest.approx(20 / 73)

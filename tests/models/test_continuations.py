@@ -142,7 +142,7 @@ def test_an_answer_to_a_chat_has_the_loss_that_training_sees(engine: Transformer
     ]
     pairs = tokenized_pairs.tokenize_pairs(tiny.tokenizer(), "chat", rows, 2048)
     wanted = [pair for pair in pairs if isinstance(pair, losses.Pair)]
-    own = dict(losses.answer_losses(Reader(tiny.model()), wanted))
+    own = {each.id: each.loss_a_given_q for each in losses.pair_losses(Reader(tiny.model()), wanted)}
     asked = [scored("", row.output, messages=chat_messages(row), key=row.id) for row in rows]
     for row, pair, reply in zip(rows, wanted, answer(engine, *asked), strict=True):
         logprobs = reply.choices[0].logprobs or ()

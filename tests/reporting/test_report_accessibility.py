@@ -77,7 +77,7 @@ class Tree(HTMLParser):
 @pytest.fixture(scope="module", params=["as shipped", "all measures", "live"])
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Element:
     if request.param == "live":
-        return Tree(templates.render("live.html.jinja", **templates.script("live.js"))).root
+        return Tree(templates.render_page("live.html.jinja", **templates.script("live.js"))).root
     models = {"embedder": None, "reward": "some/model@1", "tagger": "simulated:large"}
     params = settings() if request.param == "as shipped" else settings(SIMULATED | models)
     return Tree(report.report_page(params, build(tmp_path_factory.mktemp("page")))).root

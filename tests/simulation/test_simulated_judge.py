@@ -9,7 +9,7 @@ import pytest
 
 from evobuild import simulation
 from evobuild.core.chat import Message, Reply, Request, Sampling
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmarks.alpaca_eval.preference import read_weighted
 from evobuild.evaluation.benchmarks.mt_bench.rating import rating_question, read_rating
 from evobuild.evaluation.pairwise import PAIR_PROMPTS, Pair, combine, pair_question
@@ -55,7 +55,9 @@ def test_pairs_have_every_outcome_and_orders_mostly_agree(template, read):
 
 
 def test_a_letter_has_the_probabilities_that_it_was_chosen_by():
-    prompt = render("judge/alpaca_eval.jinja", instruction=ASKED, first="Sleep.", second="No.", mark=MARK)
+    prompt = render_prompt(
+        "judge/alpaca_eval.jinja", instruction=ASKED, first="Sleep.", second="No.", mark=MARK
+    )
     choices = ask(prompt, logprobs=5, token_texts=True, n=200).choices
     shares = [read_weighted(Reply("", (choice,), 0)) for choice in choices]
     known = [share for share in shares if share is not None]
@@ -69,7 +71,9 @@ def test_a_letter_has_the_probabilities_that_it_was_chosen_by():
 def test_lists_of_verdicts_are_as_long_as_was_asked_for():
     steps = ["", "Name a fish.", "Name two fish.", "Name two blue fish."]
     given = {"kind": "constraint", "instructions": steps, "answer": "Cod.", "mark": MARK}
-    found = Counter(choice.text for choice in ask(render("judge/followbench.jinja", **given), n=300).choices)
+    found = Counter(
+        choice.text for choice in ask(render_prompt("judge/followbench.jinja", **given), n=300).choices
+    )
     lists = [ast.literal_eval(text) for text in found if text.startswith("[")]
     assert len(lists) == 8 and all(len(each) == 3 and {*each} <= {"YES", "NO"} for each in lists)
     assert 0 < sum(found[text] for text in _UNCLEAR) < 20

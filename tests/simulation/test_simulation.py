@@ -21,7 +21,7 @@ from evobuild.core.chat import Choice, Message, Reply, Request, Sampling
 from evobuild.core.conversation import chat_messages
 from evobuild.core.errors import UserError
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.uri import ChatModel
 from evobuild.evolution import elimination, equality, keywords, methods, operations
 from evobuild.evolution.auto import plan_by_method
@@ -75,7 +75,7 @@ def several(prompt, purpose, n=2000, model="small"):
 
 
 def given(name, instruction=SEED, **values):
-    return render(f"{name}.jinja", history=[], instruction=instruction, input="", **values)
+    return render_prompt(f"{name}.jinja", history=[], instruction=instruction, input="", **values)
 
 
 def e0(*clauses):
@@ -163,9 +163,11 @@ def test_the_optimizer_names_what_failed_and_answers_it():
         )
         assert all(after[kind] < before[kind] for kind in rates.CLAUSE_FACTORS[clause])
     cases = [{"number": 7, "history": [], "stages": [SEED, stages["lost"]]}]
-    feedback = several(render("optimize/analyse.jinja", cases=cases), "analyse", 50, "large")
+    feedback = several(render_prompt("optimize/analyse.jinja", cases=cases), "analyse", 50, "large")
     assert sum("ase 7" in each and PROBLEMS["lost"][0] in each for each in feedback) > 35
-    replies = several(render("optimize/improve.jinja", feedback=feedback[0], method=e0()), "improve", 200)
+    replies = several(
+        render_prompt("optimize/improve.jinja", feedback=feedback[0], method=e0()), "improve", 200
+    )
     better = [methods.read_improved_method(each) for each in replies if len(each) > 99 and "```O" in each]
     assert 80 < sum("keep" in clauses_of(each) for each in better) < len(better) < len(replies)
 
@@ -203,13 +205,17 @@ def test_no_text_breaks_it(text):
     pair = {"first": {"instruction": text, "input": text}, "second": {"instruction": "a", "input": ""}}
     cases = [{"number": 1, "history": [{"role": "user", "content": text}], "stages": [text, "a", text]}]
     prompts = [given(f"evolve/{name}", text) for name in OPERATIONS]
-    prompts += [e0().replace("{instruction}", text), render("judge/equal.jinja", history=[], **pair)]
-    prompts += [render("judge/method_keyword.jinja", method=text), given("judge/tags", text), text]
-    prompts += [render("optimize/improve.jinja", feedback=text, method=text)]
-    prompts += [render("optimize/analyse.jinja", cases=cases), given("judge/quality", text, answer=text)]
-    prompts += [render("autoif/augment.jinja", examples=[text], count=3)]
+    prompts += [e0().replace("{instruction}", text), render_prompt("judge/equal.jinja", history=[], **pair)]
+    prompts += [render_prompt("judge/method_keyword.jinja", method=text), given("judge/tags", text), text]
+    prompts += [render_prompt("optimize/improve.jinja", feedback=text, method=text)]
     prompts += [
-        render(f"autoif/{name}.jinja", code=text, constraint=text) for name in ("verifier", "backtranslate")
+        render_prompt("optimize/analyse.jinja", cases=cases),
+        given("judge/quality", text, answer=text),
+    ]
+    prompts += [render_prompt("autoif/augment.jinja", examples=[text], count=3)]
+    prompts += [
+        render_prompt(f"autoif/{name}.jinja", code=text, constraint=text)
+        for name in ("verifier", "backtranslate")
     ]
     asked = [(purpose, prompt) for purpose in simulation.PARTS for prompt in prompts]
     asked += [("respond", f"{constraint}\n\n{text}") for constraint in SHIPPED]
@@ -260,7 +266,7 @@ def read_verifier(choice):
 
 
 def test_verifiers_fail_in_every_way():
-    prompts = [render("autoif/verifier.jinja", constraint=text) for text in SHIPPED]
+    prompts = [render_prompt("autoif/verifier.jinja", constraint=text) for text in SHIPPED]
     read = [read_verifier(choice) for each in prompts for choice in ask(each, "verifier", n=150).choices]
     reasons = Counter(each for each in read if isinstance(each, str))
     assert set(reasons) == {"empty", "truncated", "unparsed", "no function", "syntax", "several functions"}
@@ -272,14 +278,16 @@ def test_verifiers_fail_in_every_way():
 
 
 def test_inventions_and_back_translations_fail_in_every_way():
-    replies = several(render("autoif/augment.jinja", examples=SHIPPED[:6], count=10), "augment", 300)
+    replies = several(render_prompt("autoif/augment.jinja", examples=SHIPPED[:6], count=10), "augment", 300)
     lines = [line for reply in replies for line in reply.splitlines() if line]
     faults = Counter(
         (augment.find_constraint_fault(line, augment.clean_list_item(line)) or ("",))[0] for line in lines
     )
     assert set(faults) == {"", "no list item", "heading", "chatter", "too long", "too short"}
     assert faults[""] > 0.8 * len(lines) > 2300
-    code = render("autoif/backtranslate.jinja", code=find_constraint("Get by without any comma.").function())
+    code = render_prompt(
+        "autoif/backtranslate.jinja", code=find_constraint("Get by without any comma.").function()
+    )
     said = Counter(backtranslate.read_backtranslation(each) for each in several(code, "backtranslate"))
     assert 0 < said[None] < 100 < 1500 < said["Set no comma."] and said["Never do this: set no comma."] > 0
 
@@ -290,12 +298,12 @@ def read_phrase(text):
 
 def test_judgements_can_be_read_but_for_a_known_share():
     pair = {"first": {"instruction": SEED, "input": ""}, "second": {"instruction": HARD, "input": ""}}
-    way = render("judge/method_keyword.jinja", method="Add a limit.")
+    way = render_prompt("judge/method_keyword.jinja", method="Add a limit.")
     read = {
         "rate_level": (given("judge/difficulty_level"), rate.read_level),
         "rate_score": (given("judge/difficulty_score"), rate.read_score),
         "quality": (given("judge/quality", answer="Three tips."), rate.read_score),
-        "equal": (render("judge/equal.jinja", history=[], **pair), equality.read_equality_verdict),
+        "equal": (render_prompt("judge/equal.jinja", history=[], **pair), equality.read_equality_verdict),
         "tag": (given("judge/tags"), reply_values.read_phrases),
         "keywords": (way, read_phrase),
     }

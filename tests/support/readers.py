@@ -22,7 +22,7 @@ from evobuild.contamination.hits import Hit
 from evobuild.core import control_characters, json_lines
 from evobuild.core.chat import Choice, Reply
 from evobuild.core.instructions import Instruction
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation import final_answers, pairwise, programs
 from evobuild.evaluation.benchmarks import gsm8k, human_eval, ifeval
 from evobuild.evaluation.benchmarks.alpaca_eval import preference
@@ -328,7 +328,7 @@ _ANSWERS: dict[str, Reader] = {
     ),
     "markers.opening at end": markers.opening_at_end,
     "contamination.search": _searched,
-    "prompts.render": lambda text: render("autoif/verifier.jinja", constraint=text),
+    "prompts.render_prompt": lambda text: render_prompt("autoif/verifier.jinja", constraint=text),
     "lines.quoted": lambda text: list(lines.quoted(text, text)),
     **{f"formats.{name}": partial(_record, kind) for name, kind in formats.FORMATS.items()},
 }

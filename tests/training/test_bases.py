@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 import tiny
+import transformers
 import yaml
 from workspace import SHIPPED_PARAMS
 
@@ -22,7 +23,6 @@ from evobuild.evaluation.benchmarks.held_out import HeldOut
 from evobuild.evaluation.evaluate import evaluate_model
 from evobuild.models.client import Model
 from evobuild.training.params import Base, Finetune, settings_of_base
-from evobuild.weights import checkpoints
 
 ROOT = Path(__file__).parents[2]
 SHARED = Finetune.model_validate(yaml.safe_load(SHIPPED_PARAMS.read_text())["finetune"])
@@ -120,7 +120,7 @@ def test_a_tuned_model_is_asked_by_the_template_of_its_training(tmp_path: Path, 
     content, paths = laid_out(tmp_path, lora=lora, merge=False)
     tune(content, paths)
     before = loss(paths, paths["tuned"])
-    tokenizer = checkpoints.load_tuned_tokenizer(paths["tuned"])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(paths["tuned"])
     tokenizer.chat_template = tokenizer.chat_template.replace("'|>\\n'", "'|> say\\n'")
     tokenizer.save_pretrained(paths["tuned"])
     assert loss(paths, paths["tuned"]) != before

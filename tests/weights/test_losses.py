@@ -100,12 +100,6 @@ def test_losses_agree_with_transformers_one_row_at_a_time() -> None:
             assert loss == pytest.approx(wanted, abs=1e-5)
 
 
-def test_the_answers_losses_alone_are_the_same() -> None:
-    pairs, reader = some_pairs(9, 30), Reader(tiny.model())
-    both = {each.id: each.loss_a_given_q for each in losses.pair_losses(reader, pairs)}
-    assert dict(losses.answer_losses(reader, pairs[::-1])) == pytest.approx(both)
-
-
 def test_ifd_is_a_ratio_of_losses() -> None:
     assert losses.ifd(83.04, 35.89) == pytest.approx(2.3137, abs=1e-4)  # as published in arXiv:2412.11231
     assert losses.ifd(1.5, 2.0) == 0.75

@@ -15,7 +15,7 @@ from evobuild.contracts import earlier
 from evobuild.core.errors import BadParams
 from evobuild.core.instructions import AUTOIF, EVOL, SEED_ROUND
 from evobuild.core.measures import declared_measures
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.core.suggestions import unknown_name
 from evobuild.evolution.params import INITIAL_METHODS, METHOD_NAMES, method_paths
 from evobuild.models import roles
@@ -225,7 +225,7 @@ def _check_response_prompt(prompt: str) -> None:
     """A template of one's own that fails or leaves a row out would show only when answers are paid for."""
     template, row = response_template(prompt), {"instruction": "<instruction>", "input": "<input>"}
     for strategy in () if prompt in SHIPPED else (EVOL, AUTOIF):
-        text = render(template, **row, strategy=strategy)
+        text = render_prompt(template, **row, strategy=strategy)
         if lacking := [name for name, value in row.items() if value not in text]:
             raise BadParams(
                 f"params.yaml: respond.prompt '{prompt}' leaves out the {' and the '.join(lacking)} of a row "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from evobuild.core.errors import UserError
-from evobuild.process.terminal import log, say
+from evobuild.process.terminal import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,17 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print a preset's options, or all presets; on standard error what it asks, where that is much."""
-    from evobuild.cli import preset, preset_calls
-    from evobuild.cli.check.params import PARAMS
+    """Print a preset's options, or all presets."""
+    from evobuild.cli import preset
 
     if not arguments.name:
         if not (listed := preset.listing()):
             raise UserError(f"{preset.FOLDER}/ has no preset here")
         say(listed)
         return 0
-    options = preset.options(arguments.name)
-    if asked := preset_calls.describe_calls(preset.read_preset(arguments.name), PARAMS):
-        log(asked)
-    say(f"{' '.join(options)}\n")
+    say(f"{' '.join(preset.options(arguments.name))}\n")
     return 0

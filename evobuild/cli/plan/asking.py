@@ -16,8 +16,3 @@ class Asking(NamedTuple):
     prompt: float
     reply: float
     most: int
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether no language model is behind it."""
-        return self.model.startswith("simulated:")

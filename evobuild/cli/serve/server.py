@@ -147,7 +147,7 @@ def served_file(path: str) -> Path | None:
 
 
 def _live_page() -> tuple[str, str]:
-    return "text/html", templates.render("live.html.jinja", **templates.script("live.js"))
+    return "text/html", templates.render_page("live.html.jinja", **templates.script("live.js"))
 
 
 def _status() -> tuple[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from evobuild.core.chat import Reply
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import Ask, Item, plain_text, required_text, unique_items, user
 from evobuild.evaluation.code_benchmarks import CodeBenchmark, Problem, Sampled, task_id
 from evobuild.evaluation.programs import continues, cut, extract_program
@@ -48,7 +48,7 @@ class HumanEval(CodeBenchmark[Settings]):
         prompt = item.content["problem"].prompt
         if self.settings.prompt == "completion":
             return (Ask(plain_text(prompt), self.settings.sampling(self.seed, stop=STOP)),)
-        return (Ask(user(render(self.prompts[0], prompt=prompt)), self.settings.sampling(self.seed)),)
+        return (Ask(user(render_prompt(self.prompts[0], prompt=prompt)), self.settings.sampling(self.seed)),)
 
     def program(self, item: Item, reply: str) -> str:
         """The function with what stands before it in the prompt."""

@@ -15,7 +15,7 @@ from evobuild.core.chat import Message, Reply
 from evobuild.core.conversation import PLAIN
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import content_id
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,
@@ -66,7 +66,7 @@ def _item(record: Record, place: str) -> Item:
             f"{place}: nothing is asked, its fields are {listed_fields(record)}; "
             "expected text in 'prompt', 'instruction' or 'messages'"
         )
-    asked = Message("user", render(PLAIN, instruction=instruction, input=given, strategy=""))
+    asked = Message("user", render_prompt(PLAIN, instruction=instruction, input=given, strategy=""))
     turns = tuple(Message(role, content) for role, content in history)  # type: ignore[arg-type]
     identity = _identity(record, place) or content_id(history, instruction, given)
     return Item(identity, text_field(record, ("category",), place), {"messages": (*turns, asked)})

@@ -65,11 +65,6 @@ class Shape:
         return sum(each.inputs * each.outputs for each in self.linears)
 
 
-def parameter_count(config: PretrainedConfig) -> int:
-    """Count the parameters of a causal language model, tied ones once. Raises as `model_shape`."""
-    return model_shape(config).parameters
-
-
 def adapter_parameters(shape: Shape, rank: int, targets: str | Iterable[str] = ALL_LINEAR) -> int:
     """Parameters of LoRA (arXiv:2106.09685): rank · (inputs + outputs) of each adapted layer.
 

@@ -67,7 +67,7 @@ def huge(parameters: float) -> shapes.Shape:
 @pytest.mark.parametrize("name", QWEN)
 def test_parameters_are_those_that_qwen_publishes(tmp_path, name):
     config = transformers.AutoConfig.from_pretrained(write_config(tmp_path, QWEN[name]))
-    assert shapes.parameter_count(config) == QWEN[name].parameters
+    assert shapes.model_shape(config).parameters == QWEN[name].parameters
 
 
 def test_the_toy_is_computed_as_it_is_counted():

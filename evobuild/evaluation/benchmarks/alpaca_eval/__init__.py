@@ -24,7 +24,7 @@ from evobuild.core.draws import draw_value
 from evobuild.core.errors import BadInput
 from evobuild.core.instructions import content_id
 from evobuild.core.params import Between
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import (
     Answer,
     Ask,
@@ -148,7 +148,9 @@ class AlpacaEval(Benchmark[AlpacaEvalSettings]):
         outputs = (content["reference"], answer.replies[0].text)
         first, second = outputs[::-1] if self._is_first(answer.item) else outputs
         mark = mark_of((content["instruction"], first, second))
-        text = render(PREFER, instruction=content["instruction"], first=first, second=second, mark=mark)
+        text = render_prompt(
+            PREFER, instruction=content["instruction"], first=first, second=second, mark=mark
+        )
         return Question(answer.item.id, user(text), TOP_TOKENS if self.settings.weighted else 0)
 
     def figures(self, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -7,7 +7,7 @@ run as Python. What that code counts as -1 is None here.
 
 from __future__ import annotations
 
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import Item, user
 from evobuild.evaluation.fence import mark_of
 from evobuild.evaluation.judge import Question
@@ -30,7 +30,7 @@ QUOTES = "'\""
 def question(item: Item, answer: str) -> Question:
     """What the judge is asked of an answer; its key is the item's id."""
     instructions = item.content["instructions"]
-    prompt = render(
+    prompt = render_prompt(
         PROMPT,
         kind=KINDS[item.group],
         instructions=instructions,

@@ -158,7 +158,7 @@ class MTBench(Benchmark[MTBenchSettings]):
         """The mean score over all judgments that were read, as FastChat has it: of turns and categories too.
 
         unparsed: the share of those that were not. In pairwise mode the score is 1 for a win and 0.5 for a
-        tie, and win, tie, lose and consistency are those of `pairwise.pair_figures`.
+        tie, and win, tie, lose and consistency are those of `pairwise.figures_of`.
         """
         found = {self.headline: score_mean(rows)}
         for turn in sorted(set(rows["part"])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from evobuild.core.chat import Reply
-from evobuild.core.prompts import render
+from evobuild.core.prompts import render_prompt
 from evobuild.evaluation.benchmark import user
 from evobuild.evaluation.fence import mark_of
 from evobuild.evaluation.judge import Question
@@ -26,7 +26,7 @@ def rating_question(turns: Pair) -> Question:
         for question, reference, answer in zip(turns.questions, references, turns.one, strict=True)
     ]
     mark = mark_of(text for turn in given for text in turn.values())
-    return Question(turns.key, user(render(RATE, turns=given, mark=mark)))
+    return Question(turns.key, user(render_prompt(RATE, turns=given, mark=mark)))
 
 
 def read_rating(reply: Reply) -> float | None:
