@@ -10,6 +10,7 @@ from runaways import RUNAWAYS
 from evobuild.core import prompts
 from evobuild.core.errors import BadInput
 from evobuild.core.template_bounds import Bounds
+from evobuild.evolution.declared_operations import operation_names, read_operation
 from evobuild.training.params import SHIPPED
 
 ROW = {
@@ -18,10 +19,12 @@ ROW = {
     "input": "with {% x %}",
 }
 TEXT = "do {{ 7*7 }} with {% x %}"
+STEPS = {name: "some words" for name in ("tag_compress", "tag_expand", "parts_take_apart", "parts_add")}
 VALUES = {
     **{
-        f"evolve/{name}.jinja": ROW
-        for name in ("constraints", "deepening", "concretizing", "reasoning", "complicate_input", "breadth")
+        template: ROW | {name: STEPS[name] for name in operation.traits.steps[:number]}
+        for operation in map(read_operation, operation_names())
+        for number, template in enumerate(operation.templates)
     },
     "evolve/e0.jinja": {},
     "evolve/weak.jinja": {},
