@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from evobuild.cards.provenance import Provenance
 from evobuild.core.measures import all_metrics
+from evobuild.evolution.declared_operations import read_operation
 from evobuild.selection.params import Select
 
 
@@ -43,6 +44,30 @@ PAPERS = {
             "xu2023wizardlm", "WizardLM: Empowering Large Language Models to Follow Complex Instructions",
             "Can Xu and Qingfeng Sun and Kai Zheng and Xiubo Geng and Pu Zhao and Jiazhan Feng and "
             "Chongyang Tao and Daxin Jiang", "2304.12244", 2023,
+        ),
+        Paper(
+            "luo2023wizardcoder", "WizardCoder: Empowering Code Large Language Models with Evol-Instruct",
+            "Ziyang Luo and Can Xu and Pu Zhao and Qingfeng Sun and Xiubo Geng and Wenxiang Hu and "
+            "Chongyang Tao and Jing Ma and Qingwei Lin and Daxin Jiang", "2306.08568", 2023,
+        ),
+        Paper(
+            "luo2023wizardmath", "WizardMath: Empowering Mathematical Reasoning for Large Language Models "
+            "via Reinforced Evol-Instruct",
+            "Haipeng Luo and Qingfeng Sun and Can Xu and Pu Zhao and Jianguang Lou and Chongyang Tao and "
+            "Xiubo Geng and Qingwei Lin and Shifeng Chen and Yansong Tang and Dongmei Zhang",
+            "2308.09583", 2023,
+        ),
+        Paper(
+            "zhu2025taginstruct", "Tag-Instruct: Controlled Instruction Complexity Enhancement through "
+            "Structure-based Augmentation",
+            "He Zhu and Zhiwen Ruan and Junyou Su and Xingwei He and Yun Chen and Wenjia Zhang and "
+            "Guanhua Chen", "2505.18557", 2025,
+        ),
+        Paper(
+            "yang2024tacie", "TaCIE: Enhancing Instruction Comprehension in Large Language Models through "
+            "Task-Centred Instruction Evolution",
+            "Jiuding Yang and Shengyao Lu and Weidong Guo and Xiangyang Li and Kaitong Yang and Yu Xu and "
+            "Di Niu", "2410.02795", 2024,
         ),
         Paper(
             "dong2024selfplay", "Self-play with Execution Feedback: Improving Instruction-following "
@@ -87,13 +112,21 @@ def papers_used(made: Provenance) -> list[tuple[Paper, str]]:
     return [(PAPERS[number], ", ".join(what)) for number, what in found.items()]
 
 
+def _papers_of_operations(operations: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """The known papers that the templates of operations name."""
+    for name in sorted({name for names in operations.values() for name in names}):
+        for number in read_operation(name).papers:
+            if number in PAPERS:
+                yield number, "evolving by fixed operations"
+
+
 def _used(made: Provenance) -> Iterator[tuple[str, str]]:
     params = made.params
     if params.get("rounds"):
         if params["evolve"]["strategy"] == "auto":
             yield "2406.00770", "evolving by a method"
         else:
-            yield "2304.12244", "evolving by fixed operations"
+            yield from _papers_of_operations(params["evolve"]["operations"])
         if params["evolve"].get("failures", {}).get("markers"):
             yield "2304.12244", "failures of evolution"
     if "autoif" in params["pools"]:

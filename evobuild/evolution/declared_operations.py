@@ -1,7 +1,7 @@
 """Operations of evolution, each declared by its template `evolve/<name>.jinja` in the folder of prompts.
 
 The comment that a template opens with has its traits. A line that begins with a name in lower case and a
-colon is one, and several stand on a line between semicolons; all other lines are prose:
+colon is one; a semicolon separates several on a line; all other lines are prose:
 
     {#
       Evolve a task of code: hide a bug in it that has to be found.
@@ -34,6 +34,7 @@ from evobuild.evolution.step import MOST_CALLS
 FOLDER = "evolve"
 _COMMENT = re.compile(r"\s*\{#[-+]?(.*?)[-+]?#\}", re.DOTALL)
 _TRAIT = re.compile(r"([A-Za-z][\w -]{0,40}?)[ \t]*:(.*)", re.DOTALL)
+_PAPER = re.compile(r"arXiv:(\d{4}\.\d{5})")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -58,10 +59,11 @@ class Traits(Section):
 
 
 class Operation(NamedTuple):
-    """A declared operation."""
+    """A declared operation. papers: the numbers of arXiv that its comment names."""
 
     name: str
     traits: Traits
+    papers: tuple[str, ...]
 
     @property
     def template(self) -> str:
@@ -110,7 +112,8 @@ def _read(folder: Path, name: str) -> Operation:
         said = unknown_name("operation", name, operation_names())
         raise BadParams(f"{key}: {said}; to declare it, add the template {shown}")
     found = _COMMENT.match(read_text(folder / template))
-    return Operation(name, _traits(found[1] if found else "", shown))
+    comment = found[1] if found else ""
+    return Operation(name, _traits(comment, shown), tuple(_PAPER.findall(comment)))
 
 
 def _traits(comment: str, path: Path) -> Traits:

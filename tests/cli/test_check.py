@@ -337,7 +337,7 @@ def test_every_domain_has_operations(shipped, operations, message):
 def test_an_operation_that_no_template_declares_is_refused(shipped):
     given = changed(shipped, "evolve", operations={"default": ["constrains"]})
     assert refused(given).startswith(
-        "params.yaml: evolve.operations: unknown operation 'constrains'; did you mean 'constraints'?"
+        "params.yaml: evolve.operations: unknown operation 'constrains'; did you mean 'constraints', "
     )
 
 

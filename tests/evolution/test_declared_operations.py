@@ -63,7 +63,7 @@ def test_of_the_six_only_breadth_is_a_new_task_without_the_input():
         ("Rewrite it. {# children: 4 #}", {}),
     ],
 )
-def test_traits_stand_in_the_opening_comment(declare, comment, traits):
+def test_the_opening_comment_has_the_traits(declare, comment, traits):
     declare("own", f"{comment}Harder: {{{{ instruction }}}}")
     assert read_operation("own").traits == Traits(**traits)
 
@@ -94,8 +94,8 @@ def test_a_wrong_trait_is_named_with_its_template(declare, comment, message):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("constrains", "'constrains'; did you mean 'constraints'?; to declare it, add the template"),
-        ("width", "unknown operation 'width'; choose from: breadth, complicate_input, "),
+        ("constrains", "'constrains'; did you mean 'constraints', "),
+        ("width", "unknown operation 'width'; choose from: breadth, code_complexity, "),
         ("weak", "'weak' is a method; expected an operation, or evolve.method"),
     ],
 )
