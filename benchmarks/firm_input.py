@@ -31,7 +31,7 @@ from firm_input_cases import every_case
 
 from evobuild import __main__ as command
 from evobuild.core.stage import argument_parser, call_stage
-from evobuild.process.command_line import finished
+from evobuild.process.command_line import run_command
 
 ROOT = Path(__file__).parent.parent
 HANGS = 20
@@ -110,7 +110,7 @@ def _called(words: Sequence[str]) -> int:
         call_stage(main, given.pop("params"), given)
         return 0
 
-    return finished(words[0], work)
+    return run_command(words[0], work)
 
 
 def _hangs(*_: object) -> None:

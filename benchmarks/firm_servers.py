@@ -43,7 +43,7 @@ rate_limit.FIRST_WAIT = float(os.environ["FIRST_WAIT"])
 from evobuild.core import stage
 from stages import respond
 try:
-    stage.run(respond.main)
+    stage.run_stage(respond.main)
 finally:
     Path("peak").write_text(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 """

@@ -50,7 +50,7 @@ def line_params() -> dict[str, Any]:
 @cache
 def method() -> str:
     """The method that children are made by."""
-    with prompts.taken_from(ROOT / "prompts"):
+    with prompts.use_folder(ROOT / "prompts"):
         return initial_method("e0")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from evobuild.cli.commands import ALIASES, ANYWHERE, COMMANDS
 from evobuild.core.errors import UserError
-from evobuild.process.command_line import Parser, finished
+from evobuild.process.command_line import Parser, run_command
 from evobuild.process.version import __version__
 
 PROJECT = ("dvc.yaml", "params.yaml")
@@ -34,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
             raise type(error)(f"{error}{_where_to_run(words[0], str(error))}") from error
         return code
 
-    return finished("evobuild", work)
+    return run_command("evobuild", work)
 
 
 def _where_to_run(command: str, said: str) -> str:

@@ -7,22 +7,22 @@ from pathlib import Path
 
 from evobuild.autoif.params import Augment
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     seeds: str
     augment: Augment
 
 
-class Models(Part):
+class Models(StageParams):
     evolver: ChatRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     autoif: AutoIF
     models: Models
@@ -88,4 +88,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,20 +7,20 @@ from pathlib import Path
 
 from evobuild.autoif.params import Backtranslate
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     backtranslate: Backtranslate
 
 
-class Models(Part):
+class Models(StageParams):
     evolver: ChatRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     autoif: AutoIF
     models: Models
@@ -65,9 +65,9 @@ def main(params: Params, args: Arguments) -> None:
     files = {"out": args.backtranslations, "rejects": args.rejects}
     results = Results(BACKTRANSLATIONS, **files, is_needed=False)
     with Model(params.models.evolver, "evolver", f"backtranslate-{args.branch}", len(asked)) as model:
-        results.take(backtranslate.backtranslate_functions(asked, model, given.sampling(params.random_seed)))
+        results.add(backtranslate.backtranslate_functions(asked, model, given.sampling(params.random_seed)))
     results.write(len(asked), args.counts, asked=[model.usage.asked()])
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evobuild.cli.check.params import Params
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 from evobuild.process.terminal import log
 
 
@@ -57,4 +57,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from evobuild.core.declaration import Out, Stage, out, plot
-from evobuild.core.params import Name, Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import Name, RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.evaluation.pairwise import PAIR_PROMPTS
 from evobuild.evaluation.params import Compare, Evaluate, made_benchmarks
 from evobuild.models.params import ChatRole
 
 
-class Models(Part):
+class Models(StageParams):
     judge: ChatRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     evaluate: Evaluate
     compare: Compare
@@ -113,4 +113,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from evobuild.autoif.params import Compose
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     compose: Compose
 
 
@@ -82,4 +82,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from evobuild.autoif.params import Crosscheck
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.sandbox.params import Limits
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     crosscheck: Crosscheck
 
 
@@ -46,7 +46,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif import crosscheck, function_verdicts, records
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.nothing_left import warn_if_all_rejected
     from evobuild.core.rejects import REJECTS, Reject, ledger
 
     given = tables.read(args.constraints, records.CONSTRAINTS)
@@ -59,7 +59,7 @@ def main(params: Params, args: Arguments) -> None:
     kept = tables.frame(records.VERIFIED, (each for each in results if not isinstance(each, Reject)))
     lost = tables.frame(REJECTS, (each for each in results if isinstance(each, Reject)))
     balance = ledger(given.height, kept.height, lost)
-    warn_of_loss_of_all(f"{given.height} constraints came in", balance)
+    warn_if_all_rejected(f"{given.height} constraints came in", balance)
     tables.write(args.checked, kept)
     tables.write(args.rejects, lost)
     for path, schema, rows in (
@@ -71,4 +71,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from evobuild.contamination.params import Ngrams, SetColumns, Sets
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Part, Pools, Share, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import Pools, Share, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.process.terminal import log
 from evobuild.weights.params import LIBRARIES, WeightsRole
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from evobuild.scoring.embeddings import Embedder
 
 
-class Decontaminate(Part):
+class Decontaminate(StageParams):
     ngrams: Ngrams
     sets: Sets
     columns: SetColumns
     embedding: Share | None
 
 
-class Models(Part):
+class Models(StageParams):
     embedder: WeightsRole | None
 
 
@@ -96,4 +96,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
-from evobuild.core.params import Part, Pools, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import Pools, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.scoring.params import Diversity
 from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
-class Models(Part):
+class Models(StageParams):
     embedder: WeightsRole | None
 
 
@@ -66,7 +66,7 @@ def main(params: Params, args: Arguments) -> None:
     if model is None or given is None:
         for pool in params.pools:
             tables.write(args.embeddings / f"{pool}.parquet", EMBEDDING.schema.to_frame())
-            results.leave(pool)
+            results.write_empty(pool)
     else:
         pools = {pool: args.rounds / f"{pool}.parquet" for pool in params.pools}
         with Embedder(model) as embedder:
@@ -81,7 +81,7 @@ def main(params: Params, args: Arguments) -> None:
                 kept = TableWriter(args.embeddings / table.name, EMBEDDING.schema)
                 embedded = embed_pool(embedder, table, given.text, kept)
                 height = tables.height(table, INSTRUCTIONS)
-                results.take(pool, diversity.measure_diversity(embedded, given), height)
+                results.add(pool, diversity.measure_diversity(embedded, given), height)
                 kept.write()
     results.write(args.counts, loaded=weights_loaded("embedder", model))
     measured = params.pools if model else []
@@ -95,4 +95,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
-class Models(Part):
+class Models(StageParams):
     entailment: WeightsRole | None
 
 
@@ -44,7 +44,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import BACKTRANSLATIONS, VERIFIED, BackTranslation
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.nothing_left import warn_if_all_rejected
     from evobuild.core.rejects import REJECTS, Reject, ledger
     from evobuild.weights.identities import weights_loaded
 
@@ -62,11 +62,11 @@ def main(params: Params, args: Arguments) -> None:
         beside = {"not_compared": without.height, "loaded": loaded}
     left = rows.filter(~rows["id"].is_in(lost["id"].implode()))
     counts = ledger(rows.height, left.height, lost)
-    warn_of_loss_of_all(f"{rows.height} constraints came in", counts)
+    warn_if_all_rejected(f"{rows.height} constraints came in", counts)
     tables.write(args.verified, left)
     tables.write(args.rejects, lost)
     write_json(args.counts, counts | beside)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -8,23 +8,23 @@ from typing import Any
 
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Name, Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import Name, RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.evaluation.params import Evaluate, made_benchmarks, models_to_evaluate, on_held_out
 from evobuild.models.params import ChatRole
 from evobuild.sandbox.params import Limits
 from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
-class Models(Part):
+class Models(StageParams):
     judge: ChatRole
 
 
-class Base(Part):
+class Base(StageParams):
     model: WeightsRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     bases: dict[Name, Base]
     evaluate: Evaluate
@@ -119,4 +119,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -9,18 +9,18 @@ from pathlib import Path
 
 from evobuild.core.declaration import MayLack, Out, Stage, may_lack, out
 from evobuild.core.errors import UserError
-from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.evolution.params import Evolve
 from evobuild.models.params import ChatRole
 
 
-class Models(Part):
+class Models(StageParams):
     evolver: ChatRole
     judge: ChatRole
 
 
-class Seed(Part):
+class Seed(StageParams):
     gold: list[str]
 
 
@@ -110,9 +110,9 @@ def main(params: Params, args: Arguments) -> None:
                 return with_answers(args.parents, args.answers)
             return stream_instructions(args.parents)[1]
 
-        made.take(round.evolve(parents))
+        made.add(round.evolve(parents))
     made.write(height, [model.usage.asked() for model in (evolver, judge) if model])
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

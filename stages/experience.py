@@ -7,23 +7,23 @@ from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Dtype, Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import Dtype, RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.training.params import TRAINING, Experience
 from evobuild.weights.params import LIBRARIES, AdaptedRole
 from evobuild.weights.tokenized_pairs import Template
 
 
-class Models(Part):
+class Models(StageParams):
     scorer: AdaptedRole | None
 
 
-class Score(Part):
+class Score(StageParams):
     template: Template
     dtype: Dtype
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     experience: Experience
     score: Score
@@ -95,4 +95,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

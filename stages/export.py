@@ -8,7 +8,7 @@ from pathlib import Path
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.measures import ReadsMeasures
 from evobuild.core.params import Branches, Rounds
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 from evobuild.export.params import ExportParams
 
 
@@ -89,4 +89,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

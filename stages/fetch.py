@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Name, Part
-from evobuild.core.stage import run
+from evobuild.core.params import Name, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.seeds.params import Fetch
 
 
-class Params(Part):
+class Params(StageParams):
     fetch: dict[Name, Fetch]
 
 
@@ -35,4 +35,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out, plot
-from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.training.params import TRAINING, Bases, Finetune, settings_of_base, template_files
 from evobuild.weights.params import LIBRARIES
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     bases: Bases
     finetune: Finetune
@@ -110,4 +110,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Name, Part, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import Name, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.training.params import Method
 
 
-class Finetune(Part):
+class Finetune(StageParams):
     data: Name
     method: Method
 
@@ -51,4 +51,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
-from evobuild.core.params import Part, RandomSeed, Rounds
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, Rounds, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.evolution.params import Keywords
 from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
 
 
-class Models(Part):
+class Models(StageParams):
     judge: ChatRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     keywords: Keywords
     rounds: Rounds
@@ -102,4 +102,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Name, Part, Pools, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import Name, Pools, RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import DeclaredMeasure
 
 
-class Models(Part):
+class Models(StageParams):
     judge: ChatRole
 
 
@@ -65,10 +65,10 @@ def main(params: Params, args: Arguments) -> None:
             path = args.responses / f"{pool}.parquet"
             sampled, rows = table_draws.stream_drawn(path, declared.rows, seed, f"measure {pool}")
             left = tables.height(path, INSTRUCTIONS) - sampled
-            results.take(pool, measure_rows(rows, model, judging), sampled, not_drawn=left)
+            results.add(pool, measure_rows(rows, model, judging), sampled, not_drawn=left)
         usage = model.usage.asked()
     results.write(args.counts, asked=[usage])
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out, plot
-from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.evolution.params import (
     INITIAL_METHODS,
     Failures,
@@ -27,7 +27,7 @@ from evobuild.models.params import ChatRole
 from evobuild.process.terminal import log
 
 
-class Evolve(Part):
+class Evolve(StageParams):
     strategy: Strategy
     method: MethodName
     methods: Methods
@@ -35,13 +35,13 @@ class Evolve(Part):
     failures: Failures
 
 
-class Models(Part):
+class Models(StageParams):
     evolver: ChatRole
     optimizer: ChatRole
     judge: ChatRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     optimize: Optimize
     evolve: Evolve
@@ -150,4 +150,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

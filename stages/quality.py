@@ -8,12 +8,12 @@ from pathlib import Path
 from evobuild.autoif.params import BranchModels, Quality, Sample, Verify
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.core.uri import ChatModel
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     sample: Sample
     verify: Verify
     quality: Quality
@@ -91,4 +91,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Rate
 
 
-class Models(Part):
+class Models(StageParams):
     judge: ChatRole
 
 
@@ -64,9 +64,9 @@ def main(params: Params, args: Arguments) -> None:
     made = RatingTables(measures, outs)
     with Model(params.models.judge, "judge", f"rate-{args.pool}", len(measures) * height) as model:
         sampling = params.rate.sampling(params.random_seed)
-        made.take(rate_rows(rows, model, sampling, measures, params.rate.score_prompt))
+        made.add(rate_rows(rows, model, sampling, measures, params.rate.score_prompt))
     made.write(height, model.usage.asked())
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

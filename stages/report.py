@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 from evobuild.reporting.calls import CallParams
 
 
@@ -101,4 +101,4 @@ def main(params: CallParams, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from evobuild.answering.params import Respond
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 
 
-class Models(Part):
+class Models(StageParams):
     responder: ChatRole
 
 
@@ -70,10 +70,10 @@ def main(params: Params, args: Arguments) -> None:
         asking = Asking(response_template(given.prompt), given.sampling(params.random_seed), given.rules)
         with Model(params.models.responder, "responder", f"respond-{args.pool}", unanswered) as model:
             open_ = (row for some in parts for row in iterate_instructions(some.filter(~kept)))
-            results.take(answer_rows(open_, model, asking))
+            results.add(answer_rows(open_, model, asking))
             asked = [model.usage.asked()]
     results.write(rows, args.counts, asked=asked)
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
-from evobuild.core.params import Part, Pools, Rounds, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import Pools, Rounds, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.evolution.params import Methods, method_paths
 from evobuild.scoring.params import Reward
 from evobuild.weights.params import LIBRARIES, WeightsRole
 
 
-class Models(Part):
+class Models(StageParams):
     reward: WeightsRole | None
 
 
-class Evolve(Part):
+class Evolve(StageParams):
     file: str
     methods: Methods
 
@@ -77,7 +77,7 @@ def main(params: Params, args: Arguments) -> None:
     results = AllPools(schema, args.rewards, args.rejects)
     if model is None:
         for pool in params.pools:
-            results.leave(pool)
+            results.write_empty(pool)
     else:
         files = args.method, *map(Path, params.named_files())
         known = prompts_sent.known_plans(prompts_sent.known_methods(*files))
@@ -90,7 +90,7 @@ def main(params: Params, args: Arguments) -> None:
                 pairs = with_parents(path, args.rounds / f"{parent}.parquet", evolved) if parent else ()
                 turns = (prompts_sent.evolver_turns(row, above, known) for row, above in pairs)
                 with Meter(f"reward {pool}", "rows", own) as meter:
-                    results.take(pool, rewarder.reward(turns, meter), own, not_evolved=height - own)
+                    results.add(pool, rewarder.reward(turns, meter), own, not_evolved=height - own)
     results.write(args.counts, loaded=weights_loaded("reward", model))
     pools = params.pools if model else []
     rewards = {
@@ -102,4 +102,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

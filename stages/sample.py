@@ -8,21 +8,21 @@ from pathlib import Path
 from evobuild.answering.params import Rules
 from evobuild.autoif.params import Sample
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     sample: Sample
 
 
-class Respond(Part):
+class Respond(StageParams):
     prompt: str
     rules: Rules
 
 
-class Models(Part):
+class Models(StageParams):
     responder: ChatRole
 
 
@@ -77,9 +77,9 @@ def main(params: Params, args: Arguments) -> None:
     asked = height * given.count
     with Model(params.models.responder, "responder", f"sample-{args.branch}", asked) as model:
         responses = sample_responses(rows, given.count, model, asking)
-        results.take(map(sample.numbered_answer, responses))
+        results.add(map(sample.numbered_answer, responses))
     results.write(asked, args.counts, asked=[model.usage.asked()])
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from evobuild.core.conversation import PLAIN
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, Pools, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import Pools, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.scoring.params import Score
 from evobuild.weights.params import LIBRARIES, AdaptedRole
 
 
-class Models(Part):
+class Models(StageParams):
     scorer: AdaptedRole | None
 
 
@@ -56,15 +56,15 @@ def main(params: Params, args: Arguments) -> None:
     results = AllPools(measure_of("score").schema, args.scores, args.rejects)
     if params.models.scorer is None:
         for pool in params.pools:
-            results.leave(pool)
+            results.write_empty(pool)
     else:
         with Scorer(params.models.scorer, params.score) as scorer:
             for pool in params.pools:
                 height, rows = stream_instructions(args.responses / f"{pool}.parquet")
                 with Meter(f"score {pool}", "rows", height) as meter:
-                    results.take(pool, scorer.score(rows, meter), height)
+                    results.add(pool, scorer.score(rows, meter), height)
     results.write(args.counts, loaded=weights_loaded("scorer", params.models.scorer))
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.core.uri import Weights
 from evobuild.training.params import Bases, Scratch
 from evobuild.weights.params import LIBRARIES, AdaptedRole, WeightsRole
 
 
-class Models(Part):
+class Models(StageParams):
     scorer: AdaptedRole | None
 
 
-class Experience(Part):
+class Experience(StageParams):
     base: WeightsRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     scratch: Scratch
     bases: Bases
@@ -76,4 +76,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
 from evobuild.core.params import RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 from evobuild.seeds.params import Seed
 
 
@@ -75,4 +75,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

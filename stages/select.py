@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 from evobuild.process.terminal import log
 from evobuild.selection.params import SelectParams
 
@@ -54,4 +54,4 @@ def _unknown(file: str | None, ids: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -8,17 +8,17 @@ from pathlib import Path
 from evobuild.contamination.params import Sets
 from evobuild.core.declaration import Out, Stage, metric, out, plot
 from evobuild.core.measures import ReadsMeasures
-from evobuild.core.params import Branches, Part, Pools, Rounds
-from evobuild.core.stage import run
+from evobuild.core.params import Branches, Pools, Rounds, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.models.params import Evaluated
 from evobuild.training.params import Bases
 
 
-class Decontaminate(Part):
+class Decontaminate(StageParams):
     sets: Sets
 
 
-class Evaluate(Part):
+class Evaluate(StageParams):
     models: Evaluated
 
 
@@ -137,4 +137,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evobuild.core.declaration import Out, Stage, out, plot
-from evobuild.core.params import Part, Pools, RandomSeed, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import Pools, RandomSeed, StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 from evobuild.scoring.params import Tag
 
 
-class Models(Part):
+class Models(StageParams):
     tagger: ChatRole | None
 
 
@@ -59,7 +59,7 @@ def main(params: Params, args: Arguments) -> None:
     results, used = AllPools(schema, args.tags, args.rejects), []
     if tagger is None:
         for pool in params.pools:
-            results.leave(pool)
+            results.write_empty(pool)
     else:
         given, seed = params.tag, params.random_seed
         with Model(tagger, "tagger", "tag") as model:
@@ -68,7 +68,7 @@ def main(params: Params, args: Arguments) -> None:
                 taken, rows = table_draws.stream_drawn(path, given.rows, seed, f"tag {pool}")
                 left = tables.height(path, INSTRUCTIONS) - taken
                 found = tag.tag_rows(rows, model, given.sampling(seed))
-                results.take(pool, found, taken, not_drawn=left)
+                results.add(pool, found, taken, not_drawn=left)
             used = [model.usage.asked()]
     results.write(args.counts, asked=used)
     pools = params.pools if tagger else []
@@ -79,4 +79,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evobuild.contracts.line_params import ValidateParams
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,4 +56,4 @@ def main(params: ValidateParams, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.contracts.output_params import OutputParams
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,4 +39,4 @@ def main(params: OutputParams, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

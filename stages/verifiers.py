@@ -7,20 +7,20 @@ from pathlib import Path
 
 from evobuild.autoif.params import Verifiers
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed
-from evobuild.core.stage import run
+from evobuild.core.params import RandomSeed, StageParams
+from evobuild.core.stage import run_stage
 from evobuild.models.params import ChatRole
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     verifiers: Verifiers
 
 
-class Models(Part):
+class Models(StageParams):
     evolver: ChatRole
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
     autoif: AutoIF
     models: Models
@@ -53,7 +53,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.verifiers import Verifier, request_verifiers, verifier_figures
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.nothing_left import warn_if_all_rejected
     from evobuild.core.rejects import REJECTS, Reject, ledger
     from evobuild.models.client import Model
 
@@ -66,7 +66,7 @@ def main(params: Params, args: Arguments) -> None:
     kept = tables.frame(VERIFIERS, (each for each in made if isinstance(each, Verifier)))
     lost = tables.frame(REJECTS, (each for each in made if isinstance(each, Reject)))
     balance = ledger(asked, kept.height, lost)
-    warn_of_loss_of_all(f"{asked} verifiers were asked for", balance)
+    warn_if_all_rejected(f"{asked} verifiers were asked for", balance)
     tables.write(args.verifiers, kept)
     tables.write(args.rejects, lost)
     asked_of = [model.usage.asked()]
@@ -74,4 +74,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

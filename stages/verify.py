@@ -7,12 +7,12 @@ from pathlib import Path
 
 from evobuild.autoif.params import Sample, Verify
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, WritesTables
-from evobuild.core.stage import run
+from evobuild.core.params import StageParams, WritesTables
+from evobuild.core.stage import run_stage
 from evobuild.sandbox.params import Limits
 
 
-class AutoIF(Part):
+class AutoIF(StageParams):
     sample: Sample
     verify: Verify
 
@@ -49,7 +49,7 @@ def main(params: Params, args: Arguments) -> None:
     from evobuild.autoif.records import ANSWERS, CHECKS, VERIFIED
     from evobuild.core import tables
     from evobuild.core.json_files import write_json
-    from evobuild.core.nothing_left import warn_of_loss_of_all
+    from evobuild.core.nothing_left import warn_if_all_rejected
     from evobuild.core.rejects import REJECTS, balance, sort_reasons
     from evobuild.core.results import leave_empty
     from evobuild.core.scratch import ScratchFolder
@@ -75,7 +75,7 @@ def main(params: Params, args: Arguments) -> None:
                 lost.append(reject)
                 reasons[reject.reason] += 1
     ledger = balance(answers.height, checks.height - lost.height, reasons)
-    warn_of_loss_of_all(f"{answers.height} answers came in", ledger)
+    warn_if_all_rejected(f"{answers.height} answers came in", ledger)
     checks.write()
     lost.write()
     weaker = {"weaker_isolation": True} if isolation.name == "none" else {}
@@ -83,4 +83,4 @@ def main(params: Params, args: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

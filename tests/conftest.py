@@ -105,5 +105,5 @@ def declare(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
-    with prompts.taken_from(tmp_path / "prompts"):
+    with prompts.use_folder(tmp_path / "prompts"):
         yield add

@@ -36,7 +36,7 @@ def open_stages(cache: Cache = None, seed: int | None = None, **models: ModelNam
         kept = Path(cache).expanduser().absolute() if cache else folder / "cache"
         with (
             sqlite_cache.use_cache_folder(kept),
-            prompts.taken_from(template_folder() / "prompts", prompts.FOLDER),
+            prompts.use_folder(template_folder() / "prompts", prompts.FOLDER),
         ):
             yield Stages(folder, own)
 

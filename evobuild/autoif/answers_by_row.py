@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from evobuild.core import tables
-from evobuild.core.table_parts import Span
+from evobuild.core.table_parts import IdRange
 from evobuild.core.table_writer import TableWriter
 
 ROWS = 4_096
@@ -40,5 +40,5 @@ class ByRow:
         """Read what belongs to some rows, at least one, that follow one another in their table."""
         ids = rows["id"]
         # "0" is the sign behind "/", and the first that another id may have there.
-        span = Span(ids[0], f"{ids[-1]}0")
+        span = IdRange(ids[0], f"{ids[-1]}0")
         return tables.read(self._path, self._schema, span=span).with_columns(id="own").drop("own")

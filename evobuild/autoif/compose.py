@@ -22,7 +22,7 @@ from evobuild.autoif.params import Compose
 from evobuild.autoif.records import constraint_operation
 from evobuild.autoif.verified import Verified
 from evobuild.core.columns import Columns
-from evobuild.core.draws import Placed, PlacedIds, Rows, draw_rows, draw_value
+from evobuild.core.draws import HasPosition, PlacedIds, Rows, draw_rows, draw_value
 from evobuild.core.instructions import AUTOIF, INSTRUCTIONS, SEED_ROUND, Instruction, content_id, row_id
 from evobuild.core.reasons import NOT_DRAWN
 from evobuild.core.rejects import Reject, balance
@@ -90,7 +90,7 @@ def keep_queries(
 
 
 def draw_queries(
-    queries: Rows[Placed], constraints: Iterable[Verified], count: int, seed: int
+    queries: Rows[HasPosition], constraints: Iterable[Verified], count: int, seed: int
 ) -> pl.DataFrame:
     """Draw so many queries for each constraint, or all if there are no more.
 

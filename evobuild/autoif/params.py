@@ -13,9 +13,9 @@ from evobuild.core.params import (
     Decoding,
     Few,
     FewOrNone,
-    Part,
     Section,
     Share,
+    StageParams,
     Temperature,
     Tokens,
     default,
@@ -113,7 +113,7 @@ class Sections(Section):
     autoif: AutoIF
 
 
-class BranchModels(Part):
+class BranchModels(StageParams):
     """The roles that the rows of a branch come from."""
 
     evolver: ChatRole

@@ -123,7 +123,7 @@ def make_pool(
     without = 0
     for row, candidates in rows:
         chosen = choose_answer(row, candidates, bounds, responder)
-        pool.take([chosen])
+        pool.add([chosen])
         if isinstance(chosen, Reject):
             continue
         if pair := find_preference_pair(chosen, candidates):

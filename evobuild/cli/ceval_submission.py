@@ -12,7 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from evobuild.core.errors import BadInput
-from evobuild.core.outs import whole
+from evobuild.core.outs import atomic_outputs
 
 REPLIES = Path("data/evaluation")
 LETTERS = "ABCD"
@@ -49,7 +49,7 @@ def write_submission(arguments: argparse.Namespace) -> str:
     for item, subject, choice in chosen.drop_nulls().sort("group", "item").iter_rows():
         letters[subject][item.removeprefix(f"{subject}/")] = LETTERS[int(choice)]
     ordered = {subject: dict(sorted(own.items(), key=_by_number)) for subject, own in letters.items()}
-    with whole(arguments.to, inputs=[source]) as (file,):
+    with atomic_outputs(arguments.to, inputs=[source]) as (file,):
         file.write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
     unread = chosen["choice"].null_count()
     said = f"{arguments.to}: {chosen.height - unread:,} answers to {len(ordered)} subjects"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.outs import whole
+from evobuild.core.outs import atomic_outputs
 from evobuild.core.param_errors import first_error
 from evobuild.core.suggestions import unknown_name
 from evobuild.sandbox.params import Limits
@@ -88,7 +88,7 @@ def score_completions(arguments: argparse.Namespace) -> str:
         else [Sample(each.task, each.canonical) for each in problems.values()]
     )
     inputs = [file for file in (arguments.problems, arguments.samples) if file]
-    with whole(*filter(None, [arguments.verdicts]), inputs=inputs) as written:
+    with atomic_outputs(*filter(None, [arguments.verdicts]), inputs=inputs) as written:
         exams = (
             problems[sample.task].exam(str(place), problems[sample.task].prompt + sample.completion)
             for place, sample in enumerate(samples)

@@ -20,7 +20,7 @@ from evobuild.cli.check import consistency, leftovers, packages, prompt_folder
 from evobuild.cli.check.params import PARAMS, load_all_params
 from evobuild.cli.pipeline.pipeline import write_pipeline
 from evobuild.core.errors import UserError
-from evobuild.core.prompts import taken_from
+from evobuild.core.prompts import use_folder
 from evobuild.core.stages import stage_instances
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.yaml_files import read_yaml
@@ -35,7 +35,7 @@ def repro(words: Sequence[str]) -> int:
     params = load_all_params(PARAMS)
     check_path(Path.cwd())
     check_writable(Path.cwd())
-    with taken_from(Path(params.prompts)):
+    with use_folder(Path(params.prompts)):
         prompt_folder.check_prompts(read_yaml(PARAMS))
         consistency.check_params(params)
     if damaged := damaged_rwlock():

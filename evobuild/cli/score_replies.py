@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from evobuild.cli.pass_at_k import add_limits, given_limits
 from evobuild.core.errors import BadInput, BadParams, UserError
-from evobuild.core.outs import whole
+from evobuild.core.outs import atomic_outputs
 from evobuild.core.param_errors import first_error
 from evobuild.core.yaml_files import parse_yaml
 
@@ -96,7 +96,7 @@ def score_replies(arguments: argparse.Namespace) -> str:
     replies = by_item(benchmark, read, arguments.id)
     limits = given_limits(arguments) if "sandbox" in benchmark.needs else None
     inputs = [Path(file) for file in (*benchmark.files, arguments.replies, arguments.judgments) if file]
-    with whole(*filter(None, [arguments.out]), inputs=inputs) as written:
+    with atomic_outputs(*filter(None, [arguments.out]), inputs=inputs) as written:
         found, tools = _evaluated(benchmark, GivenReplies(benchmark, replies), limits, arguments)
         for file in written:
             tables.write(file, found.rows)

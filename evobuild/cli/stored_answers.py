@@ -15,8 +15,8 @@ from evobuild.cli.revision_files import RevisionFiles
 from evobuild.core import metrics, tables
 from evobuild.core.errors import UserError
 from evobuild.core.evaluation_tables import EVALUATION
-from evobuild.core.params import Part, RandomSeed, RendersPrompts, load_params
-from evobuild.core.prompts import taken_from
+from evobuild.core.params import RandomSeed, RendersPrompts, StageParams, load_params
+from evobuild.core.prompts import use_folder
 from evobuild.core.suggestions import unknown_name
 from evobuild.core.uri import ChatModel
 from evobuild.evaluation.benchmark import Benchmark
@@ -31,11 +31,11 @@ REPLIES = Path("data/evaluation")
 LABEL = Path("data/label.txt")
 
 
-class Models(Part):
+class Models(StageParams):
     judge: ChatRole
 
 
-class Evaluated(Part):
+class Evaluated(StageParams):
     """What a run was evaluated by: its models and benchmarks."""
 
     random_seed: RandomSeed
@@ -113,6 +113,6 @@ def judge_stored(
 
     Raises UserError if too many of its replies cannot be read.
     """
-    with taken_from(Path(params.prompts)), Model(judge or params.models.judge, "judge") as model:
+    with use_folder(Path(params.prompts)), Model(judge or params.models.judge, "judge") as model:
         asked = Judge(model, params.evaluate.judge_settings(params.random_seed))
         return judge_all(benchmarks, answers, [list(answers)], asked, params.compare.prompt)

@@ -9,15 +9,15 @@ from evobuild.contracts.earlier import is_file
 from evobuild.contracts.params import Contracts
 from evobuild.core.instructions import SEED_ROUND
 from evobuild.core.measures import Measure, ReadsMeasures
-from evobuild.core.params import Branches, Part, Pools, Rounds
+from evobuild.core.params import Branches, Pools, Rounds, StageParams
 from evobuild.selection.params import Select
 
 
-class Decontaminate(Part):
+class Decontaminate(StageParams):
     sets: Sets
 
 
-class Models(Part):
+class Models(StageParams):
     """Whether they are given is all that is read."""
 
     scorer: Any
@@ -26,7 +26,7 @@ class Models(Part):
     tagger: Any
 
 
-class Rate(Part):
+class Rate(StageParams):
     measures: list[Any]
 
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from evobuild.contracts.params import Contracts
-from evobuild.core.params import Name, Part
+from evobuild.core.params import Name, StageParams
 from evobuild.export.params import Formats
 
 
-class Export(Part):
+class Export(StageParams):
     formats: Formats
 
 
-class Evaluate(Part):
+class Evaluate(StageParams):
     models: dict[Name, Any]
     benchmarks: dict[Name, Any]
 
 
-class Compare(Part):
+class Compare(StageParams):
     pairs: list[Any]
 
 
-class OutputParams(Part):
+class OutputParams(StageParams):
     """What the stage `validate_outputs` reads."""
 
     export: Export

@@ -218,9 +218,9 @@ def open_to_read(file: Path, kind: CacheKind) -> sqlite3.Connection:
 
 
 def _view_segments(kind: CacheKind, connection: sqlite3.Connection) -> None:
-    """Have the table's name stand for all tables of a file of layout 2 that cannot be merged."""
+    """Let the table's name mean all tables of a file of layout 2 that cannot be merged."""
     if segments := _segment_names(kind, connection):
-        # SQLite looks a name up among temporary views first, which lie in memory.
+        # SQLite looks a name up among temporary views first; these are in memory.
         connection.execute("PRAGMA temp_store=MEMORY")
         tables = " UNION ALL ".join(f"SELECT * FROM main.{name}" for name in (kind.table, *segments))
         connection.execute(f"CREATE TEMP VIEW {kind.table} AS {tables}")

@@ -166,7 +166,7 @@ class Reply:
         return self.error is not None and not self.error.startswith(REFUSALS)
 
 
-class Answering(Protocol):
+class ChatBackend(Protocol):
     """What answers requests: the chat client, or replies that were written elsewhere."""
 
     def generate(self, requests: Iterable[Request], /) -> Iterator[Reply]:

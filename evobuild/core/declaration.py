@@ -1,6 +1,6 @@
 """What a stage script declares: the one place in which a stage is described.
 
-    class Params(Part):                                        # the sections of params.yaml that it reads
+    class Params(StageParams):                                 # the sections of params.yaml that it reads
         rate: Rate
 
     @dataclass(frozen=True, kw_only=True)

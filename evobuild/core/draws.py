@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 
-class Placed(Protocol):
+class HasPosition(Protocol):
     """What descends from a seed row, and by which id it is drawn."""
 
     @property
@@ -41,8 +41,8 @@ class PlacedId(NamedTuple):
 
 
 Item = TypeVar("Item")
-Row = TypeVar("Row", bound=Placed)
-RowOf = TypeVar("RowOf", bound=Placed, covariant=True)
+Row = TypeVar("Row", bound=HasPosition)
+RowOf = TypeVar("RowOf", bound=HasPosition, covariant=True)
 
 
 class Rows(Protocol[RowOf]):
@@ -115,7 +115,7 @@ def stable_rows(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.filter(pl.col("seed_place") < _stable_places(rows))
 
 
-def _id(row: Placed) -> str:
+def _id(row: HasPosition) -> str:
     return row.id
 
 

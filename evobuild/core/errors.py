@@ -1,6 +1,6 @@
 """The errors a user may see, each one or two lines: where, what was found, what was wanted.
 
-UserError            anything the user can mend; `stage.run` prints it and exits with 1
+UserError            anything the user can mend; `stage.run_stage` prints it and exits with 1
 ├── BadInput         a data file, a table or a prompt is not as it should be
 │   └── NothingLeft  a stage has lost all its rows
 ├── BadParams        params.yaml is not as it should be

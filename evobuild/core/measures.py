@@ -15,7 +15,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import polars as pl
 
-from evobuild.core.params import Between, Count, Name, Part, default
+from evobuild.core.params import Between, Count, Name, StageParams, default
 
 
 class Column(NamedTuple):
@@ -144,7 +144,7 @@ DECLARED_STAGE = "measure"
 """The stage that runs for each measure that params declare."""
 
 
-class DeclaredColumn(Part):
+class DeclaredColumn(StageParams):
     """What is read of an entry of `measures` to know its column; `scoring/params.py` has all of an entry.
 
     read: how a value is read from the judge's reply. scale: the least and the most number, or the words of a
@@ -174,7 +174,7 @@ Declared = Mapping[Name, DeclaredColumn]
 """`measures` of params.yaml, as far as select, reports and contracts read it."""
 
 
-class ReadsMeasures(Part):
+class ReadsMeasures(StageParams):
     """What a stage or command reads that knows every measure of the project."""
 
     measures: Declared = default({})

@@ -28,13 +28,13 @@ def refuse_empty(what: str, counts: dict[str, Any], rejects: Path | None = None)
         raise NothingLeft(said, rejects, set(counts["rejects"]) != {"model error"})
 
 
-def refuse_loss_of_all(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
+def refuse_if_all_rejected(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
     """As `refuse_empty`, but nothing may come of nothing, as in a pool that is empty."""
     if counts["in"]:
         refuse_empty(what, counts, rejects)
 
 
-def warn_of_loss_of_all(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
+def warn_if_all_rejected(what: str, counts: dict[str, Any], rejects: Path | None = None) -> None:
     """Say with the commonest reasons that all that came in was lost, where the line goes on without it."""
     if counts["in"] and not counts["out"]:
         log(f"warning: {_none_left(what, counts)}; the line goes on without them")

@@ -32,7 +32,7 @@ LOCK_WAIT = 5.0
 
 
 @contextmanager
-def whole(
+def atomic_outputs(
     *outs: Path, declared: Collection[Path] = (), inputs: Collection[Path] = ()
 ) -> Iterator[list[Path]]:
     """Give a temporary path for each out; on success they take the real names, else they are removed.

@@ -1,9 +1,9 @@
-"""params.yaml as typed records: strict sections, what a stage declares of them, and mistakes said in a line.
+"""params.yaml as typed records: strict sections, what a stage declares of them, and one-line errors.
 
-The schema of a section lies with its domain, in `evobuild/<domain>/params.py`; only `check` knows them all.
-It has a default for each key. A params file still gives every key, so that it shows each value that defines
-a result; the shipped one shows the defaults. A stage is given a `Part`, which has the keys that it declares
-and no other, so that mypy refuses what dvc.yaml does not list.
+The schema of a section is in its domain, `evobuild/<domain>/params.py`; only `check` imports them all. It has
+a default for each key. A params file still gives every key, so that it shows each value that defines a
+result; the shipped one shows the defaults. A stage gets its `StageParams`, which have the keys that it
+declares and no other, so that mypy refuses what dvc.yaml does not list.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Section(BaseModel):
     renamed: ClassVar[dict[str, str]] = {}
 
 
-class Part(BaseModel):
+class StageParams(BaseModel):
     """What a stage reads of params.yaml: its fields are sections, or Parts with keys of a section.
 
     All else in the file is left out, for `check` has held all of it against its schema before.
@@ -162,13 +162,13 @@ class Tables(Section):
     rows_per_file: Count = 1_000_000
 
 
-class WritesTables(Part):
+class WritesTables(StageParams):
     """What a stage reads that writes tables which may be large."""
 
     tables: Tables
 
 
-class RendersPrompts(Part):
+class RendersPrompts(StageParams):
     """What every stage and command reads that renders a prompt; `check` holds it to be there."""
 
     prompts: PromptFolder = "prompts"
@@ -270,10 +270,10 @@ def default_values(schema: type[Section]) -> dict[str, Any]:
 
 
 def declared_keys(schema: type[BaseModel]) -> Iterator[str]:
-    """The keys of params.yaml that a Part reads, such as "evolve" and "models.evolver"."""
+    """The keys of params.yaml that StageParams read, such as "evolve" and "models.evolver"."""
     for name, field in schema.model_fields.items():
         kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Part):
+        if isinstance(kind, type) and issubclass(kind, StageParams):
             yield from (f"{name}.{key}" for key in declared_keys(kind))
         else:
             yield name

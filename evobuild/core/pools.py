@@ -15,7 +15,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.json_files import write_json
-from evobuild.core.nothing_left import warn_of_loss_of_all
+from evobuild.core.nothing_left import warn_if_all_rejected
 from evobuild.core.rejects import OFF, REJECTS, Reject, balance
 from evobuild.core.stages import COUNTED_BY_POOL
 from evobuild.core.table_writer import TableWriter
@@ -35,7 +35,7 @@ class AllPools:
         self._lost = TableWriter(rejects, REJECTS)
         self._ledgers: dict[str, Any] = {}
 
-    def take(self, pool: str, results: Iterable[Sequence[Any]], rows_in: int, **beside: int) -> None:
+    def add(self, pool: str, results: Iterable[Sequence[Any]], rows_in: int, **beside: int) -> None:
         """Write a pool's table. results: rows of it and rejects. beside: more counts, for its ledger.
 
         A pool none of whose rows can be measured is a warning: only `select` knows whether it needs them.
@@ -48,11 +48,11 @@ class AllPools:
             else:
                 kept.append(result)
         ledger = balance(rows_in, kept.height, reasons)
-        warn_of_loss_of_all(f"{rows_in} rows of {pool} came in", ledger)
+        warn_if_all_rejected(f"{rows_in} rows of {pool} came in", ledger)
         kept.write()
         self._ledgers[pool] = ledger | beside
 
-    def leave(self, pool: str) -> None:
+    def write_empty(self, pool: str) -> None:
         """Write an empty table and say in the ledger that nothing is measured."""
         tables.write(self._folder / f"{pool}.parquet", tables.frame(self._schema, []))
         self._ledgers[pool] = OFF

@@ -37,7 +37,7 @@ _taken: ContextVar[tuple[Path, Path] | None] = ContextVar("taken", default=None)
 
 
 @contextmanager
-def only(names: Iterable[str]) -> Iterator[None]:
+def restrict_to(names: Iterable[str]) -> Iterator[None]:
     """Let nothing else be rendered inside: a stage depends on the prompts that it says it reads."""
     token = _known.set(frozenset(names))
     try:
@@ -47,7 +47,7 @@ def only(names: Iterable[str]) -> Iterator[None]:
 
 
 @contextmanager
-def taken_from(folder: Path, shown: Path | None = None) -> Iterator[None]:
+def use_folder(folder: Path, shown: Path | None = None) -> Iterator[None]:
     """Render the prompts of another folder inside. shown: what pages and files call it; else its own path."""
     token = _taken.set((folder, shown or folder))
     try:

@@ -11,7 +11,7 @@ import polars as pl
 
 from evobuild.core import tables
 from evobuild.core.json_files import write_json
-from evobuild.core.nothing_left import refuse_loss_of_all, warn_of_loss_of_all
+from evobuild.core.nothing_left import refuse_if_all_rejected, warn_if_all_rejected
 from evobuild.core.rejects import OFF, REJECTS, Reject, balance
 from evobuild.core.table_writer import TableWriter
 
@@ -25,9 +25,9 @@ class Results:
     def __init__(self, schema: pl.Schema, *, out: Path, rejects: Path, is_needed: bool = True) -> None:
         self._kept, self._lost = TableWriter(out, schema), TableWriter(rejects, REJECTS)
         self._reasons: Counter[str] = Counter()
-        self._check = refuse_loss_of_all if is_needed else warn_of_loss_of_all
+        self._check = refuse_if_all_rejected if is_needed else warn_if_all_rejected
 
-    def take(self, results: Iterable[Sequence[Any]]) -> None:
+    def add(self, results: Iterable[Sequence[Any]]) -> None:
         """Take results."""
         for result in results:
             if isinstance(result, Reject):

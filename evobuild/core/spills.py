@@ -31,7 +31,7 @@ class Spills:
 
     def add(self, rows: pl.DataFrame) -> None:
         """Write rows that are sorted by id. Raises OSError if that fails."""
-        self._add(0, map(_arrow, table_parts.cut(rows)))
+        self._add(0, map(_arrow, table_parts.split_by_id(rows)))
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """Each of the 256 parts, sorted by id; of every file only that is in memory."""

@@ -29,11 +29,11 @@ from evobuild.core.declaration import (
     stage_arguments,
 )
 from evobuild.core.errors import NothingLeft, UserError
-from evobuild.core.outs import whole
+from evobuild.core.outs import atomic_outputs
 from evobuild.core.scratch import stage_scratch
 from evobuild.core.text_files import special_kind
 from evobuild.process import lock, memory, run_journal, run_script, running
-from evobuild.process.command_line import Parser, finished
+from evobuild.process.command_line import Parser, run_command
 from evobuild.process.full_disk import dvc_cache_warning
 from evobuild.process.run_journal import StageRun
 from evobuild.process.supervision import check_address_space, die_with_parent, supervise
@@ -44,7 +44,7 @@ OBJECTS = 20_000
 """New ones after which Python looks for garbage; after its own 700, that is a tenth of an import of torch."""
 
 
-def run(main: Callable[..., None]) -> NoReturn:
+def run_stage(main: Callable[..., None]) -> NoReturn:
     """Run a stage's main with what the command line gives, and exit as `command_line` says."""
     die_with_parent()
     name = Path(sys.argv[0]).stem
@@ -61,7 +61,7 @@ def run(main: Callable[..., None]) -> NoReturn:
             declared = declaration(main)
             lock.check_stage(name, declared.libraries if declared else ())
         _warn_of_memory(address)
-        with run_journal.calls_noted() as calls, running.marked(address), stage_scratch(name):
+        with run_journal.calls_noted() as calls, running.mark_running(address), stage_scratch(name):
             try:
                 arguments = call_stage(main, words.pop("params"), words)
             except KeyboardInterrupt:
@@ -69,12 +69,12 @@ def run(main: Callable[..., None]) -> NoReturn:
         done = _stage_run(name, arguments, argument_kinds(main))
         seconds = round(time.monotonic() - began, 2)
         done = done._replace(started=started, seconds=seconds, peak_memory=memory.peak_bytes())
-        _tell(run_journal.with_calls(done, calls))
+        _log_run(run_journal.with_calls(done, calls))
         if warning := dvc_cache_warning(_outs(arguments, argument_kinds(main)).values()):
             log(warning)
         return 0
 
-    raise SystemExit(finished(name, work))
+    raise SystemExit(run_command(name, work))
 
 
 def _warn_of_memory(address: str) -> None:
@@ -111,7 +111,7 @@ def _outs(arguments: Any, kinds: Mapping[str, Any]) -> dict[str, Path]:
     return {name: getattr(arguments, name) for name, kind in kinds.items() if kind is Out}
 
 
-def _tell(done: StageRun) -> None:
+def _log_run(done: StageRun) -> None:
     """Add a run to the journal and say in a line what came of it; a full disk undoes nothing."""
     try:
         run_journal.append(done)
@@ -132,7 +132,7 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     """
     from evobuild.core import prompts, table_parts
     from evobuild.core.measures import ReadsMeasures, declared_measures
-    from evobuild.core.params import Part, RendersPrompts, WritesTables, validated
+    from evobuild.core.params import RendersPrompts, StageParams, WritesTables, validated
     from evobuild.core.yaml_files import read_yaml
 
     content = read_yaml(params)
@@ -140,15 +140,17 @@ def call_stage(main: Callable[..., None], params: Path, given: Mapping[str, str 
     folder = Path(validated(params, content, RendersPrompts).prompts)
     kinds, arguments = argument_kinds(main), stage_arguments(main, given, read)
     with ExitStack() as stack:
-        stack.enter_context(prompts.taken_from(folder))
+        stack.enter_context(prompts.use_folder(folder))
         inputs = _paths_read(arguments, kinds)
         _check_inputs(inputs)
         outs = [name for name, kind in kinds.items() if kind is Out]
         declared = [getattr(declared_arguments(main, given), name) for name in outs]
         paths = [getattr(arguments, name) for name in outs]
-        temporary = stack.enter_context(whole(*paths, declared=declared, inputs=[params, *inputs.values()]))
-        if isinstance(read, Part):
-            stack.enter_context(prompts.only(read.templates()))
+        temporary = stack.enter_context(
+            atomic_outputs(*paths, declared=declared, inputs=[params, *inputs.values()])
+        )
+        if isinstance(read, StageParams):
+            stack.enter_context(prompts.restrict_to(read.templates()))
         if isinstance(read, ReadsMeasures):
             stack.enter_context(declared_measures(read.measures))
         if isinstance(read, WritesTables):

@@ -10,7 +10,7 @@ import polars as pl
 from evobuild.core import tables
 from evobuild.core.draws import draw_table_rows
 from evobuild.core.instructions import INSTRUCTIONS, Instruction, iterate_instructions, stream_instructions
-from evobuild.core.table_parts import Span
+from evobuild.core.table_parts import IdRange
 
 BATCH = 16_384
 """Rows in memory at once."""
@@ -41,6 +41,6 @@ def read_rows(path: Path, ids: Iterable[str]) -> Iterator[Instruction]:
     for start in range(0, len(wanted), BATCH):
         some = wanted.slice(start, BATCH)
         # A table is sorted by id, so only what lies between is read; the end is what follows the last id.
-        between = Span(some[0], some[-1] + "\0")
+        between = IdRange(some[0], some[-1] + "\0")
         where = pl.col("id").is_in(some.implode())
         yield from iterate_instructions(tables.read(path, INSTRUCTIONS, span=between, where=where))

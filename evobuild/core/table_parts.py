@@ -27,7 +27,7 @@ STARTS = tuple(f"{number:02x}" for number in range(256))
 _rows_per_file: ContextVar[int] = ContextVar("rows_per_file", default=ROWS_PER_FILE)
 
 
-class Span(NamedTuple):
+class IdRange(NamedTuple):
     """Ids from `low` on and below `high`; None: to the last."""
 
     low: str = ""
@@ -39,9 +39,10 @@ class Span(NamedTuple):
         return above if self.high is None else above & (pl.col("id") < self.high)
 
 
-EVERY_ID = Span()
+EVERY_ID = IdRange()
 PARTS = tuple(
-    Span(low if low != STARTS[0] else "", high) for low, high in zip(STARTS, (*STARTS[1:], None), strict=True)
+    IdRange(low if low != STARTS[0] else "", high)
+    for low, high in zip(STARTS, (*STARTS[1:], None), strict=True)
 )
 """The span of each part, in order."""
 
@@ -66,7 +67,7 @@ def part_file(table: Path, number: int) -> Path:
     return table / f"{STARTS[number]}.parquet"
 
 
-def part_files(table: Path, span: Span = EVERY_ID) -> list[Path]:
+def part_files(table: Path, span: IdRange = EVERY_ID) -> list[Path]:
     """The files of a table that ids of a span may stand in, by id: of one that is no folder, itself.
 
     Raises BadInput if a folder holds none, or something that is no part.
@@ -82,17 +83,17 @@ def part_files(table: Path, span: Span = EVERY_ID) -> list[Path]:
     return [file for file in found if _meets(PARTS[STARTS.index(file.stem)], span)]
 
 
-def _meets(part: Span, span: Span) -> bool:
+def _meets(part: IdRange, span: IdRange) -> bool:
     begins_before_its_end = part.high is None or span.low < part.high
     return begins_before_its_end and (span.high is None or part.low < span.high)
 
 
-def spans(tables: Iterable[Path]) -> tuple[Span, ...]:
+def spans(tables: Iterable[Path]) -> tuple[IdRange, ...]:
     """Spans to go over some tables by: all ids at once if each of them is a file, else one for each part."""
     return PARTS if any(table.is_dir() for table in tables) else (EVERY_ID,)
 
 
-def cut(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def split_by_id(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
     """Cut rows that are sorted by id into the 256 parts, some of them empty."""
     start = 0
     for end in (*rows["id"].search_sorted(pl.Series(STARTS[1:])), rows.height):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from evobuild.core.errors import BadInput
 from evobuild.core.text_files import MOST_TIMES, too_large
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -101,7 +101,7 @@ def main(path: Path) -> None:
     seconds = SECONDS + path.stat().st_size // BYTES_A_SECOND
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    say(str(expanded_size(path)))
+    print_text(str(expanded_size(path)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from polars.io.plugins import register_io_source
 from evobuild.core import table_parts
 from evobuild.core.columns import Columns
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.table_parts import EVERY_ID, Span, part_files
+from evobuild.core.table_parts import EVERY_ID, IdRange, part_files
 from evobuild.core.text_files import special_kind
 from evobuild.process.full_disk import explain_full_disk, is_full_disk
 
@@ -28,7 +28,7 @@ def read(
     path: Path,
     schema: pl.Schema,
     columns: Sequence[str] | None = None,
-    span: Span = EVERY_ID,
+    span: IdRange = EVERY_ID,
     where: pl.Expr | None = None,
 ) -> pl.DataFrame:
     """Read a table, or some columns of it, and hold it against the schema it should have.
@@ -45,7 +45,7 @@ def read(
 
 
 def scan(
-    path: Path, schema: pl.Schema, columns: Sequence[str] | None = None, span: Span = EVERY_ID
+    path: Path, schema: pl.Schema, columns: Sequence[str] | None = None, span: IdRange = EVERY_ID
 ) -> pl.LazyFrame:
     """As `read`, but nothing is read yet but the schema; `collect` reads it."""
     if kind_ := special_kind(path):
@@ -114,7 +114,7 @@ def write(path: Path, rows: pl.DataFrame) -> None:
     ordered = rows.sort("id")
     if table_parts.is_large(rows.height):
         path.mkdir()
-        write_parts(path, table_parts.cut(ordered))
+        write_parts(path, table_parts.split_by_id(ordered))
     else:
         _write_file(path, ordered)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from evobuild.core.chat import Answering, Reply, Request
+from evobuild.core.chat import ChatBackend, Reply, Request
 from evobuild.core.columns import Columns
 from evobuild.core.evaluation_tables import EVALUATION
 from evobuild.core.rejects import REJECTS, Reject, ledger
@@ -54,7 +54,7 @@ class Evaluation(NamedTuple):
 
 
 def evaluate_model(
-    name: str, benchmarks: Sequence[Benchmark[Any]], model: Answering, tools: Tools
+    name: str, benchmarks: Sequence[Benchmark[Any]], model: ChatBackend, tools: Tools
 ) -> Evaluation:
     """Ask a model every item of every benchmark and score the replies.
 
@@ -94,7 +94,7 @@ def _portions(benchmarks: Sequence[Benchmark[Any]]) -> Iterator[list[_Open]]:
         yield opened
 
 
-def _ask_all(opened: Iterable[_Open], model: Answering) -> None:
+def _ask_all(opened: Iterable[_Open], model: ChatBackend) -> None:
     """Ask turn by turn: all items at once, so that the engine stays full."""
     going = list(opened)
     for _ in range(MOST_TURNS):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
-from evobuild.core.chat import Answering, Message, Reply, Request, Sampling
+from evobuild.core.chat import ChatBackend, Message, Reply, Request, Sampling
 from evobuild.core.errors import UserError
 from evobuild.models.planning import PLANNED
 
@@ -57,7 +57,7 @@ class JudgeSettings:
 class Judge:
     """The model that judges, behind its chat client. asked, unread: questions so far, by benchmark."""
 
-    def __init__(self, model: Answering, settings: JudgeSettings) -> None:
+    def __init__(self, model: ChatBackend, settings: JudgeSettings) -> None:
         self._model, self._settings = model, settings
         self.asked, self.unread = Counter[str](), Counter[str]()
 

@@ -65,7 +65,7 @@ class RoundTables:
         self._tasks = 0
         self._children = 0
 
-    def take(self, attempts: Iterable[Attempt]) -> None:
+    def add(self, attempts: Iterable[Attempt]) -> None:
         """Take attempts."""
         for attempt in attempts:
             self._tasks += attempt.last and not _is_first(attempt)

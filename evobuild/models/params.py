@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, ValidationInfo
 
 from evobuild.core.param_errors import first_error
-from evobuild.core.params import Dtype, Length, Name, Part, Section, default
+from evobuild.core.params import Dtype, Length, Name, Section, StageParams, default
 from evobuild.core.uri import ChatModel, parse_chat_model, parse_weights
 from evobuild.weights.params import AdaptedRole, WeightsRole
 
@@ -106,7 +106,7 @@ class Models(Section):
     entailment: WeightsRole | None = None
 
 
-class RoleParams(Part):
+class RoleParams(StageParams):
     """The roles alone."""
 
     models: Models

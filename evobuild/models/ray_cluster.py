@@ -43,7 +43,7 @@ ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 """Of a Ray that is started here. The first makes it a Ray of 127.0.0.1, on every system."""
 
 
-class Claim(NamedTuple):
+class ResourceRequest(NamedTuple):
     """What a model's replicas take: GPUs and CPUs of each, and the share of the cluster that all have."""
 
     replicas: int
@@ -150,7 +150,7 @@ CONNECTION = Connection()
 """Ray itself allows a process no second one."""
 
 
-def claim(ray: Any, model: ChatModel, settings: Machine) -> Claim:
+def request_resources(ray: Any, model: ChatModel, settings: Machine) -> ResourceRequest:
     """What a model's replicas take of a connected cluster.
 
     A model whose share of its device machine.yaml states leaves the rest of it to others. Raises UserError if
@@ -158,7 +158,7 @@ def claim(ray: Any, model: ChatModel, settings: Machine) -> Claim:
     """
     place, total = _place(settings), ray.cluster_resources()
     if model.simulated:
-        return Claim(place.replicas or int(total.get("CPU", 1)), 0, 0, 0.0)
+        return ResourceRequest(place.replicas or int(total.get("CPU", 1)), 0, 0, 0.0)
     options = settings.vllm.of(str(model))
     gpus = place.gpus_per_replica
     if gpus is None:
@@ -174,15 +174,17 @@ def claim(ray: Any, model: ChatModel, settings: Machine) -> Claim:
             f"this machine has {whole:g}; lower ray.replicas or ray.gpus_per_replica"
         )
     cpus = 0.0 if unit == "GPU" else each
-    return Claim(replicas, each if unit == "GPU" else 0.0, cpus, replicas * each / whole if whole else 1.0)
+    return ResourceRequest(
+        replicas, each if unit == "GPU" else 0.0, cpus, replicas * each / whole if whole else 1.0
+    )
 
 
-def weights_claim(ray: Any, place: Ray) -> Claim:
+def request_for_weights(ray: Any, place: Ray) -> ResourceRequest:
     """What workers of a model that measures take: a GPU each, or a CPU where there are none."""
     total = ray.cluster_resources()
     unit = "GPU" if total.get("GPU") else "CPU"
     replicas = place.replicas or max(1, int(total.get(unit, 1)))
-    return Claim(replicas, float(unit == "GPU"), float(unit == "CPU"), 1.0)
+    return ResourceRequest(replicas, float(unit == "GPU"), float(unit == "CPU"), 1.0)
 
 
 def spread(options: VllmOptions, gpus: float) -> VllmOptions:

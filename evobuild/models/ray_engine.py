@@ -20,7 +20,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.machine import Machine
 from evobuild.core.uri import ChatModel, Weights
 from evobuild.models import registry
-from evobuild.models.ray_cluster import CONNECTION, Claim, claim, spread
+from evobuild.models.ray_cluster import CONNECTION, ResourceRequest, request_resources, spread
 from evobuild.models.ray_replica import AHEAD, CALLS, Replica, Started
 from evobuild.models.usage import NO_BUDGET
 from evobuild.process.terminal import log
@@ -48,7 +48,7 @@ def cluster_share(model: ChatModel, settings: Machine) -> float:
     assert settings.ray is not None, "no model is Ray's"
     ray = CONNECTION.join(settings.ray)
     try:
-        return claim(ray, model, settings).share
+        return request_resources(ray, model, settings).share
     finally:
         CONNECTION.leave()
 
@@ -82,7 +82,7 @@ class RayEngine:
         self._ray = CONNECTION.join(settings.ray)
         with ExitStack() as unless_running:
             unless_running.callback(self.close)
-            self._claim = claim(self._ray, model, settings)
+            self._claim = request_resources(self._ray, model, settings)
             self._settings = _of_replicas(model, settings, self._claim)
             self._identity = registry.engine_identity(self._model)
             for _ in range(self._claim.replicas):
@@ -273,10 +273,10 @@ def _pinned(model: ChatModel) -> ChatModel:
     return replace(model, revision=sources.hub_commit(weights))
 
 
-def _of_replicas(model: ChatModel, settings: Machine, claim: Claim) -> Machine:
+def _of_replicas(model: ChatModel, settings: Machine, request: ResourceRequest) -> Machine:
     """What machine.yaml says to a replica, which is in the place of a whole stage."""
     options = settings.vllm.of(str(model))
     if model.engine == "vllm":
-        options = spread(options, claim.gpus)
+        options = spread(options, request.gpus)
     vllm = settings.vllm.model_copy(update=options.model_dump() | {"models": {}})
     return settings.model_copy(update={"vllm": vllm, "ray": None})

@@ -26,7 +26,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from evobuild.core.errors import UserError, require
 from evobuild.core.machine import Machine, load_machine
-from evobuild.models.ray_cluster import CONNECTION, weights_claim
+from evobuild.models.ray_cluster import CONNECTION, request_for_weights
 from evobuild.process.terminal import log
 from evobuild.process.version import __version__
 
@@ -247,7 +247,7 @@ class _RayPool(Generic[Item, Found]):
         self._task = task
         self._ray = CONNECTION.join(settings.ray)
         try:
-            self._claim = weights_claim(self._ray, settings.ray)
+            self._claim = request_for_weights(self._ray, settings.ray)
         except BaseException:
             CONNECTION.leave()
             raise

@@ -19,7 +19,7 @@ from evobuild.core.errors import UserError
 from evobuild.core.suggestions import unknown_name
 from evobuild.process import memory
 from evobuild.process.full_disk import explain_full_disk, explain_read_only, is_full_disk
-from evobuild.process.terminal import log, say
+from evobuild.process.terminal import log, print_text
 
 QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
-def finished(name: str, work: Callable[[], int]) -> int:
+def run_command(name: str, work: Callable[[], int]) -> int:
     """Do a command's work and give its exit code; whatever the user can mend is said in one or two lines."""
     open_streams()
     try:
@@ -126,7 +126,7 @@ def _flushed(work: Callable[[], int]) -> int:
 def _is_unread() -> bool:
     """Whether standard output is a pipe that nobody reads; then the rest of it goes nowhere."""
     try:
-        say("\n")
+        print_text("\n")
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

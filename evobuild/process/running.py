@@ -31,7 +31,7 @@ def folder() -> Path:
 
 
 @contextmanager
-def marked(stage: str) -> Iterator[None]:
+def mark_running(stage: str) -> Iterator[None]:
     """Have others see that a stage runs. On a full or read-only disk nobody sees it, and the stage runs."""
     file = None
     with suppress(OSError):

@@ -12,7 +12,7 @@ from contextlib import suppress
 from evobuild.core.control_characters import on_terminal
 
 
-def say(text: str) -> None:
+def print_text(text: str) -> None:
     """Write an answer to standard output, as it is but for what a terminal would obey."""
     sys.stdout.write(on_terminal(text))
 
@@ -37,7 +37,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def say_table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
+def print_table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> None:
     """Write a table to standard output: drawn by Rich on a terminal, else as text in columns.
 
     rows: of as many cells each, the header first. right: columns of figures.
@@ -46,7 +46,7 @@ def say_table(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> Non
     if sys.stdout.isatty():
         _draw(tame, right)
     else:
-        say("".join(f"{line}\n" for line in aligned(tame, right)))
+        print_text("".join(f"{line}\n" for line in aligned(tame, right)))
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> Iterator[str]:

@@ -19,7 +19,7 @@ from evobuild.core.measures import all_columns, all_measures
 from evobuild.core.reasons import NOT_ANSWERED
 from evobuild.core.rejects import REJECTS
 from evobuild.core.stages import file_stem, pool_stems, stage_address
-from evobuild.core.table_parts import EVERY_ID, Span
+from evobuild.core.table_parts import EVERY_ID, IdRange
 from evobuild.reporting.params import ReportParams
 
 SELECTED = "selected"
@@ -112,7 +112,7 @@ class Reader(Protocol):
     """Reads the rows of a table that are asked for, as `tables.read` does."""
 
     def __call__(
-        self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None, span: Span = EVERY_ID
+        self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None, span: IdRange = EVERY_ID
     ) -> pl.DataFrame: ...
 
 
@@ -128,7 +128,7 @@ def row_outcomes(
     """
     wanted = pl.Series(list(ids), dtype=pl.String)
     # Of a large table only the files are opened that the ids may stand in: for one row that is one.
-    between = Span(min(ids), f"{max(ids)}\0") if ids else EVERY_ID
+    between = IdRange(min(ids), f"{max(ids)}\0") if ids else EVERY_ID
 
     def some(path: Path, schema: pl.Schema, key: str, *columns: str) -> _Rows:
         span = between if key == "id" else EVERY_ID

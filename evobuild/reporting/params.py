@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evobuild.contamination.params import Decontaminate
-from evobuild.core.params import Branches, Few, Name, Part, RandomSeed, Rounds, Section, default
+from evobuild.core.params import Branches, Few, Name, RandomSeed, Rounds, Section, StageParams, default
 from evobuild.evolution.params import Evolve, Keywords, Optimize
 from evobuild.export.params import Export
 from evobuild.models.params import Evaluated, Models
@@ -21,7 +21,7 @@ class Sections(Section):
     report: Report
 
 
-class Evaluate(Part):
+class Evaluate(StageParams):
     """The models that were asked benchmarks. What these are like stands in the tables that they left."""
 
     models: Evaluated

@@ -123,14 +123,14 @@ class RatingTables:
         self._file = outs.counts
         self._counts = {str(measure): 0 for measure in measures}
 
-    def take(self, results: Iterable[Rating | Reject]) -> None:
+    def add(self, results: Iterable[Rating | Reject]) -> None:
         """Take ratings and rejects."""
         for result in results:
             if isinstance(result, Reject):
-                self._results.take([result])
+                self._results.add([result])
                 self._counts = {measure: count + 1 for measure, count in self._counts.items()}
                 continue
-            self._results.take([result[:-1]])
+            self._results.add([result[:-1]])
             if result.unread:
                 self._unread.append(result.unread)
                 self._counts[result.unread.detail] += 1

@@ -19,7 +19,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.evaluation_tables import CONTAMINATION
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.core.measures import EMBEDDING, all_columns, all_measures
-from evobuild.core.table_parts import Span, spans
+from evobuild.core.table_parts import IdRange, spans
 
 FACTS = ("id", "content_id", "round", "domain")
 """What is read of an instruction at once."""
@@ -112,7 +112,7 @@ def _answered_tables(file: str, sources: Sources) -> list[Path]:
     return [sources.responses / file, *(folder / file for folder in measured if folder.is_dir())]
 
 
-def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, Span]]:
+def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[tuple[pl.DataFrame, IdRange]]:
     """Cut the rows of a pool into the spans that its tables have; those without rows are left out."""
     own = rows.filter(pl.col("pool") == pool).sort("id")
     ids = own["id"]
@@ -124,7 +124,7 @@ def _by_span(rows: pl.DataFrame, pool: str, paths: Sequence[Path]) -> Iterator[t
 
 
 def _with_measures(
-    rows: pl.DataFrame, file: str, span: Span, sources: Sources, measured: Collection[str] | None
+    rows: pl.DataFrame, file: str, span: IdRange, sources: Sources, measured: Collection[str] | None
 ) -> pl.DataFrame:
     for measure in all_measures():
         columns = [
@@ -194,7 +194,7 @@ def read_contaminated_rows(sets: Sequence[str], measures: Sequence[str], folder:
     return pl.concat(_longest_hits(paths, measures, span) for span in spans(paths))
 
 
-def _longest_hits(paths: Sequence[Path], measures: Sequence[str], span: Span) -> pl.DataFrame:
+def _longest_hits(paths: Sequence[Path], measures: Sequence[str], span: IdRange) -> pl.DataFrame:
     """As `read_contaminated_rows`; ids of hits begin with their row's, so a span has all hits of its rows."""
     found = []
     for path in paths:

@@ -13,11 +13,11 @@ from evobuild.core.params import (
     Between,
     Count,
     Name,
-    Part,
     Pools,
     RandomSeed,
     Section,
     Share,
+    StageParams,
     Weight,
     WritesTables,
     default,
@@ -113,7 +113,7 @@ class ChoiceParams(ReadsMeasures):
     select: Select
 
 
-class Decontaminate(Part):
+class Decontaminate(StageParams):
     sets: dict[Name, str]
 
 

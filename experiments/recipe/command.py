@@ -18,8 +18,8 @@ from evobuild.cli.check.params import PARAMS
 from evobuild.core.errors import UserError
 from evobuild.core.yaml_files import read_yaml
 from evobuild.evaluation.benchmarks import benchmark_class
-from evobuild.process.command_line import Parser, finished
-from evobuild.process.terminal import log, say
+from evobuild.process.command_line import Parser, run_command
+from evobuild.process.terminal import log, print_text
 from experiments.recipe import costs, equal, page, runs
 from experiments.recipe.design import Experiment, Recipe, Settings, evaluation_sets, experiments, quoted
 from experiments.recipe.papers import STAND_INS
@@ -48,7 +48,7 @@ def run(recipe: Recipe) -> NoReturn:
         main(name, recipe, sys.argv[1:])
         return 0
 
-    raise SystemExit(finished(name, work))
+    raise SystemExit(run_command(name, work))
 
 
 def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
@@ -66,7 +66,7 @@ def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
     if arguments.dry_run:
         wanted = [each._replace(settings=first_bases(each.settings, DRY_BASES)) for each in wanted]
     if arguments.plan:
-        say(costs.table(wanted))
+        print_text(costs.table(wanted))
         return
     given = [*sets.values(), *_files("--benchmark", arguments.benchmarks).values()]
     content = {key: " ".join(map(_digest, [path, *given])) for key, path in data.items()}
@@ -75,7 +75,7 @@ def main(name: str, recipe: Recipe, words: Sequence[str]) -> None:
         made = line.ran(equal.data_alone(wanted))
         wanted = equal.cut(wanted, recipe.equal, equal.sizes(made))
     if found := line.ran(wanted):
-        say(page.written(name, recipe, found))
+        print_text(page.written(name, recipe, found))
 
 
 class Line(NamedTuple):

@@ -63,7 +63,7 @@ def test_before_a_report_the_stages_are_shown_and_followed(served, page, tmp_pat
     content |= {"role": "evolver", "model": "openai:m", "cost": 0.125, "purposes": {"evolve": counts}}
     (folder / "evolve-r1-evolver.json").write_text(json.dumps(content))
     run_journal.append(StageRun("seed", "2026-01-01T00:00:00+00:00", 1.5, rows_in=1490, rows_out=1360))
-    with running.marked("evolve@r1"):
+    with running.mark_running("evolve@r1"):
         page.wait("document.getElementById('said').textContent.startsWith('Running: evolve@r1. 1 of ')")
         found = {row[0]: row[1:] for row in page.run(rows)}
         page.wait("!at('newest-part').hidden")
@@ -89,7 +89,7 @@ def test_the_report_says_what_runs_and_gives_way_to_a_new_one_with_its_folds_ope
     target = tmp_path / "data/report.html"
     target.write_text(text)
     page.open(served.url)
-    with running.marked("score"):
+    with running.mark_running("score"):
         page.wait("document.getElementById('live').textContent.startsWith('Running now: score.')")
     page.wait("document.getElementById('live').hidden")
     page.run("document.getElementById('counts').closest('details').open = true")

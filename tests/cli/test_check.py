@@ -561,7 +561,7 @@ def own_prompt(shipped, tmp_path, monkeypatch):
     (tmp_path / "prompts/evolve").symlink_to(Path("prompts/evolve").resolve())
     monkeypatch.chdir(tmp_path)
     given = changed(shipped, "respond", prompt="prompts/respond/own.jinja")
-    with prompts.taken_from(folder.parent, Path("prompts")):
+    with prompts.use_folder(folder.parent, Path("prompts")):
         yield given, (folder / "own.jinja").write_text
 
 

@@ -26,7 +26,7 @@ def check(tmp_path):
             path.write_text(text)
         sets = {"default": ["plain"], domain: ["own"]} if domain != "default" else {"default": ["own"]}
         (tmp_path / "evolve/plain.jinja").write_text(GOOD)
-        with prompts.taken_from(tmp_path):
+        with prompts.use_folder(tmp_path):
             check_operations(Evolve(operations=sets, **given))
 
     return check

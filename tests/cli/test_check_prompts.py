@@ -11,11 +11,11 @@ from workspace import ROOT
 
 from evobuild.cli.check.prompt_folder import check_prompts
 from evobuild.core.errors import BadInput, BadParams
-from evobuild.core.prompts import taken_from
+from evobuild.core.prompts import use_folder
 
 
 def checked(folder: str, **changes: object) -> None:
-    with taken_from(Path(folder)):
+    with use_folder(Path(folder)):
         check_prompts(variants.changed(variants.DEFAULT, {"prompts": folder} | changes))
 
 

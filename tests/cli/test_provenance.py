@@ -30,7 +30,7 @@ def made(idle: str = "", **changes: Any) -> Provenance:
     """
     values = variants.changed(variants.DEFAULT, {key.replace("__", "."): own for key, own in changes.items()})
     asked = [{"role": role} for role in values["models"] if role != idle]
-    with TemporaryDirectory() as counts, prompts.taken_from(Path(values["prompts"])):
+    with TemporaryDirectory() as counts, prompts.use_folder(Path(values["prompts"])):
         Path(counts, "rate-r0.json").write_text(json.dumps({"asked": asked}))
         return provenance.made_with(values, Path(counts))
 

@@ -188,7 +188,7 @@ def test_a_stage_that_runs_is_told_with_its_replies(server: Server, project: Pat
     content = {"task": "evolve-r1", "state": "running", "done": 40, "total": 120}
     (folder / "evolve-r1-evolver.json").write_text(json.dumps(content))
     (folder / "evolve-r1-judge.json").write_text("{")
-    with running.marked("evolve@r1"):
+    with running.mark_running("evolve@r1"):
         found = status(server)
     [now] = found["running"]
     assert (now["stage"], now["done"], now["total"]) == ("evolve@r1", 40, 120) and found["busy"] is True
@@ -217,7 +217,7 @@ def test_tokens_cost_time_and_the_newest_replies_of_a_run_are_told(server: Serve
     folder = project / ".evobuild/progress"
     folder.mkdir(parents=True)
     (folder / "evolve-r1-evolver.json").write_text(json.dumps(progress_of("evolve-r1", newest=shown)))
-    with running.marked("evolve@r1"):
+    with running.mark_running("evolve@r1"):
         found = status(server)
     # 80 replies are left, and 30 new ones took 30 s; score ran before and runs again, keywords ran since.
     assert found["left"]["seconds"] == 80.0 + 20.0
@@ -235,7 +235,7 @@ def test_tokens_cost_time_and_the_newest_replies_of_a_run_are_told(server: Serve
 def test_a_clock_that_was_set_makes_no_time_left_that_nobody_has_seen(project: Path, year: int, left: float):
     """The last run took 20 s."""
     run_journal.append(StageRun("report", "2026-01-01T00:00:00+00:00", 20.0))
-    with running.marked("report"):
+    with running.mark_running("report"):
         found = build_status(datetime(year, 1, 1, tzinfo=UTC))
     assert found["left"]["seconds"] == left
 

@@ -13,7 +13,7 @@ from workspace import ROOT
 from evobuild.core.control_characters import on_page, on_terminal
 from evobuild.core.csv_files import write_csv
 from evobuild.core.names import LONGEST, safe_name
-from evobuild.process.terminal import log, say
+from evobuild.process.terminal import log, print_text
 
 HOSTILE = (
     "</script><script>alert(1)</script>", "=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", " =1",
@@ -62,7 +62,7 @@ def test_an_empty_table_keeps_its_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_is_said_steers_a_terminal(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    say(f"{text}\n")
+    print_text(f"{text}\n")
     log(text)
     said = "".join(capsys.readouterr())
     unseen = {each for each in said if unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp")} - {"\t", "\n"}

@@ -11,11 +11,11 @@ import pytest
 from evobuild.core import stage
 from evobuild.core.declaration import Out, out
 from evobuild.core.errors import UserError
-from evobuild.core.outs import whole
-from evobuild.core.params import Part
+from evobuild.core.outs import atomic_outputs
+from evobuild.core.params import StageParams
 
 
-class Params(Part):
+class Params(StageParams):
     pass
 
 
@@ -181,5 +181,8 @@ def test_the_temporary_path_of_an_out_is_no_input(here):
     Path("data/.page.html.partial").mkdir()
     with pytest.raises(UserError, match="read or written, too"):
         call(rows="data/.page.html.partial")
-    with pytest.raises(UserError, match="read or written, too"), whole(Path(".x.partial"), Path("x")):
+    with (
+        pytest.raises(UserError, match="read or written, too"),
+        atomic_outputs(Path(".x.partial"), Path("x")),
+    ):
         raise AssertionError

@@ -17,8 +17,8 @@ from evobuild.core.errors import BadParams
 from evobuild.core.machine import Machine
 from evobuild.core.params import (
     Between,
-    Part,
     RandomSeed,
+    StageParams,
     declared_keys,
     default_values,
     load_params,
@@ -108,15 +108,15 @@ def test_a_scorer_may_have_an_adapter_or_be_none(tmp_path, given, scorer):
     assert load_all_params(file).models.scorer == scorer
 
 
-class OneRole(Part):
+class OneRole(StageParams):
     judge: ChatRole
 
 
-class OneKey(Part):
+class OneKey(StageParams):
     strategy: Strategy
 
 
-class Declared(Part):
+class Declared(StageParams):
     random_seed: RandomSeed
     rate: Rate
     models: OneRole
@@ -213,7 +213,7 @@ def test_a_large_value_is_shown_in_part(value):
 
 
 def is_part(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Part)
+    return isinstance(kind, type) and issubclass(kind, StageParams)
 
 
 def differing(part: type[BaseModel], whole: type[BaseModel], place: str = "") -> Iterator[str]:
@@ -240,10 +240,10 @@ def test_a_stage_reads_each_key_as_the_whole_of_params_has_it(name):
 
 
 def test_a_key_that_is_read_as_another_type_is_told_apart():
-    class Wrong(Part):
+    class Wrong(StageParams):
         judge: str
 
-    class Other(Part):
+    class Other(StageParams):
         rate: Rate
         models: Wrong
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evobuild.core.outs import whole
+from evobuild.core.outs import atomic_outputs
 from evobuild.core.sqlite_cache import Measurements
 from evobuild.models.progress import Progress
 from evobuild.models.reply_cache import ReplyCache
@@ -41,7 +41,7 @@ def use_all() -> None:
         kept.flush()
         cache.put(b"k" * 16, b"value")
         cache.flush()
-        with whole(Path("out")) as (partial,):
+        with atomic_outputs(Path("out")) as (partial,):
             partial.touch()
         Progress("evolve", Usage("m", "evolver"), 1).close(True)
         assert modes() == {"-rw-------", "drwx------"}

@@ -10,10 +10,10 @@ import pytest
 from evobuild.core import prompts, stage
 from evobuild.core.declaration import Out, out
 from evobuild.core.errors import UserError
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import RandomSeed, StageParams
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
 
     def templates(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from evobuild.core.errors import BadInput
 from evobuild.core.instructions import INSTRUCTIONS, stream_instructions
 from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.results import Results
-from evobuild.core.table_parts import EVERY_ID, PARTS, Span
+from evobuild.core.table_parts import EVERY_ID, PARTS, IdRange
 from evobuild.core.table_writer import TableWriter
 
 KIND = pl.Schema({"id": pl.String(), "words": pl.List(pl.Float32), "text": pl.String()})
@@ -174,11 +174,11 @@ def test_only_the_files_of_a_span_are_opened(tmp_path, rows):
     with table_parts.rows_per_file(1):
         tables.write(path, rows)
     one = digest(17)
-    names = [file.stem for file in table_parts.part_files(path, Span(one, f"{one}~"))]
+    names = [file.stem for file in table_parts.part_files(path, IdRange(one, f"{one}~"))]
     assert names == [one[:2]]
-    assert tables.read(path, KIND, ["text"], Span(one, f"{one}~")).item() == "Row 17."
+    assert tables.read(path, KIND, ["text"], IdRange(one, f"{one}~")).item() == "Row 17."
     (path / f"{one[:2]}.parquet").unlink()
-    assert tables.read(path, KIND, ["text"], Span(one, f"{one}~")).is_empty()
+    assert tables.read(path, KIND, ["text"], IdRange(one, f"{one}~")).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_a_part_of_another_schema_is_named(tmp_path, rows):
 def test_results_of_a_stage_are_folders_where_they_are_many(tmp_path):
     files = {name: tmp_path / f"{name}.parquet" for name in ("out", "rejects")}
     results = Results(KIND, **files)
-    results.take(some_rows(20))
-    results.take([Reject(digest(99), "empty", "", "")])
+    results.add(some_rows(20))
+    results.add([Reject(digest(99), "empty", "", "")])
     with table_parts.rows_per_file(19):
         results.write(21, tmp_path / "counts.json")
     assert files["out"].is_dir()
@@ -229,7 +229,7 @@ def test_a_table_takes_the_place_of_another_whatever_kind_they_are(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "data/t.parquet"
     for limit in (before, after):
-        with table_parts.rows_per_file(limit), outs.whole(path, declared=[path]) as (partial,):
+        with table_parts.rows_per_file(limit), outs.atomic_outputs(path, declared=[path]) as (partial,):
             tables.write(partial, rows.head(limit + 1) if limit < 10 else rows)
     assert path.is_dir() == (after < 10)
     assert tables.height(path, KIND) == (after + 1 if after < 10 else rows.height)
@@ -240,6 +240,9 @@ def test_a_folder_that_holds_other_things_is_no_table_to_be_replaced(tmp_path, r
     path = tmp_path / "t.parquet"
     path.mkdir()
     (path / "notes.txt").write_text("mine")
-    with pytest.raises(Exception, match="is not a file, as this out is"), outs.whole(path, declared=[path]):
+    with (
+        pytest.raises(Exception, match="is not a file, as this out is"),
+        outs.atomic_outputs(path, declared=[path]),
+    ):
         pass
     assert (path / "notes.txt").read_text() == "mine"

@@ -146,7 +146,7 @@ def test_an_empty_result_names_the_commonest_reasons(rejects, reasons):
 def test_results_are_rows_and_rejects_that_add_up(tmp_path, rows):
     out, rejects, counts = (tmp_path / name for name in ("out", "rejects", "counts"))
     results = Results(INSTRUCTIONS, out=out, rejects=rejects)
-    results.take([*rows, Reject("x", "empty", "", "")])
+    results.add([*rows, Reject("x", "empty", "", "")])
     results.write(11, counts)
     assert tables.read(out, INSTRUCTIONS).height == 10
     assert tables.read(rejects, REJECTS).rows() == [("x", "empty", "", "")]

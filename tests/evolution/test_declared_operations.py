@@ -126,7 +126,7 @@ def evolved(name, rows, answer, engine, **changes):
     made = RoundTables("r1", params.on_failure == "keep_parent")
     with Model(ChatModel("simulated", "fake")) as evolver:
         plan = operations.plan_in_turn({"default": [name]}, "r1")
-        made.take(Round("r1", plan, params, 42, evolver, gold=("answer",)).evolve(lambda: rows))
+        made.add(Round("r1", plan, params, 42, evolver, gold=("answer",)).evolve(lambda: rows))
     return fake.asked, made
 
 

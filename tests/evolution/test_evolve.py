@@ -286,7 +286,7 @@ def written(folder, found, rows_in, keep=False):
     """Write the tables of attempts, and read them again."""
     paths = [folder / f"{name}.parquet" for name in OUTS[:4]]
     made = round_tables.RoundTables("r1", keep, round_tables.RoundOuts(*paths, folder / "counts.json"))
-    made.take(found)
+    made.add(found)
     made.write(rows_in)
     schemas = (INSTRUCTIONS, REJECTS, FAILURES, REPLIES)
     read = {name: tables.read(path, schema) for name, path, schema in zip(OUTS, paths, schemas, strict=False)}

@@ -20,7 +20,7 @@ from evobuild.core.machine import Machine, Vllm
 from evobuild.core.uri import ChatModel
 from evobuild.models import placement, ray_cluster, ray_engine, registry
 from evobuild.models.client import Model, interactive
-from evobuild.models.ray_cluster import Connection, claim, spread
+from evobuild.models.ray_cluster import Connection, request_resources, spread
 
 SMALL = ChatModel("simulated", "small")
 QWEN = ChatModel("vllm", "someone/qwen", "abc")
@@ -225,13 +225,13 @@ def test_a_ray_that_was_loaded_without_its_settings_is_not_started(begin, answer
 )
 def test_what_replicas_take_of_a_cluster(ray, vllm, resources, wanted):
     settings = Machine(ray=machine.Ray(**ray), vllm=Vllm.model_validate(vllm))
-    assert claim(fake_ray.FakeRay(resources=resources), QWEN, settings) == pytest.approx(wanted)
+    assert request_resources(fake_ray.FakeRay(resources=resources), QWEN, settings) == pytest.approx(wanted)
 
 
 def test_more_than_this_machine_has_is_refused():
     settings = Machine(ray=machine.Ray(replicas=9))
     with pytest.raises(UserError, match="9 replicas of 1 CPU each; this machine has 4"):
-        claim(fake_ray.FakeRay(), QWEN, settings)
+        request_resources(fake_ray.FakeRay(), QWEN, settings)
 
 
 def test_a_replicas_gpus_are_those_its_model_is_spread_over():

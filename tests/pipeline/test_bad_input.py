@@ -279,7 +279,7 @@ def stage_here(
         monkeypatch.setattr(stages, "supervise", lambda name: None)
         monkeypatch.setattr(stages.gc, "set_threshold", lambda count: None)
         with pytest.raises(SystemExit) as ended:
-            stages.run(importlib.import_module(f"stages.{name}").main)
+            stages.run_stage(importlib.import_module(f"stages.{name}").main)
         return ended.value.code, capsys.readouterr().err.strip()
 
     return run
@@ -371,8 +371,8 @@ def test_no_permission_is_said(sound: Path, tmp_path: Path, path: str) -> None:
 def test_an_out_that_is_being_written_is_refused(sound: Path, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(sound, root, symlinks=True)
-    hold = "import signal, pathlib; from evobuild.core.outs import whole\n"
-    hold += "with whole(pathlib.Path('o/r0.parquet')): print('held', flush=True); signal.pause()"
+    hold = "import signal, pathlib; from evobuild.core.outs import atomic_outputs\n"
+    hold += "with atomic_outputs(pathlib.Path('o/r0.parquet')): print('held', flush=True); signal.pause()"
     with subprocess.Popen(
         [sys.executable, "-c", hold], cwd=root, stdout=subprocess.PIPE, text=True
     ) as holder:

@@ -26,7 +26,7 @@ from evobuild.core import stages as roster
 from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadInput, UserError
 from evobuild.core.measures import BUILT_IN
-from evobuild.core.params import Part
+from evobuild.core.params import StageParams
 from evobuild.core.prompts import included
 from evobuild.core.stages import EVALUATED, STAGES
 
@@ -114,10 +114,10 @@ SCRIPT = """\
 from dataclasses import dataclass
 from pathlib import Path
 from evobuild.core.declaration import Out, Stage, out
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import RandomSeed, StageParams
 
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
 
 
@@ -175,7 +175,7 @@ def test_a_stage_declares_the_libraries_that_its_modules_compute_with(each: Decl
 
 
 def test_a_stage_declares_the_prompts_and_files_that_params_may_have_it_read() -> None:
-    """Under every variant of params; that it renders no other is held when it runs (`prompts.only`)."""
+    """Under every variant of params; a run refuses to render any other (`prompts.restrict_to`)."""
     read: dict[str, set[str]] = {}
     for changes in variants.VARIANTS.values():
         deps = written_deps(changes)
@@ -200,11 +200,11 @@ def written_deps(changes: dict[str, Any]) -> dict[str, set[str]]:
     return {name: deps | {put_in(dep, values) for dep in deps} for name, deps in found.items()}
 
 
-def stage_params(changes: dict[str, Any]) -> Iterator[tuple[str, Part]]:
+def stage_params(changes: dict[str, Any]) -> Iterator[tuple[str, StageParams]]:
     """The params of each stage that reads a part of them, by its name, under some changes."""
     values = variants.changed(variants.DEFAULT, changes)
     for name, each in DECLARED.items():
-        if issubclass(schema := params_schema(each.main), Part):
+        if issubclass(schema := params_schema(each.main), StageParams):
             yield name, schema.model_validate(values)
 
 

@@ -32,7 +32,7 @@ from evobuild.cli.pipeline.declared import Declared, declared_stages
 from evobuild.cli.pipeline.dvc_yaml import pipeline_text
 from evobuild.core.declaration import params_schema
 from evobuild.core.params import declared_keys
-from evobuild.core.prompts import included, taken_from
+from evobuild.core.prompts import included, use_folder
 from evobuild.core.stages import Instance, stage_address, stage_instances
 from evobuild.process.imports import Sources
 from evobuild.process.lock import ENTRIES
@@ -145,7 +145,7 @@ def pipeline(built: Path, tmp_path: Path) -> Path:
 def write_params(root: Path, values: Mapping[str, Any]) -> None:
     """Write params.yaml, and dvc.yaml as `evobuild pipeline` does."""
     (root / "params.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
-    with taken_from(ROOT / "prompts"):
+    with use_folder(ROOT / "prompts"):
         (root / "dvc.yaml").write_text(pipeline_text(DECLARED.values(), values))
 
 
@@ -265,7 +265,7 @@ def test_a_prompt_makes_exactly_those_stale_that_declare_it_or_its_folder(pipeli
     """One prompt of each folder at a time, as above."""
     folders = [sorted(folder.rglob("*.jinja")) for folder in (pipeline / "prompts").iterdir()]
     wrong = {}
-    with opened(pipeline) as repo, taken_from(ROOT / "prompts"):
+    with opened(pipeline) as repo, use_folder(ROOT / "prompts"):
         for files in itertools.zip_longest(*folders):
             for file in filter(None, files):
                 file.write_text("another")

@@ -12,7 +12,7 @@ import workspace
 
 from evobuild.core.errors import UserError
 from evobuild.process import command_line
-from evobuild.process.command_line import check_environment, finished
+from evobuild.process.command_line import check_environment, run_command
 
 PRESET = f"{sys.executable} -m evobuild preset"
 ASCII = "LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0"
@@ -28,7 +28,7 @@ def test_a_user_without_a_home_is_told_to_set_one(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", classmethod(none))
-    assert finished("validate", lambda: 0) == 1
+    assert run_command("validate", lambda: 0) == 1
     said = (
         "validate: $HOME is not set, and this user has no folder; set HOME to a folder that you may write\n"
     )
@@ -103,7 +103,7 @@ def test_an_error_is_two_lines_without_what_a_terminal_obeys(error, said, capsys
     def work() -> int:
         raise error
 
-    assert finished("x", work) == 1
+    assert run_command("x", work) == 1
     assert capsys.readouterr().err == said
 
 
@@ -116,7 +116,7 @@ def test_an_interrupt_and_what_does_not_fit_have_their_codes(capsys) -> None:
     def interrupted() -> int:
         raise KeyboardInterrupt
 
-    assert finished("x", interrupted) == 130
+    assert run_command("x", interrupted) == 130
     with pytest.raises(SystemExit) as caught:
         command_line.Parser(prog="x").parse_args(["--no\nsuch"])
     assert caught.value.code == 2
@@ -128,4 +128,4 @@ def test_a_bug_keeps_its_traceback() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        finished("x", work)
+        run_command("x", work)

@@ -15,7 +15,7 @@ from evobuild.core import tables
 from evobuild.core.errors import UserError
 from evobuild.core.instructions import INSTRUCTIONS
 from evobuild.process import full_disk
-from evobuild.process.command_line import finished
+from evobuild.process.command_line import run_command
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -47,7 +47,7 @@ def test_the_message_names_the_folder_what_is_kept_and_what_to_do(tmp_path, monk
     def work() -> int:
         raise full("data/rounds/.r1.parquet.partial/spill-0.arrow")
 
-    assert finished("evolve", work) == 1
+    assert run_command("evolve", work) == 1
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"evolve: {tmp_path}/data/rounds: its disk is full (0.5 MiB left)"
     assert second.startswith("Replies and finished stages are kept: free space there, ")
@@ -61,7 +61,7 @@ def test_a_read_only_file_system_is_said_with_the_folder_and_what_to_do(tmp_path
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "data/rounds/.r1.parquet.partial")
 
     Path("data/rounds").mkdir(parents=True)
-    assert finished("evolve", work) == 1
+    assert run_command("evolve", work) == 1
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"evolve: {tmp_path}/data/rounds: cannot be written, its file system is read-only"
     assert "copy of the project" in second

@@ -112,14 +112,14 @@ def test_stages_that_end_together_lose_no_line():
 
 SCRIPT = """
 from dataclasses import dataclass
-from evobuild.core.params import Part, RandomSeed
+from evobuild.core.params import RandomSeed, StageParams
 from evobuild.core.declaration import Out, out
-from evobuild.core.stage import run
+from evobuild.core.stage import run_stage
 from evobuild.core.json_files import write_json
 from evobuild.core.uri import ChatModel
 from evobuild.models.client import Model
 
-class Params(Part):
+class Params(StageParams):
     random_seed: RandomSeed
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ def main(params, args: Arguments) -> None:
     write_json(args.counts, {"in": 2, "out": 1, "rejects": {"empty": 1}})
 
 main.__annotations__["params"] = Params
-run(main)
+run_stage(main)
 """
 
 

@@ -15,8 +15,8 @@ from evobuild.process import running
 
 HOLD = """
 import sys
-from evobuild.process.running import marked
-with marked("evolve@r1"):
+from evobuild.process.running import mark_running
+with mark_running("evolve@r1"):
     print("marked", flush=True)
     sys.stdin.read()
 """
@@ -53,7 +53,7 @@ def test_a_stage_that_was_killed_does_not_run(other: subprocess.Popen[str]):
 
 
 def test_what_goes_wrong_in_a_stage_is_raised_and_its_mark_is_gone(project: Path):
-    with pytest.raises(OSError, match="disk"), running.marked("seed"):
+    with pytest.raises(OSError, match="disk"), running.mark_running("seed"):
         raise OSError("disk")
     assert not list(running.folder().iterdir())
 
@@ -63,7 +63,7 @@ def test_a_stage_runs_where_nothing_can_be_written(project: Path, monkeypatch: p
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(running, "private_file", refuse)
-    with running.marked("seed"):
+    with running.mark_running("seed"):
         assert running.running_stages() == []
 
 

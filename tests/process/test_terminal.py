@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from evobuild.process.terminal import say_table
+from evobuild.process.terminal import print_table
 
 ROWS = [("stage", "calls"), ("evolve@r1", "1,200"), ("a [bold]\x1b[2J", "7")]
 
 
 def test_a_pipe_gets_columns_of_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    say_table(ROWS, right=(1,))
+    print_table(ROWS, right=(1,))
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines[:2]] == [["stage", "calls"], ["evolve@r1", "1,200"]]
     assert lines[2].startswith("a [bold]") and lines[2].endswith("7") and "\x1b" not in lines[2]
@@ -26,6 +26,6 @@ def test_a_terminal_gets_a_drawn_table_whose_cells_are_text(monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "60")
-    say_table(ROWS, right=(1,))
+    print_table(ROWS, right=(1,))
     said = screen.getvalue()
     assert "\x1b[1m" in said and "a [bold]" in said and "\x1b[2J" not in said

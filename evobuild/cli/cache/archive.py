@@ -21,7 +21,7 @@ import polars as pl
 
 from evobuild.core.cache_file import is_sound, model_number, open_readable, transaction
 from evobuild.core.errors import BadInput, UserError
-from evobuild.core.outs import whole
+from evobuild.core.outs import atomic_outputs
 from evobuild.core.table_size import check_table_size
 from evobuild.models import reply_cache
 
@@ -75,7 +75,7 @@ def export_replies(*, cache: Path, archive: Path, prefix: str = "") -> Moved:
     taken = left = 0
     earlier = [archive] if archive.is_file() and is_archive(archive) else []
     with (
-        whole(archive, declared=earlier) as (partial,),
+        atomic_outputs(archive, declared=earlier) as (partial,),
         tempfile.TemporaryDirectory(dir=archive.parent) as folder,
     ):
         parts: list[Path] = []

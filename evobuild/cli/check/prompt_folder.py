@@ -10,7 +10,7 @@ from evobuild.cli.check.files import check_path_name
 from evobuild.cli.pipeline.declared import declared_stages
 from evobuild.core.declaration import params_schema
 from evobuild.core.errors import BadParams
-from evobuild.core.params import Part
+from evobuild.core.params import StageParams
 from evobuild.core.prompts import FOLDER, current_folder, included
 from evobuild.core.stages import stage_instances
 
@@ -48,7 +48,7 @@ def _prompts_needed(values: Mapping[str, Any]) -> set[str]:
     found: set[str] = set()
     for each in declared_stages():
         schema = params_schema(each.main)
-        if each.name in running and issubclass(schema, Part):
+        if each.name in running and issubclass(schema, StageParams):
             found |= {*schema.model_validate(values).templates()}
         found |= {name for name in each.stage.prompts if name.endswith(".jinja")}
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evobuild.core.errors import UserError
 from evobuild.core.sqlite_cache import replies_file
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def _export(arguments: argparse.Namespace) -> int:
         cache=replies_file(), archive=arguments.file, prefix=arguments.model
     )
     left = f", {damaged:,} damaged ones left out" if damaged else ""
-    say(f"{taken:,} replies written to {arguments.file}{left}\n")
+    print_text(f"{taken:,} replies written to {arguments.file}{left}\n")
     return 0
 
 
@@ -49,7 +49,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from evobuild.cli.cache import archive
 
     taken, known = archive.import_replies(cache=replies_file(), archive=arguments.file)
-    say(f"{taken:,} replies imported, {known:,} were there already\n")
+    print_text(f"{taken:,} replies imported, {known:,} were there already\n")
     return 0
 
 
@@ -69,5 +69,5 @@ def _prune(arguments: argparse.Namespace) -> int:
         if not arguments.model:
             raise UserError("--model is empty; expected how a model's identity begins")
         done = prune.prune_replies(replies_file(), lambda identity: identity.startswith(arguments.model))
-    say(f"{done.taken:,} replies removed, {done.left:,} left\n")
+    print_text(f"{done.taken:,} replies removed, {done.left:,} left\n")
     return 0

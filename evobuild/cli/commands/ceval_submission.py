@@ -6,12 +6,12 @@ import argparse
 
 from evobuild.cli.ceval_submission import add_ceval_submission as add_arguments
 from evobuild.cli.ceval_submission import write_submission
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file and say where."""
-    say(write_submission(arguments))
+    print_text(write_submission(arguments))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,5 +40,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.judge is not None:
         judging = compare.Judging(parse_chat_model(arguments.judge) if arguments.judge else None)
     found = compare.compare_models(PARAMS, a, b, arguments.benchmark, judging)
-    say(f"{json.dumps(found._asdict())}\n" if arguments.json else compare.comparison_text(found))
+    print_text(f"{json.dumps(found._asdict())}\n" if arguments.json else compare.comparison_text(found))
     return 0

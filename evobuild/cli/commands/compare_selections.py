@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,5 +18,5 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli import compare_selections
     from evobuild.cli.check.params import PARAMS
 
-    say(compare_selections.report(PARAMS, arguments.examples, arguments.between))
+    print_text(compare_selections.report(PARAMS, arguments.examples, arguments.between))
     return 0

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     sets = contamination.named(arguments.set, arguments.columns)
     for text in contamination.report(arguments.rows, sets, arguments.ngrams, arguments.show):
-        say(text)
+        print_text(text)
         sys.stdout.flush()
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from evobuild.core.errors import UserError
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,5 +21,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     if (arguments.id is None) != arguments.random:
         raise UserError("explain: give the id of a row, or --random")
-    say(explain.explain(arguments.id, arguments.seed))
+    print_text(explain.explain(arguments.id, arguments.seed))
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from evobuild.cli.overrides import add_overrides
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,5 +23,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Make a project."""
     from evobuild.cli.project.init import begin_project
 
-    say(begin_project(arguments.folder, arguments.seed, arguments.preset, arguments.set_param))
+    print_text(begin_project(arguments.folder, arguments.seed, arguments.preset, arguments.set_param))
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from evobuild.cli.overrides import add_overrides
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,15 +20,15 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.check.params import PARAMS
     from evobuild.cli.overrides import overridden_params
     from evobuild.core.library import template_folder
-    from evobuild.core.params import Part, load_params
+    from evobuild.core.params import StageParams, load_params
     from evobuild.seeds.inspection import inspect_file, render_inspection
     from evobuild.seeds.params import Seed
 
-    class Params(Part):
+    class Params(StageParams):
         seed: Seed
 
     file = PARAMS if PARAMS.is_file() else template_folder() / PARAMS
     with overridden_params(arguments.set_param, file) as params:
         found = inspect_file(arguments.file, load_params(params, Params).seed)
-    say(render_inspection(found))
+    print_text(render_inspection(found))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,5 +18,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what it came from."""
     from evobuild.cli.lineage import lineage
 
-    say(lineage.lineage(arguments.target, prompts=arguments.prompts, as_json=arguments.json))
+    print_text(lineage.lineage(arguments.target, prompts=arguments.prompts, as_json=arguments.json))
     return 0

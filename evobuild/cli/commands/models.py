@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from evobuild.cli.overrides import add_overrides, overridden_params
-from evobuild.process.terminal import say, say_table
+from evobuild.process.terminal import print_table, print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     with overridden_params(arguments.set_param) as params:
         found = inspection.inspect(params)
-    say_table(inspection.role_rows(found))
-    say(inspection.verdict(found))
+    print_table(inspection.role_rows(found))
+    print_text(inspection.verdict(found))
     return 1 if any(each.problem for each in found) else 0

@@ -6,12 +6,12 @@ import argparse
 
 from evobuild.cli.pass_at_k import add_pass_at_k as add_arguments
 from evobuild.cli.pass_at_k import score_completions
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Score and print."""
-    say(score_completions(arguments))
+    print_text(score_completions(arguments))
     return 0

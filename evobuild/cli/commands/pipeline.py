@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +17,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     changed = write_pipeline()
     written = f"written: {', '.join(map(str, changed))}"
-    say(f"{written if changed else f'{PIPELINE} is what the stages declare'}\n")
+    print_text(f"{written if changed else f'{PIPELINE} is what the stages declare'}\n")
     return 0

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict
 
 from evobuild.cli.overrides import add_overrides
-from evobuild.process.terminal import say, say_table
+from evobuild.process.terminal import print_table, print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     planned = plan.plan(arguments.set_param, arguments.targets)
     if arguments.json:
-        say("".join(f"{json.dumps(asdict(each))}\n" for each in planned.stages))
+        print_text("".join(f"{json.dumps(asdict(each))}\n" for each in planned.stages))
         return 0
     if planned.stages:
-        say_table(plan.plan_rows(planned), right=range(1, len(plan.HEADER)))
-    say("".join(f"{line}\n" for line in plan.plan_notes(planned)))
+        print_table(plan.plan_rows(planned), right=range(1, len(plan.HEADER)))
+    print_text("".join(f"{line}\n" for line in plan.plan_notes(planned)))
     return 0

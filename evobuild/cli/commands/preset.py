@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from evobuild.core.errors import UserError
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.name:
         if not (listed := preset.listing()):
             raise UserError(f"{preset.FOLDER}/ has no preset here")
-        say(listed)
+        print_text(listed)
         return 0
-    say(f"{' '.join(preset.options(arguments.name))}\n")
+    print_text(f"{' '.join(preset.options(arguments.name))}\n")
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from evobuild.cli.overrides import add_overrides
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 MOST_ROWS = 50
 
@@ -33,13 +33,13 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.overrides import overridden_params
     from evobuild.cli.preview import lines, preview
     from evobuild.core import machine
-    from evobuild.core.prompts import taken_from
+    from evobuild.core.prompts import use_folder
 
     with overridden_params(arguments.set_param) as file:
         params = load_all_params(file)
     check_packages(params)
-    with taken_from(Path(params.prompts)):
+    with use_folder(Path(params.prompts)):
         found = preview.preview_rows(params, arguments.rows, arguments.rate)
         template = response_template(params.respond.prompt)
-        say(lines.render_preview(found, template, machine.load_machine(), arguments.full))
+        print_text(lines.render_preview(found, template, machine.load_machine(), arguments.full))
     return 0 if preview.has_answers(found) else 1

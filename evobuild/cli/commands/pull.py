@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +20,6 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli import pulled
 
     if {"-h", "--help"} & set(arguments.words):
-        say(arguments.help())
+        print_text(arguments.help())
         raise SystemExit(0)
     return pulled.pull(arguments.words)

@@ -6,12 +6,12 @@ import argparse
 
 from evobuild.cli.score_replies import add_score_replies as add_arguments
 from evobuild.cli.score_replies import score_replies
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Score and print."""
-    say(score_replies(arguments))
+    print_text(score_replies(arguments))
     return 0

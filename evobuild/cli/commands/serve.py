@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from evobuild.core.errors import UserError
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 MOST_PORT = 65535
 
@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
             f"--port {arguments.port}: {error.strerror}; expected another, or 0 for any"
         ) from error
     with server, suppress(KeyboardInterrupt):
-        say(f"{server.url} for this machine alone; Ctrl-C ends it\n")
+        print_text(f"{server.url} for this machine alone; Ctrl-C ends it\n")
         sys.stdout.flush()
         server.serve_forever()
-    say("ended\n")
+    print_text("ended\n")
     return 0

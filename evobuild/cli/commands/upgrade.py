@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,5 +19,5 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.project.upgrade import upgrade
 
     said, is_well = upgrade(arguments.check)
-    say(said)
+    print_text(said)
     return 0 if is_well else 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.process.terminal import say, say_table
+from evobuild.process.terminal import print_table, print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,6 +16,6 @@ def run(arguments: argparse.Namespace) -> int:
     from evobuild.cli.usage import usage_tables
 
     for place, (title, rows) in enumerate(usage_tables().items()):
-        say(f"\n{title}\n" if place else f"{title}\n")
-        say_table(rows, right=range(2, len(rows[0])))
+        print_text(f"\n{title}\n" if place else f"{title}\n")
+        print_table(rows, right=range(2, len(rows[0])))
     return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from evobuild.process.terminal import say
+from evobuild.process.terminal import print_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,5 +17,5 @@ def run(arguments: argparse.Namespace) -> int:
 
     lines, page = render_kept()
     for line in (*(lines or ["every expectation is met"]), f"all expectations: {page}"):
-        say(f"{line}\n")
+        print_text(f"{line}\n")
     return 0

@@ -18,7 +18,7 @@ from evobuild.core.conversation import PLAIN, chat_messages
 from evobuild.core.instructions import KEPT, Instruction
 from evobuild.core.measures import declared_measures, measure_of
 from evobuild.core.params import load_params
-from evobuild.core.prompts import prompt_file, taken_from
+from evobuild.core.prompts import prompt_file, use_folder
 from evobuild.reporting import outcomes
 from evobuild.reporting.outcomes import RowOutcome
 from evobuild.text.word_differences import compare_words
@@ -34,7 +34,7 @@ def explain(beginning: str | None, seed: int | None = None) -> str:
     """
     params = load_params(PARAMS, ExplainParams)
     key = random_row(params, seed) if beginning is None else beginning
-    with taken_from(Path(params.prompts)), declared_measures(params.measures):
+    with use_folder(Path(params.prompts)), declared_measures(params.measures):
         return "\n".join(_lines(read_life(key, params), params)) + "\n"
 
 

@@ -26,7 +26,7 @@ from evobuild.core.evolution_tables import CANDIDATES, FAILURES, REPLIES
 from evobuild.core.instructions import INSTRUCTIONS, KEPT, SEED_ROUND, Instruction, iterate_instructions
 from evobuild.core.rejects import REJECTS, Reject
 from evobuild.core.suggestions import did_you_mean
-from evobuild.core.table_parts import EVERY_ID, Span
+from evobuild.core.table_parts import EVERY_ID, IdRange
 from evobuild.evolution import evolve, prompts_sent, strategies
 from evobuild.models import reasoning, registry, reply_cache
 from evobuild.reporting import outcomes
@@ -121,14 +121,14 @@ def random_row(params: ExplainParams, seed: int | None) -> str:
     return _Reader(params, outcomes.Tables()).random_row(seed)
 
 
-def _beginning_so(text: str) -> Span:
+def _beginning_so(text: str) -> IdRange:
     """The ids that begin so: of a large table one file is opened, and of that one range read."""
-    return Span(text, text + chr(sys.maxunicode))
+    return IdRange(text, text + chr(sys.maxunicode))
 
 
-def _alone(key: str) -> Span:
+def _alone(key: str) -> IdRange:
     """The span of one id."""
-    return Span(key, key + "\0")
+    return IdRange(key, key + "\0")
 
 
 class _Reader:
@@ -140,7 +140,7 @@ class _Reader:
         self._missing: dict[Path, None] = {}
 
     def _table(
-        self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None, span: Span = EVERY_ID
+        self, path: Path, schema: pl.Schema, *, where: pl.Expr | None = None, span: IdRange = EVERY_ID
     ) -> pl.DataFrame:
         if path.exists():
             return tables.read(path, schema, span=span, where=where)
@@ -199,7 +199,7 @@ class _Reader:
         for values in rejects.iter_rows():
             yield values[0], Reject._make(values)
 
-    def _of_branch(self, name: str, begins: Span) -> Iterator[tuple[str, tuple[Instruction, bool] | str]]:
+    def _of_branch(self, name: str, begins: IdRange) -> Iterator[tuple[str, tuple[Instruction, bool] | str]]:
         """Rows of a branch, lost ones too, by their id or that of an answer; then its constraints."""
         answered = self._table(verification.path(name, "answers"), ANSWERS, span=begins)["row"].to_list()
         either = begins.holds() | pl.col("id").is_in(answered)
@@ -230,7 +230,7 @@ class _Reader:
     def _names(self) -> list[str]:
         return [SEED_ROUND, *self._params.rounds, *self._params.branches]
 
-    def _ids(self, span: Span = EVERY_ID) -> pl.Series:
+    def _ids(self, span: IdRange = EVERY_ID) -> pl.Series:
         """Ids of a span of the rows of all rounds and branches, sorted."""
         paths = [self._round(name) for name in self._names()]
         self._missing |= {path: None for path in paths if not path.exists()}

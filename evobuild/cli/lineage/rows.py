@@ -132,7 +132,7 @@ def read_line(found: Found, folder: Path) -> Line:
     answered = _answered(own)
     verifiers = _verifiers(own)
     shown = prompt_folder(folder)
-    with chdir(folder), prompts.taken_from(folder / shown, shown):
+    with chdir(folder), prompts.use_folder(folder / shown, shown):
         params = read_params(Path())
         steps = tuple(_steps(found.rows, params))
         answer = _answer(answered, params) if answered else None

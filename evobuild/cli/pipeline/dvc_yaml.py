@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from evobuild.cli.pipeline.declared import Declared
 from evobuild.core.declaration import Out, argument_kinds, params_schema
-from evobuild.core.params import Part, declared_keys
+from evobuild.core.params import StageParams, declared_keys
 from evobuild.core.prompts import included
 from evobuild.process.lock import LOCK
 
@@ -117,7 +117,7 @@ class _Pipeline:
     def _read_paths(self, each: Declared) -> Iterator[str]:
         """The paths of the arguments that a stage reads under these params."""
         kinds, schema, unread = argument_kinds(each.main), params_schema(each.main), ()
-        if issubclass(schema, Part):
+        if issubclass(schema, StageParams):
             unread = schema.model_validate(self._params).unread_arguments()
         for field in _fields(each):
             if kinds[field.name] in (str, Out) or field.name in unread or field.default == Path(PARAMS):
@@ -128,13 +128,13 @@ class _Pipeline:
         """The prompts and other files that a stage may read."""
         names = _prompt_names(each)
         schema = params_schema(each.main)
-        if issubclass(schema, Part):
+        if issubclass(schema, StageParams):
             # Templates that params name are deps of their own.
             named = included(schema.model_validate(self._params).templates())
             names += [name for name in named if not _covers(names, name)]
         yield from (f"${{prompts}}/{name}" for name in names)
         yield from each.stage.waits_for
-        if issubclass(schema, Part):
+        if issubclass(schema, StageParams):
             known = {self._value(path) for path in (*each.stage.waits_for, *self._read_paths(each))}
             named = schema.model_validate(self._params).named_files()
             # A path is data: DVC puts nothing into it.

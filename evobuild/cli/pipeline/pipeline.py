@@ -16,7 +16,7 @@ from evobuild.cli.pipeline.lock import lock_text
 from evobuild.core import stages as roster
 from evobuild.core.errors import UserError
 from evobuild.core.library import template_folder
-from evobuild.core.prompts import taken_from
+from evobuild.core.prompts import use_folder
 from evobuild.core.yaml_files import read_yaml
 from evobuild.process.lock import LOCK, WRITER
 
@@ -31,7 +31,7 @@ def derived_files(params: Path = PARAMS) -> dict[Path, str]:
     """
     every, values = declared_stages(), load_all_params(params)
     before = PIPELINE.read_text(encoding="utf-8") if PIPELINE.is_file() else ""
-    with taken_from(Path(values.prompts)):
+    with use_folder(Path(values.prompts)):
         files = {PIPELINE: pipeline_text(every, read_yaml(params), before), LOCK: lock_text(every, values)}
     return files | _roster(every)
 

@@ -12,7 +12,7 @@ from evobuild.cli.pipeline.declared import declared_stages
 from evobuild.cli.pipeline.lock import packaged_roles
 from evobuild.core.declaration import params_schema
 from evobuild.core.dvc_hash import dvc_md5
-from evobuild.core.params import Part, declared_keys, declared_values, default_values
+from evobuild.core.params import StageParams, declared_keys, declared_values, default_values
 from evobuild.core.prompts import included
 from evobuild.core.stages import AFTER_SELECT, stage_instances
 from evobuild.process.lock import installed_version
@@ -39,7 +39,9 @@ def made_with(values: Mapping[str, Any], counts: Path) -> Provenance:
     whole = Params.model_validate(values)
     read["prompts"], shipped["prompts"] = whole.prompts, default_values(Params)["prompts"]
     parts = [
-        schema.model_validate(values) for each in own if issubclass(schema := params_schema(each.main), Part)
+        schema.model_validate(values)
+        for each in own
+        if issubclass(schema := params_schema(each.main), StageParams)
     ]
     packages = packaged_roles(whole).values()
     files = [values["seed"]["source"], *(file for part in parts for file in part.named_files())]

@@ -20,7 +20,7 @@ from evobuild.cli.plan.speeds import GPU_SOURCE
 from evobuild.cli.plan.training_lines import training_lines
 from evobuild.core import machine
 from evobuild.core.errors import UserError
-from evobuild.core.prompts import taken_from
+from evobuild.core.prompts import use_folder
 from evobuild.core.scratch import ScratchFolder
 from evobuild.process.dvc_state import damaged_rwlock
 from evobuild.process.terminal import duration
@@ -57,7 +57,7 @@ def plan(overrides: Sequence[str] = (), targets: Sequence[str] = ()) -> Plan:
         check_tables(values)
         stale = _stale(targets, {PARAMS: params}) if overrides else _stale_renewed(targets)
         names = {stage.addressing for stage, _ in stale}
-        with taken_from(Path(values.prompts)):
+        with use_folder(Path(values.prompts)):
             estimator = Estimator(values, machine.load_machine(), names, params)
             estimator.read_items()
             on = [(stage, fresh) for stage, fresh in stale if estimator.is_on(stage)]

@@ -147,7 +147,7 @@ class _Line:
         made = RoundTables(name, keep=given.on_failure == "keep_parent")
         parents = above.answered_rows() if reads_answers(given) else above.rows
         attempts = list(round.evolve(lambda: parents))
-        made.take(attempts)
+        made.add(attempts)
         children = made.frame("child")
         return PoolPreview(name, above.name, list(iterate_instructions(children)), attempts)
 

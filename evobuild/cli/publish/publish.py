@@ -15,7 +15,7 @@ from evobuild.cli.publish.origin import Origin, read_origin
 from evobuild.cli.publish.refusals import Refusal
 from evobuild.core.errors import UserError
 from evobuild.core.private_files import private_folder
-from evobuild.process.terminal import log, say, say_table
+from evobuild.process.terminal import log, print_table, print_text
 
 FOLDER = Path(".evobuild/publish")
 """Files that are made to be uploaded; the same again at the next run."""
@@ -88,11 +88,15 @@ def _upload(upload: hub.Upload, given: Contents, origin: Origin) -> None:
         "files": sorted(file.path for file in given.files),
     }
     if not done.changed:
-        say(f"{upload.repository.name}: nothing to commit, the hub has it as it is, at {done.revision}\n")
+        print_text(
+            f"{upload.repository.name}: nothing to commit, the hub has it as it is, at {done.revision}\n"
+        )
     else:
-        say(f"{done.url}\n")
+        print_text(f"{done.url}\n")
     if record.write_published(key, entry):
-        say(f'{record.FILE} has the revision: git add {record.FILE} && git commit -m "Publish {key}"\n')
+        print_text(
+            f'{record.FILE} has the revision: git add {record.FILE} && git commit -m "Publish {key}"\n'
+        )
 
 
 def _say_plan(request: Request, given: Contents, origin: Origin) -> None:
@@ -100,14 +104,14 @@ def _say_plan(request: Request, given: Contents, origin: Origin) -> None:
     repository = request.repository
     seen = "made private if it is not there" if repository.private else "made if it is not there"
     owner = "" if "/" in repository.id else ", below the owner of the token"
-    say(f"{repository.name}{owner}, branch {repository.branch}, at {hub.endpoint()}; {seen}\n\n")
+    print_text(f"{repository.name}{owner}, branch {repository.branch}, at {hub.endpoint()}; {seen}\n\n")
     rows = [(file.path, shown_size(file.bytes)) for file in given.files]
     total = sum(file.bytes for file in given.files)
-    say_table([("file", "size"), *rows, (f"{len(rows)} files", shown_size(total))], right={1})
+    print_table([("file", "size"), *rows, (f"{len(rows)} files", shown_size(total))], right={1})
     if given.configs:
-        say(f"\nconfigs: {', '.join(f'{each.name} ({each.rows:,} rows)' for each in given.configs)}\n")
+        print_text(f"\nconfigs: {', '.join(f'{each.name} ({each.rows:,} rows)' for each in given.configs)}\n")
     if given.left_out:
-        say(f"left out: {'; '.join(given.left_out)}\n")
+        print_text(f"left out: {'; '.join(given.left_out)}\n")
     md5 = origin.md5 or "not in dvc.lock"
-    say(f"built at git commit {origin.commit or 'none'}, {origin.path} md5 {md5}\n")
-    say("dry run: nothing was sent or asked\n")
+    print_text(f"built at git commit {origin.commit or 'none'}, {origin.path} md5 {md5}\n")
+    print_text("dry run: nothing was sent or asked\n")

@@ -150,6 +150,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    from evobuild.process.command_line import finished
+    from evobuild.process.command_line import run_command
 
-    raise SystemExit(finished("training", main))
+    raise SystemExit(run_command("training", main))
