@@ -451,7 +451,7 @@ def test_a_dry_run_lists_what_then_runs(pipeline: Path) -> None:
 
     DVC does not foresee that a changed out makes the next stage stale: it lists that stage as unchanged.
     """
-    keys = random.Random(31).sample([key for key in leaves(PARAMS) if key not in PUT_IN | {"fetch"}], 20)
+    keys = random.Random(31).sample([key for key in leaves(PARAMS) if key not in PUT_IN | {"fetch"}], 10)
     with opened(pipeline) as repo, contextlib.ExitStack() as stack:
         stages = list(repo.index.stages)
         for name, quick in QUICK.items():

@@ -133,15 +133,24 @@ def test_a_pair_counts_as_one_whatever_its_length(root: Path) -> None:
     assert tunings.losses(one)[0] == pytest.approx(sum(each) / len(each), rel=1e-5)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of what is learnt by the settings of `tunings`."""
+    folder = tmp_path_factory.mktemp("plain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(folder))
+        tunings.tune(folder / "tuned", epochs=2)
+    return tunings.digest(folder / "tuned")
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"schedule": "linear"}, {"schedule": "constant"}, {"warmup": 2}, {"weight_decay": 1.0}, {"clip": 0.01},
      {"optimizer": "adafactor"}, {"loss": "everything"}],
 )  # fmt: skip
-def test_each_setting_changes_what_is_learnt(root: Path, fields) -> None:
-    tunings.tune(root / "plain", epochs=2)
+def test_each_setting_changes_what_is_learnt(plain: str, root: Path, fields) -> None:
     tunings.tune(root / "other", epochs=2, **fields)
-    assert tunings.digest(root / "plain") != tunings.digest(root / "other")
+    assert tunings.digest(root / "other") != plain
 
 
 def test_warm_up_is_a_share_or_a_number_of_steps(root: Path) -> None:
