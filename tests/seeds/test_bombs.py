@@ -39,15 +39,15 @@ BOMBS: dict[str, Callable[[], bytes | pl.DataFrame]] = {
     "text.json.gz": lambda: zipped(b'[{"instruction": "', b"a", 300),
     "twice.jsonl.gz": lambda: gzip.compress(zipped(b"", ROW, 2000)),
     "long.jsonl": lambda: b'{"instruction": "' + b"a" * (17 * MEGABYTE) + b'", "output": "b"}\n',
-    "dictionary.parquet": lambda: table(instruction=["a" * MEGABYTE] * 300, output=["b"] * 300),
+    "dictionary.parquet": lambda: table(instruction=["a" * MEGABYTE] * 100, output=["b"] * 100),
     "texts.parquet": lambda: table(instruction=[f"{'a' * MEGABYTE}{number}" for number in range(100)]),
     "rows.parquet": lambda: table(instruction=pl.repeat("a", 20_000_000, eager=True)),
     "nulls.parquet": lambda: table(instruction=pl.repeat(None, 20_000_000, dtype=pl.String, eager=True)),
-    "turns.parquet": lambda: table(messages=[[{"role": "user", "content": "a" * 100_000}] * 50] * 100),
+    "turns.parquet": lambda: table(messages=[[{"role": "user", "content": "a" * 100_000}] * 50] * 20),
     "lists.parquet": lambda: table(instruction=["a"] * 20, other=[[[0] * 1000] * 1000] * 20),
-    "bytes.parquet": lambda: table(instruction=["a"] * 300, other=[b"\0" * MEGABYTE] * 300),
+    "bytes.parquet": lambda: table(instruction=["a"] * 100, other=[b"\0" * MEGABYTE] * 100),
 }  # fmt: skip
-"""By name of the file, what makes its content: up to a gigabyte in memory, so one at a time."""
+"""By name of the file, what makes its content: up to 300 MB in memory, so one at a time."""
 
 
 def lay_bomb(folder: Path, name: str) -> Path:
