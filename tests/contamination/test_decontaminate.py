@@ -247,6 +247,8 @@ def test_the_stage_writes_hits_and_a_ledger_of_every_pool(tmp_path: Path, monkey
 
 
 def test_the_stage_finds_in_large_tables_what_it_finds_in_small_ones(tmp_path: Path, monkeypatch) -> None:
+    # A process of its own weighs each part that is read: tests/seeds/test_bombs.py.
+    monkeypatch.setattr("evobuild.seeds.records.check_table_size", lambda path: None)
     monkeypatch.chdir(tmp_path)
     params = SHIPPED_PARAMS.read_text()
     words = LONG.split()
